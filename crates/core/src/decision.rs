@@ -1,0 +1,231 @@
+//! Hit, miss or pass, with everything that is needed to act on it, log it and explain it.
+
+use crate::candidate;
+use crate::choice::Choice;
+use crate::image::State;
+use crate::launch::{self, Launch, NotLaunch};
+use crate::lookup::{self, Candidate};
+use crate::reference::{self, Reference};
+use crate::settings::{OnMiss, Settings};
+use std::fmt;
+use std::path::Path;
+
+/// What to do with one command line, and how that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Where IMAGE stands; none if the command line is no launch.
+    pub launch: Option<Launch>,
+    /// IMAGE as typed.
+    pub image: Option<Vec<u8>>,
+    /// What IMAGE means, if it is a docker reference.
+    pub reference: Option<Reference>,
+    /// The files that were looked for; none if nobody looked.
+    pub candidates: Vec<Candidate>,
+    /// The outcome.
+    pub verdict: Verdict,
+}
+
+/// The three outcomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// An image was found: [`Decision::hit`] has its path.
+    Hit,
+    /// A docker reference without an image.
+    Miss,
+    /// Not ours to touch.
+    Pass(Pass),
+}
+
+/// Why a command is not ours to touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// It is no launch.
+    NotLaunch(NotLaunch),
+    /// IMAGE is a local path or has another transport.
+    NotDocker,
+    /// What follows `docker:` is no reference.
+    BadReference(reference::Error),
+    /// `docker:` without `//`, which the runtimes read in different ways.
+    NoSlashes,
+    /// OCI mode, where a SIF runs under other rules than what a pull would have made.
+    OciMode,
+    /// The user has switched the cache off.
+    Off,
+}
+
+const DOCKER: &[u8] = b"docker:";
+
+/// Environment variables that turn OCI mode on.
+const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
+
+/// Decides on the command line `argv`, run by the calling user.
+///
+/// `environment` gives the value of a variable of the job. File systems are touched
+/// only for a launch with a docker reference.
+pub fn decide<A: AsRef<[u8]>>(
+    argv: &[A],
+    settings: &Settings,
+    choice: Choice,
+    environment: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Decision {
+    let mut decision = Decision {
+        launch: None,
+        image: None,
+        reference: None,
+        candidates: Vec::new(),
+        verdict: Verdict::Miss,
+    };
+    match decision.prepare(argv, settings, choice, environment) {
+        Err(pass) => decision.verdict = Verdict::Pass(pass),
+        Ok(names) => {
+            let roots = &settings.image_roots;
+            decision.candidates = lookup::search(roots, &names, settings.untrusted);
+            if decision.hit().is_some() {
+                decision.verdict = Verdict::Hit;
+            }
+        }
+    }
+    decision
+}
+
+impl Decision {
+    /// Finds IMAGE and its reference; the names to look for, or why not to look.
+    fn prepare<A: AsRef<[u8]>>(
+        &mut self,
+        argv: &[A],
+        settings: &Settings,
+        choice: Choice,
+        environment: &dyn Fn(&str) -> Option<Vec<u8>>,
+    ) -> Result<Vec<String>, Pass> {
+        let launch = launch::find(argv, &settings.runtimes).map_err(Pass::NotLaunch)?;
+        self.launch = Some(launch);
+        let image = argv.get(launch.image_index).map(AsRef::as_ref).unwrap_or_default();
+        self.image = Some(image.to_owned());
+        let name = image.strip_prefix(DOCKER).ok_or(Pass::NotDocker)?;
+        let name = name.strip_prefix(b"//").ok_or(Pass::NoSlashes)?;
+        let reference = Reference::parse(name).map_err(Pass::BadReference)?;
+        let reference = self.reference.insert(reference);
+        if choice == Choice::Off {
+            return Err(Pass::Off);
+        }
+        if oci_mode(launch, environment) {
+            return Err(Pass::OciMode);
+        }
+        Ok(candidate::names(reference))
+    }
+
+    /// The path of the image, on a hit.
+    #[must_use]
+    pub fn hit(&self) -> Option<&Path> {
+        self.candidates.iter().find(|c| c.state == State::Image).map(|c| c.path.as_path())
+    }
+
+    /// The candidates that are there and are no image.
+    pub fn refused(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.state.is_refusal())
+    }
+
+    /// A stable word for the outcome: `hit`, `miss`, `pass`.
+    #[must_use]
+    pub fn token(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Hit => "hit",
+            Verdict::Miss => "miss",
+            Verdict::Pass(_) => "pass",
+        }
+    }
+
+    /// A stable word for the reason.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Hit => "image-found",
+            Verdict::Miss => "no-image",
+            Verdict::Pass(pass) => pass.token(),
+        }
+    }
+}
+
+/// What a miss leads to, after the user's and the site's wish.
+#[must_use]
+pub fn on_miss(choice: Choice, settings: &Settings) -> OnMiss {
+    match choice {
+        Choice::Require => OnMiss::Fail,
+        Choice::Auto | Choice::Off => settings.on_miss,
+    }
+}
+
+/// The command line beats the environment. A value that is no boolean stops the
+/// runtime, and that is for the runtime to say: no doubt, so a pass.
+fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
+    let asked = |name: &&str| match environment(name) {
+        Some(value) => {
+            !matches!(value.trim_ascii(), b"" | b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False")
+        }
+        None => false,
+    };
+    launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(|name| asked(&name)))
+}
+
+impl Pass {
+    /// A stable word for scripts.
+    #[must_use]
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::NotLaunch(why) => why.token(),
+            Self::NotDocker => "not-docker",
+            Self::BadReference(_) => "bad-reference",
+            Self::NoSlashes => "docker-without-slashes",
+            Self::OciMode => "oci-mode",
+            Self::Off => "switched-off",
+        }
+    }
+}
+
+impl NotLaunch {
+    /// A stable word for scripts.
+    #[must_use]
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Empty => "no-command",
+            Self::NotRuntime => "not-a-runtime",
+            Self::OtherSubcommand => "no-launch",
+            Self::UnknownFlag(_) => "unknown-flag",
+            Self::BadValue(_) => "bad-value",
+            Self::Help => "help",
+            Self::TooFewArguments => "too-few-arguments",
+        }
+    }
+}
+
+impl fmt::Display for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLaunch(why) => why.fmt(f),
+            Self::NotDocker => f.write_str("IMAGE is not docker://"),
+            Self::BadReference(error) => write!(f, "IMAGE is no docker reference: {error}"),
+            Self::NoSlashes => f.write_str("docker: without // means different things to runtimes"),
+            Self::OciMode => f.write_str("OCI mode, where a SIF file runs under other rules"),
+            Self::Off => f.write_str("the user has switched the cache off"),
+        }
+    }
+}
+
+impl fmt::Display for NotLaunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no command"),
+            Self::NotRuntime => f.write_str("the program is no container runtime"),
+            Self::OtherSubcommand => f.write_str("the runtime starts no container with this"),
+            Self::UnknownFlag(index) => write!(f, "unknown flag in argument {index}"),
+            Self::BadValue(index) => write!(f, "bad or missing value in argument {index}"),
+            Self::Help => f.write_str("the runtime would print its help or version"),
+            Self::TooFewArguments => {
+                f.write_str("too few arguments, the runtime would refuse them")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use super::{Decision, Pass, Verdict, decide, on_miss};
+use crate::choice::Choice;
+use crate::image::tests::{TestRoot, sif};
+use crate::settings::{OnMiss, Settings};
+
+fn decide_with(root: &TestRoot, line: &str, choice: Choice, oci: Option<(&str, &str)>) -> Decision {
+    let argv: Vec<&str> = line.split(' ').collect();
+    let settings = Settings::with_roots(vec![root.path().to_owned()]);
+    decide(&argv, &settings, choice, &|name| {
+        oci.filter(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec())
+    })
+}
+
+fn auto(root: &TestRoot, line: &str) -> Decision {
+    decide_with(root, line, Choice::Auto, None)
+}
+
+#[test]
+fn hit_miss_and_pass() {
+    let Some(root) = TestRoot::new() else { return };
+    let path = root.file("o/i:1", &sif());
+    let hit = auto(&root, "apptainer exec -e docker://o/i:1 true docker://o/i:1");
+    assert_eq!((hit.token(), hit.reason()), ("hit", "image-found"));
+    assert_eq!(hit.hit(), Some(path.as_path()));
+    assert_eq!(hit.launch.unwrap().image_index, 3);
+    assert_eq!(hit.image.as_deref(), Some(b"docker://o/i:1".as_slice()));
+
+    let miss = auto(&root, "apptainer run docker://o/i:2");
+    assert_eq!((miss.token(), miss.reason()), ("miss", "no-image"));
+    assert_eq!(miss.candidates.len(), 4);
+    assert_eq!(miss.reference.unwrap().to_string(), "docker.io/o/i:2");
+
+    let other = auto(&root, "echo docker://o/i:1");
+    assert_eq!((other.token(), other.reason()), ("pass", "not-a-runtime"));
+    assert!(other.launch.is_none() && other.image.is_none() && other.candidates.is_empty());
+}
+
+#[test]
+fn images_that_are_not_docker() {
+    let Some(root) = TestRoot::new() else { return };
+    for (image, reason) in [
+        ("/shared/x.sif", "not-docker"),
+        ("library://o/i:1", "not-docker"),
+        ("DOCKER://o/i:1", "not-docker"),
+        ("/docker://o/i:1", "not-docker"),
+        ("docker-archive:x", "not-docker"),
+        ("docker:o/i:1", "docker-without-slashes"),
+        ("docker://", "bad-reference"),
+        ("docker://../../etc/passwd", "bad-reference"),
+        ("docker://exa_mple.com/x", "bad-reference"),
+    ] {
+        let decision = auto(&root, &format!("singularity run {image}"));
+        assert_eq!(decision.reason(), reason, "{image}");
+        assert_eq!(decision.launch.map(|l| l.image_index), Some(2), "{image}");
+        assert_eq!(decision.image.as_deref(), Some(image.as_bytes()));
+    }
+}
+
+#[test]
+fn switched_off_looks_for_nothing() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("x:1", &sif());
+    let decision = decide_with(&root, "apptainer run docker://x:1", Choice::Off, None);
+    assert_eq!(decision.verdict, Verdict::Pass(Pass::Off));
+    assert!(decision.candidates.is_empty());
+    let decision = decide_with(&root, "apptainer run docker://x:1", Choice::Require, None);
+    assert_eq!(decision.verdict, Verdict::Hit);
+}
+
+#[test]
+fn oci_mode_is_never_substituted() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("x:1", &sif());
+    let reason = |flags: &str, oci| {
+        let line = format!("singularity run{flags} docker://x:1");
+        decide_with(&root, &line, Choice::Auto, oci).reason()
+    };
+    for flags in [" --oci", " --oci=true", " --oci=false --oci", " --no-oci --oci"] {
+        assert_eq!(reason(flags, None), "oci-mode", "{flags}");
+    }
+    for flags in ["", " --oci=false", " --no-oci"] {
+        assert_eq!(reason(flags, None), "image-found", "{flags}");
+    }
+    for name in ["SINGULARITY_OCI", "APPTAINER_OCI"] {
+        for value in ["1", "true", " TRUE ", "yes", "\n1"] {
+            assert_eq!(reason("", Some((name, value))), "oci-mode", "{name}={value}");
+            assert_eq!(reason(" --no-oci", Some((name, value))), "oci-mode", "{name}={value}");
+        }
+        for value in ["", " ", "0", "false", " F\n"] {
+            assert_eq!(reason("", Some((name, value))), "image-found", "{name}={value}");
+        }
+        assert_eq!(reason(" --oci=false", Some((name, "1"))), "image-found");
+    }
+}
+
+#[test]
+fn the_users_wish_beats_the_sites() {
+    let mut settings = Settings::with_roots(Vec::new());
+    for site in [OnMiss::Pull, OnMiss::Warn, OnMiss::Fail] {
+        settings.on_miss = site;
+        assert_eq!(on_miss(Choice::Auto, &settings), site);
+        assert_eq!(on_miss(Choice::Require, &settings), OnMiss::Fail);
+    }
+}

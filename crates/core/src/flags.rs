@@ -1,0 +1,217 @@
+//! The flags of the runtimes, over all the releases that the grammar was read from.
+//!
+//! The source is `runtime-flags.tsv`, one row a flag; a test below compares the two.
+//! What every release agrees on is all that is kept: whether a flag takes a value,
+//! its letter, and the commands that know it.
+
+/// One flag of the runtimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag {
+    /// Its long name without `--`.
+    pub long: &'static str,
+    /// Its letter, if it has one.
+    pub short: Option<u8>,
+    /// Whether it takes a value; if not it is a boolean.
+    pub takes_value: bool,
+    /// The commands that know it, as a union of the constants below.
+    pub commands: u8,
+}
+
+/// Stands before the subcommand.
+pub const GLOBAL: u8 = 1;
+/// `run`
+pub const RUN: u8 = 1 << 1;
+/// `exec`
+pub const EXEC: u8 = 1 << 2;
+/// `shell`
+pub const SHELL: u8 = 1 << 3;
+/// `test`
+pub const TEST: u8 = 1 << 4;
+/// `instance start`
+pub const INSTANCE_START: u8 = 1 << 5;
+/// `instance run`
+pub const INSTANCE_RUN: u8 = 1 << 6;
+
+const ACTIONS: u8 = RUN | EXEC | SHELL | TEST;
+const INSTANCES: u8 = INSTANCE_START | INSTANCE_RUN;
+const ALL: u8 = ACTIONS | INSTANCES;
+const VALUE: bool = true;
+const BOOL: bool = false;
+
+const fn flag(long: &'static str, short: Option<u8>, takes_value: bool, commands: u8) -> Flag {
+    Flag { long, short, takes_value, commands }
+}
+
+/// The flag called `--name` of `command`.
+#[must_use]
+pub fn by_name(command: u8, name: &[u8]) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.long.as_bytes() == name)
+}
+
+/// The flag with the letter `-letter` of `command`.
+#[must_use]
+pub fn by_letter(command: u8, letter: u8) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.short == Some(letter))
+}
+
+/// Every flag. Order does not matter; it is the table's.
+pub const FLAGS: &[Flag] = &[
+    flag("build-config", None, BOOL, GLOBAL),
+    flag("config", Some(b'c'), VALUE, GLOBAL),
+    flag("debug", Some(b'd'), BOOL, GLOBAL),
+    flag("nocolor", None, BOOL, GLOBAL),
+    flag("quiet", Some(b'q'), BOOL, GLOBAL),
+    flag("silent", Some(b's'), BOOL, GLOBAL),
+    flag("tokenfile", Some(b't'), VALUE, GLOBAL),
+    flag("verbose", Some(b'v'), BOOL, GLOBAL),
+    flag("add-caps", None, VALUE, ALL),
+    flag("allow-setuid", None, BOOL, ALL),
+    flag("app", None, VALUE, ALL),
+    flag("apply-cgroups", None, VALUE, ALL),
+    flag("authfile", None, VALUE, ALL),
+    flag("bind", Some(b'B'), VALUE, ALL),
+    flag("blkio-weight", None, VALUE, ALL),
+    flag("blkio-weight-device", None, VALUE, ALL),
+    flag("boot", None, BOOL, INSTANCES),
+    flag("cdi-dirs", None, VALUE, ACTIONS),
+    flag("cleanenv", Some(b'e'), BOOL, ALL),
+    flag("compat", None, BOOL, ALL),
+    flag("contain", Some(b'c'), BOOL, ALL),
+    flag("containall", Some(b'C'), BOOL, ALL),
+    flag("containlibs", None, VALUE, ALL),
+    flag("cpu-shares", None, VALUE, ALL),
+    flag("cpus", None, VALUE, ALL),
+    flag("cpuset-cpus", None, VALUE, ALL),
+    flag("cpuset-mems", None, VALUE, ALL),
+    flag("cwd", None, VALUE, ACTIONS),
+    flag("data", None, VALUE, ALL),
+    flag("device", None, VALUE, ACTIONS),
+    flag("disable-cache", None, BOOL, ALL),
+    flag("dmtcp-launch", None, VALUE, INSTANCES),
+    flag("dmtcp-restart", None, VALUE, INSTANCES),
+    flag("dns", None, VALUE, ALL),
+    flag("docker-host", None, VALUE, ALL),
+    flag("docker-login", None, BOOL, ALL),
+    flag("docker-password", None, VALUE, ALL),
+    flag("docker-username", None, VALUE, ALL),
+    flag("drop-caps", None, VALUE, ALL),
+    flag("env", None, VALUE, ALL),
+    flag("env-file", None, VALUE, ALL),
+    flag("fakeroot", Some(b'f'), BOOL, ALL),
+    flag("fusemount", None, VALUE, ALL),
+    flag("home", Some(b'H'), VALUE, ALL),
+    flag("hostname", None, VALUE, ALL),
+    flag("ignore-fakeroot-command", None, BOOL, ALL),
+    flag("ignore-subuid", None, BOOL, ALL),
+    flag("ignore-userns", None, BOOL, ALL),
+    flag("intel-hpu", None, BOOL, ALL),
+    flag("ipc", Some(b'i'), BOOL, ALL),
+    flag("keep-layers", None, BOOL, ALL),
+    flag("keep-privs", None, BOOL, ALL),
+    flag("memory", None, VALUE, ALL),
+    flag("memory-reservation", None, VALUE, ALL),
+    flag("memory-swap", None, VALUE, ALL),
+    flag("mount", None, VALUE, ALL),
+    flag("net", Some(b'n'), BOOL, ALL),
+    flag("netns-path", None, VALUE, ALL),
+    flag("network", None, VALUE, ALL),
+    flag("network-args", None, VALUE, ALL),
+    flag("no-compat", None, BOOL, ALL),
+    flag("no-env", None, VALUE, ALL),
+    flag("no-eval", None, BOOL, ALL),
+    flag("no-home", None, BOOL, ALL),
+    flag("no-https", None, BOOL, ALL),
+    flag("no-init", None, BOOL, ALL),
+    flag("no-mount", None, VALUE, ALL),
+    flag("no-nv", None, BOOL, ALL),
+    flag("no-oci", None, BOOL, ALL),
+    flag("no-pid", None, BOOL, ACTIONS),
+    flag("no-privs", None, BOOL, ALL),
+    flag("no-rocm", None, BOOL, ALL),
+    flag("no-setgroups", None, BOOL, ALL),
+    flag("no-tmp-sandbox", None, BOOL, ALL),
+    flag("no-umask", None, BOOL, ALL),
+    flag("nohttps", None, BOOL, ALL),
+    flag("nonet", None, BOOL, ACTIONS),
+    flag("nv", None, BOOL, ALL),
+    flag("nvccli", None, BOOL, ALL),
+    flag("oci", None, BOOL, ALL),
+    flag("oom-kill-disable", None, BOOL, ALL),
+    flag("overlay", Some(b'o'), VALUE, ALL),
+    flag("passphrase", None, BOOL, ALL),
+    flag("pem-path", None, VALUE, ALL),
+    flag("pid", Some(b'p'), BOOL, ACTIONS | INSTANCE_START),
+    flag("pid-file", None, VALUE, INSTANCES),
+    flag("pids-limit", None, VALUE, ALL),
+    flag("proot", None, VALUE, ACTIONS),
+    flag("pwd", None, VALUE, ACTIONS),
+    flag("rocm", None, BOOL, ALL),
+    flag("runscript-timeout", None, VALUE, RUN | INSTANCE_RUN),
+    flag("scratch", Some(b'S'), VALUE, ALL),
+    flag("security", None, VALUE, ALL),
+    flag("sharens", None, BOOL, ACTIONS),
+    flag("shell", Some(b's'), VALUE, SHELL),
+    flag("sif-fuse", None, BOOL, ACTIONS),
+    flag("syos", None, BOOL, SHELL),
+    flag("tmp-sandbox", None, BOOL, ALL),
+    flag("tmpdir", None, VALUE, ALL),
+    flag("underlay", None, BOOL, ALL),
+    flag("unsquash", None, BOOL, ALL),
+    flag("userns", Some(b'u'), BOOL, ALL),
+    flag("uts", None, BOOL, ALL),
+    flag("vm", None, BOOL, ACTIONS),
+    flag("vm-cpu", None, VALUE, ACTIONS),
+    flag("vm-err", None, BOOL, ACTIONS),
+    flag("vm-ip", None, VALUE, ACTIONS),
+    flag("vm-ram", None, VALUE, ACTIONS),
+    flag("workdir", Some(b'W'), VALUE, ALL),
+    flag("writable", Some(b'w'), BOOL, ALL),
+    flag("writable-tmpfs", None, BOOL, ALL),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        EXEC, FLAGS, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
+    };
+
+    fn bit(command: &str) -> u8 {
+        match command {
+            "global" => GLOBAL,
+            "run" => RUN,
+            "exec" => EXEC,
+            "shell" => SHELL,
+            "test" => TEST,
+            "instance start" => INSTANCE_START,
+            "instance run" => INSTANCE_RUN,
+            other => panic!("unknown command {other}"),
+        }
+    }
+
+    #[test]
+    fn same_as_the_table() {
+        let rows: Vec<&str> = include_str!("../runtime-flags.tsv").lines().skip(1).collect();
+        assert_eq!(rows.len(), FLAGS.len());
+        for (row, flag) in rows.iter().zip(FLAGS) {
+            let cells: Vec<&str> = row.split('\t').collect();
+            assert_eq!(cells[1], format!("--{}", flag.long), "{row}");
+            let short = flag.short.map_or("-".to_owned(), |c| format!("-{}", char::from(c)));
+            assert_eq!(cells[2], short, "{row}");
+            assert_eq!(cells[3] == "yes", flag.takes_value, "{row}");
+            let commands = cells[5].split(',').fold(0, |all, command| all | bit(command));
+            assert_eq!(commands, flag.commands, "{row}");
+        }
+    }
+
+    #[test]
+    fn no_name_or_letter_twice_in_one_command() {
+        for command in [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN] {
+            for flag in FLAGS.iter().filter(|flag| flag.commands & command != 0) {
+                assert_eq!(by_name(command, flag.long.as_bytes()), Some(flag));
+                if let Some(letter) = flag.short {
+                    assert_eq!(by_letter(command, letter), Some(flag));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The checks that make a candidate an image.
+
+use crate::settings::Untrusted;
+use crate::sif;
+use crate::trust::{self, Distrust, Place, Stop};
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What a candidate turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// An image.
+    Image,
+    /// Nobody looked, because an image was found before.
+    NotTried,
+    /// There is no such file.
+    Absent,
+    /// A link that leads nowhere.
+    DanglingLink,
+    /// Something else than a regular file, and what.
+    NotAFile(&'static str),
+    /// The user may not read it.
+    Unreadable,
+    /// An ordinary user could have written it.
+    Untrusted(Distrust),
+    /// A file of no bytes.
+    Empty,
+    /// No SIF file.
+    NotSif,
+    /// A SIF file of a version that we do not know.
+    UnknownVersion,
+    /// A SIF file for another architecture, and which.
+    WrongArchitecture(&'static str),
+    /// Shorter than its header says: a copy that is still going on or was cut. Bytes.
+    Truncated {
+        /// The size that the file has.
+        size: u64,
+        /// The size that the header asks for.
+        needed: u64,
+    },
+    /// The file system answered with this errno.
+    Failed(i32),
+}
+
+impl State {
+    /// A stable word for scripts.
+    #[must_use]
+    pub fn token(&self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::NotTried => "not-tried",
+            Self::Absent => "absent",
+            Self::DanglingLink => "dangling-link",
+            Self::NotAFile(_) => "not-a-file",
+            Self::Unreadable => "unreadable",
+            Self::Untrusted(_) => "untrusted",
+            Self::Empty => "empty",
+            Self::NotSif => "not-a-sif",
+            Self::UnknownVersion => "unknown-sif-version",
+            Self::WrongArchitecture(_) => "wrong-architecture",
+            Self::Truncated { .. } => "truncated",
+            Self::Failed(_) => "io-error",
+        }
+    }
+
+    /// Whether something is there that was refused.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Image | Self::NotTried | Self::Absent)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image => f.write_str("an image"),
+            Self::NotTried => f.write_str("not tried, an image was found before"),
+            Self::Absent => f.write_str("not there"),
+            Self::DanglingLink => f.write_str("a link that leads nowhere"),
+            Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
+            Self::Unreadable => f.write_str("not readable for this user"),
+            Self::Untrusted(distrust) => write!(f, "not trusted: {distrust}"),
+            Self::Empty => f.write_str("an empty file"),
+            Self::NotSif => f.write_str("not a SIF file"),
+            Self::UnknownVersion => f.write_str("a SIF file of an unknown version"),
+            Self::WrongArchitecture(theirs) => {
+                write!(f, "for {theirs}, this host is {}", sif::host_architecture())
+            }
+            Self::Truncated { size, needed } => {
+                write!(f, "cut short or still being copied: {size} of {needed} bytes")
+            }
+            Self::Failed(errno) => write!(f, "{}", io::Error::from_raw_os_error(*errno)),
+        }
+    }
+}
+
+/// An image root with what the walk to it gave, made once for all its candidates.
+pub struct Root<'a> {
+    path: &'a Path,
+    entered: Option<Result<Place, State>>,
+}
+
+impl<'a> Root<'a> {
+    /// Goes to the root; with [`Untrusted::Accept`] nobody cares how.
+    #[must_use]
+    pub fn enter(path: &'a Path, untrusted: Untrusted) -> Self {
+        let entered = match untrusted {
+            Untrusted::Accept => None,
+            Untrusted::Refuse => Some(trust::enter(path).map_err(State::from)),
+        };
+        Self { path, entered }
+    }
+
+    /// Where the candidate called `name` is.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Checks the candidate called `name`.
+    #[must_use]
+    pub fn check(&self, name: &str) -> State {
+        let path = self.join(name);
+        let metadata = match &self.entered {
+            None => stat(&path),
+            Some(Ok(place)) => trust::find(place, name).map_err(State::from),
+            Some(Err(state)) => return state.clone(),
+        };
+        metadata
+            .and_then(|metadata| regular(&metadata))
+            .and_then(|()| content(&path))
+            .err_or_image()
+    }
+}
+
+trait ErrOrImage {
+    fn err_or_image(self) -> State;
+}
+
+impl ErrOrImage for Result<(), State> {
+    fn err_or_image(self) -> State {
+        self.err().unwrap_or(State::Image)
+    }
+}
+
+/// Opening something else could block or have an effect, so this comes before.
+fn regular(metadata: &Metadata) -> Result<(), State> {
+    if metadata.is_file() { Ok(()) } else { Err(State::NotAFile(trust::kind(metadata))) }
+}
+
+fn stat(path: &Path) -> Result<Metadata, State> {
+    fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if path.is_symlink() => State::DanglingLink,
+        _ => State::from(error),
+    })
+}
+
+/// Reads the header and compares it with the file and this host.
+fn content(path: &Path) -> Result<(), State> {
+    // In case the file has become a fifo meanwhile, opening must not wait.
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let metadata = file.metadata()?;
+    regular(&metadata)?;
+    let size = metadata.len();
+    let header = sif::parse(&header(&mut file, size)?).map_err(|error| match error {
+        sif::Error::Version => State::UnknownVersion,
+        sif::Error::NotSif | sif::Error::Offsets => State::NotSif,
+    })?;
+    if header.architecture != sif::host_architecture() {
+        return Err(State::WrongArchitecture(header.architecture));
+    }
+    if header.data_end > size {
+        return Err(State::Truncated { size, needed: header.data_end });
+    }
+    Ok(())
+}
+
+fn header(file: &mut File, size: u64) -> Result<[u8; sif::HEADER], State> {
+    if size == 0 {
+        return Err(State::Empty);
+    }
+    let mut header = [0; sif::HEADER];
+    match file.read_exact(&mut header) {
+        Ok(()) => Ok(header),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(State::NotSif),
+        Err(error) => Err(State::from(error)),
+    }
+}
+
+impl From<io::Error> for State {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG) => Self::Absent,
+            Some(libc::EACCES | libc::EPERM) => Self::Unreadable,
+            Some(libc::ELOOP) => Self::DanglingLink,
+            errno => Self::Failed(errno.unwrap_or(libc::EIO)),
+        }
+    }
+}
+
+impl From<Stop> for State {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Absent => Self::Absent,
+            Stop::Dangling => Self::DanglingLink,
+            Stop::Distrust(distrust) => Self::Untrusted(distrust),
+            Stop::Io(error) => Self::from(error),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,210 @@
+use super::{Root, State};
+use crate::settings::Untrusted;
+use crate::sif::tests::header;
+use crate::trust::Writer;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// An image root of its own for one test. Only root can make one that is trusted,
+/// so as an ordinary user these tests have nothing to stand on and say so.
+pub(crate) struct TestRoot(TempDir);
+
+impl TestRoot {
+    pub(crate) fn new() -> Option<Self> {
+        let directory = TempDir::new().unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let file = directory.path().join("probe");
+        fs::write(&file, "").unwrap();
+        let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&file).unwrap());
+        fs::remove_file(&file).unwrap();
+        if uid != 0 {
+            eprintln!("skipped: needs root, to make files that root owns");
+            return None;
+        }
+        Some(Self(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn check(&self, name: &str) -> State {
+        Root::enter(self.path(), Untrusted::Refuse).check(name)
+    }
+}
+
+/// The code of this host's architecture, for headers.
+fn host() -> [u8; 2] {
+    match std::env::consts::ARCH {
+        "x86_64" => *b"02",
+        "aarch64" => *b"04",
+        other => panic!("no code for {other} in this test"),
+    }
+}
+
+/// A small file that passes for an image: a header and 72 bytes of data.
+pub(crate) fn sif() -> Vec<u8> {
+    let mut bytes = header(&host(), 128, 72).to_vec();
+    bytes.resize(200, 0);
+    bytes
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn an_image() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("o/i:1", &sif());
+    assert_eq!(root.check("o/i:1"), State::Image);
+    root.file("longer:1", &[sif(), vec![0; 10]].concat());
+    assert_eq!(root.check("longer:1"), State::Image);
+}
+
+#[test]
+fn what_is_not_there() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("o/i:1", &sif());
+    for name in ["x", "o/x", "o/i:1/x", "x/y/z", &"n".repeat(300)] {
+        assert_eq!(root.check(name), State::Absent, "{name}");
+    }
+    let nowhere = root.path().join("nowhere");
+    assert_eq!(Root::enter(&nowhere, Untrusted::Refuse).check("x"), State::Absent);
+    assert_eq!(Root::enter(&nowhere, Untrusted::Accept).check("x"), State::Absent);
+}
+
+#[test]
+fn what_is_no_sif() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("empty", b"");
+    root.file("text", b"hello\n");
+    root.file("long", &[b'x'; 500]);
+    root.file("short", &sif()[..127]);
+    root.file("cut", &sif()[..199]);
+    root.file("arm", &header(if host() == *b"02" { b"04" } else { b"02" }, 128, 0));
+    let mut version = sif();
+    version[43] = b'9';
+    root.file("version", &version);
+    assert_eq!(root.check("empty"), State::Empty);
+    assert_eq!(root.check("text"), State::NotSif);
+    assert_eq!(root.check("long"), State::NotSif);
+    assert_eq!(root.check("short"), State::NotSif);
+    assert_eq!(root.check("cut"), State::Truncated { size: 199, needed: 200 });
+    let other = if host() == *b"02" { "arm64" } else { "amd64" };
+    assert_eq!(root.check("arm"), State::WrongArchitecture(other));
+    assert_eq!(root.check("version"), State::UnknownVersion);
+}
+
+#[test]
+fn what_is_no_file() {
+    let Some(root) = TestRoot::new() else { return };
+    fs::create_dir(root.path().join("directory")).unwrap();
+    let fifo = root.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let entered = Root::enter(root.path(), untrusted);
+        assert_eq!(entered.check("directory"), State::NotAFile("directory"));
+        assert_eq!(entered.check("fifo"), State::NotAFile("fifo"));
+    }
+}
+
+#[test]
+fn links() {
+    let Some(root) = TestRoot::new() else { return };
+    let elsewhere = TestRoot::new().unwrap();
+    let image = elsewhere.file("a/real.sif", &sif());
+    root.file("o/i:1", &sif());
+    let link = |target: &Path, name: &str| symlink(target, root.path().join(name)).unwrap();
+    link(Path::new("i:1"), "o/i:relative");
+    link(Path::new("../o/i:1"), "o/i:up");
+    link(&image, "absolute");
+    link(Path::new("absolute"), "twice");
+    link(&elsewhere.path().join("a"), "directory");
+    link(Path::new("nowhere"), "dangling");
+    link(Path::new("loop"), "loop");
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let entered = Root::enter(root.path(), untrusted);
+        for name in ["o/i:relative", "o/i:up", "absolute", "twice", "directory/real.sif"] {
+            assert_eq!(entered.check(name), State::Image, "{name} {untrusted:?}");
+        }
+        assert_eq!(entered.check("dangling"), State::DanglingLink);
+        assert_eq!(entered.check("loop"), State::DanglingLink);
+    }
+}
+
+/// A root that is itself a link counts as what it leads to.
+#[test]
+fn a_root_behind_a_link() {
+    let Some(root) = TestRoot::new() else { return };
+    let elsewhere = TestRoot::new().unwrap();
+    elsewhere.file("x", &sif());
+    let link = root.path().join("link");
+    symlink(elsewhere.path(), &link).unwrap();
+    assert_eq!(Root::enter(&link, Untrusted::Refuse).check("x"), State::Image);
+    mode(elsewhere.path(), 0o1777);
+    let state = Root::enter(&link, Untrusted::Refuse).check("x");
+    assert!(matches!(state, State::Untrusted(_)), "{state:?}");
+}
+
+fn writer(state: &State) -> Option<(PathBuf, Writer)> {
+    match state {
+        State::Untrusted(distrust) => Some((distrust.path.clone(), distrust.by)),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_ordinary_users_could_write() {
+    let Some(root) = TestRoot::new() else { return };
+    let file = root.file("o/i:1", &sif());
+    let directory = root.path().join("o");
+    for path in [root.path(), &directory, &file] {
+        let normal = fs::metadata(path).unwrap().permissions();
+        for (bits, by) in [(0o777, Writer::Others), (0o1757, Writer::Others)] {
+            mode(path, bits);
+            assert_eq!(writer(&root.check("o/i:1")), Some((path.to_owned(), by)));
+        }
+        mode(path, 0o775);
+        assert_eq!(root.check("o/i:1"), State::Image, "root's own group may write");
+        chown(path, None, Some(1234)).unwrap();
+        assert_eq!(writer(&root.check("o/i:1")), Some((path.to_owned(), Writer::Group(1234))));
+        fs::set_permissions(path, normal).unwrap();
+        assert_eq!(root.check("o/i:1"), State::Image, "another group may read");
+        chown(path, Some(1001), Some(0)).unwrap();
+        assert_eq!(writer(&root.check("o/i:1")), Some((path.to_owned(), Writer::Owner(1001))));
+        chown(path, Some(999), None).unwrap();
+        assert_eq!(root.check("o/i:1"), State::Image, "a system account may own it");
+        chown(path, Some(0), None).unwrap();
+    }
+    mode(root.path(), 0o777);
+    assert_eq!(Root::enter(root.path(), Untrusted::Accept).check("o/i:1"), State::Image);
+}
+
+/// A link in a trusted root does not make trusted what it leads to.
+#[test]
+fn links_into_what_users_write() {
+    let Some(root) = TestRoot::new() else { return };
+    let home = TestRoot::new().unwrap();
+    let image = home.file("evil.sif", &sif());
+    symlink(&image, root.path().join("x")).unwrap();
+    assert_eq!(root.check("x"), State::Image);
+    chown(home.path(), Some(1001), None).unwrap();
+    assert_eq!(writer(&root.check("x")), Some((home.path().to_owned(), Writer::Owner(1001))));
+    chown(home.path(), Some(0), None).unwrap();
+    mode(home.path(), 0o777);
+    assert_eq!(writer(&root.check("x")), Some((home.path().to_owned(), Writer::Others)));
+    mode(home.path(), 0o1777);
+    assert_eq!(root.check("x"), State::Image, "sticky: what is there cannot be replaced");
+    chown(&image, Some(1001), None).unwrap();
+    assert_eq!(writer(&root.check("x")), Some((image, Writer::Owner(1001))));
+}

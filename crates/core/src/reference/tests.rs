@@ -1,0 +1,115 @@
+use super::{Error, Reference};
+
+fn parse(text: &str) -> Result<Reference, Error> {
+    Reference::parse(text.as_bytes())
+}
+
+/// `text` and its normal form.
+const VALID: &[(&str, &str)] = &[
+    ("ubuntu", "docker.io/library/ubuntu:latest"),
+    ("ubuntu:22.04", "docker.io/library/ubuntu:22.04"),
+    ("library/ubuntu", "docker.io/library/ubuntu:latest"),
+    ("docker.io/ubuntu", "docker.io/library/ubuntu:latest"),
+    ("index.docker.io/ubuntu", "docker.io/library/ubuntu:latest"),
+    ("index.docker.io/o/ubuntu", "docker.io/o/ubuntu:latest"),
+    ("registry-1.docker.io/ubuntu", "registry-1.docker.io/ubuntu:latest"),
+    ("determinedai/environments:py-3.8_x", "docker.io/determinedai/environments:py-3.8_x"),
+    ("localhost/x", "localhost/x:latest"),
+    ("localhost:5000", "docker.io/library/localhost:5000"),
+    ("localhost:5000/x", "localhost:5000/x:latest"),
+    ("host:5000/x:1", "host:5000/x:1"),
+    ("[::1]:5000/x:1", "[::1]:5000/x:1"),
+    ("[2001:db8::1]/x", "[2001:db8::1]/x:latest"),
+    ("10.0.0.1/x/y/z", "10.0.0.1/x/y/z:latest"),
+    ("Docker.io/ubuntu", "Docker.io/ubuntu:latest"),
+    ("FOO/bar", "FOO/bar:latest"),
+    ("a--b__c/d.e_f", "docker.io/a--b__c/d.e_f:latest"),
+    ("x:_TAG.-", "docker.io/library/x:_TAG.-"),
+];
+
+#[test]
+fn valid_references_and_their_normal_form() {
+    for (text, normal) in VALID {
+        let reference = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(reference.to_string(), *normal, "{text}");
+        assert_eq!(reference.typed(), *text);
+        assert_eq!(parse(normal).map(|r| r.to_string()), Ok((*normal).to_owned()));
+    }
+}
+
+#[test]
+fn invalid_references_and_why() {
+    let cases: &[(&str, Error)] = &[
+        ("", Error::Empty),
+        (" ubuntu", Error::Byte(b' ')),
+        ("ubuntu\n", Error::Byte(b'\n')),
+        ("a%2e", Error::Byte(b'%')),
+        ("..", Error::Path),
+        ("../../etc/passwd", Error::Registry),
+        ("a/../b", Error::Path),
+        ("a/./b", Error::Path),
+        ("a//b", Error::Path),
+        ("a/", Error::Path),
+        ("/a", Error::Path),
+        ("/etc/passwd", Error::Path),
+        (".sifcache/x", Error::Registry),
+        ("-x", Error::Path),
+        ("a_-b", Error::Path),
+        ("a___b", Error::Path),
+        ("a..b", Error::Path),
+        ("Ubuntu", Error::Path),
+        ("a/B", Error::Path),
+        ("exa_mple.com/x", Error::Registry),
+        ("a..b/c", Error::Registry),
+        ("host:/x", Error::Registry),
+        ("host:50a/x", Error::Registry),
+        ("[::g]/x", Error::Registry),
+        ("[::1/x", Error::Registry),
+        ("[]/x", Error::Path),
+        ("-h.io/x", Error::Registry),
+        ("x:", Error::Tag),
+        ("x::1", Error::Path),
+        ("x:.1", Error::Tag),
+        ("x:1+2", Error::Tag),
+        ("x@", Error::Digest),
+        ("x@sha256:00", Error::Digest),
+        ("x@md5:d41d8cd98f00b204e9800998ecf8427e", Error::Digest),
+    ];
+    for (text, why) in cases {
+        assert_eq!(parse(text), Err(*why), "{text:?}");
+    }
+}
+
+#[test]
+fn limits() {
+    let longest = "a".repeat(super::MAX_REPOSITORY);
+    assert!(parse(&format!("host.io/{longest}")).is_ok());
+    assert_eq!(parse(&format!("host.io/{longest}a")), Err(Error::TooLong));
+    // `library/` counts: it is part of the repository.
+    assert_eq!(parse(&longest), Err(Error::TooLong));
+    let tag = "t".repeat(super::MAX_TAG);
+    assert!(parse(&format!("x:{tag}")).is_ok());
+    assert_eq!(parse(&format!("x:{tag}t")), Err(Error::Tag));
+}
+
+#[test]
+fn digests() {
+    for (algorithm, digits) in [("sha256", 64), ("sha384", 96), ("sha512", 128)] {
+        let hex = "0a".repeat(digits / 2);
+        let reference = parse(&format!("x:1@{algorithm}:{hex}")).unwrap();
+        assert_eq!(reference.digest(), Some(format!("{algorithm}:{hex}").as_str()));
+        assert_eq!(reference.tag(), Some("1"));
+        assert_eq!(parse(&format!("x@{algorithm}:{hex}")).unwrap().tag(), None);
+        assert_eq!(parse(&format!("x@{algorithm}:{hex}0")), Err(Error::Digest));
+        assert_eq!(parse(&format!("x@{algorithm}:{}", hex.to_uppercase())), Err(Error::Digest));
+    }
+    assert_eq!(parse(&"0a".repeat(32)), Err(Error::Identifier));
+    assert!(parse(&format!("x/{}", "0a".repeat(32))).is_ok());
+}
+
+#[test]
+fn bytes_that_are_not_text() {
+    assert_eq!(Reference::parse(b"ub\xffuntu"), Err(Error::Byte(0xff)));
+    assert_eq!(Reference::parse("übuntu".as_bytes()), Err(Error::Byte(0xc3)));
+    assert_eq!(Reference::parse(b"a\0b"), Err(Error::Byte(0)));
+}

@@ -1,0 +1,111 @@
+use super::{Error, FACILITIES, KEYS, Nested, OnMiss, Settings, Syslog, Untrusted};
+use std::path::PathBuf;
+
+fn parse(line: &str) -> Result<Settings, Error> {
+    Settings::parse(&line.split_ascii_whitespace().collect::<Vec<_>>())
+}
+
+#[test]
+fn defaults() {
+    let settings = parse("image_root=/shared/sif").unwrap();
+    assert_eq!(settings.image_roots, [PathBuf::from("/shared/sif")]);
+    assert_eq!(settings.on_miss, OnMiss::Pull);
+    assert_eq!(settings.nested, Nested::Path);
+    assert_eq!(settings.runtimes, ["singularity", "apptainer"]);
+    assert_eq!(settings.untrusted, Untrusted::Refuse);
+    assert_eq!(settings.syslog, Syslog::Facility("daemon"));
+}
+
+#[test]
+fn every_key_and_value() {
+    let settings = parse(
+        "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
+         runtimes=apptainer-suid,sing untrusted=accept syslog=local3",
+    )
+    .unwrap();
+    assert_eq!(settings.image_roots.len(), 2);
+    assert_eq!(settings.image_roots[0].as_os_str(), "/local/sif");
+    assert_eq!(settings.image_roots[1].as_os_str(), "/shared/sif");
+    assert_eq!(settings.on_miss, OnMiss::Fail);
+    assert_eq!(settings.nested, Nested::Preload);
+    assert_eq!(settings.runtimes, ["apptainer-suid", "sing"]);
+    assert_eq!(settings.untrusted, Untrusted::Accept);
+    assert_eq!(settings.syslog, Syslog::Facility("local3"));
+
+    for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
+        assert!(parse(&format!("{key}=/sif")).is_ok());
+    }
+    for facility in FACILITIES {
+        let settings = parse(&format!("image_root=/sif syslog={facility}")).unwrap();
+        assert_eq!(settings.syslog, Syslog::Facility(facility));
+    }
+    assert_eq!(parse("image_root=/sif syslog=off").unwrap().syslog, Syslog::Off);
+    assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
+}
+
+/// Every key spelt wrong is refused with a message that names it and lists the keys.
+#[test]
+fn misspelt_keys() {
+    for (key, _) in KEYS {
+        for wrong in [key.to_uppercase(), format!("{key}s"), key.replace('_', "-"), key[1..].into()]
+        {
+            if KEYS.iter().any(|(known, _)| *known == wrong) {
+                continue;
+            }
+            let error = parse(&format!("image_root=/sif {wrong}=x")).unwrap_err();
+            assert_eq!(error, Error::UnknownKey(wrong.clone()));
+            let message = error.to_string();
+            assert!(message.contains(&wrong), "{message}");
+            assert!(KEYS.iter().all(|(known, _)| message.contains(known)), "{message}");
+        }
+    }
+}
+
+#[test]
+fn bad_values() {
+    for (key, wrong) in [
+        ("on_miss", "Pull"),
+        ("on_miss", ""),
+        ("nested", "on"),
+        ("untrusted", "yes"),
+        ("syslog", "local8"),
+        ("syslog", "DAEMON"),
+        ("runtimes", ""),
+        ("runtimes", "a,,b"),
+        ("runtimes", "/usr/bin/apptainer"),
+    ] {
+        let error = parse(&format!("image_root=/sif {key}={wrong}")).unwrap_err();
+        let valid = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
+        assert_eq!(error, Error::BadValue(key, wrong.to_owned(), valid));
+        assert!(error.to_string().contains(valid));
+    }
+    for wrong in ["", "sif", "/a::/b", "/a:", ":/a", "./sif", "/a/../b", "/a/./b", "/a:b"] {
+        let error = parse(&format!("image_root={wrong}")).unwrap_err();
+        assert!(matches!(error, Error::BadValue("image_root", ..)), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn other_mistakes() {
+    assert_eq!(parse(""), Err(Error::NoImageRoot));
+    assert_eq!(parse("on_miss=warn"), Err(Error::NoImageRoot));
+    assert_eq!(parse("/shared/sif"), Err(Error::NoValue("/shared/sif".to_owned())));
+    assert_eq!(parse("image_root=/a image_root=/b"), Err(Error::Twice("image_root")));
+    assert_eq!(parse("image_root=/a apptainer_image_root=/b"), Err(Error::Twice("image_root")));
+    let error = Settings::parse(&[b"image_root=/a\x1b[31m\xff"]).unwrap_err_or_root();
+    assert!(!error.contains('\x1b') && !error.contains('\u{fffd}'), "{error}");
+}
+
+trait UnwrapErrOrRoot {
+    fn unwrap_err_or_root(self) -> String;
+}
+
+impl UnwrapErrOrRoot for Result<Settings, Error> {
+    /// The message, or the root as it was understood: neither may carry a control character.
+    fn unwrap_err_or_root(self) -> String {
+        match self {
+            Ok(settings) => settings.image_roots[0].display().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+}

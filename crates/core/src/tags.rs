@@ -1,0 +1,121 @@
+//! The tags of a repository that a site has, for the message about a miss.
+
+use crate::image::{Root, State};
+use crate::reference::Reference;
+use crate::settings::Settings;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// As many tags as a message shows.
+const SHOWN: usize = 8;
+/// As many files as are opened to see whether they are images.
+const TRIED: usize = 32;
+/// As many directory entries as are read, so that a huge directory costs no more
+/// than a fraction of a second.
+const ENTRIES: usize = 20_000;
+
+/// Tags of one repository under the image roots.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tags {
+    /// Those that are images, most similar to the one that was asked for first.
+    pub shown: Vec<String>,
+    /// How many more files look like tags.
+    pub more: usize,
+}
+
+/// Looks for tags of the repository of `reference`.
+#[must_use]
+pub fn similar(reference: &Reference, settings: &Settings) -> Tags {
+    let wanted = reference.tag().unwrap_or_default();
+    let mut tags: Vec<String> = settings
+        .image_roots
+        .iter()
+        .flat_map(|root| stems(reference).into_iter().flat_map(|stem| listed(root, &stem)))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    tags.sort_by_key(|tag| std::cmp::Reverse(common_prefix(tag, wanted)));
+    let roots: Vec<Root<'_>> =
+        settings.image_roots.iter().map(|root| Root::enter(root, settings.untrusted)).collect();
+    let (tried, rest) = tags.split_at(tags.len().min(TRIED));
+    let mut shown: Vec<String> =
+        tried.iter().filter(|tag| is_image(&roots, reference, tag)).cloned().collect();
+    let more = rest.len() + shown.len().saturating_sub(SHOWN);
+    shown.truncate(SHOWN);
+    Tags { shown, more }
+}
+
+/// The names under a root that tags of the repository begin with.
+fn stems(reference: &Reference) -> Vec<String> {
+    let full = format!("{}/{}", reference.registry(), reference.repository());
+    let mut stems = vec![reference.short_repository(), full];
+    stems.dedup();
+    stems
+}
+
+/// The tags in the file names `STEM:TAG` and `STEM:TAG.sif` of one root.
+fn listed(root: &Path, stem: &str) -> Vec<String> {
+    let path = root.join(stem);
+    let (Some(directory), Some(word)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let tag = |name: &str| -> Option<String> {
+        let tag = name.strip_prefix(word.to_str()?)?.strip_prefix(':')?;
+        Some(tag.strip_suffix(".sif").unwrap_or(tag).to_owned())
+    };
+    entries.take(ENTRIES).filter_map(|entry| tag(entry.ok()?.file_name().to_str()?)).collect()
+}
+
+fn is_image(roots: &[Root<'_>], reference: &Reference, tag: &str) -> bool {
+    roots.iter().any(|root| {
+        stems(reference).iter().any(|stem| {
+            ["", ".sif"]
+                .iter()
+                .any(|suffix| root.check(&format!("{stem}:{tag}{suffix}")) == State::Image)
+        })
+    })
+}
+
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN, Tags, similar};
+    use crate::image::tests::{TestRoot, sif};
+    use crate::reference::Reference;
+    use crate::settings::Settings;
+
+    fn tags_of(root: &TestRoot, text: &str) -> Tags {
+        let settings = Settings::with_roots(vec![root.path().to_owned()]);
+        similar(&Reference::parse(text.as_bytes()).unwrap(), &settings)
+    }
+
+    #[test]
+    fn only_images_most_similar_first_each_once() {
+        let Some(root) = TestRoot::new() else { return };
+        for name in ["o/i:cuda-11", "o/i:cuda-12.sif", "docker.io/o/i:cpu", "o/i:cuda-12", "o/j:1"]
+        {
+            root.file(name, &sif());
+        }
+        root.file("o/i:cut", b"not a SIF file");
+        let tags = tags_of(&root, "o/i:cuda-12.1");
+        assert_eq!(tags.shown, ["cuda-12", "cuda-11", "cpu"]);
+        assert_eq!(tags.more, 0);
+        assert_eq!(tags_of(&root, "ubuntu"), Tags::default());
+    }
+
+    #[test]
+    fn many_tags_are_counted() {
+        let Some(root) = TestRoot::new() else { return };
+        for number in 0..100 {
+            root.file(&format!("word:{number:02}"), &sif());
+        }
+        let tags = tags_of(&root, "word:77a");
+        assert_eq!(tags.shown.len(), SHOWN);
+        assert_eq!(tags.shown[0], "77");
+        assert_eq!(tags.more, 100 - SHOWN);
+    }
+}

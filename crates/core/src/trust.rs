@@ -1,0 +1,213 @@
+//! Who could have chosen what stands under a name: the walk from `/` to an image.
+//!
+//! Everybody's jobs start what an image root holds, so an image counts only if no
+//! ordinary user could have put it there, now or while the look-up runs:
+//!
+//! * every directory, link and file on the way belongs to root or a system account;
+//! * a directory in which a name is *looked up* (the root and below) cannot be
+//!   written by a group other than root's or by others, because a user could add
+//!   the name;
+//! * a directory that is only *passed* (above the root, or on the way of a link)
+//!   may be that if it is sticky, because what is there cannot be replaced then;
+//! * the file itself cannot be written so either.
+//!
+//! An ACL that lets somebody write shows in the group bits, so it is refused too.
+//! Links are followed by hand, since only so every directory on the way is seen.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+/// The first user id of ordinary users, as Debian's and RHEL's login.defs set `UID_MIN`.
+pub const FIRST_ORDINARY_USER: u32 = 1000;
+/// As many links as the kernel follows in one path: path_resolution(7).
+const MAX_LINKS: u32 = 40;
+
+const GROUP_WRITE: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// Something on the way that an ordinary user could write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distrust {
+    /// What could be written.
+    pub path: PathBuf,
+    /// By whom.
+    pub by: Writer,
+}
+
+/// Who can write there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// Its owner, an ordinary user: the user id.
+    Owner(u32),
+    /// A group that is not root's: the group id.
+    Group(u32),
+    /// Everybody.
+    Others,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.by {
+            Writer::Owner(uid) => write!(f, "{path} belongs to the ordinary user {uid}"),
+            Writer::Group(gid) => write!(f, "{path} can be written by the group {gid}"),
+            Writer::Others => write!(f, "{path} can be written by everybody"),
+        }
+    }
+}
+
+/// Why a walk did not arrive.
+#[derive(Debug)]
+pub enum Stop {
+    /// Nothing has that name.
+    Absent,
+    /// A link on the way leads nowhere, or in a circle.
+    Dangling,
+    /// An ordinary user could write something on the way.
+    Distrust(Distrust),
+    /// The file system said no.
+    Io(io::Error),
+}
+
+/// A directory that the walk has come to, by its real path.
+#[derive(Debug, Clone)]
+pub struct Place {
+    path: PathBuf,
+    metadata: Metadata,
+}
+
+/// Walks to the image root, from `/`.
+///
+/// # Errors
+/// Why the walk did not arrive.
+pub fn enter(root: &Path) -> Result<Place, Stop> {
+    let top = PathBuf::from("/");
+    let metadata = fs::symlink_metadata(&top).map_err(Stop::Io)?;
+    let steps = root.components().filter_map(normal).map(|name| (name, Step::Passed)).collect();
+    walk(Place { path: top, metadata }, steps)
+}
+
+/// Walks on from the image root to the file called `name` under it, and returns
+/// what it is. Its type is for the caller to check.
+///
+/// # Errors
+/// Why the walk did not arrive.
+pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
+    let steps = name.split('/').map(|part| (part.into(), Step::LookedUp)).collect();
+    let place = walk(root.clone(), steps)?;
+    let distrust = if place.metadata.is_dir() { None } else { place.writer(false) };
+    distrust.map_or(Ok(place.metadata), |distrust| Err(Stop::Distrust(distrust)))
+}
+
+/// Where the name of the next step comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    /// From a reference: anybody who can write the directory can make it.
+    LookedUp,
+    /// From the site's own path or link: it is there already.
+    Passed,
+}
+
+fn normal(component: Component<'_>) -> Option<OsString> {
+    match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    }
+}
+
+fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place, Stop> {
+    let mut links = 0;
+    while let Some((name, step)) = steps.pop_front() {
+        if let Some(distrust) = place.writer(step == Step::Passed) {
+            return Err(Stop::Distrust(distrust));
+        }
+        let next = place.step(&name).map_err(|error| arrival(error, links))?;
+        if !next.metadata.is_symlink() {
+            place = next;
+            continue;
+        }
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(Stop::Dangling);
+        }
+        if let Some(distrust) = next.owner() {
+            return Err(Stop::Distrust(distrust));
+        }
+        let target = fs::read_link(&next.path).map_err(Stop::Io)?;
+        for part in target.components().filter_map(normal).collect::<Vec<_>>().into_iter().rev() {
+            steps.push_front((part, Step::Passed));
+        }
+        if target.is_absolute() {
+            place = place.top()?;
+        }
+    }
+    Ok(place)
+}
+
+/// What it means that a step failed, after `links` links.
+fn arrival(error: io::Error, links: u32) -> Stop {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) if links > 0 => Stop::Dangling,
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG) => Stop::Absent,
+        _ => Stop::Io(error),
+    }
+}
+
+impl Place {
+    fn step(&self, name: &OsStr) -> io::Result<Self> {
+        let path = match name.as_encoded_bytes() {
+            b".." => self.path.parent().unwrap_or(&self.path).to_owned(),
+            _ => self.path.join(name),
+        };
+        let metadata = fs::symlink_metadata(&path)?;
+        Ok(Self { path, metadata })
+    }
+
+    fn top(&self) -> Result<Self, Stop> {
+        let path = PathBuf::from("/");
+        let metadata = fs::symlink_metadata(&path).map_err(Stop::Io)?;
+        Ok(Self { path, metadata })
+    }
+
+    fn owner(&self) -> Option<Distrust> {
+        let uid = self.metadata.uid();
+        (uid >= FIRST_ORDINARY_USER).then(|| self.distrust(Writer::Owner(uid)))
+    }
+
+    /// The ordinary user who could write here, if there is one. With `sticky_will_do`
+    /// what is there must only be safe from being replaced.
+    fn writer(&self, sticky_will_do: bool) -> Option<Distrust> {
+        let (mode, gid) = (self.metadata.mode(), self.metadata.gid());
+        let fixed = sticky_will_do && mode & STICKY != 0;
+        self.owner().or_else(|| match mode {
+            _ if fixed => None,
+            mode if mode & OTHERS_WRITE != 0 => Some(self.distrust(Writer::Others)),
+            mode if mode & GROUP_WRITE != 0 && gid != 0 => Some(self.distrust(Writer::Group(gid))),
+            _ => None,
+        })
+    }
+
+    fn distrust(&self, by: Writer) -> Distrust {
+        Distrust { path: self.path.clone(), by }
+    }
+}
+
+/// What people call a thing that is no regular file.
+#[must_use]
+pub fn kind(metadata: &Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    match () {
+        () if kind.is_dir() => "directory",
+        () if kind.is_fifo() => "fifo",
+        () if kind.is_socket() => "socket",
+        () if kind.is_block_device() || kind.is_char_device() => "device",
+        () => "file",
+    }
+}

@@ -1,0 +1,153 @@
+//! Our parser of references against the one of `oci-spec`, over generated inputs.
+//!
+//! `oci-spec` follows the grammar of the distribution project with a regular
+//! expression. Where the two differ, the difference is one of [`Difference`], each
+//! with the rule of the distribution project that decides it; anything else fails.
+
+use oci_spec::distribution::Reference as Theirs;
+use proptest::prelude::*;
+use sifcache_core::reference::Reference as Ours;
+
+/// What both say of one text: `None` for no reference, else its parts.
+type Parts = Option<(String, String, Option<String>, Option<String>)>;
+
+fn ours(text: &str) -> Parts {
+    let r = Ours::parse(text.as_bytes()).ok()?;
+    let owned = |part: Option<&str>| part.map(str::to_owned);
+    Some((r.registry().into(), r.repository().into(), owned(r.tag()), owned(r.digest())))
+}
+
+fn theirs(text: &str) -> Parts {
+    let r = text.parse::<Theirs>().ok()?;
+    let owned = |part: Option<&str>| part.map(str::to_owned);
+    Some((r.registry().into(), r.repository().into(), owned(r.tag()), owned(r.digest())))
+}
+
+fn component() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => "[a-z0-9]{1,4}([._-]|__|--)?[a-z0-9]{1,3}",
+        1 => "[A-Za-z0-9._-]{0,5}",
+        1 => Just("library".to_owned()),
+        1 => Just("..".to_owned()),
+    ]
+}
+
+fn registry() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => Just(String::new()),
+        3 => "[a-z0-9-]{1,4}\\.[a-z]{2}(:[0-9]{1,5})?/",
+        1 => "[A-Za-z0-9._-]{1,6}(:[0-9a]{0,4})?/",
+        1 => Just("localhost/".to_owned()),
+        1 => Just("localhost:5000/".to_owned()),
+        1 => Just("docker.io/".to_owned()),
+        1 => Just("index.docker.io/".to_owned()),
+        1 => "\\[[0-9a-f:]{1,6}\\](:[0-9]{1,4})?/",
+    ]
+}
+
+fn tail() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => Just(String::new()),
+        3 => ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,6}",
+        1 => ":[A-Za-z0-9_.:+-]{0,6}",
+        1 => ":[a-z]{126,130}",
+        1 => "@sha256:[0-9a-f]{64}",
+        1 => ":[a-z]{1,3}@sha256:[0-9a-f]{64}",
+        1 => "@sha(256|384|512|1):[0-9a-f]{63,65}",
+        1 => "@sha256:[0-9A-F]{64}",
+        1 => "@sha512:[0-9a-f]{128}",
+        1 => "@sha384:[0-9a-f]{96}",
+    ]
+}
+
+fn reference() -> impl Strategy<Value = String> {
+    let path = prop::collection::vec(component(), 1..4).prop_map(|parts| parts.join("/"));
+    (registry(), path, tail()).prop_map(|(registry, path, tail)| format!("{registry}{path}{tail}"))
+}
+
+/// Where `oci-spec` leaves the rules of the distribution project, which we follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Difference {
+    /// Its regular expression knows no IPv6 address; the grammar does (`ipv6address`).
+    Ipv6,
+    /// It takes an upper-case first word for a path on Docker Hub, which no path may
+    /// be; `splitDockerDomain` takes it for a registry.
+    UpperCaseRegistry,
+    /// It takes a name such as `exa_mple.com/x` for one of the registry
+    /// `exa_mple.com`, which no registry can be called; the distribution project
+    /// gives it an empty registry, and to us it is none.
+    NoRegistry,
+    /// It takes 64 hexadecimal digits for a name; `ParseNormalizedNamed` refuses them.
+    Identifier,
+    /// It takes upper-case digits in a digest; go-digest refuses them.
+    UpperCaseDigest,
+}
+
+fn difference(text: &str) -> Option<Difference> {
+    let first = text.split('/').next().unwrap_or_default();
+    let name = text.split('@').next().unwrap_or_default();
+    match () {
+        () if first.starts_with('[') => Some(Difference::Ipv6),
+        () if text.contains('@')
+            && text[name.len()..].contains(|c: char| c.is_ascii_uppercase()) =>
+        {
+            Some(Difference::UpperCaseDigest)
+        }
+        () if first.contains('_') && first.contains(['.', ':']) => Some(Difference::NoRegistry),
+        () if first.len() < text.len() && first.contains(|c: char| c.is_ascii_uppercase()) => {
+            Some(Difference::UpperCaseRegistry)
+        }
+        () if text.len() == 64 => Some(Difference::Identifier),
+        () => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn same_answer_or_a_known_difference(text in reference()) {
+        let (ours, theirs) = (ours(&text), theirs(&text));
+        prop_assert!(
+            ours == theirs || difference(&text).is_some(),
+            "{text:?}: ours {ours:?}, theirs {theirs:?}"
+        );
+    }
+
+    #[test]
+    fn what_parses_prints_and_parses_again(text in reference()) {
+        if let Ok(first) = Ours::parse(text.as_bytes()) {
+            let printed = first.to_string();
+            let again = Ours::parse(printed.as_bytes());
+            prop_assert_eq!(again.map(|r| r.to_string()), Ok(printed));
+        }
+    }
+
+    #[test]
+    fn no_name_leaves_the_image_root(bytes in prop::collection::vec(any::<u8>(), 0..40), text in reference()) {
+        for input in [bytes.as_slice(), text.as_bytes()] {
+            let Ok(reference) = Ours::parse(input) else { continue };
+            for name in sifcache_core::candidate::names(&reference) {
+                let good = |part: &str| !part.is_empty() && part != "." && part != "..";
+                prop_assert!(name.split('/').all(good), "{name:?}");
+                prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{name:?}");
+            }
+        }
+    }
+}
+
+/// Each listed difference is real: one input for each, on which the two differ.
+#[test]
+fn every_difference_is_one() {
+    let hex = "0a".repeat(32);
+    for (text, expected) in [
+        ("[::1]:5000/x".to_owned(), Difference::Ipv6),
+        ("FOO/bar".to_owned(), Difference::UpperCaseRegistry),
+        ("exa_mple.com/x".to_owned(), Difference::NoRegistry),
+        (hex.clone(), Difference::Identifier),
+        (format!("x@sha256:{}", hex.to_uppercase()), Difference::UpperCaseDigest),
+    ] {
+        assert_ne!(ours(&text), theirs(&text), "{text}");
+        assert_eq!(difference(&text), Some(expected), "{text}");
+    }
+}
