@@ -164,7 +164,7 @@ fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bo
         }
         None => false,
     };
-    launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(|name| asked(&name)))
+    launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(asked))
 }
 
 impl Pass {

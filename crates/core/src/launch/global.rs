@@ -35,17 +35,15 @@ pub(super) fn subcommand<A: AsRef<[u8]>>(rest: &[A]) -> Result<(Subcommand, usiz
 /// A long flag without `=`, or two characters of a short one, takes the next token
 /// unless it is known as a boolean; anything else that looks like a flag stands alone.
 fn crude_length<A: AsRef<[u8]>>(rest: &[A]) -> usize {
+    let known_bool = |flag: Option<&flags::Flag>| flag.is_some_and(|flag| !flag.takes_value);
     let mut value_follows = false;
     for (index, token) in rest.iter().enumerate() {
         match token.as_ref() {
-            long @ [b'-', b'-', name @ ..] if !long.contains(&b'=') => {
-                value_follows =
-                    !flags::by_name(flags::GLOBAL, name).is_some_and(|f| !f.takes_value);
+            [b'-', b'-', name @ ..] if !name.contains(&b'=') => {
+                value_follows = !known_bool(flags::by_name(flags::GLOBAL, name));
             }
             [b'-', letter]
-                if *letter != b'='
-                    && !flags::by_letter(flags::GLOBAL, *letter)
-                        .is_some_and(|f| !f.takes_value) =>
+                if *letter != b'=' && !known_bool(flags::by_letter(flags::GLOBAL, *letter)) =>
             {
                 value_follows = true;
             }

@@ -1,0 +1,69 @@
+//! `slurm_spank_init`: the settings, and the option `--sif-cache`.
+//!
+//! The settings are only checked here, so that an admin reads about a mistake when
+//! a daemon starts or a command is typed; the task reads them again. No image root
+//! is touched, whatever the context.
+
+use crate::fault;
+use crate::spank::{Context, Spank};
+use sifcache_core::settings::Settings;
+
+pub(crate) fn run(spank: &dyn Spank, context: Context) {
+    fault::point("init");
+    // Before the settings: with bad ones, jobs that use the option must still start.
+    if context != Context::Slurmd
+        && let Err(error) = spank.register_option()
+    {
+        log::warn!("cannot register --sif-cache: {error}");
+    }
+    match (Settings::parse(&spank.arguments()), context) {
+        (Ok(settings), _) => log::trace!("{settings:?}"),
+        // What slurmstepd logs as an error, the user reads; this one is the admin's.
+        (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
+        (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Hook;
+    use crate::logging::captured;
+    use crate::spank::Context;
+    use crate::spank::double::Double;
+
+    const EVERY: [Context; 4] =
+        [Context::Local, Context::Allocator, Context::Slurmd, Context::Remote];
+
+    #[test]
+    fn registers_the_option_wherever_jobs_are_made_or_run() {
+        for context in EVERY {
+            for arguments in [["image_root=/sif"], ["imag_root=/sif"]] {
+                let double = Double::new(context, &arguments);
+                crate::dispatch(Hook::Init, &double);
+                assert_eq!(double.registered.get(), context != Context::Slurmd, "{context:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_the_settings() {
+        for context in EVERY {
+            let double = Double::new(context, &["image_root=/sif", "on_mis=fail"]);
+            let lines = captured(|| crate::dispatch(Hook::Init, &double));
+            let level = if context == Context::Remote { "WARN" } else { "ERROR" };
+            let start = format!(
+                "{level} inactive: plugstack.conf: unknown key 'on_mis'; valid keys: image_root,"
+            );
+            assert!(lines.iter().any(|line| line.starts_with(&start)), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn good_settings_say_nothing() {
+        for context in EVERY {
+            let double = Double::new(context, &["image_root=/sif"]);
+            let lines = captured(|| crate::dispatch(Hook::Init, &double));
+            assert!(lines.iter().all(|line| line.starts_with("TRACE")), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `spank_sifcache.so`: what Slurm loads.
+//!
+//! Slurm calls the symbols that [`spank`] exports; each lands in [`dispatch`], behind
+//! a panic firewall. One file per thing that is done:
+//!
+//! | hook, context | file |
+//! | --- | --- |
+//! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
+//! | option callback, every context | `option.rs`: checks the value |
+//! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE |
+//!
+//! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
+//! the task's own process, as the task's user, right before its `execve`.
+
+mod fault;
+mod init;
+mod logging;
+mod option;
+mod report;
+mod spank;
+mod task;
+
+use spank::{Context, Spank};
+
+/// The entry points of SPANK that do something here. One that is exported and does
+/// nothing still costs: `slurm_spank_job_prolog` makes slurmd start a process a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hook {
+    Init,
+    TaskInit,
+}
+
+/// What each hook does in each context.
+fn dispatch(hook: Hook, spank: &dyn Spank) {
+    match (hook, spank.context()) {
+        (Hook::Init, context) => init::run(spank, context),
+        (Hook::TaskInit, Context::Remote) => task::run(spank),
+        (Hook::TaskInit, _) => {}
+    }
+}
+
+/// The name that Slurm knows us by, and that stands in front of every message.
+const NAME: &str = "sifcache";

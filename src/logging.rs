@@ -1,0 +1,131 @@
+//! The `log` facade with two sinks: Slurm's own log, and syslog.
+//!
+//! | level | Slurm | where it is read |
+//! | --- | --- | --- |
+//! | error | `slurm_error` | daemon's log; the user's terminal |
+//! | warn | `slurm_info` | daemon's log |
+//! | info | `slurm_verbose` | daemon's log, if it is verbose |
+//! | debug, trace | `slurm_debug`, `slurm_debug2` | daemon's log, if it is that verbose |
+//!
+//! Records with the target [`EVENT`] go to syslog instead.
+
+mod syslog_sink;
+
+use crate::spank;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// The target of the lines for syslog: one per hit and miss, `key=value`.
+pub(crate) const EVENT: &str = "sifcache::event";
+
+pub(crate) use syslog_sink::use_facility;
+
+struct Sinks;
+
+impl Log for Sinks {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.target() == EVENT {
+            return syslog_sink::send(&record.args().to_string());
+        }
+        let line = format!("{}: {}", crate::NAME, record.args());
+        spank::slurm_log(record.level(), &line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes the sinks the ones of `log`. Later calls change nothing.
+#[cfg(not(test))]
+pub(crate) fn install() {
+    // Fails only if it was done before.
+    if log::set_logger(&Sinks).is_ok() {
+        // What Slurm's own level will not show is not worth a format.
+        log::set_max_level(LevelFilter::Trace);
+    }
+}
+
+#[cfg(test)]
+pub(crate) use capture::{captured, install};
+
+/// In tests, records are kept per thread instead.
+#[cfg(test)]
+mod capture {
+    use super::{EVENT, LevelFilter, Log, Metadata, Record};
+    use std::cell::RefCell;
+
+    thread_local! {
+        static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Capture;
+
+    impl Log for Capture {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            let level = match record.target() {
+                EVENT => "EVENT",
+                _ => record.level().as_str(),
+            };
+            LINES.with_borrow_mut(|lines| lines.push(format!("{level} {}", record.args())));
+        }
+
+        fn flush(&self) {}
+    }
+
+    pub(crate) fn install() {
+        if log::set_logger(&Capture).is_ok() {
+            log::set_max_level(LevelFilter::Trace);
+        }
+    }
+
+    /// What `work` logs, a line each, its level in front.
+    pub(crate) fn captured(work: impl FnOnce()) -> Vec<String> {
+        install();
+        LINES.take();
+        work();
+        LINES.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EVENT, Sinks};
+    use crate::spank::stand_in::LOGGED;
+    use log::{Level, Log, Record};
+
+    #[test]
+    fn each_level_has_its_place_in_slurms_log() {
+        LOGGED.take();
+        for level in Level::iter() {
+            let record = Record::builder().level(level).args(format_args!("50%s\0!")).build();
+            Sinks.log(&record);
+        }
+        let names = ["slurm_error", "slurm_info", "slurm_verbose", "slurm_debug", "slurm_debug2"];
+        assert_eq!(LOGGED.take(), names.map(|name| (name, "sifcache: 50%s!".to_owned())));
+    }
+
+    #[test]
+    fn events_are_not_for_slurms_log() {
+        LOGGED.take();
+        Sinks.log(&Record::builder().target(EVENT).args(format_args!("event=hit")).build());
+        assert!(LOGGED.take().is_empty());
+    }
+}
+
+/// Slurm's own level for a record.
+pub(crate) fn slurm_level(level: Level) -> spank::SlurmLevel {
+    use spank::SlurmLevel;
+    match level {
+        Level::Error => SlurmLevel::Error,
+        Level::Warn => SlurmLevel::Info,
+        Level::Info => SlurmLevel::Verbose,
+        Level::Debug => SlurmLevel::Debug,
+        Level::Trace => SlurmLevel::Debug2,
+    }
+}

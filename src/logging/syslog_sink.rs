@@ -1,0 +1,84 @@
+//! The lines for syslog, sent to `/dev/log`.
+//!
+//! The `syslog` crate has the facilities and the message; the socket is our own,
+//! because its socket waits when the daemon does not read, and a task must not.
+
+use crate::NAME;
+use once_cell::sync::OnceCell;
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+use syslog::{Facility, LogFormat, Logger, Severity};
+
+const SOCKET: &str = "/dev/log";
+
+static FACILITY: OnceCell<Facility> = OnceCell::new();
+
+/// Chooses the facility; without this nothing is sent. The first choice stays.
+pub(crate) fn use_facility(name: &str) {
+    if let Ok(facility) = name.parse() {
+        let _ = FACILITY.set(facility);
+    }
+}
+
+/// Sends one line. A syslog that is gone, full or slow loses it, and nobody waits.
+pub(super) fn send(line: &str) {
+    let Some(facility) = FACILITY.get() else { return };
+    if let Ok(socket) = Socket::open() {
+        let _ = Logger::new(socket, Format(*facility)).info(line);
+    }
+}
+
+/// `<PRIORITY>NAME[PID]: LINE`, the form of RFC 3164 for a local socket. The time is
+/// left to the daemon, which knows it and the zone: RFC 3164, 4.3.2.
+struct Format(Facility);
+
+impl LogFormat<&str> for Format {
+    fn format<W: Write>(&self, w: &mut W, severity: Severity, line: &str) -> syslog::Result<()> {
+        let priority = self.0 as u8 | severity as u8;
+        let message = format!("<{priority}>{NAME}[{}]: {line}", std::process::id());
+        // In one piece: each write is a message of its own.
+        w.write_all(message.as_bytes()).map_err(syslog::Error::Io)
+    }
+}
+
+struct Socket(UnixDatagram);
+
+impl Socket {
+    fn open() -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket))
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        self.0.send_to(message, SOCKET)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facility, Format};
+    use sifcache_core::settings::FACILITIES;
+    use syslog::{LogFormat, Severity};
+
+    #[test]
+    fn one_line_with_priority_and_name() {
+        let mut sent = Vec::new();
+        Format(Facility::LOG_LOCAL3).format(&mut sent, Severity::LOG_INFO, "event=hit").unwrap();
+        let expected = format!("<{}>sifcache[{}]: event=hit", 19 * 8 + 6, std::process::id());
+        assert_eq!(String::from_utf8(sent).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_facility_of_the_settings_is_one() {
+        for name in FACILITIES {
+            assert!(name.parse::<Facility>().is_ok(), "{name}");
+        }
+    }
+}

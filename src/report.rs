@@ -1,0 +1,109 @@
+//! What is said about a hit or a miss: to Slurm's log, and one line to syslog.
+//!
+//! The tasks of a step on one node share their command and their fate, so the first
+//! of them reports for all, with their number as `tasks=`.
+
+use crate::NAME;
+use crate::logging::{self, EVENT};
+use crate::spank::{Spank, Step};
+use sifcache_core::decision::{Decision, Pass};
+use sifcache_core::settings::{Settings, Syslog};
+use std::path::Path;
+
+/// Opens the way to syslog that the site has chosen.
+pub(crate) fn use_syslog(settings: &Settings) {
+    if let Syslog::Facility(facility) = settings.syslog {
+        logging::use_facility(facility);
+    }
+}
+
+pub(crate) fn hit(spank: &dyn Spank, decision: &Decision, path: &Path) {
+    let (Some(reference), step) = (&decision.reference, spank.step()) else { return };
+    if !step.is_first_of_node() {
+        return;
+    }
+    refused(decision);
+    let line = format!("docker://{} is {}", reference.typed(), path.display());
+    log::info!("{line}");
+    tell_verbose(spank, &line);
+    let image = value(path.as_os_str().as_encoded_bytes());
+    log::info!(target: EVENT, "event=hit {} reference={reference} image={image}", ids(&step));
+}
+
+/// With `quiet` another message tells the user.
+pub(crate) fn miss(spank: &dyn Spank, decision: &Decision, quiet: bool) {
+    let (Some(reference), step) = (&decision.reference, spank.step()) else { return };
+    if !step.is_first_of_node() {
+        return;
+    }
+    refused(decision);
+    let line = format!("docker://{} is not in the image cache", reference.typed());
+    log::info!("{line}");
+    if !quiet {
+        tell_verbose(spank, &line);
+    }
+    let refused: String = decision
+        .refused()
+        .map(|c| {
+            format!(
+                " refused={} why={}",
+                value(c.path.as_os_str().as_encoded_bytes()),
+                c.state.token()
+            )
+        })
+        .collect();
+    log::info!(target: EVENT, "event=miss {} reference={reference}{refused}", ids(&step));
+}
+
+/// Tells what `srun -v` is to show. slurmstepd's own log does not know about `-v`, but
+/// srun leaves its level in the environment, from `LOG_LEVEL_VERBOSE` = 4 on.
+fn tell_verbose(spank: &dyn Spank, line: &str) {
+    let level = spank.variable("SRUN_DEBUG").unwrap_or_default();
+    let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
+    if level >= 4 {
+        spank.tell_user(&format!("{NAME}: {line}\n"));
+    }
+}
+
+/// The reason why a launch with a docker reference is looked at no further.
+pub(crate) fn pass(spank: &dyn Spank, decision: &Decision, pass: Pass) {
+    log::trace!("left alone: {pass}");
+    if decision.reference.is_some() && spank.step().is_first_of_node() {
+        tell_verbose(spank, &format!("the command is left alone: {pass}"));
+    }
+}
+
+/// A file that is there and does not count is for the admin to know, also on a hit.
+fn refused(decision: &Decision) {
+    for candidate in decision.refused() {
+        log::warn!("{} is refused: {}", candidate.path.display(), candidate.state);
+    }
+}
+
+fn ids(step: &Step) -> String {
+    let Step { job, uid, node, tasks, .. } = step;
+    format!("job={job} step={} node={node} tasks={tasks} uid={uid}", step.name())
+}
+
+/// A value of `key=value`: quoted and escaped if it has anything but plain characters,
+/// so that a file name cannot pretend to be another key or another line.
+fn value(bytes: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    #[test]
+    fn values_cannot_pretend() {
+        assert_eq!(value(b"/sif/a:1"), "/sif/a:1");
+        assert_eq!(value(b"/a b event=hit"), "\"/a b event=hit\"");
+        assert_eq!(value(b"a\n\"\\\xff"), "\"a\\n\\\"\\\\\\xff\"");
+        assert_eq!(value(b""), "\"\"");
+    }
+}

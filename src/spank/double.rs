@@ -1,0 +1,99 @@
+//! A double of Slurm's side, for testing hooks without Slurm.
+
+use super::{Context, Error, Spank, Step};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Slurm, as a hook sees it, and what the hook did to it.
+pub(crate) struct Double {
+    context: Context,
+    arguments: Vec<String>,
+    pub(crate) command: Vec<Vec<u8>>,
+    pub(crate) option: Option<String>,
+    pub(crate) step: Step,
+    pub(crate) refuses_replacement: bool,
+    variables: RefCell<BTreeMap<String, String>>,
+    pub(crate) registered: Cell<bool>,
+    pub(crate) replaced: RefCell<Option<(usize, PathBuf)>>,
+    pub(crate) told: RefCell<String>,
+    pub(crate) ended: Cell<Option<i32>>,
+}
+
+impl Double {
+    pub(crate) fn new(context: Context, arguments: &[&str]) -> Self {
+        Self {
+            context,
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            command: Vec::new(),
+            option: None,
+            step: Step { tasks: 1, ..Step::default() },
+            refuses_replacement: false,
+            variables: RefCell::default(),
+            registered: Cell::new(false),
+            replaced: RefCell::new(None),
+            told: RefCell::default(),
+            ended: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.variables.borrow().get(name).cloned()
+    }
+
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        self.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl Spank for Double {
+    fn context(&self) -> Context {
+        self.context
+    }
+
+    fn arguments(&self) -> Vec<&[u8]> {
+        self.arguments.iter().map(|argument| argument.as_bytes()).collect()
+    }
+
+    fn register_option(&self) -> Result<(), Error> {
+        self.registered.set(true);
+        Ok(())
+    }
+
+    fn option(&self) -> Option<Vec<u8>> {
+        self.option.as_ref().map(|value| value.as_bytes().to_vec())
+    }
+
+    fn command(&self) -> Vec<&[u8]> {
+        self.command.iter().map(Vec::as_slice).collect()
+    }
+
+    fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
+        if self.refuses_replacement {
+            return Err(Error::Impossible("refused"));
+        }
+        self.replaced.replace(Some((index, path.to_owned())));
+        Ok(())
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.get(name).map(String::into_bytes)
+    }
+
+    fn set_variable(&self, name: &str, value: &str) -> Result<(), Error> {
+        self.set(name, value);
+        Ok(())
+    }
+
+    fn step(&self) -> Step {
+        self.step
+    }
+
+    fn tell_user(&self, text: &str) {
+        self.told.borrow_mut().push_str(text);
+    }
+
+    fn end_task(&self, status: i32) {
+        self.ended.set(Some(status));
+    }
+}

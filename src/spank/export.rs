@@ -1,0 +1,162 @@
+//! The symbols that Slurm looks up, and nothing else.
+//!
+//! Each entry point is a panic firewall: whatever happens below is logged, and Slurm
+//! goes on as if we had not been called.
+
+use super::Spank as _;
+use super::handle::Handle;
+use crate::{Hook, NAME, dispatch, logging, option};
+use slurm_spank::spank_sys::spank_t;
+use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
+use std::sync::{Mutex, Once};
+
+include!(concat!(env!("OUT_DIR"), "/slurm_version.rs"));
+
+/// Part of the name of the option's variable, so it must never change.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+static plugin_name: [u8; 9] = *b"sifcache\0";
+
+/// Every plugin of plugstack.conf is of this type.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+static plugin_type: [u8; 6] = *b"spank\0";
+
+/// Slurm loads us only if major and minor number are its own.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+static plugin_version: c_uint = PLUGIN_VERSION;
+
+/// Called in every context, once the plugin is loaded. Always succeeds.
+#[unsafe(no_mangle)]
+extern "C" fn slurm_spank_init(spank: spank_t, argc: c_int, argv: *const *const c_char) -> c_int {
+    enter(Hook::Init, spank, argc, argv)
+}
+
+/// Called in each task, as its user, right before `execve`. Always succeeds.
+#[unsafe(no_mangle)]
+extern "C" fn slurm_spank_task_init(
+    spank: spank_t,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    enter(Hook::TaskInit, spank, argc, argv)
+}
+
+fn enter(hook: Hook, spank: spank_t, argc: c_int, argv: *const *const c_char) -> c_int {
+    firewall(0, || {
+        // SAFETY: what Slurm has just called us with.
+        let handle = unsafe { Handle::new(spank, argc, argv) };
+        // Arms injected faults before any code that they are for.
+        handle.arguments();
+        dispatch(hook, &handle);
+        0
+    })
+}
+
+/// Called where the user gave `--sif-cache`, and in slurmstepd for the same.
+pub(super) extern "C" fn sif_cache_option(
+    _val: c_int,
+    value: *const c_char,
+    _remote: c_int,
+) -> c_int {
+    // After a panic the value counts as good: a job is never refused because of us.
+    firewall(0, || {
+        let value = match value.is_null() {
+            true => c"",
+            // SAFETY: not null, so it is the C string of the option's value.
+            false => unsafe { CStr::from_ptr(value) },
+        };
+        // SAFETY: a callback has no handle, and null is allowed.
+        let handle = unsafe { Handle::new(ptr::null_mut(), 0, ptr::null()) };
+        match option::check(&handle, value.to_bytes()) {
+            Ok(()) => 0,
+            Err(()) => -1,
+        }
+    })
+}
+
+/// Runs `work`; after a panic in it, logs that and returns `otherwise`.
+fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        quiet_panics();
+        logging::install();
+        work()
+    }));
+    outcome.unwrap_or_else(|payload| {
+        // The payload's own drop could panic again.
+        std::mem::forget(payload);
+        let _ = panic::catch_unwind(|| {
+            let what = LAST_PANIC.lock().map(|text| text.clone()).unwrap_or_default();
+            log::warn!("internal error, the command stays as it is: {what}");
+        });
+        otherwise
+    })
+}
+
+/// What the last panic said, and where.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps panics off the user's terminal, where Rust would print them.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        panic::set_hook(Box::new(|info| {
+            if let Ok(mut text) = LAST_PANIC.try_lock() {
+                *text = format!("{NAME} {}: {info}", env!("CARGO_PKG_VERSION")).replace('\n', " ");
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sif_cache_option, slurm_spank_init, slurm_spank_task_init};
+    use crate::logging::captured;
+    use std::ffi::{CString, c_char, c_int};
+    use std::ptr;
+
+    type Entry =
+        extern "C" fn(slurm_spank::spank_sys::spank_t, c_int, *const *const c_char) -> c_int;
+
+    fn call(entry: Entry, arguments: &[&str]) -> c_int {
+        let strings: Vec<_> = arguments.iter().map(|a| CString::new(*a).unwrap()).collect();
+        let pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
+        entry(ptr::null_mut(), c_int::try_from(pointers.len()).unwrap(), pointers.as_ptr())
+    }
+
+    fn panics(lines: &[String], point: &str) -> bool {
+        let wanted = format!("injected at {point}");
+        lines.iter().any(|l| l.starts_with("WARN internal error") && l.contains(&wanted))
+    }
+
+    #[test]
+    fn a_panic_in_a_hook_is_logged_and_slurm_goes_on() {
+        for (entry, point) in
+            [(slurm_spank_init as Entry, "init"), (slurm_spank_task_init as Entry, "task_init")]
+        {
+            let arguments = ["image_root=/sif", &format!("panic={point}")];
+            let lines = captured(|| assert_eq!(call(entry, &arguments), 0));
+            assert!(panics(&lines, point), "{lines:?}");
+            let lines = captured(|| assert_eq!(call(entry, &["image_root=/sif", "panic="]), 0));
+            assert!(!lines.iter().any(|line| line.contains("internal error")), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_option_lets_the_job_through() {
+        call(slurm_spank_init, &["image_root=/sif", "panic=option"]);
+        for value in ["auto", "wrong"] {
+            let value = CString::new(value).unwrap();
+            let lines = captured(|| assert_eq!(sif_cache_option(0, value.as_ptr(), 0), 0));
+            assert!(panics(&lines, "option"), "{lines:?}");
+        }
+        call(slurm_spank_init, &["image_root=/sif", "panic="]);
+        for (value, expected) in [(c"auto".as_ptr(), 0), (c"wrong".as_ptr(), -1), (ptr::null(), -1)]
+        {
+            assert_eq!(sif_cache_option(0, value, 0), expected);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Stand-ins for the functions of Slurm that unit tests link against.
+//!
+//! They answer as Slurm does for a handle that it does not know: with an error.
+
+use slurm_spank::spank_sys::{slurm_err_t_ESPANK_BAD_ARG, spank_context_S_CTX_REMOTE};
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_context() -> u32 {
+    spank_context_S_CTX_REMOTE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_get_item(_: *mut c_void, _: u32, _: *mut c_void, _: *mut c_void) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_getenv(_: *mut c_void, _: *const c_char, _: *mut c_char, _: c_int) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_setenv(_: *mut c_void, _: *const c_char, _: *const c_char, _: c_int) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_option_register(_: *mut c_void, _: *mut c_void) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn spank_option_getopt(_: *mut c_void, _: *mut c_void, _: *mut *mut c_char) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+thread_local! {
+    /// What this thread has logged: the function and the text.
+    pub(crate) static LOGGED: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+macro_rules! keep_log {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(format: *const c_char, text: *const c_char) {
+            // SAFETY: the one caller, `slurm_log::log`, passes two C strings.
+            let [format, text] = [format, text].map(|text| unsafe { CStr::from_ptr(text) });
+            assert_eq!(format, c"%s", "a text must never be the format");
+            let text = text.to_string_lossy().into_owned();
+            LOGGED.with_borrow_mut(|logged| logged.push((stringify!($name), text)));
+        }
+    )*};
+}
+
+keep_log!(slurm_error slurm_info slurm_verbose slurm_debug slurm_debug2);

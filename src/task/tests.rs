@@ -1,0 +1,227 @@
+use super::MISSING;
+use crate::Hook;
+use crate::logging::captured;
+use crate::spank::Context;
+use crate::spank::double::Double;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// An image root with one image, `o/i:1`, for tests that accept who owns it.
+struct Root(PathBuf);
+
+impl Root {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sifcache-{}-{test}", std::process::id()));
+        fs::create_dir_all(path.join("o")).unwrap();
+        let mut image = [0_u8; 128];
+        image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+        image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+        fs::write(path.join("o/i:1"), image).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(path)
+    }
+
+    fn task(&self, more: &[&str], command: &str) -> Double {
+        let root = format!("image_root={}", self.0.display());
+        let arguments = [&[root.as_str(), "untrusted=accept", "syslog=off"], more].concat();
+        let mut double = Double::new(Context::Remote, &arguments);
+        double.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        double
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(double: &Double) -> Vec<String> {
+    captured(|| crate::dispatch(Hook::TaskInit, double))
+}
+
+const HIT: &str = "apptainer exec docker://o/i:1 true";
+const MISS: &str = "apptainer exec docker://o/i:2 true";
+
+#[test]
+fn a_hit_replaces_image_and_says_so_once() {
+    let root = Root::new("hit");
+    let mut double = root.task(&[], HIT);
+    double.step.job = 7;
+    let lines = run(&double);
+    let path = root.0.join("o/i:1");
+    assert_eq!(*double.replaced.borrow(), Some((2, path.clone())));
+    let path = path.display();
+    assert_eq!(
+        lines,
+        [
+            format!("INFO docker://o/i:1 is {path}"),
+            format!(
+                "EVENT event=hit job=7 step=0 node=0 tasks=1 uid=0 reference=docker.io/o/i:1 image={path}"
+            )
+        ]
+    );
+    assert_eq!((double.told.borrow().as_str(), double.ended.get()), ("", None));
+    double.step.task = 1;
+    assert!(run(&double).is_empty(), "only the first task of a node reports");
+}
+
+#[test]
+fn srun_v_shows_one_line() {
+    let root = Root::new("verbose");
+    let hit = format!("sifcache: docker://o/i:1 is {}\n", root.0.join("o/i:1").display());
+    let miss = "sifcache: docker://o/i:2 is not in the image cache\n";
+    let off = "sifcache: the command is left alone: the user has switched the cache off\n";
+    for (command, choice, line) in
+        [(HIT, "auto", hit.as_str()), (MISS, "auto", miss), (HIT, "off", off), ("echo", "off", "")]
+    {
+        for (level, shown) in [("3", ""), ("4", line), ("6", line), ("", ""), ("x", "")] {
+            let mut double = root.task(&[], command);
+            double.option = Some(choice.to_owned());
+            double.set("SRUN_DEBUG", level);
+            run(&double);
+            assert_eq!(double.told.borrow().as_str(), shown, "{command} {level}");
+        }
+    }
+}
+
+#[test]
+fn a_replacement_that_slurm_refuses_leaves_the_command() {
+    let root = Root::new("refuses");
+    let mut double = root.task(&[], HIT);
+    double.refuses_replacement = true;
+    let lines = run(&double);
+    assert!(lines[0].starts_with("WARN cannot put"), "{lines:?}");
+    assert_eq!(lines.len(), 1);
+}
+
+#[test]
+fn other_contexts_do_nothing() {
+    let root = Root::new("contexts");
+    for context in [Context::Local, Context::Allocator, Context::Slurmd, Context::Other] {
+        let template = root.task(&["on_miss=fail"], MISS);
+        let mut double = Double::new(context, &["image_root=/sif"]);
+        double.command = template.command;
+        assert!(run(&double).is_empty());
+        assert_eq!(double.ended.get(), None);
+    }
+}
+
+#[test]
+fn on_miss() {
+    let root = Root::new("miss");
+    for (setting, told, ended) in [
+        ("on_miss=pull", false, None),
+        ("on_miss=warn", true, None),
+        ("on_miss=fail", true, Some(MISSING)),
+    ] {
+        let double = root.task(&[setting], MISS);
+        let lines = run(&double);
+        assert!(lines.iter().any(|l| l.starts_with("EVENT event=miss ")), "{lines:?}");
+        let message = double.told.borrow();
+        assert_eq!(!message.is_empty(), told, "{setting}");
+        if told {
+            let root = root.0.display().to_string();
+            for part in ["docker.io/o/i:2 is not in", &root, "that are there: 1\n"] {
+                assert!(message.contains(part), "{part}: {message}");
+            }
+            assert!(message.lines().all(|line| line.starts_with("sifcache: ")));
+        }
+        assert_eq!(double.ended.get(), ended, "{setting}");
+        assert_eq!(*double.replaced.borrow(), None);
+    }
+}
+
+#[test]
+fn one_task_of_each_node_tells_and_every_task_ends() {
+    let root = Root::new("tasks");
+    for (task, node, lines) in [(0, 0, 4), (1, 0, 0), (0, 1, 1), (1, 1, 0)] {
+        let mut double = root.task(&["on_miss=fail"], MISS);
+        double.set("SLURMD_NODENAME", "n2");
+        (double.step.task, double.step.node) = (task, node);
+        run(&double);
+        let told = double.told.borrow();
+        assert_eq!(told.lines().count(), lines, "task {task} of node {node}: {told}");
+        assert_eq!(told.starts_with("sifcache: n2: "), node == 1 && task == 0);
+        assert_eq!(double.ended.get(), Some(MISSING));
+    }
+}
+
+#[test]
+fn the_users_wish() {
+    let root = Root::new("wish");
+    let with = |command: &str, option: Option<&str>, environment: Option<&str>| {
+        let mut double = root.task(&["on_miss=pull"], command);
+        double.option = option.map(str::to_owned);
+        if let Some(value) = environment {
+            double.set("SIF_CACHE", value);
+        }
+        run(&double);
+        (double.replaced.borrow().is_some(), double.ended.get().is_some())
+    };
+    assert_eq!(with(HIT, None, None), (true, false));
+    assert_eq!(with(HIT, Some("off"), None), (false, false));
+    assert_eq!(with(HIT, None, Some("off")), (false, false));
+    assert_eq!(with(HIT, Some("auto"), Some("off")), (true, false));
+    assert_eq!(with(MISS, Some("require"), None), (false, true));
+    assert_eq!(with(MISS, None, Some("require")), (false, true));
+    assert_eq!(with(MISS, Some("auto"), Some("require")), (false, false));
+}
+
+#[test]
+fn a_misspelt_wish_is_told_where_it_matters() {
+    let root = Root::new("misspelt");
+    for (command, told) in [(HIT, true), (MISS, true), ("echo docker://o/i:1", false)] {
+        let double = root.task(&[], command);
+        double.set("SIF_CACHE", "requird");
+        run(&double);
+        let line = "sifcache: SIF_CACHE=requird is ignored: valid values are auto, off, require\n";
+        assert_eq!(double.told.borrow().as_str(), if told { line } else { "" });
+    }
+}
+
+#[test]
+fn what_is_no_launch_hands_the_option_on() {
+    let root = Root::new("hand-on");
+    for (command, option, handed) in [
+        ("/tmp/slurm_script", Some("require"), Some("require")),
+        ("/tmp/slurm_script", None, None),
+        (HIT, Some("require"), None),
+    ] {
+        let mut double = root.task(&[], command);
+        double.option = option.map(str::to_owned);
+        run(&double);
+        assert_eq!(double.get("SIF_CACHE").as_deref(), handed, "{command}");
+    }
+}
+
+#[test]
+fn bad_settings_leave_everything_but_require() {
+    for (option, command, ended) in [
+        (None, HIT, None),
+        (Some("require"), HIT, Some(MISSING)),
+        (Some("require"), "echo x", None),
+        (Some("require"), "apptainer exec /local.sif true", None),
+    ] {
+        let mut double = Double::new(Context::Remote, &["imag_root=/sif"]);
+        double.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        double.option = option.map(str::to_owned);
+        run(&double);
+        assert_eq!(*double.replaced.borrow(), None);
+        assert_eq!(double.ended.get(), ended, "{command}");
+        assert_eq!(double.told.borrow().contains("plugstack.conf"), ended.is_some());
+    }
+}
+
+#[test]
+fn commands_that_are_strange() {
+    let root = Root::new("strange");
+    let mut double = root.task(&["on_miss=fail"], HIT);
+    double.command = Vec::new();
+    run(&double);
+    assert_eq!(double.ended.get(), None);
+    double.command = vec![b"apptainer".to_vec(), b"run".to_vec(), b"docker://\xff\n".to_vec()];
+    assert!(run(&double).iter().all(|line| !line.contains('\n')));
+    assert_eq!((double.ended.get(), double.replaced.borrow().is_some()), (None, false));
+}
