@@ -1,0 +1,98 @@
+//! Exit statuses, and errors with the one that each leads to.
+
+use sifcache_core::settings;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{fmt, io};
+
+/// How the command ends. Above 63 the numbers are those of sysexits(3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(u8);
+
+impl Exit {
+    /// Success; of `explain`, a hit.
+    pub(crate) const OK: Self = Self(0);
+    /// Of `explain`, a miss.
+    pub(crate) const MISS: Self = Self(1);
+    /// Of `explain`, a pass.
+    pub(crate) const PASS: Self = Self(2);
+    /// The command line is wrong.
+    pub(crate) const USAGE: Self = Self(64);
+    /// The input is wrong.
+    pub(crate) const DATA: Self = Self(65);
+    /// Reading or writing failed.
+    pub(crate) const IO: Self = Self(74);
+    /// The settings of the site are wrong or missing.
+    pub(crate) const CONFIG: Self = Self(78);
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+/// Why a subcommand cannot go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// `--root` with a value that no `image_root` could have.
+    Root(settings::Error),
+    /// No plugstack.conf where Slurm looks for it.
+    NoPlugstack(Vec<PathBuf>),
+    /// A plugstack.conf without our line.
+    NotInPlugstack(PathBuf),
+    /// Our line in plugstack.conf is wrong.
+    Settings(PathBuf, settings::Error),
+    /// A file cannot be read.
+    Read(PathBuf, io::Error),
+    /// A line of standard input is not what it should be.
+    Input(usize, serde_json::Error),
+    /// Standard input or output failed.
+    Io(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Root(_) => Exit::USAGE,
+            Self::NoPlugstack(_) | Self::NotInPlugstack(_) | Self::Settings(..) => Exit::CONFIG,
+            Self::Read(..) | Self::Io(_) => Exit::IO,
+            Self::Input(..) => Exit::DATA,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(error) => write!(f, "--root: {error}"),
+            Self::NoPlugstack(tried) => {
+                let tried: Vec<_> = tried.iter().map(|p| p.display().to_string()).collect();
+                write!(
+                    f,
+                    "no plugstack.conf found, tried {}; say where the images are with --root DIR, \
+                     or where the file is with --plugstack FILE",
+                    tried.join(", ")
+                )
+            }
+            Self::NotInPlugstack(path) => write!(
+                f,
+                "{}: no line for spank_sifcache.so, here or in what it includes; \
+                 say where the images are with --root DIR",
+                path.display()
+            ),
+            Self::Settings(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Input(line, error) => {
+                write!(f, "line {line} of standard input is not a JSON array of strings: {error}")
+            }
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

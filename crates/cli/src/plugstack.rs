@@ -1,0 +1,169 @@
+//! plugstack.conf as Slurm reads it, to find the plugin's own line.
+//!
+//! Source: `src/common/spank.c` of Slurm (`plugstack.c` before 24.11): `#` starts a
+//! comment, words are parted by blanks and tabs, `include PATTERN` reads what a
+//! glob finds, relative to the file's own directory.
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The file name of the plugin, wherever it is installed.
+const PLUGIN: &str = "spank_sifcache.so";
+
+/// As deep as includes may nest, so that a circle ends.
+const DEEPEST: usize = 16;
+
+/// Where Slurm's configuration is, with and without distributions' changes; the
+/// one of `configless` nodes too.
+const DIRECTORIES: [&str; 6] = [
+    "/etc/slurm",
+    "/run/slurm/conf",
+    "/usr/local/etc",
+    "/usr/local/etc/slurm",
+    "/opt/slurm/etc",
+    "/etc/slurm-llnl",
+];
+
+/// The plugin's line: the file it stands in, and its arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) file: PathBuf,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Finds plugstack.conf: beside slurm.conf, or where that says.
+pub(crate) fn locate() -> Result<PathBuf, Failure> {
+    let slurm_conf = env::var_os("SLURM_CONF").map(PathBuf::from);
+    let named = slurm_conf.iter().filter_map(|path| path.parent().map(Path::to_owned));
+    let directories: Vec<PathBuf> = named.chain(DIRECTORIES.map(PathBuf::from)).collect();
+    let mut tried = Vec::new();
+    for directory in directories {
+        let slurm_conf = fs::read_to_string(directory.join("slurm.conf")).unwrap_or_default();
+        let path = setting(&slurm_conf, "PlugStackConfig")
+            .map_or_else(|| directory.join("plugstack.conf"), PathBuf::from);
+        if path.is_file() {
+            return Ok(path);
+        }
+        tried.push(path);
+    }
+    Err(Failure::NoPlugstack(tried))
+}
+
+/// The value of `key` in slurm.conf, whose keys have no case.
+fn setting(slurm_conf: &str, key: &str) -> Option<String> {
+    slurm_conf.lines().find_map(|line| {
+        let line = line.split('#').next()?;
+        let (name, value) = line.split_once('=')?;
+        name.trim().eq_ignore_ascii_case(key).then(|| value.trim().trim_matches('"').to_owned())
+    })
+}
+
+/// The plugin's line in `path` or in what it includes. Slurm takes the first.
+pub(crate) fn line(path: &Path) -> Result<Line, Failure> {
+    search(path, 0)?.ok_or_else(|| Failure::NotInPlugstack(path.to_owned()))
+}
+
+fn search(path: &Path, depth: usize) -> Result<Option<Line>, Failure> {
+    let text = fs::read(path).map_err(|error| Failure::Read(path.to_owned(), error))?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+        let found = match words.as_slice() {
+            ["include", pattern, ..] if depth < DEEPEST => include(path, pattern, depth + 1)?,
+            ["required" | "optional", plugin, arguments @ ..] if is_ours(plugin) => Some(Line {
+                file: path.to_owned(),
+                arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            }),
+            _ => None,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn is_ours(plugin: &str) -> bool {
+    plugin.rsplit('/').next() == Some(PLUGIN)
+}
+
+fn include(path: &Path, pattern: &str, depth: usize) -> Result<Option<Line>, Failure> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let pattern = directory.join(pattern);
+    // A pattern that is none finds nothing, for Slurm too.
+    let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(None) };
+    for path in paths.flatten() {
+        if let Some(line) = search(&path, depth)? {
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{line, setting};
+    use crate::failure::Failure;
+    use std::fs;
+    use tempfile::TempDir;
+
+    fn arguments(files: &[(&str, &str)]) -> Option<Vec<String>> {
+        let directory = TempDir::new().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        match line(&directory.path().join("plugstack.conf")) {
+            Ok(line) => Some(line.arguments),
+            Err(Failure::NotInPlugstack(_)) => None,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    #[test]
+    fn the_line_as_slurm_reads_it() {
+        let found = |text: &str| arguments(&[("plugstack.conf", text)]);
+        let expected = Some(vec!["image_root=/a".to_owned(), "on_miss=warn".to_owned()]);
+        assert_eq!(found("optional spank_sifcache.so image_root=/a on_miss=warn\n"), expected);
+        assert_eq!(
+            found("# x\n\trequired\t/usr/lib/spank_sifcache.so image_root=/a  on_miss=warn # y"),
+            expected
+        );
+        assert_eq!(
+            found(
+                "optional other.so a=b\noptional spank_sifcache.so\noptional spank_sifcache.so x"
+            ),
+            Some(Vec::new())
+        );
+        for none in [
+            "",
+            "#optional spank_sifcache.so image_root=/a",
+            "Optional spank_sifcache.so image_root=/a",
+            "optional spank_sifcache.so.old image_root=/a",
+            "optional",
+        ] {
+            assert_eq!(found(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn includes() {
+        let found = arguments(&[
+            ("plugstack.conf", "include plugstack.conf.d/*.conf\n"),
+            ("plugstack.conf.d/10-other.conf", "optional other.so"),
+            ("plugstack.conf.d/20-sifcache.conf", "optional spank_sifcache.so image_root=/a"),
+        ]);
+        assert_eq!(found, Some(vec!["image_root=/a".to_owned()]));
+        assert_eq!(arguments(&[("plugstack.conf", "include plugstack.conf")]), None);
+        assert_eq!(arguments(&[("plugstack.conf", "include nowhere/*\ninclude")]), None);
+    }
+
+    #[test]
+    fn settings_of_slurm_conf() {
+        let text = "ClusterName=x\n# PlugStackConfig=/no\nplugstackconfig = \"/a/b\" # c\n";
+        assert_eq!(setting(text, "PlugStackConfig").as_deref(), Some("/a/b"));
+        assert_eq!(setting("ClusterName=x", "PlugStackConfig"), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! The settings that count: those of `--root`, else the site's own.
+
+use crate::args::{Explain, Untrusted};
+use crate::failure::Failure;
+use crate::plugstack;
+use sifcache_core::settings::{self, Settings};
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// The settings for one run.
+pub(crate) fn settings(args: &Explain) -> Result<Settings, Failure> {
+    match &args.root {
+        Some(root) => from_root(root, args.untrusted),
+        None => from_plugstack(args.plugstack.as_deref()),
+    }
+}
+
+fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
+    let mut settings = Settings::parse(&[absolute(root)?]).map_err(Failure::Root)?;
+    settings.untrusted = match untrusted {
+        Untrusted::Refuse => settings::Untrusted::Refuse,
+        Untrusted::Accept => settings::Untrusted::Accept,
+    };
+    Ok(settings)
+}
+
+/// `image_root=…` with each directory made absolute: on a command line, unlike in
+/// plugstack.conf, there is a directory that a relative one is relative to.
+fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
+    let mut argument = b"image_root=".to_vec();
+    for (index, directory) in root.as_encoded_bytes().split(|byte| *byte == b':').enumerate() {
+        if index > 0 {
+            argument.push(b':');
+        }
+        if directory.is_empty() {
+            continue;
+        }
+        let directory = String::from_utf8_lossy(directory).into_owned();
+        let path = std::path::absolute(Path::new(&directory))?;
+        argument.extend_from_slice(path.as_os_str().as_encoded_bytes());
+    }
+    Ok(argument)
+}
+
+fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
+    let path = path.map_or_else(plugstack::locate, |path| Ok(path.to_owned()))?;
+    let line = plugstack::line(&path)?;
+    Settings::parse(&line.arguments).map_err(|error| Failure::Settings(line.file, error))
+}
