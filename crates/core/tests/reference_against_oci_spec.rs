@@ -85,12 +85,10 @@ enum Difference {
 
 fn difference(text: &str) -> Option<Difference> {
     let first = text.split('/').next().unwrap_or_default();
-    let name = text.split('@').next().unwrap_or_default();
+    let digest = text.split_once('@').map_or("", |(_, digest)| digest);
     match () {
         () if first.starts_with('[') => Some(Difference::Ipv6),
-        () if text.contains('@')
-            && text[name.len()..].contains(|c: char| c.is_ascii_uppercase()) =>
-        {
+        () if digest.contains(|c: char| c.is_ascii_uppercase()) => {
             Some(Difference::UpperCaseDigest)
         }
         () if first.contains('_') && first.contains(['.', ':']) => Some(Difference::NoRegistry),

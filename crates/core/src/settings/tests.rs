@@ -47,8 +47,12 @@ fn every_key_and_value() {
 #[test]
 fn misspelt_keys() {
     for (key, _) in KEYS {
-        for wrong in [key.to_uppercase(), format!("{key}s"), key.replace('_', "-"), key[1..].into()]
-        {
+        for wrong in [
+            key.to_uppercase(),
+            format!("{key}s"),
+            key.replace('_', "-"),
+            key.chars().skip(1).collect(),
+        ] {
             if KEYS.iter().any(|(known, _)| *known == wrong) {
                 continue;
             }
