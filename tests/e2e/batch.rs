@@ -1,0 +1,72 @@
+//! Batch jobs: the option of sbatch counts for the steps of the script.
+
+use crate::kit::{IMAGE, Output, Site};
+use std::fs;
+
+const THERE: &str = "docker://o/i:1";
+const ABSENT: &str = "docker://o/i:2";
+
+/// Submits a script as alice, waits for its end, and returns its output.
+fn sbatch(site: &Site, options: &[&str], script: &str) -> Output {
+    let script = format!("#!/bin/bash\n{script}\n");
+    fs::write(site.at("ctl", "/home/alice/job.sh"), script).unwrap();
+    let words =
+        [&["sbatch", "--wait", "--output=/home/alice/job.out"], options, &["/home/alice/job.sh"]];
+    let mut output = site.alice(&words.concat());
+    output.stdout = fs::read_to_string(site.at("ctl", "/home/alice/job.out")).unwrap();
+    output
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn every_value() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let step = |image: &str| format!("srun apptainer exec {image} cat /etc/image-name");
+    for options in [[].as_slice(), &["--sif-cache=auto"], &["--sif-cache=require"]] {
+        sbatch(&site, options, &step(THERE)).ran(IMAGE);
+    }
+    let off = sbatch(&site, &["--sif-cache=off"], &step(THERE));
+    assert!(off.status != 0 && off.stdout.contains("connection refused"), "{off:#?}");
+    let require = sbatch(&site, &["--sif-cache=require"], &step(ABSENT));
+    assert_eq!(require.status, 66, "{require:#?}");
+    assert!(require.stdout.contains("o/i:2 is not in the image cache"), "{require:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn in_the_script_itself_and_over_an_empty_environment() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let step = format!("srun apptainer exec {ABSENT} cat /etc/image-name");
+    let directive = sbatch(&site, &[], &format!("#SBATCH --sif-cache=require\n{step}"));
+    assert_eq!(directive.status, 66, "{directive:#?}");
+    let empty = sbatch(&site, &["--sif-cache=require", "--export=NONE"], &step);
+    assert_eq!(empty.status, 66, "{empty:#?}");
+}
+
+/// Without the option no variable of the job is ours.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_scripts_environment_is_left_alone() {
+    let site = Site::new("nested=off");
+    let none = sbatch(&site, &[], "env | grep -i ^sif || true");
+    assert_eq!(none.stdout, "", "{none:#?}");
+    let some = sbatch(&site, &["--sif-cache=off"], "env | grep -i ^sif");
+    assert_eq!(some.stdout, "SIF_CACHE=off\n", "{some:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn arrays_and_wrap() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let step = format!("--wrap=srun apptainer exec {THERE} cat /etc/image-name");
+    let words = ["sbatch", "--wait", "--array=1-3", "--output=/home/alice/array.%a", &step];
+    assert_eq!(site.alice(&words).status, 0);
+    for task in 1..=3 {
+        let output =
+            fs::read_to_string(site.at("ctl", &format!("/home/alice/array.{task}"))).unwrap();
+        assert_eq!(output.trim_end(), IMAGE);
+    }
+}

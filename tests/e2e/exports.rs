@@ -1,0 +1,62 @@
+//! What the built library exports, imports and carries with it.
+
+use crate::kit::built;
+use std::process::Command;
+
+fn symbols(which: &str) -> Vec<String> {
+    let library = built("libspank_sifcache.so");
+    let output = Command::new("nm").args(["-D", which]).arg(library).output().expect("nm");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let name = |line: &str| line.split_whitespace().last().map(str::to_owned);
+    let mut names: Vec<String> = text.lines().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+#[ignore = "needs the built library: make test"]
+fn only_what_slurm_looks_up() {
+    let expected = [
+        "plugin_name",
+        "plugin_type",
+        "plugin_version",
+        "slurm_spank_init",
+        "slurm_spank_task_init",
+    ];
+    assert_eq!(symbols("--defined-only"), expected);
+}
+
+/// Symbols that every release from 20.11 on has; one that is missing fails the load.
+#[test]
+#[ignore = "needs the built library: make test"]
+fn imports_of_slurm() {
+    let mut imported = symbols("--undefined-only");
+    imported.retain(|name| name.starts_with("slurm") || name.starts_with("spank"));
+    let expected = [
+        "slurm_debug",
+        "slurm_debug2",
+        "slurm_error",
+        "slurm_info",
+        "slurm_verbose",
+        "spank_context",
+        "spank_get_item",
+        "spank_getenv",
+        "spank_option_getopt",
+        "spank_option_register",
+        "spank_setenv",
+    ];
+    assert_eq!(imported, expected);
+}
+
+/// slurm-spank's default logging would bring these with it.
+#[test]
+#[ignore = "needs the built library: make test"]
+fn no_regex_engine() {
+    let library = std::fs::read(built("libspank_sifcache.so")).unwrap();
+    let has = |text: &[u8]| library.windows(text.len()).any(|window| window == text);
+    for stranger in ["regex", "tracing_subscriber", "EnvFilter", "RUST_LOG"] {
+        assert!(!has(stranger.as_bytes()), "{stranger}");
+    }
+    assert!(has(b"image_root"), "the search itself works");
+}

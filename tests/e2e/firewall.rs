@@ -1,0 +1,33 @@
+//! The panic firewall on the real Slurm, with a build that panics on request.
+
+use crate::kit::{IMAGE, Site, built, plugin_directory, push};
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let directory = plugin_directory();
+    push(&built("fault/libspank_sifcache.so"), &format!("{directory}/sifcache_fault.so"), "0755");
+    for kind in ["optional", "required"] {
+        for point in ["init", "option", "task_init"] {
+            site.plugstack(&format!(
+                "{kind} sifcache_fault.so image_root=/shared/sif panic={point}\n"
+            ));
+            // The option is registered after the point in init.
+            let option: &[&str] = if point == "init" { &[] } else { &["--sif-cache=auto"] };
+            let output = site.srun(&[option, &["echo", "unchanged"]].concat());
+            assert_eq!((output.status, output.stdout.as_str()), (0, "unchanged\n"), "{output:#?}");
+            // What Rust prints of a panic by itself.
+            assert!(!output.stderr.contains("RUST_BACKTRACE"), "{output:#?}");
+            let launch = site.launch(option, "docker://o/i:1");
+            if point == "task_init" {
+                launch.tried_the_registry();
+            } else {
+                launch.ran(IMAGE);
+            }
+            site.logged("n1", "internal error, the command stays as it is: sifcache");
+            site.logged("n1", &format!("injected at {point}"));
+        }
+    }
+}

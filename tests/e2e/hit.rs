@@ -1,0 +1,174 @@
+//! A hit: the task starts the SIF file, with the registry stopped.
+
+use crate::kit::{IMAGE, LOCAL, OTHER, SHARED, Site, WHICH};
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn every_subcommand() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let image = format!("docker://{IMAGE}");
+    site.srun(&["apptainer", "run", &image, WHICH[0], WHICH[1]]).ran(IMAGE);
+    site.srun(&["apptainer", "exec", &image, WHICH[0], WHICH[1]]).ran(IMAGE);
+    let shell = ["srun", "apptainer", "shell", &image];
+    site.exec(&["--user", "alice"], &shell, "cat /etc/image-name\n").ran(IMAGE);
+    // What `test` runs is the image's own, and empty in one made from docker://.
+    assert_eq!(site.srun(&["apptainer", "test", &image]).status, 0);
+    let start = site.srun(&["apptainer", "instance", "start", &image, "one"]);
+    assert_eq!(start.status, 0, "{start:#?}");
+    let run = site.srun(&["apptainer", "instance", "run", &image, "two", "true"]);
+    assert_eq!(run.status, 0, "{run:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn both_runtimes_by_name_and_by_path() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let image = format!("docker://{IMAGE}");
+    for runtime in ["apptainer", "singularity", "/usr/bin/apptainer", "/usr/bin/singularity"] {
+        site.srun(&[runtime, "exec", &image, WHICH[0], WHICH[1]]).ran(IMAGE);
+        site.srun(&[runtime, "-s", "exec", "--bind", "/tmp", "-e", &image, WHICH[0], WHICH[1]])
+            .ran(IMAGE);
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn both_users() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    for user in ["alice", "bob"] {
+        let image = format!("docker://{IMAGE}");
+        let words = [&["srun", "apptainer", "exec", &image], WHICH.as_slice()].concat();
+        site.exec(&["--user", user], &words, "").ran(IMAGE);
+    }
+}
+
+/// Every name that a reference may be stored under.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn every_candidate() {
+    let site = Site::new("");
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let pinned = |name: &str| format!("{name}@{digest}");
+    let cases: &[(&str, &[&str])] = &[
+        ("ubuntu", &["ubuntu", "ubuntu:latest", "docker.io/library/ubuntu:latest"]),
+        ("ubuntu:22.04", &["ubuntu:22.04", "docker.io/library/ubuntu:22.04"]),
+        ("library/ubuntu:22.04", &["library/ubuntu:22.04", "ubuntu:22.04"]),
+        ("docker.io/o/i", &["docker.io/o/i", "o/i:latest", "docker.io/o/i:latest"]),
+        ("host.example:5000/o/i:1", &["host.example:5000/o/i:1"]),
+        (&pinned("o/i:1"), &[&pinned("o/i"), &pinned("docker.io/o/i")]),
+        (&pinned("host.example/o/i"), &[&pinned("o/i"), &pinned("host.example/o/i")]),
+    ];
+    for (reference, names) in cases {
+        for name in *names {
+            for suffix in ["", ".sif"] {
+                let path = site.store(IMAGE, &format!("{name}{suffix}"));
+                let output = site.launch(&["-v"], &format!("docker://{reference}"));
+                output.ran(IMAGE);
+                let line = format!("sifcache: docker://{reference} is {SHARED}/{name}{suffix}\n");
+                assert!(output.stderr.contains(&line), "{output:#?}");
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_tag_never_answers_for_a_digest() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    site.store(IMAGE, "o/i");
+    let digest = format!("docker://o/i:1@sha256:{}", "ab".repeat(32));
+    assert_ne!(site.launch(&[], &digest).status, 0);
+    site.logged("n1", "event=miss");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_first_root_wins_on_each_node() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    site.store_at("n2", LOCAL, OTHER, "o/i:1");
+    let on = |node: &str| site.launch(&["-w", node], "docker://o/i:1");
+    on("n1").ran(IMAGE);
+    on("n2").ran(OTHER);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn several_tasks_on_several_nodes() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let flags = ["-N2", "--ntasks-per-node=3", "-v"];
+    let output = site.launch(&flags, &format!("docker://{IMAGE}"));
+    assert_eq!(output.status, 0, "{output:#?}");
+    assert_eq!(output.stdout.lines().filter(|line| *line == IMAGE).count(), 6, "{output:#?}");
+    // One line a node, not one a task.
+    let said = output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).count();
+    assert_eq!(said, 2, "{output:#?}");
+    for node in ["n1", "n2"] {
+        site.logged(node, "event=hit");
+        site.logged(node, " tasks=3 uid=1001 ");
+        assert_eq!(site.log(node).matches("event=hit").count(), 1, "{}", site.log(node));
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_follows_image_is_the_containers() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let image = format!("docker://{IMAGE}");
+    let words = ["apptainer", "exec", &image, "echo", &image, "--bind", "--", "docker://x"];
+    let output = site.srun(&words);
+    assert_eq!(output.stdout, format!("{image} --bind -- docker://x\n"), "{output:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_v_nobody_hears_of_it() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let output = site.launch(&[], &format!("docker://{IMAGE}"));
+    output.ran(IMAGE);
+    assert_eq!(output.stderr, "");
+    site.logged("n1", &format!("reference=docker.io/{IMAGE} image={SHARED}/{IMAGE}"));
+}
+
+/// What runs in the container cannot tell: its environment is the one of the SIF.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_environment_in_the_container_is_the_same() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    let environment = |image: &str| {
+        let output = site.srun(&["apptainer", "exec", image, "env"]);
+        assert_eq!(output.status, 0, "{output:#?}");
+        let own = |line: &&str| {
+            let name = line.split('=').next().unwrap();
+            // What differs between any two steps.
+            !matches!(
+                name,
+                "SLURM_JOBID"
+                    | "SLURM_JOB_ID"
+                    | "SLURM_JOB_SLUID"
+                    | "SLURM_TASK_PID"
+                    | "SLURM_SRUN_COMM_PORT"
+                    | "SLURM_STEP_LAUNCHER_PORT"
+                    | "SLURM_JOB_START_TIME"
+                    | "SLURM_JOB_END_TIME"
+                    | "APPTAINER_COMMAND"
+            )
+        };
+        let mut lines: Vec<String> = output.stdout.lines().filter(own).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(
+        environment(&format!("docker://{IMAGE}")),
+        environment(&format!("{SHARED}/{IMAGE}"))
+    );
+}

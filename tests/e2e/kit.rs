@@ -1,0 +1,278 @@
+//! The test kit: one site, with its image roots, its settings and its users.
+//!
+//! The tests share the cluster that `SIFCACHE_TESTBED_NAME` names. Each makes a
+//! [`Site`] of its own, which empties the image roots and writes plugstack.conf; a
+//! lock keeps them one after the other.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+/// The image that most tests run. What it holds under /etc/image-name.
+pub(crate) const IMAGE: &str =
+    "determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f";
+/// Another one, to tell which of two was started.
+pub(crate) const OTHER: &str = "determinedai/environments:rocm-4.2-pytorch-1.9-tf-2.5-rocm-9119094";
+/// Prints what the running image is called.
+pub(crate) const WHICH: [&str; 2] = ["cat", "/etc/image-name"];
+
+/// The shared image root, and the one of each node's own disk.
+pub(crate) const SHARED: &str = "/shared/sif";
+pub(crate) const LOCAL: &str = "/local/sif";
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// What a command gave.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Output {
+    /// The command succeeded and printed the name of `image`.
+    #[track_caller]
+    pub(crate) fn ran(&self, image: &str) {
+        assert_eq!((self.status, self.stdout.trim_end()), (0, image), "{self:#?}");
+    }
+
+    /// The runtime got the reference as it was, and failed for lack of a network.
+    #[track_caller]
+    pub(crate) fn tried_the_registry(&self) {
+        assert_ne!(self.status, 0, "{self:#?}");
+        assert!(self.stderr.contains("connection refused"), "{self:#?}");
+    }
+}
+
+/// The site: settings, roots and logs of the cluster, for one test.
+pub(crate) struct Site {
+    _turn: MutexGuard<'static, ()>,
+    marks: Vec<(PathBuf, u64)>,
+}
+
+impl Site {
+    /// A site with empty roots, both in use, and these further settings.
+    pub(crate) fn new(settings: &str) -> Self {
+        Self::with_line(&format!(
+            "optional spank_sifcache.so image_root={LOCAL}:{SHARED} {settings}\n"
+        ))
+    }
+
+    /// A site with this plugstack.conf.
+    pub(crate) fn with_line(plugstack: &str) -> Self {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ready();
+        let site =
+            Self { _turn: turn, marks: logs().map(|log| (log.clone(), length(&log))).into() };
+        for root in [site.at("n1", LOCAL), site.at("n2", LOCAL), site.at("ctl", SHARED)] {
+            let _ = fs::remove_dir_all(&root);
+            fs::create_dir_all(&root).unwrap();
+            fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        site.plugstack(plugstack);
+        site
+    }
+
+    /// Writes plugstack.conf, which every step reads anew.
+    pub(crate) fn plugstack(&self, text: &str) {
+        fs::write(self.at("ctl", "/etc/slurm/plugstack.conf"), text).unwrap();
+    }
+
+    /// Where a path of a host is to be found from outside.
+    pub(crate) fn at(&self, host: &str, path: &str) -> PathBuf {
+        at(host, path)
+    }
+
+    /// Puts a SIF of `image` into the shared root under `name`.
+    pub(crate) fn store(&self, image: &str, name: &str) -> PathBuf {
+        self.store_at("ctl", SHARED, image, name)
+    }
+
+    /// Puts a SIF of `image` into a root of a host.
+    pub(crate) fn store_at(&self, host: &str, root: &str, image: &str, name: &str) -> PathBuf {
+        let path = self.at(host, root).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(sif(image), &path).unwrap();
+        path
+    }
+
+    /// Puts any file into the shared root.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.at("ctl", SHARED).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Puts a link into the shared root.
+    pub(crate) fn link(&self, target: &str, name: &str) {
+        let path = self.at("ctl", SHARED).join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+
+    /// Runs a command on the login node as alice.
+    pub(crate) fn alice<S: AsRef<OsStr>>(&self, words: &[S]) -> Output {
+        testbed("exec", &["--user", "alice"], words, "")
+    }
+
+    /// The same with standard input, or as somebody else, or with other flags of `testbed exec`.
+    pub(crate) fn exec<S: AsRef<OsStr>>(&self, flags: &[&str], words: &[S], input: &str) -> Output {
+        testbed("exec", flags, words, input)
+    }
+
+    /// `srun WORDS` as alice.
+    pub(crate) fn srun<S: AsRef<OsStr>>(&self, words: &[S]) -> Output {
+        let words: Vec<&OsStr> =
+            [OsStr::new("srun")].into_iter().chain(words.iter().map(AsRef::as_ref)).collect();
+        self.alice(&words)
+    }
+
+    /// `srun [FLAGS] apptainer exec IMAGE cat /etc/image-name` as alice.
+    pub(crate) fn launch(&self, flags: &[&str], image: &str) -> Output {
+        self.srun(&[flags, &["apptainer", "exec", image], &WHICH].concat())
+    }
+
+    /// Waits for a text in the logs that a host has written since this site began:
+    /// what syslog and slurmd take over is written a little later.
+    #[track_caller]
+    pub(crate) fn logged(&self, host: &str, text: &str) {
+        let limit = Instant::now() + Duration::from_secs(5);
+        while !self.log(host).contains(text) {
+            assert!(Instant::now() < limit, "{host} did not log {text:?}:\n{}", self.log(host));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What a host has written to syslog and slurmd's log since this site began.
+    pub(crate) fn log(&self, host: &str) -> String {
+        let root = at(host, "/");
+        let mut all = String::new();
+        for (path, from) in self.marks.iter().filter(|(path, _)| path.starts_with(&root)) {
+            let bytes = fs::read(path).unwrap_or_default();
+            let new = bytes.get(usize::try_from(*from).unwrap()..).unwrap_or_default();
+            all.push_str(&String::from_utf8_lossy(new));
+        }
+        all
+    }
+}
+
+fn at(host: &str, path: &str) -> PathBuf {
+    static HOSTS: OnceLock<Vec<(String, PathBuf)>> = OnceLock::new();
+    let hosts = HOSTS.get_or_init(|| {
+        let root = |host: &str| {
+            let output = testbed("root", &[], &[host], "");
+            assert_eq!(output.status, 0, "{output:#?}");
+            (host.to_owned(), PathBuf::from(output.stdout.trim_end()))
+        };
+        ["ctl", "n1", "n2"].map(root).into()
+    });
+    let (_, root) = hosts.iter().find(|(name, _)| name == host).expect("a host of the cluster");
+    root.join(path.trim_start_matches('/'))
+}
+
+fn logs() -> [PathBuf; 4] {
+    let [syslog, slurmd] = ["/var/log/syslog", "/var/log/slurm/slurmd.log"];
+    [at("n1", syslog), at("n2", syslog), at("n1", slurmd), at("n2", slurmd)]
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// Starts or stops the registry.
+pub(crate) fn hub(action: &str) {
+    let output = testbed("hub", &[], &[action], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+}
+
+/// Runs `work` with the registry up, and takes it down again whatever happens.
+pub(crate) fn with_hub<T>(work: impl FnOnce() -> T) -> T {
+    struct Down;
+    impl Drop for Down {
+        fn drop(&mut self) {
+            hub("stop");
+        }
+    }
+    hub("start");
+    let _down = Down;
+    work()
+}
+
+/// Puts a file from outside on every host.
+pub(crate) fn push(file: &Path, destination: &str, mode: &str) {
+    let words = [file.as_os_str(), OsStr::new(destination), OsStr::new(mode)];
+    let output = testbed("push", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+}
+
+/// Slurm's plugin directory on every host.
+pub(crate) fn plugin_directory() -> String {
+    testbed("plugindir", &[], &[] as &[&str], "").stdout.trim_end().to_owned()
+}
+
+/// Where the artefacts under test are.
+pub(crate) fn built(file: &str) -> PathBuf {
+    let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"),
+        PathBuf::from,
+    );
+    let path = directory.join(file);
+    assert!(path.is_file(), "{} is missing: make test builds it", path.display());
+    path
+}
+
+/// The plugin and the command in place, and the SIF files made: once for all tests.
+fn ready() {
+    static READY: OnceLock<()> = OnceLock::new();
+    READY.get_or_init(|| {
+        let plugin = format!("{}/spank_sifcache.so", plugin_directory());
+        push(&built("libspank_sifcache.so"), &plugin, "0755");
+        push(&built("sifcache"), "/usr/local/bin/sifcache", "0755");
+        fs::create_dir_all(at("ctl", "/shared/made")).unwrap();
+        with_hub(|| {
+            for image in [IMAGE, OTHER] {
+                let (file, uri) = (inside(image), format!("docker://{image}"));
+                let words = ["apptainer", "pull", "--force", &file, &uri];
+                let output = testbed("exec", &[], &words, "");
+                assert_eq!(output.status, 0, "{output:#?}");
+            }
+        });
+    });
+}
+
+/// The SIF made of `image`, inside the cluster.
+pub(crate) fn inside(image: &str) -> String {
+    format!("/shared/made/{}.sif", image.replace(['/', ':'], "_"))
+}
+
+/// The same from outside.
+pub(crate) fn sif(image: &str) -> PathBuf {
+    at("ctl", &inside(image))
+}
+
+/// `testbed VERB FLAGS WORDS`, with `--` before the words where the verb wants it.
+fn testbed<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], input: &str) -> Output {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/testbed");
+    let mut command = Command::new(program);
+    command.arg(verb).args(flags).args((verb == "exec").then_some("--")).args(words);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("testbed starts");
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // A command that does not read its input closes it: no error.
+    let feeder =
+        std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
+    let output = child.wait_with_output().expect("testbed ends");
+    let _ = feeder.join();
+    Output {
+        status: output.status.code().expect("an exit status"),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

@@ -1,0 +1,24 @@
+//! End to end: a real Slurm, a real Apptainer, a real registry, on the testbed.
+//!
+//! Every test is ignored unless asked for, because it needs a running testbed, root,
+//! and the plugin built beforehand: `make test` sees to all three.
+
+// A test that cannot go on is a test that fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, clippy::string_slice, clippy::too_many_lines)]
+
+mod kit;
+
+mod batch;
+mod choice;
+mod exports;
+mod files;
+mod firewall;
+mod hit;
+mod miss;
+mod names;
+mod oracle;
+mod pass;
+mod settings;
+mod status;
+mod tool;

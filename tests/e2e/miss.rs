@@ -1,0 +1,115 @@
+//! A miss: the command is left alone, or the task ends, as the site or the user will.
+
+use crate::kit::{IMAGE, OTHER, Site, hub, inside, with_hub};
+use std::fs;
+
+const ABSENT: &str = "docker://determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-0000000";
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_runtime_pulls_it() {
+    let site = Site::new("");
+    let output = with_hub(|| site.launch(&[], &format!("docker://{IMAGE}")));
+    output.ran(IMAGE);
+    assert!(!output.stderr.contains("sifcache"), "{output:#?}");
+    site.logged("n1", "event=miss job=");
+    site.logged("n1", &format!("reference=docker.io/{IMAGE}\n"));
+    hub("stop");
+    site.launch(&[], &format!("docker://{IMAGE}")).tried_the_registry();
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn warn_tells_and_lets_it_pull() {
+    let site = Site::new("on_miss=warn");
+    let output = with_hub(|| site.launch(&[], &format!("docker://{IMAGE}")));
+    output.ran(IMAGE);
+    assert!(
+        output.stderr.contains(&format!("sifcache: docker.io/{IMAGE} is not in")),
+        "{output:#?}"
+    );
+}
+
+/// Whatever plugstack.conf says of the plugin, and whoever asked for it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn fail_ends_the_task_with_one_message() {
+    let site = Site::new("");
+    site.store(IMAGE, IMAGE);
+    site.store(OTHER, &format!("{OTHER}.sif"));
+    site.write("determinedai/environments:broken", b"not a SIF file");
+    for (kind, setting, flags, why) in [
+        ("optional", "on_miss=fail", [].as_slice(), "as this site has set it"),
+        ("required", "on_miss=fail", &[], "as this site has set it"),
+        ("optional", "", &["--sif-cache=require"], "because of --sif-cache=require"),
+        ("required", "on_miss=pull", &["--sif-cache=require"], "because of --sif-cache=require"),
+    ] {
+        let line =
+            format!("{kind} spank_sifcache.so image_root=/local/sif:/shared/sif {setting}\n");
+        site.plugstack(&line);
+        let output = site.launch(flags, ABSENT);
+        assert_eq!((output.status, output.stdout.as_str()), (66, ""), "{output:#?}");
+        let said: Vec<&str> =
+            output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).collect();
+        let tags =
+            "cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f, rocm-4.2-pytorch-1.9-tf-2.5-rocm-9119094";
+        assert_eq!(said.len(), 4, "{output:#?}");
+        assert!(
+            said[0].contains("environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-0000000 is not in")
+        );
+        assert_eq!(said[1], "sifcache: searched: /local/sif, /shared/sif");
+        assert_eq!(
+            said[2],
+            format!("sifcache: tags of determinedai/environments that are there: {tags}")
+        );
+        assert!(said[3].contains(why), "{output:#?}");
+        assert!(!output.stderr.contains("spank"), "no message of Slurm's about us: {output:#?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn fail_says_it_once_for_many_tasks() {
+    let site = Site::new("on_miss=fail");
+    let output = site.launch(&["-N2", "--ntasks-per-node=4"], ABSENT);
+    assert_eq!(output.status, 66, "{output:#?}");
+    let count = |text: &str| output.stderr.matches(text).count();
+    assert_eq!(count("searched: "), 1, "{output:#?}");
+    assert_eq!(count("sifcache: n2: "), 1, "{output:#?}");
+    assert_eq!(output.stderr.lines().filter(|l| l.starts_with("sifcache: ")).count(), 5);
+    for node in ["n1", "n2"] {
+        site.logged(node, "event=miss");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn fail_touches_nothing_but_misses() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, IMAGE);
+    site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
+    site.launch(&[], &inside(OTHER)).ran(OTHER);
+    assert_eq!(site.srun(&["echo", ABSENT]).stdout, format!("{ABSENT}\n"));
+    site.launch(&["--sif-cache=off"], ABSENT).tried_the_registry();
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn an_image_counts_from_the_moment_it_is_there() {
+    let site = Site::new("on_miss=fail");
+    let run = || site.launch(&[], "docker://o/i:1");
+    assert_eq!(run().status, 66);
+    let path = site.store(IMAGE, "o/i:1");
+    run().ran(IMAGE);
+    fs::remove_file(path).unwrap();
+    assert_eq!(run().status, 66);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn v_shows_a_miss_too() {
+    let site = Site::new("");
+    let output = site.launch(&["-v"], ABSENT);
+    let line = format!("sifcache: {ABSENT} is not in the image cache\n");
+    assert!(output.stderr.contains(&line), "{output:#?}");
+}

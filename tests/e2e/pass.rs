@@ -1,0 +1,123 @@
+//! A pass: what is not ours stays as it is, byte for byte.
+
+use crate::kit::{IMAGE, OTHER, SHARED, Site, WHICH, inside};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn other_images() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, "o/i:1");
+    site.launch(&[], &inside(OTHER)).ran(OTHER);
+    site.launch(&[], &format!("{SHARED}/o/i:1")).ran(IMAGE);
+    for image in ["library://o/i:1", "oras://o/i:1", "DOCKER://o/i:1", "docker:o/i:1", "o/i:1"] {
+        let output = site.launch(&[], image);
+        assert_eq!(output.status, 255, "{image}: {output:#?}");
+        assert!(!output.stderr.contains("sifcache"), "{image}: {output:#?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn other_programs() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, "o/i:1");
+    assert_eq!(site.srun(&["echo", "run", "docker://o/i:1"]).stdout, "run docker://o/i:1\n");
+    let nested = ["bash", "-c", "echo $0 $1", "apptainer", "docker://o/i:1"];
+    assert_eq!(site.srun(&nested).stdout, "apptainer docker://o/i:1\n");
+    assert_eq!(site.srun(&["true"]).status, 0);
+    let nothing = site.srun::<&str>(&[]);
+    assert!(nothing.stderr.contains("No command given") || nothing.status != 0, "{nothing:#?}");
+    let bare = site.srun(&["apptainer"]);
+    assert!(bare.stdout.contains("Usage:") || bare.stderr.contains("Usage:"), "{bare:#?}");
+    let build = site.srun(&["apptainer", "inspect", "docker://o/i:1"]);
+    assert_ne!(build.status, 0, "{build:#?}");
+}
+
+/// What the runtime would do with a flag that we do not know is not for us to guess.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn doubts() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, "o/i:1");
+    for words in [
+        ["apptainer", "exec", "--gpus", "docker://o/i:1", "true"],
+        ["apptainer", "exec", "--oci", "docker://o/i:1", "true"],
+        ["apptainer", "exec", "--help", "docker://o/i:1", "true"],
+        ["apptainer", "exec", "--nv=maybe", "docker://o/i:1", "true"],
+    ] {
+        let output = site.srun(&words);
+        assert!(!output.stderr.contains("sifcache"), "{words:?}: {output:#?}");
+        assert!(!output.stderr.contains(SHARED), "{words:?}: {output:#?}");
+    }
+    site.launch(&["--export=ALL,SINGULARITY_OCI=1"], "docker://o/i:1").tried_the_registry();
+    site.launch(&["--export=ALL,SINGULARITY_OCI=false"], "docker://o/i:1").ran(IMAGE);
+}
+
+/// No spelling leads out of the image root, or to a file beside it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn ways_out_of_the_root() {
+    let site = Site::new("on_miss=fail");
+    fs::copy(crate::kit::sif(OTHER), site.at("ctl", "/shared/beside")).unwrap();
+    site.store(OTHER, ".sifcache/x");
+    for name in [
+        "../beside",
+        "o/../../beside",
+        "..",
+        "/shared/beside",
+        "//shared/beside",
+        "./../beside",
+        "%2e%2e/beside",
+        "..%2fbeside",
+        "o/..\\../beside",
+        "localhost/../../beside",
+        "[::1]/../../beside",
+        "o:../beside",
+        "o@../beside",
+        ".sifcache/x",
+        "./.sifcache/x",
+        "o/\u{2025}/beside",
+    ] {
+        let output = site.launch(&["-v"], &format!("docker://{name}"));
+        assert_ne!(output.status, 0, "{name}: {output:#?}");
+        assert!(!output.stdout.contains(OTHER), "{name}: {output:#?}");
+        assert!(!output.stderr.contains("sifcache: docker"), "{name}: {output:#?}");
+    }
+    assert!(!site.log("n1").contains("event=hit"));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn arguments_that_are_not_text() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, "o/i:1");
+    let bytes = OsStr::from_bytes(b"\xff\xfe=\x01");
+    let words = |image: &'static [u8]| {
+        [b"apptainer".as_slice(), b"exec", b"--env", b"A=\xff", image, b"cat", b"/etc/image-name"]
+            .map(OsStr::from_bytes)
+    };
+    site.srun(&words(b"docker://o/i:1")).ran(IMAGE);
+    let output = site.srun(&words(b"docker://o/i:\xff"));
+    assert!(output.status != 0 && !output.stderr.contains("sifcache"), "{output:#?}");
+    let echo = site.srun(&[OsStr::new("printf"), OsStr::new("%s|"), bytes, bytes]);
+    assert_eq!(echo.status, 0, "{echo:#?}");
+    assert_eq!(echo.stdout, "\u{fffd}\u{fffd}=\u{1}|".repeat(2));
+}
+
+/// A program is a runtime by its name, wherever it is, and by no other name.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_counts_as_a_runtime() {
+    let site = Site::new("on_miss=fail runtimes=sing");
+    site.store(IMAGE, "o/i:1");
+    let script = site.at("ctl", "/home/alice/sing");
+    fs::write(&script, "#!/bin/sh\necho \"$3\"\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let words = ["/home/alice/sing", "exec", "-e", "docker://o/i:1", WHICH[0]];
+    assert_eq!(site.srun(&words).stdout, format!("{SHARED}/o/i:1\n"));
+    site.launch(&[], "docker://o/i:1").tried_the_registry();
+}
