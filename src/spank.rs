@@ -6,7 +6,7 @@
 //! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
 //! | `argv.rs` | C arrays of strings, and the replacement of a slot |
 //! | `slurm_log.rs` | Slurm's log |
-//! | `process.rs` | this process: its environment, its end |
+//! | `process.rs` | this process: its environment, its sockets, its end |
 //!
 //! The rest of the plugin sees the trait [`Spank`], so that hooks are tested with a
 //! double and without Slurm.
@@ -23,6 +23,7 @@ pub(crate) mod double;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
+pub(crate) use process::datagram_socket;
 pub(crate) use slurm_log::{SlurmLevel, log as slurm_log};
 
 use std::fmt;

@@ -3,7 +3,7 @@
 //! The `syslog` crate has the facilities and the message; the socket is our own,
 //! because its socket waits when the daemon does not read, and a task must not.
 
-use crate::NAME;
+use crate::{NAME, spank};
 use once_cell::sync::OnceCell;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -28,14 +28,15 @@ pub(super) fn send(line: &str) {
     }
 }
 
-/// `<PRIORITY>NAME[PID]: LINE`, the form of RFC 3164 for a local socket. The time is
-/// left to the daemon, which knows it and the zone: RFC 3164, 4.3.2.
+/// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. The time is left to
+/// the daemon, which knows it and the zone (4.3.2), and so is the process: by the time
+/// that somebody reads the line it is another program.
 struct Format(Facility);
 
 impl LogFormat<&str> for Format {
     fn format<W: Write>(&self, w: &mut W, severity: Severity, line: &str) -> syslog::Result<()> {
         let priority = self.0 as u8 | severity as u8;
-        let message = format!("<{priority}>{NAME}[{}]: {line}", std::process::id());
+        let message = format!("<{priority}>{NAME}: {line}");
         // In one piece: each write is a message of its own.
         w.write_all(message.as_bytes()).map_err(syslog::Error::Io)
     }
@@ -45,9 +46,7 @@ struct Socket(UnixDatagram);
 
 impl Socket {
     fn open() -> io::Result<Self> {
-        let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
-        Ok(Self(socket))
+        spank::datagram_socket().map(Self)
     }
 }
 
@@ -71,7 +70,7 @@ mod tests {
     fn one_line_with_priority_and_name() {
         let mut sent = Vec::new();
         Format(Facility::LOG_LOCAL3).format(&mut sent, Severity::LOG_INFO, "event=hit").unwrap();
-        let expected = format!("<{}>sifcache[{}]: event=hit", 19 * 8 + 6, std::process::id());
+        let expected = format!("<{}>sifcache: event=hit", 19 * 8 + 6);
         assert_eq!(String::from_utf8(sent).unwrap(), expected);
     }
 

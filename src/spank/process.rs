@@ -1,8 +1,10 @@
-//! This process: its environment and its end.
+//! This process: its environment, its sockets and its end.
 
 use super::Error;
 use std::ffi::CString;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 
 /// Sets a variable of this process, for what it starts.
 pub(super) fn set_variable(name: &CString, value: &CString) -> Result<(), Error> {
@@ -23,4 +25,35 @@ pub(super) fn tell_user(text: &str) {
 pub(super) fn end(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions. Slurm ends tasks that fail in the same way.
     unsafe { libc::_exit(status) }
+}
+
+/// A socket for datagrams on which sending never waits, in one system call; the
+/// standard library needs two, and every hit pays for them.
+pub(crate) fn datagram_socket() -> io::Result<UnixDatagram> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: takes three numbers and gives a new descriptor or -1.
+    let descriptor = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is open, and nobody else knows it.
+    Ok(UnixDatagram::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::datagram_socket;
+    use std::io::ErrorKind;
+    use std::os::unix::net::UnixDatagram;
+
+    /// A syslog daemon that does not read must not hold up a task.
+    #[test]
+    fn sending_never_waits() {
+        let path = std::env::temp_dir().join(format!("sifcache-log-{}", std::process::id()));
+        let _daemon = UnixDatagram::bind(&path).unwrap();
+        let socket = datagram_socket().unwrap();
+        let full = (0..100_000).find_map(|_| socket.send_to(&[b'x'; 900], &path).err());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
+    }
 }
