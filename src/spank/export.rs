@@ -7,10 +7,11 @@ use super::Spank as _;
 use super::handle::Handle;
 use crate::{Hook, NAME, dispatch, logging, option};
 use slurm_spank::spank_sys::spank_t;
+use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::{Mutex, Once};
+use std::sync::Once;
 
 include!(concat!(env!("OUT_DIR"), "/slurm_version.rs"));
 
@@ -89,23 +90,29 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
         // The payload's own drop could panic again.
         std::mem::forget(payload);
         let _ = panic::catch_unwind(|| {
-            let what = LAST_PANIC.lock().map(|text| text.clone()).unwrap_or_default();
+            let what = LAST_PANIC.take();
             log::warn!("internal error, the command stays as it is: {what}");
         });
         otherwise
     })
 }
 
-/// What the last panic said, and where.
-static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+thread_local! {
+    /// What the last panic of this thread said, and where.
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Keeps panics off the user's terminal, where Rust would print them.
 fn quiet_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        panic::set_hook(Box::new(|info| {
-            if let Ok(mut text) = LAST_PANIC.try_lock() {
-                *text = format!("{NAME} {}: {info}", env!("CARGO_PKG_VERSION")).replace('\n', " ");
+        // In unit tests, a failed assertion is a panic that people want to read.
+        let loud = cfg!(test).then(panic::take_hook);
+        panic::set_hook(Box::new(move |info| {
+            let text = format!("{NAME} {}: {info}", env!("CARGO_PKG_VERSION")).replace('\n', " ");
+            match &loud {
+                Some(print) if !text.contains("injected at") => print(info),
+                _ => LAST_PANIC.set(text),
             }
         }));
     });
