@@ -6,7 +6,9 @@
 use crate::NAME;
 use crate::logging::{self, EVENT};
 use crate::spank::{Spank, Step};
+use sifcache_core::choice::Choice;
 use sifcache_core::decision::{Decision, Pass};
+use sifcache_core::launch::NotLaunch;
 use sifcache_core::settings::{Settings, Syslog};
 use std::path::Path;
 
@@ -41,6 +43,10 @@ pub(crate) fn miss(spank: &dyn Spank, decision: &Decision, quiet: bool) {
     log::info!("{line}");
     if !quiet {
         tell_verbose(spank, &line);
+        for candidate in decision.refused() {
+            let (path, state) = (candidate.path.display(), &candidate.state);
+            tell_verbose(spank, &format!("{path} is refused: {state}"));
+        }
     }
     let refused: String = decision
         .refused()
@@ -65,10 +71,20 @@ fn tell_verbose(spank: &dyn Spank, line: &str) {
     }
 }
 
-/// The reason why a launch with a docker reference is looked at no further.
-pub(crate) fn pass(spank: &dyn Spank, decision: &Decision, pass: Pass) {
+/// Why a command that names a docker image is looked at no further. Who asked for
+/// `require` learns that it has no effect on this one.
+pub(crate) fn pass(spank: &dyn Spank, choice: Choice, decision: &Decision, pass: Pass) {
     log::trace!("left alone: {pass}");
-    if decision.reference.is_some() && spank.step().is_first_of_node() {
+    let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
+    let names_image = || spank.command().iter().any(|word| word.starts_with(b"docker:"));
+    let concerns = decision.image.as_ref().is_none_or(|image| image.starts_with(b"docker:"));
+    if !(is_runtime && concerns && names_image() && spank.step().is_first_of_node()) {
+        return;
+    }
+    if choice == Choice::Require {
+        let option = "--sif-cache=require has no effect on this command";
+        spank.tell_user(&format!("{NAME}: {option}: {pass}\n"));
+    } else {
         tell_verbose(spank, &format!("the command is left alone: {pass}"));
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(spank: &dyn Spank) {
         Verdict::Hit => hit(spank, &decision),
         Verdict::Miss => miss(spank, &decision, &settings, wish.choice),
         Verdict::Pass(pass) => {
-            report::pass(spank, &decision, pass);
+            report::pass(spank, wish.choice, &decision, pass);
             if wish.by_option && decision.launch.is_none() {
                 hand_on(spank, wish.choice);
             }

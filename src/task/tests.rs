@@ -87,6 +87,29 @@ fn srun_v_shows_one_line() {
 }
 
 #[test]
+fn a_command_that_is_left_alone_is_explained_where_somebody_asks() {
+    let root = Root::new("left-alone");
+    let told = |command: &str, choice: &str, level: &str| {
+        let mut double = root.task(&[], command);
+        double.option = Some(choice.to_owned());
+        double.set("SRUN_DEBUG", level);
+        run(&double);
+        double.told.take()
+    };
+    let unknown = "apptainer exec --gpus docker://o/i:1 true";
+    let why = "unknown flag in argument 2\n";
+    assert_eq!(told(unknown, "auto", "3"), "");
+    assert_eq!(told(unknown, "auto", "4"), format!("sifcache: the command is left alone: {why}"));
+    let no_effect = format!("sifcache: --sif-cache=require has no effect on this command: {why}");
+    assert_eq!(told(unknown, "require", "3"), no_effect);
+    for other in
+        ["echo docker://o/i:1", "apptainer exec /x.sif echo docker://o/i:1", "apptainer version"]
+    {
+        assert_eq!(told(other, "require", "4"), "", "{other}");
+    }
+}
+
+#[test]
 fn a_replacement_that_slurm_refuses_leaves_the_command() {
     let root = Root::new("refuses");
     let mut double = root.task(&[], HIT);

@@ -114,6 +114,17 @@ impl<'a> Root<'a> {
         Self { path, entered }
     }
 
+    /// Why nothing under this root can be an image, if that is so: said of the root
+    /// itself, also where the candidates are not there.
+    #[must_use]
+    pub fn problem(&self) -> Option<State> {
+        match &self.entered {
+            Some(Err(state)) => Some(state.clone()),
+            Some(Ok(place)) => trust::distrust(place).map(State::Untrusted),
+            None => stat(self.path).err(),
+        }
+    }
+
     /// Where the candidate called `name` is.
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {

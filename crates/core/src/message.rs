@@ -2,8 +2,10 @@
 
 use crate::choice::Choice;
 use crate::decision::Decision;
+use crate::image::Root;
 use crate::settings::{OnMiss, Settings};
 use crate::tags::{self, Tags};
+use std::path::PathBuf;
 
 /// In front of every line, so that a user knows who speaks.
 const NAME: &str = "sifcache: ";
@@ -35,9 +37,13 @@ pub fn short_miss(decision: &Decision, settings: &Settings, node: &str) -> Strin
     format!("{NAME}{node}: {reference} is not in the image cache of this node ({roots})\n")
 }
 
+/// The roots, each with what is wrong with it as a whole.
 fn roots(settings: &Settings) -> String {
-    let roots: Vec<String> = settings.image_roots.iter().map(|r| r.display().to_string()).collect();
-    roots.join(", ")
+    let root = |path: &PathBuf| match Root::enter(path, settings.untrusted).problem() {
+        None => path.display().to_string(),
+        Some(state) => format!("{} ({state})", path.display()),
+    };
+    settings.image_roots.iter().map(root).collect::<Vec<_>>().join(", ")
 }
 
 fn available(repository: &str, tags: &Tags) -> String {
@@ -62,5 +68,49 @@ fn next_step(choice: Choice, on_miss: OnMiss) -> &'static str {
             "the runtime pulls it from its registry now; ask the admins to add this image, \
              or use a tag that is there"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{miss, short_miss};
+    use crate::choice::Choice;
+    use crate::decision::decide;
+    use crate::image::tests::{TestRoot, sif};
+    use crate::settings::{OnMiss, Settings};
+    use std::path::PathBuf;
+
+    #[test]
+    fn what_where_and_what_to_do() {
+        let Some(root) = TestRoot::new() else { return };
+        root.file("o/i:1", &sif());
+        root.file("o/i:2", b"");
+        let path = root.path().display();
+        let settings =
+            Settings::with_roots(vec![PathBuf::from("/nowhere"), root.path().to_owned()]);
+        let argv = ["apptainer", "run", "docker://o/i:2"];
+        let decision = decide(&argv, &settings, Choice::Auto, &|_| None);
+        let text = miss(&decision, &settings, Choice::Auto, OnMiss::Fail);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[..4],
+            [
+                "sifcache: docker.io/o/i:2 is not in the image cache of this cluster",
+                &format!("sifcache: searched: /nowhere (not there), {path}"),
+                &format!("sifcache: refused: {path}/o/i:2 is an empty file"),
+                "sifcache: tags of o/i that are there: 1",
+            ]
+        );
+        for (choice, on_miss, part) in [
+            (Choice::Auto, OnMiss::Fail, "as this site has set it"),
+            (Choice::Require, OnMiss::Fail, "because of --sif-cache=require"),
+            (Choice::Auto, OnMiss::Warn, "the runtime pulls it from its registry now"),
+        ] {
+            let text = miss(&decision, &settings, choice, on_miss);
+            assert!(text.lines().last().unwrap().contains(part), "{text}");
+        }
+        let line = short_miss(&decision, &settings, "n2");
+        assert!(line.starts_with("sifcache: n2: docker.io/o/i:2 is not in"), "{line}");
+        assert_eq!(line.lines().count(), 1);
     }
 }

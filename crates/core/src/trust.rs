@@ -105,6 +105,12 @@ pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     distrust.map_or(Ok(place.metadata), |distrust| Err(Stop::Distrust(distrust)))
 }
 
+/// Who could add a name to the image root itself.
+#[must_use]
+pub fn distrust(root: &Place) -> Option<Distrust> {
+    root.writer(false)
+}
+
 /// Where the name of the next step comes from.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
@@ -125,10 +131,11 @@ fn normal(component: Component<'_>) -> Option<OsString> {
 fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place, Stop> {
     let mut links = 0;
     while let Some((name, step)) = steps.pop_front() {
+        // First whether it is there: what is absent needs nobody's trust.
+        let next = place.step(&name).map_err(|error| arrival(error, links))?;
         if let Some(distrust) = place.writer(step == Step::Passed) {
             return Err(Stop::Distrust(distrust));
         }
-        let next = place.step(&name).map_err(|error| arrival(error, links))?;
         if !next.metadata.is_symlink() {
             place = next;
             continue;

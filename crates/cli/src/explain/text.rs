@@ -5,7 +5,7 @@ use crate::command_line::quoted;
 use anstyle::{AnsiColor, Style};
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
-use sifcache_core::image::State;
+use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{OnMiss, Settings};
 use std::fmt::Write as _;
 
@@ -28,6 +28,9 @@ pub(super) fn page(
     page.row("command", &quoted(&resulting(decision, argv)));
     if decision.verdict == Verdict::Miss {
         page.row("then", then(decision::on_miss(choice, settings)));
+    }
+    if decision.reference.is_some() {
+        page.roots(settings);
     }
     if choice != Choice::Auto {
         page.row("note", &format!("{ENVIRONMENT}={} in the environment", choice.as_str()));
@@ -78,6 +81,15 @@ impl Page {
             let heading = if index == 0 { "candidates" } else { "" };
             let (path, state) = (candidate.path.to_string_lossy(), &candidate.state);
             self.row(heading, &format!("{path:widest$}  {style}{state}{style:#}"));
+        }
+    }
+
+    /// What is wrong with a root as a whole shows at no candidate that is not there.
+    fn roots(&mut self, settings: &Settings) {
+        for path in &settings.image_roots {
+            if let Some(state) = Root::enter(path, settings.untrusted).problem() {
+                self.row("note", &format!("image root {}: {state}", path.display()));
+            }
         }
     }
 

@@ -190,6 +190,22 @@ fn what_ordinary_users_could_write() {
     assert_eq!(Root::enter(root.path(), Untrusted::Accept).check("o/i:1"), State::Image);
 }
 
+#[test]
+fn a_root_has_its_own_problem() {
+    let Some(root) = TestRoot::new() else { return };
+    let problem = |path: &Path, untrusted| Root::enter(path, untrusted).problem();
+    assert_eq!(problem(root.path(), Untrusted::Refuse), None);
+    mode(root.path(), 0o777);
+    let state = problem(root.path(), Untrusted::Refuse).unwrap();
+    assert_eq!(writer(&state), Some((root.path().to_owned(), Writer::Others)));
+    assert_eq!(root.check("absent"), State::Absent, "what is not there is not refused");
+    assert_eq!(problem(root.path(), Untrusted::Accept), None);
+    let nowhere = root.path().join("nowhere");
+    for untrusted in [Untrusted::Accept, Untrusted::Refuse] {
+        assert_eq!(problem(&nowhere, untrusted), Some(State::Absent));
+    }
+}
+
 /// A link in a trusted root does not make trusted what it leads to.
 #[test]
 fn links_into_what_users_write() {

@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# The stage: what is said, what is typed and shown, and what is checked.
+
+# Set by what was typed last: the line, its exit status, and how long it took.
+last_line=
+status=
+hundredths=
+step=0
+
+open_stage() {
+    bold='' blue='' dim='' off=''
+    if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+        bold=$'\e[1m' blue=$'\e[1;34m' dim=$'\e[2m' off=$'\e[0m'
+    fi
+    scratch=$(mktemp -d)
+    trap 'rm -r -- "$scratch"' EXIT
+}
+
+# One empty line, however many ask for it.
+at_gap=
+gap() {
+    [[ -n $at_gap ]] || printf '\n'
+    at_gap=yes
+}
+
+heading() {
+    gap
+    printf '%s%s%s\n\n' "$bold" "$1" "$off"
+}
+
+next_step() { heading "Step $((++step)): $1"; }
+
+# say LINE…: a paragraph.
+say() {
+    gap
+    printf '%s\n' "$@" ''
+}
+
+# The other end of `typed`: a shell that shows each line behind its prompt, runs
+# it, and tells status and microseconds on descriptor 3. Timed here, so that the
+# way into the cluster does not count. The first line that fails is the last.
+# shellcheck disable=SC2016 # nothing is for this shell to expand
+typing_shell='
+    prompt=$1 blue=$2 off=$3
+    for line in "${@:4}"; do
+        printf "%s%s%s %s\n" "$blue" "$prompt" "$off" "$line"
+        start=${EPOCHREALTIME//[^0-9]/}
+        eval "$line" </dev/null 3>&-
+        status=$?
+        printf "%d %d\n" "$status" "$((${EPOCHREALTIME//[^0-9]/} - start))" >&3
+        ((status == 0)) || break
+    done'
+
+# typed PROMPT LINES… -- COMMAND… runs the lines in one shell, started by COMMAND.
+typed() {
+    local prompt=$1 lines=() micros
+    shift
+    while [[ $1 != -- ]]; do lines+=("$1") && shift; done
+    shift
+    last_line="$prompt ${lines[-1]}"
+    : >"$scratch/outcome"
+    # Its own status says nothing: that of the last line is in the outcome.
+    "$@" bash -c "$typing_shell" bash "$prompt" "$blue" "$off" "${lines[@]}" \
+        2>&1 3>>"$scratch/outcome" </dev/null | tee "$scratch/output" || :
+    read -r status micros < <(tail -n 1 "$scratch/outcome") ||
+        broken 'the testbed could not run it'
+    hundredths=$(((micros + 5000) / 10000))
+    at_gap=
+}
+
+# by USER LINE…: typed on the login node.
+by() {
+    local sign=\$
+    [[ $1 != root ]] || sign=#
+    typed "$1@ctl$sign" "${@:2}" -- "$testbed_dir/testbed" exec --user "$1" --cwd "$(home_of "$1")" --
+}
+
+# on NODE LINE…: typed by root on a node.
+on() { typed "root@$1#" "${@:2}" -- "$testbed_dir/testbed" exec --on "$1" --; }
+
+# here LINE…: typed outside of the cluster, at the top of the project.
+here() { typed demo\$ "$@" -- env --chdir="$project"; }
+
+home_of() { if [[ $1 == root ]]; then echo /root; else echo "/home/$1"; fi; }
+
+# from_project PATH: as it is typed there.
+from_project() { printf '%q' "${1#"$project/"}"; }
+
+seconds() { printf '%d.%02d s' "$(($1 / 100))" "$(($1 % 100))"; }
+
+show_outcome() { printf '%s(exit status %d after %s)%s\n' "$dim" "$status" "$(seconds "$hundredths")" "$off"; }
+
+# The promises about what was typed last.
+
+promise_status() {
+    ((status == $1)) || broken "exit status $status instead of $1"
+}
+
+# promise_line TEXT: a line of the output, in full.
+promise_line() {
+    grep -Fxq -- "$1" "$scratch/output" || broken "no line of the output is: $1"
+}
+
+promise_no_line() {
+    ! grep -Fxq -- "$1" "$scratch/output" || broken "a line of the output is: $1"
+}
+
+# promise_text TEXT: somewhere in the output.
+promise_text() {
+    grep -Fq -- "$1" "$scratch/output" || broken "the output does not have: $1"
+}
+
+# promise_line_like START REST: a line that begins like START, a regular
+# expression, and in which REST follows.
+promise_line_like() {
+    grep -e "$1" -- "$scratch/output" | grep -Fq -e "$2" || broken "no line of the output begins like $1 and has: $2"
+}
+
+broken() {
+    printf '\ndemo: step %d: not as promised: %s\n' "$step" "$1" >&2
+    printf 'demo: step %d: that was: %s\n' "$step" "$last_line" >&2
+    exit 1
+}
