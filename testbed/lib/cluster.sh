@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Clusters: up, down, and which of them live.
+
+state_dir() { printf '%s/%s\n' "$run_dir" "$1"; }
+
+# cluster_alive NAME sets pid to its keeper's.
+cluster_alive() { alive "$run_dir/$1/keeper.pid"; }
+
+any_cluster_alive() {
+    local file pid
+    for file in "$run_dir"/*/keeper.pid; do
+        if alive "$file"; then return 0; fi
+    done
+    return 1
+}
+
+# require_cluster NAME sets pid.
+require_cluster() {
+    cluster_alive "$1" || die "$1: no such cluster is up: start it with testbed up --name $1"
+}
+
+# up NAME NODES REUSE OWNER
+up() {
+    local name=$1 nodes=$2 reuse=$3 owner=$4 lock_fd pid
+    prepare
+    take_lock "$run_dir/$name.lock"
+    if ! cluster_alive "$name"; then
+        end_on_exit "$name"
+        clear_state "$name"
+        write_state "$(state_dir "$name")" "$nodes"
+        start_keeper "$(state_dir "$name")" "$owner"
+        boot_all "$name" "$nodes"
+        ends_with_us=
+    elif [[ -z $reuse ]]; then
+        die "up: $name: is up already: use it with --reuse, or end it with testbed down --name $name"
+    fi
+    drop_lock
+}
+
+# A cluster that is to end when this process does: one that is half up, or one
+# for the length of one command.
+ends_with_us=
+was_up=
+end_on_exit() {
+    ends_with_us=$1
+    trap end_cluster EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# What a cluster that failed to come up has left in its logs is kept; not so
+# where all went well, or the user has interrupted it.
+end_cluster() {
+    local status=$?
+    trap '' HUP INT TERM
+    [[ -n $ends_with_us ]] || return
+    end_process "$(state_dir "$ends_with_us")/keeper.pid"
+    if [[ -n $was_up ]] || ((status > 128)); then remove_cluster "$ends_with_us"; fi
+}
+
+clear_state() {
+    end_process "$(state_dir "$1")/keeper.pid"
+    rm -rf --one-file-system -- "$(state_dir "$1")"
+}
+
+remove_cluster() {
+    clear_state "$1"
+    rm -f -- "$run_dir/$1.lock"
+}
+
+start_keeper() {
+    local state=$1 owner=$2
+    detach "$state/keeper.log" unshare --mount --pid --net --uts --ipc --fork \
+        bash "$lib_dir/keeper.sh" "$state" "$(rootfs_path)" "$(storage_path)" "$hours" "$owner"
+    poll 10 keeper_settled "$state" "$!"
+    alive "$state/keeper.pid" || {
+        cat -- "$state/keeper.log" >&2
+        die "up: the cluster's first process did not get ready: see above"
+    }
+}
+
+keeper_settled() { alive "$1/keeper.pid" || ! kill -0 "$2" 2>/dev/null; }
+
+# All hosts at once: the nodes retry until they find the controller.
+boot_all() {
+    local name=$1 nodes=$2 host hosts
+    mapfile -t hosts <"$(state_dir "$name")/hosts.list"
+    for host in "${hosts[@]}"; do start_host "$name" "$host"; done
+    for host in "${hosts[@]}"; do await_host "$name" "$host"; done
+    poll 60 nodes_idle "$name" "$nodes" ||
+        die "up: the nodes are not all idle after 60 s: see $(state_dir "$name")/hosts/*/upper/var/log/slurm"
+}
+
+nodes_idle() {
+    local entry idle
+    find_entry "$1" ctl root /
+    idle=$("${entry[@]}" sinfo --noheader --states=idle --responding --format=%D 2>/dev/null) && ((idle == $2))
+}
+
+down() {
+    local name=$1 lock_fd
+    [[ -d $run_dir/$name ]] || die "down: $name: no such cluster: testbed status tells which there are"
+    # First of all: it ends an `up` of the same name that is under way, too.
+    end_process "$(state_dir "$name")/keeper.pid"
+    take_lock "$run_dir/$name.lock"
+    remove_cluster "$name"
+    drop_lock
+}
+
+down_all() {
+    local path
+    for path in "$run_dir"/*/; do
+        [[ ! -d $path ]] || down "$(basename -- "$path")"
+    done
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# init.sh HOST: the first process of a host, inside its root file system.
+# Starts the daemons that such a host has, then reaps what ends.
+
+set -euo pipefail
+
+start_syslog() {
+    rsyslogd
+}
+
+start_munge() {
+    install -d -o munge -g munge -m 755 /run/munge
+    install -d -o munge -g munge -m 700 /var/lib/munge /var/log/munge
+    setpriv --reuid=munge --regid=munge --init-groups munged --force
+}
+
+start_daemons() {
+    start_syslog
+    case $1 in
+        hub) ;;
+        ctl)
+            start_munge
+            slurmctld
+            ;;
+        *)
+            start_munge
+            slurmd
+            ;;
+    esac
+}
+
+start_daemons "$1"
+: >/run/ready
+# Waiting for a child, bash also reaps those that it never knew.
+while :; do
+    sleep 3600 &
+    wait "$!" || :
+done

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# keeper.sh STATE ROOTFS STORAGE HOURS OWNER: the first process of a cluster.
+#
+# It runs in namespaces of its own (mount, pid, net, uts, ipc). Every host's
+# processes are below it and every mount and interface is inside, so that the
+# kernel clears all of it away when this process ends, however it ends.
+
+set -euo pipefail
+
+state=$1 rootfs=$2 storage=$3 hours=$4 owner=$5
+lib_dir=${BASH_SOURCE[0]%/*}
+# shellcheck source=process.sh
+source "$lib_dir/process.sh"
+# shellcheck source=network.sh
+source "$lib_dir/network.sh"
+
+# Short fixed paths: overlay options cannot hold every character a path can.
+mount_short_paths() {
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/netns /run/testbed/{rootfs,state,storage,lib}
+    mount --bind "$rootfs" /run/testbed/rootfs
+    mount --bind "$state" /run/testbed/state
+    mount --bind "$storage" /run/testbed/storage
+    mount --bind "$lib_dir" /run/testbed/lib
+}
+
+# owner is the "PID START" of a process to outlive by no more than a moment, or
+# nothing. Without its directory nobody could find this cluster to end it. Hosts
+# that are booted later become our children, and bash reaps them.
+keep() {
+    local start
+    while ((SECONDS < hours * 3600)); do
+        [[ -e $state/keeper.pid ]] || break
+        if [[ -n $owner ]]; then
+            start_time "${owner% *}" || break
+            [[ $start == "${owner#* }" ]] || break
+        fi
+        sleep 1
+    done
+}
+
+mount_short_paths
+make_network "$state"
+record_self "$state/keeper.pid"
+keep

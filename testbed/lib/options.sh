@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The command line after the subcommand.
+
+# What options say when absent.
+option_name=${SIFCACHE_TESTBED_NAME:-}
+option_on=ctl
+option_user=
+option_cwd=
+option_nodes=2
+option_all=
+option_reuse=
+extra_env=()
+arguments=()
+
+# parse ALLOWED ARG… sets option_… and arguments. ALLOWED is a list of words:
+# `name=` takes a value, `all` takes none; `command` says that the first word
+# that is no option begins a command, whose options are not ours.
+parse() {
+    local allowed=" $1 "
+    shift
+    while (($#)); do
+        case $1 in
+            --help | -h) help "$subcommand" && exit ;;
+            --) arguments+=("${@:2}") && return ;;
+            --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;&
+            -?*) parse_option "$allowed" "$@" && shift "$consumed" ;;
+            *)
+                if [[ $allowed == *' command '* ]]; then
+                    arguments+=("$@") && return
+                fi
+                arguments+=("$1") && shift
+                ;;
+        esac
+    done
+}
+
+# parse_option ALLOWED OPTION [VALUE…] sets consumed.
+parse_option() {
+    local option=${2#--}
+    if [[ $1 == *" $option= "* ]]; then
+        (($# > 2)) || usage_error "$subcommand $2: value missing"
+        set_option "$option" "$3"
+        consumed=2
+    elif [[ $2 == --* && $1 == *" $option "* && $option != command ]]; then
+        printf -v "option_$option" yes
+        consumed=1
+    else
+        usage_error "$subcommand $2: no such option"
+    fi
+}
+
+set_option() {
+    case $1 in
+        name) check_name "$2" ;;
+        nodes) check_number --nodes "$2" 100 ;;
+        env) [[ $2 == ?*=* ]] || usage_error "--env $2: not of the form NAME=VALUE" ;;
+    esac
+    if [[ $1 == env ]]; then
+        extra_env+=("$2")
+    else
+        printf -v "option_$1" %s "$2"
+    fi
+}
+
+# operands MIN MAX WHAT: how many words there may be besides options.
+operands() {
+    ((${#arguments[@]} >= $1)) || usage_error "$subcommand: $3 missing"
+    ((${#arguments[@]} <= $2)) || usage_error "$subcommand ${arguments[$2]}: one word too many"
+}

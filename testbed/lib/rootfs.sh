@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The root file system that all hosts share, built by mmdebstrap.
+
+suite=sid
+rootfs_packages=(
+    slurmctld slurmd slurm-client munge
+    apptainer squashfuse fuse3 skopeo docker-registry
+    fuse2fs gocryptfs # apptainer mentions each that it misses, at every start
+    rsyslog ca-certificates openssl iproute2 procps strace
+    busybox-static # the userland of the images on the hub
+)
+
+# Everything that decides what is in it, so that a change builds it anew.
+rootfs_stamp() {
+    { printf '%s\n' "$suite" "${rootfs_packages[@]}" && cat -- "$lib_dir/provision.sh"; } |
+        sha256sum | cut -c1-12
+}
+
+rootfs_path() { printf '%s/rootfs-%s\n' "$cache_dir" "$(rootfs_stamp)"; }
+
+build_rootfs() {
+    local rootfs=$1 packages
+    say "building the root file system: Debian $suite with Slurm and Apptainer (about 30 s)"
+    remove_unused "$cache_dir"/rootfs-*
+    rm -rf --one-file-system -- "$rootfs.new"
+    packages=$(IFS=,; printf '%s' "${rootfs_packages[*]}")
+    # mmdebstrap has the last word on a failure, and much to say without one.
+    if ! mmdebstrap --quiet --variant=minbase --include="$packages" \
+        --aptopt='Acquire::Check-Valid-Until "false"' \
+        --essential-hook="sh '${lib_dir//\'/\'\\\'\'}/no-services.sh' \"\$1\"" \
+        "$suite" "$rootfs.new" >"$cache_dir/rootfs.log" 2>&1; then
+        tail -n 20 -- "$cache_dir/rootfs.log" >&2
+        die "prepare: mmdebstrap $suite: failed: see above and $cache_dir/rootfs.log"
+    fi
+    chroot "$rootfs.new" /bin/bash -s <"$lib_dir/provision.sh" >>"$cache_dir/rootfs.log" 2>&1 ||
+        die "prepare: provisioning the root file system: failed: see $cache_dir/rootfs.log"
+    mv -- "$rootfs.new" "$rootfs"
+}
+
+# remove_unused PATH…: older builds, unless a running cluster may stand on them.
+remove_unused() {
+    any_cluster_alive || rm -rf --one-file-system -- "$@"
+}
+
+# package_version ROOT PACKAGE
+package_version() {
+    dpkg-query --admindir="$1/var/lib/dpkg" --showformat '${Version}\n' --show "$2"
+}
+
+slurm_release() {
+    package_version "$(rootfs_path)" slurmd | sed -E 's/^([0-9]+:)?([0-9]+\.[0-9]+).*/\2/'
+}
+
+plugin_dir() {
+    local rootfs plugins
+    rootfs=$(rootfs_path)
+    plugins=("$rootfs"/usr/lib/*/slurm*/auth_munge.so)
+    [[ -e ${plugins[0]} ]] ||
+        die "plugindir: no Slurm plugin below $rootfs/usr/lib: remove $rootfs, and testbed prepare builds it anew"
+    dirname -- "${plugins[0]#"$rootfs"}"
+}

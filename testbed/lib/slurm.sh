@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# The Slurm configuration of a cluster.
+
+# write_slurm_conf DIR NODES DEBUG-LEVEL
+write_slurm_conf() {
+    local dir=$1 nodes=$2 level=$3
+    mkdir -p "$dir"
+    slurm_conf "$nodes" "$level" >"$dir/slurm.conf"
+    # Control groups would be the machine's own.
+    printf 'CgroupPlugin=disabled\n' >"$dir/cgroup.conf"
+    : >"$dir/plugstack.conf"
+}
+
+# More processors than there are, and jobs that share them: nothing here is
+# ever to wait for another job. Times are short for the same reason: a batch
+# job would start up to 3 s after it was submitted.
+slurm_conf() {
+    local nodes=$1 level=$2
+    cat <<END
+ClusterName=testbed
+SlurmctldHost=ctl
+SlurmUser=root
+AuthType=auth/munge
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+ReturnToService=2
+MailProg=/bin/true
+
+StateSaveLocation=/var/spool/slurmctld
+SlurmdSpoolDir=/var/spool/slurmd
+SlurmctldPidFile=/run/slurmctld.pid
+SlurmdPidFile=/run/slurmd.pid
+SlurmctldLogFile=/var/log/slurm/slurmctld.log
+SlurmdLogFile=/var/log/slurm/slurmd.log
+SlurmctldDebug=verbose
+SlurmdDebug=$level
+
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+LaunchParameters=use_interactive_step
+KillWait=2
+InactiveLimit=0
+MinJobAge=300
+
+NodeName=n[1-$nodes] CPUs=8 RealMemory=16000 State=UNKNOWN
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=FORCE:8 State=UP
+END
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# The directory of one cluster, below <cache>/testbed/run:
+#
+#   keeper.pid  keeper.log
+#   hosts.list                the names of its hosts
+#   hosts.file                their /etc/hosts
+#   hosts/HOST/pid  boot.log
+#   hosts/HOST/upper          what it wrote to its root file system: logs, too
+#   shared/{home,shared,etc-slurm}  what all its hosts have in common
+
+write_state() {
+    local state=$1 nodes=$2 shared=$1/shared host
+    mkdir -p "$shared/home" "$shared/shared/sif"
+    # Whatever the umask: users must get through.
+    chmod 755 "$shared/home" "$shared/shared" "$shared/shared/sif"
+    write_slurm_conf "$shared/etc-slurm" "$nodes" "${SIFCACHE_TESTBED_SLURMD_DEBUG:-verbose}"
+    make_home "$shared/home/alice" 1001
+    make_home "$shared/home/bob" 1002
+    write_hosts_file "$nodes" >"$state/hosts.file"
+    host_names "$nodes" >"$state/hosts.list"
+    while read -r host; do mkdir -p "$state/hosts/$host"; done <"$state/hosts.list"
+}
+
+make_home() {
+    mkdir "$1"
+    cp -r -- "$(rootfs_path)/etc/skel/." "$1"
+    chown -R "$2:$2" "$1"
+    chmod 755 "$1"
+}

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# The storage of the hub's registry: filled once, then under every cluster's
+# own layer, so that a cluster may push to its hub.
+
+storage_stamp() { sha256sum -- "$lib_dir/images.sh" | cut -c1-12; }
+
+storage_path() { printf '%s/hub-%s\n' "$cache_dir" "$(storage_stamp)"; }
+
+build_storage() {
+    local storage=$1 rootfs=$2 layouts=$cache_dir/layouts.new
+    say "filling the hub with $((${#hub_images[@]} / 2)) images (about 15 s)"
+    remove_unused "$cache_dir"/hub-*
+    rm -rf -- "$storage.new" "$layouts"
+    mkdir -p "$storage.new" "$layouts"
+    write_layouts "$layouts" "$rootfs/usr/bin/busybox"
+    unshare --mount --pid --net --fork --kill-child \
+        bash -euo pipefail "$lib_dir/fill.sh" "$rootfs" "$storage.new" "$layouts" >"$cache_dir/hub.log" 2>&1 ||
+        die "prepare: filling the hub: failed: see $cache_dir/hub.log"
+    rm -rf -- "$layouts"
+    mv -- "$storage.new" "$storage"
+}
+
+# One directory each, numbered, with the name beside it in a file.
+write_layouts() {
+    local layouts=$1 busybox=$2 n
+    for ((n = 0; n < ${#hub_images[@]}; n += 2)); do
+        write_layout "$layouts/$n" "${hub_images[n]}" "${hub_images[n + 1]}" "$busybox"
+        printf '%s\n' "${hub_images[n]}" >"$layouts/$n.name"
+    done
+}
+
+prepare() {
+    local rootfs storage lock_fd # set by take_lock
+    take_lock "$cache_dir/prepare.lock"
+    install_requirements
+    rootfs=$(rootfs_path)
+    [[ -d $rootfs ]] || build_rootfs "$rootfs"
+    storage=$(storage_path)
+    [[ -d $storage ]] || build_storage "$storage" "$rootfs"
+    drop_lock
+}

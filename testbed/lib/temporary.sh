@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Clusters for the length of one command: `testbed with` and `testbed shell`.
+
+temporary_name() { printf 'tmp-%d-%04x\n' "$$" "$RANDOM"; }
+
+# What temporary clusters have left whose process, the number in their name,
+# was killed, or which failed to come up.
+clear_abandoned() {
+    local path name
+    for path in "$run_dir"/tmp-*-*/; do
+        name=$(basename -- "$path")
+        [[ $name =~ ^tmp-([0-9]+)- ]] || continue
+        if [[ ! -e /proc/${BASH_REMATCH[1]} ]]; then remove_cluster "$name"; fi
+    done
+}
+
+# up_for_now NAME NODES. The keeper watches this process, too: should it be
+# killed, and so not clean up, the cluster ends all the same.
+up_for_now() {
+    local start
+    start_time "$$"
+    up "$1" "$2" '' "$$ $start"
+    was_up=yes
+    end_on_exit "$1"
+}
+
+# with NODES COMMAND…
+with() {
+    local nodes=$1 name
+    shift
+    clear_abandoned
+    name=$(temporary_name)
+    up_for_now "$name" "$nodes"
+    # Through env, because forward leaves its command to ignore SIGINT.
+    forward env --default-signal=INT,QUIT SIFCACHE_TESTBED_NAME="$name" "$@"
+}
+
+# shell NAME HOST USER
+shell() {
+    local name=$1 host=$2 user=$3 pid
+    cluster_alive "$name" || {
+        say "bringing up cluster $name for the length of this shell"
+        up_for_now "$name" 2
+    }
+    print_welcome "$name" "$host" "$user"
+    if [[ -t 0 ]]; then
+        # A terminal of the host's own: ours has no name there.
+        extra_env+=(TERM="${TERM:-dumb}")
+        run_in_host "$name" "$host" "$user" '' script --quiet --return --command 'exec bash -l' /dev/null
+    else
+        run_in_host "$name" "$host" "$user" '' bash -l
+    fi
+}
+
+print_welcome() {
+    cat >&2 <<END
+You are $3 on $2, in cluster $1. Leave with exit.
+
+  hosts      $(paste -sd' ' "$run_dir/$1/hosts.list"): users log in to ctl, jobs run on n1, n2, …
+  users      root, alice, bob: testbed shell --name $1 --user bob, from another terminal
+  images     /shared/sif, the same on every host; /local/sif, each host its own
+  plugins    /etc/slurm/plugstack.conf, the same on every host
+  logs       /var/log/syslog and /var/log/slurm on each host
+  docker.io  is host hub, $(hub "$1" status) now: testbed hub start --name $1
+
+Try: srun -N2 hostname
+END
+}
