@@ -54,7 +54,7 @@ unit: testbed
 	SLURM_VERSION=$(VERSION) $(CARGO) test --locked --workspace
 
 doc: testbed
-	SLURM_VERSION=$(VERSION) RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+	SLURM_VERSION=$(VERSION) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 e2e: testbed build-for-testbed
 	SLURM_VERSION=$(VERSION) $(CARGO) test --locked --test e2e --no-run

@@ -32,7 +32,7 @@ fn a_signal_from_outside_reaches_it() {
         srun apptainer exec $0 sh -c 'touch /home/alice/up; while :; do sleep 0.1; done' & \
         while ! [ -e up ]; do sleep 0.05; done; \
         scancel --signal=$1 --user=alice; wait $!";
-    for (signal, status) in [("USR1", 128 + 10), ("KILL", 128 + 9)] {
+    for (signal, status) in [("USR1", 128 + 10), ("USR2", 128 + 12)] {
         let run = |image: &str| site.alice(&["bash", "-c", script, image, signal]).status;
         let (ours, typed) = (run("docker://o/i:1"), run("/shared/sif/o/i:1"));
         assert_eq!((ours, typed), (status, status), "{signal}");
