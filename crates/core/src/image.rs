@@ -77,7 +77,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image => f.write_str("an image"),
-            Self::NotTried => f.write_str("not tried, an image was found before"),
+            Self::NotTried => f.write_str("not tried"),
             Self::Absent => f.write_str("not there"),
             Self::DanglingLink => f.write_str("a link that leads nowhere"),
             Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
