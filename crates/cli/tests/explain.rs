@@ -1,0 +1,185 @@
+//! `sifcache explain` as a command: exit statuses, streams, and what it prints.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+struct Output {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(words: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(words).env_clear().envs(environment.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Output {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// An image root with a file for `o/i:1` that is an image but for who owns it.
+fn root() -> TempDir {
+    let root = TempDir::new().unwrap();
+    let mut image = [0_u8; 128];
+    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+    std::fs::create_dir(root.path().join("o")).unwrap();
+    std::fs::write(root.path().join("o/i:1"), image).unwrap();
+    root
+}
+
+fn explain(root: &TempDir, flags: &[&str], command: &[&str]) -> Output {
+    let path = root.path().to_str().unwrap();
+    let start = ["explain", "--root", path, "--untrusted", "accept"];
+    run(&[start.as_slice(), flags, &["--"], command].concat(), &[], "")
+}
+
+#[test]
+fn hit_miss_and_pass_have_their_exit_statuses() {
+    let root = root();
+    let status = |image: &str| explain(&root, &[], &["apptainer", "run", image]).status;
+    assert_eq!(status("docker://o/i:1"), Some(0));
+    assert_eq!(status("docker://o/i:2"), Some(1));
+    assert_eq!(status("/o/i.sif"), Some(2));
+}
+
+#[test]
+fn the_page_says_what_and_why() {
+    let root = root();
+    let path = root.path().display();
+    let page = explain(&root, &[], &["apptainer", "exec", "-e", "docker://o/i:1", "a b"]).stdout;
+    for line in [
+        "launch      apptainer exec\n",
+        "image       docker://o/i:1 (argument 3)\n",
+        "reference   docker.io/o/i:1\n",
+        "decision    hit: the image takes the reference's place\n",
+        &format!("command     apptainer exec -e {path}/o/i:1 'a b'\n"),
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    assert!(!page.contains('\x1b'), "no colours where there is no terminal");
+}
+
+#[test]
+fn wrong_usage_is_64_and_help_is_not() {
+    for words in [
+        ["explain"].as_slice(),
+        &[],
+        &["explain", "--"],
+        &["explain", "--roots", "/a", "--", "true"],
+        &["explain", "--root", "", "--", "true"],
+        &["explain", "--root", "/a:", "--", "true"],
+        &["explain", "--stdin", "--", "true"],
+        &["explain", "--root", "/a", "--plugstack", "/b", "--", "true"],
+        &["explian"],
+    ] {
+        let output = run(words, &[], "");
+        assert_eq!(output.status, Some(64), "{words:?}: {}", output.stderr);
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{words:?}");
+    }
+    for words in [["--help"].as_slice(), &["--version"], &["explain", "--help"], &["explain", "-h"]]
+    {
+        let output = run(words, &[], "");
+        assert_eq!((output.status, output.stderr.as_str()), (Some(0), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn one_object_a_line() {
+    let root = root();
+    let path = root.path().to_str().unwrap();
+    let input =
+        "[\"apptainer\",\"run\",\"docker://o/i:1\"]\n[\"apptainer\",\"run\",\"/x.sif\"]\n[]";
+    let words = ["explain", "--root", path, "--untrusted", "accept", "--stdin"];
+    let output = run(&words, &[], input);
+    assert_eq!((output.status, output.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["argv"], json!(["apptainer", "run", format!("{path}/o/i:1")]));
+    assert_eq!((&lines[1]["decision"], &lines[1]["image_index"]), (&json!("pass"), &json!(2)));
+    assert_eq!(lines[1]["image"], json!("/x.sif"));
+    assert_eq!(lines[2]["reason"], json!("no-command"));
+    // The keys and their order are a promise.
+    let keys = ["decision", "reason", "image_index", "image", "reference", "candidates", "argv"];
+    let places: Vec<_> = keys
+        .iter()
+        .map(|key| output.stdout.lines().next().unwrap().find(&format!("\"{key}\":")).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn wrong_input_is_65_and_named_by_its_line() {
+    for wrong in ["5", "[1]", "{}", "not json", ""] {
+        let input = format!("[\"true\"]\n{wrong}\n[\"true\"]\n");
+        let output = run(&["explain", "--root", "/a", "--stdin"], &[], &input);
+        assert_eq!(output.status, Some(65), "{wrong}");
+        assert_eq!(output.stdout.lines().count(), 1, "{wrong}");
+        let start = "sifcache: line 2 of standard input is not a JSON array of strings: ";
+        assert!(output.stderr.starts_with(start), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn the_environment_counts_as_in_a_job() {
+    let root = root();
+    let path = root.path().to_str().unwrap();
+    let reason = |environment: &[(&str, &str)]| -> Value {
+        let start = ["explain", "--root", path, "--untrusted", "accept", "--json", "--"];
+        let words = [start.as_slice(), &["singularity", "run", "docker://o/i:1"]].concat();
+        let output = run(&words, environment, "");
+        serde_json::from_str::<Value>(&output.stdout).unwrap()["reason"].clone()
+    };
+    assert_eq!(reason(&[]), "image-found");
+    assert_eq!(reason(&[("SIF_CACHE", "off")]), "switched-off");
+    assert_eq!(reason(&[("SIF_CACHE", "wrong")]), "image-found");
+    assert_eq!(reason(&[("SINGULARITY_OCI", "1")]), "oci-mode");
+}
+
+#[test]
+fn settings_from_plugstack_conf() {
+    let root = root();
+    let path = root.path().to_str().unwrap();
+    let slurm = TempDir::new().unwrap();
+    let conf = |name: &str| slurm.path().join(name).to_str().unwrap().to_owned();
+    let explain = || {
+        let words = ["explain", "--json", "--", "sing", "run", "docker://o/i:1"];
+        run(&words, &[("SLURM_CONF", &conf("slurm.conf"))], "")
+    };
+    std::fs::write(conf("slurm.conf"), format!("PlugStackConfig={}\n", conf("stack"))).unwrap();
+    let line =
+        format!("optional spank_sifcache.so image_root={path} untrusted=accept runtimes=sing\n");
+    std::fs::write(conf("stack"), &line).unwrap();
+    assert_eq!(explain().status, Some(0));
+    std::fs::write(conf("stack"), line.replace("runtimes", "runtime")).unwrap();
+    let wrong = explain();
+    assert_eq!(wrong.status, Some(78));
+    assert!(wrong.stderr.contains("unknown key 'runtime'; valid keys: "), "{}", wrong.stderr);
+    std::fs::write(conf("stack"), "optional other.so\n").unwrap();
+    let none = explain();
+    assert_eq!(none.status, Some(78));
+    assert!(none.stderr.contains("no line for spank_sifcache.so"), "{}", none.stderr);
+}
+
+/// A reader that has seen enough is no error, and no panic.
+#[test]
+fn a_closed_pipe() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(["explain", "--root", "/a", "--stdin"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let _ = child.stdin.take().unwrap().write_all("[\"true\"]\n".repeat(100).as_bytes());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+}
