@@ -44,6 +44,9 @@ fn main() {
     }
     // slurm-spank defines a symbol of its own; only Slurm's may leave the library.
     println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
+    // The unwinder goes in: without this, srun and every slurmstepd search for and load
+    // libgcc_s.so.1 together with us, which takes longer than all else that we do there.
+    println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
 }
 
 fn release() -> Result<(u32, u32), String> {

@@ -49,6 +49,20 @@ fn imports_of_slurm() {
     assert_eq!(imported, expected);
 }
 
+/// A library that srun and slurmstepd do not have anyway would be loaded for us alone.
+#[test]
+#[ignore = "needs the built library: make test"]
+fn no_library_but_the_c_library() {
+    let library = built("libspank_sifcache.so");
+    let output = Command::new("objdump").arg("-p").arg(library).output().expect("objdump");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let needed: Vec<&str> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("NEEDED")).map(str::trim).collect();
+    assert!(!needed.is_empty());
+    let known = |name: &&str| name.starts_with("libc.so") || name.starts_with("ld-linux");
+    assert!(needed.iter().all(known), "{needed:?}");
+}
+
 /// slurm-spank's default logging would bring these with it.
 #[test]
 #[ignore = "needs the built library: make test"]
