@@ -61,14 +61,24 @@ pub(crate) fn miss(spank: &dyn Spank, decision: &Decision, quiet: bool) {
     log::info!(target: EVENT, "event=miss {} reference={reference}{refused}", ids(&step));
 }
 
-/// Tells what `srun -v` is to show. slurmstepd's own log does not know about `-v`, but
-/// srun leaves its level in the environment, from `LOG_LEVEL_VERBOSE` = 4 on.
+/// Tells what `srun -v` is to show; the other nodes of a step speak at `-vv`.
+///
+/// slurmstepd's own log does not know about `-v`, but srun leaves its level in the
+/// environment, from `LOG_LEVEL_VERBOSE` = 4 on.
 fn tell_verbose(spank: &dyn Spank, line: &str) {
     let level = spank.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
-    if level >= 4 {
-        spank.tell_user(&format!("{NAME}: {line}\n"));
+    match (level, spank.step().node) {
+        (4.., 0) => spank.tell_user(&format!("{NAME}: {line}\n")),
+        (5.., _) => spank.tell_user(&format!("{NAME}: {}: {line}\n", node_name(spank))),
+        _ => {}
     }
+}
+
+/// The name of this node, which slurmstepd gives every task.
+pub(crate) fn node_name(spank: &dyn Spank) -> String {
+    let name = spank.variable("SLURMD_NODENAME").unwrap_or_default();
+    String::from_utf8_lossy(&name).into_owned()
 }
 
 /// Why a command that names a docker image is looked at no further. Who asked for

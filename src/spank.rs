@@ -116,3 +116,17 @@ pub(crate) trait Spank {
     /// Ends the task instead of its command. Returns only in tests.
     fn end_task(&self, status: i32);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Step;
+
+    #[test]
+    fn steps_are_called_what_sacct_calls_them() {
+        for (step, name) in
+            [(0, "0"), (7, "7"), (4_294_967_291, "batch"), (4_294_967_290, "interactive")]
+        {
+            assert_eq!(Step { step, ..Step::default() }.name(), name);
+        }
+    }
+}

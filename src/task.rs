@@ -30,7 +30,7 @@ pub(crate) fn run(spank: &dyn Spank) {
         say_ignored(spank, &wish);
     }
     match decision.verdict {
-        Verdict::Hit => hit(spank, &decision),
+        Verdict::Hit => hit(spank, &decision, decision::on_miss(wish.choice, &settings)),
         Verdict::Miss => miss(spank, &decision, &settings, wish.choice),
         Verdict::Pass(pass) => {
             report::pass(spank, wish.choice, &decision, pass);
@@ -53,11 +53,19 @@ fn say_ignored(spank: &dyn Spank, wish: &Wish) {
     }
 }
 
-fn hit(spank: &dyn Spank, decision: &Decision) {
+fn hit(spank: &dyn Spank, decision: &Decision, on_miss: OnMiss) {
     let (Some(path), Some(launch)) = (decision.hit(), decision.launch) else { return };
     match spank.replace(launch.image_index, path) {
         Ok(()) => report::hit(spank, decision, path),
-        Err(error) => log::warn!("cannot put {} into the command: {error}", path.display()),
+        Err(error) => {
+            log::warn!("cannot put {} into the command: {error}", path.display());
+            // For whoever will have no pull, this is as good as a miss.
+            if on_miss == OnMiss::Fail {
+                let path = path.display();
+                spank.tell_user(&format!("{NAME}: cannot put {path} into the command: {error}\n"));
+                spank.end_task(MISSING);
+            }
+        }
     }
 }
 
@@ -72,8 +80,7 @@ fn miss(spank: &dyn Spank, decision: &Decision, settings: &Settings, choice: Cho
     match (step.is_first_of_node(), step.node) {
         (true, 0) => spank.tell_user(&message::miss(decision, settings, choice, on_miss)),
         (true, _) => {
-            let name = spank.variable("SLURMD_NODENAME").unwrap_or_default();
-            let name = String::from_utf8_lossy(&name).into_owned();
+            let name = report::node_name(spank);
             spank.tell_user(&message::short_miss(decision, settings, &name));
         }
         (false, _) => {}

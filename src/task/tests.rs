@@ -110,13 +110,29 @@ fn a_command_that_is_left_alone_is_explained_where_somebody_asks() {
 }
 
 #[test]
+fn other_nodes_speak_at_vv() {
+    let root = Root::new("nodes");
+    for (level, told) in [("4", false), ("5", true)] {
+        let mut double = root.task(&[], HIT);
+        double.step.node = 1;
+        double.set("SLURMD_NODENAME", "n2");
+        double.set("SRUN_DEBUG", level);
+        run(&double);
+        assert_eq!(double.told.borrow().starts_with("sifcache: n2: docker://o/i:1 is "), told);
+    }
+}
+
+#[test]
 fn a_replacement_that_slurm_refuses_leaves_the_command() {
     let root = Root::new("refuses");
-    let mut double = root.task(&[], HIT);
-    double.refuses_replacement = true;
-    let lines = run(&double);
-    assert!(lines[0].starts_with("WARN cannot put"), "{lines:?}");
-    assert_eq!(lines.len(), 1);
+    for (setting, ended) in [("on_miss=pull", None), ("on_miss=fail", Some(MISSING))] {
+        let mut double = root.task(&[setting], HIT);
+        double.refuses_replacement = true;
+        let lines = run(&double);
+        assert!(lines[0].starts_with("WARN cannot put"), "{lines:?}");
+        assert_eq!((lines.len(), double.ended.get()), (1, ended));
+        assert_eq!(double.told.borrow().contains("cannot put"), ended.is_some());
+    }
 }
 
 #[test]
@@ -211,6 +227,7 @@ fn what_is_no_launch_hands_the_option_on() {
         ("/tmp/slurm_script", Some("require"), Some("require")),
         ("/tmp/slurm_script", None, None),
         (HIT, Some("require"), None),
+        ("apptainer exec /x.sif true", Some("require"), None),
     ] {
         let mut double = root.task(&[], command);
         double.option = option.map(str::to_owned);

@@ -109,9 +109,15 @@ fn what_ordinary_users_could_have_written() {
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
     mode(&root, 0o1777);
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
+    // Root's own group too: an ACL that lets bob write shows in these bits only.
     mode(&root, 0o775);
+    refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by the group 0"));
     chown(&root, None, Some(1002)).unwrap();
-    refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by the group 1002"));
+    refused(
+        &site,
+        "untrusted",
+        &format!("not trusted: {SHARED} can be written by the group 1002 or by an ACL"),
+    );
     chown(&root, None, Some(0)).unwrap();
     mode(&root, 0o755);
 

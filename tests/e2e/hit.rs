@@ -106,14 +106,19 @@ fn several_tasks_on_several_nodes() {
     let output = site.launch(&flags, &format!("docker://{IMAGE}"));
     assert_eq!(output.status, 0, "{output:#?}");
     assert_eq!(output.stdout.lines().filter(|line| *line == IMAGE).count(), 6, "{output:#?}");
-    // One line a node, not one a task.
-    let said = output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).count();
-    assert_eq!(said, 2, "{output:#?}");
+    // One line for the step, not one a task or a node; with -vv one a node.
+    let said = |output: &crate::kit::Output| {
+        output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).count()
+    };
+    assert_eq!(said(&output), 1, "{output:#?}");
     for node in ["n1", "n2"] {
         site.logged(node, "event=hit");
         site.logged(node, " tasks=3 uid=1001 ");
         assert_eq!(site.log(node).matches("event=hit").count(), 1, "{}", site.log(node));
     }
+    let output = site.launch(&["-N2", "--ntasks-per-node=3", "-vv"], &format!("docker://{IMAGE}"));
+    assert_eq!(said(&output), 2, "{output:#?}");
+    assert!(output.stderr.contains(&format!("sifcache: n2: docker://{IMAGE} is ")), "{output:#?}");
 }
 
 #[test]

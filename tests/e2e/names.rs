@@ -1,7 +1,8 @@
 //! The plugin beside other things in plugstack.conf.
 
-use crate::kit::{IMAGE, Site};
+use crate::kit::{IMAGE, Site, built, plugin_directory, push};
 use std::fs;
+use std::process::Command;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -17,6 +18,41 @@ fn included_and_found_by_the_command_too() {
     assert_eq!(explain.status, 0, "{explain:#?}");
     assert!(explain.stdout.contains("hit: "), "{explain:#?}");
     fs::remove_dir_all(directory).unwrap();
+}
+
+/// A plugin that prepends to the command gives the task another array than the one that
+/// plugins see, so ours has to come before it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn before_a_plugin_that_prepends() {
+    let site = Site::with_line("");
+    site.store(IMAGE, "o/i:1");
+    let library = std::env::temp_dir().join(format!("prepend-{}.so", std::process::id()));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/prepend.c");
+    let version = format!("-DVERSION={}", slurm_version_number());
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", &version, "-o"]).arg(&library).arg(source);
+    assert!(cc.status().unwrap().success());
+    push(&library, &format!("{}/prepend.so", plugin_directory()), "0755");
+    fs::remove_file(library).unwrap();
+    let [ours, other] =
+        ["optional spank_sifcache.so image_root=/shared/sif\n", "optional prepend.so\n"];
+    site.plugstack(&[ours, other].concat());
+    site.launch(&[], "docker://o/i:1").ran(IMAGE);
+    site.plugstack(&[other, ours].concat());
+    site.launch(&[], "docker://o/i:1").tried_the_registry();
+}
+
+/// `plugin_version` of the library under test, read where Slurm reads it.
+fn slurm_version_number() -> u32 {
+    let library = built("libspank_sifcache.so");
+    let nm = Command::new("nm").arg("-D").arg(&library).output().unwrap();
+    let text = String::from_utf8(nm.stdout).unwrap();
+    let line = text.lines().find(|line| line.ends_with(" plugin_version")).unwrap();
+    let address = usize::from_str_radix(line.split(' ').next().unwrap(), 16).unwrap();
+    // Read-only data are where their address says in this library.
+    let bytes = fs::read(library).unwrap();
+    u32::from_le_bytes(bytes[address..address + 4].try_into().unwrap())
 }
 
 #[test]

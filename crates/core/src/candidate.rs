@@ -100,6 +100,9 @@ mod tests {
         );
         assert_eq!(stems("localhost:5000/a"), ["localhost:5000/a", "localhost:5000/a:latest"]);
         assert_eq!(stems("quay.io/o/i:1"), ["quay.io/o/i:1"]);
+        // Not `quay.io/o:1`, which is another registry's.
+        assert_eq!(stems("docker.io/quay.io/o:1"), ["docker.io/quay.io/o:1"]);
+        assert_eq!(stems("library/a/b:1"), ["library/a/b:1", "docker.io/library/a/b:1"]);
     }
 
     #[test]

@@ -48,7 +48,10 @@ fn roots(settings: &Settings) -> String {
 
 fn available(repository: &str, tags: &Tags) -> String {
     match (tags.shown.join(", "), tags.more) {
-        (shown, _) if shown.is_empty() => format!("no other tag of {repository} is there"),
+        (shown, 0) if shown.is_empty() => format!("no other tag of {repository} is there"),
+        (shown, more) if shown.is_empty() => {
+            format!("{more} files look like tags of {repository}; the first ones are no images")
+        }
         (shown, 0) => format!("tags of {repository} that are there: {shown}"),
         (shown, more) => format!("tags of {repository} that are there: {shown} and {more} more"),
     }

@@ -10,6 +10,8 @@
 mod digest;
 mod name;
 
+pub(crate) use name::is_tag;
+
 use std::fmt;
 
 /// Longest repository, in bytes, without the registry.
@@ -134,10 +136,13 @@ impl Reference {
         self.digest.as_deref()
     }
 
-    /// The repository as people write it: no `docker.io/`, no `library/`.
+    /// The repository as people write it: no `docker.io/`, no `library/`, where it
+    /// can do without.
     #[must_use]
     pub fn short_repository(&self) -> String {
-        if self.registry != DEFAULT_REGISTRY {
+        let first = self.repository.split('/').next().unwrap_or_default();
+        // `docker.io/quay.io/o` without `docker.io/` would be another registry's name.
+        if self.registry != DEFAULT_REGISTRY || name::looks_like_registry(first) {
             return format!("{}/{}", self.registry, self.repository);
         }
         match self.repository.strip_prefix(OFFICIAL) {

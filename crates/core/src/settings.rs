@@ -94,6 +94,8 @@ pub const KEYS: [(&str, &str); 8] = [
 /// What is wrong with the plugin's line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
+    /// An argument with control characters, or that is not UTF-8; escaped.
+    NotText(String),
     /// An argument that is no `key=value`.
     NoValue(String),
     /// A key that does not exist.
@@ -110,6 +112,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = || KEYS.map(|(key, _)| key).join(", ");
         match self {
+            Self::NotText(text) => write!(f, "'{text}' is not text"),
             Self::NoValue(text) => write!(f, "'{text}' is not KEY=VALUE; valid keys: {}", keys()),
             Self::UnknownKey(key) => write!(f, "unknown key '{key}'; valid keys: {}", keys()),
             Self::BadValue(key, value, valid) => {
@@ -145,8 +148,9 @@ impl Settings {
         let mut settings = Self::with_roots(Vec::new());
         let mut seen: Vec<&'static str> = Vec::new();
         for argument in arguments {
-            let text = printable(argument.as_ref());
-            let (key, value) = text.split_once('=').ok_or_else(|| Error::NoValue(text.clone()))?;
+            let text = text(argument.as_ref())?;
+            let (key, value) =
+                text.split_once('=').ok_or_else(|| Error::NoValue(text.to_owned()))?;
             let key = canonical_key(key)?;
             if seen.contains(&key) {
                 return Err(Error::Twice(key));
@@ -174,12 +178,12 @@ impl Settings {
     }
 }
 
-/// Text for parsing and for messages: bytes that are no text cannot be a valid
-/// setting, and must not reach a log as they are.
-fn printable(bytes: &[u8]) -> String {
+/// The argument as text. U+FFFD stands where somebody has taken bytes for text that
+/// were none, so it counts as such.
+fn text(bytes: &[u8]) -> Result<&str, Error> {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains(|c: char| c.is_control()) => text.to_owned(),
-        _ => bytes.escape_ascii().to_string(),
+        Ok(text) if !text.contains(|c: char| c.is_control() || c == '\u{fffd}') => Ok(text),
+        _ => Err(Error::NotText(bytes.escape_ascii().to_string())),
     }
 }
 

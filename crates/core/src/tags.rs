@@ -1,15 +1,15 @@
 //! The tags of a repository that a site has, for the message about a miss.
 
 use crate::image::{Root, State};
-use crate::reference::Reference;
+use crate::reference::{Reference, is_tag};
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// As many tags as a message shows.
 const SHOWN: usize = 8;
-/// As many files as are opened to see whether they are images.
-const TRIED: usize = 32;
+/// As many names as are looked up to see whether they are images.
+const TRIED: usize = 256;
 /// As many directory entries as are read, so that a huge directory costs no more
 /// than a fraction of a second.
 const ENTRIES: usize = 20_000;
@@ -19,7 +19,7 @@ const ENTRIES: usize = 20_000;
 pub struct Tags {
     /// Those that are images, most similar to the one that was asked for first.
     pub shown: Vec<String>,
-    /// How many more files look like tags.
+    /// How many more names look like tags; nobody has looked whether they are images.
     pub more: usize,
 }
 
@@ -37,12 +37,17 @@ pub fn similar(reference: &Reference, settings: &Settings) -> Tags {
     tags.sort_by_key(|tag| std::cmp::Reverse(common_prefix(tag, wanted)));
     let roots: Vec<Root<'_>> =
         settings.image_roots.iter().map(|root| Root::enter(root, settings.untrusted)).collect();
-    let (tried, rest) = tags.split_at(tags.len().min(TRIED));
-    let mut shown: Vec<String> =
-        tried.iter().filter(|tag| is_image(&roots, reference, tag)).cloned().collect();
-    let more = rest.len() + shown.len().saturating_sub(SHOWN);
-    shown.truncate(SHOWN);
-    Tags { shown, more }
+    let (mut shown, mut tried) = (Vec::new(), 0);
+    for tag in &tags {
+        if shown.len() == SHOWN || tried == TRIED {
+            break;
+        }
+        tried += 1;
+        if is_image(&roots, reference, tag) {
+            shown.push(tag.clone());
+        }
+    }
+    Tags { shown, more: tags.len() - tried }
 }
 
 /// The names under a root that tags of the repository begin with.
@@ -62,7 +67,9 @@ fn listed(root: &Path, stem: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let tag = |name: &str| -> Option<String> {
         let tag = name.strip_prefix(word.to_str()?)?.strip_prefix(':')?;
-        Some(tag.strip_suffix(".sif").unwrap_or(tag).to_owned())
+        let tag = tag.strip_suffix(".sif").unwrap_or(tag);
+        // Only what a reference can spell: the rest could be made to look like anything.
+        is_tag(tag).then(|| tag.to_owned())
     };
     entries.take(ENTRIES).filter_map(|entry| tag(entry.ok()?.file_name().to_str()?)).collect()
 }
@@ -105,6 +112,25 @@ mod tests {
         assert_eq!(tags.shown, ["cuda-12", "cuda-11", "cpu"]);
         assert_eq!(tags.more, 0);
         assert_eq!(tags_of(&root, "ubuntu"), Tags::default());
+    }
+
+    #[test]
+    fn names_that_no_reference_can_spell_are_not_shown() {
+        let Some(root) = TestRoot::new() else { return };
+        for name in ["word:\x1b[31mred", "word:a\nsifcache: run something", "word:", "word:.sif"] {
+            root.file(name, &sif());
+        }
+        assert_eq!(tags_of(&root, "word"), Tags::default());
+    }
+
+    #[test]
+    fn broken_files_do_not_hide_an_image() {
+        let Some(root) = TestRoot::new() else { return };
+        for number in 0..40 {
+            root.file(&format!("word:1{number}"), b"");
+        }
+        root.file("word:zz", &sif());
+        assert_eq!(tags_of(&root, "word:1"), Tags { shown: vec!["zz".to_owned()], more: 0 });
     }
 
     #[test]

@@ -5,13 +5,13 @@
 //!
 //! * every directory, link and file on the way belongs to root or a system account;
 //! * a directory in which a name is *looked up* (the root and below) cannot be
-//!   written by a group other than root's or by others, because a user could add
-//!   the name;
+//!   written by its group or by others, because a user could add the name;
 //! * a directory that is only *passed* (above the root, or on the way of a link)
 //!   may be that if it is sticky, because what is there cannot be replaced then;
 //! * the file itself cannot be written so either.
 //!
-//! An ACL that lets somebody write shows in the group bits, so it is refused too.
+//! An ACL that lets somebody write shows in the group bits and nowhere else in the
+//! mode: acl(5), so those bits count for root's own group too.
 //! Links are followed by hand, since only so every directory on the way is seen.
 
 use std::collections::VecDeque;
@@ -45,7 +45,7 @@ pub struct Distrust {
 pub enum Writer {
     /// Its owner, an ordinary user: the user id.
     Owner(u32),
-    /// A group that is not root's: the group id.
+    /// Its group, or whom an ACL names: the group id.
     Group(u32),
     /// Everybody.
     Others,
@@ -56,7 +56,9 @@ impl fmt::Display for Distrust {
         let path = self.path.display();
         match self.by {
             Writer::Owner(uid) => write!(f, "{path} belongs to the ordinary user {uid}"),
-            Writer::Group(gid) => write!(f, "{path} can be written by the group {gid}"),
+            Writer::Group(gid) => {
+                write!(f, "{path} can be written by the group {gid} or by an ACL")
+            }
             Writer::Others => write!(f, "{path} can be written by everybody"),
         }
     }
@@ -132,7 +134,8 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
     let mut links = 0;
     while let Some((name, step)) = steps.pop_front() {
         // First whether it is there: what is absent needs nobody's trust.
-        let next = place.step(&name).map_err(|error| arrival(error, links))?;
+        let next =
+            place.step(&name).map_err(|error| arrival(error, links > 0 && step == Step::Passed))?;
         if let Some(distrust) = place.writer(step == Step::Passed) {
             return Err(Stop::Distrust(distrust));
         }
@@ -158,10 +161,10 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
     Ok(place)
 }
 
-/// What it means that a step failed, after `links` links.
-fn arrival(error: io::Error, links: u32) -> Stop {
+/// What it means that a step failed; `linked` if a link has led to it.
+fn arrival(error: io::Error, linked: bool) -> Stop {
     match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR) if links > 0 => Stop::Dangling,
+        Some(libc::ENOENT | libc::ENOTDIR) if linked => Stop::Dangling,
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG) => Stop::Absent,
         _ => Stop::Io(error),
     }
@@ -169,10 +172,7 @@ fn arrival(error: io::Error, links: u32) -> Stop {
 
 impl Place {
     fn step(&self, name: &OsStr) -> io::Result<Self> {
-        let path = match name.as_encoded_bytes() {
-            b".." => self.path.parent().unwrap_or(&self.path).to_owned(),
-            _ => self.path.join(name),
-        };
+        let path = self.path.join(name);
         let metadata = fs::symlink_metadata(&path)?;
         Ok(Self { path, metadata })
     }
@@ -196,7 +196,7 @@ impl Place {
         self.owner().or_else(|| match mode {
             _ if fixed => None,
             mode if mode & OTHERS_WRITE != 0 => Some(self.distrust(Writer::Others)),
-            mode if mode & GROUP_WRITE != 0 && gid != 0 => Some(self.distrust(Writer::Group(gid))),
+            mode if mode & GROUP_WRITE != 0 => Some(self.distrust(Writer::Group(gid))),
             _ => None,
         })
     }

@@ -16,7 +16,7 @@ pub(super) fn split_tag(text: &str) -> Result<(&str, Option<&str>), Error> {
 }
 
 /// `[\w][\w.-]{0,127}`
-fn is_tag(tag: &str) -> bool {
+pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let mut bytes = tag.bytes();
     tag.len() <= MAX_TAG
