@@ -12,7 +12,7 @@
 mod syslog_sink;
 
 use crate::spank;
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 /// The target of the lines for syslog: one per hit and miss, `key=value`.
 pub(crate) const EVENT: &str = "sifcache::event";
@@ -115,17 +115,5 @@ mod tests {
         LOGGED.take();
         Sinks.log(&Record::builder().target(EVENT).args(format_args!("event=hit")).build());
         assert!(LOGGED.take().is_empty());
-    }
-}
-
-/// Slurm's own level for a record.
-pub(crate) fn slurm_level(level: Level) -> spank::SlurmLevel {
-    use spank::SlurmLevel;
-    match level {
-        Level::Error => SlurmLevel::Error,
-        Level::Warn => SlurmLevel::Info,
-        Level::Info => SlurmLevel::Verbose,
-        Level::Debug => SlurmLevel::Debug,
-        Level::Trace => SlurmLevel::Debug2,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) mod double;
 pub(crate) mod stand_in;
 
 pub(crate) use process::datagram_socket;
-pub(crate) use slurm_log::{SlurmLevel, log as slurm_log};
+pub(crate) use slurm_log::log as slurm_log;
 
 use std::fmt;
 use std::path::Path;

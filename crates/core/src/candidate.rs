@@ -34,7 +34,7 @@ fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {
     vec![
         reference.typed().to_owned(),
         format!("{}:{tag}", reference.short_repository()),
-        format!("{}/{}:{tag}", reference.registry(), reference.repository()),
+        format!("{}:{tag}", reference.full_repository()),
     ]
 }
 
@@ -46,7 +46,7 @@ fn digest_stems(reference: &Reference, digest: &str) -> Vec<String> {
         format!("{}@{digest}", typed_path(reference, typed)),
         format!("{}@{digest}", reference.short_repository()),
         format!("{typed}@{digest}"),
-        format!("{}/{}@{digest}", reference.registry(), reference.repository()),
+        format!("{}@{digest}", reference.full_repository()),
     ]
 }
 

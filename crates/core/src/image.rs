@@ -140,20 +140,8 @@ impl<'a> Root<'a> {
             Some(Ok(place)) => trust::find(place, name).map_err(State::from),
             Some(Err(state)) => return state.clone(),
         };
-        metadata
-            .and_then(|metadata| regular(&metadata))
-            .and_then(|()| content(&path))
-            .err_or_image()
-    }
-}
-
-trait ErrOrImage {
-    fn err_or_image(self) -> State;
-}
-
-impl ErrOrImage for Result<(), State> {
-    fn err_or_image(self) -> State {
-        self.err().unwrap_or(State::Image)
+        let checked = metadata.and_then(|m| regular(&m)).and_then(|()| content(&path));
+        checked.err().unwrap_or(State::Image)
     }
 }
 

@@ -136,6 +136,12 @@ impl Reference {
         self.digest.as_deref()
     }
 
+    /// Registry and full repository: `docker.io/library/ubuntu`.
+    #[must_use]
+    pub fn full_repository(&self) -> String {
+        format!("{}/{}", self.registry, self.repository)
+    }
+
     /// The repository as people write it: no `docker.io/`, no `library/`, where it
     /// can do without.
     #[must_use]
@@ -143,7 +149,7 @@ impl Reference {
         let first = self.repository.split('/').next().unwrap_or_default();
         // `docker.io/quay.io/o` without `docker.io/` would be another registry's name.
         if self.registry != DEFAULT_REGISTRY || name::looks_like_registry(first) {
-            return format!("{}/{}", self.registry, self.repository);
+            return self.full_repository();
         }
         match self.repository.strip_prefix(OFFICIAL) {
             Some(word) if !word.contains('/') => word.to_owned(),
@@ -155,7 +161,7 @@ impl Reference {
 /// The normal form: registry and full repository, then the tag, then the digest.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.repository)?;
+        f.write_str(&self.full_repository())?;
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }

@@ -52,8 +52,7 @@ pub fn similar(reference: &Reference, settings: &Settings) -> Tags {
 
 /// The names under a root that tags of the repository begin with.
 fn stems(reference: &Reference) -> Vec<String> {
-    let full = format!("{}/{}", reference.registry(), reference.repository());
-    let mut stems = vec![reference.short_repository(), full];
+    let mut stems = vec![reference.short_repository(), reference.full_repository()];
     stems.dedup();
     stems
 }
