@@ -38,10 +38,11 @@ demo: testbed build-for-testbed
 
 ## make shell                         a shell in such a cluster, to try things by hand
 shell: testbed build-for-testbed
-	$(TESTBED) shell
+	testbed/try
 
 ## make test                          everything: lints, unit tests, end to end, the demo
 test: testbed lint unit doc e2e
+	testbed/check
 	testbed/demo >/dev/null
 	@echo "make test: all passed, with Slurm $(VERSION)"
 
