@@ -22,3 +22,4 @@ mod pass;
 mod settings;
 mod status;
 mod tool;
+mod trace;

@@ -1,0 +1,89 @@
+//! Who touches an image root: the task's own process, and nothing of Slurm.
+
+use crate::kit::{IMAGE, LOCAL, SHARED, Site};
+use std::collections::BTreeSet;
+use std::fs;
+
+/// Traces slurmd of n1 and all that it forks while `command` runs, and returns
+/// strace's lines: a process id, and a call with files or processes in it.
+fn traced(site: &Site, command: &str) -> Vec<String> {
+    let on_node = "rm -f /tmp/trace; \
+        timeout 30 strace -f -s 256 -e trace=%file,%process -o /tmp/trace -p $(pidof slurmd) & \
+        until [ -s /tmp/trace ] || grep -q [1-9] <<<$(awk '/TracerPid/ {print $2}' /proc/$(pidof slurmd)/status); \
+        do sleep 0.02; done; touch /shared/traced; \
+        while [ -e /shared/traced ]; do sleep 0.02; done; kill $!; wait";
+    let flag = site.at("ctl", "/shared/traced");
+    let _ = fs::remove_file(&flag);
+    std::thread::scope(|scope| {
+        let tracer = scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", on_node], ""));
+        while !flag.exists() && !tracer.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let output = site.alice(&["bash", "-c", command]);
+        assert_eq!(output.status, 0, "{output:#?}");
+        // What slurmstepd does at its end belongs to it.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let _ = fs::remove_file(&flag);
+        let output = tracer.join().unwrap();
+        assert!(site.at("n1", "/tmp/trace").exists(), "{output:#?}");
+    });
+    let trace = fs::read_to_string(site.at("n1", "/tmp/trace")).unwrap();
+    trace.lines().map(str::to_owned).collect()
+}
+
+/// The processes that touched a path under an image root, up to the start of the runtime.
+fn who_looked(trace: &[String]) -> BTreeSet<&str> {
+    let call = |line: &&String| !line.contains("execve(");
+    trace
+        .iter()
+        .take_while(|line| !(line.contains("execve(") && line.contains("/apptainer\"")))
+        .filter(call)
+        .filter(|line| {
+            line.contains(&format!("\"{SHARED}")) || line.contains(&format!("\"{LOCAL}"))
+        })
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn only_the_task_looks() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let trace = traced(&site, "srun -w n1 -n 2 apptainer exec docker://o/i:1 true");
+    let looked = who_looked(&trace);
+    assert!(!looked.is_empty() && looked.len() <= 2, "{looked:?}");
+    // Whoever looked became the runtime with the image in its arguments.
+    for process in looked {
+        let image = format!("\"{SHARED}/o/i:1\"");
+        let became = |line: &&String| {
+            line.starts_with(process) && line.contains("execve(") && line.contains(&image)
+        };
+        assert!(trace.iter().any(|line| became(&line)), "process {process}");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_task_that_is_no_launch_costs_no_look() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let trace = traced(&site, "srun -w n1 true; srun -w n1 echo docker://o/i:1");
+    assert!(trace.iter().any(|line| line.contains("execve(")), "the trace is of tasks");
+    assert_eq!(who_looked(&trace), BTreeSet::new());
+    assert!(!trace.iter().any(|line| line.contains("/dev/log")));
+}
+
+/// srun runs on the login node, where no image root may even be mounted.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn srun_never_looks() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let strace = "strace -f -e trace=%file -o trace srun apptainer exec docker://o/i:1 true";
+    let output = site.alice(&["bash", "-c", strace]);
+    assert_eq!(output.status, 0, "{output:#?}");
+    let trace = fs::read_to_string(site.at("ctl", "/home/alice/trace")).unwrap();
+    assert!(trace.contains("spank_sifcache.so"), "srun loaded the plugin");
+    assert!(!trace.contains(SHARED) && !trace.contains(LOCAL));
+}
