@@ -62,7 +62,10 @@ fn hit(spank: &dyn Spank, decision: &Decision, on_miss: OnMiss) {
             // For whoever will have no pull, this is as good as a miss.
             if on_miss == OnMiss::Fail {
                 let path = path.display();
-                spank.tell_user(&format!("{NAME}: cannot put {path} into the command: {error}\n"));
+                if spank.step().is_first_of_node() {
+                    let line = format!("{NAME}: cannot put {path} into the command: {error}\n");
+                    spank.tell_user(&line);
+                }
                 spank.end_task(MISSING);
             }
         }

@@ -155,8 +155,8 @@ pub fn on_miss(choice: Choice, settings: &Settings) -> OnMiss {
     }
 }
 
-/// The command line beats the environment. A value that is no boolean stops the
-/// runtime, and that is for the runtime to say: no doubt, so a pass.
+/// The command line beats the environment. With a value that is no boolean the runtime
+/// stops, and it is for the runtime to say so: that counts as OCI mode too.
 fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
     let asked = |name: &&str| match environment(name) {
         Some(value) => {
