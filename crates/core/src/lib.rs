@@ -21,6 +21,7 @@ pub mod image;
 pub mod launch;
 pub mod lookup;
 pub mod message;
+pub mod nested;
 pub mod reference;
 pub mod settings;
 pub mod sif;

@@ -1,0 +1,115 @@
+use super::{Change, INTERPOSER, LONGEST, RUNTIME, SETTINGS, SHIMS, changes, installed};
+use crate::settings::Nested;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+type Environment = BTreeMap<&'static str, Vec<u8>>;
+
+fn environment(pairs: &[(&'static str, &str)]) -> Environment {
+    pairs.iter().map(|(name, value)| (*name, value.as_bytes().to_vec())).collect()
+}
+
+fn apply(environment: &Environment, nested: Nested) -> Environment {
+    let mut result = environment.clone();
+    for Change { name, value } in
+        changes(nested, b"image_root=/sif", &|n| environment.get(n).cloned())
+    {
+        match value {
+            Some(value) => result.insert(name, value),
+            None => result.remove(name),
+        };
+    }
+    result
+}
+
+#[test]
+fn path_gets_the_shims_in_front() {
+    let shims = installed(SHIMS);
+    for (path, expected) in [
+        ("/usr/bin:/bin", format!("{shims}:/usr/bin:/bin")),
+        ("", format!("{shims}:")),
+        (":/bin", format!("{shims}::/bin")),
+        // Where it is already, it comes to the front and stands there once.
+        (&format!("/opt/bin:{shims}:/bin:{shims}/"), format!("{shims}:/opt/bin:/bin")),
+        (&format!("{shims}x:/bin"), format!("{shims}:{shims}x:/bin")),
+    ] {
+        let after = apply(&environment(&[("PATH", path)]), Nested::Path);
+        let expected = environment(&[("PATH", &expected), (SETTINGS, "image_root=/sif")]);
+        assert_eq!(after, expected, "{path:?}");
+    }
+    let unset = apply(&environment(&[]), Nested::Path);
+    assert_eq!(unset, environment(&[(SETTINGS, "image_root=/sif")]));
+}
+
+#[test]
+fn preload_gets_the_interposer_at_the_end() {
+    let ours = installed(INTERPOSER);
+    for (preload, expected) in [
+        (None, ours.clone()),
+        (Some(""), format!(":{ours}")),
+        (Some("/a.so b.so"), format!("/a.so b.so:{ours}")),
+        (Some(&*format!("{ours}:/a.so")), format!("{ours}:/a.so")),
+        (Some(&*format!("{ours}.old")), format!("{ours}.old:{ours}")),
+    ] {
+        let before = preload.map(|value| ("LD_PRELOAD", value));
+        let after = apply(&environment(before.as_slice()), Nested::Preload);
+        let expected = environment(&[("LD_PRELOAD", &expected), (SETTINGS, "image_root=/sif")]);
+        assert_eq!(after, expected, "{preload:?}");
+    }
+}
+
+#[test]
+fn nothing_is_changed_twice() {
+    for nested in [Nested::Path, Nested::Preload, Nested::Off] {
+        let once = apply(&environment(&[("PATH", "/bin"), ("LD_PRELOAD", "/a.so")]), nested);
+        let again = changes(nested, b"image_root=/sif", &|name| once.get(name).cloned());
+        assert_eq!(again, [], "{nested:?}");
+    }
+}
+
+#[test]
+fn every_trace_goes() {
+    let (shims, ours) = (installed(SHIMS), installed(INTERPOSER));
+    let with = environment(&[
+        ("PATH", &format!("/opt/bin:{shims}/:/bin")),
+        ("LD_PRELOAD", &format!("/a.so {ours} /b.so")),
+        (SETTINGS, "image_root=/sif"),
+        (RUNTIME, "/usr/bin/apptainer"),
+        ("OTHER", "1"),
+    ]);
+    let expected =
+        environment(&[("PATH", "/opt/bin:/bin"), ("LD_PRELOAD", "/a.so /b.so"), ("OTHER", "1")]);
+    assert_eq!(apply(&with, Nested::Off), expected);
+    // What had nothing else in it was made by us.
+    let alone = environment(&[("PATH", &shims), ("LD_PRELOAD", &ours)]);
+    assert_eq!(apply(&alone, Nested::Off), Environment::new());
+}
+
+/// A variable over the kernel's limit would keep every program of the job from starting.
+#[test]
+fn what_would_not_fit_is_left_alone() {
+    for (nested, name) in [(Nested::Path, "PATH"), (Nested::Preload, "LD_PRELOAD")] {
+        let long = |length: usize| environment(&[(name, &"x".repeat(length))]);
+        let most = LONGEST - name.len() - 2;
+        assert_eq!(apply(&long(most), nested), long(most), "{name}");
+        let after = apply(&long(100_000), nested);
+        assert!(after[name].len() > 100_000 && after.contains_key(SETTINGS), "{name}");
+    }
+}
+
+proptest! {
+    /// Whatever stood there before, it is there again to the byte.
+    #[test]
+    fn in_and_out_again(
+        path in proptest::option::of("[a/:. ]{0,12}"),
+        preload in proptest::option::of("[a/:. ]{0,12}"),
+    ) {
+        let mut before = Environment::new();
+        before.extend(path.map(|value| ("PATH", value.into_bytes())));
+        before.extend(preload.map(|value| ("LD_PRELOAD", value.into_bytes())));
+        for nested in [Nested::Path, Nested::Preload] {
+            let during = apply(&before, nested);
+            prop_assert_eq!(&apply(&during, Nested::Off), &before);
+        }
+    }
+}
