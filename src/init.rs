@@ -4,8 +4,8 @@
 //! a daemon starts or a command is typed; the task reads them again. No image root
 //! is touched, whatever the context.
 
-use crate::fault;
 use crate::spank::{Context, Spank};
+use crate::{fault, nested};
 use sifcache_core::settings::Settings;
 
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
@@ -17,10 +17,30 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         log::warn!("cannot register --sif-cache: {error}");
     }
     match (Settings::parse(&spank.arguments()), context) {
-        (Ok(settings), _) => log::trace!("{settings:?}"),
+        (Ok(settings), _) => {
+            log::trace!("{settings:?}");
+            say_missing(spank, context, &settings);
+        }
         // What slurmstepd logs as an error, the user reads; this one is the admin's.
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
         (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
+    }
+}
+
+/// Looks for the shim where jobs run, and says once for slurmd and once a step that it is
+/// missing; the tasks know it from here.
+fn say_missing(spank: &dyn Spank, context: Context, settings: &Settings) {
+    if !matches!(context, Context::Slurmd | Context::Remote) {
+        return;
+    }
+    let Some(why) = nested::missing(spank, settings.nested) else { return };
+    let line = format!(
+        "launches inside job scripts are not covered on this node: {why}; install the shim or \
+         set nested=off"
+    );
+    match context {
+        Context::Slurmd => log::error!("{line}"),
+        _ => log::warn!("{line}"),
     }
 }
 

@@ -7,18 +7,28 @@
 //! | --- | --- |
 //! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
 //! | option callback, every context | `option.rs`: checks the value |
-//! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE |
+//! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
+//!
+//! A task's own command is decided on in `carry_out.rs`; the shim, `src/bin/sifcache-shim`,
+//! uses the same for launches inside a script, which `nested.rs` leads to it.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
 //! the task's own process, as the task's user, right before its `execve`.
 
+pub mod carry_out;
 mod fault;
 mod init;
+mod installed;
+pub mod job;
 mod logging;
+pub mod multi_prog;
+mod nested;
 mod option;
 mod report;
 mod spank;
+pub mod syslog;
 mod task;
+pub mod wish;
 
 use spank::{Context, Spank};
 
@@ -40,4 +50,4 @@ fn dispatch(hook: Hook, spank: &dyn Spank) {
 }
 
 /// The name that Slurm knows us by, and that stands in front of every message.
-const NAME: &str = "sifcache";
+pub const NAME: &str = "sifcache";

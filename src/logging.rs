@@ -9,15 +9,9 @@
 //!
 //! Records with the target [`EVENT`] go to syslog instead.
 
-mod syslog_sink;
-
 use crate::spank;
+use crate::syslog::{self, EVENT};
 use log::{LevelFilter, Log, Metadata, Record};
-
-/// The target of the lines for syslog: one per hit and miss, `key=value`.
-pub(crate) const EVENT: &str = "sifcache::event";
-
-pub(crate) use syslog_sink::use_facility;
 
 struct Sinks;
 
@@ -28,7 +22,7 @@ impl Log for Sinks {
 
     fn log(&self, record: &Record<'_>) {
         if record.target() == EVENT {
-            return syslog_sink::send(&record.args().to_string());
+            return syslog::send(&record.args().to_string());
         }
         let line = format!("{}: {}", crate::NAME, record.args());
         spank::slurm_log(record.level(), &line);

@@ -2,6 +2,7 @@
 
 use crate::fault;
 use crate::spank::{Context, Spank};
+use crate::wish::Wish;
 use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 
 /// What the callback of the option does: refuse a bad value, and hand a good one on.
@@ -19,41 +20,24 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
         return Err(());
     };
     if spank.context() == Context::Allocator
-        && let Err(error) = spank.set_variable(ENVIRONMENT, choice.as_str())
+        && let Err(error) = spank.set_variable(ENVIRONMENT, choice.as_str().as_bytes())
     {
         log::error!("cannot set {ENVIRONMENT} for the steps of this job: {error}");
     }
     Ok(())
 }
 
-/// What a task asks of the cache.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
-    pub(crate) choice: Choice,
-    /// Whether it came from the option.
-    pub(crate) by_option: bool,
-    /// A value in the environment that says nothing we know.
-    pub(crate) ignored: Option<Vec<u8>>,
-}
-
-/// The wish of a task: the option beats the environment.
+/// The wish of a task.
 pub(crate) fn of_task(spank: &dyn Spank) -> Wish {
-    if let Some(choice) = spank.option().as_deref().and_then(Choice::parse) {
-        return Wish { choice, by_option: true, ignored: None };
-    }
-    let value = spank.variable(ENVIRONMENT);
-    let choice = value.as_deref().map(Choice::parse);
-    let ignored = value.filter(|_| choice == Some(None));
-    Wish { choice: choice.flatten().unwrap_or_default(), by_option: false, ignored }
+    Wish::new(spank.option().as_deref(), spank.variable(ENVIRONMENT))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check, of_task};
+    use super::check;
     use crate::logging::captured;
     use crate::spank::Context;
     use crate::spank::double::Double;
-    use sifcache_core::choice::Choice;
 
     #[test]
     fn a_bad_value_is_refused_and_named() {
@@ -75,24 +59,5 @@ mod tests {
             assert_eq!(check(&double, b"off"), Ok(()));
             assert_eq!(double.get("SIF_CACHE").as_deref(), expected);
         }
-    }
-
-    #[test]
-    fn the_option_beats_the_environment() {
-        let choice = |option: Option<&str>, environment: Option<&str>| {
-            let mut double = Double::new(Context::Remote, &[]);
-            double.option = option.map(str::to_owned);
-            if let Some(value) = environment {
-                double.set("SIF_CACHE", value);
-            }
-            let wish = of_task(&double);
-            (wish.choice, wish.by_option, wish.ignored.is_some())
-        };
-        assert_eq!(choice(None, None), (Choice::Auto, false, false));
-        assert_eq!(choice(None, Some("off")), (Choice::Off, false, false));
-        assert_eq!(choice(None, Some("wrong")), (Choice::Auto, false, true));
-        assert_eq!(choice(Some("require"), Some("off")), (Choice::Require, true, false));
-        assert_eq!(choice(Some("auto"), Some("require")), (Choice::Auto, true, false));
-        assert_eq!(choice(Some("wrong"), Some("require")), (Choice::Require, false, false));
     }
 }

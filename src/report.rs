@@ -1,11 +1,12 @@
 //! What is said about a hit or a miss: to Slurm's log, and one line to syslog.
 //!
 //! The tasks of a step on one node share their command and their fate, so the first
-//! of them reports for all, with their number as `tasks=`.
+//! of them reports for all, with their number as `tasks=`. A launch inside a script
+//! reports for itself, with `via=shim`.
 
 use crate::NAME;
-use crate::logging::{self, EVENT};
-use crate::spank::{Spank, Step};
+use crate::job::Job;
+use crate::syslog::{self, EVENT};
 use sifcache_core::choice::Choice;
 use sifcache_core::decision::{Decision, Pass};
 use sifcache_core::launch::NotLaunch;
@@ -15,37 +16,37 @@ use std::path::Path;
 /// Opens the way to syslog that the site has chosen.
 pub(crate) fn use_syslog(settings: &Settings) {
     if let Syslog::Facility(facility) = settings.syslog {
-        logging::use_facility(facility);
+        syslog::use_facility(facility);
     }
 }
 
-pub(crate) fn hit(spank: &dyn Spank, decision: &Decision, path: &Path) {
-    let (Some(reference), step) = (&decision.reference, spank.step()) else { return };
-    if !step.is_first_of_node() {
+pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
+    let (Some(reference), step) = (&decision.reference, job.step()) else { return };
+    if !step.reports() {
         return;
     }
     refused(decision);
     let line = format!("docker://{} is {}", reference.typed(), path.display());
     log::info!("{line}");
-    tell_verbose(spank, &line);
+    tell_verbose(job, &line);
     let image = value(path.as_os_str().as_encoded_bytes());
-    log::info!(target: EVENT, "event=hit {} reference={reference} image={image}", ids(&step));
+    log::info!(target: EVENT, "event=hit {step} reference={reference} image={image}");
 }
 
 /// With `quiet` another message tells the user.
-pub(crate) fn miss(spank: &dyn Spank, decision: &Decision, quiet: bool) {
-    let (Some(reference), step) = (&decision.reference, spank.step()) else { return };
-    if !step.is_first_of_node() {
+pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
+    let (Some(reference), step) = (&decision.reference, job.step()) else { return };
+    if !step.reports() {
         return;
     }
     refused(decision);
     let line = format!("docker://{} is not in the image cache", reference.typed());
     log::info!("{line}");
     if !quiet {
-        tell_verbose(spank, &line);
+        tell_verbose(job, &line);
         for candidate in decision.refused() {
             let (path, state) = (candidate.path.display(), &candidate.state);
-            tell_verbose(spank, &format!("{path} is refused: {state}"));
+            tell_verbose(job, &format!("{path} is refused: {state}"));
         }
     }
     let refused: String = decision
@@ -58,44 +59,47 @@ pub(crate) fn miss(spank: &dyn Spank, decision: &Decision, quiet: bool) {
             )
         })
         .collect();
-    log::info!(target: EVENT, "event=miss {} reference={reference}{refused}", ids(&step));
+    log::info!(target: EVENT, "event=miss {step} reference={reference}{refused}");
 }
 
 /// Tells what `srun -v` is to show; the other nodes of a step speak at `-vv`.
 ///
 /// slurmstepd's own log does not know about `-v`, but srun leaves its level in the
 /// environment, from `LOG_LEVEL_VERBOSE` = 4 on.
-fn tell_verbose(spank: &dyn Spank, line: &str) {
-    let level = spank.variable("SRUN_DEBUG").unwrap_or_default();
+fn tell_verbose(job: &dyn Job, line: &str) {
+    let level = job.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
-    match (level, spank.step().node) {
-        (4.., 0) => spank.tell_user(&format!("{NAME}: {line}\n")),
-        (5.., _) => spank.tell_user(&format!("{NAME}: {}: {line}\n", node_name(spank))),
+    let step = job.step();
+    // Tasks that run the same script would all say the same.
+    match (level, step.node) {
+        _ if !step.is_first_of_node() => {}
+        (4.., 0) => job.tell_user(&format!("{NAME}: {line}\n")),
+        (5.., _) => job.tell_user(&format!("{NAME}: {}: {line}\n", node_name(job))),
         _ => {}
     }
 }
 
 /// The name of this node, which slurmstepd gives every task.
-pub(crate) fn node_name(spank: &dyn Spank) -> String {
-    let name = spank.variable("SLURMD_NODENAME").unwrap_or_default();
+pub(crate) fn node_name(job: &dyn Job) -> String {
+    let name = job.variable("SLURMD_NODENAME").unwrap_or_default();
     String::from_utf8_lossy(&name).into_owned()
 }
 
 /// Why a command that names a docker image is looked at no further. Who asked for
 /// `require` learns that it has no effect on this one.
-pub(crate) fn pass(spank: &dyn Spank, choice: Choice, decision: &Decision, pass: Pass) {
+pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pass) {
     log::trace!("left alone: {pass}");
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
-    let names_image = || spank.command().iter().any(|word| word.starts_with(b"docker:"));
+    let names_image = || job.command().iter().any(|word| word.starts_with(b"docker:"));
     let concerns = decision.image.as_ref().is_none_or(|image| image.starts_with(b"docker:"));
-    if !(is_runtime && concerns && names_image() && spank.step().is_first_of_node()) {
+    if !(is_runtime && concerns && names_image() && job.step().reports()) {
         return;
     }
     if choice == Choice::Require {
         let option = "--sif-cache=require has no effect on this command";
-        spank.tell_user(&format!("{NAME}: {option}: {pass}\n"));
+        job.tell_user(&format!("{NAME}: {option}: {pass}\n"));
     } else {
-        tell_verbose(spank, &format!("the command is left alone: {pass}"));
+        tell_verbose(job, &format!("the command is left alone: {pass}"));
     }
 }
 
@@ -104,11 +108,6 @@ fn refused(decision: &Decision) {
     for candidate in decision.refused() {
         log::warn!("{} is refused: {}", candidate.path.display(), candidate.state);
     }
-}
-
-fn ids(step: &Step) -> String {
-    let Step { job, uid, node, tasks, .. } = step;
-    format!("job={job} step={} node={node} tasks={tasks} uid={uid}", step.name())
 }
 
 /// A value of `key=value`: quoted and escaped if it has anything but plain characters,

@@ -1,6 +1,8 @@
 //! A double of Slurm's side, for testing hooks without Slurm.
 
-use super::{Context, Error, Spank, Step};
+use super::{Context, Spank};
+use crate::installed::Part;
+use crate::job::{Error, Job, Step};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,9 @@ pub(crate) struct Double {
     pub(crate) replaced: RefCell<Option<(usize, PathBuf)>>,
     pub(crate) told: RefCell<String>,
     pub(crate) ended: Cell<Option<i32>>,
+    pub(crate) missing: Option<String>,
+    pub(crate) cannot_prepend: bool,
+    pub(crate) prepended: RefCell<Vec<String>>,
 }
 
 impl Double {
@@ -27,13 +32,16 @@ impl Double {
             arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
             command: Vec::new(),
             option: None,
-            step: Step { tasks: 1, ..Step::default() },
+            step: Step { id: Some((0, 0)), tasks: 1, ..Step::default() },
             refuses_replacement: false,
             variables: RefCell::default(),
             registered: Cell::new(false),
             replaced: RefCell::new(None),
             told: RefCell::default(),
             ended: Cell::new(None),
+            missing: None,
+            cannot_prepend: false,
+            prepended: RefCell::default(),
         }
     }
 
@@ -64,6 +72,31 @@ impl Spank for Double {
         self.option.as_ref().map(|value| value.as_bytes().to_vec())
     }
 
+    fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
+        self.set(name, &String::from_utf8_lossy(value));
+        Ok(())
+    }
+
+    fn unset_variable(&self, name: &str) -> Result<(), Error> {
+        self.variables.borrow_mut().remove(name);
+        Ok(())
+    }
+
+    fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
+        if self.cannot_prepend {
+            return Err(Error::Impossible("an old Slurm"));
+        }
+        let text = |word: &&[u8]| String::from_utf8_lossy(word).into_owned();
+        self.prepended.replace(words.iter().map(text).collect());
+        Ok(())
+    }
+
+    fn missing(&self, _part: Part) -> Option<String> {
+        self.missing.clone()
+    }
+}
+
+impl Job for Double {
     fn command(&self) -> Vec<&[u8]> {
         self.command.iter().map(Vec::as_slice).collect()
     }
@@ -80,11 +113,6 @@ impl Spank for Double {
         self.get(name).map(String::into_bytes)
     }
 
-    fn set_variable(&self, name: &str, value: &str) -> Result<(), Error> {
-        self.set(name, value);
-        Ok(())
-    }
-
     fn step(&self) -> Step {
         self.step
     }
@@ -93,7 +121,7 @@ impl Spank for Double {
         self.told.borrow_mut().push_str(text);
     }
 
-    fn end_task(&self, status: i32) {
+    fn end(&self, status: i32) {
         self.ended.set(Some(status));
     }
 }

@@ -1,15 +1,17 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Error, Spank, Step, argv, export, process};
+use super::{Context, Spank, argv, export, prepend, process};
 use crate::fault;
+use crate::installed::{self, Part};
+use crate::job::{Error, Job, Step};
 use slurm_spank::spank_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
 
-/// Longest value of a variable that we read, in bytes. Those we ask for are words;
-/// a longer one is reported as its beginning, which is no word either.
-const LONGEST: usize = 256;
+/// Sizes of the buffer for the value of a variable, in bytes: most values are words, many
+/// a `PATH` is longer, and the kernel allows 128 KiB.
+const SIZES: [usize; 3] = [256, 8 << 10, 128 << 10];
 
 const NAME: &CStr = c"sif-cache";
 const VALUES: &CStr = c"auto|off|require";
@@ -40,6 +42,22 @@ impl Handle {
         (answer == sys::ESPANK_SUCCESS).then_some(number)
     }
 
+    /// The value of a variable; nothing if it takes a larger buffer.
+    fn variable_up_to(&self, name: &CStr, size: usize) -> Result<Option<Vec<u8>>, Error> {
+        let mut value = vec![0_u8; size];
+        let length = c_int::try_from(size).map_err(|_| Error::Impossible("a size"))?;
+        // SAFETY: Slurm writes at most `length` bytes, the terminating null included.
+        let answer = unsafe {
+            sys::spank_getenv(self.spank, name.as_ptr(), value.as_mut_ptr().cast(), length)
+        };
+        if answer == sys::slurm_err_t_ESPANK_NOSPACE {
+            return Ok(None);
+        }
+        checked(answer)?;
+        value.truncate(value.iter().position(|byte| *byte == 0).unwrap_or_default());
+        Ok(Some(value))
+    }
+
     /// The array of the step's command, as Slurm will give it to `execve`.
     fn job_argv(&self) -> Option<(c_int, *mut *mut c_char)> {
         let mut argc: c_int = 0;
@@ -68,7 +86,7 @@ fn checked(answer: sys::spank_err_t) -> Result<(), Error> {
     if answer == sys::ESPANK_SUCCESS { Ok(()) } else { Err(Error::Slurm(answer)) }
 }
 
-fn c_string(text: &str) -> Result<CString, Error> {
+fn c_string(text: &[u8]) -> Result<CString, Error> {
     CString::new(text).map_err(|_| Error::Impossible("a null byte"))
 }
 
@@ -110,6 +128,40 @@ impl Spank for Handle {
         Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
     }
 
+    fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
+        let (name, value) = (c_string(name.as_bytes())?, c_string(value)?);
+        if self.context() == Context::Allocator {
+            return process::set_variable(&name, &value);
+        }
+        // SAFETY: C strings, which Slurm copies.
+        checked(unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) })
+    }
+
+    fn unset_variable(&self, name: &str) -> Result<(), Error> {
+        let name = c_string(name.as_bytes())?;
+        // SAFETY: a C string, which Slurm only reads.
+        checked(unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) })
+    }
+
+    fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
+        let call = prepend::find().ok_or(Error::Impossible(
+            "this release of Slurm cannot prepend to a command, 23.11 and later can",
+        ))?;
+        let words: Vec<CString> =
+            words.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
+        let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
+        let count =
+            c_int::try_from(pointers.len()).map_err(|_| Error::Impossible("too many words"))?;
+        // SAFETY: as many C strings as are counted, which Slurm copies.
+        checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
+    }
+
+    fn missing(&self, part: Part) -> Option<String> {
+        installed::missing(part)
+    }
+}
+
+impl Job for Handle {
     fn command(&self) -> Vec<&[u8]> {
         let Some((argc, argv)) = self.job_argv() else { return Vec::new() };
         // SAFETY: Slurm's own array, which lives as long as the step. `replace` swaps a
@@ -124,36 +176,20 @@ impl Spank for Handle {
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        let name = c_string(name).ok()?;
-        let mut value = [0_u8; LONGEST];
-        let length = c_int::try_from(value.len()).ok()?;
-        // SAFETY: Slurm writes at most `length` bytes, the terminating null included.
-        let answer = unsafe {
-            sys::spank_getenv(self.spank, name.as_ptr(), value.as_mut_ptr().cast(), length)
-        };
-        let known = answer == sys::ESPANK_SUCCESS || answer == sys::slurm_err_t_ESPANK_NOSPACE;
-        let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
-        known.then(|| text.to_vec())
-    }
-
-    fn set_variable(&self, name: &str, value: &str) -> Result<(), Error> {
-        let (name, value) = (c_string(name)?, c_string(value)?);
-        if self.context() == Context::Allocator {
-            return process::set_variable(&name, &value);
-        }
-        // SAFETY: C strings, which Slurm copies.
-        checked(unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) })
+        let name = c_string(name.as_bytes()).ok()?;
+        SIZES.iter().find_map(|size| self.variable_up_to(&name, *size).transpose())?.ok()
     }
 
     fn step(&self) -> Step {
-        let number = |item| self.number(item).unwrap_or_default();
+        let number = |item| self.number(item);
+        let id = number(sys::spank_item_S_JOB_ID).zip(number(sys::spank_item_S_JOB_STEPID));
         Step {
-            job: number(sys::spank_item_S_JOB_ID),
-            step: number(sys::spank_item_S_JOB_STEPID),
-            uid: number(sys::spank_item_S_JOB_UID),
-            node: number(sys::spank_item_S_JOB_NODEID),
-            tasks: number(sys::spank_item_S_JOB_LOCAL_TASK_COUNT),
-            task: number(sys::spank_item_S_TASK_ID),
+            id,
+            uid: number(sys::spank_item_S_JOB_UID).unwrap_or_default(),
+            node: number(sys::spank_item_S_JOB_NODEID).unwrap_or_default(),
+            tasks: number(sys::spank_item_S_JOB_LOCAL_TASK_COUNT).unwrap_or_default(),
+            task: number(sys::spank_item_S_TASK_ID).unwrap_or_default(),
+            nested: false,
         }
     }
 
@@ -161,7 +197,7 @@ impl Spank for Handle {
         process::tell_user(text);
     }
 
-    fn end_task(&self, status: i32) {
+    fn end(&self, status: i32) {
         process::end(status)
     }
 }

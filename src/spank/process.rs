@@ -1,6 +1,6 @@
 //! This process: its environment, its sockets and its end.
 
-use super::Error;
+use crate::job::Error;
 use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{FromRawFd, OwnedFd};

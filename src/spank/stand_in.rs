@@ -27,6 +27,11 @@ extern "C" fn spank_setenv(_: *mut c_void, _: *const c_char, _: *const c_char, _
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn spank_unsetenv(_: *mut c_void, _: *const c_char) -> u32 {
+    slurm_err_t_ESPANK_BAD_ARG
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn spank_option_register(_: *mut c_void, _: *mut c_void) -> u32 {
     slurm_err_t_ESPANK_BAD_ARG
 }

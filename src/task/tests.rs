@@ -1,5 +1,5 @@
-use super::MISSING;
 use crate::Hook;
+use crate::carry_out::MISSING;
 use crate::logging::captured;
 use crate::spank::Context;
 use crate::spank::double::Double;
@@ -48,7 +48,7 @@ const MISS: &str = "apptainer exec docker://o/i:2 true";
 fn a_hit_replaces_image_and_says_so_once() {
     let root = Root::new("hit");
     let mut double = root.task(&[], HIT);
-    double.step.job = 7;
+    double.step.id = Some((7, 0));
     let lines = run(&double);
     let path = root.0.join("o/i:1");
     assert_eq!(*double.replaced.borrow(), Some((2, path.clone())));

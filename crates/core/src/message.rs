@@ -60,11 +60,11 @@ fn available(repository: &str, tags: &Tags) -> String {
 fn next_step(choice: Choice, on_miss: OnMiss) -> &'static str {
     match (on_miss, choice) {
         (OnMiss::Fail, Choice::Require) => {
-            "the task ends here because of --sif-cache=require (or SIF_CACHE=require); use a tag that \
+            "the launch ends here because of --sif-cache=require (or SIF_CACHE=require); use a tag that \
              is there, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         (OnMiss::Fail, _) => {
-            "the task ends here, as this site has set it; use a tag that is there, ask the admins to \
+            "the launch ends here, as this site has set it; use a tag that is there, ask the admins to \
              add this image, or let the runtime pull it with --sif-cache=off"
         }
         _ => {

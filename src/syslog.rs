@@ -9,19 +9,23 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use syslog::{Facility, LogFormat, Logger, Severity};
 
+/// The target of the log records that are meant for syslog: one line per hit and miss,
+/// `key=value`.
+pub const EVENT: &str = "sifcache::event";
+
 const SOCKET: &str = "/dev/log";
 
 static FACILITY: OnceCell<Facility> = OnceCell::new();
 
 /// Chooses the facility; without this nothing is sent. The first choice stays.
-pub(crate) fn use_facility(name: &str) {
+pub fn use_facility(name: &str) {
     if let Ok(facility) = name.parse() {
         let _ = FACILITY.set(facility);
     }
 }
 
 /// Sends one line. A syslog that is gone, full or slow loses it, and nobody waits.
-pub(super) fn send(line: &str) {
+pub fn send(line: &str) {
     let Some(facility) = FACILITY.get() else { return };
     if let Ok(socket) = Socket::open() {
         let _ = Logger::new(socket, Format(*facility)).info(line);

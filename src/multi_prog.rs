@@ -1,0 +1,95 @@
+//! `srun --multi-prog`: each task has a command of its own, which no plugin can see.
+//!
+//! What SPANK shows then is the configuration file: its name, its text, and what follows
+//! for all (`_load_multi` in Slurm's `srun/launch.c`). The shim is put in front of the
+//! task's command and decides on it; Slurm before 23.11 has no call for this.
+
+use crate::NAME;
+use crate::installed::Part;
+use crate::spank::Spank;
+use crate::wish::Wish;
+use sifcache_core::choice::Choice;
+use sifcache_core::nested;
+
+/// The shim's first argument here. Then follow the plugin's arguments in one word, the
+/// user's wish, and the command.
+pub const FLAG: &str = "--multi-prog";
+
+/// Whether this command of a step is a configuration file of `--multi-prog`.
+///
+/// SPANK does not say so. Where a text that looks like one is the first argument of an
+/// ordinary program, the shim is in front of that, to no effect.
+pub(crate) fn is_one(command: &[&[u8]]) -> bool {
+    let Some(text) = command.get(1) else { return false };
+    let mut lines = 0;
+    let mut continued = false;
+    for line in text.split(|byte| *byte == b'\n') {
+        let goes_on = continued;
+        continued = line.ends_with(b"\\");
+        let line = line.trim_ascii();
+        if goes_on || line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        if !is_assignment(line) {
+            return false;
+        }
+        lines += 1;
+    }
+    lines > 0
+}
+
+/// `RANKS PROGRAM …`, for example `0,2-4 ./a.out`.
+fn is_assignment(line: &[u8]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_rank = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b'-' | b'*');
+    words.next().is_some_and(|ranks| ranks.iter().all(is_rank)) && words.next().is_some()
+}
+
+/// Puts the shim in front of the task's command.
+pub(crate) fn run(spank: &dyn Spank, wish: &Wish) {
+    let done = match spank.missing(Part::Shim) {
+        Some(why) => Err(why),
+        None => prepend(spank, wish),
+    };
+    let Err(why) = done else { return };
+    if !spank.step().is_first_of_node() {
+        return;
+    }
+    log::warn!("the commands of --multi-prog are not looked at: {why}");
+    if wish.choice == Choice::Require {
+        spank.tell_user(&format!(
+            "{NAME}: --sif-cache=require has no effect on the commands of --multi-prog: {why}\n"
+        ));
+    }
+}
+
+fn prepend(spank: &dyn Spank, wish: &Wish) -> Result<(), String> {
+    let shim = nested::installed(nested::SHIM);
+    let settings = spank.arguments().join(&b' ');
+    let choice = wish.choice.as_str();
+    let words = [shim.as_bytes(), FLAG.as_bytes(), &settings, choice.as_bytes()];
+    spank.prepend(&words).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_one;
+
+    #[test]
+    fn what_srun_accepts_as_a_configuration() {
+        for text in [
+            "0 hostname",
+            "* hostname\n",
+            "# comment\n\n 4-6  echo 'a b' \\\nand more\n1,7\techo %t\n0,2-3 echo\n",
+        ] {
+            assert!(is_one(&[b"file", text.as_bytes()]), "{text:?}");
+            assert!(is_one(&[b"file", text.as_bytes(), b"more"]), "{text:?}");
+        }
+        for text in ["", "\n# 0 a", "0", "0 \n", "hostname", "-c", "0 a\nb c", "a 0", "docker://x"]
+        {
+            assert!(!is_one(&[b"file", text.as_bytes()]), "{text:?}");
+        }
+        assert!(!is_one(&[b"0 hostname"]));
+        assert!(!is_one(&[]));
+    }
+}

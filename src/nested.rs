@@ -1,0 +1,184 @@
+//! `nested=`: leads the launches of a task's program to the shim, or away from it.
+
+use crate::installed::Part;
+use crate::spank::Spank;
+use sifcache_core::nested::{self, Change};
+use sifcache_core::settings::{Nested, Settings};
+
+/// Changes the task's environment so that launches inside its program come to the shim.
+///
+/// A shim that is missing on this node is no reason to change anything, but what another
+/// node has handed on goes then: the loader would complain about it at every start.
+pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
+    match part(settings.nested) {
+        None => {}
+        Some(part) if spank.missing(part).is_none() => apply(spank, settings.nested),
+        Some(_) => apply(spank, Nested::Off),
+    }
+}
+
+/// Takes out what the task inherits of this, because its own command has been decided on.
+pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
+    if settings.nested != Nested::Off {
+        apply(spank, Nested::Off);
+    }
+}
+
+/// Why `nested=` can have no effect on this node.
+pub(crate) fn missing(spank: &dyn Spank, nested: Nested) -> Option<String> {
+    part(nested).and_then(|part| spank.missing(part))
+}
+
+/// What has to be installed.
+fn part(nested: Nested) -> Option<Part> {
+    match nested {
+        Nested::Path => Some(Part::Shims),
+        Nested::Preload => Some(Part::Interposer),
+        Nested::Off => None,
+    }
+}
+
+fn apply(spank: &dyn Spank, nested: Nested) {
+    let settings = spank.arguments().join(&b' ');
+    for Change { name, value } in
+        nested::changes(nested, &settings, &|name: &str| spank.variable(name))
+    {
+        let done = match &value {
+            Some(value) => spank.set_variable(name, value),
+            None => spank.unset_variable(name),
+        };
+        if let Err(error) = done {
+            log::warn!("cannot change {name} of the task: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Hook;
+    use crate::logging::captured;
+    use crate::spank::Context;
+    use crate::spank::double::Double;
+    use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIM, SHIMS, installed};
+
+    const SCRIPT: &str = "/var/spool/slurm_script";
+    /// Launches, and what is none and yet no program that starts others.
+    const RUNTIMES: [&str; 3] = [
+        "apptainer exec docker://o/i:2 true",
+        "apptainer exec --x docker://o/i true",
+        "singularity",
+    ];
+
+    fn task(nested: &str, command: &str, variables: &[(&str, &str)]) -> Double {
+        let arguments = ["image_root=/nowhere", "syslog=off", nested];
+        let mut double = Double::new(Context::Remote, &arguments);
+        double.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        for (name, value) in variables {
+            double.set(name, value);
+        }
+        double
+    }
+
+    fn run(double: &Double) -> [Option<String>; 3] {
+        captured(|| crate::dispatch(Hook::TaskInit, double));
+        ["PATH", "LD_PRELOAD", SETTINGS].map(|name| double.get(name))
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn scripts_are_led_to_the_shim() {
+        let (shims, library) = (installed(SHIMS), installed(INTERPOSER));
+        let after = |nested: &str| run(&task(nested, SCRIPT, &[("PATH", "/bin")]));
+        let arguments = |nested: &str| some(&format!("image_root=/nowhere syslog=off {nested}"));
+        let path = some(&format!("{shims}:/bin"));
+        assert_eq!(after("nested=path"), [path, None, arguments("nested=path")]);
+        let preload = [some("/bin"), Some(library), arguments("nested=preload")];
+        assert_eq!(after("nested=preload"), preload);
+        assert_eq!(after("nested=off"), [some("/bin"), None, None]);
+    }
+
+    #[test]
+    fn a_runtime_is_led_away_from_it() {
+        let (path, preload) = (format!("{}:/bin", installed(SHIMS)), installed(INTERPOSER));
+        let inherited =
+            [("PATH", path.as_str()), ("LD_PRELOAD", &preload), (SETTINGS, "image_root=/sif")];
+        for command in RUNTIMES {
+            for nested in ["nested=path", "nested=preload"] {
+                let after = run(&task(nested, command, &inherited));
+                assert_eq!(after, [some("/bin"), None, None], "{nested} {command}");
+            }
+            let untouched = inherited.map(|(_, value)| some(value));
+            assert_eq!(run(&task("nested=off", command, &inherited)), untouched);
+        }
+    }
+
+    #[test]
+    fn a_missing_shim_changes_nothing_and_is_said_once() {
+        for nested in ["nested=path", "nested=preload"] {
+            let mut double = task(nested, SCRIPT, &[("PATH", "/bin")]);
+            double.missing = some("not there");
+            assert_eq!(run(&double), [some("/bin"), None, None]);
+            for (context, level, lines) in [
+                (Context::Slurmd, "ERROR", 1),
+                (Context::Remote, "WARN", 1),
+                (Context::Local, "", 0),
+                (Context::Allocator, "", 0),
+            ] {
+                let mut double = Double::new(context, &["image_root=/sif", nested]);
+                double.missing = some("not there");
+                let mut said = captured(|| crate::dispatch(Hook::Init, &double));
+                said.retain(|line| !line.starts_with("TRACE"));
+                assert_eq!(said.len(), lines, "{said:?}");
+                assert!(
+                    said.iter().all(|line| line.starts_with(level) && line.contains("not there"))
+                );
+            }
+        }
+        let mut off = Double::new(Context::Remote, &["image_root=/sif", "nested=off"]);
+        off.missing = some("not there");
+        let said = captured(|| crate::dispatch(Hook::Init, &off));
+        assert!(said.iter().all(|line| line.starts_with("TRACE")), "{said:?}");
+    }
+
+    /// What a node with the interposer hands on to one without it.
+    #[test]
+    fn a_missing_interposer_is_not_handed_on() {
+        let inherited = format!("/a.so:{}", installed(INTERPOSER));
+        let mut double = task("nested=preload", SCRIPT, &[("LD_PRELOAD", &inherited)]);
+        double.missing = some("not there");
+        assert_eq!(run(&double), [None, some("/a.so"), None]);
+    }
+
+    #[test]
+    fn the_shim_stands_before_the_commands_of_multi_prog() {
+        let command = |double: &mut Double| {
+            double.command =
+                [b"conf".as_slice(), b"0 hostname\n1 apptainer"].map(<[u8]>::to_vec).into();
+        };
+        let mut double = task("nested=off", "", &[]);
+        command(&mut double);
+        double.option = some("require");
+        run(&double);
+        let words = [
+            &installed(SHIM),
+            "--multi-prog",
+            "image_root=/nowhere syslog=off nested=off",
+            "require",
+        ];
+        assert_eq!(*double.prepended.borrow(), words);
+        assert_eq!(double.get("SIF_CACHE").as_deref(), Some("require"));
+        double.cannot_prepend = true;
+        let lines = captured(|| crate::dispatch(Hook::TaskInit, &double));
+        assert!(
+            lines[0].starts_with("WARN the commands of --multi-prog are not looked at: an old")
+        );
+        assert!(double.told.borrow().contains("--sif-cache=require has no effect"), "{lines:?}");
+        let mut other = task("nested=off", "echo 0", &[]);
+        other.missing = some("not there");
+        run(&other);
+        assert!(other.prepended.borrow().is_empty());
+    }
+}
