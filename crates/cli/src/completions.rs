@@ -18,6 +18,6 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> 
 /// `sifcache manpages DIRECTORY`
 pub(crate) fn manpages(directory: &Path) -> Result<Exit, Failure> {
     clap_mangen::generate_to(Cli::command(), directory)
-        .map_err(|error| Failure::Read(directory.to_owned(), error))?;
+        .map_err(|error| Failure::Write(directory.to_owned(), error))?;
     Ok(Exit::OK)
 }

@@ -1,6 +1,7 @@
 //! Exit statuses, and errors with the one that each leads to.
 
 use sifcache_core::settings;
+use sifcache_plugstack as plugstack;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{fmt, io};
@@ -37,14 +38,12 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Failure {
     /// `--root` with a value that no `image_root` could have.
     Root(settings::Error),
-    /// No plugstack.conf where Slurm looks for it.
-    NoPlugstack(Vec<PathBuf>),
-    /// A plugstack.conf without our line.
-    NotInPlugstack(PathBuf),
+    /// There is no line of ours in plugstack.conf.
+    Plugstack(plugstack::Error),
     /// Our line in plugstack.conf is wrong.
     Settings(PathBuf, settings::Error),
-    /// A file cannot be read.
-    Read(PathBuf, io::Error),
+    /// A file cannot be written.
+    Write(PathBuf, io::Error),
     /// A line of standard input is not what it should be.
     Input(usize, serde_json::Error),
     /// Standard input or output failed.
@@ -55,8 +54,8 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Root(_) => Exit::USAGE,
-            Self::NoPlugstack(_) | Self::NotInPlugstack(_) | Self::Settings(..) => Exit::CONFIG,
-            Self::Read(..) | Self::Io(_) => Exit::IO,
+            Self::Plugstack(plugstack::Error::Read(..)) | Self::Write(..) | Self::Io(_) => Exit::IO,
+            Self::Plugstack(_) | Self::Settings(..) => Exit::CONFIG,
             Self::Input(..) => Exit::DATA,
         }
     }
@@ -66,23 +65,19 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root(error) => write!(f, "--root: {error}"),
-            Self::NoPlugstack(tried) => {
-                let tried: Vec<_> = tried.iter().map(|p| p.display().to_string()).collect();
-                write!(
+            Self::Plugstack(error) => match error {
+                plugstack::Error::NotFound(_) => write!(
                     f,
-                    "no plugstack.conf found, tried {}; say where the images are with --root DIR, \
-                     or where the file is with --plugstack FILE",
-                    tried.join(", ")
-                )
-            }
-            Self::NotInPlugstack(path) => write!(
-                f,
-                "{}: no line for spank_sifcache.so, here or in what it includes; \
-                 say where the images are with --root DIR",
-                path.display()
-            ),
+                    "{error}; say where the images are with --root DIR, \
+                     or where the file is with --plugstack FILE"
+                ),
+                plugstack::Error::NoLine(_) => {
+                    write!(f, "{error}; say where the images are with --root DIR")
+                }
+                plugstack::Error::Read(..) => error.fmt(f),
+            },
             Self::Settings(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
             Self::Input(line, error) => {
                 write!(f, "line {line} of standard input is not a JSON array of strings: {error}")
             }

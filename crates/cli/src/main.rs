@@ -6,7 +6,6 @@ mod command_line;
 mod completions;
 mod explain;
 mod failure;
-mod plugstack;
 mod site;
 
 use args::{Cli, Command};

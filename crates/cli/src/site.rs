@@ -2,8 +2,8 @@
 
 use crate::args::{Explain, Untrusted};
 use crate::failure::Failure;
-use crate::plugstack;
 use sifcache_core::settings::{self, Settings};
+use sifcache_plugstack as plugstack;
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
 }
 
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
-    let path = path.map_or_else(plugstack::locate, |path| Ok(path.to_owned()))?;
-    let line = plugstack::line(&path)?;
+    let path = path.map_or_else(plugstack::locate, |path| Ok(path.to_owned()));
+    let line = path.and_then(|path| plugstack::line(&path)).map_err(Failure::Plugstack)?;
     Settings::parse(&line.arguments).map_err(|error| Failure::Settings(line.file, error))
 }

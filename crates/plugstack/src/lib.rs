@@ -4,9 +4,10 @@
 //! comment, words are parted by blanks and tabs, `include PATTERN` reads what a
 //! glob finds, relative to the file's own directory.
 
-use crate::failure::Failure;
+#![forbid(unsafe_code)]
+
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fmt, fs, io};
 
 /// The file name of the plugin, wherever it is installed.
 const PLUGIN: &str = "spank_sifcache.so";
@@ -27,13 +28,46 @@ const DIRECTORIES: [&str; 6] = [
 
 /// The plugin's line: the file it stands in, and its arguments.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) file: PathBuf,
-    pub(crate) arguments: Vec<String>,
+pub struct Line {
+    /// The file.
+    pub file: PathBuf,
+    /// What follows the plugin's name.
+    pub arguments: Vec<String>,
 }
 
+/// Why there is no line.
+#[derive(Debug)]
+pub enum Error {
+    /// No plugstack.conf where Slurm looks for it; these were tried.
+    NotFound(Vec<PathBuf>),
+    /// A plugstack.conf without the plugin.
+    NoLine(PathBuf),
+    /// A file cannot be read.
+    Read(PathBuf, io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(tried) => {
+                let tried: Vec<_> = tried.iter().map(|p| p.display().to_string()).collect();
+                write!(f, "no plugstack.conf found, tried {}", tried.join(", "))
+            }
+            Self::NoLine(path) => {
+                write!(f, "{}: no line for {PLUGIN}, here or in what it includes", path.display())
+            }
+            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
 /// Finds plugstack.conf: beside slurm.conf, or where that says.
-pub(crate) fn locate() -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn locate() -> Result<PathBuf, Error> {
     let slurm_conf = env::var_os("SLURM_CONF").map(PathBuf::from);
     let named = slurm_conf.iter().filter_map(|path| path.parent().map(Path::to_owned));
     let directories: Vec<PathBuf> = named.chain(DIRECTORIES.map(PathBuf::from)).collect();
@@ -47,7 +81,7 @@ pub(crate) fn locate() -> Result<PathBuf, Failure> {
         }
         tried.push(path);
     }
-    Err(Failure::NoPlugstack(tried))
+    Err(Error::NotFound(tried))
 }
 
 /// The value of `key` in slurm.conf, whose keys have no case.
@@ -60,12 +94,15 @@ fn setting(slurm_conf: &str, key: &str) -> Option<String> {
 }
 
 /// The plugin's line in `path` or in what it includes. Slurm takes the first.
-pub(crate) fn line(path: &Path) -> Result<Line, Failure> {
-    search(path, 0)?.ok_or_else(|| Failure::NotInPlugstack(path.to_owned()))
+///
+/// # Errors
+/// [`Error::NoLine`], or a file that cannot be read.
+pub fn line(path: &Path) -> Result<Line, Error> {
+    search(path, 0)?.ok_or_else(|| Error::NoLine(path.to_owned()))
 }
 
-fn search(path: &Path, depth: usize) -> Result<Option<Line>, Failure> {
-    let text = fs::read(path).map_err(|error| Failure::Read(path.to_owned(), error))?;
+fn search(path: &Path, depth: usize) -> Result<Option<Line>, Error> {
+    let text = fs::read(path).map_err(|error| Error::Read(path.to_owned(), error))?;
     for line in String::from_utf8_lossy(&text).lines() {
         let line = line.split('#').next().unwrap_or_default();
         let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
@@ -88,7 +125,7 @@ fn is_ours(plugin: &str) -> bool {
     plugin.rsplit('/').next() == Some(PLUGIN)
 }
 
-fn include(path: &Path, pattern: &str, depth: usize) -> Result<Option<Line>, Failure> {
+fn include(path: &Path, pattern: &str, depth: usize) -> Result<Option<Line>, Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let pattern = directory.join(pattern);
     // A pattern that is none finds nothing, for Slurm too.
@@ -103,8 +140,7 @@ fn include(path: &Path, pattern: &str, depth: usize) -> Result<Option<Line>, Fai
 
 #[cfg(test)]
 mod tests {
-    use super::{line, setting};
-    use crate::failure::Failure;
+    use super::{Error, line, setting};
     use std::fs;
     use tempfile::TempDir;
 
@@ -117,8 +153,8 @@ mod tests {
         }
         match line(&directory.path().join("plugstack.conf")) {
             Ok(line) => Some(line.arguments),
-            Err(Failure::NotInPlugstack(_)) => None,
-            Err(failure) => panic!("{failure}"),
+            Err(Error::NoLine(_)) => None,
+            Err(error) => panic!("{error}"),
         }
     }
 

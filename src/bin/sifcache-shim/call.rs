@@ -1,0 +1,117 @@
+//! What the shim was called as.
+
+use sifcache_core::nested::SHIM;
+use spank_sifcache::multi_prog;
+use std::ffi::{CStr, CString};
+
+/// The ways to come here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// In place of a runtime: its name, and its path if the interposer has handed it over.
+    Runtime {
+        /// The file name.
+        name: CString,
+        /// The path.
+        told: Option<CString>,
+    },
+    /// Before a command of `--multi-prog`.
+    MultiProg {
+        /// The plugin's arguments.
+        settings: CString,
+        /// The value of `--sif-cache` or `SIF_CACHE`.
+        choice: CString,
+    },
+    /// By its own name, by somebody who wants to know what it is.
+    Itself,
+}
+
+impl Call {
+    /// Tells from the path that was executed and the arguments. `told` is what the
+    /// interposer has handed over.
+    pub(crate) fn new(
+        executed_as: Option<&CStr>,
+        arguments: &[CString],
+        told: Option<CString>,
+    ) -> Self {
+        if let Some(told) = told {
+            return Self::Runtime { name: file_name(&told), told: Some(told) };
+        }
+        let first = arguments.first().map(|first| file_name(first)).unwrap_or_default();
+        // The link that was executed knows better than argv[0], which can be anything;
+        // what fexecve(3) has executed has no name.
+        let name = match executed_as.map(file_name) {
+            Some(name) if !name.as_bytes().iter().all(u8::is_ascii_digit) => name,
+            _ => first,
+        };
+        if name.as_bytes() != SHIM.as_bytes() {
+            return Self::Runtime { name, told: None };
+        }
+        match arguments {
+            [_, flag, settings, choice, ..] if flag.as_bytes() == multi_prog::FLAG.as_bytes() => {
+                Self::MultiProg { settings: settings.clone(), choice: choice.clone() }
+            }
+            _ => Self::Itself,
+        }
+    }
+
+    /// How many arguments are the shim's own and not the command's.
+    pub(crate) fn own_arguments(&self) -> usize {
+        if matches!(self, Self::MultiProg { .. }) { 4 } else { 0 }
+    }
+}
+
+/// What follows the last slash.
+pub(crate) fn file_name(path: &CStr) -> CString {
+    let name = path.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    // Cannot fail: it is a part of a C string.
+    CString::new(name).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Call;
+    use std::ffi::{CStr, CString};
+
+    fn call(executed_as: Option<&CStr>, arguments: &[&CStr], told: Option<&CStr>) -> Call {
+        let arguments: Vec<CString> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        Call::new(executed_as, &arguments, told.map(CStr::to_owned))
+    }
+
+    fn runtime(name: &CStr, told: Option<&CStr>) -> Call {
+        Call::Runtime { name: name.to_owned(), told: told.map(CStr::to_owned) }
+    }
+
+    const LINK: &CStr = c"/usr/libexec/sifcache/bin/apptainer";
+    const ITSELF: &CStr = c"/usr/libexec/sifcache/sifcache-shim";
+
+    #[test]
+    fn in_place_of_a_runtime() {
+        for (executed_as, first) in [
+            (Some(LINK), c"apptainer"),
+            (Some(LINK), c"-something else"),
+            (Some(c"/dev/fd/5"), c"/x/apptainer"),
+            (None, c"apptainer"),
+        ] {
+            let expected = runtime(c"apptainer", None);
+            assert_eq!(call(executed_as, &[first], None), expected, "{executed_as:?} {first:?}");
+        }
+        let told = Some(c"/opt/bin/singularity");
+        assert_eq!(call(Some(ITSELF), &[c"x"], told), runtime(c"singularity", told));
+        assert_eq!(call(Some(LINK), &[], None), runtime(c"apptainer", None));
+    }
+
+    #[test]
+    fn before_a_command_of_multi_prog() {
+        let arguments = [ITSELF, c"--multi-prog", c"image_root=/sif", c"auto"];
+        let expected = Call::MultiProg { settings: arguments[2].into(), choice: c"auto".into() };
+        assert_eq!(call(Some(ITSELF), &arguments, None), expected);
+        assert_eq!(expected.own_arguments(), 4);
+    }
+
+    #[test]
+    fn by_its_own_name() {
+        for arguments in [&[ITSELF] as &[&CStr], &[ITSELF, c"--help"], &[ITSELF, c"--multi-prog"]] {
+            assert_eq!(call(Some(ITSELF), arguments, None), Call::Itself);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The decision on a command, made with the code of the plugin.
+
+use crate::environment::Environment;
+use crate::launch::Launch;
+use crate::log_sink;
+use sifcache_core::settings::Settings;
+use spank_sifcache::carry_out;
+use spank_sifcache::wish::Wish;
+use std::ffi::CString;
+use std::panic::{self, AssertUnwindSafe};
+
+/// What came out of a decision.
+#[derive(Default)]
+pub(crate) struct Decided {
+    /// Whether the command starts a container.
+    pub(crate) is_launch: bool,
+    /// The image that takes an argument's place, and its index.
+    pub(crate) image: Option<(usize, CString)>,
+}
+
+/// Decides on a command. After a panic the command stays as it is.
+pub(crate) fn decide(
+    command: Vec<&[u8]>,
+    settings: Option<Settings>,
+    wish: &Wish,
+    environment: &Environment,
+) -> Decided {
+    let work = || {
+        log_sink::install();
+        let launch = Launch::new(command, environment);
+        let Some(settings) = settings else {
+            carry_out::without_settings(&launch, wish);
+            return Decided::default();
+        };
+        let decision = carry_out::carry_out(&launch, &settings, wish);
+        Decided { is_launch: decision.launch.is_some(), image: launch.replaced.take() }
+    };
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
+}

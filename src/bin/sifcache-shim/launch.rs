@@ -1,0 +1,89 @@
+//! One launch, as the code that the shim shares with the plugin sees it.
+
+use crate::environment::Environment;
+use crate::process;
+use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::io::Write as _;
+use std::path::Path;
+
+/// A command line and its environment.
+pub(crate) struct Launch<'a> {
+    /// The program's name first.
+    pub(crate) command: Vec<&'a [u8]>,
+    pub(crate) environment: &'a Environment,
+    /// The image that takes an argument's place, and its index.
+    pub(crate) replaced: RefCell<Option<(usize, CString)>>,
+}
+
+impl<'a> Launch<'a> {
+    pub(crate) fn new(command: Vec<&'a [u8]>, environment: &'a Environment) -> Self {
+        Self { command, environment, replaced: RefCell::new(None) }
+    }
+
+    fn id(&self) -> Option<(u32, u32)> {
+        let number = |name| self.environment.number(name);
+        let job = number("SLURM_JOB_ID")?;
+        // A batch script has no number of a step.
+        Some((job, number("SLURM_STEP_ID").unwrap_or(BATCH_SCRIPT)))
+    }
+}
+
+impl Job for Launch<'_> {
+    fn command(&self) -> Vec<&[u8]> {
+        self.command.clone()
+    }
+
+    fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
+        let path = CString::new(path.as_os_str().as_encoded_bytes())
+            .map_err(|_| Error::Impossible("the path has a null byte"))?;
+        self.replaced.replace(Some((index, path)));
+        Ok(())
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.environment.get(name)
+    }
+
+    fn step(&self) -> Step {
+        let number = |name| self.environment.number(name).unwrap_or_default();
+        Step {
+            id: self.id(),
+            uid: process::uid(),
+            node: number("SLURM_NODEID"),
+            tasks: 1,
+            task: number("SLURM_LOCALID"),
+            nested: true,
+        }
+    }
+
+    fn tell_user(&self, text: &str) {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn end(&self, status: i32) {
+        std::process::exit(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Launch;
+    use crate::environment::environment;
+    use spank_sifcache::job::Job;
+
+    #[test]
+    fn the_step_is_the_one_of_the_environment() {
+        for (variables, expected) in [
+            (&[] as &[&str], "uid="),
+            (&["SLURM_JOB_ID=7", "SLURM_NODEID=1"], "job=7 step=batch node=1 uid="),
+            (&["SLURM_JOB_ID=7", "SLURM_STEP_ID=3", "SLURM_LOCALID=2"], "job=7 step=3 node=0 uid="),
+            (&["SLURM_JOB_ID=7\nx"], "uid="),
+        ] {
+            let environment = environment(variables);
+            let text = Launch::new(Vec::new(), &environment).step().to_string();
+            assert!(text.starts_with(expected) && text.ends_with(" via=shim"), "{text}");
+        }
+    }
+}

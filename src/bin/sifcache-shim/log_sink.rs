@@ -1,0 +1,26 @@
+//! The `log` facade: what is for the admin goes to syslog, the rest nowhere.
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use spank_sifcache::syslog::{self, EVENT};
+
+struct Sink;
+
+impl Log for Sink {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == EVENT || metadata.level() <= Level::Warn
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            syslog::send(&record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn install() {
+    if log::set_logger(&Sink).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
