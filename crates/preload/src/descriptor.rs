@@ -1,0 +1,56 @@
+//! Paths of open files, from the links in `/proc/self/fd`.
+
+/// As long as the path of such a link can be, with its null byte.
+pub(crate) const LONGEST: usize = 32;
+
+/// The path of the link for `descriptor`, a C string; none for what is no descriptor.
+pub(crate) fn link(descriptor: i32) -> Option<[u8; LONGEST]> {
+    let mut rest = u32::try_from(descriptor).ok()?;
+    let mut digits = [0; 10];
+    let mut start = digits.len();
+    loop {
+        start = start.checked_sub(1)?;
+        let digit = u8::try_from(rest % 10).ok()?;
+        *digits.get_mut(start)? = b'0'.wrapping_add(digit);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut path = [0; LONGEST];
+    let text = b"/proc/self/fd/".iter().chain(digits.get(start..)?);
+    path.iter_mut().zip(text).for_each(|(slot, byte)| *slot = *byte);
+    Some(path)
+}
+
+/// Whether what such a link says can be a path: not a pipe, and not a file without a name.
+pub(crate) fn is_path(link: &[u8]) -> bool {
+    link.starts_with(b"/") && !link.ends_with(b" (deleted)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_path, link};
+
+    #[test]
+    fn links() {
+        for (descriptor, wanted) in [(0, "0"), (7, "7"), (10, "10"), (1203, "1203")] {
+            let text = link(descriptor).unwrap();
+            let text = std::ffi::CStr::from_bytes_until_nul(&text).unwrap();
+            assert_eq!(text.to_str(), Ok(format!("/proc/self/fd/{wanted}").as_str()));
+        }
+        let longest = link(i32::MAX).unwrap();
+        assert!(longest.starts_with(b"/proc/self/fd/2147483647\0"));
+        assert_eq!(link(-1), None);
+        assert_eq!(link(i32::MIN), None);
+    }
+
+    #[test]
+    fn what_is_a_path() {
+        assert!(is_path(b"/usr/bin/apptainer"));
+        assert!(!is_path(b"/usr/bin/apptainer (deleted)"));
+        assert!(!is_path(b"pipe:[1234]"));
+        assert!(!is_path(b"(unreachable)/bin/apptainer"));
+        assert!(!is_path(b""));
+    }
+}

@@ -1,0 +1,94 @@
+//! Which program names count as a runtime.
+
+/// As long as a list of names may be, in bytes. With a longer one nothing is a runtime.
+const LONGEST: usize = 1024;
+
+/// The names if the site says nothing else.
+const DEFAULT: &[u8] = b"singularity,apptainer";
+
+/// The key of the setting.
+const KEY: &[u8] = b"runtimes=";
+
+/// The names, with commas between them as the site has written them.
+pub(crate) struct Runtimes {
+    list: [u8; LONGEST],
+    length: usize,
+}
+
+impl Runtimes {
+    /// No program is a runtime.
+    pub(crate) const NONE: Self = Self { list: [0; LONGEST], length: 0 };
+
+    /// Takes the names out of the plugin's arguments, which have blanks between them.
+    pub(crate) fn from_settings(settings: &[u8]) -> Self {
+        let mut words = settings.split(|byte| *byte == b' ');
+        let list = words.find_map(|word| word.strip_prefix(KEY)).unwrap_or(DEFAULT);
+        let mut runtimes = Self::NONE;
+        if list.len() <= LONGEST {
+            runtimes.list.iter_mut().zip(list).for_each(|(slot, byte)| *slot = *byte);
+            runtimes.length = list.len();
+        }
+        runtimes
+    }
+
+    /// Whether a program of this file name is a runtime.
+    pub(crate) fn contains(&self, name: &[u8]) -> bool {
+        let list = self.list.get(..self.length).unwrap_or_default();
+        !name.is_empty() && list.split(|byte| *byte == b',').any(|runtime| runtime == name)
+    }
+}
+
+/// What follows the last slash of `path`.
+pub(crate) fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Runtimes, file_name};
+
+    fn contains(settings: &str, name: &str) -> bool {
+        Runtimes::from_settings(settings.as_bytes()).contains(name.as_bytes())
+    }
+
+    #[test]
+    fn the_default_is_that_of_the_settings() {
+        let settings = sifcache_core::settings::Settings::with_roots(Vec::new());
+        assert_eq!(settings.runtimes.join(",").as_bytes(), super::DEFAULT);
+        for name in settings.runtimes {
+            assert!(contains("", &name));
+            assert!(contains("image_root=/a nested=preload", &name));
+        }
+        for name in ["", ",", "apptaine", "apptainerr", "singularity,apptainer", "true"] {
+            assert!(!contains("", name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_setting_replaces_the_default() {
+        let settings = "image_root=/a runtimes=sing,apptainer-suid on_miss=warn";
+        assert!(contains(settings, "sing"));
+        assert!(contains(settings, "apptainer-suid"));
+        assert!(!contains(settings, "apptainer"));
+        assert!(!contains(settings, "on_miss=warn"));
+        assert!(contains("runtimes=x", "x"));
+        assert!(!contains("xruntimes=x", "x"));
+        assert!(!contains("runtimes=", ""));
+        assert!(!contains("runtimes=", "apptainer"));
+    }
+
+    #[test]
+    fn what_does_not_fit_makes_nothing_a_runtime() {
+        let list = |length: usize| format!("runtimes=x,{}", "y".repeat(length - 2));
+        assert!(contains(&list(LONGEST), "x"));
+        assert!(!contains(&list(LONGEST + 1), "x"));
+        assert!(!Runtimes::NONE.contains(b""));
+    }
+
+    #[test]
+    fn file_names() {
+        for (path, name) in [("a", "a"), ("/a", "a"), ("a/b", "b"), ("a/", ""), ("", "")] {
+            assert_eq!(file_name(path.as_bytes()), name.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The search for a program in `PATH`, as the exec functions of glibc do it.
+
+use crate::entry::Entry;
+
+/// What is found where a program is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A program that can be executed.
+    Program,
+    /// None, and glibc goes on to the next entry.
+    Other,
+    /// An error that ends the search of glibc.
+    Error,
+}
+
+/// Leaves in `entry` the path of the first program `name` in `path`; none if there is
+/// none, or where it cannot be told which one glibc would take.
+///
+/// `moved` says that the search happens in another working directory than ours.
+pub(crate) fn find(
+    path: &[u8],
+    name: &[u8],
+    moved: bool,
+    entry: &mut Entry,
+    mut look: impl FnMut(&Entry) -> Look,
+) -> Option<()> {
+    for directory in path.split(|byte| *byte == b':') {
+        if moved && !directory.starts_with(b"/") {
+            return None;
+        }
+        // The empty entry is the working directory. With the dot the path has a slash, and
+        // nobody searches for it again.
+        let directory = if directory.is_empty() { b".".as_slice() } else { directory };
+        entry.set_path(&[directory, b"/", name])?;
+        match look(entry) {
+            Look::Program => return Some(()),
+            Look::Other => {}
+            Look::Error => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Look, find};
+    use crate::entry::Entry;
+
+    /// Searches where `programs` exist, and looking at something in `/broken` is an error.
+    fn found(path: &str, moved: bool, programs: &[&str]) -> Option<String> {
+        let mut entry = Entry::new();
+        let look = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
+            path if programs.contains(&path) => Look::Program,
+            path if path.starts_with("/broken/") => Look::Error,
+            _ => Look::Other,
+        };
+        find(path.as_bytes(), b"x", moved, &mut entry, look)?;
+        Some(String::from_utf8(entry.path().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_first_program_is_found() {
+        let programs = ["/a/x", "/b/x", "./x", "c/x", "/b//x"];
+        for (path, wanted) in [
+            ("/a:/b", Some("/a/x")),
+            ("/none:/b:/a", Some("/b/x")),
+            ("/b/", Some("/b//x")),
+            ("", Some("./x")),
+            (":/a", Some("./x")),
+            ("/none:", Some("./x")),
+            ("/none::/a", Some("./x")),
+            ("c", Some("c/x")),
+            ("/none:/none2", None),
+            ("/broken:/a", None),
+            ("/a:/broken", Some("/a/x")),
+        ] {
+            assert_eq!(found(path, false, &programs).as_deref(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn in_another_directory_only_absolute_entries_count() {
+        let programs = ["/a/x", "./x", "c/x"];
+        assert_eq!(found("/none:/a:c", true, &programs).as_deref(), Some("/a/x"));
+        assert_eq!(found("c:/a", true, &programs), None);
+        assert_eq!(found("/none::/a", true, &programs), None);
+        assert_eq!(found("", true, &programs), None);
+    }
+
+    #[test]
+    fn an_entry_that_does_not_fit_ends_the_search() {
+        let path = format!("/{}:/a", "y".repeat(5000));
+        assert_eq!(found(&path, false, &["/a/x"]), None);
+        assert_eq!(found(&format!("/a:{path}"), false, &["/a/x"]).as_deref(), Some("/a/x"));
+    }
+}
