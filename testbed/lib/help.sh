@@ -175,8 +175,8 @@ help_prepare() {
 Usage: testbed prepare
 
 Builds the root file system of the hosts and fills the hub's storage, unless that
-is done already; every other command does so by itself. Takes about 40 s, a
-Debian mirror within reach, and 500 MB in the cache directory. Installs mmdebstrap
+is done already; every other command does so by itself. Takes about a minute, a
+Debian mirror within reach, and 600 MB in the cache directory. Installs mmdebstrap
 here if it is missing.
 END
 }

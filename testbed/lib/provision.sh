@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs inside the new root file system: users, directories, certificates.
+# Runs inside the new root file system: users, directories, settings, certificates.
 set -euo pipefail
 
 make_users() {
@@ -41,6 +41,14 @@ END
     chmod 400 /etc/munge/munge.key
 }
 
+# For mpirun inside jobs. Debian's setting keeps Open MPI to one machine, on lo.
+# And a node claims more processors than there are: as one process is bound to
+# each core by default, mpirun would refuse a job of more processes than cores.
+configure_mpi() {
+    sed -i 's/^btl_tcp_if_include *=.*/btl_tcp_if_include=eth0/' /etc/openmpi/openmpi-mca-params.conf
+    printf 'bindto = none\n' >>/etc/prrte/prte-mca-params.conf
+}
+
 # Escape sequences that few terminals know, at every prompt of a login shell.
 quieten_prompt() {
     rm -f /etc/profile.d/*-systemd-osc-context.sh
@@ -66,6 +74,7 @@ make_certificates() {
 make_users
 make_directories
 configure_daemons
+configure_mpi
 quieten_prompt
 make_certificates
 # No name server: whatever is not in the hosts file does not exist, at once.
