@@ -10,6 +10,12 @@ bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/sifcache
 plugindir ?= $(prefix)/lib/slurm
+# The shim and the interposer know their own directory, so it is chosen when they are built.
+libexecdir ?= /usr/libexec
+profiledir ?= /etc/profile.d
+ifneq ($(libexecdir),/usr/libexec)
+export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
+endif
 
 TESTBED := testbed/testbed
 RELEASE := target/release
@@ -24,10 +30,10 @@ all: plugin command
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make plugin [SLURM_VERSION=24.11]  build target/release/libspank_sifcache.so
+## make plugin [SLURM_VERSION=24.11]  build target/release/libspank_sifcache.so, the shim, the interposer
 ## make command                       build target/release/sifcache
 plugin: tools
-	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(CARGO) build --locked --release --lib
+	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
 
 command: tools
 	$(CARGO) build --locked --release -p sifcache
@@ -82,9 +88,23 @@ testbed: tools
 		apt-get -qq update && apt-get -qq install -y shellcheck >/dev/null; }
 	@$(TESTBED) prepare
 
-## make install [DESTDIR=] [prefix=/usr/local] [plugindir=$(prefix)/lib/slurm]
+## make install [DESTDIR=] [prefix=/usr/local] [plugindir=$(prefix)/lib/slurm] [libexecdir=/usr/libexec]
 install: all
+	$(MAKE) --no-print-directory install-files
+
+# Without building anything; RELEASE says where the built files are.
+.PHONY: install-files
+install-files:
 	install -D -m 0755 $(RELEASE)/libspank_sifcache.so $(DESTDIR)$(plugindir)/spank_sifcache.so
+	install -D -m 0755 $(RELEASE)/sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/sifcache-shim
+	install -D -m 0755 $(RELEASE)/libsifcache_preload.so $(DESTDIR)$(libexecdir)/sifcache/libsifcache_preload.so
+	install -d $(DESTDIR)$(libexecdir)/sifcache/bin
+	ln -sfn ../sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/bin/apptainer
+	ln -sfn ../sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/bin/singularity
+	install -d $(DESTDIR)$(profiledir)
+	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.sh >$(DESTDIR)$(profiledir)/zz-sifcache.sh
+	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.csh >$(DESTDIR)$(profiledir)/zz-sifcache.csh
+	chmod 0644 $(DESTDIR)$(profiledir)/zz-sifcache.sh $(DESTDIR)$(profiledir)/zz-sifcache.csh
 	install -D -m 0755 $(RELEASE)/sifcache $(DESTDIR)$(bindir)/sifcache
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
 	install -d $(DESTDIR)$(mandir)/man1

@@ -124,6 +124,7 @@ Usage: testbed push [--name NAME] SRC DEST [MODE]
 
 Puts the file SRC at the absolute path DEST on ctl and on every node, with MODE
 (644). It is renamed into place, so that whoever has the old one open keeps it.
+If SRC is a directory, what is in it is put below DEST, with the modes it has.
 
 Example: testbed push target/release/libspank_x.so "$(testbed plugindir)/spank_x.so"
 END

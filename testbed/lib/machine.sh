@@ -62,6 +62,10 @@ crash() {
 # push NAME SRC DEST MODE. Renamed into place: slurmd may have the old file open.
 push() {
     local name=$1 src=$2 dest=$3 mode=$4 host pid
+    if [[ -d $src ]]; then
+        push_tree "$name" "$src" "$dest"
+        return
+    fi
     [[ -f $src && -r $src ]] || die "push: $src: not a readable file"
     [[ $dest == /* && $dest != */ ]] || usage_error "push: $dest: not an absolute path of a file"
     require_cluster "$name"
@@ -72,6 +76,21 @@ push() {
         nsenter --target "$pid" --mount --root --wd -- /bin/sh -c '
             mkdir -p "${2%/*}" && cat >"$2.new.$$" && chmod "$1" "$2.new.$$" && mv -f "$2.new.$$" "$2"
         ' push "$mode" "$dest" <"$src" || die "push: $host:$dest: not written: see above"
+    done <"$run_dir/$name/hosts.list"
+}
+
+# A file that is there is removed first, as install(1) does: somebody may run it.
+push_tree() {
+    local name=$1 src=$2 dest=$3 host pid
+    [[ $dest == /* ]] || usage_error "push: $dest: not an absolute path"
+    require_cluster "$name"
+    while read -r host; do
+        [[ $host != hub ]] || continue
+        require_host "$name" "$host"
+        tar --create --directory="$src" --owner=0 --group=0 . |
+            nsenter --target "$pid" --mount --root --wd -- \
+                tar --extract --directory="$dest" --no-overwrite-dir ||
+            die "push: $host:$dest: not written: see above"
     done <"$run_dir/$name/hosts.list"
 }
 

@@ -1,21 +1,10 @@
 //! Batch jobs: the option of sbatch counts for the steps of the script.
 
-use crate::kit::{IMAGE, Output, Site};
+use crate::kit::{IMAGE, Site};
 use std::fs;
 
 const THERE: &str = "docker://o/i:1";
 const ABSENT: &str = "docker://o/i:2";
-
-/// Submits a script as alice, waits for its end, and returns its output.
-fn sbatch(site: &Site, options: &[&str], script: &str) -> Output {
-    let script = format!("#!/bin/bash\n{script}\n");
-    fs::write(site.at("ctl", "/home/alice/job.sh"), script).unwrap();
-    let words =
-        [&["sbatch", "--wait", "--output=/home/alice/job.out"], options, &["/home/alice/job.sh"]];
-    let mut output = site.alice(&words.concat());
-    output.stdout = fs::read_to_string(site.at("ctl", "/home/alice/job.out")).unwrap();
-    output
-}
 
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -24,11 +13,11 @@ fn every_value() {
     site.store(IMAGE, "o/i:1");
     let step = |image: &str| format!("srun apptainer exec {image} cat /etc/image-name");
     for options in [[].as_slice(), &["--sif-cache=auto"], &["--sif-cache=require"]] {
-        sbatch(&site, options, &step(THERE)).ran(IMAGE);
+        site.sbatch(options, &step(THERE)).ran(IMAGE);
     }
-    let off = sbatch(&site, &["--sif-cache=off"], &step(THERE));
+    let off = site.sbatch(&["--sif-cache=off"], &step(THERE));
     assert!(off.status != 0 && off.stdout.contains("connection refused"), "{off:#?}");
-    let require = sbatch(&site, &["--sif-cache=require"], &step(ABSENT));
+    let require = site.sbatch(&["--sif-cache=require"], &step(ABSENT));
     assert_eq!(require.status, 66, "{require:#?}");
     assert!(require.stdout.contains("o/i:2 is not in the image cache"), "{require:#?}");
 }
@@ -39,9 +28,9 @@ fn in_the_script_itself_and_over_an_empty_environment() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let step = format!("srun apptainer exec {ABSENT} cat /etc/image-name");
-    let directive = sbatch(&site, &[], &format!("#SBATCH --sif-cache=require\n{step}"));
+    let directive = site.sbatch(&[], &format!("#SBATCH --sif-cache=require\n{step}"));
     assert_eq!(directive.status, 66, "{directive:#?}");
-    let empty = sbatch(&site, &["--sif-cache=require", "--export=NONE"], &step);
+    let empty = site.sbatch(&["--sif-cache=require", "--export=NONE"], &step);
     assert_eq!(empty.status, 66, "{empty:#?}");
 }
 
@@ -50,9 +39,9 @@ fn in_the_script_itself_and_over_an_empty_environment() {
 #[ignore = "needs a testbed: make test"]
 fn the_scripts_environment_is_left_alone() {
     let site = Site::new("nested=off");
-    let none = sbatch(&site, &[], "env | grep -i ^sif || true");
+    let none = site.sbatch(&[], "env | grep -i ^sif || true");
     assert_eq!(none.stdout, "", "{none:#?}");
-    let some = sbatch(&site, &["--sif-cache=off"], "env | grep -i ^sif");
+    let some = site.sbatch(&["--sif-cache=off"], "env | grep -i ^sif");
     assert_eq!(some.stdout, "SIF_CACHE=off\n", "{some:#?}");
 }
 

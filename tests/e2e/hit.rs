@@ -1,6 +1,6 @@
 //! A hit: the task starts the SIF file, with the registry stopped.
 
-use crate::kit::{IMAGE, LOCAL, OTHER, SHARED, Site, WHICH};
+use crate::kit::{IMAGE, LOCAL, OTHER, SHARED, Site, WHICH, stable_variables};
 
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -152,25 +152,7 @@ fn the_environment_in_the_container_is_the_same() {
     let environment = |image: &str| {
         let output = site.srun(&["apptainer", "exec", image, "env"]);
         assert_eq!(output.status, 0, "{output:#?}");
-        let own = |line: &&str| {
-            let name = line.split('=').next().unwrap();
-            // What differs between any two steps.
-            !matches!(
-                name,
-                "SLURM_JOBID"
-                    | "SLURM_JOB_ID"
-                    | "SLURM_JOB_SLUID"
-                    | "SLURM_TASK_PID"
-                    | "SLURM_SRUN_COMM_PORT"
-                    | "SLURM_STEP_LAUNCHER_PORT"
-                    | "SLURM_JOB_START_TIME"
-                    | "SLURM_JOB_END_TIME"
-                    | "APPTAINER_COMMAND"
-            )
-        };
-        let mut lines: Vec<String> = output.stdout.lines().filter(own).map(str::to_owned).collect();
-        lines.sort();
-        lines
+        stable_variables(&output.stdout)
     };
     assert_eq!(
         environment(&format!("docker://{IMAGE}")),

@@ -133,6 +133,52 @@ impl Site {
         self.alice(&words)
     }
 
+    /// Submits a script as alice, waits for its end, and returns what it wrote to stdout
+    /// and stderr as `stdout`.
+    pub(crate) fn sbatch(&self, options: &[&str], script: &str) -> Output {
+        let script = match script.starts_with("#!") {
+            true => script.to_owned(),
+            false => format!("#!/bin/bash\n{script}\n"),
+        };
+        fs::write(self.at("ctl", "/home/alice/job.sh"), script).unwrap();
+        self.submit(options, &["/home/alice/job.sh"])
+    }
+
+    /// `sbatch OPTIONS WORDS`, otherwise the same.
+    pub(crate) fn submit(&self, options: &[&str], words: &[&str]) -> Output {
+        const FILE: &str = "/home/alice/job.out";
+        let output = format!("--output={FILE}");
+        let _ = fs::remove_file(self.at("ctl", FILE));
+        let words = [&["sbatch", "--parsable", &output], options, words].concat();
+        let mut output = self.alice(&words);
+        if output.status == 0 {
+            output.status = self.wait(output.stdout.trim_end());
+            output.stdout = fs::read_to_string(self.at("ctl", FILE)).unwrap_or_default();
+        }
+        output
+    }
+
+    /// Waits for the end of a job, of all that belongs to it, and returns the highest exit
+    /// status. `sbatch --wait` would look every two seconds only.
+    fn wait(&self, job: &str) -> i32 {
+        let limit = Instant::now() + Duration::from_secs(300);
+        loop {
+            let shown = self.exec(&[], &["scontrol", "--oneliner", "show", "job", job], "").stdout;
+            let all = |key: &str| -> Vec<String> {
+                let words = shown.split_whitespace().filter_map(|word| word.strip_prefix(key));
+                words.map(str::to_owned).collect()
+            };
+            let states = all("JobState=");
+            let going = ["PENDING", "RUNNING", "COMPLETING", "CONFIGURING"];
+            if !states.is_empty() && !states.iter().any(|state| going.contains(&state.as_str())) {
+                let status = |code: String| code.split(':').next().unwrap().parse().unwrap();
+                return all("ExitCode=").into_iter().map(status).max().unwrap_or_default();
+            }
+            assert!(Instant::now() < limit, "the job does not end: {shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// `srun [FLAGS] apptainer exec IMAGE cat /etc/image-name` as alice.
     pub(crate) fn launch(&self, flags: &[&str], image: &str) -> Output {
         self.srun(&[flags, &["apptainer", "exec", image], &WHICH].concat())
@@ -231,9 +277,7 @@ pub(crate) fn built(file: &str) -> PathBuf {
 fn ready() {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
-        let plugin = format!("{}/spank_sifcache.so", plugin_directory());
-        push(&built("libspank_sifcache.so"), &plugin, "0755");
-        push(&built("sifcache"), "/usr/local/bin/sifcache", "0755");
+        install();
         fs::create_dir_all(at("ctl", "/shared/made")).unwrap();
         with_hub(|| {
             for image in [IMAGE, OTHER] {
@@ -244,6 +288,25 @@ fn ready() {
             }
         });
     });
+}
+
+/// Puts everything on every host, where `make install` puts it.
+pub(crate) fn install() {
+    let directory = tempfile::tempdir().unwrap();
+    let release = built("libspank_sifcache.so").parent().unwrap().display().to_string();
+    let words = [
+        "--silent".to_owned(),
+        "install-files".to_owned(),
+        format!("DESTDIR={}", directory.path().display()),
+        format!("RELEASE={release}"),
+        format!("plugindir={}", plugin_directory()),
+    ];
+    let mut make = Command::new("make");
+    make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
+    assert!(make.status().expect("make").success());
+    let words = [directory.path().as_os_str(), OsStr::new("/")];
+    let output = testbed("push", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
 }
 
 /// The SIF made of `image`, inside the cluster.
@@ -275,4 +338,31 @@ fn testbed<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], input: &str
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Writes a program that anybody may execute.
+pub(crate) fn program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The lines of `env` in their order, without those that differ between any two jobs.
+pub(crate) fn stable_variables(text: &str) -> Vec<String> {
+    let stable = |line: &&str| {
+        let name = line.split('=').next().unwrap();
+        !matches!(
+            name,
+            "SLURM_JOBID"
+                | "SLURM_JOB_ID"
+                | "SLURM_JOB_SLUID"
+                | "SLURM_TASK_PID"
+                | "SLURM_SRUN_COMM_PORT"
+                | "SLURM_STEP_LAUNCHER_PORT"
+                | "SLURM_JOB_START_TIME"
+                | "SLURM_JOB_END_TIME"
+        )
+    };
+    let mut lines: Vec<String> = text.lines().filter(stable).map(str::to_owned).collect();
+    lines.sort();
+    lines
 }

@@ -20,6 +20,8 @@ mod names;
 mod oracle;
 mod pass;
 mod settings;
+mod shapes;
 mod status;
 mod tool;
 mod trace;
+mod unchanged;

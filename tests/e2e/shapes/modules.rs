@@ -1,0 +1,34 @@
+//! A module system, with a modulefile that puts another runtime first.
+
+use super::{LAUNCH, shape};
+use crate::kit::{Output, Site};
+use std::fs;
+
+/// A job that loads a module of a runtime with these further lines.
+fn load(site: &Site, line: &str) -> Output {
+    let directory = site.at("ctl", "/shared/modules/apptainer");
+    fs::create_dir_all(&directory).unwrap();
+    let text = format!("#%Module1.0\nprepend-path PATH /shared/apptainer/bin\n{line}\n");
+    fs::write(directory.join("1.4"), text).unwrap();
+    let bin = site.at("ctl", "/shared/apptainer/bin");
+    fs::create_dir_all(&bin).unwrap();
+    // Another runtime, as far as PATH can tell.
+    let other = "#!/bin/sh\necho other >&2\nexec /usr/bin/apptainer \"$@\"\n";
+    crate::kit::program(&bin.join("apptainer"), other);
+    let script = format!(
+        "#!/bin/bash -l\nmodule use /shared/modules\nmodule load apptainer/1.4\n\
+         test $(command -v apptainer) != /usr/bin/apptainer || exit\n{LAUNCH}\n"
+    );
+    let output = site.sbatch(&[], &script);
+    assert_eq!(output.stdout.matches("other\n").count(), 1, "{output:#?}");
+    output
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_and_with_the_line() {
+    shape("a modulefile that puts another runtime first", 1, |site| load(site, ""));
+    shape("the same with sifcache's line in it", 1, |site| {
+        load(site, "prepend-path PATH /usr/libexec/sifcache/bin")
+    });
+}

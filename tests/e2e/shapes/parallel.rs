@@ -1,0 +1,62 @@
+//! Many launches at a time, and one after the other.
+
+use super::{LAUNCH, shape};
+use crate::kit::{IMAGE, Site};
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn xargs_and_gnu_parallel() {
+    shape("`xargs`", 4, |site| site.sbatch(&[], &format!("seq 4 | xargs -P2 -I{{}} {LAUNCH}")));
+    shape("GNU `parallel`", 4, |site| {
+        site.sbatch(&[], &format!("parallel -j2 -n0 {LAUNCH} ::: 1 2 3 4"))
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn open_mpi() {
+    shape("Open MPI's `mpirun`, two nodes", 4, |site| {
+        let options = ["-N2", "--ntasks-per-node=2"];
+        let output = site.sbatch(&options, &format!("mpirun hostname\nmpirun {LAUNCH}"));
+        for node in ["n1", "n2"] {
+            assert_eq!(
+                output.stdout.lines().filter(|line| *line == node).count(),
+                2,
+                "{output:#?}"
+            );
+        }
+        output
+    });
+}
+
+/// Both ways at the same time, since each takes long: a job goes by the settings that
+/// its script was started with.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn five_hundred_in_a_loop() {
+    const TIMES: usize = 500;
+    let site = Site::new("nested=path");
+    site.store(IMAGE, "o/i:1");
+    let script = format!("#!/bin/bash\nfor i in $(seq {TIMES}); do {LAUNCH} || exit; done\n");
+    std::fs::write(site.at("ctl", "/home/alice/loop.sh"), script).unwrap();
+    let submit = |nested: &str, node: &str| {
+        let line = format!("optional spank_sifcache.so image_root=/shared/sif nested={nested}\n");
+        site.plugstack(&line);
+        let output = format!("--output=/home/alice/loop.{nested}");
+        let job = site.alice(&["sbatch", "--parsable", "-w", node, &output, "loop.sh"]);
+        site.logged(node, "LaunchBatchJob");
+        job.stdout.trim_end().to_owned()
+    };
+    let jobs = [submit("path", "n1"), submit("preload", "n2")];
+    let after = format!("--dependency=afterany:{}:{}", jobs[0], jobs[1]);
+    site.alice(&["sbatch", "--wait", &after, "--output=/dev/null", "--wrap=true"]);
+    let covered = ["path", "preload"].map(|nested| {
+        let file = site.at("ctl", &format!("/home/alice/loop.{nested}"));
+        let output = std::fs::read_to_string(file).unwrap();
+        output.lines().filter(|line| *line == IMAGE).count() == TIMES
+    });
+    for node in ["n1", "n2"] {
+        assert_eq!(site.log(node).matches("event=hit").count(), TIMES, "{node}");
+    }
+    super::table::compare("500 launches in a loop", [false, covered[0], covered[1]]);
+}

@@ -1,0 +1,82 @@
+//! Steps: srun, salloc, terminals, several commands.
+
+use super::{LAUNCH, script, shape};
+use crate::kit::{Output, Site};
+
+fn bash(options: &[&str]) -> impl Fn(&Site) -> Output {
+    move |site| site.srun(&[options, &["bash", "-c", LAUNCH]].concat())
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn srun() {
+    shape("`srun` of the runtime itself", 1, |site| site.launch(&[], "docker://o/i:1"));
+    shape("`srun bash -c`", 1, bash(&[]));
+    shape("`srun bash -c`, six tasks on two nodes", 6, bash(&["-N2", "-n6"]));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn srun_in_a_batch_script() {
+    script("`srun` of the runtime in a batch script", &format!("srun {LAUNCH}"));
+    script("`srun bash -c` in a batch script", &format!("srun bash -c '{LAUNCH}'"));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn exported_variables() {
+    for (name, export) in [
+        ("`srun --export=NONE bash -c`", "--export=NONE"),
+        ("`srun --export=A=B bash -c`", "--export=A=B"),
+    ] {
+        shape(name, 1, bash(&[export]));
+    }
+}
+
+/// A terminal for a command, and what is typed there.
+fn at_a_terminal(site: &Site, command: &str, typed: &str) -> Output {
+    let words = ["script", "--quiet", "--return", "--command", command, "/dev/null"];
+    site.exec(&["--user", "alice"], &words, typed)
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn terminals() {
+    shape("`srun --pty bash`, and typed there", 1, |site| {
+        at_a_terminal(site, "srun --pty bash", &format!("{LAUNCH}\nexit $?\n"))
+    });
+    shape("`salloc` with an interactive step, and typed there", 1, |site| {
+        at_a_terminal(site, "salloc", &format!("{LAUNCH}\nexit $?\n"))
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn several_programs() {
+    let configuration = format!(
+        "# by name, by path, in a script\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n3 bash -c '{LAUNCH}'\n"
+    );
+    let run = |lines: &str, tasks: &str| {
+        let (lines, tasks) = (lines.to_owned(), tasks.to_owned());
+        move |site: &Site| {
+            let file = site.at("ctl", "/home/alice/programs");
+            std::fs::write(file, &lines).unwrap();
+            site.srun(&["-N2", &tasks, "--multi-prog", "/home/alice/programs"])
+        }
+    };
+    let direct = configuration.lines().take(3).collect::<Vec<_>>().join("\n");
+    shape("`srun --multi-prog`, the programs", 3, run(&direct, "-n3"));
+    shape("`srun --multi-prog`, scripts among them", 4, run(&configuration, "-n4"));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_heterogeneous_job() {
+    shape("a heterogeneous job", 2, |site| {
+        let step = format!("srun --het-group=0,1 bash -c '{LAUNCH}'");
+        site.sbatch(
+            &[],
+            &format!("#!/bin/bash\n#SBATCH -n1\n#SBATCH hetjob\n#SBATCH -n1\n{step}\n"),
+        )
+    });
+}
