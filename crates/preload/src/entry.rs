@@ -15,23 +15,40 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// One with an empty path.
-    pub(crate) fn new() -> Self {
-        let mut entry = Self { bytes: [0; START + LONGEST], length: 0 };
-        // It fits, see the type.
-        let _ = entry.push(RUNTIME.as_bytes());
-        let _ = entry.push(b"=");
-        entry
-    }
+    /// Nothing yet.
+    pub(crate) const EMPTY: Self = Self { bytes: [0; START + LONGEST], length: 0 };
 
     /// Makes the path what `parts` are together; none if it does not fit.
     pub(crate) fn set_path(&mut self, parts: &[&[u8]]) -> Option<()> {
-        self.length = START;
+        self.begin()?;
+        self.append(parts)
+    }
+
+    /// Makes the path what `read` writes into a buffer, of which it returns the length.
+    pub(crate) fn read_path(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<()> {
+        self.begin()?;
+        let slots = self.bytes.get_mut(START..)?;
+        self.length = read(slots).and_then(|length| length.checked_add(START))?;
+        self.append(&[])
+    }
+
+    /// Adds `parts` to the path; none if they do not fit.
+    pub(crate) fn append(&mut self, parts: &[&[u8]]) -> Option<()> {
         parts.iter().try_for_each(|part| self.push(part))?;
         self.push(b"\0")?;
         // The null byte is no part of the path.
         self.length = self.length.checked_sub(1)?;
         Some(())
+    }
+
+    /// Leaves the name of the variable only.
+    fn begin(&mut self) -> Option<()> {
+        self.length = 0;
+        self.push(RUNTIME.as_bytes())?;
+        self.push(b"=")
     }
 
     fn push(&mut self, part: &[u8]) -> Option<()> {
@@ -64,7 +81,7 @@ mod tests {
 
     #[test]
     fn holds_one_path_after_the_other() {
-        let mut entry = Entry::new();
+        let mut entry = Entry::EMPTY;
         assert_eq!(entry.set_path(&[b"/opt/long/bin", b"/", b"apptainer"]), Some(()));
         assert_eq!(entry.path(), b"/opt/long/bin/apptainer");
         assert_eq!(entry.set_path(&[b"/x"]), Some(()));
@@ -76,12 +93,31 @@ mod tests {
 
     #[test]
     fn the_null_byte_must_fit_too() {
-        let mut entry = Entry::new();
+        let mut entry = Entry::EMPTY;
         assert_eq!(entry.set_path(&[&[b'x'; LONGEST - 1]]), Some(()));
         assert_eq!(entry.path().len(), LONGEST - 1);
         assert_eq!(entry.bytes[START + LONGEST - 1], 0);
         assert_eq!(entry.set_path(&[&[b'x'; LONGEST]]), None);
         assert_eq!(entry.set_path(&[&[b'x'; LONGEST - 2], b"/", b"x"]), None);
+    }
+
+    #[test]
+    fn a_path_can_be_read_and_go_on() {
+        let mut entry = Entry::EMPTY;
+        assert_eq!(entry.set_path(&[&[b'y'; 99]]), Some(()));
+        let read = |slots: &mut [u8]| {
+            assert_eq!(slots.len(), LONGEST);
+            slots[..2].copy_from_slice(b"/a");
+            Some(2)
+        };
+        assert_eq!(entry.read_path(read), Some(()));
+        assert_eq!((entry.path(), entry.bytes[entry.length]), (b"/a".as_slice(), 0));
+        assert_eq!(entry.append(&[b"/", b"b"]), Some(()));
+        assert_eq!((entry.path(), entry.bytes[entry.length]), (b"/a/b".as_slice(), 0));
+        assert_eq!(entry.append(&[&[b'x'; LONGEST - 4]]), None);
+        assert_eq!(entry.read_path(|slots| Some(slots.len())), None);
+        assert_eq!(entry.read_path(|_| Some(usize::MAX)), None);
+        assert_eq!(entry.read_path(|_| None), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod tests {
 
     /// Searches where `programs` exist, and looking at something in `/broken` is an error.
     fn found(path: &str, moved: bool, programs: &[&str]) -> Option<String> {
-        let mut entry = Entry::new();
+        let mut entry = Entry::EMPTY;
         let look = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
             path if programs.contains(&path) => Look::Program,
             path if path.starts_with("/broken/") => Look::Error,

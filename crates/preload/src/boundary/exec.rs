@@ -84,8 +84,11 @@ pub(super) unsafe fn by_name_with(file: *const c_char, argv: Strings, envp: Stri
 /// # Safety
 /// As in its manual page.
 pub(super) unsafe fn opened(descriptor: c_int, argv: Strings, envp: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments.
-    unsafe { try_shim(Program::Opened(descriptor, c"".as_ptr()), argv, envp) };
+    // Unlike the others, this one refuses to start without an environment.
+    if !envp.is_null() {
+        // SAFETY: the caller vouches for the arguments.
+        unsafe { try_shim(Program::Opened(descriptor, c"".as_ptr()), argv, envp) };
+    }
     // SAFETY: as above.
     originals().fexecve.map_or_else(missing, |fexecve| unsafe { fexecve(descriptor, argv, envp) })
 }

@@ -38,16 +38,16 @@ pub(super) unsafe fn opened(descriptor: c_int, path: *const c_char) -> Result<Id
     unsafe { status(descriptor, path) }.map(|status| identity(&status))
 }
 
-/// Reads the symbolic link `path` into `target`, and returns the part that is filled; none
-/// if it is no link, or may have been cut off.
+/// Reads the symbolic link `path` into `target`, and returns how long it is; none if it is
+/// no link, or may have been cut off.
 ///
 /// # Safety
 /// `path` is a C string.
-pub(super) unsafe fn read_link(path: *const c_char, target: &mut [u8]) -> Option<&[u8]> {
+pub(super) unsafe fn read_link(path: *const c_char, target: &mut [u8]) -> Option<usize> {
     // SAFETY: the caller vouches for the path, and the buffer is as long as we say.
     let length = unsafe { libc::readlink(path, target.as_mut_ptr().cast(), target.len()) };
     let length = usize::try_from(length).ok()?;
-    (length < target.len()).then(|| target.get(..length))?
+    (length < target.len()).then_some(length)
 }
 
 /// # Safety

@@ -49,14 +49,14 @@ impl Launch {
         result
     }
 
-    /// Apart, so that only the launch of a runtime takes the stack for the buffers.
+    /// Apart, so that only the launch of a runtime takes stack for buffers: 20 KiB in all.
     ///
     /// # Safety
     /// As [`Self::with_shim`].
     #[inline(never)]
     unsafe fn redirect<R>(&self, start: impl FnOnce(*const c_char, Strings) -> R) -> Option<R> {
         let shim_path = SHIM_PATH.as_ptr().cast::<c_char>();
-        let mut entry = Entry::new();
+        let mut entry = Entry::EMPTY;
         // SAFETY: the caller vouches for the string.
         let program = unsafe { self.program.locate(self.moved, &mut entry) }?;
         // SAFETY: a C string.
@@ -65,13 +65,27 @@ impl Launch {
         if is_own(entry.path()) || program == shim {
             return None;
         }
-        let mut slots = [ptr::null(); MOST];
         // SAFETY: the caller vouches for the array.
-        let given = unsafe { strings::pointers(self.envp) };
-        // SAFETY: what comes out of the array is a C string.
-        let ours = |pointer: &*const c_char| entry::is_entry(unsafe { strings::bytes(*pointer) });
-        let new = entry.as_bytes().as_ptr().cast();
-        environment::fill(&mut slots, given, ours, new, ptr::null())?;
-        Some(start(shim_path, slots.as_ptr()))
+        unsafe { with_environment(self.envp, &entry, |envp| start(shim_path, envp)) }
     }
+}
+
+/// Starts with what is `given` and the entry. Apart, as [`Launch::redirect`].
+///
+/// # Safety
+/// `given` is null, or what exec asks for.
+#[inline(never)]
+unsafe fn with_environment<R>(
+    given: Strings,
+    entry: &Entry,
+    start: impl FnOnce(Strings) -> R,
+) -> Option<R> {
+    let mut slots = [ptr::null(); MOST];
+    // SAFETY: the caller vouches for the array.
+    let given = unsafe { strings::pointers(given) };
+    // SAFETY: what comes out of the array is a C string.
+    let ours = |pointer: &*const c_char| entry::is_entry(unsafe { strings::bytes(*pointer) });
+    let new = entry.as_bytes().as_ptr().cast();
+    environment::fill(&mut slots, given, ours, new, ptr::null())?;
+    Some(start(slots.as_ptr()))
 }

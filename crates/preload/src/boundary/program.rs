@@ -117,14 +117,17 @@ unsafe fn locate_opened(
     entry: &mut Entry,
 ) -> Option<Identity> {
     let link = descriptor::link(descriptor)?;
-    let mut buffer = [0; 4096];
     // SAFETY: a C string.
-    let directory = unsafe { files::read_link(link.as_ptr().cast(), &mut buffer) }?;
+    entry.read_path(|path| unsafe { files::read_link(link.as_ptr().cast(), path) })?;
+    if !descriptor::is_path(entry.path()) {
+        return None;
+    }
     // SAFETY: the caller vouches for the path.
     let name = unsafe { strings::bytes(path) };
-    let parts: [&[u8]; 3] = [directory, if name.is_empty() { b"" } else { b"/" }, name];
-    entry.set_path(&parts)?;
-    if !descriptor::is_path(directory) || !loaded::is_runtime(file_name(entry.path())) {
+    if !name.is_empty() {
+        entry.append(&[b"/", name])?;
+    }
+    if !loaded::is_runtime(file_name(entry.path())) {
         return None;
     }
     // SAFETY: the caller vouches for the path.

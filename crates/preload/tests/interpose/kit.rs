@@ -1,0 +1,121 @@
+//! What the tests work with: the interposer, a shim and runtimes that tell how they were
+//! started, and a program that starts them with any function.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where everything is.
+pub(crate) struct Kit {
+    /// All of it.
+    pub(crate) root: PathBuf,
+    /// What stands for `/usr/libexec/sifcache`.
+    pub(crate) libexec: PathBuf,
+    /// The interposer.
+    pub(crate) library: PathBuf,
+    /// The program that starts others.
+    pub(crate) caller: PathBuf,
+    teller: PathBuf,
+}
+
+/// The kit, which the first test makes.
+pub(crate) fn kit() -> &'static Kit {
+    static KIT: OnceLock<Kit> = OnceLock::new();
+    KIT.get_or_init(|| {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interpose");
+        let _ = fs::remove_dir_all(root.join("tests"));
+        fs::create_dir_all(root.join("tests")).unwrap();
+        let root = root.canonicalize().unwrap();
+        let libexec = root.join("libexec");
+        let library = build(&root.join("target"), &libexec);
+        let kit = Kit {
+            caller: compile("caller", &root),
+            teller: compile("teller", &root),
+            library,
+            libexec,
+            root,
+        };
+        kit.install(&kit.libexec.join("sifcache-shim"));
+        kit.install(&kit.libexec.join("bin/apptainer"));
+        kit
+    })
+}
+
+/// The library as it is shipped, but for where the shim is: that can only be said while
+/// building.
+fn build(target: &Path, libexec: &Path) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--release",
+        "--locked",
+        "--offline",
+        "--quiet",
+        "-p",
+        "sifcache-preload",
+    ]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--target-dir").arg(target);
+    cargo.env("SIFCACHE_LIBEXECDIR", libexec).env_remove("CARGO_BUILD_TARGET");
+    assert!(cargo.status().unwrap().success(), "cannot build the library");
+    target.join("release/libsifcache_preload.so")
+}
+
+fn compile(name: &str, root: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpose");
+    let program = root.join(name);
+    let mut cc = Command::new("cc");
+    cc.args(["-Wall", "-Wno-nonnull", "-Werror", "-O1", "-rdynamic", "-pthread", "-o"]);
+    cc.arg(&program).arg(source.join(name).with_extension("c")).arg("-ldl");
+    assert!(cc.status().unwrap().success(), "cannot compile {name}.c");
+    program
+}
+
+impl Kit {
+    /// Makes `path` a program that tells how it was started.
+    pub(crate) fn install(&self, path: &Path) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(path);
+        fs::copy(&self.teller, path).unwrap();
+    }
+
+    /// A new directory for a test.
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+        let directory = self.root.join("tests").join(name);
+        fs::create_dir_all(&directory).unwrap();
+        directory
+    }
+
+    /// A new directory for a test, with a runtime in it.
+    pub(crate) fn runtime(&self, test: &str, name: &str) -> PathBuf {
+        let path = self.directory(test).join(name);
+        self.install(&path);
+        path
+    }
+
+    /// A library that looks for the shim elsewhere: in a directory next to `libexec` whose
+    /// name is as long.
+    pub(crate) fn library_with(&self, libexec: &str) -> PathBuf {
+        let (old, new) = (self.libexec.to_str().unwrap(), self.root.join(libexec));
+        let new = new.to_str().unwrap();
+        assert_eq!(old.len(), new.len());
+        let mut bytes = fs::read(&self.library).unwrap();
+        let mut places = 0;
+        for start in 0..bytes.len() - old.len() {
+            if bytes[start..].starts_with(old.as_bytes()) {
+                bytes[start..start + old.len()].copy_from_slice(new.as_bytes());
+                places += 1;
+            }
+        }
+        assert!(places > 0, "no {old} in the library");
+        let library = self.directory(libexec).join("lib.so");
+        fs::write(&library, bytes).unwrap();
+        library
+    }
+}
+
+/// Sets the permissions of a file.
+pub(crate) fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
