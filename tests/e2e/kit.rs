@@ -74,6 +74,8 @@ impl Site {
             fs::create_dir_all(&root).unwrap();
             fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        // What is there comes into the PATH of login shells.
+        let _ = fs::remove_dir_all(site.at("ctl", "/home/alice/bin"));
         site.plugstack(plugstack);
         site
     }

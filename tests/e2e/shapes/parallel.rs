@@ -44,8 +44,9 @@ fn five_hundred_in_a_loop() {
         site.plugstack(&line);
         let output = format!("--output=/home/alice/loop.{nested}");
         let job = site.alice(&["sbatch", "--parsable", "-w", node, &output, "loop.sh"]);
-        site.logged(node, "LaunchBatchJob");
-        job.stdout.trim_end().to_owned()
+        let job = job.stdout.trim_end().to_owned();
+        site.logged(node, &format!("[{job}.batch] task 0"));
+        job
     };
     let jobs = [submit("path", "n1"), submit("preload", "n2")];
     let after = format!("--dependency=afterany:{}:{}", jobs[0], jobs[1]);

@@ -69,7 +69,10 @@ fn absolute_paths() {
 fn environments_that_are_cleared() {
     script("`env -i` before the runtime", &format!("env -i HOME=$HOME {LAUNCH}"));
     script("`PATH=/usr/bin:$PATH` in the script", &format!("PATH=/usr/bin:$PATH\n{LAUNCH}"));
-    script("`unset LD_PRELOAD` in the script", &format!("unset LD_PRELOAD\n{LAUNCH}"));
+    script(
+        "`unset LD_PRELOAD`, and then another script",
+        &format!("unset LD_PRELOAD\nbash -c '{LAUNCH}; exit $?'"),
+    );
 }
 
 /// What their script does is their choice; it comes first in `PATH` in the way that each

@@ -4,7 +4,8 @@ use super::{LAUNCH, script, shape};
 use crate::kit::{Output, Site};
 
 fn bash(options: &[&str]) -> impl Fn(&Site) -> Output {
-    move |site| site.srun(&[options, &["bash", "-c", LAUNCH]].concat())
+    // Without a PATH, Slurm finds no command but by its path.
+    move |site| site.srun(&[options, &["/bin/bash", "-c", LAUNCH]].concat())
 }
 
 #[test]
@@ -53,20 +54,17 @@ fn terminals() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn several_programs() {
-    let configuration = format!(
-        "# by name, by path, in a script\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n3 bash -c '{LAUNCH}'\n"
-    );
-    let run = |lines: &str, tasks: &str| {
-        let (lines, tasks) = (lines.to_owned(), tasks.to_owned());
+    let run = |lines: String| {
         move |site: &Site| {
             let file = site.at("ctl", "/home/alice/programs");
             std::fs::write(file, &lines).unwrap();
-            site.srun(&["-N2", &tasks, "--multi-prog", "/home/alice/programs"])
+            site.srun(&["-N2", "-n3", "--multi-prog", "/home/alice/programs"])
         }
     };
-    let direct = configuration.lines().take(3).collect::<Vec<_>>().join("\n");
-    shape("`srun --multi-prog`, the programs", 3, run(&direct, "-n3"));
-    shape("`srun --multi-prog`, scripts among them", 4, run(&configuration, "-n4"));
+    let programs = format!("# by name, by path\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n");
+    shape("`srun --multi-prog`, the programs", 3, run(programs));
+    let scripts = format!("0 bash -c '{LAUNCH}'\n1-2 env A=B sh -c '{LAUNCH}'\n");
+    shape("`srun --multi-prog`, scripts as programs", 3, run(scripts));
 }
 
 #[test]
