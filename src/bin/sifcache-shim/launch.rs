@@ -25,8 +25,14 @@ impl<'a> Launch<'a> {
     fn id(&self) -> Option<(u32, u32)> {
         let number = |name| self.environment.number(name);
         let job = number("SLURM_JOB_ID")?;
-        // A batch script has no number of a step.
-        Some((job, number("SLURM_STEP_ID").unwrap_or(BATCH_SCRIPT)))
+        // Newer releases write the steps that are numbered from the top as negative; in
+        // older ones a batch script has none.
+        let negative =
+            |text: Vec<u8>| String::from_utf8(text).ok()?.parse().ok().map(i32::cast_unsigned);
+        let step = number("SLURM_STEP_ID")
+            .or_else(|| negative(self.environment.get("SLURM_STEP_ID")?))
+            .unwrap_or(BATCH_SCRIPT);
+        Some((job, step))
     }
 }
 
@@ -79,6 +85,8 @@ mod tests {
             (&[] as &[&str], "uid="),
             (&["SLURM_JOB_ID=7", "SLURM_NODEID=1"], "job=7 step=batch node=1 uid="),
             (&["SLURM_JOB_ID=7", "SLURM_STEP_ID=3", "SLURM_LOCALID=2"], "job=7 step=3 node=0 uid="),
+            (&["SLURM_JOB_ID=7", "SLURM_STEP_ID=-5"], "job=7 step=batch node=0 uid="),
+            (&["SLURM_JOB_ID=7", "SLURM_STEP_ID=-6"], "job=7 step=interactive node=0 uid="),
             (&["SLURM_JOB_ID=7\nx"], "uid="),
         ] {
             let environment = environment(variables);

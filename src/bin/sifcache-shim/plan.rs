@@ -9,7 +9,7 @@ use crate::{help, process, settings};
 use sifcache_core::choice::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
 use spank_sifcache::wish::Wish;
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt as _;
 use std::{env, io};
 
@@ -35,6 +35,13 @@ pub(crate) fn carry_out() -> i32 {
             let path = environment.get("PATH");
             let found = told.clone().or_else(|| runtime::next(name, path.as_deref(), own));
             let Some(program) = found else { return not_found(name) };
+            // Where a shell has put the path of what it executes, it means the runtime.
+            let shell_said = environment.get("_");
+            if shell_said.is_some()
+                && shell_said.as_deref() == executed_as.as_deref().map(CStr::to_bytes)
+            {
+                environment.change("_", Some(program.as_bytes()));
+            }
             be_runtime(name, &program, &arguments, environment)
         }
         Call::MultiProg { settings, choice } => {
