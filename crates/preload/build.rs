@@ -2,8 +2,6 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // It comes into every program of a job; what it exports replaces what they call.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
     // lld keeps the handler of panics, and all that this needs, though nothing here can
     // panic: 300 KB and imports such as malloc, instead of 20 KB.
     println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");

@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,13 +136,27 @@ static void *vforked(void *unused)
 	return NULL;
 }
 
-static void in_thread(size_t stack)
+/* Here the thread has another file under the number than what /proc/self/fd tells. */
+static void *unshared(void *unused)
+{
+	(void)unused;
+	int other = open(getenv("TO"), O_RDONLY | O_CLOEXEC);
+	if (unshare(CLONE_FILES) || dup3(other, descriptor, O_CLOEXEC) < 0)
+		exit(3);
+	armed = 1;
+	result = call();
+	number = errno;
+	armed = 0;
+	return NULL;
+}
+
+static void in_thread(void *(*body)(void *), size_t stack)
 {
 	pthread_t thread;
 	pthread_attr_t attributes;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, stack);
-	pthread_create(&thread, &attributes, vforked, NULL);
+	pthread_create(&thread, &attributes, body, NULL);
 	pthread_join(thread, NULL);
 }
 
@@ -156,6 +171,8 @@ static void odd(void)
 	if (strcmp(how, "program=null") == 0) program = NULL;
 	if (strcmp(how, "deleted") == 0) unlink(program);
 	if (strcmp(how, "closed") == 0) { close(0); close(2); }
+	if (strcmp(how, "create") == 0)
+		posix_spawn_file_actions_addopen(&actions, 9, getenv("TO"), O_CREAT | O_EXCL, 0600);
 	if (strcmp(how, "chdir") == 0) posix_spawn_file_actions_addchdir_np(&actions, getenv("TO"));
 	unsetenv("ODD");
 }
@@ -184,9 +201,11 @@ int main(int argc, char **words)
 	if (strcmp(start, "vfork") == 0) {
 		vforked(NULL);
 	} else if (strcmp(start, "thread") == 0) {
-		in_thread(64 << 10);
+		in_thread(vforked, 64 << 10);
 	} else if (strcmp(start, "small") == 0) {
-		in_thread(PTHREAD_STACK_MIN);
+		in_thread(vforked, PTHREAD_STACK_MIN);
+	} else if (strcmp(start, "unshared") == 0) {
+		in_thread(unshared, 64 << 10);
 	} else {
 		armed = 1;
 		result = call();

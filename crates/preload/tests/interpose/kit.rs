@@ -62,11 +62,13 @@ fn build(target: &Path, libexec: &Path) -> PathBuf {
     target.join("release/libsifcache_preload.so")
 }
 
-fn compile(name: &str, root: &Path) -> PathBuf {
+/// Compiles one of the C files here.
+pub(crate) fn compile(name: &str, root: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpose");
     let program = root.join(name);
+    let kind = if name == "early" { "-shared" } else { "-rdynamic" };
     let mut cc = Command::new("cc");
-    cc.args(["-Wall", "-Wno-nonnull", "-Werror", "-O1", "-rdynamic", "-pthread", "-o"]);
+    cc.args(["-Wall", "-Wno-nonnull", "-Werror", "-O1", "-fPIC", kind, "-pthread", "-o"]);
     cc.arg(&program).arg(source.join(name).with_extension("c")).arg("-ldl");
     assert!(cc.status().unwrap().success(), "cannot compile {name}.c");
     program
@@ -94,9 +96,9 @@ impl Kit {
         path
     }
 
-    /// A library that looks for the shim elsewhere: in a directory next to `libexec` whose
+    /// A library for a test that looks for the shim elsewhere: in a directory next to `libexec` whose
     /// name is as long.
-    pub(crate) fn library_with(&self, libexec: &str) -> PathBuf {
+    pub(crate) fn library_with(&self, test: &str, libexec: &str) -> PathBuf {
         let (old, new) = (self.libexec.to_str().unwrap(), self.root.join(libexec));
         let new = new.to_str().unwrap();
         assert_eq!(old.len(), new.len());
@@ -109,7 +111,7 @@ impl Kit {
             }
         }
         assert!(places > 0, "no {old} in the library");
-        let library = self.directory(libexec).join("lib.so");
+        let library = self.directory(test).join(libexec);
         fs::write(&library, bytes).unwrap();
         library
     }

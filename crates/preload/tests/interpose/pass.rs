@@ -101,7 +101,7 @@ fn no_shim_that_could_be_started() {
     fs::write(&garbage, "\x7fELF").unwrap();
     chmod(&garbage, 0o755);
     for libexec in ["missing", "no_exec", "garbage"] {
-        let library = kit().library_with(libexec);
+        let library = kit().library_with("no_shim", libexec);
         for start in ["here", "vfork", "thread"] {
             for function in BY_PATH.iter().chain(&BY_FILE).chain(&["execveat-in"]) {
                 assert!(call(function, start, &runtime).library(&library).passes().exe.is_some());
@@ -111,6 +111,28 @@ fn no_shim_that_could_be_started() {
                 assert!(call.library(&library).passes().exe.is_some());
             }
         }
+    }
+}
+
+#[test]
+fn without_shim_file_actions_happen_once() {
+    let runtime = kit().runtime("once", "apptainer");
+    let library = kit().library_with("once", "missing");
+    let file = kit().directory("once").join("file");
+    for function in ["posix_spawn-actions", "posix_spawnp-actions"] {
+        let _ = fs::remove_file(&file);
+        let call = call(function, "here", &runtime).env("ODD", "create").env("TO", &file);
+        assert!(call.library(&library).seen().exe.is_some());
+    }
+}
+
+#[test]
+fn a_thread_with_files_of_its_own() {
+    let runtime = kit().runtime("unshared", "apptainer");
+    let other = kit().runtime("unshared", "other");
+    for function in BY_FILE {
+        let seen = call(function, "unshared", &runtime).env("TO", &other).passes();
+        assert_eq!(seen.exe.as_deref(), other.to_str());
     }
 }
 

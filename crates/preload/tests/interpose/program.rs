@@ -1,6 +1,6 @@
 //! Programs of the system with the interposer in them.
 
-use crate::kit::kit;
+use crate::kit::{compile, kit};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -79,6 +79,18 @@ for missing in ['/no/such/singularity', 'no/singularity']:
     let output = run("python3", &arguments, runtime.parent().unwrap());
     assert!(output.status.success(), "{output:?}");
     assert_eq!(shims(&output, &runtime), 9, "{output:?}");
+}
+
+#[test]
+fn libraries_that_start_a_program_before_we_are_loaded() {
+    let runtime = kit().runtime("early", "apptainer");
+    let early = compile("early", &kit().root);
+    let libraries = format!("{}:{}", kit().library.display(), early.display());
+    let mut command = Command::new("true");
+    let output = command.env("LD_PRELOAD", libraries).env("EARLY", &runtime).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let runs = text.matches(&format!("exe {}\nargv zero\n", runtime.display())).count();
+    assert_eq!(runs, 2, "{output:?}");
 }
 
 #[test]
