@@ -21,7 +21,7 @@ TESTBED := testbed/testbed
 RELEASE := target/release
 # A literal version, or what the prepared testbed prints; asked only where needed.
 VERSION = $(or $(SLURM_VERSION),$(shell $(TESTBED) version))
-SCRIPTS = $(shell git ls-files testbed .ci | xargs grep -lE '^\#!.*sh$$')
+SCRIPTS = $(shell git ls-files testbed .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin command demo shell test lint unit e2e doc tools testbed install clean distclean
 

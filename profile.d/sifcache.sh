@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Login shells set PATH anew, and leave the shims of sifcache out. In a Slurm job with
 # nested=path this puts them back in front; anywhere else it does nothing.
 #

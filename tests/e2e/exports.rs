@@ -45,6 +45,7 @@ fn imports_of_slurm() {
         "spank_option_getopt",
         "spank_option_register",
         "spank_setenv",
+        "spank_unsetenv",
     ];
     assert_eq!(imported, expected);
 }

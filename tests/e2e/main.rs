@@ -17,6 +17,7 @@ mod firewall;
 mod hit;
 mod miss;
 mod names;
+mod nested;
 mod oracle;
 mod pass;
 mod settings;

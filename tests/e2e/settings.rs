@@ -60,5 +60,5 @@ fn the_option_is_there_even_with_wrong_settings() {
     // Who asks for the cache and cannot have it must not get a pull.
     let output = site.launch(&["--sif-cache=require"], "docker://o/i:1");
     assert_eq!(output.status, 66, "{output:#?}");
-    assert!(output.stderr.contains("the settings in plugstack.conf are not valid"), "{output:#?}");
+    assert!(output.stderr.contains("there are no valid settings"), "{output:#?}");
 }

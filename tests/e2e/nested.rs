@@ -1,0 +1,186 @@
+//! Launches inside a script: what is logged, what a miss does, who pays.
+
+use crate::kit::{IMAGE, Output, Site};
+use std::fs;
+
+const BOTH: [&str; 2] = ["nested=path", "nested=preload"];
+const THERE: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
+const ABSENT: &str = "apptainer exec docker://o/i:2 cat /etc/image-name";
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn every_launch_is_one_line_in_syslog() {
+    for nested in BOTH {
+        let site = Site::new(nested);
+        site.store(IMAGE, "o/i:1");
+        site.sbatch(&[], &format!("{THERE}; srun bash -c '{THERE}'; srun {THERE}; {ABSENT}"));
+        for line in [
+            "step=batch node=0 uid=1001 via=shim reference=docker.io/o/i:1 image=/shared/sif/o/i:1",
+            "step=0 node=0 uid=1001 via=shim reference=docker.io/o/i:1",
+            "step=1 node=0 tasks=1 uid=1001 reference=docker.io/o/i:1",
+            "step=batch node=0 uid=1001 via=shim reference=docker.io/o/i:2",
+        ] {
+            site.logged("n1", line);
+        }
+        let log = site.log("n1");
+        assert_eq!((log.matches("event=hit").count(), log.matches("event=miss").count()), (3, 1));
+    }
+}
+
+/// The shim cannot be executed while this is around: whoever needs it fails.
+struct Locked<'a>(&'a Site);
+
+impl<'a> Locked<'a> {
+    fn new(site: &'a Site) -> Self {
+        Self::mode(site, "000");
+        Self(site)
+    }
+
+    fn mode(site: &Site, mode: &str) {
+        let words = ["chmod", mode, "/usr/libexec/sifcache/sifcache-shim"];
+        assert_eq!(site.exec(&["--on", "n1"], &words, "").status, 0);
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        Self::mode(self.0, "755");
+    }
+}
+
+/// A step whose own command was decided on starts the runtime itself, also where a script
+/// hands the way to the shim on.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_steps_own_command_does_not_pay_for_the_shim() {
+    for nested in BOTH {
+        let site = Site::new(nested);
+        site.store(IMAGE, "o/i:1");
+        // Locked by the script, so that its own environment has the way to the shim.
+        let script = |launch: &str| {
+            let job = format!("until test -e go; do sleep 0.05; done; {launch}");
+            let go = site.at("ctl", "/home/alice/go");
+            let _ = fs::remove_file(&go);
+            let waiting = std::thread::scope(|scope| {
+                let job = scope.spawn(|| site.sbatch(&["-w", "n1"], &job));
+                site.logged("n1", "task 0 (");
+                let _locked = Locked::new(&site);
+                fs::write(&go, "").unwrap();
+                job.join().unwrap()
+            });
+            waiting
+        };
+        script(&format!("srun {THERE}")).ran(IMAGE);
+    }
+    // The lock is one: a script does without the shim, and misses the cache.
+    let site = Site::new("nested=path");
+    site.store(IMAGE, "o/i:1");
+    let _locked = Locked::new(&site);
+    site.srun(&["-w", "n1", "bash", "-c", THERE]).tried_the_registry();
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_miss_ends_the_launch_where_that_is_the_wish() {
+    let missing = |output: &Output, why: &str| {
+        assert_eq!(output.status, 66, "{output:#?}");
+        for part in ["docker.io/o/i:2 is not in the image cache", "that are there: 1\n", why] {
+            assert!(output.stdout.contains(part), "{part}: {output:#?}");
+        }
+    };
+    for nested in BOTH {
+        let site = Site::new(&format!("{nested} on_miss=fail"));
+        site.store(IMAGE, "o/i:1");
+        missing(&site.sbatch(&[], ABSENT), "the launch ends here, as this site has set it");
+        let own = site.sbatch(&["--sif-cache=off"], ABSENT);
+        assert!(own.stdout.contains("connection refused"), "{own:#?}");
+        site.plugstack(&format!("optional spank_sifcache.so image_root=/shared/sif {nested}\n"));
+        missing(&site.sbatch(&["--sif-cache=require"], ABSENT), "--sif-cache=require");
+        missing(&site.sbatch(&[], &format!("export SIF_CACHE=require\n{ABSENT}")), "SIF_CACHE");
+        let off = site.sbatch(&[], &format!("export SIF_CACHE=off\n{THERE}"));
+        assert!(off.stdout.contains("connection refused"), "{off:#?}");
+        let misspelt = site.sbatch(&[], &format!("export SIF_CACHE=of\n{THERE}"));
+        assert!(misspelt.stdout.contains("SIF_CACHE=of is ignored"), "{misspelt:#?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn srun_v_shows_a_launch_inside_a_script_too() {
+    for nested in BOTH {
+        let site = Site::new(nested);
+        site.store(IMAGE, "o/i:1");
+        let output = site.srun(&["-v", "-n2", "bash", "-c", THERE]);
+        let line = "sifcache: docker://o/i:1 is /shared/sif/o/i:1\n";
+        assert_eq!(output.stderr.matches(line).count(), 1, "{output:#?}");
+        assert_eq!(site.srun(&["bash", "-c", THERE]).stderr, "", "nobody hears of it");
+    }
+}
+
+/// Outside of a job there is plugstack.conf.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_shim_on_a_login_node() {
+    let site = Site::new("nested=off");
+    site.store(IMAGE, "o/i:1");
+    let shim = "/usr/libexec/sifcache/bin/apptainer";
+    let words = [shim, "exec", "docker://o/i:1", "cat", "/etc/image-name"];
+    site.exec(&["--user", "alice", "--on", "n1"], &words, "").ran(IMAGE);
+    let nobody = site.exec(&["--user", "alice"], &["env", "PATH=/nowhere", shim, "version"], "");
+    assert_eq!(nobody.status, 127, "{nobody:#?}");
+    assert!(nobody.stderr.starts_with("sifcache: apptainer: not found in PATH"), "{nobody:#?}");
+    let help = site.alice(&["/usr/libexec/sifcache/sifcache-shim", "--help"]);
+    assert!(help.status == 0 && help.stdout.contains("sifcache explain"), "{help:#?}");
+}
+
+/// What slurmstepd does with a program that cannot be executed, the shim does too.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn programs_of_multi_prog_that_fail() {
+    let site = Site::with_line("# nothing\n");
+    site.store(IMAGE, "o/i:1");
+    let statuses = || {
+        ["no-such-program", "/etc/passwd", "/bin/false", "./bin", "bash -c 'exit 7'", "true"].map(
+            |program| {
+                let file = site.at("ctl", "/home/alice/programs");
+                fs::write(file, format!("0 {program}\n")).unwrap();
+                site.srun(&["-n1", "--multi-prog", "/home/alice/programs"]).status
+            },
+        )
+    };
+    let without = statuses();
+    site.plugstack("optional spank_sifcache.so image_root=/shared/sif\n");
+    assert_eq!(statuses(), without);
+    fs::write(site.at("ctl", "/home/alice/programs"), format!("0 {ABSENT}\n")).unwrap();
+    let words = ["-n1", "--sif-cache=require", "--multi-prog", "/home/alice/programs"];
+    assert_eq!(site.srun(&words).status, 66);
+}
+
+/// The snippets for login shells, each in its own shell.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn snippets_for_login_shells() {
+    let site = Site::new("");
+    let shims = "/usr/libexec/sifcache/bin";
+    let path = |shell: &str, file: &str, settings: Option<&str>, before: &str| {
+        let source = format!(". /etc/profile.d/zz-sifcache.{file} && printenv PATH");
+        let source = if file == "csh" { source.replacen('.', "source", 1) } else { source };
+        let settings = settings.map(|settings| format!("SINGULARITY_SIFCACHE={settings}"));
+        let path = format!("PATH={before}");
+        let mut words = vec!["env", &path];
+        words.extend(settings.as_deref());
+        words.extend([shell, "-c", &source]);
+        let output = site.alice(&words);
+        assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{shell} {output:#?}");
+        output.stdout.trim_end().to_owned()
+    };
+    let (bin, in_front) = ("/usr/bin:/bin", format!("{shims}:/usr/bin:/bin"));
+    let behind = format!("/usr/bin:{shims}");
+    for (shell, file) in [("/bin/sh", "sh"), ("/bin/bash", "sh"), ("/bin/tcsh", "csh")] {
+        assert_eq!(path(shell, file, None, bin), bin, "{shell}");
+        assert_eq!(path(shell, file, Some("image_root=/s"), bin), in_front, "{shell}");
+        let preload = Some("image_root=/s nested=preload");
+        assert_eq!(path(shell, file, preload, bin), bin, "{shell}");
+        assert_eq!(path(shell, file, Some("image_root=/s"), &behind), behind, "{shell}");
+    }
+}

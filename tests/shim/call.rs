@@ -1,0 +1,210 @@
+//! One call of a runtime, bare or through the shim, and what the runtime then tells.
+
+use crate::kit::{Site, compiled, programs};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Nothing here takes longer, so what does goes round in a circle.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// A call, and how its caller has set itself up.
+#[derive(Clone)]
+pub(crate) struct Call<'a> {
+    site: &'a Site,
+    set_up: Vec<[Vec<u8>; 2]>,
+    program: Vec<u8>,
+    arguments: Vec<Vec<u8>>,
+    variables: Vec<Vec<u8>>,
+    /// What is in the environment because of us, and is not to be seen by the runtime.
+    ours: Vec<Vec<u8>>,
+}
+
+/// What the runtime tells, in its order; none if none was started.
+pub(crate) type Report = Vec<String>;
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) report: Option<Report>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new<A: AsRef<[u8]>>(site: &'a Site, arguments: &[A]) -> Self {
+        Self {
+            site,
+            set_up: Vec::new(),
+            program: site.text("shims/apptainer").into_bytes(),
+            arguments: arguments.iter().map(|word| word.as_ref().to_vec()).collect(),
+            variables: vec![format!("PARENT={}", std::process::id()).into_bytes()],
+            ours: vec![format!("SINGULARITY_SIFCACHE={}", site.settings()).into_bytes()],
+        }
+    }
+
+    /// `PATH` of directories of the site.
+    pub(crate) fn path(self, directories: &str) -> Self {
+        let path = self.site.search(directories);
+        self.variable(format!("PATH={path}"))
+    }
+
+    /// One more string in the environment; of `PATH` there is one, unless asked for by
+    /// [`Self::variables`].
+    pub(crate) fn variable<V: Into<Vec<u8>>>(mut self, variable: V) -> Self {
+        let variable = variable.into();
+        if variable.starts_with(b"PATH=") {
+            self.variables.retain(|other| !other.starts_with(b"PATH="));
+        }
+        self.variables.push(variable);
+        self
+    }
+
+    pub(crate) fn variables<V: Into<Vec<u8>>>(
+        mut self,
+        variables: impl IntoIterator<Item = V>,
+    ) -> Self {
+        self.variables.retain(|other| !other.starts_with(b"PATH="));
+        self.variables.extend(variables.into_iter().map(Into::into));
+        self
+    }
+
+    /// Something of ours in the environment.
+    pub(crate) fn ours<V: Into<Vec<u8>>>(mut self, variable: V) -> Self {
+        self.ours.push(variable.into());
+        self
+    }
+
+    /// Nothing of ours in the environment, or another setting than the site's.
+    pub(crate) fn settings(mut self, settings: Option<&str>) -> Self {
+        self.ours.clear();
+        self.ours.extend(settings.map(|text| format!("SINGULARITY_SIFCACHE={text}").into_bytes()));
+        self
+    }
+
+    /// Another program than the shim in its directory: a path on the site, or an own one.
+    pub(crate) fn program(mut self, program: &str) -> Self {
+        self.program = match program.starts_with('.') {
+            true => program.into(),
+            false => self.site.text(program).into_bytes(),
+        };
+        self
+    }
+
+    /// Something that the caller does before: see caller.c.
+    pub(crate) fn set_up(mut self, word: &str, value: &str) -> Self {
+        self.set_up.push([word, value].map(|text| text.as_bytes().to_vec()));
+        self
+    }
+
+    /// The call as it would be without us: of the real runtime, with nothing of ours.
+    pub(crate) fn bare(&self) -> Self {
+        let bare = self.clone().program("real/apptainer");
+        Self { ours: Vec::new(), ..bare }
+    }
+
+    /// Makes the call.
+    pub(crate) fn run(&self) -> Outcome {
+        let directory = tempfile::tempdir_in(self.site.path("")).unwrap();
+        let [variables, report] = ["variables", "report"].map(|name| directory.path().join(name));
+        // Ours in the middle, so that an order that changes is noticed.
+        let (before, after) = self.variables.split_at(self.variables.len() / 2);
+        let all: Vec<_> = [before, &self.ours, after].concat();
+        fs::write(&variables, all.iter().flat_map(|v| [v, &b"\0"[..]].concat()).collect::<Vec<_>>())
+            .unwrap();
+        let mut command = Command::new(compiled("caller"));
+        command.env_clear().arg("environment").arg(&variables).arg("report").arg(&report);
+        let words = self.set_up.iter().flatten().map(Vec::as_slice);
+        let words = words.chain([b"--".as_slice(), &self.program]);
+        command.args(words.chain(self.arguments.iter().map(Vec::as_slice)).map(OsStrExt::from_bytes));
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| directory.path().join(name));
+        command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap());
+        command.stderr(File::create(&stderr).unwrap());
+        let child = {
+            let _lock = programs();
+            command.spawn().unwrap()
+        };
+        let id = child.id();
+        let status = wait(child);
+        let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        Outcome {
+            status,
+            stdout: text(stdout),
+            stderr: text(stderr),
+            report: read(&report, id, directory.path().to_str().unwrap()),
+        }
+    }
+
+    /// The runtime is started with all that it would be started with without us.
+    #[track_caller]
+    pub(crate) fn is_bare(&self) -> Outcome {
+        self.is_bare_but(|_| {})
+    }
+
+    /// The same, but for the image instead of the argument with this index.
+    #[track_caller]
+    pub(crate) fn is_bare_with_image(&self, index: usize) -> Outcome {
+        let image = self.site.image();
+        self.is_bare_but(|arguments| arguments[index] = format!("argv={image}"))
+    }
+
+    #[track_caller]
+    fn is_bare_but(&self, change: impl FnOnce(&mut [String])) -> Outcome {
+        let (mut bare, through) = (self.bare().run(), self.run());
+        let expected = bare.report.as_mut().expect("the bare call must work");
+        // In front of them is their number.
+        change(&mut expected[1..]);
+        let report = through.report.as_ref().unwrap_or_else(|| panic!("{through:#?}"));
+        let differ: Vec<_> = expected.iter().zip(report).filter(|(one, two)| one != two).collect();
+        assert_eq!((&differ, expected.len()), (&Vec::new(), report.len()), "\n{report:#?}");
+        assert_eq!(through.status, bare.status, "{through:#?}");
+        through
+    }
+}
+
+impl Outcome {
+    /// The values of one key of the report.
+    #[track_caller]
+    pub(crate) fn told(&self, key: &str) -> Vec<&str> {
+        let report = self.report.as_ref().unwrap_or_else(|| panic!("{self:#?}"));
+        report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+    }
+
+    /// No runtime was started; this came instead.
+    #[track_caller]
+    pub(crate) fn ended(&self, status: i32, stderr: &str) {
+        assert!(self.report.is_none() && self.status == Some(status), "{self:#?}");
+        assert!(self.stderr.contains(stderr), "{stderr}: {self:#?}");
+    }
+}
+
+/// The exit status; none after a signal.
+fn wait(mut child: Child) -> Option<i32> {
+    let start = Instant::now();
+    while start.elapsed() < LONGEST {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("did not end");
+}
+
+/// The records with what must differ between two calls taken out. The process itself must
+/// be the one that the caller was, so no shim has forked.
+fn read(path: &std::path::Path, id: u32, directory: &str) -> Option<Report> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.read_to_end(&mut bytes).unwrap();
+    let bytes = bytes.strip_suffix(b"\0")?;
+    let records = bytes.split(|byte| *byte == 0).map(|record| record.escape_ascii().to_string());
+    let mut report: Report = records.map(|record| record.replace(directory, "DIRECTORY")).collect();
+    let process = format!("pid={id}");
+    assert!(report.iter().filter(|record| record.starts_with("pid=")).all(|r| *r == process));
+    report.retain(|record| *record != process);
+    Some(report)
+}

@@ -1,0 +1,122 @@
+//! The test kit: a directory with shims, runtimes and an image root, and what came of one
+//! call.
+
+use crate::call::Call;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use tempfile::TempDir;
+
+/// The reference that has an image, and what the tests launch with it.
+pub(crate) const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
+/// Where IMAGE is in it.
+pub(crate) const IMAGE: usize = 2;
+/// One without an image.
+pub(crate) const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/i:2", "true"];
+
+/// Programs that were written a moment ago must not be open for writing, not even in the
+/// child of another test's thread that has not come to its exec: so no test writes one
+/// while another starts one.
+static PROGRAMS: Mutex<()> = Mutex::new(());
+
+pub(crate) fn programs() -> MutexGuard<'static, ()> {
+    PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A site: `shims` with the shim as `apptainer` and `singularity`, `real` with the real
+/// runtimes, `roots` with an image of `o/i:1`.
+pub(crate) struct Site {
+    directory: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        symlink(env!("CARGO_BIN_EXE_sifcache-shim"), site.path("sifcache-shim")).unwrap();
+        for name in ["apptainer", "singularity"] {
+            site.link("../sifcache-shim", &format!("shims/{name}"));
+            site.real(&format!("real/{name}"));
+        }
+        fs::create_dir_all(site.path("roots/o")).unwrap();
+        let mut image = [0_u8; 128];
+        image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+        image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+        fs::write(site.path("roots/o/i:1"), image).unwrap();
+        site
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The path as a text.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).into_os_string().into_string().unwrap()
+    }
+
+    /// What the plugin leaves in the environment.
+    pub(crate) fn settings(&self) -> String {
+        format!("image_root={} untrusted=accept syslog=off", self.text("roots"))
+    }
+
+    /// `PATH` of these directories, separated by blanks.
+    pub(crate) fn search(&self, directories: &str) -> String {
+        directories.split(' ').map(|name| self.text(name)).collect::<Vec<_>>().join(":")
+    }
+
+    /// Puts the stand-in for the real runtime somewhere.
+    pub(crate) fn real(&self, name: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::hard_link(compiled("runtime"), self.path(name)).unwrap();
+    }
+
+    /// Puts a copy of the shim somewhere, which is another file.
+    pub(crate) fn shim(&self, name: &str) {
+        let _lock = programs();
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_sifcache-shim"), self.path(name)).unwrap();
+    }
+
+    pub(crate) fn link(&self, target: &str, name: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        symlink(target, self.path(name)).unwrap();
+    }
+
+    /// Puts a program of this text somewhere; `ROOT` in it is the directory of all.
+    pub(crate) fn script(&self, name: &str, text: &str) {
+        let _lock = programs();
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        let text = text.replace("ROOT", self.directory.path().to_str().unwrap());
+        fs::write(self.path(name), text).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A call of `apptainer` in a job with `nested=path`, with the shims in front.
+    pub(crate) fn call<A: AsRef<[u8]>>(&self, arguments: &[A]) -> Call<'_> {
+        Call::new(self, arguments).path("shims real")
+    }
+
+    /// The image of [`HIT`].
+    pub(crate) fn image(&self) -> String {
+        self.text("roots/o/i:1")
+    }
+}
+
+/// One of the C programs here, which the first test compiles.
+pub(crate) fn compiled(name: &'static str) -> &'static Path {
+    static RUNTIME: OnceLock<PathBuf> = OnceLock::new();
+    static CALLER: OnceLock<PathBuf> = OnceLock::new();
+    let program = if name == "runtime" { &RUNTIME } else { &CALLER };
+    program.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
+        let process = std::process::id();
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{name}-{process}"));
+        let mut cc = Command::new("cc");
+        cc.args(["-Wall", "-Werror", "-O1", "-o"]).arg(&program);
+        cc.arg(source.join(name).with_extension("c"));
+        assert!(cc.status().unwrap().success(), "cannot compile {name}.c");
+        program
+    })
+}

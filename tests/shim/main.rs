@@ -1,0 +1,17 @@
+//! The shim between a caller and a runtime: what the runtime gets is compared with what it
+//! gets without the shim, to the byte. Neither Slurm nor root is needed, only a C compiler.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod call;
+mod kit;
+
+mod arguments;
+mod environment;
+mod inherited;
+mod messages;
+mod multi_prog;
+mod scripts;
+mod search;
+mod settings;
+mod too_long;
+mod told;

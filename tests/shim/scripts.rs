@@ -1,0 +1,80 @@
+//! Scripts of a user or a site that are called like the runtime, and call the next one.
+
+use crate::kit::{HIT, IMAGE, MISS, Site};
+
+const SHIMS: &str = "/usr/libexec/sifcache/bin";
+
+/// As the script would be with the image typed, and with the settings gone.
+#[track_caller]
+fn ends_with_the_image(site: &Site, path: &str, program: &str) {
+    let outcome = site.call(&HIT).path(path).program(program).run();
+    assert_eq!(outcome.told("argv")[IMAGE], site.image(), "{path}");
+    let ours: Vec<_> =
+        outcome.told("environ").into_iter().filter(|v| v.contains("SIFCACHE")).collect();
+    assert_eq!((ours, outcome.told("argc")), (Vec::new(), vec!["4"]), "{path}");
+}
+
+/// Wherever the script stands, and however it comes to the next one: round in a circle it
+/// goes nowhere, each script runs once, and the image is in.
+#[test]
+fn a_script_calls_the_next_one() {
+    let site = Site::new();
+    // Finds what comes after its own directory, as careful ones do.
+    site.script("wrapper/apptainer", "#!/bin/sh\nPATH=${PATH#*ROOT/wrapper:}\nexec apptainer \"$@\"\n");
+    site.script("absolute/apptainer", "#!/bin/sh\nexec ROOT/real/apptainer \"$@\"\n");
+    site.script("shim/apptainer", "#!/bin/sh\necho once\nexec ROOT/shims/apptainer \"$@\"\n");
+    site.script("forks/apptainer", "#!/bin/sh\nROOT/shims/apptainer \"$@\" 2>&1\nexit 7\n");
+    for path in [
+        "shims wrapper real",
+        "wrapper shims real",
+        "shims absolute real",
+        "absolute shims real",
+        "shims shim real",
+        "shim shims real",
+        "shim real",
+        "shims shim shims real",
+        "shims shim wrapper absolute real",
+        "wrapper shim real",
+        "wrapper shims shim real",
+    ] {
+        let first = path.split(' ').next().unwrap();
+        ends_with_the_image(&site, path, &format!("{first}/apptainer"));
+        let shim = site.call(&HIT).path(path).program("shims/apptainer").run();
+        assert!(!shim.stdout.contains("once\nonce"), "{path}");
+        assert_eq!(shim.told("argv")[IMAGE], site.image(), "{path}");
+    }
+    let outcome = site.call(&HIT).path("shims forks real").run();
+    assert!(outcome.status == Some(7), "{outcome:#?}");
+}
+
+/// The one case that cannot end well: the only runtime is a script that calls the shim.
+#[test]
+fn a_script_that_has_nothing_but_the_shim() {
+    let site = Site::new();
+    site.script("shim/apptainer", "#!/bin/sh\nexec ROOT/shims/apptainer \"$@\"\n");
+    for command in [&HIT, &MISS] {
+        let call = site.call(command).path("shim");
+        call.run().ended(127, "not found in PATH");
+        call.ours(format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("shim/apptainer")))
+            .run()
+            .ended(127, "not found in PATH");
+    }
+}
+
+/// What is no launch yet may become one in the script, so the script can find the shim.
+#[test]
+fn a_script_makes_a_launch() {
+    let site = Site::new();
+    let text = "#!/bin/sh\necho \"$PATH\"\nexec apptainer-shim exec docker://o/i:1 \"$@\"\n";
+    site.script("wrapper/apptainer", text);
+    site.link("../shims/apptainer", "helper/apptainer-shim");
+    let [wrapper, real] = ["wrapper", "real"].map(|name| site.text(name));
+    let helper = site.text("helper");
+    let call = site.call(&["apptainer", "my-app"]);
+    let outcome = call.variable(format!("PATH={SHIMS}:{wrapper}:{real}:{helper}")).run();
+    assert_eq!(outcome.stdout, format!("{wrapper}:{SHIMS}:{real}:{helper}\n"));
+    // For a launch it is not needed any more.
+    let call = site.call(&HIT);
+    let outcome = call.variable(format!("PATH={SHIMS}:{wrapper}:{real}:{helper}")).run();
+    assert_eq!(outcome.stdout, format!("{wrapper}:{real}:{helper}\n"));
+}

@@ -1,0 +1,75 @@
+//! The path that the interposer hands over.
+
+use crate::call::Call;
+use crate::kit::{HIT, IMAGE, MISS, Site};
+
+fn told<'a>(call: &Call<'a>, path: &str) -> Call<'a> {
+    call.clone().ours(format!("SINGULARITY_SIFCACHE_RUNTIME={path}"))
+}
+
+/// As the interposer does it: the shim by its own name.
+fn interposed<'a>(site: &'a Site, command: &[&str]) -> Call<'a> {
+    site.call(command).program("sifcache-shim").path("real")
+}
+
+#[test]
+fn beats_what_is_in_path() {
+    let site = Site::new();
+    site.real("module/apptainer");
+    let runtime = site.text("module/apptainer");
+    let outcome = told(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
+    assert_eq!(outcome.told("program"), [runtime.as_str()]);
+    told(&interposed(&site, &MISS), &runtime).is_bare();
+    // By any name for argv[0]: that of the file counts.
+    let call = interposed(&site, &["-", "exec", "docker://o/i:1", "true"]);
+    told(&call, &runtime).is_bare_with_image(IMAGE);
+    let call = interposed(&site, &["sifcache-shim", "--multi-prog", "x", "auto", "true"]);
+    told(&call, &runtime).is_bare();
+}
+
+#[test]
+fn relative_to_the_working_directory() {
+    let site = Site::new();
+    for path in ["apptainer", "./apptainer", "../real/apptainer"] {
+        let call = interposed(&site, &HIT).set_up("directory", &site.text("real"));
+        told(&call, path).is_bare_with_image(IMAGE);
+    }
+}
+
+#[test]
+fn the_shim_itself_says_nothing() {
+    let site = Site::new();
+    site.shim("copy/apptainer");
+    for path in ["shims/apptainer", "shims/../shims/singularity", "sifcache-shim", "copy/apptainer"] {
+        let call = site.call(&HIT);
+        told(&call, &site.text(path)).is_bare_with_image(IMAGE);
+        told(&call.path("shims"), &site.text(path)).run().ended(127, "not found");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_the_kernels_to_refuse() {
+    let site = Site::new();
+    let call = interposed(&site, &HIT);
+    told(&call, "/no/where/apptainer").run().ended(127, "cannot execute /no/where/apptainer");
+    told(&call, "").run().ended(127, "cannot execute");
+    told(&call, &site.text("roots/apptainer/x")).run().ended(127, "cannot execute");
+    told(&call, &site.image()).run().ended(126, "cannot execute");
+    told(&call, &site.text("roots")).run().ended(126, "cannot execute");
+}
+
+#[test]
+fn a_script_of_the_users() {
+    let site = Site::new();
+    let runtime = site.text("real/apptainer");
+    site.script("wrapper/apptainer", "#!/bin/sh\nexec ROOT/shims/apptainer \"$@\"\n");
+    site.script("direct/apptainer", "#!/bin/sh\nexec ROOT/real/apptainer \"$@\"\n");
+    for wrapper in ["wrapper", "direct"] {
+        let call = told(&interposed(&site, &HIT), &site.text(&format!("{wrapper}/apptainer")));
+        for path in ["real", "wrapper real", "shims wrapper real", "wrapper shims direct real"] {
+            let outcome = call.clone().path(path).run();
+            assert_eq!(outcome.told("argv")[IMAGE], site.image(), "{wrapper} {path}");
+            assert_eq!(outcome.told("program"), [runtime.as_str()], "{wrapper} {path}");
+        }
+    }
+}
