@@ -1,9 +1,10 @@
 //! One call of a runtime, bare or through the shim, and what the runtime then tells.
 
 use crate::kit::{Site, compiled, programs};
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub(crate) struct Call<'a> {
     ours: Vec<Vec<u8>>,
 }
 
-/// What the runtime tells, in its order; none if none was started.
+/// What the runtime tells, in its order.
 pub(crate) type Report = Vec<String>;
 
 /// What came of a call.
@@ -31,7 +32,9 @@ pub(crate) struct Outcome {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// None if no runtime was started.
     pub(crate) report: Option<Report>,
+    process: u32,
 }
 
 impl<'a> Call<'a> {
@@ -113,13 +116,16 @@ impl<'a> Call<'a> {
         // Ours in the middle, so that an order that changes is noticed.
         let (before, after) = self.variables.split_at(self.variables.len() / 2);
         let all: Vec<_> = [before, &self.ours, after].concat();
-        fs::write(&variables, all.iter().flat_map(|v| [v, &b"\0"[..]].concat()).collect::<Vec<_>>())
-            .unwrap();
+        fs::write(
+            &variables,
+            all.iter().flat_map(|v| [v, &b"\0"[..]].concat()).collect::<Vec<_>>(),
+        )
+        .unwrap();
         let mut command = Command::new(compiled("caller"));
         command.env_clear().arg("environment").arg(&variables).arg("report").arg(&report);
         let words = self.set_up.iter().flatten().map(Vec::as_slice);
         let words = words.chain([b"--".as_slice(), &self.program]);
-        command.args(words.chain(self.arguments.iter().map(Vec::as_slice)).map(OsStrExt::from_bytes));
+        command.args(words.chain(self.arguments.iter().map(Vec::as_slice)).map(OsStr::from_bytes));
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| directory.path().join(name));
         command.stdin(Stdio::null()).stdout(File::create(&stdout).unwrap());
         command.stderr(File::create(&stderr).unwrap());
@@ -127,14 +133,15 @@ impl<'a> Call<'a> {
             let _lock = programs();
             command.spawn().unwrap()
         };
-        let id = child.id();
+        let process = child.id();
         let status = wait(child);
         let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
         Outcome {
             status,
             stdout: text(stdout),
             stderr: text(stderr),
-            report: read(&report, id, directory.path().to_str().unwrap()),
+            report: read(&report, directory.path().to_str().unwrap()),
+            process,
         }
     }
 
@@ -153,13 +160,12 @@ impl<'a> Call<'a> {
 
     #[track_caller]
     fn is_bare_but(&self, change: impl FnOnce(&mut [String])) -> Outcome {
-        let (mut bare, through) = (self.bare().run(), self.run());
-        let expected = bare.report.as_mut().expect("the bare call must work");
+        let (bare, through) = (self.bare().run(), self.run());
+        let (mut expected, report) = (bare.comparable(), through.comparable());
         // In front of them is their number.
         change(&mut expected[1..]);
-        let report = through.report.as_ref().unwrap_or_else(|| panic!("{through:#?}"));
-        let differ: Vec<_> = expected.iter().zip(report).filter(|(one, two)| one != two).collect();
-        assert_eq!((&differ, expected.len()), (&Vec::new(), report.len()), "\n{report:#?}");
+        let differ: Vec<_> = expected.iter().zip(&report).filter(|(one, two)| one != two).collect();
+        assert_eq!((&differ, expected.len()), (&Vec::new(), report.len()));
         assert_eq!(through.status, bare.status, "{through:#?}");
         through
     }
@@ -171,6 +177,15 @@ impl Outcome {
     pub(crate) fn told(&self, key: &str) -> Vec<&str> {
         let report = self.report.as_ref().unwrap_or_else(|| panic!("{self:#?}"));
         report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+    }
+
+    /// The report without what differs between two calls. The runtime must be the process
+    /// that the caller was, so that no shim has forked.
+    #[track_caller]
+    fn comparable(&self) -> Report {
+        assert_eq!(self.told("pid"), [self.process.to_string()]);
+        let differs = |line: &str| line.starts_with("pid=") || line.starts_with("program=");
+        self.report.iter().flatten().filter(|line| !differs(line)).cloned().collect()
     }
 
     /// No runtime was started; this came instead.
@@ -195,16 +210,10 @@ fn wait(mut child: Child) -> Option<i32> {
     panic!("did not end");
 }
 
-/// The records with what must differ between two calls taken out. The process itself must
-/// be the one that the caller was, so no shim has forked.
-fn read(path: &std::path::Path, id: u32, directory: &str) -> Option<Report> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.read_to_end(&mut bytes).unwrap();
-    let bytes = bytes.strip_suffix(b"\0")?;
-    let records = bytes.split(|byte| *byte == 0).map(|record| record.escape_ascii().to_string());
-    let mut report: Report = records.map(|record| record.replace(directory, "DIRECTORY")).collect();
-    let process = format!("pid={id}");
-    assert!(report.iter().filter(|record| record.starts_with("pid=")).all(|r| *r == process));
-    report.retain(|record| *record != process);
-    Some(report)
+/// The records, but for the name of the directory that each call has for itself.
+fn read(path: &Path, directory: &str) -> Option<Report> {
+    let bytes = fs::read(path).ok()?;
+    let records = bytes.strip_suffix(b"\0")?.split(|byte| *byte == 0);
+    let text = |record: &[u8]| record.escape_ascii().to_string().replace(directory, "DIRECTORY");
+    Some(records.map(text).collect())
 }

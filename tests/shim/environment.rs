@@ -51,6 +51,18 @@ fn the_users_own_wish_stays() {
     site.call(&HIT).variable("SIF_CACHE=off").is_bare();
 }
 
+/// Shells name the program there that they start, which for them is the shim.
+#[test]
+fn the_program_that_a_shell_names() {
+    let site = Site::new();
+    for (said, kept) in [("shims/apptainer", false), ("real/apptainer", true), ("shims/x", true)] {
+        let said = site.text(said);
+        let outcome = site.call(&HIT).variable(format!("_={said}")).run();
+        let expected = if kept { said } else { site.text("real/apptainer") };
+        assert!(outcome.told("environ").contains(&&*format!("_={expected}")), "{outcome:#?}");
+    }
+}
+
 #[test]
 fn what_is_there_twice_stays_twice_but_for_ours() {
     let site = Site::new();
@@ -94,7 +106,8 @@ fn a_large_environment() {
     let site = Site::new();
     let many = (0..3000).map(|i| format!("VARIABLE_{i}={}", "x".repeat(90)));
     let path = format!("PATH={}", site.search("shims real"));
-    let variables: Vec<String> = many.chain([path, format!("LONG={}", "y".repeat(120_000))]).collect();
+    let variables: Vec<String> =
+        many.chain([path, format!("LONG={}", "y".repeat(120_000))]).collect();
     site.call(&HIT).variables(variables.clone()).is_bare_with_image(IMAGE);
     site.call(&MISS).variables(variables).is_bare();
 }

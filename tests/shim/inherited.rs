@@ -88,7 +88,7 @@ fn nobody_reads_stderr() {
         let site = Site::new();
         let call = site.call(&MISS).set_up("broken pipe", "2").set_up(disposition, &pipe);
         let settings = format!("{} on_miss=warn", site.settings());
-        call.settings(Some(&settings)).is_bare();
+        call.clone().settings(Some(&settings)).is_bare();
         let settings = format!("{} on_miss=fail", site.settings());
         call.settings(Some(&settings)).run().ended(66, "");
     }

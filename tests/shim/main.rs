@@ -13,5 +13,5 @@ mod multi_prog;
 mod scripts;
 mod search;
 mod settings;
-mod too_long;
 mod told;
+mod too_long;

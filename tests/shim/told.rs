@@ -40,7 +40,8 @@ fn relative_to_the_working_directory() {
 fn the_shim_itself_says_nothing() {
     let site = Site::new();
     site.shim("copy/apptainer");
-    for path in ["shims/apptainer", "shims/../shims/singularity", "sifcache-shim", "copy/apptainer"] {
+    for path in ["shims/apptainer", "shims/../shims/singularity", "sifcache-shim", "copy/apptainer"]
+    {
         let call = site.call(&HIT);
         told(&call, &site.text(path)).is_bare_with_image(IMAGE);
         told(&call.path("shims"), &site.text(path)).run().ended(127, "not found");

@@ -7,13 +7,8 @@ use std::ffi::{CStr, CString};
 /// The ways to come here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// In place of a runtime: its name, and its path if the interposer has handed it over.
-    Runtime {
-        /// The file name.
-        name: CString,
-        /// The path.
-        told: Option<CString>,
-    },
+    /// In place of the runtime of this name.
+    Runtime(CString),
     /// Before a command of `--multi-prog`.
     MultiProg {
         /// The plugin's arguments.
@@ -26,15 +21,15 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Tells from the path that was executed and the arguments. `told` is what the
-    /// interposer has handed over.
+    /// Tells from the path that was executed and the arguments. `told` is the path that
+    /// the interposer has handed over.
     pub(crate) fn new(
         executed_as: Option<&CStr>,
         arguments: &[CString],
-        told: Option<CString>,
+        told: Option<&CStr>,
     ) -> Self {
         if let Some(told) = told {
-            return Self::Runtime { name: file_name(&told), told: Some(told) };
+            return Self::Runtime(file_name(told));
         }
         let first = arguments.first().map(|first| file_name(first)).unwrap_or_default();
         // The link that was executed knows better than argv[0], which can be anything;
@@ -44,7 +39,7 @@ impl Call {
             _ => first,
         };
         if name.as_bytes() != SHIM.as_bytes() {
-            return Self::Runtime { name, told: None };
+            return Self::Runtime(name);
         }
         match arguments {
             [_, flag, settings, choice, ..] if flag.as_bytes() == multi_prog::FLAG.as_bytes() => {
@@ -74,11 +69,7 @@ mod tests {
 
     fn call(executed_as: Option<&CStr>, arguments: &[&CStr], told: Option<&CStr>) -> Call {
         let arguments: Vec<CString> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        Call::new(executed_as, &arguments, told.map(CStr::to_owned))
-    }
-
-    fn runtime(name: &CStr, told: Option<&CStr>) -> Call {
-        Call::Runtime { name: name.to_owned(), told: told.map(CStr::to_owned) }
+        Call::new(executed_as, &arguments, told)
     }
 
     const LINK: &CStr = c"/usr/libexec/sifcache/bin/apptainer";
@@ -92,12 +83,13 @@ mod tests {
             (Some(c"/dev/fd/5"), c"/x/apptainer"),
             (None, c"apptainer"),
         ] {
-            let expected = runtime(c"apptainer", None);
+            let expected = Call::Runtime(c"apptainer".to_owned());
             assert_eq!(call(executed_as, &[first], None), expected, "{executed_as:?} {first:?}");
         }
         let told = Some(c"/opt/bin/singularity");
-        assert_eq!(call(Some(ITSELF), &[c"x"], told), runtime(c"singularity", told));
-        assert_eq!(call(Some(LINK), &[], None), runtime(c"apptainer", None));
+        let expected = Call::Runtime(c"singularity".to_owned());
+        assert_eq!(call(Some(ITSELF), &[c"x"], told), expected);
+        assert_eq!(call(Some(LINK), &[], None), Call::Runtime(c"apptainer".to_owned()));
     }
 
     #[test]

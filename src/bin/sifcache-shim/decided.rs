@@ -3,7 +3,8 @@
 use crate::environment::Environment;
 use crate::launch::Launch;
 use crate::log_sink;
-use sifcache_core::settings::Settings;
+use sifcache_core::decision::on_miss;
+use sifcache_core::settings::{OnMiss, Settings};
 use spank_sifcache::carry_out;
 use spank_sifcache::wish::Wish;
 use std::ffi::CString;
@@ -16,6 +17,8 @@ pub(crate) struct Decided {
     pub(crate) is_launch: bool,
     /// The image that takes an argument's place, and its index.
     pub(crate) image: Option<(usize, CString)>,
+    /// Whether there may be no launch without the image.
+    pub(crate) requires_image: bool,
 }
 
 /// Decides on a command. After a panic the command stays as it is.
@@ -33,7 +36,11 @@ pub(crate) fn decide(
             return Decided::default();
         };
         let decision = carry_out::carry_out(&launch, &settings, wish);
-        Decided { is_launch: decision.launch.is_some(), image: launch.replaced.take() }
+        Decided {
+            is_launch: decision.launch.is_some(),
+            image: launch.replaced.take(),
+            requires_image: on_miss(wish.choice, &settings) == OnMiss::Fail,
+        }
     };
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
 }

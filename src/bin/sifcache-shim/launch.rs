@@ -5,7 +5,6 @@ use crate::process;
 use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::io::Write as _;
 use std::path::Path;
 
 /// A command line and its environment.
@@ -65,7 +64,7 @@ impl Job for Launch<'_> {
     }
 
     fn tell_user(&self, text: &str) {
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        process::tell(text);
     }
 
     fn end(&self, status: i32) {

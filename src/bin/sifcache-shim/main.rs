@@ -10,11 +10,13 @@
 //! | --- | --- |
 //! | `call.rs` | what the shim was called as, and what that means |
 //! | `runtime.rs` | the real runtime |
+//! | `program.rs` | what a program on the way to it is |
 //! | `launch.rs` | one launch, as the code shared with the plugin sees it |
 //! | `decided.rs` | the decision on it |
 //! | `settings.rs` | the settings of the job, else of the site |
 //! | `environment.rs` | the environment, to the byte |
 //! | `plan.rs` | all of it put together: what is to be executed |
+//! | `task.rs` | the same for a command of `--multi-prog` |
 //! | `execution.rs` | its end as another program |
 //! | `log_sink.rs` | what is for the admin |
 //! | `help.rs` | `--help` |
@@ -32,5 +34,7 @@ mod launch;
 mod log_sink;
 mod plan;
 mod process;
+mod program;
 mod runtime;
 mod settings;
+mod task;

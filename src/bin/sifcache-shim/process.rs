@@ -7,38 +7,65 @@
 
 use crate::plan;
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::{io, panic, ptr};
+use std::io::{self, Write as _};
+use std::{panic, ptr};
 
 unsafe extern "C" {
     /// environ(7)
     static environ: *const *const c_char;
 }
 
-/// The C entry. `std::env::args_os` has the arguments also without Rust's own.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
-    // A panic would print to the job's stderr; `plan.rs` goes on without the cache then.
-    panic::set_hook(Box::new(|_| {}));
-    panic::catch_unwind(plan::carry_out).unwrap_or(plan::FAILED)
+/// What makes a copy of the shim known to another one, whatever its name: a note of ELF,
+/// which linkers put right behind the program headers.
+#[repr(C, align(4))]
+struct Note([u8; 24]);
+
+#[used]
+#[unsafe(link_section = ".note.sifcache")]
+static MARK: Note = Note(*if cfg!(target_endian = "little") {
+    b"\x09\0\0\0\0\0\0\0\x01\0\0\0sifcache\0\0\0\0"
+} else {
+    b"\0\0\0\x09\0\0\0\0\0\0\0\x01sifcache\0\0\0\0"
+});
+
+/// Whether a file that starts like this is a shim.
+pub(crate) fn is_shim(start: &[u8]) -> bool {
+    // Notes are aligned to four bytes.
+    start.windows(MARK.0.len()).step_by(4).any(|bytes| bytes == MARK.0)
 }
 
-/// The variables of this process, each `NAME=VALUE` and whatever else stands there.
-pub(crate) fn environment() -> Vec<CString> {
-    let mut variables = Vec::new();
-    // SAFETY: libc has set it up before `main`, and no other thread changes it.
-    let mut next = unsafe { environ };
+/// The C entry.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
+    // A panic would print to the job's stderr; `plan.rs` goes on without the cache then.
+    panic::set_hook(Box::new(|_| {}));
+    // SAFETY: libc has set it up before, and no other thread changes it.
+    let arguments = unsafe { strings(argv) };
+    // SAFETY: a variable of libc, which nobody changes.
+    let variables = unsafe { environ };
+    // SAFETY: as the arguments.
+    let variables = unsafe { strings(variables) };
+    panic::catch_unwind(|| plan::carry_out(&arguments, variables)).unwrap_or(plan::FAILED)
+}
+
+/// The strings of an array that ends with a null pointer.
+///
+/// # Safety
+/// It is null or such an array, and holds C strings.
+unsafe fn strings(mut next: *const *const c_char) -> Vec<CString> {
+    let mut strings = Vec::new();
     while !next.is_null() {
         // SAFETY: inside the array, which ends with the null pointer that ends this loop.
-        let variable = unsafe { next.read() };
-        if variable.is_null() {
+        let string = unsafe { next.read() };
+        if string.is_null() {
             break;
         }
         // SAFETY: not null, so it is a C string.
-        variables.push(unsafe { CStr::from_ptr(variable) }.to_owned());
+        strings.push(unsafe { CStr::from_ptr(string) }.to_owned());
         // SAFETY: the null pointer has not come yet, so there is another one behind.
         next = unsafe { next.add(1) };
     }
-    variables
+    strings
 }
 
 /// The path that this program was executed by, as the kernel got it: getauxval(3).
@@ -53,6 +80,23 @@ pub(crate) fn executed_as() -> Option<CString> {
 pub(crate) fn uid() -> u32 {
     // SAFETY: takes nothing and cannot fail.
     unsafe { libc::getuid() }
+}
+
+/// Whether this user may execute the file at `path`, for all that its mode says.
+pub(crate) fn may_execute(path: &CStr) -> bool {
+    // SAFETY: a C string and a number.
+    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+}
+
+/// Writes to stderr. If nobody reads it any more the text is lost, and the launch is not:
+/// the write would send us SIGPIPE, for something that the runtime may never have written.
+pub(crate) fn tell(text: &str) {
+    let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: 0, revents: 0 };
+    // SAFETY: one structure, and no time to wait.
+    unsafe { libc::poll(&raw mut stderr, 1, 0) };
+    if stderr.revents == 0 {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// Becomes another program. Returns only if that fails.

@@ -1,82 +1,57 @@
 //! The real runtime: the next program of that name in `PATH` after the shim itself.
 
+use crate::program::{Identity, Kind, Program, Scripts};
 use sifcache_core::nested;
-use std::ffi::{CStr, CString, OsStr};
-use std::fs::{self, File, Metadata};
-use std::io::Read as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::ffi::{CStr, CString};
 
 /// Where programs are without a `PATH`: execvp(3) of glibc.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// A file, whatever its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The file at `path`, links followed.
-    pub(crate) fn of(path: &CStr) -> Option<Self> {
-        metadata(path).map(|metadata| Self::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
-
-fn metadata(path: &CStr) -> Option<Metadata> {
-    fs::metadata(as_path(path)).ok()
-}
-
-fn as_path(path: &CStr) -> &Path {
-    Path::new(OsStr::from_bytes(path.to_bytes()))
-}
+/// As often as a launch may come through one script, where there is nothing else.
+const OFTEN: usize = 8;
 
 /// The next program called `name` in `path` after `own`, the shim.
 ///
 /// What comes before the shim is out of question: a user's script that is called like
 /// the runtime and looks for the next one would be called again by us, and so on. If the
-/// shim is not in `path`, all of it counts.
-pub(crate) fn next(name: &CStr, path: Option<&[u8]>, own: Option<Identity>) -> Option<CString> {
-    let mut found = None;
-    let mut after = false;
+/// shim is not in `path`, all of it counts, and a script that has called us by our own path
+/// comes after all else; without anything else it is called again, but not for ever.
+pub(crate) fn next(
+    name: &CStr,
+    path: Option<&[u8]>,
+    own: Option<Identity>,
+    scripts: &Scripts,
+) -> Option<Program> {
+    let (mut found, mut again, mut after) = (None, None, false);
     for entry in path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':') {
-        let candidate = candidate(entry, name)?;
-        let Some(metadata) = metadata(&candidate) else { continue };
-        if own == Some(Identity::from(&metadata)) {
-            (found, after) = (None, true);
-        } else if found.is_none() && is_program(&metadata) {
-            found = Some(candidate);
+        let Some(program) = Program::find(candidate(entry, name)?, own) else { continue };
+        match program.kind {
+            Kind::Shim => (found, again, after) = (None, None, true),
+            Kind::Script(script) if scripts.count(script) > 0 => {
+                again = again.or((scripts.count(script) < OFTEN).then_some(program));
+            }
+            _ => found = found.or(Some(program)),
         }
         if after && found.is_some() {
             break;
         }
     }
-    found
+    found.or(again)
+}
+
+/// The program that the interposer has told of; none if that is the shim. Whether it can
+/// be executed is for the kernel to say.
+pub(crate) fn told(path: CString, own: Option<Identity>) -> Option<Program> {
+    match Program::find(path.clone(), own) {
+        Some(program) => (program.kind != Kind::Shim).then_some(program),
+        None => Some(Program { path, kind: Kind::Binary }),
+    }
 }
 
 /// An empty entry is the working directory.
 fn candidate(entry: &[u8], name: &CStr) -> Option<CString> {
     let entry = if entry.is_empty() { b"." } else { entry };
     CString::new([entry, b"/", name.to_bytes()].concat()).ok()
-}
-
-fn is_program(metadata: &Metadata) -> bool {
-    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
-}
-
-/// Whether the program at `path` is no binary: then it may start the runtime itself.
-pub(crate) fn is_script(path: &CStr) -> bool {
-    let mut start = [0; 4];
-    let read = File::open(as_path(path)).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start != *b"\x7fELF"
 }
 
 /// `path` with the shims right behind the directory of `program`, instead of where they
@@ -97,7 +72,8 @@ pub(crate) fn shims_behind(path: &[u8], program: &CStr) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, is_script, next, shims_behind};
+    use super::{next, shims_behind, told};
+    use crate::program::{Identity, Kind, Scripts};
     use sifcache_core::nested::{SHIMS, installed};
     use std::ffi::CString;
     use std::fs;
@@ -133,12 +109,21 @@ mod tests {
 
         /// The directory in which the next runtime is.
         fn next(&self, directories: &str) -> Option<String> {
+            self.next_after(directories, &[])
+        }
+
+        /// The same for a launch that has come through these scripts.
+        fn next_after(&self, directories: &str, scripts: &[&str]) -> Option<String> {
             let root = self.0.to_str().unwrap();
             let entries: Vec<String> =
                 directories.split(' ').map(|d| format!("{root}/{d}")).collect();
             let own = Identity::of(&self.path("shim/apptainer"));
-            let found = next(c"apptainer", Some(entries.join(":").as_bytes()), own)?;
-            let found = found.into_string().unwrap();
+            let scripts = scripts.iter().fold(Scripts::default(), |all, script| {
+                let script = Identity::of(&self.path(script)).unwrap();
+                Scripts::new(Some(all.and(script).into_bytes()))
+            });
+            let found = next(c"apptainer", Some(entries.join(":").as_bytes()), own, &scripts)?;
+            let found = found.path.into_string().unwrap();
             Some(found.strip_prefix(root).unwrap().split('/').nth(1).unwrap().to_owned())
         }
     }
@@ -167,12 +152,32 @@ mod tests {
     }
 
     #[test]
-    fn scripts_and_binaries() {
+    fn a_script_that_calls_the_shim_is_not_called_again() {
         let programs = Programs::new("scripts");
-        assert!(is_script(&programs.path("a/apptainer")));
-        for other in ["/bin/true", "/nowhere", "/"] {
-            assert!(!is_script(&CString::new(other).unwrap()), "{other}");
+        let [a, b] = ["a/apptainer", "b/apptainer"];
+        for (path, scripts, expected) in [
+            ("a b", &[a] as &[&str], Some("b")),
+            ("b a", &[a], Some("b")),
+            ("shim a b", &[a], Some("b")),
+            ("a b", &[a, b], Some("a")),
+            ("a", &[a], Some("a")),
+            ("a", &[a; 7], Some("a")),
+            ("a", &[a; 8], None),
+            ("a shim", &[a], None),
+        ] {
+            assert_eq!(programs.next_after(path, scripts).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn what_the_interposer_has_told() {
+        let programs = Programs::new("told");
+        let own = Identity::of(&programs.path("sifcache-shim"));
+        let kind = |name: &str| told(programs.path(name), own).map(|program| program.kind);
+        assert_eq!(kind("shim/apptainer"), None);
+        let script = Identity::of(&programs.path("a/apptainer")).map(Kind::Script);
+        assert_eq!(kind("a/apptainer"), script);
+        assert_eq!(kind("nowhere"), Some(Kind::Binary));
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! One program on the way to the runtime: what it is, and whether we have been there.
+
+use crate::process;
+use std::ffi::{CStr, CString, OsStr};
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// As much of a program as tells what it is: the shim's mark is further in front.
+const START: usize = 2048;
+
+/// A file, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The file at `path`, links followed.
+    pub(crate) fn of(path: &CStr) -> Option<Self> {
+        metadata(path).map(|metadata| Self::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}:{:x}", self.device, self.inode)
+    }
+}
+
+/// What a program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// This shim, or a copy of it.
+    Shim,
+    /// No binary: it may start the runtime itself, and come to the shim with that.
+    Script(Identity),
+    /// Anything else, also what cannot be read.
+    Binary,
+}
+
+/// A program that can be executed, or is worth a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) path: CString,
+    pub(crate) kind: Kind,
+}
+
+impl Program {
+    /// The program at `path`, if this user can execute it. `own` is the shim.
+    pub(crate) fn find(path: CString, own: Option<Identity>) -> Option<Self> {
+        let metadata = metadata(&path)?;
+        let identity = Identity::from(&metadata);
+        if own == Some(identity) {
+            return Some(Self { path, kind: Kind::Shim });
+        }
+        let good = metadata.is_file() && process::may_execute(&path);
+        good.then(|| Self { kind: kind(&path, identity), path })
+    }
+}
+
+fn kind(path: &CStr, identity: Identity) -> Kind {
+    let mut start = Vec::with_capacity(START);
+    let read =
+        File::open(as_path(path)).and_then(|file| file.take(START as u64).read_to_end(&mut start));
+    match read {
+        Err(_) => Kind::Binary,
+        Ok(_) if process::is_shim(&start) => Kind::Shim,
+        Ok(_) if start.starts_with(b"\x7fELF") => Kind::Binary,
+        Ok(_) => Kind::Script(identity),
+    }
+}
+
+/// The file at `path`, links followed.
+pub(crate) fn metadata(path: &CStr) -> Option<Metadata> {
+    fs::metadata(as_path(path)).ok()
+}
+
+fn as_path(path: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(path.to_bytes()))
+}
+
+/// The scripts through which a launch has come here: the shim became one, and that one
+/// has called the shim. A variable holds them, as nothing else outlives an exec unseen.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Scripts(String);
+
+impl Scripts {
+    /// The variable. Runtimes pass nothing on to a container that begins so.
+    pub(crate) const VARIABLE: &str = "SINGULARITY_SIFCACHE_SCRIPTS";
+
+    pub(crate) fn new(value: Option<Vec<u8>>) -> Self {
+        Self(value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default())
+    }
+
+    /// How often a launch has come through a script.
+    pub(crate) fn count(&self, script: Identity) -> usize {
+        let script = script.to_string();
+        self.0.split(',').filter(|other| *other == script).count()
+    }
+
+    /// The variable's value for one more.
+    pub(crate) fn and(&self, script: Identity) -> String {
+        if self.0.is_empty() { script.to_string() } else { format!("{},{script}", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Kind, Program, Scripts};
+    use std::ffi::CString;
+
+    #[test]
+    fn what_programs_are() {
+        let find = |path: &str, own| Program::find(CString::new(path).unwrap(), own);
+        let own = Identity::of(c"/bin/sh");
+        assert_eq!(find("/bin/sh", None).map(|p| p.kind), Some(Kind::Binary));
+        assert_eq!(find("/bin/sh", own).map(|p| p.kind), Some(Kind::Shim));
+        let script = Identity::of(c"/usr/bin/ldd").map(Kind::Script);
+        assert_eq!(find("/usr/bin/ldd", own).map(|p| p.kind), script);
+        for none in ["/", "/etc/passwd", "/nowhere"] {
+            assert_eq!(find(none, own), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn scripts_are_counted() {
+        let [one, two] = [c"/", c"/bin/sh"].map(|path| Identity::of(path).unwrap());
+        let mut scripts = Scripts::new(None);
+        assert_eq!(scripts.count(one), 0);
+        for script in [one, two, one] {
+            scripts = Scripts::new(Some(scripts.and(script).into_bytes()));
+        }
+        assert_eq!((scripts.count(one), scripts.count(two)), (2, 1));
+    }
+}

@@ -1,0 +1,65 @@
+//! A command of `--multi-prog`, run as slurmstepd would have: `exec_task` and `_build_path`
+//! in Slurm's `slurmstepd/task.c`.
+
+use crate::call::file_name;
+use crate::decided::decide;
+use crate::environment::Environment;
+use crate::plan::{FAILED, eprint};
+use crate::program::{Identity, metadata};
+use crate::{execution, settings};
+use spank_sifcache::wish::Wish;
+use std::env;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// Becomes the command, or gives the exit status of a task that cannot be started.
+/// `arguments` are the plugin's, `choice` is the user's wish, and `own` is the shim.
+pub(crate) fn run(
+    command: &[CString],
+    (arguments, choice): (&CString, &CString),
+    mut environment: Environment,
+    own: Option<Identity>,
+) -> i32 {
+    let Some(first) = command.first() else {
+        eprint("no executable program specified for this task");
+        return libc::ENOENT;
+    };
+    let words = command.iter().map(|word| word.as_bytes()).collect();
+    let wish = Wish::new(None, Some(choice.as_bytes().to_vec()));
+    let settings = settings::parse(arguments.as_bytes());
+    let is_runtime = settings.as_ref().is_some_and(|settings| {
+        let name = file_name(first);
+        settings.runtimes.iter().any(|runtime| runtime.as_bytes() == name.as_bytes())
+    });
+    let decided = decide(words, settings, &wish, &environment);
+    let program = find(first, environment.get("PATH").as_deref(), own);
+    if is_runtime {
+        environment.clean();
+    }
+    // A task is told the path that was found, not the word of the configuration file.
+    let command = [std::slice::from_ref(&program), command.get(1..).unwrap_or_default()].concat();
+    let error = execution::become_task(&program, &command, decided, &environment);
+    eprint(&format!("execve(): {}: {error}", program.to_string_lossy()));
+    error.raw_os_error().unwrap_or(FAILED)
+}
+
+/// The first file of that name in `path` that is no directory, whether it can be executed
+/// or not, else the name itself. `own` counts as not there: without us it would not be.
+fn find(name: &CString, path: Option<&[u8]>, own: Option<Identity>) -> CString {
+    let found = match name.as_bytes().first() {
+        Some(b'/') => None,
+        Some(b'.') => {
+            env::current_dir().ok().and_then(|cwd| join(cwd.as_os_str().as_bytes(), name))
+        }
+        _ => path.unwrap_or_default().split(|byte| *byte == b':').find_map(|directory| {
+            let program = (!directory.is_empty()).then(|| join(directory, name))??;
+            let metadata = metadata(&program).filter(|metadata| !metadata.is_dir())?;
+            (own != Some(Identity::from(&metadata))).then_some(program)
+        }),
+    };
+    found.unwrap_or_else(|| name.clone())
+}
+
+fn join(directory: &[u8], name: &CStr) -> Option<CString> {
+    CString::new([directory, b"/", name.to_bytes()].concat()).ok()
+}

@@ -1,0 +1,112 @@
+//! A command of `srun --multi-prog`, which slurmstepd would have executed.
+
+use crate::call::Call;
+use crate::kit::{HIT, MISS, Site};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+fn task<'a>(site: &'a Site, choice: &str, command: &[&str]) -> Call<'a> {
+    let settings = site.settings();
+    let shim = site.text("sifcache-shim");
+    let own = [shim.as_str(), "--multi-prog", &settings, choice];
+    Call::new(site, &[&own, command].concat()).program("sifcache-shim").path("real")
+}
+
+/// What slurmstepd would execute: the same without the shim's own arguments.
+fn slurmstepd<'a>(site: &'a Site, command: &[&str]) -> Call<'a> {
+    Call::new(site, command).path("real").settings(Some(&site.settings()))
+}
+
+#[test]
+fn a_launch_gets_its_image() {
+    let site = Site::new();
+    let real = site.text("real/apptainer");
+    let image = site.image();
+    for path in ["real", "shims real", "shims/ nowhere real"] {
+        let through = task(&site, "auto", &HIT).path(path).run();
+        let bare = slurmstepd(&site, &[&real, "exec", &image, "true"]).path(path).bare().run();
+        assert_eq!(through.told("argv"), bare.told("argv"));
+        assert_eq!(through.told("environ"), bare.told("environ"));
+    }
+    for (choice, command) in [("off", &HIT), ("auto", &MISS)] {
+        let through = task(&site, choice, command).run();
+        assert_eq!(through.told("argv"), [&real, "exec", command[2], "true"]);
+    }
+    task(&site, "require", &MISS).run().ended(66, "docker.io/o/i:2");
+    let absolute = task(&site, "auto", &[&real, "run", "docker://o/i:1"]).run();
+    assert_eq!(absolute.told("argv"), [&real, "run", &image]);
+}
+
+/// A user's own one before the shims is what slurmstepd would have found.
+#[test]
+fn the_first_file_in_path_counts() {
+    let site = Site::new();
+    site.real("own/apptainer");
+    fs::create_dir_all(site.path("directory/apptainer")).unwrap();
+    for path in ["own shims real", "shims own real", "directory own"] {
+        let outcome = task(&site, "auto", &HIT).path(path).run();
+        assert_eq!(outcome.told("argv")[0], site.text("own/apptainer"), "{path}");
+    }
+    fs::write(site.path("directory/other"), "").unwrap();
+    site.real("real/other");
+    let outcome = task(&site, "auto", &["other"]).path("directory real").run();
+    outcome.ended(libc::EACCES, &format!("execve(): {}", site.text("directory/other")));
+}
+
+/// What the plugin has set for what the program starts stays, as for any other task.
+#[test]
+fn another_program_is_left_alone() {
+    let site = Site::new();
+    site.real("real/program");
+    let program = site.text("real/program");
+    for path in ["real", "shims real"] {
+        let words = ["program", "docker://o/i:1", "--multi-prog"];
+        let through = task(&site, "require", &words).path(path).run();
+        assert_eq!(through.told("argv"), [&program, words[1], words[2]]);
+        let mut variables = through.told("environ");
+        let before = variables.len();
+        variables.retain(|variable| !variable.starts_with("SINGULARITY_SIFCACHE="));
+        assert_eq!(before, variables.len() + 1);
+    }
+    let root = site.text("");
+    let relative = task(&site, "auto", &["./real/program"]).set_up("directory", &root).run();
+    let root = root.trim_end_matches('/');
+    assert_eq!(relative.told("argv"), [format!("{root}/./real/program")]);
+}
+
+#[test]
+fn what_cannot_be_started_has_slurms_exit_status() {
+    let site = Site::new();
+    let failed = |program: &str, status: i32| {
+        let root = site.text("");
+        let outcome = task(&site, "auto", &[program, "x"]).set_up("directory", &root).run();
+        outcome.ended(status, "sifcache: execve(): ");
+        assert!(outcome.stderr.contains(program), "{outcome:#?}");
+    };
+    failed("missing", libc::ENOENT);
+    failed("./missing", libc::ENOENT);
+    failed("/no/where/missing", libc::ENOENT);
+    failed("/etc/passwd", libc::EACCES);
+    failed("/etc", libc::EACCES);
+    failed("/etc/passwd/x", libc::ENOTDIR);
+    // slurmstepd is no shell.
+    site.script("real/text", "echo wrong\n");
+    failed("text", libc::ENOEXEC);
+    fs::set_permissions(site.path("real/text"), fs::Permissions::from_mode(0o644)).unwrap();
+    failed("text", libc::EACCES);
+    task(&site, "auto", &[]).run().ended(libc::ENOENT, "no executable program");
+    let nowhere = task(&site, "auto", &["apptainer"]).variables(["X=1"]);
+    nowhere.set_up("directory", &site.text("roots")).run().ended(libc::ENOENT, "apptainer");
+}
+
+#[test]
+fn settings_that_are_wrong() {
+    let site = Site::new();
+    let shim = site.text("sifcache-shim");
+    let call = |choice: &str| {
+        let own = [shim.as_str(), "--multi-prog", "nonsense", choice];
+        Call::new(&site, &[&own, &HIT[..]].concat()).program("sifcache-shim").path("real").run()
+    };
+    assert_eq!(call("auto").told("argv")[2], HIT[2]);
+    call("require").ended(66, "there are no valid settings");
+}

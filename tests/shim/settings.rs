@@ -1,0 +1,101 @@
+//! The settings: of the job, else of the site; and what becomes of a miss.
+
+use crate::call::{Call, Outcome};
+use crate::kit::{HIT, IMAGE, MISS, Site};
+use std::fs;
+
+/// A call without the settings of a job, where plugstack.conf is this.
+fn with_plugstack<'a>(site: &'a Site, command: &[&str], plugstack: Option<&str>) -> Call<'a> {
+    fs::create_dir_all(site.path("etc")).unwrap();
+    fs::write(site.path("etc/slurm.conf"), "ClusterName=x\n").unwrap();
+    if let Some(text) = plugstack {
+        fs::write(site.path("etc/plugstack.conf"), text).unwrap();
+    }
+    let call = site.call(command).settings(None);
+    call.variable(format!("SLURM_CONF={}", site.text("etc/slurm.conf")))
+}
+
+#[track_caller]
+fn missing(outcome: &Outcome, texts: &[&str]) {
+    for text in texts {
+        outcome.ended(66, text);
+    }
+    assert_eq!(outcome.stdout, "");
+}
+
+#[test]
+fn those_of_the_job_beat_those_of_the_site() {
+    let site = Site::new();
+    let other = format!("optional spank_sifcache.so {} on_miss=fail\n", site.settings());
+    with_plugstack(&site, &HIT, Some(&other)).is_bare_with_image(IMAGE);
+    missing(&with_plugstack(&site, &MISS, Some(&other)).run(), &["docker.io/o/i:2"]);
+    with_plugstack(&site, &MISS, Some(&other)).settings(Some(&site.settings())).is_bare();
+    // Settings that are wrong are none; the site's do not stand in for them.
+    with_plugstack(&site, &HIT, Some(&other)).settings(Some("nonsense")).is_bare();
+    let included = "include plugstack.conf.d/*\n";
+    fs::create_dir_all(site.path("etc/plugstack.conf.d")).unwrap();
+    fs::write(site.path("etc/plugstack.conf.d/sifcache"), &other).unwrap();
+    with_plugstack(&site, &HIT, Some(included)).is_bare_with_image(IMAGE);
+}
+
+#[test]
+fn without_valid_ones_nothing_changes_but_require_means_it() {
+    let site = Site::new();
+    let no_settings = "there are no valid settings in plugstack.conf";
+    for plugstack in ["", "optional spank_sifcache.so\n", "optional spank_sifcache.so a=b", "x\0y"]
+    {
+        let call = |command: &[&str]| with_plugstack(&site, command, Some(plugstack));
+        call(&HIT).is_bare();
+        missing(&call(&HIT).variable("SIF_CACHE=require").run(), &[no_settings]);
+        call(&["apptainer", "version"]).variable("SIF_CACHE=require").is_bare();
+        call(&["apptainer", "exec", "/x.sif", "a"]).variable("SIF_CACHE=require").is_bare();
+    }
+    for settings in ["", " ", "image_root=relative", "image_root=/a on_miss=maybe", "\u{fffd}=x"] {
+        let call = site.call(&HIT).settings(Some(settings));
+        call.is_bare();
+        missing(&call.variable("SIF_CACHE=require").run(), &[no_settings]);
+    }
+    let call = site.call(&HIT).settings(None).variable("SLURM_CONF=/no/where/slurm.conf");
+    if !fs::exists("/etc/slurm/plugstack.conf").unwrap() {
+        call.is_bare();
+    }
+}
+
+#[test]
+fn what_becomes_of_a_miss() {
+    let site = Site::new();
+    let settings = |on_miss: &str| format!("{} on_miss={on_miss}", site.settings());
+    let miss = |on_miss: &str| site.call(&MISS).settings(Some(&settings(on_miss)));
+    assert_eq!(miss("pull").is_bare().stderr, "");
+    assert!(miss("warn").is_bare().stderr.starts_with("sifcache: docker.io/o/i:2 "));
+    missing(&miss("fail").run(), &["docker.io/o/i:2", "this site", &site.text("roots")]);
+    missing(&miss("pull").variable("SIF_CACHE=require").run(), &["docker.io/o/i:2", "require"]);
+    miss("fail").variable("SIF_CACHE=off").is_bare();
+    // Several tasks of a step, and other nodes: each launch of a script speaks for itself.
+    let call = miss("fail").variable("SLURM_LOCALID=3").variable("SLURM_NODEID=2");
+    missing(&call.run(), &["docker.io/o/i:2"]);
+    let typo = site.call(&HIT).variable("SIF_CACHE=of").is_bare_with_image(IMAGE);
+    assert!(typo.stderr.contains("SIF_CACHE=of is ignored"), "{typo:#?}");
+}
+
+#[test]
+fn what_is_not_a_docker_launch_is_not_held_up_by_anything() {
+    let site = Site::new();
+    let settings = format!("{} on_miss=fail", site.settings());
+    for command in [
+        &["apptainer", "exec", "/x.sif", "true"][..],
+        &["apptainer"],
+        &["apptainer", "pull", "docker://o/i:2"],
+    ] {
+        site.call(command).settings(Some(&settings)).variable("SIF_CACHE=require").is_bare();
+    }
+}
+
+#[test]
+fn programs_that_the_site_does_not_count_as_a_runtime() {
+    let site = Site::new();
+    let settings = format!("{} runtimes=singularity", site.settings());
+    site.call(&HIT).settings(Some(&settings)).is_bare();
+    let singularity = site.call(&["x", "exec", "docker://o/i:1", "true"]);
+    singularity.settings(Some(&settings)).program("shims/singularity").is_bare_with_image(IMAGE);
+}
