@@ -61,14 +61,13 @@ fn a_steps_own_command_does_not_pay_for_the_shim() {
             let job = format!("until test -e go; do sleep 0.05; done; {launch}");
             let go = site.at("ctl", "/home/alice/go");
             let _ = fs::remove_file(&go);
-            let waiting = std::thread::scope(|scope| {
+            std::thread::scope(|scope| {
                 let job = scope.spawn(|| site.sbatch(&["-w", "n1"], &job));
                 site.logged("n1", "task 0 (");
                 let _locked = Locked::new(&site);
                 fs::write(&go, "").unwrap();
                 job.join().unwrap()
-            });
-            waiting
+            })
         };
         script(&format!("srun {THERE}")).ran(IMAGE);
     }
