@@ -183,3 +183,31 @@ fn snippets_for_login_shells() {
         assert_eq!(path(shell, file, Some("image_root=/s"), &behind), behind, "{shell}");
     }
 }
+
+/// Slurm before 23.11, as far as the plugin can tell: the name that it looks for is
+/// changed in the library, and this Slurm does not have that one either.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_slurm_that_cannot_prepend() {
+    let site = Site::with_line("# nothing\n");
+    site.store(IMAGE, "o/i:1");
+    let mut library = fs::read(crate::kit::built("libspank_sifcache.so")).unwrap();
+    let name = b"spank_prepend_task_argv\0";
+    let place = library.windows(name.len()).position(|window| window == name).unwrap();
+    library[place] = b'S';
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, library).unwrap();
+    let plugin = format!("{}/sifcache_old.so", crate::kit::plugin_directory());
+    crate::kit::push(file.path(), &plugin, "0755");
+    let run = |nested: &str, program: &str| {
+        site.plugstack(&format!("optional sifcache_old.so image_root=/shared/sif {nested}\n"));
+        fs::write(site.at("ctl", "/home/alice/programs"), format!("0 {program}\n")).unwrap();
+        site.srun(&["-w", "n1", "-n1", "--multi-prog", "/home/alice/programs"])
+    };
+    // What nested= covers of it, by itself.
+    run("nested=path", THERE).ran(IMAGE);
+    run("nested=path", &format!("bash -c '{THERE}'")).ran(IMAGE);
+    run("nested=preload", &format!("env A=B /usr/bin/{THERE}")).ran(IMAGE);
+    run("nested=path", &format!("/usr/bin/{THERE}")).tried_the_registry();
+    site.logged("n1", "the commands of --multi-prog are not looked at: this release of Slurm");
+}
