@@ -4,6 +4,11 @@
 //! [`Site`] of its own, which empties the image roots and writes plugstack.conf; a
 //! lock keeps them one after the other.
 
+mod install;
+mod jobs;
+
+pub(crate) use install::{built, plugin_directory, push};
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -135,52 +140,6 @@ impl Site {
         self.alice(&words)
     }
 
-    /// Submits a script as alice, waits for its end, and returns what it wrote to stdout
-    /// and stderr as `stdout`.
-    pub(crate) fn sbatch(&self, options: &[&str], script: &str) -> Output {
-        let script = match script.starts_with("#!") {
-            true => script.to_owned(),
-            false => format!("#!/bin/bash\n{script}\n"),
-        };
-        fs::write(self.at("ctl", "/home/alice/job.sh"), script).unwrap();
-        self.submit(options, &["/home/alice/job.sh"])
-    }
-
-    /// `sbatch OPTIONS WORDS`, otherwise the same.
-    pub(crate) fn submit(&self, options: &[&str], words: &[&str]) -> Output {
-        const FILE: &str = "/home/alice/job.out";
-        let output = format!("--output={FILE}");
-        let _ = fs::remove_file(self.at("ctl", FILE));
-        let words = [&["sbatch", "--parsable", &output], options, words].concat();
-        let mut output = self.alice(&words);
-        if output.status == 0 {
-            output.status = self.wait(output.stdout.trim_end());
-            output.stdout = fs::read_to_string(self.at("ctl", FILE)).unwrap_or_default();
-        }
-        output
-    }
-
-    /// Waits for the end of a job, of all that belongs to it, and returns the highest exit
-    /// status. `sbatch --wait` would look every two seconds only.
-    fn wait(&self, job: &str) -> i32 {
-        let limit = Instant::now() + Duration::from_secs(300);
-        loop {
-            let shown = self.exec(&[], &["scontrol", "--oneliner", "show", "job", job], "").stdout;
-            let all = |key: &str| -> Vec<String> {
-                let words = shown.split_whitespace().filter_map(|word| word.strip_prefix(key));
-                words.map(str::to_owned).collect()
-            };
-            let states = all("JobState=");
-            let going = ["PENDING", "RUNNING", "COMPLETING", "CONFIGURING"];
-            if !states.is_empty() && !states.iter().any(|state| going.contains(&state.as_str())) {
-                let status = |code: String| code.split(':').next().unwrap().parse().unwrap();
-                return all("ExitCode=").into_iter().map(status).max().unwrap_or_default();
-            }
-            assert!(Instant::now() < limit, "the job does not end: {shown}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// `srun [FLAGS] apptainer exec IMAGE cat /etc/image-name` as alice.
     pub(crate) fn launch(&self, flags: &[&str], image: &str) -> Output {
         self.srun(&[flags, &["apptainer", "exec", image], &WHICH].concat())
@@ -252,34 +211,11 @@ pub(crate) fn with_hub<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Puts a file from outside on every host.
-pub(crate) fn push(file: &Path, destination: &str, mode: &str) {
-    let words = [file.as_os_str(), OsStr::new(destination), OsStr::new(mode)];
-    let output = testbed("push", &[], &words, "");
-    assert_eq!(output.status, 0, "{output:#?}");
-}
-
-/// Slurm's plugin directory on every host.
-pub(crate) fn plugin_directory() -> String {
-    testbed("plugindir", &[], &[] as &[&str], "").stdout.trim_end().to_owned()
-}
-
-/// Where the artefacts under test are.
-pub(crate) fn built(file: &str) -> PathBuf {
-    let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"),
-        PathBuf::from,
-    );
-    let path = directory.join(file);
-    assert!(path.is_file(), "{} is missing: make test builds it", path.display());
-    path
-}
-
 /// The plugin and the command in place, and the SIF files made: once for all tests.
 fn ready() {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
-        install();
+        install::install();
         fs::create_dir_all(at("ctl", "/shared/made")).unwrap();
         with_hub(|| {
             for image in [IMAGE, OTHER] {
@@ -290,25 +226,6 @@ fn ready() {
             }
         });
     });
-}
-
-/// Puts everything on every host, where `make install` puts it.
-pub(crate) fn install() {
-    let directory = tempfile::tempdir().unwrap();
-    let release = built("libspank_sifcache.so").parent().unwrap().display().to_string();
-    let words = [
-        "--silent".to_owned(),
-        "install-files".to_owned(),
-        format!("DESTDIR={}", directory.path().display()),
-        format!("RELEASE={release}"),
-        format!("plugindir={}", plugin_directory()),
-    ];
-    let mut make = Command::new("make");
-    make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
-    assert!(make.status().expect("make").success());
-    let words = [directory.path().as_os_str(), OsStr::new("/")];
-    let output = testbed("push", &[], &words, "");
-    assert_eq!(output.status, 0, "{output:#?}");
 }
 
 /// The SIF made of `image`, inside the cluster.

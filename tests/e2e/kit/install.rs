@@ -1,0 +1,48 @@
+//! What is under test, and how it comes to the hosts.
+
+use super::testbed;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Puts a file from outside on every host.
+pub(crate) fn push(file: &Path, destination: &str, mode: &str) {
+    let words = [file.as_os_str(), OsStr::new(destination), OsStr::new(mode)];
+    let output = testbed("push", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+}
+
+/// Slurm's plugin directory on every host.
+pub(crate) fn plugin_directory() -> String {
+    testbed("plugindir", &[], &[] as &[&str], "").stdout.trim_end().to_owned()
+}
+
+/// Where the artefacts under test are.
+pub(crate) fn built(file: &str) -> PathBuf {
+    let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"),
+        PathBuf::from,
+    );
+    let path = directory.join(file);
+    assert!(path.is_file(), "{} is missing: make test builds it", path.display());
+    path
+}
+
+/// Puts everything on every host, where `make install` puts it.
+pub(super) fn install() {
+    let directory = tempfile::tempdir().unwrap();
+    let release = built("libspank_sifcache.so").parent().unwrap().display().to_string();
+    let words = [
+        "--silent".to_owned(),
+        "install-files".to_owned(),
+        format!("DESTDIR={}", directory.path().display()),
+        format!("RELEASE={release}"),
+        format!("plugindir={}", plugin_directory()),
+    ];
+    let mut make = Command::new("make");
+    make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
+    assert!(make.status().expect("make").success());
+    let words = [directory.path().as_os_str(), OsStr::new("/")];
+    let output = testbed("push", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+}

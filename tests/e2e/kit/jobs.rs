@@ -1,0 +1,53 @@
+//! Batch jobs.
+
+use super::{Output, Site};
+use std::fs;
+use std::time::{Duration, Instant};
+
+impl Site {
+    /// Submits a script as alice, waits for its end, and returns what it wrote to stdout
+    /// and stderr as `stdout`.
+    pub(crate) fn sbatch(&self, options: &[&str], script: &str) -> Output {
+        let script = match script.starts_with("#!") {
+            true => script.to_owned(),
+            false => format!("#!/bin/bash\n{script}\n"),
+        };
+        fs::write(self.at("ctl", "/home/alice/job.sh"), script).unwrap();
+        self.submit(options, &["/home/alice/job.sh"])
+    }
+
+    /// `sbatch OPTIONS WORDS`, otherwise the same.
+    pub(crate) fn submit(&self, options: &[&str], words: &[&str]) -> Output {
+        const FILE: &str = "/home/alice/job.out";
+        let output = format!("--output={FILE}");
+        let _ = fs::remove_file(self.at("ctl", FILE));
+        let words = [&["sbatch", "--parsable", &output], options, words].concat();
+        let mut output = self.alice(&words);
+        if output.status == 0 {
+            output.status = self.wait(output.stdout.trim_end());
+            output.stdout = fs::read_to_string(self.at("ctl", FILE)).unwrap_or_default();
+        }
+        output
+    }
+
+    /// Waits for the end of a job, of all that belongs to it, and returns the highest exit
+    /// status. `sbatch --wait` would look every two seconds only.
+    fn wait(&self, job: &str) -> i32 {
+        let limit = Instant::now() + Duration::from_secs(300);
+        loop {
+            let shown = self.exec(&[], &["scontrol", "--oneliner", "show", "job", job], "").stdout;
+            let all = |key: &str| -> Vec<String> {
+                let words = shown.split_whitespace().filter_map(|word| word.strip_prefix(key));
+                words.map(str::to_owned).collect()
+            };
+            let states = all("JobState=");
+            let going = ["PENDING", "RUNNING", "COMPLETING", "CONFIGURING"];
+            if !states.is_empty() && !states.iter().any(|state| going.contains(&state.as_str())) {
+                let status = |code: String| code.split(':').next().unwrap().parse().unwrap();
+                return all("ExitCode=").into_iter().map(status).max().unwrap_or_default();
+            }
+            assert!(Instant::now() < limit, "the job does not end: {shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
