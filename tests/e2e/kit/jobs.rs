@@ -1,6 +1,6 @@
 //! Batch jobs.
 
-use super::{Output, Site};
+use super::{Output, Site, on_n1};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ impl Site {
         const FILE: &str = "/home/alice/job.out";
         let output = format!("--output={FILE}");
         let _ = fs::remove_file(self.at("ctl", FILE));
-        let words = [&["sbatch", "--parsable", &output], options, words].concat();
+        let words = [&["sbatch", "--parsable", &output], on_n1(options), options, words].concat();
         let mut output = self.alice(&words);
         if output.status == 0 {
             output.status = self.wait(output.stdout.trim_end());
