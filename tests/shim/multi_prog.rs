@@ -35,6 +35,8 @@ fn a_launch_gets_its_image() {
     task(&site, "require", &MISS).run().ended(66, "docker.io/o/i:2");
     let absolute = task(&site, "auto", &[&real, "run", "docker://o/i:1"]).run();
     assert_eq!(absolute.told("argv"), [&real, "run", &image]);
+    let root = task(&site, "auto", &[&real, "run", "docker://o/i:1"]).variable("PATH=/:/").run();
+    assert_eq!(root.told("argv"), [&real, "run", &image]);
 }
 
 /// A user's own one before the shims is what slurmstepd would have found.

@@ -50,6 +50,9 @@ fn a_script_calls_the_next_one() {
         assert!(shim.stdout.matches("once").count() <= 2, "{path}");
         assert_eq!(shim.told("argv")[IMAGE], site.image(), "{path}");
     }
+    // Through the shim again, not even the scripts are left to be seen.
+    let outcome = site.call(&HIT).path("shims shim real").run();
+    assert!(!outcome.told("environ").iter().any(|variable| variable.contains("SIFCACHE")));
     let outcome = site.call(&HIT).path("shims forks real").run();
     assert!(outcome.status == Some(7), "{outcome:#?}");
 }

@@ -74,3 +74,17 @@ fn a_script_of_the_users() {
         }
     }
 }
+
+/// It is said once: a script that goes on to another runtime does not come back to this one.
+#[test]
+fn a_script_is_not_told() {
+    let site = Site::new();
+    site.script(
+        "wrapper/apptainer",
+        "#!/bin/sh\necho \"${SINGULARITY_SIFCACHE_RUNTIME-nothing}\"\n",
+    );
+    for command in [&HIT[..], &["apptainer", "version"]] {
+        let outcome = told(&interposed(&site, command), &site.text("wrapper/apptainer")).run();
+        assert_eq!(outcome.stdout, "nothing\n", "{command:?}");
+    }
+}

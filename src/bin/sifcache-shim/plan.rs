@@ -24,8 +24,7 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let scripts = Scripts::new(environment.get(Scripts::VARIABLE));
     environment.change(Scripts::VARIABLE, None);
     let executed_as = process::executed_as();
-    let own =
-        executed_as.as_deref().and_then(Identity::of).or_else(|| Identity::of(c"/proc/self/exe"));
+    let own = executed_as.as_deref().and_then(Identity::of);
     // A call that the interposer would send to us, and that names ourselves, tells nothing.
     let told = told.and_then(|told| runtime::told(told, own));
     let call = Call::new(executed_as.as_deref(), arguments, told.as_ref().map(|t| &*t.path));
