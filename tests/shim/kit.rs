@@ -111,12 +111,14 @@ pub(crate) fn compiled(name: &'static str) -> &'static Path {
     let program = if name == "runtime" { &RUNTIME } else { &CALLER };
     program.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
-        let process = std::process::id();
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{name}-{process}"));
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{name}"));
+        // Another run of the tests may be using the one that is there.
+        let new = program.with_extension(std::process::id().to_string());
         let mut cc = Command::new("cc");
-        cc.args(["-Wall", "-Werror", "-O1", "-o"]).arg(&program);
+        cc.args(["-Wall", "-Werror", "-O1", "-o"]).arg(&new);
         cc.arg(source.join(name).with_extension("c"));
         assert!(cc.status().unwrap().success(), "cannot compile {name}.c");
+        fs::rename(new, &program).unwrap();
         program
     })
 }
