@@ -73,7 +73,8 @@ fn a_heterogeneous_job() {
     shape("a heterogeneous job", 2, |site| {
         let step = format!("srun --het-group=0,1 bash -c '{LAUNCH}'");
         site.sbatch(
-            &[],
+            // Each part has a node of its own, and none is named.
+            &["-N1"],
             &format!("#!/bin/bash\n#SBATCH -n1\n#SBATCH hetjob\n#SBATCH -n1\n{step}\n"),
         )
     });
