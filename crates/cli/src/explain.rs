@@ -3,20 +3,64 @@
 mod json;
 mod text;
 
-use crate::args::Explain;
+use crate::args::Site;
 use crate::failure::{Exit, Failure};
 use crate::site;
+use clap::Args;
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::settings::Settings;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
+/// Print what happens to a command line, and why
+///
+/// The look-up is the one of the plugin, made here and now as the calling user. Nothing is
+/// started and nothing is changed. SIF_CACHE and SINGULARITY_OCI in the environment count, as
+/// they do in a job.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) site: Site,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read one JSON array of strings a line, and print one JSON object a line
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) stdin: bool,
+    /// The command line of the task, after --
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "stdin")]
+    pub(crate) command: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Would this job find its image?
+      sifcache explain -- singularity run docker://ubuntu:22.04
+  The same for an image root that is not in use yet:
+      sifcache explain --root /shared/sif -- apptainer exec docker://ubuntu true
+  In a script:
+      sifcache explain --json -- apptainer run docker://ubuntu | jq -r .decision
+  Many command lines at once:
+      printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
+
+Exit status:
+   0  hit: the image is there, and its path takes the place of the reference
+   1  miss: a docker reference without an image
+   2  pass: the command is left alone
+  64  wrong usage
+  65  wrong input on --stdin (which otherwise exits with 0)
+  74  reading or writing failed
+  78  the site's settings are wrong or missing
+
+The JSON object is described in docs/explain.md.";
+
 /// Runs the subcommand.
 pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
-    let settings = site::settings(args)?;
+    let settings = site::settings(&args.site)?;
     if args.stdin {
         return each_line(&settings);
     }

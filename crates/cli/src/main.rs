@@ -6,7 +6,10 @@ mod command_line;
 mod completions;
 mod explain;
 mod failure;
+mod human;
+mod output;
 mod site;
+mod stop;
 
 use args::{Cli, Command};
 use clap::Parser as _;

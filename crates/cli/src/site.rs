@@ -1,6 +1,6 @@
 //! The settings that count: those of `--root`, else the site's own.
 
-use crate::args::{Explain, Untrusted};
+use crate::args::{Site, Untrusted};
 use crate::failure::Failure;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
@@ -8,10 +8,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 /// The settings for one run.
-pub(crate) fn settings(args: &Explain) -> Result<Settings, Failure> {
-    match &args.root {
-        Some(root) => from_root(root, args.untrusted),
-        None => from_plugstack(args.plugstack.as_deref()),
+pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
+    match &site.root {
+        Some(root) => from_root(root, site.untrusted),
+        None => from_plugstack(site.plugstack.as_deref()),
     }
 }
 
