@@ -9,7 +9,9 @@ mod failure;
 mod human;
 mod output;
 mod site;
+mod spelling;
 mod stop;
+mod store;
 
 use args::{Cli, Command};
 use clap::Parser as _;

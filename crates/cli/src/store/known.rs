@@ -1,0 +1,112 @@
+//! What is known of an image beyond its file. Losing it costs only that knowledge.
+
+use super::{STATE, Store, directory, scratch};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// One image's record: `.sifcache/known/NAME.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// The reference in normal form.
+    pub(crate) reference: String,
+    /// Where it came from: `docker://…`, a file's path, `-` for a pipe.
+    pub(crate) source: String,
+    /// What the reference pointed at: the manifest or index, then this platform's manifest.
+    pub(crate) digests: Vec<String>,
+    /// When it came.
+    pub(crate) added: Timestamp,
+    /// The runtime that made the file, if one did.
+    pub(crate) runtime: Option<String>,
+    /// SHA-256 of the file, hexadecimal.
+    pub(crate) sha256: String,
+    /// Size of the file, in bytes.
+    pub(crate) size: u64,
+    /// When the file was last modified. With the size, it tells whether this is still
+    /// the file that the record is about.
+    pub(crate) modified: Timestamp,
+}
+
+impl Known {
+    /// The record of the file called `name`, if it is still about that file.
+    pub(crate) fn load(root: &Path, name: &str, metadata: &Metadata) -> Option<Self> {
+        let text = fs::read(path(root, name)).ok()?;
+        let known: Self = serde_json::from_slice(&text).ok()?;
+        let same = known.size == metadata.len() && Some(known.modified) == modified(metadata);
+        same.then_some(known)
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
+        let path = path(store.root(), name);
+        directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
+        write(&store.state().join("tmp"), store.root(), &path, &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// Where the record of `name` is.
+pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
+    root.join(STATE).join("known").join(format!("{name}.json"))
+}
+
+/// Forgets what is known of `name`.
+pub(crate) fn forget(store: &Store, name: &str) {
+    let path = path(store.root(), name);
+    if fs::remove_file(&path).is_ok() {
+        directory::tidy(&store.state().join("known"), &path);
+    }
+}
+
+/// When a file was last modified.
+pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
+    metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
+}
+
+/// Writes a small file so that it is there as a whole or not at all.
+fn write(tmp: &Path, root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let scratch = scratch::Scratch::new(tmp)?;
+    let temporary = scratch.path("record");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    super::place::open_to_all(root, &temporary)?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, modified};
+    use crate::store::tests::store;
+    use jiff::Timestamp;
+    use std::fs;
+
+    #[test]
+    fn about_that_file_and_no_other() {
+        let (_directory, store) = store();
+        let file = store.path("i:1");
+        fs::write(&file, "image").unwrap();
+        let metadata = fs::metadata(&file).unwrap();
+        let known = Known {
+            reference: "docker.io/library/i:1".into(),
+            source: "docker://i:1".into(),
+            digests: Vec::new(),
+            added: Timestamp::now(),
+            runtime: None,
+            sha256: String::new(),
+            size: 5,
+            modified: modified(&metadata).unwrap(),
+        };
+        known.save(&store, "i:1").unwrap();
+        assert_eq!(Known::load(store.root(), "i:1", &metadata), Some(known));
+        fs::write(&file, "other").unwrap();
+        let metadata = fs::metadata(&file).unwrap();
+        assert_eq!(Known::load(store.root(), "i:1", &metadata), None);
+        fs::write(super::path(store.root(), "i:1"), "{").unwrap();
+        assert_eq!(Known::load(store.root(), "i:1", &metadata), None);
+    }
+}
