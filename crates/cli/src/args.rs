@@ -2,8 +2,9 @@
 //!
 //! Each subcommand has its options in its own file; here is what several share.
 
-use crate::explain;
+use crate::{add, explain, gc, hits, human, import, list, misses, refresh, remove};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -25,6 +26,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Add(add::Add),
+    Import(import::Import),
+    List(list::List),
+    Refresh(refresh::Refresh),
+    Remove(remove::Remove),
+    Gc(gc::Gc),
+    Misses(misses::Misses),
+    Hits(hits::Hits),
     Explain(explain::Explain),
     /// Print a completion script for a shell
     Completions {
@@ -51,6 +60,42 @@ pub(crate) struct Site {
     /// With --root: count images that ordinary users could have written, or not
     #[arg(long, value_enum, default_value = "refuse", requires = "root")]
     pub(crate) untrusted: Untrusted,
+}
+
+/// Where and how the cache is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// Work in this image root; without it, in the last one of the settings (the shared one,
+    /// where node-local ones stand before it)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+    /// How long a file that was replaced or removed is kept under .sifcache/kept, for the jobs
+    /// that still run from it; 0d does not keep it
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = human::parse_age)]
+    pub(crate) keep: SignedDuration,
+}
+
+/// How images are pulled.
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// Pull so many images at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) jobs: u8,
+    /// Pull with this program instead of the first of the settings' runtimes in PATH
+    #[arg(long, value_name = "FILE")]
+    pub(crate) runtime: Option<PathBuf>,
+    /// Ask for user name and password of the registry, once
+    #[arg(long)]
+    pub(crate) docker_login: bool,
+    /// Take the credentials from this file, which `apptainer registry login` or docker wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "docker_login")]
+    pub(crate) authfile: Option<PathBuf>,
+    /// Talk to the registry without TLS
+    #[arg(long)]
+    pub(crate) no_https: bool,
+    /// When a pull fails, print all that the runtime said
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 /// `--untrusted`

@@ -37,9 +37,9 @@ pub(crate) fn parse_age(text: &str) -> Result<SignedDuration, String> {
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     let (unit, length) = match seconds {
-        ..=119 => ("s", 1),
-        ..=7_199 => ("min", 60),
-        ..=172_799 => ("h", 3_600),
+        0..=119 => ("s", 1),
+        120..=7_199 => ("min", 60),
+        7_200..=172_799 => ("h", 3_600),
         _ => ("d", 86_400),
     };
     format!("{} {unit}", seconds / length)

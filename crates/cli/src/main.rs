@@ -1,17 +1,45 @@
 //! The `sifcache` command, for admins and curious users. One file per subcommand.
 #![forbid(unsafe_code)]
 
+mod add;
 mod args;
+mod arrival;
 mod command_line;
 mod completions;
+mod content;
+mod credentials;
+mod event;
 mod explain;
 mod failure;
+mod gc;
+mod hits;
 mod human;
+mod import;
+mod list;
+mod list_of_references;
+mod logs;
+mod lookup;
+mod misses;
 mod output;
+mod progress;
+mod pull;
+mod question;
+mod refresh;
+mod registry;
+mod removal;
+mod remove;
+mod report;
+mod runtime;
+mod select;
+mod served;
 mod site;
+mod space;
 mod spelling;
 mod stop;
 mod store;
+mod tally;
+mod tmpdir;
+mod workers;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -29,6 +57,14 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Add(args) => add::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Refresh(args) => refresh::run(&args),
+        Command::Remove(args) => remove::run(&args),
+        Command::Gc(args) => gc::run(&args),
+        Command::Misses(args) => misses::run(&args),
+        Command::Hits(args) => hits::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => completions::completions(shell),
         Command::Manpages { directory } => completions::manpages(&directory),

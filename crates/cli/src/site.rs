@@ -1,11 +1,12 @@
 //! The settings that count: those of `--root`, else the site's own.
 
 use crate::args::{Site, Untrusted};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::output::plain;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The settings for one run.
 pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
@@ -13,6 +14,24 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
         Some(root) => from_root(root, site.untrusted),
         None => from_plugstack(site.plugstack.as_deref()),
     }
+}
+
+/// The image root to change: `--into`, else the last one.
+///
+/// # Errors
+/// If `--into` is no image root: jobs would not look there.
+pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Some(into) = into else {
+        return Ok(settings.image_roots.last().cloned().unwrap_or_default());
+    };
+    let into: PathBuf = std::path::absolute(into)?.components().collect();
+    if settings.image_roots.contains(&into) {
+        return Ok(into);
+    }
+    let roots: Vec<String> = settings.image_roots.iter().map(|root| plain(root)).collect();
+    let (into, roots) = (plain(&into), roots.join(", "));
+    let message = format!("--into {into}: jobs do not look there; the image roots are {roots}");
+    Err(Failure::new(Exit::USAGE, message))
 }
 
 fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {

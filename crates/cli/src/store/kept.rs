@@ -25,15 +25,18 @@ impl Keep {
         Self(duration)
     }
 
+    /// Until when something is kept that goes now; none if it is not kept.
+    pub(crate) fn until(self) -> Option<Timestamp> {
+        let until = Timestamp::now().checked_add(self.0).unwrap_or(Timestamp::MAX);
+        (!self.0.is_zero()).then_some(until)
+    }
+
     /// A place for the file called `name`, if it is to be kept.
     ///
     /// # Errors
-    /// The file system's, or a time that no calendar has.
+    /// The file system's.
     fn place(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
-        if self.0.is_zero() {
-            return Ok(None);
-        }
-        let until = Timestamp::now().checked_add(self.0).map_err(io::Error::other)?;
+        let Some(until) = self.until() else { return Ok(None) };
         let label = format!("{}.{}", until.strftime(FORMAT), unique());
         let path = store.state().join("kept").join(label).join(name);
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;

@@ -31,11 +31,10 @@ pub(crate) struct Known {
 
 impl Known {
     /// The record of the file called `name`, if it is still about that file.
-    pub(crate) fn load(root: &Path, name: &str, metadata: &Metadata) -> Option<Self> {
+    pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
         let text = fs::read(path(root, name)).ok()?;
         let known: Self = serde_json::from_slice(&text).ok()?;
-        let same = known.size == metadata.len() && Some(known.modified) == modified(metadata);
-        same.then_some(known)
+        (known.size == size && known.modified == modified).then_some(known)
     }
 
     /// Writes the record.
@@ -45,7 +44,7 @@ impl Known {
     pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
         let path = path(store.root(), name);
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
-        write(&store.state().join("tmp"), store.root(), &path, &serde_json::to_vec_pretty(self)?)
+        write(store, &path, &serde_json::to_vec_pretty(self)?)
     }
 }
 
@@ -67,14 +66,18 @@ pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
     metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
 }
 
-/// Writes a small file so that it is there as a whole or not at all.
-fn write(tmp: &Path, root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let scratch = scratch::Scratch::new(tmp)?;
+/// Writes a small file under the hidden directory so that it is there as a whole or not
+/// at all.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let scratch = scratch::Scratch::new(&store.state().join("tmp"))?;
     let temporary = scratch.path("record");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    super::place::open_to_all(root, &temporary)?;
+    super::place::open_to_all(store.root(), &temporary)?;
     fs::rename(&temporary, path)
 }
 
@@ -102,11 +105,12 @@ mod tests {
             modified: modified(&metadata).unwrap(),
         };
         known.save(&store, "i:1").unwrap();
-        assert_eq!(Known::load(store.root(), "i:1", &metadata), Some(known));
-        fs::write(&file, "other").unwrap();
-        let metadata = fs::metadata(&file).unwrap();
-        assert_eq!(Known::load(store.root(), "i:1", &metadata), None);
+        let load = |size, modified| Known::load(store.root(), "i:1", size, modified);
+        let time = known.modified;
+        assert_eq!(load(5, time), Some(known));
+        assert_eq!(load(6, time), None);
+        assert_eq!(load(5, Timestamp::UNIX_EPOCH), None);
         fs::write(super::path(store.root(), "i:1"), "{").unwrap();
-        assert_eq!(Known::load(store.root(), "i:1", &metadata), None);
+        assert_eq!(load(5, time), None);
     }
 }

@@ -97,6 +97,12 @@ impl Image {
         digests
     }
 
+    /// Looks for a record under any of its names.
+    fn recall(&mut self, root: &Path) {
+        let (size, modified) = (self.size, self.modified);
+        self.known = self.names.iter().find_map(|name| Known::load(root, name, size, modified));
+    }
+
     /// When it came into the cache.
     pub(crate) fn added(&self) -> Timestamp {
         self.known.as_ref().map_or(self.modified, |known| known.added)
@@ -130,13 +136,11 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
         let next = scan.images.len();
         let index = *files.entry((look.metadata.dev(), look.metadata.ino())).or_insert(next);
         match scan.images.get_mut(index) {
-            Some(image) => {
-                image.names.push(look.name);
-                image.known = image.known.take().or(look.known);
-            }
+            Some(image) => image.names.push(look.name),
             None => scan.images.extend(look.image()),
         }
     }
+    scan.images.par_iter_mut().for_each(|image| image.recall(root));
     Ok(scan)
 }
 
@@ -144,7 +148,6 @@ struct Look {
     name: String,
     metadata: Metadata,
     architecture: &'static str,
-    known: Option<Known>,
 }
 
 impl Look {
@@ -154,7 +157,7 @@ impl Look {
             modified: modified(&self.metadata)?,
             names: vec![self.name],
             architecture: self.architecture,
-            known: self.known,
+            known: None,
         })
     }
 }
@@ -168,8 +171,7 @@ fn look(root: &Path, entered: &Root<'_>, name: &Path) -> Option<Look> {
     };
     let metadata = fs::metadata(root.join(name)).ok()?;
     modified(&metadata)?;
-    let known = Known::load(root, name, &metadata);
-    Some(Look { name: name.to_owned(), metadata, architecture, known })
+    Some(Look { name: name.to_owned(), metadata, architecture })
 }
 
 #[cfg(test)]

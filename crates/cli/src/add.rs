@@ -1,0 +1,157 @@
+//! `sifcache add`: pulls what is missing.
+
+use crate::args::{Change, Pull, Site};
+use crate::credentials::Credentials;
+use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
+use crate::pull::Puller;
+use crate::report::{self, Outcome, Report, Status};
+use crate::store::Store;
+use crate::{list_of_references, lookup, site, spelling, stop, workers};
+use clap::Args;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// Pull images into the cache
+///
+/// Pulls with the site's own runtime, which has its credentials, proxies and policies, into a
+/// temporary file beside the image's place. The file is checked as a job would check it,
+/// synced, made readable for all, and then gets the image's short name; and another name, with
+/// its digest, for references with a digest. What is in the cache already is left alone.
+///
+/// Credentials are the runtime's: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
+/// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
+/// runtime's own cache is not used, unless APPTAINER_DISABLE_CACHE=false is set; it unpacks in
+/// APPTAINER_TMPDIR.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    pull: Pull,
+    /// Add what this file lists: one reference a line, # starts a comment; - is standard input
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// Pull also what is there already; the old file is kept (see --keep)
+    #[arg(long)]
+    force: bool,
+    /// Only say what would be pulled
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object for each reference
+    #[arg(long)]
+    json: bool,
+    /// What to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    #[arg(value_name = "REF", required_unless_present = "from")]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  One image:
+      sifcache add determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f
+  All that a list names and that is missing; the list is made to be kept in git:
+      sifcache add --from images.txt --jobs 4
+  What jobs asked for and did not find:
+      sifcache misses --refs | sifcache add --from -
+  From a registry that asks who you are:
+      sifcache add --docker-login registry.example.org/team/image:1
+
+Exit status:
+   0  all of them are in the cache now
+   1  some are not; standard error says why
+  64  wrong usage, or a word that is no reference
+  65  a line of a list is no reference
+  69  there is no runtime
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted; nothing is left behind
+
+The JSON objects are described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let references = list_of_references::gather(&args.references, &args.from)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let progress = Progress::new(args.json);
+    let report = Report::new(&progress, args.json);
+    if args.dry_run {
+        let would = |reference: &Reference| would(args, &settings, reference);
+        return report.all(references.iter().map(|one| (one, Ok(would(one)))));
+    }
+    stop::watch()?;
+    let store = Store::open(&root, &settings)?;
+    let adder = Adder { args, settings: &settings, store: &store, progress: &progress };
+    let puller = OnceLock::new();
+    let done = workers::each(args.pull.jobs.into(), &references, &|reference| {
+        let outcome = adder.add(reference, &puller);
+        report.one(reference, &outcome)?;
+        outcome.map(drop)
+    });
+    report::exit(done)
+}
+
+fn would(args: &Add, settings: &Settings, reference: &Reference) -> Outcome {
+    match lookup::find(settings, reference) {
+        Some(path) if !args.force => Outcome::of(Status::Present, path),
+        _ => Outcome::nowhere(Status::WouldPull),
+    }
+}
+
+struct Adder<'a> {
+    args: &'a Add,
+    settings: &'a Settings,
+    store: &'a Store,
+    progress: &'a Progress,
+}
+
+impl<'a> Adder<'a> {
+    fn add(
+        &self,
+        reference: &Reference,
+        puller: &OnceLock<Result<Puller<'a>, (Exit, String)>>,
+    ) -> Result<Outcome, Failure> {
+        stop::check()?;
+        if let Some(path) = self.there(reference) {
+            return Ok(Outcome::of(Status::Present, path));
+        }
+        let name = spelling::short(reference);
+        self.store.can_hold(&name)?;
+        let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
+        let _lock = self.store.lock(&name, &waiting)?;
+        if let Some(path) = self.there(reference) {
+            return Ok(Outcome::of(Status::Present, path));
+        }
+        // Only now: what is there needs no runtime and no credentials.
+        let puller = puller.get_or_init(|| self.puller()).as_ref();
+        let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;
+        let pulled = puller.pull(reference, &name)?;
+        let path = self.store.path(&name);
+        match lookup::find(self.settings, reference) {
+            Some(found) if found == path => {
+                Ok(Outcome::came(Status::Added, path, pulled, reference))
+            }
+            found => Err(lookup::not_found_there(&path, found.as_deref())),
+        }
+    }
+
+    fn there(&self, reference: &Reference) -> Option<PathBuf> {
+        lookup::find(self.settings, reference).filter(|_| !self.args.force)
+    }
+
+    fn puller(&self) -> Result<Puller<'a>, (Exit, String)> {
+        let (change, pull) = (&self.args.change, &self.args.pull);
+        Credentials::find(pull.docker_login, pull.authfile.as_deref())
+            .and_then(|found| {
+                Puller::new(self.store, self.settings, change, pull, found, self.progress)
+            })
+            .map_err(|failure| (failure.exit(), failure.to_string()))
+    }
+}

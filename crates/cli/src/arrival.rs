@@ -1,0 +1,84 @@
+//! A finished file becomes an image of the cache: its names, and what is known of it.
+
+use crate::content::Content;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::spelling;
+use crate::store::Store;
+use crate::store::kept::Keep;
+use crate::store::known::{self, Known};
+use jiff::Timestamp;
+use sifcache_core::reference::Reference;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is to be known of a file that has come.
+#[derive(Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) progress: &'a Progress,
+    pub(crate) keep: Keep,
+    pub(crate) reference: &'a Reference,
+    /// The name that it gets.
+    pub(crate) name: &'a str,
+    /// What the reference points to.
+    pub(crate) digests: &'a [String],
+}
+
+impl Arrival<'_> {
+    /// Gives the finished file its names. Returns where the file is kept that had the
+    /// name before.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn settle(
+        &self,
+        temporary: &Path,
+        source: String,
+        runtime: Option<String>,
+        content: Content,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let kept = self.store.place(temporary, self.name, self.keep)?;
+        let metadata = fs::metadata(self.store.path(self.name)).ok();
+        if let Some(modified) = metadata.as_ref().and_then(known::modified) {
+            self.record(&Known {
+                reference: self.reference.to_string(),
+                source,
+                digests: self.digests.to_vec(),
+                added: Timestamp::now(),
+                runtime,
+                sha256: content.sha256,
+                size: content.size,
+                modified,
+            });
+        }
+        self.link_digests()?;
+        Ok(kept)
+    }
+
+    /// Makes the names with the digests.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn link_digests(&self) -> Result<(), Failure> {
+        for pinned in self.pinned() {
+            self.store.link_digest(self.name, &pinned, self.keep)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the record under each of the names. One that cannot be written is no reason
+    /// to give up the image.
+    pub(crate) fn record(&self, known: &Known) {
+        for name in self.pinned().chain([self.name.to_owned()]) {
+            if let Err(error) = known.save(self.store, &name) {
+                self.progress.note(&format!("{name}: nothing will be known of it: {error}"));
+            }
+        }
+    }
+
+    fn pinned(&self) -> impl Iterator<Item = String> {
+        let names = self.digests.iter().map(|digest| spelling::with_digest(self.reference, digest));
+        names.filter(|name| name != self.name)
+    }
+}

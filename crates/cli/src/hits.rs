@@ -1,0 +1,145 @@
+//! `sifcache hits`: what jobs found.
+
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Align, Table, plain};
+use crate::served::Served;
+use crate::store::{STATE, Store};
+use crate::tally::{self, Count, Tally, Which};
+use crate::{human, site, spelling};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::path::Path;
+
+/// Tell which images served jobs
+///
+/// From the same lines as `misses`. Whoever may write in the image root also saves there when
+/// each image last served, so that `list` can show it and `gc` can go by it: run this every day
+/// on the host that has the log of all nodes.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Hits {
+    #[command(flatten)]
+    which: Which,
+    /// Save nothing
+    #[arg(long)]
+    no_save: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+      sifcache hits --since 30d --log /var/log/central/slurm-nodes.log*
+  Every day, from cron:
+      sifcache hits --log /var/log/central/slurm-nodes.log >/dev/null
+  In a script:
+      sifcache hits --json | jq -r '.hits[] | \"\\(.launches) \\(.image)\"'
+
+Exit status:
+   0  also if nothing was used
+  64  wrong usage
+  65  a file is no log
+  69  this host has no log that can be read
+  74  reading or writing failed
+
+The JSON object is described in docs/logs.md.";
+
+/// One image.
+#[derive(Serialize)]
+struct Row {
+    image: String,
+    references: Vec<String>,
+    launches: u64,
+    jobs: usize,
+    users: usize,
+    last: Timestamp,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object {
+    hits: Vec<Row>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    saved: bool,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
+    let settings = match site::settings(&args.which.site) {
+        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => return Err(failure),
+        other => other.ok(),
+    };
+    let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
+    let mut tally = tally::tally(&args.which, &used)?;
+    let read = tally.read()?;
+    let saved = match (&settings, args.no_save) {
+        (Some(settings), false) => save(settings, &tally),
+        _ => false,
+    };
+    tally.limit(&args.which);
+    let (from, to) = tally.range();
+    let rows: Vec<Row> = tally.counts.iter().map(|(image, count)| row(image, count)).collect();
+    match args.which.json {
+        true => output::json(&Object { hits: rows, from, to, saved })?,
+        false => output::print(&page(&rows, &read, saved))?,
+    }
+    Ok(Exit::OK)
+}
+
+/// Saves what was learned in every root that the caller may write. Where that is none, it
+/// is none: any user may look at the hits.
+fn save(settings: &Settings, tally: &Tally) -> bool {
+    let mut saved = false;
+    for root in &settings.image_roots {
+        let may = rustix::fs::access(root, rustix::fs::Access::WRITE_OK).is_ok();
+        if may && let Ok(store) = Store::open(root, settings) {
+            saved |= save_in(&store, tally).is_ok();
+        }
+    }
+    saved
+}
+
+fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
+    let _lock = store.lock(STATE, &|| ())?;
+    let mut served = Served::load(store.root());
+    served.learn(Served::of(store.root(), &tally.hits, &tally.spans));
+    Ok(served.save(store)?)
+}
+
+fn row(image: &str, count: &Count) -> Row {
+    let short = |text: &String| Reference::parse(text.as_bytes()).ok().map(|r| spelling::short(&r));
+    Row {
+        image: image.to_owned(),
+        references: count.references.iter().filter_map(short).collect(),
+        launches: count.launches,
+        jobs: count.jobs(),
+        users: count.users(),
+        last: count.last,
+    }
+}
+
+fn page(rows: &[Row], read: &str, saved: bool) -> String {
+    let mut table = Table::new(&[
+        ("IMAGE", Align::Left),
+        ("LAUNCHES", Align::Right),
+        ("JOBS", Align::Right),
+        ("USERS", Align::Right),
+        ("LAST", Align::Left),
+    ]);
+    for row in rows {
+        table.row(vec![
+            plain(Path::new(&row.image)),
+            row.launches.to_string(),
+            row.jobs.to_string(),
+            row.users.to_string(),
+            human::minute(row.last),
+        ]);
+    }
+    let mut text = if rows.is_empty() { "no image was used\n".to_owned() } else { table.text() };
+    let saved = if saved { "; saved for `list` and `gc`" } else { "" };
+    text.push_str(&format!("read: {read}{saved}\n"));
+    text
+}

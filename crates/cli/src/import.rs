@@ -1,0 +1,185 @@
+//! `sifcache import`: a local SIF file, for clusters without internet.
+
+use crate::args::{Change, Site};
+use crate::arrival::Arrival;
+use crate::content::{self, Content};
+use crate::failure::{Exit, Failure};
+use crate::output::plain;
+use crate::progress::Progress;
+use crate::pull::Pulled;
+use crate::report::{Outcome, Report, Status};
+use crate::store::kept::Keep;
+use crate::store::{Store, cannot_write};
+use crate::{lookup, site, space, spelling, stop};
+use clap::Args;
+use sifcache_core::image::{Root, State};
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::{Settings, Untrusted};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Put a local SIF file into the cache
+///
+/// For clusters without internet: pull the image where there is one, carry the file over, and
+/// import it. The file is copied beside the image's place, checked, synced and made readable
+/// for all before it gets the image's name. Plain cp into the image root does as well, but for
+/// that care.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    /// Replace what is in the cache under that reference; the old file is kept (see --keep)
+    #[arg(long)]
+    force: bool,
+    /// What the reference pointed to when the file was pulled, so that references with the
+    /// digest find it too; `sifcache list --json` says it where the image came from
+    #[arg(long, value_name = "sha256:HEX")]
+    digest: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// The SIF file; - is standard input
+    file: PathBuf,
+    /// The reference that jobs will use for it
+    #[arg(value_name = "REF")]
+    reference: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  On a machine with internet, and then on the cluster:
+      apptainer pull env.sif docker://determinedai/environments:cpu
+      sifcache import env.sif determinedai/environments:cpu
+  The same without a file between them:
+      ssh outside cat env.sif | sifcache import - determinedai/environments:cpu
+
+Exit status:
+   0  it is in the cache
+  64  wrong usage, or REF is no reference
+  65  the file is no image for this host
+  73  there is no space, or an image of that name is there already
+  74  reading or writing failed
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted; nothing is left behind
+
+The JSON object is described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let reference = spelling::parse(&args.reference)?;
+    for digest in &args.digest {
+        spelling::parse(&spelling::with_digest(&reference, digest))?;
+    }
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let size = size(&args.file)?;
+    let progress = Progress::new(args.json);
+    stop::watch()?;
+    let store = Store::open(&root, &settings)?;
+    let importer = Importer { args, settings: &settings, store: &store, progress: &progress };
+    let outcome = importer.import(&reference, size)?;
+    Report::new(&progress, args.json).one(&reference, &Ok(outcome))?;
+    Ok(Exit::OK)
+}
+
+/// The size of the file, zero for a pipe. What is no image is refused before any copy.
+fn size(file: &Path) -> Result<u64, Failure> {
+    let failed = |error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(file)));
+    if is_pipe(file) {
+        return Ok(0);
+    }
+    let path = std::path::absolute(file)?;
+    let metadata = fs::metadata(&path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Ok(0);
+    }
+    let (parent, name) = (path.parent(), path.file_name());
+    let name = name.unwrap_or_default().to_string_lossy();
+    match Root::enter(parent.unwrap_or(Path::new("/")), Untrusted::Accept).check(&name) {
+        State::Image => Ok(metadata.len()),
+        state => Err(Failure::new(Exit::DATA, format!("{} is no image: {state}", plain(file)))),
+    }
+}
+
+fn is_pipe(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+struct Importer<'a> {
+    args: &'a Import,
+    settings: &'a Settings,
+    store: &'a Store,
+    progress: &'a Progress,
+}
+
+impl Importer<'_> {
+    fn import(&self, reference: &Reference, size: u64) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let name = spelling::short(reference);
+        self.store.can_hold(&name)?;
+        let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
+        let _lock = self.store.lock(&name, &waiting)?;
+        if !self.args.force && self.store.is_image(&name) {
+            let path = plain(&self.store.path(&name));
+            let message = format!("{path} is there already; --force replaces it");
+            return Err(Failure::new(Exit::CANT_CREATE, message));
+        }
+        if let Some(free) = self.store.free().filter(|free| *free < size) {
+            return Err(space::too_little(self.store.root(), size, free));
+        }
+        let keep = Keep::new(self.args.change.keep);
+        let digests = self.digests(reference);
+        let (store, progress) = (self.store, self.progress);
+        let arrival = Arrival { store, progress, keep, reference, name: &name, digests: &digests };
+        let scratch = self.store.scratch()?;
+        let temporary = scratch.path("image.sif");
+        let content = self.copy(&name, size, &temporary)?;
+        self.store.finish(&temporary)?;
+        let size = content.size;
+        let kept = arrival.settle(&temporary, self.source(), None, content)?;
+        let path = self.store.path(&name);
+        let pulled = Pulled { size, took: begun.elapsed(), digests, kept, linked: false };
+        match lookup::find(self.settings, reference) {
+            Some(found) if found == path => {
+                Ok(Outcome::came(Status::Added, path, pulled, reference))
+            }
+            found => Err(lookup::not_found_there(&path, found.as_deref())),
+        }
+    }
+
+    fn digests(&self, reference: &Reference) -> Vec<String> {
+        let own = reference.digest().map(str::to_owned);
+        own.into_iter().chain(self.args.digest.iter().cloned()).collect()
+    }
+
+    fn copy(&self, name: &str, size: u64, temporary: &Path) -> Result<Content, Failure> {
+        let task = self.progress.bytes(&format!("importing {name}"), size);
+        let failed = |error| cannot_write(temporary, &error);
+        let mut to = File::create(temporary).map_err(failed)?;
+        let mut from: Box<dyn Read> = match is_pipe(&self.args.file) {
+            true => Box::new(io::stdin().lock()),
+            false => Box::new(File::open(&self.args.file)?),
+        };
+        content::copy(&mut from, &mut to, &task).map_err(|error| match error {
+            content::Error::Write(error) => failed(error),
+            content::Error::Stopped(failure) => failure,
+            content::Error::Read(error) => {
+                let file = plain(&self.args.file);
+                Failure::new(Exit::IO, format!("cannot read {file}: {error}"))
+            }
+        })
+    }
+
+    fn source(&self) -> String {
+        match is_pipe(&self.args.file) {
+            true => "-".to_owned(),
+            false => plain(&self.args.file),
+        }
+    }
+}

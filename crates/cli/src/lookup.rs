@@ -1,0 +1,28 @@
+//! What a job would find for a reference, asked on the spot.
+
+use crate::failure::{Exit, Failure};
+use crate::output::plain;
+use sifcache_core::image::State;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use sifcache_core::{candidate, lookup};
+use std::path::{Path, PathBuf};
+
+/// The image that a job gets.
+pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
+    let names = candidate::names(reference);
+    lookup::search(&settings.image_roots, &names, settings.untrusted)
+        .into_iter()
+        .find(|candidate| candidate.state == State::Image)
+        .map(|candidate| candidate.path)
+}
+
+/// An image stands in its place, and a job would not get it.
+pub(crate) fn not_found_there(path: &Path, found: Option<&Path>) -> Failure {
+    let path = plain(path);
+    let message = match found {
+        Some(other) => format!("it is {path} now, but jobs find {} before it", plain(other)),
+        None => format!("it is {path} now, but jobs do not find it: see `sifcache verify`"),
+    };
+    Failure::new(Exit::FOUND, message)
+}

@@ -1,0 +1,161 @@
+//! `sifcache misses`: what jobs asked for that was not there.
+
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Align, Table, plain};
+use crate::tally::{self, Count, Which};
+use crate::{human, lookup, site, spelling};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+
+/// Tell what jobs asked for that was not there
+///
+/// From the lines that the plugin and the shim write to syslog on each node: give the central
+/// log of all nodes with --log if there is one, for without it only this host's own is read,
+/// its journal or /var/log/syslog. What is in the cache by now is left out.
+///
+/// Whoever may write to syslog may write such lines: look at a list before you add it.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Misses {
+    #[command(flatten)]
+    which: Which,
+    /// Also what is in the cache by now
+    #[arg(long)]
+    all: bool,
+    /// Print only the references, one a line, as `add --from -` reads them
+    #[arg(long, conflicts_with = "json")]
+    refs: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  What should be added next?
+      sifcache misses --since 30d --log /var/log/central/slurm-nodes.log*
+  Add what more than two users asked for:
+      sifcache misses --min-users 3 --refs | sifcache add --from -
+  On one node, by its journal:
+      srun -w n17 sifcache misses --since 1d
+
+Exit status:
+   0  also if nothing was missed
+  64  wrong usage
+  65  a file is no log
+  69  this host has no log that can be read
+  74  reading or writing failed
+
+The JSON object is described in docs/logs.md.";
+
+#[derive(Serialize)]
+struct Refused {
+    path: String,
+    why: String,
+}
+
+/// One reference.
+#[derive(Serialize)]
+struct Row {
+    reference: String,
+    launches: u64,
+    jobs: usize,
+    users: usize,
+    last: Timestamp,
+    /// Where it is by now.
+    present: Option<String>,
+    refused: Vec<Refused>,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object {
+    misses: Vec<Row>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
+    // Logs of a cluster can be read where its cache is not to be seen.
+    let settings = match site::settings(&args.which.site) {
+        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => return Err(failure),
+        other => other.ok(),
+    };
+    let missed = |event: &Event| event.image.is_none().then(|| spelling::short(&event.reference));
+    let mut tally = tally::tally(&args.which, &missed)?;
+    let read = tally.read()?;
+    let before = tally.counts.len();
+    let here = |name: &str| present(settings.as_ref(), name);
+    if !args.all {
+        tally.counts.retain(|(name, _)| here(name).is_none());
+    }
+    let come = before - tally.counts.len();
+    tally.limit(&args.which);
+    let (from, to) = tally.range();
+    let rows: Vec<Row> =
+        tally.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
+    match () {
+        () if args.which.json => output::json(&Object { misses: rows, from, to })?,
+        () if args.refs => output::print(&references(&rows))?,
+        () => output::print(&page(&rows, come, &read))?,
+    }
+    Ok(Exit::OK)
+}
+
+fn present(settings: Option<&Settings>, name: &str) -> Option<String> {
+    let reference = Reference::parse(name.as_bytes()).ok()?;
+    Some(lookup::find(settings?, &reference)?.to_string_lossy().into_owned())
+}
+
+fn row(name: &str, count: &Count, present: Option<String>) -> Row {
+    let refused = count
+        .refused
+        .iter()
+        .map(|(path, why)| Refused { path: path.to_string_lossy().into_owned(), why: why.clone() });
+    Row {
+        reference: name.to_owned(),
+        launches: count.launches,
+        jobs: count.jobs(),
+        users: count.users(),
+        last: count.last,
+        present,
+        refused: refused.collect(),
+    }
+}
+
+fn references(rows: &[Row]) -> String {
+    rows.iter().map(|row| format!("{}\n", row.reference)).collect()
+}
+
+fn page(rows: &[Row], come: usize, read: &str) -> String {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("LAUNCHES", Align::Right),
+        ("JOBS", Align::Right),
+        ("USERS", Align::Right),
+        ("LAST", Align::Left),
+        ("NOTE", Align::Left),
+    ]);
+    for row in rows {
+        let refused = row.refused.iter().map(|one| {
+            format!("{} was refused: {}", plain(one.path.as_ref()), plain(one.why.as_ref()))
+        });
+        let present = row.present.iter().map(|path| format!("is {} now", plain(path.as_ref())));
+        table.row(vec![
+            row.reference.clone(),
+            row.launches.to_string(),
+            row.jobs.to_string(),
+            row.users.to_string(),
+            human::minute(row.last),
+            refused.chain(present).collect::<Vec<_>>().join("; "),
+        ]);
+    }
+    let mut text = if rows.is_empty() { "nothing was missed\n".to_owned() } else { table.text() };
+    if come > 0 {
+        text.push_str(&format!("{come} more are in the cache by now (--all)\n"));
+    }
+    text.push_str(&format!("read: {read}\n"));
+    text
+}

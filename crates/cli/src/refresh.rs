@@ -1,0 +1,216 @@
+//! `sifcache refresh`: pulls again what has moved in its registry.
+
+use crate::args::{Change, Pull, Site};
+use crate::credentials::Credentials;
+use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
+use crate::pull::Puller;
+use crate::registry::{self, Registry};
+use crate::removal::came_along;
+use crate::report::{self, Outcome, Report, Status};
+use crate::select::{self, Stock};
+use crate::store::scan::Image;
+use crate::store::{Store, known};
+use crate::{output, site, spelling, stop, workers};
+use clap::Args;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+/// Pull again what has moved in its registry
+///
+/// Asks the registry of each image whether its tag points to something else by now, which
+/// takes one HEAD request, and pulls what does. The new file takes the old one's name in one
+/// step, so that every launch finds the one or the other; the old file is kept for the time of
+/// --keep, for the jobs that run from it. The name with the old digest goes, unless that digest
+/// was added by itself.
+///
+/// Of a file that was put there by hand nobody knows which digest it has: it is pulled again if
+/// it is named, or with --unknown.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    pull: Pull,
+    /// Every image of the image root
+    #[arg(long)]
+    all: bool,
+    /// With --all: pull also what nobody knows the digest of
+    #[arg(long, requires = "all")]
+    unknown: bool,
+    /// Only report; nothing is pulled
+    #[arg(long)]
+    check: bool,
+    /// Print one JSON object for each reference
+    #[arg(long)]
+    json: bool,
+    /// What to refresh
+    #[arg(value_name = "REF", required_unless_present = "all", conflicts_with = "all")]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+      sifcache refresh ubuntu:22.04
+  What has moved?
+      sifcache refresh --all --check
+  Every night:
+      sifcache refresh --all --jobs 4
+
+Exit status:
+   0  all is as in the registry now
+   1  some could not be refreshed; with --check: some have moved, are gone or not known
+  64  wrong usage, or a word that is no reference
+  69  there is no runtime, or the registry does not answer for the one that is named
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted; nothing is left behind
+
+The JSON objects are described in docs/cache.md.";
+
+/// One name to refresh.
+#[derive(Debug)]
+struct Item {
+    reference: Reference,
+    name: String,
+    digests: Vec<String>,
+    /// Names with a digest that go with the old file.
+    along: Vec<String>,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let stock = select::stock(&root)?;
+    let items = items(args, &settings, &stock)?;
+    let progress = Progress::new(args.json);
+    let report = Report::new(&progress, args.json);
+    let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
+    let registry = Registry::new(args.pull.no_https, credentials.clone())?;
+    stop::watch()?;
+    // A check needs neither a runtime nor the right to write.
+    let store = match args.check {
+        true => None,
+        false => Some(Store::open(&root, &settings)?),
+    };
+    let (change, pull) = (&args.change, &args.pull);
+    let puller = store
+        .as_ref()
+        .map(|store| Puller::new(store, &settings, change, pull, credentials.clone(), &progress));
+    let puller = puller.transpose()?;
+    let work = Work {
+        args,
+        root: &root,
+        store: store.as_ref(),
+        puller: puller.as_ref(),
+        registry: &registry,
+    };
+    let done = workers::each(pull.jobs.into(), &items, &|item| {
+        let outcome = stop::check().and_then(|()| work.refresh(item));
+        report.one(&item.reference, &outcome)?;
+        let current = |outcome: &Outcome| {
+            !matches!(outcome.status, Status::Moved | Status::Unknown | Status::Gone)
+        };
+        outcome.map(|outcome| !args.check || current(&outcome))
+    });
+    let stale = done.iter().any(|done| matches!(done, Ok(false)));
+    let exit = report::exit(done.into_iter().map(|done| done.map(drop)).collect())?;
+    Ok(if stale && exit == Exit::OK { Exit::FOUND } else { exit })
+}
+
+fn items(args: &Refresh, settings: &Settings, stock: &Stock) -> Result<Vec<Item>, Failure> {
+    let mut names: Vec<String> = Vec::new();
+    for word in &args.references {
+        let found = select::names(settings, &stock.root, word)?;
+        if found.is_empty() {
+            let root = output::plain(&stock.root);
+            let message = format!("{word} is not in {root}: `sifcache add` pulls it");
+            return Err(Failure::new(Exit::FOUND, message));
+        }
+        names.extend(found);
+    }
+    let mut seen = HashSet::new();
+    let wanted = |name: &String| args.all || names.contains(name);
+    let mut items = Vec::new();
+    for image in &stock.images {
+        for name in image.names.iter().filter(|name| wanted(name)) {
+            let Some(reference) = spelling::reference(name) else { continue };
+            // With --all a digest is nothing to ask about: it cannot move.
+            let pinned = args.all && reference.digest().is_some();
+            if !pinned && seen.insert(name.clone()) {
+                items.push(item(stock, image, reference, name));
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item {
+    let (along, others): (Vec<String>, Vec<String>) = image
+        .names
+        .iter()
+        .filter(|other| *other != name)
+        .cloned()
+        .partition(|other| came_along(&stock.root, image, other));
+    // Another tag goes on to point to it.
+    let along = if others.is_empty() { along } else { Vec::new() };
+    Item { reference, name: name.to_owned(), digests: image.digests(), along }
+}
+
+struct Work<'a> {
+    args: &'a Refresh,
+    root: &'a Path,
+    store: Option<&'a Store>,
+    puller: Option<&'a Puller<'a>>,
+    registry: &'a Registry,
+}
+
+impl Work<'_> {
+    fn refresh(&self, item: &Item) -> Result<Outcome, Failure> {
+        let status = self.status(item)?;
+        let pull = match status {
+            Status::Moved => true,
+            Status::Unknown => !self.args.all || self.args.unknown,
+            _ => false,
+        };
+        match (self.puller, self.store) {
+            (Some(puller), Some(store)) if pull => swap(puller, store, item),
+            _ => Ok(Outcome::of(status, self.root.join(&item.name))),
+        }
+    }
+
+    fn status(&self, item: &Item) -> Result<Status, Failure> {
+        if item.reference.digest().is_some() {
+            return Ok(Status::Pinned);
+        }
+        match self.registry.digest(&item.reference) {
+            Ok(_) if item.digests.is_empty() => Ok(Status::Unknown),
+            Ok(digest) if item.digests.contains(&digest) => Ok(Status::Unchanged),
+            Ok(_) => Ok(Status::Moved),
+            Err(registry::Error::Stopped(failure)) => Err(failure),
+            Err(error) if error.not_found() => Ok(Status::Gone),
+            Err(error) => Err(Failure::new(Exit::UNAVAILABLE, error.to_string())),
+        }
+    }
+}
+
+fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Failure> {
+    let _lock = store.lock(&item.name, &|| ())?;
+    let pulled = puller.pull(&item.reference, &item.name)?;
+    for name in &item.along {
+        let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
+        if !leads_there && fs::remove_file(store.path(name)).is_ok() {
+            known::forget(store, name);
+        }
+    }
+    let path = store.path(&item.name);
+    Ok(Outcome::came(Status::Refreshed, path, pulled, &item.reference))
+}

@@ -1,0 +1,210 @@
+//! Images that go out of the cache, with all names that have to go with them.
+
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Align, Table, plain};
+use crate::progress::Progress;
+use crate::select::Stock;
+use crate::store::kept::Keep;
+use crate::store::known::{self, Known};
+use crate::store::scan::Image;
+use crate::store::{Store, cannot_write, directory, sync_directory};
+use crate::{human, spelling, stop};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// One file that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Removal {
+    /// What people call it.
+    pub(crate) reference: String,
+    /// Its names that go, the one that it is kept under first.
+    pub(crate) names: Vec<String>,
+    /// Bytes that are free once it is gone for good: none while it has other names.
+    pub(crate) frees: u64,
+    /// When it came into the cache.
+    pub(crate) added: Option<Timestamp>,
+    /// When it last served a job, if that is known.
+    pub(crate) last_served: Option<Timestamp>,
+    /// Where it is kept, once it is gone.
+    pub(crate) kept: Option<PathBuf>,
+}
+
+impl Removal {
+    /// The image with all its names.
+    pub(crate) fn whole(stock: &Stock, image: &Image) -> Self {
+        Self {
+            reference: image.title(),
+            names: image.names.clone(),
+            frees: image.size,
+            added: Some(image.added()),
+            last_served: stock.last_served(image),
+            kept: None,
+        }
+    }
+
+    /// The files that have these names. A name with a digest that was made along with the
+    /// others goes with the last of them.
+    pub(crate) fn of_names(stock: &Stock, names: &[String]) -> Vec<Self> {
+        let mut removals: Vec<Self> = Vec::new();
+        for name in names {
+            if removals.iter().any(|removal| removal.names.contains(name)) {
+                continue;
+            }
+            let image = stock.images.iter().find(|image| image.names.contains(name));
+            removals.push(match image {
+                Some(image) => Self::of_image(stock, image, names),
+                None => Self::of_file(&stock.root, name),
+            });
+        }
+        removals
+    }
+
+    fn of_image(stock: &Stock, image: &Image, names: &[String]) -> Self {
+        let (mut going, staying): (Vec<String>, Vec<String>) =
+            image.names.iter().cloned().partition(|name| names.contains(name));
+        let (along, staying): (Vec<String>, Vec<String>) =
+            staying.into_iter().partition(|name| came_along(&stock.root, image, name));
+        let all = staying.is_empty();
+        going.extend(if all { along } else { Vec::new() });
+        let frees = if all { image.size } else { 0 };
+        Self { names: going, frees, ..Self::whole(stock, image) }
+    }
+
+    fn of_file(root: &Path, name: &str) -> Self {
+        let size = root.join(name).symlink_metadata().map_or(0, |metadata| metadata.len());
+        Self {
+            reference: name.to_owned(),
+            names: vec![name.to_owned()],
+            frees: size,
+            added: None,
+            last_served: None,
+            kept: None,
+        }
+    }
+
+    /// Takes the names away.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn carry_out(&mut self, store: &Store, keep: Keep) -> Result<(), Failure> {
+        let Some((first, others)) = self.names.split_first() else { return Ok(()) };
+        let _lock = store.lock(first, &|| ())?;
+        // Links before what they may lead to.
+        for name in others {
+            let path = store.path(name);
+            std::fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
+        }
+        let path = store.path(first);
+        self.kept = keep.take(store, first).map_err(|error| cannot_write(&path, &error))?;
+        for name in &self.names {
+            let path = store.path(name);
+            known::forget(store, name);
+            // Synced before it may be tidied away itself.
+            let _ = path.parent().map(sync_directory);
+            directory::tidy(store.root(), &path);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the name with a digest was made along with another name of the image.
+pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
+    let pinned = spelling::reference(name).is_some_and(|one| one.digest().is_some());
+    let known = Known::load(root, name, image.size, image.modified);
+    pinned && known.is_some_and(|known| !known.reference.contains('@'))
+}
+
+/// Each file once.
+pub(crate) fn unique(removals: &mut Vec<Removal>) {
+    let all = std::mem::take(removals);
+    for removal in all {
+        if !removals.iter().any(|other| other.names == removal.names) {
+            removals.push(removal);
+        }
+    }
+}
+
+/// What would go, for people.
+pub(crate) fn summary(removals: &[Removal]) -> String {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("FREES", Align::Right),
+        ("ADDED", Align::Left),
+        ("SERVED", Align::Left),
+    ]);
+    let day = |time: Option<Timestamp>| time.map_or("-".to_owned(), human::day);
+    for removal in removals {
+        let (size, reference) = (human::size(removal.frees), plain(removal.reference.as_ref()));
+        table.row(vec![reference, size, day(removal.added), day(removal.last_served)]);
+    }
+    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
+    format!("{}{} to remove, {}", table.text(), removals.len(), human::size(frees))
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object<'a> {
+    dry_run: bool,
+    root: String,
+    removed: &'a [Removal],
+    frees: u64,
+    kept_until: Option<Timestamp>,
+}
+
+fn object(removals: &[Removal], root: &Path, keep: Option<Keep>) -> Result<(), Failure> {
+    output::json(&Object {
+        dry_run: keep.is_none(),
+        root: root.to_string_lossy().into_owned(),
+        removed: removals,
+        frees: removals.iter().map(|removal| removal.frees).sum(),
+        kept_until: keep.and_then(Keep::until),
+    })
+}
+
+/// Says what would go and does nothing.
+///
+/// # Errors
+/// Standard output's.
+pub(crate) fn would(removals: &[Removal], root: &Path, json: bool) -> Result<Exit, Failure> {
+    match json {
+        true => object(removals, root, None)?,
+        false => output::print(&format!("{}\n", summary(removals)))?,
+    }
+    Ok(Exit::OK)
+}
+
+/// Removes, and says what was done.
+///
+/// # Errors
+/// The file system's; what was removed before stays so.
+pub(crate) fn carry_out(
+    store: &Store,
+    mut removals: Vec<Removal>,
+    keep: Keep,
+    progress: &Progress,
+    json: bool,
+) -> Result<Exit, Failure> {
+    for removal in &mut removals {
+        stop::check()?;
+        removal.carry_out(store, keep)?;
+        if !json {
+            let frees = human::size(removal.frees);
+            progress.line(&format!("removed  {}  {frees}", plain(removal.reference.as_ref())))?;
+        }
+    }
+    if json {
+        object(&removals, store.root(), Some(keep))?;
+        return Ok(Exit::OK);
+    }
+    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
+    let when = match keep.until() {
+        None => "free now".to_owned(),
+        Some(until) => {
+            let day = until.to_zoned(TimeZone::system()).date();
+            format!("kept in {} until {day}", plain(&store.state().join("kept")))
+        }
+    };
+    progress.line(&format!("{} removed, {}, {when}", removals.len(), human::size(frees)))?;
+    Ok(Exit::OK)
+}

@@ -1,0 +1,64 @@
+//! With small scripts as stand-ins for the runtime.
+
+use super::{Error, PullOptions, Runtime};
+use crate::credentials::Credentials;
+use sifcache_core::settings::Settings;
+use std::cell::RefCell;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn stand_in(script: &str) -> (TempDir, Runtime) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("apptainer");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let settings = Settings::with_roots(Vec::new());
+    let runtime = Runtime::find(&settings, Some(&path)).unwrap();
+    (directory, runtime)
+}
+
+fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<String>) {
+    let (directory, runtime) = stand_in(script);
+    let lock = File::create(directory.path().join("lock")).unwrap();
+    let options =
+        PullOptions { no_https: true, credentials, tmpdir: directory.path(), lock: &lock };
+    let heard = RefCell::new(Vec::new());
+    let report = |line: &str| heard.borrow_mut().push(line.to_owned());
+    let result = runtime.pull("docker://o/i:1", Path::new("/to"), &options, &report);
+    (result, heard.into_inner())
+}
+
+#[test]
+fn what_the_runtime_is_given() {
+    let script = r#"
+        [ "$*" = "pull --no-https /to docker://o/i:1" ] || exit 3
+        [ -d "$APPTAINER_TMPDIR" ] && [ "$SINGULARITY_DISABLE_CACHE" = true ] || exit 4
+        [ "$APPTAINER_DOCKER_USERNAME:$SINGULARITY_DOCKER_PASSWORD" = alice:secret ] || exit 5
+        ! read -r line"#;
+    let (result, heard) = pull(script, &Credentials::basic("alice", "secret"));
+    assert!(result.is_ok(), "{result:?}");
+    assert!(heard.is_empty(), "{heard:?}");
+}
+
+#[test]
+fn what_it_says_is_heard() {
+    let script = r#"printf 'INFO:    Copying\rCopying 1\rCopying 2\n' >&2; echo last; exit 255"#;
+    let (result, heard) = pull(script, &Credentials::none());
+    assert_eq!(result.unwrap_err().output().lines().count(), 4);
+    assert!(heard.contains(&"Copying 2".to_owned()) && heard.contains(&"Copying".to_owned()));
+}
+
+#[test]
+fn why_it_failed() {
+    let said = |script: &str| pull(script, &Credentials::none()).0.unwrap_err().to_string();
+    let script = r#"printf '\033[31mFATAL:   While making image: no space\033[0m\n' >&2
+        echo 'Usage: whatever'; exit 255"#;
+    assert_eq!(said(script), "While making image: no space");
+    assert_eq!(said("kill -9 $$"), "it ended with signal: 9 (SIGKILL) and no message");
+    let none = Path::new("/nowhere/apptainer");
+    let settings = Settings::with_roots(Vec::new());
+    let said = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
+    assert_eq!(said, "--runtime /nowhere/apptainer: no program");
+}
