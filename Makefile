@@ -36,7 +36,8 @@ plugin: tools
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
 
 command: tools
-	$(CARGO) build --locked --release -p sifcache
+	$(CARGO) build --locked --profile command -p sifcache
+	install -D target/command/sifcache $(RELEASE)/sifcache
 
 ## make demo                          show the main job on a real cluster in a directory
 demo: testbed build-for-testbed
@@ -70,11 +71,11 @@ e2e: testbed build-for-testbed
 
 # Fault injection first: both builds have the same file name, and the one without stays.
 .PHONY: build-for-testbed
-build-for-testbed: testbed
+build-for-testbed: testbed command
 	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --lib --features fault-injection
 	mkdir -p $(RELEASE)/fault
 	cp $(RELEASE)/libspank_sifcache.so $(RELEASE)/fault/
-	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --workspace
+	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:

@@ -6,6 +6,8 @@
 
 mod install;
 mod jobs;
+pub(crate) mod registry;
+pub(crate) mod tree;
 
 pub(crate) use install::{built, plugin_directory, push};
 
@@ -74,7 +76,8 @@ impl Site {
         ready();
         let site =
             Self { _turn: turn, marks: logs().map(|log| (log.clone(), length(&log))).into() };
-        for root in [site.at("n1", LOCAL), site.at("n2", LOCAL), site.at("ctl", SHARED)] {
+        let local = ["n1", "n2", "ctl"].map(|host| site.at(host, LOCAL));
+        for root in local.into_iter().chain([site.at("ctl", SHARED)]) {
             let _ = fs::remove_dir_all(&root);
             fs::create_dir_all(&root).unwrap();
             fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
@@ -184,7 +187,7 @@ fn at(host: &str, path: &str) -> PathBuf {
             assert_eq!(output.status, 0, "{output:#?}");
             (host.to_owned(), PathBuf::from(output.stdout.trim_end()))
         };
-        ["ctl", "n1", "n2"].map(root).into()
+        ["ctl", "n1", "n2", "hub"].map(root).into()
     });
     let (_, root) = hosts.iter().find(|(name, _)| name == host).expect("a host of the cluster");
     root.join(path.trim_start_matches('/'))

@@ -10,6 +10,7 @@
 mod kit;
 
 mod batch;
+mod cache;
 mod choice;
 mod exports;
 mod files;

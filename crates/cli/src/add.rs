@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::pull::Puller;
 use crate::report::{self, Outcome, Report, Status};
 use crate::store::Store;
-use crate::{list_of_references, lookup, site, spelling, stop, workers};
+use crate::{arrival, list_of_references, lookup, site, spelling, stop, workers};
 use clap::Args;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -120,6 +120,9 @@ impl<'a> Adder<'a> {
     ) -> Result<Outcome, Failure> {
         stop::check()?;
         if let Some(path) = self.there(reference) {
+            if reference.digest().is_some() {
+                arrival::pin(self.store, reference, &path);
+            }
             return Ok(Outcome::of(Status::Present, path));
         }
         let name = spelling::short(reference);

@@ -71,14 +71,38 @@ impl Arrival<'_> {
     /// to give up the image.
     pub(crate) fn record(&self, known: &Known) {
         for name in self.pinned().chain([self.name.to_owned()]) {
+            if name != self.name && is_pinned(self.store, &name, known) {
+                continue;
+            }
             if let Err(error) = known.save(self.store, &name) {
                 self.progress.note(&format!("{name}: nothing will be known of it: {error}"));
             }
         }
     }
 
+    /// The names with the digests, but for the one that it gets anyway.
     fn pinned(&self) -> impl Iterator<Item = String> {
         let names = self.digests.iter().map(|digest| spelling::with_digest(self.reference, digest));
         names.filter(|name| name != self.name)
+    }
+}
+
+/// Whether the name with a digest was asked for by itself.
+fn is_pinned(store: &Store, name: &str, known: &Known) -> bool {
+    Known::load(store.root(), name, known.size, known.modified)
+        .is_some_and(|own| own.reference.contains('@'))
+}
+
+/// Notes that a name with a digest, which came along with a tag, is wanted by itself: it
+/// is to stay when the tag moves.
+pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
+    let name = path.strip_prefix(store.root()).ok().and_then(Path::to_str);
+    let (Some(name), Ok(metadata)) = (name, fs::metadata(path)) else { return };
+    let known = known::modified(&metadata)
+        .and_then(|time| Known::load(store.root(), name, metadata.len(), time));
+    if let Some(known) = known.filter(|known| !known.reference.contains('@')) {
+        let pinned = Known { reference: reference.to_string(), ..known };
+        // It is there in any case; only that it is to stay is not noted then.
+        let _ = pinned.save(store, name);
     }
 }

@@ -69,6 +69,7 @@ impl Store {
         for name in ["tmp", "lock", "kept", "known"] {
             directory::make(&self.root, &self.state().join(name))?;
         }
+        rustix::fs::access(self.state().join("tmp"), rustix::fs::Access::WRITE_OK)?;
         scratch::sweep(&self.state().join("tmp"))?;
         lock::sweep(&self.state().join("lock"))?;
         kept::purge(&self.state().join("kept"), Timestamp::now())?;

@@ -1,0 +1,38 @@
+//! `sifcache` as the admin of a cluster uses it: real pulls, real jobs.
+
+mod add;
+mod broken;
+mod crash;
+mod import;
+mod limits;
+mod names;
+mod refresh;
+mod remove;
+mod reports;
+mod together;
+
+use crate::kit::{Output, Site};
+use serde_json::Value;
+
+/// `sifcache WORDS` as root on the login node.
+fn sifcache(site: &Site, words: &[&str]) -> Output {
+    site.exec(&[], &[&["sifcache"], words].concat(), "")
+}
+
+/// The same, which must succeed.
+#[track_caller]
+fn done(site: &Site, words: &[&str]) -> Output {
+    let output = sifcache(site, words);
+    assert_eq!(output.status, 0, "{words:?}: {output:#?}");
+    output
+}
+
+/// The objects that it prints, one a line.
+fn objects(output: &Output) -> Vec<Value> {
+    output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs the image in a job of alice and returns what it is called inside.
+fn started(site: &Site, image: &str) -> Output {
+    site.launch(&[], &format!("docker://{image}"))
+}

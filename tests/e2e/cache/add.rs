@@ -1,0 +1,234 @@
+//! `sifcache add`.
+
+use super::{done, objects, sifcache, started};
+use crate::kit::registry::{self, ALICE, PRIVATE};
+use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, tree, with_hub};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn jobs_find_it_by_tag_and_by_digest() {
+    let site = Site::new("");
+    let cache = site.at("ctl", "/root/.apptainer/cache");
+    let cached = || tree::files(&cache, &cache).len();
+    let before = cached();
+    let (output, digest) = with_hub(|| {
+        let first = done(&site, &["add", IMAGE, "docker://docker.io/library/alpine:3.20"]);
+        (first, registry::digest(IMAGE))
+    });
+    let repository = IMAGE.split(':').next().unwrap();
+    for said in [
+        format!("added       {IMAGE}  {SHARED}/{IMAGE}  1.08 MiB in "),
+        format!("            found as docker://{IMAGE}\n"),
+        format!("            found as docker://{repository}@{digest}\n"),
+        "            found as docker://alpine:3.20\n".to_owned(),
+    ] {
+        assert!(output.stdout.contains(&said), "{said}: {output:#?}");
+    }
+    // The hub is stopped: only the cache can serve these.
+    started(&site, IMAGE).ran(IMAGE);
+    started(&site, &format!("{repository}@{digest}")).ran(IMAGE);
+    started(&site, "library/alpine:3.20").ran("library/alpine:3.20");
+    let root = site.at("ctl", SHARED);
+    assert_eq!(tree::check(&root).len(), 4);
+    tree::is_clean(&root);
+    let tag = fs::metadata(root.join(IMAGE)).unwrap();
+    let pinned = fs::metadata(root.join(format!("{repository}@{digest}"))).unwrap();
+    assert_eq!(tag.ino(), pinned.ino());
+    // Nothing of it in root's home, and nothing where it was unpacked.
+    assert_eq!(cached(), before);
+    let left = tree::files(&root, &site.at("ctl", "/tmp/sifcache-0"));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_is_there_is_left_alone() {
+    let site = Site::new("");
+    // By hand, under another name of the same reference, and in another root.
+    site.store(OTHER, "docker.io/library/busybox:latest.sif");
+    site.store_at("ctl", "/local/sif", OTHER, "library/alpine");
+    let before = fs::metadata(site.at("ctl", SHARED).join("docker.io/library/busybox:latest.sif"));
+    let output = done(&site, &["add", "busybox", "--json"]);
+    let [object] = objects(&output).try_into().unwrap();
+    assert_eq!(object["status"], "present");
+    assert_eq!(object["path"], format!("{SHARED}/docker.io/library/busybox:latest.sif"));
+    let output = done(&site, &["add", "library/alpine"]);
+    assert_eq!(output.stdout, "present     alpine:latest  /local/sif/library/alpine\n");
+    let after = fs::metadata(site.at("ctl", SHARED).join("docker.io/library/busybox:latest.sif"));
+    assert_eq!(before.unwrap().mtime_nsec(), after.unwrap().mtime_nsec());
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_list_adds_what_is_missing() {
+    let site = Site::new("");
+    site.store(OTHER, OTHER);
+    let list = format!("# ours\n{IMAGE}   # gpu\n\ndocker://{OTHER}\nlibrary/nothing:1\n");
+    fs::write(site.at("ctl", "/home/list.txt"), list).unwrap();
+    let dry = done(&site, &["add", "--from", "/home/list.txt", "--dry-run"]);
+    assert_eq!(dry.stdout.matches("would pull").count(), 2, "{dry:#?}");
+    let output = with_hub(|| sifcache(&site, &["add", "--json", "--from", "/home/list.txt"]));
+    assert_eq!(output.status, 1, "{output:#?}");
+    let mut statuses: Vec<(String, String)> = objects(&output)
+        .iter()
+        .map(|one| (one["reference"].to_string(), one["status"].to_string()))
+        .collect();
+    statuses.sort();
+    let quoted = |text: &str| format!("\"{text}\"");
+    assert_eq!(
+        statuses,
+        [
+            (quoted(IMAGE), quoted("added")),
+            (quoted(OTHER), quoted("present")),
+            (quoted("nothing:1"), quoted("failed")),
+        ]
+    );
+    // One wrong line, and nothing is touched.
+    let output = site.exec(&[], &["sifcache", "add", "--from", "-"], "alpine\nNot/Good\nbusybox\n");
+    assert_eq!((output.status, output.stdout.as_str()), (65, ""), "{output:#?}");
+    assert!(output.stderr.contains("-, line 2: 'Not/Good' is no reference"), "{output:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_object_is_as_documented() {
+    let site = Site::new("");
+    let (output, digest) = with_hub(|| {
+        (done(&site, &["add", "--json", "alpine:3.20"]), registry::digest("library/alpine:3.20"))
+    });
+    let [mut object] = objects(&output).try_into().unwrap();
+    assert!(
+        object["seconds"].as_f64().unwrap() > 0.0 && object["size"].as_u64().unwrap() > 1 << 20
+    );
+    object["seconds"] = json!(0);
+    object["size"] = json!(0);
+    let expected = json!({
+        "reference": "alpine:3.20", "status": "added", "path": "/shared/sif/alpine:3.20",
+        "size": 0, "seconds": 0, "digests": [digest],
+        "found_as": ["alpine:3.20", format!("alpine@{digest}")], "kept": null, "error": null,
+    });
+    assert_eq!(object, expected);
+}
+
+/// A pinned reference, and a tag whose content is there under its digest.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_same_content_is_pulled_once() {
+    let site = Site::new("");
+    let digest = with_hub(|| {
+        registry::move_tag("library/alpine:3.20", "library/alpine:same");
+        registry::digest("library/alpine:3.20")
+    });
+    let proxy = registry::misbehaving("none");
+    done(&site, &["add", &format!("alpine@{digest}")]);
+    let blobs = |proxy: &registry::Misbehaving| {
+        proxy
+            .requests()
+            .iter()
+            .filter(|line| line.starts_with("GET") && line.contains("/blobs/"))
+            .count()
+    };
+    let pulled = blobs(&proxy);
+    assert!(pulled > 0);
+    let output = done(&site, &["add", "alpine:3.20", "alpine:same"]);
+    assert_eq!(output.stdout.matches("(the same content was there").count(), 2, "{output:#?}");
+    assert_eq!(blobs(&proxy), pulled);
+    drop(proxy);
+    started(&site, "alpine:same").ran("library/alpine:3.20");
+    let root = site.at("ctl", SHARED);
+    assert_eq!(tree::check(&root).len(), 3);
+    assert_eq!(fs::metadata(root.join("alpine:same")).unwrap().nlink(), 3);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn private_images_with_credentials() {
+    let site = Site::new("");
+    let _ = fs::remove_dir_all(site.at("ctl", "/root/.docker"));
+    let _server = registry::private();
+    let image = format!("{PRIVATE}/library/alpine:3.20");
+    let output = sifcache(&site, &["add", &image]);
+    assert_eq!(output.status, 69, "{output:#?}");
+    assert!(output.stderr.contains("wants to know who asks"), "{output:#?}");
+    assert!(tree::check(&site.at("ctl", SHARED)).is_empty());
+    let (user, password) = ALICE;
+    let remove = |site: &Site| done(site, &["remove", "--yes", "--keep", "0d", &image]);
+    // By environment.
+    let user_is = format!("APPTAINER_DOCKER_USERNAME={user}");
+    let password_is = format!("APPTAINER_DOCKER_PASSWORD={password}");
+    let output = site.exec(&[], &["env", &user_is, &password_is, "sifcache", "add", &image], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    let refreshed = site.exec(
+        &[],
+        &["env", &user_is, &password_is, "sifcache", "refresh", "--all", "--check"],
+        "",
+    );
+    assert!(refreshed.stdout.starts_with("unchanged"), "{refreshed:#?}");
+    remove(&site);
+    // By the runtime's own login.
+    let login = ["apptainer", "registry", "login", "--username", user, "--password-stdin"];
+    let private = format!("docker://{PRIVATE}");
+    let login = [&login[..], &[private.as_str()]].concat();
+    assert_eq!(site.exec(&[], &login, password).status, 0);
+    done(&site, &["add", &image]);
+    remove(&site);
+    let moved = "mv /root/.docker/config.json /root/auth.json";
+    assert_eq!(site.exec(&[], &["sh", "-c", moved], "").status, 0);
+    assert_ne!(sifcache(&site, &["add", &image]).status, 0);
+    done(&site, &["add", "--authfile", "/root/auth.json", &image]);
+    remove(&site);
+    // On a terminal, typed when it asks.
+    let script = format!(
+        "(sleep 0.7; echo {user}; sleep 0.7; echo '{password}') | \
+         script --quiet --return -c 'sifcache add --docker-login {image}' /dev/null"
+    );
+    let output = site.exec(&[], &["bash", "-c", &script], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    assert!(!output.stdout.contains(password), "{output:#?}");
+    let image = format!("docker://{image}");
+    site.launch(&[], &image).ran("library/alpine:3.20");
+    // Where a password could show.
+    for path in tree::files(&site.at("ctl", SHARED), &site.at("ctl", SHARED).join(".sifcache")) {
+        let text = fs::read(&path).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains(password), "{}", path.display());
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_registry_without_tls() {
+    let site = Site::new("");
+    let _server = registry::plain_http();
+    let output = sifcache(&site, &["add", "hub:5000/library/alpine:3.20"]);
+    assert_ne!(output.status, 0, "{output:#?}");
+    done(&site, &["add", "--no-https", "hub:5000/library/alpine:3.20"]);
+    started(&site, "hub:5000/library/alpine:3.20").ran("library/alpine:3.20");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_stands_in_the_way_is_said_before_any_pull() {
+    let site = Site::new("");
+    site.store(IMAGE, "library");
+    fs::create_dir(site.at("ctl", SHARED).join("alpine:3.20")).unwrap();
+    hub("stop");
+    for (image, said) in [
+        ("alpine:3.20", "/shared/sif/alpine:3.20 is a directory"),
+        ("quay.io/o/i:1", "no singularity or apptainer in PATH"),
+    ] {
+        let words = ["env", "PATH=/usr/local/bin", "sifcache", "add", image];
+        let output = site.exec(&[], &words, "");
+        assert_ne!(output.status, 0, "{output:#?}");
+        assert!(output.stderr.contains(said), "{said}: {output:#?}");
+    }
+    let output = sifcache(&site, &["add", "library/o/i:1"]);
+    let said = "/shared/sif/library is no directory, and library/o/i:1 needs one";
+    assert!(output.stderr.contains(said), "{output:#?}");
+    fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();
+    let output = sifcache(&site, &["add", "alpine"]);
+    assert_eq!(output.status, 78, "{output:#?}");
+    assert!(output.stderr.contains("/shared/sif can be written by everybody"), "{output:#?}");
+}

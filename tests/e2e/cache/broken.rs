@@ -1,0 +1,75 @@
+//! A registry that fails in the middle.
+
+use super::{done, sifcache};
+use crate::kit::registry::misbehaving;
+use crate::kit::{IMAGE, SHARED, Site, hub, tree};
+use std::time::{Duration, Instant};
+
+/// Of 150 MB: long enough to be broken off.
+const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f";
+
+#[track_caller]
+fn nothing_is_left(site: &Site) {
+    let root = site.at("ctl", SHARED);
+    assert!(tree::check(&root).is_empty());
+    tree::is_clean(&root);
+    let unpacked = tree::files(&root, &site.at("ctl", "/tmp/sifcache-0"));
+    assert!(unpacked.is_empty(), "{unpacked:?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn each_failure_is_said_and_leaves_nothing() {
+    let site = Site::new("");
+    hub("stop");
+    let output = sifcache(&site, &["add", IMAGE]);
+    assert_eq!(output.status, 69, "{output:#?}");
+    assert!(output.stderr.contains("onnection refused"), "{output:#?}");
+    nothing_is_left(&site);
+    for (fault, image, said) in [
+        ("manifests=500", IMAGE, "docker.io answers with 500"),
+        ("blobs=500", IMAGE, "500"),
+        ("cut=300000", IMAGE, "unexpected EOF"),
+        ("gone=5000000", LARGE, ""),
+        ("corrupt", IMAGE, "checksum"),
+    ] {
+        let _registry = misbehaving(fault);
+        let output = sifcache(&site, &["add", image]);
+        assert_eq!(output.status, 69, "{fault}: {output:#?}");
+        assert!(output.stderr.contains(said), "{fault}: {output:#?}");
+        nothing_is_left(&site);
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_busy_registry_is_asked_again() {
+    let site = Site::new("");
+    let _registry = misbehaving("busy=1");
+    done(&site, &["add", IMAGE]);
+}
+
+/// Ctrl-C, and what a shutdown sends.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_signal_ends_it_and_leaves_nothing() {
+    let site = Site::new("");
+    for (fault, image, signal, status) in [
+        ("slow=2000000", LARGE, "INT", 130),
+        ("slow=2000000", LARGE, "TERM", 143),
+        ("hang", IMAGE, "INT", 130),
+    ] {
+        let _registry = misbehaving(fault);
+        let script = format!(
+            "sifcache add {image} & sleep 1.5; kill -{signal} $!; wait $!; s=$?; \
+             pgrep -x 'apptainer|singularity' && exit 99; exit $s"
+        );
+        let begun = Instant::now();
+        // A shell without job control lets what is in the background ignore SIGINT.
+        let output = site.exec(&[], &["bash", "-mc", &script], "");
+        assert_eq!(output.status, status, "{fault} {signal}: {output:#?}");
+        assert!(output.stderr.contains("sifcache: interrupted"), "{output:#?}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{fault} {signal}: {output:#?}");
+        nothing_is_left(&site);
+    }
+}

@@ -1,0 +1,135 @@
+//! kill -9 at any point.
+
+use super::{done, sifcache, started};
+use crate::kit::registry::move_tag;
+use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, inside, tree};
+use std::fs;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Numbers that nobody can foretell, and that a failed run can be repeated with.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let seed = std::env::var("SIFCACHE_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let seed = seed.unwrap_or_else(|| u64::try_from(now() % 1_000_000_007).unwrap());
+        println!("SIFCACHE_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
+    }
+}
+
+/// Starts the command, kills it after this many milliseconds, and says whether it had
+/// ended before.
+fn killed(site: &Site, words: &str, milliseconds: u64) -> bool {
+    let script = format!(
+        "sifcache {words} >/dev/null 2>&1 & sleep {}.{:03}; kill -9 $! 2>/dev/null; wait $!; \
+         [ $? -ne 137 ]",
+        milliseconds / 1_000,
+        milliseconds % 1_000
+    );
+    site.exec(&[], &["bash", "-c", &script], "").status == 0
+}
+
+/// Kills so often, and checks the whole tree after each; `before` prepares for each. At
+/// the end the next command takes away what was left.
+fn again_and_again(site: &Site, times: u32, most: u64, words: &str, before: &mut dyn FnMut(u32)) {
+    let mut chance = Chance::new();
+    let root = site.at("ctl", SHARED);
+    let mut ended = 0;
+    for number in 0..times {
+        before(number);
+        ended += u32::from(killed(site, words, chance.below(most)));
+        tree::check(&root);
+    }
+    println!("{words}: {ended} of {times} had ended before");
+    assert!(ended < times, "none was killed");
+    // A runtime whose command was killed still has its lock until it ends itself.
+    let limit = Instant::now() + Duration::from_secs(20);
+    loop {
+        done(site, &["gc"]);
+        let left = tree::files(&root, &root.join(".sifcache/tmp"));
+        if left.is_empty() || Instant::now() > limit {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    tree::is_clean(&root);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn add() {
+    let site = Site::new("");
+    hub("start");
+    again_and_again(&site, 50, 1_000, "add alpine:3.20", &mut |_| {
+        sifcache(&site, &["remove", "--yes", "--keep", "0d", "alpine:3.20"]);
+    });
+    done(&site, &["add", "alpine:3.20"]);
+    // Where the runtime unpacks is swept as well.
+    let unpacked = site.at("ctl", "/tmp/sifcache-0");
+    let left = tree::files(&unpacked, &unpacked);
+    assert!(left.is_empty(), "{left:?}");
+    hub("stop");
+    started(&site, "library/alpine:3.20").ran("library/alpine:3.20");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn import() {
+    let site = Site::new("");
+    let digests = ["0f", "f0"].map(|byte| format!("sha256:{}", byte.repeat(32)));
+    for (number, image) in [IMAGE, OTHER].iter().enumerate() {
+        let words = format!("import --force {} o/i:1 --digest {}", inside(image), digests[number]);
+        again_and_again(&site, 30, 40, &words, &mut |_| {});
+    }
+    done(&site, &["import", "--force", &inside(OTHER), "o/i:1"]);
+    started(&site, "o/i:1").ran(OTHER);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn refresh() {
+    let site = Site::new("");
+    hub("start");
+    move_tag(IMAGE, "library/killed:1");
+    done(&site, &["add", "killed:1"]);
+    again_and_again(&site, 40, 1_000, "refresh killed:1", &mut |number| {
+        move_tag(if number % 2 == 0 { OTHER } else { IMAGE }, "library/killed:1");
+        // The name is never without a file.
+        assert!(site.at("ctl", SHARED).join("killed:1").exists());
+    });
+    move_tag(OTHER, "library/killed:1");
+    done(&site, &["refresh", "killed:1"]);
+    hub("stop");
+    started(&site, "library/killed:1").ran(OTHER);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn gc() {
+    let site = Site::new("");
+    let root = site.at("ctl", SHARED);
+    again_and_again(&site, 50, 25, "gc --yes --max-size 3M", &mut |number| {
+        for n in 0..6 {
+            site.store(IMAGE, &format!("o{n}/i:{number}"));
+        }
+    });
+    done(&site, &["gc", "--yes", "--max-size", "3M"]);
+    let images = tree::check(&root).len();
+    assert_eq!(images, 2);
+    // Nothing was lost: what is not there is kept.
+    let kept = tree::files(&root, &root.join(".sifcache/kept")).len();
+    assert_eq!(kept + images, 300);
+    let first = tree::files(&root, &root.join(".sifcache/kept")).remove(0);
+    assert_eq!(
+        fs::metadata(first).unwrap().len(),
+        fs::metadata(crate::kit::sif(IMAGE)).unwrap().len()
+    );
+}

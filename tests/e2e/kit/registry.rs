@@ -1,0 +1,147 @@
+//! Registries beside the hub: private ones, and one that misbehaves; and tags that move.
+
+use super::{Output, hub, testbed};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// User name and password of the private registry.
+pub(crate) const ALICE: (&str, &str) = ("alice", "open sesame");
+/// Where the private registry is.
+pub(crate) const PRIVATE: &str = "registry.example.org:5443";
+
+/// Runs a command as root on host hub.
+fn on_hub(words: &[&str]) -> Output {
+    let output = testbed("exec", &["--on", "hub"], words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    output
+}
+
+/// A server on host hub, bounded in time, which ends when this is dropped.
+pub(crate) struct Server {
+    pid: String,
+    port: u16,
+}
+
+impl Server {
+    fn start(command: &str, port: u16) -> Self {
+        // An earlier one may still be about to end.
+        let wait = format!("while (: >/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.02; done");
+        on_hub(&["timeout", "20", "bash", "-c", &wait]);
+        let start = format!(
+            "setsid timeout 900 {command} </dev/null >>/var/log/server-{port}.log 2>&1 & echo $!"
+        );
+        let pid = on_hub(&["bash", "-c", &start]).stdout.trim().to_owned();
+        let server = Self { pid, port };
+        server.wait_for(true);
+        server
+    }
+
+    fn wait_for(&self, up: bool) {
+        let connect = format!("(: >/dev/tcp/127.0.0.1/{}) 2>/dev/null", self.port);
+        let limit = Instant::now() + Duration::from_secs(15);
+        let answers = || testbed("exec", &["--on", "hub"], &["bash", "-c", &connect], "").status;
+        while (answers() == 0) != up {
+            assert!(Instant::now() < limit, "port {} of the hub: up is not {up}", self.port);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // timeout(1) hands the signal on.
+        testbed("exec", &["--on", "hub"], &["kill", &self.pid], "");
+    }
+}
+
+/// The configuration of a docker-registry over the hub's storage.
+fn configuration(name: &str, address: &str, more: &str) -> String {
+    let path = format!("/etc/docker/registry/{name}.yml");
+    let text = format!(
+        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: /srv/registry\n\
+         http:\n  addr: {address}\n{more}"
+    );
+    fs::write(super::at("hub", &path), text).unwrap();
+    format!("docker-registry serve {path}")
+}
+
+/// A registry that asks who is there, with the images of the hub.
+pub(crate) fn private() -> Server {
+    let (user, password) = ALICE;
+    // bcrypt, as docker-registry wants it.
+    let script = "print crypt($ARGV[0], '$2b$05$abcdefghijklmnopqrstuu')";
+    let hash = on_hub(&["perl", "-e", script, password]).stdout;
+    fs::write(super::at("hub", "/etc/docker/registry/htpasswd"), format!("{user}:{hash}\n"))
+        .unwrap();
+    let more = "  tls:\n    certificate: /etc/hub/hub.pem\n    key: /etc/hub/hub.key\n\
+                auth:\n  htpasswd:\n    realm: private\n    path: /etc/docker/registry/htpasswd\n";
+    Server::start(&configuration("private", ":5443", more), 5443)
+}
+
+/// The hub's images without TLS, at `hub:5000`.
+pub(crate) fn plain_http() -> Server {
+    Server::start(&configuration("plain", ":5000", ""), 5000)
+}
+
+/// docker.io behind a stand-in that misbehaves.
+pub(crate) struct Misbehaving {
+    _proxy: Server,
+    _registry: Server,
+}
+
+/// Stops the hub and puts `tests/e2e/registry/proxy.py` in its place, which explains the
+/// faults.
+pub(crate) fn misbehaving(fault: &str) -> Misbehaving {
+    hub("stop");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/proxy.py");
+    let text = fs::read_to_string(script).unwrap();
+    super::program(&super::at("hub", "/usr/local/bin/proxy.py"), &text);
+    let _ = fs::remove_file(super::at("hub", "/var/log/proxy.log"));
+    let registry = Server::start(&configuration("behind", "127.0.0.1:5001", ""), 5001);
+    let proxy = Server::start(&format!("/usr/local/bin/proxy.py {fault}"), 443);
+    Misbehaving { _proxy: proxy, _registry: registry }
+}
+
+impl Misbehaving {
+    /// The requests so far, but for those that ask for the version of the protocol.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let log = fs::read_to_string(super::at("hub", "/var/log/proxy.log")).unwrap_or_default();
+        log.lines().filter(|line| !line.ends_with(" /v2/")).map(str::to_owned).collect()
+    }
+}
+
+/// Makes `tag` on the hub, which must be up, the image that `image` is there.
+pub(crate) fn move_tag(image: &str, tag: &str) {
+    let (from, to) = (format!("docker://docker.io/{image}"), format!("docker://docker.io/{tag}"));
+    let words = ["skopeo", "copy", "--quiet", "--insecure-policy", &from, &to];
+    let output = testbed("exec", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+}
+
+/// The digest that a reference has on the hub, which must be up.
+pub(crate) fn digest(image: &str) -> String {
+    let name = format!("docker://docker.io/{image}");
+    let words = ["skopeo", "inspect", "--format", "{{.Digest}}", &name];
+    let output = testbed("exec", &[], &words, "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    output.stdout.trim().to_owned()
+}
+
+/// A small file system on the login node, which goes when this is dropped.
+pub(crate) struct Disk(String);
+
+/// Mounts a tmpfs of this many KiB.
+pub(crate) fn disk(path: &str, kibibytes: u32) -> Disk {
+    let size = format!("size={kibibytes}k,mode=755");
+    let make = format!("mkdir -p {path} && mount -t tmpfs -o {size} tmpfs {path}");
+    let output = testbed("exec", &[], &["sh", "-c", &make], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    Disk(path.to_owned())
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        testbed("exec", &[], &["umount", "--lazy", &self.0], "");
+    }
+}
