@@ -2,7 +2,7 @@
 //!
 //! Each subcommand has its options in its own file; here is what several share.
 
-use crate::{add, explain, gc, hits, human, import, list, misses, refresh, remove};
+use crate::{add, explain, gc, hits, human, import, list, misses, refresh, remove, verify};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use std::ffi::OsString;
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Add(add::Add),
     Import(import::Import),
     List(list::List),
+    Verify(verify::Verify),
     Refresh(refresh::Refresh),
     Remove(remove::Remove),
     Gc(gc::Gc),

@@ -39,6 +39,7 @@ mod stop;
 mod store;
 mod tally;
 mod tmpdir;
+mod verify;
 mod workers;
 
 use args::{Cli, Command};
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Add(args) => add::run(&args),
         Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Refresh(args) => refresh::run(&args),
         Command::Remove(args) => remove::run(&args),
         Command::Gc(args) => gc::run(&args),

@@ -96,6 +96,19 @@ fn names(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
+/// Whether somebody holds the lock, asked without taking it; nothing if nobody can tell.
+pub(crate) fn is_held(path: &Path) -> Option<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(false),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Some(false),
+        Err(Errno::WOULDBLOCK) => Some(true),
+        Err(_) => None,
+    }
+}
+
 /// Whether locks work in this directory at all.
 pub(crate) fn work(directory: &Path) -> io::Result<bool> {
     let path = directory.join(format!("probe.{}", std::process::id()));
@@ -119,7 +132,7 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lock, sweep, work};
+    use super::{Lock, is_held, sweep, work};
     use std::fs;
 
     #[test]
@@ -128,10 +141,12 @@ mod tests {
         let path = directory.path().join("a");
         let lock = Lock::take(&path).unwrap().unwrap();
         assert!(Lock::take(&path).unwrap().is_none());
+        assert_eq!(is_held(&path), Some(true));
         sweep(directory.path()).unwrap();
         assert!(path.exists());
         drop(lock);
         assert!(!path.exists());
+        assert_eq!(is_held(&path), Some(false));
         assert!(Lock::take(&path).unwrap().is_some());
         assert!(work(directory.path()).unwrap());
     }

@@ -1,6 +1,7 @@
 //! Places for things in progress. They go with whoever made them.
 
-use super::lock::Lock;
+use super::lock::{self, Lock};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -76,11 +77,7 @@ pub(crate) fn unique() -> String {
 /// The file system's.
 pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
-        let path = entry?.path();
-        let directory = match path.extension() {
-            Some(extension) if extension == LOCK => path.with_extension(""),
-            _ => path,
-        };
+        let directory = place_of(entry?.path());
         if let Some(lock) = Lock::take(&lock_of(&directory))?
             && (lock.is_real() || is_old(&directory))
         {
@@ -88,6 +85,37 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The directory that a name in `tmp/` belongs to.
+fn place_of(path: PathBuf) -> PathBuf {
+    match path.extension() {
+        Some(extension) if extension == LOCK => path.with_extension(""),
+        _ => path,
+    }
+}
+
+/// Whether who made a scratch directory still works there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Maker {
+    Lives,
+    Dead,
+}
+
+/// The scratch directories in `parent`, for somebody who need not be allowed to write there.
+pub(crate) fn list(parent: &Path) -> Vec<(PathBuf, Maker)> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let places: BTreeSet<PathBuf> = entries.map(|entry| place_of(entry.path())).collect();
+    let maker = |place: PathBuf| {
+        let maker = match lock::is_held(&lock_of(&place)) {
+            Some(true) => Maker::Lives,
+            Some(false) => Maker::Dead,
+            None if is_old(&place) => Maker::Dead,
+            None => Maker::Lives,
+        };
+        (place, maker)
+    };
+    places.into_iter().map(maker).collect()
 }
 
 /// Without locks only time can tell that nobody works on something.
@@ -124,7 +152,7 @@ fn open_up(directory: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scratch, sweep};
+    use super::{Maker, Scratch, list, sweep};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -139,6 +167,8 @@ mod tests {
         fs::write(scratch.path("a"), "a").unwrap();
         sweep(parent.path()).unwrap();
         assert!(scratch.path("a").exists());
+        let listed = list(parent.path());
+        assert_eq!(listed, [(scratch.directory().to_owned(), Maker::Lives)]);
         drop(scratch);
         assert_eq!(names(parent.path()), 0);
     }
@@ -154,6 +184,9 @@ mod tests {
         // Killed before the directory was made, and after the lock was gone.
         fs::write(parent.path().join("h.2.0.lock"), "").unwrap();
         fs::create_dir(parent.path().join("h.3.0")).unwrap();
+        let dead = |name: &str| (parent.path().join(name), Maker::Dead);
+        assert_eq!(list(parent.path()), ["h.1.0", "h.2.0", "h.3.0"].map(dead));
+        assert_eq!(names(parent.path()), 4);
         sweep(parent.path()).unwrap();
         assert_eq!(names(parent.path()), 0);
     }

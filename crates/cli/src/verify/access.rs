@@ -1,0 +1,158 @@
+//! Whether ordinary users may come to a file, told from owner and mode: whoever verifies
+//! is mostly root, for whom everything opens.
+
+use sifcache_core::trust::FIRST_ORDINARY_USER;
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// The first group of ordinary users, as login.defs has it.
+const FIRST_ORDINARY_GROUP: u32 = FIRST_ORDINARY_USER;
+
+/// For whom something is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Everybody,
+    /// A group of ordinary users: somebody meant that.
+    Group(PathBuf, u32),
+    /// Its owner, and perhaps a group of the system.
+    Closed(PathBuf, Option<u32>),
+}
+
+impl Access {
+    /// Whether jobs of some ordinary users get there.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self, Self::Closed(..))
+    }
+
+    /// For whom what lies behind two doors is open.
+    fn and(self, then: Self) -> Self {
+        match (&self, &then) {
+            (Self::Everybody, _) | (Self::Group(..), Self::Closed(..)) => then,
+            _ => self,
+        }
+    }
+}
+
+const READ: u32 = 0o4;
+const SEARCH: u32 = 0o1;
+
+/// Who may do `what` with the thing that `metadata` is of.
+fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
+    let (mode, gid) = (metadata.mode(), metadata.gid());
+    let group = mode & (what << 3) != 0;
+    match (mode & what != 0, group) {
+        (true, _) => Access::Everybody,
+        (false, true) if gid >= FIRST_ORDINARY_GROUP => Access::Group(path.to_owned(), gid),
+        (false, group) => Access::Closed(path.to_owned(), group.then_some(gid)),
+    }
+}
+
+/// Who may come to each directory that was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Doors(HashMap<PathBuf, Access>);
+
+impl Doors {
+    /// Who may look names up in a directory, links on the way followed.
+    pub(crate) fn directory(&mut self, path: &Path) -> Access {
+        if let Some(access) = self.0.get(path) {
+            return access.clone();
+        }
+        let access = match fs::canonicalize(path) {
+            Ok(real) if real != path => self.directory(&real),
+            _ => {
+                let above = path.parent().map_or(Access::Everybody, |up| self.directory(up));
+                let own = fs::metadata(path).map(|metadata| of(path, &metadata, SEARCH));
+                // What cannot be asked is spoken of elsewhere.
+                above.and(own.unwrap_or(Access::Everybody))
+            }
+        };
+        self.0.insert(path.to_owned(), access.clone());
+        access
+    }
+
+    /// Who may read a file: `metadata` is of what it leads to.
+    pub(crate) fn file(&self, path: &Path, metadata: &Metadata, linked: bool) -> Access {
+        let directory = |path: &Path| {
+            let parent = path.parent().unwrap_or(Path::new("/"));
+            self.0.get(parent).cloned().unwrap_or_else(|| Self::default().directory(parent))
+        };
+        let way = directory(path);
+        if !linked {
+            return way.and(of(path, metadata, READ));
+        }
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        way.and(directory(&real)).and(of(&real, metadata, READ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, Doors};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::{Path, PathBuf};
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn access(path: &Path) -> Access {
+        let mut doors = Doors::default();
+        doors.directory(path.parent().unwrap());
+        doors.file(path, &fs::metadata(path).unwrap(), path.is_symlink())
+    }
+
+    fn closed(path: &Path) -> Access {
+        Access::Closed(path.to_owned(), None)
+    }
+
+    #[test]
+    fn the_file_and_each_directory_on_the_way() {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path().canonicalize().unwrap();
+        mode(&top, 0o755);
+        let (a, b, link): (_, _, PathBuf) = (top.join("a"), top.join("b"), top.join("b/link"));
+        fs::create_dir(&a).unwrap();
+        fs::create_dir(&b).unwrap();
+        let file = a.join("i:1");
+        fs::write(&file, "").unwrap();
+        symlink("../a/i:1", &link).unwrap();
+        for (directory, file_mode, expected) in [
+            (0o755, 0o644, Access::Everybody),
+            (0o711, 0o604, Access::Everybody),
+            (0o700, 0o644, closed(&a)),
+            (0o755, 0o600, closed(&file)),
+            (0o744, 0o600, closed(&a)),
+        ] {
+            mode(&a, directory);
+            mode(&file, file_mode);
+            assert_eq!(access(&file), expected, "{directory:o} {file_mode:o}");
+            assert_eq!(access(&link), expected, "{directory:o} {file_mode:o}");
+        }
+        mode(&a, 0o755);
+        mode(&file, 0o644);
+        mode(&b, 0o700);
+        assert_eq!((access(&file), access(&link)), (Access::Everybody, closed(&b)));
+    }
+
+    #[test]
+    fn a_group_of_users_is_meant_and_one_of_the_system_is_not() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root, to give files to groups");
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        mode(root.path(), 0o755);
+        let file = root.path().canonicalize().unwrap().join("i:1");
+        fs::write(&file, "").unwrap();
+        mode(&file, 0o640);
+        assert_eq!(access(&file), Access::Closed(file.clone(), Some(0)));
+        std::os::unix::fs::chown(&file, None, Some(1005)).unwrap();
+        assert_eq!(access(&file), Access::Group(file.clone(), 1005));
+        mode(root.path(), 0o700);
+        assert_eq!(access(&file), closed(file.parent().unwrap()));
+    }
+}

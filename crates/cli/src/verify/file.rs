@@ -1,0 +1,133 @@
+//! One file under an image root: what a job would make of it.
+
+use super::access::{Access, Doors};
+use crate::spelling;
+use crate::store::known::Known;
+use sifcache_core::image::{Root, State};
+use sifcache_core::reference::Reference;
+use sifcache_core::{sif, trust};
+use std::fs::{self, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Device and inode: which file it is, whatever it is called.
+pub(crate) type Identity = (u64, u64);
+
+/// A file, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// Which root it is under, counted from the first.
+    pub(crate) root: usize,
+    /// Its name under the root.
+    pub(crate) name: PathBuf,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// The reference that would lead a job to it, if it were an image.
+    pub(crate) reference: Option<Reference>,
+    /// As a candidate; without a reference, what its content would be.
+    pub(crate) state: State,
+    /// Of what it leads to.
+    pub(crate) metadata: Option<Metadata>,
+    /// Who may read it.
+    pub(crate) access: Access,
+    /// What is known of it beyond the file.
+    pub(crate) known: Option<Arc<Known>>,
+    /// What users may write to get it.
+    pub(crate) found_as: Vec<String>,
+}
+
+impl File {
+    /// Looks at the file called `name`.
+    pub(crate) fn look(
+        (index, path): (usize, &Path),
+        root: &Root<'_>,
+        name: &Path,
+        doors: &Doors,
+    ) -> Self {
+        let (root_path, path) = (path, path.join(name));
+        let spelled = name.to_str().and_then(|text| Some((text, spelling::reference(text)?)));
+        let metadata = fs::metadata(&path).ok();
+        let state = match &spelled {
+            Some((text, _)) => root.check(text),
+            None => content(&path, metadata.as_ref()),
+        };
+        let access = match &metadata {
+            Some(metadata) => doors.file(&path, metadata, leads_on(root_path, name)),
+            None => Access::Everybody,
+        };
+        let reference = spelled.map(|(_, reference)| reference);
+        let (known, found_as, name) = (None, Vec::new(), name.to_owned());
+        Self { root: index, name, path, reference, state, metadata, access, known, found_as }
+    }
+
+    /// Whether it is an image, as whoever verifies sees it.
+    pub(crate) fn is_image(&self) -> bool {
+        self.reference.is_some() && self.state == State::Image
+    }
+
+    /// Whether users get it, if they ask for it.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.is_image() && self.access.is_open()
+    }
+
+    /// Which file it is.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+
+    /// Its size, in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.metadata.as_ref().filter(|metadata| metadata.is_file()).map_or(0, Metadata::len)
+    }
+
+    /// Whether both hold the same image: one is a copy of the other, or they were made of
+    /// the same image of a registry.
+    pub(crate) fn is_same_image(&self, other: &Self) -> bool {
+        if self.identity() == other.identity() {
+            return true;
+        }
+        let digests = |file: &Self| file.known.as_ref().map(|known| known.digests.clone());
+        let (ours, theirs) =
+            (digests(self).unwrap_or_default(), digests(other).unwrap_or_default());
+        if ours.iter().any(|digest| theirs.contains(digest)) {
+            return true;
+        }
+        let same = |one: io::Result<_>, other: io::Result<_>| matches!((one, other), (Ok(one), Ok(other)) if one == other);
+        self.size() == other.size() && same(header(&self.path), header(&other.path))
+    }
+}
+
+/// Whether the file itself is a link. Its directory's links are the directory's matter.
+fn leads_on(root: &Path, name: &Path) -> bool {
+    root.join(name).is_symlink()
+}
+
+/// What a file without a reference holds; nobody asks who could have written it.
+fn content(path: &Path, metadata: Option<&Metadata>) -> State {
+    let Some(metadata) = metadata else { return State::DanglingLink };
+    if !metadata.is_file() {
+        return State::NotAFile(trust::kind(metadata));
+    }
+    let header = match header(path) {
+        Ok(header) => header,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return State::NotSif,
+        Err(error) => return State::from(error),
+    };
+    match sif::parse(&header) {
+        Ok(header) if header.data_end > metadata.len() => {
+            State::Truncated { size: metadata.len(), needed: header.data_end }
+        }
+        Ok(_) => State::Image,
+        Err(sif::Error::Version) => State::UnknownVersion,
+        Err(sif::Error::NotSif | sif::Error::Offsets) => State::NotSif,
+    }
+}
+
+/// The first bytes of a regular file.
+fn header(path: &Path) -> io::Result<[u8; sif::HEADER]> {
+    let mut header = [0; sif::HEADER];
+    fs::File::open(path)?.read_exact(&mut header)?;
+    Ok(header)
+}

@@ -1,0 +1,160 @@
+//! What `--fix` does: only what cannot take anything from anybody. No file that a person
+//! put there is removed, renamed or given to somebody else.
+
+use crate::store::{directory, scratch};
+use sifcache_core::trust::{Distrust, FIRST_ORDINARY_USER, Writer};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// One thing to mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fix {
+    /// Take write permission from all but the owner; the image root that it is under.
+    Close(PathBuf, PathBuf),
+    /// Let everybody read it; the image root that it is under.
+    Open(PathBuf, PathBuf),
+    /// Remove a link with a digest for a name that leads nowhere.
+    Unlink(PathBuf),
+    /// Remove what dead commands have left in this directory.
+    Sweep(PathBuf),
+    /// Remove a record, and directories above it that are empty then, up to this one.
+    Forget(PathBuf, PathBuf),
+}
+
+impl Fix {
+    /// For something under `root`, a real path, that others than its owner may write.
+    pub(crate) fn close(distrust: &Distrust, root: &Path) -> Option<Self> {
+        let path = &distrust.path;
+        let by_mode = !matches!(distrust.by, Writer::Owner(_));
+        (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
+    }
+
+    /// For something under `root`, a real path, that users may not read.
+    pub(crate) fn open(path: &Path, root: &Path) -> Option<Self> {
+        let real = fs::canonicalize(path).ok().filter(|real| real.starts_with(root))?;
+        Some(Self::Open(real, root.to_owned()))
+    }
+
+    /// Does it, and says what was done; nothing if somebody else was faster.
+    ///
+    /// # Errors
+    /// The file system's, or that it is not for us to mend.
+    pub(crate) fn apply(&self) -> io::Result<Option<String>> {
+        match self {
+            Self::Close(path, root) => mode(path, root, |mode, _| mode & !0o022),
+            Self::Open(path, root) => mode(path, root, |mode, metadata| {
+                mode | if metadata.is_dir() { 0o555 } else { 0o444 }
+            }),
+            Self::Unlink(path) => {
+                let leads_nowhere = path.is_symlink() && fs::metadata(path).is_err();
+                leads_nowhere.then(|| fs::remove_file(path)).transpose()?;
+                Ok(leads_nowhere.then(|| "removed".to_owned()))
+            }
+            Self::Sweep(parent) => {
+                scratch::sweep(parent)?;
+                Ok(Some("removed".into()))
+            }
+            Self::Forget(record, top) => {
+                fs::remove_file(record)?;
+                directory::tidy(top, record);
+                Ok(Some("removed".into()))
+            }
+        }
+    }
+}
+
+/// Changes the mode of something that the system owns and that lies under `root` indeed:
+/// the open file is asked, so that nobody can put another in its place meanwhile.
+fn mode(
+    path: &Path,
+    root: &Path,
+    change: impl Fn(u32, &Metadata) -> u32,
+) -> io::Result<Option<String>> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !real_path(&file)?.starts_with(root) {
+        return Err(io::Error::other("it is not under the image root"));
+    }
+    if metadata.uid() >= FIRST_ORDINARY_USER {
+        return Err(io::Error::other(format!("it belongs to the user {}", metadata.uid())));
+    }
+    let old = metadata.mode() & 0o7777;
+    let new = change(old, &metadata);
+    if new == old {
+        return Ok(None);
+    }
+    file.set_permissions(Permissions::from_mode(new))?;
+    Ok(Some(format!("mode {old:04o} is {new:04o} now")))
+}
+
+fn real_path(file: &File) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fix;
+    use sifcache_core::trust::{Distrust, Writer};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+    use std::path::Path;
+
+    fn file(path: &Path, mode: u32) {
+        fs::write(path, "x").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_not_under_the_root_or_not_the_systems_is_left_alone() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root, to make files that root owns");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path().canonicalize().unwrap();
+        let root = top.join("root");
+        fs::create_dir(&root).unwrap();
+        let (inside, outside, link) = (root.join("in"), top.join("out"), root.join("link"));
+        file(&inside, 0o626);
+        file(&outside, 0o622);
+        symlink(&outside, &link).unwrap();
+        let by = Writer::Others;
+        assert_eq!(Fix::close(&Distrust { path: outside.clone(), by }, &root), None);
+        assert_eq!((Fix::open(&outside, &root), Fix::open(&link, &root)), (None, None));
+        let close = Fix::close(&Distrust { path: inside.clone(), by }, &root).unwrap();
+        assert_eq!(close.apply().unwrap().unwrap(), "mode 0626 is 0604 now");
+        assert_eq!(close.apply().unwrap(), None);
+        // Put in the place of what was judged.
+        fs::remove_file(&inside).unwrap();
+        symlink(&outside, &inside).unwrap();
+        assert!(close.apply().is_err());
+        assert!(Fix::Open(root.join("../out"), root.clone()).apply().is_err());
+        assert_eq!(mode(&outside), 0o622);
+        let theirs = root.join("theirs");
+        file(&theirs, 0o622);
+        chown(&theirs, Some(1001), None).unwrap();
+        let said = Fix::Close(theirs.clone(), root).apply().unwrap_err().to_string();
+        assert_eq!((said.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
+    }
+
+    #[test]
+    fn a_link_that_leads_somewhere_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("link");
+        symlink("/", &path).unwrap();
+        assert_eq!(Fix::Unlink(path.clone()).apply().unwrap(), None);
+        fs::remove_file(&path).unwrap();
+        symlink("nowhere", &path).unwrap();
+        assert!(Fix::Unlink(path.clone()).apply().unwrap().is_some());
+        assert!(!path.is_symlink());
+    }
+}

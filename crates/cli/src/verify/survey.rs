@@ -1,0 +1,191 @@
+//! Everything about all image roots that can be told without reading the images.
+
+use super::access::{Access, Doors};
+use super::file::File;
+use super::finding::{ABSENT, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS};
+use super::fix::Fix;
+use super::patience::{self, Outcome, Pulse};
+use super::{hidden, names, records, rivals, tree};
+use crate::failure::Failure;
+use rayon::prelude::*;
+use sifcache_core::image::{Root, State};
+use sifcache_core::settings::{Settings, Untrusted};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What lies under the roots, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) files: Vec<File>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Looks at all roots. One that does not answer in time is a finding like others.
+///
+/// # Errors
+/// That a signal asked the command to end.
+pub(crate) fn survey(settings: &Settings, patience: Duration) -> Result<Survey, Failure> {
+    let mut all = Survey::default();
+    for (index, root) in settings.image_roots.iter().enumerate() {
+        let (path, untrusted) = (root.clone(), settings.untrusted);
+        match patience::wait(patience, move |pulse| one_root(index, &path, untrusted, pulse))? {
+            Outcome::Done(survey) => {
+                all.files.extend(survey.files);
+                all.findings.extend(survey.findings);
+            }
+            Outcome::Stuck(paths) => {
+                all.findings.extend(paths.iter().map(|path| stuck(path, patience)))
+            }
+        }
+    }
+    all.judge_absent_roots(&settings.image_roots);
+    all.findings.extend(rivals::judge(&mut all.files, settings.image_roots.len()));
+    Ok(all)
+}
+
+/// Nothing came back about a path.
+pub(crate) fn stuck(path: &Path, patience: Duration) -> Finding {
+    let what = format!("no answer within {} s", patience.as_secs());
+    Finding::problem(NO_ANSWER, path, what, "look at the file server and the mount")
+}
+
+impl Survey {
+    /// A root of other hosts alone is none of this one's trouble, unless it has no other.
+    fn judge_absent_roots(&mut self, roots: &[PathBuf]) {
+        let is_absent = |finding: &Finding| finding.token == ABSENT;
+        let absent = self.findings.iter().filter(|finding| is_absent(finding)).count();
+        for finding in self.findings.iter_mut().filter(|finding| is_absent(finding)) {
+            finding.is_problem = absent == roots.len();
+        }
+    }
+}
+
+fn one_root(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
+    // Threads of its own: those that hang are not missed by the next root.
+    let work = || look(index, path, untrusted, pulse);
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
+    let root = pulse.at(path, || Root::enter(path, untrusted));
+    let tree = tree::walk(path, pulse);
+    let mut doors = Doors::default();
+    for name in &tree.names {
+        let directory = path.join(name);
+        let directory = directory.parent().unwrap_or(path);
+        pulse.at(directory, || doors.directory(directory));
+    }
+    let look = |name: &PathBuf| {
+        pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors))
+    };
+    let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
+    // Gone meanwhile.
+    files.retain(|file| file.state != State::Absent);
+    pulse.at(path, || records::recall(path, &mut files));
+    let mut judge = Judge::new(path);
+    judge.found.extend(tree.findings);
+    judge.root(&root);
+    files.iter().for_each(|file| judge.file(file));
+    judge.found.extend(hidden::scratches(path));
+    judge.found.extend(hidden::kept_files(path));
+    judge.found.extend(records::orphans(path));
+    Survey { files, findings: judge.all() }
+}
+
+/// Findings about one root. What is wrong with a directory is said once, not of each file.
+struct Judge<'a> {
+    root: &'a Path,
+    real: PathBuf,
+    found: Vec<Finding>,
+    shared: BTreeMap<(PathBuf, &'static str), Finding>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(root: &'a Path) -> Self {
+        let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+        Self { root, real, found: Vec::new(), shared: BTreeMap::new() }
+    }
+
+    fn all(self) -> Vec<Finding> {
+        self.found.into_iter().chain(self.shared.into_values()).collect()
+    }
+
+    fn root(&mut self, root: &Root<'_>) {
+        match root.problem() {
+            None => {}
+            Some(State::Absent) => {
+                let what = "this image root is not there";
+                self.found.push(Finding::note(ABSENT, self.root, what, "make it, or unset it"));
+            }
+            Some(State::Untrusted(distrust)) => {
+                let finding =
+                    Finding::untrusted(&distrust).with_fix(Fix::close(&distrust, &self.real));
+                self.share(finding, None);
+            }
+            Some(state) => self.found.push(Finding::refused(self.root, &state)),
+        }
+    }
+
+    fn file(&mut self, file: &File) {
+        let Some(reference) = &file.reference else {
+            let is_there = |name: &str| self.root.join(name).symlink_metadata().is_ok();
+            return self.found.push(names::judge(file, &is_there));
+        };
+        self.access(file);
+        self.found.extend(records::mismatch(file));
+        match &file.state {
+            State::Untrusted(distrust) => {
+                let finding =
+                    Finding::untrusted(distrust).with_fix(Fix::close(distrust, &self.real));
+                self.share(finding, Some(file));
+            }
+            // Said of the same file already, or of what keeps it from users.
+            State::Unreadable if file.access != Access::Everybody => {}
+            state @ State::DanglingLink if reference.digest().is_some() => {
+                let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
+                self.found.push(Finding::refused(&file.path, state).with_fix(fix));
+            }
+            state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
+            _ => {}
+        }
+    }
+
+    fn access(&mut self, file: &File) {
+        match &file.access {
+            Access::Everybody => {}
+            Access::Group(path, gid) => {
+                let what = format!("open to the group {gid} alone");
+                self.share(Finding::note(GROUP_ONLY, path, what, ""), Some(file));
+            }
+            Access::Closed(path, gid) => {
+                let what = match gid {
+                    None => "users may not read it".to_owned(),
+                    Some(gid) => format!("users may not read it, only the group {gid}"),
+                };
+                let advice = if path == &file.path { "chmod a+r" } else { "chmod a+rx" };
+                let finding = Finding::problem(UNREADABLE_FOR_USERS, path, what, advice);
+                // What may be an ordinary user's doing is not opened before it is looked at.
+                let fix = match file.state {
+                    State::Image => Fix::open(path, &self.real),
+                    _ => None,
+                };
+                self.share(finding.with_fix(fix), Some(file));
+            }
+        }
+    }
+
+    fn share(&mut self, finding: Finding, file: Option<&File>) {
+        let key = (finding.path.clone(), finding.token);
+        let entry = self.shared.entry(key).or_insert_with(|| finding.clone());
+        entry.fix = entry.fix.take().or(finding.fix);
+        // Of the file itself, one line says all.
+        entry
+            .affected
+            .extend(file.map(|file| file.path.clone()).filter(|path| *path != entry.path));
+    }
+}
