@@ -1,0 +1,51 @@
+//! Paths and references on the command line.
+
+use super::tree::{Tree, mode};
+
+#[test]
+fn by_path_and_by_reference() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/a/bad:1", b"");
+    tree.file("root/b/bad.sif", b"");
+    let names = |words: &[&str]| -> Vec<String> {
+        tree.findings(words).into_iter().map(|(_, name, _)| name).collect()
+    };
+    assert_eq!(names(&[]), ["root/a/bad:1", "root/b/bad.sif"]);
+    assert_eq!(names(&[&tree.text("root/a")]), ["root/a/bad:1"]);
+    assert_eq!(names(&[&tree.text("root/b/bad.sif")]), ["root/b/bad.sif"]);
+    assert_eq!(names(&["docker://b/bad"]), ["root/b/bad.sif"]);
+    assert_eq!(names(&["docker.io/b/bad:latest", "a/bad:1"]).len(), 2);
+    assert!(names(&["o/good:1"]).is_empty());
+    assert_eq!(tree.object(&["o/good:1"])["files"], 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_directory_concerns_its_files() {
+    let Some(tree) = Tree::new() else { return };
+    mode(&tree.path("root"), 0o777);
+    let findings = tree.findings(&["o/good:1"]);
+    assert_eq!(findings, [("untrusted".to_owned(), "root".to_owned(), true)]);
+}
+
+#[test]
+fn what_is_not_there() {
+    let Some(tree) = Tree::new() else { return };
+    let absent = |name: &str| [("absent".to_owned(), name.to_owned(), true)];
+    assert_eq!(tree.findings(&["alpine"]), absent("alpine:latest"));
+    assert_eq!(tree.findings(&[&tree.text("root/o/none:1")]), absent("root/o/none:1"));
+}
+
+#[test]
+fn what_cannot_be_meant() {
+    let Some(tree) = Tree::new() else { return };
+    for (word, said) in [
+        ("/nowhere/else", "/nowhere/else: jobs do not look there; the image roots are "),
+        ("./Foo", "jobs do not look there"),
+        ("Foo", "'Foo' is no reference: "),
+        ("library://a/b", "only docker references have a name in the cache"),
+    ] {
+        let output = tree.run(&[word]);
+        assert_eq!((output.status, output.stdout.as_str()), (Some(64), ""), "{word}");
+        assert!(output.stderr.contains(said), "{}", output.stderr);
+    }
+}

@@ -1,0 +1,98 @@
+//! `--fix`: what it mends, and what it leaves.
+
+use super::tree::{Tree, mode, mode_of, sif};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+
+#[test]
+fn modes_of_what_the_system_owns() {
+    let Some(tree) = Tree::new() else { return };
+    let (root, directory, file) = ("root", "root/o", "root/o/good:1");
+    // One hides the other, and the third both.
+    mode(&tree.path(root), 0o2777);
+    mode(&tree.path(directory), 0o700);
+    mode(&tree.path(file), 0o620);
+    let output = tree.run(&["--fix"]);
+    assert_eq!(output.status, Some(0), "{}", output.stdout);
+    for line in [
+        format!("{}: fixed: mode 2777 is 2755 now\n", tree.text(root)),
+        format!("{}: fixed: mode 0700 is 0755 now\n", tree.text(directory)),
+        format!("{}: fixed: mode 0620 is 0600 now\n", tree.text(file)),
+        format!("{}: fixed: mode 0600 is 0644 now\n", tree.text(file)),
+    ] {
+        assert!(output.stdout.contains(&line), "{line}{}", output.stdout);
+    }
+    let modes = [root, directory, file].map(|name| mode_of(&tree.path(name)));
+    assert_eq!(modes, [0o2755, 0o755, 0o644]);
+    assert_eq!(tree.object(&["--fix"])["fixed"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_digest_link_that_leads_nowhere() {
+    let Some(tree) = Tree::new() else { return };
+    let digest = format!("root/o/i@sha256:{}", "0f".repeat(32));
+    tree.link("i:1", &digest);
+    tree.link("i:1", "root/o/i:2");
+    assert_eq!(tree.findings(&[]).len(), 2);
+    let object = tree.object(&["--fix"]);
+    assert_eq!((&object["problems"], object["fixed"].as_array().unwrap().len()), (&1.into(), 1));
+    assert!(!tree.path(&digest).is_symlink() && tree.path("root/o/i:2").is_symlink());
+}
+
+/// None of these is removed, renamed or given away, nor opened to all.
+#[test]
+fn what_people_put_there_is_left_alone() {
+    let Some(tree) = Tree::new() else { return };
+    let theirs = tree.image("root/o/theirs:1", 2);
+    chown(&theirs, Some(1001), Some(1001)).unwrap();
+    mode(&theirs, 0o666);
+    let licensed = tree.image("root/o/licensed:1", 3);
+    chown(&licensed, None, Some(1005)).unwrap();
+    mode(&licensed, 0o640);
+    let secret = tree.file("root/o/secret:1", b"a password");
+    mode(&secret, 0o600);
+    let outside = tree.image("outside/i.sif", 4);
+    mode(&outside, 0o600);
+    tree.link("../../outside/i.sif", "root/o/outside:1");
+    let names = ["Upper:1", "o/cut:1", "o/html:1", "o/copy:1.tmp", "ubuntu", "ubuntu:latest"];
+    for (which, name) in (5..).zip(names) {
+        let length = if name == "o/cut:1" { 150 } else { 200 };
+        tree.file(format!("root/{name}"), &sif(which)[..length]);
+    }
+    let before = tree.findings(&[]);
+    let object = tree.object(&["--fix"]);
+    assert_eq!(object["fixed"], Value::Array(Vec::new()), "{object:#}");
+    assert_eq!(tree.findings(&[]), before);
+    let metadata = fs::metadata(&theirs).unwrap();
+    assert_eq!((metadata.uid(), metadata.mode() & 0o777), (1001, 0o666));
+    let modes = [&licensed, &secret, &outside].map(|path| mode_of(path));
+    assert_eq!(modes, [0o640, 0o600, 0o600]);
+    assert!(names.iter().all(|name| tree.path(format!("root/{name}")).exists()));
+}
+
+/// A user makes root open root's own directory: not through a link in a root of theirs.
+#[test]
+fn nothing_outside_of_the_root() {
+    let Some(tree) = Tree::new() else { return };
+    let private = tree.directory("private");
+    tree.image("private/i:1", 2);
+    mode(&private, 0o700);
+    tree.link("../private", "root/lent");
+    let object = tree.object(&["--fix"]);
+    assert_eq!((&object["problems"], mode_of(&private)), (&1.into(), 0o700));
+    let path = tree.path("root/o/good:1");
+    mode(&path, 0o600);
+    tree.object(&["--fix"]);
+    assert_eq!(mode_of(&path), 0o644);
+}
+
+#[test]
+fn only_what_was_asked_for() {
+    let Some(tree) = Tree::new() else { return };
+    let (one, other) = (tree.path("root/o/good:1"), tree.image("root/o/good:2", 2));
+    mode(&one, 0o600);
+    mode(&other, 0o600);
+    tree.object(&["--fix", "o/good:2"]);
+    assert_eq!((mode_of(&one), mode_of(&other)), (0o600, 0o644));
+}

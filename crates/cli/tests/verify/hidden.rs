@@ -1,0 +1,102 @@
+//! What `.sifcache` holds: records, leftovers, kept files.
+
+use super::tree::{Tree, mode};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::json;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+/// Of the 200 bytes of the image 1 of these tests, on amd64 and arm64.
+const SUMS: [&str; 2] = [
+    "9c8c2e77bd37133722b80de809079cf0440f13a9ff652aa5c2f3c7517ec89e6f",
+    "167cba5261a6ee21539c1157a206be4ee9860e85fdd66502483694e046954c84",
+];
+
+fn sum() -> &'static str {
+    SUMS[usize::from(cfg!(target_arch = "aarch64"))]
+}
+
+/// Writes the record of `o/good:1`, as `add` does.
+fn record(tree: &Tree, name: &str, digests: &[&str], sha256: &str) -> PathBuf {
+    let metadata = fs::metadata(tree.path("root/o/good:1")).unwrap();
+    let modified = jiff::Timestamp::try_from(metadata.modified().unwrap()).unwrap();
+    let record = json!({
+        "reference": "docker.io/o/good:1", "source": "docker://o/good:1", "digests": digests,
+        "added": modified, "runtime": null, "sha256": sha256, "size": metadata.size(),
+        "modified": modified,
+    });
+    let path = format!("root/.sifcache/known/{name}.json");
+    tree.file(path, record.to_string().as_bytes())
+}
+
+#[test]
+fn a_name_with_another_digest_than_its_record() {
+    let Some(tree) = Tree::new() else { return };
+    let other = DIGEST.replace("0f", "a1");
+    let name = format!("root/o/good@{DIGEST}");
+    fs::hard_link(tree.path("root/o/good:1"), tree.path(&name)).unwrap();
+    record(&tree, "o/good:1", &[&other, DIGEST], sum());
+    tree.is_fine();
+    record(&tree, "o/good:1", &[&other], sum());
+    let line = tree.problem("digest-mismatch", &name);
+    assert!(line.contains(&format!(": its record says that it is {other}: ")), "{line}");
+    // A record about what was there before says nothing.
+    fs::remove_file(tree.path("root/o/good:1")).unwrap();
+    tree.image("root/o/good:1", 2);
+    tree.is_fine();
+}
+
+#[test]
+fn content_that_has_changed_in_its_place() {
+    let Some(tree) = Tree::new() else { return };
+    record(&tree, "o/good:1", &[DIGEST], sum());
+    assert_eq!(tree.findings(&["--deep"]), []);
+    // Size and time are as before.
+    record(&tree, "o/good:1", &[DIGEST], &"0".repeat(64));
+    tree.is_fine();
+    let expected = ("digest-mismatch".to_owned(), "root/o/good:1".to_owned(), true);
+    assert_eq!(tree.findings(&["--deep"]), [expected]);
+}
+
+#[test]
+fn a_record_without_an_image() {
+    let Some(tree) = Tree::new() else { return };
+    record(&tree, "o/good:1", &[DIGEST], sum());
+    let path = record(&tree, "o/gone:1", &[DIGEST], sum());
+    tree.problem("record-without-image", "root/.sifcache/known/o/gone:1.json");
+    let fixed = tree.object(&["--fix"])["fixed"].clone();
+    assert_eq!(fixed, json!([{"path": path.to_str(), "did": "removed", "error": null}]));
+    assert!(!path.exists() && tree.path("root/.sifcache/known/o/good:1.json").exists());
+    tree.is_fine();
+}
+
+#[test]
+fn leftovers_of_the_dead_and_work_of_the_living() {
+    let Some(tree) = Tree::new() else { return };
+    let lock = tree.file("root/.sifcache/tmp/host.1.0.lock", b"");
+    let image = tree.image("root/.sifcache/tmp/host.1.0/image.sif", 2);
+    let line = tree.problem("interrupted", "root/.sifcache/tmp/host.1.0");
+    assert!(line.contains("left by a command that was killed, 200 B"), "{line}");
+    let held = File::open(&lock).unwrap();
+    flock(&held, FlockOperation::LockExclusive).unwrap();
+    tree.note("in-progress", "root/.sifcache/tmp/host.1.0");
+    tree.object(&["--fix"]);
+    assert!(image.exists(), "what somebody works on");
+    drop(held);
+    tree.object(&["--fix"]);
+    assert!(!image.exists() && !lock.exists());
+    tree.is_fine();
+}
+
+#[test]
+fn kept_files_are_counted() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/.sifcache/kept/20990102T000000Z.h.1.0/o/i:1", 2);
+    tree.image("root/.sifcache/kept/20990201T000000Z.h.1.1/o/i:1", 3);
+    let line = tree.note("kept", "root/.sifcache/kept");
+    assert!(line.contains("2 replaced or removed files, 400 B, kept until 2099-0"), "{line}");
+    mode(&tree.path("root/.sifcache/kept"), 0o700);
+    tree.note("kept", "root/.sifcache/kept");
+}

@@ -1,0 +1,87 @@
+//! Who may write, and who may read.
+
+use super::tree::{Tree, mode};
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+#[test]
+fn writable_by_users() {
+    let Some(tree) = Tree::new() else { return };
+    let file = tree.path("root/o/good:1");
+    mode(&file, 0o646);
+    let line = tree.problem("untrusted", "root/o/good:1");
+    assert!(line.ends_with(": can be written by everybody: chmod go-w"), "{line}");
+    mode(&file, 0o664);
+    let line = tree.problem("untrusted", "root/o/good:1");
+    assert!(line.ends_with(": can be written by the group 0 or by an ACL: chmod g-w"), "{line}");
+    mode(&file, 0o644);
+    chown(&file, Some(1001), None).unwrap();
+    let line = tree.problem("untrusted", "root/o/good:1");
+    assert!(line.ends_with(": belongs to the ordinary user 1001: chown it to root"), "{line}");
+    assert_eq!(tree.run(&["--untrusted", "accept"]).status, Some(0));
+}
+
+/// Of a directory it is said once, with what it does.
+#[test]
+fn a_directory_writable_by_users() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/o/good:2", 2);
+    for directory in ["root/o", "root"] {
+        mode(&tree.path(directory), 0o777);
+        let line = tree.problem("untrusted", directory);
+        let said = ": can be written by everybody, so jobs do not get 2 files: chmod go-w";
+        assert!(line.ends_with(said), "{line}");
+        mode(&tree.path(directory), 0o755);
+    }
+    // Where the link leads is not safe, nor is what is there.
+    tree.image("open/i:3", 3);
+    mode(&tree.path("open"), 0o757);
+    symlink(tree.path("open/i:3"), tree.path("root/o/good:3")).unwrap();
+    tree.problem("untrusted", "open");
+}
+
+#[test]
+fn an_empty_root_that_users_can_write() {
+    let Some(tree) = Tree::new() else { return };
+    fs::remove_dir_all(tree.path("root/o")).unwrap();
+    mode(&tree.path("root"), 0o1777);
+    tree.problem("untrusted", "root");
+}
+
+#[test]
+fn unreadable_for_users() {
+    let Some(tree) = Tree::new() else { return };
+    let (file, directory) = (tree.path("root/o/good:1"), tree.path("root/o"));
+    mode(&file, 0o600);
+    let line = tree.problem("unreadable-for-users", "root/o/good:1");
+    assert!(line.ends_with(": users may not read it: chmod a+r"), "{line}");
+    assert!(tree.found_as("root/o/good:1").is_empty());
+    mode(&file, 0o640);
+    let line = tree.problem("unreadable-for-users", "root/o/good:1");
+    assert!(line.contains(": users may not read it, only the group 0: "), "{line}");
+    mode(&file, 0o644);
+    mode(&directory, 0o700);
+    let line = tree.problem("unreadable-for-users", "root/o");
+    assert!(
+        line.ends_with("users may not read it, so jobs do not get 1 file: chmod a+rx"),
+        "{line}"
+    );
+    // Names can be looked up there, though not listed.
+    mode(&directory, 0o711);
+    tree.is_fine();
+    mode(&tree.path(""), 0o700);
+    tree.problem("unreadable-for-users", "");
+    mode(&tree.path(""), 0o755);
+}
+
+/// Licensed software: meant so.
+#[test]
+fn open_to_a_group_of_users() {
+    let Some(tree) = Tree::new() else { return };
+    let file = tree.path("root/o/good:1");
+    mode(&file, 0o640);
+    chown(&file, None, Some(1005)).unwrap();
+    let line = tree.note("group-only", "root/o/good:1");
+    assert!(line.ends_with(": note: open to the group 1005 alone"), "{line}");
+    assert_eq!(tree.found_as("root/o/good:1"), ["o/good:1"]);
+}

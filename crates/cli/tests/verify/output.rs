@@ -1,0 +1,87 @@
+//! What is printed, and the runtime's part in it.
+
+use super::tree::{Tree, mode, sif};
+use serde_json::json;
+
+#[test]
+fn the_object_is_as_documented() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/o/bad:1", b"");
+    tree.file("root/NOTES", b"");
+    let text = |name: &str| tree.text(name);
+    let expected = json!({
+        "files": 3, "images": 1, "size": 200, "problems": 1, "notes": 1,
+        "findings": [
+            {
+                "path": text("root/NOTES"), "finding": "stray", "problem": false,
+                "message": "not an image, and no reference leads to it",
+                "advice": null, "affected": [],
+            },
+            {
+                "path": text("root/o/bad:1"), "finding": "empty", "problem": true,
+                "message": "an empty file",
+                "advice": "put the image there again, or take the file out of the image root",
+                "affected": [],
+            },
+        ],
+        "fixed": [],
+        "all": [
+            {"path": text("root/NOTES"), "state": "not-a-sif", "reference": null, "found_as": [], "size": 0},
+            {"path": text("root/o/bad:1"), "state": "empty", "reference": "o/bad:1", "found_as": [], "size": 0},
+            {"path": text("root/o/good:1"), "state": "image", "reference": "o/good:1", "found_as": ["o/good:1"], "size": 200},
+        ],
+    });
+    assert_eq!(tree.object(&["--all"]), expected);
+    assert_eq!(tree.object(&[]).get("all"), None);
+}
+
+#[test]
+fn every_file_on_request() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/Upper", 2);
+    let output = tree.run(&["--all"]).stdout;
+    let good =
+        format!("{}: an image, 200 B, found as docker://o/good:1\n", tree.text("root/o/good:1"));
+    let upper = tree.text("root/Upper: a SIF file, 200 B, that no reference leads to\n");
+    assert!(output.starts_with(&format!("{upper}{good}")), "{output}");
+    assert!(output.ends_with("\n2 files, 1 image, 400 B, 1 problem\n"), "{output}");
+}
+
+/// An image with a signature, and a program that says what the runtime says.
+#[test]
+fn the_runtime_is_asked_about_signatures() {
+    let Some(tree) = Tree::new() else { return };
+    let mut signed = sif(2);
+    signed[88] = 1;
+    signed[96] = 200;
+    signed.resize(200 + 585, 0);
+    signed[200..205].copy_from_slice(&[0x05, 0x40, 0, 0, 1]);
+    tree.file("root/o/signed:1", &signed);
+    let tokens = || -> Vec<(String, bool)> {
+        let findings = tree.findings(&["--deep"]).into_iter();
+        findings.map(|(token, name, problem)| (format!("{token} {name}"), problem)).collect()
+    };
+    tree.is_fine();
+    assert_eq!(tokens(), [("not-verified root/o/signed:1".to_owned(), false)]);
+    let runtime = |text: &str| {
+        // It is only for the signed one, and under its path.
+        let path = tree.text("root/o/signed:1");
+        let script = format!("#!/bin/sh\n[ \"$*\" = \"verify {path}\" ] || exit 0\n{text}\n");
+        mode(&tree.file("bin/apptainer", script.as_bytes()), 0o755);
+    };
+    runtime("exit 0");
+    assert_eq!(tokens(), []);
+    runtime("echo 'FATAL:   integrity: data object integrity compromised: 4' >&2; exit 255");
+    assert_eq!(tokens(), [("bad-signature root/o/signed:1".to_owned(), true)]);
+    runtime("echo 'FATAL:   openpgp: signature made by unknown entity' >&2; exit 255");
+    assert_eq!(tokens(), [("unknown-signer root/o/signed:1".to_owned(), false)]);
+}
+
+/// The wrong command line, and `--timeout` that is no time.
+#[test]
+fn wrong_usage_is_64() {
+    let Some(tree) = Tree::new() else { return };
+    for words in [["--deeper"].as_slice(), &["--timeout", "soon"], &["--plugstack", "/x"]] {
+        assert_eq!(tree.run(words).status, Some(64), "{words:?}");
+    }
+}

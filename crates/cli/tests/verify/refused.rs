@@ -1,0 +1,79 @@
+//! Files that jobs refuse.
+
+use super::tree::{Tree, sif};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+#[test]
+fn nothing_wrong() {
+    let Some(tree) = Tree::new() else { return };
+    tree.is_fine();
+    assert_eq!(tree.run(&[]).stdout, "1 file, 1 image, 200 B, 0 problems\n");
+}
+
+#[test]
+fn what_core_refuses_under_its_words() {
+    let other: &[u8; 2] = if cfg!(target_arch = "aarch64") { b"02" } else { b"04" };
+    let mut foreign = sif(2);
+    foreign[45..47].copy_from_slice(other);
+    let mut version = sif(2);
+    version[43] = b'9';
+    for (token, content, said) in [
+        ("truncated", sif(2)[..199].to_vec(), "cut short or still being copied: 199 of 200 bytes"),
+        ("empty", Vec::new(), "an empty file"),
+        ("not-a-sif", b"<html>".to_vec(), "not a SIF file"),
+        ("wrong-architecture", foreign, "this host is"),
+        ("unknown-sif-version", version, "a SIF file of an unknown version"),
+    ] {
+        let Some(tree) = Tree::new() else { return };
+        tree.file("root/o/bad:1", &content);
+        let line = tree.problem(token, "root/o/bad:1");
+        assert!(line.starts_with(&tree.text("root/o/bad:1: ")) && line.contains(said), "{line}");
+        assert!(tree.found_as("root/o/bad:1").is_empty());
+    }
+}
+
+#[test]
+fn what_is_no_file() {
+    let Some(tree) = Tree::new() else { return };
+    let fifo = tree.path("root/o/fifo:1");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    tree.problem("not-a-file", "root/o/fifo:1");
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/box/.singularity.d/runscript", b"#!/bin/sh");
+    tree.problem("not-a-file", "root/box");
+}
+
+#[test]
+fn links_in_and_out_of_the_root() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("elsewhere/real.sif", 2);
+    tree.link("../../elsewhere/real.sif", "root/o/out:1");
+    tree.link("good:1", "root/o/stable");
+    symlink(tree.path("elsewhere"), tree.path("root/lent")).unwrap();
+    tree.is_fine();
+    assert_eq!(tree.found_as("root/o/out:1"), ["o/out:1"]);
+    assert_eq!(tree.found_as("root/o/stable"), ["o/stable:latest"]);
+    assert_eq!(tree.found_as("root/lent/real.sif"), ["lent/real:latest"]);
+    // Four names, two files.
+    assert_eq!(tree.run(&[]).stdout, "4 files, 4 images, 400 B, 0 problems\n");
+    tree.link("nowhere", "root/o/dangling:1");
+    tree.problem("dangling-link", "root/o/dangling:1");
+}
+
+#[test]
+fn a_link_in_a_circle_is_a_note() {
+    let Some(tree) = Tree::new() else { return };
+    tree.link(".", "root/circle");
+    tree.note("link-loop", "root/circle");
+}
+
+#[test]
+fn one_that_disappears_is_none() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    std::fs::remove_dir(tree.path("local")).unwrap();
+    tree.note("absent", "local");
+    std::fs::remove_dir_all(tree.path("root")).unwrap();
+    let absent = |name: &str| ("absent".to_owned(), name.to_owned(), true);
+    assert_eq!(tree.findings(&[]), ["local", "root"].map(absent));
+}

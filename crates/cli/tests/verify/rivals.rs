@@ -1,0 +1,100 @@
+//! Several files for one reference.
+
+use super::tree::Tree;
+use std::fs;
+
+#[test]
+fn two_files_and_who_gets_which() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/ubuntu", 2);
+    tree.image("root/ubuntu:latest", 3);
+    let line = tree.problem("two-files", "root/ubuntu");
+    let expected = format!(
+        "{}: one of two files for one image: jobs get {} for docker://ubuntu:latest, \
+         and this for docker://ubuntu: remove one of them",
+        tree.text("root/ubuntu"),
+        tree.text("root/ubuntu:latest"),
+    );
+    assert_eq!(line, expected);
+    assert_eq!(tree.found_as("root/ubuntu"), ["ubuntu"]);
+    assert!(tree.found_as("root/ubuntu:latest").contains(&"ubuntu:latest".to_owned()));
+    // What is said is what a job does.
+    for (typed, name) in [("ubuntu", "ubuntu"), ("docker.io/ubuntu", "ubuntu:latest")] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        let image = format!("docker://{typed}");
+        command.args(["explain", "--root", &tree.text("root"), "--"]);
+        let said = command.args(["apptainer", "run", &image]).output().unwrap().stdout;
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains(&format!("apptainer run {}\n", tree.text(&format!("root/{name}")))));
+    }
+}
+
+/// The same bytes are two files all the same: whoever replaces one leaves the other.
+#[test]
+fn a_copy_beside_it() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/docker.io/o/good:1", 1);
+    tree.problem("two-files", "root/docker.io/o/good:1");
+}
+
+#[test]
+fn links_are_one_file() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/ubuntu", 2);
+    tree.link("ubuntu", "root/ubuntu:latest");
+    tree.directory("root/docker.io/library");
+    fs::hard_link(tree.path("root/ubuntu"), tree.path("root/docker.io/library/ubuntu:latest"))
+        .unwrap();
+    tree.is_fine();
+    for name in ["ubuntu", "ubuntu:latest", "docker.io/library/ubuntu:latest"] {
+        assert_eq!(tree.found_as(format!("root/{name}")), ["ubuntu:latest"]);
+    }
+}
+
+#[test]
+fn never_found() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/o/good:1.sif", 2);
+    let line = tree.problem("shadowed", "root/o/good:1.sif");
+    let good = tree.text("root/o/good:1");
+    assert!(
+        line.contains(&format!(": never found: jobs get {good} for docker://o/good:1: ")),
+        "{line}"
+    );
+    assert!(tree.found_as("root/o/good:1.sif").is_empty());
+    // A file that is refused hides nothing.
+    tree.file("root/o/good:1", b"");
+    tree.problem("empty", "root/o/good:1");
+    assert_eq!(tree.found_as("root/o/good:1.sif"), ["o/good:1"]);
+}
+
+#[test]
+fn an_earlier_root_with_another_image() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    tree.image("local/o/good:1", 2);
+    tree.problem("shadowed", "root/o/good:1");
+    // Also under another of its names.
+    fs::remove_file(tree.path("local/o/good:1")).unwrap();
+    tree.image("local/docker.io/o/good:1.sif", 2);
+    tree.problem("shadowed", "root/o/good:1");
+    tree.image("local/docker.io/o/good:1.sif", 1);
+    tree.is_fine();
+}
+
+/// The first root has one way to write it, the second the other.
+#[test]
+fn two_files_in_two_roots() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    tree.image("local/ubuntu", 2);
+    tree.image("root/ubuntu:latest", 3);
+    tree.problem("two-files", "local/ubuntu");
+}
+
+#[test]
+fn a_digest_says_itself_what_it_is() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    let name = format!("o/i@sha256:{}", "0f".repeat(32));
+    tree.image(format!("local/{name}"), 2);
+    tree.image(format!("root/{name}"), 3);
+    tree.is_fine();
+}

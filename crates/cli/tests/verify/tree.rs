@@ -1,0 +1,180 @@
+//! The test kit: an image root, and what the command says of it.
+
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Image roots for one test.
+pub(crate) struct Tree {
+    directory: TempDir,
+    roots: Vec<&'static str>,
+}
+
+/// What the command gave.
+pub(crate) struct Output {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Tree {
+    /// With one root, which holds the image `o/good:1`.
+    pub(crate) fn new() -> Option<Self> {
+        Self::with_roots(&["root"])
+    }
+
+    /// With several roots; the last holds the image `o/good:1`.
+    pub(crate) fn with_roots(roots: &[&'static str]) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Self { directory, roots: roots.to_vec() };
+        if fs::metadata(tree.top()).unwrap().uid() != 0 {
+            assert!(std::env::var_os("CI").is_none(), "these tests need root");
+            eprintln!("skipped: needs root, to make files that root owns");
+            return None;
+        }
+        mode(tree.top(), 0o755);
+        for root in roots {
+            tree.directory(root);
+        }
+        tree.image(&format!("{}/o/good:1", roots.last().unwrap()), 1);
+        Some(tree)
+    }
+
+    fn top(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where something is.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.top().join(name)
+    }
+
+    /// The same as text.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        let mut make = fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o755);
+        make.recursive(true).create(&path).unwrap();
+        path
+    }
+
+    pub(crate) fn file(&self, name: impl AsRef<Path>, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        let mut make = fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o755);
+        make.recursive(true).create(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        mode(&path, 0o644);
+        path
+    }
+
+    /// A small image; which one it is.
+    pub(crate) fn image(&self, name: impl AsRef<Path>, which: u8) -> PathBuf {
+        self.file(name, &sif(which))
+    }
+
+    pub(crate) fn link(&self, target: impl AsRef<Path>, name: &str) {
+        symlink(target, self.path(name)).unwrap();
+    }
+
+    /// `sifcache verify` with these words.
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        let roots: Vec<String> = self.roots.iter().map(|root| self.text(root)).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        command.args(["verify", "--root", &roots.join(":")]).args(words);
+        command.env("PATH", self.path("bin")).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        Output {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The object that `--json` prints.
+    pub(crate) fn object(&self, words: &[&str]) -> Value {
+        let output = self.run(&[&["--json"], words].concat());
+        let object: Value = serde_json::from_str(&output.stdout).expect(&output.stderr);
+        let status = if object["problems"] == 0 { 0 } else { 1 };
+        assert_eq!((output.status, output.stderr.as_str()), (Some(status), ""), "{object:#}");
+        object
+    }
+
+    /// The findings: what, about which path below the top, and whether it is a problem.
+    pub(crate) fn findings(&self, words: &[&str]) -> Vec<(String, String, bool)> {
+        let object = self.object(words);
+        let finding = |finding: &Value| {
+            let path = finding["path"].as_str().unwrap();
+            let name = Path::new(path).strip_prefix(self.top()).unwrap_or(Path::new(path));
+            let token = finding["finding"].as_str().unwrap().to_owned();
+            (token, name.to_str().unwrap().to_owned(), finding["problem"] == true)
+        };
+        object["findings"].as_array().unwrap().iter().map(finding).collect()
+    }
+
+    /// There is this problem and nothing else; returns its line.
+    #[track_caller]
+    pub(crate) fn problem(&self, token: &str, name: &str) -> String {
+        self.only(token, name, true)
+    }
+
+    /// There is this note and nothing else; returns its line.
+    #[track_caller]
+    pub(crate) fn note(&self, token: &str, name: &str) -> String {
+        self.only(token, name, false)
+    }
+
+    #[track_caller]
+    fn only(&self, token: &str, name: &str, is_problem: bool) -> String {
+        let expected = [(token.to_owned(), name.to_owned(), is_problem)];
+        assert_eq!(self.findings(&[]), expected);
+        self.run(&[]).stdout.lines().next().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn is_fine(&self) {
+        assert_eq!(self.findings(&[]), []);
+    }
+
+    /// What users may write to get a file.
+    pub(crate) fn found_as(&self, name: impl AsRef<Path>) -> Vec<String> {
+        let object = self.object(&["--all"]);
+        let path = self.path(name);
+        let all = object["all"].as_array().unwrap();
+        let file = all.iter().find(|file| file["path"] == path.to_string_lossy().as_ref());
+        let found_as = file.unwrap()["found_as"].as_array().unwrap().iter();
+        found_as.map(|text| text.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// The smallest file that passes for an image: a header and 72 bytes of data.
+pub(crate) fn sif(which: u8) -> Vec<u8> {
+    let mut image = vec![0_u8; 200];
+    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+    image[48] = which;
+    image[112] = 128;
+    image[120] = 72;
+    image
+}
+
+pub(crate) fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+pub(crate) fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// A name that is not UTF-8.
+pub(crate) fn latin(name: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(name))
+}
