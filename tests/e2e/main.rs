@@ -27,3 +27,4 @@ mod status;
 mod tool;
 mod trace;
 mod unchanged;
+mod verify;
