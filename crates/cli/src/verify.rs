@@ -20,6 +20,7 @@ mod tree;
 
 use crate::args::Site;
 use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
 use crate::{human, site, stop};
 use chosen::Chosen;
 use clap::Args;
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     let mut findings = chosen.findings(&survey);
     let files: Vec<&File> = chosen.files(&survey.files);
     if args.deep {
-        findings.extend(deep::read(&files, &settings.runtimes, patience)?);
+        findings.extend(deep::read(&files, &settings, patience, &Progress::new(args.json))?);
     }
     findings.sort_by(|a, b| (&a.path, a.token, &a.what).cmp(&(&b.path, b.token, &b.what)));
     let problems = findings.iter().filter(|finding| finding.is_problem).count();

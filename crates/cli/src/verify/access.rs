@@ -152,6 +152,17 @@ mod tests {
         assert_eq!(access(&file), Access::Closed(file.clone(), Some(0)));
         std::os::unix::fs::chown(&file, None, Some(1005)).unwrap();
         assert_eq!(access(&file), Access::Group(file.clone(), 1005));
+        // Open to them, and then closed to all.
+        let inner = root.path().canonicalize().unwrap().join("o");
+        fs::create_dir(&inner).unwrap();
+        mode(&inner, 0o750);
+        std::os::unix::fs::chown(&inner, None, Some(1005)).unwrap();
+        let secret = inner.join("i:1");
+        fs::write(&secret, "").unwrap();
+        mode(&secret, 0o644);
+        assert_eq!(access(&secret), Access::Group(inner, 1005));
+        mode(&secret, 0o600);
+        assert_eq!(access(&secret), closed(&secret));
         mode(root.path(), 0o700);
         assert_eq!(access(&file), closed(file.parent().unwrap()));
     }

@@ -5,16 +5,17 @@ use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
 use super::patience::{self, Outcome, Pulse};
 use super::{descriptors, signature, survey};
 use crate::failure::Failure;
-use crate::{stop, store};
-use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
+use crate::progress::{Progress, Task};
+use crate::runtime::Runtime;
+use crate::{stop, store, workers};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::image::State;
+use sifcache_core::settings::Settings;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Files that are read at once: more would only make one disk's head jump.
@@ -32,10 +33,9 @@ struct Job {
 }
 
 /// What all readers share.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Desk {
-    runtime: Option<PathBuf>,
-    bar: ProgressBar,
+    task: Arc<Task>,
     findings: Arc<Mutex<Vec<Finding>>>,
 }
 
@@ -45,31 +45,45 @@ struct Desk {
 /// That a signal asked the command to end, or that the runtime could not be started.
 pub(crate) fn read(
     files: &[&File],
-    runtimes: &[String],
+    settings: &Settings,
     patience: Duration,
+    progress: &Progress,
 ) -> Result<Vec<Finding>, Failure> {
     let jobs = jobs(files);
-    let desk = Desk {
-        runtime: signature::runtime(runtimes),
-        bar: bar(jobs.iter().map(|job| job.size).sum()),
-        findings: Arc::default(),
-    };
+    let bytes = jobs.iter().map(|job| job.size).sum();
+    let task = progress.bytes("reading the images", bytes);
+    let desk = Desk { task: Arc::new(task), findings: Arc::default() };
     let theirs = desk.clone();
-    let outcome = patience::wait(patience, move |pulse| {
-        let all = || jobs.par_iter().try_for_each(|job| theirs.one(job, pulse));
-        match rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE).build() {
-            Ok(pool) => pool.install(all),
-            Err(_) => all(),
-        }
-    })?;
-    desk.bar.finish_and_clear();
-    match outcome {
-        Outcome::Done(result) => result?,
+    let outcome = patience::wait(patience, move |pulse| theirs.all(&jobs, pulse))?;
+    let signed = match outcome {
+        Outcome::Done(signed) => signed?,
         Outcome::Stuck(paths) => {
-            paths.iter().for_each(|path| desk.add(survey::stuck(path, patience)))
+            paths.iter().for_each(|path| desk.add(survey::stuck(path, patience)));
+            Vec::new()
         }
+    };
+    let mut findings = std::mem::take(&mut *lock(&desk.findings));
+    findings.extend(signatures(&signed, settings)?);
+    Ok(findings)
+}
+
+/// Lets the runtime check what has a signature. How long it takes is its own matter.
+fn signatures(signed: &[PathBuf], settings: &Settings) -> Result<Vec<Finding>, Failure> {
+    if signed.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(std::mem::take(&mut *desk.findings.lock().unwrap_or_else(PoisonError::into_inner)))
+    let Ok(runtime) = Runtime::find(settings, None) else {
+        let what = "it is signed, and there is no runtime in PATH to check that";
+        let advice = "load the runtime's module";
+        let note = |path: &PathBuf| Finding::note(NOT_VERIFIED, path, what, advice);
+        return Ok(signed.iter().map(note).collect());
+    };
+    let checked = workers::each(AT_ONCE, signed, &|path| signature::check(&runtime, path));
+    checked.into_iter().filter_map(Result::transpose).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn jobs(files: &[&File]) -> Vec<Job> {
@@ -86,21 +100,21 @@ fn jobs(files: &[&File]) -> Vec<Job> {
     files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()
 }
 
-fn bar(bytes: u64) -> ProgressBar {
-    // Shows nothing where standard error is no terminal. The template is a constant of
-    // ours: a wrong one would only look plainer.
-    let style =
-        ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}");
-    let bar = ProgressBar::new(bytes).with_message("reading");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
 impl Desk {
     fn add(&self, finding: Finding) {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+        lock(&self.findings).push(finding);
     }
 
-    fn one(&self, job: &Job, pulse: &Pulse) -> Result<(), Failure> {
+    /// Reads all, and returns what has a signature.
+    fn all(&self, jobs: &[Job], pulse: &Pulse) -> Result<Vec<PathBuf>, Failure> {
+        let done = workers::each(AT_ONCE, jobs, &|job: &Job| {
+            let is_signed = self.one(job, pulse)?;
+            Ok(is_signed.then(|| job.path.clone()))
+        });
+        done.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    fn one(&self, job: &Job, pulse: &Pulse) -> Result<bool, Failure> {
         let mut done = 0;
         let sha256 = match pulse.at(&job.path, || self.sum(job, pulse, &mut done)) {
             Ok(sha256) => sha256,
@@ -110,14 +124,14 @@ impl Desk {
                 let token = State::Failed(0).token();
                 let advice = "look at the disk and the kernel's log, and get the image again";
                 self.add(Finding::problem(token, &job.path, what, advice));
-                return Ok(());
+                return Ok(false);
             }
         };
         if job.expected.as_ref().is_some_and(|expected| *expected != sha256) {
             let what = "its content is not what its record says: it has changed in its place";
             self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
         }
-        self.signature(job, pulse)
+        Ok(descriptors::has_signature(&job.path).unwrap_or(false))
     }
 
     /// SHA-256 of the file; `done` counts the bytes.
@@ -136,26 +150,28 @@ impl Desk {
                 sha256.update(buffer.get(..length).unwrap_or_default());
             }
             *done += length as u64;
-            self.bar.inc(length as u64);
+            self.task.advance(length as u64);
             pulse.beat();
         }
     }
+}
 
-    fn signature(&self, job: &Job, pulse: &Pulse) -> Result<(), Failure> {
-        if !descriptors::has_signature(&job.path).unwrap_or(false) {
-            return Ok(());
-        }
-        match &self.runtime {
-            Some(runtime) => {
-                signature::check(runtime, &job.path, pulse)?
-                    .into_iter()
-                    .for_each(|finding| self.add(finding));
-            }
-            None => {
-                let what = "it is signed, and there is no runtime in PATH to check that";
-                self.add(Finding::note(NOT_VERIFIED, &job.path, what, "load the runtime's module"));
-            }
-        }
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use super::{Desk, Job};
+    use crate::progress::Progress;
+    use crate::verify::patience::Pulse;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_finding() {
+        let task = Arc::new(Progress::new(true).bytes("", 0));
+        let desk = Desk { task, findings: Arc::default() };
+        // Opens, and nothing is at its start.
+        let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None };
+        assert!(!desk.one(&job, &Pulse::default()).unwrap());
+        let findings = super::lock(&desk.findings);
+        let said = "reading fails after 0 bytes: Input/output error (os error 5)";
+        assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", said));
     }
 }

@@ -76,10 +76,7 @@ impl Finding {
 
     /// A candidate that core refused.
     pub(crate) fn refused(path: &Path, state: &State) -> Self {
-        match state {
-            State::Untrusted(distrust) => Self::untrusted(distrust),
-            state => Self::problem(state.token(), path, state.to_string(), advice(state)),
-        }
+        Self::problem(state.token(), path, state.to_string(), advice(state))
     }
 
     /// Something on the way to images that an ordinary user could write.

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
 use super::fix::Fix;
+use super::patience::Pulse;
 use crate::human;
 use crate::store::scratch::{self, Maker};
 use crate::store::{STATE, kept};
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// What is under way, and what was left by commands that are dead.
-pub(crate) fn scratches(root: &Path) -> Vec<Finding> {
+pub(crate) fn scratches(root: &Path, pulse: &Pulse) -> Vec<Finding> {
     let parent = root.join(STATE).join("tmp");
     let finding = |(path, maker): (PathBuf, Maker)| match maker {
         Maker::Lives => Finding::note(IN_PROGRESS, &path, "a command is at work here", ""),
         Maker::Dead => {
-            let size = human::size(usage(&path).1);
+            let size = human::size(usage(&path, pulse).1);
             let what = format!("left by a command that was killed, {size}");
             let advice = "--fix removes it, and so does the next command that writes here";
             let finding = Finding::problem(INTERRUPTED, &path, what, advice);
@@ -25,10 +26,10 @@ pub(crate) fn scratches(root: &Path) -> Vec<Finding> {
 }
 
 /// Files that were replaced or removed, in one line.
-pub(crate) fn kept_files(root: &Path) -> Option<Finding> {
+pub(crate) fn kept_files(root: &Path, pulse: &Pulse) -> Option<Finding> {
     let kept = kept::list(root);
     let until = kept.iter().map(|(_, until)| *until).max()?;
-    let usages: Vec<_> = kept.iter().map(|(path, _)| usage(path)).collect();
+    let usages: Vec<_> = kept.iter().map(|(path, _)| usage(path, pulse)).collect();
     let files: u64 = usages.iter().map(|(files, _)| files).sum();
     let bytes: u64 = usages.iter().map(|(_, bytes)| bytes).sum();
     let noun = if files == 1 { "file" } else { "files" };
@@ -41,9 +42,9 @@ pub(crate) fn kept_files(root: &Path) -> Option<Finding> {
 }
 
 /// How many files there are below a directory, and their bytes.
-fn usage(directory: &Path) -> (u64, u64) {
-    let files =
-        WalkDir::new(directory).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
+fn usage(directory: &Path, pulse: &Pulse) -> (u64, u64) {
+    let entries = WalkDir::new(directory).into_iter().flatten();
+    let files = entries.filter_map(|entry| pulse.at(entry.path(), || entry.metadata().ok()));
     files
         .filter(std::fs::Metadata::is_file)
         .fold((0, 0), |(count, bytes), metadata| (count + 1, bytes + metadata.len()))

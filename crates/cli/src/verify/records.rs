@@ -3,6 +3,7 @@
 use super::file::{File, Identity};
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
+use super::patience::Pulse;
 use crate::store::STATE;
 use crate::store::known::{Known, modified};
 use rayon::prelude::*;
@@ -12,11 +13,12 @@ use std::sync::Arc;
 use walkdir::WalkDir;
 
 /// Gives each file the record that is about it, under whichever of its names that is.
-pub(crate) fn recall(root: &Path, files: &mut [File]) {
-    let loaded: Vec<Option<(Identity, Arc<Known>)>> = files
-        .par_iter()
-        .map(|file| Some((file.identity()?, Arc::new(load(root, file)?))))
-        .collect();
+pub(crate) fn recall(root: &Path, files: &mut [File], pulse: &Pulse) {
+    let recall = |file: &File| {
+        let known = pulse.at(&file.path, || load(root, file));
+        Some((file.identity()?, Arc::new(known?)))
+    };
+    let loaded: Vec<Option<(Identity, Arc<Known>)>> = files.par_iter().map(recall).collect();
     let known: HashMap<Identity, Arc<Known>> = loaded.into_iter().flatten().collect();
     for file in files {
         file.known = file.identity().and_then(|identity| known.get(&identity).cloned());
@@ -40,20 +42,20 @@ pub(crate) fn mismatch(file: &File) -> Option<Finding> {
 }
 
 /// Records of files that are not there.
-pub(crate) fn orphans(root: &Path) -> Vec<Finding> {
+pub(crate) fn orphans(root: &Path, pulse: &Pulse) -> Vec<Finding> {
     let directory = root.join(STATE).join("known");
     let entries = WalkDir::new(&directory).into_iter().flatten();
     let files = entries.filter(|entry| entry.file_type().is_file());
-    files
-        .filter_map(|entry| {
-            let name =
-                entry.path().strip_prefix(&directory).ok()?.to_str()?.strip_suffix(".json")?;
-            if root.join(name).symlink_metadata().is_ok() {
-                return None;
-            }
-            let what = format!("what is known of {name}, which is not there");
-            let finding = Finding::problem(RECORD_WITHOUT_IMAGE, entry.path(), what, "remove it");
-            Some(finding.with_fix(Some(Fix::Forget(entry.path().to_owned(), directory.clone()))))
-        })
-        .collect()
+    files.filter_map(|entry| orphan(root, &directory, entry.path(), pulse)).collect()
+}
+
+fn orphan(root: &Path, directory: &Path, record: &Path, pulse: &Pulse) -> Option<Finding> {
+    let name = record.strip_prefix(directory).ok()?.to_str()?.strip_suffix(".json")?;
+    if pulse.at(record, || root.join(name).symlink_metadata().is_ok()) {
+        return None;
+    }
+    let what = format!("a record of {name}, which is not there");
+    let fix = Fix::Forget(record.to_owned(), directory.to_owned());
+    let finding = Finding::problem(RECORD_WITHOUT_IMAGE, record, what, "remove it");
+    Some(finding.with_fix(Some(fix)))
 }

@@ -1,12 +1,13 @@
 //! What is printed: a line for each finding and a last one with the sums, or an object.
 
+mod json;
+
 use super::file::File;
 use super::finding::Finding;
 use crate::failure::Failure;
 use crate::output::{self, plain};
 use crate::{human, spelling};
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
 use sifcache_core::image::State;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -27,46 +28,6 @@ pub(crate) struct Report<'a> {
     pub(crate) mended: &'a [Mended],
 }
 
-/// The JSON object: docs/verify.md.
-#[derive(Serialize)]
-struct Object {
-    files: usize,
-    images: usize,
-    size: u64,
-    problems: usize,
-    notes: usize,
-    findings: Vec<FindingObject>,
-    fixed: Vec<FixedObject>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    all: Option<Vec<FileObject>>,
-}
-
-#[derive(Serialize)]
-struct FindingObject {
-    path: String,
-    finding: &'static str,
-    problem: bool,
-    message: String,
-    advice: Option<String>,
-    affected: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct FixedObject {
-    path: String,
-    did: Option<String>,
-    error: Option<String>,
-}
-
-#[derive(Serialize)]
-struct FileObject {
-    path: String,
-    state: &'static str,
-    reference: Option<String>,
-    found_as: Vec<String>,
-    size: u64,
-}
-
 impl Report<'_> {
     /// Prints lines for people.
     ///
@@ -85,23 +46,6 @@ impl Report<'_> {
         }
         text.push_str(&self.summary());
         output::print(&text)
-    }
-
-    /// Prints one object.
-    ///
-    /// # Errors
-    /// Standard output's.
-    pub(crate) fn json(&self, all: bool) -> Result<(), Failure> {
-        output::json(&Object {
-            files: self.files.len(),
-            images: self.images(),
-            size: self.size(),
-            problems: self.problems(),
-            notes: self.findings.len() - self.problems(),
-            findings: self.findings.iter().map(FindingObject::new).collect(),
-            fixed: self.mended.iter().map(FixedObject::new).collect(),
-            all: all.then(|| self.files.iter().map(|file| FileObject::new(file)).collect()),
-        })
     }
 
     fn summary(&self) -> String {
@@ -176,42 +120,6 @@ fn what(file: &File) -> String {
             let all: Vec<String> =
                 file.found_as.iter().map(|reference| format!("docker://{reference}")).collect();
             format!("an image, {size}, found as {}", all.join(", "))
-        }
-    }
-}
-
-fn lossy(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-impl FindingObject {
-    fn new(finding: &Finding) -> Self {
-        Self {
-            path: lossy(&finding.path),
-            finding: finding.token,
-            problem: finding.is_problem,
-            message: finding.message(),
-            advice: Some(finding.advice.clone()).filter(|advice| !advice.is_empty()),
-            affected: finding.affected.iter().map(|path| lossy(path)).collect(),
-        }
-    }
-}
-
-impl FixedObject {
-    fn new(mended: &Mended) -> Self {
-        let text = |failed| (mended.failed == failed).then(|| mended.did.clone());
-        Self { path: lossy(&mended.path), did: text(false), error: text(true) }
-    }
-}
-
-impl FileObject {
-    fn new(file: &File) -> Self {
-        Self {
-            path: lossy(&file.path),
-            state: file.state.token(),
-            reference: file.reference.as_ref().map(spelling::short),
-            found_as: file.found_as.clone(),
-            size: file.size(),
         }
     }
 }

@@ -35,8 +35,10 @@ pub(crate) fn survey(settings: &Settings, patience: Duration) -> Result<Survey, 
                 all.files.extend(survey.files);
                 all.findings.extend(survey.findings);
             }
+            // Between two files, it is at nothing but the root.
+            Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, patience)),
             Outcome::Stuck(paths) => {
-                all.findings.extend(paths.iter().map(|path| stuck(path, patience)))
+                all.findings.extend(paths.iter().map(|path| stuck(path, patience)));
             }
         }
     }
@@ -86,14 +88,15 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
     // Gone meanwhile.
     files.retain(|file| file.state != State::Absent);
-    pulse.at(path, || records::recall(path, &mut files));
+    records::recall(path, &mut files, pulse);
     let mut judge = Judge::new(path);
     judge.found.extend(tree.findings);
     judge.root(&root);
+    judge.access(&pulse.at(path, || doors.directory(path)), &State::Image, None);
     files.iter().for_each(|file| judge.file(file));
-    judge.found.extend(hidden::scratches(path));
-    judge.found.extend(hidden::kept_files(path));
-    judge.found.extend(records::orphans(path));
+    judge.found.extend(hidden::scratches(path, pulse));
+    judge.found.extend(hidden::kept_files(path, pulse));
+    judge.found.extend(records::orphans(path, pulse));
     Survey { files, findings: judge.all() }
 }
 
@@ -120,7 +123,12 @@ impl<'a> Judge<'a> {
             None => {}
             Some(State::Absent) => {
                 let what = "this image root is not there";
-                self.found.push(Finding::note(ABSENT, self.root, what, "make it, or unset it"));
+                self.found.push(Finding::note(
+                    ABSENT,
+                    self.root,
+                    what,
+                    "make it, or take it out of image_root",
+                ));
             }
             Some(State::Untrusted(distrust)) => {
                 let finding =
@@ -136,7 +144,7 @@ impl<'a> Judge<'a> {
             let is_there = |name: &str| self.root.join(name).symlink_metadata().is_ok();
             return self.found.push(names::judge(file, &is_there));
         };
-        self.access(file);
+        self.access(&file.access, &file.state, Some(file));
         self.found.extend(records::mismatch(file));
         match &file.state {
             State::Untrusted(distrust) => {
@@ -155,26 +163,27 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn access(&mut self, file: &File) {
-        match &file.access {
+    /// Who may read a file, or look names up in the root itself.
+    fn access(&mut self, access: &Access, state: &State, file: Option<&File>) {
+        match access {
             Access::Everybody => {}
             Access::Group(path, gid) => {
                 let what = format!("open to the group {gid} alone");
-                self.share(Finding::note(GROUP_ONLY, path, what, ""), Some(file));
+                self.share(Finding::note(GROUP_ONLY, path, what, ""), file);
             }
             Access::Closed(path, gid) => {
                 let what = match gid {
                     None => "users may not read it".to_owned(),
                     Some(gid) => format!("users may not read it, only the group {gid}"),
                 };
-                let advice = if path == &file.path { "chmod a+r" } else { "chmod a+rx" };
+                let advice = if path.is_dir() { "chmod a+rx" } else { "chmod a+r" };
                 let finding = Finding::problem(UNREADABLE_FOR_USERS, path, what, advice);
                 // What may be an ordinary user's doing is not opened before it is looked at.
-                let fix = match file.state {
+                let fix = match state {
                     State::Image => Fix::open(path, &self.real),
                     _ => None,
                 };
-                self.share(finding.with_fix(fix), Some(file));
+                self.share(finding.with_fix(fix), file);
             }
         }
     }

@@ -34,7 +34,13 @@ pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
                     entries.skip_current_dir();
                 }
             }
-            Ok(entry) => tree.add(root, entry.path()),
+            Ok(entry) => {
+                let directory = entry.path().parent().unwrap_or(root);
+                if directory != at {
+                    at = directory.to_owned();
+                }
+                tree.add(root, entry.path());
+            }
             Err(error) => tree.fail(root, error),
         }
     }

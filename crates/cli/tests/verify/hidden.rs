@@ -64,11 +64,14 @@ fn content_that_has_changed_in_its_place() {
 fn a_record_without_an_image() {
     let Some(tree) = Tree::new() else { return };
     record(&tree, "o/good:1", &[DIGEST], sum());
-    let path = record(&tree, "o/gone:1", &[DIGEST], sum());
-    tree.problem("record-without-image", "root/.sifcache/known/o/gone:1.json");
+    let path = record(&tree, "gone/i:1", &[DIGEST], sum());
+    tree.problem("record-without-image", "root/.sifcache/known/gone/i:1.json");
     let fixed = tree.object(&["--fix"])["fixed"].clone();
     assert_eq!(fixed, json!([{"path": path.to_str(), "did": "removed", "error": null}]));
-    assert!(!path.exists() && tree.path("root/.sifcache/known/o/good:1.json").exists());
+    assert!(
+        !path.parent().unwrap().exists()
+            && tree.path("root/.sifcache/known/o/good:1.json").exists()
+    );
     tree.is_fine();
 }
 

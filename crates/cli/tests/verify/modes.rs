@@ -41,11 +41,13 @@ fn a_directory_writable_by_users() {
 }
 
 #[test]
-fn an_empty_root_that_users_can_write() {
+fn an_empty_root_that_users_can_write_or_not_read() {
     let Some(tree) = Tree::new() else { return };
     fs::remove_dir_all(tree.path("root/o")).unwrap();
     mode(&tree.path("root"), 0o1777);
     tree.problem("untrusted", "root");
+    mode(&tree.path("root"), 0o700);
+    tree.problem("unreadable-for-users", "root");
 }
 
 #[test]

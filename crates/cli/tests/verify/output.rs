@@ -85,3 +85,19 @@ fn wrong_usage_is_64() {
         assert_eq!(tree.run(words).status, Some(64), "{words:?}");
     }
 }
+
+/// Ctrl-C in the middle of much to read.
+#[test]
+fn a_signal_ends_it_soon() {
+    let Some(tree) = Tree::new() else { return };
+    let file = std::fs::File::options().write(true).open(tree.path("root/o/good:1")).unwrap();
+    file.set_len(1 << 42).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(["verify", "--root", &tree.text("root"), "--deep", "--json"]);
+    command.stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

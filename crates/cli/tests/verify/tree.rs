@@ -40,7 +40,7 @@ impl Tree {
         for root in roots {
             tree.directory(root);
         }
-        tree.image(&format!("{}/o/good:1", roots.last().unwrap()), 1);
+        tree.image(format!("{}/o/good:1", roots.last().unwrap()), 1);
         Some(tree)
     }
 
@@ -102,7 +102,8 @@ impl Tree {
     /// The object that `--json` prints.
     pub(crate) fn object(&self, words: &[&str]) -> Value {
         let output = self.run(&[&["--json"], words].concat());
-        let object: Value = serde_json::from_str(&output.stdout).expect(&output.stderr);
+        let object: Value =
+            serde_json::from_str(&output.stdout).unwrap_or_else(|_| output.stderr.clone().into());
         let status = if object["problems"] == 0 { 0 } else { 1 };
         assert_eq!((output.status, output.stderr.as_str()), (Some(status), ""), "{object:#}");
         object
