@@ -8,6 +8,7 @@ use crate::store::scan::Image;
 use crate::{human, logs, site, spelling};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// List the images of the cache
@@ -122,8 +123,8 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     logs::learn(&args.logs, &mut stocks)?;
     for stock in &stocks {
         not_images += stock.others;
-        let images = stock.images.iter().filter(|image| filter.takes(image, now));
-        rows.extend(images.map(|image| row(stock, image)));
+        let images = stock.images.par_iter().filter(|image| filter.takes(image, now));
+        rows.par_extend(images.map(|image| row(stock, image)));
     }
     sort(&mut rows, args.sort);
     let total = Total { images: rows.len(), size: rows.iter().map(|r| r.size).sum(), not_images };

@@ -51,7 +51,10 @@ pub(crate) fn reference(name: &str) -> Option<Reference> {
         return None;
     }
     let parsed = [stem, name].iter().find_map(|text| Reference::parse(text.as_bytes()).ok())?;
-    candidate::names(&parsed).iter().any(|candidate| candidate == name).then_some(parsed)
+    // What was typed is a candidate itself, but not with tag and digest together.
+    let leads_there = parsed.digest().is_none()
+        || candidate::names(&parsed).iter().any(|candidate| candidate == name);
+    leads_there.then_some(parsed)
 }
 
 /// Whether a name is one that a program or a person has put aside.
@@ -71,7 +74,7 @@ mod tests {
     #[test]
     fn names_and_what_they_answer_for() {
         let digest = format!("sha256:{}", "0f".repeat(32));
-        let pinned = format!("o/i@{digest}");
+        let (pinned, both) = (format!("o/i@{digest}"), format!("o/i:1@{digest}"));
         for (name, expected) in [
             ("ubuntu", Some("ubuntu:latest")),
             ("ubuntu.sif", Some("ubuntu:latest")),
@@ -80,6 +83,7 @@ mod tests {
             ("quay.io/o/i:1", Some("quay.io/o/i:1")),
             ("o/i:1.0", Some("o/i:1.0")),
             (pinned.as_str(), Some(pinned.as_str())),
+            (both.as_str(), None),
             ("foo.sif.tmp", None),
             ("foo:1.sif.part", None),
             ("foo:1.bak", None),
