@@ -25,7 +25,7 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
         assert_eq!(entered.check(name), State::Image, "{name}");
         let metadata = fs::metadata(root.join(name)).unwrap();
         let mode = metadata.permissions().mode() & 0o777;
-        assert_eq!((metadata.uid(), mode & 0o026, mode & 0o044), (0, 0, 0o044), "{name}: {mode:o}");
+        assert_eq!((metadata.uid(), mode & 0o022, mode & 0o044), (0, 0, 0o044), "{name}: {mode:o}");
         content(root, name);
     }
     names
