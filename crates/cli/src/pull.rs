@@ -189,7 +189,7 @@ impl<'a> Puller<'a> {
             return failure;
         }
         if self.verbose {
-            self.progress.note(error.output());
+            self.progress.note(&error.output());
         }
         let message = format!("{} cannot pull it: {error}", plain(self.runtime.path()));
         Failure::new(Exit::UNAVAILABLE, message)

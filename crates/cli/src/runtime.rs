@@ -1,18 +1,21 @@
 //! The site's own runtime, which pulls and which verifies signatures.
 
 mod child;
+mod environment;
+mod said;
+mod search;
 
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
-use sifcache_core::nested;
+use said::Said;
 use sifcache_core::settings::Settings;
 use std::env;
 use std::fmt;
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// A runtime that is installed here.
 #[derive(Debug)]
@@ -37,17 +40,17 @@ pub(crate) enum Error {
     /// A signal asked the command to end.
     Stopped(Failure),
     /// It could not be started.
-    Start(std::io::Error),
-    /// It ended with an error: what it said last, and all that it said.
-    Ended { last: String, output: String },
+    Start(io::Error),
+    /// It ended with an error.
+    Ended { status: ExitStatus, said: Said },
 }
 
 impl Error {
-    /// All that the runtime said.
-    pub(crate) fn output(&self) -> &str {
+    /// The last that the runtime said, in lines.
+    pub(crate) fn output(&self) -> String {
         match self {
-            Self::Ended { output, .. } => output,
-            _ => "",
+            Self::Ended { said, .. } => said.text(),
+            _ => String::new(),
         }
     }
 }
@@ -56,8 +59,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped(failure) => failure.fmt(f),
-            Self::Start(error) => error.fmt(f),
-            Self::Ended { last, .. } => f.write_str(last),
+            Self::Start(error) => write!(f, "it does not start: {error}"),
+            Self::Ended { status, said } => f.write_str(&said.why(*status)),
         }
     }
 }
@@ -70,7 +73,7 @@ impl Runtime {
     /// If there is none.
     pub(crate) fn find(settings: &Settings, named: Option<&Path>) -> Result<Self, Failure> {
         if let Some(path) = named {
-            return match is_program(path) {
+            return match search::is_program(path) {
                 true => Ok(Self { path: std::path::absolute(path)? }),
                 false => {
                     let message = format!("--runtime {}: no program", plain(path));
@@ -78,14 +81,8 @@ impl Runtime {
                 }
             };
         }
-        let search = env::var_os("PATH").unwrap_or_default();
-        let shims = Path::new(nested::DIRECTORY);
-        // Those that images are mostly made with come first, whatever the order of PATH.
-        let mut found = settings.runtimes.iter().flat_map(|name| {
-            let directories = env::split_paths(&search).filter(|d| !d.starts_with(shims));
-            directories.map(move |directory| directory.join(name)).collect::<Vec<_>>()
-        });
-        found.find(|path| is_program(path)).map(|path| Self { path }).ok_or_else(|| {
+        let path = env::var_os("PATH").unwrap_or_default();
+        search::first(&settings.runtimes, &path).map(|path| Self { path }).ok_or_else(|| {
             let names = settings.runtimes.join(" or ");
             let message =
                 format!("no {names} in PATH: load its module, or name it with --runtime FILE");
@@ -100,7 +97,7 @@ impl Runtime {
 
     /// What it calls itself: `apptainer version 1.4.5`.
     pub(crate) fn version(&self) -> String {
-        let output = Command::new(&self.path).arg("--version").output();
+        let output = self.command("--version").stdin(Stdio::null()).output();
         let text = output.map(|output| output.stdout).unwrap_or_default();
         String::from_utf8_lossy(&text).trim().to_owned()
     }
@@ -117,25 +114,13 @@ impl Runtime {
         options: &PullOptions<'_>,
         report: &dyn Fn(&str),
     ) -> Result<(), Error> {
-        let mut command = Command::new(&self.path);
-        command.arg("pull").args(options.no_https.then_some("--no-https"));
+        let mut command = self.command("pull");
+        command.args(options.no_https.then_some("--no-https"));
         if let Some(file) = options.credentials.authfile() {
             command.arg("--authfile").arg(file);
         }
         command.arg(to).arg(image).envs(options.credentials.environment());
-        // A cache of SIF files needs no second one in root's home.
-        const CACHE: [&str; 2] = ["APPTAINER_DISABLE_CACHE", "SINGULARITY_DISABLE_CACHE"];
-        if CACHE.iter().all(|name| env::var_os(name).is_none()) {
-            command.envs(CACHE.map(|name| (name, "true")));
-        }
-        for name in ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR"] {
-            command.env(name, options.tmpdir);
-        }
-        // They would lead the file elsewhere.
-        for name in ["PULLDIR", "PULLFOLDER"] {
-            command.env_remove(format!("APPTAINER_{name}"));
-            command.env_remove(format!("SINGULARITY_{name}"));
-        }
+        environment::for_pull(&mut command, options.tmpdir, &|name| env::var_os(name));
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
         child::run(command, report).map(drop)
     }
@@ -145,15 +130,18 @@ impl Runtime {
     /// # Errors
     /// What it did not like.
     pub(crate) fn verify(&self, file: &Path) -> Result<String, Error> {
-        let mut command = Command::new(&self.path);
-        command.arg("verify").arg(file).stdin(std::process::Stdio::null());
-        child::run(command, &|_| ())
+        let mut command = self.command("verify");
+        command.arg(file).stdin(Stdio::null());
+        child::run(command, &|_| ()).map(|said| said.text())
     }
-}
 
-fn is_program(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    /// The runtime itself, whatever would lead a job to the shim.
+    fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.path);
+        command.arg(subcommand);
+        environment::without_us(&mut command, &|name| env::var_os(name));
+        command
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,16 @@ use std::cell::RefCell;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// A file that is open for writing cannot be started, and a process that another test is
+/// just starting has all that is open here.
+static STARTING: RwLock<()> = RwLock::new(());
+
 fn stand_in(script: &str) -> (TempDir, Runtime) {
+    let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("apptainer");
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -24,6 +31,7 @@ fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<Stri
     let lock = File::create(directory.path().join("lock")).unwrap();
     let options =
         PullOptions { no_https: true, credentials, tmpdir: directory.path(), lock: &lock };
+    let _starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let heard = RefCell::new(Vec::new());
     let report = |line: &str| heard.borrow_mut().push(line.to_owned());
     let result = runtime.pull("docker://o/i:1", Path::new("/to"), &options, &report);
@@ -40,6 +48,16 @@ fn what_the_runtime_is_given() {
     let (result, heard) = pull(script, &Credentials::basic("alice", "secret"));
     assert!(result.is_ok(), "{result:?}");
     assert!(heard.is_empty(), "{heard:?}");
+}
+
+#[test]
+fn an_auth_file_is_handed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("auth.json");
+    fs::write(&file, "{}").unwrap();
+    let credentials = Credentials::find(false, Some(&file)).unwrap();
+    let script = format!(r#"[ "$3 $4" = "--authfile {}" ]"#, file.display());
+    assert!(pull(&script, &credentials).0.is_ok());
 }
 
 #[test]
@@ -61,4 +79,31 @@ fn why_it_failed() {
     let settings = Settings::with_roots(Vec::new());
     let said = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
     assert_eq!(said, "--runtime /nowhere/apptainer: no program");
+}
+
+#[test]
+fn much_is_heard_to_its_end() {
+    let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 1";
+    let (result, _) = pull(script, &Credentials::none());
+    assert_eq!(result.unwrap_err().to_string(), "line 19999");
+}
+
+/// Something that the runtime leaves behind holds its outputs open.
+#[test]
+fn nothing_is_left_behind() {
+    let begun = Instant::now();
+    let script = "sleep 60 & echo $!; exit 1";
+    let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // It may wait for a first process that reaps nobody.
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
+/// It closes its outputs and goes on.
+#[test]
+fn silence_is_no_end() {
+    let script = r#"exec >&- 2>&-; sleep 0.5; echo done > "$APPTAINER_TMPDIR/done"; exit 3"#;
+    let error = pull(script, &Credentials::none()).0.unwrap_err();
+    assert_eq!(error.to_string(), "it ended with exit status: 3 and no message");
 }

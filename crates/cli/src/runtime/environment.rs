@@ -1,0 +1,110 @@
+//! What the runtime finds in its environment.
+//!
+//! Source: the `EnvKeys` of `cmd/internal/cli/pull.go` of Apptainer and SingularityCE.
+
+use sifcache_core::nested;
+use sifcache_core::settings::Nested;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+use std::process::Command;
+
+/// Apptainer reads both, the first before the second; SingularityCE the second.
+const PREFIXES: [&str; 2] = ["APPTAINER_", "SINGULARITY_"];
+
+/// With these in the caller's environment the file would come elsewhere, or be another one
+/// than a job would have pulled here.
+const ASTRAY: [&str; 9] = [
+    "PULLDIR",
+    "PULLFOLDER",
+    "PULL_NAME",
+    "SANDBOX",
+    "OCI",
+    "ARCH",
+    "PULL_ARCH",
+    "PULL_ARCH_VARIANT",
+    "PLATFORM",
+];
+
+/// What leads launches to the shim has no business here, not even inside a job.
+pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsString>) {
+    let bytes = |name: &str| get(name).map(OsString::into_vec);
+    for change in nested::changes(Nested::Off, b"", &bytes) {
+        match &change.value {
+            Some(value) => command.env(change.name, OsStr::from_bytes(value)),
+            None => command.env_remove(change.name),
+        };
+    }
+}
+
+/// For a pull that unpacks in `tmpdir`.
+pub(super) fn for_pull(
+    command: &mut Command,
+    tmpdir: &Path,
+    get: &dyn Fn(&str) -> Option<OsString>,
+) {
+    let both = |name: &str| PREFIXES.map(|prefix| format!("{prefix}{name}"));
+    for name in ASTRAY.iter().flat_map(|name| both(name)) {
+        command.env_remove(name);
+    }
+    command.envs(both("TMPDIR").map(|name| (name, tmpdir)));
+    // A cache of SIF files needs no second one in root's home, unless the site says so.
+    let cache = both("DISABLE_CACHE");
+    if cache.iter().all(|name| get(name).is_none()) {
+        command.envs(cache.map(|name| (name, "true")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{for_pull, without_us};
+    use sifcache_core::nested::{SETTINGS, SHIMS, installed};
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::path::Path;
+    use std::process::Command;
+
+    /// What a command changes in its environment; none is a variable that goes.
+    fn changes(command: &Command) -> BTreeMap<String, Option<String>> {
+        let text = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
+        command.get_envs().map(|(name, value)| (text(name), value.map(text))).collect()
+    }
+
+    fn pull(given: &[(&str, &str)]) -> BTreeMap<String, Option<String>> {
+        let get = |name: &str| {
+            given.iter().find(|(given, _)| *given == name).map(|(_, value)| OsString::from(value))
+        };
+        let mut command = Command::new("apptainer");
+        for_pull(&mut command, Path::new("/scratch"), &get);
+        without_us(&mut command, &get);
+        changes(&command)
+    }
+
+    #[test]
+    fn nothing_leads_the_file_astray() {
+        let changed = pull(&[("APPTAINER_PULLDIR", "/elsewhere")]);
+        for name in ["APPTAINER_PULLDIR", "SINGULARITY_PULL_NAME", "SINGULARITY_OCI"] {
+            assert_eq!(changed[name], None, "{name}");
+        }
+        for name in ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR"] {
+            assert_eq!(changed[name].as_deref(), Some("/scratch"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_runtimes_own_cache_is_the_sites_choice() {
+        assert_eq!(pull(&[])["APPTAINER_DISABLE_CACHE"].as_deref(), Some("true"));
+        assert_eq!(pull(&[])["SINGULARITY_DISABLE_CACHE"].as_deref(), Some("true"));
+        let changed = pull(&[("SINGULARITY_DISABLE_CACHE", "false")]);
+        assert!(!changed.keys().any(|name| name.ends_with("DISABLE_CACHE")), "{changed:?}");
+    }
+
+    #[test]
+    fn the_shim_is_not_in_its_way() {
+        let path = format!("{}:/usr/bin", installed(SHIMS));
+        let changed = pull(&[("PATH", &path), (SETTINGS, "image_root=/sif")]);
+        assert_eq!(changed["PATH"].as_deref(), Some("/usr/bin"));
+        assert_eq!(changed[SETTINGS], None);
+        assert!(!pull(&[("PATH", "/usr/bin")]).contains_key("PATH"));
+    }
+}

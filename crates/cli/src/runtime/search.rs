@@ -1,0 +1,70 @@
+//! Where the runtime is.
+
+use sifcache_core::nested;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The first of these programs in `path`. The order of the names counts before that of
+/// the directories.
+pub(super) fn first(names: &[String], path: &OsStr) -> Option<PathBuf> {
+    // A relative directory would mean whatever the caller stands in.
+    let directories: Vec<PathBuf> = env::split_paths(path).filter(|d| d.is_absolute()).collect();
+    let all = names.iter().flat_map(|name| directories.iter().map(move |d| d.join(name)));
+    all.into_iter().find(|path| is_program(path) && !is_shim(path))
+}
+
+/// Whether it is a file that somebody may start.
+pub(super) fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether it is the shim, by whatever path or link.
+fn is_shim(path: &Path) -> bool {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    path.starts_with(nested::DIRECTORY) || real.file_name() == Some(OsStr::new(nested::SHIM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first;
+    use sifcache_core::nested::SHIM;
+    use std::ffi::OsString;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    #[test]
+    fn no_shim_and_nothing_that_cannot_be_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for name in ["shims", "data", "one", "two", "target"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        for (name, mode) in [
+            (format!("target/{SHIM}"), 0o755),
+            ("data/singularity".into(), 0o644),
+            ("one/apptainer".into(), 0o755),
+            ("two/singularity".into(), 0o755),
+        ] {
+            fs::write(at(&name), "").unwrap();
+            fs::set_permissions(at(&name), Permissions::from_mode(mode)).unwrap();
+        }
+        symlink(at("target").join(SHIM), at("shims/singularity")).unwrap();
+        fs::create_dir(at("one/singularity")).unwrap();
+        let path = ["shims", "data", "one", "two"].map(|name| at(name).into_os_string());
+        let path = path.join(&OsString::from(":"));
+        let find = |names: &[&str]| {
+            first(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &path)
+        };
+        assert_eq!(find(&["singularity", "apptainer"]), Some(at("two/singularity")));
+        assert_eq!(find(&["apptainer", "singularity"]), Some(at("one/apptainer")));
+        assert_eq!(find(&["podman"]), None);
+        // The same directory, seen from where the caller stands.
+        let relative = format!("{}{}", "../".repeat(40), at("two").display());
+        assert!(std::path::Path::new(&relative).join("singularity").is_file());
+        assert_eq!(first(&["singularity".into()], relative.as_ref()), None);
+    }
+}

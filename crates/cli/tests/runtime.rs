@@ -1,0 +1,124 @@
+//! What becomes of the runtime when the command is asked to end, with a script in its place.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Nothing listens there: the pull goes on without a digest.
+const REFERENCE: &str = "127.0.0.1:1/o/i:1";
+/// Longer than all that a machine under load may take.
+const LONG: Duration = Duration::from_secs(60);
+
+struct Site {
+    directory: TempDir,
+}
+
+impl Site {
+    /// `script` is the runtime; it finds where it may write notes in `$NOTES`.
+    fn new(script: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["root", "notes", "tmp"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        let runtime = directory.path().join("apptainer");
+        fs::write(&runtime, format!("#!/bin/sh\n[ $1 = pull ] || exit 0\n{script}\n")).unwrap();
+        fs::set_permissions(&runtime, Permissions::from_mode(0o755)).unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn add(&self) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        command.args(["add", "--untrusted=accept", "--root"]).arg(self.path("root"));
+        command.arg("--runtime").arg(self.path("apptainer")).arg(REFERENCE);
+        command.env("NOTES", self.path("notes")).env("APPTAINER_TMPDIR", self.path("tmp"));
+        command.env("HOME", self.directory.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// What the script has written, once it has.
+    fn note(&self, name: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.path("notes").join(name)).unwrap_or_default();
+            if text.ends_with('\n') {
+                return text.trim().to_owned();
+            }
+            assert!(begun.elapsed() < LONG, "no note {name}");
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn ask_to_end(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+/// Its number and how long it took.
+fn end(child: Child) -> (Output, Duration) {
+    let begun = Instant::now();
+    (child.wait_with_output().unwrap(), begun.elapsed())
+}
+
+/// Whether a process goes on; one that nobody has reaped does not.
+fn lives(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).unwrap().next().is_none()
+}
+
+#[test]
+fn it_may_clear_up_before_it_ends() {
+    let site = Site::new(
+        r#"trap 'echo yes > "$NOTES/cleared"; exit 1' TERM
+        echo $$ > "$NOTES/started"; while :; do sleep 0.1; done"#,
+    );
+    let child = site.add();
+    let process = site.note("started");
+    ask_to_end(&child);
+    let (output, _) = end(child);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(site.note("cleared"), "yes");
+    assert!(!lives(&process));
+}
+
+#[test]
+fn it_ends_even_if_it_does_not_want_to() {
+    let site = Site::new(
+        r#"trap '' TERM INT; sleep 600 & echo $! > "$NOTES/other"
+        echo half > "$4"; echo $$ > "$NOTES/started"
+        while :; do sleep 600; done"#,
+    );
+    let child = site.add();
+    let processes = [site.note("started"), site.note("other")];
+    ask_to_end(&child);
+    let (output, took) = end(child);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(took > Duration::from_secs(4) && took < LONG, "{took:?}");
+    assert!(processes.iter().all(|process| !lives(process)), "{processes:?}");
+    assert!(is_empty(&site.path("root/.sifcache/tmp")));
+}
+
+/// Ctrl-C on a terminal goes to a whole group; the runtime hears of it from the command.
+#[test]
+fn it_has_a_group_of_its_own() {
+    let site = Site::new(
+        r#"echo $(cut -d' ' -f5 /proc/$$/stat) > "$NOTES/group"
+        echo $$ > "$NOTES/process"; exit 1"#,
+    );
+    let (output, _) = end(site.add());
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    assert_eq!(site.note("group"), site.note("process"));
+}
