@@ -1,5 +1,7 @@
 //! What becomes of the runtime when the command is asked to end, with a script in its place.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

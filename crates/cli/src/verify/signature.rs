@@ -21,7 +21,9 @@ const UNKNOWN: [&str; 4] = [
 pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, Failure> {
     match runtime.verify(file) {
         Ok(_) => Ok(None),
-        Err(Error::Ended { last, output }) => Ok(Some(judge(file, &last, &output))),
+        Err(error @ Error::Ended { .. }) => {
+            Ok(Some(judge(file, &error.to_string(), &error.output())))
+        }
         Err(Error::Stopped(failure)) => Err(failure),
         Err(Error::Start(error)) => Err(error.into()),
     }
