@@ -35,6 +35,27 @@ pub struct Line {
     pub arguments: Vec<String>,
 }
 
+/// The line of any plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// Whether jobs fail without the plugin.
+    pub required: bool,
+    /// The plugin: a path, or a name in Slurm's plugin directory.
+    pub plugin: String,
+    /// What follows the plugin's name.
+    pub arguments: Vec<String>,
+}
+
+impl Entry {
+    /// Whether it is the line of our plugin.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.plugin.rsplit('/').next() == Some(PLUGIN)
+    }
+}
+
 /// Why there is no line.
 #[derive(Debug)]
 pub enum Error {
@@ -85,7 +106,8 @@ pub fn locate() -> Result<PathBuf, Error> {
 }
 
 /// The value of `key` in slurm.conf, whose keys have no case.
-fn setting(slurm_conf: &str, key: &str) -> Option<String> {
+#[must_use]
+pub fn setting(slurm_conf: &str, key: &str) -> Option<String> {
     slurm_conf.lines().find_map(|line| {
         let line = line.split('#').next()?;
         let (name, value) = line.split_once('=')?;
@@ -98,49 +120,71 @@ fn setting(slurm_conf: &str, key: &str) -> Option<String> {
 /// # Errors
 /// [`Error::NoLine`], or a file that cannot be read.
 pub fn line(path: &Path) -> Result<Line, Error> {
-    search(path, 0)?.ok_or_else(|| Error::NoLine(path.to_owned()))
+    let ours = up_to_ours(path)?.pop().filter(Entry::is_ours);
+    let ours = ours.ok_or_else(|| Error::NoLine(path.to_owned()))?;
+    Ok(Line { file: ours.file, arguments: ours.arguments })
 }
 
-fn search(path: &Path, depth: usize) -> Result<Option<Line>, Error> {
+/// The lines of plugins in `path` and in what it includes, in Slurm's order, as far as the
+/// first of ours; all of them if there is none.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    search(path, 0, &mut entries)?;
+    Ok(entries)
+}
+
+/// Adds the entries of `path`; true if the last one is ours, so that nobody reads on.
+fn search(path: &Path, depth: usize, entries: &mut Vec<Entry>) -> Result<bool, Error> {
     let text = fs::read(path).map_err(|error| Error::Read(path.to_owned(), error))?;
     for line in String::from_utf8_lossy(&text).lines() {
         let line = line.split('#').next().unwrap_or_default();
         let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
-        let found = match words.as_slice() {
-            ["include", pattern, ..] if depth < DEEPEST => include(path, pattern, depth + 1)?,
-            ["required" | "optional", plugin, arguments @ ..] if is_ours(plugin) => Some(Line {
-                file: path.to_owned(),
-                arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
-            }),
-            _ => None,
+        let done = match words.as_slice() {
+            ["include", pattern, ..] if depth < DEEPEST => {
+                include(path, pattern, depth + 1, entries)?
+            }
+            [kind @ ("required" | "optional"), plugin, arguments @ ..] => {
+                entries.push(Entry {
+                    file: path.to_owned(),
+                    required: *kind == "required",
+                    plugin: (*plugin).to_owned(),
+                    arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+                });
+                entries.last().is_some_and(Entry::is_ours)
+            }
+            _ => false,
         };
-        if found.is_some() {
-            return Ok(found);
+        if done {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
-fn is_ours(plugin: &str) -> bool {
-    plugin.rsplit('/').next() == Some(PLUGIN)
-}
-
-fn include(path: &Path, pattern: &str, depth: usize) -> Result<Option<Line>, Error> {
+fn include(
+    path: &Path,
+    pattern: &str,
+    depth: usize,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let pattern = directory.join(pattern);
     // A pattern that is none finds nothing, for Slurm too.
-    let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(None) };
+    let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(false) };
     for path in paths.flatten() {
-        if let Some(line) = search(&path, depth)? {
-            return Ok(Some(line));
+        if search(&path, depth, entries)? {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, line, setting};
+    use super::{Error, line, setting, up_to_ours};
     use std::fs;
     use tempfile::TempDir;
 
@@ -194,6 +238,21 @@ mod tests {
         assert_eq!(found, Some(vec!["image_root=/a".to_owned()]));
         assert_eq!(arguments(&[("plugstack.conf", "include plugstack.conf")]), None);
         assert_eq!(arguments(&[("plugstack.conf", "include nowhere/*\ninclude")]), None);
+    }
+
+    #[test]
+    fn what_stands_before_ours() {
+        let directory = TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("plugstack.conf"), "required /a/b.so x=y\ninclude c*\noptional d.so")
+            .unwrap();
+        fs::write(path("c1"), "optional spank_sifcache.so image_root=/a\noptional e.so").unwrap();
+        let entries = up_to_ours(&path("plugstack.conf")).unwrap();
+        let seen: Vec<_> = entries.iter().map(|e| (e.plugin.as_str(), e.required)).collect();
+        assert_eq!(seen, [("/a/b.so", true), ("spank_sifcache.so", false)]);
+        assert_eq!((&entries[1].file, entries[1].is_ours()), (&path("c1"), true));
+        fs::write(path("c1"), "").unwrap();
+        assert_eq!(up_to_ours(&path("plugstack.conf")).unwrap().len(), 2);
     }
 
     #[test]
