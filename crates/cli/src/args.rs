@@ -2,7 +2,7 @@
 //!
 //! Each subcommand has its options in its own file; here is what several share.
 
-use crate::{add, explain, gc, hits, human, import, list, misses, refresh, remove, verify};
+use crate::{add, doctor, explain, gc, hits, human, import, list, misses, refresh, remove, verify};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use std::ffi::OsString;
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Misses(misses::Misses),
     Hits(hits::Hits),
     Explain(explain::Explain),
+    Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions {
         /// The shell to print it for

@@ -8,6 +8,7 @@ mod command_line;
 mod completions;
 mod content;
 mod credentials;
+mod doctor;
 mod event;
 mod explain;
 mod failure;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         Command::Misses(args) => misses::run(&args),
         Command::Hits(args) => hits::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => completions::completions(shell),
         Command::Manpages { directory } => completions::manpages(&directory),
     };

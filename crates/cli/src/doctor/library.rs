@@ -1,0 +1,80 @@
+//! A shared object as the loader would see it: read, never loaded.
+
+use object::read::elf::{ElfFile32, ElfFile64};
+use object::{Architecture, Endianness, Object, ObjectKind, ObjectSegment as _, ObjectSymbol as _};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Why a file cannot be loaded here.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// It cannot be read.
+    Read(io::Error),
+    /// It is no shared object.
+    NotShared,
+    /// It is one for another kind of machine.
+    Architecture(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::NotShared => f.write_str("is no shared library"),
+            Self::Architecture(theirs) => {
+                write!(f, "is for {theirs}, this host is {}", std::env::consts::ARCH)
+            }
+        }
+    }
+}
+
+/// Checks that a file is a shared object for this host, and returns the exported number
+/// called `symbol`, if it has one.
+///
+/// # Errors
+/// What it is instead.
+pub(crate) fn number(path: &Path, symbol: &str) -> Result<Option<u32>, Error> {
+    let bytes = fs::read(path).map_err(Error::Read)?;
+    let bytes = bytes.as_slice();
+    // Of 32 bits it is for another kind of machine, but still known for what it is.
+    if let Ok(file) = ElfFile64::<Endianness>::parse(bytes) {
+        return look(&file, symbol);
+    }
+    let file = ElfFile32::<Endianness>::parse(bytes).map_err(|_| Error::NotShared)?;
+    look(&file, symbol)
+}
+
+fn look<'data>(file: &impl Object<'data>, symbol: &str) -> Result<Option<u32>, Error> {
+    if file.kind() != ObjectKind::Dynamic {
+        return Err(Error::NotShared);
+    }
+    if ours().is_some_and(|ours| file.architecture() != ours) {
+        return Err(Error::Architecture(format!("{:?}", file.architecture())));
+    }
+    let address = file.dynamic_symbols().find(|s| s.is_definition() && s.name() == Ok(symbol));
+    Ok(address.and_then(|symbol| value(file, symbol.address())))
+}
+
+/// The four bytes that would be in memory there.
+fn value<'data>(file: &impl Object<'data>, address: u64) -> Option<u32> {
+    let bytes = file.segments().find_map(|s| s.data_range(address, 4).ok().flatten())?;
+    let bytes: [u8; 4] = bytes.try_into().ok()?;
+    Some(if file.is_little_endian() {
+        u32::from_le_bytes(bytes)
+    } else {
+        u32::from_be_bytes(bytes)
+    })
+}
+
+/// The kinds of machine that Slurm is built for.
+fn ours() -> Option<Architecture> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some(Architecture::X86_64),
+        "aarch64" => Some(Architecture::Aarch64),
+        "powerpc64" => Some(Architecture::PowerPc64),
+        "riscv64" => Some(Architecture::Riscv64),
+        "s390x" => Some(Architecture::S390x),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Login shells set `PATH` anew: are the shims still in front in one that is started in a job?
+
+use super::finding::Finding;
+use super::host::Host;
+use super::process::Call;
+use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_entry};
+use sifcache_core::settings::Nested;
+use std::path::{Path, PathBuf};
+
+/// A shell, how it is called to be one for a login, and the snippet that it should read.
+struct Shell {
+    program: &'static str,
+    zeroth: &'static str,
+    command: &'static str,
+    snippet: &'static str,
+}
+
+const SHELLS: [Shell; 2] = [
+    Shell {
+        program: "bash",
+        zeroth: "-bash",
+        command: "printf '\\n%s' \"$PATH\"",
+        snippet: "/etc/profile.d/zz-sifcache.sh",
+    },
+    Shell {
+        program: "tcsh",
+        zeroth: "-tcsh",
+        command: "echo ''; printenv PATH",
+        snippet: "/etc/profile.d/zz-sifcache.csh",
+    },
+];
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let settings = host.site.settings.as_ref();
+    if settings.is_none_or(|settings| settings.nested != Nested::Path) {
+        let why = "only nested=path needs PATH to be kept";
+        return vec![Finding::skipped("bash", why)];
+    }
+    if !host.is_program(Path::new(&installed(&format!("{SHIMS}/singularity"))))
+        && !host.is_program(Path::new(&installed(&format!("{SHIMS}/apptainer"))))
+    {
+        return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];
+    }
+    SHELLS.iter().filter_map(|shell| one(host, shell)).collect()
+}
+
+fn one(host: &Host, shell: &Shell) -> Option<Finding> {
+    let program = host.find(shell.program)?;
+    let shims = installed(SHIMS);
+    let mut path = std::ffi::OsString::from(&shims);
+    path.push(":");
+    path.push(&host.search);
+    let arguments = host.site.ours().map(|ours| ours.arguments.join(" ")).unwrap_or_default();
+    let answer = host.call(&Call {
+        program,
+        zeroth: Some(shell.zeroth),
+        arguments: vec!["-c".to_owned(), shell.command.to_owned()],
+        set: vec![("PATH", path), (SETTINGS, arguments.into())],
+        unset: Vec::new(),
+    });
+    // What profiles print comes before.
+    Some(match answer.map(|answer| answer.stdout) {
+        Err(silence) => Finding::skipped(shell.program, silence.said_of(shell.program)),
+        Ok(text) => judge(host, shell, text.trim_end().lines().last().unwrap_or_default()),
+    })
+}
+
+fn judge(host: &Host, shell: &Shell, path: &str) -> Finding {
+    let (name, shims) = (shell.program, installed(SHIMS));
+    let user = host.uid;
+    let mut before = path.split(':').take_while(|entry| !is_entry(entry.as_bytes(), &shims));
+    let first = before.clone().find_map(|directory| {
+        let mut runtimes = host.site.runtimes().into_iter().map(|n| Path::new(directory).join(n));
+        runtimes.find(|runtime| host.is_program(runtime))
+    });
+    let kept = path.split(':').any(|entry| is_entry(entry.as_bytes(), &shims));
+    match (kept, first) {
+        (true, None) => {
+            Finding::ok(name, format!("a login shell ({name}) keeps the shims in front"))
+        }
+        (true, Some(runtime)) => behind(name, user, &runtime),
+        (false, _) if before.next().is_none_or(str::is_empty) => {
+            Finding::skipped(name, format!("a login shell ({name}) prints no PATH"))
+        }
+        (false, _) => lost(host, shell),
+    }
+}
+
+fn behind(name: &str, user: u32, runtime: &PathBuf) -> Finding {
+    let runtime = crate::output::plain(runtime);
+    let what = format!("in a login shell ({name}) of user {user}, {runtime} is before the shims");
+    Finding::warn(name_of(name), what).advice(format!(
+        "the profile of the site or the user's own prepends its directory: \
+         let it prepend {} after that",
+        installed(SHIMS)
+    ))
+}
+
+fn lost(host: &Host, shell: &Shell) -> Finding {
+    let (name, snippet) = (shell.program, shell.snippet);
+    let what = format!("a login shell ({name}) loses the shims: launches in it are not covered");
+    if !host.path(snippet).exists() {
+        let advice = format!("make install puts {snippet} there, which puts them back");
+        return Finding::fail(name, what).advice(advice);
+    }
+    if name == "tcsh" {
+        // Not all systems let it read /etc/profile.d.
+        let advice = format!("source {snippet} at the end of /etc/csh.login");
+        return Finding::note(name, what).advice(advice);
+    }
+    Finding::warn(name, what).advice(format!(
+        "{snippet} is there: is it read last by /etc/profile, or does the user's own profile set \
+         PATH anew?"
+    ))
+}
+
+/// The check is named after the shell.
+fn name_of(name: &str) -> &'static str {
+    SHELLS.iter().find(|shell| shell.program == name).map_or("bash", |shell| shell.program)
+}

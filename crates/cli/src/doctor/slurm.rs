@@ -1,0 +1,129 @@
+//! Slurm: what this host is to it, which release it has, and what is configured.
+
+use super::finding::Finding;
+use super::host::Host;
+use sifcache_plugstack as plugstack;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where plugins are if nothing says so.
+const PLUGIN_DIRECTORIES: [&str; 6] = [
+    "/usr/lib/x86_64-linux-gnu/slurm-wlm",
+    "/usr/lib/aarch64-linux-gnu/slurm-wlm",
+    "/usr/lib64/slurm",
+    "/usr/lib/slurm",
+    "/usr/local/lib/slurm",
+    "/opt/slurm/lib/slurm",
+];
+
+/// Who prints Slurm's release, and how it is asked.
+const TOLD_BY: [(&str, &str); 4] =
+    [("srun", "--version"), ("sinfo", "-V"), ("slurmd", "-V"), ("scontrol", "-V")];
+
+/// A release of Slurm, as far as a SPANK plugin has to match it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Release(pub(crate) u32, pub(crate) u32);
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0, self.1)
+    }
+}
+
+impl Release {
+    /// Out of `slurm 24.11.5`, or `slurm-wlm 24.11.5`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split_whitespace().last()?.split(['.', '-']);
+        Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let role = match host.is_compute_node() {
+        true => "a compute node: slurmd runs here",
+        false => "no compute node: slurmd does not run here",
+    };
+    let release = match host.release() {
+        Ok((release, program)) => {
+            Finding::ok("release", format!("Slurm {release}, says {program}"))
+        }
+        Err(why) => {
+            Finding::skipped("release", format!("{why}: which release of Slurm is unknown"))
+        }
+    };
+    vec![Finding::ok("role", role), release]
+}
+
+impl Host {
+    /// Slurm's release here, and who said so.
+    ///
+    /// # Errors
+    /// Why nobody did.
+    pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
+        let mut why = None;
+        for (program, option) in TOLD_BY {
+            match self.ask(program, &[option]) {
+                Ok(answer) => {
+                    if let Some(release) = Release::parse(&answer.stdout) {
+                        return Ok((release, program));
+                    }
+                    let said = format!("{program} {option} prints no release");
+                    why.get_or_insert(said);
+                }
+                Err(silence) => {
+                    why.get_or_insert(silence.said_of(program));
+                }
+            }
+        }
+        Err(why.unwrap_or_default())
+    }
+
+    /// A value of Slurm's configuration, else of slurm.conf.
+    pub(crate) fn slurm_setting(&self, key: &str) -> Option<String> {
+        let ask = || match self.ask("scontrol", &["show", "config"]) {
+            Ok(answer) if answer.success => Ok(answer.stdout),
+            Ok(answer) => Err(answer.stderr),
+            Err(silence) => Err(silence.said_of("scontrol")),
+        };
+        match self.config.get_or_init(ask) {
+            Ok(config) => plugstack::setting(config, key),
+            Err(_) => self.slurm_conf().and_then(|text| plugstack::setting(&text, key)),
+        }
+    }
+
+    /// slurm.conf, which stands beside plugstack.conf nearly everywhere.
+    fn slurm_conf(&self) -> Option<String> {
+        let path = self.site.plugstack.as_ref()?.as_ref().ok()?.with_file_name("slurm.conf");
+        std::fs::read_to_string(path).ok()
+    }
+
+    /// Where Slurm looks for plugins, and whether it says so itself.
+    pub(crate) fn plugin_directories(&self) -> (Vec<PathBuf>, bool) {
+        match self.slurm_setting("PluginDir") {
+            Some(value) => (value.split(':').map(PathBuf::from).collect(), true),
+            None => (PLUGIN_DIRECTORIES.map(PathBuf::from).to_vec(), false),
+        }
+    }
+
+    /// The user that slurmctld runs as.
+    pub(crate) fn slurm_user(&self) -> Option<u32> {
+        // `slurm(64030)`; slurm.conf has the name alone.
+        let value = self.slurm_setting("SlurmUser")?;
+        value.split_once('(')?.1.trim_end_matches(')').parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Release;
+
+    #[test]
+    fn releases() {
+        assert_eq!(Release::parse("slurm-wlm 26.05.5\n"), Some(Release(26, 5)));
+        assert_eq!(Release::parse("slurm 24.11.0-0rc1"), Some(Release(24, 11)));
+        assert_eq!(Release::parse("slurm"), None);
+        assert_eq!(Release::parse(""), None);
+        assert_eq!(Release(24, 5).to_string(), "24.05");
+    }
+}
