@@ -12,6 +12,7 @@ mod kit;
 mod batch;
 mod cache;
 mod choice;
+mod doctor;
 mod exports;
 mod files;
 mod firewall;

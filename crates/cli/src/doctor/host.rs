@@ -17,6 +17,8 @@ pub(crate) struct Host {
     pub(super) prefix: PathBuf,
     /// `PATH`.
     pub(super) search: OsString,
+    /// Whether the environment has a module system.
+    pub(super) modules: bool,
     /// Whether the environment is one that slurmd has made.
     pub(super) in_job: bool,
     /// Who looks.
@@ -34,6 +36,7 @@ impl Host {
         Self {
             prefix: PathBuf::from("/"),
             search: env::var_os("PATH").unwrap_or_default(),
+            modules: env::var_os("MODULESHOME").or(env::var_os("MODULEPATH")).is_some(),
             in_job: env::var_os("SLURMD_NODENAME").is_some(),
             uid: rustix::process::geteuid().as_raw(),
             site,
@@ -90,6 +93,13 @@ impl Host {
     /// Whether jobs run here.
     pub(crate) fn is_compute_node(&self) -> bool {
         self.in_job || self.has_process("slurmd")
+    }
+
+    /// Whether users have `module`, if not this one then those who log in.
+    pub(crate) fn has_modules(&self) -> bool {
+        let snippets = ["modules.sh", "lmod.sh", "z00_lmod.sh", "00-modulepath.sh"];
+        let there = |name: &&str| self.path("/etc/profile.d").join(name).exists();
+        self.modules || snippets.iter().any(|name| there(&name))
     }
 
     fn has_process(&self, name: &str) -> bool {

@@ -5,7 +5,7 @@ use super::host::Host;
 use super::process::Call;
 use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_entry};
 use sifcache_core::settings::Nested;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A shell, how it is called to be one for a login, and the snippet that it should read.
 struct Shell {
@@ -51,7 +51,9 @@ fn one(host: &Host, shell: &Shell) -> Option<Finding> {
     let mut path = std::ffi::OsString::from(&shims);
     path.push(":");
     path.push(&host.search);
-    let arguments = host.site.ours().map(|ours| ours.arguments.join(" ")).unwrap_or_default();
+    // The snippet wants some settings, and does not care which.
+    let usual = || "image_root=/".to_owned();
+    let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
     let answer = host.call(&Call {
         program,
         zeroth: Some(shell.zeroth),
@@ -87,7 +89,7 @@ fn judge(host: &Host, shell: &Shell, path: &str) -> Finding {
     }
 }
 
-fn behind(name: &str, user: u32, runtime: &PathBuf) -> Finding {
+fn behind(name: &str, user: u32, runtime: &Path) -> Finding {
     let runtime = crate::output::plain(runtime);
     let what = format!("in a login shell ({name}) of user {user}, {runtime} is before the shims");
     Finding::warn(name_of(name), what).advice(format!(

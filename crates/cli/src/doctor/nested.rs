@@ -18,25 +18,28 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
             "without settings it is unknown how they are covered",
         )];
     };
-    let mut findings = match settings.nested {
+    match settings.nested {
         Nested::Off => {
-            return vec![Finding::note(
-                "nested",
-                "nested=off: launches in job scripts are not covered",
-            )];
+            let what = "nested=off: launches in job scripts are not covered";
+            vec![Finding::note("nested", what)]
         }
         Nested::Path => {
-            let mut findings = vec![program(host)];
-            findings.extend(settings.runtimes.iter().map(|name| link(host, name)));
-            findings
+            let links = settings.runtimes.iter().map(|name| link(host, name));
+            [program(host)].into_iter().chain(links).chain(modules(host)).collect()
         }
         Nested::Preload => vec![program(host), interposer(host)],
-    };
-    if settings.nested == Nested::Path {
-        findings.push(Finding::note("modules", "a modulefile of the runtime puts it before the shims")
-            .advice(format!("if you have one, add to its end: prepend-path PATH {} (see step 5 of README.md)", installed(SHIMS))));
     }
-    findings
+}
+
+/// Which modules there are, and whether they have the line, only the site knows.
+fn modules(host: &Host) -> Option<Finding> {
+    host.has_modules().then(|| {
+        let what = "a module that brings a runtime puts it before the shims";
+        Finding::note("modules", what).advice(format!(
+            "if there is one, prepend {} to PATH at the end of its modulefile: README.md, step 5",
+            installed(SHIMS)
+        ))
+    })
 }
 
 /// Where no jobs run, nothing is lost without it but what users start there in an allocation.
