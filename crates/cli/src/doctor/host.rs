@@ -98,8 +98,8 @@ impl Host {
     /// Whether users have `module`, if not this one then those who log in.
     pub(crate) fn has_modules(&self) -> bool {
         let snippets = ["modules.sh", "lmod.sh", "z00_lmod.sh", "00-modulepath.sh"];
-        let there = |name: &&str| self.path("/etc/profile.d").join(name).exists();
-        self.modules || snippets.iter().any(|name| there(&name))
+        let there = |name: &str| self.path("/etc/profile.d").join(name).exists();
+        self.modules || snippets.iter().any(|name| there(name))
     }
 
     fn has_process(&self, name: &str) -> bool {

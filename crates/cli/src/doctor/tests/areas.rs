@@ -1,0 +1,139 @@
+//! Image roots, what covers job scripts, login shells, syslog.
+
+use super::{Tree, elf};
+use std::fs;
+
+/// What is said beside that there is no `singularity`.
+fn said(tree: &Tree) -> Vec<String> {
+    tree.said().into_iter().filter(|line| line != "Note runtime: found").collect()
+}
+
+#[test]
+fn roots() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.mode("/sif", 0o777);
+    assert_eq!(said(&tree), ["Fail image roots: trusted"]);
+    assert!(tree.advice("image roots", "trusted").contains("chmod o-w "));
+    tree.mode("/sif", 0o700);
+    assert_eq!(said(&tree), ["Fail image roots: readable"]);
+    tree.mode("/sif", 0o750);
+    assert_eq!(said(&tree), ["Note image roots: readable"]);
+    tree.mode("/sif", 0o755);
+    tree.write("/file", "");
+    tree.remove("/etc/slurm/plugstack.conf");
+    tree.arguments = "image_root=/none:/sif:/file".to_owned();
+    assert_eq!(said(&tree), ["Warn image roots: there", "Fail image roots: there"]);
+    tree.remove("/etc/slurm/plugstack.conf");
+    tree.arguments = "image_root=/none".to_owned();
+    assert_eq!(said(&tree), ["Fail image roots: there"]);
+    assert!(tree.advice("image roots", "there").contains("mkdir -p /none"));
+}
+
+#[test]
+fn roots_that_users_may_write() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.arguments = "image_root=/sif untrusted=accept".to_owned();
+    tree.mode("/sif", 0o777);
+    assert_eq!(said(&tree), ["Note image roots: trusted"]);
+    assert!(tree.advice("image roots", "trusted").contains("can be written by everybody"));
+}
+
+#[test]
+fn the_state_of_a_root() {
+    let Some(tree) = Tree::new() else { return };
+    tree.write("/sif/.sifcache", "");
+    assert_eq!(said(&tree), ["Fail image roots: state"]);
+    tree.remove("/sif/.sifcache");
+    fs::create_dir_all(tree.at("/sif/.sifcache/known")).unwrap();
+    tree.mode("/sif/.sifcache", 0o777);
+    assert_eq!(said(&tree), ["Fail image roots: state"]);
+    tree.mode("/sif/.sifcache", 0o755);
+    assert_eq!(said(&tree), [""; 0]);
+    assert!(tree.at("/sif/.sifcache/known").is_dir());
+}
+
+#[test]
+fn shims() {
+    let Some(tree) = Tree::new() else { return };
+    let directory = "/usr/libexec/sifcache";
+    tree.remove(&format!("{directory}/bin/apptainer"));
+    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    assert!(tree.advice("launches in job scripts", "link").contains("ln -sfn ../sifcache-shim"));
+    tree.program(&format!("{directory}/bin/apptainer"));
+    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    tree.remove(&format!("{directory}/bin/apptainer"));
+    tree.link(&format!("{directory}/bin/apptainer"), "../sifcache-shim");
+    tree.mode(&format!("{directory}/sifcache-shim"), 0o700);
+    assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
+    tree.mode(&format!("{directory}/sifcache-shim"), 0o757);
+    assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
+}
+
+/// Each name that counts as a runtime needs a link of its own.
+#[test]
+fn shims_of_other_names() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.arguments = "image_root=/sif runtimes=apptainer,sing".to_owned();
+    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    assert!(tree.said().contains(&"Note runtime: found".to_owned()));
+}
+
+#[test]
+fn the_interposer() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.arguments = "image_root=/sif nested=preload".to_owned();
+    let one = "Fail launches in job scripts: interposer";
+    assert_eq!(said(&tree), [one]);
+    let file = "/usr/libexec/sifcache/libsifcache_preload.so";
+    tree.write(file, elf::library(8, 0));
+    assert_eq!(said(&tree), [one]);
+    tree.write(file, elf::plugin(0));
+    assert_eq!(said(&tree), [""; 0]);
+    tree.mode(file, 0o666);
+    assert_eq!(said(&tree), [one]);
+    tree.mode(file, 0o600);
+    assert_eq!(said(&tree), [one]);
+}
+
+#[test]
+fn login_shells() {
+    let Some(mut tree) = Tree::new() else { return };
+    // A directory before the shims does no harm as long as no runtime is in it.
+    let behind = "\n/opt/bin:/usr/libexec/sifcache/bin/:/usr/bin";
+    tree.answer("/usr/bin/bash -c", behind);
+    assert_eq!(said(&tree), [""; 0]);
+    tree.program("/opt/bin/apptainer");
+    assert_eq!(said(&tree), ["Warn login shells: bash"]);
+    tree.answer("/usr/bin/bash -c", "\n/usr/bin:/bin");
+    assert_eq!(said(&tree), ["Warn login shells: bash"]);
+    tree.remove("/etc/profile.d/zz-sifcache.sh");
+    assert_eq!(said(&tree), ["Fail login shells: bash"]);
+    tree.answer("/usr/bin/bash -c", "");
+    assert_eq!(said(&tree), [""; 0]);
+}
+
+#[test]
+fn modules() {
+    let Some(tree) = Tree::new() else { return };
+    tree.write("/etc/profile.d/lmod.sh", "");
+    assert_eq!(said(&tree), ["Note launches in job scripts: modules"]);
+}
+
+#[test]
+fn nested_off_and_syslog_off() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.remove("/usr/libexec/sifcache/sifcache-shim");
+    tree.remove("/dev/log");
+    tree.answer("/usr/bin/bash -c", "\n/usr/bin");
+    tree.arguments = "image_root=/sif nested=off syslog=off".to_owned();
+    assert_eq!(said(&tree), ["Note launches in job scripts: nested", "Note syslog: socket"]);
+}
+
+#[test]
+fn no_syslog() {
+    let Some(tree) = Tree::new() else { return };
+    tree.remove("/dev/log");
+    assert_eq!(said(&tree), ["Warn syslog: socket"]);
+    tree.write("/dev/log", "");
+    assert_eq!(said(&tree), ["Warn syslog: socket"]);
+}

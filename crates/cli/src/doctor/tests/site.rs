@@ -1,0 +1,138 @@
+//! plugstack.conf, the plugin, the runtime.
+
+use super::{Tree, elf};
+use std::os::unix::fs::chown;
+
+#[test]
+fn settings() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.arguments = "image_root=/sif on_mis=fail".to_owned();
+    assert_eq!(tree.said(), ["Fail plugstack.conf: settings", "Note runtime: found"]);
+    let advice = tree.advice("plugstack.conf", "settings");
+    assert!(advice.contains("unknown key 'on_mis'; valid keys: image_root"), "{advice}");
+}
+
+#[test]
+fn the_line() {
+    let Some(tree) = Tree::new() else { return };
+    let stack = "/etc/slurm/plugstack.conf";
+    tree.write(stack, "optional other.so\ninclude more\n");
+    tree.write("/etc/slurm/more", "required spank_sifcache.so image_root=/sif\n");
+    let said = ["Note plugstack.conf: line", "Note plugstack.conf: order", "Note runtime: found"];
+    assert_eq!(tree.said(), said);
+    assert!(tree.advice("plugstack.conf", "order").contains("stands other.so; "));
+    // Of what is included, too, everybody's jobs load what it says.
+    tree.mode("/etc/slurm/more", 0o666);
+    assert!(tree.said().contains(&"Fail plugstack.conf: writable".to_owned()));
+    tree.write(stack, "optional other.so\n");
+    assert_eq!(tree.said()[0], "Fail plugstack.conf: line");
+    let advice = tree.advice("plugstack.conf", "line");
+    assert!(advice.contains("optional spank_sifcache.so image_root=DIR"), "{advice}");
+}
+
+#[test]
+fn the_user_of_slurm_may_write() {
+    let Some(tree) = Tree::new() else { return };
+    drop(tree.host());
+    chown(tree.at("/etc/slurm/plugstack.conf"), Some(64030), None).unwrap();
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    chown(tree.at("/etc/slurm/plugstack.conf"), Some(64031), None).unwrap();
+    assert_eq!(tree.said()[0], "Fail plugstack.conf: writable");
+}
+
+#[test]
+fn the_plugin() {
+    let Some(mut tree) = Tree::new() else { return };
+    let file = "/lib/spank_sifcache.so";
+    let one = |tree: &Tree, check: &str, text: &str| {
+        assert_eq!(tree.said(), [format!("Fail plugin: {check}"), "Note runtime: found".into()]);
+        let advice = tree.advice("plugin", check);
+        assert!(advice.contains(text), "{advice}");
+    };
+    tree.write(file, elf::plugin(0x18_0b05));
+    one(&tree, "release", "make plugin SLURM_VERSION=26.05, then make install plugindir=/lib");
+    // Only the third number may differ.
+    tree.write(file, elf::plugin(0x1a_0509));
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.write(file, elf::library(8, 0x1a_0500));
+    one(&tree, "library", "Mips");
+    tree.write(file, "text");
+    one(&tree, "library", "is no shared library");
+    tree.write(file, elf::plugin(0x1a_0500));
+    tree.mode(file, 0o600);
+    one(&tree, "file", "chmod 0755 /lib/spank_sifcache.so");
+    tree.mode(file, 0o646);
+    one(&tree, "file", "chmod o-w ");
+    tree.remove(file);
+    one(&tree, "file", "make install plugindir=/lib");
+    tree.write(file, elf::plugin(0x1a_0500));
+    tree.answer("srun --help", "--usage");
+    one(&tree, "loaded", "srun -vvv true");
+}
+
+/// No alarm where nobody can tell.
+#[test]
+fn slurm_that_does_not_answer() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.answers.retain(|(start, _)| !start.starts_with("srun") && !start.starts_with("scontrol"));
+    tree.write("/etc/slurm/slurm.conf", "PluginDir=/lib:/lib2\n");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.remove("/etc/slurm/slurm.conf");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+}
+
+#[test]
+fn the_runtime() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.mode("/dev/fuse", 0o600);
+    assert_eq!(tree.said()[0], "Warn runtime: fuse");
+    tree.mode("/dev/fuse", 0o666);
+    tree.remove("/usr/bin/squashfuse_ll");
+    // Apptainer's packages bring their own.
+    tree.program("/usr/libexec/apptainer/bin/squashfuse_ll");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.write("/proc/sys/user/max_user_namespaces", "0\n");
+    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    let helper = "/usr/libexec/apptainer/bin/starter-suid";
+    tree.program(helper);
+    tree.mode(helper, 0o4755);
+    tree.mode("/dev/fuse", 0o600);
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.write("/etc/apptainer/apptainer.conf", "allow setuid = no\n");
+    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    tree.write("/proc/sys/user/max_user_namespaces", "9\n");
+    tree.mode("/dev/fuse", 0o666);
+    tree.write("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
+    assert_eq!(tree.said()[0], "Warn runtime: mode");
+    tree.write("/etc/apparmor.d/apptainer", "");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.remove("/usr/bin/apptainer");
+    assert_eq!(tree.said()[0], "Warn runtime: found");
+    tree.answers.clear();
+    assert!(tree.advice("runtime", "found").contains("no singularity or apptainer in PATH"));
+}
+
+#[test]
+fn its_configuration() {
+    let Some(tree) = Tree::new() else { return };
+    let of = |setting: &str| {
+        tree.write("/etc/apptainer/apptainer.conf", format!("# a comment\n{setting}\n"));
+        let said = tree.said();
+        said.into_iter().find(|line| line != "Note runtime: found").unwrap_or_default()
+    };
+    let area = "configuration of the runtime";
+    assert_eq!(of("allow container sif = no"), format!("Fail {area}: sif"));
+    assert_eq!(of("oci mode = yes"), format!("Warn {area}: oci"));
+    assert_eq!(of("limit container paths = /usr"), format!("Fail {area}: paths"));
+    assert!(tree.advice(area, "paths").contains("add there: limit container paths = /sif"));
+    assert_eq!(of("limit container paths = /usr\nlimit container paths = /"), "");
+    assert_eq!(of("limit container paths = /no, /sif"), format!("Fail {area}: paths"));
+    assert_eq!(of("limit container paths = /sif, /no"), "");
+    assert_eq!(of("limit container owners = alice"), format!("Warn {area}: owners"));
+    assert_eq!(of("limit container owners = alice, root"), "");
+    assert_eq!(of("allow container squashfs = no"), "");
+    tree.write("/etc/apptainer/ecl.toml", "activated = false\n[[execgroup]]\nactivated = true\n");
+    assert_eq!(of(""), "");
+    tree.write("/etc/apptainer/ecl.toml", "# list\nactivated = true # yes\n");
+    assert_eq!(of(""), format!("Warn {area}: ecl"));
+}

@@ -1,0 +1,116 @@
+//! `sifcache doctor` as a command: exit statuses, streams, and what it prints.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use tempfile::TempDir;
+
+struct Output {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Without PATH: what this machine has installed must not count.
+fn doctor(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    let output =
+        command.arg("doctor").args(words).env_clear().env("PATH", "/none").output().unwrap();
+    Output {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A directory with plugstack.conf and an image root.
+fn site(settings: &str) -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let (root, file) = (directory.path().join("sif"), directory.path().join("plugstack.conf"));
+    fs::create_dir(&root).unwrap();
+    let line = format!("optional /none/spank_sifcache.so image_root={} {settings}", root.display());
+    fs::write(&file, line).unwrap();
+    (directory, file.to_str().unwrap().to_owned())
+}
+
+fn object(words: &[&str]) -> (Option<i32>, Value) {
+    let output = doctor(&[words, &["--json"]].concat());
+    assert_eq!(output.stdout.lines().count(), 1, "{}", output.stderr);
+    (output.status, serde_json::from_str(&output.stdout).unwrap())
+}
+
+fn levels(object: &Value, area: &str, check: &str) -> Vec<String> {
+    let findings = object["findings"].as_array().unwrap().iter();
+    let of = findings.filter(|f| f["area"] == area && f["check"] == check);
+    of.map(|f| f["level"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn something_is_wrong() {
+    let (_directory, file) = site("nested=off syslog=off");
+    let (status, object) = object(&["--plugstack", &file]);
+    assert_eq!((status, &object["worst"]), (Some(1), &Value::from("fail")), "{object:#}");
+    assert_eq!(levels(&object, "plugstack.conf", "settings"), ["ok"]);
+    assert_eq!(levels(&object, "plugin", "file"), ["fail"]);
+    // Where there is no srun, nothing is known of what it loads.
+    assert_eq!(levels(&object, "plugin", "loaded"), ["skipped"]);
+    let output = doctor(&["--plugstack", &file]);
+    assert_eq!((output.status, output.stderr.as_str()), (Some(1), ""));
+    let advice = "  FAIL    /none/spank_sifcache.so: not there, so jobs run without it\n          \
+                  make install plugindir=/none\n";
+    assert!(output.stdout.contains(advice), "{}", output.stdout);
+    assert!(!output.stdout.contains('\x1b'), "no colours where there is no terminal");
+}
+
+#[test]
+fn without_settings_the_other_checks_are_made() {
+    let (_directory, file) = site("on_mis=fail");
+    for file in [file.as_str(), "/none/plugstack.conf"] {
+        let (status, object) = object(&["--plugstack", file]);
+        assert_eq!(status, Some(78), "{object:#}");
+        assert_eq!(levels(&object, "image roots", "there"), ["skipped"]);
+        assert_eq!(levels(&object, "runtime", "found"), ["warn"]);
+        assert_eq!(levels(&object, "syslog", "socket").len(), 1);
+    }
+}
+
+#[test]
+fn warnings_fail_only_if_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let root = directory.path().to_str().unwrap();
+    let words = ["--root", root, "--untrusted", "accept"];
+    let (status, object) = object(&words);
+    assert_eq!(levels(&object, "image roots", "trusted"), ["note"]);
+    assert_eq!(levels(&object, "runtime", "found"), ["warn"]);
+    // What this machine has of the shim is not ours to say.
+    let fails = object["worst"] == "fail";
+    assert_eq!(status, Some(i32::from(fails)), "{object:#}");
+    assert_eq!(doctor(&[&words[..], &["--strict"]].concat()).status, Some(1));
+}
+
+#[test]
+fn wrong_usage_and_help() {
+    for words in [["--root", "/a:"].as_slice(), &["--root", "/a", "--plugstack", "/b"], &["x"]] {
+        let output = doctor(words);
+        assert_eq!(output.status, Some(64), "{words:?}: {}", output.stderr);
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{words:?}");
+    }
+    let help = doctor(&["--help"]);
+    assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
+    assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit status:"));
+}
+
+/// The keys and their order are a promise.
+#[test]
+fn the_object_is_as_documented() {
+    let line = doctor(&["--root", "/none", "--json"]).stdout;
+    let keys =
+        ["host", "compute_node", "uid", "worst", "findings", "area", "check", "level", "what"];
+    let places: Vec<_> =
+        keys.iter().map(|key| line.find(&format!("\"{key}\":")).unwrap()).collect();
+    assert!(places.is_sorted(), "{places:?} {line}");
+    assert!(line.contains("\"advice\":null") && line.ends_with("}\n"), "{line}");
+}
