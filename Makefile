@@ -112,6 +112,11 @@ install-files:
 	$(RELEASE)/sifcache manpages $(DESTDIR)$(mandir)/man1
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
 	$(RELEASE)/sifcache completions bash >$(DESTDIR)$(prefix)/share/bash-completion/completions/sifcache
+	install -d $(DESTDIR)$(prefix)/share/zsh/site-functions $(DESTDIR)$(prefix)/share/fish/vendor_completions.d
+	$(RELEASE)/sifcache completions zsh >$(DESTDIR)$(prefix)/share/zsh/site-functions/_sifcache
+	$(RELEASE)/sifcache completions fish >$(DESTDIR)$(prefix)/share/fish/vendor_completions.d/sifcache.fish
+	install -d $(DESTDIR)$(docdir)/examples
+	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 
 ## make clean, make distclean         remove what was built; the root file systems too
 clean:
