@@ -67,7 +67,7 @@ Exit status:
    1  some are not; standard error says why
   64  wrong usage, or a word that is no reference
   65  a line of a list is no reference
-  69  there is no runtime
+  69  there is no runtime, or the registry does not give the one image that was named
   73  something cannot be written
   77  not permitted
   78  the site's settings are wrong or missing, or jobs would not trust the image root

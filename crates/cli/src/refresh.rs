@@ -6,9 +6,10 @@ use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
 use crate::pull::Puller;
 use crate::registry::{self, Registry};
-use crate::removal::came_along;
+use crate::removal::{Removal, came_along};
 use crate::report::{self, Outcome, Report, Status};
 use crate::select::{self, Stock};
+use crate::store::kept::Keep;
 use crate::store::scan::Image;
 use crate::store::{Store, known};
 use crate::{output, site, spelling, stop, workers};
@@ -83,6 +84,9 @@ struct Item {
     digests: Vec<String>,
     /// Names with a digest that go with the old file.
     along: Vec<String>,
+    /// Older files of the same tag that have nothing but such names: a command was killed
+    /// before it took them away.
+    orphans: Vec<Removal>,
 }
 
 /// Runs the subcommand.
@@ -162,7 +166,16 @@ fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item 
         .partition(|other| came_along(&stock.root, image, other));
     // Another tag goes on to point to it.
     let along = if others.is_empty() { along } else { Vec::new() };
-    Item { reference, name: name.to_owned(), digests: image.digests(), along }
+    let orphans = orphans(stock, &reference);
+    Item { reference, name: name.to_owned(), digests: image.digests(), along, orphans }
+}
+
+fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
+    let of_this = |image: &&Image| {
+        image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
+            && image.names.iter().all(|name| came_along(&stock.root, image, name))
+    };
+    stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
 }
 
 struct Work<'a> {
@@ -182,7 +195,13 @@ impl Work<'_> {
             _ => false,
         };
         match (self.puller, self.store) {
-            (Some(puller), Some(store)) if pull => swap(puller, store, item),
+            (Some(puller), Some(store)) if pull => {
+                let outcome = swap(puller, store, item)?;
+                for orphan in &item.orphans {
+                    orphan.clone().carry_out(store, Keep::new(self.args.change.keep))?;
+                }
+                Ok(outcome)
+            }
             _ => Ok(Outcome::of(status, self.root.join(&item.name))),
         }
     }

@@ -197,6 +197,10 @@ pub(crate) fn carry_out(
         object(&removals, store.root(), Some(keep))?;
         return Ok(Exit::OK);
     }
+    if removals.is_empty() {
+        progress.line("nothing to remove")?;
+        return Ok(Exit::OK);
+    }
     let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
     let when = match keep.until() {
         None => "free now".to_owned(),

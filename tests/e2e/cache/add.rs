@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 fn jobs_find_it_by_tag_and_by_digest() {
     let site = Site::new("");
     let cache = site.at("ctl", "/root/.apptainer/cache");
-    let cached = || tree::files(&cache, &cache).len();
+    let cached = || tree::files(&cache).len();
     let before = cached();
     let (output, digest) = with_hub(|| {
         let first = done(&site, &["add", IMAGE, "docker://docker.io/library/alpine:3.20"]);
@@ -39,7 +39,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
     assert_eq!(tag.ino(), pinned.ino());
     // Nothing of it in root's home, and nothing where it was unpacked.
     assert_eq!(cached(), before);
-    let left = tree::files(&root, &site.at("ctl", "/tmp/sifcache-0"));
+    let left = tree::files(&site.at("ctl", "/tmp/sifcache-0"));
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -191,7 +191,7 @@ fn private_images_with_credentials() {
     let image = format!("docker://{image}");
     site.launch(&[], &image).ran("library/alpine:3.20");
     // Where a password could show.
-    for path in tree::files(&site.at("ctl", SHARED), &site.at("ctl", SHARED).join(".sifcache")) {
+    for path in tree::files(&site.at("ctl", SHARED).join(".sifcache")) {
         let text = fs::read(&path).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains(password), "{}", path.display());
     }

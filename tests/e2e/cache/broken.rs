@@ -13,7 +13,7 @@ fn nothing_is_left(site: &Site) {
     let root = site.at("ctl", SHARED);
     assert!(tree::check(&root).is_empty());
     tree::is_clean(&root);
-    let unpacked = tree::files(&root, &site.at("ctl", "/tmp/sifcache-0"));
+    let unpacked = tree::files(&site.at("ctl", "/tmp/sifcache-0"));
     assert!(unpacked.is_empty(), "{unpacked:?}");
 }
 

@@ -23,7 +23,7 @@ fn moved(site: &Site) -> (String, String) {
 
 fn kept(site: &Site) -> Vec<PathBuf> {
     let root = site.at("ctl", SHARED);
-    tree::files(&root, &root.join(".sifcache/kept"))
+    tree::files(&root.join(".sifcache/kept"))
 }
 
 #[test]

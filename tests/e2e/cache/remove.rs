@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 fn kept(site: &Site) -> Vec<PathBuf> {
     let root = site.at("ctl", SHARED);
-    tree::files(&root, &root.join(".sifcache/kept"))
+    tree::files(&root.join(".sifcache/kept"))
 }
 
 /// Lets a file seem to have come so many days ago.
@@ -31,7 +31,7 @@ fn what_goes_is_kept_and_can_come_back() {
     assert_eq!(output.status, 64, "{output:#?}");
     let dry = done(&site, &["remove", "--dry-run", "o/i:1", &odd]);
     assert!(dry.stdout.contains("2 to remove, 2.16 MiB"), "{dry:#?}");
-    assert_eq!(tree::files(&site.at("ctl", SHARED), &site.at("ctl", SHARED).join("o")).len(), 3);
+    assert_eq!(tree::files(&site.at("ctl", SHARED).join("o")).len(), 3);
     let output = done(&site, &["remove", "--yes", "o/i:1", &odd]);
     assert!(output.stdout.contains("2 removed, 2.16 MiB, kept in "), "{output:#?}");
     started(&site, "o/i:1").tried_the_registry();
@@ -39,7 +39,7 @@ fn what_goes_is_kept_and_can_come_back() {
     // Empty directories go too.
     assert!(!site.at("ctl", SHARED).join("o").exists());
     let root = site.at("ctl", SHARED);
-    assert!(tree::files(&root, &root.join(".sifcache/known")).is_empty());
+    assert!(tree::files(&root.join(".sifcache/known")).is_empty());
     let back = kept(&site).into_iter().find(|path| path.ends_with("o/i:1")).unwrap();
     fs::create_dir(root.join("o")).unwrap();
     fs::rename(back, root.join("o/i:1")).unwrap();

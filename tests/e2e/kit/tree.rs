@@ -14,7 +14,7 @@ use sifcache_core::settings::Untrusted;
 /// digest what was pulled under it.
 #[track_caller]
 pub(crate) fn check(root: &Path) -> Vec<String> {
-    let mut names: Vec<String> = files(root, root)
+    let mut names: Vec<String> = files(root)
         .into_iter()
         .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
         .filter(|name| !name.starts_with(".sifcache/"))
@@ -62,19 +62,19 @@ pub(crate) fn sha256(path: &Path) -> String {
 #[track_caller]
 pub(crate) fn is_clean(root: &Path) {
     for directory in ["tmp", "lock"] {
-        let left = files(root, &root.join(".sifcache").join(directory));
+        let left = files(&root.join(".sifcache").join(directory));
         assert!(left.is_empty(), "{left:?}");
     }
 }
 
 /// All files below a directory.
-pub(crate) fn files(root: &Path, directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten() {
         // A directory that goes meanwhile has no files.
         let Ok(entry) = entry else { continue };
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => all.extend(files(root, &entry.path())),
+            Ok(kind) if kind.is_dir() => all.extend(files(&entry.path())),
             _ => all.push(entry.path()),
         }
     }
