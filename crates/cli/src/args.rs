@@ -106,3 +106,28 @@ pub(crate) enum Untrusted {
     Refuse,
     Accept,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_help_has_examples_and_exit_statuses() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        let taught: Vec<&clap::Command> = cli
+            .get_subcommands()
+            .filter(|one| !["help", "completions", "manpages"].contains(&one.get_name()))
+            .collect();
+        assert_eq!(taught.len(), 11);
+        for one in taught {
+            let help = one.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            let (examples, rest) = help.split_once("Exit status:\n").unwrap_or_default();
+            assert!(examples.starts_with("Examples:\n  "), "{}: {help}", one.get_name());
+            assert!(rest.starts_with("   0  "), "{}: {help}", one.get_name());
+            assert!(one.get_long_about().is_some(), "{}", one.get_name());
+        }
+    }
+}

@@ -2,13 +2,12 @@
 
 use crate::args::{Change, Site};
 use crate::failure::{Exit, Failure};
-use crate::progress::Progress;
-use crate::removal::{self, Removal};
+use crate::removal::Removal;
+use crate::removal::all::Manner;
 use crate::select::{self, Filter, Stock};
-use crate::store::Store;
-use crate::store::kept::{self, Keep};
+use crate::store::kept;
 use crate::store::scan::Image;
-use crate::{human, logs, output, question, site, stop};
+use crate::{human, logs, output, site};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,15 +38,8 @@ pub(crate) struct Gc {
     /// So much that the rest has no more than this: 500G, 2T; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = human::parse_size)]
     max_size: Option<u64>,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
-    /// Only say what would go, and how much it frees
-    #[arg(long)]
-    dry_run: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 const EXAMPLES: &str = "\
@@ -82,18 +74,8 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     }
     let Some(stock) = stocks.first() else { return Ok(Exit::OK) };
     let removals = choose(args, stock, Timestamp::now())?;
-    if args.dry_run {
-        return removal::would(&removals, &root, args.json);
-    }
-    if !removals.is_empty() && !args.yes && !question::agreed(&removal::summary(&removals))? {
-        return Ok(Exit::FOUND);
-    }
-    stop::watch()?;
-    let store = Store::open(&root, &settings)?;
-    let progress = Progress::new(args.json);
-    let keep = Keep::new(args.change.keep);
-    let exit = removal::carry_out(&store, removals, keep, &progress, args.json)?;
-    if !args.json {
+    let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
+    if !args.manner.json {
         output::print(&still_kept(&root))?;
     }
     Ok(exit)

@@ -1,22 +1,20 @@
 //! `sifcache refresh`: pulls again what has moved in its registry.
 
+mod item;
+
 use crate::args::{Change, Pull, Site};
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
 use crate::pull::Puller;
 use crate::registry::{self, Registry};
-use crate::removal::{Removal, came_along};
 use crate::report::{self, Outcome, Report, Status};
-use crate::select::{self, Stock};
+use crate::select;
 use crate::store::kept::Keep;
-use crate::store::scan::Image;
 use crate::store::{Store, known};
-use crate::{output, site, spelling, stop, workers};
+use crate::{site, stop, workers};
 use clap::Args;
-use sifcache_core::reference::Reference;
-use sifcache_core::settings::Settings;
-use std::collections::HashSet;
+use item::{Item, items};
 use std::fs;
 use std::path::Path;
 
@@ -76,19 +74,6 @@ Exit status:
 
 The JSON objects are described in docs/cache.md.";
 
-/// One name to refresh.
-#[derive(Debug)]
-struct Item {
-    reference: Reference,
-    name: String,
-    digests: Vec<String>,
-    /// Names with a digest that go with the old file.
-    along: Vec<String>,
-    /// Older files of the same tag that have nothing but such names: a command was killed
-    /// before it took them away.
-    orphans: Vec<Removal>,
-}
-
 /// Runs the subcommand.
 pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
@@ -128,54 +113,6 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let stale = done.iter().any(|done| matches!(done, Ok(false)));
     let exit = report::exit(done.into_iter().map(|done| done.map(drop)).collect())?;
     Ok(if stale && exit == Exit::OK { Exit::FOUND } else { exit })
-}
-
-fn items(args: &Refresh, settings: &Settings, stock: &Stock) -> Result<Vec<Item>, Failure> {
-    let mut names: Vec<String> = Vec::new();
-    for word in &args.references {
-        let found = select::names(settings, &stock.root, word)?;
-        if found.is_empty() {
-            let root = output::plain(&stock.root);
-            let message = format!("{word} is not in {root}: `sifcache add` pulls it");
-            return Err(Failure::new(Exit::FOUND, message));
-        }
-        names.extend(found);
-    }
-    let mut seen = HashSet::new();
-    let wanted = |name: &String| args.all || names.contains(name);
-    let mut items = Vec::new();
-    for image in &stock.images {
-        for name in image.names.iter().filter(|name| wanted(name)) {
-            let Some(reference) = spelling::reference(name) else { continue };
-            // With --all a digest is nothing to ask about: it cannot move.
-            let pinned = args.all && reference.digest().is_some();
-            if !pinned && seen.insert(name.clone()) {
-                items.push(item(stock, image, reference, name));
-            }
-        }
-    }
-    Ok(items)
-}
-
-fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item {
-    let (along, others): (Vec<String>, Vec<String>) = image
-        .names
-        .iter()
-        .filter(|other| *other != name)
-        .cloned()
-        .partition(|other| came_along(&stock.root, image, other));
-    // Another tag goes on to point to it.
-    let along = if others.is_empty() { along } else { Vec::new() };
-    let orphans = orphans(stock, &reference);
-    Item { reference, name: name.to_owned(), digests: image.digests(), along, orphans }
-}
-
-fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
-    let of_this = |image: &&Image| {
-        image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
-            && image.names.iter().all(|name| came_along(&stock.root, image, name))
-    };
-    stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
 }
 
 struct Work<'a> {

@@ -1,15 +1,15 @@
 //! Images that go out of the cache, with all names that have to go with them.
 
-use crate::failure::{Exit, Failure};
-use crate::output::{self, Align, Table, plain};
-use crate::progress::Progress;
+pub(crate) mod all;
+
+use crate::failure::Failure;
 use crate::select::Stock;
+use crate::spelling;
 use crate::store::kept::Keep;
 use crate::store::known::{self, Known};
 use crate::store::scan::Image;
 use crate::store::{Store, cannot_write, directory, sync_directory};
-use crate::{human, spelling, stop};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -113,102 +113,4 @@ pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
     let pinned = spelling::reference(name).is_some_and(|one| one.digest().is_some());
     let known = Known::load(root, name, image.size, image.modified);
     pinned && known.is_some_and(|known| !known.reference.contains('@'))
-}
-
-/// Each file once.
-pub(crate) fn unique(removals: &mut Vec<Removal>) {
-    let all = std::mem::take(removals);
-    for removal in all {
-        if !removals.iter().any(|other| other.names == removal.names) {
-            removals.push(removal);
-        }
-    }
-}
-
-/// What would go, for people.
-pub(crate) fn summary(removals: &[Removal]) -> String {
-    let mut table = Table::new(&[
-        ("REFERENCE", Align::Left),
-        ("FREES", Align::Right),
-        ("ADDED", Align::Left),
-        ("SERVED", Align::Left),
-    ]);
-    let day = |time: Option<Timestamp>| time.map_or("-".to_owned(), human::day);
-    for removal in removals {
-        let (size, reference) = (human::size(removal.frees), plain(removal.reference.as_ref()));
-        table.row(vec![reference, size, day(removal.added), day(removal.last_served)]);
-    }
-    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
-    format!("{}{} to remove, {}", table.text(), removals.len(), human::size(frees))
-}
-
-/// The JSON object.
-#[derive(Serialize)]
-struct Object<'a> {
-    dry_run: bool,
-    root: String,
-    removed: &'a [Removal],
-    frees: u64,
-    kept_until: Option<Timestamp>,
-}
-
-fn object(removals: &[Removal], root: &Path, keep: Option<Keep>) -> Result<(), Failure> {
-    output::json(&Object {
-        dry_run: keep.is_none(),
-        root: root.to_string_lossy().into_owned(),
-        removed: removals,
-        frees: removals.iter().map(|removal| removal.frees).sum(),
-        kept_until: keep.and_then(Keep::until),
-    })
-}
-
-/// Says what would go and does nothing.
-///
-/// # Errors
-/// Standard output's.
-pub(crate) fn would(removals: &[Removal], root: &Path, json: bool) -> Result<Exit, Failure> {
-    match json {
-        true => object(removals, root, None)?,
-        false => output::print(&format!("{}\n", summary(removals)))?,
-    }
-    Ok(Exit::OK)
-}
-
-/// Removes, and says what was done.
-///
-/// # Errors
-/// The file system's; what was removed before stays so.
-pub(crate) fn carry_out(
-    store: &Store,
-    mut removals: Vec<Removal>,
-    keep: Keep,
-    progress: &Progress,
-    json: bool,
-) -> Result<Exit, Failure> {
-    for removal in &mut removals {
-        stop::check()?;
-        removal.carry_out(store, keep)?;
-        if !json {
-            let frees = human::size(removal.frees);
-            progress.line(&format!("removed  {}  {frees}", plain(removal.reference.as_ref())))?;
-        }
-    }
-    if json {
-        object(&removals, store.root(), Some(keep))?;
-        return Ok(Exit::OK);
-    }
-    if removals.is_empty() {
-        progress.line("nothing to remove")?;
-        return Ok(Exit::OK);
-    }
-    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
-    let when = match keep.until() {
-        None => "free now".to_owned(),
-        Some(until) => {
-            let day = until.to_zoned(TimeZone::system()).date();
-            format!("kept in {} until {day}", plain(&store.state().join("kept")))
-        }
-    };
-    progress.line(&format!("{} removed, {}, {when}", removals.len(), human::size(frees)))?;
-    Ok(Exit::OK)
 }

@@ -3,12 +3,9 @@
 use crate::args::{Change, Site};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::progress::Progress;
-use crate::removal::{self, Removal};
-use crate::select;
-use crate::store::Store;
-use crate::store::kept::Keep;
-use crate::{question, site, stop};
+use crate::removal::Removal;
+use crate::removal::all::Manner;
+use crate::{select, site};
 use clap::Args;
 
 /// Take images out of the cache
@@ -23,15 +20,8 @@ pub(crate) struct Remove {
     site: Site,
     #[command(flatten)]
     change: Change,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
-    /// Only say what would go
-    #[arg(long)]
-    dry_run: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
     /// What to remove: a reference, or the path of a file in the image root
     #[arg(value_name = "REF", required = true)]
     references: Vec<String>,
@@ -71,15 +61,5 @@ pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
         }
         removals.extend(Removal::of_names(&stock, &names));
     }
-    removal::unique(&mut removals);
-    if args.dry_run {
-        return removal::would(&removals, &root, args.json);
-    }
-    if !args.yes && !question::agreed(&removal::summary(&removals))? {
-        return Ok(Exit::FOUND);
-    }
-    stop::watch()?;
-    let store = Store::open(&root, &settings)?;
-    let progress = Progress::new(args.json);
-    removal::carry_out(&store, removals, Keep::new(args.change.keep), &progress, args.json)
+    args.manner.remove(&settings, &root, removals, args.change.keep)
 }

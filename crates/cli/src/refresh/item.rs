@@ -1,0 +1,81 @@
+//! What is to be refreshed: names of images, and what goes with their old files.
+
+use super::Refresh;
+use crate::failure::{Exit, Failure};
+use crate::removal::{Removal, came_along};
+use crate::select::{self, Stock};
+use crate::store::scan::Image;
+use crate::{output, spelling};
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::collections::HashSet;
+
+/// One name to refresh.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) reference: Reference,
+    pub(super) name: String,
+    pub(super) digests: Vec<String>,
+    /// Names with a digest that go with the old file.
+    pub(super) along: Vec<String>,
+    /// Older files of the same tag that have nothing but such names: a command was killed
+    /// before it took them away.
+    pub(super) orphans: Vec<Removal>,
+}
+
+/// The names that were asked for, or all.
+///
+/// # Errors
+/// A word that is no reference, or none of an image here.
+pub(super) fn items(
+    args: &Refresh,
+    settings: &Settings,
+    stock: &Stock,
+) -> Result<Vec<Item>, Failure> {
+    let mut names: Vec<String> = Vec::new();
+    for word in &args.references {
+        let found = select::names(settings, &stock.root, word)?;
+        if found.is_empty() {
+            let root = output::plain(&stock.root);
+            let message = format!("{word} is not in {root}: `sifcache add` pulls it");
+            return Err(Failure::new(Exit::FOUND, message));
+        }
+        names.extend(found);
+    }
+    let mut seen = HashSet::new();
+    let wanted = |name: &String| args.all || names.contains(name);
+    let mut items = Vec::new();
+    for image in &stock.images {
+        for name in image.names.iter().filter(|name| wanted(name)) {
+            let Some(reference) = spelling::reference(name) else { continue };
+            // With --all a digest is nothing to ask about: it cannot move.
+            let pinned = args.all && reference.digest().is_some();
+            if !pinned && seen.insert(name.clone()) {
+                items.push(item(stock, image, reference, name));
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item {
+    let (along, others): (Vec<String>, Vec<String>) = image
+        .names
+        .iter()
+        .filter(|other| *other != name)
+        .cloned()
+        .partition(|other| came_along(&stock.root, image, other));
+    // Another tag goes on to point to it.
+    let along = if others.is_empty() { along } else { Vec::new() };
+    let orphans = orphans(stock, &reference);
+    Item { reference, name: name.to_owned(), digests: image.digests(), along, orphans }
+}
+
+/// Files of this tag that have no name with a tag any more.
+fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
+    let of_this = |image: &&Image| {
+        image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
+            && image.names.iter().all(|name| came_along(&stock.root, image, name))
+    };
+    stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
+}
