@@ -1,193 +1,150 @@
-//! Who asks a registry: the same credentials that the runtime takes, in its order.
+//! Credentials of registries, as the runtime takes them. In this order:
 //!
-//! Source: `cmd/internal/cli` and `internal/pkg/util/ociauth` of Apptainer and SingularityCE:
-//! flags and environment first, else the file that `registry login` writes, else docker's.
+//! 1. `--docker-login`: asked for, once;
+//! 2. the environment: `APPTAINER_DOCKER_USERNAME` and `APPTAINER_DOCKER_PASSWORD`, the same
+//!    with `SINGULARITY_`, or without any of it;
+//! 3. a file of `apptainer registry login`, or of docker: see [`authfile`].
+//!
+//! What comes from the first two is for every registry, the runtimes see it so too. The
+//! password goes to the runtime in its environment, never on a command line.
 
-use crate::failure::{Exit, Failure};
-use crate::output::plain;
-use docker_credential::{CredentialRetrievalError, DockerCredential};
+mod authfile;
+mod question;
+
+use crate::failure::Failure;
+use authfile::AuthFile;
 use oci_client::secrets::RegistryAuth;
-use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
+use sifcache_core::reference::Reference;
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
-/// The environment, as pairs of user name and password; the first that is whole counts.
-const VARIABLES: [(&str, &str); 3] = [
-    ("APPTAINER_DOCKER_USERNAME", "APPTAINER_DOCKER_PASSWORD"),
-    ("SINGULARITY_DOCKER_USERNAME", "SINGULARITY_DOCKER_PASSWORD"),
-    ("DOCKER_USERNAME", "DOCKER_PASSWORD"),
-];
+/// What the names of the runtimes' variables begin with, in the order in which they count.
+const PREFIXES: [&str; 3] = ["APPTAINER_", "SINGULARITY_", ""];
+const USERNAME: &str = "DOCKER_USERNAME";
+const PASSWORD: &str = "DOCKER_PASSWORD";
 
-/// Where auth files are, below the home directory.
-const FILES: [&str; 3] =
-    [".apptainer/docker-config.json", ".singularity/docker-config.json", ".docker/config.json"];
+/// Gives the value of a variable.
+type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The name of Docker Hub in auth files.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+/// Who we are for registries.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials(Source);
 
-/// Credentials for every registry, or where to look them up.
-#[derive(Clone)]
-pub(crate) enum Credentials {
-    /// User name and password.
-    Basic(String, String),
-    /// Auth files; the first that has something for the registry counts. The first of all
-    /// is the one that the runtime is told of, if the user has named it.
-    Files { named: Option<PathBuf>, all: Vec<PathBuf> },
+#[derive(Debug, Clone)]
+enum Source {
+    Nothing,
+    /// The same for all registries.
+    Login(Login),
+    /// Some for each registry. `--authfile` has to be told to the runtime.
+    File {
+        file: AuthFile,
+        explicit: bool,
+    },
 }
 
-/// A password is not for logs.
-impl fmt::Debug for Credentials {
+/// A user name with its password.
+#[derive(Clone, PartialEq, Eq)]
+struct Login {
+    username: String,
+    password: String,
+}
+
+/// Without the password: this may be printed.
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Basic(user, _) => write!(f, "Basic({user:?}, ...)"),
-            Self::Files { all, .. } => write!(f, "Files({all:?})"),
-        }
+        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
 impl Credentials {
-    /// Asks for them, or finds where they are.
+    /// `docker_login`: asks for them on the terminal. `authfile` is `--authfile`.
     ///
     /// # Errors
-    /// If there is nobody to ask, or if the named file cannot be read.
-    pub(crate) fn find(login: bool, authfile: Option<&Path>) -> Result<Self, Failure> {
-        if login {
-            return prompt();
+    /// If there is no terminal to ask on, or if `authfile` cannot be read.
+    pub(crate) fn find(docker_login: bool, authfile: Option<&Path>) -> Result<Self, Failure> {
+        let get = |name: &str| env::var_os(name);
+        if docker_login {
+            let username = variable(&get, USERNAME);
+            return question::ask(username).map(|login| Self(Source::Login(login)));
         }
-        let value = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let given = VARIABLES.iter().find_map(|(user, word)| value(user).zip(value(word)));
-        if let (Some((user, word)), None) = (given, authfile) {
-            return Ok(Self::Basic(user, word));
-        }
-        if let Some(file) = authfile {
-            File::open(file).map_err(|error| {
-                Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(file)))
-            })?;
-        }
-        let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let named = authfile.map(Path::to_owned);
-        let all = match &named {
-            Some(file) => vec![file.clone()],
-            None => FILES.iter().map(|file| home.join(file)).collect(),
-        };
-        Ok(Self::Files { named, all })
+        Self::gather(&get, authfile)
     }
 
-    /// Those for the registry of a reference.
-    pub(crate) fn of(&self, reference: &Reference) -> RegistryAuth {
-        match self {
-            Self::Basic(user, word) => RegistryAuth::Basic(user.clone(), word.clone()),
-            Self::Files { all, .. } => {
-                let found = all.iter().find_map(|file| stored(file, reference));
-                found.unwrap_or(RegistryAuth::Anonymous)
-            }
-        }
-    }
-
-    /// What the runtime is to find in its environment.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::Basic(user, word) => VARIABLES
-                .iter()
-                .flat_map(|(name, secret)| [(*name, user.as_str()), (*secret, word.as_str())])
-                .collect(),
-            Self::Files { .. } => Vec::new(),
-        }
-    }
-
-    /// The file that the runtime is to be told of.
-    pub(crate) fn authfile(&self) -> Option<&Path> {
-        match self {
-            Self::Files { named, .. } => named.as_deref(),
-            Self::Basic(..) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-impl Credentials {
-    /// A user name and a password.
-    pub(crate) fn basic(user: &str, word: &str) -> Self {
-        Self::Basic(user.to_owned(), word.to_owned())
-    }
-
-    /// No credentials at all.
+    /// None at all.
+    #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self::Files { named: None, all: Vec::new() }
+        Self(Source::Nothing)
     }
-}
 
-fn prompt() -> Result<Credentials, Failure> {
-    if !io::stdin().is_terminal() {
-        let message = "--docker-login asks for user name and password, and standard input is no \
-                       terminal: set APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD";
-        return Err(Failure::new(Exit::USAGE, message));
+    /// A user name and a password.
+    #[cfg(test)]
+    pub(crate) fn basic(username: &str, password: &str) -> Self {
+        let (username, password) = (username.to_owned(), password.to_owned());
+        Self(Source::Login(Login { username, password }))
     }
-    eprint!("registry user name: ");
-    io::stderr().flush()?;
-    let mut user = String::new();
-    io::stdin().read_line(&mut user)?;
-    let word = rpassword::prompt_password("registry password: ")?;
-    Ok(Credentials::Basic(user.trim().to_owned(), word))
-}
 
-/// What a file has for the registry. One that is not there or cannot be read has nothing:
-/// the runtime will say what it makes of it.
-fn stored(file: &Path, reference: &Reference) -> Option<RegistryAuth> {
-    let registry = reference.registry();
-    let keys = match registry == DEFAULT_REGISTRY {
-        true => vec![DOCKER_HUB.to_owned(), registry.to_owned()],
-        false => {
-            vec![reference.full_repository(), registry.to_owned(), format!("https://{registry}")]
+    fn gather(get: Get<'_>, authfile: Option<&Path>) -> Result<Self, Failure> {
+        // Read first: a wrong name is to be told even where the file does not count.
+        let explicit = authfile.map(AuthFile::read).transpose()?;
+        if let Some(login) = Login::from_environment(get) {
+            return Ok(Self(Source::Login(login)));
         }
-    };
-    keys.iter().find_map(|key| {
-        let found = docker_credential::get_credential_from_reader(File::open(file).ok()?, key);
-        match found {
-            Ok(DockerCredential::UsernamePassword(user, word)) => {
-                Some(RegistryAuth::Basic(user, word))
+        let file = |explicit| move |file| Source::File { file, explicit };
+        let source = explicit.map(file(true)).or_else(|| AuthFile::search(get).map(file(false)));
+        Ok(Self(source.unwrap_or(Source::Nothing)))
+    }
+
+    /// What the reference's registry is told.
+    pub(crate) fn of(&self, reference: &Reference) -> RegistryAuth {
+        let login = match &self.0 {
+            Source::Nothing => None,
+            Source::Login(login) => Some(login.clone()),
+            Source::File { file, .. } => file.of(reference),
+        };
+        login.map_or(RegistryAuth::Anonymous, |login| {
+            RegistryAuth::Basic(login.username, login.password)
+        })
+    }
+
+    /// Gives them to a runtime. What it finds by itself is left to it.
+    pub(crate) fn hand_to(&self, command: &mut Command) {
+        match &self.0 {
+            Source::Login(login) => {
+                for prefix in PREFIXES.iter().filter(|prefix| !prefix.is_empty()) {
+                    command.env(format!("{prefix}{USERNAME}"), &login.username);
+                    command.env(format!("{prefix}{PASSWORD}"), &login.password);
+                }
+                command.env_remove(USERNAME).env_remove(PASSWORD);
             }
-            Ok(DockerCredential::IdentityToken(token)) => Some(RegistryAuth::Bearer(token)),
-            Err(CredentialRetrievalError::NoCredentialConfigured | _) => None,
+            Source::File { file, explicit: true } => {
+                command.arg("--authfile").arg(file.path());
+            }
+            Source::File { .. } | Source::Nothing => {}
         }
-    })
+    }
+}
+
+impl Login {
+    /// One of the two is enough for the runtimes.
+    fn from_environment(get: Get<'_>) -> Option<Self> {
+        let (username, password) = (variable(get, USERNAME), variable(get, PASSWORD));
+        (username.is_some() || password.is_some()).then(|| Self {
+            username: username.unwrap_or_default(),
+            password: password.unwrap_or_default(),
+        })
+    }
+}
+
+/// The first variable of this name that has a value, without blanks around it, as the
+/// runtimes take it.
+fn variable(get: Get<'_>, name: &str) -> Option<String> {
+    let values = PREFIXES.iter().filter_map(|prefix| get(&format!("{prefix}{name}")));
+    let mut values = values.filter_map(|value| value.into_string().ok());
+    values.find_map(|value| Some(value.trim().to_owned()).filter(|value| !value.is_empty()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Credentials;
-    use oci_client::secrets::RegistryAuth;
-    use sifcache_core::reference::Reference;
-    use std::fs;
-
-    fn of(credentials: &Credentials, reference: &str) -> RegistryAuth {
-        credentials.of(&Reference::parse(reference.as_bytes()).unwrap())
-    }
-
-    #[test]
-    fn from_an_auth_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("auth.json");
-        // "alice:secret" and "bob:word" in base64.
-        let text = r#"{"auths":{
-            "https://index.docker.io/v1/":{"auth":"YWxpY2U6c2VjcmV0"},
-            "registry.example.org:5443":{"auth":"Ym9iOndvcmQ="}}}"#;
-        fs::write(&file, text).unwrap();
-        let credentials = Credentials::find(false, Some(&file)).unwrap();
-        let basic = |user: &str, word: &str| RegistryAuth::Basic(user.into(), word.into());
-        assert_eq!(of(&credentials, "o/i:1"), basic("alice", "secret"));
-        assert_eq!(of(&credentials, "registry.example.org:5443/o/i"), basic("bob", "word"));
-        assert_eq!(of(&credentials, "quay.io/o/i"), RegistryAuth::Anonymous);
-        assert_eq!(credentials.authfile(), Some(file.as_path()));
-        assert!(Credentials::find(false, Some(&directory.path().join("none"))).is_err());
-    }
-
-    #[test]
-    fn passwords_stay_out_of_messages() {
-        let said = format!("{:?}", Credentials::basic("alice", "secret"));
-        assert!(said.contains("alice") && !said.contains("secret"), "{said}");
-    }
-}
+mod tests;

@@ -116,10 +116,8 @@ impl Runtime {
     ) -> Result<(), Error> {
         let mut command = self.command("pull");
         command.args(options.no_https.then_some("--no-https"));
-        if let Some(file) = options.credentials.authfile() {
-            command.arg("--authfile").arg(file);
-        }
-        command.arg(to).arg(image).envs(options.credentials.environment());
+        options.credentials.hand_to(&mut command);
+        command.arg(to).arg(image);
         environment::for_pull(&mut command, options.tmpdir, &|name| env::var_os(name));
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
         child::run(command, report).map(drop)

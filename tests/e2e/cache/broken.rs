@@ -27,7 +27,7 @@ fn each_failure_is_said_and_leaves_nothing() {
     assert!(output.stderr.contains("onnection refused"), "{output:#?}");
     nothing_is_left(&site);
     for (fault, image, said) in [
-        ("manifests=500", IMAGE, "docker.io answers with 500"),
+        ("manifests=500", IMAGE, "docker.io fails with status 500"),
         ("blobs=500", IMAGE, "500"),
         ("cut=300000", IMAGE, "unexpected EOF"),
         ("gone=5000000", LARGE, ""),

@@ -1,0 +1,56 @@
+//! Which manifest of an index is for this host.
+
+use oci_client::manifest::ImageIndexEntry;
+use sifcache_core::sif::host_architecture;
+use std::collections::BTreeSet;
+
+/// The digest of the manifest for this host; else the architectures that there are.
+pub(super) fn choose(entries: &[ImageIndexEntry]) -> Result<&str, Vec<String>> {
+    choose_for(host_architecture(), entries)
+}
+
+fn choose_for<'a>(
+    architecture: &str,
+    entries: &'a [ImageIndexEntry],
+) -> Result<&'a str, Vec<String>> {
+    // Other systems, and what is no image: attestations are said to be for `unknown`.
+    let linux = entries.iter().filter_map(|entry| {
+        let platform = entry.platform.as_ref().filter(|p| p.os.to_string() == "linux")?;
+        Some((platform.architecture.to_string(), entry.digest.as_str()))
+    });
+    let own = linux.clone().find(|(name, _)| name == architecture);
+    let others = || linux.map(|(name, _)| name).collect::<BTreeSet<_>>().into_iter().collect();
+    own.map(|(_, digest)| digest).ok_or_else(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose_for;
+    use oci_client::manifest::OciImageIndex;
+    use serde_json::json;
+
+    #[test]
+    fn linux_and_this_architecture() {
+        let entry = |os: &str, architecture: &str, digest: &str| {
+            json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+                "digest": digest, "platform": {"os": os, "architecture": architecture}})
+        };
+        let index: OciImageIndex = serde_json::from_value(json!({"schemaVersion": 2,
+        "manifests": [
+            entry("windows", "amd64", "w"),
+            entry("linux", "s390x", "s"),
+            entry("linux", "amd64", "l"),
+            entry("linux", "arm", "v6"),
+            entry("linux", "arm", "v7"),
+            entry("unknown", "unknown", "u"),
+            {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+                "digest": "none"},
+        ]}))
+        .unwrap();
+        assert_eq!(choose_for("amd64", &index.manifests), Ok("l"));
+        assert_eq!(choose_for("arm", &index.manifests), Ok("v6"));
+        let others = ["amd64", "arm", "s390x"].map(str::to_owned).to_vec();
+        assert_eq!(choose_for("riscv64", &index.manifests), Err(others));
+        assert_eq!(choose_for("amd64", &[]), Err(vec![]));
+    }
+}
