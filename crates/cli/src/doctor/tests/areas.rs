@@ -122,7 +122,6 @@ fn modules() {
 #[test]
 fn nested_off_and_syslog_off() {
     let Some(mut tree) = Tree::new() else { return };
-    tree.remove("/usr/libexec/sifcache/sifcache-shim");
     tree.remove("/dev/log");
     tree.answer("/usr/bin/bash -c", "\n/usr/bin");
     tree.arguments = "image_root=/sif nested=off syslog=off".to_owned();

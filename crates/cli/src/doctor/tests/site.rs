@@ -51,11 +51,18 @@ fn the_plugin() {
     };
     tree.write(file, elf::plugin(0x18_0b05));
     one(&tree, "release", "make plugin SLURM_VERSION=26.05, then make install plugindir=/lib");
+    tree.write(file, elf::plugin(0x1a_0b00));
+    one(&tree, "release", "make plugin SLURM_VERSION=26.05");
     // Only the third number may differ.
     tree.write(file, elf::plugin(0x1a_0509));
     assert_eq!(tree.said(), ["Note runtime: found"]);
     tree.write(file, elf::library(8, 0x1a_0500));
     one(&tree, "library", "Mips");
+    // As an executable file says of itself.
+    let mut program = elf::plugin(0x1a_0500);
+    program[16] = 2;
+    tree.write(file, program);
+    one(&tree, "library", "is no shared library");
     tree.write(file, "text");
     one(&tree, "library", "is no shared library");
     tree.write(file, elf::plugin(0x1a_0500));
@@ -77,6 +84,8 @@ fn slurm_that_does_not_answer() {
     tree.answers.retain(|(start, _)| !start.starts_with("srun") && !start.starts_with("scontrol"));
     tree.write("/etc/slurm/slurm.conf", "PluginDir=/lib:/lib2\n");
     assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.remove("/lib/spank_sifcache.so");
+    assert!(tree.advice("plugin", "file").contains("make install plugindir=/lib"));
     tree.remove("/etc/slurm/slurm.conf");
     assert_eq!(tree.said(), ["Note runtime: found"]);
 }
