@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wait_timeout::ChildExt as _;
 
 /// No answer takes that long where all is well.
@@ -90,8 +90,7 @@ impl Run for Processes {
             end(&mut child);
             return Err(Silence::TooLong);
         };
-        let said = |text: Receiver<String>| text.recv_timeout(REST).unwrap_or_default();
-        Ok(Answer { success: status.success(), stdout: said(stdout), stderr: said(stderr) })
+        Ok(Answer { success: status.success(), stdout: said(&stdout), stderr: said(&stderr) })
     }
 }
 
@@ -111,21 +110,36 @@ fn end(child: &mut Child) {
 }
 
 /// Reads in a thread of its own, so that no pipe fills up.
-fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(pipe) = pipe {
-            let _ = pipe.take(LONGEST).read_to_end(&mut bytes);
+        let Some(pipe) = pipe else { return };
+        let mut pipe = pipe.take(LONGEST);
+        let mut bytes = [0; 4096];
+        while let Ok(length @ 1..) = pipe.read(&mut bytes) {
+            let said = bytes.get(..length).unwrap_or_default().to_vec();
+            if sender.send(said).is_err() {
+                return;
+            }
         }
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
 }
 
+/// What was read until the pipe's end. What a program has left in the background, as
+/// profiles do, may hold the pipe open for ever: it is not waited for.
+fn said(pipe: &Receiver<Vec<u8>>) -> String {
+    let end = Instant::now() + REST;
+    let mut bytes = Vec::new();
+    while let Ok(more) = pipe.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        bytes.extend(more);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Call, Processes, Run as _, Silence};
+    use super::{Call, Duration, Instant, Processes, Run as _, Silence};
 
     fn call(program: &str, arguments: &[&str]) -> Call {
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
@@ -138,6 +152,14 @@ mod tests {
         assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("a\n", "b\n"));
         assert!(!answer.success);
         assert_eq!(Processes.run(&call("/no/such", &[])).unwrap_err(), Silence::Missing);
+    }
+
+    #[test]
+    fn what_stays_in_the_background() {
+        let start = Instant::now();
+        let answer = Processes.run(&call("sh", &["-c", "sleep 20 & echo a"])).unwrap();
+        assert_eq!((answer.success, answer.stdout.as_str()), (true, "a\n"));
+        assert!(start.elapsed() < Duration::from_secs(15), "it is not waited for");
     }
 
     #[test]
