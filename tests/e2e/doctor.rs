@@ -296,13 +296,15 @@ fn starts(site: &Site) -> Output {
 }
 
 /// A setting of the runtime, and what is said of it; nothing where it refuses nothing.
-const SETTINGS: [(&str, Option<(&str, &str)>); 9] = [
+const SETTINGS: [(&str, Option<(&str, &str)>); 11] = [
     ("allow container sif = no", Some(("fail", "sif"))),
     ("limit container paths = /usr", Some(("fail", "paths"))),
     ("limit container paths = /usr, /shared, /local", None),
     ("limit container paths = /not/there, /shared, /local", Some(("fail", "paths"))),
     ("limit container owners = alice", Some(("warn", "owners"))),
     ("limit container owners = alice, root", None),
+    ("limit container owners = nobody-here, root", Some(("fail", "owners"))),
+    ("limit container owners = root, nobody-here", None),
     ("limit container groups = alice", Some(("warn", "owners"))),
     ("limit container groups = root", None),
     ("allow container squashfs = no", None),

@@ -4,6 +4,7 @@
 //! A check that this user or this host cannot make says so, and is never an alarm.
 
 mod configuration;
+mod directives;
 mod facts;
 mod finding;
 mod host;
@@ -11,6 +12,7 @@ mod library;
 mod login;
 mod mounts;
 mod nested;
+mod owners;
 mod plugin;
 mod plugstack;
 mod process;
@@ -18,6 +20,7 @@ mod report;
 mod roots;
 mod runtimes;
 mod slurm;
+mod start;
 mod syslog;
 mod trial;
 

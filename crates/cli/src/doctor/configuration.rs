@@ -1,17 +1,17 @@
 //! The runtime's own configuration, as far as it would refuse what we put in place of a
 //! reference.
 //!
-//! Sources: `apptainerconf/parser.go` and `prepare_linux.go` of Apptainer, the same of
-//! SingularityCE: a directive may stand several times and each line may list several values,
-//! parted by commas. The limits hold for every start that reads the file, set-uid or not;
-//! without set-uid a user can get around them, but a launch as jobs make it does not.
+//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits hold for every start
+//! that reads the file, set-uid or not; without set-uid a user can get around them, but a launch
+//! as jobs make it does not.
 
+use super::directives::{is, values};
 use super::finding::Finding;
 use super::host::Host;
+use super::owners;
 use super::runtimes::{self, Runtime};
 use crate::output::plain;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The checks.
@@ -20,7 +20,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let mut files: Vec<PathBuf> = Vec::new();
     let mut findings = Vec::new();
     for runtime in &found {
-        match runtime.built_of_family("CONF_FILE").map(PathBuf::from) {
+        match runtime.configuration() {
             Some(file) if files.contains(&file) => {}
             Some(file) => {
                 findings.extend(one(host, runtime, &file));
@@ -45,12 +45,13 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     findings.extend(sif(file, &text));
+    findings.extend(squashfs(runtime, file, &text));
     findings.extend(oci(file, &text));
     for root in host.site.settings.iter().flat_map(|settings| &settings.image_roots) {
         // Whether it is there is another check's.
         let Ok(real) = fs::canonicalize(host.path(root)) else { continue };
         findings.extend(paths(host, file, &text, root, &real));
-        findings.extend(owners(host, file, &text, root, &real));
+        findings.extend(owners::check(host, file, &text, root, &real));
     }
     findings.extend(execution_control(host, runtime));
     if findings.is_empty() {
@@ -60,28 +61,21 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     findings
 }
 
-/// All values of a directive.
-fn values<'a>(text: &'a str, directive: &'a str) -> impl Iterator<Item = &'a str> {
-    let of = move |line: &'a str| {
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == directive).then_some(value)
-    };
-    text.lines()
-        .filter_map(of)
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|v| !v.is_empty())
-}
-
-/// Whether a directive has this value; the first one counts.
-pub(crate) fn is(text: &str, directive: &str, value: &str) -> bool {
-    values(text, directive).next() == Some(value)
-}
-
 fn sif(file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container sif";
     is(text, directive, "no").then(|| {
         let what = format!("{}: '{directive} = no' refuses every image", plain(file));
+        Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
+    })
+}
+
+/// What is in a SIF counted by itself from Singularity 3.5.1 to 3.8; later there is
+/// `allow container sif`.
+fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
+    let directive = "allow container squashfs";
+    let counts = runtime.version().is_some_and(|v| ((3, 5, 1)..(3, 9, 0)).contains(&v));
+    (counts && is(text, directive, "no")).then(|| {
+        let what = format!("{}: '{directive} = no' refuses what a SIF has in it", plain(file));
         Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
     })
 }
@@ -122,64 +116,12 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
     Some(Finding::fail("paths", what).advice(format!("add there: {directive} = {root}")))
 }
 
-/// Images may belong to others than their root does, so this is only likely.
-fn owners(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Vec<Finding> {
-    let Ok(metadata) = fs::metadata(real) else { return Vec::new() };
-    let limits = [
-        ("limit container owners", "passwd", metadata.uid()),
-        ("limit container groups", "group", metadata.gid()),
-    ];
-    let refused = |(directive, database, id): (&'static str, &str, u32)| {
-        let names: Vec<&str> = values(text, directive).collect();
-        let allowed =
-            names.is_empty() || names.iter().any(|name| number(host, database, name) == Some(id));
-        (!allowed).then(|| {
-            let what = format!(
-                "{}: '{directive} = {}' refuses images that belong to {id}, as {} does",
-                plain(file),
-                names.join(", "),
-                plain(root)
-            );
-            Finding::warn("owners", what).advice("add the owner of the images there, by name")
-        })
-    };
-    limits.into_iter().filter_map(refused).collect()
-}
-
-/// The number of a user or a group.
-fn number(host: &Host, database: &str, name: &str) -> Option<u32> {
-    let answer = host.ask("getent", &[database, name]).ok()?;
-    answer.stdout.split(':').nth(2)?.parse().ok()
-}
-
 /// With an active list only images that are signed as it says are started.
 fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
-    let directory = runtime.built_of_family("CONFDIR")?;
-    let file = Path::new(directory).join("ecl.toml");
-    let text = host.read(&file)?;
-    let active = text
-        .lines()
-        .take_while(|line| !line.trim_start().starts_with('['))
-        .filter_map(|line| line.split('#').next()?.split_once('='))
-        .any(|(key, value)| key.trim() == "activated" && value.trim() == "true");
-    active.then(|| {
+    let file = runtime.execution_control()?;
+    runtime.has_execution_control(host).then(|| {
         let what = format!("{}: activated, so unsigned images may be refused", plain(&file));
         Finding::warn("ecl", what)
             .advice("sign the images as it wants them, or have no group for the image roots in it")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is, values};
-
-    #[test]
-    fn directives() {
-        let text = "# limit container paths = /no\n\
-                    limit container paths = /a, /b\n \tlimit container paths=/c\n\
-                    limit container paths =\nallow container sif = no\nallow container sif = yes";
-        assert_eq!(values(text, "limit container paths").collect::<Vec<_>>(), ["/a", "/b", "/c"]);
-        assert!(is(text, "allow container sif", "no"));
-        assert!(!is(text, "oci mode", "yes"));
-    }
 }

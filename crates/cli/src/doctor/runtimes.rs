@@ -1,10 +1,10 @@
-//! The runtimes: which there are, and whether users can start a SIF with them.
+//! The runtimes: which there are, and what they were built with.
 
 use super::finding::Finding;
 use super::host::Host;
+use super::start;
 use crate::output::plain;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A runtime that is installed here.
@@ -19,28 +19,59 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// A value that it was built with.
-    pub(crate) fn built(&self, key: &str) -> Option<&str> {
+    fn built(&self, key: &str) -> Option<&str> {
         let mut pairs = self.built.lines().filter_map(|line| line.split_once('='));
         pairs.find(|(name, _)| *name == key).map(|(_, value)| value.trim())
     }
 
     /// The same for a key that begins with `APPTAINER_` or `SINGULARITY_`.
-    pub(crate) fn built_of_family(&self, key: &str) -> Option<&str> {
+    fn built_of_family(&self, key: &str) -> Option<&str> {
         self.built(&format!("{}_{key}", self.family.to_uppercase()))
     }
 
-    /// Whether its helper is set-uid, and may be.
-    fn is_setuid(&self, host: &Host) -> bool {
-        let helper = self.built("LIBEXECDIR").map(|directory| {
-            host.path(Path::new(directory).join(self.family).join("bin/starter-suid"))
-        });
-        let metadata = helper.and_then(|helper| fs::metadata(helper).ok());
-        let installed =
-            metadata.is_some_and(|m| m.permissions().mode() & 0o4000 != 0 && m.uid() == 0);
-        let file = self.built_of_family("CONF_FILE").and_then(|file| host.read(file));
-        let allowed =
-            file.is_none_or(|text| !super::configuration::is(&text, "allow setuid", "no"));
-        installed && allowed
+    pub(crate) fn is_apptainer(&self) -> bool {
+        self.family == "apptainer"
+    }
+
+    /// Its release, as far as it has three numbers.
+    pub(crate) fn version(&self) -> Option<(u32, u32, u32)> {
+        let text = self.built("PACKAGE_VERSION")?;
+        let mut numbers = text.split(['.', '-', '+', '~']).map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some((next()?, next()?, next()?))
+    }
+
+    /// Whether it was built to be started without set-uid alone, whatever helpers there are.
+    pub(crate) fn is_without_setuid(&self) -> bool {
+        self.built_of_family("SUID_INSTALL") == Some("0")
+    }
+
+    /// Where its own helpers are.
+    pub(crate) fn own_programs(&self) -> Option<PathBuf> {
+        Some(Path::new(self.built("LIBEXECDIR")?).join(self.family).join("bin"))
+    }
+
+    /// Its configuration; Singularity before 3.6 says only in which directory.
+    pub(crate) fn configuration(&self) -> Option<PathBuf> {
+        let said = self.built_of_family("CONF_FILE").map(PathBuf::from);
+        let usual = || {
+            Some(Path::new(self.built_of_family("CONFDIR")?).join(self.family.to_owned() + ".conf"))
+        };
+        said.or_else(usual)
+    }
+
+    /// Its execution control list.
+    pub(crate) fn execution_control(&self) -> Option<PathBuf> {
+        Some(Path::new(self.built_of_family("CONFDIR")?).join("ecl.toml"))
+    }
+
+    /// Whether that is active.
+    pub(crate) fn has_execution_control(&self, host: &Host) -> bool {
+        let text = self.execution_control().and_then(|file| host.read(file)).unwrap_or_default();
+        text.lines()
+            .take_while(|line| !line.trim_start().starts_with('['))
+            .filter_map(|line| line.split('#').next()?.split_once('='))
+            .any(|(key, value)| key.trim() == "activated" && value.trim() == "true")
     }
 }
 
@@ -78,13 +109,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
     for runtime in &found {
         findings.push(version(host, runtime));
-        match runtime.is_setuid(host) {
-            true => findings.push(Finding::ok("mode", "users start it set-uid")),
-            false => {
-                findings.push(namespaces(host));
-                findings.push(fuse(host, runtime));
-            }
-        }
+        findings.extend(start::check(host, runtime));
     }
     // The two usual names need not both be there; a name that the site has chosen is.
     findings
@@ -109,60 +134,33 @@ fn version(host: &Host, runtime: &Runtime) -> Finding {
     }
 }
 
-/// What may forbid user namespaces: the file, the value that does, and what to do.
-const FORBIDDEN: [(&str, &str, &str); 2] = [
-    (
-        "/proc/sys/user/max_user_namespaces",
-        "0",
-        "sysctl user.max_user_namespaces=15000, or install the runtime set-uid",
-    ),
-    (
-        "/proc/sys/kernel/unprivileged_userns_clone",
-        "0",
-        "sysctl kernel.unprivileged_userns_clone=1, or install the runtime set-uid",
-    ),
-];
+#[cfg(test)]
+mod tests {
+    use super::Runtime;
+    use std::path::Path;
 
-/// Where AppArmor forbids them to all but some programs.
-const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
-
-fn namespaces(host: &Host) -> Finding {
-    for (file, value, advice) in FORBIDDEN {
-        if host.read(file).is_some_and(|text| text == value) {
-            let what = format!("users cannot start containers: not set-uid, and {file} is {value}");
-            return Finding::fail("mode", what).advice(advice);
-        }
+    fn runtime(family: &'static str, built: &str) -> Runtime {
+        Runtime { path: "/usr/bin/x".into(), family, built: built.to_owned() }
     }
-    let profiles = ["apptainer", "singularity-ce", "singularity"];
-    let profile = || profiles.iter().any(|p| host.path("/etc/apparmor.d").join(p).exists());
-    if host.read(APPARMOR).is_some_and(|text| text == "1") && !profile() {
-        let what =
-            format!("not set-uid, {APPARMOR} is 1, and no profile for it in /etc/apparmor.d");
-        return Finding::warn("mode", what).advice(
-            "see whether users can start containers; the runtime's packages bring a profile",
+
+    #[test]
+    fn versions() {
+        let of = |text: &str| runtime("apptainer", &format!("PACKAGE_VERSION={text}")).version();
+        assert_eq!(of("1.4.5-2"), Some((1, 4, 5)));
+        assert_eq!(of("3.8.7"), Some((3, 8, 7)));
+        assert_eq!(of("4.0.0+12-gabc"), Some((4, 0, 0)));
+        assert_eq!(of("unknown"), None);
+    }
+
+    #[test]
+    fn where_the_configuration_is() {
+        let old = runtime("singularity", "SINGULARITY_CONFDIR=/e/singularity");
+        let new = runtime("singularity", "SINGULARITY_CONFDIR=/e/s\nSINGULARITY_CONF_FILE=/e/s/c");
+        assert_eq!(
+            old.configuration().as_deref(),
+            Some(Path::new("/e/singularity/singularity.conf"))
         );
-    }
-    Finding::ok("mode", "users start it with user namespaces, which are allowed")
-}
-
-/// Without set-uid, a SIF is mounted by a FUSE program, or else unpacked for each start.
-fn fuse(host: &Host, runtime: &Runtime) -> Finding {
-    let unpacked = "images are unpacked anew for each start";
-    let device = host.path("/dev/fuse");
-    if !fs::metadata(device).is_ok_and(|m| m.permissions().mode() & 0o006 == 0o006) {
-        let what = format!("/dev/fuse: not there, or not open to users, so {unpacked}");
-        return Finding::warn("fuse", what).advice("modprobe fuse; chmod 0666 /dev/fuse");
-    }
-    let own = runtime.built("LIBEXECDIR").map(|d| Path::new(d).join(runtime.family).join("bin"));
-    let program = ["squashfuse_ll", "squashfuse"].iter().find_map(|name| {
-        let own = own.iter().map(|directory| directory.join(name));
-        let usual = ["/usr/local/bin", "/usr/bin"].map(|directory| Path::new(directory).join(name));
-        let search = host.find(name);
-        own.chain(search).chain(usual).find(|path| host.is_program(path))
-    });
-    match program {
-        Some(program) => Finding::ok("fuse", format!("SIFs are mounted by {}", plain(&program))),
-        None => Finding::warn("fuse", format!("no squashfuse, so {unpacked}"))
-            .advice("install squashfuse"),
+        assert_eq!(new.configuration().as_deref(), Some(Path::new("/e/s/c")));
+        assert_eq!(runtime("singularity", "").configuration(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! plugstack.conf, the plugin, the runtime.
+//! plugstack.conf, the plugin.
 
 use super::{Tree, elf};
 use std::os::unix::fs::chown;
@@ -88,60 +88,4 @@ fn slurm_that_does_not_answer() {
     assert!(tree.advice("plugin", "file").contains("make install plugindir=/lib"));
     tree.remove("/etc/slurm/slurm.conf");
     assert_eq!(tree.said(), ["Note runtime: found"]);
-}
-
-#[test]
-fn the_runtime() {
-    let Some(mut tree) = Tree::new() else { return };
-    tree.mode("/dev/fuse", 0o600);
-    assert_eq!(tree.said()[0], "Warn runtime: fuse");
-    tree.mode("/dev/fuse", 0o666);
-    tree.remove("/usr/bin/squashfuse_ll");
-    // Apptainer's packages bring their own.
-    tree.program("/usr/libexec/apptainer/bin/squashfuse_ll");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
-    tree.write("/proc/sys/user/max_user_namespaces", "0\n");
-    assert_eq!(tree.said()[0], "Fail runtime: mode");
-    let helper = "/usr/libexec/apptainer/bin/starter-suid";
-    tree.program(helper);
-    tree.mode(helper, 0o4755);
-    tree.mode("/dev/fuse", 0o600);
-    assert_eq!(tree.said(), ["Note runtime: found"]);
-    tree.write("/etc/apptainer/apptainer.conf", "allow setuid = no\n");
-    assert_eq!(tree.said()[0], "Fail runtime: mode");
-    tree.write("/proc/sys/user/max_user_namespaces", "9\n");
-    tree.mode("/dev/fuse", 0o666);
-    tree.write("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
-    assert_eq!(tree.said()[0], "Warn runtime: mode");
-    tree.write("/etc/apparmor.d/apptainer", "");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
-    tree.remove("/usr/bin/apptainer");
-    assert_eq!(tree.said()[0], "Warn runtime: found");
-    tree.answers.clear();
-    assert!(tree.advice("runtime", "found").contains("no singularity or apptainer in PATH"));
-}
-
-#[test]
-fn its_configuration() {
-    let Some(tree) = Tree::new() else { return };
-    let of = |setting: &str| {
-        tree.write("/etc/apptainer/apptainer.conf", format!("# a comment\n{setting}\n"));
-        let said = tree.said();
-        said.into_iter().find(|line| line != "Note runtime: found").unwrap_or_default()
-    };
-    let area = "configuration of the runtime";
-    assert_eq!(of("allow container sif = no"), format!("Fail {area}: sif"));
-    assert_eq!(of("oci mode = yes"), format!("Warn {area}: oci"));
-    assert_eq!(of("limit container paths = /usr"), format!("Fail {area}: paths"));
-    assert!(tree.advice(area, "paths").contains("add there: limit container paths = /sif"));
-    assert_eq!(of("limit container paths = /usr\nlimit container paths = /"), "");
-    assert_eq!(of("limit container paths = /no, /sif"), format!("Fail {area}: paths"));
-    assert_eq!(of("limit container paths = /sif, /no"), "");
-    assert_eq!(of("limit container owners = alice"), format!("Warn {area}: owners"));
-    assert_eq!(of("limit container owners = alice, root"), "");
-    assert_eq!(of("allow container squashfs = no"), "");
-    tree.write("/etc/apptainer/ecl.toml", "activated = false\n[[execgroup]]\nactivated = true\n");
-    assert_eq!(of(""), "");
-    tree.write("/etc/apptainer/ecl.toml", "# list\nactivated = true # yes\n");
-    assert_eq!(of(""), format!("Warn {area}: ecl"));
 }

@@ -1,0 +1,153 @@
+//! The runtime and its configuration.
+
+use super::super::runtimes;
+use super::Tree;
+
+/// What `buildcfg` prints without a release.
+const BUILT: &str = "LIBEXECDIR=/usr/libexec\nAPPTAINER_CONFDIR=/etc/apptainer\n\
+                     APPTAINER_CONF_FILE=/etc/apptainer/apptainer.conf\n";
+
+#[test]
+fn the_runtime() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.mode("/dev/fuse", 0o600);
+    assert_eq!(tree.said()[0], "Warn runtime: fuse");
+    tree.mode("/dev/fuse", 0o666);
+    tree.remove("/usr/bin/squashfuse_ll");
+    // Apptainer's packages bring their own.
+    tree.program("/usr/libexec/apptainer/bin/squashfuse_ll");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.write("/proc/sys/user/max_user_namespaces", "0\n");
+    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    let helper = "/usr/libexec/apptainer/bin/starter-suid";
+    tree.program(helper);
+    tree.mode(helper, 0o4755);
+    tree.mode("/dev/fuse", 0o600);
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.write("/etc/apptainer/apptainer.conf", "allow setuid = no\n");
+    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    tree.write("/proc/sys/user/max_user_namespaces", "9\n");
+    tree.mode("/dev/fuse", 0o666);
+    tree.write("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
+    assert_eq!(tree.said()[0], "Warn runtime: mode");
+    tree.write("/etc/apparmor.d/apptainer", "");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    tree.remove("/usr/bin/apptainer");
+    assert_eq!(tree.said()[0], "Warn runtime: found");
+    tree.answers.clear();
+    assert!(tree.advice("runtime", "found").contains("no singularity or apptainer in PATH"));
+}
+
+/// Set-uid, Apptainer refuses a SIF that neither the kernel may mount nor FUSE can.
+#[test]
+fn a_set_uid_runtime() {
+    let Some(mut tree) = Tree::new() else { return };
+    let helper = "/usr/libexec/apptainer/bin/starter-suid";
+    tree.program(helper);
+    tree.mode(helper, 0o4755);
+    tree.remove("/usr/bin/squashfuse_ll");
+    let said = |tree: &mut Tree, version: &str, setting: &str| {
+        tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION={version}\n{BUILT}"));
+        tree.write("/etc/apptainer/apptainer.conf", format!("{setting}\n"));
+        tree.said().contains(&"Fail runtime: fuse".to_owned())
+    };
+    assert!(said(&mut tree, "1.4.5", ""));
+    assert!(!said(&mut tree, "1.2.5", ""));
+    assert!(!said(&mut tree, "1.4.5", "allow setuid-mount squashfs = yes"));
+    assert!(said(&mut tree, "1.2.5", "allow setuid-mount squashfs = no"));
+    assert!(said(&mut tree, "1.4.5", "allow setuid-mount squashfs = iflimited"));
+    assert!(!said(&mut tree, "1.4.5", "limit container owners = root"));
+    tree.write("/etc/apptainer/ecl.toml", "activated = true\n");
+    assert!(!said(&mut tree, "1.4.5", ""));
+    tree.remove("/etc/apptainer/ecl.toml");
+    tree.program("/usr/bin/squashfuse");
+    assert!(!said(&mut tree, "1.4.5", ""));
+    // The set-uid helper opens it, so its mode does not matter.
+    tree.mode("/dev/fuse", 0o600);
+    assert!(!said(&mut tree, "1.4.5", ""));
+    tree.remove("/dev/fuse");
+    assert!(said(&mut tree, "1.4.5", ""));
+    tree.answer("/usr/bin/apptainer buildcfg", "");
+    assert!(!tree.said().contains(&"Fail runtime: fuse".to_owned()));
+    // One that was built without does not call the helper.
+    let (setuid, without) = (BUILT, format!("{BUILT}APPTAINER_SUID_INSTALL=0\n"));
+    for (built, mode) in [(setuid, "users start it set-uid"), (&without, "user namespaces")] {
+        tree.answer("/usr/bin/apptainer buildcfg", built);
+        let found = runtimes::check(&tree.host());
+        assert!(found.iter().any(|f| f.check == "mode" && f.what.contains(mode)), "{found:#?}");
+    }
+}
+
+#[test]
+fn its_configuration() {
+    let Some(tree) = Tree::new() else { return };
+    let of = |setting: &str| {
+        tree.write("/etc/apptainer/apptainer.conf", format!("# a comment\n{setting}\n"));
+        let said = tree.said();
+        said.into_iter().find(|line| line != "Note runtime: found").unwrap_or_default()
+    };
+    let area = "configuration of the runtime";
+    assert_eq!(of("allow container sif = no"), format!("Fail {area}: sif"));
+    assert_eq!(of("oci mode = yes"), format!("Warn {area}: oci"));
+    assert_eq!(of("limit container paths = /usr"), format!("Fail {area}: paths"));
+    assert!(tree.advice(area, "paths").contains("add there: limit container paths = /sif"));
+    assert_eq!(of("limit container paths = /usr\nlimit container paths = /"), "");
+    assert_eq!(of("limit container paths = /no, /sif"), format!("Fail {area}: paths"));
+    assert_eq!(of("limit container paths = /sif, /no"), "");
+    assert_eq!(of("limit container owners = alice"), format!("Warn {area}: owners"));
+    assert_eq!(of("limit container owners = alice, root"), "");
+    assert_eq!(of("limit container groups = alice"), format!("Warn {area}: owners"));
+    assert_eq!(of("limit container groups = root"), "");
+    // The runtime goes no further than a name that it cannot find.
+    assert_eq!(of("limit container owners = nobody-here, root"), format!("Fail {area}: owners"));
+    assert_eq!(of("limit container owners = root, nobody-here"), "");
+    assert_eq!(of("allow container squashfs = no"), "");
+    tree.write("/etc/apptainer/ecl.toml", "activated = false\n[[execgroup]]\nactivated = true\n");
+    assert_eq!(of(""), "");
+    tree.write("/etc/apptainer/ecl.toml", "# list\nactivated = true # yes\n");
+    assert_eq!(of(""), format!("Warn {area}: ecl"));
+}
+
+/// SingularityCE unpacks what it cannot mount.
+#[test]
+fn a_set_uid_singularity() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.remove("/usr/bin/apptainer");
+    tree.remove("/usr/bin/squashfuse_ll");
+    tree.program("/usr/bin/singularity");
+    let helper = "/usr/libexec/singularity/bin/starter-suid";
+    tree.program(helper);
+    tree.mode(helper, 0o4755);
+    tree.answer("/usr/bin/singularity --version", "singularity-ce version 4.1.0\n");
+    let built = "PACKAGE_VERSION=4.1.0\nLIBEXECDIR=/usr/libexec\n\
+                 SINGULARITY_CONFDIR=/etc/singularity\nSINGULARITY_SUID_INSTALL=1\n";
+    tree.answer("/usr/bin/singularity buildcfg", built);
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+}
+
+/// Without getent nobody can tell whose names they are.
+#[test]
+fn owners_that_cannot_be_looked_up() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.answers.retain(|(start, _)| !start.starts_with("getent"));
+    tree.write("/etc/apptainer/apptainer.conf", "limit container owners = alice\n");
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+}
+
+/// From 3.5.1 to 3.8, what is in a SIF had to be allowed by itself.
+#[test]
+fn an_older_singularity() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.link("/usr/bin/singularity", "singularity-real");
+    tree.program("/usr/bin/singularity-real");
+    tree.remove("/usr/bin/apptainer");
+    tree.write("/etc/singularity/singularity.conf", "allow container squashfs = no\n");
+    tree.answer("/usr/bin/singularity --version", "singularity version 3\n");
+    for (version, refused) in [("3.5.0", false), ("3.5.1", true), ("3.8.7", true), ("3.9.0", false)]
+    {
+        let built = format!("PACKAGE_VERSION={version}\nSINGULARITY_CONFDIR=/etc/singularity\n");
+        tree.answer("/usr/bin/singularity buildcfg", &built);
+        let said = tree.said().contains(&"Fail configuration of the runtime: sif".to_owned());
+        assert_eq!(said, refused, "{version}");
+    }
+}
