@@ -105,6 +105,10 @@ fn loaded(host: &Host) -> Finding {
     if answer.stdout.contains("--sif-cache") {
         return Finding::ok("loaded", "srun has loaded it: its --help has --sif-cache");
     }
+    if host.site.plugstack.is_none() {
+        let why = "srun has not loaded it; with --root nothing says that it should";
+        return Finding::skipped("loaded", why);
+    }
     let told = |line: &&str| line.contains("sifcache") || line.contains("spank");
     let said = answer.stderr.lines().find(told).map(|l| format!(": {}", plain(Path::new(l))));
     let what = format!("srun has not loaded it{}", said.unwrap_or_default());

@@ -1,5 +1,6 @@
 //! plugstack.conf, the plugin.
 
+use super::super::{finding::Level, plugin};
 use super::{Tree, elf};
 use std::os::unix::fs::chown;
 
@@ -75,6 +76,22 @@ fn the_plugin() {
     tree.write(file, elf::plugin(0x1a_0500));
     tree.answer("srun --help", "--usage");
     one(&tree, "loaded", "srun -vvv true");
+}
+
+/// With `--root`, nobody has said that there is a plugin.
+#[test]
+fn a_plugin_that_need_not_be_there() {
+    let Some(mut tree) = Tree::new() else { return };
+    let loaded = |tree: &Tree, level: Level| {
+        let mut host = tree.host();
+        host.site.plugstack = None;
+        host.site.entries = Ok(Vec::new());
+        let found = plugin::check(&host);
+        assert!(found.iter().any(|f| f.check == "loaded" && f.level == level), "{found:#?}");
+    };
+    loaded(&tree, Level::Ok);
+    tree.answer("srun --help", "--usage");
+    loaded(&tree, Level::Skipped);
 }
 
 /// No alarm where nobody can tell.
