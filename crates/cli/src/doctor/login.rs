@@ -5,7 +5,7 @@ use super::host::Host;
 use super::process::Call;
 use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_entry};
 use sifcache_core::settings::Nested;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A shell, how it is called to be one for a login, and the snippet that it should read.
 struct Shell {
@@ -37,9 +37,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         let why = "only nested=path needs PATH to be kept";
         return vec![Finding::skipped("bash", why)];
     }
-    if !host.is_program(Path::new(&installed(&format!("{SHIMS}/singularity"))))
-        && !host.is_program(Path::new(&installed(&format!("{SHIMS}/apptainer"))))
-    {
+    let shims = PathBuf::from(installed(SHIMS));
+    if !host.site.runtimes().iter().any(|name| host.is_program(&shims.join(name))) {
         return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];
     }
     SHELLS.iter().filter_map(|shell| one(host, shell)).collect()

@@ -113,6 +113,19 @@ fn login_shells() {
 }
 
 #[test]
+fn login_shells_with_other_names() {
+    let Some(mut tree) = Tree::new() else { return };
+    for name in ["apptainer", "singularity"] {
+        tree.remove(&format!("/usr/libexec/sifcache/bin/{name}"));
+    }
+    tree.link("/usr/libexec/sifcache/bin/sing", "../sifcache-shim");
+    tree.program("/usr/bin/sing");
+    tree.arguments = "image_root=/sif runtimes=sing".to_owned();
+    tree.answer("/usr/bin/bash -c", "\n/usr/bin:/bin");
+    assert!(said(&tree).contains(&"Warn login shells: bash".to_owned()));
+}
+
+#[test]
 fn modules() {
     let Some(tree) = Tree::new() else { return };
     tree.write("/etc/profile.d/lmod.sh", "");
