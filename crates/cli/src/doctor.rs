@@ -93,12 +93,17 @@ pub(crate) fn run(args: &Doctor) -> Result<Exit, Failure> {
     let host = Host::this(Facts::read(&args.site)?);
     let mut areas = Vec::new();
     for (area, check) in AREAS {
-        areas.push((area, check(&host)));
+        let findings = check(&host);
+        // At once: a file server that hangs shows as the area that does not come.
+        if !args.json {
+            output::print(&report::area(area, &findings))?;
+        }
+        areas.push((area, findings));
         stop::check()?;
     }
     match args.json {
         true => output::json(&report::object(&host, &areas))?,
-        false => output::print(&report::page(&host, &areas))?,
+        false => output::print(&report::summary(&host, &areas))?,
     }
     Ok(exit(&host, &areas, args.strict))
 }

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 struct Output {
@@ -101,6 +102,22 @@ fn wrong_usage_and_help() {
     let help = doctor(&["--help"]);
     assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
     assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit status:"));
+}
+
+/// Where a check hangs, the areas before it are there already.
+#[test]
+fn each_area_is_printed_at_once() {
+    let (directory, file) = site("nested=off syslog=off");
+    let slow = directory.path().join("scontrol");
+    fs::write(&slow, "#!/bin/sh\n[ $1 = -V ] || exec /bin/sleep 1\n").unwrap();
+    fs::set_permissions(&slow, Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(["doctor", "--plugstack", &file]).env_clear().env("PATH", directory.path());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!((line.as_str(), child.try_wait().unwrap()), ("slurm\n", None));
+    child.wait().unwrap();
 }
 
 /// The keys and their order are a promise.

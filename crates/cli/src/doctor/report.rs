@@ -18,22 +18,23 @@ fn word(level: Level) -> (&'static str, Style, &'static str) {
     }
 }
 
-/// For people.
-pub(crate) fn page(host: &Host, areas: &[(&str, Vec<Finding>)]) -> String {
+/// The findings of an area, for people.
+pub(crate) fn area(area: &str, findings: &[Finding]) -> String {
     let bold = Style::new().bold();
-    let mut page = String::new();
-    for (area, findings) in areas {
-        let _ = writeln!(page, "{bold}{area}{bold:#}");
-        for finding in findings {
-            let (word, style, _) = word(finding.level);
-            let _ = writeln!(page, "  {style}{word:<8}{style:#}{}", finding.what);
-            if let Some(advice) = &finding.advice {
-                let _ = writeln!(page, "          {advice}");
-            }
+    let mut page = format!("{bold}{area}{bold:#}\n");
+    for finding in findings {
+        let (word, style, _) = word(finding.level);
+        let _ = writeln!(page, "  {style}{word:<8}{style:#}{}", finding.what);
+        if let Some(advice) = &finding.advice {
+            let _ = writeln!(page, "          {advice}");
         }
     }
-    let _ = writeln!(page, "\n{} {}: {}", name(), user(host), counts(areas));
     page
+}
+
+/// Its last line.
+pub(crate) fn summary(host: &Host, areas: &[(&str, Vec<Finding>)]) -> String {
+    format!("\n{} {}: {}\n", name(), user(host), counts(areas))
 }
 
 /// How many there are of each level.
