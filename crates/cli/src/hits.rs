@@ -68,10 +68,7 @@ struct Object {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
-    let settings = match site::settings(&args.which.site) {
-        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => return Err(failure),
-        other => other.ok(),
-    };
+    let settings = site::settings_if_any(&args.which.site)?;
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
     let mut tally = tally::tally(&args.which, &used)?;
     let read = tally.read()?;

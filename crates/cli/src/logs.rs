@@ -21,7 +21,7 @@ pub(crate) struct Logs {
     /// Read this log, besides what `sifcache hits` has read before: syslog of a node or of all
     /// nodes, packed with gzip or not, or the output of `journalctl --output=json`; - is
     /// standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
 }
 

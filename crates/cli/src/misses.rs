@@ -78,11 +78,7 @@ struct Object {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
-    // Logs of a cluster can be read where its cache is not to be seen.
-    let settings = match site::settings(&args.which.site) {
-        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => return Err(failure),
-        other => other.ok(),
-    };
+    let settings = site::settings_if_any(&args.which.site)?;
     let missed = |event: &Event| event.image.is_none().then(|| spelling::short(&event.reference));
     let mut tally = tally::tally(&args.which, &missed)?;
     let read = tally.read()?;

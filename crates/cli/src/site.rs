@@ -16,6 +16,18 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     }
 }
 
+/// The settings, or none where there is no line of ours: logs of a cluster can be read
+/// where its cache is not to be seen.
+///
+/// # Errors
+/// Settings that are there and wrong.
+pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> {
+    match settings(site) {
+        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => Err(failure),
+        other => Ok(other.ok()),
+    }
+}
+
 /// The image root to change: `--into`, else the last one.
 ///
 /// # Errors

@@ -232,3 +232,40 @@ fn what_stands_in_the_way_is_said_before_any_pull() {
     assert_eq!(output.status, 78, "{output:#?}");
     assert!(output.stderr.contains("/shared/sif can be written by everybody"), "{output:#?}");
 }
+
+/// Go's name of this machine's architecture, and another one.
+const HERE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+const ELSEWHERE: &str = "s390x";
+
+/// People pin the index, and they pin the manifest.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn an_image_for_several_architectures() {
+    let site = Site::new("");
+    let digests = with_hub(|| {
+        let images = [(ELSEWHERE, OTHER), (HERE, IMAGE)];
+        let digests = registry::index("library/multi", "1", &images);
+        done(&site, &["add", "multi:1"]);
+        let output = done(&site, &["refresh", "--all", "--check"]);
+        assert!(output.stdout.starts_with("unchanged   multi:1"), "{output:#?}");
+        digests
+    });
+    let [index, elsewhere, here] = digests.try_into().unwrap();
+    started(&site, "multi:1").ran(IMAGE);
+    started(&site, &format!("multi@{index}")).ran(IMAGE);
+    started(&site, &format!("multi@{here}")).ran(IMAGE);
+    started(&site, &format!("multi@{elsewhere}")).tried_the_registry();
+    assert_eq!(tree::check(&site.at("ctl", SHARED)).len(), 3);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn an_image_for_other_architectures_alone() {
+    let site = Site::new("");
+    with_hub(|| registry::index("library/foreign", "1", &[(ELSEWHERE, IMAGE)]));
+    let registry = registry::misbehaving("none");
+    let output = sifcache(&site, &["add", "foreign:1"]);
+    assert_eq!(output.status, 69, "{output:#?}");
+    assert!(output.stderr.contains(&format!("only for {ELSEWHERE}")), "{output:#?}");
+    assert!(!registry.requests().iter().any(|request| request.contains("/blobs/")));
+}

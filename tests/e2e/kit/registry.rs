@@ -145,3 +145,19 @@ impl Drop for Disk {
         testbed("exec", &[], &["umount", "--lazy", &self.0], "");
     }
 }
+
+/// Makes `REPOSITORY:TAG` on the hub, which must be up, an index of images for these
+/// architectures. Returns the digest of the index and those of the manifests.
+pub(crate) fn index(repository: &str, tag: &str, images: &[(&str, &str)]) -> Vec<String> {
+    for (architecture, image) in images {
+        move_tag(image, &format!("{repository}:{architecture}"));
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/index.py");
+    let script = fs::read_to_string(script).unwrap();
+    let architectures = images.iter().map(|(architecture, _)| *architecture);
+    let words: Vec<&str> =
+        ["python3", "-", repository, tag].into_iter().chain(architectures).collect();
+    let output = testbed("exec", &[], &words, &script);
+    assert_eq!(output.status, 0, "{output:#?}");
+    output.stdout.split_whitespace().map(str::to_owned).collect()
+}

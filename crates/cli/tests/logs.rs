@@ -1,0 +1,120 @@
+//! `sifcache misses` and `hits` as commands, over logs of every form.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// Runs in a directory, with nowhere to find settings.
+fn run(directory: &Path, words: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(words).current_dir(directory).env_clear();
+    command.env("SLURM_CONF", directory.join("none/slurm.conf")).env("TZ", "UTC");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn miss(job: u32, uid: u32, reference: &str) -> String {
+    format!("event=miss job={job} step=0 node=0 tasks=2 uid={uid} reference={reference}")
+}
+
+/// A year of two jobs in each form of a log.
+fn logs() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let said = miss(1, 1001, "docker.io/library/ubuntu:22.04");
+    fs::write(at("rfc3164"), format!("Jan  2 03:04:05 n1 sifcache: {said}\n")).unwrap();
+    let said = miss(2, 1002, "docker.io/library/ubuntu:22.04");
+    let nonsense = b"\0\xff\xfe sifcache \n\nsifcache: event=miss\n{sifcache\n";
+    let mut iso = nonsense.to_vec();
+    iso.extend(format!("<30>2026-01-03T03:04:05.5+01:00 n2 sifcache[7]: {said}\n").bytes());
+    iso.extend(vec![b'x'; 3 << 20]);
+    fs::write(at("iso"), iso).unwrap();
+    let said = miss(3, 1001, "quay.io/o/i:1");
+    let entry = format!(
+        r#"{{"__REALTIME_TIMESTAMP":"1767500000000000","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{said}"}}"#
+    );
+    fs::write(at("journal"), entry).unwrap();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let said = miss(4, 1003, "docker.io/library/ubuntu:22.04");
+    packed.write_all(format!("2026-01-05T00:00:00Z n1 sifcache: {said}\n").as_bytes()).unwrap();
+    fs::write(at("old.gz"), packed.finish().unwrap()).unwrap();
+    directory
+}
+
+#[test]
+fn every_form_adds_up() {
+    let directory = logs();
+    let words = ["misses", "--json", "--log", "rfc3164", "iso", "journal", "old.gz"];
+    let output = run(directory.path(), &words, b"");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let first = &object["misses"][0];
+    assert_eq!(first["reference"], "ubuntu:22.04");
+    let numbers = ["launches", "jobs", "users"].map(|key| first[key].as_u64().unwrap());
+    assert_eq!(numbers, [6, 3, 3]);
+    assert_eq!(object["misses"][1]["reference"], "quay.io/o/i:1");
+    assert_eq!(object["misses"].as_array().unwrap().len(), 2);
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn narrowed_down() {
+    let directory = logs();
+    let all = ["--log", "rfc3164", "iso", "journal", "old.gz"];
+    let refs = |more: &[&str]| {
+        let words = [&["misses", "--refs"], more, &all].concat();
+        let output = run(directory.path(), &words, b"");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(refs(&[]), "ubuntu:22.04\nquay.io/o/i:1\n");
+    assert_eq!(refs(&["--min-users", "2"]), "ubuntu:22.04\n");
+    assert_eq!(refs(&["--limit", "1"]), "ubuntu:22.04\n");
+    assert_eq!(refs(&["--since", "2026-01-04", "--until", "2026-01-05"]), "quay.io/o/i:1\n");
+    assert_eq!(refs(&["--since", "2026-01-06"]), "");
+}
+
+#[test]
+fn from_a_pipe() {
+    let directory = logs();
+    let log = fs::read(directory.path().join("iso")).unwrap();
+    let output = run(directory.path(), &["misses", "--refs", "--log", "-"], &log);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ubuntu:22.04\n");
+}
+
+#[test]
+fn what_is_no_log_is_said() {
+    let directory = logs();
+    fs::write(directory.path().join("text"), "this is no log\n").unwrap();
+    for (file, status, said) in [
+        ("none", 74, "cannot read none: No such file"),
+        ("text", 65, "text: no line begins as a log's does"),
+    ] {
+        let output = run(directory.path(), &["misses", "--log", file], b"");
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+    }
+    for wrong in [["--since", "yesterday"], ["--min-users", "few"]] {
+        let output = run(directory.path(), &["misses", wrong[0], wrong[1]], b"");
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+    }
+}
+
+/// With control characters in it, as a user could write it.
+#[test]
+fn a_hostile_line_cannot_steer_the_terminal() {
+    let directory = logs();
+    let line = "2026-01-05T00:00:00Z n1 sifcache: event=miss uid=1 reference=docker.io/o/i:1 \
+                refused=\"\\x1b[2J\\n/a\" why=\"\\x1b[31m\"\n";
+    let output = run(directory.path(), &["misses", "--log", "-"], line.as_bytes());
+    assert!(!output.stdout.contains(&0x1b), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\\u{1b}[2J"), "{output:?}");
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/python3
+"""Pushes an index to the hub: index.py REPOSITORY TAG ARCHITECTURE...
+
+Each architecture's manifest is there already, tagged with its name. The content is not
+asked for what it is made for.
+"""
+import json
+import sys
+import urllib.request
+
+repository, tag, *architectures = sys.argv[1:]
+base = f"https://registry-1.docker.io/v2/{repository}/manifests/"
+manifest = "application/vnd.oci.image.manifest.v1+json"
+index = "application/vnd.oci.image.index.v1+json"
+entries = []
+for architecture in architectures:
+    request = urllib.request.Request(base + architecture, headers={"Accept": manifest})
+    with urllib.request.urlopen(request) as answer:
+        size, digest = len(answer.read()), answer.headers["Docker-Content-Digest"]
+    platform = {"os": "linux", "architecture": architecture}
+    entries.append({"mediaType": manifest, "digest": digest, "size": size, "platform": platform})
+text = json.dumps({"schemaVersion": 2, "mediaType": index, "manifests": entries}).encode()
+request = urllib.request.Request(base + tag, text, {"Content-Type": index}, method="PUT")
+with urllib.request.urlopen(request) as answer:
+    print(answer.headers["Docker-Content-Digest"], *(entry["digest"] for entry in entries))
