@@ -6,6 +6,7 @@
 
 mod install;
 mod jobs;
+pub(crate) mod journal;
 pub(crate) mod registry;
 pub(crate) mod tree;
 

@@ -1,6 +1,7 @@
 //! `sifcache misses` and `sifcache hits`, from what jobs left in the logs.
 
 use super::{done, objects};
+use crate::kit::journal::Journal;
 use crate::kit::{IMAGE, OTHER, SHARED, Site};
 use sifcache_core::reference::Reference;
 
@@ -120,4 +121,34 @@ fn on_the_node_itself() {
     assert!(output.stdout.contains("o/on-node:1\n"), "{output:#?}");
     let output = site.exec(&["--on", "n1"], &["sifcache", "misses", "--until", "1h", "--refs"], "");
     assert!(!output.stdout.contains("o/on-node:1\n"), "{output:#?}");
+}
+
+/// The same where journald has the log.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn from_the_journal_of_a_node() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _journal = Journal::start("n1");
+    site.launch(&[], "docker://o/i:1").ran(IMAGE);
+    site.launch(&[], "docker://o/in-journal:1").tried_the_registry();
+    let on_n1 = |words: &[&str]| site.exec(&["--on", "n1"], words, "");
+    // What is sent just now comes a little later.
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let misses = loop {
+        let output = on_n1(&["sifcache", "misses"]);
+        if output.stdout.contains("o/in-journal:1") || std::time::Instant::now() > limit {
+            break output;
+        }
+    };
+    assert_eq!(misses.status, 0, "{misses:#?}");
+    assert!(misses.stdout.contains("o/in-journal:1"), "{misses:#?}");
+    assert!(misses.stdout.contains("read: the journal: "), "{misses:#?}");
+    let hits = on_n1(&["sifcache", "hits", "--json"]);
+    let [object] = objects(&hits).try_into().unwrap();
+    assert_eq!(object["hits"][0]["image"], "/shared/sif/o/i:1", "{object:#}");
+    // And what journalctl prints elsewhere is a log, too.
+    let entries = on_n1(&["journalctl", "--output=json", "--no-pager"]).stdout;
+    let output = site.exec(&[], &["sifcache", "misses", "--refs", "--log", "-"], &entries);
+    assert_eq!(output.stdout, "o/in-journal:1\n", "{output:#?}");
 }
