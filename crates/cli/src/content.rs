@@ -3,11 +3,16 @@
 use crate::failure::Failure;
 use crate::progress::Task;
 use crate::{stop, store};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
+/// How often it is looked whether the command is to end: 100 ms.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,16 +34,25 @@ pub(crate) enum Error {
     Stopped(Failure),
 }
 
+/// What can be waited for: a file or a pipe.
+pub(crate) trait Source: Read + AsFd {}
+
+impl<T: Read + AsFd> Source for T {}
+
 /// Copies all of `from` into `to`.
 ///
 /// # Errors
 /// Which side failed, or that a signal asked the command to end.
-pub(crate) fn copy(from: &mut dyn Read, to: &mut dyn Write, task: &Task) -> Result<Content, Error> {
+pub(crate) fn copy(
+    from: &mut dyn Source,
+    to: &mut dyn Write,
+    task: &Task,
+) -> Result<Content, Error> {
     let mut buffer = vec![0; CHUNK];
     let mut sha256 = Sha256::new();
     let mut size = 0;
     loop {
-        stop::check().map_err(Error::Stopped)?;
+        wait(from)?;
         let length = match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => length,
@@ -51,5 +65,21 @@ pub(crate) fn copy(from: &mut dyn Read, to: &mut dyn Write, task: &Task) -> Resu
         size += length as u64;
         task.advance(length as u64);
     }
+    // What Ctrl-C has ended is likely to be what wrote into the pipe, too.
+    stop::check().map_err(Error::Stopped)?;
     Ok(Content { sha256: store::hex(&sha256.finalize()), size })
+}
+
+/// Waits until there is something to read: a pipe may be silent for long, and reading
+/// would not hear of a signal meanwhile.
+fn wait(from: &dyn Source) -> Result<(), Error> {
+    loop {
+        stop::check().map_err(Error::Stopped)?;
+        let mut file = [PollFd::new(&from, PollFlags::IN)];
+        match poll(&mut file, Some(&PATIENCE)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(Error::Read(error.into())),
+        }
+    }
 }

@@ -16,7 +16,7 @@ use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::{Settings, Untrusted};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -162,11 +162,11 @@ impl Importer<'_> {
         let task = self.progress.bytes(&format!("importing {name}"), size);
         let failed = |error| cannot_write(temporary, &error);
         let mut to = File::create(temporary).map_err(failed)?;
-        let mut from: Box<dyn Read> = match is_pipe(&self.args.file) {
+        let mut from: Box<dyn content::Source> = match is_pipe(&self.args.file) {
             true => Box::new(io::stdin().lock()),
             false => Box::new(File::open(&self.args.file)?),
         };
-        content::copy(&mut from, &mut to, &task).map_err(|error| match error {
+        content::copy(&mut *from, &mut to, &task).map_err(|error| match error {
             content::Error::Write(error) => failed(error),
             content::Error::Stopped(failure) => failure,
             content::Error::Read(error) => {

@@ -2,7 +2,7 @@
 
 use super::{done, sifcache};
 use crate::kit::registry::misbehaving;
-use crate::kit::{IMAGE, SHARED, Site, hub, tree};
+use crate::kit::{IMAGE, SHARED, Site, hub, inside, tree};
 use std::time::{Duration, Instant};
 
 /// Of 150 MB: long enough to be broken off.
@@ -72,4 +72,22 @@ fn a_signal_ends_it_and_leaves_nothing() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{fault} {signal}: {output:#?}");
         nothing_is_left(&site);
     }
+}
+
+/// A pipe into which nobody writes any more.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_signal_ends_a_silent_import() {
+    let site = Site::new("");
+    let script = format!(
+        "rm -f /tmp/pipe; mkfifo /tmp/pipe; \
+         (exec >/tmp/pipe 2>/dev/null; head -c 300000 {}; exec sleep 8) & writer=$!; \
+         sifcache import - o/i:1 </tmp/pipe & sleep 0.7; kill -INT $!; wait $!; s=$?; \
+         kill -0 $writer || s=98; kill $writer; exit $s",
+        inside(IMAGE)
+    );
+    let output = site.exec(&[], &["bash", "-mc", &script], "");
+    assert_eq!(output.status, 130, "{output:#?}");
+    assert!(output.stderr.contains("sifcache: interrupted"), "{output:#?}");
+    nothing_is_left(&site);
 }

@@ -75,3 +75,22 @@ fn what_is_no_image_changes_nothing() {
     assert!(tree::check(&root).is_empty());
     tree::is_clean(&root);
 }
+
+/// What is known beyond the files can be lost.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_the_hidden_directory() {
+    let site = Site::new("");
+    let digest = format!("sha256:{}", "0f".repeat(32));
+    done(&site, &["import", &inside(IMAGE), "o/i:1", "--digest", &digest]);
+    fs::remove_dir_all(site.at("ctl", SHARED).join(".sifcache")).unwrap();
+    started(&site, "o/i:1").ran(IMAGE);
+    started(&site, &format!("o/i@{digest}")).ran(IMAGE);
+    done(&site, &["verify"]);
+    let [object] = objects(&done(&site, &["list", "--json"])).try_into().unwrap();
+    // The names still tell the digest.
+    assert_eq!(object["images"][0]["digests"][0], digest.as_str());
+    assert_eq!(object["images"][0]["source"], serde_json::Value::Null);
+    done(&site, &["remove", "--yes", "o/i:1"]);
+    started(&site, "o/i:1").tried_the_registry();
+}
