@@ -115,10 +115,11 @@ impl Runtime {
         report: &dyn Fn(&str),
     ) -> Result<(), Error> {
         let mut command = self.command("pull");
-        command.args(options.no_https.then_some("--no-https"));
         options.credentials.hand_to(&mut command);
         command.arg(to).arg(image);
-        environment::for_pull(&mut command, options.tmpdir, &|name| env::var_os(name));
+        environment::for_pull(&mut command, options.tmpdir, options.no_https, &|name| {
+            env::var_os(name)
+        });
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
         child::run(command, report).map(drop)
     }

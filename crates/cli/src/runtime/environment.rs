@@ -37,10 +37,12 @@ pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsS
     }
 }
 
-/// For a pull that unpacks in `tmpdir`.
+/// For a pull that unpacks in `tmpdir`. SingularityCE before 3.9 spells the option for
+/// `no_https` in another way, and the variable is the same in all of them.
 pub(super) fn for_pull(
     command: &mut Command,
     tmpdir: &Path,
+    no_https: bool,
     get: &dyn Fn(&str) -> Option<OsString>,
 ) {
     let both = |name: &str| PREFIXES.map(|prefix| format!("{prefix}{name}"));
@@ -48,6 +50,9 @@ pub(super) fn for_pull(
         command.env_remove(name);
     }
     command.envs(both("TMPDIR").map(|name| (name, tmpdir)));
+    if no_https {
+        command.envs(both("NOHTTPS").map(|name| (name, "true")));
+    }
     // A cache of SIF files needs no second one in root's home, unless the site says so.
     let cache = both("DISABLE_CACHE");
     if cache.iter().all(|name| get(name).is_none()) {
@@ -75,7 +80,7 @@ mod tests {
             given.iter().find(|(given, _)| *given == name).map(|(_, value)| OsString::from(value))
         };
         let mut command = Command::new("apptainer");
-        for_pull(&mut command, Path::new("/scratch"), &get);
+        for_pull(&mut command, Path::new("/scratch"), true, &get);
         without_us(&mut command, &get);
         changes(&command)
     }

@@ -41,7 +41,7 @@ fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<Stri
 #[test]
 fn what_the_runtime_is_given() {
     let script = r#"
-        [ "$*" = "pull --no-https /to docker://o/i:1" ] || exit 3
+        [ "$*$SINGULARITY_NOHTTPS" = "pull /to docker://o/i:1true" ] || exit 3
         [ -d "$APPTAINER_TMPDIR" ] && [ "$SINGULARITY_DISABLE_CACHE" = true ] || exit 4
         [ "$APPTAINER_DOCKER_USERNAME:$SINGULARITY_DOCKER_PASSWORD" = alice:secret ] || exit 5
         ! read -r line"#;
