@@ -7,7 +7,7 @@ use super::{descriptors, signature, survey};
 use crate::failure::Failure;
 use crate::progress::{Progress, Task};
 use crate::runtime::Runtime;
-use crate::{stop, store, workers};
+use crate::{store, workers};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::image::State;
 use sifcache_core::settings::Settings;
@@ -56,7 +56,7 @@ pub(crate) fn read(
     let theirs = desk.clone();
     let outcome = patience::wait(patience, move |pulse| theirs.all(&jobs, pulse))?;
     let signed = match outcome {
-        Outcome::Done(signed) => signed?,
+        Outcome::Done(signed) => signed,
         Outcome::Stuck(paths) => {
             paths.iter().for_each(|path| desk.add(survey::stuck(path, patience)));
             Vec::new()
@@ -106,32 +106,29 @@ impl Desk {
     }
 
     /// Reads all, and returns what has a signature.
-    fn all(&self, jobs: &[Job], pulse: &Pulse) -> Result<Vec<PathBuf>, Failure> {
-        let done = workers::each(AT_ONCE, jobs, &|job: &Job| {
-            let is_signed = self.one(job, pulse)?;
-            Ok(is_signed.then(|| job.path.clone()))
-        });
-        done.into_iter().filter_map(Result::transpose).collect()
+    fn all(&self, jobs: &[Job], pulse: &Pulse) -> Vec<PathBuf> {
+        let one = |job: &Job| self.one(job, pulse).then(|| job.path.clone());
+        workers::each(AT_ONCE, jobs, &one).into_iter().flatten().collect()
     }
 
-    fn one(&self, job: &Job, pulse: &Pulse) -> Result<bool, Failure> {
+    /// Reads one, and says whether it has a signature.
+    fn one(&self, job: &Job, pulse: &Pulse) -> bool {
         let mut done = 0;
         let sha256 = match pulse.at(&job.path, || self.sum(job, pulse, &mut done)) {
             Ok(sha256) => sha256,
             Err(error) => {
-                stop::check()?;
                 let what = format!("reading fails after {done} bytes: {error}");
                 let token = State::Failed(0).token();
                 let advice = "look at the disk and the kernel's log, and get the image again";
                 self.add(Finding::problem(token, &job.path, what, advice));
-                return Ok(false);
+                return false;
             }
         };
         if job.expected.as_ref().is_some_and(|expected| *expected != sha256) {
             let what = "its content is not what its record says: it has changed in its place";
             self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
         }
-        Ok(descriptors::has_signature(&job.path).unwrap_or(false))
+        descriptors::has_signature(&job.path).unwrap_or(false)
     }
 
     /// SHA-256 of the file; `done` counts the bytes.
@@ -139,7 +136,6 @@ impl Desk {
         let mut file = fs::File::open(&job.path)?;
         let (mut buffer, mut sha256) = (vec![0; CHUNK], Sha256::new());
         loop {
-            stop::check().map_err(|_| io::ErrorKind::Interrupted)?;
             let length = match file.read(&mut buffer) {
                 Ok(0) => return Ok(store::hex(&sha256.finalize())),
                 Ok(length) => length,
@@ -169,7 +165,7 @@ mod tests {
         let desk = Desk { task, findings: Arc::default() };
         // Opens, and nothing is at its start.
         let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None };
-        assert!(!desk.one(&job, &Pulse::default()).unwrap());
+        assert!(!desk.one(&job, &Pulse::default()));
         let findings = super::lock(&desk.findings);
         let said = "reading fails after 0 bytes: Input/output error (os error 5)";
         assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", said));

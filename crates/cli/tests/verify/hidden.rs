@@ -48,6 +48,20 @@ fn a_name_with_another_digest_than_its_record() {
     tree.is_fine();
 }
 
+/// Pulled twice, into two roots: the runtime gave each file an identifier of its own.
+#[test]
+fn two_files_of_one_digest_are_one_image() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    let copy = tree.image("local/o/good:1", 2);
+    let record = record(&tree, "o/good:1", &[DIGEST], sum());
+    tree.problem("shadowed", "root/o/good:1");
+    let original = File::open(tree.path("root/o/good:1")).unwrap();
+    let time = original.metadata().unwrap().modified().unwrap();
+    File::options().write(true).open(copy).unwrap().set_modified(time).unwrap();
+    tree.file("local/.sifcache/known/o/good:1.json", &fs::read(record).unwrap());
+    tree.is_fine();
+}
+
 #[test]
 fn content_that_has_changed_in_its_place() {
     let Some(tree) = Tree::new() else { return };
