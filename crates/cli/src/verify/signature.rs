@@ -5,8 +5,10 @@ use crate::failure::Failure;
 use crate::runtime::{Error, Runtime};
 use std::path::Path;
 
-/// The runtimes' words for a key that this host does not have. That says nothing about
-/// the image.
+/// The runtimes' word for data that are not what was signed.
+const COMPROMISED: &str = "integrity compromised";
+/// Their last words where this host does not have the key. That says nothing about the
+/// image.
 const UNKNOWN: [&str; 4] = [
     "signature made by unknown entity",
     "key material not provided",
@@ -31,7 +33,8 @@ pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, F
 
 /// What it means that the runtime did not like a signature.
 fn judge(file: &Path, last: &str, said: &str) -> Finding {
-    if UNKNOWN.iter().any(|unknown| said.contains(unknown)) {
+    // Of several signatures one may be unknown, and another one wrong.
+    if !said.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
         let what = format!("signed with a key that is not known here: {last}");
         return Finding::note(UNKNOWN_SIGNER, file, what, "import the key with `key import`");
     }
@@ -60,9 +63,15 @@ FATAL:   Failed to verify container: integrity: signature object 5 not valid: op
         let pem = "\
 FATAL:   Failed to verify container: integrity: key material not provided for DSSE envelope signature
 ";
-        let token = |said| judge(Path::new("/i"), "it says so", said).token;
-        assert_eq!(token(tampered), "bad-signature");
+        // Two signatures, one of an unknown key.
+        let both = format!("{tampered}{unknown}");
+        let last = |said: &str| said.lines().last().unwrap_or_default().to_owned();
+        let token = |said: &str| judge(Path::new("/i"), &last(said), said).token;
+        assert_eq!((token(tampered), token(&both)), ("bad-signature", "bad-signature"));
         assert_eq!((token(unknown), token(pem)), ("unknown-signer", "unknown-signer"));
+        // What went wrong on the way is not what it ended with.
+        let warned = unknown.replace("signature made by unknown entity", "key expired");
+        assert_eq!(token(&warned), "bad-signature");
         let what = judge(Path::new("/i"), "it says so", tampered).what;
         assert_eq!(what, "its signature does not hold: it says so");
         assert_eq!(token(""), "bad-signature");
