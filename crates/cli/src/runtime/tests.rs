@@ -56,7 +56,7 @@ fn an_auth_file_is_handed_over() {
     let file = directory.path().join("auth.json");
     fs::write(&file, "{}").unwrap();
     let credentials = Credentials::find(false, Some(&file)).unwrap();
-    let script = format!(r#"[ "$3 $4" = "--authfile {}" ]"#, file.display());
+    let script = format!(r#"[ "$2 $3" = "--authfile {}" ]"#, file.display());
     assert!(pull(&script, &credentials).0.is_ok());
 }
 
