@@ -6,7 +6,7 @@ use crate::output::{self, Align, Table, plain};
 use crate::served::Served;
 use crate::store::{STATE, Store};
 use crate::tally::{self, Count, Tally, Which};
-use crate::{human, site, spelling};
+use crate::{human, site, spelling, stop};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -63,6 +63,7 @@ struct Object {
     hits: Vec<Row>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    forged: u64,
     saved: bool,
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let (from, to) = tally.range();
     let rows: Vec<Row> = tally.counts.iter().map(|(image, count)| row(image, count)).collect();
     match args.which.json {
-        true => output::json(&Object { hits: rows, from, to, saved })?,
+        true => output::json(&Object { hits: rows, from, to, forged: tally.forged, saved })?,
         false => output::print(&page(&rows, &read, saved))?,
     }
     Ok(Exit::OK)
@@ -89,7 +90,9 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
 /// Saves what was learned in every root that the caller may write. Where that is none, it
 /// is none: any user may look at the hits.
 fn save(settings: &Settings, tally: &Tally) -> bool {
+    // From here on a signal waits for the end of it.
     let mut saved = false;
+    let _ = stop::watch();
     for root in &settings.image_roots {
         let may = rustix::fs::access(root, rustix::fs::Access::WRITE_OK).is_ok();
         if may && let Ok(store) = Store::open(root, settings) {
@@ -103,6 +106,7 @@ fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
     let _lock = store.lock(STATE, &|| ())?;
     let mut served = Served::load(store.root());
     served.learn(Served::of(store.root(), &tally.hits, &tally.spans));
+    served.tidy(store.root());
     Ok(served.save(store)?)
 }
 

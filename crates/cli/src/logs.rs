@@ -1,18 +1,22 @@
-//! What the logs of the nodes say of hits and misses, and how far back they reach.
+//! What the logs of the nodes say of hits and misses, and of which time they know.
 
+pub(crate) mod coverage;
+mod journal;
 mod line;
 pub(crate) mod source;
 
 use crate::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::select::Stock;
 use crate::served::Served;
-use crate::stop;
 use clap::Args;
+use coverage::{Coverage, Span};
 use jiff::Timestamp;
+use line::Line;
 use memchr::memmem;
 use source::Source;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Which logs tell when images last served a job.
@@ -25,15 +29,28 @@ pub(crate) struct Logs {
     log: Vec<PathBuf>,
 }
 
-/// The time that logs cover without a hole, as far as they tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) from: Timestamp,
-    pub(crate) to: Timestamp,
+/// What was read beside the events.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// The times that the logs cover.
+    pub(crate) spans: Vec<Span>,
+    /// Lines that bear our name, and that the plugin did not write so.
+    pub(crate) forged: u64,
 }
 
-/// Reads logs; `take` gets each event with its time. Returns the times that they cover,
-/// one for each log in which any line has a time.
+/// When each image last served.
+pub(crate) type Hits = BTreeMap<PathBuf, Timestamp>;
+
+/// Takes note of a hit.
+pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
+    let Some(image) = &event.image else { return };
+    match hits.get_mut(image) {
+        Some(last) => *last = time.max(*last),
+        None => drop(hits.insert(image.clone(), time)),
+    }
+}
+
+/// Reads logs; `take` gets each event with its time.
 ///
 /// # Errors
 /// A log that cannot be read.
@@ -41,48 +58,37 @@ pub(crate) fn read(
     sources: &[Source],
     progress: &Progress,
     take: &mut dyn FnMut(Timestamp, Event),
-) -> Result<Vec<Span>, Failure> {
+) -> Result<Read, Failure> {
     let now = Timestamp::now();
-    let mut spans = Vec::new();
+    let mut all = Read::default();
     for source in sources {
-        spans.extend(read_one(source, now, progress, take)?);
+        let mut lines = source.open(progress)?;
+        let mut coverage = Coverage::new(now);
+        let ours = memmem::Finder::new("sifcache");
+        let mut line = Vec::new();
+        while lines.next(&mut line).map_err(|error| source.failed(&error))? {
+            if ours.find(&line).is_some() {
+                match line::read(String::from_utf8_lossy(&line).trim_end(), now) {
+                    Line::Event(time, event) => take(time, *event),
+                    Line::Forged => all.forged += 1,
+                    Line::Other => {}
+                }
+            }
+            coverage.line(&mut line);
+        }
+        coverage.finish();
+        match source {
+            Source::File(_) => all.spans.extend(coverage.spans()),
+            Source::Journal(since) => all.spans.extend(of_journal(*since, now)),
+        }
     }
-    Ok(spans)
+    Ok(all)
 }
 
-fn read_one(
-    source: &Source,
-    now: Timestamp,
-    progress: &Progress,
-    take: &mut dyn FnMut(Timestamp, Event),
-) -> Result<Option<Span>, Failure> {
-    let task = progress.reading(&source.name(), source.size());
-    let mut input = source.open()?;
-    let ours = memmem::Finder::new("sifcache");
-    let (mut line, mut last) = (Vec::new(), Vec::new());
-    let mut first = match source {
-        Source::Journal => source::journals_first_line().and_then(|line| line::time(&line, now)),
-        Source::File(_) => None,
-    };
-    let failed = |error| Failure::new(Exit::IO, format!("cannot read {}: {error}", source.name()));
-    while input.line(&mut line).map_err(failed)? {
-        stop::check()?;
-        task.advance(line.len() as u64);
-        if first.is_none() {
-            first = line::time(&String::from_utf8_lossy(&line), now);
-        }
-        if ours.find(&line).is_some()
-            && let Some((time, event)) = line::event(String::from_utf8_lossy(&line).trim_end(), now)
-        {
-            take(time, event);
-        }
-        std::mem::swap(&mut line, &mut last);
-    }
-    let last = match source {
-        Source::Journal => Some(now),
-        Source::File(_) => line::time(String::from_utf8_lossy(&last).trim_end(), now),
-    };
-    Ok(first.zip(last.or(first)).map(|(from, to)| Span { from, to }))
+/// The journal was asked for our lines alone; it knows of all time since its first one.
+fn of_journal(since: Option<Timestamp>, now: Timestamp) -> Option<Span> {
+    let first = line::time(&journal::first_line()?, now)?;
+    Some(Span { from: since.map_or(first, |since| since.max(first)), to: now })
 }
 
 /// Adds to each stock what the logs say of its images.
@@ -94,11 +100,11 @@ pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
         return Ok(());
     }
     let sources: Vec<Source> = logs.log.iter().cloned().map(Source::File).collect();
-    let mut hits = Vec::new();
-    let mut take = |time, event: Event| hits.extend(event.image.map(|image| (image, time)));
-    let spans = read(&sources, &Progress::new(false), &mut take)?;
+    let mut hits = Hits::new();
+    let mut take = |time, event: Event| note(&mut hits, time, &event);
+    let read = read(&sources, &Progress::new(false), &mut take)?;
     for stock in stocks {
-        stock.served.learn(Served::of(&stock.root, &hits, &spans));
+        stock.served.learn(Served::of(&stock.root, &hits, &read.spans));
     }
     Ok(())
 }

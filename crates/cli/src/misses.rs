@@ -74,6 +74,7 @@ struct Object {
     misses: Vec<Row>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    forged: u64,
 }
 
 /// Runs the subcommand.
@@ -93,7 +94,9 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let rows: Vec<Row> =
         tally.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
     match () {
-        () if args.which.json => output::json(&Object { misses: rows, from, to })?,
+        () if args.which.json => {
+            output::json(&Object { misses: rows, from, to, forged: tally.forged })?
+        }
         () if args.refs => output::print(&references(&rows))?,
         () => output::print(&page(&rows, come, &read))?,
     }

@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::time::Duration;
 
 /// How often a moving line moves.
@@ -92,6 +92,11 @@ impl Task {
     /// What is going on right now.
     pub(crate) fn say(&self, detail: &str) {
         self.bar.set_message(format!("{}: {detail}", self.what));
+    }
+
+    /// Counts the bytes that are read.
+    pub(crate) fn watch<R: Read>(&self, reader: R) -> impl Read + use<R> {
+        self.bar.wrap_read(reader)
     }
 
     /// So many more bytes are done.

@@ -1,18 +1,17 @@
 //! When images last served a job: what the logs said, saved beside the images.
 
-use crate::logs::Span;
+use crate::logs::Hits;
+use crate::logs::coverage::{self, Span};
 use crate::store::{STATE, Store, known};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path};
 
 /// The file, below the hidden directory.
 const FILE: &str = "served.json";
-/// A log in which nobody wrote anything for this long is taken to have no hole there.
-const QUIET: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is known of an image root's service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,19 +32,14 @@ impl Served {
     }
 
     /// What logs say of the images under `root`.
-    pub(crate) fn of(root: &Path, hits: &[(PathBuf, Timestamp)], spans: &[Span]) -> Self {
-        let mut served = Self::default();
+    pub(crate) fn of(root: &Path, hits: &Hits, spans: &[Span]) -> Self {
+        let common = coverage::common(spans);
+        let (from, to) = (common.map(|span| span.from), common.map(|span| span.to));
+        let mut served = Self { from, to, last: BTreeMap::new() };
         for (path, time) in hits {
-            if let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) {
+            if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
                 served.saw(name, *time);
             }
-        }
-        // The newest logs, and the older ones that join on.
-        let mut spans = spans.to_vec();
-        spans.sort_by_key(|span| std::cmp::Reverse(span.to));
-        for span in spans {
-            let part = Self { from: Some(span.from), to: Some(span.to), ..Self::default() };
-            served.learn(part);
         }
         served
     }
@@ -60,19 +54,23 @@ impl Served {
         for (name, time) in &other.last {
             self.saw(name, *time);
         }
-        let (Some(from), Some(to)) = (other.from, other.to) else { return };
-        let (Some(our_from), Some(our_to)) = (self.from, self.to) else {
-            (self.from, self.to) = (Some(from), Some(to));
-            return;
+        let Some(theirs) = other.span() else { return };
+        let span = match self.span() {
+            None => theirs,
+            Some(ours) => {
+                ours.join(theirs).unwrap_or(if theirs.to > ours.to { theirs } else { ours })
+            }
         };
-        let joins = |end: Timestamp, start: Timestamp| {
-            end.checked_add(QUIET).unwrap_or(Timestamp::MAX) >= start
-        };
-        if joins(our_to, from) && joins(to, our_from) {
-            (self.from, self.to) = (Some(from.min(our_from)), Some(to.max(our_to)));
-        } else if to > our_to {
-            (self.from, self.to) = (Some(from), Some(to));
-        }
+        (self.from, self.to) = (Some(span.from), Some(span.to));
+    }
+
+    fn span(&self) -> Option<Span> {
+        Some(Span { from: self.from?, to: self.to? })
+    }
+
+    /// Forgets what is gone.
+    pub(crate) fn tidy(&mut self, root: &Path) {
+        self.last.retain(|name, _| root.join(name).symlink_metadata().is_ok());
     }
 
     /// When the image of this name last served a job.
@@ -82,8 +80,8 @@ impl Served {
 
     /// From when on nothing is missing, if that lasts until about `now`.
     pub(crate) fn reaches_back_to(&self, now: Timestamp) -> Option<Timestamp> {
-        let fresh = self.to?.checked_add(QUIET).unwrap_or(Timestamp::MAX) >= now;
-        self.from.filter(|_| fresh)
+        let span = self.span()?;
+        span.leads_to(Span { from: now, to: now }).then_some(span.from)
     }
 
     /// Saves it for the next time.
@@ -95,10 +93,17 @@ impl Served {
     }
 }
 
+/// The name of a file under a root: a line can say anything, and `..` too.
+fn name(path: &Path) -> Option<&str> {
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    path.to_str().filter(|_| inside)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Served;
-    use crate::logs::Span;
+    use crate::logs::Hits;
+    use crate::logs::coverage::Span;
     use crate::store::tests::store;
     use jiff::Timestamp;
     use std::path::{Path, PathBuf};
@@ -107,32 +112,60 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    fn span(from: i64, to: i64) -> Span {
-        Span { from: day(from), to: day(to) }
+    fn hits(all: &[(&str, i64)]) -> Hits {
+        all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect()
+    }
+
+    fn covering(from: i64, to: i64) -> Served {
+        Served::of(Path::new("/"), &hits(&[]), &[Span { from: day(from), to: day(to) }])
     }
 
     #[test]
     fn the_last_time_counts_and_is_saved() {
         let (_directory, store) = store();
-        let hits = [("/s/i:1", 3), ("/s/i:1", 5), ("/s/i:1", 4), ("/other/i:2", 5)];
-        let hits = hits.map(|(path, number)| (PathBuf::from(path), day(number)));
-        let mut served = Served::of(Path::new("/s"), &hits, &[span(1, 6)]);
+        let root = Path::new("/s");
+        let mut served = Served::of(root, &hits(&[("/s/i:1", 5), ("/other/i:2", 5)]), &[]);
         assert_eq!((served.last("i:1"), served.last("i:2")), (Some(day(5)), None));
-        served.learn(Served::of(Path::new("/s"), &hits[..1], &[]));
-        assert_eq!(served.last("i:1"), Some(day(5)));
+        served.learn(Served::of(root, &hits(&[("/s/i:1", 3), ("/s/j:1", 2)]), &[]));
+        assert_eq!((served.last("i:1"), served.last("j:1")), (Some(day(5)), Some(day(2))));
         served.save(&store).unwrap();
         assert_eq!(Served::load(store.root()), served);
-        std::fs::write(store.state().join("served.json"), "{").unwrap();
-        assert_eq!(Served::load(store.root()), Served::default());
+        for wrong in ["{", "[1]", "{\"last\":{\"i:1\":\"x\"}}"] {
+            std::fs::write(store.state().join("served.json"), wrong).unwrap();
+            assert_eq!(Served::load(store.root()), Served::default(), "{wrong}");
+        }
     }
 
     #[test]
-    fn how_far_back_without_a_hole() {
-        let back = |spans: &[Span]| Served::of(Path::new("/"), &[], spans).reaches_back_to(day(30));
-        assert_eq!(back(&[span(20, 30)]), Some(day(20)));
-        assert_eq!(back(&[span(20, 30), span(10, 20), span(2, 9)]), Some(day(2)));
-        assert_eq!(back(&[span(2, 9), span(20, 30), span(12, 20)]), Some(day(12)));
-        assert_eq!(back(&[span(2, 20)]), None);
-        assert_eq!(back(&[]), None);
+    fn a_hole_in_what_is_known() {
+        for (saved, new, expected) in [
+            (covering(10, 20), covering(15, 30), Some(day(10))),
+            (covering(10, 20), covering(20, 30), Some(day(10))),
+            (covering(10, 20), covering(25, 30), Some(day(25))),
+            (covering(20, 30), covering(2, 10), Some(day(20))),
+            (covering(20, 30), covering(2, 25), Some(day(2))),
+            (Served::default(), covering(20, 30), Some(day(20))),
+            (covering(20, 30), Served::default(), Some(day(20))),
+            (covering(2, 20), Served::default(), None),
+            (Served::default(), Served::default(), None),
+        ] {
+            let mut served = saved.clone();
+            served.learn(new.clone());
+            assert_eq!(served.reaches_back_to(day(30)), expected, "{saved:?} {new:?}");
+        }
+    }
+
+    /// A line names any path, and names that are gone would be kept for ever.
+    #[test]
+    fn names_of_files_that_are_there() {
+        let (_directory, store) = store();
+        let outside = store.root().join("../../etc/passwd");
+        let here = store.path("i:1");
+        std::fs::write(&here, "").unwrap();
+        let all = [(here, day(1)), (store.path("gone:1"), day(1)), (outside, day(1))];
+        let mut served = Served::of(store.root(), &all.into_iter().collect(), &[]);
+        assert_eq!(served.last.len(), 2);
+        served.tidy(store.root());
+        assert_eq!(served.last.into_keys().collect::<Vec<_>>(), ["i:1"]);
     }
 }

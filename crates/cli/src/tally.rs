@@ -3,10 +3,11 @@
 use crate::args::Site;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::human;
+use crate::logs::coverage::Span;
 use crate::logs::source::{self, Source};
-use crate::logs::{self, Span};
+use crate::logs::{self, Hits};
 use crate::progress::Progress;
-use crate::{human, stop};
 use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -70,7 +71,7 @@ pub(crate) struct Count {
 
 impl Count {
     fn add(&mut self, time: Timestamp, event: Event) {
-        self.launches += u64::from(event.tasks);
+        self.launches = self.launches.saturating_add(event.launches);
         self.last = self.last.max(time);
         self.jobs.extend(event.job);
         self.users.insert(event.uid);
@@ -96,8 +97,10 @@ pub(crate) struct Tally {
     pub(crate) spans: Vec<Span>,
     /// Where it was read, for people.
     pub(crate) sources: Vec<String>,
-    /// Hits, for `served.json`.
-    pub(crate) hits: Vec<(PathBuf, Timestamp)>,
+    /// When each image last served, for `served.json`.
+    pub(crate) hits: Hits,
+    /// Lines that bear our name, and that the plugin did not write so.
+    pub(crate) forged: u64,
 }
 
 /// Reads the logs and counts the events for which `key` has a key.
@@ -108,28 +111,27 @@ pub(crate) fn tally(
     which: &Which,
     key: &dyn Fn(&Event) -> Option<String>,
 ) -> Result<Tally, Failure> {
-    stop::watch()?;
     let sources = match which.log.is_empty() {
-        true => source::of_this_host()?,
+        true => source::of_this_host(which.since)?,
         false => which.log.iter().cloned().map(Source::File).collect(),
     };
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let mut hits = Vec::new();
+    let mut hits = Hits::new();
     let mut take = |time: Timestamp, event: Event| {
-        hits.extend(event.image.clone().map(|image| (image, time)));
+        logs::note(&mut hits, time, &event);
         let early = which.since.is_some_and(|since| time < since);
         let late = which.until.is_some_and(|until| time >= until);
         if let Some(key) = key(&event).filter(|_| !early && !late) {
             counts.entry(key).or_default().add(time, event);
         }
     };
-    let spans = logs::read(&sources, &Progress::new(which.json), &mut take)?;
+    let read = logs::read(&sources, &Progress::new(which.json), &mut take)?;
     let mut counts: Vec<(String, Count)> =
         counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
     // Stable: what is wanted as much stays in the order of names.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.launches)));
     let sources = sources.iter().map(Source::name).collect();
-    Ok(Tally { counts, spans, sources, hits })
+    Ok(Tally { counts, spans: read.spans, sources, hits, forged: read.forged })
 }
 
 impl Tally {
@@ -152,7 +154,11 @@ impl Tally {
         let what = self.sources.join(", ");
         match self.range() {
             (Some(from), Some(to)) => {
-                Ok(format!("{what}: {} to {}", human::minute(from), human::minute(to)))
+                let forged = match self.forged {
+                    0 => String::new(),
+                    lines => format!("; {lines} lines with our name are not the plugin's"),
+                };
+                Ok(format!("{what}: {} to {}{forged}", human::minute(from), human::minute(to)))
             }
             _ => {
                 let message = format!("{what}: no line begins as a log's does");

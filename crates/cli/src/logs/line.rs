@@ -7,33 +7,67 @@ use crate::event::{self, Event};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// What the plugin calls itself.
 const TAG: &str = "sifcache";
 /// Length of `Nov 24 03:03:15`.
 const STAMP: usize = 15;
 
+/// What a line is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Somebody else's.
+    Other,
+    /// It bears our name, and the plugin does not write so.
+    Forged,
+    /// A hit or a miss.
+    Event(Timestamp, Box<Event>),
+}
+
 /// When a line was written.
 pub(super) fn time(line: &str, now: Timestamp) -> Option<Timestamp> {
-    match line.starts_with('{') {
-        true => journal(line)?.0,
+    let time = match line.starts_with('{') {
+        true => entry(line)?.time(),
         false => split(line, now).map(|(time, _)| time),
+    };
+    // Else one wrong clock would make everything known and in use for years.
+    time.filter(|time| *time <= tomorrow(now))
+}
+
+/// When, and what the plugin said.
+pub(super) fn read(line: &str, now: Timestamp) -> Line {
+    let (said, sender) = match line.starts_with('{') {
+        true => match entry(line) {
+            Some(entry) if entry.identifier.as_deref() == Some(TAG) => {
+                (entry.message, entry.sender)
+            }
+            _ => return Line::Other,
+        },
+        false => match split(line, now).and_then(|(_, rest)| message(rest)) {
+            Some(message) => (Some(message.to_owned()), None),
+            None => return Line::Other,
+        },
+    };
+    let event = said.and_then(|said| event::parse(&said));
+    // A job's own processes write the plugin's lines; the journal knows who wrote a line.
+    let is_own = |event: &Event| {
+        sender.as_ref().is_none_or(|uid| *uid == "0" || *uid == event.uid.to_string())
+    };
+    match (event.filter(is_own), time(line, now)) {
+        (Some(event), Some(time)) => Line::Event(time, Box::new(event)),
+        _ => Line::Forged,
     }
 }
 
-/// When, and what the plugin said; nothing if it was somebody else, or no event.
-pub(super) fn event(line: &str, now: Timestamp) -> Option<(Timestamp, Event)> {
-    if line.starts_with('{') {
-        let (time, message) = journal(line)?;
-        return Some((time?, event::parse(&message?)?));
-    }
-    let (time, rest) = split(line, now)?;
-    // The host, the tag with or without a process, the message.
+/// What follows our name, if the name is ours: ` HOST sifcache[PROCESS]: MESSAGE`.
+fn message(rest: &str) -> Option<&str> {
     let (_host, rest) = rest.trim_start().split_once(' ')?;
     let (tag, message) = rest.split_once(": ")?;
-    let name = tag.split('[').next().unwrap_or_default();
-    (name == TAG).then(|| event::parse(message).map(|event| (time, event)))?
+    let process = tag.strip_prefix(TAG)?;
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let inside = process.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    (process.is_empty() || inside.is_some_and(number)).then_some(message)
 }
 
 /// The time, and what follows it.
@@ -49,6 +83,11 @@ fn split(line: &str, now: Timestamp) -> Option<(Timestamp, &str)> {
     Some((year_less(line.get(..STAMP)?, now)?, line.get(STAMP..)?))
 }
 
+/// Clocks of nodes differ, and so may their time zones.
+fn tomorrow(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
+}
+
 /// A time without a year has the latest that does not put it into the future.
 fn year_less(stamp: &str, now: Timestamp) -> Option<Timestamp> {
     let zone = TimeZone::system();
@@ -57,91 +96,44 @@ fn year_less(stamp: &str, now: Timestamp) -> Option<Timestamp> {
         let time = DateTime::strptime("%Y %b %e %H:%M:%S", format!("{year} {stamp}")).ok()?;
         Some(time.to_zoned(zone.clone()).ok()?.timestamp())
     };
-    // Clocks of nodes differ.
-    let tomorrow = now.checked_add(SignedDuration::from_hours(24)).ok()?;
     match in_year(year) {
-        Some(time) if time <= tomorrow => Some(time),
+        Some(time) if time <= tomorrow(now) => Some(time),
         // Also a 29th of February that this year does not have.
         _ => (1..=4).find_map(|back| in_year(year - back)),
     }
 }
 
+/// A line of `journalctl --output=json`.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(rename = "__REALTIME_TIMESTAMP")]
     time: String,
-    #[serde(rename = "SYSLOG_IDENTIFIER")]
+    #[serde(rename = "SYSLOG_IDENTIFIER", default, deserialize_with = "text")]
     identifier: Option<String>,
-    // An array of bytes where it is no text.
-    #[serde(rename = "MESSAGE")]
-    message: Option<serde_json::Value>,
+    #[serde(rename = "MESSAGE", default, deserialize_with = "text")]
+    message: Option<String>,
+    /// The user who sent it, as the kernel told the journal.
+    #[serde(rename = "_UID", default, deserialize_with = "text")]
+    sender: Option<String>,
 }
 
-/// The time, and the message if it is the plugin's.
-fn journal(line: &str) -> Option<(Option<Timestamp>, Option<String>)> {
-    let entry: Entry = serde_json::from_str(line).ok()?;
-    let time = entry.time.parse().ok().and_then(|time| Timestamp::from_microsecond(time).ok());
-    let ours = entry.identifier.as_deref() == Some(TAG);
-    let message = entry.message.filter(|_| ours);
-    Some((time, message.and_then(|message| Some(message.as_str()?.to_owned()))))
+impl Entry {
+    fn time(&self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.time.parse().ok()?).ok()
+    }
+}
+
+fn entry(line: &str) -> Option<Entry> {
+    serde_json::from_str(line).ok()
+}
+
+/// A field; none of ours is an array of bytes, as where it is no text, or of several values.
+fn text<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(field)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{event, time};
-    use jiff::{Timestamp, tz::TimeZone};
-
-    const SAID: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
-
-    fn now() -> Timestamp {
-        "2026-03-02T00:00:00Z".parse().unwrap()
-    }
-
-    fn local(text: &str) -> Timestamp {
-        let time: jiff::civil::DateTime = text.parse().unwrap();
-        time.to_zoned(TimeZone::system()).unwrap().timestamp()
-    }
-
-    #[test]
-    fn forms_of_a_line() {
-        let zulu = |text: &str| text.parse::<Timestamp>().unwrap();
-        for (line, expected) in [
-            (format!("Mar  1 03:03:15 n1 sifcache: {SAID}"), local("2026-03-01T03:03:15")),
-            (format!("<30>Nov 24 03:03:15 n1 sifcache[17]: {SAID}"), local("2025-11-24T03:03:15")),
-            (
-                format!("2026-02-24T03:03:15.583231+01:00 n1 sifcache: {SAID}"),
-                zulu("2026-02-24T02:03:15.583231Z"),
-            ),
-            (
-                format!(
-                    r#"{{"__REALTIME_TIMESTAMP":"1771902195000000","_HOSTNAME":"n1",
-                    "SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{SAID}"}}"#
-                ),
-                zulu("2026-02-24T03:03:15Z"),
-            ),
-        ] {
-            let line = line.replace('\n', " ");
-            assert_eq!(event(&line, now()).map(|(time, _)| time), Some(expected), "{line}");
-            assert_eq!(time(&line, now()), Some(expected), "{line}");
-        }
-    }
-
-    #[test]
-    fn lines_that_are_not_ours() {
-        for line in [
-            format!("Mar  1 03:03:15 n1 logger: sifcache: {SAID}"),
-            format!("Mar  1 03:03:15 n1 sifcacher: {SAID}"),
-            format!("sifcache: {SAID}"),
-            format!("Feb 30 03:03:15 n1 sifcache: {SAID}"),
-            "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
-            format!(
-                r#"{{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{SAID}"}}"#
-            ),
-            r#"{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":[1,2]}"#.into(),
-            "{".to_owned(),
-            "ü".repeat(20),
-        ] {
-            assert_eq!(event(&line, now()), None, "{line}");
-        }
-    }
-}
+mod tests;

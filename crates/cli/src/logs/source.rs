@@ -1,16 +1,22 @@
 //! Where log lines come from: files, packed ones too, standard input, or the journal.
 
+use super::journal;
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
-use flate2::read::MultiGzDecoder;
-use std::ffi::OsStr;
+use crate::progress::{Progress, Task};
+use flate2::bufread::MultiGzDecoder;
+use jiff::Timestamp;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 20;
+/// Of a longer line, the rest is left out: the plugin's have some hundred bytes, and what has
+/// no line ends at all is no log.
+const LONGEST: usize = 1 << 16;
+/// How a file of gzip's begins, whatever it is called.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Where this host keeps its log if it is no journal.
 const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
@@ -20,8 +26,8 @@ const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 pub(crate) enum Source {
     /// A file; `-` is standard input.
     File(PathBuf),
-    /// The journal of this host.
-    Journal,
+    /// The journal of this host, from a time on if one is given.
+    Journal(Option<Timestamp>),
 }
 
 impl Source {
@@ -30,16 +36,20 @@ impl Source {
         match self {
             Self::File(path) if path.as_os_str() == "-" => "standard input".to_owned(),
             Self::File(path) => plain(path),
-            Self::Journal => "the journal".to_owned(),
+            Self::Journal(_) => "the journal".to_owned(),
         }
     }
 
-    /// Its size, as far as a progress bar is concerned, in bytes; zero is not known.
-    pub(super) fn size(&self) -> u64 {
+    /// What went wrong with it.
+    pub(super) fn failed(&self, error: &io::Error) -> Failure {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", self.name()))
+    }
+
+    /// Its size for a progress bar, in bytes; zero is not known.
+    fn size(&self) -> u64 {
         match self {
-            Self::File(path) if is_packed(path) => 0,
             Self::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
-            Self::Journal => 0,
+            Self::Journal(_) => 0,
         }
     }
 
@@ -47,86 +57,72 @@ impl Source {
     ///
     /// # Errors
     /// The file system's, or that there is no journalctl.
-    pub(super) fn open(&self) -> Result<Input, Failure> {
-        let failed = |error: io::Error| {
-            Failure::new(Exit::IO, format!("cannot read {}: {error}", self.name()))
+    pub(super) fn open(&self, progress: &Progress) -> Result<Lines, Failure> {
+        let opened = || -> io::Result<Box<dyn Read>> {
+            Ok(match self {
+                Self::File(path) if path.as_os_str() == "-" => Box::new(io::stdin()),
+                Self::File(path) => Box::new(File::open(path)?),
+                Self::Journal(since) => Box::new(journal::Journal::open(*since)?),
+            })
         };
-        let (reader, child): (Box<dyn Read>, _) = match self {
-            Self::File(path) if path.as_os_str() == "-" => (Box::new(io::stdin()), None),
-            Self::File(path) if is_packed(path) => {
-                (Box::new(MultiGzDecoder::new(File::open(path).map_err(failed)?)), None)
-            }
-            Self::File(path) => (Box::new(File::open(path).map_err(failed)?), None),
-            Self::Journal => {
-                let mut child = journalctl(&["--identifier=sifcache"]).map_err(failed)?;
-                let stdout = child.stdout.take();
-                let stdout = stdout.ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
-                (Box::new(stdout), Some(child))
-            }
-        };
-        Ok(Input { reader: BufReader::with_capacity(BUFFER, reader), child })
+        let task = progress.reading(&self.name(), self.size());
+        let lines = opened().and_then(|reader| Lines::new(task.watch(reader), task));
+        lines.map_err(|error| self.failed(&error))
     }
 }
 
-fn is_packed(path: &Path) -> bool {
-    path.extension() == Some(OsStr::new("gz"))
+/// The lines of an open log.
+pub(super) struct Lines {
+    reader: Box<dyn BufRead>,
+    _task: Task,
 }
 
-fn journalctl(arguments: &[&str]) -> io::Result<Child> {
-    let fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER";
-    Command::new("journalctl")
-        .args(["--quiet", "--no-pager", "--output=json", fields])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-}
+impl Lines {
+    fn new(reader: impl Read + 'static, task: Task) -> io::Result<Self> {
+        let mut raw = BufReader::with_capacity(BUFFER, reader);
+        let reader: Box<dyn BufRead> = match raw.fill_buf()?.starts_with(&GZIP) {
+            true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
+            false => Box::new(raw),
+        };
+        Ok(Self { reader, _task: task })
+    }
 
-/// An open log.
-pub(super) struct Input {
-    reader: BufReader<Box<dyn Read>>,
-    child: Option<Child>,
-}
-
-impl Input {
     /// Reads the next line into `line`, without its end; false at the end of the log.
     ///
     /// # Errors
-    /// The file system's.
-    pub(super) fn line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+    /// The file system's, or of what is packed.
+    pub(super) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         line.clear();
-        let more = self.reader.read_until(b'\n', line)? > 0;
-        Ok(more)
-    }
-}
-
-impl Drop for Input {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
+        let mut any = false;
+        loop {
+            let buffer = match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                buffer => buffer?,
+            };
+            if buffer.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            let end = memchr::memchr(b'\n', buffer);
+            let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+            let room = LONGEST.saturating_sub(line.len()).min(part.len());
+            line.extend_from_slice(part.get(..room).unwrap_or_default());
+            let used = part.len() + usize::from(end.is_some());
+            self.reader.consume(used);
+            if end.is_some() {
+                return Ok(true);
+            }
         }
     }
-}
-
-/// The first line of the whole journal, whoever wrote it: it says how far back it reaches.
-pub(super) fn journals_first_line() -> Option<String> {
-    let mut child = journalctl(&[]).ok()?;
-    let mut line = String::new();
-    let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
-    let _ = child.kill();
-    let _ = child.wait();
-    read.and_then(Result::ok).filter(|length| *length > 0).map(|_| line)
 }
 
 /// This host's own log: its journal, else the files of syslog with those rotated away.
 ///
 /// # Errors
 /// If there is neither, or they cannot be read by this user.
-pub(crate) fn of_this_host() -> Result<Vec<Source>, Failure> {
-    if journals_first_line().is_some() {
-        return Ok(vec![Source::Journal]);
+pub(crate) fn of_this_host(since: Option<Timestamp>) -> Result<Vec<Source>, Failure> {
+    if journal::first_line().is_some() {
+        return Ok(vec![Source::Journal(since)]);
     }
     for file in FILES {
         if File::open(file).is_ok() {
@@ -149,4 +145,52 @@ fn rotated(file: &Path) -> Vec<Source> {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']) && numbered(&rest))
     };
     all.filter(is_one).map(Source::File).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Lines, Source, rotated};
+    use crate::progress::Progress;
+    use flate2::{Compression, write::GzEncoder};
+    use std::fs;
+    use std::io::Write as _;
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let task = Progress::new(true).reading("", 0);
+        let mut lines = Lines::new(std::io::Cursor::new(bytes.to_vec()), task).unwrap();
+        let (mut line, mut all) = (Vec::new(), Vec::new());
+        while lines.next(&mut line).unwrap() {
+            all.push(String::from_utf8_lossy(&line).into_owned());
+        }
+        all
+    }
+
+    #[test]
+    fn lines_packed_or_not() {
+        assert_eq!(lines(b"a\n\nb"), ["a", "", "b"]);
+        assert_eq!(lines(b""), [""; 0]);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(b"a\nb\n").unwrap();
+        // Two files in one, as `cat` makes them.
+        let packed = packed.finish().unwrap().repeat(2);
+        assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
+        assert_eq!(lines(&long), ["x".repeat(LONGEST), "next".to_owned()]);
+    }
+
+    #[test]
+    fn what_logrotate_leaves() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let ours = ["syslog", "syslog-20261124", "syslog.1", "syslog.2.gz"];
+        for name in ours.iter().chain(&["syslog.bak", "syslogger", "syslog.1.xz"]) {
+            fs::write(path(name), "").unwrap();
+        }
+        let expected: Vec<Source> = ours.iter().map(|name| Source::File(path(name))).collect();
+        assert_eq!(rotated(&path("syslog")), expected);
+    }
 }

@@ -1,0 +1,113 @@
+use super::{fields, parse};
+use proptest::prelude::*;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// As the plugin writes a value.
+fn value(bytes: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return String::from_utf8(bytes.to_vec()).unwrap();
+    }
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+#[test]
+fn lines_of_the_plugin_and_of_the_shim() {
+    let event = parse(
+        "event=hit job=8 step=0 node=1 tasks=2 uid=1001 reference=docker.io/o/i:1 image=/s/o/i:1",
+    )
+    .unwrap();
+    assert_eq!((event.job, event.uid, event.launches), (Some(8), 1001, 2));
+    assert_eq!(event.image.as_deref(), Some(Path::new("/s/o/i:1")));
+    let event = parse(
+        "event=miss uid=1002 via=shim reference=docker.io/library/ubuntu:latest \
+         refused=/s/ubuntu why=truncated refused=\"/s/a b\" why=unreadable",
+    )
+    .unwrap();
+    assert_eq!((event.job, event.uid, event.launches, &event.image), (None, 1002, 1, &None));
+    let refused = [("/s/ubuntu", "truncated"), ("/s/a b", "unreadable")];
+    let expected = refused.map(|(path, why)| (PathBuf::from(path), why.to_owned()));
+    assert_eq!(event.refused, expected);
+}
+
+#[test]
+fn what_somebody_else_wrote() {
+    for line in [
+        "",
+        "event=hit",
+        "event=hit uid=1 reference=docker.io/o/i:1",
+        "event=miss uid=1 reference=../../etc/passwd",
+        "event=miss uid=1 reference=docker.io/o/i:1;reboot",
+        "event=miss uid=-1 reference=docker.io/o/i:1",
+        "event=miss uid=+1 reference=docker.io/o/i:1",
+        "event=miss uid= reference=docker.io/o/i:1",
+        "event=miss uid=1 job=x reference=docker.io/o/i:1",
+        "event=miss uid=1 tasks=99999999999 reference=docker.io/o/i:1",
+        "event=other uid=1 reference=docker.io/o/i:1",
+        "event=miss uid=1 reference=\"docker.io/o/i:1",
+        "event=miss uid=1 reference=\"\\q\"",
+        "event=miss uid=1 reference=\"docker.io/o/i:1\"via=shim",
+        "event=miss  uid=1 reference=docker.io/o/i:1",
+        "event=miss uid=1 reference=docker.io/o/i:1 why=a=b",
+        "event=miss uid=1 reference=docker.io/o/i:1 why=\u{202e}b",
+        "event=miss uid=1 reference=docker.io/o/i:1 why=\"\u{1b}[2J\"",
+        "event=miss uid=1 reference=docker.io/o/i:1 why=\"\\x1B\"",
+        "inactive: plugstack.conf: unknown key",
+    ] {
+        assert_eq!(parse(line), None, "{line}");
+    }
+}
+
+/// rsyslog counts equal lines where it is told to.
+#[test]
+fn equal_lines_in_one() {
+    let said = "event=miss job=8 step=0 node=0 tasks=2 uid=1 reference=docker.io/o/i:1";
+    let launches = |line: &str| parse(line).map(|event| event.launches);
+    assert_eq!(launches(&format!("message repeated 3 times: [ {said}]")), Some(6));
+    for line in [
+        format!("message repeated 3 times: [ {said}"),
+        format!("message repeated x times: [ {said}]"),
+        format!("message repeated 99999999999 times: [ {said}]"),
+        "message repeated 3 times: [ cut short".to_owned(),
+    ] {
+        assert_eq!(launches(&line), None, "{line}");
+    }
+}
+
+proptest! {
+    /// Whatever a file is called, and whatever its name pretends to be.
+    #[test]
+    fn every_path_comes_back(image: Vec<u8>, refused: Vec<u8>) {
+        let line = format!(
+            "event=hit uid=1 via=shim reference=docker.io/o/i:1 image={} refused={} why=empty",
+            value(&image),
+            value(&refused),
+        );
+        let event = parse(&line).unwrap();
+        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        prop_assert_eq!(event.image, Some(path(&image)));
+        prop_assert_eq!(event.refused, vec![(path(&refused), "empty".to_owned())]);
+    }
+
+    #[test]
+    fn nothing_crashes(line in "\\PC*", bytes: Vec<u8>) {
+        let _ = parse(&line);
+        let _ = parse(&String::from_utf8_lossy(&bytes));
+    }
+
+    /// Lines that are nearly right: what was taken was written as the plugin writes.
+    #[test]
+    fn what_is_taken_is_written_so(line in r#"event=miss( [a-z]{0,2}=["\\a-c=x0-9 \n]{0,6}){0,3}"#) {
+        let Some(fields) = fields(&line) else { return Ok(()) };
+        let mut rest = line.as_str();
+        for (key, bytes) in fields {
+            let forms = [value(&bytes), format!("\"{}\"", bytes.escape_ascii())];
+            let after = forms.iter().find_map(|form| rest.strip_prefix(&format!("{key}={form}")));
+            prop_assert!(after.is_some(), "{} in {}", key, line);
+            rest = after.unwrap().strip_prefix(' ').unwrap_or_default();
+        }
+        prop_assert_eq!(rest, "");
+    }
+}

@@ -1,0 +1,86 @@
+use super::{Line, read, time};
+use jiff::{Timestamp, tz::TimeZone};
+use proptest::prelude::*;
+
+const SAID: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
+
+fn now() -> Timestamp {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+fn local(text: &str) -> Timestamp {
+    let time: jiff::civil::DateTime = text.parse().unwrap();
+    time.to_zoned(TimeZone::system()).unwrap().timestamp()
+}
+
+/// As `journalctl --output=json` writes it.
+fn journal(fields: &str) -> String {
+    format!(r#"{{"__REALTIME_TIMESTAMP":"1771902195000000",{fields}}}"#)
+}
+
+fn ours(uid: &str) -> String {
+    journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","_UID":"{uid}","MESSAGE":"{SAID}""#))
+}
+
+#[test]
+fn forms_of_a_line() {
+    let zulu = |text: &str| text.parse::<Timestamp>().unwrap();
+    let plain = format!(r#""_HOSTNAME":"n1","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{SAID}""#);
+    for (line, expected) in [
+        (format!("Mar  1 03:03:15 n1 sifcache: {SAID}"), local("2026-03-01T03:03:15")),
+        (format!("<30>Nov 24 03:03:15 n1 sifcache[17]: {SAID}"), local("2025-11-24T03:03:15")),
+        (format!("Feb 29 03:03:15 n1 sifcache: {SAID}"), local("2024-02-29T03:03:15")),
+        (
+            format!("2026-02-24T03:03:15.583231+01:00 n1 sifcache: {SAID}"),
+            zulu("2026-02-24T02:03:15.583231Z"),
+        ),
+        (format!("<30>2026-02-24T03:03:15Z n1 sifcache: {SAID}"), zulu("2026-02-24T03:03:15Z")),
+        (journal(&plain), zulu("2026-02-24T03:03:15Z")),
+        (ours("1"), zulu("2026-02-24T03:03:15Z")),
+    ] {
+        assert!(matches!(read(&line, now()), Line::Event(at, _) if at == expected), "{line}");
+        assert_eq!(time(&line, now()), Some(expected), "{line}");
+    }
+}
+
+#[test]
+fn lines_of_others() {
+    for line in [
+        format!("Mar  1 03:03:15 n1 logger: sifcache: {SAID}"),
+        format!("Mar  1 03:03:15 n1 sifcacher: {SAID}"),
+        format!("Mar  1 03:03:15 n1 sifcache x: {SAID}"),
+        format!("Mar  1 03:03:15 n1 sifcache[x]: {SAID}"),
+        format!("sifcache: {SAID}"),
+        format!("Feb 30 03:03:15 n1 sifcache: {SAID}"),
+        journal(&format!(r#""SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{SAID}""#)),
+        journal(&format!(r#""SYSLOG_IDENTIFIER":["sifcache","a"],"MESSAGE":"{SAID}""#)),
+        "{".to_owned(),
+        "ü".repeat(20),
+    ] {
+        assert_eq!(read(&line, now()), Line::Other, "{line}");
+    }
+}
+
+#[test]
+fn lines_that_bear_our_name() {
+    for line in [
+        "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
+        "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),
+        // Not yet.
+        format!("2026-03-04T03:03:15Z n1 sifcache: {SAID}"),
+        journal(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":[1,2]"#),
+        // Somebody writes in another's name.
+        ours("1002"),
+    ] {
+        assert_eq!(read(&line, now()), Line::Forged, "{line}");
+    }
+    assert_eq!(time("2026-03-04T03:03:15Z n1 a: b", now()), None);
+}
+
+proptest! {
+    #[test]
+    fn nothing_crashes(start in "(<[0-9]{0,3}>)?(Nov 24 03:03:15|2026-01-01T00:00:00Z|\\{)?", rest in "\\PC*") {
+        let line = format!("{start}{rest}");
+        let _ = (read(&line, now()), time(&line, now()));
+    }
+}
