@@ -131,8 +131,15 @@ fn what_served_lately_stays() {
             day(days)
         )
     };
-    let log =
-        |from| format!("{} n1 systemd: up\n{}{}", day(from), hit(80, "o/a:1"), hit(20, "o/b:1"));
+    // Somebody writes every day.
+    let log = |from: i64| -> String {
+        let lines = (1..=from).rev().map(|days| match days {
+            80 => hit(80, "o/a:1"),
+            20 => hit(20, "o/b:1"),
+            days => format!("{} n1 systemd: up\n", day(days)),
+        });
+        lines.collect()
+    };
     let now = format!("{} n1 systemd: still up\n", day(0));
     let gc = |log: String| {
         fs::write(site.at("ctl", "/home/syslog"), log).unwrap();
