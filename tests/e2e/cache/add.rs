@@ -182,7 +182,7 @@ fn private_images_with_credentials() {
     remove(&site);
     // On a terminal, typed when it asks.
     let script = format!(
-        "(sleep 0.7; echo {user}; sleep 0.7; echo '{password}') | \
+        "(sleep 1.5; echo {user}; sleep 1.5; echo '{password}') | \
          script --quiet --return -c 'sifcache add --docker-login {image}' /dev/null"
     );
     let output = site.exec(&[], &["bash", "-c", &script], "");
