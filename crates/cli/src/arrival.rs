@@ -9,6 +9,7 @@ use crate::store::kept::Keep;
 use crate::store::known::{self, Known};
 use jiff::Timestamp;
 use sifcache_core::reference::Reference;
+use sifcache_core::sif;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,7 @@ impl Arrival<'_> {
                 runtime,
                 sha256: content.sha256,
                 size: content.size,
+                architecture: sif::host_architecture().to_owned(),
                 modified,
             });
         }

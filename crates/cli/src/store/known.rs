@@ -3,9 +3,12 @@
 use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sifcache_core::sif;
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
 
 /// No record has more bytes.
 const LARGEST: usize = 8192;
@@ -27,6 +30,9 @@ pub(crate) struct Known {
     pub(crate) sha256: String,
     /// Size of the file, in bytes.
     pub(crate) size: u64,
+    /// Go's name of the architecture it is for; checked when it came.
+    #[serde(default)]
+    pub(crate) architecture: String,
     /// When the file was last modified. With the size, it tells whether this is still
     /// the file that the record is about.
     pub(crate) modified: Timestamp,
@@ -43,6 +49,11 @@ impl Known {
         (known.size == size && known.modified == modified).then_some(known)
     }
 
+    /// Whether the file was checked to be for a host like this one.
+    pub(crate) fn is_for_this_host(&self) -> bool {
+        self.architecture == sif::host_architecture()
+    }
+
     /// Writes the record.
     ///
     /// # Errors
@@ -52,6 +63,16 @@ impl Known {
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
         write(store, &path, &serde_json::to_vec_pretty(self)?)
     }
+}
+
+/// The names that have a record.
+pub(crate) fn names(root: &Path) -> HashSet<String> {
+    let known = root.join(STATE).join("known");
+    let files = WalkDir::new(&known).into_iter().flatten().filter(|one| one.file_type().is_file());
+    let name = |path: &Path| {
+        Some(path.strip_prefix(&known).ok()?.to_str()?.strip_suffix(".json")?.to_owned())
+    };
+    files.filter_map(|one| name(one.path())).collect()
 }
 
 /// Where the record of `name` is.
@@ -92,6 +113,7 @@ mod tests {
     use super::{Known, modified};
     use crate::store::tests::store;
     use jiff::Timestamp;
+    use sifcache_core::sif;
     use std::fs;
 
     #[test]
@@ -108,9 +130,11 @@ mod tests {
             runtime: None,
             sha256: String::new(),
             size: 5,
+            architecture: sif::host_architecture().into(),
             modified: modified(&metadata).unwrap(),
         };
         known.save(&store, "i:1").unwrap();
+        assert_eq!(super::names(store.root()), ["i:1".to_owned()].into());
         let load = |size, modified| Known::load(store.root(), "i:1", size, modified);
         let time = known.modified;
         assert_eq!(load(5, time), Some(known));

@@ -1,15 +1,15 @@
 //! What lies under an image root: every file, and the images among them.
 
 use super::STATE;
-use super::known::{Known, modified};
+use super::known::{self, Known, modified};
 use crate::spelling;
 use jiff::Timestamp;
 use rayon::prelude::*;
 use rustix::fs::OFlags;
 use sifcache_core::reference::Reference;
 use sifcache_core::sif;
-use std::collections::BTreeMap;
-use std::fs::{Metadata, OpenOptions};
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,8 @@ pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
         };
         names.extend(path.strip_prefix(root).map(Path::to_owned));
     }
-    names.sort();
+    // By bytes: comparing paths part by part takes longer than to find them.
+    names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     Ok(names)
 }
 
@@ -96,12 +97,6 @@ impl Image {
         digests
     }
 
-    /// Looks for a record under any of its names.
-    fn recall(&mut self, root: &Path) {
-        let (size, modified) = (self.size, self.modified);
-        self.known = self.names.iter().find_map(|name| Known::load(root, name, size, modified));
-    }
-
     /// When it came into the cache.
     pub(crate) fn added(&self) -> Timestamp {
         self.known.as_ref().map_or(self.modified, |known| known.added)
@@ -119,57 +114,76 @@ pub(crate) struct Scan {
 
 /// Looks at every file under `root`. Whether users could have written them is not asked.
 ///
+/// A cache has thousands of files, so that system calls count: one for each name, and three
+/// more for each image to read its record, which says that it is one, or else its header.
+///
 /// # Errors
 /// A directory that cannot be read.
 pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
-    let looked: Vec<Option<Look>> = names(root)?.par_iter().map(|name| look(root, name)).collect();
-    let mut files: BTreeMap<(u64, u64), usize> = BTreeMap::new();
-    let mut scan = Scan::default();
-    for look in looked {
-        let Some(look) = look else {
-            scan.others += 1;
-            continue;
-        };
-        let next = scan.images.len();
-        let index = *files.entry((look.metadata.dev(), look.metadata.ino())).or_insert(next);
-        match scan.images.get_mut(index) {
-            Some(image) => image.names.push(look.name),
-            None => scan.images.extend(look.image()),
+    let names = names(root)?;
+    let recorded = known::names(root);
+    let looked: Vec<Option<File>> = names.par_iter().map(|name| look(root, name)).collect();
+    let mut others = looked.iter().filter(|file| file.is_none()).count();
+    let files = together(looked.into_iter().flatten());
+    let images: Vec<Result<Image, usize>> =
+        files.into_par_iter().map(|file| file.image(root, &recorded)).collect();
+    others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
+    Ok(Scan { images: images.into_iter().flatten().collect(), others })
+}
+
+/// A regular file, with the names that lead to it.
+struct File {
+    names: Vec<String>,
+    metadata: Metadata,
+    modified: Timestamp,
+}
+
+fn look(root: &Path, name: &Path) -> Option<File> {
+    let metadata = fs::metadata(root.join(name)).ok().filter(Metadata::is_file)?;
+    let modified = modified(&metadata)?;
+    Some(File { names: vec![name.to_str()?.to_owned()], metadata, modified })
+}
+
+/// Each file once, in the order of their first names.
+fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
+    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut files: Vec<File> = Vec::new();
+    for file in looked {
+        let next = files.len();
+        let index = *places.entry((file.metadata.dev(), file.metadata.ino())).or_insert(next);
+        match files.get_mut(index) {
+            Some(first) => first.names.extend(file.names),
+            None => files.push(file),
         }
     }
-    scan.images.par_iter_mut().for_each(|image| image.recall(root));
-    Ok(scan)
+    files
 }
 
-struct Look {
-    name: String,
-    metadata: Metadata,
-    architecture: &'static str,
-}
-
-impl Look {
-    fn image(self) -> Option<Image> {
-        Some(Image {
-            size: self.metadata.len(),
-            modified: modified(&self.metadata)?,
-            names: vec![self.name],
-            architecture: self.architecture,
-            known: None,
-        })
+impl File {
+    /// The image that the file is; else how many names there are of what is none.
+    fn image(self, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
+        let (size, modified) = (self.metadata.len(), self.modified);
+        let mut names = self.names.iter().filter(|name| recorded.contains(*name));
+        let known = names.find_map(|name| Known::load(root, name, size, modified));
+        let checked = known.as_ref().filter(|known| known.is_for_this_host());
+        let architecture = match checked {
+            Some(_) => Some(sif::host_architecture()),
+            None => self.names.first().and_then(|name| architecture(&root.join(name), size)),
+        };
+        let architecture = architecture.ok_or(self.names.len())?;
+        Ok(Image { names: self.names, size, architecture, modified, known })
     }
 }
 
-/// Open, look, read, close: a cache has thousands of files.
-fn look(root: &Path, name: &Path) -> Option<Look> {
-    let name = name.to_str()?;
+/// What the header says, if the file is as long as that.
+fn architecture(path: &Path, size: u64) -> Option<&'static str> {
+    // In case it has become a fifo meanwhile, opening must not wait.
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(root.join(name)).ok()?;
-    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
-    modified(&metadata)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
     let mut header = [0; sif::HEADER];
     file.read_exact(&mut header).ok()?;
-    let header = sif::parse(&header).ok().filter(|header| header.data_end <= metadata.len())?;
-    Some(Look { name: name.to_owned(), metadata, architecture: header.architecture })
+    let header = sif::parse(&header).ok().filter(|header| header.data_end <= size)?;
+    Some(header.architecture)
 }
 
 #[cfg(test)]
