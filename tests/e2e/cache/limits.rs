@@ -75,7 +75,7 @@ fn ordinary_users_may_look_and_not_touch() {
     assert_eq!(alice(&["add", "o/i:1", "--dry-run"]).status, 0);
     assert_eq!(tree::check(&site.at("ctl", SHARED)), ["o/i:1"]);
     // In a root of her own, whose images jobs would not trust.
-    let own = "mkdir -p ~/sif; sifcache import --root ~/sif FILE o/i:1";
+    let own = "rm -rf ~/sif; mkdir ~/sif; sifcache import --root ~/sif FILE o/i:1";
     let output = site.alice(&["sh", "-c", &own.replace("FILE", &inside(IMAGE))]);
     assert_eq!(output.status, 78, "{output:#?}");
     assert!(output.stderr.contains("belongs to the ordinary user 1001"), "{output:#?}");
