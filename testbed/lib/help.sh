@@ -49,6 +49,7 @@ Examples
 
 Environment
   SIFCACHE_TESTBED_NAME          the cluster meant when there is no --name
+  SIFCACHE_TESTBED_SUITE         the Debian release when there is no --suite, sid
   SIFCACHE_TESTBED_HOURS         how long `up` lets a cluster live, 12
   SIFCACHE_TESTBED_SLURMD_DEBUG  slurmd's log level, verbose
   SIFCACHE_CACHE                 where everything is kept, .cache beside testbed/
@@ -57,12 +58,16 @@ END
 
 help_up() {
     cat <<'END'
-Usage: testbed up [--name NAME] [--nodes N] [--reuse]
+Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--reuse]
 
-Brings up a cluster of N compute nodes (2), and returns when all are idle. It
-lives until `testbed down`, at most $SIFCACHE_TESTBED_HOURS hours (12). Several
-can be up side by side under different names. One that was killed is cleared away
-first; one that is up is an error, unless --reuse says to be content with it.
+Brings up a cluster of N compute nodes (2) on the Debian release SUITE (sid), and
+returns when all are idle. It lives until `testbed down`, at most
+$SIFCACHE_TESTBED_HOURS hours (12). Several can be up side by side under different
+names. One that was killed is cleared away first; one that is up is an error,
+unless --reuse says to be content with it.
+
+Suites: bookworm has Slurm 22.05, trixie 24.11, sid the newest. All have sid's
+Apptainer; on bookworm it brings a C library of its own.
 END
 }
 
@@ -86,11 +91,11 @@ END
 
 help_with() {
     cat <<'END'
-Usage: testbed with [--nodes N] [--] COMMAND…
+Usage: testbed with [--nodes N] [--suite SUITE] [--] COMMAND…
 
 Runs COMMAND, here and not on a host, with a new cluster whose name is in
-$SIFCACHE_TESTBED_NAME, and takes the cluster down whatever happens. The exit
-status is that of COMMAND.
+$SIFCACHE_TESTBED_NAME and its suite in $SIFCACHE_TESTBED_SUITE, and takes the
+cluster down whatever happens. The exit status is that of COMMAND.
 
 Example: testbed with --nodes 4 -- cargo test --test end_to_end
 END
@@ -173,7 +178,7 @@ END
 
 help_prepare() {
     cat <<'END'
-Usage: testbed prepare
+Usage: testbed prepare [--suite SUITE]
 
 Builds the root file system of the hosts and fills the hub's storage, unless that
 is done already; every other command does so by itself. Takes about a minute, a
@@ -183,9 +188,9 @@ END
 }
 
 help_version() {
-    printf 'Usage: testbed version\n\nPrints MAJOR.MINOR of the Slurm in the root file system.\n'
+    printf 'Usage: testbed version [--suite SUITE]\n\nPrints MAJOR.MINOR of the Slurm in the root file system.\n'
 }
 
 help_plugindir() {
-    printf 'Usage: testbed plugindir\n\nPrints the directory on a host where Slurm looks for plugins.\n'
+    printf 'Usage: testbed plugindir [--suite SUITE]\n\nPrints the directory on a host where Slurm looks for plugins.\n'
 }

@@ -9,6 +9,9 @@ option_cwd=
 option_nodes=2
 option_all=
 option_reuse=
+# Of the root file system. `with` hands it on, for what its command asks of us.
+export SIFCACHE_TESTBED_SUITE=${SIFCACHE_TESTBED_SUITE:-sid}
+suite=$SIFCACHE_TESTBED_SUITE
 extra_env=()
 arguments=()
 
@@ -53,6 +56,7 @@ set_option() {
     case $1 in
         name) check_name "$2" ;;
         nodes) check_number --nodes "$2" 100 ;;
+        suite) check_suite "$2" && suite=$2 SIFCACHE_TESTBED_SUITE=$2 ;;
         env) [[ $2 == ?*=* ]] || usage_error "--env $2: not of the form NAME=VALUE" ;;
     esac
     if [[ $1 == env ]]; then

@@ -46,7 +46,11 @@ END
 # each core by default, mpirun would refuse a job of more processes than cores.
 configure_mpi() {
     sed -i 's/^btl_tcp_if_include *=.*/btl_tcp_if_include=eth0/' /etc/openmpi/openmpi-mca-params.conf
-    printf 'bindto = none\n' >>/etc/prrte/prte-mca-params.conf
+    if [[ -d /etc/prrte ]]; then
+        printf 'bindto = none\n' >>/etc/prrte/prte-mca-params.conf
+    else # Open MPI 4
+        printf 'hwloc_base_binding_policy = none\n' >>/etc/openmpi/openmpi-mca-params.conf
+    fi
 }
 
 # Escape sequences that few terminals know, at every prompt of a login shell.

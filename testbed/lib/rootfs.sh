@@ -1,10 +1,9 @@
 # shellcheck shell=bash
 # The root file system that all hosts share, built by mmdebstrap.
 
-suite=sid
 rootfs_packages=(
     slurmctld slurmd slurm-client munge
-    apptainer squashfuse fuse3 skopeo docker-registry
+    squashfuse fuse3 skopeo docker-registry
     fuse2fs gocryptfs # apptainer mentions each that it misses, at every start
     rsyslog ca-certificates openssl iproute2 procps strace
     busybox-static # the userland of the images on the hub
@@ -22,24 +21,27 @@ rootfs_excludes=(
 
 # Everything that decides what is in it, so that a change builds it anew.
 rootfs_stamp() {
-    { printf '%s\n' "$suite" "${rootfs_packages[@]}" "${rootfs_excludes[@]}" && cat -- "$lib_dir/provision.sh"; } |
-        sha256sum | cut -c1-12
+    {
+        printf '%s\n' "${rootfs_packages[@]}" "${rootfs_excludes[@]}"
+        cat -- "$lib_dir/provision.sh" "$lib_dir/suites.sh" "$lib_dir/apptainer.sh"
+    } | sha256sum | cut -c1-12
 }
 
-rootfs_path() { printf '%s/rootfs-%s\n' "$cache_dir" "$(rootfs_stamp)"; }
+rootfs_path() { printf '%s/rootfs-%s-%s\n' "$cache_dir" "$suite" "$(rootfs_stamp)"; }
 
 build_rootfs() {
-    local rootfs=$1 packages excludes
+    local rootfs=$1 packages options sources
     say "building the root file system: Debian $suite with Slurm and Apptainer (about 40 s)"
-    remove_unused "$cache_dir"/rootfs-*
+    remove_unused "$cache_dir/rootfs-$suite"-* "$cache_dir"/rootfs-????????????
     rm -rf --one-file-system -- "$rootfs.new"
+    suite_options
     packages=$(IFS=,; printf '%s' "${rootfs_packages[*]}")
-    excludes=("${rootfs_excludes[@]/#/--dpkgopt=path-exclude=}")
+    options+=("${rootfs_excludes[@]/#/--dpkgopt=path-exclude=}")
     # mmdebstrap has the last word on a failure, and much to say without one.
-    if ! mmdebstrap --quiet --variant=minbase --include="$packages" "${excludes[@]}" \
+    if ! mmdebstrap --quiet --variant=minbase --include="$packages" "${options[@]}" \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --essential-hook="sh '${lib_dir//\'/\'\\\'\'}/no-services.sh' \"\$1\"" \
-        "$suite" "$rootfs.new" >"$cache_dir/rootfs.log" 2>&1; then
+        "$suite" "$rootfs.new" "${sources[@]}" >"$cache_dir/rootfs.log" 2>&1; then
         tail -n 20 -- "$cache_dir/rootfs.log" >&2
         die "prepare: mmdebstrap $suite: failed: see above and $cache_dir/rootfs.log"
     fi

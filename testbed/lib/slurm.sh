@@ -7,7 +7,10 @@ write_slurm_conf() {
     mkdir -p "$dir"
     slurm_conf "$nodes" "$level" >"$dir/slurm.conf"
     # Control groups would be the machine's own.
-    printf 'CgroupPlugin=disabled\n' >"$dir/cgroup.conf"
+    case $(slurm_release) in
+        2[0-2].*) printf 'CgroupAutomount=no\n' ;;
+        *) printf 'CgroupPlugin=disabled\n' ;;
+    esac >"$dir/cgroup.conf"
     : >"$dir/plugstack.conf"
 }
 

@@ -48,5 +48,5 @@ print_versions() {
     local pid
     host_alive "$1" ctl || return 0
     printf '  %-10s %s\n' slurm "$(package_version "/proc/$pid/root" slurmd)" \
-        apptainer "$(package_version "/proc/$pid/root" apptainer)"
+        apptainer "$(chroot "/proc/$pid/root" apptainer --version | cut -d' ' -f3)"
 }
