@@ -33,25 +33,33 @@ impl Server {
         );
         let pid = on_hub(&["bash", "-c", &start]).stdout.trim().to_owned();
         let server = Self { pid, port };
-        server.wait_for(true);
+        assert!(server.becomes(true), "nothing answers on port {port} of the hub");
         server
     }
 
-    fn wait_for(&self, up: bool) {
+    /// Waits until the port answers or does not, and says whether that came true.
+    fn becomes(&self, up: bool) -> bool {
         let connect = format!("(: >/dev/tcp/127.0.0.1/{}) 2>/dev/null", self.port);
         let limit = Instant::now() + Duration::from_secs(15);
         let answers = || testbed("exec", &["--on", "hub"], &["bash", "-c", &connect], "").status;
         while (answers() == 0) != up {
-            assert!(Instant::now() < limit, "port {} of the hub: up is not {up}", self.port);
+            if Instant::now() > limit {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // timeout(1) hands the signal on.
-        testbed("exec", &["--on", "hub"], &["kill", &self.pid], "");
+        // timeout(1) hands the signal on. One that has ended by itself has left its number
+        // to others.
+        let stop = format!("grep -qx timeout /proc/{0}/comm && kill {0}", self.pid);
+        testbed("exec", &["--on", "hub"], &["sh", "-c", &stop], "");
+        // Whoever comes next wants the port. No assertion: a test may be failing already.
+        self.becomes(false);
     }
 }
 
@@ -106,8 +114,13 @@ pub(crate) fn misbehaving(fault: &str) -> Misbehaving {
 impl Misbehaving {
     /// The requests so far, but for those that ask for the version of the protocol.
     pub(crate) fn requests(&self) -> Vec<String> {
-        let log = fs::read_to_string(super::at("hub", "/var/log/proxy.log")).unwrap_or_default();
-        log.lines().filter(|line| !line.ends_with(" /v2/")).map(str::to_owned).collect()
+        let all = self.log();
+        all.lines().filter(|line| !line.ends_with(" /v2/")).map(str::to_owned).collect()
+    }
+
+    /// The same with those.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(super::at("hub", "/var/log/proxy.log")).unwrap_or_default()
     }
 }
 
