@@ -8,6 +8,7 @@ mod install;
 mod jobs;
 pub(crate) mod journal;
 pub(crate) mod registry;
+pub(crate) mod signed;
 pub(crate) mod tree;
 
 pub(crate) use install::{built, plugin_directory, push};

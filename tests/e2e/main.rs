@@ -22,6 +22,7 @@ mod names;
 mod nested;
 mod oracle;
 mod pass;
+mod registries;
 mod settings;
 mod shapes;
 mod status;

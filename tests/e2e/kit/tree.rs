@@ -1,27 +1,36 @@
 //! What holds of an image root at any moment, whatever has been killed there.
 
+use super::{Site, WHICH};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sifcache_core::candidate;
 use sifcache_core::image::{Root, State};
+use sifcache_core::reference::Reference;
 use sifcache_core::settings::Untrusted;
 
 /// Checks every file of an image root, and returns the names outside of `.sifcache`: whole
-/// images that everybody may read and nobody else may write, and under a name with a
-/// digest what was pulled under it.
+/// images that a job would look for under that name, that everybody may read and nobody
+/// else may write, and under a name with a digest what was pulled under it. In directories
+/// and in what is known of images nothing is half done either.
 #[track_caller]
 pub(crate) fn check(root: &Path) -> Vec<String> {
+    directories(root);
+    records(root);
     let mut names: Vec<String> = files(root)
         .into_iter()
         .map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())
         .filter(|name| !name.starts_with(".sifcache/"))
         .collect();
     names.sort();
+    // From outside of the cluster, the way to the root is another one than jobs go: who may
+    // write is looked at here, file by file.
     let entered = Root::enter(root, Untrusted::Accept);
     for name in &names {
+        assert!(is_looked_for(name), "{name}");
         assert_eq!(entered.check(name), State::Image, "{name}");
         let metadata = fs::metadata(root.join(name)).unwrap();
         let mode = metadata.permissions().mode() & 0o777;
@@ -29,6 +38,58 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
         content(root, name);
     }
     names
+}
+
+/// Nobody but root may write anywhere, and everybody may look into what is not hidden.
+#[track_caller]
+fn directories(directory: &Path) {
+    // It may go meanwhile, as below.
+    let Ok(metadata) = fs::symlink_metadata(directory) else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    assert_eq!((metadata.uid(), mode & 0o022), (0, 0), "{}: {mode:o}", directory.display());
+    // What is in progress is nobody else's business.
+    if directory.ends_with(".sifcache/tmp") {
+        return;
+    }
+    assert_eq!(mode, 0o755, "{}", directory.display());
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            directories(&entry.path());
+        }
+    }
+}
+
+/// What is known of images is written as a whole or not at all.
+#[track_caller]
+fn records(root: &Path) {
+    for path in files(&root.join(".sifcache/known")) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let record: Result<Value, _> = serde_json::from_str(&text);
+        assert!(record.is_ok(), "{}: {text:?}", path.display());
+    }
+}
+
+/// Whether some reference has a candidate of this name.
+fn is_looked_for(name: &str) -> bool {
+    let stem = name.strip_suffix(".sif");
+    let texts = [Some(name), stem].into_iter().flatten();
+    let mut references = texts.filter_map(|text| Reference::parse(text.as_bytes()).ok());
+    references.any(|reference| candidate::names(&reference).iter().any(|one| one == name))
+}
+
+/// Looks into every image of the root that has a digest in its name, by starting it: it is
+/// the one that these pairs of a digest and an image say. Returns how many there are.
+#[track_caller]
+pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usize {
+    let names = check(&site.at("ctl", root));
+    let pinned: Vec<_> = names.iter().filter_map(|name| name.split_once('@')).collect();
+    for (path, digest) in &pinned {
+        let name = format!("{root}/{path}@{digest}");
+        let is = pulled.iter().find(|(one, _)| digest.trim_end_matches(".sif") == one);
+        let Some((_, image)) = is else { panic!("{name}: nobody has pulled that") };
+        site.alice(&[&["apptainer", "exec", &name], &WHICH[..]].concat()).ran(image);
+    }
+    pinned.len()
 }
 
 /// Compares a file with its record, if that is about this file.
@@ -62,7 +123,9 @@ pub(crate) fn sha256(path: &Path) -> String {
 #[track_caller]
 pub(crate) fn is_clean(root: &Path) {
     for directory in ["tmp", "lock"] {
-        let left = files(&root.join(".sifcache").join(directory));
+        // Empty directories, too.
+        let entries = fs::read_dir(root.join(".sifcache").join(directory)).into_iter().flatten();
+        let left: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 }

@@ -14,6 +14,7 @@ docker-registry at 127.0.0.1:5001, except for the fault. Every request is a line
     slow=BYTES       sends a blob with so many bytes a second
     hang             takes connections and never answers
     busy=N           answers the first N requests with 429
+    undigested       leaves the digest out of every answer to HEAD
 """
 import http.client
 import os
@@ -67,7 +68,7 @@ class Proxy(BaseHTTPRequestHandler):
         response = upstream.getresponse()
         self.send_response(response.status)
         for key, text in response.getheaders():
-            if key not in ("Connection", "Transfer-Encoding"):
+            if key not in self.withheld():
                 self.send_header(key, text)
         self.end_headers()
         if self.command == "HEAD":
@@ -79,6 +80,11 @@ class Proxy(BaseHTTPRequestHandler):
                 part = self.spoil(part, sent)
             self.wfile.write(part)
             sent += len(part)
+
+    def withheld(self):
+        if fault == "undigested" and self.command == "HEAD":
+            return ("Connection", "Transfer-Encoding", "Docker-Content-Digest", "Etag")
+        return ("Connection", "Transfer-Encoding")
 
     def spoil(self, part, sent):
         if fault == "corrupt" and sent == 0:

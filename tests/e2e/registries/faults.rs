@@ -1,0 +1,142 @@
+//! The stand-in that misbehaves.
+
+use super::{fails, gets, pull, pull_for};
+use crate::kit::registry::{self, misbehaving};
+use crate::kit::{IMAGE, Site, hub};
+use std::time::{Duration, Instant};
+
+/// Of 150 MB.
+const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f";
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_a_fault_it_is_the_registry() {
+    let site = Site::new("");
+    let registry = misbehaving("none");
+    gets(&site, &[], IMAGE, IMAGE);
+    let blobs = || {
+        let is_blob = |line: &&String| line.starts_with("GET ") && line.contains("/blobs/");
+        registry.requests().iter().filter(is_blob).count()
+    };
+    assert_eq!(blobs(), 2, "a layer and a configuration: {:?}", registry.requests());
+    gets(&site, &[], IMAGE, IMAGE);
+    assert_eq!(blobs(), 4, "{:?}", registry.requests());
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn each_fault_fails_a_pull_in_its_own_way() {
+    let site = Site::new("");
+    hub("stop");
+    fails(&site, &[], IMAGE, "connection refused");
+    for (fault, said) in [
+        ("manifests=500", "500"),
+        ("blobs=500", "500"),
+        ("cut=300000", "unexpected EOF"),
+        ("corrupt", "error verifying sha256 checksum"),
+    ] {
+        println!("{fault}");
+        let registry = misbehaving(fault);
+        fails(&site, &[], IMAGE, said);
+        let asked = registry.requests().len();
+        assert!(asked > 0);
+        // It goes on like that.
+        fails(&site, &[], IMAGE, said);
+        assert!(registry.requests().len() > asked);
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn one_that_goes_in_the_middle_is_gone() {
+    let site = Site::new("");
+    let registry = misbehaving("gone=5000000");
+    // A small one comes through.
+    gets(&site, &[], IMAGE, IMAGE);
+    fails(&site, &[], LARGE, "unexpected EOF");
+    assert!(registry.requests().iter().any(|line| line.contains("/blobs/")));
+    fails(&site, &[], IMAGE, "connection refused");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_is_busy_once_answers_the_second_time() {
+    let site = Site::new("");
+    let registry = misbehaving("busy=1");
+    gets(&site, &[], IMAGE, IMAGE);
+    let log = registry.log();
+    let asked: Vec<&str> = log.lines().take(2).collect();
+    assert!(asked.len() == 2 && asked[0] == asked[1], "not asked again: {log}");
+}
+
+/// The layer has about 1.1 MB as it is packed.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn slow_is_slow() {
+    let site = Site::new("");
+    let _registry = misbehaving("slow=400000");
+    let begun = Instant::now();
+    gets(&site, &[], IMAGE, IMAGE);
+    assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn one_that_hangs_never_answers() {
+    let site = Site::new("");
+    let registry = misbehaving("hang");
+    for seconds in ["2", "1"] {
+        let output = pull_for(&site, seconds, &[], IMAGE);
+        assert_eq!(output.status, 124, "{output:#?}");
+        assert!(!output.stderr.contains("refused"), "{output:#?}");
+    }
+    // The connections were taken, and the first request on each read.
+    assert!(registry.requests().is_empty() && registry.log().lines().count() >= 2);
+    drop(registry);
+    fails(&site, &[], IMAGE, "connection refused");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn head_without_a_digest() {
+    let site = Site::new("");
+    // As little is read into the answer as can be: not even whose certificate it is.
+    let script = "import http.client, ssl, sys; \
+        c = http.client.HTTPSConnection('docker.io', context=ssl._create_unverified_context()); \
+        c.request(sys.argv[1], '/v2/library/alpine/manifests/3.20', \
+        headers={'Accept': 'application/vnd.oci.image.manifest.v1+json'}); \
+        a = c.getresponse(); print(a.status, a.getheader('Docker-Content-Digest'))";
+    let digest = || {
+        ["HEAD", "GET"].map(|method| {
+            let output = site.exec(&[], &["python3", "-c", script, method], "");
+            assert_eq!(output.status, 0, "{output:#?}");
+            output.stdout.trim().to_owned()
+        })
+    };
+    let registry = misbehaving("none");
+    let [head, get] = digest();
+    assert!(head.starts_with("200 sha256:") && head == get, "{head} {get}");
+    drop(registry);
+    let _registry = misbehaving("undigested");
+    assert_eq!(digest(), ["200 None".to_owned(), get]);
+    assert_eq!(pull(&site, &[], "alpine:3.20").status, 0);
+}
+
+/// Whatever happens to a test, the next one has the hub's port.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn it_goes_with_a_test_that_fails() {
+    let site = Site::new("");
+    for fault in ["none", "hang", "gone=10"] {
+        let failed = std::panic::catch_unwind(|| {
+            let _registry = misbehaving(fault);
+            pull_for(&site, "1", &[], IMAGE);
+            panic!("as it is meant to");
+        });
+        assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"as it is meant to"));
+        fails(&site, &[], IMAGE, "connection refused");
+        hub("start");
+        assert!(registry::digest(IMAGE).starts_with("sha256:"));
+        hub("stop");
+    }
+}
