@@ -1,7 +1,7 @@
 //! kill -9 at any point.
 
 use super::{done, sifcache, started};
-use crate::kit::registry::move_tag;
+use crate::kit::registry::{self, move_tag};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, inside, tree};
 use std::fs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -89,6 +89,8 @@ fn import() {
         let words = format!("import --force {} o/i:1 --digest {}", inside(image), digests[number]);
         again_and_again(&site, 30, 40, &words, &mut |_| {});
     }
+    let [first, second] = digests;
+    tree::pinned(&site, SHARED, &[(first, IMAGE), (second, OTHER)]);
     done(&site, &["import", "--force", &inside(OTHER), "o/i:1"]);
     started(&site, "o/i:1").ran(OTHER);
 }
@@ -105,6 +107,9 @@ fn refresh() {
         // The name is never without a file.
         assert!(site.at("ctl", SHARED).join("killed:1").exists());
     });
+    // Whichever was pulled last before a kill: under its digest is what it says.
+    let pulled = [IMAGE, OTHER].map(|image| (registry::digest(image), image));
+    assert!(tree::pinned(&site, SHARED, &pulled) > 0);
     move_tag(OTHER, "library/killed:1");
     done(&site, &["refresh", "killed:1"]);
     hub("stop");
