@@ -1,9 +1,12 @@
 # sifcache: `make demo` and `make test` do everything on a fresh Debian 12 with git
 # and a Rust toolchain, as root. Downloads and root file systems stay in .cache/.
 
-# The release of the testbed's Slurm, once it is prepared. For your own cluster:
-#   make plugin SLURM_VERSION=24.11
+# The release of Slurm to build for; none is the one whose headers are installed.
 SLURM_VERSION ?=
+# Those that are served, oldest first; build.rs knows the same.
+SLURM_RELEASES := 20.11 21.08 22.05 23.02 23.11 24.05 24.11 25.05 25.11 26.05
+# For lints and unit tests any will do.
+ANY_RELEASE := $(lastword $(SLURM_RELEASES))
 CARGO ?= cargo
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
@@ -19,11 +22,18 @@ endif
 
 TESTBED := testbed/testbed
 RELEASE := target/release
-# A literal version, or what the prepared testbed prints; asked only where needed.
-VERSION = $(or $(SLURM_VERSION),$(shell $(TESTBED) version))
+# The Debian release that the testbed's hosts have: sid, trixie, bookworm. Its release
+# of Slurm, asked for only where needed, and the files under test built for that.
+SUITE ?= sid
+VERSION = $(shell $(TESTBED) version --suite $(SUITE))
+BUILD = target/testbed/$(VERSION)
+# Which end-to-end tests; all, if nothing is said.
+TESTS ?=
+# What is tried on the other releases of Slurm: everything that touches Slurm itself.
+SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
 SCRIPTS = $(shell git ls-files testbed .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
-.PHONY: all help plugin command demo shell test lint unit e2e doc tools testbed install clean distclean
+.PHONY: all help plugin plugins command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
 all: plugin command
 
@@ -35,47 +45,67 @@ help:
 plugin: tools
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
 
+## make plugins                       build target/plugins/RELEASE/spank_sifcache.so for every release of Slurm
+plugins: tools
+	@set -e; for release in $(SLURM_RELEASES); do \
+		SLURM_VERSION=$$release $(CARGO) build --quiet --locked --release --lib; \
+		install -D -m 0755 $(RELEASE)/libspank_sifcache.so target/plugins/$$release/spank_sifcache.so; \
+		echo "target/plugins/$$release/spank_sifcache.so"; \
+	done
+
 command: tools
 	$(CARGO) build --locked --profile command -p sifcache
 	install -D target/command/sifcache $(RELEASE)/sifcache
 
 ## make demo                          show the main job on a real cluster in a directory
-demo: testbed build-for-testbed
-	testbed/demo
+demo: build-for-testbed
+	testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache
 
-## make shell                         a shell in such a cluster, to try things by hand
-shell: testbed build-for-testbed
-	testbed/try
+## make shell [SUITE=trixie]          a shell in such a cluster, to try things by hand
+shell: build-for-testbed
+	SIFCACHE_TESTBED_SUITE=$(SUITE) testbed/try $(BUILD)
 
-## make test                          everything: lints, unit tests, end to end, the demo
-test: testbed lint unit doc e2e
+## make test                          everything: lints, unit tests, end to end, the demo; all on the
+##                                    newest Slurm, and what touches Slurm on two older ones
+test: lint unit doc plugins e2e
+	$(MAKE) --no-print-directory e2e SUITE=trixie TESTS='$(SMOKE)'
+	$(MAKE) --no-print-directory e2e SUITE=bookworm TESTS='$(SMOKE)'
 	testbed/check
-	testbed/demo >/dev/null
+	testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache >/dev/null
 	@echo "make test: all passed, with Slurm $(VERSION)"
+
+## make test-all                      the same, with all end-to-end tests on each of the three
+test-all: lint unit doc plugins
+	$(MAKE) --no-print-directory e2e SUITE=bookworm
+	$(MAKE) --no-print-directory e2e SUITE=trixie
+	$(MAKE) --no-print-directory e2e SUITE=sid
+	testbed/check
 
 lint: testbed
 	$(CARGO) fmt --all --check
-	SLURM_VERSION=$(VERSION) $(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 	shellcheck -x $(SCRIPTS)
 
-unit: testbed
-	SLURM_VERSION=$(VERSION) $(CARGO) test --locked --workspace
+unit: tools
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace
 
-doc: testbed
-	SLURM_VERSION=$(VERSION) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+doc: tools
+	SLURM_VERSION=$(ANY_RELEASE) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-e2e: testbed build-for-testbed
-	SLURM_VERSION=$(VERSION) $(CARGO) test --locked --test e2e --no-run
-	SLURM_VERSION=$(VERSION) $(TESTBED) with --nodes 2 -- \
-		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1
+## make e2e [SUITE=bookworm] [TESTS=hit::]  the end-to-end tests alone
+e2e: build-for-testbed
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --test e2e --no-run
+	SIFCACHE_BUILD=$(CURDIR)/$(BUILD) SLURM_VERSION=$(ANY_RELEASE) \
+		$(TESTBED) with --suite $(SUITE) --nodes 2 -- \
+		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1 $(TESTS)
 
-# Fault injection first: both builds have the same file name, and the one without stays.
+# The plugin with fault injection has the same file name as the one without.
 .PHONY: build-for-testbed
 build-for-testbed: testbed command
 	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --lib --features fault-injection
-	mkdir -p $(RELEASE)/fault
-	cp $(RELEASE)/libspank_sifcache.so $(RELEASE)/fault/
+	install -D $(RELEASE)/libspank_sifcache.so $(BUILD)/fault/libspank_sifcache.so
 	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
+	install -t $(BUILD) $(addprefix $(RELEASE)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so sifcache)
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:
@@ -87,7 +117,7 @@ testbed: tools
 	@command -v shellcheck >/dev/null || { \
 		echo 'installing shellcheck'; \
 		apt-get -qq update && apt-get -qq install -y shellcheck >/dev/null; }
-	@$(TESTBED) prepare
+	@$(TESTBED) prepare --suite $(SUITE)
 
 ## make install [DESTDIR=] [prefix=/usr/local] [plugindir=$(prefix)/lib/slurm] [libexecdir=/usr/libexec]
 install: all

@@ -17,8 +17,9 @@ const INCLUDES: [&str; 5] = [
     "/opt/slurm/current/include",
 ];
 
-/// The first release whose SPANK interface is the one we speak.
-const OLDEST: (u32, u32) = (20, 11);
+/// The releases whose SPANK interface is the one we speak, as far as there are any.
+const RELEASES: [(u32, u32); 10] =
+    [(20, 11), (21, 8), (22, 5), (23, 2), (23, 11), (24, 5), (24, 11), (25, 5), (25, 11), (26, 5)];
 
 fn main() {
     println!("cargo:rerun-if-env-changed=SLURM_VERSION");
@@ -26,7 +27,7 @@ fn main() {
     let release = match release() {
         Ok(release) => release,
         Err(why) => {
-            eprintln!("error: cannot tell for which Slurm release to build: {why}");
+            eprintln!("error: no plugin can be built: {why}");
             eprintln!("help: say SLURM_VERSION=MAJOR.MINOR, for example SLURM_VERSION=24.11;");
             eprintln!("help: `srun --version` on the cluster prints it");
             process::exit(1);
@@ -56,13 +57,32 @@ fn release() -> Result<(u32, u32), String> {
         }
         _ => installed()?,
     };
-    if release < OLDEST {
-        let ((major, minor), (first, second)) = (release, OLDEST);
+    check(release)?;
+    Ok(release)
+}
+
+/// Refuses what no plugin of ours can serve; of a release after all that we know, warns.
+fn check(release: (u32, u32)) -> Result<(), String> {
+    let text = |(major, minor): (u32, u32)| format!("{major}.{minor:02}");
+    let [oldest, .., newest] = RELEASES;
+    if release < oldest {
         return Err(format!(
-            "{major}.{minor:02} is older than {first}.{second}, the oldest we serve"
+            "{} is older than {}, the oldest that is served",
+            text(release),
+            text(oldest)
         ));
     }
-    Ok(release)
+    if release > newest {
+        println!(
+            "cargo:warning=Slurm {} is newer than {}, the newest that sifcache was tried with",
+            text(release),
+            text(newest)
+        );
+    } else if !RELEASES.contains(&release) {
+        let known = RELEASES.map(text).join(", ");
+        return Err(format!("there is no Slurm {}: served are {known}", text(release)));
+    }
+    Ok(())
 }
 
 /// `MAJOR.MINOR`, and whatever follows a further dot.

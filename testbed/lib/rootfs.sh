@@ -5,6 +5,7 @@ rootfs_packages=(
     slurmctld slurmd slurm-client munge
     squashfuse fuse3 skopeo docker-registry
     fuse2fs gocryptfs # apptainer mentions each that it misses, at every start
+    systemd # its journald: no other part of it runs
     rsyslog ca-certificates openssl iproute2 procps strace
     busybox-static # the userland of the images on the hub
     # The ways in which jobs start programs. openmpi-bin brings perl.

@@ -6,9 +6,10 @@ write_slurm_conf() {
     local dir=$1 nodes=$2 level=$3
     mkdir -p "$dir"
     slurm_conf "$nodes" "$level" >"$dir/slurm.conf"
-    # Control groups would be the machine's own.
+    # Control groups would be the machine's own. Before 23.02 there is no `disabled`, but
+    # without a plugin that wants them, nothing of them is touched.
     case $(slurm_release) in
-        2[0-2].*) printf 'CgroupAutomount=no\n' ;;
+        2[0-2].*) printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' ;;
         *) printf 'CgroupPlugin=disabled\n' ;;
     esac >"$dir/cgroup.conf"
     : >"$dir/plugstack.conf"

@@ -24,7 +24,8 @@ suite_options() {
         sid) options+=(--include=apptainer) ;;
         trixie) options+=(--include=apptainer) ;;
         bookworm)
-            options+=(--include=patchelf)
+            # What the package depends on besides libraries.
+            options+=(--include=patchelf,squashfs-tools,fakeroot,uidmap,e2fsprogs,cryptsetup-bin,fuse-overlayfs)
             options+=(--customize-hook="sh '${lib_dir//\'/\'\\\'\'}/apptainer.sh' \"\$1\"")
             ;;
     esac

@@ -166,7 +166,7 @@ fn a_plugin_for_another_slurm() {
     fs::create_dir_all(site.at("ctl", "/shared/other")).unwrap();
     let refused = || site.srun(&["-vvv", "true"]).stderr.contains("Incompatible Slurm plugin");
     let found = places.into_iter().any(|at| {
-        library[at + 2] = 24;
+        library[at + 2] = numbers[0] - 1;
         fs::write(site.at("ctl", path), &library).unwrap();
         library[at + 2] = numbers[0];
         refused()

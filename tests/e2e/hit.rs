@@ -14,9 +14,11 @@ fn every_subcommand() {
     site.exec(&["--user", "alice"], &shell, "cat /etc/image-name\n").ran(IMAGE);
     // What `test` runs is the image's own, and empty in one made from docker://.
     assert_eq!(site.srun(&["apptainer", "test", &image]).status, 0);
-    let start = site.srun(&["apptainer", "instance", "start", &image, "one"]);
+    // Whether an instance outlives its step is between Slurm and the runtime.
+    let name = |what: &str| format!("{what}-{}", std::process::id());
+    let start = site.srun(&["apptainer", "instance", "start", &image, &name("start")]);
     assert_eq!(start.status, 0, "{start:#?}");
-    let run = site.srun(&["apptainer", "instance", "run", &image, "two", "true"]);
+    let run = site.srun(&["apptainer", "instance", "run", &image, &name("run"), "true"]);
     assert_eq!(run.status, 0, "{run:#?}");
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod registry;
 pub(crate) mod signed;
 pub(crate) mod tree;
 
-pub(crate) use install::{built, plugin_directory, push};
+pub(crate) use install::{built, plugin_directory, plugins_can_prepend, push, slurm_release};
 
 use std::ffi::OsStr;
 use std::fs;

@@ -23,6 +23,7 @@ mod nested;
 mod oracle;
 mod pass;
 mod registries;
+mod releases;
 mod settings;
 mod shapes;
 mod status;

@@ -28,7 +28,7 @@ fn each_mistake_is_named_and_leaves_jobs_alone() {
     for kind in ["optional", "required"] {
         for (settings, message, valid) in WRONG {
             site.plugstack(&format!("{kind} spank_sifcache.so {settings}\n"));
-            let output = site.srun(&["echo", "fine"]);
+            let output = site.srun(&["-w", "n1", "echo", "fine"]);
             assert_eq!((output.status, output.stdout.as_str()), (0, "fine\n"), "{output:#?}");
             let line = format!("srun: error: sifcache: inactive: plugstack.conf: {message}");
             assert!(output.stderr.contains(&line), "{output:#?}");

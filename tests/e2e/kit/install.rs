@@ -17,10 +17,25 @@ pub(crate) fn plugin_directory() -> String {
     testbed("plugindir", &[], &[] as &[&str], "").stdout.trim_end().to_owned()
 }
 
+/// MAJOR and MINOR of the testbed's Slurm.
+pub(crate) fn slurm_release() -> (u8, u8) {
+    let output = testbed("version", &[], &[] as &[&str], "");
+    let (major, minor) = output.stdout.trim_end().split_once('.').unwrap();
+    (major.parse().unwrap(), minor.parse().unwrap())
+}
+
+/// Whether plugins can put words before a task's command, since 23.11.
+pub(crate) fn plugins_can_prepend() -> bool {
+    slurm_release() >= (23, 11)
+}
+
 /// Where the artefacts under test are.
 pub(crate) fn built(file: &str) -> PathBuf {
     let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"),
+        || {
+            let (major, minor) = slurm_release();
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/testbed/{major}.{minor:02}"))
+        },
         PathBuf::from,
     );
     let path = directory.join(file);

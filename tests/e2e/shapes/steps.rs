@@ -1,7 +1,7 @@
 //! Steps: srun, salloc, terminals, several commands.
 
 use super::{LAUNCH, script, shape};
-use crate::kit::{Output, Site};
+use crate::kit::{Output, Site, plugins_can_prepend};
 
 fn bash(options: &[&str]) -> impl Fn(&Site) -> Output {
     // Without a PATH, Slurm finds no command but by its path.
@@ -62,7 +62,10 @@ fn several_programs() {
         }
     };
     let programs = format!("# by name, by path\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n");
-    shape("`srun --multi-prog`, the programs", 3, run(programs));
+    // Before 23.11: nested::a_slurm_that_cannot_prepend.
+    if plugins_can_prepend() {
+        shape("`srun --multi-prog`, the programs", 3, run(programs));
+    }
     let scripts = format!("0 bash -c '{LAUNCH}'\n1-2 env A=B sh -c '{LAUNCH}'\n");
     shape("`srun --multi-prog`, scripts as programs", 3, run(scripts));
 }
