@@ -1,12 +1,14 @@
 //! One source, every release of Slurm: what `make plugins` builds.
 
+use crate::kit::{IMAGE, Site, plugin_directory, slurm_release};
 use object::{Object, ObjectSection, ObjectSymbol};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// `target/plugins`, a directory for each release.
 fn plugins() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plugins");
-    let entries = std::fs::read_dir(&directory).expect("make plugins");
+    let entries = fs::read_dir(&directory).expect("make plugins");
     let mut all: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     all.sort();
     all
@@ -14,7 +16,7 @@ fn plugins() -> Vec<PathBuf> {
 
 /// What Slurm compares with its own: `SLURM_VERSION_NUM(MAJOR, MINOR, 0)`.
 fn plugin_version(library: &Path) -> u32 {
-    let bytes = std::fs::read(library).unwrap();
+    let bytes = fs::read(library).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
     let symbol = file.dynamic_symbols().find(|one| one.name() == Ok("plugin_version")).unwrap();
     let section = file.section_by_index(symbol.section_index().unwrap()).unwrap();
@@ -37,4 +39,82 @@ fn each_has_its_own_plugin() {
         .collect();
     let served = "20.11 21.08 22.05 23.02 23.11 24.05 24.11 25.05 25.11 26.05";
     assert_eq!(releases.join(" "), served);
+}
+
+/// A release that no suite of the testbed has.
+const OTHER: &str = "23.02";
+
+/// What Slurm itself says of it.
+fn refusal(path: &str) -> String {
+    format!("Incompatible Slurm plugin {path} version (23.02.0)")
+}
+
+/// Takes the plugin of another release to a host, for as long as this lives.
+struct Other(PathBuf, Vec<u8>);
+
+impl Other {
+    fn on(site: &Site, host: &str) -> Self {
+        let installed = format!("{}/spank_sifcache.so", plugin_directory());
+        let path = site.at(host, &installed);
+        let before = fs::read(&path).unwrap();
+        let other = plugins().into_iter().find(|one| one.ends_with(OTHER)).unwrap();
+        Self::put(&path, &fs::read(other.join("spank_sifcache.so")).unwrap());
+        Self(path, before)
+    }
+
+    /// By renaming, as whatever is running may have mapped the file.
+    fn put(path: &Path, bytes: &[u8]) {
+        let new = path.with_extension("new");
+        fs::write(&new, bytes).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        Self::put(&self.0, &self.1);
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed and the built libraries: make test"]
+fn a_plugin_for_another_release_is_refused_by_slurm() {
+    assert_ne!(slurm_release(), (23, 2));
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let path = format!("{}/spank_sifcache.so", plugin_directory());
+    let _other = Other::on(&site, "ctl");
+    let run = |kind: &str| {
+        site.plugstack(&format!("{kind} spank_sifcache.so image_root=/shared/sif\n"));
+        site.srun(&["-w", "n1", "echo", "fine"])
+    };
+    let optional = run("optional");
+    assert_eq!((optional.status, optional.stdout.as_str()), (0, "fine\n"), "{optional:#?}");
+    assert!(optional.stderr.contains(&refusal(&path)), "{optional:#?}");
+    // The nodes have the right one, and what hits there needs nothing of srun's.
+    site.launch(&[], "docker://o/i:1").ran(IMAGE);
+    let required = run("required");
+    assert_eq!((required.status, required.stdout.as_str()), (1, ""), "{required:#?}");
+    assert!(required.stderr.contains(&refusal(&path)), "{required:#?}");
+    assert!(required.stderr.contains("Failed to load plugin"), "{required:#?}");
+}
+
+/// A node that has not been upgraded yet, or already is.
+#[test]
+#[ignore = "needs a testbed and the built libraries: make test"]
+fn on_one_node_the_others_do_not_notice() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let path = format!("{}/spank_sifcache.so", plugin_directory());
+    let other = Other::on(&site, "n1");
+    site.launch(&["-w", "n1"], "docker://o/i:1").tried_the_registry();
+    site.logged("n1", &refusal(&path));
+    site.launch(&["-w", "n2"], "docker://o/i:1").ran(IMAGE);
+    site.plugstack("required spank_sifcache.so image_root=/shared/sif\n");
+    // What srun's exit status is then depends on the release: 22.05 has 0.
+    let required = site.srun(&["-w", "n1", "echo", "fine"]);
+    assert_eq!(required.stdout, "", "{required:#?}");
+    site.logged("n1", "Failed to load plugin");
+    drop(other);
+    site.launch(&["-w", "n1"], "docker://o/i:1").ran(IMAGE);
 }
