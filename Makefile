@@ -96,7 +96,7 @@ doc: tools
 e2e: build-for-testbed
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --test e2e --no-run
 	SIFCACHE_BUILD=$(CURDIR)/$(BUILD) SLURM_VERSION=$(ANY_RELEASE) \
-		$(TESTBED) with --suite $(SUITE) --nodes 2 -- \
+		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
 		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1 $(TESTS)
 
 # The plugin with fault injection has the same file name as the one without.

@@ -40,6 +40,9 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
         return;
     }
     refused(decision);
+    for root in decision.missing_roots() {
+        log::warn!("the image root {} is not there", root.path.display());
+    }
     let line = format!("docker://{} is not in the image cache", reference.typed());
     log::info!("{line}");
     if !quiet {
@@ -48,9 +51,13 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
             let (path, state) = (candidate.path.display(), &candidate.state);
             tell_verbose(job, &format!("{path} is refused: {state}"));
         }
+        for root in decision.missing_roots() {
+            tell_verbose(job, &format!("the image root {} is not there", root.path.display()));
+        }
     }
     let refused: String = decision
         .refused()
+        .chain(decision.missing_roots())
         .map(|c| {
             format!(
                 " refused={} why={}",

@@ -58,13 +58,16 @@ END
 
 help_up() {
     cat <<'END'
-Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--reuse]
+Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--configless] [--reuse]
 
 Brings up a cluster of N compute nodes (2) on the Debian release SUITE (sid), and
 returns when all are idle. It lives until `testbed down`, at most
 $SIFCACHE_TESTBED_HOURS hours (12). Several can be up side by side under different
 names. One that was killed is cleared away first; one that is up is an error,
 unless --reuse says to be content with it.
+
+With --configless the nodes have an empty /etc/slurm, and slurmd fetches Slurm's
+configuration from the controller (--conf-server).
 
 Suites: bookworm has Slurm 22.05, trixie 24.11, sid the newest. All have sid's
 Apptainer; on bookworm it brings a C library of its own.

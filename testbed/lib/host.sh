@@ -43,12 +43,22 @@ mount_kernel_and_scratch() {
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 }
 
+# A node's own disk. In memory, so that it goes with the host.
+mount_local() {
+    mount -t tmpfs -o mode=755,size=16G tmpfs "$root/local"
+    mkdir "$root/local/sif"
+}
+
 # What a site has on a file server.
 mount_shared() {
     local shared=/run/testbed/state/shared
     mount --bind "$shared/home" "$root/home"
     mount --bind "$shared/shared" "$root/shared"
-    mount --bind "$shared/etc-slurm" "$root/etc/slurm"
+    if [[ -e /run/testbed/state/configless && $host == n* ]]; then
+        printf 'SLURMD_OPTIONS="--conf-server ctl"\n' >"$root/etc/default/slurmd"
+    else
+        mount --bind "$shared/etc-slurm" "$root/etc/slurm"
+    fi
     cat /run/testbed/state/hosts.file >"$root/etc/hosts"
     printf '%s\n' "$host" >"$root/etc/hostname"
 }
@@ -77,6 +87,7 @@ record_self "$host_dir/pid"
 mount_root
 mount_devices
 mount_kernel_and_scratch
+mount_local
 mount_shared
 mount_storage
 enter_root

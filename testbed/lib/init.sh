@@ -14,6 +14,15 @@ start_munge() {
     setpriv --reuid=munge --regid=munge --init-groups munged --force
 }
 
+# As Debian's unit does.
+start_slurmd() {
+    local SLURMD_OPTIONS=''
+    # shellcheck source=/dev/null
+    source /etc/default/slurmd
+    # shellcheck disable=SC2086 # words
+    slurmd $SLURMD_OPTIONS
+}
+
 start_daemons() {
     start_syslog
     case $1 in
@@ -24,7 +33,7 @@ start_daemons() {
             ;;
         *)
             start_munge
-            slurmd
+            start_slurmd
             ;;
     esac
 }

@@ -9,6 +9,7 @@ option_cwd=
 option_nodes=2
 option_all=
 option_reuse=
+option_configless=
 # Of the root file system. `with` hands it on, for what its command asks of us.
 export SIFCACHE_TESTBED_SUITE=${SIFCACHE_TESTBED_SUITE:-sid}
 suite=$SIFCACHE_TESTBED_SUITE

@@ -47,6 +47,7 @@ SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
 LaunchParameters=use_interactive_step
 KillWait=2
+${option_configless:+SlurmctldParameters=enable_configless}
 InactiveLimit=0
 MinJobAge=300
 

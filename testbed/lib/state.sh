@@ -6,6 +6,7 @@
 #   hosts.file                their /etc/hosts
 #   hosts/HOST/pid  boot.log
 #   hosts/HOST/upper          what it wrote to its root file system: logs, too
+#   configless                there if the nodes have no /etc/slurm
 #   shared/{home,shared,etc-slurm}  what all its hosts have in common
 
 write_state() {
@@ -13,6 +14,9 @@ write_state() {
     mkdir -p "$shared/home" "$shared/shared/sif"
     # Whatever the umask: users must get through.
     chmod 755 "$shared/home" "$shared/shared" "$shared/shared/sif"
+    if [[ -n $option_configless ]]; then
+        : >"$state/configless"
+    fi
     write_slurm_conf "$shared/etc-slurm" "$nodes" "${SIFCACHE_TESTBED_SLURMD_DEBUG:-verbose}"
     make_home "$shared/home/alice" 1001
     make_home "$shared/home/bob" 1002

@@ -25,7 +25,7 @@ suite_options() {
         trixie) options+=(--include=apptainer) ;;
         bookworm)
             # What the package depends on besides libraries.
-            options+=(--include=patchelf,squashfs-tools,fakeroot,uidmap,e2fsprogs,cryptsetup-bin,fuse-overlayfs)
+            options+=('--include=patchelf,squashfs-tools,uidmap,e2fsprogs,containernetworking-plugins')
             options+=(--customize-hook="sh '${lib_dir//\'/\'\\\'\'}/apptainer.sh' \"\$1\"")
             ;;
     esac

@@ -11,8 +11,11 @@ pub(crate) mod registry;
 pub(crate) mod signed;
 pub(crate) mod tree;
 
-pub(crate) use install::{built, plugin_directory, plugins_can_prepend, push, slurm_release};
+pub(crate) use install::{
+    built, install, plugin_directory, plugins_can_prepend, push, slurm_release,
+};
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -61,7 +64,7 @@ impl Output {
 /// The site: settings, roots and logs of the cluster, for one test.
 pub(crate) struct Site {
     _turn: MutexGuard<'static, ()>,
-    marks: Vec<(PathBuf, u64)>,
+    marks: Vec<(&'static str, &'static str, u64)>,
 }
 
 impl Site {
@@ -76,9 +79,11 @@ impl Site {
     pub(crate) fn with_line(plugstack: &str) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ready();
-        let site =
-            Self { _turn: turn, marks: logs().map(|log| (log.clone(), length(&log))).into() };
-        let local = ["n1", "n2", "ctl"].map(|host| site.at(host, LOCAL));
+        let site = Self {
+            _turn: turn,
+            marks: logs().map(|(node, log)| (node, log, length(&at(node, log)))).collect(),
+        };
+        let local = ["n1", "n2", "n3", "ctl"].map(|host| site.at(host, LOCAL));
         for root in local.into_iter().chain([site.at("ctl", SHARED)]) {
             let _ = fs::remove_dir_all(&root);
             fs::create_dir_all(&root).unwrap();
@@ -163,10 +168,9 @@ impl Site {
 
     /// What a host has written to syslog and slurmd's log since this site began.
     pub(crate) fn log(&self, host: &str) -> String {
-        let root = at(host, "/");
         let mut all = String::new();
-        for (path, from) in self.marks.iter().filter(|(path, _)| path.starts_with(&root)) {
-            let bytes = fs::read(path).unwrap_or_default();
+        for (_, log, from) in self.marks.iter().filter(|(node, ..)| *node == host) {
+            let bytes = fs::read(at(host, log)).unwrap_or_default();
             let new = bytes.get(usize::try_from(*from).unwrap()..).unwrap_or_default();
             all.push_str(&String::from_utf8_lossy(new));
         }
@@ -182,22 +186,25 @@ fn on_n1<'a>(flags: &[&str]) -> &'a [&'a str] {
 }
 
 fn at(host: &str, path: &str) -> PathBuf {
-    static HOSTS: OnceLock<Vec<(String, PathBuf)>> = OnceLock::new();
-    let hosts = HOSTS.get_or_init(|| {
-        let root = |host: &str| {
-            let output = testbed("root", &[], &[host], "");
-            assert_eq!(output.status, 0, "{output:#?}");
-            (host.to_owned(), PathBuf::from(output.stdout.trim_end()))
-        };
-        ["ctl", "n1", "n2", "hub"].map(root).into()
-    });
-    let (_, root) = hosts.iter().find(|(name, _)| name == host).expect("a host of the cluster");
+    static ROOTS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut roots = ROOTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let root = roots.entry(host.to_owned()).or_default();
+    // A host that was booted anew is to be found elsewhere.
+    if !root.is_dir() {
+        let output = testbed("root", &[], &[host], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+        *root = PathBuf::from(output.stdout.trim_end());
+    }
     root.join(path.trim_start_matches('/'))
 }
 
-fn logs() -> [PathBuf; 4] {
-    let [syslog, slurmd] = ["/var/log/syslog", "/var/log/slurm/slurmd.log"];
-    [at("n1", syslog), at("n2", syslog), at("n1", slurmd), at("n2", slurmd)]
+/// The compute nodes.
+pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
+
+/// What each node writes.
+fn logs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let both = ["/var/log/syslog", "/var/log/slurm/slurmd.log"];
+    NODES.into_iter().flat_map(move |node| both.map(|log| (node, log)))
 }
 
 fn length(path: &Path) -> u64 {
@@ -223,11 +230,23 @@ pub(crate) fn with_hub<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// A node dies at once with all that runs there, and is up again after `meanwhile`.
+pub(crate) fn crash_and_boot<T>(node: &str, meanwhile: impl FnOnce() -> T) -> T {
+    let testbed = |verb| {
+        let output = testbed(verb, &[], &[node], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+    };
+    testbed("crash");
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
+    testbed("boot");
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// The plugin and the command in place, and the SIF files made: once for all tests.
 fn ready() {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
-        install::install();
+        install(&[]);
         fs::create_dir_all(at("ctl", "/shared/made")).unwrap();
         with_hub(|| {
             for image in [IMAGE, OTHER] {
@@ -251,7 +270,12 @@ pub(crate) fn sif(image: &str) -> PathBuf {
 }
 
 /// `testbed VERB FLAGS WORDS`, with `--` before the words where the verb wants it.
-fn testbed<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], input: &str) -> Output {
+pub(crate) fn testbed<S: AsRef<OsStr>>(
+    verb: &str,
+    flags: &[&str],
+    words: &[S],
+    input: &str,
+) -> Output {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/testbed");
     let mut command = Command::new(program);
     command.arg(verb).args(flags).args((verb == "exec").then_some("--")).args(words);

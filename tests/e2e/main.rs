@@ -25,6 +25,7 @@ mod pass;
 mod registries;
 mod releases;
 mod settings;
+mod several;
 mod shapes;
 mod status;
 mod tool;

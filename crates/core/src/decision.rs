@@ -125,6 +125,11 @@ impl Decision {
         self.candidates.iter().filter(|candidate| candidate.state.is_refusal())
     }
 
+    /// The image roots that are not there, as far as they were looked for.
+    pub fn missing_roots(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.state == State::NoRoot)
+    }
+
     /// A stable word for the outcome: `hit`, `miss`, `pass`.
     #[must_use]
     pub fn token(&self) -> &'static str {

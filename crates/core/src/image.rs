@@ -18,6 +18,8 @@ pub enum State {
     NotTried,
     /// There is no such file.
     Absent,
+    /// Said of an image root: it is not there, as where a file system is not mounted.
+    NoRoot,
     /// A link that leads nowhere.
     DanglingLink,
     /// Something else than a regular file, and what.
@@ -53,6 +55,7 @@ impl State {
             Self::Image => "image",
             Self::NotTried => "not-tried",
             Self::Absent => "absent",
+            Self::NoRoot => "no-root",
             Self::DanglingLink => "dangling-link",
             Self::NotAFile(_) => "not-a-file",
             Self::Unreadable => "unreadable",
@@ -69,7 +72,7 @@ impl State {
     /// Whether something is there that was refused.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Image | Self::NotTried | Self::Absent)
+        !matches!(self, Self::Image | Self::NotTried | Self::Absent | Self::NoRoot)
     }
 }
 
@@ -79,6 +82,7 @@ impl fmt::Display for State {
             Self::Image => f.write_str("an image"),
             Self::NotTried => f.write_str("not tried"),
             Self::Absent => f.write_str("not there"),
+            Self::NoRoot => f.write_str("no such image root"),
             Self::DanglingLink => f.write_str("a link that leads nowhere"),
             Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
             Self::Unreadable => f.write_str("not readable for this user"),
@@ -122,6 +126,16 @@ impl<'a> Root<'a> {
             Some(Err(state)) => Some(state.clone()),
             Some(Ok(place)) => trust::distrust(place).map(State::Untrusted),
             None => stat(self.path).err(),
+        }
+    }
+
+    /// Whether there is no such root at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        let gone = |state: &State| matches!(state, State::Absent | State::DanglingLink);
+        match &self.entered {
+            Some(entered) => entered.as_ref().is_err_and(gone),
+            None => stat(self.path).is_err_and(|state| gone(&state)),
         }
     }
 

@@ -14,7 +14,8 @@ pub struct Candidate {
 }
 
 /// Every candidate of every root in the order of look-up; the first image ends the
-/// search, and those after it are [`State::NotTried`].
+/// search, and those after it are [`State::NotTried`]. A root that is not there stands
+/// for all its candidates, as [`State::NoRoot`].
 #[must_use]
 pub fn search(roots: &[PathBuf], names: &[String], untrusted: Untrusted) -> Vec<Candidate> {
     let mut candidates = Vec::with_capacity(roots.len() * names.len());
@@ -22,6 +23,10 @@ pub fn search(roots: &[PathBuf], names: &[String], untrusted: Untrusted) -> Vec<
     for path in roots {
         // A root behind the one with the image must not be touched: it may hang.
         let root = (!found).then(|| Root::enter(path, untrusted));
+        if root.as_ref().is_some_and(Root::is_missing) {
+            candidates.push(Candidate { path: path.clone(), state: State::NoRoot });
+            continue;
+        }
         for name in names {
             let state = match &root {
                 Some(root) if !found => root.check(name),

@@ -89,14 +89,21 @@ impl std::error::Error for Error {}
 /// # Errors
 /// [`Error::NotFound`].
 pub fn locate() -> Result<PathBuf, Error> {
-    let slurm_conf = env::var_os("SLURM_CONF").map(PathBuf::from);
-    let named = slurm_conf.iter().filter_map(|path| path.parent().map(Path::to_owned));
-    let directories: Vec<PathBuf> = named.chain(DIRECTORIES.map(PathBuf::from)).collect();
+    let named = env::var_os("SLURM_CONF").map(PathBuf::from);
+    let usual = DIRECTORIES.map(|directory| Path::new(directory).join("slurm.conf"));
+    beside(&named.into_iter().chain(usual).collect::<Vec<_>>())
+}
+
+/// The plugstack.conf that belongs to the first of these slurm.conf that is there. On a
+/// `configless` node a package may have left a plugstack.conf in /etc/slurm, which Slurm
+/// does not read; without any slurm.conf it is the best that can be found.
+fn beside(slurm_confs: &[PathBuf]) -> Result<PathBuf, Error> {
+    let (there, others): (Vec<_>, Vec<_>) = slurm_confs.iter().partition(|path| path.is_file());
     let mut tried = Vec::new();
-    for directory in directories {
-        let slurm_conf = fs::read_to_string(directory.join("slurm.conf")).unwrap_or_default();
-        let path = setting(&slurm_conf, "PlugStackConfig")
-            .map_or_else(|| directory.join("plugstack.conf"), PathBuf::from);
+    for slurm_conf in there.into_iter().chain(others) {
+        let text = fs::read_to_string(slurm_conf).unwrap_or_default();
+        let path = setting(&text, "PlugStackConfig")
+            .map_or_else(|| slurm_conf.with_file_name("plugstack.conf"), PathBuf::from);
         if path.is_file() {
             return Ok(path);
         }
@@ -184,7 +191,7 @@ fn include(
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, line, setting, up_to_ours};
+    use super::{Error, beside, line, setting, up_to_ours};
     use std::fs;
     use tempfile::TempDir;
 
@@ -226,6 +233,29 @@ mod tests {
         ] {
             assert_eq!(found(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn it_belongs_to_a_slurm_conf() {
+        let directory = TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["etc", "run"] {
+            fs::create_dir(path(name)).unwrap();
+            fs::write(path(name).join("plugstack.conf"), "").unwrap();
+        }
+        let all = [path("none/slurm.conf"), path("etc/slurm.conf"), path("run/slurm.conf")];
+        assert_eq!(beside(&all).unwrap(), path("etc/plugstack.conf"));
+        fs::write(path("run/slurm.conf"), "# fetched from the controller\n").unwrap();
+        assert_eq!(beside(&all).unwrap(), path("run/plugstack.conf"));
+        fs::write(path("etc/slurm.conf"), "").unwrap();
+        assert_eq!(beside(&all).unwrap(), path("etc/plugstack.conf"));
+        let named = format!("PlugStackConfig={}\n", path("run/plugstack.conf").display());
+        fs::write(path("etc/slurm.conf"), named).unwrap();
+        assert_eq!(beside(&all).unwrap(), path("run/plugstack.conf"));
+        let none = beside(&[path("none/slurm.conf")]);
+        assert!(
+            matches!(none, Err(Error::NotFound(tried)) if tried == [path("none/plugstack.conf")])
+        );
     }
 
     #[test]

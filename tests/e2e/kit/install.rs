@@ -43,8 +43,9 @@ pub(crate) fn built(file: &str) -> PathBuf {
     path
 }
 
-/// Puts everything on every host, where `make install` puts it.
-pub(super) fn install() {
+/// Puts everything on every host, where `make install` puts it; `cluster` is `--name` of
+/// another cluster than that of the tests.
+pub(crate) fn install(cluster: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let release = built("libspank_sifcache.so").parent().unwrap().display().to_string();
     let words = [
@@ -58,6 +59,6 @@ pub(super) fn install() {
     make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
     assert!(make.status().expect("make").success());
     let words = [directory.path().as_os_str(), OsStr::new("/")];
-    let output = testbed("push", &[], &words, "");
+    let output = testbed("push", cluster, &words, "");
     assert_eq!(output.status, 0, "{output:#?}");
 }

@@ -87,7 +87,9 @@ impl Page {
     /// What is wrong with a root as a whole shows at no candidate that is not there.
     fn roots(&mut self, settings: &Settings) {
         for path in &settings.image_roots {
-            if let Some(state) = Root::enter(path, settings.untrusted).problem() {
+            let root = Root::enter(path, settings.untrusted);
+            // One that is not there is said where its candidates would be.
+            if let Some(state) = root.problem().filter(|_| !root.is_missing()) {
                 self.row("note", &format!("image root {}: {state}", path.display()));
             }
         }

@@ -26,7 +26,24 @@ fn names_in_order_then_roots_in_order() {
 
 #[test]
 fn paths_are_the_roots_as_written() {
-    let root = std::path::PathBuf::from("/nowhere/sif");
-    let found = search(std::slice::from_ref(&root), &["a/b:1".to_owned()], Untrusted::Refuse);
-    assert_eq!(found[0].path, root.join("a/b:1"));
+    let Some(root) = TestRoot::new() else { return };
+    let found = search(&[root.path().to_owned()], &["a/b:1".to_owned()], Untrusted::Refuse);
+    assert_eq!(found[0].path, root.path().join("a/b:1"));
+}
+
+#[test]
+fn a_root_that_is_not_there_is_named_once() {
+    let Some(far) = TestRoot::new() else { return };
+    far.file("b", &sif());
+    let gone = far.path().join("gone");
+    let names = ["a".to_owned(), "b".to_owned()];
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let found = search(&[gone.clone(), far.path().to_owned()], &names, untrusted);
+        let states: Vec<_> = found.iter().map(|one| one.state.clone()).collect();
+        assert_eq!(states, [State::NoRoot, State::Absent, State::Image], "{untrusted:?}");
+        assert_eq!(found[0].path, gone);
+        // Behind the image nobody looks, not even whether the root is there.
+        let found = search(&[far.path().to_owned(), gone.clone()], &names, untrusted);
+        assert_eq!(found[2].state, State::NotTried);
+    }
 }

@@ -1,0 +1,67 @@
+//! A node that dies during a step.
+
+use crate::kit::{IMAGE, Output, Site, crash_and_boot};
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Waits for what is to come.
+#[track_caller]
+fn until(what: &str, mut come: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !come() {
+        assert!(Instant::now() < limit, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A step on all nodes whose tasks wait, and n3 dies under it.
+fn step_loses_a_node(site: &Site, image: &str) -> Output {
+    let flags = ["-N3", "apptainer", "exec", image];
+    let wait = ["sh", "-c", "touch /home/alice/here-$SLURM_PROCID; sleep 60"];
+    let home = site.at("ctl", "/home/alice");
+    let here = |task: u8| home.join(format!("here-{task}"));
+    (0..3).for_each(|task| drop(fs::remove_file(here(task))));
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| site.srun(&[&flags[..], &wait].concat()));
+        until("the tasks run", || (0..3).all(|task| here(task).exists()));
+        crash_and_boot("n3", || {
+            // What slurmctld finds out by itself after SlurmdTimeout.
+            let down = ["scontrol", "update", "NodeName=n3", "State=DOWN", "Reason=died"];
+            assert_eq!(site.exec(&[], &down, "").status, 0);
+            step.join().unwrap()
+        })
+    })
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_step_ends_as_without_us_and_nothing_is_left() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let with = step_loses_a_node(&site, "docker://o/i:1");
+    assert_ne!(with.status, 0, "{with:#?}");
+    assert!(with.stderr.contains("CANCELLED") && with.stderr.contains("NODE FAILURE"), "{with:#?}");
+    for node in ["n1", "n2"] {
+        site.logged(node, "event=hit");
+        let left = || site.exec(&["--on", node], &["pgrep", "-u", "alice"], "").stdout;
+        until("no process is left", || left().is_empty());
+    }
+    // The others work on, and the node does once it is back.
+    site.launch(&["-w", "n1,n2", "-N2"], "docker://o/i:1").stdout.lines().for_each(|line| {
+        assert_eq!(line, IMAGE);
+    });
+    let idle = ["sinfo", "-h", "-n", "n3", "-t", "idle", "-o", "%D"];
+    until("n3 is back", || site.exec(&[], &idle, "").stdout.trim_end() == "1");
+    site.launch(&["-w", "n3"], "docker://o/i:1").ran(IMAGE);
+    // The same without the plugin: what srun says and gives is the same.
+    site.plugstack("# nothing\n");
+    let without = step_loses_a_node(&site, "/shared/sif/o/i:1");
+    let shape = |output: &Output| {
+        let words = |line: &str| line.replace(|c: char| c.is_ascii_digit(), "0");
+        // In the order in which the nodes answer.
+        (output.status, output.stderr.lines().map(words).collect::<BTreeSet<_>>())
+    };
+    assert_eq!(shape(&with), shape(&without));
+    until("n3 is back", || site.exec(&[], &idle, "").stdout.trim_end() == "1");
+}

@@ -1,0 +1,82 @@
+//! A node that has lost the file system with the shared image root.
+
+use super::by_task;
+use crate::kit::{IMAGE, LOCAL, OTHER, Site};
+
+/// A node without /shared, for as long as this lives.
+struct Unmounted<'a>(&'a Site, &'static str);
+
+impl<'a> Unmounted<'a> {
+    fn on(site: &'a Site, node: &'static str) -> Self {
+        let this = Self(site, node);
+        this.shell("mkdir -p /run/away && mount --move /shared /run/away");
+        this
+    }
+
+    fn shell(&self, script: &str) {
+        let output = self.0.exec(&["--on", self.1], &["bash", "-c", script], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+    }
+}
+
+impl Drop for Unmounted<'_> {
+    fn drop(&mut self) {
+        self.shell("mount --move /run/away /shared");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn that_node_misses_and_says_so_and_the_others_hit() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let unmounted = Unmounted::on(&site, "n3");
+    let output = site.launch(&["-N3", "-l", "-K0", "-vv"], "docker://o/i:1");
+    assert_eq!(by_task(&output.stdout), [IMAGE, IMAGE], "{output:#?}");
+    output.tried_the_registry();
+    let said = "sifcache: n3: the image root /shared/sif is not there";
+    assert!(output.stderr.contains(said), "{output:#?}");
+    for node in ["n1", "n2"] {
+        site.logged(node, "image=/shared/sif/o/i:1");
+        assert!(!site.log(node).contains("no-root"), "{}", site.log(node));
+    }
+    // For slurmd's log, for syslog, and for whom `sifcache misses` tells.
+    site.logged("n3", "sifcache: the image root /shared/sif is not there");
+    site.logged("n3", "reference=docker.io/o/i:1 refused=/shared/sif why=no-root");
+    // What it has itself it still finds, and complains of nothing.
+    site.store_at("n3", LOCAL, OTHER, "o/own:1");
+    site.launch(&["-w", "n3"], "docker://o/own:1").ran(OTHER);
+    drop(unmounted);
+    site.launch(&["-w", "n3"], "docker://o/i:1").ran(IMAGE);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_user_who_wants_no_pull_is_told_where() {
+    let site = Site::new("on_miss=fail");
+    site.store(IMAGE, "o/i:1");
+    let _unmounted = Unmounted::on(&site, "n3");
+    let output = site.launch(&["-N3", "-K0"], "docker://o/i:1");
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), [IMAGE, IMAGE], "{output:#?}");
+    assert_eq!(output.status, 66, "{output:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_command_says_what_is_missing_there() {
+    let site = Site::new("nested=path");
+    site.store(IMAGE, "o/i:1");
+    let _unmounted = Unmounted::on(&site, "n3");
+    let on_n3 = |words: &[&str]| site.exec(&["--on", "n3", "--user", "alice"], words, "");
+    let explain = on_n3(&["sifcache", "explain", "--", "apptainer", "run", "docker://o/i:1"]);
+    assert!(explain.stdout.contains("/shared/sif  "), "{explain:#?}");
+    assert!(explain.stdout.contains("no such image root"), "{explain:#?}");
+    let doctor = on_n3(&["sifcache", "doctor"]);
+    assert!(doctor.stdout.contains("warn    /shared/sif: not there"), "{doctor:#?}");
+    assert!(doctor.stdout.contains("mount it here"), "{doctor:#?}");
+    // And a launch in a script there.
+    let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
+    let output = site.sbatch(&["-w", "n3"], &format!("cd /tmp\n{launch}"));
+    assert_ne!(output.status, 0, "{output:#?}");
+    site.logged("n3", "via=shim reference=docker.io/o/i:1 refused=/shared/sif why=no-root");
+}
