@@ -15,7 +15,8 @@ docdir ?= $(prefix)/share/doc/sifcache
 plugindir ?= $(prefix)/lib/slurm
 # The shim and the interposer know their own directory, so it is chosen when they are built.
 libexecdir ?= /usr/libexec
-profiledir ?= /etc/profile.d
+sysconfdir ?= /etc
+profiledir ?= $(sysconfdir)/profile.d
 ifneq ($(libexecdir),/usr/libexec)
 export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
 endif
@@ -31,7 +32,7 @@ BUILD = target/testbed/$(VERSION)
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
-SCRIPTS = $(shell git ls-files testbed .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
@@ -67,7 +68,8 @@ shell: build-for-testbed
 
 ## make test                          everything: lints, unit tests, end to end, the demo; all on the
 ##                                    newest Slurm, and what touches Slurm on two older ones
-test: lint unit doc plugins e2e
+test: lint unit doc plugins e2e packages-check
+	$(MAKE) --no-print-directory dist-check DIST_TARGETS=
 	$(MAKE) --no-print-directory e2e SUITE=trixie TESTS='$(SMOKE)'
 	$(MAKE) --no-print-directory e2e SUITE=bookworm TESTS='$(SMOKE)'
 	testbed/check
@@ -75,7 +77,8 @@ test: lint unit doc plugins e2e
 	@echo "make test: all passed, with Slurm $(VERSION)"
 
 ## make test-all                      the same, with all end-to-end tests on each of the three
-test-all: lint unit doc plugins
+test-all: lint unit doc plugins packages-check
+	$(MAKE) --no-print-directory dist-check DIST_TARGETS=all
 	$(MAKE) --no-print-directory e2e SUITE=bookworm
 	$(MAKE) --no-print-directory e2e SUITE=trixie
 	$(MAKE) --no-print-directory e2e SUITE=sid
@@ -138,6 +141,11 @@ install-files:
 	chmod 0644 $(DESTDIR)$(profiledir)/zz-sifcache.sh $(DESTDIR)$(profiledir)/zz-sifcache.csh
 	install -D -m 0755 $(RELEASE)/sifcache $(DESTDIR)$(bindir)/sifcache
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
+	install -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
+	# The admin's own stays.
+	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
+		install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d plugstack.conf.d/sifcache.conf
 	install -d $(DESTDIR)$(mandir)/man1
 	$(RELEASE)/sifcache manpages $(DESTDIR)$(mandir)/man1
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
@@ -147,6 +155,8 @@ install-files:
 	$(RELEASE)/sifcache completions fish >$(DESTDIR)$(prefix)/share/fish/vendor_completions.d/sifcache.fish
 	install -d $(DESTDIR)$(docdir)/examples
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
+
+include packaging/packages.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
 clean:

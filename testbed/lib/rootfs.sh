@@ -7,6 +7,7 @@ rootfs_packages=(
     fuse2fs gocryptfs # apptainer mentions each that it misses, at every start
     systemd # its journald: no other part of it runs
     rsyslog ca-certificates openssl iproute2 procps strace
+    rpm # the packages of ours that are for others than Debian
     busybox-static # the userland of the images on the hub
     # The ways in which jobs start programs. openmpi-bin brings perl.
     environment-modules openmpi-bin parallel python3 numactl make time tcsh

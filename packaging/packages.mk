@@ -1,0 +1,59 @@
+# Packages, a source archive, and what removes an installation.
+
+PACKAGES := target/packages
+# A further build of the same version.
+REVISION ?= 1
+DEB_PLUGINDIR = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH)/slurm-wlm
+RPM_PLUGINDIR = /usr/lib64/slurm
+
+.PHONY: deb rpm packages-check dist dist-check uninstall
+
+## make deb [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.deb
+deb: all
+	@command -v dpkg-shlibdeps >/dev/null || { \
+		echo 'installing dpkg-dev'; \
+		apt-get -qq update && apt-get -qq install -y dpkg-dev >/dev/null; }
+	packaging/deb $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(DEB_PLUGINDIR))
+
+## make rpm [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.rpm
+rpm: all
+	@command -v rpmbuild >/dev/null || { \
+		echo 'installing rpm'; \
+		apt-get -qq update && apt-get -qq install -y rpm >/dev/null; }
+	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
+
+# Only if it was named: `plugindir` is for make install otherwise.
+PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugindir))
+
+# Installed, used, upgraded and removed on a cluster; twice the same build, to upgrade.
+packages-check: testbed
+	rm -rf $(CHECKED)
+	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(VERSION)
+	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(VERSION) REVISION=2
+	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(OTHER)
+	$(TESTBED) with --suite $(SUITE) --nodes 2 -- packaging/check $(CHECKED) $(VERSION) $(OTHER)
+CHECKED := target/testbed/packages
+OTHER := $(firstword $(SLURM_RELEASES))
+
+## make dist                          target/dist/sifcache-VERSION.tar.xz: builds without a network
+dist: tools
+	packaging/dist target/dist
+
+# In a fresh directory, without network, and without anything that cargo has kept.
+dist-check: dist
+	packaging/dist-check target/dist $(DIST_TARGETS)
+DIST_TARGETS ?= plugin
+
+## make uninstall                     removes what make install has put there, with the same variables
+uninstall:
+	@tree=$$(mktemp -d) && trap 'rm -r "$$tree"' EXIT && \
+	$(MAKE) --no-print-directory --silent install-files DESTDIR="$$tree" && cd "$$tree" && \
+	find . ! -type d | while read -r file; do \
+		case $$file in \
+			*/plugstack.conf.d/*) cmp -s "$$file" "$(DESTDIR)/$$file" || continue ;; \
+		esac; \
+		rm -fv "$(DESTDIR)/$$file"; \
+	done; \
+	for directory in $(libexecdir)/sifcache/bin $(libexecdir)/sifcache $(docdir)/examples $(docdir)/docs $(docdir); do \
+		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
+	done
