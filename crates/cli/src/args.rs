@@ -2,7 +2,9 @@
 //!
 //! Each subcommand has its options in its own file; here is what several share.
 
-use crate::{add, doctor, explain, gc, hits, human, import, list, misses, refresh, remove, verify};
+use crate::{
+    add, doctor, explain, gc, hits, human, import, list, misses, refresh, remove, stage, verify,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use std::ffi::OsString;
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     Refresh(refresh::Refresh),
     Remove(remove::Remove),
     Gc(gc::Gc),
+    Stage(stage::Stage),
+    #[command(hide = true)]
+    StageNode(stage::node::StageNode),
     Misses(misses::Misses),
     Hits(hits::Hits),
     Explain(explain::Explain),
@@ -119,9 +124,11 @@ mod tests {
         cli.clone().debug_assert();
         let taught: Vec<&clap::Command> = cli
             .get_subcommands()
-            .filter(|one| !["help", "completions", "manpages"].contains(&one.get_name()))
+            .filter(|one| {
+                !["help", "completions", "manpages", "stage-node"].contains(&one.get_name())
+            })
             .collect();
-        assert_eq!(taught.len(), 11);
+        assert_eq!(taught.len(), 12);
         for one in taught {
             let help = one.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             let (examples, rest) = help.split_once("Exit status:\n").unwrap_or_default();

@@ -15,7 +15,6 @@ mod nested;
 mod owners;
 mod plugin;
 mod plugstack;
-mod process;
 mod report;
 mod roots;
 mod runtimes;

@@ -1,5 +1,6 @@
 //! Exit statuses, and errors with the one that each leads to.
 
+use serde::{Deserialize, Serialize};
 use sifcache_core::settings;
 use sifcache_plugstack as plugstack;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use std::{fmt, io};
 
 /// How the command ends. Above 63 the numbers are those of sysexits(3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exit(u8);
 
 impl Exit {

@@ -13,6 +13,7 @@ mod event;
 mod explain;
 mod failure;
 mod gc;
+mod group;
 mod hits;
 mod human;
 mod import;
@@ -22,6 +23,7 @@ mod logs;
 mod lookup;
 mod misses;
 mod output;
+mod process;
 mod progress;
 mod pull;
 mod question;
@@ -36,6 +38,7 @@ mod served;
 mod site;
 mod space;
 mod spelling;
+mod stage;
 mod stop;
 mod store;
 mod tally;
@@ -66,6 +69,8 @@ fn main() -> ExitCode {
         Command::Refresh(args) => refresh::run(&args),
         Command::Remove(args) => remove::run(&args),
         Command::Gc(args) => gc::run(&args),
+        Command::Stage(args) => stage::run(&args),
+        Command::StageNode(args) => stage::node::run(&args),
         Command::Misses(args) => misses::run(&args),
         Command::Hits(args) => hits::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -52,8 +52,13 @@ impl Progress {
 
     /// Shows how far a log has been read; nothing where there is no terminal.
     pub(crate) fn reading(&self, what: &str, length: u64) -> Task {
+        self.on_terminal(&format!("reading {what}"), length)
+    }
+
+    /// Shows something whose length is known, in bytes; nothing where there is no terminal.
+    pub(crate) fn on_terminal(&self, what: &str, length: u64) -> Task {
         match self.bars {
-            Some(_) => self.bytes(&format!("reading {what}"), length),
+            Some(_) => self.bytes(what, length),
             None => Task { bar: ProgressBar::hidden(), what: String::new() },
         }
     }

@@ -1,7 +1,7 @@
 //! The host that is looked at: its files, its environment, its programs, and who looks.
 
 use super::facts::Facts;
-use super::process::{Answer, Call, Processes, Run, Silence};
+use crate::process::{Answer, Call, Processes, Run, Silence};
 use sifcache_core::nested::{self, SHIMS};
 use sifcache_core::trust::{self, Distrust, Writer};
 use std::cell::OnceCell;

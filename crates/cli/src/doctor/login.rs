@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::host::Host;
-use super::process::Call;
+use crate::process::Call;
 use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_entry};
 use sifcache_core::settings::Nested;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 use super::directives::values;
 use super::finding::Finding;
 use super::host::Host;
-use super::process::Silence;
 use crate::output::plain;
+use crate::process::Silence;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

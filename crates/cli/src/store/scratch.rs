@@ -32,13 +32,23 @@ impl Scratch {
     /// The file system's.
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
         loop {
-            let directory = parent.join(unique());
-            let Some(lock) = Lock::take(&lock_of(&directory))? else { continue };
-            match DirBuilder::new().mode(0o700).create(&directory) {
-                Ok(()) => return Ok(Self { directory, lock }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            if let Some(scratch) = Self::called(parent, &unique())? {
+                return Ok(scratch);
             }
+        }
+    }
+
+    /// Makes one of that name in `parent`; nothing if there is one already.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn called(parent: &Path, name: &str) -> io::Result<Option<Self>> {
+        let directory = parent.join(name);
+        let Some(lock) = Lock::take(&lock_of(&directory))? else { return Ok(None) };
+        match DirBuilder::new().mode(0o700).create(&directory) {
+            Ok(()) => Ok(Some(Self { directory, lock })),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

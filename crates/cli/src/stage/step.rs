@@ -1,0 +1,208 @@
+//! A step of the job, with one `sifcache stage-node` on each of some nodes, and what they
+//! say.
+
+use super::message::{Answer, Order, Said};
+use super::nodes::{self, Nodes};
+use super::{here, slurm};
+use crate::failure::{Exit, Failure};
+use crate::group::{Group, PATIENCE};
+use crate::stop;
+use sifcache_core::settings::Untrusted;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+
+/// Runs the command, or says that it is not there.
+const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
+    printf '{\"node\":\"%s\",\"said\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
+/// One task a node, on what the job has, whatever other steps do, and however other nodes
+/// fare.
+const OPTIONS: [&str; 11] = [
+    "--ntasks-per-node=1",
+    "--cpus-per-task=1",
+    "--overcommit",
+    "--overlap",
+    "--no-kill",
+    "--kill-on-bad-exit=0",
+    "--wait=0",
+    "--mpi=none",
+    "--cpu-bind=none",
+    "--chdir=/",
+    "--input=all",
+];
+
+/// How nodes are to work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// The number of the job.
+    pub(crate) job: &'a str,
+    /// The node-local image root.
+    pub(crate) root: &'a Path,
+    pub(crate) untrusted: Untrusted,
+    /// `--keep`, as it was given.
+    pub(crate) keep: &'a str,
+}
+
+/// A step that runs; its tasks end when this is dropped, and take away what they have begun.
+#[derive(Debug)]
+pub(crate) struct Step {
+    srun: Group,
+    orders: Option<ChildStdin>,
+    answers: Receiver<Answer>,
+    errors: Receiver<String>,
+    said: Vec<String>,
+    id: String,
+}
+
+/// Why a node takes no part any more.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) node: String,
+    pub(crate) exit: Exit,
+    pub(crate) error: String,
+}
+
+impl Step {
+    /// Starts it, and waits until all nodes listen. Those that do not are returned; then
+    /// the step is of no use.
+    ///
+    /// # Errors
+    /// If there is no srun, or a signal asked the command to end.
+    pub(crate) fn start(terms: Terms<'_>, nodes: &Nodes) -> Result<(Self, Vec<Lost>), Failure> {
+        let mut srun = slurm::command("srun");
+        srun.args(OPTIONS).arg(format!("--jobid={}", terms.job));
+        srun.arg(format!("--nodelist={}", nodes::fold(nodes)?));
+        srun.arg(format!("--nodes={0}", nodes.len())).arg(format!("--ntasks={}", nodes.len()));
+        srun.args(["/bin/sh", "-c", PROGRAM]).arg(here::program()?);
+        srun.args(["stage-node", "--untrusted", here::word(terms.untrusted)]);
+        srun.args(["--keep", terms.keep, "--root"]).arg(terms.root);
+        let started = Group::start(&mut srun);
+        let mut srun = started.map_err(|error| slurm::not_started("srun", &error))?;
+        let orders = srun.stdin();
+        let answers = listen(srun.stdout());
+        let errors = srun.listen();
+        let mut step = Self { srun, orders, answers, errors, said: Vec::new(), id: String::new() };
+        let lost = step.ready(nodes)?;
+        Ok((step, lost))
+    }
+
+    fn ready(&mut self, nodes: &Nodes) -> Result<Vec<Lost>, Failure> {
+        let mut lost = Vec::new();
+        let mut id = String::new();
+        let silent = self.gather(nodes, &mut |node, said| {
+            match said {
+                Said::Ready { version, step } => {
+                    id = step;
+                    lost.extend(other_version(node, &version));
+                }
+                Said::NoCommand => lost.push(no_command(node)),
+                _ => return false,
+            }
+            true
+        })?;
+        lost.extend(silent);
+        self.id = id;
+        Ok(lost)
+    }
+
+    /// Its number in the job.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Tells all its nodes something.
+    pub(crate) fn tell(&mut self, order: &Order) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(order).map_err(|error| Failure::Io(error.into()))?;
+        line.push(b'\n');
+        if let Some(orders) = &mut self.orders {
+            // A step that has ended does not listen; that it has is noticed by its silence.
+            let _ = orders.write_all(&line).and_then(|()| orders.flush());
+        }
+        Ok(())
+    }
+
+    /// Listens until `hear` has said of each node that it is done, and returns those of
+    /// which it never did, because the step has ended.
+    ///
+    /// # Errors
+    /// That a signal asked the command to end.
+    pub(crate) fn gather(
+        &mut self,
+        nodes: &Nodes,
+        hear: &mut dyn FnMut(&str, Said) -> bool,
+    ) -> Result<Vec<Lost>, Failure> {
+        let mut waiting = nodes.clone();
+        while !waiting.is_empty() {
+            stop::check()?;
+            match self.answers.recv_timeout(PATIENCE) {
+                Ok(answer) => {
+                    if hear(&answer.node, answer.said) {
+                        waiting.remove(&answer.node);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Ok(waiting.into_iter().map(|node| self.silent(node)).collect())
+    }
+
+    /// Hears what nodes have said meanwhile, for a moment.
+    pub(crate) fn overhear(&self, hear: &mut dyn FnMut(&str, Said)) {
+        let first = self.answers.recv_timeout(PATIENCE);
+        for answer in first.into_iter().chain(self.answers.try_iter()) {
+            hear(&answer.node, answer.said);
+        }
+    }
+
+    /// What srun says of a node that says nothing.
+    fn silent(&mut self, node: String) -> Lost {
+        self.said.extend(self.errors.try_iter());
+        let of_it = |line: &&str| line.split([' ', ':', ',']).any(|word| word == node);
+        let lines = || self.said.iter().map(String::as_str);
+        let why = match lines().rev().find(of_it) {
+            Some(line) => slurm::bare(line).to_owned(),
+            None => slurm::last_words(lines()),
+        };
+        Lost { node, exit: Exit::UNAVAILABLE, error: format!("it did not answer: {why}") }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if !self.srun.ends_by_itself() {
+            self.srun.ask_to_end();
+        }
+    }
+}
+
+/// The answers among what the tasks print. Other lines are somebody else's: a task prolog's.
+fn listen(stdout: Option<ChildStdout>) -> Receiver<Answer> {
+    let (sender, answers) = channel();
+    thread::spawn(move || {
+        let lines = stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n'));
+        for line in lines.map_while(Result::ok) {
+            if let Ok(answer) = serde_json::from_slice(&line)
+                && sender.send(answer).is_err()
+            {
+                return;
+            }
+        }
+    });
+    answers
+}
+
+fn other_version(node: &str, version: &str) -> Option<Lost> {
+    let ours = env!("CARGO_PKG_VERSION");
+    let error = format!("it has sifcache {version}, and this is {ours}: install the same on both");
+    (version != ours).then(|| Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error })
+}
+
+fn no_command(node: &str) -> Lost {
+    let program = here::program().unwrap_or_default();
+    let error = format!("{} is not there: install sifcache on the node", program.display());
+    Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error }
+}
