@@ -27,6 +27,7 @@ mod releases;
 mod settings;
 mod several;
 mod shapes;
+mod stage;
 mod status;
 mod tool;
 mod trace;

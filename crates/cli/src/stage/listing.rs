@@ -134,7 +134,9 @@ impl Listing {
             true => "no node".to_owned(),
             false => nodes::fold(&self.nodes)?,
         };
-        output::print(&format!("{} images under {} of {answered}\n", rows.len(), plain(root)))?;
+        let there = rows.iter().filter(|row| !row.nodes.is_empty()).count();
+        let images = if there == 1 { "image" } else { "images" };
+        output::print(&format!("{there} {images} under {} of {answered}\n", plain(root)))?;
         for Failed { node, error } in &self.failed {
             progress.note(&format!("{node}: {error}"));
         }

@@ -1,0 +1,81 @@
+//! Copies that go wrong on the way, and an admin who loses patience.
+
+use super::{STAND_INS, no_job, on, sbcast, site, stage};
+use crate::kit::{LOCAL, Site, tree};
+use std::fs;
+use std::time::{Duration, Instant};
+
+#[track_caller]
+fn nothing_anywhere(site: &Site) {
+    for node in ["n1", "n2", "n3"] {
+        assert!(on(site, node).is_empty(), "{node}");
+        let known = tree::files(&site.at(node, LOCAL).join(".sifcache/known"));
+        assert!(known.is_empty(), "{node}: {known:?}");
+    }
+}
+
+/// A stand-in sends something else than it was told to.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_was_changed_on_the_way_gets_no_name() {
+    let site = site();
+    let place = "from=${@: -2:1} to=${@: -1}; cp $from /root/sent;";
+    for change in [
+        "printf X | dd of=/root/sent bs=1 seek=500000 conv=notrunc status=none",
+        "truncate -s -4096 /root/sent",
+        "truncate -s +4096 /root/sent",
+        ": >/root/sent; echo '<html>' >/root/sent",
+    ] {
+        sbcast(&site, &format!("{place} {change}; real_sbcast \"$1\" /root/sent $to"));
+        let output = stage(&site, &["--partition", "all", "o/i:1"]);
+        assert_eq!(output.status, 65, "{change}: {output:#?}");
+        for node in ["n1", "n2", "n3"] {
+            let said = format!("{node}: o/i:1: what has come is not what was sent: ");
+            assert!(output.stderr.contains(&said), "{change}: {output:#?}");
+        }
+        nothing_anywhere(&site);
+    }
+    // The same file, but for the owner of nothing: the way it should be.
+    sbcast(&site, "real_sbcast \"$@\"");
+    assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
+}
+
+/// In the middle of it: a stand-in sends a part of the file and then nothing for long.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_signal_ends_the_job_and_leaves_nothing() {
+    let site = site();
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("KILL", 137)] {
+        sbcast(
+            &site,
+            "from=${@: -2:1} to=${@: -1}; head -c 300000 $from >/root/part\n\
+             real_sbcast \"$1\" /root/part $to; touch /root/stand-ins/half; exec sleep 300",
+        );
+        let script = format!(
+            "sifcache stage --partition all o/i:1 & \
+             until [ -e {STAND_INS}/half ]; do sleep 0.05; done; sleep 0.5; \
+             ls /local/sif; kill -{signal} $!; wait $!"
+        );
+        let path = format!("PATH={STAND_INS}:/usr/local/bin:/usr/bin:/bin");
+        let begun = Instant::now();
+        let output = site.exec(&["--env", &path], &["bash", "-c", &script], "");
+        assert_eq!(output.status, status, "{output:#?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        no_job(&site);
+        nothing_anywhere(&site);
+        fs::remove_file(site.at("ctl", STAND_INS).join("half")).unwrap();
+    }
+}
+
+/// Somebody cancels the job.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_job_that_is_cancelled() {
+    let site = site();
+    sbcast(&site, "scancel ${1#--jobid=} ; scancel --name=sifcache-stage; exec sleep 5");
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_ne!(output.status, 0, "{output:#?}");
+    assert!(output.stderr.contains("n1: "), "{output:#?}");
+    no_job(&site);
+    nothing_anywhere(&site);
+}

@@ -1,0 +1,125 @@
+//! Nodes that cannot take part, while others do.
+
+use super::{on, sbcast, site, stage};
+use crate::kit::{LOCAL, Site};
+use std::fs;
+
+/// Does something to the cluster, and undoes it when this is dropped.
+struct Undo<'a>(&'a Site, &'a str, &'a str);
+
+impl<'a> Undo<'a> {
+    #[track_caller]
+    fn after(site: &'a Site, host: &'a str, script: &str, undo: &'a str) -> Self {
+        let output = site.exec(&["--on", host], &["bash", "-c", script], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+        Self(site, host, undo)
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        self.0.exec(&["--on", self.1], &["bash", "-c", self.2], "");
+    }
+}
+
+/// A small file system in the place of a node's image root.
+fn small_disk<'a>(site: &'a Site, host: &'a str, kibibytes: u32) -> Undo<'a> {
+    let mount = format!("mount -t tmpfs -o size={kibibytes}k,mode=755 tmpfs {LOCAL}");
+    Undo::after(site, host, &mount, "umount --lazy /local/sif")
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_that_is_down_is_named_and_left_out() {
+    let site = site();
+    let _up = Undo::after(
+        &site,
+        "ctl",
+        "scontrol update nodename=n2 state=down reason=test",
+        "scontrol update nodename=n2 state=resume; sleep 1",
+    );
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stderr.contains("sifcache: n2: it takes no jobs (state down)"), "{output:#?}");
+    assert_eq!(on(&site, "n1").len(), 2);
+    assert_eq!(on(&site, "n3").len(), 2);
+    assert!(on(&site, "n2").is_empty());
+    // Alone, there is nothing to wait for.
+    let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
+    assert_eq!(output.status, 69, "{output:#?}");
+    let output = stage(&site, &["--list", "--partition", "all"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stdout.contains("2 of n[1,3]") || output.stdout.contains("of n[1,3]"));
+    assert!(output.stderr.contains("n2: it takes no jobs"), "{output:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_disk_without_space() {
+    let site = site();
+    let _disk = small_disk(&site, "n2", 500);
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    let said = "n2: o/i:1: not enough space: about 1.08 MiB are needed in /local/sif, and 4";
+    assert!(output.stderr.contains(said), "{output:#?}");
+    assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 2));
+    assert!(on(&site, "n2").is_empty());
+    let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
+    assert_eq!(output.status, 73, "{output:#?}");
+}
+
+/// After it was asked: sbcast gives up for all nodes, and those that are left get another.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_disk_that_fills_up_meanwhile() {
+    let site = site();
+    let _disk = small_disk(&site, "n2", 3_000);
+    // A stand-in that fills the disk of n2 before it sends anything.
+    sbcast(
+        &site,
+        "job=${1#--jobid=}\n\
+         [ -e /root/stand-ins/filled ] || srun --jobid=${job%.*} --overlap -w n2 -N1 -n1 \
+             sh -c 'head -c 2500000 /dev/zero >/local/sif/.ballast'\n\
+         touch /root/stand-ins/filled\nreal_sbcast \"$@\"",
+    );
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stderr.contains("n2: o/i:1: sbcast: "), "{output:#?}");
+    assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 2));
+    fs::remove_file(site.at("n2", LOCAL).join(".ballast")).unwrap();
+    assert!(on(&site, "n2").is_empty());
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_without_the_command_or_the_root() {
+    let site = site();
+    let _command = Undo::after(
+        &site,
+        "n1",
+        "mv /usr/local/bin/sifcache /usr/local/bin/elsewhere",
+        "mv /usr/local/bin/elsewhere /usr/local/bin/sifcache",
+    );
+    let _root = Undo::after(&site, "n2", "rmdir /local/sif", "mkdir -m 755 /local/sif");
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    for said in [
+        "n1: /usr/local/bin/sifcache is not there: install sifcache on the node",
+        "n2: image root /local/sif: ",
+    ] {
+        assert!(output.stderr.contains(said), "{said}: {output:#?}");
+    }
+    assert_eq!(on(&site, "n3").len(), 2);
+}
+
+/// Slurm does not know yet that the node is gone.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_that_does_not_answer() {
+    let site = site();
+    let _slurmd = Undo::after(&site, "n3", "pkill -STOP -x slurmd", "pkill -CONT -x slurmd");
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stderr.contains("n3: it did not answer: "), "{output:#?}");
+    assert_eq!((on(&site, "n1").len(), on(&site, "n2").len()), (2, 2));
+}
