@@ -67,15 +67,26 @@ fn a_signal_ends_the_job_and_leaves_nothing() {
     }
 }
 
-/// Somebody cancels the job.
+/// Somebody cancels the step, which kills what runs on the nodes, and then the job.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_job_that_is_cancelled() {
     let site = site();
-    sbcast(&site, "scancel ${1#--jobid=} ; scancel --name=sifcache-stage; exec sleep 5");
+    sbcast(
+        &site,
+        "real_sbcast \"$@\"; scancel ${1#--jobid=}; scancel --name=sifcache-stage; exec sleep 300",
+    );
+    let begun = Instant::now();
     let output = stage(&site, &["--partition", "all", "o/i:1"]);
-    assert_ne!(output.status, 0, "{output:#?}");
-    assert!(output.stderr.contains("n1: "), "{output:#?}");
+    assert_eq!(output.status, 69, "{output:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    for node in ["n1", "n2", "n3"] {
+        assert!(output.stderr.contains(&format!("{node}: ")), "{output:#?}");
+        assert!(tree::check(&site.at(node, LOCAL)).is_empty(), "{node}");
+    }
     no_job(&site);
-    nothing_anywhere(&site);
+    // The next one sweeps what the killed ones have left.
+    fs::remove_file(site.at("ctl", STAND_INS).join("sbcast")).unwrap();
+    assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
+    assert_eq!(["n1", "n2", "n3"].map(|node| on(&site, node).len()), [2, 2, 2]);
 }

@@ -15,6 +15,17 @@ const DEFAULTS: [(&str, &str); 3] =
 /// How sbcast begins when it says which node could not take the file.
 const BLAME: &str = "REQUEST_FILE_BCAST(";
 
+/// What came of a broadcast.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The file has come to all nodes, as far as sbcast knows.
+    Whole,
+    /// Not to all of them.
+    Broken(Broken),
+    /// The step has ended meanwhile.
+    Deserted,
+}
+
 /// Why a file did not come to all nodes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
@@ -25,7 +36,7 @@ pub(crate) struct Broken {
 }
 
 /// Sends a file to the nodes of `step`, which is `JOB.STEP`; `meanwhile` is called over and
-/// over until that is done, and takes a little time.
+/// over until that is done, takes a little time, and says whether the step is still there.
 ///
 /// # Errors
 /// If there is no sbcast, or a signal asked the command to end.
@@ -33,8 +44,8 @@ pub(crate) fn send(
     step: &str,
     from: &Path,
     to: &Path,
-    meanwhile: &mut dyn FnMut(),
-) -> Result<Result<(), Broken>, Failure> {
+    meanwhile: &mut dyn FnMut() -> bool,
+) -> Result<Sent, Failure> {
     let mut sbcast: Command = slurm::command("sbcast");
     for (name, value) in DEFAULTS.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
         sbcast.env(name, value);
@@ -45,11 +56,13 @@ pub(crate) fn send(
     let lines = sbcast.listen();
     while !sbcast.has_ended() {
         stop::check()?;
-        meanwhile();
+        if !meanwhile() {
+            return Ok(Sent::Deserted);
+        }
     }
     let status = sbcast.end()?;
     let said: Vec<String> = lines.iter().collect();
-    Ok(if status.success() { Ok(()) } else { Err(broken(&said)) })
+    Ok(if status.success() { Sent::Whole } else { Sent::Broken(broken(&said)) })
 }
 
 fn broken(said: &[String]) -> Broken {

@@ -6,7 +6,7 @@
 //! there, the step ends and the nodes that are left get another one. Each time there are
 //! fewer of them, so that this comes to an end.
 
-use super::broadcast;
+use super::broadcast::{self, Broken, Sent};
 use super::message::{Item, Order, Said};
 use super::nodes::{self, Nodes};
 use super::outcome::{Outcomes, Status};
@@ -58,12 +58,10 @@ impl<'a, 'p> Course<'a, 'p> {
 
     fn look(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         let task = self.progress.on_terminal("asking the nodes what they have", 0);
-        let (mut step, lost) = Step::start(self.terms, nodes)?;
         let mut nodes = nodes.clone();
-        for lost in &lost {
-            nodes.remove(&lost.node);
-            self.outcomes.lost(lost)?;
-        }
+        let (step, lost) = Step::start_where_it_goes(self.terms, &mut nodes)?;
+        lost.iter().try_for_each(|lost| self.lost(lost))?;
+        let Some(mut step) = step else { return Ok(()) };
         let items: Vec<Item> = self.sources.iter().map(|source| source.item.clone()).collect();
         step.tell(&Order::Look { items })?;
         let mut answers: HashMap<String, Vec<Said>> = HashMap::new();
@@ -183,7 +181,7 @@ impl<'a, 'p> Course<'a, 'p> {
     /// The broadcast; false if it did not come to all nodes.
     fn send(
         &mut self,
-        step: &Step,
+        step: &mut Step,
         index: usize,
         nodes: &Nodes,
         place: &str,
@@ -197,20 +195,29 @@ impl<'a, 'p> Course<'a, 'p> {
                 if let Said::Came { bytes } = said {
                     lines.came(node, bytes);
                 }
-            });
+            })
         };
-        let sent = broadcast::send(&target, &source.path, &to, &mut meanwhile)?;
-        drop(lines);
-        let Err(broken) = sent else { return Ok(true) };
-        let blamed = nodes.iter().filter_map(|node| Some((node, broken.blamed.get(node)?)));
-        let blamed: Vec<(&String, &String)> = match broken.blamed.is_empty() {
-            true => nodes.iter().map(|node| (node, &broken.why)).collect(),
-            false => blamed.collect(),
-        };
-        for (node, why) in blamed {
-            self.failed(node, index, Exit::CANT_CREATE, &format!("sbcast: {why}"))?;
+        match broadcast::send(&target, &source.path, &to, &mut meanwhile)? {
+            Sent::Whole => return Ok(true),
+            Sent::Broken(broken) => self.broken(&broken, index, nodes)?,
+            Sent::Deserted => {
+                let lost = step.gather(nodes, &mut |_, _| false)?;
+                lost.iter().try_for_each(|lost| self.lost(lost))?;
+            }
         }
         Ok(false)
+    }
+
+    /// The nodes that sbcast names are at fault; if it names none, it comes to nobody.
+    fn broken(&mut self, broken: &Broken, index: usize, nodes: &Nodes) -> Result<(), Failure> {
+        let named = nodes.iter().any(|node| broken.blamed.contains_key(node));
+        for node in nodes {
+            let why = broken.blamed.get(node).or(if named { None } else { Some(&broken.why) });
+            if let Some(why) = why {
+                self.failed(node, index, Exit::CANT_CREATE, &format!("sbcast: {why}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// One image is not to be had on a node.

@@ -85,12 +85,13 @@ impl Listing {
     ) -> Result<Self, Failure> {
         let _task = progress.on_terminal("asking the nodes what they have", 0);
         let mut listing = Self::default();
-        let (mut step, lost) = Step::start(terms, nodes)?;
         let mut nodes = nodes.clone();
-        nodes.retain(|node| lost.iter().all(|lost| lost.node != *node));
-        step.tell(&Order::List)?;
-        let silent = step.gather(&nodes, &mut |node, said| listing.hear(node, said))?;
-        listing.failed.extend(lost.into_iter().chain(silent).map(Failed::from));
+        let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;
+        if let Some(mut step) = step {
+            step.tell(&Order::List)?;
+            lost.extend(step.gather(&nodes, &mut |node, said| listing.hear(node, said))?);
+        }
+        listing.failed.extend(lost.into_iter().map(Failed::from));
         Ok(listing)
     }
 

@@ -43,7 +43,7 @@ pub(crate) enum Order {
 }
 
 /// What a node says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) node: String,
     #[serde(flatten)]

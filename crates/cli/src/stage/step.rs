@@ -17,6 +17,8 @@ use std::thread;
 /// Runs the command, or says that it is not there.
 const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
     printf '{\"node\":\"%s\",\"said\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
+/// What srun says, with the node's name behind it, of a node that it cannot start a task on.
+const NOT_LAUNCHED: &str = "failed on node ";
 /// One task a node, on what the job has, whatever other steps do, and however other nodes
 /// fare.
 const OPTIONS: [&str; 11] = [
@@ -65,6 +67,26 @@ pub(crate) struct Lost {
 }
 
 impl Step {
+    /// Starts it on as many of the nodes as can be, and takes the others out of `nodes`.
+    ///
+    /// # Errors
+    /// If there is no srun, or a signal asked the command to end.
+    pub(crate) fn start_where_it_goes(
+        terms: Terms<'_>,
+        nodes: &mut Nodes,
+    ) -> Result<(Option<Self>, Vec<Lost>), Failure> {
+        let mut all = Vec::new();
+        while !nodes.is_empty() {
+            let (step, lost) = Self::start(terms, nodes)?;
+            if lost.is_empty() {
+                return Ok((Some(step), all));
+            }
+            nodes.retain(|node| lost.iter().all(|lost| lost.node != *node));
+            all.extend(lost);
+        }
+        Ok((None, all))
+    }
+
     /// Starts it, and waits until all nodes listen. Those that do not are returned; then
     /// the step is of no use.
     ///
@@ -102,7 +124,7 @@ impl Step {
             }
             true
         })?;
-        lost.extend(silent);
+        lost.extend(at_fault(silent));
         self.id = id;
         Ok(lost)
     }
@@ -149,12 +171,14 @@ impl Step {
         Ok(waiting.into_iter().map(|node| self.silent(node)).collect())
     }
 
-    /// Hears what nodes have said meanwhile, for a moment.
-    pub(crate) fn overhear(&self, hear: &mut dyn FnMut(&str, Said)) {
+    /// Hears what nodes have said meanwhile, for a moment. False if the step has ended.
+    pub(crate) fn overhear(&self, hear: &mut dyn FnMut(&str, Said)) -> bool {
         let first = self.answers.recv_timeout(PATIENCE);
+        let is_there = first != Err(RecvTimeoutError::Disconnected);
         for answer in first.into_iter().chain(self.answers.try_iter()) {
             hear(&answer.node, answer.said);
         }
+        is_there
     }
 
     /// What srun says of a node that says nothing.
@@ -195,6 +219,15 @@ fn listen(stdout: Option<ChildStdout>) -> Receiver<Answer> {
     answers
 }
 
+/// When srun cannot start a task on one node, it ends those on all others.
+fn at_fault(silent: Vec<Lost>) -> Vec<Lost> {
+    let is_named = |lost: &Lost| lost.error.contains(NOT_LAUNCHED);
+    match silent.iter().any(is_named) {
+        true => silent.into_iter().filter(is_named).collect(),
+        false => silent,
+    }
+}
+
 fn other_version(node: &str, version: &str) -> Option<Lost> {
     let ours = env!("CARGO_PKG_VERSION");
     let error = format!("it has sifcache {version}, and this is {ours}: install the same on both");
@@ -205,4 +238,29 @@ fn no_command(node: &str) -> Lost {
     let program = here::program().unwrap_or_default();
     let error = format!("{} is not there: install sifcache on the node", program.display());
     Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Lost, at_fault, other_version};
+
+    fn lost(node: &str, error: &str) -> Lost {
+        Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error: error.to_owned() }
+    }
+
+    #[test]
+    fn one_node_is_at_fault_for_all() {
+        let killed = || lost("n1", "it did not answer: n1: task 0: Killed");
+        let said = "it did not answer: Task launch for StepId=25.0 failed on node n3: timed out";
+        let at = at_fault(vec![killed(), lost("n3", said)]);
+        assert_eq!(at.iter().map(|lost| lost.node.as_str()).collect::<Vec<_>>(), ["n3"]);
+        assert_eq!(at_fault(vec![killed(), killed()]).len(), 2);
+    }
+
+    #[test]
+    fn the_same_version_on_both_sides() {
+        assert!(other_version("n1", env!("CARGO_PKG_VERSION")).is_none());
+        let said = other_version("n1", "0.0.1").unwrap().error;
+        assert!(said.starts_with("it has sifcache 0.0.1, and this is "), "{said}");
+    }
 }
