@@ -90,3 +90,18 @@ fn a_job_that_is_cancelled() {
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
     assert_eq!(["n1", "n2", "n3"].map(|node| on(&site, node).len()), [2, 2, 2]);
 }
+
+/// While it waits in the queue, where it says so.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_signal_ends_a_job_that_waits() {
+    let site = site();
+    let script = "sifcache stage --nodes n1 o/i:1 -- --begin=now+1hour 2>/root/said & \
+         until grep -q waiting /root/said; do sleep 0.05; done; squeue -h -o %j; \
+         kill -INT $!; wait $!";
+    let output = site.exec(&[], &["bash", "-c", script], "");
+    assert_eq!((output.status, output.stdout.as_str()), (130, "sifcache-stage\n"), "{output:#?}");
+    let said = fs::read_to_string(site.at("ctl", "/root/said")).unwrap();
+    assert!(said.starts_with("sifcache: waiting for n1: "), "{said}");
+    no_job(&site);
+}

@@ -1,7 +1,8 @@
 //! Nodes that cannot take part, while others do.
 
 use super::{on, sbcast, site, stage};
-use crate::kit::{LOCAL, Site};
+use crate::kit::{LOCAL, OTHER, Site, tree};
+use serde_json::Value;
 use std::fs;
 
 /// Does something to the cluster, and undoes it when this is dropped.
@@ -117,9 +118,75 @@ fn a_node_without_the_command_or_the_root() {
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_does_not_answer() {
     let site = site();
-    let _slurmd = Undo::after(&site, "n3", "pkill -STOP -x slurmd", "pkill -CONT -x slurmd");
+    let _slurmd = Undo::after(
+        &site,
+        "n3",
+        "kill -STOP $(cat /run/slurmd.pid)",
+        "kill -CONT $(cat /run/slurmd.pid)",
+    );
     let output = stage(&site, &["--partition", "all", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
     assert!(output.stderr.contains("n3: it did not answer: "), "{output:#?}");
     assert_eq!((on(&site, "n1").len(), on(&site, "n2").len()), (2, 2));
+}
+
+/// A mistake in the settings: what is called local is one directory for all.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_local_root_that_nodes_share() {
+    let site = site();
+    let shared = site.at("ctl", "/shared/local");
+    let _ = fs::remove_dir_all(&shared);
+    fs::create_dir(&shared).unwrap();
+    site.plugstack("optional spank_sifcache.so image_root=/shared/local:/shared/sif\n");
+    let output = stage(&site, &["--nodes", "n[1-2]", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    let said = "another node is at work in /shared/local: is it local to each node?";
+    assert!(output.stderr.contains(said), "{output:#?}");
+    // The other one has it, and so have all.
+    assert_eq!(tree::check(&shared).len(), 2);
+    tree::is_clean(&shared);
+}
+
+/// Images that different nodes lack, in one run.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn each_node_gets_what_it_lacks() {
+    let site = site();
+    site.store(OTHER, "o/other:1");
+    assert_eq!(stage(&site, &["--nodes", "n1", "o/i:1"]).status, 0);
+    assert_eq!(stage(&site, &["--nodes", "n3", "o/other:1"]).status, 0);
+    // By hand: nothing is known of it, and it is what it should be.
+    site.store_at("n2", LOCAL, OTHER, "o/other:1");
+    let output = site.exec(
+        &[],
+        &["sifcache", "stage", "--json", "--partition", "all", "--from", "-"],
+        "o/i:1\no/other:1\n",
+    );
+    assert_eq!(output.status, 0, "{output:#?}");
+    let mut said: Vec<(String, String, String)> = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|one| ["node", "reference", "status"].map(|key| one[key].as_str().unwrap().to_owned()))
+        .map(|[node, reference, status]| (node, reference, status))
+        .collect();
+    said.sort();
+    let said: Vec<(&str, &str, &str)> =
+        said.iter().map(|(n, r, s)| (n.as_str(), r.as_str(), s.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            ("n1", "o/i:1", "present"),
+            ("n1", "o/other:1", "staged"),
+            ("n2", "o/i:1", "staged"),
+            ("n2", "o/other:1", "present"),
+            ("n3", "o/i:1", "staged"),
+            ("n3", "o/other:1", "present"),
+        ]
+    );
+    for node in ["n1", "n2", "n3"] {
+        site.launch(&["-w", node], "docker://o/other:1").ran(OTHER);
+        site.logged(node, &format!("image={LOCAL}/o/other:1"));
+    }
 }

@@ -4,6 +4,7 @@ use crate::arrival::Arrival;
 use crate::content::{self, Content};
 use crate::failure::{Exit, Failure};
 use crate::lookup;
+use crate::output::plain;
 use crate::progress::Progress;
 use crate::stage::message::Item;
 use crate::store::kept::Keep;
@@ -36,14 +37,15 @@ impl Arriving {
     /// Why it cannot be made.
     pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
         store.can_hold(&item.reference)?;
-        let lock = store.lock(&item.reference, &|| {})?;
         let parent = store.state().join("tmp");
         let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, &e))?;
         let Some(scratch) = scratch else {
-            let root = store.root().display();
+            let root = plain(store.root());
             let message = format!("another node is at work in {root}: is it local to each node?");
             return Err(Failure::new(Exit::CONFIG, message));
         };
+        // After that: another node would hold it until it is told something, and for ever.
+        let lock = store.lock(&item.reference, &|| {})?;
         Ok(Self { store, item: item.clone(), scratch, _lock: lock, said: 0 })
     }
 
@@ -103,9 +105,8 @@ impl Arriving {
 /// Reads a file, for its SHA-256.
 pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure> {
     let task = progress.on_terminal("", 0);
-    let failed = |error: io::Error| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", path.display()))
-    };
+    let failed =
+        |error: io::Error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(path)));
     let mut file = File::open(path).map_err(failed)?;
     content::copy(&mut file, &mut io::sink(), &task).map_err(|error| match error {
         content::Error::Read(error) | content::Error::Write(error) => failed(error),

@@ -1,0 +1,136 @@
+//! `sifcache stage` without a cluster: what it says then, and what it runs on the nodes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use tempfile::TempDir;
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(words).env_clear().env("PATH", "/nowhere").env("SLURMD_NODENAME", "n7");
+    command
+}
+
+/// The smallest image.
+fn sif() -> Vec<u8> {
+    let mut image = vec![0_u8; 128];
+    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+    image
+}
+
+#[test]
+fn without_slurm_it_says_what_is_missing() {
+    let roots = ["--root", "/local/sif:/shared/sif", "--untrusted", "accept"];
+    for words in [&["--nodes", "n1", "o/i:1"] as &[&str], &["--list", "--nodes", "n1"]] {
+        let output = command(&[&["stage"], &roots[..], words].concat()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "sifcache: scontrol is not in PATH; it comes with Slurm\n");
+        assert_eq!(output.status.code(), Some(69));
+    }
+}
+
+#[test]
+fn one_image_root_is_not_enough() {
+    let words = ["stage", "--root", "/shared/sif", "--nodes", "n1", "o/i:1"];
+    let output = command(&words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("sifcache: /shared/sif is the only image root: "), "{said}");
+    assert!(said.ends_with("image_root=/local/sif:/shared/sif\n"), "{said}");
+    assert_eq!(output.status.code(), Some(64));
+}
+
+/// What runs on a node, and its two pipes.
+struct Node {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Node {
+    fn start(root: &Path) -> Self {
+        let root = root.to_str().unwrap();
+        let mut command = command(&["stage-node", "--root", root, "--untrusted", "accept"]);
+        command.env("SLURM_STEP_ID", "3");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { child, answers }
+    }
+
+    fn tell(&mut self, order: &Value) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{order}").unwrap();
+    }
+
+    /// The next answer that is not about how much has come.
+    fn answer(&mut self) -> Value {
+        loop {
+            let mut line = String::new();
+            self.answers.read_line(&mut line).unwrap();
+            let answer: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(answer["node"], "n7");
+            if answer["said"] != "came" {
+                return answer;
+            }
+        }
+    }
+
+    /// Ends its input, and waits for it.
+    fn end(mut self) -> Option<i32> {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn item() -> Value {
+    let sha256: String = Sha256::digest(sif()).iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({"reference": "o/i:1", "size": 128, "sha256": sha256, "digests": [],
+        "source": "docker://docker.io/o/i:1", "runtime": null})
+}
+
+#[test]
+fn a_node_looks_makes_room_and_takes_it() {
+    let root = TempDir::new().unwrap();
+    let mut node = Node::start(root.path());
+    let ready = node.answer();
+    assert_eq!((&ready["said"], &ready["step"]), (&json!("ready"), &json!("3")));
+    assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
+    let look = json!({"order": "look", "items": [item()]});
+    node.tell(&look);
+    assert_eq!(node.answer(), json!({"node": "n7", "said": "missing", "reference": "o/i:1"}));
+    node.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
+    assert_eq!(node.answer()["said"], "prepared");
+    fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), sif()).unwrap();
+    node.tell(&json!({"order": "settle"}));
+    assert_eq!(node.answer()["said"], "staged");
+    node.tell(&look);
+    assert_eq!(node.answer()["said"], "present");
+    node.tell(&json!({"order": "list"}));
+    assert_eq!(node.answer()["reference"], "o/i:1");
+    assert_eq!(node.answer()["said"], "listed");
+    assert_eq!(node.end(), Some(0));
+    assert_eq!(fs::read(root.path().join("o/i:1")).unwrap(), sif());
+}
+
+#[test]
+fn what_has_begun_goes_when_nobody_speaks_any_more() {
+    let root = TempDir::new().unwrap();
+    let mut node = Node::start(root.path());
+    node.answer();
+    node.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
+    assert_eq!(node.answer()["said"], "prepared");
+    fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), "half").unwrap();
+    // Another node, to which this is the same directory.
+    let mut other = Node::start(root.path());
+    other.answer();
+    other.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
+    let error = other.answer()["error"].to_string();
+    assert!(error.contains("is it local to each node?"), "{error}");
+    assert_eq!((other.end(), node.end()), (Some(0), Some(0)));
+    for directory in ["tmp", "lock"] {
+        let left = fs::read_dir(root.path().join(".sifcache").join(directory)).unwrap();
+        assert_eq!(left.count(), 0, "{directory}");
+    }
+}
