@@ -10,9 +10,11 @@
 //! ```
 
 mod allocation;
+mod blame;
 mod broadcast;
 mod course;
 mod here;
+mod lines;
 mod listing;
 mod message;
 pub(crate) mod node;

@@ -193,3 +193,20 @@ fn each_node_gets_what_it_lacks() {
         site.logged(node, &format!("image={LOCAL}/o/other:1"));
     }
 }
+
+/// What runs on one node is killed while the file comes; srun goes on for the others.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_that_is_lost_on_the_way() {
+    let site = site();
+    sbcast(
+        &site,
+        "real_sbcast \"$@\"; job=${1#--jobid=}\n\
+         srun --jobid=${job%.*} --overlap -w n2 -N1 -n1 sh -c 'kill -9 $(pidof sifcache)'; sleep 1",
+    );
+    let output = stage(&site, &["--partition", "all", "o/i:1"]);
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stderr.contains("n2: it did not answer: n2: task 1: Killed"), "{output:#?}");
+    assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 2));
+    assert!(tree::check(&site.at("n2", LOCAL)).is_empty());
+}

@@ -7,20 +7,17 @@
 //! fewer of them, so that this comes to an end.
 
 use super::broadcast::{self, Broken, Sent};
+use super::lines::Lines;
 use super::message::{Item, Order, Said};
-use super::nodes::{self, Nodes};
+use super::nodes::Nodes;
 use super::outcome::{Outcomes, Status};
 use super::source::Source;
 use super::step::{Lost, Step, Terms};
 use crate::failure::{Exit, Failure};
-use crate::progress::{Progress, Task};
-use std::cell::Cell;
+use crate::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// More moving lines than that nobody reads.
-const LINES: usize = 32;
 
 /// What is done, and what is still to do.
 pub(crate) struct Course<'a, 'p> {
@@ -235,31 +232,5 @@ impl<'a, 'p> Course<'a, 'p> {
             nodes.remove(&lost.node);
         }
         self.outcomes.lost(lost)
-    }
-}
-
-/// The moving lines: one for each node, if there are not too many, and one for all.
-struct Lines {
-    nodes: BTreeMap<String, (Task, Cell<u64>)>,
-    _all: Task,
-}
-
-impl Lines {
-    fn new(progress: &Progress, item: &Item, nodes: &Nodes) -> Result<Self, Failure> {
-        let line = |node: &String| {
-            let task = progress.on_terminal(&format!("{node}  {}", item.reference), item.size);
-            (node.clone(), (task, Cell::new(0)))
-        };
-        let all = format!("sending {} to {}", item.reference, nodes::fold(nodes)?);
-        let nodes =
-            if nodes.len() > LINES { BTreeMap::new() } else { nodes.iter().map(line).collect() };
-        Ok(Self { nodes, _all: progress.start(&all) })
-    }
-
-    /// So many bytes have come to a node.
-    fn came(&self, node: &str, bytes: u64) {
-        if let Some((task, before)) = self.nodes.get(node) {
-            task.advance(bytes.saturating_sub(before.replace(bytes)));
-        }
     }
 }

@@ -25,7 +25,7 @@ struct Row<'a> {
     state: &'a str,
 }
 
-/// `n[1-3]` as `n1,n2,n3`, sorted and folded by Slurm itself.
+/// `n[1-3]` of `n1,n2,n3`: sorted and folded by Slurm itself.
 pub(crate) fn fold(nodes: &Nodes) -> Result<String, Failure> {
     let all = nodes.iter().map(String::as_str).collect::<Vec<_>>().join(",");
     Ok(slurm::ask("scontrol", &["show", "hostlistsorted", &all])?.trim().to_owned())
@@ -42,7 +42,8 @@ pub(crate) fn choose(list: Option<&str>, partition: Option<&str>) -> Result<Chos
     of_rows(&rows, listed, partition).map_err(|message| Failure::new(Exit::USAGE, message))
 }
 
-fn expand(list: &str) -> Result<Nodes, Failure> {
+/// `n1,n2,n3` of `n[1-3]`.
+pub(crate) fn expand(list: &str) -> Result<Nodes, Failure> {
     let text = slurm::ask("scontrol", &["show", "hostnames", list])?;
     Ok(text.lines().map(str::to_owned).collect())
 }

@@ -1,6 +1,7 @@
 //! A step of the job, with one `sifcache stage-node` on each of some nodes, and what they
 //! say.
 
+use super::blame::{self, Blame};
 use super::message::{Answer, Order, Said};
 use super::nodes::{self, Nodes};
 use super::{here, slurm};
@@ -17,8 +18,6 @@ use std::thread;
 /// Runs the command, or says that it is not there.
 const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
     printf '{\"node\":\"%s\",\"said\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
-/// What srun says, with the node's name behind it, of a node that it cannot start a task on.
-const NOT_LAUNCHED: &str = "failed on node ";
 /// One task a node, on what the job has, whatever other steps do, and however other nodes
 /// fare.
 const OPTIONS: [&str; 11] = [
@@ -54,7 +53,7 @@ pub(crate) struct Step {
     orders: Option<ChildStdin>,
     answers: Receiver<Answer>,
     errors: Receiver<String>,
-    said: Vec<String>,
+    said: Blame,
     id: String,
 }
 
@@ -105,7 +104,8 @@ impl Step {
         let orders = srun.stdin();
         let answers = listen(srun.stdout());
         let errors = srun.listen();
-        let mut step = Self { srun, orders, answers, errors, said: Vec::new(), id: String::new() };
+        let mut step =
+            Self { srun, orders, answers, errors, said: Blame::default(), id: String::new() };
         let lost = step.ready(nodes)?;
         Ok((step, lost))
     }
@@ -124,7 +124,7 @@ impl Step {
             }
             true
         })?;
-        lost.extend(at_fault(silent));
+        lost.extend(blame::at_fault(silent));
         self.id = id;
         Ok(lost)
     }
@@ -146,7 +146,7 @@ impl Step {
     }
 
     /// Listens until `hear` has said of each node that it is done, and returns those of
-    /// which it never did, because the step has ended.
+    /// which it never did, because their task or the step has ended.
     ///
     /// # Errors
     /// That a signal asked the command to end.
@@ -156,19 +156,29 @@ impl Step {
         hear: &mut dyn FnMut(&str, Said) -> bool,
     ) -> Result<Vec<Lost>, Failure> {
         let mut waiting = nodes.clone();
+        let mut lost = Vec::new();
         while !waiting.is_empty() {
             stop::check()?;
-            match self.answers.recv_timeout(PATIENCE) {
+            let answer = self.answers.recv_timeout(PATIENCE);
+            self.said.hear(self.errors.try_iter());
+            match answer {
                 Ok(answer) => {
                     if hear(&answer.node, answer.said) {
                         waiting.remove(&answer.node);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                // Nothing more comes from a task that has ended, and srun waits for the others.
+                Err(RecvTimeoutError::Timeout) => {
+                    let (gone, there): (Nodes, Nodes) =
+                        waiting.into_iter().partition(|node| self.said.has_ended(node));
+                    lost.extend(gone.into_iter().map(|node| silent(&self.said, node)));
+                    waiting = there;
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        Ok(waiting.into_iter().map(|node| self.silent(node)).collect())
+        lost.extend(waiting.into_iter().map(|node| silent(&self.said, node)));
+        Ok(lost)
     }
 
     /// Hears what nodes have said meanwhile, for a moment. False if the step has ended.
@@ -179,18 +189,6 @@ impl Step {
             hear(&answer.node, answer.said);
         }
         is_there
-    }
-
-    /// What srun says of a node that says nothing.
-    fn silent(&mut self, node: String) -> Lost {
-        self.said.extend(self.errors.try_iter());
-        let of_it = |line: &&str| line.split([' ', ':', ',']).any(|word| word == node);
-        let lines = || self.said.iter().map(String::as_str);
-        let why = match lines().rev().find(of_it) {
-            Some(line) => slurm::bare(line).to_owned(),
-            None => slurm::last_words(lines()),
-        };
-        Lost { node, exit: Exit::UNAVAILABLE, error: format!("it did not answer: {why}") }
     }
 }
 
@@ -219,13 +217,9 @@ fn listen(stdout: Option<ChildStdout>) -> Receiver<Answer> {
     answers
 }
 
-/// When srun cannot start a task on one node, it ends those on all others.
-fn at_fault(silent: Vec<Lost>) -> Vec<Lost> {
-    let is_named = |lost: &Lost| lost.error.contains(NOT_LAUNCHED);
-    match silent.iter().any(is_named) {
-        true => silent.into_iter().filter(is_named).collect(),
-        false => silent,
-    }
+fn silent(said: &Blame, node: String) -> Lost {
+    let error = format!("it did not answer: {}", said.of(&node));
+    Lost { node, exit: Exit::UNAVAILABLE, error }
 }
 
 fn other_version(node: &str, version: &str) -> Option<Lost> {
@@ -242,20 +236,7 @@ fn no_command(node: &str) -> Lost {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, Lost, at_fault, other_version};
-
-    fn lost(node: &str, error: &str) -> Lost {
-        Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error: error.to_owned() }
-    }
-
-    #[test]
-    fn one_node_is_at_fault_for_all() {
-        let killed = || lost("n1", "it did not answer: n1: task 0: Killed");
-        let said = "it did not answer: Task launch for StepId=25.0 failed on node n3: timed out";
-        let at = at_fault(vec![killed(), lost("n3", said)]);
-        assert_eq!(at.iter().map(|lost| lost.node.as_str()).collect::<Vec<_>>(), ["n3"]);
-        assert_eq!(at_fault(vec![killed(), killed()]).len(), 2);
-    }
+    use super::other_version;
 
     #[test]
     fn the_same_version_on_both_sides() {
