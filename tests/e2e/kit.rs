@@ -166,6 +166,17 @@ impl Site {
         }
     }
 
+    /// Waits until a node takes jobs again.
+    #[track_caller]
+    pub(crate) fn idle(&self, node: &str) {
+        let idle = ["sinfo", "-h", "-n", node, "-t", "idle", "-o", "%D"];
+        let limit = Instant::now() + Duration::from_secs(60);
+        while self.exec(&[], &idle, "").stdout.trim_end() != "1" {
+            assert!(Instant::now() < limit, "{node} is not idle");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What a host has written to syslog and slurmd's log since this site began.
     pub(crate) fn log(&self, host: &str) -> String {
         let mut all = String::new();

@@ -56,8 +56,7 @@ fn the_step_ends_as_without_us_and_nothing_is_left() {
     site.launch(&["-w", "n1,n2", "-N2"], "docker://o/i:1").stdout.lines().for_each(|line| {
         assert_eq!(line, IMAGE);
     });
-    let idle = ["sinfo", "-h", "-n", "n3", "-t", "idle", "-o", "%D"];
-    until("n3 is back", || site.exec(&[], &idle, "").stdout.trim_end() == "1");
+    site.idle("n3");
     site.launch(&["-w", "n3"], "docker://o/i:1").ran(IMAGE);
     // The same without the plugin: what srun says and gives is the same.
     site.plugstack("# nothing\n");
@@ -68,5 +67,5 @@ fn the_step_ends_as_without_us_and_nothing_is_left() {
         (output.status, output.stderr.lines().map(words).collect::<BTreeSet<_>>())
     };
     assert_eq!(shape(&with), shape(&without));
-    until("n3 is back", || site.exec(&[], &idle, "").stdout.trim_end() == "1");
+    site.idle("n3");
 }

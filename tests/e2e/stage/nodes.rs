@@ -1,7 +1,7 @@
 //! Nodes that cannot take part, while others do.
 
 use super::{on, sbcast, site, stage};
-use crate::kit::{LOCAL, OTHER, Site, tree};
+use crate::kit::{LOCAL, OTHER, Site, crash_and_boot, tree};
 use serde_json::Value;
 use std::fs;
 
@@ -44,22 +44,27 @@ fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_is_down_is_named_and_left_out() {
     let site = site();
-    // One that answers would soon be up again by itself.
-    let _up = slurmd_stopped(&site, "n2", "scontrol update nodename=n2 state=down reason=test");
-    let output = stage(&site, &["--partition", "all", "o/i:1"]);
-    assert_eq!(output.status, 1, "{output:#?}");
-    let said = output.stderr.lines().find(|line| line.starts_with("sifcache: n2: it "));
-    assert!(said.is_some_and(|line| line.ends_with("(state down)")), "{output:#?}");
-    assert_eq!(on(&site, "n1").len(), 2);
-    assert_eq!(on(&site, "n3").len(), 2);
-    assert!(on(&site, "n2").is_empty());
-    // Alone, there is nothing to wait for.
-    let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
-    assert_eq!(output.status, 69, "{output:#?}");
-    let output = stage(&site, &["--list", "--partition", "all"]);
-    assert_eq!(output.status, 1, "{output:#?}");
-    assert!(output.stdout.ends_with("1 image under /local/sif of n[1,3]\n"), "{output:#?}");
-    assert!(output.stderr.contains("sifcache: n2: it "), "{output:#?}");
+    // Dead, as one that answers would be up again by itself.
+    crash_and_boot("n2", || {
+        // slurmctld may still take over what it answered before, and have it up again.
+        let down = "until sinfo -h -n n2 -o %T | grep -q down; do
+            scontrol update nodename=n2 state=down reason=test; sleep 1.5; done";
+        assert_eq!(site.exec(&[], &["bash", "-c", down], "").status, 0);
+        let output = stage(&site, &["--partition", "all", "o/i:1"]);
+        assert_eq!(output.status, 1, "{output:#?}");
+        let said = output.stderr.lines().find(|line| line.starts_with("sifcache: n2: it "));
+        assert!(said.is_some_and(|line| line.contains("(state down")), "{output:#?}");
+        assert_eq!(on(&site, "n1").len(), 2);
+        assert_eq!(on(&site, "n3").len(), 2);
+        // Alone, there is nothing to wait for.
+        let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
+        assert_eq!(output.status, 69, "{output:#?}");
+        let output = stage(&site, &["--list", "--partition", "all"]);
+        assert_eq!(output.status, 1, "{output:#?}");
+        assert!(output.stdout.ends_with("1 image under /local/sif of n[1,3]\n"), "{output:#?}");
+        assert!(output.stderr.contains("sifcache: n2: it "), "{output:#?}");
+    });
+    site.idle("n2");
 }
 
 #[test]
