@@ -135,10 +135,9 @@ pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
     if !args.list {
         here::may_stage(settings.untrusted)?;
     }
-    let chosen = nodes::choose(args.nodes.as_deref(), args.partition.as_deref())?;
     let progress = Progress::new(args.json);
     stop::watch()?;
-    let errand = Errand { args, settings: &settings, root: &root, chosen, progress: &progress };
+    let errand = Errand { args, settings: &settings, root: &root, progress: &progress };
     match args.list {
         true => errand.list(&references),
         false => errand.stage(&references),
@@ -168,21 +167,25 @@ struct Errand<'a> {
     args: &'a Stage,
     settings: &'a Settings,
     root: &'a Path,
-    chosen: Chosen,
     progress: &'a Progress,
 }
 
 impl Errand<'_> {
     fn stage(&self, references: &[Reference]) -> Result<Exit, Failure> {
+        // A wrong name is said before anything is read.
+        let chosen = self.choose()?;
         let mut outcomes = Outcomes::new(self.progress, self.args.json, self.root);
         let sources = self.sources(references, &mut outcomes)?;
-        for (node, why) in &self.chosen.left_out {
+        if sources.is_empty() {
+            return Ok(outcomes.exit());
+        }
+        let (chosen, job) = self.job(chosen)?;
+        for (node, why) in &chosen.left_out {
             outcomes.bad(Some(node), None, Exit::UNAVAILABLE, why)?;
         }
-        if !sources.is_empty() && !self.chosen.nodes.is_empty() {
-            let job = self.job()?;
+        if let Some(job) = job {
             Course::new(self.terms(&job), &sources, self.progress, &mut outcomes)
-                .run(&self.chosen.nodes, self.args.dry_run)?;
+                .run(&chosen.nodes, self.args.dry_run)?;
         }
         Ok(outcomes.exit())
     }
@@ -208,29 +211,41 @@ impl Errand<'_> {
     }
 
     fn list(&self, references: &[Reference]) -> Result<Exit, Failure> {
+        let (chosen, job) = self.job(self.choose()?)?;
         let mut listing = Listing::default();
-        if !self.chosen.nodes.is_empty() {
-            let job = self.job()?;
-            listing = Listing::gather(self.terms(&job), &self.chosen.nodes, self.progress)?;
+        if let Some(job) = job {
+            listing = Listing::gather(self.terms(&job), &chosen.nodes, self.progress)?;
         }
-        let left_out = self.chosen.left_out.iter();
-        listing
-            .failed
-            .extend(left_out.map(|(node, why)| Failed { node: node.clone(), error: why.clone() }));
+        let left_out = chosen.left_out.into_iter();
+        listing.failed.extend(left_out.map(|(node, error)| Failed { node, error }));
         let exit = if listing.failed.is_empty() { Exit::OK } else { Exit::FOUND };
         let others = source::others(self.settings, self.root);
         listing.print(self.root, &others, references, self.args.json, self.progress)?;
         Ok(exit)
     }
 
-    fn job(&self) -> Result<Allocation, Failure> {
-        let request = Request {
-            partition: &self.chosen.partition,
-            nodes: &self.chosen.nodes,
-            time: &self.args.time,
-            options: &self.args.options,
-        };
-        Allocation::request(&request, self.progress)
+    fn choose(&self) -> Result<Chosen, Failure> {
+        nodes::choose(self.args.nodes.as_deref(), self.args.partition.as_deref())
+    }
+
+    /// The job on the nodes that can run one. A node may go down while the job waits, which
+    /// would then wait for that node: then it is asked for again, without it.
+    fn job(&self, mut chosen: Chosen) -> Result<(Chosen, Option<Allocation>), Failure> {
+        while !chosen.nodes.is_empty() {
+            let request = Request {
+                partition: &chosen.partition,
+                nodes: &chosen.nodes,
+                time: &self.args.time,
+                options: &self.args.options,
+            };
+            // A controller that restarts is no reason to give up a place in the queue.
+            let still = || self.choose().map_or(true, |now| chosen.nodes.is_subset(&now.nodes));
+            if let Some(job) = Allocation::request(&request, self.progress, &still)? {
+                return Ok((chosen, Some(job)));
+            }
+            chosen = self.choose()?;
+        }
+        Ok((chosen, None))
     }
 
     fn terms<'a>(&'a self, job: &'a Allocation) -> Terms<'a> {

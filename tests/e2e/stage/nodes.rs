@@ -1,6 +1,6 @@
 //! Nodes that cannot take part, while others do.
 
-use super::{on, sbcast, site, stage};
+use super::{no_job, on, sbcast, site, stage};
 use crate::kit::{LOCAL, OTHER, Site, crash_and_boot, tree};
 use serde_json::Value;
 use std::fs;
@@ -31,7 +31,8 @@ fn small_disk<'a>(site: &'a Site, host: &'a str, kibibytes: u32) -> Undo<'a> {
 
 /// A node whose slurmd does nothing, after which something else is done.
 fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
-    let stop = format!("kill -STOP $(cat /run/slurmd.pid); {then}");
+    // What it has said before may still be on its way to slurmctld.
+    let stop = format!("kill -STOP $(cat /run/slurmd.pid); sleep 1; {then}");
     let undo = "kill -CONT $(cat /run/slurmd.pid); node=$(hostname)
         for i in $(seq 100); do
             [ \"$(sinfo -h -n $node -o %T)\" = idle ] && exit
@@ -214,4 +215,27 @@ fn a_node_that_is_lost_on_the_way() {
     assert!(output.stderr.contains("n2: it did not answer: n2: task 1: Killed"), "{output:#?}");
     assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 2));
     assert!(tree::check(&site.at("n2", LOCAL)).is_empty());
+}
+
+/// The job waits in the queue for a node that then goes down: it does not wait for that.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_that_goes_down_while_the_job_waits() {
+    let site = site();
+    let _kept = Undo::after(
+        &site,
+        "ctl",
+        "scontrol create reservation reservationname=kept nodes=n3 users=alice \
+             starttime=now duration=60 flags=ignore_jobs",
+        "scontrol delete reservationname=kept; scontrol update nodename=n3 state=resume",
+    );
+    let script = "sifcache stage --nodes n1,n3 o/i:1 & \
+         until squeue -h -t pending | grep -q sifcache; do sleep 0.1; done; \
+         scontrol update nodename=n3 state=drain reason=test; wait $!";
+    let output = site.exec(&[], &["bash", "-c", script], "");
+    assert_eq!(output.status, 1, "{output:#?}");
+    assert!(output.stderr.contains("sifcache: waiting for n[1,3]: "), "{output:#?}");
+    assert!(output.stderr.contains("sifcache: n3: it takes no jobs (state dra"), "{output:#?}");
+    assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 0));
+    no_job(&site);
 }

@@ -11,7 +11,10 @@ use crate::progress::Progress;
 use crate::stop;
 use std::process::ChildStdin;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
+/// How often it is asked, while a job waits, whether it can still have its nodes.
+const AGAIN: Duration = Duration::from_secs(10);
 /// What the job is called.
 const NAME: &str = "sifcache-stage";
 /// What salloc runs: says which job it is, and stays as long as we do.
@@ -48,11 +51,16 @@ pub(crate) struct Allocation {
 }
 
 impl Allocation {
-    /// Asks for the nodes, and waits until they are ours.
+    /// Asks for the nodes, and waits until they are ours, as long as `still` says that there
+    /// is a point in that; nothing if there is none any more.
     ///
     /// # Errors
     /// What Slurm says against it, or that a signal asked the command to end.
-    pub(crate) fn request(request: &Request<'_>, progress: &Progress) -> Result<Self, Failure> {
+    pub(crate) fn request(
+        request: &Request<'_>,
+        progress: &Progress,
+        still: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, Failure> {
         let list = nodes::fold(request.nodes)?;
         let task = progress.on_terminal(&format!("asking for {list}"), 0);
         let mut salloc = slurm::command("salloc");
@@ -71,21 +79,30 @@ impl Allocation {
             progress.note(&format!("waiting for {list}: {}", slurm::bare(line)));
             task.say("waiting");
         };
-        job.id = job.granted(&lines, &mut queued)?;
-        Ok(job)
+        let Some(id) = job.granted(&lines, &mut queued, still)? else { return Ok(None) };
+        job.id = id;
+        Ok(Some(job))
     }
 
     fn granted(
         &self,
         lines: &Receiver<String>,
         queued: &mut dyn FnMut(&str),
-    ) -> Result<String, Failure> {
+        still: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, Failure> {
         let mut said: Vec<String> = Vec::new();
+        let mut looked = Instant::now();
         loop {
             stop::check()?;
+            if looked.elapsed() > AGAIN {
+                if !still() {
+                    return Ok(None);
+                }
+                looked = Instant::now();
+            }
             match lines.recv_timeout(PATIENCE) {
                 Ok(line) if line.starts_with("granted ") => {
-                    return Ok(line.trim_start_matches("granted ").to_owned());
+                    return Ok(Some(line.trim_start_matches("granted ").to_owned()));
                 }
                 Ok(line) if line.contains("queued and waiting") => queued(&line),
                 Ok(line) => said.push(line),
