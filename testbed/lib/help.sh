@@ -185,7 +185,7 @@ Usage: testbed prepare [--suite SUITE]
 
 Builds the root file system of the hosts and fills the hub's storage, unless that
 is done already; every other command does so by itself. Takes about a minute, a
-Debian mirror within reach, and 600 MB in the cache directory. Installs mmdebstrap
+Debian mirror within reach, and 1 GB in the cache directory. Installs mmdebstrap
 here if it is missing.
 END
 }
