@@ -9,18 +9,27 @@ RPM_PLUGINDIR = /usr/lib64/slurm
 .PHONY: deb rpm packages-check dist dist-check uninstall
 
 ## make deb [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.deb
-deb: all
-	@command -v dpkg-shlibdeps >/dev/null || { \
-		echo 'installing dpkg-dev'; \
-		apt-get -qq update && apt-get -qq install -y dpkg-dev >/dev/null; }
+deb: all deb-tools
 	packaging/deb $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(DEB_PLUGINDIR))
 
 ## make rpm [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.rpm
-rpm: all
+rpm: all rpm-tools
+	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
+
+# Of their own, as make expands a recipe as a whole before it runs the first line.
+.PHONY: deb-tools rpm-tools dist-tools
+deb-tools:
+	@command -v dpkg-shlibdeps >/dev/null && command -v dpkg-architecture >/dev/null || { \
+		echo 'installing dpkg-dev'; \
+		apt-get -qq update && apt-get -qq install -y dpkg-dev >/dev/null; }
+rpm-tools:
 	@command -v rpmbuild >/dev/null || { \
 		echo 'installing rpm'; \
 		apt-get -qq update && apt-get -qq install -y rpm >/dev/null; }
-	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
+dist-tools:
+	@command -v xz >/dev/null || { \
+		echo 'installing xz-utils'; \
+		apt-get -qq update && apt-get -qq install -y xz-utils >/dev/null; }
 
 # Only if it was named: `plugindir` is for make install otherwise.
 PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugindir))
@@ -36,7 +45,7 @@ CHECKED := target/testbed/packages
 OTHER := $(firstword $(SLURM_RELEASES))
 
 ## make dist                          target/dist/sifcache-VERSION.tar.xz: builds without a network
-dist: tools
+dist: tools dist-tools
 	packaging/dist target/dist
 
 # In a fresh directory, without network, and without anything that cargo has kept.
