@@ -14,6 +14,7 @@ mod cache;
 mod choice;
 mod doctor;
 mod exports;
+mod faults;
 mod files;
 mod firewall;
 mod hit;

@@ -1,0 +1,64 @@
+//! The tables of `docs/faults.md`.
+
+use crate::kit::Output;
+use std::fs;
+use std::path::PathBuf;
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md")
+}
+
+/// What came of one fault, in the words of the table.
+pub(super) struct Found {
+    /// What the command did with the plugin left out of plugstack.conf.
+    pub(super) without: String,
+    /// The same command with it.
+    pub(super) with: String,
+    /// What the user reads that was not there without the plugin.
+    pub(super) user: String,
+    /// What stands in slurmd's log and in syslog on that node.
+    pub(super) admin: String,
+}
+
+/// Compares with the row of `fault`; with `SIFCACHE_BLESS=1`, writes it.
+#[track_caller]
+pub(super) fn compare(fault: &str, found: &Found) {
+    let text = fs::read_to_string(page()).unwrap();
+    let start = format!("| {fault} |");
+    let row = text.lines().find(|line| line.starts_with(&start));
+    let row = row.unwrap_or_else(|| panic!("docs/faults.md has no row for '{fault}'"));
+    let cell = |text: &str| match text {
+        "" => "nothing".to_owned(),
+        text => text.trim_end().replace('|', "\\|").replace('\n', "<br>"),
+    };
+    let Found { without, with, user, admin } = found;
+    let [without, with, user, admin] = [without, with, user, admin].map(|text| cell(text));
+    let new = format!("| {fault} | {without} | {with} | {user} | {admin} |");
+    if std::env::var_os("SIFCACHE_BLESS").is_some() {
+        fs::write(page(), text.replace(row, &new)).unwrap();
+    } else {
+        assert_eq!(row, new, "found on the right");
+    }
+}
+
+/// How a command ended, in the words of the table: `runs`, or its status.
+pub(super) fn ended(output: &Output) -> String {
+    match output.status {
+        0 => "runs".to_owned(),
+        status => format!("status {status}"),
+    }
+}
+
+/// Every row has its test: a name that stands in quotes in one of the files beside this.
+#[test]
+fn every_row_is_tested() {
+    let text = fs::read_to_string(page()).unwrap();
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/faults");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let sources: String = files.map(|file| fs::read_to_string(file).unwrap()).collect();
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let names = rows.map(|row| row.split('|').nth(1).unwrap().trim());
+    for name in names.filter(|name| *name != "fault") {
+        assert!(sources.contains(&format!("\"{name}\"")), "no test for '{name}'");
+    }
+}
