@@ -32,9 +32,9 @@ BUILD = target/testbed/$(VERSION)
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
-SCRIPTS = $(shell git ls-files testbed packaging .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
-.PHONY: all help plugin plugins command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
+.PHONY: all help plugin plugins host command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
 all: plugin command
 
@@ -53,6 +53,10 @@ plugins: tools
 		install -D -m 0755 $(RELEASE)/libspank_sifcache.so target/plugins/$$release/spank_sifcache.so; \
 		echo "target/plugins/$$release/spank_sifcache.so"; \
 	done
+
+# Loads plugins as Slurm does, to time them and to break them: benches/host/README.md.
+host: tools
+	@benches/host/build target/host
 
 command: tools
 	$(CARGO) build --locked --profile command -p sifcache

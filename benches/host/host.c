@@ -1,0 +1,205 @@
+/* Loads SPANK plugins as Slurm does, times each step of their lives and counts its system
+ * calls. See usage below, and README.md. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "count.h"
+#include "rounds.h"
+
+enum { MOST = 16 };
+static struct line lines[MOST];
+static int line_count, runs = 200, round_count;
+
+static void usage(FILE *to)
+{
+	fputs("Usage: host [OPTIONS] --plugin 'FILE [ARGUMENT...]'... -- COMMAND...\n\n"
+	      "Loads each plugin as slurmstepd does, runs its hooks for a task with COMMAND, and\n"
+	      "prints JSON: microseconds (median, 10th and 90th percentile) and system calls of\n"
+	      "each step, and what became of the command. The plugins take turns, each time in a\n"
+	      "process of their own.\n\n"
+	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 16\n"
+	      "  --runs N         lives of each plugin that are timed (200)\n"
+	      "  --rounds N       instead: N lives of the one plugin in one process; prints how\n"
+	      "                   large that was before and after; status 1 if descriptors,\n"
+	      "                   mappings or threads are more, or memory by over 1 MiB\n"
+	      "  --local          as in srun\n"
+	      "  --option VALUE   the value of the option that the plugin registers\n"
+	      "  --verbose        what the plugins log\n", to);
+}
+
+/* Ends the program for lack of something that every machine has. */
+static void *or_end(void *pointer)
+{
+	if (!pointer || pointer == MAP_FAILED) {
+		perror("host");
+		exit(1);
+	}
+	return pointer;
+}
+
+static void read_line(char *text)
+{
+	if (line_count == MOST) {
+		fputs("host: too many plugins\n", stderr);
+		exit(2);
+	}
+	struct line *line = &lines[line_count++];
+	line->file = or_end(strtok(text, " \t"));
+	line->argv = or_end(calloc(strlen(text) + 16384, sizeof *line->argv));
+	for (char *word; (word = strtok(NULL, " \t"));)
+		line->argv[line->argc++] = word;
+}
+
+static void read_options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "plugin", 1, NULL, 'p' }, { "runs", 1, NULL, 'r' }, { "rounds", 1, NULL, 'n' },
+		{ "local", 0, NULL, 'l' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
+		{ "help", 0, NULL, 'h' }, { 0 },
+	};
+	for (int letter; (letter = getopt_long(argc, argv, "+h", known, NULL)) != -1;) {
+		switch (letter) {
+		case 'p': read_line(optarg); break;
+		case 'r': runs = atoi(optarg); break;
+		case 'n': round_count = atoi(optarg); break;
+		case 'l': step.context = CONTEXT_LOCAL; break;
+		case 'o': step.option = optarg; break;
+		case 'v': step.verbose = 1; break;
+		case 'h': usage(stdout); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	step.argc = argc - optind;
+	step.argv = argv + optind;
+	if (!line_count || !step.argc || runs < 1 || round_count < 0) {
+		usage(stderr);
+		exit(2);
+	}
+}
+
+/* One life in a process of its own. */
+static void one(const struct line *line, struct life *life)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		live(line, life, NULL);
+		_exit(life->status != 0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+		fprintf(stderr, "host: %s: its life ended with wait status %#x\n", line->file, status);
+		exit(1);
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void print_calls(const struct calls *calls)
+{
+	printf("\"calls\": %d, \"names\": [", calls->count);
+	for (int i = 0; i < calls->count; i++)
+		printf("%s\"%s\"", i ? ", " : "", call_name(calls->numbers[i]));
+	printf("]}");
+}
+
+static void print_text(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		if ((unsigned char)*text >= ' ')
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+static void print_plugin(const struct line *line, double *times[STAGES], const struct life *first)
+{
+	static struct calls calls[STAGES];
+	int counted = count(line, calls);
+	printf("    {\"plugin\": ");
+	print_text(line->file);
+	printf(", \"image\": ");
+	print_text(first->image);
+	printf(", \"steps\": {\n");
+	for (int i = 0; i < STAGES; i++) {
+		qsort(times[i], (size_t)runs, sizeof *times[i], by_value);
+		printf("      \"%s\": {\"median_us\": %.2f, \"p10_us\": %.2f, \"p90_us\": %.2f, "
+		       "\"page_faults\": %ld, ",
+		       stage_names[i], times[i][runs / 2] * 1e6, times[i][runs / 10] * 1e6,
+		       times[i][runs - 1 - runs / 10] * 1e6, first->faults[i]);
+		if (counted)
+			print_calls(&calls[i]);
+		else
+			printf("\"calls\": null}");
+		puts(i + 1 < STAGES ? "," : "");
+	}
+	printf("    }}");
+}
+
+static int time_all(void)
+{
+	struct life *life = or_end(mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	double *times[MOST][STAGES];
+	static struct life firsts[MOST];
+	for (int i = 0; i < line_count; i++)
+		for (int j = 0; j < STAGES; j++)
+			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
+	for (int run = 0; run < runs; run++) {
+		for (int k = 0; k < line_count; k++) {
+			/* Who is first changes, lest it always pays for the others. */
+			int i = (k + run) % line_count;
+			one(&lines[i], life);
+			for (int j = 0; j < STAGES; j++)
+				times[i][j][run] = life->seconds[j];
+			if (run == 0)
+				firsts[i] = *life;
+		}
+	}
+	printf("{\"runs\": %d, \"plugins\": [\n", runs);
+	for (int i = 0; i < line_count; i++) {
+		print_plugin(&lines[i], times[i], &firsts[i]);
+		puts(i + 1 < line_count ? "," : "");
+	}
+	puts("]}");
+	return 0;
+}
+
+static void print_size(const char *name, const struct size *size)
+{
+	printf("\"%s\": {\"rss_kib\": %ld, \"address_space_kib\": %ld, \"descriptors\": %ld, "
+	       "\"mappings\": %ld, \"threads\": %ld}", name, size->kibibytes, size->address_space,
+	       size->descriptors, size->mappings, size->threads);
+}
+
+static int grow(void)
+{
+	struct size before, after;
+	if (!rounds(&lines[0], round_count, &before, &after)) {
+		fputs("host: a round failed\n", stderr);
+		return 1;
+	}
+	printf("{\"rounds\": %d, ", round_count);
+	print_size("before", &before);
+	printf(", ");
+	print_size("after", &after);
+	puts("}");
+	return after.descriptors > before.descriptors || after.mappings > before.mappings ||
+	       after.threads > before.threads || after.kibibytes > before.kibibytes + 1024;
+}
+
+int main(int argc, char **argv)
+{
+	read_options(argc, argv);
+	return round_count ? grow() : time_all();
+}

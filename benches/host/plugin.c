@@ -1,0 +1,111 @@
+/* As _spank_plugin_create, _do_call_stack and exec_task of Slurm do it. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "plugin.h"
+
+typedef int hook(spank_t, int, char **);
+
+const char *const stage_names[STAGES] = { "load", "symbols", "init", "task_init", "unload" };
+
+/* Those that every plugin has, and the hooks of spank.h. */
+static const char *const symbols[] = {
+	"plugin_name", "plugin_type", "plugin_version", "slurm_spank_init",
+	"slurm_spank_job_prolog", "slurm_spank_init_post_opt", "slurm_spank_local_user_init",
+	"slurm_spank_user_init", "slurm_spank_task_init_privileged", "slurm_spank_task_init",
+	"slurm_spank_task_post_fork", "slurm_spank_task_exit", "slurm_spank_job_epilog",
+	"slurm_spank_slurmd_exit", "slurm_spank_exit", "spank_options",
+};
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+static void begin(struct life *life, enum stage stage, void (*mark)(enum stage, int))
+{
+	life->faults[stage] = faults();
+	if (mark)
+		mark(stage, 0);
+	life->seconds[stage] = now();
+}
+
+static void end(struct life *life, enum stage stage, void (*mark)(enum stage, int))
+{
+	life->seconds[stage] = now() - life->seconds[stage];
+	if (mark)
+		mark(stage, 1);
+	life->faults[stage] = faults() - life->faults[stage];
+}
+
+static void call(void *plugin, const char *name, const struct line *line)
+{
+	hook *found = (hook *)dlsym(plugin, name);
+	/* The handle is opaque to plugins: any address that is not null will do. */
+	if (found)
+		found((spank_t)line, line->argc, line->argv);
+}
+
+/* The last argument that was replaced, or nothing. */
+static void keep_image(struct life *life, char *const *before)
+{
+	life->image[0] = 0;
+	for (int i = 0; i < step.argc; i++)
+		if (before[i] != step.argv[i])
+			snprintf(life->image, sizeof life->image, "%s", step.argv[i]);
+}
+
+static void task(void *plugin, const struct line *line, struct life *life,
+		 void (*mark)(enum stage, int))
+{
+	char **before = malloc(sizeof *before * (size_t)(step.argc + 1));
+	memcpy(before, step.argv, sizeof *before * (size_t)step.argc);
+	begin(life, TASK, mark);
+	call(plugin, "slurm_spank_task_init", line);
+	end(life, TASK, mark);
+	keep_image(life, before);
+	free(before);
+	_exit(0);
+}
+
+void live(const struct line *line, struct life *life, void (*mark)(enum stage, int))
+{
+	life->status = -1;
+	begin(life, LOAD, mark);
+	void *plugin = dlopen(line->file, RTLD_LAZY);
+	end(life, LOAD, mark);
+	if (!plugin) {
+		fprintf(stderr, "host: %s\n", dlerror());
+		return;
+	}
+	begin(life, SYMBOLS, mark);
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+		dlsym(plugin, symbols[i]);
+	end(life, SYMBOLS, mark);
+	begin(life, INIT, mark);
+	call(plugin, "slurm_spank_init", line);
+	end(life, INIT, mark);
+	pid_t child = fork();
+	if (child == 0)
+		task(plugin, line, life, mark);
+	if (child < 0 || waitpid(child, &life->status, 0) != child)
+		perror("host: task");
+	call(plugin, "slurm_spank_exit", line);
+	begin(life, UNLOAD, mark);
+	dlclose(plugin);
+	end(life, UNLOAD, mark);
+}

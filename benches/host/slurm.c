@@ -1,0 +1,115 @@
+/* What a plugin calls. The linker exports these (-rdynamic), as slurmstepd does. A function
+ * that is missing here ends the program when it is called, not when the plugin is loaded:
+ * both bind lazily. */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "slurm.h"
+
+struct step step = { .context = CONTEXT_REMOTE };
+static struct spank_option registered;
+
+int spank_context(void) { return step.context; }
+int spank_remote(spank_t spank) { (void)spank; return step.context == CONTEXT_REMOTE; }
+const char *spank_strerror(int error) { return error == SUCCESS ? "Success" : "Error"; }
+
+int spank_get_item(spank_t spank, enum item item, ...)
+{
+	(void)spank;
+	va_list answers;
+	va_start(answers, item);
+	int answer = SUCCESS;
+	switch (item) {
+	case JOB_UID: *va_arg(answers, uid_t *) = getuid(); break;
+	case JOB_GID: *va_arg(answers, gid_t *) = getgid(); break;
+	case JOB_ID: *va_arg(answers, uint32_t *) = 1; break;
+	case JOB_NNODES: case JOB_LOCAL_TASK_COUNT: case JOB_TOTAL_TASK_COUNT:
+		*va_arg(answers, uint32_t *) = 1; break;
+	case JOB_STEPID: case JOB_NODEID: case TASK_GLOBAL_ID:
+		*va_arg(answers, uint32_t *) = 0; break;
+	case JOB_NCPUS: *va_arg(answers, uint16_t *) = 1; break;
+	case TASK_ID: *va_arg(answers, int *) = 0; break;
+	case JOB_ARGV:
+		*va_arg(answers, int *) = step.argc;
+		*va_arg(answers, char ***) = step.argv;
+		break;
+	case JOB_ENV: { extern char **environ; *va_arg(answers, char ***) = environ; break; }
+	default: answer = NOT_AVAILABLE;
+	}
+	va_end(answers);
+	return answer;
+}
+
+int spank_getenv(spank_t spank, const char *name, char *value, int size)
+{
+	(void)spank;
+	const char *found = name ? getenv(name) : NULL;
+	if (!found)
+		return NO_VARIABLE;
+	if (strlen(found) >= (size_t)size)
+		return NO_SPACE;
+	strcpy(value, found);
+	return SUCCESS;
+}
+
+int spank_setenv(spank_t spank, const char *name, const char *value, int overwrite)
+{
+	(void)spank;
+	return setenv(name, value, overwrite) ? BAD_ARGUMENT : SUCCESS;
+}
+
+int spank_unsetenv(spank_t spank, const char *name)
+{
+	(void)spank;
+	return unsetenv(name) ? BAD_ARGUMENT : SUCCESS;
+}
+
+int spank_option_register(spank_t spank, struct spank_option *option)
+{
+	(void)spank;
+	registered = *option;
+	/* Slurm calls it while it reads the options of the step. */
+	if (step.option && registered.cb)
+		registered.cb(registered.val, step.option, step.context == CONTEXT_REMOTE);
+	return SUCCESS;
+}
+
+int spank_option_getopt(spank_t spank, struct spank_option *option, char **value)
+{
+	(void)spank;
+	(void)option;
+	if (!step.option)
+		return NOT_AVAILABLE;
+	*value = (char *)step.option;
+	return SUCCESS;
+}
+
+int spank_prepend_task_argv(spank_t spank, int argc, const char *argv[])
+{
+	(void)spank; (void)argc; (void)argv;
+	return SUCCESS;
+}
+
+/* slurm_error and its like, which differ in their level alone. */
+#define LOGS(name)                                                                         \
+	void name(const char *format, ...)                                                 \
+	{                                                                                  \
+		if (!step.verbose)                                                         \
+			return;                                                            \
+		va_list arguments;                                                         \
+		va_start(arguments, format);                                               \
+		fputs(#name ": ", stderr);                                                 \
+		vfprintf(stderr, format, arguments);                                       \
+		fputc('\n', stderr);                                                       \
+		va_end(arguments);                                                         \
+	}
+LOGS(slurm_error)
+LOGS(slurm_info)
+LOGS(slurm_verbose)
+LOGS(slurm_debug)
+LOGS(slurm_debug2)
+LOGS(slurm_debug3)
+LOGS(slurm_spank_log)
