@@ -95,13 +95,13 @@ pub(crate) fn node_name(job: &dyn Job) -> String {
 /// Why a command that names a docker image is looked at no further. Who asked for
 /// `require` learns that it has no effect on this one.
 pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pass) {
-    log::trace!("left alone: {pass}");
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
     let names_image = || job.command().iter().any(|word| word.starts_with(b"docker:"));
     let concerns = decision.image.as_ref().is_none_or(|image| image.starts_with(b"docker:"));
     if !(is_runtime && concerns && names_image() && job.step().reports()) {
         return;
     }
+    log::debug!("left alone: {pass}");
     if choice == Choice::Require {
         let option = "--sif-cache=require has no effect on this command";
         job.tell_user(&format!("{NAME}: {option}: {pass}\n"));
