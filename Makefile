@@ -32,7 +32,7 @@ BUILD = target/testbed/$(VERSION)
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
-SCRIPTS = $(shell git ls-files testbed packaging benches .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches tests .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
@@ -105,6 +105,12 @@ e2e: build-for-testbed
 	SIFCACHE_BUILD=$(CURDIR)/$(BUILD) SLURM_VERSION=$(ANY_RELEASE) \
 		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
 		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1 $(TESTS)
+
+## make soak [STEPS=20000]             many short steps of two users, none of them lost: about 20 minutes
+.PHONY: soak
+STEPS ?= 20000
+soak: build-for-testbed
+	BUILD=$(CURDIR)/$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS)
 
 # The plugin with fault injection has the same file name as the one without.
 .PHONY: build-for-testbed

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs as a user on the login node: COUNT steps of mixed kinds, each checked.
+# usage: steps.sh jobs|allocation COUNT
+# Prints a line for each step that did not end as it should, and how many there were.
+set -u
+how=$1 count=$2
+printf '0 true\n1 apptainer exec docker://o/i:1 cat /etc/image-name\n' >"$HOME/multi.conf"
+
+# What the steps are, by number: a kind is as frequent as it has numbers here.
+kinds=(true true true true true true nodes tasks hit shim miss require multi off pass false
+	true true true true)
+
+# Runs one step; prints nothing if it is as it should be.
+# shellcheck disable=SC2016  # some is expanded in the task
+step() {
+	local kind=$1 node=$2 status=0 want=0 text='' said
+	case $kind in
+	true) set -- -w "$node" true ;;
+	false) want=1; set -- -w "$node" false ;;
+	nodes) want=0; text=$'n1\nn2'; set -- -N2 -n2 hostname ;;
+	tasks) text=$'0\n1\n2\n3'; set -- -w "$node" -n4 --overcommit bash -c 'echo $SLURM_PROCID' ;;
+	hit) text=image; set -- -w "$node" apptainer exec docker://o/i:1 cat /etc/image-name ;;
+	shim) text=image; set -- -w "$node" bash -c 'apptainer exec docker://o/i:1 cat /etc/image-name' ;;
+	# There is no registry: what is not in the cache cannot run.
+	miss) want=255; text=refused; set -- -w "$node" apptainer exec docker://o/absent:1 true ;;
+	require) want=66; text='not in the image cache'
+		set -- -w "$node" --sif-cache=require apptainer exec docker://o/absent:1 true ;;
+	multi) text=image; set -- -w "$node" -n2 --overcommit --multi-prog "$HOME/multi.conf" ;;
+	off) want=255; text=refused
+		set -- -w "$node" --sif-cache=off apptainer exec docker://o/i:1 true ;;
+	pass) text=apptainer; set -- -w "$node" apptainer --version ;;
+	esac
+	said=$(srun -N1 -n1 "$@" 2>&1 </dev/null | grep -v "^srun: job " | sort; exit "${PIPESTATUS[0]}") || status=$?
+	case $kind:$said in
+	true: | false:* | nodes:"$text" | tasks:"$text") text=ok ;;
+	hit:*/environments:* | shim:*/environments:* | multi:*/environments:*) text=ok ;;
+	miss:*"$text"* | off:*"$text"* | require:*"$text"* | pass:*"$text"*) text=ok ;;
+	esac
+	[[ $status = "$want" && $text = ok ]] || printf 'LOST %s on %s: status %s: %s\n' "$kind" "$node" "$status" "$said"
+}
+
+run() {
+	local n
+	for ((n = 0; n < count; n++)); do
+		step "${kinds[n % ${#kinds[@]}]}" "n$((n / ${#kinds[@]} % 2 + 1))"
+		((n % 100 == 99)) && echo "at $((n + 1))"
+	done
+	echo "done $count"
+}
+
+case $how in
+jobs) run ;;
+allocation) exec salloc --quiet -N2 -n2 --overcommit "$0" inside "$count" ;;
+inside) run ;;
+esac
