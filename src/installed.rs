@@ -7,6 +7,7 @@
 use once_cell::sync::OnceCell;
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 
 /// What of the shim can be missing on a node.
@@ -20,9 +21,18 @@ pub(crate) enum Part {
     Interposer,
 }
 
-static SHIM_PROGRAM: OnceCell<Option<String>> = OnceCell::new();
-static SHIMS_DIRECTORY: OnceCell<Option<String>> = OnceCell::new();
-static INTERPOSER_LIBRARY: OnceCell<Option<String>> = OnceCell::new();
+/// What was found. Nothing that owns memory: a static is not dropped when the library is
+/// unloaded.
+#[derive(Clone, Copy)]
+enum Seen {
+    Good,
+    NotUsable,
+    Failed(Option<i32>),
+}
+
+static SHIM_PROGRAM: OnceCell<Seen> = OnceCell::new();
+static SHIMS_DIRECTORY: OnceCell<Seen> = OnceCell::new();
+static INTERPOSER_LIBRARY: OnceCell<Seen> = OnceCell::new();
 
 /// Why `part` is missing, if it is.
 pub(crate) fn missing(part: Part) -> Option<String> {
@@ -36,18 +46,21 @@ pub(crate) fn missing(part: Part) -> Option<String> {
     }
 }
 
-fn look(
-    seen: &OnceCell<Option<String>>,
-    name: &str,
-    good: fn(&Metadata) -> bool,
-) -> Option<String> {
+fn look(seen: &OnceCell<Seen>, name: &str, good: fn(&Metadata) -> bool) -> Option<String> {
     let path = installed(name);
-    let why = || match fs::metadata(&path) {
-        Ok(metadata) if good(&metadata) => None,
-        Ok(_) => Some(format!("{path} is not what users can use")),
-        Err(error) => Some(format!("{path}: {error}")),
+    let first = || match fs::metadata(&path) {
+        Ok(metadata) if good(&metadata) => Seen::Good,
+        Ok(_) => Seen::NotUsable,
+        Err(error) => Seen::Failed(error.raw_os_error()),
     };
-    seen.get_or_init(why).clone()
+    match *seen.get_or_init(first) {
+        Seen::Good => None,
+        Seen::NotUsable => Some(format!("{path} is not what users can use")),
+        Seen::Failed(errno) => {
+            let error = errno.map_or(io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
+            Some(format!("{path}: {error}"))
+        }
+    }
 }
 
 fn is_program(metadata: &Metadata) -> bool {

@@ -1,0 +1,106 @@
+//! The test kit: an image root, and the program under `benches/host`.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// An image root with `o/i:1`.
+pub(crate) struct Site {
+    directory: TempDir,
+}
+
+/// What the program says of one plugin: names of system calls, and the image that came into
+/// the command.
+pub(crate) struct Report {
+    pub(crate) init: Vec<String>,
+    pub(crate) task: Vec<String>,
+    pub(crate) image: String,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        fs::create_dir_all(site.directory.path().join("o")).unwrap();
+        let mut image = [0_u8; 128];
+        image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+        image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+        fs::write(site.image(), image).unwrap();
+        site
+    }
+
+    pub(crate) fn image(&self) -> String {
+        self.directory.path().join("o/i:1").into_os_string().into_string().unwrap()
+    }
+
+    /// How many directories are between `/` and the root, with the root.
+    pub(crate) fn depth(&self) -> usize {
+        self.directory.path().components().count() - 1
+    }
+
+    /// The plugin's line with these settings after the root.
+    pub(crate) fn line(&self, settings: &str) -> String {
+        let root = self.directory.path().display();
+        format!("{} image_root={root} {settings}", plugin().display())
+    }
+
+    pub(crate) fn host(&self, line: &str, flags: &[&str], command: &[&str]) -> Output {
+        let mut host = Command::new(program());
+        host.args(["--plugin", line]).args(flags).arg("--").args(command);
+        host.output().unwrap()
+    }
+
+    /// One life with these settings.
+    pub(crate) fn run(&self, settings: &str, flags: &[&str], command: &[&str]) -> Report {
+        let flags = [&["--runs", "1"], flags].concat();
+        let output = self.host(&self.line(settings), &flags, command);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let plugin = &json(&String::from_utf8_lossy(&output.stdout))["plugins"][0];
+        let names = |step: &str| {
+            let names = plugin["steps"][step]["names"].as_array().expect("counted");
+            let names = names.iter().map(|name| name.as_str().unwrap().to_owned());
+            // With debug assertions, std looks once more at a descriptor that it closes.
+            names.filter(|name| !(cfg!(debug_assertions) && name == "fcntl")).collect()
+        };
+        let image = plugin["image"].as_str().unwrap().to_owned();
+        Report { init: names("init"), task: names("task_init"), image }
+    }
+}
+
+/// One life with the roots checked as on a site, which only root can make here.
+pub(crate) fn trusted(site: &Site, command: &[&str]) -> Option<Report> {
+    use std::os::unix::fs::MetadataExt;
+    if fs::metadata(site.directory.path()).unwrap().uid() != 0 {
+        eprintln!("skipped: needs root, to make files that root owns");
+        return None;
+    }
+    Some(site.run("", &[], command))
+}
+
+pub(crate) fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The library that cargo has built with these tests.
+fn plugin() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let library = tests.with_file_name("libspank_sifcache.so");
+    assert!(library.is_file(), "{} is missing", library.display());
+    library
+}
+
+/// The program, which the first test compiles.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/host/build");
+        // Another run of the tests may be using what is there.
+        let into = format!("host-{}", std::process::id());
+        let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join(into);
+        let status = Command::new(build).arg(&into).status().unwrap();
+        assert!(status.success(), "cannot compile it");
+        into.join("host")
+    })
+}

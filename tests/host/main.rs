@@ -1,0 +1,88 @@
+//! The plugin in the program that loads plugins as Slurm does: which system calls its
+//! hooks make, and that nothing is left of it when it is unloaded. Neither Slurm nor root is
+//! needed, only a C compiler.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod kit;
+
+use kit::{Site, json, trusted};
+
+const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
+const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
+/// Opening, checking and closing the header of a candidate.
+const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
+/// A line to syslog.
+const SYSLOG: [&str; 3] = ["socket", "sendto", "close"];
+
+/// A walk of this many steps.
+fn walk(steps: usize) -> Vec<&'static str> {
+    vec!["statx"; steps]
+}
+
+#[test]
+fn a_hit() {
+    let site = Site::new();
+    // From / to the root, then `o` and `i:1`.
+    let expected = [&walk(site.depth() + 3), &HEADER[..], &SYSLOG].concat();
+    let Some(report) = trusted(&site, &HIT) else { return };
+    assert_eq!(report.image, site.image());
+    assert_eq!(report.task, expected);
+    // The budget is that of a root like /shared/sif.
+    assert!(walk(2 + 3).len() + HEADER.len() + SYSLOG.len() <= 12);
+}
+
+/// `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory `o` is there,
+/// `docker.io` is not, and nothing is opened.
+#[test]
+fn a_miss() {
+    let site = Site::new();
+    let candidates = walk(2 * 2 + 2);
+    let expected = [&walk(site.depth() + 1), &candidates[..], &SYSLOG].concat();
+    let Some(report) = trusted(&site, &MISS) else { return };
+    assert_eq!(report.task, expected);
+    assert_eq!(report.image, "");
+}
+
+#[test]
+fn what_is_no_launch_of_a_docker_image_makes_none() {
+    let site = Site::new();
+    let commands: [&[&str]; 4] = [
+        &["true"],
+        &["echo", "docker://o/i:1"],
+        &["apptainer", "exec", "/srv/image.sif", "true"],
+        &["apptainer", "--version"],
+    ];
+    for command in commands {
+        assert_eq!(site.run("", &[], command).task, [""; 0], "{command:?}");
+    }
+    assert_eq!(site.run("", &["--option", "off"], &HIT).task, [""; 0]);
+}
+
+/// slurmstepd looks for the shim and never at an image root; srun looks for nothing.
+#[test]
+fn what_loads_the_plugin_looks_at_no_image_root() {
+    let site = Site::new();
+    for (nested, looks) in [("off", 0), ("path", 2), ("preload", 2)] {
+        let settings = format!("nested={nested}");
+        let report = site.run(&settings, &[], &HIT);
+        assert_eq!(report.init, walk(looks), "{nested}");
+        assert_eq!(site.run(&settings, &["--local"], &HIT).init, [""; 0], "{nested}");
+    }
+}
+
+/// An option or a line that is no good is not looked at any further.
+#[test]
+fn bad_settings_look_at_nothing() {
+    let site = Site::new();
+    let report = site.run("on_miss=perhaps", &[], &HIT);
+    assert_eq!((report.image.as_str(), report.init, report.task), ("", vec![], vec![]));
+}
+
+#[test]
+fn ten_thousand_lives_leave_nothing_behind() {
+    let site = Site::new();
+    let output = site.host(&site.line(""), &["--rounds", "10000"], &HIT);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(json(&said)["rounds"], 10000);
+}
