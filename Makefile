@@ -117,8 +117,8 @@ soak: build-for-testbed
 build-for-testbed: testbed command
 	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --lib --features fault-injection
 	install -D $(RELEASE)/libspank_sifcache.so $(BUILD)/fault/libspank_sifcache.so
-	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload
-	install -t $(BUILD) $(addprefix $(RELEASE)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so sifcache)
+	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release -p spank-sifcache -p sifcache-preload -p faultfs
+	install -t $(BUILD) $(addprefix $(RELEASE)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so sifcache faultfs)
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:

@@ -1,7 +1,137 @@
 //! Faults, injected on the testbed: `docs/faults.md` says what came of each.
 //!
-//! Each is met by the same command without the plugin and with it. No job that would have
-//! run without the plugin may fail with it, slurmstepd never hangs on it, and no node is
-//! drained.
+//! Each is met by the same command without the plugin and with it, while the registry is
+//! up, so that the command runs without it. No job that would have run without the plugin
+//! may fail with it, slurmstepd never hangs on it, and no node is drained.
 
+mod file_system;
+mod hanging;
+mod images;
+mod mounted;
 mod table;
+
+use crate::kit::registry::move_tag;
+use crate::kit::{IMAGE, NODES, Output, SHARED, Site, WHICH, with_hub};
+use std::collections::BTreeSet;
+use table::{Found, compare, ended};
+
+/// A plugstack.conf without us.
+const WITHOUT: &str = "# nothing\n";
+
+/// One with us, for the shared image root.
+fn with() -> String {
+    of_root(SHARED)
+}
+
+fn of_root(root: &str) -> String {
+    format!("optional spank_sifcache.so image_root={root}\n")
+}
+
+/// What the image is called here: the lines of the table are long enough.
+const NAME: &str = "o/i:1";
+
+/// Runs `work` while the registry is up and has [`NAME`].
+fn with_registry<T>(work: impl FnOnce() -> T) -> T {
+    with_hub(|| {
+        move_tag(IMAGE, NAME);
+        work()
+    })
+}
+
+/// The launch that most faults are met by.
+fn launch(site: &Site) -> Output {
+    site.launch(&[], &format!("docker://{NAME}"))
+}
+
+/// Runs `command` without the plugin and with `line`, compares what came of both with the
+/// table, and looks after the nodes.
+#[track_caller]
+fn meets(site: &Site, fault: &str, line: &str, command: impl Fn(&Site) -> Output) {
+    site.plugstack(WITHOUT);
+    let without = command(site);
+    let before = seen(site);
+    site.plugstack(line);
+    let with = command(site);
+    assert_eq!((with.status, &with.stdout), (without.status, &without.stdout), "{with:#?}");
+    let log = settled(site, &before);
+    let found = Found {
+        without: ended(&without),
+        with: format!("{}{}", ended(&with), outcome(&log)),
+        user: ours(&with.stderr),
+        admin: ours(&log),
+    };
+    compare(fault, &found);
+    unharmed(site);
+}
+
+/// The lines that n1 has logged so far.
+fn seen(site: &Site) -> BTreeSet<String> {
+    site.log("n1").lines().map(str::to_owned).collect()
+}
+
+/// What n1 has logged since, as soon as syslog has the launch.
+fn settled(site: &Site, before: &BTreeSet<String>) -> String {
+    let log = || {
+        let all = site.log("n1");
+        let new = all.lines().filter(|line| !before.contains(*line));
+        new.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for _ in 0..100 {
+        if log().contains("sifcache: event=") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    log()
+}
+
+fn outcome(log: &str) -> &'static str {
+    match (log.contains("event=hit"), log.contains("event=miss")) {
+        (true, _) => ", a hit",
+        (_, true) => ", a miss",
+        _ => "",
+    }
+}
+
+/// Our lines, without what differs between two jobs.
+fn ours(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let Some((_, said)) = line.split_once("sifcache: ") else { continue };
+        let of_job = ["job=", "step=", "node=", "tasks=", "uid="];
+        let words = said.split(' ').filter(|word| !of_job.iter().any(|key| word.starts_with(key)));
+        let line = format!("`{}`", words.collect::<Vec<_>>().join(" "));
+        // slurmstepd's file and syslog do not agree on who is first.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.sort_by_key(|line| line.starts_with("`event="));
+    lines.join("\n")
+}
+
+/// No node is drained, and no slurmstepd is left on any.
+#[track_caller]
+fn unharmed(site: &Site) {
+    let reasons = site.exec(&[], &["sinfo", "-h", "-R"], "");
+    assert_eq!(reasons.stdout, "", "{reasons:#?}");
+    for node in NODES {
+        site.idle(node);
+        let wait = "for n in $(seq 250); do pgrep -x slurmstepd >/dev/null || exit 0; sleep 0.02; done; exit 1";
+        let left = site.exec(&["--on", node], &["bash", "-c", wait], "");
+        assert_eq!(left.status, 0, "slurmstepd is left on {node}");
+    }
+}
+
+/// Runs a command as root on n1.
+#[track_caller]
+fn on_n1(site: &Site, script: &str) -> String {
+    let output = site.exec(&["--on", "n1"], &["bash", "-c", script], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    output.stdout
+}
+
+/// The words of [`launch`] with the path of an image in the place of the reference.
+fn typed(site: &Site, path: &str) -> Output {
+    site.srun(&[&["-w", "n1", "apptainer", "exec", path], &WHICH[..]].concat())
+}

@@ -1,0 +1,94 @@
+//! An image root whose file system answers wrongly, late, or is gone.
+
+use super::mounted::{Mounted, ROOT};
+use super::table::{Found, compare, ended};
+use super::{NAME, launch, meets, of_root, on_n1, ours, seen, settled, unharmed, with_registry};
+use crate::kit::{Output, Site};
+use std::time::Duration;
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn errors() {
+    let site = Site::new("");
+    let mounted = Mounted::faulty(&site);
+    with_registry(|| {
+        meets(&site, "none, to compare", &of_root(ROOT), launch);
+        for (call, fault) in [
+            ("lookup", "EIO at the look-up of a name"),
+            ("getattr", "EIO at stat"),
+            ("open", "EIO at open"),
+            ("read", "EIO at read"),
+        ] {
+            mounted.fault(&format!("{call} eio"));
+            meets(&site, fault, &of_root(ROOT), launch);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn slow() {
+    let site = Site::new("");
+    let mounted = Mounted::faulty(&site);
+    with_registry(|| {
+        mounted.fault("lookup slow");
+        meets(&site, "a second for each look-up of a name", &of_root(ROOT), launch);
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn full() {
+    let site = Site::new("");
+    let _mounted = Mounted::full(&site);
+    with_registry(|| meets(&site, "full", &of_root(ROOT), launch));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn gone() {
+    let site = Site::new("");
+    let mounted = Mounted::faulty(&site);
+    with_registry(|| {
+        mounted.dies();
+        meets(&site, "its server has died", &of_root(ROOT), launch);
+        mounted.unmount();
+        meets(&site, "unmounted: an empty directory", &of_root(ROOT), launch);
+        on_n1(&site, &format!("rmdir {ROOT}"));
+        meets(&site, "unmounted, and no directory", &of_root(ROOT), launch);
+    });
+}
+
+/// The same as for whoever has typed the path of the image.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn vanishes_under_a_job() {
+    let site = Site::new("");
+    let run = |image: &str| -> (Output, String) {
+        site.plugstack(&of_root(ROOT));
+        let mounted = Mounted::faulty(&site);
+        let before = seen(&site);
+        let script = "echo started; sleep 3; /bin/busybox cat /etc/image-name";
+        let output = std::thread::scope(|scope| {
+            let job = scope
+                .spawn(|| site.srun(&["-w", "n1", "apptainer", "exec", image, "sh", "-c", script]));
+            std::thread::sleep(Duration::from_millis(1500));
+            mounted.dies();
+            job.join().unwrap()
+        });
+        assert!(output.stdout.starts_with("started"), "{output:#?}");
+        (output, settled(&site, &before))
+    };
+    let (typed, _) = run(&format!("{ROOT}/{NAME}"));
+    let (hit, log) = run(&format!("docker://{NAME}"));
+    assert_eq!((typed.status, &typed.stdout), (hit.status, &hit.stdout), "{hit:#?}");
+    assert!(log.contains("event=hit"), "{log}");
+    let found = Found {
+        without: format!("with the path typed: {}", ended(&typed)),
+        with: format!("{}, as with the path typed", ended(&hit)),
+        user: ours(&hit.stderr),
+        admin: ours(&log),
+    };
+    compare("its server dies while the job runs", &found);
+    unharmed(&site);
+}

@@ -1,0 +1,117 @@
+//! An image root that does not answer.
+//!
+//! The launch waits for it in the task's own process, as everything does that touches such
+//! a file system. What FUSE's server has read, and does not answer, the kernel waits for
+//! even when the process is killed; so these tests end the server after the job.
+
+use super::mounted::{Mounted, ROOT};
+use super::table::{Found, compare, ended};
+use super::{NAME, launch, of_root, ours, seen, settled, unharmed, with_registry};
+use crate::kit::{IMAGE, Output, Site};
+use std::time::{Duration, Instant};
+
+/// A launch under way.
+struct Waiting<'a> {
+    job: std::thread::ScopedJoinHandle<'a, Output>,
+}
+
+impl Waiting<'_> {
+    /// It has not ended after all this.
+    #[track_caller]
+    fn still(&self) {
+        assert!(!self.job.is_finished(), "the launch has ended");
+    }
+
+    fn end(self) -> Output {
+        self.job.join().unwrap()
+    }
+}
+
+/// What must go on meanwhile: the node's other work, and the ways out.
+#[track_caller]
+fn others_go_on(site: &Site) {
+    let start = Instant::now();
+    assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
+    site.launch(&["--sif-cache=off"], &format!("docker://{NAME}")).ran(IMAGE);
+    assert_eq!(site.exec(&[], &["scontrol", "ping"], "").status, 0);
+    // Not how long it takes, but that it waits for nothing: the launch waits for ever.
+    assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+/// The jobs of alice that run.
+fn jobs(site: &Site) -> String {
+    site.exec(&[], &["squeue", "-h", "-u", "alice", "-t", "running", "-o", "%i"], "").stdout
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn hangs() {
+    let site = Site::new("");
+    for (call, fault) in [
+        ("lookup", "no answer to the look-up of a name, ever"),
+        ("getattr", "no answer to stat, ever"),
+        ("open", "no answer to open, ever"),
+        ("read", "no answer to read, ever"),
+    ] {
+        let mounted = Mounted::faulty(&site);
+        with_registry(|| {
+            site.plugstack(super::WITHOUT);
+            let without = launch(&site);
+            without.ran(IMAGE);
+            site.plugstack(&of_root(ROOT));
+            mounted.fault(&format!("{call} hang"));
+            let output = std::thread::scope(|scope| {
+                let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
+                std::thread::sleep(Duration::from_secs(2));
+                others_go_on(&site);
+                waiting.still();
+                let job = jobs(&site);
+                assert_eq!(job.lines().count(), 1, "{job}");
+                let cancelled = site.alice(&["scancel", job.trim()]);
+                assert_eq!(cancelled.status, 0, "{cancelled:#?}");
+                waiting.end()
+            });
+            assert!(output.stderr.contains("CANCELLED"), "{output:#?}");
+            assert_eq!(output.stdout, "");
+            let found = Found {
+                without: ended(&without),
+                with: "waits until it answers or its server is gone; the node's other jobs run, \
+                       and so does this one with `--sif-cache=off`"
+                    .to_owned(),
+                user: ours(&output.stderr),
+                admin: String::new(),
+            };
+            compare(fault, &found);
+            mounted.dies();
+            unharmed(&site);
+        });
+    }
+}
+
+/// As when a file server fails over.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn answers_later() {
+    let site = Site::with_line(&of_root(ROOT));
+    let mounted = Mounted::faulty(&site);
+    let before = seen(&site);
+    mounted.fault("all pause");
+    let output = std::thread::scope(|scope| {
+        let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
+        waiting.still();
+        mounted.heal();
+        waiting.end()
+    });
+    output.ran(IMAGE);
+    let log = settled(&site, &before);
+    let found = Found {
+        without: "does not touch it".to_owned(),
+        with: format!("waits, then {}{}", ended(&output), super::outcome(&log)),
+        user: ours(&output.stderr),
+        admin: ours(&log),
+    };
+    compare("no answer for some seconds", &found);
+    unharmed(&site);
+}

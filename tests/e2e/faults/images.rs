@@ -1,0 +1,159 @@
+//! Images that change under a look-up, or lead nowhere.
+
+use super::table::{Found, compare};
+use super::{NAME, launch, meets, typed, unharmed, with, with_registry};
+use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, sif};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn links_in_a_circle() {
+    let site = Site::new("");
+    site.link("i:1", NAME);
+    with_registry(|| {
+        meets(&site, "the image is a link to itself", &with(), launch);
+        fs::remove_dir_all(site.at("ctl", SHARED).join("o")).unwrap();
+        symlink("determinedai", site.at("ctl", SHARED).join("o")).unwrap();
+        meets(&site, "its directory is a link to itself", &with(), launch);
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_root_that_anybody_can_write() {
+    let site = Site::new("");
+    site.store(IMAGE, NAME);
+    fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();
+    with_registry(|| meets(&site, "anybody can write the image root", &with(), launch));
+}
+
+/// Does `change` again and again while `times` launches are made, and returns what they
+/// gave.
+fn meanwhile(
+    times: usize,
+    change: impl Fn(usize) + Sync,
+    launch: impl Fn() -> Output,
+) -> Vec<Output> {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0.. {
+                change(round);
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let outputs = (0..times).map(|_| launch()).collect();
+        ended.store(true, Ordering::Relaxed);
+        outputs
+    })
+}
+
+/// Each launch starts one image or the other, whole.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn replaced_by_rename() {
+    let site = Site::with_line(&with());
+    let path = site.store(IMAGE, NAME);
+    let new = site.at("ctl", SHARED).join("new");
+    let replace = |round: usize| {
+        fs::copy(sif([OTHER, IMAGE][round % 2]), &new).unwrap();
+        fs::rename(&new, &path).unwrap();
+    };
+    let outputs = meanwhile(30, replace, || launch(&site));
+    let names: BTreeSet<String> = outputs
+        .iter()
+        .map(|output| {
+            assert_eq!(output.status, 0, "{output:#?}");
+            output.stdout.trim_end().to_owned()
+        })
+        .collect();
+    assert_eq!(names, BTreeSet::from([IMAGE.to_owned(), OTHER.to_owned()]));
+    found("replaced by a rename, again and again", "runs, a hit: the one or the other");
+    unharmed(&site);
+}
+
+/// What is checked at the look-up and gone or cut at the start fails as it does for whoever
+/// typed its path; before and after, it is a miss.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn removed_cut_and_closed() {
+    let site = Site::with_line(&with());
+    let path = site.store(IMAGE, NAME);
+    let content = fs::read(&path).unwrap();
+    let back = |path: &Path| {
+        let new = path.with_extension("new");
+        fs::write(&new, &content).unwrap();
+        fs::rename(new, path).unwrap();
+    };
+    let remove = |_| {
+        fs::remove_file(&path).unwrap();
+        back(&path);
+    };
+    let cut = |_| {
+        fs::write(&path, &content[..content.len() / 2]).unwrap();
+        back(&path);
+    };
+    let close = |_| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let faults: [(&str, &(dyn Fn(usize) + Sync)); 3] = [
+        ("removed and there again, again and again", &remove),
+        ("cut and whole again, again and again", &cut),
+        ("closed to others and open again, again and again", &close),
+    ];
+    with_registry(|| {
+        for (fault, change) in faults {
+            for output in meanwhile(30, change, || launch(&site)) {
+                check(&output);
+            }
+            // The same happens to who types the path, and more often.
+            let inside = format!("{SHARED}/{NAME}");
+            for output in meanwhile(10, change, || typed(&site, &inside)) {
+                check(&output);
+            }
+            found(
+                fault,
+                "runs, a hit or a miss; or fails as with the path typed, if it comes between \
+                 look-up and start",
+            );
+            unharmed(&site);
+        }
+    });
+}
+
+/// It ran the image, or the runtime could not open what had been there.
+#[track_caller]
+fn check(output: &Output) {
+    let could_not = [
+        "no such file",
+        "not readable",
+        "permission denied",
+        "while opening",
+        "while checking",
+        "squashfuse",
+        "image",
+    ];
+    let said = output.stderr.to_lowercase();
+    match output.status {
+        0 => assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?}"),
+        _ => assert!(could_not.iter().any(|text| said.contains(text)), "{output:#?}"),
+    }
+}
+
+#[track_caller]
+fn found(fault: &str, with: &str) {
+    let found = Found {
+        without: "does not touch it".to_owned(),
+        with: with.to_owned(),
+        user: String::new(),
+        admin: "a hit or a miss each".to_owned(),
+    };
+    compare(fault, &found);
+}

@@ -1,0 +1,84 @@
+//! File systems of n1 with an image root in them.
+
+use super::{NAME, on_n1};
+use crate::kit::{IMAGE, Site, built, push};
+use std::fs;
+
+/// Where they are mounted.
+pub(super) const ROOT: &str = "/srv/sif";
+/// What the one with faults shows.
+const SOURCE: &str = "/srv/source";
+const CONTROL: &str = "/run/fault";
+
+/// A file system that is unmounted when this is dropped.
+pub(super) struct Mounted<'a> {
+    site: &'a Site,
+}
+
+impl<'a> Mounted<'a> {
+    /// One whose calls can be made to fail: `tests/faultfs`. It holds [`IMAGE`].
+    pub(super) fn faulty(site: &'a Site) -> Self {
+        push(&built("faultfs"), "/usr/local/bin/faultfs", "755");
+        let mounted = Self::new(site);
+        site.store_at("n1", SOURCE, IMAGE, NAME);
+        mounted.heal();
+        on_n1(
+            site,
+            &format!(
+                "setsid timeout 300 faultfs {SOURCE} {ROOT} {CONTROL} </dev/null >/dev/null 2>&1 &
+             for n in $(seq 200); do mountpoint -q {ROOT} && exit; sleep 0.02; done; exit 1"
+            ),
+        );
+        mounted
+    }
+
+    /// A tmpfs that holds [`IMAGE`] and is full.
+    pub(super) fn full(site: &'a Site) -> Self {
+        let mounted = Self::new(site);
+        on_n1(site, &format!("mount -t tmpfs -o size=8m,mode=755 none {ROOT}"));
+        site.store_at("n1", ROOT, IMAGE, NAME);
+        on_n1(site, &format!("! dd if=/dev/zero of={ROOT}/rest bs=4k 2>/dev/null"));
+        mounted
+    }
+
+    fn new(site: &'a Site) -> Self {
+        let mounted = Self { site };
+        // An earlier test may have been cut off.
+        mounted.unmount();
+        on_n1(site, &format!("rm -rf {SOURCE} && mkdir -p {SOURCE} {ROOT}"));
+        mounted
+    }
+
+    /// From now on `CALL FAULT`.
+    pub(super) fn fault(&self, text: &str) {
+        fs::write(self.site.at("n1", CONTROL), text).unwrap();
+    }
+
+    /// From now on all is well.
+    pub(super) fn heal(&self) {
+        let _ = fs::remove_file(self.site.at("n1", CONTROL));
+    }
+
+    /// Its server dies; the mount stays.
+    pub(super) fn dies(&self) {
+        on_n1(self.site, "pkill -KILL -x faultfs; while pgrep -x faultfs; do sleep 0.02; done");
+    }
+
+    /// It is unmounted, whoever uses it.
+    pub(super) fn unmount(&self) {
+        // A directory whose server has died is none for mkdir(1).
+        let script = format!(
+            "while mountpoint -q {ROOT} || ! mkdir -p {ROOT} 2>/dev/null; do umount -l {ROOT}; done"
+        );
+        on_n1(self.site, &script);
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        self.heal();
+        // No assertion: a test may be failing already.
+        let end = format!("pkill -KILL -x faultfs; umount --lazy {ROOT}; true");
+        self.site.exec(&["--on", "n1"], &["bash", "-c", &end], "");
+    }
+}

@@ -1,0 +1,42 @@
+//! Shows a directory again at another place, read-only, with calls that hang, fail or take
+//! long: `faultfs SOURCE MOUNTPOINT CONTROL`.
+//!
+//! The file CONTROL says what is wrong, and is read at each call: `CALL FAULT`, such as
+//! `open hang`. CALL is `lookup`, `getattr`, `open`, `read` or `all`; FAULT is `hang` (no
+//! answer ever), `pause` (none until CONTROL says something else), `eio`, or `slow` (after a
+//! second). Without the file, all is well. It mounts, goes on in the foreground until it is
+//! unmounted or killed, and needs fusermount3.
+
+mod fault;
+mod tree;
+
+use fuser::MountOption;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let [source, mountpoint, control] = words.as_slice() else {
+        eprintln!("usage: faultfs SOURCE MOUNTPOINT CONTROL");
+        return ExitCode::from(2);
+    };
+    match mount(source, mountpoint, control) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("faultfs: {}: {error}", mountpoint.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mount(source: &Path, mountpoint: &Path, control: &Path) -> std::io::Result<()> {
+    let options = [
+        MountOption::FSName("faultfs".to_owned()),
+        MountOption::RO,
+        MountOption::AllowOther,
+        MountOption::DefaultPermissions,
+    ];
+    let tree = tree::Tree::new(source, fault::Faults::new(control));
+    fuser::mount2(tree, mountpoint, &options)
+}
