@@ -4,7 +4,6 @@ use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
 use super::{NAME, launch, meets, of_root, on_n1, ours, seen, settled, unharmed, with_registry};
 use crate::kit::{Output, Site};
-use std::time::Duration;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -68,15 +67,21 @@ fn vanishes_under_a_job() {
         site.plugstack(&of_root(ROOT));
         let mounted = Mounted::faulty(&site);
         let before = seen(&site);
-        let script = "echo started; sleep 3; /bin/busybox cat /etc/image-name";
+        // The node's own /tmp, in the container too.
+        const STARTED: &str = "/tmp/started";
+        on_n1(&site, &format!("rm -f {STARTED}"));
+        let script = format!("touch {STARTED}; sleep 3; cat /etc/image-name; echo ended");
         let output = std::thread::scope(|scope| {
-            let job = scope
-                .spawn(|| site.srun(&["-w", "n1", "apptainer", "exec", image, "sh", "-c", script]));
-            std::thread::sleep(Duration::from_millis(1500));
+            let job = scope.spawn(|| {
+                site.srun(&["-w", "n1", "apptainer", "exec", image, "sh", "-c", &script])
+            });
+            on_n1(
+                &site,
+                &format!("timeout 60 sh -c 'until [ -e {STARTED} ]; do sleep 0.05; done'"),
+            );
             mounted.dies();
             job.join().unwrap()
         });
-        assert!(output.stdout.starts_with("started"), "{output:#?}");
         (output, settled(&site, &before))
     };
     let (typed, _) = run(&format!("{ROOT}/{NAME}"));
