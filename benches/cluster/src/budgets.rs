@@ -1,0 +1,158 @@
+//! The budgets of the design, and whether this run has kept them.
+
+use crate::results::Results;
+use anyhow::{Context, Result};
+
+/// A budget beside what was found.
+pub(crate) struct Budget {
+    /// What is limited.
+    pub(crate) what: &'static str,
+    /// The limit, in words.
+    pub(crate) limit: &'static str,
+    /// What was found.
+    pub(crate) found: String,
+    /// Whether that is within the limit.
+    pub(crate) kept: bool,
+}
+
+/// All of them, in the order of the design.
+pub(crate) fn all(results: &Results) -> Result<Vec<Budget>> {
+    Ok(vec![
+        every_step(results)?,
+        no_launch(results)?,
+        hit_time(results)?,
+        hit_calls(results)?,
+        ratio(results)?,
+        shim(results)?,
+        library(results),
+        symbols(results),
+        command(results, 0, "`sifcache list` of 10,000 images", "0.1 s", 0.1)?,
+        command(results, 1, "`sifcache verify` of 10,000 images", "1 s", 1.0)?,
+    ])
+}
+
+fn every_step(results: &Results) -> Result<Budget> {
+    let group = results.group("srun true")?;
+    let more = |at: usize| Ok::<_, anyhow::Error>(group.line(at)?.more.context("no difference")?);
+    let (empty, ours) = (more(1)?, more(2)?);
+    Ok(Budget {
+        what: "`srun true` with the plugin, against none",
+        limit: "+0.15 ms",
+        found: format!(
+            "+{:.2} ms ({:.2} to {:.2}); a plugin that does nothing +{:.2} ms",
+            ours.median * 1e3,
+            ours.low * 1e3,
+            ours.high * 1e3,
+            empty.median * 1e3
+        ),
+        kept: ours.median <= 0.15e-3,
+    })
+}
+
+/// Calls that take a path or a descriptor of a file.
+const OF_FILES: [&str; 8] =
+    ["openat", "open", "statx", "newfstatat", "readlink", "access", "faccessat2", "getdents64"];
+
+fn no_launch(results: &Results) -> Result<Budget> {
+    let kinds = ["no launch", "a pass"];
+    let added = results.calls.iter().filter(|added| kinds.contains(&added.task.as_str()));
+    let count: i64 = added
+        .flat_map(|added| &added.in_task)
+        .filter(|(name, _)| OF_FILES.contains(&name.as_str()))
+        .map(|(_, count)| count)
+        .sum();
+    Ok(Budget {
+        what: "file system calls of a task that is no launch of a docker image",
+        limit: "none",
+        found: count.to_string(),
+        kept: count == 0,
+    })
+}
+
+/// The hook of ours on a hit, and of the empty plugin.
+fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 2]> {
+    let stage = |name: &str| {
+        let hooks = results.hooks.iter().find(|hooks| hooks.name == name);
+        hooks.and_then(|hooks| hooks.stages.get(3)).with_context(|| format!("no hooks '{name}'"))
+    };
+    Ok([stage("spank_sifcache.so, a hit")?, stage("empty.so, a hit")?])
+}
+
+fn hit_time(results: &Results) -> Result<Budget> {
+    let [ours, empty] = hooks_of_a_hit(results)?;
+    let more = ours.median - empty.median;
+    Ok(Budget {
+        what: "a hit with warm dentries, in the task",
+        limit: "50 µs",
+        found: format!("{more:.0} µs over a plugin that does nothing"),
+        kept: more <= 50.0,
+    })
+}
+
+fn hit_calls(results: &Results) -> Result<Budget> {
+    let [ours, _] = hooks_of_a_hit(results)?;
+    Ok(Budget {
+        what: "system calls of a hit",
+        limit: "12",
+        found: format!("{:.0}", ours.calls),
+        kept: ours.calls <= 12.0,
+    })
+}
+
+fn ratio(results: &Results) -> Result<Budget> {
+    let group = results.group("a hit and a pass")?;
+    let ratio = group.line(2)?.seconds.median / group.line(0)?.seconds.median;
+    Ok(Budget {
+        what: "`srun apptainer exec docker://X` on a hit, against the path typed",
+        limit: "1.01 times",
+        found: format!("{ratio:.3} times"),
+        kept: ratio <= 1.01,
+    })
+}
+
+fn shim(results: &Results) -> Result<Budget> {
+    let group = results.group("in a script, before a runtime that ends at once")?;
+    let more = group.line(1)?.more.context("no difference")?;
+    Ok(Budget {
+        what: "a launch through the shim, against the runtime itself",
+        limit: "+1 ms",
+        found: format!(
+            "+{:.2} ms ({:.2} to {:.2})",
+            more.median * 1e3,
+            more.low * 1e3,
+            more.high * 1e3
+        ),
+        kept: more.median <= 1e-3,
+    })
+}
+
+fn library(results: &Results) -> Budget {
+    Budget {
+        what: "spank_sifcache.so, stripped",
+        limit: "600 KB",
+        found: format!("{:.0} KB", results.library),
+        kept: results.library <= 600.0,
+    }
+}
+
+fn symbols(results: &Results) -> Budget {
+    let of_slurm = |name: &&String| name.starts_with("plugin_") || name.starts_with("slurm_spank_");
+    let others = results.exported.iter().filter(|name| !of_slurm(name)).count();
+    Budget {
+        what: "exported symbols that Slurm does not look for",
+        limit: "none",
+        found: others.to_string(),
+        kept: others == 0 && !results.exported.is_empty(),
+    }
+}
+
+fn command(
+    results: &Results,
+    at: usize,
+    what: &'static str,
+    limit: &'static str,
+    seconds: f64,
+) -> Result<Budget> {
+    let median = results.group("the command")?.line(at)?.seconds.median;
+    Ok(Budget { what, limit, found: format!("{median:.2} s"), kept: median <= seconds })
+}

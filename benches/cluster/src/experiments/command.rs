@@ -1,0 +1,40 @@
+//! The admin's command on a large cache.
+
+use super::Effort;
+use super::launches::SMALL;
+use crate::experiment::{Experiment, Timed, Variant};
+use crate::site::sif;
+use crate::testbed;
+use anyhow::Result;
+
+/// Where the many images are.
+const MANY: &str = "/srv/many";
+
+/// Makes 10,000 images: the header of a real one, and a hole as long as it says.
+pub(crate) fn make() -> Result<()> {
+    let script = format!(
+        "rm -rf {MANY}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header
+         for group in $(seq 100); do
+            mkdir -p {MANY}/group$group/team && cd {MANY}/group$group/team
+            for number in $(seq 100); do
+                cp /tmp/header image$number:1 && truncate --size $size image$number:1
+            done
+         done",
+        sif = sif(SMALL)
+    );
+    testbed::on("ctl", &script).map(drop)
+}
+
+/// `sifcache list` and `sifcache verify`.
+pub(crate) fn large_cache(effort: Effort) -> Experiment {
+    let one = |word: &str, says: &str| {
+        let line = format!("sifcache {word} --root {MANY}");
+        Variant::new(&format!("sifcache {word}, 10,000 images"), Timed::new(&line).ends(0, says))
+    };
+    Experiment {
+        name: "the command".to_owned(),
+        warm_up: 1,
+        rounds: effort.rounds(20),
+        variants: vec![one("list --json", "group99/team/image99"), one("verify", "10000 images")],
+    }
+}

@@ -1,0 +1,31 @@
+//! Images of several sizes, pulled and from the cache.
+
+use super::Effort;
+use crate::experiment::{Experiment, Timed, Variant};
+use crate::site::{LINE, NONE, image};
+
+/// Sizes of images in MB.
+pub(crate) const SIZES: [u32; 4] = [10, 100, 300, 1000];
+
+/// The first start of a user, a later one, and one from the site's cache. The hub is up for
+/// all of them, on this machine: no network is slower than this one.
+pub(crate) fn start(effort: Effort, megabytes: u32) -> Experiment {
+    let launch = format!("srun -w n1 apptainer --silent exec docker://{} true", image(megabytes));
+    let timed = Timed::new(&launch).by_alice();
+    let forget = "rm -rf /home/alice/.apptainer";
+    // Whoever had the turn before may have taken it away.
+    let fetch = format!("echo '{NONE}' >/etc/slurm/plugstack.conf; su alice -c '{launch}'");
+    let rounds = if megabytes < 300 { 7 } else { 5 };
+    Experiment {
+        name: format!("an image of {megabytes} MB"),
+        warm_up: 0,
+        rounds: effort.rounds(rounds),
+        variants: vec![
+            Variant::new("first start of a user, pulled", timed.clone()).plugstack(NONE).after(forget),
+            Variant::new("later start, in the user's own cache", timed.clone())
+                .plugstack(NONE)
+                .after(&fetch),
+            Variant::new("any start, sifcache", timed).plugstack(LINE).after(forget),
+        ],
+    }
+}

@@ -1,0 +1,69 @@
+//! Launches inside a job script: the shim and the interposer, the bare runtime, and a
+//! wrapper that a site would write by hand. All in one job step.
+
+use super::Effort;
+use super::launches::SMALL;
+use crate::experiment::{Experiment, Timed, Variant};
+use crate::site::{NOTHING, WRAPPER, image, sif};
+
+const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
+const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
+const RUNTIME: &str = "/usr/bin/apptainer";
+
+/// A launch of an image, in each of the ways.
+pub(crate) fn launch(effort: Effort) -> Experiment {
+    let rounds = effort.rounds(200);
+    four("in a script", RUNTIME, rounds, |timed| timed)
+}
+
+/// The same with a program in the runtime's place that ends at once, so that what stands
+/// before it is seen alone.
+pub(crate) fn alone(effort: Effort) -> Experiment {
+    let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
+    let with_nothing = |timed: Timed| {
+        timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING))
+    };
+    four("in a script, before a runtime that ends at once", NOTHING, effort.rounds(500), with_nothing)
+}
+
+fn four(
+    name: &str,
+    runtime: &str,
+    rounds: usize,
+    surroundings: impl Fn(Timed) -> Timed,
+) -> Experiment {
+    let docker = format!("docker://{}", image(SMALL));
+    // A shell as in a script, so that the interposer has somebody to be loaded into.
+    let launch = |runtime: &str, image: &str| {
+        let mut timed = Timed::new("sh -c");
+        timed.words.push(format!("exec {runtime} exec {image} true"));
+        surroundings(timed)
+    };
+    let preloaded = launch(runtime, &docker).variable("LD_PRELOAD", Some(INTERPOSER));
+    Experiment {
+        name: name.to_owned(),
+        warm_up: 1,
+        rounds,
+        variants: vec![
+            Variant::new("the runtime, the SIF's path typed", launch(runtime, &sif(SMALL))),
+            Variant::new("the shim, docker://", launch(SHIM, &docker)),
+            Variant::new("the interposer and the shim, docker://", preloaded),
+            Variant::new("a shell wrapper, docker://", launch(WRAPPER, &docker)),
+        ],
+    }
+}
+
+/// What each program of a job pays for the interposer.
+pub(crate) fn any_program(effort: Effort) -> Experiment {
+    let plain = Timed::new("/usr/bin/true");
+    let loaded = plain.clone().variable("LD_PRELOAD", Some(INTERPOSER));
+    Experiment {
+        name: "any program of a job".to_owned(),
+        warm_up: 10,
+        rounds: effort.rounds(2000),
+        variants: vec![
+            Variant::new("without the interposer", plain),
+            Variant::new("with it in LD_PRELOAD", loaded),
+        ],
+    }
+}

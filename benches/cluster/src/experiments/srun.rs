@@ -1,0 +1,30 @@
+//! What every step pays, a launch or not.
+
+use super::Effort;
+use crate::experiment::{Experiment, Timed, Variant};
+use crate::site::{EMPTY, LINE, NONE};
+
+/// `srun true` without a plugin, with one that does nothing, and with ours.
+pub(crate) fn one_task(effort: Effort) -> Experiment {
+    plugins("srun true", "srun -w n1 true", effort.rounds(500))
+}
+
+/// The same with 64 tasks.
+pub(crate) fn many_tasks(effort: Effort) -> Experiment {
+    plugins("srun -n 64 true", "srun -w n1 -n 64 --overcommit true", effort.rounds(30))
+}
+
+fn plugins(name: &str, line: &str, rounds: usize) -> Experiment {
+    let timed = Timed::new(line).by_alice();
+    let variant = |name, plugstack| Variant::new(name, timed.clone()).plugstack(plugstack);
+    Experiment {
+        name: name.to_owned(),
+        warm_up: 2,
+        rounds,
+        variants: vec![
+            variant("no plugin", NONE),
+            variant("a plugin that does nothing", EMPTY),
+            variant("sifcache", LINE),
+        ],
+    }
+}

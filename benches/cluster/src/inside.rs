@@ -1,0 +1,116 @@
+//! The part that runs on a host of the cluster: times commands without a process of the
+//! testbed's around them.
+
+use crate::experiment::{Experiment, Taken, Timed, Variant};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+const PLUGSTACK: &str = "/etc/slurm/plugstack.conf";
+
+/// Reads an experiment from standard input and prints what its variants took, as JSON.
+pub(crate) fn run() -> Result<()> {
+    let experiment: Experiment = serde_json::from_reader(std::io::stdin().lock())?;
+    let taken = measure(&experiment)?;
+    println!("{}", serde_json::to_string(&taken)?);
+    Ok(())
+}
+
+fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
+    let mut taken: Vec<Taken> = experiment
+        .variants
+        .iter()
+        .map(|v| Taken { name: v.name.clone(), seconds: Vec::new(), gauge: Vec::new() })
+        .collect();
+    let count = taken.len();
+    for round in 0..experiment.warm_up + experiment.rounds {
+        // Who is first changes, lest it always pays for the others.
+        for place in 0..count {
+            let at = (place + round) % count;
+            let (Some(variant), Some(taken)) = (experiment.variants.get(at), taken.get_mut(at))
+            else {
+                continue;
+            };
+            let seconds = once(variant).with_context(|| variant.name.clone())?;
+            let gauge = variant.gauge.as_deref().map(gauge).transpose()?;
+            if round >= experiment.warm_up {
+                taken.seconds.push(seconds);
+                taken.gauge.extend(gauge);
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Seconds from the start of the first command to the end of the last.
+fn once(variant: &Variant) -> Result<f64> {
+    if let Some(text) = &variant.plugstack {
+        fs::write(PLUGSTACK, text).context(PLUGSTACK)?;
+    }
+    if let Some(script) = &variant.before {
+        shell(script)?;
+    }
+    let start = Instant::now();
+    let started: Vec<Child> = variant.commands.iter().map(start_one).collect::<Result<_>>()?;
+    let mut ended = Vec::with_capacity(started.len());
+    for child in started {
+        // Each says less than a pipe holds, so that none waits for its turn here.
+        ended.push(child.wait_with_output()?);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    for (command, output) in variant.commands.iter().zip(ended) {
+        let mut said = output.stdout;
+        said.extend(output.stderr);
+        let said = String::from_utf8_lossy(&said);
+        ensure!(
+            output.status.code() == Some(command.status) && said.contains(&command.says),
+            "{}: {}, not status {} and '{}': {said}",
+            command.words.join(" "),
+            output.status,
+            command.status,
+            command.says
+        );
+    }
+    Ok(seconds)
+}
+
+fn start_one(timed: &Timed) -> Result<Child> {
+    let (Some(program), arguments) = (timed.words.first(), timed.words.get(1..)) else {
+        bail!("a command without words");
+    };
+    let mut command = Command::new(program);
+    command.args(arguments.unwrap_or_default());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(user) = &timed.user {
+        let home = format!("/home/{}", user.name);
+        command.uid(user.id).gid(user.id).current_dir(&home).env("HOME", &home);
+        command.env("USER", &user.name).env("LOGNAME", &user.name);
+    }
+    for (name, value) in &timed.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.spawn().with_context(|| program.clone())
+}
+
+fn shell(script: &str) -> Result<String> {
+    let mut child =
+        Command::new("bash").args(["-c", script]).stdout(Stdio::piped()).spawn()?;
+    let mut said = String::new();
+    if let Some(stdout) = &mut child.stdout {
+        stdout.read_to_string(&mut said)?;
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{script}: {status}");
+    Ok(said)
+}
+
+fn gauge(script: &str) -> Result<f64> {
+    let said = shell(script)?;
+    said.trim().parse().with_context(|| format!("{script}: {said}"))
+}

@@ -1,0 +1,78 @@
+//! What sifcache costs, measured side by side on the testbed.
+//!
+//! `make bench` runs `all`, which makes a cluster ready, measures there, and leaves
+//! docs/benchmarks.json; `render` makes the page, the chart and the README's table of it.
+//! Nothing in them is written by hand, which a test sees to.
+
+mod budgets;
+mod calls;
+mod chart;
+mod experiment;
+mod experiments;
+mod hooks;
+mod in_process;
+mod inside;
+mod machine;
+mod measure;
+mod page;
+mod results;
+mod site;
+mod statistics;
+mod testbed;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use experiments::Effort;
+use results::Results;
+use std::path::PathBuf;
+
+/// Measures what sifcache costs on a cluster of the testbed.
+#[derive(Parser)]
+#[command(name = "cluster-bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Measure everything on the cluster that SIFCACHE_TESTBED_NAME names.
+    All {
+        /// Where the built plugin, shim, interposer and command are.
+        #[arg(long)]
+        build: PathBuf,
+        /// Where benches/host/build has put its programs.
+        #[arg(long)]
+        host: PathBuf,
+        /// The file for the results.
+        #[arg(long)]
+        into: PathBuf,
+        /// Each thing twice, to see that it can be done.
+        #[arg(long)]
+        quick: bool,
+        /// A further plugin for the host program: a file on the nodes, and its arguments.
+        #[arg(long = "plugin", value_name = "LINE")]
+        plugins: Vec<String>,
+    },
+    /// Make the page, the chart and the README's table of results.
+    Render {
+        /// The file with the results.
+        from: PathBuf,
+        /// The project's directory, or another one with a README.md and docs/ in it.
+        into: PathBuf,
+    },
+    /// Run on a host of the cluster: an experiment from standard input.
+    #[command(hide = true)]
+    Inside,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Action::Inside => inside::run(),
+        Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
+        Action::All { build, host, into, quick, plugins } => {
+            let run = measure::Run { build, host, effort: Effort { quick }, plugins };
+            run.measure()?.write(&into)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! docs/benchmarks.md, and the table in the README.
+
+mod readme;
+mod tables;
+
+use crate::chart;
+use crate::results::Results;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+
+/// Writes all that is made of results below the project's directory.
+pub(crate) fn write(results: &Results, project: &Path) -> Result<()> {
+    let put = |name: &str, text: &str| {
+        let path = project.join(name);
+        fs::write(&path, text).with_context(|| path.display().to_string())
+    };
+    let readme = project.join("README.md");
+    let old = fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
+    put("docs/benchmarks.md", &page(results)?)?;
+    put("docs/benchmarks.svg", &chart::draw(results)?)?;
+    put("README.md", &readme::renewed(&old, results)?)
+}
+
+const TITLE: &str = "# What it costs
+
+Made by `make bench` from one run, `docs/benchmarks.json`. What is compared took turns in that run,
+as the load of a machine changes; compare within a table, not between machines. Times are medians,
+with the tenth and the ninetieth percentile. *More* is the median of the differences to the first
+line of a table, round by round, with the range that holds the true one in 95 of 100 cases.
+
+![Starting images without sifcache and with it](benchmarks.svg)
+
+";
+
+const REPEAT: &str = "## To repeat it
+
+    make bench                       # everything, about 25 minutes on an idle machine
+    make bench QUICK=1               # each thing twice, to see that it can be done
+    make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'
+
+The results go to `target/bench/results.json`; `make bench-page` makes this page, the chart and the table in
+the README of `docs/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a
+plugin as Slurm does, `benches/cluster/benches/decide.rs` is for criterion.
+";
+
+fn page(results: &Results) -> Result<String> {
+    let parts = [
+        TITLE.to_owned(),
+        tables::machine(results),
+        tables::budgets(results)?,
+        tables::groups(results),
+        tables::hooks(results),
+        tables::calls(results),
+        tables::in_process(results),
+        REPEAT.to_owned(),
+    ];
+    Ok(parts.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use crate::results::Results;
+    use crate::testbed::project;
+    use std::fs;
+
+    /// What docs/ and the README say is what the run has found, to the letter.
+    #[test]
+    fn nothing_is_written_by_hand() {
+        let copy = std::env::temp_dir().join(format!("benchmarks-{}", std::process::id()));
+        fs::create_dir_all(copy.join("docs")).unwrap();
+        fs::copy(project().join("README.md"), copy.join("README.md")).unwrap();
+        let results = Results::read(&project().join("docs/benchmarks.json")).unwrap();
+        write(&results, &copy).unwrap();
+        for name in ["README.md", "docs/benchmarks.md", "docs/benchmarks.svg"] {
+            let read = |directory: &std::path::Path| fs::read_to_string(directory.join(name)).unwrap();
+            assert!(read(&copy) == read(&project()), "{name} is not what `make bench-page` makes");
+        }
+        fs::remove_dir_all(copy).unwrap();
+    }
+}

@@ -1,0 +1,176 @@
+//! The tables of the page.
+
+use crate::budgets;
+use crate::hooks::STAGES;
+use crate::results::{Group, Line, Results};
+use anyhow::Result;
+use std::fmt::Write;
+
+/// What it ran on.
+pub(super) fn machine(results: &Results) -> String {
+    let mut text = "## Where\n\n| | |\n| --- | --- |\n".to_owned();
+    for (what, value) in &results.machine {
+        let _ = writeln!(text, "| {what} | {value} |");
+    }
+    text.push('\n');
+    text
+}
+
+/// The budgets.
+pub(super) fn budgets(results: &Results) -> Result<String> {
+    let head = "| what | budget | found | kept |\n| --- | --- | --- | --- |\n";
+    let mut text = format!("## The budgets\n\n{head}");
+    for budget in budgets::all(results)? {
+        let kept = if budget.kept { "yes" } else { "**no**" };
+        let _ = writeln!(text, "| {} | {} | {} | {kept} |", budget.what, budget.limit, budget.found);
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// The experiments on the cluster.
+pub(super) fn groups(results: &Results) -> String {
+    let mut text = "## On a cluster\n\n".to_owned();
+    for group in &results.groups {
+        text.push_str(&one_group(group, &results.sif_sizes));
+    }
+    text
+}
+
+fn one_group(group: &Group, sizes: &[(u32, f64)]) -> String {
+    let gauged = group.variants.iter().any(|line| line.gauge.is_some());
+    let homes = if gauged { " in their homes |" } else { "" };
+    let rounds = group.variants.first().map_or(0, |line| line.seconds.count);
+    let size = sizes.iter().find(|(size, _)| group.name == format!("an image of {size} MB"));
+    let sif = size.map_or(String::new(), |(_, sif)| format!(", {sif:.0} MB as SIF"));
+    let mut text = format!("### {}{sif}: {rounds} rounds\n\n| | median | 10 % | 90 % | more |{homes}\n", capital(&group.name));
+    text.push_str(&"| --- ".repeat(5 + usize::from(gauged)));
+    text.push_str("|\n");
+    for line in &group.variants {
+        text.push_str(&row(line));
+    }
+    text.push_str("\n");
+    for line in &group.variants {
+        let _ = writeln!(text, "    {}", line.command);
+    }
+    text.push('\n');
+    text
+}
+
+fn row(line: &Line) -> String {
+    let more = line.more.map_or(String::new(), |more| {
+        let [median, low, high] = [more.median, more.low, more.high].map(signed);
+        format!("{median} ({low} to {high})")
+    });
+    let gauge = line.gauge.map_or(String::new(), |megabytes| format!(" {megabytes:.0} MB |"));
+    let [median, p10, p90] = [line.seconds.median, line.seconds.p10, line.seconds.p90].map(time);
+    format!("| {} | {median} | {p10} | {p90} | {more} |{gauge}\n", line.name)
+}
+
+/// The hooks in the host program.
+pub(super) fn hooks(results: &Results) -> String {
+    let mut text = format!(
+        "## The hooks alone\n\nIn a program that loads plugins as slurmstepd does (`benches/host`), on a \
+         node: microseconds, and system calls. `task_init` is called in a forked child, which pays for each \
+         page that it is the first to touch: an empty hook too.\n\n| | {} |\n{}|\n",
+        STAGES.join(" | "),
+        "| --- ".repeat(STAGES.len() + 1)
+    );
+    for hooks in &results.hooks {
+        let cell = |stage: &crate::hooks::Stage| {
+            format!("{:.1} ({:.1} to {:.1}), {:.0} calls", stage.median, stage.p10, stage.p90, stage.calls)
+        };
+        let cells: Vec<String> = hooks.stages.iter().map(cell).collect();
+        let _ = writeln!(text, "| {} | {} |", hooks.name, cells.join(" | "));
+    }
+    text.push('\n');
+    text
+}
+
+/// System calls on the cluster.
+pub(super) fn calls(results: &Results) -> String {
+    let mut text = "## System calls of a step\n\nOn the cluster, by strace. In the task's process, between fork \
+         and `execve`, exactly what the plugin adds; in the main threads of slurmstepd and srun, \
+         all calls without and with it, medians. With a launch in it, `write` is slurmstepd's own log.\n\n\
+         | the task | it adds | slurmstepd | srun | names an image root in slurmd, slurmstepd, srun |\n\
+         | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for added in &results.calls {
+        let one = |(name, count): (&String, &i64)| format!("{count} {name}");
+        let total: i64 = added.in_task.values().sum();
+        let names: Vec<String> = added.in_task.iter().map(one).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { format!("{total}: {}", names.join(", ")) };
+        let both = |(without, with): (f64, f64)| format!("{without:.0}, {with:.0}");
+        let _ = writeln!(
+            text,
+            "| {} | {names} | {} | {} | {} |",
+            added.task,
+            both(added.slurmstepd),
+            both(added.srun),
+            if added.root_named { "**yes**" } else { "never" }
+        );
+    }
+    text.push('\n');
+    text
+}
+
+/// Benchmarks in a process.
+pub(super) fn in_process(results: &Results) -> String {
+    let mut text = "## In a process\n\nBy criterion, warm: medians with their confidence interval of 95 %. A decision parses the \
+         command line and the reference, and looks for the image; a hit is in the last root.\n\n\
+         | | median | from | to |\n| --- | --- | --- | --- |\n"
+        .to_owned();
+    for found in &results.in_process {
+        let [median, low, high] = [found.median, found.low, found.high].map(|ns| time(ns / 1e9));
+        let _ = writeln!(text, "| {} | {median} | {low} | {high} |", found.name.replace('/', ": "));
+    }
+    text.push('\n');
+    text
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| match text.starts_with("srun") {
+        true => first,
+        false => first.to_ascii_uppercase(),
+    });
+    first.into_iter().chain(characters).collect()
+}
+
+/// A time in the unit that suits it, with three digits that count.
+pub(super) fn time(seconds: f64) -> String {
+    let (value, unit) = match seconds.abs() {
+        size if size >= 1.0 => (seconds, "s"),
+        size if size >= 1e-3 => (seconds * 1e3, "ms"),
+        size if size >= 1e-6 => (seconds * 1e6, "µs"),
+        _ => (seconds * 1e9, "ns"),
+    };
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0} {unit}"),
+        size if size >= 10.0 => format!("{value:.1} {unit}"),
+        _ => format!("{value:.2} {unit}"),
+    }
+}
+
+fn signed(seconds: f64) -> String {
+    if seconds > 0.0 { format!("+{}", time(seconds)) } else { time(seconds) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{signed, time};
+
+    #[test]
+    fn times_have_three_digits() {
+        for (seconds, text) in [
+            (0.0345, "34.5 ms"),
+            (12.34, "12.3 s"),
+            (0.000_000_4, "400 ns"),
+            (0.000_015, "15.0 µs"),
+            (0.145, "145 ms"),
+        ] {
+            assert_eq!(time(seconds), text);
+        }
+        assert_eq!([signed(0.0012), signed(-0.0012)], ["+1.20 ms", "-1.20 ms"]);
+    }
+}

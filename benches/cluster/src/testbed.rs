@@ -1,0 +1,86 @@
+//! The cluster, from outside: `testbed/testbed` with a few words.
+
+use crate::experiment::{Experiment, Taken};
+use anyhow::{Context, Result, ensure};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where this program is on the hosts.
+pub(crate) const INSIDE: &str = "/usr/local/libexec/cluster-bench";
+
+/// The project's directory.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A `testbed` command with these words.
+fn testbed(words: &[&str]) -> Command {
+    let mut command = Command::new(project().join("testbed/testbed"));
+    command.args(words);
+    command
+}
+
+/// What a command prints that succeeds.
+pub(crate) fn output(command: &mut Command, input: &str) -> Result<String> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // Who does not read all of it says why by its status.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {}: {errors}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a script as root on a host.
+pub(crate) fn on(host: &str, script: &str) -> Result<String> {
+    output(&mut testbed(&["exec", "--on", host, "--", "bash", "-euc", script]), "")
+}
+
+/// Starts or stops the registry.
+pub(crate) fn hub(action: &str) -> Result<()> {
+    output(&mut testbed(&["hub", action]), "").map(drop)
+}
+
+/// Puts a file or what is in a directory on every host.
+pub(crate) fn push(source: &Path, destination: &str, mode: &str) -> Result<()> {
+    let mut command = testbed(&["push"]);
+    command.arg(source).arg(destination);
+    if source.is_file() {
+        command.arg(mode);
+    }
+    output(&mut command, "").map(drop)
+}
+
+/// Where a path of a host is to be found from outside.
+pub(crate) fn at(host: &str, path: &str) -> Result<PathBuf> {
+    let root = output(&mut testbed(&["root", host]), "")?;
+    Ok(Path::new(root.trim_end()).join(path.trim_start_matches('/')))
+}
+
+/// Slurm's plugin directory on every host.
+pub(crate) fn plugin_directory() -> Result<String> {
+    Ok(output(&mut testbed(&["plugindir"]), "")?.trim_end().to_owned())
+}
+
+/// Measures on the login node, as root.
+pub(crate) fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
+    measure_by(testbed(&["exec", "--", INSIDE, "inside"]), experiment)
+}
+
+/// Measures in a step of a job of alice's on n1, with what the plugin puts into its
+/// environment.
+pub(crate) fn measure_in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
+    let srun = ["srun", "--quiet", "-w", "n1", "env", "-u", "LD_PRELOAD", INSIDE, "inside"];
+    let words = [&["exec", "--user", "alice", "--"], &srun[..]].concat();
+    measure_by(testbed(&words), experiment)
+}
+
+fn measure_by(mut command: Command, experiment: &Experiment) -> Result<Vec<Taken>> {
+    let said = output(&mut command, &serde_json::to_string(experiment)?)
+        .with_context(|| experiment.name.clone())?;
+    serde_json::from_str(&said).with_context(|| format!("{}: {said}", experiment.name))
+}
