@@ -106,11 +106,12 @@ e2e: build-for-testbed
 		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
 		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1 $(TESTS)
 
-## make soak [STEPS=20000]             many short steps of two users, none of them lost: about 20 minutes
+## make soak [STEPS=20000] [WITHOUT=1] many short steps of two users, none of them lost: about 20 minutes;
+##                                    without the plugin, to compare
 .PHONY: soak
 STEPS ?= 20000
 soak: build-for-testbed
-	BUILD=$(CURDIR)/$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS)
+	BUILD=$(CURDIR)/$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS) $(if $(WITHOUT),without)
 
 # The plugin with fault injection has the same file name as the one without.
 .PHONY: build-for-testbed

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Runs as a user on the login node: COUNT steps of mixed kinds, each checked.
-# usage: steps.sh jobs|allocation COUNT
+# usage: steps.sh jobs|allocation COUNT [without]
+# With `without` the image's path is typed where sifcache would put it, and its option is not.
 # Prints a line for each step that did not end as it should, and how many there were.
 set -u
-how=$1 count=$2
-printf '0 true\n1 apptainer exec docker://o/i:1 cat /etc/image-name\n' >"$HOME/multi.conf"
+how=$1 count=$2 without=${3:-}
+image=docker://o/i:1 require=--sif-cache=require off=--sif-cache=off lacking=66:'not in the image cache'
+[[ $without ]] && image=/shared/sif/o/i:1 require=--quiet off=--quiet lacking=255:refused
+printf '0 true\n1 apptainer exec %s cat /etc/image-name\n' "$image" >"$HOME/multi.conf"
 
 # What the steps are, by number: a kind is as frequent as it has numbers here.
 kinds=(true true true true true true nodes tasks hit shim miss require multi off pass false
@@ -19,15 +22,15 @@ step() {
 	false) want=1; set -- -w "$node" false ;;
 	nodes) want=0; text=$'n1\nn2'; set -- -N2 -n2 hostname ;;
 	tasks) text=$'0\n1\n2\n3'; set -- -w "$node" -n4 --overcommit bash -c 'echo $SLURM_PROCID' ;;
-	hit) text=image; set -- -w "$node" apptainer exec docker://o/i:1 cat /etc/image-name ;;
-	shim) text=image; set -- -w "$node" bash -c 'apptainer exec docker://o/i:1 cat /etc/image-name' ;;
+	hit) text=image; set -- -w "$node" apptainer exec "$image" cat /etc/image-name ;;
+	shim) text=image; set -- -w "$node" bash -c "apptainer exec $image cat /etc/image-name" ;;
 	# There is no registry: what is not in the cache cannot run.
 	miss) want=255; text=refused; set -- -w "$node" apptainer exec docker://o/absent:1 true ;;
-	require) want=66; text='not in the image cache'
-		set -- -w "$node" --sif-cache=require apptainer exec docker://o/absent:1 true ;;
+	require) want=${lacking%:*} text=${lacking#*:}
+		set -- -w "$node" "$require" apptainer exec docker://o/absent:1 true ;;
 	multi) text=image; set -- -w "$node" -n2 --overcommit --multi-prog "$HOME/multi.conf" ;;
 	off) want=255; text=refused
-		set -- -w "$node" --sif-cache=off apptainer exec docker://o/i:1 true ;;
+		set -- -w "$node" "$off" apptainer exec docker://o/i:1 true ;;
 	pass) text=apptainer; set -- -w "$node" apptainer --version ;;
 	esac
 	said=$(srun -N1 -n1 "$@" 2>&1 </dev/null | grep -v "^srun: job " | sort; exit "${PIPESTATUS[0]}") || status=$?
@@ -50,6 +53,6 @@ run() {
 
 case $how in
 jobs) run ;;
-allocation) exec salloc --quiet -N2 -n2 --overcommit "$0" inside "$count" ;;
+allocation) exec salloc --quiet -N2 -n2 --overcommit "$0" inside "$count" "$without" ;;
 inside) run ;;
 esac

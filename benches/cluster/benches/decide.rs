@@ -17,7 +17,8 @@ fn references(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reference");
     let digest = format!("quay.io:443/o/i@sha256:{}", "0f".repeat(32));
     let long = format!("{}/i:{}", "a".repeat(200), "t".repeat(128));
-    for (name, text) in [("ubuntu", "ubuntu"), ("tag", NAME), ("digest", &digest), ("long", &long)] {
+    for (name, text) in [("ubuntu", "ubuntu"), ("tag", NAME), ("digest", &digest), ("long", &long)]
+    {
         group.bench_function(name, |b| b.iter(|| Reference::parse(black_box(text.as_bytes()))));
     }
 }
@@ -78,7 +79,10 @@ fn look_ups(criterion: &mut Criterion) {
                 let argv = ["apptainer", "exec", &image, "true"];
                 let decide = || decision::decide(&argv, &settings, Choice::Auto, &|_| None);
                 assert_eq!(decide().verdict, wanted);
-                let id = format!("{count} roots of {files} files");
+                let id = match count {
+                    1 => format!("1 root of {files} files"),
+                    _ => format!("{count} roots of {files} files"),
+                };
                 group.bench_function(BenchmarkId::new(kind, id), |b| b.iter(decide));
             }
         }

@@ -1,6 +1,7 @@
 //! The budgets of the design, and whether this run has kept them.
 
 use crate::results::Results;
+use crate::statistics::Difference;
 use anyhow::{Context, Result};
 
 /// A budget beside what was found.
@@ -33,20 +34,24 @@ pub(crate) fn all(results: &Results) -> Result<Vec<Budget>> {
 
 fn every_step(results: &Results) -> Result<Budget> {
     let group = results.group("srun true")?;
-    let more = |at: usize| Ok::<_, anyhow::Error>(group.line(at)?.more.context("no difference")?);
+    let more = |at: usize| group.line(at)?.more.context("no difference");
     let (empty, ours) = (more(1)?, more(2)?);
     Ok(Budget {
         what: "`srun true` with the plugin, against none",
         limit: "+0.15 ms",
         found: format!(
-            "+{:.2} ms ({:.2} to {:.2}); a plugin that does nothing +{:.2} ms",
-            ours.median * 1e3,
-            ours.low * 1e3,
-            ours.high * 1e3,
-            empty.median * 1e3
+            "{}; a plugin that does nothing {}",
+            milliseconds(ours),
+            milliseconds(empty)
         ),
         kept: ours.median <= 0.15e-3,
     })
+}
+
+/// A difference with its range.
+fn milliseconds(more: Difference) -> String {
+    let [median, low, high] = [more.median, more.low, more.high].map(|seconds| seconds * 1e3);
+    format!("{median:+.2} ms ({low:+.2} to {high:+.2})")
 }
 
 /// Calls that take a path or a descriptor of a file.
@@ -116,12 +121,7 @@ fn shim(results: &Results) -> Result<Budget> {
     Ok(Budget {
         what: "a launch through the shim, against the runtime itself",
         limit: "+1 ms",
-        found: format!(
-            "+{:.2} ms ({:.2} to {:.2})",
-            more.median * 1e3,
-            more.low * 1e3,
-            more.high * 1e3
-        ),
+        found: milliseconds(more),
         kept: more.median <= 1e-3,
     })
 }

@@ -1,7 +1,7 @@
 //! How many system calls a step makes with the plugin and without, as strace sees them.
 
 use crate::experiments::launches::SMALL;
-use crate::site::{LINE, NONE, image, sif};
+use crate::site::{LINE, NONE, ROOT, image, sif};
 use crate::statistics::summary;
 use crate::testbed;
 use anyhow::{Context, Result};
@@ -105,54 +105,99 @@ const START: &str = "rm -rf /tmp/calls; mkdir /tmp/calls; slurmd=$(pidof slurmd)
 /// What slurmstepd does at its end belongs to it.
 const STOP: &str = "sleep 0.3; kill $(cat /run/strace.pid); sleep 0.2";
 
-/// Reads the files that strace has written, one for each thread.
+/// Reads the files that strace has written, one for each thread: `t.PID`.
 fn read(directory: &Path, program: &str, traced: &mut Traced) -> Result<()> {
+    let mut threads = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
-        let text = fs::read(entry?.path())?;
-        let text = String::from_utf8_lossy(&text);
-        read_thread(&text, program, traced);
+        let path = entry?.path();
+        let number = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+        threads.insert(number, String::from_utf8_lossy(&fs::read(path)?).into_owned());
     }
+    read_threads(&threads, program, traced);
     Ok(())
 }
 
-fn read_thread(text: &str, program: &str, traced: &mut Traced) {
-    let calls: Vec<&str> = text.lines().filter_map(|line| line.split_once('(')).map(|c| c.0).collect();
-    let first = text.lines().find(|line| line.starts_with("execve("));
-    let starts = |what: &str| first.is_some_and(|line| line.contains(what));
-    let named = text.lines().any(|line| line.contains("\"/shared/sif") && !line.starts_with("execve("));
-    if starts("slurmstepd\"") {
-        traced.slurmstepd = calls.len() as f64;
-        traced.root_named |= named;
-    } else if starts("srun\"") {
-        traced.srun = calls.len() as f64;
-        traced.root_named |= named;
-    } else if starts(&format!("\"{program}\"")) && traced.in_task.is_empty() {
-        for name in calls.iter().take_while(|name| **name != "execve") {
-            *traced.in_task.entry((*name).to_owned()).or_default() += 1;
+fn read_threads(threads: &BTreeMap<String, String>, program: &str, traced: &mut Traced) {
+    for text in threads.values() {
+        match executed(text) {
+            Some(first) if first.contains("slurmstepd\"") => {
+                traced.slurmstepd = calls(text).count() as f64;
+                traced.root_named |= names_root(text);
+                for task in children(text).filter_map(|child| threads.get(child)) {
+                    read_task(task, program, traced);
+                }
+            }
+            Some(first) if first.contains("srun\"") => {
+                traced.srun = calls(text).count() as f64;
+                traced.root_named |= names_root(text);
+            }
+            // A thread of slurmd, or of slurmstepd.
+            None => traced.root_named |= names_root(text),
+            Some(_) => {}
         }
-    } else if text.contains("slurmd") && first.is_none() {
-        traced.root_named |= named;
     }
+}
+
+/// What a child of slurmstepd has done until it became the task's program.
+fn read_task(text: &str, program: &str, traced: &mut Traced) {
+    if executed(text).is_some_and(|first| first.contains(&format!("\"{program}\""))) {
+        for name in calls(text).take_while(|name| *name != "execve") {
+            *traced.in_task.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+fn executed(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.starts_with("execve("))
+}
+
+/// The names of the calls.
+fn calls(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.split_once('(')).map(|(name, _)| name)
+}
+
+/// The processes that it has started.
+fn children(text: &str) -> impl Iterator<Item = &str> {
+    let forks = ["clone(", "clone3(", "fork(", "vfork("];
+    let started = move |line: &&str| forks.iter().any(|fork| line.starts_with(fork));
+    text.lines().filter(started).filter_map(|line| line.rsplit_once("= ")).map(|(_, pid)| pid)
+}
+
+fn names_root(text: &str) -> bool {
+    let named = format!("\"{ROOT}");
+    text.lines().any(|line| line.contains(&named) && !line.starts_with("execve("))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Traced, read_thread};
+    use super::{Traced, read_threads};
+    use std::collections::BTreeMap;
+
+    const STEPD: &str = "execve(\"/usr/sbin/slurmstepd\", []) = 0\nclone(SIGCHLD) = 7\n";
+    const TASK: &str = "close(3) = 0\nopenat(AT_FDCWD, \"/shared/sif/o\") = 3\nclose(3) = 0\n\
+                        execve(\"/usr/bin/true\", []) = 0\nbrk(0) = 1\n";
+
+    fn traced(threads: &[(&str, &str)]) -> Traced {
+        let threads = threads.iter().map(|(pid, text)| ((*pid).to_owned(), (*text).to_owned()));
+        let mut traced = Traced::default();
+        read_threads(&BTreeMap::from_iter(threads), "/usr/bin/true", &mut traced);
+        traced
+    }
 
     #[test]
     fn threads_are_told_apart() {
-        let mut traced = Traced::default();
-        let stepd = "execve(\"/usr/sbin/slurmstepd\", []) = 0\nread(3, \"\") = 0\n";
-        let task = "close(3) = 0\nopenat(AT_FDCWD, \"/shared/sif/o\") = 3\nclose(3) = 0\n\
-                    execve(\"/usr/bin/true\", []) = 0\nbrk(0) = 1\n";
-        for text in [stepd, task, "execve(\"/usr/bin/srun\", []) = 0\n--- SIGCHLD ---\n"] {
-            read_thread(text, "/usr/bin/true", &mut traced);
-        }
-        assert_eq!((traced.slurmstepd, traced.srun, traced.root_named), (2.0, 1.0, false));
-        let calls: Vec<_> = traced.in_task.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        let srun = "execve(\"/usr/bin/srun\", []) = 0\n--- SIGCHLD ---\n";
+        let found = traced(&[("5", STEPD), ("7", TASK), ("8", TASK), ("9", srun)]);
+        assert_eq!((found.slurmstepd, found.srun, found.root_named), (2.0, 1.0, false));
+        let calls: Vec<_> = found.in_task.iter().map(|(name, n)| (name.as_str(), *n)).collect();
         assert_eq!(calls, [("close", 2), ("openat", 1)]);
-        let looks = format!("{stepd}statx(AT_FDCWD, \"/shared/sif\") = 0\n");
-        read_thread(&looks, "/usr/bin/true", &mut traced);
-        assert!(traced.root_named);
+    }
+
+    #[test]
+    fn a_daemon_that_looks_is_seen() {
+        let look = "statx(AT_FDCWD, \"/shared/sif\") = 0\n";
+        assert!(traced(&[("5", &format!("{STEPD}{look}"))]).root_named);
+        assert!(traced(&[("4", look)]).root_named);
+        assert!(!traced(&[("4", "statx(AT_FDCWD, \"/shared\") = 0\n")]).root_named);
     }
 }

@@ -4,11 +4,14 @@
 use crate::experiments::{images, users};
 use crate::results::Results;
 use anyhow::{Result, anyhow};
-use plotters::chart::{ChartBuilder, LabelAreaPosition, SeriesLabelPosition};
+use plotters::chart::{ChartBuilder, ChartContext, LabelAreaPosition, SeriesLabelPosition};
 use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::combinators::LogCoord;
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::{
-    BLACK, Circle, DrawingArea, IntoDrawingArea, IntoLogRange, LineSeries, PathElement, RGBColor, SVGBackend,
-    WHITE,
+    BLACK, Circle, DrawingArea, IntoDrawingArea, IntoLogRange, LineSeries, PathElement, RGBColor,
+    SVGBackend, WHITE,
 };
 use plotters::style::{Color, IntoFont, ShapeStyle};
 
@@ -47,7 +50,11 @@ fn by_size(results: &Results) -> Result<Vec<Line>> {
         });
         groups.map(|(size, group)| Ok((f64::from(*size), group.line(at)?.seconds.median))).collect()
     };
-    names.into_iter().enumerate().map(|(at, (name, colour))| Ok((name, colour, points(at)?))).collect()
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(at, (name, colour))| Ok((name, colour, points(at)?)))
+        .collect()
 }
 
 fn by_users(results: &Results) -> Result<Vec<Line>> {
@@ -56,28 +63,36 @@ fn by_users(results: &Results) -> Result<Vec<Line>> {
         let groups = users::COUNTS.iter().filter_map(|count| {
             results.group(&format!("{count} users")).ok().map(|group| (count, group))
         });
-        groups.map(|(count, group)| Ok((f64::from(*count), group.line(at)?.seconds.median))).collect()
+        groups
+            .map(|(count, group)| Ok((f64::from(*count), group.line(at)?.seconds.median)))
+            .collect()
     };
-    names.into_iter().enumerate().map(|(at, (name, colour))| Ok((name, colour, points(at)?))).collect()
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(at, (name, colour))| Ok((name, colour, points(at)?)))
+        .collect()
 }
 
+type Place = Cartesian2d<LogCoord<f64>, LogCoord<f64>>;
+
 /// Both axes are logarithmic: sizes, numbers and times are far apart.
-fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, under: &str, lines: &[Line]) -> Result<()> {
+fn panel(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    title: &str,
+    under: &str,
+    lines: &[Line],
+) -> Result<()> {
     let broken = |error| anyhow!("{title}: {error}");
-    let all = || lines.iter().flat_map(|(_, _, points)| points);
-    let span = |of: fn(&(f64, f64)) -> f64, room: f64| {
-        let least = all().map(of).fold(f64::INFINITY, f64::min).clamp(1e-3, 1e9);
-        let most = all().map(of).fold(0.0, f64::max).max(least * 1.01);
-        (least / room..most * room).log_scale()
-    };
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 17).into_font())
         .margin(14)
         .set_label_area_size(LabelAreaPosition::Left, 48)
         .set_label_area_size(LabelAreaPosition::Bottom, 42)
-        .build_cartesian_2d(span(|point| point.0, 1.2), span(|point| point.1, 2.5))
+        .build_cartesian_2d(span(lines, |point| point.0, 1.2), span(lines, |point| point.1, 2.5))
         .map_err(broken)?;
-    let number = |value: &f64| if *value < 1.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let number =
+        |value: &f64| if *value < 1.0 { format!("{value:.1}") } else { format!("{value:.0}") };
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -88,18 +103,28 @@ fn panel(area: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, under: &str, li
         .label_style(("sans-serif", 13))
         .draw()
         .map_err(broken)?;
-    for (name, colour, points) in lines {
-        let style = ShapeStyle { color: colour.to_rgba(), filled: true, stroke_width: 2 };
-        let line = chart.draw_series(LineSeries::new(points.iter().copied(), style)).map_err(broken)?;
-        line.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
-        let dots = points.iter().map(|point| Circle::new(*point, 4, style));
-        chart.draw_series(dots).map_err(broken)?;
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.85))
-        .label_font(("sans-serif", 13))
-        .draw()
-        .map_err(broken)
+    lines.iter().try_for_each(|line| series(&mut chart, line)).map_err(broken)?;
+    let mut labels = chart.configure_series_labels();
+    labels.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.85));
+    labels.label_font(("sans-serif", 13)).draw().map_err(broken)
+}
+
+/// From the least to the most of one coordinate, with some room.
+fn span(lines: &[Line], of: fn(&(f64, f64)) -> f64, room: f64) -> LogCoord<f64> {
+    let all = || lines.iter().flat_map(|(_, _, points)| points).map(of);
+    let least = all().fold(f64::INFINITY, f64::min).clamp(1e-3, 1e9);
+    let most = all().fold(0.0, f64::max).max(least * 1.01);
+    (least / room..most * room).log_scale().into()
+}
+
+/// One line with its points and its name.
+fn series<'a>(
+    chart: &mut ChartContext<'a, SVGBackend<'_>, Place>,
+    (name, colour, points): &Line,
+) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    let style = ShapeStyle { color: colour.to_rgba(), filled: true, stroke_width: 2 };
+    let line = chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+    line.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+    chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, style)))?;
+    Ok(())
 }

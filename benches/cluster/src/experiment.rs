@@ -11,8 +11,10 @@ pub(crate) struct Experiment {
     pub(crate) warm_up: usize,
     /// How often each variant runs.
     pub(crate) rounds: usize,
-    /// The first one is what the others are compared with.
+    /// What takes turns.
     pub(crate) variants: Vec<Variant>,
+    /// Whether the first one is what the others are compared with.
+    pub(crate) compared: bool,
 }
 
 /// One way to do it.

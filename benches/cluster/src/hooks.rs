@@ -35,7 +35,11 @@ pub(crate) struct Stage {
 
 /// Lives of an empty plugin, of ours and of `others` (lines of plugstack.conf), alternating,
 /// for each command, on n1.
-pub(crate) fn measure(runs: usize, commands: &[(&str, &str)], others: &[String]) -> Result<Vec<Hooks>> {
+pub(crate) fn measure(
+    runs: usize,
+    commands: &[(&str, &str)],
+    others: &[String],
+) -> Result<Vec<Hooks>> {
     let plugins = testbed::plugin_directory()?;
     let mut lines = vec![
         format!("{plugins}/empty.so"),

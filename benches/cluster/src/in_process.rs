@@ -23,19 +23,35 @@ pub(crate) struct Found {
 
 /// Runs them and reads what criterion leaves in `target/criterion`.
 pub(crate) fn measure(quick: bool) -> Result<Vec<Found>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(project().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or(project().join("target"), PathBuf::from);
     let target = target.join("criterion");
     // What an earlier one was called is not measured now.
     let _ = fs::remove_dir_all(&target);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(project()).args(["bench", "--quiet", "--locked", "-p", "cluster-bench", "--bench", "decide", "--"]);
+    cargo.current_dir(project()).args([
+        "bench",
+        "--quiet",
+        "--locked",
+        "-p",
+        "cluster-bench",
+        "--bench",
+        "decide",
+        "--",
+    ]);
     cargo.args(["--noplot", "--warm-up-time", "1", "--measurement-time"]);
     cargo.args(if quick { ["1", "--quick"] } else { ["3", "--quiet"] });
     crate::testbed::output(&mut cargo, "")?;
     let mut found = Vec::new();
     collect(&target, &mut found)?;
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.sort_by_key(|found| by_number(&found.name));
     Ok(found)
+}
+
+/// A name such that 9 is before 10.
+fn by_number(name: &str) -> Vec<(u64, String)> {
+    let words = name.split_inclusive([' ', '/']);
+    words.map(|word| (word.trim().parse().unwrap_or_default(), word.to_owned())).collect()
 }
 
 fn collect(directory: &Path, found: &mut Vec<Found>) -> Result<()> {

@@ -99,8 +99,7 @@ fn start_one(timed: &Timed) -> Result<Child> {
 }
 
 fn shell(script: &str) -> Result<String> {
-    let mut child =
-        Command::new("bash").args(["-c", script]).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new("bash").args(["-c", script]).stdout(Stdio::piped()).spawn()?;
     let mut said = String::new();
     if let Some(stdout) = &mut child.stdout {
         stdout.read_to_string(&mut said)?;

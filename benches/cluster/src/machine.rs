@@ -6,7 +6,8 @@ use std::fs;
 
 /// What, and its name or version.
 pub(crate) fn describe() -> Result<Vec<(String, String)>> {
-    let on_node = |script: &str| Ok::<_, anyhow::Error>(testbed::on("n1", script)?.trim().to_owned());
+    let on_node =
+        |script: &str| Ok::<_, anyhow::Error>(testbed::on("n1", script)?.trim().to_owned());
     let threads = std::thread::available_parallelism().map_or(0, usize::from);
     let rows = [
         ("processor", format!("{}, {threads} threads", processor())),

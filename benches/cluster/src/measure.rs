@@ -26,56 +26,71 @@ pub(crate) struct Run {
 impl Run {
     /// Measures everything on the cluster that `SIFCACHE_TESTBED_NAME` names.
     pub(crate) fn measure(&self) -> Result<Results> {
-        let (effort, bar) = (self.effort, progress()?);
-        let sizes: &[u32] = if effort.quick { &[launches::SMALL] } else { &images::SIZES };
-        let counts: &[u32] = if effort.quick { &[2] } else { &users::COUNTS };
+        let bar = progress()?;
         bar.set_message("making the cluster ready");
-        site::install(&self.build, &self.host)?;
-        let all: Vec<u32> = sizes.iter().copied().chain([users::IMAGE]).collect();
-        site::fill(&all)?;
-        site::users(counts.iter().copied().max().unwrap_or_default())?;
-        command::make()?;
-        let mut groups = Vec::new();
-        let mut measure = |experiment: Experiment, how: Way| -> Result<()> {
-            bar.set_message(experiment.name.clone());
-            let taken = how(&experiment)?;
-            groups.push(Group::new(&experiment, &taken));
-            Ok(())
-        };
-        measure(srun::one_task(effort), testbed::measure)?;
-        measure(srun::many_tasks(effort), testbed::measure)?;
-        measure(launches::hit_and_pass(effort), testbed::measure)?;
-        measure(launches::miss(effort), testbed::measure)?;
-        measure(launches::many_tasks(effort), testbed::measure)?;
-        for experiment in [nested::launch(effort), nested::alone(effort), nested::any_program(effort)] {
-            measure(experiment, in_job)?;
-        }
-        for size in sizes {
-            measure(images::start(effort, *size), testbed::measure)?;
-        }
-        for count in counts {
-            measure(users::start(effort, *count), testbed::measure)?;
-        }
-        measure(command::large_cache(effort), testbed::measure)?;
+        self.prepare()?;
+        let groups = self.groups(&bar)?;
         bar.set_message("the hooks in the host program");
-        let hooks = hooks::measure(effort.rounds(1000), &commands(), &self.plugins)?;
+        let hooks = hooks::measure(self.effort.rounds(1000), &commands(), &self.plugins)?;
         bar.set_message("system calls");
-        let calls = calls::count(effort.rounds(5))?;
+        let calls = calls::count(self.effort.rounds(5))?;
         bar.set_message("in a process");
-        let in_process = in_process::measure(effort.quick)?;
+        let in_process = in_process::measure(self.effort.quick)?;
         bar.finish_and_clear();
         let library = self.build.join("libspank_sifcache.so");
-        let size = |size: &u32| Ok((*size, site::sif_size(*size)?));
+        let size = |size: u32| Ok((size, site::sif_size(size)?));
         Ok(Results {
             machine: machine::describe()?,
             groups,
-            sif_sizes: all.iter().map(size).collect::<Result<_>>()?,
+            sif_sizes: self.sizes().map(size).collect::<Result<_>>()?,
             hooks,
             calls,
             in_process,
             library: site::kilobytes(&library)?,
             exported: exported(&library)?,
         })
+    }
+
+    /// Sizes of the images.
+    fn sizes(&self) -> impl Iterator<Item = u32> {
+        let count = if self.effort.quick { 1 } else { images::SIZES.len() };
+        images::SIZES.into_iter().take(count)
+    }
+
+    /// How many users start one at once.
+    fn counts(&self) -> impl Iterator<Item = u32> {
+        let count = if self.effort.quick { 1 } else { users::COUNTS.len() };
+        users::COUNTS.into_iter().take(count)
+    }
+
+    fn prepare(&self) -> Result<()> {
+        site::install(&self.build, &self.host)?;
+        site::fill(self.sizes().chain([users::IMAGE]))?;
+        site::users(self.counts().max().unwrap_or_default())?;
+        command::make()
+    }
+
+    fn groups(&self, bar: &ProgressBar) -> Result<Vec<Group>> {
+        let effort = self.effort;
+        let alone: [(Experiment, Way); 8] = [
+            (srun::one_task(effort), testbed::measure),
+            (srun::many_tasks(effort), testbed::measure),
+            (launches::hit_and_pass(effort), testbed::measure),
+            (launches::miss(effort), testbed::measure),
+            (launches::many_tasks(effort), testbed::measure),
+            (nested::launch(effort), in_job),
+            (nested::alone(effort), in_job),
+            (nested::any_program(effort), in_job),
+        ];
+        let sizes = self.sizes().map(|size| images::start(effort, size));
+        let counts = self.counts().map(|count| users::start(effort, count));
+        let others = sizes.chain(counts).chain([command::large_cache(effort)]);
+        let others = others.map(|experiment| (experiment, testbed::measure as Way));
+        let measure = |(experiment, how): (Experiment, Way)| {
+            bar.set_message(experiment.name.clone());
+            Ok(Group::new(&experiment, &how(&experiment)?))
+        };
+        alone.into_iter().chain(others).map(measure).collect()
     }
 }
 

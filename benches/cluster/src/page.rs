@@ -74,7 +74,8 @@ mod tests {
         let results = Results::read(&project().join("docs/benchmarks.json")).unwrap();
         write(&results, &copy).unwrap();
         for name in ["README.md", "docs/benchmarks.md", "docs/benchmarks.svg"] {
-            let read = |directory: &std::path::Path| fs::read_to_string(directory.join(name)).unwrap();
+            let read =
+                |directory: &std::path::Path| fs::read_to_string(directory.join(name)).unwrap();
             assert!(read(&copy) == read(&project()), "{name} is not what `make bench-page` makes");
         }
         fs::remove_dir_all(copy).unwrap();

@@ -63,7 +63,7 @@ impl Group {
             name: taken.name.clone(),
             command: command(experiment, at),
             seconds: summary(&taken.seconds),
-            more: (at > 0).then(|| difference(&taken.seconds, first)),
+            more: (at > 0 && experiment.compared).then(|| difference(&taken.seconds, first)),
             gauge: (!taken.gauge.is_empty()).then(|| summary(&taken.gauge).median),
         };
         Self {

@@ -35,7 +35,11 @@ pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
     let plugins = testbed::plugin_directory()?;
     let tree = build.join("tree");
     let mut make = Command::new("make");
-    make.current_dir(testbed::project()).args(["--no-print-directory", "--silent", "install-files"]);
+    make.current_dir(testbed::project()).args([
+        "--no-print-directory",
+        "--silent",
+        "install-files",
+    ]);
     for (name, value) in [("DESTDIR", &tree), ("RELEASE", &build.to_owned())] {
         make.arg(format!("{name}={}", value.display()));
     }
@@ -54,24 +58,21 @@ pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
 }
 
 /// Makes images of these sizes, on the hub and in the image root.
-pub(crate) fn fill(sizes: &[u32]) -> Result<()> {
-    let layouts = testbed::at("ctl", "/shared/layouts")?;
+pub(crate) fn fill(sizes: impl Iterator<Item = u32>) -> Result<()> {
+    let layouts = testbed::at("ctl", "/shared/layout")?;
     let busybox = testbed::at("ctl", "/usr/bin/busybox")?;
-    let mut write = Command::new(testbed::project().join("benches/cluster/layouts.sh"));
-    write.arg(&layouts).arg(busybox).args(sizes.iter().map(u32::to_string));
-    testbed::output(&mut write, "")?;
     testbed::hub("start")?;
     for size in sizes {
-        let (name, sif) = (image(*size), sif(*size));
-        testbed::on(
-            "ctl",
-            &format!(
-                "skopeo copy --quiet --insecure-policy oci:/shared/layouts/{size} docker://docker.io/{name}
-                mkdir -p {ROOT}/bench && apptainer --silent pull --force {sif} docker://{name}
-                rm -rf /root/.apptainer /shared/layouts/{size}"
-            ),
-        )
-        .with_context(|| name.clone())?;
+        let (name, sif) = (image(size), sif(size));
+        let mut write = Command::new(testbed::project().join("benches/cluster/layout.sh"));
+        write.arg(&layouts).arg(&busybox).arg(size.to_string());
+        testbed::output(&mut write, "")?;
+        let script = format!(
+            "skopeo copy --quiet --insecure-policy oci:/shared/layout docker://docker.io/{name}
+            mkdir -p {ROOT}/bench && apptainer --silent pull --force {sif} docker://{name}
+            rm -rf /root/.apptainer /shared/layout"
+        );
+        testbed::on("ctl", &script).with_context(|| name.clone())?;
     }
     Ok(())
 }

@@ -18,10 +18,13 @@ pub(crate) fn start(effort: Effort, megabytes: u32) -> Experiment {
     let rounds = if megabytes < 300 { 7 } else { 5 };
     Experiment {
         name: format!("an image of {megabytes} MB"),
+        compared: true,
         warm_up: 0,
         rounds: effort.rounds(rounds),
         variants: vec![
-            Variant::new("first start of a user, pulled", timed.clone()).plugstack(NONE).after(forget),
+            Variant::new("first start of a user, pulled", timed.clone())
+                .plugstack(NONE)
+                .after(forget),
             Variant::new("later start, in the user's own cache", timed.clone())
                 .plugstack(NONE)
                 .after(&fetch),

@@ -25,6 +25,7 @@ fn launches(name: &str, srun: &str, rounds: usize) -> Experiment {
     let docker = launch(&format!("docker://{}", image(SMALL)));
     Experiment {
         name: name.to_owned(),
+        compared: true,
         warm_up: 1,
         rounds,
         variants: vec![
@@ -37,10 +38,12 @@ fn launches(name: &str, srun: &str, rounds: usize) -> Experiment {
 
 /// A miss, with the hub up and the image in the user's own cache.
 pub(crate) fn miss(effort: Effort) -> Experiment {
-    let timed = Timed::new("srun -w n1 apptainer --silent exec docker://alpine:3.20 true").by_alice();
+    let timed =
+        Timed::new("srun -w n1 apptainer --silent exec docker://alpine:3.20 true").by_alice();
     let variant = |name, plugstack| Variant::new(name, timed.clone()).plugstack(plugstack);
     Experiment {
         name: "a miss".to_owned(),
+        compared: true,
         warm_up: 1,
         rounds: effort.rounds(100),
         variants: vec![variant("no plugin", NONE), variant("a miss: sifcache", LINE)],

@@ -20,10 +20,14 @@ pub(crate) fn launch(effort: Effort) -> Experiment {
 /// before it is seen alone.
 pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
-    let with_nothing = |timed: Timed| {
-        timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING))
-    };
-    four("in a script, before a runtime that ends at once", NOTHING, effort.rounds(500), with_nothing)
+    let with_nothing =
+        |timed: Timed| timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING));
+    four(
+        "in a script, before a runtime that ends at once",
+        NOTHING,
+        effort.rounds(500),
+        with_nothing,
+    )
 }
 
 fn four(
@@ -42,6 +46,7 @@ fn four(
     let preloaded = launch(runtime, &docker).variable("LD_PRELOAD", Some(INTERPOSER));
     Experiment {
         name: name.to_owned(),
+        compared: true,
         warm_up: 1,
         rounds,
         variants: vec![
@@ -59,6 +64,7 @@ pub(crate) fn any_program(effort: Effort) -> Experiment {
     let loaded = plain.clone().variable("LD_PRELOAD", Some(INTERPOSER));
     Experiment {
         name: "any program of a job".to_owned(),
+        compared: true,
         warm_up: 10,
         rounds: effort.rounds(2000),
         variants: vec![

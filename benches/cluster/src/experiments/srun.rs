@@ -19,6 +19,7 @@ fn plugins(name: &str, line: &str, rounds: usize) -> Experiment {
     let variant = |name, plugstack| Variant::new(name, timed.clone()).plugstack(plugstack);
     Experiment {
         name: name.to_owned(),
+        compared: true,
         warm_up: 2,
         rounds,
         variants: vec![

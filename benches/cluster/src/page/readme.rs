@@ -1,6 +1,6 @@
 //! The table in the README, between two marks.
 
-use super::tables::time;
+use super::tables::{signed, time};
 use crate::experiments::{images, users};
 use crate::results::Results;
 use anyhow::{Context, Result};
@@ -20,7 +20,8 @@ fn table(results: &Results) -> Result<String> {
     let mut text = "|  | without | with sifcache |\n| --- | --- | --- |\n".to_owned();
     for size in images::SIZES.iter().skip(1) {
         if let Ok(group) = results.group(&format!("an image of {size} MB")) {
-            let [first, with] = [group.line(0)?, group.line(2)?].map(|line| time(line.seconds.median));
+            let [first, with] =
+                [group.line(0)?, group.line(2)?].map(|line| time(line.seconds.median));
             let _ = writeln!(text, "| first start of each user, {size} MB | {first} | {with} |");
         }
     }
@@ -32,13 +33,18 @@ fn table(results: &Results) -> Result<String> {
                 Ok(format!("{}, {left:.0} MB left in their homes", time(line.seconds.median)))
             };
             let image = users::IMAGE;
-            let _ = writeln!(text, "| {count} users start {image} MB at once | {} | {} |", cell(0)?, cell(1)?);
+            let _ = writeln!(
+                text,
+                "| {count} users start {image} MB at once | {} | {} |",
+                cell(0)?,
+                cell(1)?
+            );
         }
     }
     text.push_str("| docker.io out of reach | fails | runs |\n");
     let step = results.group("srun true")?;
     let more = step.line(2)?.more.context("no difference")?;
-    let [without, more] = [step.line(0)?.seconds.median, more.median].map(time);
-    let _ = writeln!(text, "| any other `srun` | {without} | +{more} |");
+    let (without, more) = (time(step.line(0)?.seconds.median), signed(more.median));
+    let _ = writeln!(text, "| any other `srun` | {without} | {more} |");
     Ok(text)
 }

@@ -22,7 +22,8 @@ pub(super) fn budgets(results: &Results) -> Result<String> {
     let mut text = format!("## The budgets\n\n{head}");
     for budget in budgets::all(results)? {
         let kept = if budget.kept { "yes" } else { "**no**" };
-        let _ = writeln!(text, "| {} | {} | {} | {kept} |", budget.what, budget.limit, budget.found);
+        let _ =
+            writeln!(text, "| {} | {} | {} | {kept} |", budget.what, budget.limit, budget.found);
     }
     text.push('\n');
     Ok(text)
@@ -43,15 +44,20 @@ fn one_group(group: &Group, sizes: &[(u32, f64)]) -> String {
     let rounds = group.variants.first().map_or(0, |line| line.seconds.count);
     let size = sizes.iter().find(|(size, _)| group.name == format!("an image of {size} MB"));
     let sif = size.map_or(String::new(), |(_, sif)| format!(", {sif:.0} MB as SIF"));
-    let mut text = format!("### {}{sif}: {rounds} rounds\n\n| | median | 10 % | 90 % | more |{homes}\n", capital(&group.name));
+    let mut text = format!(
+        "### {}{sif}: {rounds} rounds\n\n| | median | 10 % | 90 % | more |{homes}\n",
+        capital(&group.name)
+    );
     text.push_str(&"| --- ".repeat(5 + usize::from(gauged)));
     text.push_str("|\n");
     for line in &group.variants {
         text.push_str(&row(line));
     }
-    text.push_str("\n");
-    for line in &group.variants {
-        let _ = writeln!(text, "    {}", line.command);
+    text.push('\n');
+    let mut commands: Vec<&str> = group.variants.iter().map(|line| line.command.as_str()).collect();
+    commands.dedup();
+    for command in commands {
+        let _ = writeln!(text, "    {command}");
     }
     text.push('\n');
     text
@@ -78,7 +84,10 @@ pub(super) fn hooks(results: &Results) -> String {
     );
     for hooks in &results.hooks {
         let cell = |stage: &crate::hooks::Stage| {
-            format!("{:.1} ({:.1} to {:.1}), {:.0} calls", stage.median, stage.p10, stage.p90, stage.calls)
+            format!(
+                "{:.1} ({:.1} to {:.1}), {:.0} calls",
+                stage.median, stage.p10, stage.p90, stage.calls
+            )
         };
         let cells: Vec<String> = hooks.stages.iter().map(cell).collect();
         let _ = writeln!(text, "| {} | {} |", hooks.name, cells.join(" | "));
@@ -99,7 +108,11 @@ pub(super) fn calls(results: &Results) -> String {
         let one = |(name, count): (&String, &i64)| format!("{count} {name}");
         let total: i64 = added.in_task.values().sum();
         let names: Vec<String> = added.in_task.iter().map(one).collect();
-        let names = if names.is_empty() { "nothing".to_owned() } else { format!("{total}: {}", names.join(", ")) };
+        let names = if names.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("{total}: {}", names.join(", "))
+        };
         let both = |(without, with): (f64, f64)| format!("{without:.0}, {with:.0}");
         let _ = writeln!(
             text,
@@ -152,7 +165,7 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-fn signed(seconds: f64) -> String {
+pub(super) fn signed(seconds: f64) -> String {
     if seconds > 0.0 { format!("+{}", time(seconds)) } else { time(seconds) }
 }
 

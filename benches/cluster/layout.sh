@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# layout.sh DIRECTORY BUSYBOX MB: writes an OCI layout of an image of this size, as the testbed
+# makes those of its hub.
+set -euo pipefail
+here=$(dirname -- "$(realpath -- "$0")")
+# shellcheck source=testbed/lib/images.sh
+source "$here/../../testbed/lib/images.sh"
+write_layout "$1" "bench/env:$3" "$3" "$2"
