@@ -2,11 +2,12 @@
 
 use crate::args::{Change, Site};
 use crate::failure::{Exit, Failure};
+use crate::output::plain;
 use crate::removal::Removal;
 use crate::removal::all::Manner;
 use crate::select::{self, Filter, Stock};
-use crate::store::kept;
 use crate::store::scan::Image;
+use crate::store::{kept, strangers};
 use crate::{human, logs, output, site};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -97,6 +98,7 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
         .iter()
         .filter(|image| filter.takes(image, now))
         .filter(|image| unused.is_none_or(|since| last_use(image) < since))
+        .filter(|image| is_ours_to_take(stock, image))
         .collect();
     images.sort_by_key(last_use);
     let mut size: u64 = stock.images.iter().map(|image| image.size).sum();
@@ -106,6 +108,18 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
         more
     };
     Ok(images.iter().take_while(too_much).map(|image| Removal::whole(stock, image)).collect())
+}
+
+/// Whether nobody else could lead one of its names elsewhere. One that is left must not
+/// keep the others from going.
+fn is_ours_to_take(stock: &Stock, image: &Image) -> bool {
+    let names = image.names.iter().map(|name| stock.root.join(name));
+    let stranger = names.filter_map(|path| strangers::at(path.parent()?)).next();
+    if let Some(stranger) = &stranger {
+        let title = plain(image.title().as_ref());
+        anstream::eprintln!("sifcache: {title} stays: {}", strangers::said(stranger));
+    }
+    stranger.is_none()
 }
 
 /// The time before which a last use counts as none.

@@ -163,7 +163,7 @@ fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Fail
     let pulled = puller.pull(&item.reference, &item.name)?;
     for name in &item.along {
         let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
-        if !leads_there && fs::remove_file(store.path(name)).is_ok() {
+        if !leads_there && store.guard(name).is_ok() && fs::remove_file(store.path(name)).is_ok() {
             known::forget(store, name);
         }
     }

@@ -86,9 +86,10 @@ impl Removal {
     /// Takes the names away.
     ///
     /// # Errors
-    /// The file system's.
+    /// The file system's, or that strangers could lead a name elsewhere.
     pub(crate) fn carry_out(&mut self, store: &Store, keep: Keep) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
+        self.names.iter().try_for_each(|name| store.guard(name))?;
         let _lock = store.lock(first, &|| ())?;
         // Links before what they may lead to.
         for name in others {

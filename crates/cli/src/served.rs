@@ -6,7 +6,6 @@ use crate::store::{STATE, Store, known};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Component, Path};
 
@@ -27,7 +26,7 @@ pub(crate) struct Served {
 impl Served {
     /// What is saved; nothing where nothing is, or something else.
     pub(crate) fn load(root: &Path) -> Self {
-        let text = fs::read(root.join(STATE).join(FILE)).unwrap_or_default();
+        let text = known::read(&root.join(STATE).join(FILE)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 

@@ -28,6 +28,7 @@ pub(crate) mod lock;
 pub(crate) mod place;
 pub(crate) mod scan;
 pub(crate) mod scratch;
+pub(crate) mod strangers;
 
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
@@ -41,6 +42,8 @@ use std::path::{Path, PathBuf};
 
 /// The hidden directory of an image root.
 pub(crate) const STATE: &str = ".sifcache";
+/// What is in it.
+pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "known"];
 
 /// An image root that may be written.
 #[derive(Debug)]
@@ -54,20 +57,24 @@ impl Store {
     /// have left there and what has been kept long enough.
     ///
     /// # Errors
-    /// A root that is not there, that jobs would not trust, or that cannot be written.
+    /// A root that is not there, that jobs would not trust, that strangers could change
+    /// meanwhile, or that cannot be written.
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
         let store = Self { root: root.to_owned(), untrusted: settings.untrusted };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
             let message = format!("image root {}: {problem}", plain(root));
             return Err(Failure::new(Exit::CONFIG, message));
         }
+        for part in PARTS {
+            strangers::refuse(&store.state().join(part))?;
+        }
         store.prepare().map_err(|error| cannot_write(&store.state(), &error))?;
         Ok(store)
     }
 
     fn prepare(&self) -> io::Result<()> {
-        for name in ["tmp", "lock", "kept", "known"] {
-            directory::make(&self.root, &self.state().join(name))?;
+        for part in PARTS {
+            directory::make(&self.root, &self.state().join(part))?;
         }
         rustix::fs::access(self.state().join("tmp"), rustix::fs::Access::WRITE_OK)?;
         scratch::sweep(&self.state().join("tmp"))?;
@@ -89,6 +96,14 @@ impl Store {
     /// Where the file called `name` is.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Makes sure that the name leads nowhere else while it is changed.
+    ///
+    /// # Errors
+    /// Who could lead it there, and what to do.
+    pub(crate) fn guard(&self, name: &str) -> Result<(), Failure> {
+        strangers::refuse(self.path(name).parent().unwrap_or(self.root()))
     }
 
     /// The hidden directory.

@@ -3,7 +3,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
-use crate::store::{cannot_write, scratch};
+use crate::store::{cannot_write, scratch, strangers};
 use rustix::process::geteuid;
 use std::env;
 use std::fs::{self, DirBuilder};
@@ -17,7 +17,7 @@ const VARIABLES: [&str; 3] = ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"
 /// A directory of the caller alone; made if it is not there, swept if it is.
 ///
 /// # Errors
-/// If it cannot be made, or if somebody else has made it.
+/// If it cannot be made, if somebody else has made it, or could put another in its place.
 pub(crate) fn directory() -> Result<PathBuf, Failure> {
     let base = VARIABLES.iter().find_map(|name| env::var_os(name).filter(|v| !v.is_empty()));
     let base = base.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
@@ -38,6 +38,7 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
         );
         return Err(Failure::new(Exit::CANT_CREATE, message));
     }
+    strangers::refuse(&path)?;
     scratch::sweep(&path).map_err(|error| cannot_write(&path, &error))?;
     Ok(path)
 }

@@ -82,6 +82,8 @@ pub enum Stop {
 pub struct Place {
     path: PathBuf,
     metadata: Metadata,
+    /// Whose things are trusted beside the system's, if anybody's are.
+    friend: Option<u32>,
 }
 
 /// Walks to the image root, from `/`.
@@ -89,10 +91,21 @@ pub struct Place {
 /// # Errors
 /// Why the walk did not arrive.
 pub fn enter(root: &Path) -> Result<Place, Stop> {
-    let top = PathBuf::from("/");
-    let metadata = fs::symlink_metadata(&top).map_err(Stop::Io)?;
+    enter_with(root, None)
+}
+
+/// The same for somebody who works there themselves: what belongs to them is as good to
+/// them as what belongs to the system.
+///
+/// # Errors
+/// Why the walk did not arrive.
+pub fn enter_as(user: u32, root: &Path) -> Result<Place, Stop> {
+    enter_with(root, Some(user))
+}
+
+fn enter_with(root: &Path, friend: Option<u32>) -> Result<Place, Stop> {
     let steps = root.components().filter_map(normal).map(|name| (name, Step::Passed)).collect();
-    walk(Place { path: top, metadata }, steps)
+    walk(Place::top(friend)?, steps)
 }
 
 /// Walks on from the image root to the file called `name` under it, and returns
@@ -155,7 +168,7 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
             steps.push_front((part, Step::Passed));
         }
         if target.is_absolute() {
-            place = place.top()?;
+            place = Place::top(place.friend)?;
         }
     }
     Ok(place)
@@ -174,18 +187,19 @@ impl Place {
     fn step(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         let metadata = fs::symlink_metadata(&path)?;
-        Ok(Self { path, metadata })
+        Ok(Self { path, metadata, friend: self.friend })
     }
 
-    fn top(&self) -> Result<Self, Stop> {
+    fn top(friend: Option<u32>) -> Result<Self, Stop> {
         let path = PathBuf::from("/");
         let metadata = fs::symlink_metadata(&path).map_err(Stop::Io)?;
-        Ok(Self { path, metadata })
+        Ok(Self { path, metadata, friend })
     }
 
     fn owner(&self) -> Option<Distrust> {
         let uid = self.metadata.uid();
-        (uid >= FIRST_ORDINARY_USER).then(|| self.distrust(Writer::Owner(uid)))
+        let is_stranger = uid >= FIRST_ORDINARY_USER && Some(uid) != self.friend;
+        is_stranger.then(|| self.distrust(Writer::Owner(uid)))
     }
 
     /// The ordinary user who could write here, if there is one. With `sticky_will_do`

@@ -171,7 +171,9 @@ fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
         let what = format!("{name}: no directory, so the command cannot write");
         return vec![Finding::fail("state", what).advice(format!("move it away: {name}"))];
     }
-    if let Some(distrust) = path.is_dir().then(|| host.writer(&state)).flatten() {
+    let parts = store::PARTS.iter().map(|part| state.join(part));
+    let mut all = [state.clone()].into_iter().chain(parts).filter(|part| host.path(part).is_dir());
+    if let Some(distrust) = all.find_map(|part| host.writer(&part)) {
         let what = format!("{distrust}: whoever writes there can swap what is being pulled");
         findings.push(Finding::fail("state", what).advice(mend(&distrust)));
     }

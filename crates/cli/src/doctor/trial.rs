@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::host::Host;
 use crate::output::plain;
 use crate::store::scratch::Scratch;
-use crate::store::{self, directory, lock};
+use crate::store::{self, directory, lock, strangers};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use std::fs;
 use std::io;
@@ -20,6 +20,10 @@ pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     let path = host.path(root);
     if statvfs(&path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Finding::skipped("links", format!("{name}: mounted read-only here"));
+    }
+    if let Some(stranger) = strangers::at(&path.join(store::STATE).join("tmp")) {
+        let why = format!("{name}: not tried: {}", strangers::said(&stranger));
+        return Finding::skipped("links", why);
     }
     let was_there = path.join(store::STATE).exists();
     let tried = attempt(&path);

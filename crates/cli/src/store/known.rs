@@ -2,16 +2,20 @@
 
 use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sifcache_core::sif;
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// No record has more bytes.
 const LARGEST: usize = 8192;
+/// Nor has any other file of ours there.
+const MOST: u64 = 64 << 20;
 
 /// One image's record: `.sifcache/known/NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +47,7 @@ impl Known {
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
         // In one read, as all records are small; `fs::read` takes three.
         let mut buffer = [0; LARGEST];
-        let length =
-            File::open(path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
+        let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
         let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
         (known.size == size && known.modified == modified).then_some(known)
     }
@@ -91,6 +94,26 @@ pub(crate) fn forget(store: &Store, name: &str) {
 /// When a file was last modified.
 pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
     metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
+}
+
+/// Reads a file under the hidden directory. Whoever may write there could have put a fifo
+/// or a device in its place, which would be waited for or never end.
+///
+/// # Errors
+/// The file system's, or that it is no file.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Writes a small file under the hidden directory so that it is there as a whole or not

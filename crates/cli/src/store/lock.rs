@@ -6,7 +6,7 @@
 
 use crate::failure::Failure;
 use crate::{stop, store};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -35,7 +35,7 @@ impl Lock {
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o644);
-            let file = options.open(path)?;
+            let file = options.custom_flags(plain_file()).open(path)?;
             let real = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => true,
                 Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS) => false,
@@ -87,6 +87,11 @@ impl Drop for Lock {
     }
 }
 
+/// A lock is never a link, and what is no file must not keep who opens it waiting.
+fn plain_file() -> i32 {
+    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
+}
+
 fn names(path: &Path, file: &File) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::metadata(path) {
@@ -98,7 +103,7 @@ fn names(path: &Path, file: &File) -> io::Result<bool> {
 
 /// Whether somebody holds the lock, asked without taking it; nothing if nobody can tell.
 pub(crate) fn is_held(path: &Path) -> Option<bool> {
-    let file = match File::open(path) {
+    let file = match OpenOptions::new().read(true).custom_flags(plain_file()).open(path) {
         Ok(file) => file,
         Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(false),
     };
@@ -158,6 +163,16 @@ mod tests {
         fs::write(&path, "").unwrap();
         sweep(directory.path()).unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_link_is_no_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, elsewhere] = ["a", "elsewhere"].map(|name| directory.path().join(name));
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(Lock::take(&path).is_err());
+        assert!(!elsewhere.exists());
+        assert_eq!(is_held(&path), None);
     }
 
     /// As a child process does that was started with the file.

@@ -34,7 +34,7 @@ impl Store {
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
         match Root::enter(nearest, self.untrusted()).problem() {
-            None => Ok(()),
+            None => self.guard(name),
             Some(problem) => {
                 let message = format!("jobs would not use {}: {problem}", plain(&path));
                 Err(Failure::new(Exit::CONFIG, message))

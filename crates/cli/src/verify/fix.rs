@@ -1,7 +1,7 @@
 //! What `--fix` does: only what cannot take anything from anybody. No file that a person
 //! put there is removed, renamed or given to somebody else.
 
-use crate::store::{directory, scratch};
+use crate::store::{directory, scratch, strangers};
 use sifcache_core::trust::{Distrust, FIRST_ORDINARY_USER, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -49,20 +49,31 @@ impl Fix {
                 mode | if metadata.is_dir() { 0o555 } else { 0o444 }
             }),
             Self::Unlink(path) => {
+                guard(path.parent().unwrap_or(path))?;
                 let leads_nowhere = path.is_symlink() && fs::metadata(path).is_err();
                 leads_nowhere.then(|| fs::remove_file(path)).transpose()?;
                 Ok(leads_nowhere.then(|| "removed".to_owned()))
             }
             Self::Sweep(parent) => {
+                guard(parent)?;
                 scratch::sweep(parent)?;
                 Ok(Some("removed".into()))
             }
             Self::Forget(record, top) => {
+                guard(record.parent().unwrap_or(top))?;
                 fs::remove_file(record)?;
                 directory::tidy(top, record);
                 Ok(Some("removed".into()))
             }
         }
+    }
+}
+
+/// Nothing is removed where somebody could lead the way to the files of others.
+fn guard(directory: &Path) -> io::Result<()> {
+    match strangers::at(directory) {
+        None => Ok(()),
+        Some(stranger) => Err(io::Error::other(strangers::said(&stranger))),
     }
 }
 
