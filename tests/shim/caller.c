@@ -122,6 +122,9 @@ static void set_up(const char *word, const char *value)
 		alarm(number);
 	else if (!strcmp(word, "death signal"))
 		prctl(PR_SET_PDEATHSIG, number);
+	else if (!strcmp(word, "real user"))
+		/* As in a set-uid program: the effective one stays. */
+		check(setresuid(number, -1, -1) == 0, "setresuid");
 	else if (!strcmp(word, "by descriptor"))
 		by_descriptor = number;
 	else {

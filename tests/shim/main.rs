@@ -10,6 +10,7 @@ mod environment;
 mod inherited;
 mod messages;
 mod multi_prog;
+mod privileged;
 mod scripts;
 mod search;
 mod settings;

@@ -1,7 +1,7 @@
 //! What the shim does, from its call to its end as another program.
 
 use crate::call::Call;
-use crate::decided::decide;
+use crate::decided::{Decided, decide};
 use crate::environment::Environment;
 use crate::program::{Identity, Kind, Program, Scripts};
 use crate::{execution, help, process, runtime, settings, task};
@@ -19,7 +19,8 @@ pub(crate) const FAILED: i32 = 126;
 /// Does all of it; the exit status is for where that fails.
 pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let mut environment = Environment::new(variables);
-    let told = environment.get(RUNTIME).and_then(|told| CString::new(told).ok());
+    let told = environment.get(RUNTIME).filter(|_| !process::is_privileged());
+    let told = told.and_then(|told| CString::new(told).ok());
     environment.change(RUNTIME, None);
     let scripts = Scripts::new(environment.get(Scripts::VARIABLE));
     environment.change(Scripts::VARIABLE, None);
@@ -63,8 +64,13 @@ fn be_runtime(
     if let Some(first) = command.first_mut() {
         *first = name.as_bytes();
     }
-    let wish = Wish::new(None, environment.get(ENVIRONMENT));
-    let decided = decide(command, settings::find(&environment), &wish, &environment);
+    let decided = match process::is_privileged() {
+        true => Decided::default(),
+        false => {
+            let wish = Wish::new(None, environment.get(ENVIRONMENT));
+            decide(command, settings::find(&environment), &wish, &environment)
+        }
+    };
     match program.kind {
         Kind::Script(script) => {
             lead_script(&program.path, decided.is_launch, &mut environment);

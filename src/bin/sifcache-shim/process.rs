@@ -82,6 +82,13 @@ pub(crate) fn uid() -> u32 {
     unsafe { libc::getuid() }
 }
 
+/// Whether we run with more rights than who has made our environment, as what a set-uid
+/// program starts: getauxval(3). Nothing of ours in it may decide anything then.
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: takes a number and gives one.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Whether this user may execute the file at `path`, for all that its mode says.
 pub(crate) fn may_execute(path: &CStr) -> bool {
     // SAFETY: a C string and a number.

@@ -1,0 +1,39 @@
+//! With more rights than who has made the environment, as below a set-uid program: nothing
+//! of ours in it decides anything.
+
+use crate::call::Call;
+use crate::kit::{HIT, MISS, Site};
+
+/// A call by a program that user 1001 has started and that is set-uid root; none for who
+/// cannot make one.
+fn privileged<'a>(site: &'a Site, command: &[&str]) -> Option<Call<'a>> {
+    use std::os::unix::fs::MetadataExt as _;
+    if std::fs::metadata(site.path("roots")).unwrap().uid() != 0 {
+        eprintln!("skipped: needs root, to have more rights than somebody else");
+        return None;
+    }
+    Some(site.call(command).set_up("real user", "1001"))
+}
+
+#[test]
+fn settings_and_wishes_do_not_count() {
+    let site = Site::new();
+    let Some(hit) = privileged(&site, &HIT) else { return };
+    hit.is_bare();
+    let fail = format!("{} on_miss=fail", site.settings());
+    for command in [HIT, MISS] {
+        let Some(call) = privileged(&site, &command) else { return };
+        call.clone().variable("SIF_CACHE=require").is_bare();
+        call.settings(Some(&fail)).is_bare();
+    }
+}
+
+#[test]
+fn nor_does_another_runtime() {
+    let site = Site::new();
+    site.real("evil/apptainer");
+    let Some(call) = privileged(&site, &HIT) else { return };
+    let evil = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("evil/apptainer"));
+    let outcome = call.ours(evil).is_bare();
+    assert_eq!(outcome.told("program"), [site.text("real/apptainer").as_str()]);
+}
