@@ -30,6 +30,9 @@ const SHELLS: [Shell; 2] = [
     },
 ];
 
+/// Variables that name a file which a shell reads though nobody logs in with them.
+const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
+
 /// The checks.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let settings = host.site.settings.as_ref();
@@ -57,14 +60,23 @@ fn one(host: &Host, shell: &Shell) -> Option<Finding> {
         program,
         zeroth: Some(shell.zeroth),
         arguments: vec!["-c".to_owned(), shell.command.to_owned()],
-        set: vec![("PATH", path), (SETTINGS, arguments.into())],
-        unset: Vec::new(),
+        set: [("PATH", path), (SETTINGS, arguments.into())].into_iter().chain(home(host)).collect(),
+        unset: FILES.to_vec(),
     });
     // What profiles print comes before.
     Some(match answer.map(|answer| answer.stdout) {
         Err(silence) => Finding::skipped(shell.program, silence.said_of(shell.program)),
         Ok(text) => judge(host, shell, text.trim_end().lines().last().unwrap_or_default()),
     })
+}
+
+/// root's own home: who has come by sudo or su may still have that of a user, whose
+/// profile root is not to run.
+fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
+    let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
+    let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let root = accounts.find(|fields| fields.get(2) == Some(&"0"))?;
+    Some(("HOME", (*root.get(5)?).into()))
 }
 
 fn judge(host: &Host, shell: &Shell, path: &str) -> Finding {
