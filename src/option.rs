@@ -12,11 +12,18 @@ use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 /// environment that they inherit.
 ///
 /// # Errors
-/// The value is none of the three; the command stops then.
+/// The value is none of the three; srun, sbatch and salloc stop then.
 pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     fault::point("option");
     let Some(choice) = Choice::parse(value) else {
-        log::error!("--sif-cache={}: valid values are {VALUES}", value.escape_ascii());
+        let line = format!("--sif-cache={}: valid values are {VALUES}", value.escape_ascii());
+        // Past srun it only comes by a variable that somebody has made up. Slurm would write
+        // it into slurmd's log as it is, and start the job all the same.
+        if spank.context() == Context::Remote {
+            log::warn!("{line}");
+            return Ok(());
+        }
+        log::error!("{line}");
         return Err(());
     };
     if spank.context() == Context::Allocator
@@ -48,6 +55,13 @@ mod tests {
             let line = format!("ERROR --sif-cache={shown}: valid values are auto, off, require");
             assert_eq!(lines, [line]);
         }
+    }
+
+    #[test]
+    fn in_slurmstepd_a_bad_value_is_none() {
+        let double = Double::new(Context::Remote, &[]);
+        let lines = captured(|| assert_eq!(check(&double, b"\x1b[2J\n"), Ok(())));
+        assert_eq!(lines, ["WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, require"]);
     }
 
     #[test]

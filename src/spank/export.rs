@@ -127,6 +127,8 @@ fn quiet_panics() {
 mod tests {
     use super::{sif_cache_option, slurm_spank_init, slurm_spank_task_init};
     use crate::logging::captured;
+    use crate::spank::stand_in::CONTEXT;
+    use slurm_spank::spank_sys::spank_context_S_CTX_LOCAL;
     use std::ffi::{CString, c_char, c_int};
     use std::ptr;
 
@@ -166,6 +168,7 @@ mod tests {
             assert!(panics(&lines, "option"), "{lines:?}");
         }
         call(slurm_spank_init, &["image_root=/sif", "panic="]);
+        CONTEXT.set(spank_context_S_CTX_LOCAL);
         for (value, expected) in [(c"auto".as_ptr(), 0), (c"wrong".as_ptr(), -1), (ptr::null(), -1)]
         {
             assert_eq!(sif_cache_option(0, value, 0), expected);

@@ -3,12 +3,12 @@
 //! They answer as Slurm does for a handle that it does not know: with an error.
 
 use slurm_spank::spank_sys::{slurm_err_t_ESPANK_BAD_ARG, spank_context_S_CTX_REMOTE};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 #[unsafe(no_mangle)]
 extern "C" fn spank_context() -> u32 {
-    spank_context_S_CTX_REMOTE
+    CONTEXT.get()
 }
 
 #[unsafe(no_mangle)]
@@ -42,6 +42,8 @@ extern "C" fn spank_option_getopt(_: *mut c_void, _: *mut c_void, _: *mut *mut c
 }
 
 thread_local! {
+    /// Where this thread is run.
+    pub(crate) static CONTEXT: Cell<u32> = const { Cell::new(spank_context_S_CTX_REMOTE) };
     /// What this thread has logged: the function and the text.
     pub(crate) static LOGGED: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
 }
