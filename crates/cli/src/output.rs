@@ -23,12 +23,17 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// A name for a terminal: control characters, with which a file name could move the
-/// cursor or pretend to be another line, are escaped.
+/// A name for a terminal: what is not printed is escaped. With control characters a file
+/// name could move the cursor or pretend to be another line, with others turn the
+/// direction of writing, or look like another name.
 pub(crate) fn plain(name: &std::path::Path) -> String {
     let text = name.to_string_lossy();
     let escape = |c: char| -> String {
-        if c.is_control() { c.escape_default().collect() } else { c.into() }
+        match c {
+            // Printed, but for a string in Rust.
+            '"' | '\'' | '\\' => c.into(),
+            _ => c.escape_debug().collect(),
+        }
     };
     text.chars().map(escape).collect()
 }
@@ -116,5 +121,7 @@ mod tests {
     fn names_cannot_steer_a_terminal() {
         assert_eq!(plain(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
         assert_eq!(plain(Path::new("ü:1")), "ü:1");
+        assert_eq!(plain(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");
+        assert_eq!(plain(Path::new("a\u{202e}b\u{200b}c'd\"\\")), "a\\u{202e}b\\u{200b}c'd\"\\");
     }
 }
