@@ -9,6 +9,7 @@
 
 mod kit;
 
+mod attacks;
 mod batch;
 mod cache;
 mod choice;

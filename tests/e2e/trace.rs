@@ -6,7 +6,7 @@ use std::fs;
 
 /// Traces slurmd of n1 and all that it forks while `command` runs, and returns
 /// strace's lines: a process id, and a call with files or processes in it.
-fn traced(site: &Site, command: &str) -> Vec<String> {
+pub(crate) fn traced(site: &Site, command: &str) -> Vec<String> {
     let on_node = "rm -f /tmp/trace; \
         timeout 30 strace -f -s 256 -e trace=%file,%process -o /tmp/trace -p $(pidof slurmd) & \
         until [ -s /tmp/trace ] || grep -q [1-9] <<<$(awk '/TracerPid/ {print $2}' /proc/$(pidof slurmd)/status); \

@@ -1,0 +1,167 @@
+//! Names that would lead out of the image root, if anybody took them for paths.
+
+use super::{REFERENCE, own_root, site};
+use crate::kit::{IMAGE, OTHER, SHARED, Site, program};
+use crate::trace::traced;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// Beside the image root, as good as any image in it: who came here would start it.
+const OUTSIDE: &str = "/shared/canary";
+
+/// All lead to it, or to /etc/passwd, by somebody's rules.
+fn names() -> Vec<String> {
+    let digest = "0".repeat(64);
+    let mut names: Vec<String> = [
+        "../canary/x",
+        "../../etc/passwd",
+        "o/../../canary/x",
+        "o/../../canary/x:1",
+        "/shared/canary/x",
+        "//shared/canary/x",
+        "o/./../../canary/x",
+        "%2e%2e/canary/x",
+        "..%2fcanary%2fx",
+        "..\\canary\\x",
+        "o:../../canary/x",
+        "o/i:..",
+        "o/i:1/../../../canary/x",
+        "o/i@../../canary/x",
+        "localhost:../canary/x",
+        "\u{ff0e}\u{ff0e}/canary/x",
+        "\u{2024}\u{2024}/canary/x",
+        "..\u{200b}/canary/x",
+        "../canary/x\n",
+        "\n../canary/x",
+        " ../canary/x",
+        "o/i:1 /shared/canary/x",
+        "~/x",
+        "$(echo ../canary/x)",
+        "-/../canary/x",
+        ".sifcache/kept/x",
+        ".",
+        "..",
+        "",
+        "/",
+    ]
+    .map(str::to_owned)
+    .into();
+    names.push(format!("../canary/x@sha256:{digest}"));
+    names.push(format!("o/../../canary/x@sha256:{digest}"));
+    names.push("a/".repeat(3000));
+    names
+}
+
+fn prepare() -> Site {
+    let site = site("");
+    let _ = fs::remove_dir_all(site.at("ctl", OUTSIDE));
+    site.store_at("ctl", OUTSIDE, OTHER, "x");
+    site.store_at("ctl", OUTSIDE, OTHER, "x:1");
+    // As if the command had kept something there.
+    site.store(OTHER, ".sifcache/kept/x");
+    site
+}
+
+/// The calls of each process before it became the runtime, but for those that start one.
+fn before_the_runtime(trace: &str, runtime: &str) -> String {
+    let start = format!("execve(\"{runtime}\"");
+    let mut processes: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
+    for line in trace.lines() {
+        let process = line.split_whitespace().next().unwrap_or_default();
+        let (became, calls) = processes.entry(process).or_default();
+        *became |= line.contains(&start);
+        if !*became && !line.contains("execve(") {
+            calls.push(line);
+        }
+    }
+    let ours = processes.into_values().filter(|(became, _)| *became);
+    ours.flat_map(|(_, calls)| calls).map(|line| format!("{line}\n")).collect()
+}
+
+/// Nothing but the image roots was looked at below /shared, and no passwd file by name.
+#[track_caller]
+fn stayed_inside(calls: &str) {
+    let outside = |line: &&str| {
+        let below = line.contains("/shared") && !line.contains("\"/shared\"");
+        (below && !line.contains(SHARED))
+            || line.contains("../")
+            || line.contains("/..")
+            || line.contains("canary")
+    };
+    let left: Vec<&str> = calls.lines().filter(outside).collect();
+    assert!(left.is_empty(), "{left:#?}");
+    assert!(calls.contains(&format!("\"{SHARED}\"")), "the trace is of look-ups: {calls}");
+}
+
+/// A stand-in for the runtime is enough, as all of it happens before: it says which image
+/// it is given.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn no_name_leads_out_of_the_root() {
+    let site = prepare();
+    let real = site.at("ctl", "/home/alice/real");
+    let _ = fs::create_dir(&real);
+    program(&real.join("apptainer"), "#!/bin/sh\nprintf '%s\\n' \"$2\"\n");
+    let mut launches =
+        String::from("PATH=$(dirname $(command -v apptainer)):/home/alice/real:$PATH\n");
+    let mut expected = String::new();
+    for name in names() {
+        let image = format!("docker://{name}");
+        let quoted = image.replace('\'', "'\\''");
+        launches.push_str(&format!("apptainer exec '{quoted}' true\n"));
+        expected.push_str(&format!("{image}\n"));
+    }
+    launches.push_str(&format!("apptainer exec {REFERENCE} true\n"));
+    expected.push_str(&format!("{SHARED}/o/i:1\n"));
+    fs::write(site.at("ctl", "/home/alice/escapes.sh"), launches).unwrap();
+    let trace = "strace -f -s 4096 -e trace=%file -o /tmp/escapes bash /home/alice/escapes.sh";
+    let output = site.srun(&["-w", "n1", "bash", "-c", trace]);
+    assert_eq!((output.status, output.stdout), (0, expected), "{}", output.stderr);
+    site.logged("n1", "event=hit");
+    assert_eq!(site.log("n1").matches("sifcache: event=").count(), 1, "{}", site.log("n1"));
+    let trace = fs::read_to_string(site.at("n1", "/tmp/escapes")).unwrap();
+    stayed_inside(&before_the_runtime(&trace, "/home/alice/real/apptainer"));
+    fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
+}
+
+/// The same for the command of a step, which slurmstepd's child looks up.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn nor_does_a_steps_own_command() {
+    let site = prepare();
+    let launches: String =
+        ["../canary/x", "o/../../canary/x", "%2e%2e/canary/x", "/shared/canary/x"]
+            .map(|name| format!("srun -w n1 apptainer exec docker://{name} cat /etc/image-name; "))
+            .concat();
+    let hit = format!("srun -w n1 apptainer exec {REFERENCE} true");
+    let trace = traced(&site, &format!("{{ {launches} }} >/home/alice/said 2>/dev/null; {hit}"));
+    stayed_inside(&before_the_runtime(&trace.join("\n"), "/usr/bin/apptainer"));
+    assert_eq!(fs::read_to_string(site.at("ctl", "/home/alice/said")).unwrap(), "");
+    fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
+}
+
+/// An image that alice may not read is a miss; that its name is taken she could see anyway.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn nothing_of_an_unreadable_image_is_told() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let site = Site::new("on_miss=fail");
+    own_root(&site);
+    let path = site.store(IMAGE, "o/i:1");
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chown(&path, None, Some(1002)).unwrap();
+    mode(&path, 0o640);
+    assert_eq!(site.launch(&[], REFERENCE).status, 66);
+    super::bob(&site, &[], REFERENCE).ran(IMAGE);
+    // A directory that she may pass and not list tells no tags; nor does one closed to her.
+    site.store(IMAGE, "o/secret:tag");
+    for closed in [0o711, 0o700] {
+        mode(path.parent().unwrap(), closed);
+        let output = site.launch(&[], "docker://o/secret:1");
+        assert_eq!(output.status, 66, "{output:#?}");
+        assert!(output.stderr.contains("no other tag of o/secret is there"), "{output:#?}");
+    }
+    assert!(!site.log("n1").contains("secret:tag"), "{}", site.log("n1"));
+}

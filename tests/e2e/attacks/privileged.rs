@@ -1,0 +1,95 @@
+//! Programs that run with more rights than alice has, in an environment that she has made.
+
+use super::{ALICE, REFERENCE, own_root, site};
+use crate::kit::{SHARED, Site, program, push};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
+/// Stands in for a runtime: which image is it given?
+const REAL: &str = "/opt/real/apptainer";
+
+/// Puts `privileged.c` on every host, set-uid root and as an ordinary program, and the
+/// runtime.
+fn prepare(site: &Site) {
+    let directory = tempfile::tempdir().unwrap();
+    let built = directory.path().join("privileged");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/attacks/privileged.c");
+    let mut cc = Command::new("cc");
+    assert!(cc.arg("-o").arg(&built).arg(source).status().unwrap().success());
+    push(&built, "/usr/local/bin/privileged", "4755");
+    push(&built, "/usr/local/bin/ordinary", "0755");
+    let real = directory.path().join("apptainer");
+    program(&real, "#!/bin/sh\necho \"$2\"\n");
+    site.exec(&["--on", "n1"], &["mkdir", "-p", "/opt/real"], "");
+    push(&real, REAL, "0755");
+}
+
+/// What both say: whether the interposer is there, and the image that the runtime is given.
+fn said(site: &Site, forge: &str, started: &str) -> [String; 2] {
+    ["privileged", "ordinary"].map(|program| {
+        let job = format!("{forge} /usr/local/bin/{program} {started} run {REFERENCE}");
+        let output = site.srun(&["-w", "n1", "bash", "-c", &job]);
+        assert_eq!(output.status, 0, "{output:#?}");
+        output.stdout
+    })
+}
+
+/// The loader leaves the interposer out, so the runtime is started as it is.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_set_uid_program_has_no_interposer() {
+    let site = site("nested=preload");
+    prepare(&site);
+    let [privileged, ordinary] = said(&site, "", REAL);
+    assert_eq!(privileged, format!("uid {ALICE} euid 0 interposer 0\n{REFERENCE}\n"));
+    // The same without that bit: it would have been there.
+    assert_eq!(ordinary, format!("uid {ALICE} euid {ALICE} interposer 1\n{SHARED}/o/i:1\n"));
+}
+
+/// One that starts the shim by its path does not get what alice has put into the
+/// environment for it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
+    let site = site("nested=path");
+    prepare(&site);
+    let own = own_root(&site);
+    program(&site.at("ctl", "/home/alice/evil"), "#!/bin/sh\necho evil\n");
+    let settings = format!("SINGULARITY_SIFCACHE='image_root={own} untrusted=accept'");
+    let told = format!("{settings} SINGULARITY_SIFCACHE_RUNTIME=/home/alice/evil");
+    let wish = format!("{settings} SLURM_CONF=/home/alice/slurm.conf SIF_CACHE=require");
+    let hers = format!("{own}/o/i:1");
+    for (forge, without) in [(settings, &*hers), (told, "evil"), (wish, &*hers)] {
+        let [privileged, ordinary] = said(&site, &forge, SHIM);
+        let first = |euid| format!("uid {ALICE} euid {euid} interposer 0\n");
+        assert_eq!(privileged, format!("{}{REFERENCE}\n", first(0)), "{forge}");
+        assert_eq!(ordinary, format!("{}{without}\n", first(ALICE)), "{forge}");
+    }
+}
+
+/// `doctor` starts login shells as whoever calls it. Where root has come to her home with
+/// sudo or su, that is still root's own.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn doctor_does_not_read_her_profile() {
+    let site = site("nested=path");
+    let mine = site.at("ctl", "/shared/profile-ran");
+    let _ = fs::remove_file(&mine);
+    for file in
+        [".bash_profile", ".bash_login", ".profile", ".bashrc", ".tcshrc", ".login", ".cshrc"]
+    {
+        fs::write(site.at("ctl", "/home/alice").join(file), "id >>/shared/profile-ran\n").unwrap();
+    }
+    let variables = ["HOME=/home/alice", "BASH_ENV=/home/alice/.bashrc", "ENV=/home/alice/.bashrc"];
+    let doctor = [&["env"], &variables[..], &["sifcache", "doctor"]].concat();
+    let output = site.exec(&["--on", "n1"], &doctor, "");
+    assert!(output.stdout.contains("a login shell (bash) keeps the shims"), "{output:#?}");
+    assert!(!mine.exists(), "{}", fs::read_to_string(mine).unwrap());
+    for file in
+        [".bash_profile", ".bash_login", ".profile", ".bashrc", ".tcshrc", ".login", ".cshrc"]
+    {
+        fs::remove_file(site.at("ctl", "/home/alice").join(file)).unwrap();
+    }
+}

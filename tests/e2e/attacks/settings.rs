@@ -1,0 +1,192 @@
+//! alice against what the site has set: by her environment, her options, her programs.
+
+use super::{ALICE, BOB, NAME, REFERENCE, bob, events, own_root, script, site};
+use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, WHICH, program};
+use std::fs;
+
+const LAUNCH: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
+
+/// Every name under which somebody might look for settings.
+fn forged(root: &str) -> Vec<String> {
+    let line = format!("image_root={root} untrusted=accept");
+    let values = [
+        ("SIFCACHE", &line),
+        ("SIFCACHE_SETTINGS", &line),
+        ("SIFCACHE_IMAGE_ROOT", &root.to_owned()),
+        ("SIF_CACHE_IMAGE_ROOT", &root.to_owned()),
+        ("IMAGE_ROOT", &root.to_owned()),
+        ("SINGULARITY_IMAGE_ROOT", &root.to_owned()),
+        ("APPTAINER_IMAGE_ROOT", &root.to_owned()),
+        ("SINGULARITY_SIFCACHE", &line),
+        ("APPTAINER_SIFCACHE", &line),
+        ("SLURM_SIFCACHE", &line),
+        ("SLURM_SPANK_SIFCACHE", &line),
+        ("SPANK_SIFCACHE", &line),
+        ("SPANK_SINGULARITY_SIFCACHE", &line),
+        ("_SLURM_SPANK_OPTION_sifcache_image_root", &root.to_owned()),
+        ("SLURM_SPANK__SLURM_SPANK_OPTION_sifcache_image_root", &root.to_owned()),
+    ];
+    values.map(|(name, value)| format!("{name}={value}")).into()
+}
+
+/// Her environment has them all, and so does what her job hands on.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn another_image_root_by_the_environment() {
+    for nested in ["nested=path", "nested=preload", "nested=off"] {
+        let site = site(nested);
+        let variables = forged(own_root(&site));
+        let with = |words: &[&str]| {
+            let variables = variables.iter().map(String::as_str);
+            let words: Vec<&str> =
+                ["env"].into_iter().chain(variables).chain(words.iter().copied()).collect();
+            site.alice(&words)
+        };
+        let launch: Vec<&str> = LAUNCH.split(' ').collect();
+        with(&[&["srun", "-w", "n1"], &launch[..]].concat()).ran(IMAGE);
+        with(&[&["srun", "-w", "n1", "--export=ALL"], &launch[..]].concat()).ran(IMAGE);
+        if nested != "nested=off" {
+            with(&["srun", "-w", "n1", "bash", "-c", LAUNCH]).ran(IMAGE);
+            let export = format!("--export=ALL,{}", variables[7]);
+            site.sbatch(&[&export], LAUNCH).ran(IMAGE);
+        }
+        assert_eq!(events(&site, "miss", ALICE), 0);
+    }
+}
+
+/// In a script she can change what the plugin has put there. It is her own launch then, as
+/// if she had typed the path, and nobody else's.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn forged_settings_reach_only_her_own_launches() {
+    let site = site("");
+    let own = own_root(&site);
+    let forge = format!("export SINGULARITY_SIFCACHE='image_root={own} untrusted=accept'");
+    site.sbatch(&[], &format!("{forge}\n{LAUNCH}")).ran(OTHER);
+    bob(&site, &[], REFERENCE).ran(IMAGE);
+    let words = ["srun", "-w", "n1", "bash", "-c", LAUNCH];
+    site.exec(&["--user", "bob"], &words, "").ran(IMAGE);
+    site.logged(
+        "n1",
+        &format!("uid={ALICE} via=shim reference=docker.io/o/i:1 image={own}/{NAME}"),
+    );
+    // What serves jobs is counted for images of the site's.
+    fs::write(site.at("ctl", "/home/n1.log"), site.log("n1")).unwrap();
+    let hits = site.exec(&[], &["sifcache", "hits", "--log", "/home/n1.log"], "");
+    assert_eq!(hits.status, 0, "{hits:#?}");
+    let served = fs::read_to_string(site.at("ctl", SHARED).join(".sifcache/served.json")).unwrap();
+    assert!(served.contains("\"o/i:1\"") && !served.contains("alice"), "{served}");
+}
+
+/// What she leaves out: a job without our variables, or with `--export=NONE`.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_sites_wish_is_not_forced_on_her_and_not_taken_from_others() {
+    let site = site("on_miss=fail");
+    fs::remove_file(site.at("ctl", SHARED).join(NAME)).unwrap();
+    // docs/security.md: on_miss is a service to users, no fence around them.
+    let unset = site.sbatch(&[], &format!("unset SINGULARITY_SIFCACHE; SIF_CACHE=off {LAUNCH}"));
+    assert!(unset.stdout.contains("connection refused"), "{unset:#?}");
+    assert_eq!(bob(&site, &[], REFERENCE).status, 66);
+}
+
+#[track_caller]
+fn is_well(site: &Site) {
+    bob(site, &[], REFERENCE).ran(IMAGE);
+    site.idle("n1");
+    let alive = site.exec(&["--on", "n1"], &["pgrep", "-x", "slurmd"], "");
+    assert_eq!(alive.stdout.lines().count(), 1, "{alive:#?}");
+}
+
+/// Slurm hands options on in the environment, so the callback in slurmstepd gets what
+/// srun would have refused.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn options_twice_huge_or_smuggled() {
+    let site = site("");
+    let launch: Vec<&str> = LAUNCH.split(' ').collect();
+    let srun = |flags: &[&str]| site.srun(&[&["-w", "n1"], flags, &launch[..]].concat());
+    srun(&["--sif-cache=off", "--sif-cache=auto"]).ran(IMAGE);
+    srun(&["--sif-cache=auto", "--sif-cache=off"]).tried_the_registry();
+    let huge = format!("--sif-cache={}", "x".repeat(100_000));
+    for value in [huge.as_str(), "--sif-cache=auto\nevent=hit", "--sif-cache=\u{1b}[2J"] {
+        let output = srun(&[value]);
+        assert_ne!(output.status, 0);
+        // Slurm has a line of its own, on her own terminal.
+        let ours = output.stderr.lines().filter(|line| line.contains("sifcache: "));
+        assert!(
+            ours.clone().count() == 1 && !ours.clone().any(|l| l.contains('\u{1b}')),
+            "{output:#?}"
+        );
+    }
+    let values = ["x".repeat(100_000), "off".into(), "\u{1b}[2Jx\nevent=hit".into(), String::new()];
+    for value in values {
+        for name in [
+            "_SLURM_SPANK_OPTION_sifcache_sif_cache",
+            "SLURM_SPANK__SLURM_SPANK_OPTION_sifcache_sif_cache",
+        ] {
+            let variable = format!("{name}={value}");
+            site.alice(&[&["env", &variable, "srun", "-w", "n1"], &launch[..]].concat());
+        }
+    }
+    assert!(!site.log("n1").contains('\u{1b}'), "{}", site.log("n1"));
+    is_well(&site);
+}
+
+fn put(site: &Site, path: &str) {
+    let path = site.at("ctl", path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    program(&path, "#!/bin/sh\necho \"mine: $(id -un) $*\"\n");
+}
+
+/// Programs of hers that are called like a runtime, or nearly so.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn runtimes_of_strange_names() {
+    let site = site("");
+    let names = [
+        "apptainer",
+        "singularity\n",
+        "apptainer ",
+        " singularity",
+        "APPTAINER",
+        "singularity\u{1b}[2J",
+    ];
+    for name in names {
+        put(&site, &format!("/home/alice/bin/{name}"));
+    }
+    let run = |words: &[&str]| -> Output { site.srun(&[&["-w", "n1"], words].concat()) };
+    // Her own program gets the path of the site's image, which she can read anyway.
+    let said = run(&["/home/alice/bin/apptainer", "run", REFERENCE]).stdout;
+    assert_eq!(said, format!("mine: alice run {SHARED}/{NAME}\n"));
+    for name in &names[1..] {
+        let said = run(&[&format!("/home/alice/bin/{name}"), "run", REFERENCE]).stdout;
+        assert_eq!(said, format!("mine: alice run {REFERENCE}\n"), "{name:?}");
+    }
+    let path = "PATH=/home/alice/bin:$PATH";
+    let said = site.sbatch(&[], &format!("{path} apptainer run {REFERENCE}")).stdout;
+    assert_eq!(said, format!("mine: alice run {REFERENCE}\n"), "before the shims");
+    bob(&site, &[], REFERENCE).ran(IMAGE);
+    // Names that lead elsewhere are no setting; the line is the site's.
+    site.plugstack(&format!("optional spank_sifcache.so image_root={SHARED} runtimes=../../x\n"));
+    let output = site.srun(&["-w", "n1", "true"]);
+    assert!(output.stderr.contains("bad value '../../x' for runtimes"), "{output:#?}");
+}
+
+/// With `nested=preload`, whatever she has in `LD_PRELOAD` is hers to bear.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn libraries_of_her_own() {
+    let site = site("nested=preload");
+    let long = "/nowhere/".repeat(14_000);
+    for before in ["", " ", ":::", "/no such.so /nowhere.so", &long] {
+        let job = format!("export LD_PRELOAD='{before}'; {}", "srun -w n1 --export=ALL true");
+        script(&site, "alice", &format!("{{ {job}; }} 2>/dev/null || :"));
+        let words = ["srun", "-w", "n1", "bash", "-c", LAUNCH];
+        site.exec(&["--user", "bob"], &words, "").ran(IMAGE);
+    }
+    assert_eq!(events(&site, "miss", BOB), 0);
+    let words = [&["srun", "-w", "n1", "apptainer", "exec", REFERENCE], &WHICH[..]].concat();
+    site.alice(&words).ran(IMAGE);
+    is_well(&site);
+}
