@@ -168,6 +168,7 @@ install-files:
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 
 include packaging/packages.mk
+include packaging/dependencies.mk
 include benches/benches.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
