@@ -1,10 +1,14 @@
 //! plugstack.conf as Slurm reads it, to find the plugin's own line.
 //!
-//! Source: `src/common/spank.c` of Slurm (`plugstack.c` before 24.11): `#` starts a
-//! comment, words are parted by blanks and tabs, `include PATTERN` reads what a
-//! glob finds, relative to the file's own directory.
+//! Source: `src/common/spank.c` of Slurm (`plugstack.c` before 24.11). How a line is
+//! split is in [`directive`]; `include PATTERN` reads what a glob finds, relative to the
+//! file's own directory.
 
 #![forbid(unsafe_code)]
+
+pub mod directive;
+
+use directive::{Directive, directives};
 
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
@@ -146,23 +150,15 @@ pub fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
 /// Adds the entries of `path`; true if the last one is ours, so that nobody reads on.
 fn search(path: &Path, depth: usize, entries: &mut Vec<Entry>) -> Result<bool, Error> {
     let text = fs::read(path).map_err(|error| Error::Read(path.to_owned(), error))?;
-    for line in String::from_utf8_lossy(&text).lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
-        let done = match words.as_slice() {
-            ["include", pattern, ..] if depth < DEEPEST => {
-                include(path, pattern, depth + 1, entries)?
+    for directive in directives(&text) {
+        let done = match directive {
+            Directive::Include(pattern) => include(path, &pattern, depth + 1, entries)?,
+            Directive::Plugin { required, plugin, arguments } => {
+                let entry = Entry { file: path.to_owned(), required, plugin, arguments };
+                let is_ours = entry.is_ours();
+                entries.push(entry);
+                is_ours
             }
-            [kind @ ("required" | "optional"), plugin, arguments @ ..] => {
-                entries.push(Entry {
-                    file: path.to_owned(),
-                    required: *kind == "required",
-                    plugin: (*plugin).to_owned(),
-                    arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
-                });
-                entries.last().is_some_and(Entry::is_ours)
-            }
-            _ => false,
         };
         if done {
             return Ok(true);
@@ -179,6 +175,9 @@ fn include(
 ) -> Result<bool, Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let pattern = directory.join(pattern);
+    if depth > DEEPEST {
+        return Ok(false);
+    }
     // A pattern that is none finds nothing, for Slurm too.
     let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(false) };
     for path in paths.flatten() {
