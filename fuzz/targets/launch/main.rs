@@ -1,0 +1,95 @@
+//! Launches: a command line, decided on and carried out as in a task.
+//!
+//! The input is what `/proc/PID/cmdline` shows, words that end with null bytes; those in
+//! front that are `NAME=VALUE` are the environment, as for env(1). What must come out is
+//! written down once more: where IMAGE is in `grammar`, which image is found in `root`.
+#![no_main]
+
+mod grammar;
+mod mutate;
+mod root;
+mod slots;
+mod task;
+
+// The plugin's own code for the slots of a command, which it shares with nobody.
+#[path = "../../../src/spank/argv.rs"]
+#[allow(unsafe_code, reason = "the plugin's boundary to C, under test here")]
+mod argv;
+
+use grammar::Meaning;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use root::SITE;
+use sifcache_core::candidate;
+use sifcache_core::choice::Choice;
+use sifcache_core::decision::Verdict;
+use sifcache_core::reference::Reference;
+use spank_sifcache::carry_out::{MISSING, carry_out};
+use spank_sifcache::wish::Wish;
+use std::path::PathBuf;
+use task::Task;
+
+fuzz_target!(|input: &[u8]| {
+    let mut task = Task::new(input);
+    let wish = Wish::new(None, task.variable("SIF_CACHE").map(<[u8]>::to_vec));
+    let expected = expected(&task, wish.choice);
+    let decision = carry_out(&task, &SITE.settings, &wish);
+    match expected {
+        Expected::Hit(index, path) => {
+            assert_eq!(decision.verdict, Verdict::Hit);
+            assert_eq!(task.take_changes(), [(index, path)]);
+        }
+        Expected::Miss => {
+            assert_eq!(decision.verdict, Verdict::Miss);
+            assert_eq!(task.take_changes(), []);
+        }
+        Expected::Pass => {
+            assert!(matches!(decision.verdict, Verdict::Pass(_)), "{decision:?}");
+            assert_eq!(task.take_changes(), []);
+        }
+    }
+    // Only who asks for it is refused a launch.
+    let refused = decision.verdict == Verdict::Miss && wish.choice == Choice::Require;
+    assert_eq!(task.ended(), refused.then_some(MISSING));
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    match mutate::words(&data[..size], seed) {
+        Some(words) if words.len() <= max_size => {
+            data[..words.len()].copy_from_slice(&words);
+            words.len()
+        }
+        _ => fuzzer_mutate(data, size, max_size),
+    }
+});
+
+/// What must become of a command.
+enum Expected {
+    /// This argument becomes this path, and nothing else changes.
+    Hit(usize, PathBuf),
+    Miss,
+    Pass,
+}
+
+fn expected(task: &Task, choice: Choice) -> Expected {
+    let Meaning::Launch { image, oci } = grammar::read(&task.words()) else {
+        return Expected::Pass;
+    };
+    let words = task.words();
+    let name = words[image].strip_prefix(b"docker://".as_slice());
+    let Some(Ok(reference)) = name.map(Reference::parse) else { return Expected::Pass };
+    if choice == Choice::Off || oci.unwrap_or_else(|| oci_in_environment(task)) {
+        return Expected::Pass;
+    }
+    match SITE.first_of(&candidate::names(&reference)) {
+        Some(path) => Expected::Hit(image, path),
+        None => Expected::Miss,
+    }
+}
+
+/// Anything but what Go calls false.
+fn oci_in_environment(task: &Task) -> bool {
+    let falsehoods = ["", "0", "f", "F", "false", "FALSE", "False"];
+    let values = ["SINGULARITY_OCI", "APPTAINER_OCI"].map(|name| task.variable(name));
+    let asks = |value: &[u8]| !falsehoods.map(str::as_bytes).contains(&value.trim_ascii());
+    values.into_iter().flatten().any(asks)
+}

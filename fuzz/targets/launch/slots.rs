@@ -1,0 +1,65 @@
+//! A command as C has it: an array of pointers to strings, with a null pointer at its end.
+#![allow(unsafe_code, reason = "the plugin's code under test takes such an array")]
+
+use crate::argv;
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char};
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+pub(crate) struct Slots {
+    /// The strings that were there first.
+    strings: Vec<CString>,
+    pointers: RefCell<Vec<*mut c_char>>,
+}
+
+impl Slots {
+    pub(crate) fn new(words: &[&[u8]]) -> Self {
+        let string = |word: &&[u8]| CString::new(*word).expect("no null byte in a word");
+        let strings: Vec<CString> = words.iter().map(string).collect();
+        let pointers = strings.iter().map(|string| string.as_ptr().cast_mut());
+        let pointers = RefCell::new(pointers.chain([ptr::null_mut()]).collect());
+        Self { strings, pointers }
+    }
+
+    fn count(&self) -> i32 {
+        i32::try_from(self.strings.len()).expect("fewer words")
+    }
+
+    pub(crate) fn read(&self) -> Vec<&[u8]> {
+        let pointers = self.pointers.borrow();
+        // SAFETY: as many C strings as are counted, which live as long as this does.
+        unsafe { argv::strings(self.count(), pointers.as_ptr().cast()) }
+    }
+
+    pub(crate) fn replace(&self, index: usize, path: &Path) -> Result<(), &'static str> {
+        let mut pointers = self.pointers.borrow_mut();
+        // SAFETY: this array is nobody else's.
+        unsafe { argv::replace(self.count(), pointers.as_mut_ptr(), index, path) }
+    }
+
+    /// What was replaced, and by what; the strings that were there first are untouched.
+    pub(crate) fn take_changes(&mut self, words: &[Vec<u8>]) -> Vec<(usize, PathBuf)> {
+        let pointers = self.pointers.get_mut();
+        assert!(pointers.last().is_some_and(|last| last.is_null()));
+        let mut changes = Vec::new();
+        for (index, string) in self.strings.iter().enumerate() {
+            assert_eq!(string.as_bytes(), words[index]);
+            let first = string.as_ptr().cast_mut();
+            let now = std::mem::replace(&mut pointers[index], first);
+            if now != first {
+                changes.push((index, path(now)));
+            }
+        }
+        changes
+    }
+}
+
+/// Takes back what was put there.
+fn path(now: *mut c_char) -> PathBuf {
+    // SAFETY: what `replace` puts in is a C string.
+    let text = unsafe { CStr::from_ptr(now) }.to_str().expect("paths here are text").to_owned();
+    // SAFETY: it comes from `into_raw`, and nobody else has it any more.
+    drop(unsafe { CString::from_raw(now) });
+    text.into()
+}

@@ -1,0 +1,71 @@
+//! References: what parses prints and parses again, and no candidate leaves the image root.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sifcache_core::candidate;
+use sifcache_core::reference::Reference;
+use std::path::{Component, Path};
+
+const ROOT: &str = "/srv/sif";
+
+fuzz_target!(|typed: &[u8]| {
+    match Reference::parse(typed) {
+        Ok(reference) => {
+            assert_eq!(reference.typed().as_bytes(), typed);
+            prints_and_parses(&reference);
+            candidates(&reference);
+        }
+        // It goes to a terminal.
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error}"),
+    }
+});
+
+/// What a reference means, however it is typed.
+fn meaning(reference: &Reference) -> [Option<&str>; 4] {
+    [Some(reference.registry()), Some(reference.repository()), reference.tag(), reference.digest()]
+}
+
+fn parse(text: &str) -> Reference {
+    Reference::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn prints_and_parses(reference: &Reference) {
+    assert_eq!(&parse(reference.typed()), reference);
+    let full = reference.to_string();
+    assert_eq!(parse(&full).to_string(), full);
+    let rest = full.strip_prefix(&reference.full_repository()).expect("it begins so");
+    for other in [full.clone(), format!("{}{rest}", reference.short_repository())] {
+        assert_eq!(meaning(&parse(&other)), meaning(reference), "{other}");
+    }
+}
+
+fn candidates(reference: &Reference) {
+    let names = candidate::names(reference);
+    for (index, name) in names.iter().enumerate() {
+        stays_below(name);
+        means_the_same(name, reference);
+        assert!(!names[..index].contains(name), "{name} is there twice");
+    }
+}
+
+/// Lexically, as nobody has looked yet.
+fn stays_below(name: &str) {
+    let plain = |part: &str| !matches!(part, "" | "." | "..");
+    assert!(name.split('/').all(plain), "{name:?}");
+    assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{name:?}");
+    let path = Path::new(ROOT).join(name);
+    let below = path.strip_prefix(ROOT).expect("a path below the root");
+    assert!(below.components().all(|part| matches!(part, Component::Normal(_))), "{path:?}");
+}
+
+/// No file answers for a reference that is the name of another image.
+fn means_the_same(name: &str, reference: &Reference) {
+    let same = |stem: &str| match Reference::parse(stem.as_bytes()) {
+        // A digest names the same content wherever it was pulled from.
+        Ok(other) if reference.digest().is_some() => other.digest() == reference.digest(),
+        Ok(other) => meaning(&other) == meaning(reference),
+        Err(_) => false,
+    };
+    let stem = name.strip_suffix(".sif");
+    assert!(same(name) || stem.is_some_and(same), "{name} for {reference}");
+}

@@ -1,0 +1,143 @@
+//! plugstack.conf and the plugin's arguments in it: lines are split as Slurm does, what is
+//! accepted is what it says, and everybody who reads it reads the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use runtimes::Runtimes;
+use sifcache_core::settings::{Nested, OnMiss, Settings, Syslog, Untrusted};
+use sifcache_plugstack::directive::{Directive, directives};
+use std::path::Component;
+
+// The interposer cannot be linked: its `exec` would stand in front of libc's.
+#[allow(dead_code, unused_imports, reason = "some of it is for the interposer alone")]
+#[path = "../../crates/preload/src/runtimes.rs"]
+mod runtimes;
+
+fuzz_target!(|text: &[u8]| {
+    let found: Vec<Directive> = directives(text).collect();
+    assert_eq!(found, as_slurm(text));
+    for directive in &found {
+        if let Directive::Plugin { arguments, .. } = directive {
+            read(&arguments.iter().map(String::as_bytes).collect::<Vec<_>>());
+        }
+    }
+    // Slurm hands on bytes, which need not be text.
+    read(&text.split(|byte| *byte == b' ').collect::<Vec<_>>());
+});
+
+/// What Slurm makes of the file with fgets, strchr and strtok, byte by byte.
+fn as_slurm(text: &[u8]) -> Vec<Directive> {
+    let mut all = Vec::new();
+    let (mut words, mut word, mut length, mut ended) = (Vec::new(), Vec::new(), 0, false);
+    for byte in text.iter().copied().map(Some).chain([None]) {
+        if let Some(byte) = byte {
+            length += 1;
+            ended |= byte == b'#' || byte == 0;
+            if !ended && !b" \t\n".contains(&byte) {
+                word.push(byte);
+            } else if !word.is_empty() {
+                words.push(String::from_utf8_lossy(&std::mem::take(&mut word)).into_owned());
+            }
+        }
+        if length == 4095 || byte.is_none_or(|byte| byte == b'\n') {
+            if !word.is_empty() {
+                words.push(String::from_utf8_lossy(&std::mem::take(&mut word)).into_owned());
+            }
+            all.extend(directive(std::mem::take(&mut words)));
+            (length, ended) = (0, false);
+        }
+    }
+    all
+}
+
+fn directive(mut words: Vec<String>) -> Option<Directive> {
+    if words.len() < 2 {
+        return None;
+    }
+    let arguments = words.split_off(2);
+    let (plugin, kind) = (words.pop()?, words.pop()?);
+    match kind.as_str() {
+        "include" => Some(Directive::Include(plugin)),
+        "required" => Some(Directive::Plugin { required: true, plugin, arguments }),
+        "optional" => Some(Directive::Plugin { required: false, plugin, arguments }),
+        _ => None,
+    }
+}
+
+fn read(arguments: &[&[u8]]) {
+    match Settings::parse(arguments) {
+        Ok(settings) => {
+            makes_sense(&settings);
+            assert_eq!(Settings::parse(&print(&settings)).as_ref(), Ok(&settings));
+            the_shim_reads_the_same(arguments, &settings);
+            the_interposer_reads_the_same(arguments, &settings);
+        }
+        // It goes to logs and terminals.
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
+    }
+}
+
+fn makes_sense(settings: &Settings) {
+    assert!(!settings.image_roots.is_empty() && !settings.runtimes.is_empty());
+    for root in &settings.image_roots {
+        let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        assert!(root.is_absolute() && root.components().all(plain), "{root:?}");
+        let text = root.to_str().expect("settings are text");
+        assert!(!text.contains(|c: char| c.is_control() || c == ':'), "{text:?}");
+        // Shown to people, and joined with a name by a slash.
+        assert!(text == "/" || !text.ends_with('/') && !text.contains("//"), "{text:?}");
+    }
+    for name in &settings.runtimes {
+        assert!(!name.is_empty() && !name.contains(['/', ',']), "{name:?}");
+    }
+}
+
+/// The arguments that say the same.
+fn print(settings: &Settings) -> Vec<String> {
+    let roots: Vec<_> = settings.image_roots.iter().map(|r| r.display().to_string()).collect();
+    let on_miss = match settings.on_miss {
+        OnMiss::Pull => "pull",
+        OnMiss::Warn => "warn",
+        OnMiss::Fail => "fail",
+    };
+    let nested = match settings.nested {
+        Nested::Path => "path",
+        Nested::Preload => "preload",
+        Nested::Off => "off",
+    };
+    let untrusted = match settings.untrusted {
+        Untrusted::Refuse => "refuse",
+        Untrusted::Accept => "accept",
+    };
+    let syslog = match settings.syslog {
+        Syslog::Facility(facility) => facility,
+        Syslog::Off => "off",
+    };
+    vec![
+        format!("image_root={}", roots.join(":")),
+        format!("on_miss={on_miss}"),
+        format!("nested={nested}"),
+        format!("runtimes={}", settings.runtimes.join(",")),
+        format!("untrusted={untrusted}"),
+        format!("syslog={syslog}"),
+    ]
+}
+
+/// It gets the arguments in one text, with blanks between them.
+fn the_shim_reads_the_same(arguments: &[&[u8]], settings: &Settings) {
+    let text = arguments.join(&b' ');
+    let words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    assert_eq!(Settings::parse(&words.collect::<Vec<_>>()).as_ref(), Ok(settings));
+}
+
+/// Of a list that is too long for it, it takes nothing.
+fn the_interposer_reads_the_same(arguments: &[&[u8]], settings: &Settings) {
+    let runtimes = Runtimes::from_settings(&arguments.join(&b' '));
+    let fits = settings.runtimes.join(",").len() <= 1024;
+    // A few of them, as there may be hundreds.
+    let names = settings.runtimes.iter().rev().take(4).map(String::as_str);
+    for name in names.chain(["", ",", "apptainer", "singularity", "runtimes="]) {
+        let is_one = settings.runtimes.iter().any(|runtime| runtime == name);
+        assert_eq!(runtimes.contains(name.as_bytes()), is_one && fits, "{name:?}");
+    }
+}

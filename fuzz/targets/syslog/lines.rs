@@ -1,0 +1,69 @@
+//! Lines that anybody may have written.
+
+use crate::coverage::{self, Coverage};
+use crate::event::{self, Event};
+use crate::line::{self, Line};
+use crate::said::now;
+use jiff::{SignedDuration, Timestamp};
+use sifcache_core::reference::Reference;
+
+/// Reads a log as the command does.
+pub(crate) fn read(log: &[u8]) {
+    let latest = now().saturating_add(SignedDuration::from_hours(24)).expect("a time");
+    let mut coverage = Coverage::new(now());
+    for line in log.split(|byte| *byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        match line::read(text.trim_end(), now()) {
+            Line::Event(time, event) => {
+                assert_eq!(line::time(&text, now()), Some(time));
+                assert!(time <= latest, "{time}");
+                counts(&event);
+            }
+            Line::Forged | Line::Other => {}
+        }
+        said(text.trim_end());
+        coverage.line(&mut line.to_vec());
+    }
+    coverage.finish();
+    let spans = coverage.spans();
+    assert!(spans.iter().all(|span| span.from <= span.to && span.to <= latest));
+    if let Some(common) = coverage::common(&spans) {
+        let newest = spans.iter().map(|span| span.to).max();
+        assert!(common.from <= common.to && Some(common.to) == newest);
+    }
+}
+
+/// The line without what syslog puts in front, which byte by byte is seldom come by.
+fn said(message: &str) {
+    let Some(event) = event::parse(message) else { return };
+    counts(&event);
+    let line = format!("2026-03-01T03:03:15Z n1 sifcache: {message}");
+    let when: Timestamp = "2026-03-01T03:03:15Z".parse().expect("a time");
+    assert_eq!(line::read(&line, now()), Line::Event(when, Box::new(event)), "{line}");
+}
+
+/// What is taken is written in one way: again as the plugin writes, it says the same.
+fn counts(event: &Event) {
+    let reference = Reference::parse(event.reference.to_string().as_bytes());
+    let event = Event { reference: reference.expect("it prints and parses"), ..event.clone() };
+    let job = event.job.map(|job| format!("job={job} ")).unwrap_or_default();
+    let image = event.image.as_ref().map(|path| format!(" image={}", quoted(path)));
+    let refused = event
+        .refused
+        .iter()
+        .map(|(path, why)| format!(" refused={} why={}", quoted(path), quoted(why.as_ref())));
+    let Ok(tasks) = u32::try_from(event.launches) else { return };
+    let line = format!(
+        "event={} {job}tasks={tasks} uid={} reference={}{}{}",
+        if event.image.is_some() { "hit" } else { "miss" },
+        event.uid,
+        event.reference,
+        image.unwrap_or_default(),
+        refused.collect::<String>(),
+    );
+    assert_eq!(event::parse(&line), Some(event), "{line}");
+}
+
+fn quoted(path: &std::path::Path) -> String {
+    format!("\"{}\"", path.as_os_str().as_encoded_bytes().escape_ascii())
+}
