@@ -26,8 +26,11 @@ static void usage(FILE *to)
 	      "  --rounds N       instead: N lives of the one plugin in one process; prints how\n"
 	      "                   large that was before and after; status 1 if descriptors,\n"
 	      "                   mappings or threads are more, or memory by over 256 KiB\n"
-	      "  --local          as in srun\n"
+	      "  --context NAME   local (srun), allocator (sbatch), slurmd, or remote\n"
 	      "  --option VALUE   the value of the option that the plugin registers\n"
+	      "  --status N       how a task is to end (0)\n"
+	      "  --miscount       tell plugins of an argument more than there is, which a memory\n"
+	      "                   checker has to notice\n"
 	      "  --verbose        what the plugins log\n", to);
 }
 
@@ -54,11 +57,22 @@ static void read_line(char *text)
 		line->argv[line->argc++] = word;
 }
 
+static enum context read_context(const char *name)
+{
+	static const char *const names[] = { "local", "remote", "allocator", "slurmd" };
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(name, names[i]))
+			return (enum context)(CONTEXT_LOCAL + i);
+	fprintf(stderr, "host: no context is called %s\n", name);
+	exit(2);
+}
+
 static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "plugin", 1, NULL, 'p' }, { "runs", 1, NULL, 'r' }, { "rounds", 1, NULL, 'n' },
-		{ "local", 0, NULL, 'l' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
+		{ "context", 1, NULL, 'c' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
+		{ "status", 1, NULL, 's' }, { "miscount", 0, NULL, 'm' },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	for (int letter; (letter = getopt_long(argc, argv, "+h", known, NULL)) != -1;) {
@@ -66,7 +80,9 @@ static void read_options(int argc, char **argv)
 		case 'p': read_line(optarg); break;
 		case 'r': runs = atoi(optarg); break;
 		case 'n': round_count = atoi(optarg); break;
-		case 'l': step.context = CONTEXT_LOCAL; break;
+		case 'c': step.context = read_context(optarg); break;
+		case 's': step.status = atoi(optarg); break;
+		case 'm': step.miscount = 1; break;
 		case 'o': step.option = optarg; break;
 		case 'v': step.verbose = 1; break;
 		case 'h': usage(stdout); exit(0);
@@ -185,11 +201,14 @@ static void print_size(const char *name, const struct size *size)
 static int grow(void)
 {
 	struct size before, after;
-	if (!rounds(&lines[0], round_count, &before, &after)) {
+	const struct life *last = rounds(&lines[0], round_count, &before, &after);
+	if (!last) {
 		fputs("host: a round failed\n", stderr);
 		return 1;
 	}
-	printf("{\"rounds\": %d, ", round_count);
+	printf("{\"rounds\": %d, \"image\": ", round_count);
+	print_text(last->image);
+	printf(", ");
 	print_size("before", &before);
 	printf(", ");
 	print_size("after", &after);

@@ -69,16 +69,23 @@ static void keep_image(struct life *life, char *const *before)
 			snprintf(life->image, sizeof life->image, "%s", step.argv[i]);
 }
 
+/* The command in memory of its own, without a null pointer that would end it early. */
+static char **exactly(char **argv, int argc)
+{
+	char **copy = malloc(sizeof *copy * (size_t)argc);
+	memcpy(copy, argv, sizeof *copy * (size_t)argc);
+	return copy;
+}
+
 static void task(void *plugin, const struct line *line, struct life *life,
 		 void (*mark)(enum stage, int))
 {
-	char **before = malloc(sizeof *before * (size_t)(step.argc + 1));
-	memcpy(before, step.argv, sizeof *before * (size_t)step.argc);
+	char **before = step.argv;
+	step.argv = exactly(step.argv, step.argc);
 	begin(life, TASK, mark);
 	call(plugin, "slurm_spank_task_init", line);
 	end(life, TASK, mark);
 	keep_image(life, before);
-	free(before);
 	_exit(0);
 }
 
@@ -104,6 +111,8 @@ void live(const struct line *line, struct life *life, void (*mark)(enum stage, i
 		task(plugin, line, life, mark);
 	if (child < 0 || waitpid(child, &life->status, 0) != child)
 		perror("host: task");
+	else
+		life->status -= W_EXITCODE(step.status, 0);
 	call(plugin, "slurm_spank_exit", line);
 	begin(life, UNLOAD, mark);
 	dlclose(plugin);

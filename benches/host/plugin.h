@@ -23,7 +23,7 @@ struct life {
 	long faults[STAGES];
 	/* The task's command after it. */
 	char image[4096];
-	/* How the task ended, as waitpid(2) says, or -1 for a plugin that cannot be loaded. */
+	/* 0 if the task ended as it was to; -1 for a plugin that cannot be loaded. */
 	int status;
 };
 

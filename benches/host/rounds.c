@@ -49,7 +49,7 @@ static void look(struct size *size)
 			       .threads = status_of("Threads") };
 }
 
-int rounds(const struct line *line, int number, struct size *before, struct size *after)
+const struct life *rounds(const struct line *line, int number, struct size *before, struct size *after)
 {
 	struct life *life = mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -59,8 +59,8 @@ int rounds(const struct line *line, int number, struct size *before, struct size
 			look(before);
 		live(line, life, NULL);
 		if (life->status != 0)
-			return 0;
+			return NULL;
 	}
 	look(after);
-	return 1;
+	return life;
 }

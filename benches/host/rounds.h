@@ -9,8 +9,8 @@ struct size {
 	long kibibytes, address_space, descriptors, mappings, threads;
 };
 
-/* Takes the plugin through `number` lives, after a tenth as many that do not count; false if
- * one of them failed. */
-int rounds(const struct line *line, int number, struct size *before, struct size *after);
+/* Takes the plugin through `number` lives, after a tenth as many that do not count, and
+ * returns the last one; null if one of them failed. */
+const struct life *rounds(const struct line *line, int number, struct size *before, struct size *after);
 
 #endif

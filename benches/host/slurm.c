@@ -34,7 +34,7 @@ int spank_get_item(spank_t spank, enum item item, ...)
 	case JOB_NCPUS: *va_arg(answers, uint16_t *) = 1; break;
 	case TASK_ID: *va_arg(answers, int *) = 0; break;
 	case JOB_ARGV:
-		*va_arg(answers, int *) = step.argc;
+		*va_arg(answers, int *) = step.argc + step.miscount;
 		*va_arg(answers, char ***) = step.argv;
 		break;
 	case JOB_ENV: { extern char **environ; *va_arg(answers, char ***) = environ; break; }

@@ -3,7 +3,7 @@
 #ifndef SLURM_H
 #define SLURM_H
 
-enum context { CONTEXT_LOCAL = 1, CONTEXT_REMOTE = 2 };
+enum context { CONTEXT_LOCAL = 1, CONTEXT_REMOTE, CONTEXT_ALLOCATOR, CONTEXT_SLURMD };
 enum item {
 	JOB_UID, JOB_GID, JOB_ID, JOB_STEPID, JOB_NNODES, JOB_NODEID, JOB_LOCAL_TASK_COUNT,
 	JOB_TOTAL_TASK_COUNT, JOB_NCPUS, JOB_ARGV, JOB_ENV, TASK_ID, TASK_GLOBAL_ID
@@ -27,6 +27,10 @@ struct step {
 	char **argv;
 	/* The value of whatever option the plugin registers; null is none. */
 	const char *option;
+	/* The status with which tasks are to end. */
+	int status;
+	/* Whether plugins are told of an argument more than there is. */
+	int miscount;
 	/* Whether what plugins log goes to stderr. */
 	int verbose;
 };

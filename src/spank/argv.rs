@@ -61,46 +61,93 @@ mod tests {
     use std::path::Path;
     use std::ptr;
 
-    fn array(words: &[&str]) -> Vec<*mut c_char> {
-        let word = |word: &&str| CString::new(*word).unwrap().into_raw();
-        words.iter().map(word).chain([ptr::null_mut()]).collect()
+    /// A command in memory that ends with it, so that Miri and the address sanitizer see
+    /// whoever reads on. What is put into a slot is freed with it.
+    struct Command {
+        first: Vec<*mut c_char>,
+        slots: Box<[*mut c_char]>,
     }
 
-    fn read(argc: i32, array: &[*mut c_char]) -> Vec<String> {
-        // SAFETY: the array holds C strings made above and a null pointer at its end.
-        let strings = unsafe { strings(argc, array.as_ptr().cast()) };
-        strings.into_iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect()
+    impl Command {
+        fn new(words: &[Option<&str>]) -> Self {
+            let string = |word: &str| CString::new(word).unwrap().into_raw();
+            let slots = words.iter().map(|word| word.map_or(ptr::null_mut(), string));
+            let slots: Box<[_]> = slots.collect();
+            Self { first: slots.to_vec(), slots }
+        }
+
+        fn read(&self, argc: i32) -> Vec<String> {
+            // SAFETY: the array holds C strings made above, and null pointers.
+            let strings = unsafe { strings(argc, self.slots.as_ptr().cast()) };
+            strings.into_iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect()
+        }
+
+        fn replace(&mut self, argc: i32, index: usize, path: &str) -> Result<(), &'static str> {
+            // SAFETY: the array is this test's own.
+            unsafe { replace(argc, self.slots.as_mut_ptr(), index, Path::new(path)) }
+        }
+    }
+
+    impl Drop for Command {
+        fn drop(&mut self) {
+            let new = self.slots.iter().filter(|slot| !self.first.contains(slot));
+            for string in self.first.iter().chain(new).filter(|string| !string.is_null()) {
+                // SAFETY: every string here came out of `into_raw`, each once.
+                drop(unsafe { CString::from_raw(*string) });
+            }
+        }
     }
 
     #[test]
     fn reads_no_further_than_it_may() {
-        let words = array(&["a", "", "c"]);
-        assert_eq!(read(3, &words), ["a", "", "c"]);
-        assert_eq!(read(2, &words), ["a", ""]);
-        assert_eq!(read(4, &words), ["a", "", "c"]);
-        assert!(read(0, &words).is_empty());
-        assert!(read(-1, &words).is_empty());
+        let command = Command::new(&[Some("a"), Some(""), Some("c")]);
+        assert_eq!(command.read(3), ["a", "", "c"]);
+        assert_eq!(command.read(2), ["a", ""]);
+        assert!(command.read(0).is_empty());
+        assert!(command.read(-1).is_empty());
         // SAFETY: null is allowed.
         assert!(unsafe { strings(5, ptr::null()) }.is_empty());
     }
 
     #[test]
+    fn a_null_pointer_ends_it() {
+        let command = Command::new(&[Some("a"), None, Some("c")]);
+        assert_eq!(command.read(3), ["a"]);
+        assert!(Command::new(&[None]).read(1).is_empty());
+    }
+
+    #[test]
+    fn a_count_that_no_command_has_is_garbage() {
+        assert!(Command::new(&[Some("a")]).read(i32::MAX).is_empty());
+    }
+
+    #[test]
     fn replaces_one_slot() {
-        let mut words = array(&["run", "docker://x", "y"]);
-        let mut to = |argc, index| {
-            // SAFETY: the array is this test's own.
-            unsafe { replace(argc, words.as_mut_ptr(), index, Path::new("/sif/x")) }
-        };
-        assert!(to(3, 3).is_err());
-        assert!(to(-1, 0).is_err());
-        assert!(to(3, usize::MAX).is_err());
-        assert_eq!(to(3, 1), Ok(()));
-        assert_eq!(read(3, &words), ["run", "/sif/x", "y"]);
+        let mut command = Command::new(&[Some("run"), Some("docker://x"), Some("y")]);
+        assert!(command.replace(3, 3, "/sif/x").is_err());
+        assert!(command.replace(-1, 0, "/sif/x").is_err());
+        assert!(command.replace(3, usize::MAX, "/sif/x").is_err());
+        assert!(command.replace(3, 1, "/a\0b").is_err());
+        assert_eq!(command.read(3), ["run", "docker://x", "y"]);
+        assert_eq!(command.replace(3, 1, "/sif/x"), Ok(()));
+        assert_eq!(command.read(3), ["run", "/sif/x", "y"]);
         // SAFETY: null is allowed.
         assert!(unsafe { replace(3, ptr::null_mut(), 0, Path::new("/x")) }.is_err());
-        // SAFETY: the array is this test's own.
-        let with_null = unsafe { replace(3, words.as_mut_ptr(), 1, Path::new("/a\0b")) };
-        assert!(with_null.is_err());
-        assert_eq!(read(3, &words), ["run", "/sif/x", "y"]);
+    }
+
+    /// What was read of a command stays what it is while a slot is replaced.
+    #[test]
+    fn what_was_read_before_stays() {
+        let mut command = Command::new(&[Some("run"), Some("docker://x")]);
+        // SAFETY: as in `read`; the strings are freed at the end of the test.
+        let before = unsafe { strings(2, command.slots.as_ptr().cast()) };
+        assert_eq!(command.replace(2, 1, "/sif/x"), Ok(()));
+        assert_eq!(before, [b"run".as_slice(), b"docker://x"]);
+    }
+
+    #[test]
+    #[ignore = "reads what is not its own; make asan expects to hear of it"]
+    fn a_checker_is_on() {
+        Command::new(&[Some("a"), Some("b")]).read(3);
     }
 }

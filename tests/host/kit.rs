@@ -1,6 +1,7 @@
 //! The test kit: an image root, and the program under `benches/host`.
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,8 +47,21 @@ impl Site {
         format!("{} image_root={root} {settings}", plugin().display())
     }
 
-    pub(crate) fn host(&self, line: &str, flags: &[&str], command: &[&str]) -> Output {
-        let mut host = Command::new(program());
+    pub(crate) fn host<A: AsRef<OsStr>>(
+        &self,
+        line: &str,
+        flags: &[&str],
+        command: &[A],
+    ) -> Output {
+        let mut host = match std::env::var("SIFCACHE_HOST_UNDER") {
+            Err(_) => Command::new(program()),
+            Ok(checker) => {
+                let mut words = checker.split(' ');
+                let mut host = Command::new(words.next().unwrap());
+                host.args(words).arg(program());
+                host
+            }
+        };
         host.args(["--plugin", line]).args(flags).arg("--").args(command);
         host.output().unwrap()
     }

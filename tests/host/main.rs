@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod kit;
+mod memory;
 
 use kit::{Site, json, trusted};
 
@@ -66,7 +67,7 @@ fn what_loads_the_plugin_looks_at_no_image_root() {
         let settings = format!("nested={nested}");
         let report = site.run(&settings, &[], &HIT);
         assert_eq!(report.init, walk(looks), "{nested}");
-        assert_eq!(site.run(&settings, &["--local"], &HIT).init, [""; 0], "{nested}");
+        assert_eq!(site.run(&settings, &["--context", "local"], &HIT).init, [""; 0], "{nested}");
     }
 }
 
