@@ -89,12 +89,13 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
         work()
     }));
     outcome.unwrap_or_else(|payload| {
-        // The payload's own drop could panic again.
-        std::mem::forget(payload);
         let _ = panic::catch_unwind(|| {
             let what = LAST_PANIC.take();
             log::warn!("internal error, the task goes on: {what}");
         });
+        // The payload's own drop could panic again, and that one's, too.
+        let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        let _ = dropped.map_err(std::mem::forget);
         otherwise
     })
 }
