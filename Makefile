@@ -28,11 +28,13 @@ RELEASE := target/release
 SUITE ?= sid
 VERSION = $(shell $(TESTBED) version --suite $(SUITE))
 BUILD = target/testbed/$(VERSION)
+# Programs of cargo's that the project installs for itself.
+TOOLS := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/tools
 # Which end-to-end tests; all, if nothing is said.
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
-SCRIPTS = $(shell git ls-files testbed packaging benches tests .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
@@ -72,7 +74,7 @@ shell: build-for-testbed
 
 ## make test                          everything: lints, unit tests, end to end, the demo; all on the
 ##                                    newest Slurm, and what touches Slurm on two older ones
-test: lint unit doc plugins e2e packages-check
+test: lint unit doc plugins asan fuzz-check e2e packages-check
 	$(MAKE) --no-print-directory dist-check DIST_TARGETS=
 	$(MAKE) --no-print-directory e2e SUITE=trixie TESTS='$(SMOKE)'
 	$(MAKE) --no-print-directory e2e SUITE=bookworm TESTS='$(SMOKE)'
@@ -81,7 +83,7 @@ test: lint unit doc plugins e2e packages-check
 	@echo "make test: all passed, with Slurm $(VERSION)"
 
 ## make test-all                      the same, with all end-to-end tests on each of the three
-test-all: lint unit doc plugins packages-check
+test-all: lint unit doc plugins asan fuzz-check packages-check
 	$(MAKE) --no-print-directory dist-check DIST_TARGETS=all
 	$(MAKE) --no-print-directory e2e SUITE=bookworm
 	$(MAKE) --no-print-directory e2e SUITE=trixie
@@ -90,6 +92,7 @@ test-all: lint unit doc plugins packages-check
 
 lint: testbed
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 	shellcheck -x $(SCRIPTS)
 
@@ -170,6 +173,8 @@ install-files:
 include packaging/packages.mk
 include packaging/dependencies.mk
 include benches/benches.mk
+include fuzz/fuzz.mk
+include tests/memory.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
 clean:

@@ -5,7 +5,6 @@
 .PHONY: deny audit
 CARGO_DENY := 0.20.2
 CARGO_AUDIT := 0.22.2
-TOOLS := $(CURDIR)/.cache/tools
 ADVISORIES ?= https://github.com/rustsec/advisory-db
 # Where cargo-deny looks for that list: deny.toml, and the name that it makes of its address.
 ADVISORY_DB := .cache/advisory-dbs/advisory-db-3157b0e258782691

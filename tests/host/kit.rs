@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
+/// The variable with the command that the program is to run under, such as valgrind.
+pub(crate) const UNDER: &str = "SIFCACHE_HOST_UNDER";
+
 /// An image root with `o/i:1`.
 pub(crate) struct Site {
     directory: TempDir,
@@ -53,7 +56,7 @@ impl Site {
         flags: &[&str],
         command: &[A],
     ) -> Output {
-        let mut host = match std::env::var("SIFCACHE_HOST_UNDER") {
+        let mut host = match std::env::var(UNDER) {
             Err(_) => Command::new(program()),
             Ok(checker) => {
                 let mut words = checker.split(' ');

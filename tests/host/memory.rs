@@ -1,17 +1,20 @@
 //! Every way through the plugin, taken several times in one process. `make asan` takes them
 //! under the address sanitizer and under valgrind, which write to stderr what they find.
 
-use crate::kit::{Site, json};
+use crate::kit::{Site, UNDER, json};
 use crate::{HIT, MISS};
 
-const ROUNDS: &str = "20";
+/// Valgrind takes a second for each.
+fn rounds() -> &'static str {
+    if std::env::var_os(UNDER).is_some() { "2" } else { "20" }
+}
 
 /// Takes `command` that way; the image that came into it.
 #[track_caller]
 fn take<A: AsRef<std::ffi::OsStr>>(settings: &str, flags: &[&str], command: &[A]) -> String {
     let site = Site::new();
     let line = site.line(&format!("untrusted=accept {settings}"));
-    let output = site.host(&line, &[&["--rounds", ROUNDS], flags].concat(), command);
+    let output = site.host(&line, &[&["--rounds", rounds()], flags].concat(), command);
     // Besides what users are told. Whether the process grows is not asked here: a checker
     // keeps what was freed.
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,0 +1,32 @@
+# Fuzz targets: fuzz/README.md.
+
+FUZZ_TARGETS := reference launch sif settings syslog
+TARGET ?= $(FUZZ_TARGETS)
+RUNS ?= 10000000
+# The targets hold safe code, so what a sanitizer costs is better spent on runs; make asan is for
+# the rest. With SANITIZER=address, RUSTC_BOOTSTRAP opens the flag for it on a stable toolchain.
+SANITIZER ?= none
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.1
+FUZZ_DIRECTORY := $(CURDIR)/target
+
+.PHONY: fuzz fuzz-check fuzz-build fuzz-tools
+
+## make fuzz [TARGET=launch] [RUNS=10000000]   hours of odd input for what reads input
+fuzz: fuzz-build
+	fuzz/run $(FUZZ_DIRECTORY) $(RUNS) 0 $(TARGET)
+
+# All that was ever found, and a short search.
+fuzz-check: fuzz-build
+	fuzz/run $(FUZZ_DIRECTORY) 200000 20 $(FUZZ_TARGETS)
+
+fuzz-build: tools fuzz-tools
+	$(if $(filter none,$(SANITIZER)),,RUSTC_BOOTSTRAP=1) SLURM_VERSION=$(ANY_RELEASE) PATH="$(CARGO_FUZZ)/bin:$$PATH" \
+		$(CARGO) fuzz build --sanitizer $(SANITIZER) --target-dir $(FUZZ_DIRECTORY)
+
+fuzz-tools:
+	@command -v g++ >/dev/null || { \
+		echo 'installing g++'; \
+		apt-get -qq update && apt-get -qq install -y g++ >/dev/null; }
+	@[ -x $(CARGO_FUZZ)/bin/cargo-fuzz ] || { \
+		echo 'installing cargo-fuzz'; \
+		$(CARGO) install --quiet --locked --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }

@@ -1,0 +1,44 @@
+# What watches the memory: the address sanitizer, valgrind, Miri.
+
+HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: asan valgrind valgrind-tools miri
+
+# The sanitizer is in the toolchain, and stable ones take its flag with RUSTC_BOOTSTRAP. The
+# program that loads the plugin has to bring the runtime: rustc's own, as the two must fit.
+ASAN_RUNTIME = $(wildcard $(shell rustc --print target-libdir)/librustc-*_rt.asan.a)
+ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
+	RUSTFLAGS='-Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
+	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
+	$(CARGO) test --quiet --locked --target $(HOST_TRIPLE)
+# Left out: the runtime itself takes signals and does not start under such limits.
+ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
+
+## make asan                          the plugin and the shim under the address sanitizer
+asan: tools
+	@[ -n '$(ASAN_RUNTIME)' ] || { echo 'this Rust toolchain has no address sanitizer' >&2; exit 1; }
+	@$(ASAN_TEST) --lib -- --ignored spank::argv::tests::a_checker_is_on 2>&1 | grep -q 'heap-buffer-overflow' || { \
+		echo 'the address sanitizer does not see what it must' >&2; exit 1; }
+	$(ASAN_TEST) --lib
+	$(ASAN_TEST) --test host -- --include-ignored memory::
+	$(ASAN_TEST) --test shim -- $(ASAN_SKIP)
+
+## make valgrind                      the plugin under valgrind, in minutes
+valgrind: tools valgrind-tools
+	SIFCACHE_HOST_UNDER='valgrind --quiet --leak-check=full' SLURM_VERSION=$(ANY_RELEASE) \
+		$(CARGO) test --locked --test host -- --include-ignored memory::
+
+valgrind-tools:
+	@command -v valgrind >/dev/null || { \
+		echo 'installing valgrind'; \
+		apt-get -qq update && apt-get -qq install -y valgrind >/dev/null; }
+
+## make miri [MIRI=+nightly]          core and the slots of a command under Miri, if rustup has it
+MIRI ?= +nightly
+miri: tools
+	@$(CARGO) $(MIRI) miri --version >/dev/null 2>&1 || { \
+		echo 'Miri is not there, nothing was run: it is a component of nightly toolchains alone,' >&2; \
+		echo 'rustup toolchain install nightly --component miri,rust-src' >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-strict-provenance $(CARGO) $(MIRI) miri test --locked -p sifcache-core --lib
+	MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
+		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv
