@@ -49,9 +49,9 @@ pub const SETTINGS: &str = "SINGULARITY_SIFCACHE";
 /// The variable in which the interposer hands the path of the runtime to the shim.
 pub const RUNTIME: &str = "SINGULARITY_SIFCACHE_RUNTIME";
 
-/// As long as the kernel lets `NAME=VALUE` be, with its null byte, in bytes: 32 pages,
-/// `MAX_ARG_STRLEN` in linux/binfmts.h.
-const LONGEST: usize = 32 * 4096;
+/// As long as Slurm lets `NAME=VALUE` be, with its null byte, in bytes: one byte less than the
+/// kernel, `MAX_ARG_STRLEN` in linux/binfmts.h. It tells the user if somebody asks for more.
+const LONGEST: usize = 32 * 4096 - 1;
 
 /// The full path of something in [`DIRECTORY`].
 #[must_use]

@@ -90,8 +90,18 @@ fn every_trace_goes() {
 fn what_would_not_fit_is_left_alone() {
     for (nested, name) in [(Nested::Path, "PATH"), (Nested::Preload, "LD_PRELOAD")] {
         let long = |length: usize| environment(&[(name, &"x".repeat(length))]);
+        // Slurm refuses what is as long as the kernel's 128 KiB.
+        assert_eq!(LONGEST, (128 << 10) - 1);
         let most = LONGEST - name.len() - 2;
         assert_eq!(apply(&long(most), nested), long(most), "{name}");
+        let ours = match nested {
+            Nested::Path => installed(SHIMS),
+            _ => installed(INTERPOSER),
+        };
+        // With the colon between the two.
+        let fits = most - ours.len() - 1;
+        assert_eq!(apply(&long(fits), nested)[name].len(), most, "{name}");
+        assert_eq!(apply(&long(fits + 1), nested), long(fits + 1), "{name}");
         let after = apply(&long(100_000), nested);
         assert!(after[name].len() > 100_000 && after.contains_key(SETTINGS), "{name}");
     }
