@@ -6,6 +6,7 @@
 use crate::{NAME, spank};
 use once_cell::sync::OnceCell;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixDatagram;
 use syslog::{Facility, LogFormat, Logger, Severity};
 
@@ -28,7 +29,9 @@ pub fn use_facility(name: &str) {
 pub fn send(line: &str) {
     let Some(facility) = FACILITY.get() else { return };
     if let Ok(socket) = Socket::open() {
-        let _ = Logger::new(socket, Format(*facility)).info(line);
+        // Not closed: the `execve` that follows does it.
+        let mut logger = ManuallyDrop::new(Logger::new(socket, Format(*facility)));
+        let _ = logger.info(line);
     }
 }
 

@@ -1,4 +1,4 @@
-//! This process: its environment, its sockets and its end.
+//! This process: its environment, its limits, its sockets and its end.
 
 use crate::job::Error;
 use std::ffi::CString;
@@ -25,6 +25,29 @@ pub(super) fn tell_user(text: &str) {
 pub(super) fn end(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions. Slurm ends tasks that fail in the same way.
     unsafe { libc::_exit(status) }
+}
+
+/// A limit of this process; none if it is not to be had.
+pub(super) fn soft_limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes the two numbers of the structure.
+    let answer = unsafe { libc::getrlimit(resource, &raw mut limit) };
+    (answer == 0).then_some(limit.rlim_cur)
+}
+
+/// Does what may write to a file. Where files are limited, in a task by another plugin or by
+/// PAM, too long a file would end the process by a signal; so the write fails instead.
+pub(super) fn writing<T>(write: impl FnOnce() -> T) -> T {
+    let unlimited = soft_limit(libc::RLIMIT_FSIZE).is_none_or(|most| most == libc::RLIM_INFINITY);
+    if unlimited {
+        return write();
+    }
+    // SAFETY: a signal and what is to become of it.
+    let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let result = write();
+    // SAFETY: as above; this is what it was.
+    unsafe { libc::signal(libc::SIGXFSZ, before) };
+    result
 }
 
 /// A socket for datagrams on which sending never waits, in one system call; the

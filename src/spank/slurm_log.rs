@@ -1,5 +1,6 @@
 //! Slurm's log.
 
+use super::process;
 use log::Level;
 use slurm_spank::spank_sys;
 use std::ffi::{CStr, CString, c_char};
@@ -24,5 +25,10 @@ pub(crate) fn log(level: Level, line: &str) {
         Level::Trace => spank_sys::slurm_debug2,
     };
     // SAFETY: "%s" takes one C string, and both live until the call returns.
-    unsafe { log(FORMAT.as_ptr(), text.as_ptr()) }
+    let write = || unsafe { log(FORMAT.as_ptr(), text.as_ptr()) };
+    match level {
+        Level::Error | Level::Warn | Level::Info => process::writing(write),
+        // Hardly anybody has these written, and each task would pay for the question.
+        Level::Debug | Level::Trace => write(),
+    }
 }
