@@ -74,6 +74,13 @@ pub enum Error {
     Impossible(&'static str),
 }
 
+impl Error {
+    /// Longer, the command would not start.
+    pub(crate) const NO_ROOM: Self = Self::Impossible(
+        "the command and its environment are as long as they may be, or there is no memory",
+    );
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,7 @@
 //! `nested=`: leads the launches of a task's program to the shim, or away from it.
 
 use crate::installed::Part;
+use crate::job::Error;
 use crate::spank::Spank;
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::{Nested, Settings};
@@ -40,9 +41,12 @@ fn part(nested: Nested) -> Option<Part> {
 
 fn apply(spank: &dyn Spank, nested: Nested) {
     let settings = spank.arguments().join(&b' ');
-    for Change { name, value } in
-        nested::changes(nested, &settings, &|name: &str| spank.variable(name))
-    {
+    let changes = nested::changes(nested, &settings, &|name: &str| spank.variable(name));
+    if changes.iter().any(|change| change.value.is_some()) && !spank.has_room(growth(&changes)) {
+        log::warn!("launches inside the task's program are not covered: {}", Error::NO_ROOM);
+        return;
+    }
+    for Change { name, value } in changes {
         let done = match &value {
             Some(value) => spank.set_variable(name, value),
             None => spank.unset_variable(name),
@@ -51,6 +55,15 @@ fn apply(spank: &dyn Spank, nested: Nested) {
             log::warn!("cannot change {name} of the task: {error}");
         }
     }
+}
+
+/// How much longer the environment can be after `changes`: as if nothing was there before.
+fn growth(changes: &[Change]) -> usize {
+    // `=`, the null byte, and the pointer to it.
+    let of_one = |change: &Change| {
+        change.value.as_ref().map(|value| change.name.len() + value.len() + 2 + size_of::<usize>())
+    };
+    changes.iter().filter_map(of_one).sum()
 }
 
 #[cfg(test)]
@@ -141,6 +154,32 @@ mod tests {
         off.missing = some("not there");
         let said = captured(|| crate::dispatch(Hook::Init, &off));
         assert!(said.iter().all(|line| line.starts_with("TRACE")), "{said:?}");
+    }
+
+    #[test]
+    fn an_environment_that_is_full_stays_as_it_is() {
+        let full = [("PATH", "/bin")];
+        for nested in ["nested=path", "nested=preload"] {
+            let mut double = task(nested, SCRIPT, &full);
+            double.room = 40;
+            let lines = captured(|| crate::dispatch(Hook::TaskInit, &double));
+            assert_eq!(
+                ["PATH", "LD_PRELOAD", SETTINGS].map(|name| double.get(name)),
+                [some("/bin"), None, None]
+            );
+            assert!(lines.iter().any(|line| line.starts_with("WARN launches inside")), "{lines:?}");
+            // What it takes: two variables, and what execve needs for each.
+            let roomy = task(nested, SCRIPT, &full);
+            run(&roomy);
+            let value = |name| roomy.get(name).unwrap_or_default().len() + name.len() + 2 + 8;
+            let changed = if nested == "nested=path" { "PATH" } else { "LD_PRELOAD" };
+            let needed = value(changed) + value(SETTINGS);
+            for (room, covered) in [(needed - 1, false), (needed, true)] {
+                let mut double = task(nested, SCRIPT, &full);
+                double.room = room;
+                assert_eq!(run(&double)[2].is_some(), covered, "{nested} {room} of {needed}");
+            }
+        }
     }
 
     /// What a node with the interposer hands on to one without it.

@@ -5,6 +5,8 @@
 //! | `export.rs` | the symbols that Slurm calls, each a panic firewall |
 //! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
 //! | `argv.rs` | C arrays of strings, and the replacement of a slot |
+//! | `arena.rs` | memory, where there may be none left |
+//! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
 //! | `slurm_log.rs` | Slurm's log |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
@@ -13,11 +15,14 @@
 //! double and without Slurm.
 #![allow(unsafe_code)]
 
+mod arena;
 mod argv;
 mod export;
+mod growth;
 mod handle;
 mod prepend;
 mod process;
+mod room;
 mod slurm_log;
 
 #[cfg(test)]
@@ -55,6 +60,9 @@ pub(crate) trait Spank: Job {
     fn register_option(&self) -> Result<(), Error>;
     /// The value of `--sif-cache`, if the user gave one. In a task only.
     fn option(&self) -> Option<Vec<u8>>;
+    /// Whether the task's command and environment may be so many bytes longer: for the
+    /// kernel, and for the memory that Slurm takes to change them. In a task only.
+    fn has_room(&self, bytes: usize) -> bool;
     /// Sets a variable: of the task, or in an allocator of what it starts.
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error>;
     /// Removes a variable of the task.

@@ -3,6 +3,7 @@
 //! This runs in the task's process, forked from slurmstepd, already as the user. So
 //! a file server that hangs stalls this task and nothing of Slurm.
 
+use crate::job::Error;
 use crate::spank::Spank;
 use crate::wish::Wish;
 use crate::{carry_out, fault, multi_prog, nested, option};
@@ -44,12 +45,21 @@ fn is_runtime(decision: &Decision) -> bool {
     !matches!(decision.verdict, Verdict::Pass(Pass::NotLaunch(Empty | NotRuntime)))
 }
 
+/// The name of the variable, `=`, a null byte, and the pointer to it.
+const LONGER: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
+
 /// The option reaches this step only; the steps and the launches of a script read the
 /// variable.
 fn hand_on(spank: &dyn Spank, wish: &Wish) {
-    if wish.by_option
-        && let Err(error) = spank.set_variable(ENVIRONMENT, wish.choice.as_str().as_bytes())
-    {
+    if !wish.by_option {
+        return;
+    }
+    let value = wish.choice.as_str().as_bytes();
+    let done = match spank.has_room(value.len() + LONGER) {
+        true => spank.set_variable(ENVIRONMENT, value),
+        false => Err(Error::NO_ROOM),
+    };
+    if let Err(error) = done {
         log::warn!("cannot hand --sif-cache on: {error}");
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Double {
     pub(crate) ended: Cell<Option<i32>>,
     pub(crate) missing: Option<String>,
     pub(crate) cannot_prepend: bool,
+    /// The most that the command and the environment may grow.
+    pub(crate) room: usize,
     pub(crate) prepended: RefCell<Vec<String>>,
 }
 
@@ -41,6 +43,7 @@ impl Double {
             ended: Cell::new(None),
             missing: None,
             cannot_prepend: false,
+            room: usize::MAX,
             prepended: RefCell::default(),
         }
     }
@@ -70,6 +73,10 @@ impl Spank for Double {
 
     fn option(&self) -> Option<Vec<u8>> {
         self.option.as_ref().map(|value| value.as_bytes().to_vec())
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        bytes <= self.room
     }
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {

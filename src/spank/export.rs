@@ -54,6 +54,9 @@ fn enter(hook: Hook, spank: spank_t, argc: c_int, argv: *const *const c_char) ->
         if cfg!(any(test, feature = "fault-injection")) {
             handle.arguments();
         }
+        if hook == Hook::TaskInit && !handle.has_memory() {
+            return 0;
+        }
         dispatch(hook, &handle);
         0
     })

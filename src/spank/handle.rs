@@ -1,6 +1,6 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Spank, argv, export, prepend, process};
+use super::{Context, Spank, arena, argv, export, prepend, process, room};
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
@@ -11,7 +11,12 @@ use std::ptr;
 
 /// Sizes of the buffer for the value of a variable, in bytes: most values are words, many
 /// a `PATH` is longer, and the kernel allows 128 KiB.
-const SIZES: [usize; 3] = [256, 8 << 10, 128 << 10];
+const SIZES: [usize; 3] = [256, 8 << 10, LONG];
+const LONG: usize = 128 << 10;
+/// What is done with a value of that size takes a few copies of it.
+const FOR_LONG_VALUES: usize = 8 * LONG;
+/// Slurm takes 256 KiB for a moment to set a variable, and sets more of them after us.
+const FOR_SLURM: usize = 1 << 20;
 
 const NAME: &CStr = c"sif-cache";
 const VALUES: &CStr = c"auto|off|require";
@@ -20,7 +25,7 @@ const USAGE: &CStr = c"start docker:// images from the site's SIF cache: auto (a
 
 /// One call of a hook: the handle and the arguments that Slurm gave us.
 pub(super) struct Handle {
-    spank: sys::spank_t,
+    pub(super) spank: sys::spank_t,
     argc: c_int,
     argv: *const *const c_char,
 }
@@ -59,7 +64,7 @@ impl Handle {
     }
 
     /// The array of the step's command, as Slurm will give it to `execve`.
-    fn job_argv(&self) -> Option<(c_int, *mut *mut c_char)> {
+    pub(super) fn job_argv(&self) -> Option<(c_int, *mut *mut c_char)> {
         let mut argc: c_int = 0;
         let mut argv: *mut *mut c_char = ptr::null_mut();
         let (count, array): (*mut c_int, *mut *mut *mut c_char) = (&raw mut argc, &raw mut argv);
@@ -128,6 +133,10 @@ impl Spank for Handle {
         Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
     }
 
+    fn has_room(&self, bytes: usize) -> bool {
+        self.may_grow(bytes) && arena::is_there(FOR_SLURM)
+    }
+
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
         let (name, value) = (c_string(name.as_bytes())?, c_string(value)?);
         if self.context() == Context::Allocator {
@@ -149,6 +158,10 @@ impl Spank for Handle {
         ))?;
         let words: Vec<CString> =
             words.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
+        let growth = words.iter().map(|word| room::of_string(word.count_bytes())).sum();
+        if !self.has_room(growth) {
+            return Err(Error::NO_ROOM);
+        }
         let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
         let count =
             c_int::try_from(pointers.len()).map_err(|_| Error::Impossible("too many words"))?;
@@ -171,13 +184,19 @@ impl Job for Handle {
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
         let (argc, argv) = self.job_argv().ok_or(Error::Impossible("Slurm gives no command"))?;
+        let old = self.command().get(index).map_or(0, |word| word.len());
+        if !self.may_grow(path.as_os_str().len().saturating_sub(old)) {
+            return Err(Error::NO_ROOM);
+        }
         // SAFETY: Slurm's own array, in the task's process, whose only thread we are in.
         unsafe { argv::replace(argc, argv, index, path) }.map_err(Error::Impossible)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         let name = c_string(name.as_bytes()).ok()?;
-        SIZES.iter().find_map(|size| self.variable_up_to(&name, *size).transpose())?.ok()
+        let mut sizes =
+            SIZES.iter().take_while(|size| **size < LONG || arena::is_there(FOR_LONG_VALUES));
+        sizes.find_map(|size| self.variable_up_to(&name, *size).transpose())?.ok()
     }
 
     fn step(&self) -> Step {

@@ -234,6 +234,14 @@ fn what_is_no_launch_hands_the_option_on() {
         run(&double);
         assert_eq!(double.get("SIF_CACHE").as_deref(), handed, "{command}");
     }
+    let mut full = root.task(&["nested=off"], "/tmp/slurm_script");
+    (full.option, full.room) = (Some("require".to_owned()), "SIF_CACHE=require".len() + 8);
+    let lines = run(&full);
+    assert_eq!(full.get("SIF_CACHE"), None);
+    assert!(lines[0].starts_with("WARN cannot hand --sif-cache on: "), "{lines:?}");
+    full.room += 1;
+    run(&full);
+    assert_eq!(full.get("SIF_CACHE").as_deref(), Some("require"));
 }
 
 #[test]

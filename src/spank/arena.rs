@@ -1,0 +1,223 @@
+//! Memory of our own: what is loaded into Slurm comes with a little of it.
+//!
+//! A task may have none left, under a limit that another plugin or PAM has set. Then Rust
+//! would end it, although its program may need less than slurmstepd has by then; and what
+//! we took and gave back of Slurm's heap could be in the way of the large pieces that
+//! Slurm still asks of it. So what we take comes from here first, and from `malloc` only
+//! when this is used up. Pages that nobody has written to cost nothing.
+//!
+//! In the order of a stack memory is given back; other memory stays taken, which in a
+//! task is until its `execve`.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Much more than a decision takes.
+const SIZE: usize = 256 << 10;
+
+#[global_allocator]
+static ARENA: Arena<SIZE> = Arena::new();
+
+/// Memory up to `used` is taken.
+struct Arena<const SIZE: usize> {
+    bytes: UnsafeCell<[u8; SIZE]>,
+    used: AtomicUsize,
+}
+
+// SAFETY: each byte belongs to whom it was given to; `used` alone says who is next.
+unsafe impl<const SIZE: usize> Sync for Arena<SIZE> {}
+
+impl<const SIZE: usize> Arena<SIZE> {
+    const fn new() -> Self {
+        Self { bytes: UnsafeCell::new([0; SIZE]), used: AtomicUsize::new(0) }
+    }
+
+    fn start(&self) -> *mut u8 {
+        self.bytes.get().cast()
+    }
+
+    /// Where `pointer` is in here, if it is.
+    fn place(&self, pointer: *mut u8) -> Option<usize> {
+        let place = pointer.addr().checked_sub(self.start().addr())?;
+        (place < SIZE).then_some(place)
+    }
+
+    /// The next place for such a piece, and its end.
+    fn next(&self, layout: Layout, used: usize) -> Option<(usize, usize)> {
+        let start = self.start().addr();
+        let place = (start + used).checked_next_multiple_of(layout.align())? - start;
+        let end = place.checked_add(layout.size())?;
+        (end <= SIZE).then_some((place, end))
+    }
+
+    fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let mut used = self.used.load(Relaxed);
+        loop {
+            let (place, end) = self.next(layout, used)?;
+            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
+                Ok(_) => return Some(self.start().wrapping_add(place)),
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    /// Makes the piece that was taken last one of another size, and tells whether it could.
+    fn resize_last(&self, place: usize, size: usize, new_size: usize) -> bool {
+        let Some(end) = place.checked_add(new_size).filter(|end| *end <= SIZE) else {
+            return false;
+        };
+        self.used.compare_exchange(place + size, end, Relaxed, Relaxed).is_ok()
+    }
+}
+
+// SAFETY: pieces do not overlap, have the alignment that was asked for, and stay what they
+// are until they are given back; nothing here unwinds.
+unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller vouches for the layout.
+        self.take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        match self.place(pointer) {
+            Some(place) => _ = self.resize_last(place, layout.size(), 0),
+            // SAFETY: not of here, so it came from there with this layout.
+            None => unsafe { System.dealloc(pointer, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let Some(place) = self.place(pointer) else {
+            // SAFETY: not of here, so it came from there with this layout.
+            return unsafe { System.realloc(pointer, layout, new_size) };
+        };
+        if self.resize_last(place, layout.size(), new_size) || new_size <= layout.size() {
+            return pointer;
+        }
+        // SAFETY: the caller vouches for the size, and the alignment is the old one.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        // SAFETY: as above.
+        let new = unsafe { self.alloc(new_layout) };
+        if !new.is_null() {
+            // SAFETY: two pieces that do not overlap, and the old one is the shorter.
+            unsafe { ptr::copy_nonoverlapping(pointer, new, layout.size()) };
+        }
+        new
+    }
+}
+
+/// Whether `malloc` still has so many bytes in one piece, for us or for what we are about
+/// to have Slurm do: Slurm ends a task that runs out of memory.
+pub(super) fn is_there(bytes: usize) -> bool {
+    // SAFETY: any size is allowed; nobody looks at what is in it.
+    let piece = unsafe { libc::malloc(bytes) };
+    // Unseen, the compiler would leave out both calls.
+    let piece = std::hint::black_box(piece);
+    // SAFETY: null or what malloc has just given.
+    unsafe { libc::free(piece) };
+    !piece.is_null()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arena, is_there};
+    use std::alloc::{GlobalAlloc, Layout};
+    use std::slice;
+
+    type Small = Arena<256>;
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    /// A piece, filled with `byte`.
+    fn take(arena: &Small, layout: Layout, byte: u8) -> *mut u8 {
+        // SAFETY: the sizes of these tests are not 0.
+        let piece = unsafe { arena.alloc(layout) };
+        assert_eq!(piece.addr() % layout.align(), 0);
+        // SAFETY: as long as was asked for.
+        unsafe { piece.write_bytes(byte, layout.size()) };
+        piece
+    }
+
+    fn read(piece: *mut u8, size: usize) -> Vec<u8> {
+        // SAFETY: filled by `take`.
+        unsafe { slice::from_raw_parts(piece, size) }.to_vec()
+    }
+
+    #[test]
+    fn pieces_are_apart_and_aligned() {
+        let arena = Small::new();
+        let layouts = [layout(3, 1), layout(8, 8), layout(1, 1), layout(16, 32)];
+        let pieces: Vec<_> = (1..).zip(layouts).map(|(n, l)| (n, l, take(&arena, l, n))).collect();
+        for (byte, layout, piece) in pieces {
+            assert!(arena.place(piece).is_some());
+            assert_eq!(read(piece, layout.size()), vec![byte; layout.size()]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_comes_from_malloc() {
+        let arena = Small::new();
+        let (half, rest) = (layout(200, 1), layout(57, 1));
+        assert!(arena.place(take(&arena, half, 1)).is_some());
+        let piece = take(&arena, rest, 2);
+        assert!(arena.place(piece).is_none());
+        // SAFETY: of this allocator, with this layout.
+        let longer = unsafe { arena.realloc(piece, rest, 100) };
+        assert_eq!(read(longer, 57), [2; 57]);
+        // SAFETY: as above, with the new size.
+        unsafe { arena.dealloc(longer, layout(100, 1)) };
+        assert!(arena.place(take(&arena, layout(56, 1), 3)).is_some());
+        assert!(arena.place(take(&arena, layout(1, 1), 4)).is_none());
+    }
+
+    #[test]
+    fn the_last_piece_grows_where_it_is_and_comes_back() {
+        let arena = Small::new();
+        let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
+        // SAFETY: of this allocator, with this layout, here and below.
+        let grown = unsafe { arena.realloc(second, layout(10, 1), 100) };
+        assert_eq!(grown, second);
+        // SAFETY: as above.
+        let moved = unsafe { arena.realloc(first, layout(10, 1), 20) };
+        assert!(moved != first && arena.place(moved).is_some());
+        assert_eq!((read(moved, 10), read(second, 10)), (vec![1; 10], vec![2; 10]));
+        for (piece, size) in [(moved, 20), (grown, 100), (first, 10)] {
+            // SAFETY: as above.
+            unsafe { arena.dealloc(piece, layout(size, 1)) };
+        }
+        assert_eq!(take(&arena, layout(1, 1), 3), first);
+    }
+
+    #[test]
+    fn a_piece_that_shrinks_stays_where_it_is() {
+        let arena = Small::new();
+        let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
+        for piece in [first, second] {
+            // SAFETY: of this allocator, with this layout.
+            assert_eq!(unsafe { arena.realloc(piece, layout(10, 1), 5) }, piece);
+        }
+        assert_eq!(take(&arena, layout(1, 1), 3), second.wrapping_add(5));
+    }
+
+    /// Zeroes also where somebody else has written before.
+    #[test]
+    fn what_is_to_be_zero_is_zero() {
+        let arena = Small::new();
+        let piece = take(&arena, layout(64, 1), 0xff);
+        // SAFETY: of this allocator, with this layout.
+        unsafe { arena.dealloc(piece, layout(64, 1)) };
+        // SAFETY: the size is not 0.
+        let zeroed = unsafe { arena.alloc_zeroed(layout(64, 1)) };
+        assert_eq!((zeroed, read(zeroed, 64)), (piece, vec![0; 64]));
+    }
+
+    #[test]
+    fn how_much_is_there() {
+        assert!(is_there(1 << 20));
+        assert!(!is_there(usize::MAX / 2));
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether a task's command and environment may be longer, and whether there is memory to
+//! work on them at all.
+
+use super::handle::Handle;
+use super::{arena, room};
+use crate::job::Job as _;
+use crate::spank::Spank as _;
+use slurm_spank::spank_sys as sys;
+use std::ffi::c_char;
+use std::ptr;
+
+/// Commands and settings up to this size are worked on in memory of our own.
+const FEW_WORDS: usize = 1000;
+const FEW_SETTINGS: usize = 512;
+/// What a word, and a byte of the settings, take at most while a decision is made.
+const FOR_WORD: usize = 64;
+const FOR_SETTING: usize = 512;
+
+impl Handle {
+    /// Whether there is memory for a decision on this command with these settings.
+    pub(super) fn has_memory(&self) -> bool {
+        let words = self.job_argv().map_or(0, |(argc, _)| usize::try_from(argc).unwrap_or(0));
+        let settings: usize = self.arguments().iter().map(|argument| argument.len()).sum();
+        let few = words <= FEW_WORDS && settings <= FEW_SETTINGS;
+        few || arena::is_there((words * FOR_WORD).max(settings * FOR_SETTING))
+    }
+
+    /// Whether the kernel takes a command or an environment that is so many bytes longer.
+    pub(super) fn may_grow(&self, bytes: usize) -> bool {
+        let limits = || {
+            let then = self.variable("SLURM_RLIMIT_STACK");
+            room::stack_now().into_iter().chain(then.as_deref().and_then(room::stack_then))
+        };
+        bytes == 0 || room::is_enough(self.length().saturating_add(bytes), limits)
+    }
+
+    /// What the command and the environment take of what an `execve` may be given.
+    fn length(&self) -> usize {
+        let command = self.command();
+        // SAFETY: Slurm's own array, which ends with a null pointer, as execve wants it.
+        let environment = unsafe { room::of_strings(self.environment()) };
+        environment + command.iter().map(|word| room::of_string(word.len())).sum::<usize>()
+    }
+
+    /// The task's environment, as Slurm will give it to `execve`; null if there is none.
+    fn environment(&self) -> *const *const c_char {
+        let mut environment: *mut *mut c_char = ptr::null_mut();
+        let out: *mut *mut *mut c_char = &raw mut environment;
+        // SAFETY: S_JOB_ENV writes a pointer to the array, or leaves it.
+        let answer = unsafe { sys::spank_get_item(self.spank, sys::spank_item_S_JOB_ENV, out) };
+        match answer {
+            sys::ESPANK_SUCCESS => environment.cast_const().cast(),
+            _ => ptr::null(),
+        }
+    }
+}
