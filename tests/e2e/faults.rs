@@ -7,7 +7,10 @@
 mod file_system;
 mod hanging;
 mod images;
+mod limits;
 mod mounted;
+mod other;
+mod syslog;
 mod table;
 
 use crate::kit::registry::move_tag;
@@ -47,18 +50,59 @@ fn launch(site: &Site) -> Output {
 /// table, and looks after the nodes.
 #[track_caller]
 fn meets(site: &Site, fault: &str, line: &str, command: impl Fn(&Site) -> Output) {
-    site.plugstack(WITHOUT);
+    compare(fault, &both(site, [WITHOUT, line], command));
+    unharmed(site);
+}
+
+/// Runs `command` with each of two plugstack.conf, without the plugin and with it: it ends
+/// in the same way.
+#[track_caller]
+fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Found {
+    let [without, with] = lines;
+    site.plugstack(without);
     let without = command(site);
     let before = seen(site);
-    site.plugstack(line);
+    site.plugstack(with);
     let with = command(site);
     assert_eq!((with.status, &with.stdout), (without.status, &without.stdout), "{with:#?}");
     let log = settled(site, &before);
-    let found = Found {
+    Found {
         without: ended(&without),
         with: format!("{}{}", ended(&with), outcome(&log)),
         user: ours(&with.stderr),
         admin: ours(&log),
+    }
+}
+
+/// The same for each of several cases, which have one row together: it tells how many ran
+/// without the plugin, and with it those did and no others. `lines` are the two plugstack.conf
+/// of a case.
+#[track_caller]
+fn meets_each<T: std::fmt::Debug>(
+    site: &Site,
+    fault: &str,
+    cases: &[T],
+    lines: impl Fn(&T) -> [String; 2],
+    command: impl Fn(&Site, &T) -> Output,
+) {
+    let before = seen(site);
+    let (mut ran, mut user) = (0, BTreeSet::new());
+    for case in cases {
+        let [without, with] = lines(case).map(|line| {
+            site.plugstack(&line);
+            command(site, case)
+        });
+        let (ours, theirs) = ((with.status, &with.stdout), (without.status, &without.stdout));
+        assert_eq!(ours, theirs, "{case:?}: {with:#?} {without:#?}");
+        ran += usize::from(without.status == 0);
+        user.extend(self::ours(&with.stderr).lines().map(str::to_owned));
+    }
+    let all = cases.len();
+    let found = Found {
+        without: format!("{ran} of {all} run"),
+        with: format!("the same {ran} run"),
+        user: user.into_iter().collect::<Vec<_>>().join("\n"),
+        admin: ours(&settled(site, &before)),
     };
     compare(fault, &found);
     unharmed(site);

@@ -1,0 +1,146 @@
+//! A task that may have no more memory, files or processes.
+//!
+//! Slurm sets a user's limits right before the `execve`, after the plugins. So what the
+//! plugin itself meets are those that another plugin, or PAM, has set before.
+
+use super::other::{self, PROGRAM, RUNTIME};
+use super::table::{Found, compare};
+use super::{NAME, WITHOUT, meets_each, ours, seen, settled, unharmed, with};
+use crate::kit::{IMAGE, Output, SHARED, Site};
+
+/// plugstack.conf without us and with us, after a plugin that lowers `limit`.
+fn after(limit: &str) -> [String; 2] {
+    [other::then(limit, WITHOUT), other::then(limit, &with())]
+}
+
+/// Two tasks of a launch, as the first of a node has more done to it by Slurm.
+fn launch(site: &Site, _: &String) -> Output {
+    other::launch(site, &["-n2"])
+}
+
+/// Two tasks that are none, so that their environment leads to the shim.
+fn program(site: &Site, _: &String) -> Output {
+    site.srun(&["-w", "n1", "-n2", PROGRAM])
+}
+
+fn site() -> Site {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    site
+}
+
+/// With so little address space malloc has what it has, and no more. Another plugin has
+/// taken all of that but for a piece of this many bytes; Slurm wants 256 KiB of it
+/// for the first task of a node, and a few for each.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn no_memory() {
+    let site = site();
+    let left = [0, 2000, 8000, 262_000, 262_500, 270_000, 1 << 20, 2 << 20];
+    let limits = left.map(|left| format!("as=2000000 left={left}"));
+    meets_each(&site, "no memory: a launch", &limits, |limit| after(limit), launch);
+    meets_each(&site, "no memory: a program", &limits, |limit| after(limit), program);
+}
+
+/// The exact point for the program itself is between these.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn little_address_space() {
+    let site = site();
+    let sizes = [800, 1000, 1100, 1500, 4000, 20_000, 100_000];
+    let limits = sizes.map(|size| format!("as={}", size << 10));
+    meets_each(&site, "little address space: a launch", &limits, |limit| after(limit), launch);
+    meets_each(&site, "little address space: a program", &limits, |limit| after(limit), program);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn no_descriptors_or_processes() {
+    let site = site();
+    let limits = [0, 3, 5, 10, 15].map(|most| format!("nofile={most}"));
+    meets_each(&site, "no descriptors", &limits, |limit| after(limit), launch);
+    let limits = [0, 1].map(|most| format!("nproc={most}"));
+    meets_each(&site, "no processes", &limits, |limit| after(limit), launch);
+    let limits = [64, 256, 1024].map(|size| format!("stack={}", size << 10));
+    meets_each(&site, "little stack", &limits, |limit| after(limit), launch);
+}
+
+/// What is written beyond the limit ends a process by a signal, also what Slurm writes to
+/// its log: less than usual, so that without us nothing is written in a task.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn no_files() {
+    let site = site();
+    let quiet = |level: &str| {
+        let words = ["scontrol", "setdebug", level, "nodes=n1"];
+        assert_eq!(site.exec(&[], &words, "").status, 0);
+    };
+    quiet("info");
+    let path = site.store(IMAGE, "o/cut:1");
+    std::fs::write(path, "no image").unwrap();
+    let limits = [0, 1 << 30].map(|size| format!("fsize={size}"));
+    meets_each(&site, "no files: a hit", &limits, |limit| after(limit), launch);
+    let refused = |site: &Site, _: &String| {
+        site.srun(&["-w", "n1", "-n2", RUNTIME, "exec", "docker://o/cut:1", "true"])
+    };
+    meets_each(&site, "no files: an image that is refused", &limits, |limit| after(limit), refused);
+    quiet("verbose");
+}
+
+/// Limits of the shell that submits, which the task has from its `execve` on; the runtime
+/// as the task itself, on a terminal, and as one of several programs.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn propagated() {
+    let site = site();
+    let file = "/home/alice/several.conf";
+    let several = format!("0 {RUNTIME} exec docker://{NAME} true\n");
+    std::fs::write(site.at("ctl", file), several).unwrap();
+    let task = format!("{RUNTIME} exec docker://{NAME} true");
+    let mut cases = Vec::new();
+    for limit in ["-n 24", "-f 0", "-s 100"] {
+        for step in [&task, &format!("--pty {task}"), &format!("--multi-prog {file}")] {
+            cases.push(format!("ulimit -S {limit}; exec srun -w n1 -n1 --propagate=ALL {step}"));
+        }
+    }
+    let lines = |_: &String| [WITHOUT.to_owned(), with()];
+    let fault = "low limits of the shell that submits, `--propagate`";
+    meets_each(&site, fault, &cases, lines, |site, case| site.alice(&["sh", "-c", case]));
+}
+
+/// The same with a limit that a script sets: what its own launch meets is the shim's to bear.
+/// It is compared with the path typed, as a pull would need more.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn in_a_script() {
+    let site = site();
+    let limits = ["-v 1000000", "-v 4000000", "-n 5", "-n 64", "-u 0", "-u 500"];
+    for nested in ["path", "preload"] {
+        let launch = |site: &Site, limit: &str, image: &str| {
+            let start = if nested == "path" { "" } else { "/usr/bin/" };
+            let script = format!("ulimit {limit} && exec {start}apptainer exec {image} echo ran");
+            site.srun(&["-w", "n1", "sh", "-c", &script])
+        };
+        let before = seen(&site);
+        let mut ran = 0;
+        for limit in limits {
+            site.plugstack(WITHOUT);
+            let without = launch(&site, limit, &format!("{SHARED}/{NAME}"));
+            site.plugstack(&format!("{} nested={nested}\n", with().trim_end()));
+            let with = launch(&site, limit, &format!("docker://{NAME}"));
+            // What a runtime that fails for lack of something says of itself differs each time.
+            let ran_alike = (with.status == 0, &with.stdout);
+            assert_eq!(ran_alike, (without.status == 0, &without.stdout), "{limit}: {with:#?}");
+            ran += usize::from(with.status == 0);
+        }
+        let found = Found {
+            without: format!("with the path typed: {ran} of {} run", limits.len()),
+            with: format!("the same {ran} run"),
+            user: String::new(),
+            admin: ours(&settled(&site, &before)),
+        };
+        compare(&format!("low limits in a script, `nested={nested}`"), &found);
+    }
+    unharmed(&site);
+}
