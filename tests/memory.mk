@@ -8,7 +8,7 @@ HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
 # program that loads the plugin has to bring the runtime: rustc's own, as the two must fit.
 ASAN_RUNTIME = $(wildcard $(shell rustc --print target-libdir)/librustc-*_rt.asan.a)
 ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
-	RUSTFLAGS='-Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
+	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
 	$(CARGO) test --quiet --locked --target $(HOST_TRIPLE)
 # Left out: the runtime itself takes signals and does not start under such limits.
@@ -25,7 +25,7 @@ asan: tools
 
 ## make valgrind                      the plugin under valgrind, in minutes
 valgrind: tools valgrind-tools
-	SIFCACHE_HOST_UNDER='valgrind --quiet --leak-check=full' SLURM_VERSION=$(ANY_RELEASE) \
+	RUSTFLAGS='--cfg watched_memory' SIFCACHE_HOST_UNDER='valgrind --quiet --leak-check=full' SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) test --locked --test host -- --include-ignored memory::
 
 valgrind-tools:
@@ -40,5 +40,5 @@ miri: tools
 		echo 'Miri is not there, nothing was run: it is a component of nightly toolchains alone,' >&2; \
 		echo 'rustup toolchain install nightly --component miri,rust-src' >&2; exit 1; }
 	MIRIFLAGS=-Zmiri-strict-provenance $(CARGO) $(MIRI) miri test --locked -p sifcache-core --lib
-	MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
+	RUSTFLAGS='--cfg watched_memory' MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv

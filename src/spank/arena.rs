@@ -53,6 +53,10 @@ impl<const SIZE: usize> Arena<SIZE> {
     }
 
     fn take(&self, layout: Layout) -> Option<*mut u8> {
+        // Whoever watches the memory sees malloc's pieces, and not what is around ours.
+        if cfg!(watched_memory) {
+            return None;
+        }
         let mut used = self.used.load(Relaxed);
         loop {
             let (place, end) = self.next(layout, used)?;
@@ -121,6 +125,7 @@ pub(super) fn is_there(bytes: usize) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(not(watched_memory))]
 mod tests {
     use super::{Arena, is_there};
     use std::alloc::{GlobalAlloc, Layout};
