@@ -1,21 +1,28 @@
 //! Who touches an image root: the task's own process, and nothing of Slurm.
 
 use crate::kit::{IMAGE, LOCAL, SHARED, Site};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// Traces slurmd of n1 and all that it forks while `command` runs, and returns
 /// strace's lines: a process id, and a call with files or processes in it.
 pub(crate) fn traced(site: &Site, command: &str) -> Vec<String> {
+    traced_calls(site, "%file,%process", command)
+}
+
+/// The same with the calls that strace's `-e trace=CALLS` names.
+fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
+    let start = format!("timeout 30 strace -f -s 256 -e trace={calls} -o /tmp/trace");
     let on_node = "rm -f /tmp/trace; \
-        timeout 30 strace -f -s 256 -e trace=%file,%process -o /tmp/trace -p $(pidof slurmd) & \
+        START -p $(pidof slurmd) & \
         until [ -s /tmp/trace ] || grep -q [1-9] <<<$(awk '/TracerPid/ {print $2}' /proc/$(pidof slurmd)/status); \
         do sleep 0.02; done; touch /shared/traced; \
         while [ -e /shared/traced ]; do sleep 0.02; done; kill $!; wait";
+    let on_node = on_node.replace("START", &start);
     let flag = site.at("ctl", "/shared/traced");
     let _ = fs::remove_file(&flag);
     std::thread::scope(|scope| {
-        let tracer = scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", on_node], ""));
+        let tracer = scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", &on_node], ""));
         while !flag.exists() && !tracer.is_finished() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
@@ -86,4 +93,53 @@ fn srun_never_looks() {
     let trace = fs::read_to_string(site.at("ctl", "/home/alice/trace")).unwrap();
     assert!(trace.contains("spank_sifcache.so"), "srun loaded the plugin");
     assert!(!trace.contains(SHARED) && !trace.contains(LOCAL));
+}
+
+/// How often the task's process makes each call from its fork to the start of its program.
+fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
+    site.plugstack(plugstack);
+    let trace = traced_calls(site, "all", &format!("srun -w n1 {program} {rest} >/dev/null"));
+    let start = trace.iter().position(|line| line.contains(&format!("execve(\"{program}\"")));
+    let start = start.expect("the task's start is in the trace");
+    let process = trace[start].split_whitespace().next().unwrap();
+    let own = trace[..start].iter().filter_map(|line| line.strip_prefix(process));
+    // A call that another process has interrupted has two lines.
+    let names = own.filter_map(|line| line.trim().split_once('(')).map(|(name, _)| name);
+    let mut calls = BTreeMap::new();
+    for name in names.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
+        *calls.entry(name.to_owned()).or_default() += 1;
+    }
+    calls
+}
+
+/// The calls that the plugin adds to a task.
+fn added(site: &Site, program: &str, rest: &str) -> BTreeMap<String, i64> {
+    let without = calls_of_task(site, "# nothing\n", program, rest);
+    let line = format!("optional spank_sifcache.so image_root={SHARED} nested=off\n");
+    let mut with = calls_of_task(site, &line, program, rest);
+    assert!(without.len() > 10, "{without:?}");
+    for (name, count) in without {
+        *with.entry(name).or_default() -= count;
+    }
+    with.retain(|_, count| *count != 0);
+    with
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn what_a_task_pays() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    assert_eq!(added(&site, "/usr/bin/true", ""), BTreeMap::new());
+    let image = format!("exec {SHARED}/o/i:1 true");
+    assert_eq!(added(&site, "/usr/bin/apptainer", &image), BTreeMap::new());
+    let mut hit = added(&site, "/usr/bin/apptainer", "exec docker://o/i:1 true");
+    // slurmstepd's own log of the hit: as long as somebody reads it, and not ours to save.
+    hit.retain(|name, _| !matches!(name.as_str(), "write" | "poll"));
+    let expected =
+        [("close", 1), ("openat", 1), ("prlimit64", 1), ("read", 1), ("sendto", 1), ("socket", 1)];
+    let walk = [("statx", 6)];
+    let expected = expected.into_iter().chain(walk).map(|(name, n)| (name.to_owned(), n));
+    assert_eq!(hit, expected.collect());
+    assert_eq!(hit.values().sum::<i64>(), 12);
 }
