@@ -7,7 +7,7 @@ RUNS ?= 10000000
 # the rest. With SANITIZER=address, RUSTC_BOOTSTRAP opens the flag for it on a stable toolchain.
 SANITIZER ?= none
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.1
-FUZZ_DIRECTORY := $(CURDIR)/target
+FUZZ_DIRECTORY := $(CURDIR)/target/fuzz
 
 .PHONY: fuzz fuzz-check fuzz-build fuzz-tools
 
