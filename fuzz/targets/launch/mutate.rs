@@ -8,7 +8,7 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut words: Vec<String> = OTHERS.map(str::to_owned).into();
     for row in include_str!("../../../crates/core/runtime-flags.tsv").lines().skip(1) {
         let cells: Vec<&str> = row.split('\t').collect();
-        words.extend([cells[1].to_owned(), format!("{}=true", cells[1])]);
+        words.extend(["", "=", "=true"].map(|value| format!("{}{value}", cells[1])));
         if cells[2] != "-" {
             words.extend([
                 cells[2].to_owned(),
