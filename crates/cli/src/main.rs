@@ -49,15 +49,26 @@ mod workers;
 use args::{Cli, Command};
 use clap::Parser as _;
 use failure::{Exit, Failure};
+use output::{plain, plain_lines};
 use std::io;
 use std::process::ExitCode;
+
+/// Help and version are no errors; clap writes them to stdout. What it says of an argument
+/// holds that as it came, and a shell may have made it of the name of a file.
+fn say(error: &clap::Error) {
+    let is_plain = |word: std::ffi::OsString| plain(word.as_ref()) == word.to_string_lossy();
+    if std::env::args_os().all(is_plain) {
+        let _ = error.print();
+    } else {
+        eprint!("{}", plain_lines(&error.render().to_string()));
+    }
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; clap writes them to stdout.
-            let _ = error.print();
+            say(&error);
             return if error.use_stderr() { Exit::USAGE } else { Exit::OK }.into();
         }
     };
@@ -83,7 +94,7 @@ fn main() -> ExitCode {
         // Whoever read our output has enough of it.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),
         Err(failure) => {
-            anstream::eprintln!("sifcache: {failure}");
+            anstream::eprintln!("sifcache: {}", plain_lines(&failure.to_string()));
             failure.exit().into()
         }
     }

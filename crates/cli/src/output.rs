@@ -38,6 +38,11 @@ pub(crate) fn plain(name: &std::path::Path) -> String {
     text.chars().map(escape).collect()
 }
 
+/// The same for a text of several lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(|line| plain(line.as_ref())).collect::<Vec<_>>().join("\n")
+}
+
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -115,6 +120,11 @@ mod tests {
         let expected =
             ["reference          size", "o/i:1          1.20 GiB", "ubuntu:latest       3 B"];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(super::plain_lines("a\r\nb\u{1b}[2J\n\n"), "a\\r\nb\\u{1b}[2J\n\n");
     }
 
     #[test]

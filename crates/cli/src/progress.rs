@@ -78,6 +78,7 @@ impl Progress {
 
     /// Says something that is no result, beside it.
     pub(crate) fn note(&self, text: &str) {
+        let text = crate::output::plain_lines(text);
         let write = || anstream::eprintln!("sifcache: {text}");
         match &self.bars {
             Some(bars) => bars.suspend(write),
