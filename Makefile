@@ -155,7 +155,7 @@ install-files:
 	chmod 0644 $(DESTDIR)$(profiledir)/zz-sifcache.sh $(DESTDIR)$(profiledir)/zz-sifcache.csh
 	install -D -m 0755 $(RELEASE)/sifcache $(DESTDIR)$(bindir)/sifcache
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
-	install -m 0644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 	# The admin's own stays.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
