@@ -10,6 +10,9 @@ mod images;
 mod limits;
 mod mounted;
 mod other;
+mod plugins;
+mod slurm;
+mod surroundings;
 mod syslog;
 mod table;
 
@@ -69,9 +72,14 @@ fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Fou
     Found {
         without: ended(&without),
         with: format!("{}{}", ended(&with), outcome(&log)),
-        user: ours(&with.stderr),
+        user: ours(&with.stderr) + slurms(&with.stderr),
         admin: ours(&log),
     }
+}
+
+/// That Slurm says something of plugstack.conf by itself.
+fn slurms(stderr: &str) -> &'static str {
+    if stderr.contains("srun: error: spank: ") { "`spank: …`, from Slurm itself" } else { "" }
 }
 
 /// The same for each of several cases, which have one row together: it tells how many ran

@@ -1,0 +1,35 @@
+//! Another SPANK plugin that fails, ends the task, or changes the command too, before us and
+//! after us.
+
+use super::other;
+use super::{NAME, meets_each, with};
+use crate::kit::{IMAGE, Site};
+
+/// plugstack.conf without us and with us, before and behind the other one.
+fn around(arguments: &str) -> [[String; 2]; 2] {
+    let other = other::then(arguments, "");
+    [format!("{}{other}", with()), format!("{other}{}", with())].map(|with| [other.clone(), with])
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn failing() {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    for (fault, arguments) in [
+        ("another plugin fails in `init`", "init=-1"),
+        ("another plugin fails in `task_init`", "task=-1"),
+        ("another plugin ends the task", "exit=7"),
+        ("another plugin makes the reference another one", "word=2:docker://o/other:1"),
+        ("another plugin makes the command another one", "word=0:/bin/true"),
+        ("another plugin puts an image of its own there", "word=2:/srv/own.sif"),
+    ] {
+        let mut cases = around(arguments).to_vec();
+        cases.extend(
+            around(arguments).map(|lines| lines.map(|l| l.replace("required", "optional"))),
+        );
+        // The runtime tells nobody which image it was given.
+        meets_each(&site, fault, &cases, Clone::clone, |site, _| other::launch(site, &[]));
+    }
+}

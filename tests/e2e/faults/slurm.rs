@@ -1,0 +1,111 @@
+//! Slurm's daemons, and the plugin's own file, come and go while a job runs.
+
+use super::table::{Found, compare, ended};
+use super::{NAME, WITHOUT, on_n1, ours, seen, settled, unharmed, with};
+use crate::kit::{IMAGE, Output, SHARED, Site, built, plugin_directory, push};
+
+/// The file that tells that the task runs; the node's own /tmp is in the container too.
+const STARTED: &str = "/tmp/started";
+/// The one that lets it end.
+const GO: &str = "/tmp/go";
+
+/// Runs `command`, does `change` while its task waits, and returns what came of it.
+fn meanwhile(site: &Site, image: &str, change: &dyn Fn()) -> Output {
+    on_n1(site, &format!("rm -f {STARTED} {GO}"));
+    let script = format!(
+        "touch {STARTED}; n=0; until [ -e {GO} ] || [ $n -gt 600 ]; do sleep 0.05; n=$((n+1)); done; \
+         cat /etc/image-name; exit 3"
+    );
+    std::thread::scope(|scope| {
+        let words = ["-w", "n1", "apptainer", "exec", image, "sh", "-c", &script];
+        let job = scope.spawn(move || site.srun(&words));
+        on_n1(site, &format!("timeout 60 sh -c 'until [ -e {STARTED} ]; do sleep 0.05; done'"));
+        change();
+        on_n1(site, &format!("touch {GO}"));
+        job.join().unwrap()
+    })
+}
+
+/// The same happens to a job without us that was given the path. A step that is started
+/// after the change runs too.
+#[track_caller]
+fn meets(site: &Site, fault: &str, change: &dyn Fn()) {
+    install_plugin();
+    site.plugstack(WITHOUT);
+    let typed = meanwhile(site, &format!("{SHARED}/{NAME}"), change);
+    install_plugin();
+    let before = seen(site);
+    site.plugstack(&with());
+    let hit = meanwhile(site, &format!("docker://{NAME}"), change);
+    assert_eq!((hit.status, &hit.stdout), (typed.status, &typed.stdout), "{hit:#?}");
+    assert_eq!(hit.status, 3, "{hit:#?}");
+    let log = settled(site, &before);
+    assert!(log.contains("event=hit"), "{log}");
+    let next = site.srun(&["-w", "n1", "echo", "runs"]);
+    assert_eq!((next.status, next.stdout.as_str()), (0, "runs\n"), "{next:#?}");
+    let found = Found {
+        without: format!("with the path typed: {}", ended(&typed)),
+        with: "the same, and the next step runs".to_owned(),
+        user: ours(&hit.stderr),
+        admin: ours(&log),
+    };
+    compare(fault, &found);
+    unharmed(site);
+}
+
+fn library() -> String {
+    format!("{}/spank_sifcache.so", plugin_directory())
+}
+
+/// By a rename, as `make install` does it.
+fn install_plugin() {
+    push(&built("libspank_sifcache.so"), &library(), "755");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn daemons() {
+    let site = Site::new("");
+    site.store(IMAGE, NAME);
+    let answers = "for n in $(seq 500); do scontrol show slurmd >/dev/null 2>&1 && exit; \
+        sleep 0.02; done; exit 1";
+    meets(&site, "slurmd is killed and started again", &|| {
+        let restart = "pkill -KILL -x slurmd; while pgrep -x slurmd; do sleep 0.02; done; slurmd";
+        on_n1(&site, &format!("{restart}; {answers}"));
+    });
+    meets(&site, "`scontrol reconfigure`", &|| {
+        on_n1(&site, &format!("scontrol reconfigure && {answers}"));
+    });
+    // Killed, it forgets what has happened since it last saved its state.
+    meets(&site, "slurmctld is restarted", &|| {
+        let restart = "pkill -TERM -x slurmctld; while pgrep -x slurmctld; do sleep 0.02; done; \
+            slurmctld; for n in $(seq 500); do scontrol ping | grep -q UP && exit; sleep 0.02; \
+            done; exit 1";
+        let output = site.exec(&[], &["bash", "-c", restart], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+    });
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_library() {
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            install_plugin();
+        }
+    }
+    let site = Site::new("");
+    site.store(IMAGE, NAME);
+    let _back = Back;
+    meets(&site, "the plugin is replaced by a rename", &install_plugin);
+    let library = library();
+    for (fault, change) in [
+        ("the plugin is removed", format!("rm -f {library}")),
+        ("the plugin is made unreadable", format!("chmod 000 {library}")),
+    ] {
+        meets(&site, fault, &|| {
+            on_n1(&site, &change);
+        });
+    }
+}
