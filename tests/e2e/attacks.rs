@@ -10,6 +10,7 @@ mod logs;
 mod much;
 mod privileged;
 mod settings;
+mod subdirectory;
 mod table;
 mod terminal;
 mod writers;

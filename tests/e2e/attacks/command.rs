@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::chown;
 
 /// What bob has, and alice may not touch. Some of it looks as if it were ours.
-const WORK: &str = "/home/bob/work";
+pub(super) const WORK: &str = "/home/bob/work";
 
 /// Everything below [`WORK`]: names, owners, modes, contents.
-fn work(site: &Site) -> String {
+pub(super) fn work(site: &Site) -> String {
     let list = format!(
         "cd {WORK} && find . -printf '%p %u %m %n %s %T@ %l\\n' | sort && \
          find . -type f -print0 | sort -z | xargs -0 sha256sum"
@@ -17,7 +17,7 @@ fn work(site: &Site) -> String {
     script(site, "root", &list)
 }
 
-fn prepare(site: &Site) -> String {
+pub(super) fn prepare(site: &Site) -> String {
     let make = format!(
         "rm -rf {WORK}; umask 022; chmod 755 ~; mkdir -p {WORK}/o {WORK}/20240101T000000Z.results; cd {WORK}
          echo notes >notes.txt; echo '{{}}' >results.json; echo x >run.lock; mkdir tmp lock kept known
@@ -35,14 +35,15 @@ fn prepare(site: &Site) -> String {
     work(site)
 }
 
-fn root(site: &Site, words: &[&str]) -> Output {
+pub(super) fn root(site: &Site, words: &[&str]) -> Output {
     site.exec(&[], &[&["sifcache"], words].concat(), "")
 }
 
 /// The image root belongs to alice, and the site accepts that.
-const ACCEPT: &str = "optional spank_sifcache.so image_root=/shared/sif untrusted=accept\n";
+pub(super) const ACCEPT: &str =
+    "optional spank_sifcache.so image_root=/shared/sif untrusted=accept\n";
 /// The same where it does not.
-const REFUSE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
+pub(super) const REFUSE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
 
 /// Every command that writes in an image root.
 fn writing(file: &str) -> Vec<Vec<&str>> {
@@ -128,86 +129,6 @@ fn a_hidden_directory_that_alice_can_write() {
     // doctor says so.
     let said = root(&site, &["doctor"]).stdout;
     assert!(said.contains("/shared/sif/.sifcache"), "{said}");
-}
-
-/// A directory of alice's in a root of root's, with a link in it to what is bob's.
-#[test]
-#[ignore = "needs a testbed: make test"]
-fn a_directory_of_hers_in_the_root() {
-    let site = Site::with_line(REFUSE);
-    let before = prepare(&site);
-    let hers = site.at("ctl", SHARED).join("alice");
-    fs::create_dir(&hers).unwrap();
-    chown(&hers, Some(ALICE), Some(ALICE)).unwrap();
-    script(
-        &site,
-        "alice",
-        &format!("ln -s {WORK} {SHARED}/alice/pictures; mkdir {SHARED}/alice/x"),
-    );
-    let file = inside(IMAGE);
-    for plugstack in [REFUSE, ACCEPT] {
-        site.plugstack(plugstack);
-        for words in [
-            &["remove", "--yes", "--keep", "0d", "alice/pictures/o/i:1"] as &[&str],
-            &["remove", "--yes", "/shared/sif/alice/pictures/notes.txt"],
-            &["import", &file, "alice/pictures/i:1"],
-            &["add", "alice/pictures/i:1"],
-            &["import", "--force", &file, "alice/pictures/o/i:1"],
-        ] {
-            let output = root(&site, words);
-            assert_eq!(output.status, 78, "{words:?}: {output:#?}");
-            assert!(
-                output.stderr.contains("/alice belongs to the ordinary user 1001"),
-                "{output:#?}"
-            );
-        }
-        // What is the site's goes all the same.
-        site.store(IMAGE, NAME);
-        for words in [
-            &["gc", "--yes", "--keep", "0d", "--max-size", "0"],
-            &["gc", "--yes", "--keep", "9d", "--older-than", "1d"],
-        ] {
-            let output = root(&site, words);
-            assert_eq!(output.status, 0, "{output:#?}");
-            assert!(
-                output.stderr.contains("o/i:1 stays: /shared/sif/alice belongs"),
-                "{output:#?}"
-            );
-        }
-        assert!(!site.at("ctl", SHARED).join(NAME).exists());
-        root(&site, &["verify", "--fix"]);
-        assert_eq!(work(&site), before, "{plugstack}");
-    }
-}
-
-/// She changes what her directory is as fast as she can, while root collects and mends.
-#[test]
-#[ignore = "needs a testbed: make test"]
-fn a_directory_that_changes_while_root_works() {
-    let site = Site::with_line(REFUSE);
-    let before = prepare(&site);
-    let hers = site.at("ctl", SHARED).join("alice");
-    fs::create_dir(&hers).unwrap();
-    chown(&hers, Some(ALICE), Some(ALICE)).unwrap();
-    let real = format!(
-        "cd {SHARED}/alice; mkdir -p real/o; cp {} real/{NAME}; touch -d 2020-01-01 real/{NAME}; chmod 666 real/{NAME}; ln -s nowhere 'real/dangling@sha256:{}'",
-        inside(IMAGE),
-        "0".repeat(64)
-    );
-    script(&site, "alice", &real);
-    let stop = site.at("ctl", "/shared/stop");
-    let _ = fs::remove_file(&stop);
-    let swap = format!(
-        "cd {SHARED}/alice; until [ -e /shared/stop ]; do mv -T real d; mv -T d real; ln -sfn {WORK} d; rm d; done"
-    );
-    std::thread::scope(|scope| {
-        let alice = scope.spawn(|| site.alice(&["bash", "-c", &swap]));
-        let commands = "for n in $(seq 30); do sifcache gc --yes --keep 0d --max-size 0; sifcache verify --fix; done";
-        site.exec(&[], &["bash", "-c", commands], "");
-        fs::write(&stop, "").unwrap();
-        alice.join().unwrap();
-    });
-    assert_eq!(work(&site), before);
 }
 
 /// Where the runtime unpacks what root pulls: a directory that alice could exchange.

@@ -10,46 +10,45 @@ use std::fs;
 const OUTSIDE: &str = "/shared/canary";
 
 /// All lead to it, or to /etc/passwd, by somebody's rules.
+const NAMES: [&str; 30] = [
+    "../canary/x",
+    "../../etc/passwd",
+    "o/../../canary/x",
+    "o/../../canary/x:1",
+    "/shared/canary/x",
+    "//shared/canary/x",
+    "o/./../../canary/x",
+    "%2e%2e/canary/x",
+    "..%2fcanary%2fx",
+    "..\\canary\\x",
+    "o:../../canary/x",
+    "o/i:..",
+    "o/i:1/../../../canary/x",
+    "o/i@../../canary/x",
+    "localhost:../canary/x",
+    "\u{ff0e}\u{ff0e}/canary/x",
+    "\u{2024}\u{2024}/canary/x",
+    "..\u{200b}/canary/x",
+    "../canary/x\n",
+    "\n../canary/x",
+    " ../canary/x",
+    "o/i:1 /shared/canary/x",
+    "~/x",
+    "$(echo ../canary/x)",
+    "-/../canary/x",
+    ".sifcache/kept/x",
+    ".",
+    "..",
+    "",
+    "/",
+];
+
+/// The same with digests, and one that is too long.
 fn names() -> Vec<String> {
     let digest = "0".repeat(64);
-    let mut names: Vec<String> = [
-        "../canary/x",
-        "../../etc/passwd",
-        "o/../../canary/x",
-        "o/../../canary/x:1",
-        "/shared/canary/x",
-        "//shared/canary/x",
-        "o/./../../canary/x",
-        "%2e%2e/canary/x",
-        "..%2fcanary%2fx",
-        "..\\canary\\x",
-        "o:../../canary/x",
-        "o/i:..",
-        "o/i:1/../../../canary/x",
-        "o/i@../../canary/x",
-        "localhost:../canary/x",
-        "\u{ff0e}\u{ff0e}/canary/x",
-        "\u{2024}\u{2024}/canary/x",
-        "..\u{200b}/canary/x",
-        "../canary/x\n",
-        "\n../canary/x",
-        " ../canary/x",
-        "o/i:1 /shared/canary/x",
-        "~/x",
-        "$(echo ../canary/x)",
-        "-/../canary/x",
-        ".sifcache/kept/x",
-        ".",
-        "..",
-        "",
-        "/",
-    ]
-    .map(str::to_owned)
-    .into();
-    names.push(format!("../canary/x@sha256:{digest}"));
-    names.push(format!("o/../../canary/x@sha256:{digest}"));
-    names.push("a/".repeat(3000));
-    names
+    let pinned = ["../canary/x", "o/../../canary/x"].map(|name| format!("{name}@sha256:{digest}"));
+    let long = "a/".repeat(3000);
+    NAMES.map(str::to_owned).into_iter().chain(pinned).chain([long]).collect()
 }
 
 fn prepare() -> Site {
