@@ -11,6 +11,7 @@ mod limits;
 mod mounted;
 mod other;
 mod plugins;
+mod signals;
 mod slurm;
 mod surroundings;
 mod syslog;

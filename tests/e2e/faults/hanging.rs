@@ -6,7 +6,7 @@
 
 use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
-use super::{NAME, launch, of_root, ours, seen, settled, unharmed, with_registry};
+use super::{NAME, launch, of_root, on_n1, ours, seen, settled, unharmed, with_registry};
 use crate::kit::{IMAGE, Output, Site};
 use std::time::{Duration, Instant};
 
@@ -101,6 +101,10 @@ fn answers_later() {
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
         waiting.still();
+        // A pause of the task's own in the middle of it.
+        let task = "-u alice -x slurmstepd";
+        on_n1(&site, &format!("pkill -STOP {task} && sleep 0.2 && pkill -CONT {task}"));
+        waiting.still();
         mounted.heal();
         waiting.end()
     });
@@ -112,6 +116,38 @@ fn answers_later() {
         user: ours(&output.stderr),
         admin: ours(&log),
     };
-    compare("no answer for some seconds", &found);
+    compare("no answer for some seconds, in which the task is stopped and goes on", &found);
     unharmed(&site);
+}
+
+/// A request that nobody has read the kernel takes back, so a task that waits for it can be
+/// killed. Here the test does it: without control groups Slurm spares what is still called
+/// slurmstepd.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn stopped() {
+    let site = Site::with_line(&of_root(ROOT));
+    let mounted = Mounted::faulty(&site);
+    mounted.stops();
+    let output = std::thread::scope(|scope| {
+        let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
+        let waits = "for n in $(seq 500); do \
+            for p in $(pgrep -u alice -x slurmstepd); do \
+                grep -q request_wait_answer /proc/$p/wchan && echo $p && exit; done; \
+            sleep 0.02; done; exit 1";
+        let task = on_n1(&site, waits);
+        waiting.still();
+        on_n1(&site, &format!("kill -KILL {task}"));
+        waiting.end()
+    });
+    assert_eq!(output.status, 128 + 9, "{output:#?}");
+    // Nothing is left of it while the server is as it was.
+    unharmed(&site);
+    let found = Found {
+        without: "does not touch it".to_owned(),
+        with: "waits until it goes on, and can be cancelled".to_owned(),
+        user: ours(&output.stderr),
+        admin: String::new(),
+    };
+    compare("its server is stopped, so that it reads no request", &found);
 }

@@ -64,6 +64,11 @@ impl<'a> Mounted<'a> {
         on_n1(self.site, "pkill -KILL -x faultfs; while pgrep -x faultfs; do sleep 0.02; done");
     }
 
+    /// Its server reads nothing more.
+    pub(super) fn stops(&self) {
+        on_n1(self.site, "pkill -STOP -x faultfs");
+    }
+
     /// It is unmounted, whoever uses it.
     pub(super) fn unmount(&self) {
         // A directory whose server has died is none for mkdir(1).

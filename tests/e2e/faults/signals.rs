@@ -1,0 +1,103 @@
+//! A signal at each moment of the plugin's work in a task, and jobs that are cancelled there.
+
+use super::other::{self, RUNTIME};
+use super::table::{Found, compare};
+use super::{NAME, WITHOUT, unharmed, with};
+use crate::kit::{IMAGE, SHARED, Site};
+use std::fs;
+use std::time::Duration;
+
+/// There while n1's slurmd is traced.
+const TRACED: &str = "/shared/traced";
+/// The calls of a hit on the image root and on the image, and which of that kind.
+const CALLS: [(&str, usize); 6] =
+    [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
+
+/// While `work` runs, who makes the call number `when` of this name on one of `paths` gets
+/// `signal` there.
+fn with_signal<T>(
+    site: &Site,
+    (call, when): (&str, usize),
+    [paths, signal]: [&str; 2],
+    work: impl FnOnce() -> T,
+) -> T {
+    let strace = format!(
+        "timeout 60 strace -f {paths} -e trace={call} -e inject={call}:signal={signal}:when={when} \
+             -o /tmp/trace -p $(pidof slurmd) & \
+         until grep -q '[1-9]' <<<\"$(awk '/TracerPid/ {{print $2}}' /proc/$(pidof slurmd)/status)\"; \
+             do sleep 0.01; done; touch {TRACED}; n=0; \
+         while [ -e {TRACED} ] && [ $n -lt 6000 ]; do sleep 0.01; n=$((n+1)); done; kill $!; wait"
+    );
+    let flag = site.at("ctl", TRACED);
+    let _ = fs::remove_file(&flag);
+    std::thread::scope(|scope| {
+        let tracer = scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", &strace], ""));
+        while !flag.exists() && !tracer.is_finished() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let result = work();
+        let _ = fs::remove_file(&flag);
+        tracer.join().unwrap();
+        result
+    })
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn at_each_call() {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
+    let runtime = format!("-P {RUNTIME}");
+    for signal in ["SIGTERM", "SIGKILL", "SIGINT", "SIGALRM", "SIGUSR1"] {
+        site.plugstack(WITHOUT);
+        let at_execve = || other::launch(&site, &[]);
+        let without = with_signal(&site, ("execve", 1), [&runtime, signal], at_execve);
+        site.plugstack(&with());
+        for call in CALLS {
+            let with = with_signal(&site, call, [&image, signal], || other::launch(&site, &[]));
+            let alike = (with.status, &with.stdout) == (without.status, &without.stdout);
+            assert!(alike, "{signal} at {call:?}: {with:#?}, without us {without:#?}");
+        }
+        let found = Found {
+            without: format!("status {}", without.status),
+            with: format!("status {}, at each call", without.status),
+            user: String::new(),
+            admin: String::new(),
+        };
+        compare(&format!("{signal} in the task, before its `execve`"), &found);
+        unharmed(&site);
+    }
+}
+
+/// Jobs that are cancelled at any moment from their start on; `SIFCACHE_CANCELS` says how
+/// many.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn cancelled() {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    let jobs = std::env::var("SIFCACHE_CANCELS").unwrap_or_else(|_| "100".to_owned());
+    let script = format!(
+        "for n in $(seq {jobs}); do ( \
+             timeout 60 srun -w n1 -J c$n {RUNTIME} exec docker://{NAME} true >/dev/null 2>&1 & \
+             sleep 0.$(printf %03d $((RANDOM % 150))); scancel -n c$n; wait $!; \
+             [ $? != 124 ] || echo c$n hangs ) & \
+             [ $((n % 5)) != 0 ] || wait; done; wait"
+    );
+    for line in [WITHOUT.to_owned(), with()] {
+        site.plugstack(&line);
+        let output = site.alice(&["bash", "-c", &script]);
+        assert_eq!((output.status, output.stdout.as_str()), (0, ""), "{output:#?}");
+        unharmed(&site);
+    }
+    let found = Found {
+        without: "each ends".to_owned(),
+        with: "each ends".to_owned(),
+        user: String::new(),
+        admin: "a hit of those that came so far".to_owned(),
+    };
+    compare("`scancel` at any moment, a hundred times", &found);
+}
