@@ -72,11 +72,7 @@ fn no_descriptors_or_processes() {
 #[ignore = "needs a testbed: make test"]
 fn no_files() {
     let site = site();
-    let quiet = |level: &str| {
-        let words = ["scontrol", "setdebug", level, "nodes=n1"];
-        assert_eq!(site.exec(&[], &words, "").status, 0);
-    };
-    quiet("info");
+    let _quiet = Quiet::new(&site);
     let path = site.store(IMAGE, "o/cut:1");
     std::fs::write(path, "no image").unwrap();
     let limits = [0, 1 << 30].map(|size| format!("fsize={size}"));
@@ -85,7 +81,27 @@ fn no_files() {
         site.srun(&["-w", "n1", "-n2", RUNTIME, "exec", "docker://o/cut:1", "true"])
     };
     meets_each(&site, "no files: an image that is refused", &limits, |limit| after(limit), refused);
-    quiet("verbose");
+}
+
+/// n1 logs less than the testbed has it do, until this is dropped.
+struct Quiet<'a>(&'a Site);
+
+impl<'a> Quiet<'a> {
+    fn new(site: &'a Site) -> Self {
+        assert_eq!(Self::set(site, "info").status, 0);
+        Self(site)
+    }
+
+    fn set(site: &Site, level: &str) -> Output {
+        site.exec(&[], &["scontrol", "setdebug", level, "nodes=n1"], "")
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // No assertion: a test may be failing already.
+        Self::set(self.0, "verbose");
+    }
 }
 
 /// Limits of the shell that submits, which the task has from its `execve` on; the runtime

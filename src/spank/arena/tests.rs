@@ -1,0 +1,98 @@
+use super::{Arena, is_there};
+use std::alloc::{GlobalAlloc, Layout};
+use std::slice;
+
+type Small = Arena<256>;
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+/// A piece, filled with `byte`.
+fn take(arena: &Small, layout: Layout, byte: u8) -> *mut u8 {
+    // SAFETY: the sizes of these tests are not 0.
+    let piece = unsafe { arena.alloc(layout) };
+    assert_eq!(piece.addr() % layout.align(), 0);
+    // SAFETY: as long as was asked for.
+    unsafe { piece.write_bytes(byte, layout.size()) };
+    piece
+}
+
+fn read(piece: *mut u8, size: usize) -> Vec<u8> {
+    // SAFETY: filled by `take`.
+    unsafe { slice::from_raw_parts(piece, size) }.to_vec()
+}
+
+#[test]
+fn pieces_are_apart_and_aligned() {
+    let arena = Small::new();
+    let layouts = [layout(3, 1), layout(8, 8), layout(1, 1), layout(16, 32)];
+    let pieces: Vec<_> = (1..).zip(layouts).map(|(n, l)| (n, l, take(&arena, l, n))).collect();
+    for (byte, layout, piece) in pieces {
+        assert!(arena.place(piece).is_some());
+        assert_eq!(read(piece, layout.size()), vec![byte; layout.size()]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_comes_from_malloc() {
+    let arena = Small::new();
+    let (half, rest) = (layout(200, 1), layout(57, 1));
+    assert!(arena.place(take(&arena, half, 1)).is_some());
+    let piece = take(&arena, rest, 2);
+    assert!(arena.place(piece).is_none());
+    // SAFETY: of this allocator, with this layout.
+    let longer = unsafe { arena.realloc(piece, rest, 100) };
+    assert_eq!(read(longer, 57), [2; 57]);
+    // SAFETY: as above, with the new size.
+    unsafe { arena.dealloc(longer, layout(100, 1)) };
+    assert!(arena.place(take(&arena, layout(56, 1), 3)).is_some());
+    assert!(arena.place(take(&arena, layout(1, 1), 4)).is_none());
+}
+
+#[test]
+fn the_last_piece_grows_where_it_is_and_comes_back() {
+    let arena = Small::new();
+    let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
+    // SAFETY: of this allocator, with this layout, here and below.
+    let grown = unsafe { arena.realloc(second, layout(10, 1), 100) };
+    assert_eq!(grown, second);
+    // SAFETY: as above.
+    let moved = unsafe { arena.realloc(first, layout(10, 1), 20) };
+    assert!(moved != first && arena.place(moved).is_some());
+    assert_eq!((read(moved, 10), read(second, 10)), (vec![1; 10], vec![2; 10]));
+    for (piece, size) in [(moved, 20), (grown, 100), (first, 10)] {
+        // SAFETY: as above.
+        unsafe { arena.dealloc(piece, layout(size, 1)) };
+    }
+    assert_eq!(take(&arena, layout(1, 1), 3), first);
+}
+
+#[test]
+fn a_piece_that_shrinks_stays_where_it_is() {
+    let arena = Small::new();
+    let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
+    for piece in [first, second] {
+        // SAFETY: of this allocator, with this layout.
+        assert_eq!(unsafe { arena.realloc(piece, layout(10, 1), 5) }, piece);
+    }
+    assert_eq!(take(&arena, layout(1, 1), 3), second.wrapping_add(5));
+}
+
+/// Zeroes also where somebody else has written before.
+#[test]
+fn what_is_to_be_zero_is_zero() {
+    let arena = Small::new();
+    let piece = take(&arena, layout(64, 1), 0xff);
+    // SAFETY: of this allocator, with this layout.
+    unsafe { arena.dealloc(piece, layout(64, 1)) };
+    // SAFETY: the size is not 0.
+    let zeroed = unsafe { arena.alloc_zeroed(layout(64, 1)) };
+    assert_eq!((zeroed, read(zeroed, 64)), (piece, vec![0; 64]));
+}
+
+#[test]
+fn how_much_is_there() {
+    assert!(is_there(1 << 20));
+    assert!(!is_there(usize::MAX / 2));
+}
