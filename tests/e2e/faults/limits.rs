@@ -132,7 +132,10 @@ fn propagated() {
 fn in_a_script() {
     let site = site();
     let limits = ["-v 1000000", "-v 4000000", "-n 5", "-n 64", "-u 0", "-u 500"];
-    for nested in ["path", "preload"] {
+    for (nested, fault) in [
+        ("path", "low limits in a script, `nested=path`"),
+        ("preload", "low limits in a script, `nested=preload`"),
+    ] {
         let launch = |site: &Site, limit: &str, image: &str| {
             let start = if nested == "path" { "" } else { "/usr/bin/" };
             let script = format!("ulimit {limit} && exec {start}apptainer exec {image} echo ran");
@@ -156,7 +159,7 @@ fn in_a_script() {
             user: String::new(),
             admin: ours(&settled(&site, &before)),
         };
-        compare(&format!("low limits in a script, `nested={nested}`"), &found);
+        compare(fault, &found);
     }
     unharmed(&site);
 }

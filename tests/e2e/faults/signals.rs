@@ -50,7 +50,14 @@ fn at_each_call() {
     site.store(IMAGE, NAME);
     let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
     let runtime = format!("-P {RUNTIME}");
-    for signal in ["SIGTERM", "SIGKILL", "SIGINT", "SIGALRM", "SIGUSR1"] {
+    for fault in [
+        "SIGTERM in the task, before its `execve`",
+        "SIGKILL in the task, before its `execve`",
+        "SIGINT in the task, before its `execve`",
+        "SIGALRM in the task, before its `execve`",
+        "SIGUSR1 in the task, before its `execve`",
+    ] {
+        let signal = fault.split(' ').next().unwrap();
         site.plugstack(WITHOUT);
         let at_execve = || other::launch(&site, &[]);
         let without = with_signal(&site, ("execve", 1), [&runtime, signal], at_execve);
@@ -66,7 +73,7 @@ fn at_each_call() {
             user: String::new(),
             admin: String::new(),
         };
-        compare(&format!("{signal} in the task, before its `execve`"), &found);
+        compare(fault, &found);
         unharmed(&site);
     }
 }
