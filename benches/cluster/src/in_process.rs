@@ -40,7 +40,7 @@ pub(crate) fn measure(quick: bool) -> Result<Vec<Found>> {
         "--",
     ]);
     cargo.args(["--noplot", "--warm-up-time", "1", "--measurement-time"]);
-    cargo.args(if quick { ["1", "--quick"] } else { ["3", "--quiet"] });
+    cargo.args(if quick { ["1", "--quick"] } else { ["1", "--quiet"] });
     crate::testbed::output(&mut cargo, "")?;
     let mut found = Vec::new();
     collect(&target, &mut found)?;

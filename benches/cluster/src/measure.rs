@@ -33,7 +33,7 @@ impl Run {
         bar.set_message("the hooks in the host program");
         let hooks = hooks::measure(self.effort.rounds(1000), &commands(), &self.plugins)?;
         bar.set_message("system calls");
-        let calls = calls::count(self.effort.rounds(5))?;
+        let calls = calls::count(self.effort.rounds(3))?;
         bar.set_message("in a process");
         let in_process = in_process::measure(self.effort.quick)?;
         bar.finish_and_clear();

@@ -35,7 +35,7 @@ pub(crate) fn large_cache(effort: Effort) -> Experiment {
         name: "the command".to_owned(),
         compared: false,
         warm_up: 1,
-        rounds: effort.rounds(20),
+        rounds: effort.rounds(10),
         variants: vec![one("list --json", "group99/team/image99"), one("verify", "10000 images")],
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn start(effort: Effort, megabytes: u32) -> Experiment {
     let forget = "rm -rf /home/alice/.apptainer";
     // Whoever had the turn before may have taken it away.
     let fetch = format!("echo '{NONE}' >/etc/slurm/plugstack.conf; su alice -c '{launch}'");
-    let rounds = if megabytes < 300 { 7 } else { 5 };
+    let rounds = if megabytes < 300 { 5 } else { 3 };
     Experiment {
         name: format!("an image of {megabytes} MB"),
         compared: true,

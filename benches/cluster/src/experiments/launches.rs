@@ -10,13 +10,13 @@ pub(crate) const SMALL: u32 = 10;
 /// A hit, against the same with the SIF's path typed; typed, with the plugin, it is a pass.
 pub(crate) fn hit_and_pass(effort: Effort) -> Experiment {
     let srun = "srun -w n1 apptainer exec";
-    launches("a hit and a pass", srun, effort.rounds(200))
+    launches("a hit and a pass", srun, effort.rounds(120))
 }
 
 /// The same in 64 tasks at once.
 pub(crate) fn many_tasks(effort: Effort) -> Experiment {
     let srun = "srun -w n1 -n 64 --overcommit apptainer exec";
-    launches("64 tasks", srun, effort.rounds(10))
+    launches("64 tasks", srun, effort.rounds(5))
 }
 
 fn launches(name: &str, srun: &str, rounds: usize) -> Experiment {
@@ -45,7 +45,7 @@ pub(crate) fn miss(effort: Effort) -> Experiment {
         name: "a miss".to_owned(),
         compared: true,
         warm_up: 1,
-        rounds: effort.rounds(100),
+        rounds: effort.rounds(50),
         variants: vec![variant("no plugin", NONE), variant("a miss: sifcache", LINE)],
     }
 }

@@ -12,7 +12,7 @@ const RUNTIME: &str = "/usr/bin/apptainer";
 
 /// A launch of an image, in each of the ways.
 pub(crate) fn launch(effort: Effort) -> Experiment {
-    let rounds = effort.rounds(200);
+    let rounds = effort.rounds(100);
     four("in a script", RUNTIME, rounds, |timed| timed)
 }
 

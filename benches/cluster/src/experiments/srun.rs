@@ -6,12 +6,12 @@ use crate::site::{EMPTY, LINE, NONE};
 
 /// `srun true` without a plugin, with one that does nothing, and with ours.
 pub(crate) fn one_task(effort: Effort) -> Experiment {
-    plugins("srun true", "srun -w n1 true", effort.rounds(500))
+    plugins("srun true", "srun -w n1 true", effort.rounds(300))
 }
 
 /// The same with 64 tasks.
 pub(crate) fn many_tasks(effort: Effort) -> Experiment {
-    plugins("srun -n 64 true", "srun -w n1 -n 64 --overcommit true", effort.rounds(30))
+    plugins("srun -n 64 true", "srun -w n1 -n 64 --overcommit true", effort.rounds(20))
 }
 
 fn plugins(name: &str, line: &str, rounds: usize) -> Experiment {

@@ -25,7 +25,7 @@ pub(crate) fn start(effort: Effort, count: u32) -> Experiment {
         name: format!("{count} users"),
         compared: true,
         warm_up: 0,
-        rounds: effort.rounds(if count < 100 { 5 } else { 3 }),
+        rounds: effort.rounds(if count < 100 { 3 } else { 2 }),
         variants: vec![variant("no plugin, pulled by each", NONE), variant("sifcache", LINE)],
     }
 }
