@@ -3,7 +3,7 @@
 .PHONY: bench bench-check bench-page
 RESULTS := target/bench/results.json
 
-## make bench [QUICK=1] [PLUGIN=LINE]  what sifcache costs, side by side: docs/benchmarks.md; 15 minutes
+## make bench [QUICK=1] [PLUGIN=LINE]  what sifcache costs, side by side: docs/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/benchmarks.json

@@ -35,7 +35,7 @@ line of a table, round by round, with the range that holds the true one in 95 of
 
 const REPEAT: &str = "## To repeat it
 
-    make bench                       # everything, about 15 minutes on an idle machine
+    make bench                       # everything, about 20 minutes on an idle machine
     make bench QUICK=1               # each thing twice, to see that it can be done
     make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'
 
