@@ -1,7 +1,7 @@
 //! How many system calls a step makes with the plugin and without, as strace sees them.
 
 use crate::experiments::launches::SMALL;
-use crate::site::{LINE, NONE, ROOT, image, sif};
+use crate::site::{LINE, NONE, image, sif};
 use crate::statistics::summary;
 use crate::testbed;
 use anyhow::{Context, Result};
@@ -21,8 +21,6 @@ pub(crate) struct Added {
     pub(crate) slurmstepd: (f64, f64),
     /// In srun's main thread.
     pub(crate) srun: (f64, f64),
-    /// Whether slurmd, slurmstepd or srun named a path under the image root.
-    pub(crate) root_named: bool,
 }
 
 /// What was traced of one step.
@@ -31,7 +29,6 @@ struct Traced {
     in_task: BTreeMap<String, i64>,
     slurmstepd: f64,
     srun: f64,
-    root_named: bool,
 }
 
 /// Traces each kind of task this often, with and without.
@@ -71,7 +68,6 @@ fn added(task: &str, line: &str, times: usize) -> Result<Added> {
         in_task,
         slurmstepd: both(|traced| traced.slurmstepd),
         srun: both(|traced| traced.srun),
-        root_named: with.iter().any(|traced| traced.root_named),
     })
 }
 
@@ -122,18 +118,14 @@ fn read_threads(threads: &BTreeMap<String, String>, program: &str, traced: &mut 
         match executed(text) {
             Some(first) if first.contains("slurmstepd\"") => {
                 traced.slurmstepd = calls(text).count() as f64;
-                traced.root_named |= names_root(text);
                 for task in children(text).filter_map(|child| threads.get(child)) {
                     read_task(task, program, traced);
                 }
             }
             Some(first) if first.contains("srun\"") => {
                 traced.srun = calls(text).count() as f64;
-                traced.root_named |= names_root(text);
             }
-            // A thread of slurmd, or of slurmstepd.
-            None => traced.root_named |= names_root(text),
-            Some(_) => {}
+            _ => {}
         }
     }
 }
@@ -163,11 +155,6 @@ fn children(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(started).filter_map(|line| line.rsplit_once("= ")).map(|(_, pid)| pid)
 }
 
-fn names_root(text: &str) -> bool {
-    let named = format!("\"{ROOT}");
-    text.lines().any(|line| line.contains(&named) && !line.starts_with("execve("))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Traced, read_threads};
@@ -188,16 +175,8 @@ mod tests {
     fn threads_are_told_apart() {
         let srun = "execve(\"/usr/bin/srun\", []) = 0\n--- SIGCHLD ---\n";
         let found = traced(&[("5", STEPD), ("7", TASK), ("8", TASK), ("9", srun)]);
-        assert_eq!((found.slurmstepd, found.srun, found.root_named), (2.0, 1.0, false));
+        assert_eq!((found.slurmstepd, found.srun), (2.0, 1.0));
         let calls: Vec<_> = found.in_task.iter().map(|(name, n)| (name.as_str(), *n)).collect();
         assert_eq!(calls, [("close", 2), ("openat", 1)]);
-    }
-
-    #[test]
-    fn a_daemon_that_looks_is_seen() {
-        let look = "statx(AT_FDCWD, \"/shared/sif\") = 0\n";
-        assert!(traced(&[("5", &format!("{STEPD}{look}"))]).root_named);
-        assert!(traced(&[("4", look)]).root_named);
-        assert!(!traced(&[("4", "statx(AT_FDCWD, \"/shared\") = 0\n")]).root_named);
     }
 }

@@ -101,8 +101,8 @@ pub(super) fn calls(results: &Results) -> String {
     let mut text = "## System calls of a step\n\nOn the cluster, by strace. In the task's process, between fork \
          and `execve`, exactly what the plugin adds; in the main threads of slurmstepd and srun, \
          all calls without and with it, medians. With a launch in it, `write` is slurmstepd's own log.\n\n\
-         | the task | it adds | slurmstepd | srun | names an image root in slurmd, slurmstepd, srun |\n\
-         | --- | --- | --- | --- | --- |\n"
+         | the task | it adds | slurmstepd | srun |\n\
+         | --- | --- | --- | --- |\n"
         .to_owned();
     for added in &results.calls {
         let one = |(name, count): (&String, &i64)| format!("{count} {name}");
@@ -116,11 +116,10 @@ pub(super) fn calls(results: &Results) -> String {
         let both = |(without, with): (f64, f64)| format!("{without:.0}, {with:.0}");
         let _ = writeln!(
             text,
-            "| {} | {names} | {} | {} | {} |",
+            "| {} | {names} | {} | {} |",
             added.task,
             both(added.slurmstepd),
             both(added.srun),
-            if added.root_named { "**yes**" } else { "never" }
         );
     }
     text.push('\n');
