@@ -26,8 +26,9 @@ static void traced(const struct line *line)
 	_exit(life->status != 0);
 }
 
-/* Notes the system call that a process is about to make. */
-static void note(pid_t process, struct calls calls[STAGES], int *stage)
+/* Notes the system call that a process is about to make. `in_task` tells the forked child
+ * from its parent, which may still be on its way to wait for it: that is no step's call. */
+static void note(pid_t process, int in_task, struct calls calls[STAGES], int *stage)
 {
 	struct __ptrace_syscall_info info;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, process, sizeof info, &info) <= 0 ||
@@ -36,7 +37,7 @@ static void note(pid_t process, struct calls calls[STAGES], int *stage)
 	long number = (long)info.entry.nr;
 	if (number >= MARK) {
 		*stage = (number - MARK) % 2 ? -1 : (int)(number - MARK) / 2;
-	} else if (*stage >= 0) {
+	} else if (*stage >= 0 && in_task == (*stage == TASK)) {
 		struct calls *into = &calls[*stage];
 		if (into->count < (int)(sizeof into->numbers / sizeof *into->numbers))
 			into->numbers[into->count++] = (int)number;
@@ -66,7 +67,7 @@ int count(const struct line *line, struct calls calls[STAGES])
 			continue;
 		int signal = WSTOPSIG(status);
 		if (signal == (SIGTRAP | 0x80))
-			note(process, calls, &stage);
+			note(process, process != first, calls, &stage);
 		/* A process that was forked begins with a stop, and events are traps. */
 		int ours = signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP;
 		ptrace(PTRACE_SYSCALL, process, NULL, ours ? 0 : signal);
