@@ -34,26 +34,16 @@ static SHIM_PROGRAM: OnceCell<Seen> = OnceCell::new();
 static SHIMS_DIRECTORY: OnceCell<Seen> = OnceCell::new();
 static INTERPOSER_LIBRARY: OnceCell<Seen> = OnceCell::new();
 
-/// Why `part` is missing, if it is.
-pub(crate) fn missing(part: Part) -> Option<String> {
-    // To the interposer belongs the shim that it starts.
-    match part {
-        Part::Shim => look(&SHIM_PROGRAM, SHIM, is_program),
-        Part::Shims => look(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
-        Part::Interposer => {
-            look(&INTERPOSER_LIBRARY, INTERPOSER, is_readable).or_else(|| missing(Part::Shim))
-        }
-    }
+/// Whether `part` is there: all that a task pays for.
+pub(crate) fn is_there(part: Part) -> bool {
+    matches!(look(part).1, Seen::Good)
 }
 
-fn look(seen: &OnceCell<Seen>, name: &str, good: fn(&Metadata) -> bool) -> Option<String> {
+/// Why `part` is missing, if it is.
+pub(crate) fn missing(part: Part) -> Option<String> {
+    let (name, seen) = look(part);
     let path = installed(name);
-    let first = || match fs::metadata(&path) {
-        Ok(metadata) if good(&metadata) => Seen::Good,
-        Ok(_) => Seen::NotUsable,
-        Err(error) => Seen::Failed(error.raw_os_error()),
-    };
-    match *seen.get_or_init(first) {
+    match seen {
         Seen::Good => None,
         Seen::NotUsable => Some(format!("{path} is not what users can use")),
         Seen::Failed(errno) => {
@@ -61,6 +51,32 @@ fn look(seen: &OnceCell<Seen>, name: &str, good: fn(&Metadata) -> bool) -> Optio
             Some(format!("{path}: {error}"))
         }
     }
+}
+
+/// What was found, and of what.
+fn look(part: Part) -> (&'static str, Seen) {
+    match part {
+        Part::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
+        Part::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
+        // To it belongs the shim that it starts.
+        Part::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
+            (_, Seen::Good) => look(Part::Shim),
+            missing => missing,
+        },
+    }
+}
+
+fn once(
+    seen: &OnceCell<Seen>,
+    name: &'static str,
+    good: fn(&Metadata) -> bool,
+) -> (&'static str, Seen) {
+    let first = || match fs::metadata(installed(name)) {
+        Ok(metadata) if good(&metadata) => Seen::Good,
+        Ok(_) => Seen::NotUsable,
+        Err(error) => Seen::Failed(error.raw_os_error()),
+    };
+    (name, *seen.get_or_init(first))
 }
 
 fn is_program(metadata: &Metadata) -> bool {

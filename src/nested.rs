@@ -13,7 +13,7 @@ use sifcache_core::settings::{Nested, Settings};
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
         None => {}
-        Some(part) if spank.missing(part).is_none() => apply(spank, settings.nested),
+        Some(part) if spank.is_there(part) => apply(spank, settings.nested),
         Some(_) => apply(spank, Nested::Off),
     }
 }

@@ -5,6 +5,7 @@
 //! | `export.rs` | the symbols that Slurm calls, each a panic firewall |
 //! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
 //! | `argv.rs` | C arrays of strings, and the replacement of a slot |
+//! | `environment.rs` | the task's environment |
 //! | `arena.rs` | memory, where there may be none left |
 //! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
 //! | `slurm_log.rs` | Slurm's log |
@@ -17,6 +18,7 @@
 
 mod arena;
 mod argv;
+mod environment;
 mod export;
 mod growth;
 mod handle;
@@ -69,6 +71,8 @@ pub(crate) trait Spank: Job {
     fn unset_variable(&self, name: &str) -> Result<(), Error>;
     /// Puts words in front of the task's own command, also under `--multi-prog`.
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error>;
-    /// Why a part of the shim is missing on this node, if it is. Looks once a process.
+    /// Whether a part of the shim is on this node. Looks once a process.
+    fn is_there(&self, part: Part) -> bool;
+    /// Why it is not, if it is not.
     fn missing(&self, part: Part) -> Option<String>;
 }

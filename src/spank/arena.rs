@@ -20,10 +20,12 @@ const SIZE: usize = 256 << 10;
 #[global_allocator]
 static ARENA: Arena<SIZE> = Arena::new();
 
-/// Memory up to `used` is taken.
+/// Memory up to `used` is taken. That stands in front: a forked task pays for each page that
+/// it writes to, and so it is on the page of the first pieces.
+#[repr(C)]
 struct Arena<const SIZE: usize> {
-    bytes: UnsafeCell<[u8; SIZE]>,
     used: AtomicUsize,
+    bytes: UnsafeCell<[u8; SIZE]>,
 }
 
 // SAFETY: each byte belongs to whom it was given to; `used` alone says who is next.
@@ -31,7 +33,7 @@ unsafe impl<const SIZE: usize> Sync for Arena<SIZE> {}
 
 impl<const SIZE: usize> Arena<SIZE> {
     const fn new() -> Self {
-        Self { bytes: UnsafeCell::new([0; SIZE]), used: AtomicUsize::new(0) }
+        Self { used: AtomicUsize::new(0), bytes: UnsafeCell::new([0; SIZE]) }
     }
 
     fn start(&self) -> *mut u8 {

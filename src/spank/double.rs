@@ -98,6 +98,10 @@ impl Spank for Double {
         Ok(())
     }
 
+    fn is_there(&self, _part: Part) -> bool {
+        self.missing.is_none()
+    }
+
     fn missing(&self, _part: Part) -> Option<String> {
         self.missing.clone()
     }

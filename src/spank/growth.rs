@@ -2,12 +2,9 @@
 //! work on them at all.
 
 use super::handle::Handle;
-use super::{arena, room};
+use super::{arena, environment, room};
 use crate::job::Job as _;
 use crate::spank::Spank as _;
-use slurm_spank::spank_sys as sys;
-use std::ffi::c_char;
-use std::ptr;
 
 /// Commands and settings up to this size are worked on in memory of our own.
 const FEW_WORDS: usize = 1000;
@@ -38,19 +35,8 @@ impl Handle {
     fn length(&self) -> usize {
         let command = self.command();
         // SAFETY: Slurm's own array, which ends with a null pointer, as execve wants it.
-        let environment = unsafe { room::of_strings(self.environment()) };
+        let environment = unsafe { environment::strings(self.environment()) };
+        let environment: usize = environment.map(|string| room::of_string(string.len())).sum();
         environment + command.iter().map(|word| room::of_string(word.len())).sum::<usize>()
-    }
-
-    /// The task's environment, as Slurm will give it to `execve`; null if there is none.
-    fn environment(&self) -> *const *const c_char {
-        let mut environment: *mut *mut c_char = ptr::null_mut();
-        let out: *mut *mut *mut c_char = &raw mut environment;
-        // SAFETY: S_JOB_ENV writes a pointer to the array, or leaves it.
-        let answer = unsafe { sys::spank_get_item(self.spank, sys::spank_item_S_JOB_ENV, out) };
-        match answer {
-            sys::ESPANK_SUCCESS => environment.cast_const().cast(),
-            _ => ptr::null(),
-        }
     }
 }

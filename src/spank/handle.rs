@@ -9,12 +9,10 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
 
-/// Sizes of the buffer for the value of a variable, in bytes: most values are words, many
-/// a `PATH` is longer, and the kernel allows 128 KiB.
-const SIZES: [usize; 3] = [256, 8 << 10, LONG];
-const LONG: usize = 128 << 10;
-/// What is done with a value of that size takes a few copies of it.
-const FOR_LONG_VALUES: usize = 8 * LONG;
+/// Values up to this size, in bytes, are worked on in memory of our own.
+const SHORT: usize = 8 << 10;
+/// What is done with a value takes a few copies of it.
+const COPIES: usize = 8;
 /// Slurm takes 256 KiB for a moment to set a variable, and sets more of them after us.
 const FOR_SLURM: usize = 1 << 20;
 
@@ -45,22 +43,6 @@ impl Handle {
         // SAFETY: the items asked for below all write one 32-bit integer.
         let answer = unsafe { sys::spank_get_item(self.spank, item, out) };
         (answer == sys::ESPANK_SUCCESS).then_some(number)
-    }
-
-    /// The value of a variable; nothing if it takes a larger buffer.
-    fn variable_up_to(&self, name: &CStr, size: usize) -> Result<Option<Vec<u8>>, Error> {
-        let mut value = vec![0_u8; size];
-        let length = c_int::try_from(size).map_err(|_| Error::Impossible("a size"))?;
-        // SAFETY: Slurm writes at most `length` bytes, the terminating null included.
-        let answer = unsafe {
-            sys::spank_getenv(self.spank, name.as_ptr(), value.as_mut_ptr().cast(), length)
-        };
-        if answer == sys::slurm_err_t_ESPANK_NOSPACE {
-            return Ok(None);
-        }
-        checked(answer)?;
-        value.truncate(value.iter().position(|byte| *byte == 0).unwrap_or_default());
-        Ok(Some(value))
     }
 
     /// The array of the step's command, as Slurm will give it to `execve`.
@@ -134,7 +116,7 @@ impl Spank for Handle {
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.may_grow(bytes) && arena::is_there(FOR_SLURM)
+        self.may_grow(bytes) && (process::has_all_memory() || arena::is_there(FOR_SLURM))
     }
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
@@ -169,6 +151,10 @@ impl Spank for Handle {
         checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
     }
 
+    fn is_there(&self, part: Part) -> bool {
+        installed::is_there(part)
+    }
+
     fn missing(&self, part: Part) -> Option<String> {
         installed::missing(part)
     }
@@ -193,10 +179,9 @@ impl Job for Handle {
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        let name = c_string(name.as_bytes()).ok()?;
-        let mut sizes =
-            SIZES.iter().take_while(|size| **size < LONG || arena::is_there(FOR_LONG_VALUES));
-        sizes.find_map(|size| self.variable_up_to(&name, *size).transpose())?.ok()
+        let value = self.value(name)?;
+        let affordable = value.len() <= SHORT || arena::is_there(COPIES * value.len());
+        affordable.then(|| value.to_vec())
     }
 
     fn step(&self) -> Step {

@@ -38,31 +38,9 @@ pub(super) fn stack_then(value: &[u8]) -> Option<u64> {
     text.parse().ok()
 }
 
-/// The strings of an array that ends with a null pointer, in bytes, with what each takes.
-///
-/// # Safety
-/// `array` is null or such an array, and holds C strings.
-pub(super) unsafe fn of_strings(array: *const *const libc::c_char) -> usize {
-    let mut bytes = 0;
-    let mut next = array;
-    while !next.is_null() {
-        // SAFETY: inside the array, which ends with the null pointer that ends this loop.
-        let string = unsafe { next.read() };
-        if string.is_null() {
-            break;
-        }
-        // SAFETY: not null, so it is a C string.
-        bytes += of_string(unsafe { libc::strlen(string) });
-        // SAFETY: the null pointer has not come yet, so there is another one behind.
-        next = unsafe { next.add(1) };
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{LEAST, MOST, OF_PROGRAM, is_enough, of_strings, stack_now, stack_then};
-    use std::ptr;
+    use super::{LEAST, MOST, OF_PROGRAM, is_enough, of_string, stack_now, stack_then};
 
     #[test]
     fn a_quarter_of_the_stack_within_bounds() {
@@ -98,12 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn strings_with_what_each_takes() {
-        let array = [c"ab".as_ptr(), c"".as_ptr(), ptr::null(), c"behind".as_ptr()];
-        // SAFETY: an array of C strings with a null pointer in it.
-        assert_eq!(unsafe { of_strings(array.as_ptr()) }, 2 + 2 * (1 + 8));
-        // SAFETY: null is allowed.
-        assert_eq!(unsafe { of_strings(ptr::null()) }, 0);
+    fn a_string_with_its_null_byte_and_its_pointer() {
+        assert_eq!([of_string(0), of_string(2)], [9, 11]);
         assert!(stack_now().is_some());
     }
 }

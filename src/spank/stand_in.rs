@@ -17,11 +17,6 @@ extern "C" fn spank_get_item(_: *mut c_void, _: u32, _: *mut c_void, _: *mut c_v
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn spank_getenv(_: *mut c_void, _: *const c_char, _: *mut c_char, _: c_int) -> u32 {
-    slurm_err_t_ESPANK_BAD_ARG
-}
-
-#[unsafe(no_mangle)]
 extern "C" fn spank_setenv(_: *mut c_void, _: *const c_char, _: *const c_char, _: c_int) -> u32 {
     slurm_err_t_ESPANK_BAD_ARG
 }

@@ -41,7 +41,6 @@ fn imports_of_slurm() {
         "slurm_verbose",
         "spank_context",
         "spank_get_item",
-        "spank_getenv",
         "spank_option_getopt",
         "spank_option_register",
         "spank_setenv",
