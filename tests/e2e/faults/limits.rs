@@ -131,7 +131,9 @@ fn propagated() {
 #[ignore = "needs a testbed: make test"]
 fn in_a_script() {
     let site = site();
-    let limits = ["-v 1000000", "-v 4000000", "-n 5", "-n 64", "-u 0", "-u 500"];
+    // Those that are enough are so by far: how many threads the runtime starts differs, and
+    // each reserves 128 MiB of address space.
+    let limits = ["-v 1000000", "-v 20000000", "-n 5", "-n 64", "-u 0", "-u 2000"];
     for (nested, fault) in [
         ("path", "low limits in a script, `nested=path`"),
         ("preload", "low limits in a script, `nested=preload`"),
