@@ -131,9 +131,9 @@ fn propagated() {
 #[ignore = "needs a testbed: make test"]
 fn in_a_script() {
     let site = site();
-    // Those that are enough are so by far: how many threads the runtime starts differs, and
+    // Enough by far, or by far too little: how many threads the runtime starts differs, and
     // each reserves 128 MiB of address space.
-    let limits = ["-v 1000000", "-v 20000000", "-n 5", "-n 64", "-u 0", "-u 2000"];
+    let limits = ["-v 200000", "-v 20000000", "-n 5", "-n 64", "-u 0", "-u 2000"];
     for (nested, fault) in [
         ("path", "low limits in a script, `nested=path`"),
         ("preload", "low limits in a script, `nested=preload`"),
