@@ -115,7 +115,7 @@ fn propagated() {
     std::fs::write(site.at("ctl", file), several).unwrap();
     let task = format!("{RUNTIME} exec docker://{NAME} true");
     let mut cases = Vec::new();
-    for limit in ["-n 24", "-f 0", "-s 100"] {
+    for limit in ["-n 24", "-f 0", "-s 100", "-v 2000000", "-d 500000", "-u 2000"] {
         for step in [&task, &format!("--pty {task}"), &format!("--multi-prog {file}")] {
             cases.push(format!("ulimit -S {limit}; exec srun -w n1 -n1 --propagate=ALL {step}"));
         }

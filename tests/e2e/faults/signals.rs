@@ -1,14 +1,16 @@
 //! A signal at each moment of the plugin's work in a task, and jobs that are cancelled there.
 
 use super::other::{self, RUNTIME};
-use super::table::{Found, compare};
-use super::{NAME, WITHOUT, unharmed, with};
+use super::table::{Found, compare, ended};
+use super::{NAME, WITHOUT, on_n1, unharmed, with};
 use crate::kit::{IMAGE, SHARED, Site};
 use std::fs;
 use std::time::Duration;
 
 /// There while n1's slurmd is traced.
 const TRACED: &str = "/shared/traced";
+/// There while somebody looks for tasks that stand still.
+const WATCHED: &str = "/shared/watched";
 /// The calls of a hit on the image root and on the image, and which of that kind.
 const CALLS: [(&str, usize); 6] =
     [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
@@ -76,6 +78,59 @@ fn at_each_call() {
         compare(fault, &found);
         unharmed(&site);
     }
+}
+
+/// While `work` runs, goes on with every task of alice's on n1 that stands still, and returns
+/// whether one did.
+fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
+    let script = format!(
+        "stopped=no; n=0; touch {WATCHED}; while [ -e {WATCHED} ] && [ $n -lt 3000 ]; do \
+             if ps -u alice -o stat= | grep -qi ^t; then stopped=yes; pkill -CONT -u alice; fi; \
+             sleep 0.02; n=$((n+1)); done; echo $stopped"
+    );
+    let flag = site.at("ctl", WATCHED);
+    let _ = fs::remove_file(&flag);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| on_n1(site, &script));
+        while !flag.exists() && !watcher.is_finished() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let result = work();
+        let _ = fs::remove_file(&flag);
+        (result, watcher.join().unwrap() == "yes\n")
+    })
+}
+
+/// As a user's debugger does it, or `scontrol suspend`.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn stopped_at_each_call() {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
+    let runtime = format!("-P {RUNTIME}");
+    let launch = |call, paths: &str| {
+        let traced = || with_signal(&site, call, [paths, "SIGSTOP"], || other::launch(&site, &[]));
+        let (output, stopped) = going_on(&site, traced);
+        assert!(stopped, "nothing stood still at {call:?}");
+        output
+    };
+    site.plugstack(WITHOUT);
+    let without = launch(("execve", 1), &runtime);
+    site.plugstack(&with());
+    for call in CALLS {
+        let with = launch(call, &image);
+        assert_eq!((with.status, &with.stdout), (without.status, &without.stdout), "{with:#?}");
+    }
+    let found = Found {
+        without: format!("{} when it goes on", ended(&without)),
+        with: "the same, at each call".to_owned(),
+        user: String::new(),
+        admin: String::new(),
+    };
+    compare("SIGSTOP in the task, before its `execve`, and SIGCONT", &found);
+    unharmed(&site);
 }
 
 /// Jobs that are cancelled at any moment from their start on; `SIFCACHE_CANCELS` says how

@@ -76,14 +76,20 @@ fn daemons() {
     meets(&site, "`scontrol reconfigure`", &|| {
         on_n1(&site, &format!("scontrol reconfigure && {answers}"));
     });
-    // Killed, it forgets what has happened since it last saved its state.
-    meets(&site, "slurmctld is restarted", &|| {
-        let restart = "pkill -TERM -x slurmctld; while pgrep -x slurmctld; do sleep 0.02; done; \
-            slurmctld; for n in $(seq 500); do scontrol ping | grep -q UP && exit; sleep 0.02; \
-            done; exit 1";
-        let output = site.exec(&[], &["bash", "-c", restart], "");
+    let restart = |signal: &str, before: &str| {
+        let restart = format!(
+            "{before}; pkill -{signal} -x slurmctld; while pgrep -x slurmctld; do sleep 0.02; done; \
+             slurmctld; for n in $(seq 500); do scontrol ping | grep -q UP && exit; sleep 0.02; \
+             done; exit 1"
+        );
+        let output = site.exec(&[], &["bash", "-c", &restart], "");
         assert_eq!(output.status, 0, "{output:#?}");
-    });
+    };
+    meets(&site, "slurmctld is restarted", &|| restart("TERM", "true"));
+    // It forgets what has happened since it last saved its state, some seconds after a change.
+    let saved = "touch /tmp/now; for n in $(seq 100); do \
+        [ /var/spool/slurmctld/job_state -nt /tmp/now ] && break; sleep 0.1; done";
+    meets(&site, "slurmctld is killed and started again", &|| restart("KILL", saved));
 }
 
 #[test]
