@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The runtime. It prints `ran` and is a static program.
+/// The runtime. It prints what it was asked for, and is a static program.
 pub(super) const RUNTIME: &str = "/srv/runtime/apptainer";
 
 /// The same by another name.

@@ -29,7 +29,6 @@ fn failing() {
         cases.extend(
             around(arguments).map(|lines| lines.map(|l| l.replace("required", "optional"))),
         );
-        // The runtime tells nobody which image it was given.
         meets_each(&site, fault, &cases, Clone::clone, |site, _| other::launch(site, &[]));
     }
 }

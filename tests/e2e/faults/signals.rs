@@ -2,7 +2,7 @@
 
 use super::other::{self, RUNTIME};
 use super::table::{Found, compare, ended};
-use super::{NAME, WITHOUT, on_n1, unharmed, with};
+use super::{NAME, WITHOUT, as_asked, on_n1, unharmed, with};
 use crate::kit::{IMAGE, SHARED, Site};
 use std::fs;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn at_each_call() {
         site.plugstack(&with());
         for call in CALLS {
             let with = with_signal(&site, call, [&image, signal], || other::launch(&site, &[]));
-            let alike = (with.status, &with.stdout) == (without.status, &without.stdout);
+            let alike = as_asked(&with) == as_asked(&without);
             assert!(alike, "{signal} at {call:?}: {with:#?}, without us {without:#?}");
         }
         let found = Found {
@@ -121,7 +121,7 @@ fn stopped_at_each_call() {
     site.plugstack(&with());
     for call in CALLS {
         let with = launch(call, &image);
-        assert_eq!((with.status, &with.stdout), (without.status, &without.stdout), "{with:#?}");
+        assert_eq!(as_asked(&with), as_asked(&without), "{with:#?}");
     }
     let found = Found {
         without: format!("{} when it goes on", ended(&without)),
