@@ -288,8 +288,15 @@ pub(crate) fn testbed<S: AsRef<OsStr>>(
     input: &str,
 ) -> Output {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/testbed");
-    let mut command = Command::new(program);
-    command.arg(verb).args(flags).args((verb == "exec").then_some("--")).args(words);
+    // What hangs is to fail, and not to wait for whoever watches the tests.
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=10", "300"])
+        .arg(program)
+        .arg(verb)
+        .args(flags)
+        .args((verb == "exec").then_some("--"))
+        .args(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("testbed starts");
     let mut stdin = child.stdin.take().unwrap();
