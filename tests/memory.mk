@@ -39,6 +39,7 @@ miri: tools
 	@$(CARGO) $(MIRI) miri --version >/dev/null 2>&1 || { \
 		echo 'Miri is not there, nothing was run: it is a component of nightly toolchains alone,' >&2; \
 		echo 'rustup toolchain install nightly --component miri,rust-src' >&2; exit 1; }
-	MIRIFLAGS=-Zmiri-strict-provenance $(CARGO) $(MIRI) miri test --locked -p sifcache-core --lib
+	PROPTEST_CASES=16 MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-disable-isolation' \
+		$(CARGO) $(MIRI) miri test --locked --no-fail-fast -p sifcache-core --lib
 	RUSTFLAGS='--cfg watched_memory' MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv
