@@ -80,12 +80,15 @@ fn at_each_call() {
     }
 }
 
-/// While `work` runs, goes on with every task of alice's on n1 that stands still, and returns
-/// whether one did.
+/// While `work` runs, goes on with every process of alice's on n1 that stands still, and returns
+/// whether one did. At each call of its own a traced one stands still for a moment, too; who
+/// has got the signal still does a tenth of a second later.
 fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
     let script = format!(
-        "stopped=no; n=0; touch {WATCHED}; while [ -e {WATCHED} ] && [ $n -lt 3000 ]; do \
-             if ps -u alice -o stat= | grep -qi ^t; then stopped=yes; pkill -CONT -u alice; fi; \
+        "still() {{ ps -u alice -o stat=,pid= | grep -i ^t; }}; \
+         stopped=no; n=0; touch {WATCHED}; while [ -e {WATCHED} ] && [ $n -lt 600 ]; do \
+             before=$(still) && sleep 0.1 && [ \"$(still)\" = \"$before\" ] && \
+                 stopped=yes && pkill -CONT -u alice; \
              sleep 0.02; n=$((n+1)); done; echo $stopped"
     );
     let flag = site.at("ctl", WATCHED);
