@@ -30,17 +30,28 @@ fn site() -> Site {
     site
 }
 
-/// With so little address space malloc has what it has, and no more. Another plugin has
-/// taken all of that but for a piece of this many bytes; Slurm wants 256 KiB of it
-/// for the first task of a node, and a few for each.
+/// Such a program with a `PATH` that is too long to be worked on in memory of our own.
+fn long_path(site: &Site, _: &String) -> Output {
+    let script = format!("PATH=$PATH:/$(printf %0100000d 0); exec srun -w n1 -n2 {PROGRAM}");
+    site.alice(&["sh", "-c", &script])
+}
+
+/// With so little address space, or data, malloc has what it has, and no more. Another plugin
+/// has taken all of that but for a piece of this many bytes; Slurm wants 256 KiB of it
+/// for the first task of a node, and a few for each. The limit of data counts what
+/// slurmstepd has by then, so it is large.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_memory() {
     let site = site();
     let left = [0, 2000, 8000, 262_000, 262_500, 270_000, 1 << 20, 2 << 20];
-    let limits = left.map(|left| format!("as=2000000 left={left}"));
+    let limits = ["as=2000000", "data=400000000"]
+        .map(|limit| left.map(|left| format!("{limit} left={left}")))
+        .concat();
     meets_each(&site, "no memory: a launch", &limits, |limit| after(limit), launch);
     meets_each(&site, "no memory: a program", &limits, |limit| after(limit), program);
+    let fault = "no memory: a program with a `PATH` of 100 KB";
+    meets_each(&site, fault, &limits, |limit| after(limit), long_path);
 }
 
 /// The exact point for the program itself is between these.

@@ -25,8 +25,8 @@ extern unsigned int spank_get_item(void *spank, unsigned int item, ...);
 #define S_JOB_ARGV 9
 
 static const struct { const char *name; int resource; } limits[] = {
-	{ "as", RLIMIT_AS }, { "fsize", RLIMIT_FSIZE }, { "nofile", RLIMIT_NOFILE },
-	{ "nproc", RLIMIT_NPROC }, { "stack", RLIMIT_STACK },
+	{ "as", RLIMIT_AS }, { "data", RLIMIT_DATA }, { "fsize", RLIMIT_FSIZE },
+	{ "nofile", RLIMIT_NOFILE }, { "nproc", RLIMIT_NPROC }, { "stack", RLIMIT_STACK },
 };
 
 /* The value of an argument; null if it is not there. */
