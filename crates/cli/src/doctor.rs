@@ -7,6 +7,7 @@ mod configuration;
 mod directives;
 mod facts;
 mod finding;
+mod fuse;
 mod host;
 mod library;
 mod login;

@@ -4,9 +4,11 @@
 //! a file system. What FUSE's server has read, and does not answer, the kernel waits for
 //! even when the process is killed; so these tests end the server after the job.
 
-use super::mounted::{Mounted, ROOT};
+use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::{Found, compare, ended};
-use super::{NAME, launch, of_root, on_n1, ours, seen, settled, unharmed, with_registry};
+use super::{
+    NAME, WITHOUT, both, launch, of_root, on_n1, ours, seen, settled, unharmed, with_registry,
+};
 use crate::kit::{IMAGE, Output, Site};
 use std::time::{Duration, Instant};
 
@@ -55,7 +57,7 @@ fn hangs() {
     ] {
         let mounted = Mounted::faulty(&site);
         with_registry(|| {
-            site.plugstack(super::WITHOUT);
+            site.plugstack(WITHOUT);
             let without = launch(&site);
             without.ran(IMAGE);
             site.plugstack(&of_root(ROOT));
@@ -83,6 +85,36 @@ fn hangs() {
             };
             compare(fault, &found);
             mounted.dies();
+            unharmed(&site);
+        });
+    }
+}
+
+/// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
+/// server here.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn hangs_and_the_kernel_gives_up() {
+    let Some(_timeout) = Timeout::of_a_second() else {
+        eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
+        return;
+    };
+    let site = Site::new("");
+    for (call, fault) in [
+        ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
+        ("read", "no answer to read, and the kernel gives up"),
+    ] {
+        let mounted = Mounted::faulty(&site);
+        site.plugstack(&of_root(ROOT));
+        let doctor = on_n1(&site, "sifcache doctor || true");
+        assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
+        mounted.fault(&format!("{call} hang"));
+        with_registry(|| {
+            let mut found = both(&site, [WITHOUT, &of_root(ROOT)], launch);
+            // By the look-up of the next, the server that was given up may have been unmounted.
+            let first = found.admin.lines().next().unwrap_or_default();
+            found.admin = format!("{first}, and it goes on as a miss");
+            compare(fault, &found);
             unharmed(&site);
         });
     }

@@ -9,6 +9,30 @@ pub(super) const ROOT: &str = "/srv/sif";
 /// What the one with faults shows.
 const SOURCE: &str = "/srv/source";
 const CONTROL: &str = "/run/fault";
+/// The seconds that the kernel gives the server of a FUSE file system mounted from now on to
+/// answer, before it gives the file system up; 0 is for ever. Since Linux 6.14.
+const TIMEOUT: &str = "/proc/sys/fs/fuse/default_request_timeout";
+
+/// A time after which the kernel gives up what is mounted while this lives.
+pub(super) struct Timeout {
+    before: String,
+}
+
+impl Timeout {
+    /// None if the kernel has no such thing.
+    pub(super) fn of_a_second() -> Option<Self> {
+        let before = fs::read_to_string(TIMEOUT).ok()?;
+        fs::write(TIMEOUT, "1").unwrap();
+        Some(Self { before })
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        // No assertion: a test may be failing already.
+        let _ = fs::write(TIMEOUT, &self.before);
+    }
+}
 
 /// A file system that is unmounted when this is dropped.
 pub(super) struct Mounted<'a> {

@@ -3,7 +3,7 @@
 
 use super::finding::Finding;
 use super::host::{Host, mend};
-use super::{mounts, trial};
+use super::{fuse, mounts, trial};
 use crate::output::plain;
 use crate::{human, store};
 use rustix::fs::{StatVfs, StatVfsMountFlags, getxattr, statvfs};
@@ -39,7 +39,11 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
     }
     if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
         findings.extend(readable(host, root));
-        findings.extend(space(host, root));
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let kind = mounts::kind(&host.read("/proc/self/mountinfo").unwrap_or_default(), &real);
+        let kind = kind.as_deref().unwrap_or("unknown");
+        findings.extend(space(root, &real, kind));
+        findings.extend(fuse::check(host, &plain(root), kind));
         findings.extend(own_state(host, root));
     }
     findings
@@ -123,20 +127,17 @@ fn has_acl(path: &Path) -> bool {
     getxattr(path, "system.posix_acl_access", &mut nothing).is_ok_and(|length| length > 0)
 }
 
-fn space(host: &Host, root: &Path) -> Vec<Finding> {
+fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
     let name = plain(root);
-    let real = fs::canonicalize(host.path(root)).unwrap_or_else(|_| host.path(root));
-    let Ok(stat) = statvfs(&real) else {
+    let Ok(stat) = statvfs(real) else {
         return vec![Finding::skipped("space", format!("{name}: its file system does not say"))];
     };
-    let mountinfo = host.read("/proc/self/mountinfo").unwrap_or_default();
-    let kind = mounts::kind(&mountinfo, &real).unwrap_or_else(|| "unknown".to_owned());
     if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
         let what = format!("{name}: {kind}, mounted read-only here; jobs need no more");
         return vec![Finding::ok("space", what)];
     }
-    let free = store::free(&real).unwrap_or_default();
-    room(&name, &kind, &stat, free)
+    let free = store::free(real).unwrap_or_default();
+    room(&name, kind, &stat, free)
 }
 
 /// What is left, in bytes and in names.

@@ -53,6 +53,35 @@ fn the_state_of_a_root() {
 }
 
 #[test]
+fn a_root_on_fuse() {
+    let Some(tree) = Tree::new() else { return };
+    let mounts = |kind: &str| format!("1 0 0:1 / / rw - {kind} x rw\n");
+    tree.write("/proc/self/mountinfo", mounts("fuse.cvmfs2"));
+    assert_eq!(said(&tree), ["Note image roots: hanging"]);
+    let advice = |part: &str| {
+        let advice = tree.advice("image roots", "hanging");
+        assert!(advice.contains(part), "{advice}");
+    };
+    advice("/sif: fuse.cvmfs2: if its server hangs");
+    advice("HealthCheckProgram; a kernel from 6.14 on can");
+    let timeout = |name: &str, seconds: &str| {
+        tree.write(&format!("/proc/sys/fs/fuse/{name}_request_timeout"), seconds);
+    };
+    timeout("default", "0\n");
+    timeout("max", "0\n");
+    assert_eq!(said(&tree), ["Note image roots: hanging"]);
+    advice("set fs.fuse.default_request_timeout with sysctl");
+    for (default, max) in [("60\n", "0\n"), ("0\n", "60\n")] {
+        timeout("default", default);
+        timeout("max", max);
+        assert_eq!(said(&tree), [""; 0]);
+    }
+    timeout("max", "0\n");
+    tree.write("/proc/self/mountinfo", mounts("ext4"));
+    assert_eq!(said(&tree), [""; 0]);
+}
+
+#[test]
 fn shims() {
     let Some(tree) = Tree::new() else { return };
     let directory = "/usr/libexec/sifcache";

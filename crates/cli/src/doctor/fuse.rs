@@ -1,0 +1,39 @@
+//! Image roots on FUSE file systems, and what becomes of who waits for a server that hangs.
+//!
+//! A process that waits for an answer to what the server has read cannot be killed, so a step
+//! of Slurm cannot be ended. From Linux 6.14 on the kernel can give up such a server
+//! (`fs/fuse/req_timeout.c`; it looks every 15 seconds); docs/faults.md has what was tried.
+
+use super::finding::Finding;
+use super::host::Host;
+
+/// Seconds, 0 for ever: what is given to a server that asks for nothing else, and at most.
+const TIMEOUTS: [&str; 2] =
+    ["/proc/sys/fs/fuse/default_request_timeout", "/proc/sys/fs/fuse/max_request_timeout"];
+
+/// The check, of the root `name` on a file system of type `kind`.
+pub(super) fn check(host: &Host, name: &str, kind: &str) -> Option<Finding> {
+    if !kind.starts_with("fuse") || kind == "fusectl" {
+        return None;
+    }
+    let timeouts = TIMEOUTS.map(|path| host.read(path)?.parse::<u32>().ok());
+    let seconds = timeouts.into_iter().flatten().filter(|seconds| *seconds > 0).min();
+    if let Some(seconds) = seconds {
+        let what = format!("{name}: {kind}, given up by the kernel after {seconds} s of no answer");
+        return Some(Finding::ok("hanging", what));
+    }
+    let what = format!(
+        "{name}: {kind}: if its server hangs, launches that wait for it cannot be killed, and \
+         Slurm drains the node when they are to end"
+    );
+    let finding = Finding::note("hanging", what);
+    let watch = "watch it with HealthCheckProgram";
+    Some(if timeouts == [None; 2] {
+        finding.advice(format!("{watch}; a kernel from 6.14 on can give up a server by itself"))
+    } else {
+        finding.advice(format!(
+            "{watch}; or set fs.fuse.default_request_timeout with sysctl, to more seconds than \
+             it ever takes to fail over, and mount it again"
+        ))
+    })
+}
