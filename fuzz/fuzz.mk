@@ -15,8 +15,10 @@ FUZZ_DIRECTORY := $(CURDIR)/target/fuzz
 fuzz: fuzz-build
 	fuzz/run $(FUZZ_DIRECTORY) $(RUNS) 0 $(TARGET)
 
-# All that was ever found, and a short search.
+# Lints, all that was ever found, and a short search. The tests of the command's files that
+# `syslog` takes in are not here, so there are no targets of tests.
 fuzz-check: fuzz-build
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ_DIRECTORY) -- -D warnings
 	fuzz/run $(FUZZ_DIRECTORY) 200000 20 $(FUZZ_TARGETS)
 
 fuzz-build: tools fuzz-tools
