@@ -46,8 +46,15 @@ help:
 ## make plugin [SLURM_VERSION=24.11]  build target/release/libspank_sifcache.so, the shim, the interposer
 ## make command                       build target/release/sifcache
 plugin: tools
-	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(CARGO) build --locked --release --lib -p spank-sifcache -p sifcache-preload
+	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
+	install -D $(PLUGIN) $(RELEASE)/libspank_sifcache.so
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_SHIM)
+	$(CARGO) build --locked --release -p sifcache-preload
+
+# As the shared library alone: together with the library for tests, as `cargo build` makes it,
+# cargo leaves out the link-time optimization.
+BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
+PLUGIN := target/spank/libspank_sifcache.so
 
 # The shim runs before each launch of a script: without a loader it starts a quarter of a
 # millisecond sooner, and needs no C library as new as that of the machine it was built on.
@@ -59,8 +66,8 @@ BUILD_SHIM = $(CARGO) rustc --locked --release -p spank-sifcache --bin sifcache-
 ## make plugins                       build target/plugins/RELEASE/spank_sifcache.so for every release of Slurm
 plugins: tools
 	@set -e; for release in $(SLURM_RELEASES); do \
-		SLURM_VERSION=$$release $(CARGO) build --quiet --locked --release --lib; \
-		install -D -m 0755 $(RELEASE)/libspank_sifcache.so target/plugins/$$release/spank_sifcache.so; \
+		SLURM_VERSION=$$release $(BUILD_PLUGIN) --quiet; \
+		install -D -m 0755 $(PLUGIN) target/plugins/$$release/spank_sifcache.so; \
 		echo "target/plugins/$$release/spank_sifcache.so"; \
 	done
 
@@ -127,12 +134,12 @@ soak: build-for-testbed
 # The plugin with fault injection has the same file name as the one without.
 .PHONY: build-for-testbed
 build-for-testbed: testbed command
-	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --lib --features fault-injection
-	install -D $(RELEASE)/libspank_sifcache.so $(BUILD)/fault/libspank_sifcache.so
-	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release --lib -p spank-sifcache -p sifcache-preload
+	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
+	install -D $(PLUGIN) $(BUILD)/fault/libspank_sifcache.so
+	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
 	SLURM_VERSION=$(VERSION) $(BUILD_SHIM)
-	SLURM_VERSION=$(VERSION) $(CARGO) build --locked --release -p faultfs
-	install -t $(BUILD) $(addprefix $(RELEASE)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so sifcache faultfs)
+	$(CARGO) build --locked --release -p sifcache-preload -p faultfs
+	install -t $(BUILD) $(PLUGIN) $(addprefix $(RELEASE)/,sifcache-shim libsifcache_preload.so sifcache faultfs)
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:

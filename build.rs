@@ -43,8 +43,9 @@ fn main() {
         eprintln!("error: cannot write slurm_version.rs: {error}");
         process::exit(1);
     }
-    // slurm-spank defines a symbol of its own; only Slurm's may leave the library.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
+    println!("cargo:rerun-if-changed=plugin.ld");
+    let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/plugin.ld");
     // The unwinder goes in: without this, srun and every slurmstepd search for and load
     // libgcc_s.so.1 together with us, which takes longer than all else that we do there.
     println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
