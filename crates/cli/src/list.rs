@@ -137,7 +137,8 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
 }
 
 fn row(stock: &Stock, image: &Image) -> Row {
-    let references: Vec<String> = image.references().iter().map(spelling::short).collect();
+    let all = image.references();
+    let references: Vec<String> = all.iter().map(spelling::short).collect();
     let first = image.names.first().cloned().unwrap_or_default();
     Row {
         reference: references.first().cloned(),
@@ -147,7 +148,7 @@ fn row(stock: &Stock, image: &Image) -> Row {
         size: image.size,
         architecture: image.architecture,
         added: image.added(),
-        digests: image.digests(),
+        digests: image.digests(&all),
         source: image.known.as_ref().map(|known| known.source.clone()),
         last_served: stock.last_served(image),
     }

@@ -22,6 +22,7 @@
 //! to name the content that was pulled under that digest.
 
 pub(crate) mod directory;
+mod file;
 pub(crate) mod kept;
 pub(crate) mod known;
 pub(crate) mod lock;

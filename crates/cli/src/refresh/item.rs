@@ -68,7 +68,13 @@ fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item 
     // Another tag goes on to point to it.
     let along = if others.is_empty() { along } else { Vec::new() };
     let orphans = orphans(stock, &reference);
-    Item { reference, name: name.to_owned(), digests: image.digests(), along, orphans }
+    Item {
+        reference,
+        name: name.to_owned(),
+        digests: image.digests(&image.references()),
+        along,
+        orphans,
+    }
 }
 
 /// Files of this tag that have no name with a tag any more.

@@ -1,17 +1,16 @@
 //! What lies under an image root: every file, and the images among them.
 
 use super::STATE;
-use super::known::{self, Known, modified};
+use super::file::{self, File};
+use super::known::{self, Known};
 use crate::spelling;
 use jiff::Timestamp;
 use rayon::prelude::*;
-use rustix::fs::OFlags;
+use rustix::fs::CWD;
 use sifcache_core::reference::Reference;
 use sifcache_core::sif;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, Metadata, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -82,11 +81,12 @@ impl Image {
         first.or_else(|| self.names.first().cloned()).unwrap_or_default()
     }
 
-    /// The digests that it was pulled under, as far as they are known.
-    pub(crate) fn digests(&self) -> Vec<String> {
+    /// The digests that it was pulled under, as far as they are known, if `references` are
+    /// those that lead to it.
+    pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
         let mut digests =
             self.known.as_ref().map(|known| known.digests.clone()).unwrap_or_default();
-        for reference in self.references() {
+        for reference in references {
             match reference.digest() {
                 Some(digest) if !digests.iter().any(|known| known == digest) => {
                     digests.push(digest.to_owned());
@@ -114,34 +114,21 @@ pub(crate) struct Scan {
 
 /// Looks at every file under `root`. Whether users could have written them is not asked.
 ///
-/// A cache has thousands of files, so that system calls count: one for each name, and three
-/// more for each image to read its record, which says that it is one, or else its header.
+/// One system call for each name, and three more for each image to read its record, which
+/// says that it is one, or else its header.
 ///
 /// # Errors
 /// A directory that cannot be read.
 pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     let names = names(root)?;
     let recorded = known::names(root);
-    let looked: Vec<Option<File>> = names.par_iter().map(|name| look(root, name)).collect();
+    let looked = file::look(root, &names, &recorded);
     let mut others = looked.iter().filter(|file| file.is_none()).count();
     let files = together(looked.into_iter().flatten());
     let images: Vec<Result<Image, usize>> =
-        files.into_par_iter().map(|file| file.image(root, &recorded)).collect();
+        files.into_par_iter().map(|file| image(file, root, &recorded)).collect();
     others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
     Ok(Scan { images: images.into_iter().flatten().collect(), others })
-}
-
-/// A regular file, with the names that lead to it.
-struct File {
-    names: Vec<String>,
-    metadata: Metadata,
-    modified: Timestamp,
-}
-
-fn look(root: &Path, name: &Path) -> Option<File> {
-    let metadata = fs::metadata(root.join(name)).ok().filter(Metadata::is_file)?;
-    let modified = modified(&metadata)?;
-    Some(File { names: vec![name.to_str()?.to_owned()], metadata, modified })
 }
 
 /// Each file once, in the order of their first names.
@@ -150,40 +137,33 @@ fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
     let mut files: Vec<File> = Vec::new();
     for file in looked {
         let next = files.len();
-        let index = *places.entry((file.metadata.dev(), file.metadata.ino())).or_insert(next);
+        let index = *places.entry(file.place).or_insert(next);
         match files.get_mut(index) {
-            Some(first) => first.names.extend(file.names),
+            Some(first) => {
+                first.architecture = first.architecture.or(file.architecture);
+                first.names.extend(file.names);
+            }
             None => files.push(file),
         }
     }
     files
 }
 
-impl File {
-    /// The image that the file is; else how many names there are of what is none.
-    fn image(self, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
-        let (size, modified) = (self.metadata.len(), self.modified);
-        let mut names = self.names.iter().filter(|name| recorded.contains(*name));
-        let known = names.find_map(|name| Known::load(root, name, size, modified));
-        let checked = known.as_ref().filter(|known| known.is_for_this_host());
-        let architecture = match checked {
-            Some(_) => Some(sif::host_architecture()),
-            None => self.names.first().and_then(|name| architecture(&root.join(name), size)),
-        };
-        let architecture = architecture.ok_or(self.names.len())?;
-        Ok(Image { names: self.names, size, architecture, modified, known })
+/// The image that the file is; else how many names there are of what is none.
+fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
+    let File { names, size, modified, architecture, .. } = file;
+    let mut with_record = names.iter().filter(|name| recorded.contains(*name));
+    let known = with_record.find_map(|name| Known::load(root, name, size, modified));
+    let checked = known.as_ref().filter(|known| known.is_for_this_host());
+    let of_record = checked.map(|_| sif::host_architecture());
+    // A record may be about another file, or older than that it says something of this.
+    let unread = names.iter().all(|name| recorded.contains(name));
+    let first = names.first().filter(|_| unread);
+    let of_header = || first.and_then(|name| file::architecture(CWD, root.join(name), size));
+    match of_record.or(architecture).or_else(of_header) {
+        Some(architecture) => Ok(Image { names, size, architecture, modified, known }),
+        None => Err(names.len()),
     }
-}
-
-/// What the header says, if the file is as long as that.
-fn architecture(path: &Path, size: u64) -> Option<&'static str> {
-    // In case it has become a fifo meanwhile, opening must not wait.
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    let mut header = [0; sif::HEADER];
-    file.read_exact(&mut header).ok()?;
-    let header = sif::parse(&header).ok().filter(|header| header.data_end <= size)?;
-    Some(header.architecture)
 }
 
 #[cfg(test)]
@@ -221,6 +201,6 @@ mod tests {
         let image = &scan.images[0];
         assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
         assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), 128));
-        assert_eq!(image.digests(), [digest]);
+        assert_eq!(image.digests(&image.references()), [digest]);
     }
 }
