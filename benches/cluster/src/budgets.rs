@@ -117,12 +117,17 @@ fn ratio(results: &Results) -> Result<Budget> {
 
 fn shim(results: &Results) -> Result<Budget> {
     let group = results.group("in a script, before a runtime that ends at once")?;
-    let more = group.line(1)?.more.context("no difference")?;
+    let more = |at: usize| group.line(at)?.more.context("no difference");
+    let (ours, least) = (more(1)?, more(4)?);
     Ok(Budget {
         what: "a launch through the shim, against the runtime itself",
         limit: "+1 ms",
-        found: milliseconds(more),
-        kept: more.median <= 1e-3,
+        found: format!(
+            "{}; a program that only starts the runtime {}",
+            milliseconds(ours),
+            milliseconds(least)
+        ),
+        kept: ours.median <= 1e-3,
     })
 }
 

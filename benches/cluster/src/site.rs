@@ -17,6 +17,8 @@ pub(crate) const NONE: &str = "# nothing\n";
 pub(crate) const FIRST_USER: u32 = 2001;
 /// The script that a site would write by hand, found as `apptainer`.
 pub(crate) const WRAPPER: &str = "/opt/wrapper/apptainer";
+/// A program that starts the runtime and does nothing else: `benches/host/launcher.c`.
+pub(crate) const LAUNCHER: &str = "/opt/launcher/apptainer";
 /// A program that ends at once, found as `apptainer`.
 pub(crate) const NOTHING: &str = "/opt/nothing/apptainer";
 
@@ -48,6 +50,7 @@ pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
     testbed::push(&tree, "/", "")?;
     testbed::push(&host.join("empty.so"), &format!("{plugins}/empty.so"), "644")?;
     testbed::push(&host.join("host"), "/usr/local/libexec/host", "755")?;
+    testbed::push(&host.join("launcher"), LAUNCHER, "755")?;
     testbed::push(&std::env::current_exe()?, INSIDE, "755")?;
     let wrapper = testbed::project().join("benches/cluster/wrapper.sh");
     testbed::push(&wrapper, WRAPPER, "755")?;

@@ -1,10 +1,11 @@
-//! Launches inside a job script: the shim and the interposer, the bare runtime, and a
-//! wrapper that a site would write by hand. All in one job step.
+//! Launches inside a job script: the shim and the interposer, the bare runtime, a wrapper
+//! that a site would write by hand, and the least that any of them can cost. All in one job
+//! step.
 
 use super::Effort;
 use super::launches::SMALL;
 use crate::experiment::{Experiment, Timed, Variant};
-use crate::site::{NOTHING, WRAPPER, image, sif};
+use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
@@ -13,7 +14,7 @@ const RUNTIME: &str = "/usr/bin/apptainer";
 /// A launch of an image, in each of the ways.
 pub(crate) fn launch(effort: Effort) -> Experiment {
     let rounds = effort.rounds(100);
-    four("in a script", RUNTIME, rounds, |timed| timed)
+    five("in a script", RUNTIME, rounds, |timed| timed)
 }
 
 /// The same with a program in the runtime's place that ends at once, so that what stands
@@ -22,7 +23,7 @@ pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =
         |timed: Timed| timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING));
-    four(
+    five(
         "in a script, before a runtime that ends at once",
         NOTHING,
         effort.rounds(500),
@@ -30,7 +31,7 @@ pub(crate) fn alone(effort: Effort) -> Experiment {
     )
 }
 
-fn four(
+fn five(
     name: &str,
     runtime: &str,
     rounds: usize,
@@ -54,6 +55,10 @@ fn four(
             Variant::new("the shim, docker://", launch(SHIM, &docker)),
             Variant::new("the interposer and the shim, docker://", preloaded),
             Variant::new("a shell wrapper, docker://", launch(WRAPPER, &docker)),
+            Variant::new(
+                "a program that only starts the runtime, the path typed",
+                launch(LAUNCHER, &sif(SMALL)),
+            ),
         ],
     }
 }
