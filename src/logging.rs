@@ -24,8 +24,9 @@ impl Log for Sinks {
         if record.target() == EVENT {
             return syslog::send(&record.args().to_string());
         }
-        let line = format!("{}: {}", crate::NAME, record.args());
-        spank::slurm_log(record.level(), &line);
+        if spank::is_shown(record.level()) {
+            spank::slurm_log(record.level(), &format!("{}: {}", crate::NAME, record.args()));
+        }
     }
 
     fn flush(&self) {}
@@ -90,7 +91,7 @@ mod capture {
 #[cfg(test)]
 mod tests {
     use super::{EVENT, Sinks};
-    use crate::spank::stand_in::LOGGED;
+    use crate::spank::stand_in::{LOG_LEVEL, LOGGED};
     use log::{Level, Log, Record};
 
     #[test]
@@ -102,6 +103,18 @@ mod tests {
         }
         let names = ["slurm_error", "slurm_info", "slurm_verbose", "slurm_debug", "slurm_debug2"];
         assert_eq!(LOGGED.take(), names.map(|name| (name, "sifcache: 50%s!".to_owned())));
+    }
+
+    #[test]
+    fn what_slurm_does_not_show_is_not_written() {
+        LOGGED.take();
+        LOG_LEVEL.set(3);
+        for level in Level::iter() {
+            Sinks.log(&Record::builder().level(level).args(format_args!("!")).build());
+        }
+        LOG_LEVEL.set(6);
+        let names = LOGGED.take().into_iter().map(|(name, _)| name);
+        assert_eq!(names.collect::<Vec<_>>(), ["slurm_error", "slurm_info"]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) mod double;
 pub(crate) mod stand_in;
 
 pub(crate) use process::datagram_socket;
-pub(crate) use slurm_log::log as slurm_log;
+pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
 use crate::installed::Part;
 use crate::job::{Error, Job};

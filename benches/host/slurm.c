@@ -94,6 +94,9 @@ int spank_prepend_task_argv(spank_t spank, int argc, const char *argv[])
 	return SUCCESS;
 }
 
+/* All, or what slurmd logs if nothing is said: LOG_LEVEL_INFO. */
+int slurm_get_log_level(void) { return step.verbose ? 9 : 3; }
+
 /* slurm_error and its like, which differ in their level alone. */
 #define LOGS(name)                                                                         \
 	void name(const char *format, ...)                                                 \

@@ -2,7 +2,7 @@
 //! work on them at all.
 
 use super::handle::Handle;
-use super::{arena, environment, room};
+use super::{arena, environment, process, room};
 use crate::job::Job as _;
 use crate::spank::Spank as _;
 
@@ -12,6 +12,15 @@ const FEW_SETTINGS: usize = 512;
 /// What a word, and a byte of the settings, take at most while a decision is made.
 const FOR_WORD: usize = 64;
 const FOR_SETTING: usize = 512;
+
+/// Slurm takes 256 KiB for a moment to set a variable, and sets more of them after us.
+const FOR_SLURM: usize = 1 << 20;
+
+/// Whether Slurm has the memory for what we are about to have it do, and for what it does
+/// after us.
+pub(super) fn is_memory_for_slurm() -> bool {
+    process::has_all_memory() || arena::is_there(FOR_SLURM)
+}
 
 impl Handle {
     /// Whether there is memory for a decision on this command with these settings.

@@ -1,6 +1,6 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Spank, arena, argv, export, prepend, process, room};
+use super::{Context, Spank, arena, argv, export, growth, prepend, process, room};
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
@@ -13,8 +13,6 @@ use std::ptr;
 const SHORT: usize = 8 << 10;
 /// What is done with a value takes a few copies of it.
 const COPIES: usize = 8;
-/// Slurm takes 256 KiB for a moment to set a variable, and sets more of them after us.
-const FOR_SLURM: usize = 1 << 20;
 
 const NAME: &CStr = c"sif-cache";
 const VALUES: &CStr = c"auto|off|require";
@@ -116,7 +114,7 @@ impl Spank for Handle {
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.may_grow(bytes) && (process::has_all_memory() || arena::is_there(FOR_SLURM))
+        self.may_grow(bytes) && growth::is_memory_for_slurm()
     }
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {

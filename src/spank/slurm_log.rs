@@ -1,14 +1,34 @@
 //! Slurm's log.
 
-use super::process;
+use super::{growth, process};
 use log::Level;
 use slurm_spank::spank_sys;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_int};
 
 /// Longest line, in bytes: what is logged can hold what a user typed.
 const LONGEST: usize = 4096;
 
 const FORMAT: &CStr = c"%s";
+
+unsafe extern "C" {
+    /// The highest level that any part of Slurm's log shows here: `src/common/log.h`, the same
+    /// from 20.11 to 26.05.
+    safe fn slurm_get_log_level() -> c_int;
+}
+
+/// Whether anybody would read a line: what is not shown is not worth a format, and not
+/// worth the questions before it is written.
+pub(crate) fn is_shown(level: Level) -> bool {
+    // `log_level_t`: quiet, fatal, error, info, verbose, debug, debug2.
+    let number = match level {
+        Level::Error => 2,
+        Level::Warn => 3,
+        Level::Info => 4,
+        Level::Debug => 5,
+        Level::Trace => 6,
+    };
+    slurm_get_log_level() >= number
+}
 
 /// Logs one line, at the level that `logging.rs` lists.
 pub(crate) fn log(level: Level, line: &str) {
@@ -24,11 +44,10 @@ pub(crate) fn log(level: Level, line: &str) {
         Level::Debug => spank_sys::slurm_debug,
         Level::Trace => spank_sys::slurm_debug2,
     };
-    // SAFETY: "%s" takes one C string, and both live until the call returns.
-    let write = || unsafe { log(FORMAT.as_ptr(), text.as_ptr()) };
-    match level {
-        Level::Error | Level::Warn | Level::Info => process::writing(write),
-        // Hardly anybody has these written, and each task would pay for the question.
-        Level::Debug | Level::Trace => write(),
+    // The small pieces that Slurm takes for a line can lie in the way of the large ones that
+    // it needs after us.
+    if growth::is_memory_for_slurm() {
+        // SAFETY: "%s" takes one C string, and both live until the call returns.
+        process::writing(|| unsafe { log(FORMAT.as_ptr(), text.as_ptr()) });
     }
 }

@@ -36,7 +36,14 @@ extern "C" fn spank_option_getopt(_: *mut c_void, _: *mut c_void, _: *mut *mut c
     slurm_err_t_ESPANK_BAD_ARG
 }
 
+#[unsafe(no_mangle)]
+extern "C" fn slurm_get_log_level() -> c_int {
+    LOG_LEVEL.get()
+}
+
 thread_local! {
+    /// What is shown of this thread's log: everything, up to `LOG_LEVEL_DEBUG2`.
+    pub(crate) static LOG_LEVEL: Cell<c_int> = const { Cell::new(6) };
     /// Where this thread is run.
     pub(crate) static CONTEXT: Cell<u32> = const { Cell::new(spank_context_S_CTX_REMOTE) };
     /// What this thread has logged: the function and the text.

@@ -37,6 +37,7 @@ fn imports_of_slurm() {
         "slurm_debug",
         "slurm_debug2",
         "slurm_error",
+        "slurm_get_log_level",
         "slurm_info",
         "slurm_verbose",
         "spank_context",

@@ -7,6 +7,7 @@
 mod install;
 mod jobs;
 pub(crate) mod journal;
+pub(crate) mod quiet;
 pub(crate) mod registry;
 pub(crate) mod signed;
 pub(crate) mod tree;

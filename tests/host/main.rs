@@ -12,8 +12,10 @@ const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
 /// Opening, checking and closing the header of a candidate.
 const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
-/// A line to Slurm's log, which asks whether files are limited, and one to syslog.
-const LOGS: [&str; 3] = ["prlimit64", "socket", "sendto"];
+/// A line to syslog.
+const SYSLOG: [&str; 2] = ["socket", "sendto"];
+/// One to Slurm's log, if it is shown there: whether memory and files are limited.
+const LOG: [&str; 3] = ["prlimit64"; 3];
 
 /// A walk of this many steps.
 fn walk(steps: usize) -> Vec<&'static str> {
@@ -24,12 +26,12 @@ fn walk(steps: usize) -> Vec<&'static str> {
 fn a_hit() {
     let site = Site::new();
     // From / to the root, then `o` and `i:1`.
-    let expected = [&walk(site.depth() + 3), &HEADER[..], &LOGS].concat();
+    let expected = [&walk(site.depth() + 3), &HEADER[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, &HIT) else { return };
     assert_eq!(report.image, site.image());
     assert_eq!(report.task, expected);
     // The budget is that of a root like /shared/sif.
-    assert!(walk(2 + 3).len() + HEADER.len() + LOGS.len() <= 12);
+    assert!(walk(2 + 3).len() + HEADER.len() + SYSLOG.len() <= 12);
 }
 
 /// `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory `o` is there,
@@ -38,7 +40,7 @@ fn a_hit() {
 fn a_miss() {
     let site = Site::new();
     let candidates = walk(2 * 2 + 2);
-    let expected = [&walk(site.depth() + 1), &candidates[..], &LOGS].concat();
+    let expected = [&walk(site.depth() + 1), &candidates[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, &MISS) else { return };
     assert_eq!(report.task, expected);
     assert_eq!(report.image, "");
@@ -65,7 +67,7 @@ fn what_is_no_launch_of_a_docker_image_makes_none() {
 fn what_loads_the_plugin_looks_at_no_image_root() {
     let site = Site::new();
     for (nested, looks) in [("off", 0), ("path", 2), ("preload", 2)] {
-        let logs = if looks > 0 { &LOGS[..1] } else { &[] };
+        let logs = if looks > 0 { &LOG[..] } else { &[] };
         let settings = format!("nested={nested}");
         let report = site.run(&settings, &[], &HIT);
         assert_eq!(report.init, [&walk(looks), logs].concat(), "{nested}");
@@ -79,7 +81,7 @@ fn bad_settings_look_at_nothing() {
     let site = Site::new();
     let report = site.run("on_miss=perhaps", &[], &HIT);
     assert_eq!((report.image.as_str(), report.task), ("", vec![]));
-    assert_eq!(report.init, LOGS[..1]);
+    assert_eq!(report.init, LOG);
 }
 
 #[test]

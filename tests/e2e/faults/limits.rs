@@ -6,6 +6,7 @@
 use super::other::{self, PROGRAM, RUNTIME};
 use super::table::{Found, compare};
 use super::{NAME, WITHOUT, meets_each, ours, seen, settled, unharmed, with};
+use crate::kit::quiet::Quiet;
 use crate::kit::{IMAGE, Output, SHARED, Site};
 
 /// plugstack.conf without us and with us, after a plugin that lowers `limit`.
@@ -83,7 +84,7 @@ fn no_descriptors_or_processes() {
 #[ignore = "needs a testbed: make test"]
 fn no_files() {
     let site = site();
-    let _quiet = Quiet::new(&site);
+    let Some(_quiet) = Quiet::new(&site) else { return };
     let path = site.store(IMAGE, "o/cut:1");
     std::fs::write(path, "no image").unwrap();
     let limits = [0, 1 << 30].map(|size| format!("fsize={size}"));
@@ -92,27 +93,6 @@ fn no_files() {
         site.srun(&["-w", "n1", "-n2", RUNTIME, "exec", "docker://o/cut:1", "true"])
     };
     meets_each(&site, "no files: an image that is refused", &limits, |limit| after(limit), refused);
-}
-
-/// n1 logs less than the testbed has it do, until this is dropped.
-struct Quiet<'a>(&'a Site);
-
-impl<'a> Quiet<'a> {
-    fn new(site: &'a Site) -> Self {
-        assert_eq!(Self::set(site, "info").status, 0);
-        Self(site)
-    }
-
-    fn set(site: &Site, level: &str) -> Output {
-        site.exec(&[], &["scontrol", "setdebug", level, "nodes=n1"], "")
-    }
-}
-
-impl Drop for Quiet<'_> {
-    fn drop(&mut self) {
-        // No assertion: a test may be failing already.
-        Self::set(self.0, "verbose");
-    }
 }
 
 /// Limits of the shell that submits, which the task has from its `execve` on; the runtime

@@ -1,6 +1,6 @@
 //! The tables of `docs/faults.md`.
 
-use crate::kit::Output;
+use crate::kit::{Output, built};
 use std::fs;
 use std::path::PathBuf;
 
@@ -20,6 +20,14 @@ pub(super) struct Found {
     pub(super) admin: String,
 }
 
+/// The release of Slurm that the table is of. How much memory a task needs of itself differs
+/// between releases.
+const RELEASE: &str = "26.05";
+
+fn is_of_the_table() -> bool {
+    built("faultfs").parent().is_some_and(|directory| directory.ends_with(RELEASE))
+}
+
 /// Compares with the row of `fault`; with `SIFCACHE_BLESS=1`, writes it.
 #[track_caller]
 pub(super) fn compare(fault: &str, found: &Found) {
@@ -36,8 +44,16 @@ pub(super) fn compare(fault: &str, found: &Found) {
     let new = format!("| {fault} | {without} | {with} | {user} | {admin} |");
     if std::env::var_os("SIFCACHE_BLESS").is_some() {
         fs::write(page(), text.replace(row, &new)).unwrap();
-    } else {
+    } else if is_of_the_table() {
         assert_eq!(row, new, "found on the right");
+    } else {
+        // Both counts of a row are the same, which was looked at before; and what the admin
+        // reads has more words where an old release cannot do something.
+        let alike = |row: &str| -> Vec<String> {
+            let cells = row.split(" | ").take(4);
+            cells.map(|cell| cell.replace(|c: char| c.is_ascii_digit(), "")).collect()
+        };
+        assert_eq!(alike(row), alike(&new), "found on the right: {new}");
     }
 }
 
