@@ -6,7 +6,7 @@
 //! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
 //! | `argv.rs` | C arrays of strings, and the replacement of a slot |
 //! | `environment.rs` | the task's environment |
-//! | `arena.rs` | memory, where there may be none left |
+//! | `arena.rs`, `memory.rs` | memory, where there may be none left, and whether there is any |
 //! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
 //! | `slurm_log.rs` | Slurm's log |
 //! | `prepend.rs` | a call that not every release of Slurm has |
@@ -22,6 +22,7 @@ mod environment;
 mod export;
 mod growth;
 mod handle;
+mod memory;
 mod prepend;
 mod process;
 mod room;

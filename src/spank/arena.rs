@@ -114,18 +114,6 @@ unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     }
 }
 
-/// Whether `malloc` still has so many bytes in one piece, for us or for what we are about
-/// to have Slurm do: Slurm ends a task that runs out of memory.
-pub(super) fn is_there(bytes: usize) -> bool {
-    // SAFETY: any size is allowed; nobody looks at what is in it.
-    let piece = unsafe { libc::malloc(bytes) };
-    // Unseen, the compiler would leave out both calls.
-    let piece = std::hint::black_box(piece);
-    // SAFETY: null or what malloc has just given.
-    unsafe { libc::free(piece) };
-    !piece.is_null()
-}
-
 #[cfg(test)]
 #[cfg(not(watched_memory))]
 mod tests;

@@ -2,7 +2,7 @@
 //! work on them at all.
 
 use super::handle::Handle;
-use super::{arena, environment, process, room};
+use super::{environment, memory, room};
 use crate::job::Job as _;
 use crate::spank::Spank as _;
 
@@ -14,12 +14,12 @@ const FOR_WORD: usize = 64;
 const FOR_SETTING: usize = 512;
 
 /// Slurm takes 256 KiB for a moment to set a variable, and sets more of them after us.
-const FOR_SLURM: usize = 1 << 20;
+const FOR_SLURM: u64 = 1 << 20;
 
 /// Whether Slurm has the memory for what we are about to have it do, and for what it does
 /// after us.
 pub(super) fn is_memory_for_slurm() -> bool {
-    process::has_all_memory() || arena::is_there(FOR_SLURM)
+    memory::may_take(FOR_SLURM)
 }
 
 impl Handle {
@@ -28,7 +28,7 @@ impl Handle {
         let words = self.job_argv().map_or(0, |(argc, _)| usize::try_from(argc).unwrap_or(0));
         let settings: usize = self.arguments().iter().map(|argument| argument.len()).sum();
         let few = words <= FEW_WORDS && settings <= FEW_SETTINGS;
-        few || arena::is_there((words * FOR_WORD).max(settings * FOR_SETTING))
+        few || memory::may_take((words * FOR_WORD).max(settings * FOR_SETTING) as u64)
     }
 
     /// Whether the kernel takes a command or an environment that is so many bytes longer.

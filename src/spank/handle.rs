@@ -1,6 +1,6 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Spank, arena, argv, export, growth, prepend, process, room};
+use super::{Context, Spank, argv, export, growth, memory, prepend, process, room};
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
@@ -178,7 +178,7 @@ impl Job for Handle {
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         let value = self.value(name)?;
-        let affordable = value.len() <= SHORT || arena::is_there(COPIES * value.len());
+        let affordable = value.len() <= SHORT || memory::may_take((COPIES * value.len()) as u64);
         affordable.then(|| value.to_vec())
     }
 

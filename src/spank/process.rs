@@ -35,12 +35,6 @@ pub(super) fn soft_limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
     (answer == 0).then_some(limit.rlim_cur)
 }
 
-/// Whether no limit is set to the memory that this process may ask for.
-pub(super) fn has_all_memory() -> bool {
-    let is_unlimited = |resource| soft_limit(resource) == Some(libc::RLIM_INFINITY);
-    is_unlimited(libc::RLIMIT_AS) && is_unlimited(libc::RLIMIT_DATA)
-}
-
 /// Does what may write to a file. Where files are limited, in a task by another plugin or by
 /// PAM, too long a file would end the process by a signal; so the write fails instead.
 pub(super) fn writing<T>(write: impl FnOnce() -> T) -> T {

@@ -1,4 +1,4 @@
-use super::{Arena, is_there};
+use super::Arena;
 use std::alloc::{GlobalAlloc, Layout};
 use std::slice;
 
@@ -89,10 +89,4 @@ fn what_is_to_be_zero_is_zero() {
     // SAFETY: the size is not 0.
     let zeroed = unsafe { arena.alloc_zeroed(layout(64, 1)) };
     assert_eq!((zeroed, read(zeroed, 64)), (piece, vec![0; 64]));
-}
-
-#[test]
-fn how_much_is_there() {
-    assert!(is_there(1 << 20));
-    assert!(!is_there(usize::MAX / 2));
 }

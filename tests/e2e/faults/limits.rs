@@ -39,13 +39,14 @@ fn long_path(site: &Site, _: &String) -> Output {
 
 /// With so little address space, or data, malloc has what it has, and no more. Another plugin
 /// has taken all of that but for a piece of this many bytes; Slurm wants 256 KiB of it
-/// for the first task of a node, and a few for each. The limit of data counts what
+/// for the first task of a node, and a few for each; what is loaded before, and so where its heap
+/// has gaps, moves the exact point by some hundred bytes. The limit of data counts what
 /// slurmstepd has by then, so it is large.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_memory() {
     let site = site();
-    let left = [0, 2000, 8000, 262_000, 262_500, 270_000, 1 << 20, 2 << 20];
+    let left = [0, 2000, 8000, 261_000, 265_000, 270_000, 1 << 20, 2 << 20];
     let limits = ["as=2000000", "data=400000000"]
         .map(|limit| left.map(|left| format!("{limit} left={left}")))
         .concat();
