@@ -47,14 +47,14 @@ help:
 ## make command                       build target/release/sifcache
 plugin: tools
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
-	install -D $(PLUGIN) $(RELEASE)/libspank_sifcache.so
+	install -D $(LIBRARY) $(RELEASE)/libspank_sifcache.so
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_SHIM)
 	$(CARGO) build --locked --release -p sifcache-preload
 
 # As the shared library alone: together with the library for tests, as `cargo build` makes it,
 # cargo leaves out the link-time optimization.
 BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
-PLUGIN := target/spank/libspank_sifcache.so
+LIBRARY := target/spank/libspank_sifcache.so
 
 # The shim runs before each launch of a script: without a loader it starts a quarter of a
 # millisecond sooner, and needs no C library as new as that of the machine it was built on.
@@ -67,7 +67,7 @@ BUILD_SHIM = $(CARGO) rustc --locked --release -p spank-sifcache --bin sifcache-
 plugins: tools
 	@set -e; for release in $(SLURM_RELEASES); do \
 		SLURM_VERSION=$$release $(BUILD_PLUGIN) --quiet; \
-		install -D -m 0755 $(PLUGIN) target/plugins/$$release/spank_sifcache.so; \
+		install -D -m 0755 $(LIBRARY) target/plugins/$$release/spank_sifcache.so; \
 		echo "target/plugins/$$release/spank_sifcache.so"; \
 	done
 
@@ -135,11 +135,11 @@ soak: build-for-testbed
 .PHONY: build-for-testbed
 build-for-testbed: testbed command
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
-	install -D $(PLUGIN) $(BUILD)/fault/libspank_sifcache.so
+	install -D $(LIBRARY) $(BUILD)/fault/libspank_sifcache.so
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
 	SLURM_VERSION=$(VERSION) $(BUILD_SHIM)
 	$(CARGO) build --locked --release -p sifcache-preload -p faultfs
-	install -t $(BUILD) $(PLUGIN) $(addprefix $(RELEASE)/,sifcache-shim libsifcache_preload.so sifcache faultfs)
+	install -t $(BUILD) $(LIBRARY) $(addprefix $(RELEASE)/,sifcache-shim libsifcache_preload.so sifcache faultfs)
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:
