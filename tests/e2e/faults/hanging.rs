@@ -90,23 +90,6 @@ fn hangs() {
     }
 }
 
-/// A job that reaches its time limit there ends, and its step when the server is gone.
-#[test]
-#[ignore = "needs a testbed: make test"]
-fn hangs_beyond_the_time_limit() {
-    let site = Site::with_line(&of_root(ROOT));
-    let mounted = Mounted::faulty(&site);
-    mounted.fault("all hang");
-    // One minute is the shortest limit that Slurm has.
-    let output = site.launch(&["--time=1"], &format!("docker://{NAME}"));
-    // The status is what srun gives a step that it lost, 0 included.
-    assert!(output.stderr.contains("DUE TO TIME LIMIT"), "{output:#?}");
-    assert_eq!(output.stdout, "");
-    assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
-    mounted.dies();
-    unharmed(&site);
-}
-
 /// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
 /// server here.
 #[test]
