@@ -15,8 +15,8 @@ const WATCHED: &str = "/shared/watched";
 const CALLS: [(&str, usize); 6] =
     [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
 
-/// While `work` runs, and every thread of slurmd is traced, who makes the call number `when` of this name on one of `paths` gets
-/// `signal` there.
+/// While `work` runs, with every thread of slurmd traced, who makes the call number `when` of
+/// this name on one of `paths` gets `signal` there.
 fn with_signal<T>(
     site: &Site,
     (call, when): (&str, usize),

@@ -203,4 +203,17 @@ mod tests {
         assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), 128));
         assert_eq!(image.digests(&image.references()), [digest]);
     }
+
+    /// The header is read after all.
+    #[test]
+    fn a_record_that_is_about_another_file() {
+        let (_directory, store) = store();
+        sif(&store.path("o/i:1"), 1);
+        let record = super::known::path(store.root(), "o/i:1");
+        fs::create_dir_all(record.parent().unwrap()).unwrap();
+        fs::write(record, "{}").unwrap();
+        let scan = images(store.root()).unwrap();
+        assert_eq!((scan.images.len(), scan.others), (1, 0));
+        assert_eq!(scan.images[0].known, None);
+    }
 }
