@@ -90,6 +90,41 @@ fn hangs() {
     }
 }
 
+/// A job that reaches its time limit there ends, and its step when the server is gone. Until
+/// then Slurm starts nothing new on the node, as with each process that cannot be killed.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn hangs_beyond_the_time_limit() {
+    let site = Site::new("");
+    let mounted = Mounted::faulty(&site);
+    with_registry(|| {
+        site.plugstack(WITHOUT);
+        let without = launch(&site);
+        without.ran(IMAGE);
+        site.plugstack(&of_root(ROOT));
+        mounted.fault("all hang");
+        // One minute is the shortest limit that Slurm has.
+        let output = site.launch(&["--time=1"], &format!("docker://{NAME}"));
+        // The status is what srun gives a step that it lost, 0 included.
+        assert!(output.stderr.contains("DUE TO TIME LIMIT"), "{output:#?}");
+        assert_eq!(output.stdout, "");
+        let completing = ["squeue", "-h", "-u", "alice", "-t", "completing", "-o", "%N"];
+        assert_eq!(site.exec(&[], &completing, "").stdout, "n1\n");
+        assert_eq!(site.srun(&["-w", "n2", "true"]).status, 0);
+        assert_ne!(site.srun(&["-w", "n1", "--immediate=5", "true"]).status, 0);
+        let found = Found {
+            without: ended(&without),
+            with: "ends at its limit; until its server is gone the node gets no new job".to_owned(),
+            user: ours(&output.stderr),
+            admin: String::new(),
+        };
+        compare("no answer, ever, and the job has a time limit", &found);
+        mounted.dies();
+        unharmed(&site);
+        assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
+    });
+}
+
 /// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
 /// server here.
 #[test]
