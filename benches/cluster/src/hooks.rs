@@ -33,8 +33,8 @@ pub(crate) struct Stage {
     pub(crate) faults: f64,
 }
 
-/// Lives of an empty plugin, of ours and of `others` (lines of plugstack.conf), alternating,
-/// for each command, on n1.
+/// Lives of an empty plugin, of ours with and without a line to syslog, and of `others` (lines
+/// of plugstack.conf), alternating, for each command, on n1.
 pub(crate) fn measure(
     runs: usize,
     commands: &[(&str, &str)],
@@ -44,6 +44,7 @@ pub(crate) fn measure(
     let mut lines = vec![
         format!("{plugins}/empty.so"),
         format!("{plugins}/spank_sifcache.so image_root=/shared/sif"),
+        format!("{plugins}/spank_sifcache.so image_root=/shared/sif syslog=off"),
     ];
     lines.extend_from_slice(others);
     let mut all = Vec::new();
@@ -51,16 +52,23 @@ pub(crate) fn measure(
         let given: String = lines.iter().map(|line| format!(" --plugin '{line}'")).collect();
         let script = format!("/usr/local/libexec/host --runs {runs}{given} -- {command}");
         let said: Value = serde_json::from_str(&testbed::on("n1", &script)?)?;
-        for plugin in said.get("plugins").and_then(Value::as_array).context("no plugins")? {
-            all.push(hooks(kind, plugin)?);
+        let plugins = said.get("plugins").and_then(Value::as_array).context("no plugins")?;
+        for (line, plugin) in lines.iter().zip(plugins) {
+            all.push(hooks(format!("{}, {kind}", name(line)), plugin)?);
         }
     }
     Ok(all)
 }
 
-fn hooks(kind: &str, plugin: &Value) -> Result<Hooks> {
-    let file = plugin.get("plugin").and_then(Value::as_str).context("no name")?;
-    let file = file.rsplit('/').next().unwrap_or_default();
+/// A line by the name of its file and its arguments, where the image cache is no matter.
+fn name(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let file = words.next().and_then(|path| path.rsplit('/').next());
+    let arguments = words.filter(|word| !word.starts_with("image_root="));
+    file.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+fn hooks(name: String, plugin: &Value) -> Result<Hooks> {
     let stage = |name: &str| -> Result<Stage> {
         let stage = plugin.get("steps").and_then(|steps| steps.get(name)).context("no step")?;
         let number = |key: &str| stage.get(key).and_then(Value::as_f64).context("no number");
@@ -72,8 +80,5 @@ fn hooks(kind: &str, plugin: &Value) -> Result<Hooks> {
             faults: number("page_faults")?,
         })
     };
-    Ok(Hooks {
-        name: format!("{file}, {kind}"),
-        stages: STAGES.into_iter().map(stage).collect::<Result<_>>()?,
-    })
+    Ok(Hooks { name, stages: STAGES.into_iter().map(stage).collect::<Result<_>>()? })
 }

@@ -9,12 +9,14 @@ use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
+/// The plugin's arguments as it leaves them for the shim, but for the line to syslog.
+const SETTINGS_WITHOUT_SYSLOG: &str = "image_root=/shared/sif syslog=off";
 const RUNTIME: &str = "/usr/bin/apptainer";
 
 /// A launch of an image, in each of the ways.
 pub(crate) fn launch(effort: Effort) -> Experiment {
     let rounds = effort.rounds(100);
-    five("in a script", RUNTIME, rounds, |timed| timed)
+    ways("in a script", RUNTIME, rounds, |timed| timed)
 }
 
 /// The same with a program in the runtime's place that ends at once, so that what stands
@@ -23,7 +25,7 @@ pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =
         |timed: Timed| timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING));
-    five(
+    ways(
         "in a script, before a runtime that ends at once",
         NOTHING,
         effort.rounds(500),
@@ -31,7 +33,7 @@ pub(crate) fn alone(effort: Effort) -> Experiment {
     )
 }
 
-fn five(
+fn ways(
     name: &str,
     runtime: &str,
     rounds: usize,
@@ -45,6 +47,8 @@ fn five(
         surroundings(timed)
     };
     let preloaded = launch(runtime, &docker).variable("LD_PRELOAD", Some(INTERPOSER));
+    let silent =
+        launch(SHIM, &docker).variable("SINGULARITY_SIFCACHE", Some(SETTINGS_WITHOUT_SYSLOG));
     Experiment {
         name: name.to_owned(),
         compared: true,
@@ -59,6 +63,7 @@ fn five(
                 "a program that only starts the runtime, the path typed",
                 launch(LAUNCHER, &sif(SMALL)),
             ),
+            Variant::new("the shim, docker://, `syslog=off`", silent),
         ],
     }
 }
