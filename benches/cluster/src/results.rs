@@ -78,13 +78,13 @@ fn command(experiment: &Experiment, at: usize) -> String {
     let Some(command) = experiment.variants.get(at).and_then(|v| v.commands.first()) else {
         return String::new();
     };
-    let word = |word: &String| match word.contains(' ') {
+    let quoted = |word: &String| match word.contains(' ') {
         true => format!("'{word}'"),
         false => word.clone(),
     };
     let set = command.environment.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    let variables = set.map(|(name, value)| format!("{name}={value}"));
-    variables.chain(command.words.iter().map(word)).collect::<Vec<_>>().join(" ")
+    let variables = set.map(|(name, value)| format!("{name}={}", quoted(value)));
+    variables.chain(command.words.iter().map(quoted)).collect::<Vec<_>>().join(" ")
 }
 
 impl Results {

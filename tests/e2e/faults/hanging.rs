@@ -61,6 +61,7 @@ fn hangs() {
             let without = launch(&site);
             without.ran(IMAGE);
             site.plugstack(&of_root(ROOT));
+            let before = seen(&site);
             mounted.fault(&format!("{call} hang"));
             let output = std::thread::scope(|scope| {
                 let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
@@ -81,7 +82,7 @@ fn hangs() {
                        and so does this one with `--sif-cache=off`"
                     .to_owned(),
                 user: ours(&output.stderr),
-                admin: String::new(),
+                admin: ours(&settled(&site, &before)),
             };
             compare(fault, &found);
             mounted.dies();
@@ -102,6 +103,7 @@ fn hangs_beyond_the_time_limit() {
         let without = launch(&site);
         without.ran(IMAGE);
         site.plugstack(&of_root(ROOT));
+        let before = seen(&site);
         mounted.fault("all hang");
         // One minute is the shortest limit that Slurm has.
         let output = site.launch(&["--time=1"], &format!("docker://{NAME}"));
@@ -116,7 +118,7 @@ fn hangs_beyond_the_time_limit() {
             without: ended(&without),
             with: "ends at its limit; until its server is gone the node gets no new job".to_owned(),
             user: ours(&output.stderr),
-            admin: String::new(),
+            admin: ours(&settled(&site, &before)),
         };
         compare("no answer, ever, and the job has a time limit", &found);
         mounted.dies();
@@ -195,6 +197,7 @@ fn answers_later() {
 fn stopped() {
     let site = Site::with_line(&of_root(ROOT));
     let mounted = Mounted::faulty(&site);
+    let before = seen(&site);
     mounted.stops();
     let output = std::thread::scope(|scope| {
         let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
@@ -214,7 +217,7 @@ fn stopped() {
         without: "does not touch it".to_owned(),
         with: "waits until it goes on, and can be cancelled".to_owned(),
         user: ours(&output.stderr),
-        admin: String::new(),
+        admin: ours(&settled(&site, &before)),
     };
     compare("its server is stopped, so that it reads no request", &found);
 }
