@@ -3,12 +3,14 @@
 
 use crate::job::Job;
 use crate::wish::Wish;
-use crate::{NAME, report};
+use crate::{NAME, patience, report};
 use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::image::State;
+use sifcache_core::lookup::{Look, wait};
 use sifcache_core::message;
 use sifcache_core::settings::{OnMiss, Settings};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Exit status of a launch that ends because its image is missing: `EX_NOINPUT` of
 /// sysexits(3), an input that does not exist.
@@ -19,8 +21,9 @@ pub const MISSING: i32 = 66;
 pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
-    let decision =
-        decision::decide(&command, settings, wish.choice, &|name: &str| job.variable(name));
+    let variable = |name: &str| job.variable(name);
+    let ask = |look: Look<'_>| patience::ask(settings, look);
+    let decision = decision::decide(&command, settings, wish.choice, &variable, &ask);
     if decision.reference.is_some() {
         say_ignored(job, wish);
     }
@@ -40,8 +43,8 @@ pub fn without_settings(job: &dyn Job, wish: &Wish) {
     }
     let nowhere = Settings::with_roots(Vec::<PathBuf>::new());
     let command = job.command();
-    let decision =
-        decision::decide(&command, &nowhere, wish.choice, &|name: &str| job.variable(name));
+    let variable = |name: &str| job.variable(name);
+    let decision = decision::decide(&command, &nowhere, wish.choice, &variable, &wait);
     let Some(reference) = decision.reference.filter(|_| decision.verdict == Verdict::Miss) else {
         return;
     };
@@ -95,16 +98,35 @@ fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, choice: Choice)
     let step = job.step();
     // All tasks of a step run the same command: one of each node speaks for them.
     match (step.reports(), step.nested, step.node) {
-        (true, true, _) | (true, false, 0) => {
-            job.tell_user(&message::miss(decision, settings, choice, on_miss));
-        }
+        (true, true, _) | (true, false, 0) => tell(job, decision, settings, &|readable| {
+            message::miss(decision, settings, choice, on_miss, readable)
+        }),
         (true, false, _) => {
             let name = report::node_name(job);
-            job.tell_user(&message::short_miss(decision, settings, &name));
+            tell(job, decision, settings, &|readable| {
+                message::short_miss(decision, settings, &name, readable)
+            });
         }
         (false, ..) => {}
     }
     if on_miss == OnMiss::Fail {
         job.end(MISSING);
     }
+}
+
+/// Tells about a miss. A root that has not answered is not asked again.
+fn tell(
+    job: &dyn Job,
+    decision: &Decision,
+    settings: &Settings,
+    make: &dyn Fn(&[PathBuf]) -> String,
+) {
+    let silent: Vec<&Path> = decision
+        .unusable_roots()
+        .filter(|root| root.state == State::NoAnswer)
+        .map(|root| root.path.as_path())
+        .collect();
+    let mut readable = settings.image_roots.clone();
+    readable.retain(|root| !silent.contains(&root.as_path()));
+    job.tell_user(&patience::text(settings, &readable, make));
 }

@@ -13,7 +13,8 @@
 //! uses the same for launches inside a script, which `nested.rs` leads to it.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
-//! the task's own process, as the task's user, right before its `execve`.
+//! the task's own process, or in the scout that it sends (`patience.rs`), as the task's
+//! user, right before its `execve`.
 
 pub mod carry_out;
 mod fault;
@@ -24,6 +25,7 @@ mod logging;
 pub mod multi_prog;
 mod nested;
 mod option;
+mod patience;
 mod report;
 mod spank;
 pub mod syslog;

@@ -9,7 +9,9 @@ use crate::job::Job;
 use crate::syslog::{self, EVENT};
 use sifcache_core::choice::Choice;
 use sifcache_core::decision::{Decision, Pass};
+use sifcache_core::image::State;
 use sifcache_core::launch::NotLaunch;
+use sifcache_core::lookup::Candidate;
 use sifcache_core::settings::{Settings, Syslog};
 use std::path::Path;
 
@@ -40,8 +42,8 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
         return;
     }
     refused(decision);
-    for root in decision.missing_roots() {
-        log::warn!("the image root {} is not there", root.path.display());
+    for root in decision.unusable_roots().filter(|root| root.state == State::NoRoot) {
+        log::warn!("{}", unusable(root));
     }
     let line = format!("docker://{} is not in the image cache", reference.typed());
     log::info!("{line}");
@@ -51,13 +53,13 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
             let (path, state) = (candidate.path.display(), &candidate.state);
             tell_verbose(job, &format!("{path} is refused: {state}"));
         }
-        for root in decision.missing_roots() {
-            tell_verbose(job, &format!("the image root {} is not there", root.path.display()));
+        for root in decision.unusable_roots() {
+            tell_verbose(job, &unusable(root));
         }
     }
     let refused: String = decision
         .refused()
-        .chain(decision.missing_roots())
+        .chain(decision.unusable_roots())
         .map(|c| {
             format!(
                 " refused={} why={}",
@@ -67,6 +69,11 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
         })
         .collect();
     log::info!(target: EVENT, "event=miss {step} reference={reference}{refused}");
+}
+
+fn unusable(root: &Candidate) -> String {
+    let what = if root.state == State::NoAnswer { "does not answer" } else { "is not there" };
+    format!("the image root {} {what}", root.path.display())
 }
 
 /// Tells what `srun -v` is to show; the other nodes of a step speak at `-vv`.
@@ -110,10 +117,14 @@ pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pas
     }
 }
 
-/// A file that is there and does not count is for the admin to know, also on a hit.
+/// A file that is there and does not count is for the admin to know, also on a hit. So is
+/// a root that the launch has waited for in vain.
 fn refused(decision: &Decision) {
     for candidate in decision.refused() {
         log::warn!("{} is refused: {}", candidate.path.display(), candidate.state);
+    }
+    for root in decision.unusable_roots().filter(|root| root.state == State::NoAnswer) {
+        log::warn!("{}", unusable(root));
     }
 }
 

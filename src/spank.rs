@@ -11,6 +11,7 @@
 //! | `slurm_log.rs` | Slurm's log |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
+//! | `scout.rs`, `scout/stack.rs` | a process that looks where this one may not wait |
 //!
 //! The rest of the plugin sees the trait [`Spank`], so that hooks are tested with a
 //! double and without Slurm.
@@ -26,6 +27,7 @@ mod memory;
 mod prepend;
 mod process;
 mod room;
+mod scout;
 mod slurm_log;
 
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub(crate) mod double;
 pub(crate) mod stand_in;
 
 pub(crate) use process::datagram_socket;
+pub(crate) use scout::within;
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
 use crate::installed::Part;

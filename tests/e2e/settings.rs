@@ -3,7 +3,7 @@
 use crate::kit::{IMAGE, Site};
 
 /// Every key, and each of the values, spelt wrong in one place.
-const WRONG: [(&str, &str, &str); 14] = [
+const WRONG: [(&str, &str, &str); 16] = [
     ("imageroot=/shared/sif", "unknown key 'imageroot'", "image_root"),
     ("image_rot=/shared/sif", "unknown key 'image_rot'", "image_root"),
     ("singularity_image_rot=/s", "unknown key 'singularity_image_rot'", "singularity_image_root"),
@@ -14,6 +14,8 @@ const WRONG: [(&str, &str, &str); 14] = [
     ("image_root=/shared/sif nested=of", "bad value 'of' for nested", "path, preload, off"),
     ("image_root=/shared/sif runtime=x", "unknown key 'runtime'", "runtimes"),
     ("image_root=/shared/sif untrusted=ok", "bad value 'ok' for untrusted", "refuse, accept"),
+    ("image_root=/shared/sif patience=0", "bad value '0' for patience", "from 1 to 86400, off"),
+    ("image_root=/shared/sif patient=9", "unknown key 'patient'", "patience"),
     ("image_root=/shared/sif trusted=x", "unknown key 'trusted'", "untrusted"),
     ("image_root=/shared/sif syslg=off", "unknown key 'syslg'", "syslog"),
     ("image_root=/shared/sif syslog=local9", "bad value 'local9' for syslog", "local0 to local7"),

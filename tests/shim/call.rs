@@ -179,12 +179,14 @@ impl Outcome {
         report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
     }
 
-    /// The report without what differs between two calls. The runtime must be the process
-    /// that the caller was, so that no shim has forked.
+    /// The report without what differs between two calls, and without what a scout used. The
+    /// runtime must be the process that the caller was, so that no shim has forked.
     #[track_caller]
     fn comparable(&self) -> Report {
         assert_eq!(self.told("pid"), [self.process.to_string()]);
-        let differs = |line: &str| line.starts_with("pid=") || line.starts_with("program=");
+        let differs = |line: &str| {
+            ["pid=", "program=", "waited for="].iter().any(|key| line.starts_with(key))
+        };
         self.report.iter().flatten().filter(|line| !differs(line)).cloned().collect()
     }
 

@@ -56,6 +56,18 @@ fn the_process() {
     }
 }
 
+/// None but the scout, which is gone by then.
+#[test]
+fn no_child_was_waited_for() {
+    let site = Site::new();
+    let settings = format!("{} patience=off", site.settings());
+    let alone = site.call(&HIT).settings(Some(&settings));
+    let alone = alone.is_bare_with_image(IMAGE);
+    assert_eq!(alone.told("waited for"), ["0"]);
+    let with_scout = site.call(&HIT).is_bare_with_image(IMAGE);
+    assert_ne!(with_scout.told("waited for"), ["0"]);
+}
+
 /// With a limit on processes too: the shim is none of its own. Root has no such limit,
 /// but whoever had a child would tell.
 #[test]

@@ -119,7 +119,8 @@ static void tell_process(void)
 	     getuid(), geteuid());
 	/* Zero only if no child was ever waited for, also not by what this process was before. */
 	getrusage(RUSAGE_CHILDREN, &children);
-	tell("children", "%ld %d", children.ru_maxrss, waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+	tell("waited for", "%ld", children.ru_maxrss);
+	tell("children", "%d", waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD);
 	tell("pid", "%d", getpid());
 }
 

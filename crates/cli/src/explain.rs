@@ -9,6 +9,7 @@ use crate::site;
 use clap::Args;
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::lookup::wait;
 use sifcache_core::settings::Settings;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -87,9 +88,8 @@ fn each_line(settings: &Settings) -> Result<Exit, Failure> {
 }
 
 fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings) -> Decision {
-    decision::decide(argv, settings, choice(), &|name: &str| {
-        env::var_os(name).map(|value| value.as_bytes().to_vec())
-    })
+    let environment = |name: &str| env::var_os(name).map(|value| value.as_bytes().to_vec());
+    decision::decide(argv, settings, choice(), &environment, &wait)
 }
 
 /// What `SIF_CACHE` asks for; a wrong value counts as none, as in a job.

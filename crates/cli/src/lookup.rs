@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The image that a job gets.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
     let names = candidate::names(reference);
-    lookup::search(&settings.image_roots, &names, settings.untrusted)
+    lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::wait)
         .into_iter()
         .find(|candidate| candidate.state == State::Image)
         .map(|candidate| candidate.path)

@@ -4,7 +4,7 @@ use crate::candidate;
 use crate::choice::Choice;
 use crate::image::State;
 use crate::launch::{self, Launch, NotLaunch};
-use crate::lookup::{self, Candidate};
+use crate::lookup::{self, Ask, Candidate};
 use crate::reference::{self, Reference};
 use crate::settings::{OnMiss, Settings};
 use std::fmt;
@@ -60,13 +60,14 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 
 /// Decides on the command line `argv`, run by the calling user.
 ///
-/// `environment` gives the value of a variable of the job. File systems are touched
-/// only for a launch with a docker reference.
+/// `environment` gives the value of a variable of the job, `ask` the answer of an image
+/// root. File systems are touched only for a launch with a docker reference.
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
     choice: Choice,
     environment: &dyn Fn(&str) -> Option<Vec<u8>>,
+    ask: Ask<'_>,
 ) -> Decision {
     let mut decision = Decision {
         launch: None,
@@ -79,7 +80,7 @@ pub fn decide<A: AsRef<[u8]>>(
         Err(pass) => decision.verdict = Verdict::Pass(pass),
         Ok(names) => {
             let roots = &settings.image_roots;
-            decision.candidates = lookup::search(roots, &names, settings.untrusted);
+            decision.candidates = lookup::search(roots, &names, settings.untrusted, ask);
             if decision.hit().is_some() {
                 decision.verdict = Verdict::Hit;
             }
@@ -125,9 +126,9 @@ impl Decision {
         self.candidates.iter().filter(|candidate| candidate.state.is_refusal())
     }
 
-    /// The image roots that are not there, as far as they were looked for.
-    pub fn missing_roots(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|candidate| candidate.state == State::NoRoot)
+    /// The image roots that are not there or have not answered, as far as they were asked.
+    pub fn unusable_roots(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.state.is_of_root())
     }
 
     /// A stable word for the outcome: `hit`, `miss`, `pass`.

@@ -20,6 +20,8 @@ pub enum State {
     Absent,
     /// Said of an image root: it is not there, as where a file system is not mounted.
     NoRoot,
+    /// Said of an image root: nobody knows, because it has not answered in time.
+    NoAnswer,
     /// A link that leads nowhere.
     DanglingLink,
     /// Something else than a regular file, and what.
@@ -56,6 +58,7 @@ impl State {
             Self::NotTried => "not-tried",
             Self::Absent => "absent",
             Self::NoRoot => "no-root",
+            Self::NoAnswer => "no-answer",
             Self::DanglingLink => "dangling-link",
             Self::NotAFile(_) => "not-a-file",
             Self::Unreadable => "unreadable",
@@ -72,7 +75,13 @@ impl State {
     /// Whether something is there that was refused.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Image | Self::NotTried | Self::Absent | Self::NoRoot)
+        !matches!(self, Self::Image | Self::NotTried | Self::Absent) && !self.is_of_root()
+    }
+
+    /// Whether it is said of an image root, in the place of its candidates.
+    #[must_use]
+    pub fn is_of_root(&self) -> bool {
+        matches!(self, Self::NoRoot | Self::NoAnswer)
     }
 }
 
@@ -83,6 +92,7 @@ impl fmt::Display for State {
             Self::NotTried => f.write_str("not tried"),
             Self::Absent => f.write_str("not there"),
             Self::NoRoot => f.write_str("no such image root"),
+            Self::NoAnswer => f.write_str("no answer"),
             Self::DanglingLink => f.write_str("a link that leads nowhere"),
             Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
             Self::Unreadable => f.write_str("not readable for this user"),

@@ -13,33 +13,54 @@ const NAME: &str = "sifcache: ";
 /// The whole message about a miss, several lines, each ended by a line feed.
 ///
 /// It says what is missing, where was looked, what was refused, which tags are
-/// there, and how to go on. Reads the image roots.
+/// there, and how to go on. Reads the image roots that are `readable`, and no others.
 #[must_use]
-pub fn miss(decision: &Decision, settings: &Settings, choice: Choice, on_miss: OnMiss) -> String {
+pub fn miss(
+    decision: &Decision,
+    settings: &Settings,
+    choice: Choice,
+    on_miss: OnMiss,
+    readable: &[PathBuf],
+) -> String {
     let Some(reference) = &decision.reference else { return String::new() };
     let mut lines = vec![
         format!("{reference} is not in the image cache of this cluster"),
-        format!("searched: {}", roots(settings)),
+        format!("searched: {}", roots(decision, settings, readable)),
     ];
     for candidate in decision.refused() {
         lines.push(format!("refused: {} is {}", candidate.path.display(), candidate.state));
     }
-    lines.push(available(&reference.short_repository(), &tags::similar(reference, settings)));
+    if !readable.is_empty() {
+        let tags = tags::similar(reference, readable, settings.untrusted);
+        lines.push(available(&reference.short_repository(), &tags));
+    }
     lines.push(next_step(choice, on_miss).to_owned());
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 
 /// The same in one line, for the other nodes of a step.
 #[must_use]
-pub fn short_miss(decision: &Decision, settings: &Settings, node: &str) -> String {
+pub fn short_miss(
+    decision: &Decision,
+    settings: &Settings,
+    node: &str,
+    readable: &[PathBuf],
+) -> String {
     let Some(reference) = &decision.reference else { return String::new() };
-    let roots = roots(settings);
+    let roots = roots(decision, settings, readable);
     format!("{NAME}{node}: {reference} is not in the image cache of this node ({roots})\n")
 }
 
 /// The roots, each with what is wrong with it as a whole.
-fn roots(settings: &Settings) -> String {
-    let root = |path: &PathBuf| match Root::enter(path, settings.untrusted).problem() {
+fn roots(decision: &Decision, settings: &Settings, readable: &[PathBuf]) -> String {
+    let known = |path: &PathBuf| {
+        decision.unusable_roots().find(|root| root.path == *path).map(|root| root.state.clone())
+    };
+    let problem = |path: &PathBuf| match readable.contains(path) {
+        true => Root::enter(path, settings.untrusted).problem(),
+        false => known(path),
+    };
+    let root = |path: &PathBuf| match problem(path) {
         None => path.display().to_string(),
         Some(state) => format!("{} ({state})", path.display()),
     };
@@ -79,7 +100,9 @@ mod tests {
     use super::{miss, short_miss};
     use crate::choice::Choice;
     use crate::decision::decide;
+    use crate::image::State;
     use crate::image::tests::{TestRoot, sif};
+    use crate::lookup::{Look, wait};
     use crate::settings::{OnMiss, Settings};
     use std::path::PathBuf;
 
@@ -92,8 +115,9 @@ mod tests {
         let settings =
             Settings::with_roots(vec![PathBuf::from("/nowhere"), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
-        let decision = decide(&argv, &settings, Choice::Auto, &|_| None);
-        let text = miss(&decision, &settings, Choice::Auto, OnMiss::Fail);
+        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &wait);
+        let readable = &settings.image_roots;
+        let text = miss(&decision, &settings, Choice::Auto, OnMiss::Fail, readable);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..4],
@@ -109,11 +133,34 @@ mod tests {
             (Choice::Require, OnMiss::Fail, "because of --sif-cache=require"),
             (Choice::Auto, OnMiss::Warn, "the runtime pulls it from its registry now"),
         ] {
-            let text = miss(&decision, &settings, choice, on_miss);
+            let text = miss(&decision, &settings, choice, on_miss, readable);
             assert!(text.lines().last().unwrap().contains(part), "{text}");
         }
-        let line = short_miss(&decision, &settings, "n2");
+        let line = short_miss(&decision, &settings, "n2", readable);
         assert!(line.starts_with("sifcache: n2: docker.io/o/i:2 is not in"), "{line}");
         assert_eq!(line.lines().count(), 1);
+    }
+
+    /// Nobody looks into it once more.
+    #[test]
+    fn a_root_that_has_not_answered() {
+        let Some(root) = TestRoot::new() else { return };
+        root.file("o/i:1", &sif());
+        let (path, silent) = (root.path().display(), PathBuf::from("/silent"));
+        let settings = Settings::with_roots(vec![silent.clone(), root.path().to_owned()]);
+        let argv = ["apptainer", "run", "docker://o/i:2"];
+        let asked = std::cell::Cell::new(0);
+        let ask = |look: Look<'_>| match asked.replace(asked.get() + 1) {
+            0 => vec![Err(State::NoAnswer)],
+            _ => wait(look),
+        };
+        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &ask);
+        for (readable, tags) in [(vec![root.path().to_owned()], 1), (vec![], 0)] {
+            let text = miss(&decision, &settings, Choice::Auto, OnMiss::Warn, &readable);
+            let searched = format!("sifcache: searched: /silent (no answer), {path}\n");
+            assert!(text.contains(&searched), "{text}");
+            assert_eq!(text.matches("tags of o/i that are there: 1\n").count(), tags, "{text}");
+            assert_eq!(text.matches("tag of").count(), 0, "{text}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the site has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Settings {
     pub runtimes: Vec<String>,
     /// Whether images that ordinary users could have written are used.
     pub untrusted: Untrusted,
+    /// How long an image root is waited for, before a launch goes on without it; none is for
+    /// ever.
+    pub patience: Option<Duration>,
     /// Where the line for each hit and miss goes.
     pub syslog: Syslog,
 }
@@ -76,8 +80,15 @@ pub const FACILITIES: [&str; 18] = [
 /// The programs that count as a runtime if the site says nothing else.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
+/// How long an image root is waited for if the site says nothing else. A user who watches
+/// will wait that long, and no time limit of Slurm's is shorter than twice that.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most that a site can set, in seconds: a day.
+const MOST_PATIENCE: u64 = 86_400;
+
 /// Every key with its values, for messages.
-pub const KEYS: [(&str, &str); 8] = [
+pub const KEYS: [(&str, &str); 9] = [
     ("image_root", "DIR[:DIR...], absolute"),
     ("singularity_image_root", "the same as image_root"),
     ("apptainer_image_root", "the same as image_root"),
@@ -85,6 +96,7 @@ pub const KEYS: [(&str, &str); 8] = [
     ("nested", "path, preload, off"),
     ("runtimes", "NAME[,NAME...], file names without a slash"),
     ("untrusted", "refuse, accept"),
+    ("patience", "seconds from 1 to 86400, off"),
     (
         "syslog",
         "daemon, user, auth, authpriv, cron, ftp, lpr, mail, news, uucp, local0 to local7, off",
@@ -136,6 +148,7 @@ impl Settings {
             nested: Nested::Path,
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             untrusted: Untrusted::Refuse,
+            patience: Some(PATIENCE),
             syslog: Syslog::Facility(FACILITIES[0]),
         }
     }
@@ -170,6 +183,7 @@ impl Settings {
             "nested" => nested(value).map(|v| self.nested = v),
             "runtimes" => runtimes(value).map(|v| self.runtimes = v),
             "untrusted" => untrusted(value).map(|v| self.untrusted = v),
+            "patience" => patience(value).map(|v| self.patience = v),
             "syslog" => syslog(value).map(|v| self.syslog = v),
             _ => roots(value).map(|v| self.image_roots = v),
         };
@@ -239,6 +253,17 @@ fn untrusted(value: &str) -> Option<Untrusted> {
         "accept" => Some(Untrusted::Accept),
         _ => None,
     }
+}
+
+fn patience(value: &str) -> Option<Option<Duration>> {
+    if value == "off" {
+        return Some(None);
+    }
+    // Not what only Rust's numbers can be: `+30`.
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds =
+        value.parse().ok().filter(|seconds| digits && (1..=MOST_PATIENCE).contains(seconds));
+    seconds.map(|seconds| Some(Duration::from_secs(seconds)))
 }
 
 fn syslog(value: &str) -> Option<Syslog> {

@@ -2,9 +2,9 @@
 
 use crate::image::{Root, State};
 use crate::reference::{Reference, is_tag};
-use crate::settings::Settings;
+use crate::settings::Untrusted;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// As many tags as a message shows.
 const SHOWN: usize = 8;
@@ -23,20 +23,18 @@ pub struct Tags {
     pub more: usize,
 }
 
-/// Looks for tags of the repository of `reference`.
+/// Looks for tags of the repository of `reference` in these image roots.
 #[must_use]
-pub fn similar(reference: &Reference, settings: &Settings) -> Tags {
+pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -> Tags {
     let wanted = reference.tag().unwrap_or_default();
-    let mut tags: Vec<String> = settings
-        .image_roots
+    let mut tags: Vec<String> = roots
         .iter()
         .flat_map(|root| stems(reference).into_iter().flat_map(|stem| listed(root, &stem)))
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
     tags.sort_by_key(|tag| std::cmp::Reverse(common_prefix(tag, wanted)));
-    let roots: Vec<Root<'_>> =
-        settings.image_roots.iter().map(|root| Root::enter(root, settings.untrusted)).collect();
+    let roots: Vec<Root<'_>> = roots.iter().map(|root| Root::enter(root, untrusted)).collect();
     let (mut shown, mut tried) = (Vec::new(), 0);
     for tag in &tags {
         if shown.len() == SHOWN || tried == TRIED {
@@ -92,11 +90,11 @@ mod tests {
     use super::{SHOWN, Tags, similar};
     use crate::image::tests::{TestRoot, sif};
     use crate::reference::Reference;
-    use crate::settings::Settings;
+    use crate::settings::Untrusted;
 
     fn tags_of(root: &TestRoot, text: &str) -> Tags {
-        let settings = Settings::with_roots(vec![root.path().to_owned()]);
-        similar(&Reference::parse(text.as_bytes()).unwrap(), &settings)
+        let roots = [root.path().to_owned()];
+        similar(&Reference::parse(text.as_bytes()).unwrap(), &roots, Untrusted::Refuse)
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Said<'_> {
 
     /// The files that a miss names, with why.
     fn refused(&self, decision: &Decision) -> Vec<(PathBuf, String)> {
-        let is_root = |candidate: &&Candidate| candidate.state == State::NoRoot;
+        let is_root = |candidate: &&Candidate| candidate.state.is_of_root();
         let roots = decision.candidates.iter().filter(is_root);
         let is_file =
             |state: &State| !matches!(state, State::NotTried | State::Absent | State::Image);
@@ -158,7 +158,7 @@ fn path(bytes: &[u8]) -> &Path {
 }
 
 fn state(kind: u8) -> State {
-    match kind % 10 {
+    match kind % 11 {
         0 => State::Image,
         1 => State::NotTried,
         2 => State::Absent,
@@ -168,6 +168,7 @@ fn state(kind: u8) -> State {
         6 => State::Unreadable,
         7 => State::Truncated { size: 1, needed: 2 },
         8 => State::Failed(5),
+        9 => State::NoAnswer,
         _ => State::NotSif,
     }
 }

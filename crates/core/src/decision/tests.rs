@@ -1,14 +1,16 @@
 use super::{Decision, Pass, Verdict, decide, on_miss};
 use crate::choice::Choice;
 use crate::image::tests::{TestRoot, sif};
+use crate::lookup::wait;
 use crate::settings::{OnMiss, Settings};
 
 fn decide_with(root: &TestRoot, line: &str, choice: Choice, oci: Option<(&str, &str)>) -> Decision {
     let argv: Vec<&str> = line.split(' ').collect();
     let settings = Settings::with_roots(vec![root.path().to_owned()]);
-    decide(&argv, &settings, choice, &|name| {
+    let environment = |name: &str| {
         oci.filter(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec())
-    })
+    };
+    decide(&argv, &settings, choice, &environment, &wait)
 }
 
 fn auto(root: &TestRoot, line: &str) -> Decision {

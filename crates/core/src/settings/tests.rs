@@ -1,5 +1,6 @@
 use super::{Error, FACILITIES, KEYS, Nested, OnMiss, Settings, Syslog, Untrusted};
 use std::path::PathBuf;
+use std::time::Duration;
 
 fn parse(line: &str) -> Result<Settings, Error> {
     Settings::parse(&line.split_ascii_whitespace().collect::<Vec<_>>())
@@ -13,6 +14,7 @@ fn defaults() {
     assert_eq!(settings.nested, Nested::Path);
     assert_eq!(settings.runtimes, ["singularity", "apptainer"]);
     assert_eq!(settings.untrusted, Untrusted::Refuse);
+    assert_eq!(settings.patience, Some(Duration::from_secs(30)));
     assert_eq!(settings.syslog, Syslog::Facility("daemon"));
 }
 
@@ -20,7 +22,7 @@ fn defaults() {
 fn every_key_and_value() {
     let settings = parse(
         "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
-         runtimes=apptainer-suid,sing untrusted=accept syslog=local3",
+         runtimes=apptainer-suid,sing untrusted=accept patience=300 syslog=local3",
     )
     .unwrap();
     assert_eq!(settings.image_roots.len(), 2);
@@ -30,6 +32,7 @@ fn every_key_and_value() {
     assert_eq!(settings.nested, Nested::Preload);
     assert_eq!(settings.runtimes, ["apptainer-suid", "sing"]);
     assert_eq!(settings.untrusted, Untrusted::Accept);
+    assert_eq!(settings.patience, Some(Duration::from_secs(300)));
     assert_eq!(settings.syslog, Syslog::Facility("local3"));
 
     for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
@@ -40,6 +43,9 @@ fn every_key_and_value() {
         assert_eq!(settings.syslog, Syslog::Facility(facility));
     }
     assert_eq!(parse("image_root=/sif syslog=off").unwrap().syslog, Syslog::Off);
+    assert_eq!(parse("image_root=/sif patience=off").unwrap().patience, None);
+    let longest = parse("image_root=/sif patience=86400").unwrap().patience;
+    assert_eq!(longest, Some(Duration::from_secs(86_400)));
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
 }
 
@@ -74,6 +80,13 @@ fn bad_values() {
         ("untrusted", "yes"),
         ("syslog", "local8"),
         ("syslog", "DAEMON"),
+        ("patience", ""),
+        ("patience", "0"),
+        ("patience", "+30"),
+        ("patience", "30s"),
+        ("patience", "86401"),
+        ("patience", "99999999999999999999"),
+        ("patience", "never"),
         ("runtimes", ""),
         ("runtimes", "a,,b"),
         ("runtimes", "/usr/bin/apptainer"),
