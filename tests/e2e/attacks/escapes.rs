@@ -2,7 +2,7 @@
 
 use super::{REFERENCE, own_root, site};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, program};
-use crate::trace::traced;
+use crate::trace::{sender, traced};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -61,7 +61,8 @@ fn prepare() -> Site {
     site
 }
 
-/// The calls of each process before it became the runtime, but for those that start one.
+/// The calls of each process before it became the runtime, and of the scouts that it sent, but
+/// for those that start a program.
 fn before_the_runtime(trace: &str, runtime: &str) -> String {
     let start = format!("execve(\"{runtime}\"");
     let mut processes: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
@@ -73,8 +74,10 @@ fn before_the_runtime(trace: &str, runtime: &str) -> String {
             calls.push(line);
         }
     }
-    let ours = processes.into_values().filter(|(became, _)| *became);
-    ours.flat_map(|(_, calls)| calls).map(|line| format!("{line}\n")).collect()
+    let became = |process: &str| processes.get(process).is_some_and(|(became, _)| *became);
+    let is_ours = |process: &str| became(process) || sender(trace, process).is_some_and(became);
+    let ours = processes.iter().filter(|(process, _)| is_ours(process));
+    ours.flat_map(|(_, (_, calls))| calls).map(|line| format!("{line}\n")).collect()
 }
 
 /// Nothing but the image roots was looked at below /shared, and no passwd file by name.
@@ -113,7 +116,8 @@ fn no_name_leads_out_of_the_root() {
     launches.push_str(&format!("apptainer exec {REFERENCE} true\n"));
     expected.push_str(&format!("{SHARED}/o/i:1\n"));
     fs::write(site.at("ctl", "/home/alice/escapes.sh"), launches).unwrap();
-    let trace = "strace -f -s 4096 -e trace=%file -o /tmp/escapes bash /home/alice/escapes.sh";
+    let trace =
+        "strace -f -s 4096 -e trace=%file,%process -o /tmp/escapes bash /home/alice/escapes.sh";
     let output = site.srun(&["-w", "n1", "bash", "-c", trace]);
     assert_eq!((output.status, output.stdout), (0, expected), "{}", output.stderr);
     site.logged("n1", "event=hit");

@@ -1,16 +1,32 @@
 //! An image root that does not answer.
 //!
-//! The launch waits for it in the task's own process, as everything does that touches such
-//! a file system. What FUSE's server has read, and does not answer, the kernel waits for
-//! even when the process is killed; so these tests end the server after the job.
+//! A process that waits for what FUSE's server has read, and does not answer, is beyond every
+//! signal. That is the scout and not the task: the launch goes on without the root, the step
+//! ends, and the node takes the next one, all while the server is as it was. With
+//! `patience=off` the task itself waits.
 
 use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::{Found, compare, ended};
 use super::{
-    NAME, WITHOUT, both, launch, of_root, on_n1, ours, seen, settled, unharmed, with_registry,
+    NAME, WITHOUT, both, launch, meets, of_root, on_n1, ours, outcome, seen, settled, unharmed,
+    with_registry,
 };
-use crate::kit::{IMAGE, Output, Site};
+use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, push};
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// The plugin's line with these settings after the root.
+fn line(settings: &str) -> String {
+    format!("optional spank_sifcache.so image_root={ROOT} {settings}\n")
+}
+
+/// Where FUSE file systems can be given up.
+const CONNECTIONS: &str = "/sys/fs/fuse/connections";
+
+/// The scouts on n1.
+fn scouts(site: &Site) -> usize {
+    on_n1(site, "pgrep -c -x sifcache-scout || true").trim().parse().unwrap()
+}
 
 /// A launch under way.
 struct Waiting<'a> {
@@ -29,80 +45,129 @@ impl Waiting<'_> {
     }
 }
 
-/// What must go on meanwhile: the node's other work, and the ways out.
-#[track_caller]
-fn others_go_on(site: &Site) {
-    let start = Instant::now();
-    assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
-    site.launch(&["--sif-cache=off"], &format!("docker://{NAME}")).ran(IMAGE);
-    assert_eq!(site.exec(&[], &["scontrol", "ping"], "").status, 0);
-    // Not how long it takes, but that it waits for nothing: the launch waits for ever.
-    assert!(start.elapsed() < Duration::from_secs(60));
-}
-
-/// The jobs of alice that run.
-fn jobs(site: &Site) -> String {
-    site.exec(&[], &["squeue", "-h", "-u", "alice", "-t", "running", "-o", "%i"], "").stdout
-}
-
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn hangs() {
     let site = Site::new("");
-    for (call, fault) in [
-        ("lookup", "no answer to the look-up of a name, ever"),
-        ("getattr", "no answer to stat, ever"),
-        ("open", "no answer to open, ever"),
-        ("read", "no answer to read, ever"),
+    for (call, fault, line, left) in [
+        // The time that every site has that sets none.
+        ("lookup", "no answer to the look-up of a name, ever", of_root(ROOT), 1),
+        ("getattr", "no answer to stat, ever", line("patience=1"), 1),
+        ("open", "no answer to open, ever", line("patience=1"), 1),
+        // Who waits for a page of a file can be killed.
+        ("read", "no answer to read, ever", line("patience=1"), 0),
     ] {
         let mounted = Mounted::faulty(&site);
-        with_registry(|| {
-            site.plugstack(WITHOUT);
-            let without = launch(&site);
-            without.ran(IMAGE);
-            site.plugstack(&of_root(ROOT));
-            let before = seen(&site);
-            mounted.fault(&format!("{call} hang"));
-            let output = std::thread::scope(|scope| {
-                let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
-                std::thread::sleep(Duration::from_secs(2));
-                others_go_on(&site);
-                waiting.still();
-                let job = jobs(&site);
-                assert_eq!(job.lines().count(), 1, "{job}");
-                let cancelled = site.alice(&["scancel", job.trim()]);
-                assert_eq!(cancelled.status, 0, "{cancelled:#?}");
-                waiting.end()
-            });
-            assert!(output.stderr.contains("CANCELLED"), "{output:#?}");
-            assert_eq!(output.stdout, "");
-            let found = Found {
-                without: ended(&without),
-                with: "waits until it answers or its server is gone; the node's other jobs run, \
-                       and so does this one with `--sif-cache=off`"
-                    .to_owned(),
-                user: ours(&output.stderr),
-                admin: ours(&settled(&site, &before)),
-            };
-            compare(fault, &found);
-            mounted.dies();
-            unharmed(&site);
-        });
+        mounted.fault(&format!("{call} hang"));
+        with_registry(|| meets(&site, fault, &line, launch));
+        assert_eq!(scouts(&site), left, "{fault}");
+        mounted.dies();
+        on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
     }
 }
 
-/// A job that reaches its time limit there ends, and its step when the server is gone. Until
-/// then Slurm starts nothing new on the node, as with each process that cannot be killed.
+/// Slurm, and all else on the node, while a launch waits.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn hangs_beyond_the_time_limit() {
+fn others_go_on() {
+    let site = Site::with_line(&line("patience=20"));
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    with_registry(|| {
+        std::thread::scope(|scope| {
+            let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
+            std::thread::sleep(Duration::from_secs(2));
+            let start = Instant::now();
+            assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
+            site.launch(&["--sif-cache=off"], &format!("docker://{NAME}")).ran(IMAGE);
+            assert_eq!(site.exec(&[], &["scontrol", "ping"], "").status, 0);
+            // Not how long it takes, but that it waits for nothing.
+            assert!(start.elapsed() < Duration::from_secs(60));
+            waiting.still();
+            let running = ["squeue", "-h", "-u", "alice", "-t", "running", "-o", "%i"];
+            let job = site.exec(&[], &running, "").stdout;
+            assert_eq!(job.lines().count(), 1, "{job}");
+            let cancelled = site.alice(&["scancel", job.trim()]);
+            assert_eq!(cancelled.status, 0, "{cancelled:#?}");
+            let output = waiting.end();
+            assert!(output.stderr.contains("CANCELLED"), "{output:#?}");
+            assert_eq!(output.stdout, "");
+        });
+    });
+    // Without control groups Slurm spares what is still called slurmstepd, for so long.
+    on_n1(&site, "while pgrep -x slurmstepd; do sleep 0.1; done");
+    unharmed(&site);
+}
+
+/// A root that is behind the one that hangs is asked all the same.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_next_root_answers() {
+    let site = Site::new("");
+    site.store(IMAGE, NAME);
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    let roots = format!("{ROOT}:{SHARED}");
+    let line = format!("optional spank_sifcache.so image_root={roots} patience=1\n");
+    with_registry(|| {
+        meets(&site, "no answer, ever, and the next root has the image", &line, launch);
+    });
+}
+
+/// Who wants no pull is told which root does not answer.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn with_on_miss_fail() {
+    let site = Site::with_line(&line("patience=1 on_miss=fail"));
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    let before = seen(&site);
+    let output = launch(&site);
+    assert_eq!((output.status, output.stdout.as_str()), (66, ""), "{output:#?}");
+    let searched = format!("sifcache: searched: {ROOT} (no answer)\n");
+    assert!(output.stderr.contains(&searched), "{output:#?}");
+    unharmed(&site);
+    let found = Found {
+        without: "does not touch it".to_owned(),
+        with: format!("{}{}", ended(&output), outcome(&settled(&site, &before))),
+        user: "what is missing, and that the root does not answer".to_owned(),
+        admin: ours(&settled(&site, &before)),
+    };
+    compare("no answer, ever, with `on_miss=fail`", &found);
+}
+
+/// A launch of a script's, which the shim looks up, in both ways to it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn in_a_script() {
+    let site = Site::new("");
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));
+    with_registry(|| {
+        for (nested, fault) in [
+            ("path", "no answer, ever, to a launch in a script, `nested=path`"),
+            ("preload", "no answer, ever, to a launch in a script, `nested=preload`"),
+        ] {
+            let line = line(&format!("patience=1 nested={nested}"));
+            meets(&site, fault, &line, |site| site.srun(&["-w", "n1", "bash", "-c", &script]));
+        }
+    });
+}
+
+/// The task itself waits. A job that reaches its time limit there ends, and its step when the
+/// server is gone. Until then Slurm starts nothing new on the node, as with each process that
+/// cannot be killed.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_patience() {
     let site = Site::new("");
     let mounted = Mounted::faulty(&site);
     with_registry(|| {
         site.plugstack(WITHOUT);
         let without = launch(&site);
         without.ran(IMAGE);
-        site.plugstack(&of_root(ROOT));
+        site.plugstack(&line("patience=off"));
         let before = seen(&site);
         mounted.fault("all hang");
         // One minute is the shortest limit that Slurm has.
@@ -116,11 +181,13 @@ fn hangs_beyond_the_time_limit() {
         assert_ne!(site.srun(&["-w", "n1", "--immediate=5", "true"]).status, 0);
         let found = Found {
             without: ended(&without),
-            with: "ends at its limit; until its server is gone the node gets no new job".to_owned(),
+            with: "waits, and ends at its time limit; until its server is gone the node gets no \
+                   new job"
+                .to_owned(),
             user: ours(&output.stderr),
             admin: ours(&settled(&site, &before)),
         };
-        compare("no answer, ever, and the job has a time limit", &found);
+        compare("no answer, ever, with `patience=off`", &found);
         mounted.dies();
         unharmed(&site);
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
@@ -131,7 +198,7 @@ fn hangs_beyond_the_time_limit() {
 /// server here.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn hangs_and_the_kernel_gives_up() {
+fn the_kernel_gives_up() {
     let Some(_timeout) = Timeout::of_a_second() else {
         eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
         return;
@@ -142,12 +209,13 @@ fn hangs_and_the_kernel_gives_up() {
         ("read", "no answer to read, and the kernel gives up"),
     ] {
         let mounted = Mounted::faulty(&site);
-        site.plugstack(&of_root(ROOT));
+        let line = line("patience=600");
+        site.plugstack(&line);
         let doctor = on_n1(&site, "sifcache doctor || true");
         assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
         mounted.fault(&format!("{call} hang"));
         with_registry(|| {
-            let mut found = both(&site, [WITHOUT, &of_root(ROOT)], launch);
+            let mut found = both(&site, [WITHOUT, &line], launch);
             // By the look-up of the next, the server that was given up may have been unmounted.
             let first = found.admin.lines().next().unwrap_or_default();
             found.admin = format!("{first}, and it goes on as a miss");
@@ -155,6 +223,33 @@ fn hangs_and_the_kernel_gives_up() {
             unharmed(&site);
         });
     }
+}
+
+/// On older kernels, slurmd's health check can do the same.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_health_check_gives_up() {
+    let site = Site::with_line(&line("patience=1"));
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
+    push(&example, "/usr/local/bin/fuse-health-check", "755");
+    let mounted = Mounted::faulty(&site);
+    let check = format!(
+        "mountpoint -q {CONNECTIONS} || mount -t fusectl none {CONNECTIONS}; \
+         IMAGE_ROOTS='{SHARED} {ROOT}' SECONDS_TO_ANSWER=1 fuse-health-check"
+    );
+    assert_eq!(on_n1(&site, &check), "");
+    mounted.fault("all hang");
+    launch(&site).tried_the_registry();
+    assert_eq!(scouts(&site), 1);
+    let gave_up = format!("{ROOT} has not answered for 1 s and was given up: mount it again");
+    assert_eq!(on_n1(&site, &check), format!("{gave_up}\n"));
+    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+    site.logged("n1", &gave_up);
+    // It answers now, with an error.
+    assert_eq!(on_n1(&site, &check), "");
+    launch(&site).tried_the_registry();
+    site.logged("n1", &format!("{ROOT}/{NAME} is refused: Transport endpoint is not connected"));
+    unharmed(&site);
 }
 
 /// As when a file server fails over.
@@ -171,7 +266,7 @@ fn answers_later() {
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
         waiting.still();
         // A pause of the task's own in the middle of it.
-        let task = "-u alice -x slurmstepd";
+        let task = "-u alice 'slurmstepd|sifcache-scout'";
         on_n1(&site, &format!("pkill -STOP {task} && sleep 0.2 && pkill -CONT {task}"));
         waiting.still();
         mounted.heal();
@@ -181,43 +276,24 @@ fn answers_later() {
     let log = settled(&site, &before);
     let found = Found {
         without: "does not touch it".to_owned(),
-        with: format!("waits, then {}{}", ended(&output), super::outcome(&log)),
+        with: format!("waits, then {}{}", ended(&output), outcome(&log)),
         user: ours(&output.stderr),
         admin: ours(&log),
     };
     compare("no answer for some seconds, in which the task is stopped and goes on", &found);
     unharmed(&site);
+    assert_eq!(scouts(&site), 0);
 }
 
-/// A request that nobody has read the kernel takes back, so a task that waits for it can be
-/// killed. Here the test does it: without control groups Slurm spares what is still called
-/// slurmstepd.
+/// A request that nobody has read the kernel takes back, so a scout that waits for it can be
+/// killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn stopped() {
-    let site = Site::with_line(&of_root(ROOT));
+    let site = Site::new("");
     let mounted = Mounted::faulty(&site);
-    let before = seen(&site);
     mounted.stops();
-    let output = std::thread::scope(|scope| {
-        let waiting = Waiting { job: scope.spawn(|| launch(&site)) };
-        let waits = "for n in $(seq 500); do \
-            for p in $(pgrep -u alice -x slurmstepd); do \
-                grep -q request_wait_answer /proc/$p/wchan && echo $p && exit; done; \
-            sleep 0.02; done; exit 1";
-        let task = on_n1(&site, waits);
-        waiting.still();
-        on_n1(&site, &format!("kill -KILL {task}"));
-        waiting.end()
-    });
-    assert_eq!(output.status, 128 + 9, "{output:#?}");
-    // Nothing is left of it while the server is as it was.
-    unharmed(&site);
-    let found = Found {
-        without: "does not touch it".to_owned(),
-        with: "waits until it goes on, and can be cancelled".to_owned(),
-        user: ours(&output.stderr),
-        admin: ours(&settled(&site, &before)),
-    };
-    compare("its server is stopped, so that it reads no request", &found);
+    let fault = "its server is stopped, so that it reads no request";
+    with_registry(|| meets(&site, fault, &line("patience=1"), launch));
+    assert_eq!(scouts(&site), 0);
 }

@@ -1,8 +1,9 @@
 //! A signal at each moment of the plugin's work in a task, and jobs that are cancelled there.
 
+use super::mounted::{Mounted, ROOT};
 use super::other::{self, RUNTIME};
 use super::table::{Found, compare, ended};
-use super::{NAME, WITHOUT, as_asked, on_n1, unharmed, with};
+use super::{NAME, WITHOUT, as_asked, on_n1, ours, seen, settled, unharmed, with};
 use crate::kit::{IMAGE, SHARED, Site};
 use std::fs;
 use std::time::Duration;
@@ -44,6 +45,11 @@ fn with_signal<T>(
     })
 }
 
+/// The plugin's line where the task itself looks.
+fn by_the_task() -> String {
+    format!("optional spank_sifcache.so image_root={SHARED} patience=off\n")
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn at_each_call() {
@@ -67,7 +73,7 @@ fn at_each_call() {
         for call in CALLS {
             // A plugin that looks at the same file: before the task's own `execve` some releases
             // of Slurm take a signal themselves.
-            let [without, with] = [&looks, &with()].map(|line| {
+            let [without, with] = [&looks, &by_the_task()].map(|line| {
                 site.plugstack(line);
                 with_signal(&site, call, [&image, signal], launch)
             });
@@ -126,7 +132,7 @@ fn stopped_at_each_call() {
     };
     site.plugstack(WITHOUT);
     let without = launch(("execve", 1), &runtime);
-    site.plugstack(&with());
+    site.plugstack(&by_the_task());
     for call in CALLS {
         let with = launch(call, &image);
         assert_eq!(as_asked(&with), as_asked(&without), "{with:#?}");
@@ -138,6 +144,69 @@ fn stopped_at_each_call() {
         admin: String::new(),
     };
     compare("SIGSTOP in the task, before its `execve`, and SIGCONT", &found);
+    unharmed(&site);
+}
+
+/// A task that waits for its scout ends as any other does, whatever the scout waits for.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn in_a_task_that_waits() {
+    let site = Site::with_line(&super::of_root(&format!("{ROOT} patience=600")));
+    other::install();
+    let find = "for n in $(seq 500); do scout=$(pgrep -n -x sifcache-scout) && \
+                    ps -o ppid= -p $scout && exit; sleep 0.02; done; exit 1";
+    for (signal, number) in [("TERM", 15), ("KILL", 9), ("INT", 2), ("ALRM", 14), ("USR1", 10)] {
+        let mounted = Mounted::faulty(&site);
+        mounted.fault("all hang");
+        let output = std::thread::scope(|scope| {
+            let job = scope.spawn(|| other::launch(&site, &[]));
+            let task = on_n1(&site, find);
+            on_n1(&site, &format!("kill -{signal} {task}"));
+            job.join().unwrap()
+        });
+        assert_eq!((output.status, output.stdout.as_str()), (128 + number, ""), "{signal}");
+        unharmed(&site);
+    }
+    let found = Found {
+        without: "status 128 and its number".to_owned(),
+        with: "the same".to_owned(),
+        user: String::new(),
+        admin: String::new(),
+    };
+    compare(
+        "SIGTERM, SIGKILL, SIGINT, SIGALRM, SIGUSR1 in a task that waits for its scout",
+        &found,
+    );
+}
+
+/// The scout is lost, and the task is not.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn in_the_scout() {
+    let site = Site::new("");
+    other::install();
+    site.store(IMAGE, NAME);
+    let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
+    let launch = || other::launch(&site, &[]);
+    site.plugstack(WITHOUT);
+    let without = launch();
+    site.plugstack(&super::of_root(&format!("{SHARED} patience=1")));
+    for signal in ["SIGTERM", "SIGKILL", "SIGSTOP"] {
+        for call in CALLS {
+            let before = seen(&site);
+            let with = with_signal(&site, call, [&image, signal], launch);
+            assert_eq!(as_asked(&with), as_asked(&without), "{signal} at {call:?}");
+            let log = ours(&settled(&site, &before));
+            assert!(log.contains("why=no-answer"), "{signal} at {call:?}: {log}");
+        }
+    }
+    let found = Found {
+        without: ended(&without),
+        with: format!("{}, a miss", ended(&without)),
+        user: String::new(),
+        admin: format!("`the image root {SHARED} does not answer`"),
+    };
+    compare("SIGTERM, SIGKILL or SIGSTOP in the scout", &found);
     unharmed(&site);
 }
 
