@@ -34,7 +34,7 @@ TOOLS := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/tools
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
-SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
 
@@ -186,6 +186,7 @@ install-files:
 	$(RELEASE)/sifcache completions fish >$(DESTDIR)$(prefix)/share/fish/vendor_completions.d/sifcache.fish
 	install -d $(DESTDIR)$(docdir)/examples
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
+	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
 
 include packaging/packages.mk
 include packaging/dependencies.mk

@@ -1,7 +1,7 @@
 //! Image roots on FUSE file systems, and what becomes of who waits for a server that hangs.
 //!
-//! A process that waits for an answer to what the server has read cannot be killed, so a step
-//! of Slurm cannot be ended. From Linux 6.14 on the kernel can give up such a server
+//! A scout that waits for an answer to what the server has read cannot be killed, so under
+//! control groups a step of Slurm cannot be ended. From Linux 6.14 on the kernel can give up such a server
 //! (`fs/fuse/req_timeout.c`; it looks every 15 seconds); docs/faults.md has what was tried.
 
 use super::finding::Finding;
@@ -23,11 +23,11 @@ pub(super) fn check(host: &Host, name: &str, kind: &str) -> Option<Finding> {
         return Some(Finding::ok("hanging", what));
     }
     let what = format!(
-        "{name}: {kind}: if its server hangs, launches that wait for it cannot be killed, and \
-         Slurm drains the node when they are to end"
+        "{name}: {kind}: if its server hangs, what waits for it cannot be killed, and with \
+         proctrack/cgroup Slurm drains the node when the job is to end"
     );
     let finding = Finding::note("hanging", what);
-    let watch = "watch it with HealthCheckProgram";
+    let watch = "watch it with HealthCheckProgram: examples/fuse-health-check";
     Some(if timeouts == [None; 2] {
         finding.advice(format!("{watch}; a kernel from 6.14 on can give up a server by itself"))
     } else {

@@ -63,7 +63,7 @@ fn a_root_on_fuse() {
         assert!(advice.contains(part), "{advice}");
     };
     advice("/sif: fuse.cvmfs2: if its server hangs");
-    advice("HealthCheckProgram; a kernel from 6.14 on can");
+    advice("HealthCheckProgram: examples/fuse-health-check; a kernel from 6.14 on can");
     let timeout = |name: &str, seconds: &str| {
         tree.write(&format!("/proc/sys/fs/fuse/{name}_request_timeout"), seconds);
     };
