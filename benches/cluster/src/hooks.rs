@@ -33,7 +33,7 @@ pub(crate) struct Stage {
     pub(crate) faults: f64,
 }
 
-/// Lives of an empty plugin, of ours with and without a line to syslog, and of `others` (lines
+/// Lives of an empty plugin, of ours without a scout and a line to syslog too, and of `others` (lines
 /// of plugstack.conf), alternating, for each command, on n1.
 pub(crate) fn measure(
     runs: usize,
@@ -44,7 +44,8 @@ pub(crate) fn measure(
     let mut lines = vec![
         format!("{plugins}/empty.so"),
         format!("{plugins}/spank_sifcache.so image_root=/shared/sif"),
-        format!("{plugins}/spank_sifcache.so image_root=/shared/sif syslog=off"),
+        format!("{plugins}/spank_sifcache.so image_root=/shared/sif patience=off"),
+        format!("{plugins}/spank_sifcache.so image_root=/shared/sif patience=off syslog=off"),
     ];
     lines.extend_from_slice(others);
     let mut all = Vec::new();

@@ -9,8 +9,10 @@ use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
-/// The plugin's arguments as it leaves them for the shim, but for the line to syslog.
-const SETTINGS_WITHOUT_SYSLOG: &str = "image_root=/shared/sif syslog=off";
+/// The plugin's arguments as it leaves them for the shim, but for the scout, and for the line to
+/// syslog.
+const ALONE: &str = "image_root=/shared/sif patience=off";
+const SILENT: &str = "image_root=/shared/sif patience=off syslog=off";
 const RUNTIME: &str = "/usr/bin/apptainer";
 
 /// A launch of an image, in each of the ways.
@@ -47,8 +49,7 @@ fn ways(
         surroundings(timed)
     };
     let preloaded = launch(runtime, &docker).variable("LD_PRELOAD", Some(INTERPOSER));
-    let silent =
-        launch(SHIM, &docker).variable("SINGULARITY_SIFCACHE", Some(SETTINGS_WITHOUT_SYSLOG));
+    let with = |settings| launch(SHIM, &docker).variable("SINGULARITY_SIFCACHE", Some(settings));
     Experiment {
         name: name.to_owned(),
         compared: true,
@@ -63,7 +64,8 @@ fn ways(
                 "a program that only starts the runtime, the path typed",
                 launch(LAUNCHER, &sif(SMALL)),
             ),
-            Variant::new("the shim, docker://, `syslog=off`", silent),
+            Variant::new("the shim, docker://, `patience=off`", with(ALONE)),
+            Variant::new("the shim, docker://, `patience=off syslog=off`", with(SILENT)),
         ],
     }
 }
