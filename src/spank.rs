@@ -11,7 +11,7 @@
 //! | `slurm_log.rs` | Slurm's log |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
-//! | `scout.rs`, `scout/stack.rs` | a process that looks where this one may not wait |
+//! | `scout.rs`, `scout/` | a process that looks where this one may not wait |
 //!
 //! The rest of the plugin sees the trait [`Spank`], so that hooks are tested with a
 //! double and without Slurm.

@@ -5,37 +5,38 @@
 //! wait. It shares our memory and none of our descriptors, which makes it as cheap as a
 //! process can be, and lets it hand over what it finds.
 //!
-//! Memory is not used by both at once: we do nothing until the scout has ended, or has been
-//! killed. One that is killed in a system call which waits for a file server never comes
-//! back from it to its own code; what that call may still write to stays as it is.
+//! Memory is not used by both at once: we do nothing but wait until the scout has ended, or
+//! has been killed, and one that runs is not killed. One that is killed in a system call
+//! which waits for a file server never comes back from it to its own code; what that call
+//! may still write to stays as it is. The exception is `errno`, which both have: we do not
+//! read it, and a scout that reads ours takes one error for another and never for an image.
 //!
-//! It sends no signal when it ends, so that whatever this process becomes is never told of a
-//! child that it does not know; wait(2) has it under `__WCLONE` only.
+//! It sends no signal when it ends, and wait(2) has it under `__WCLONE` only, so that who
+//! starts others is not told of one that it does not know. The kernel makes that SIGCHLD for
+//! a scout that is left and ends after our `execve`; it is no child of wait(2)'s even then.
 
+mod departure;
 mod stack;
 
+use departure::{close_all, introduce};
 use stack::Stack;
 use std::cell::UnsafeCell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::RawFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// What a scout gets after its time: to go on if it was stopped together with us, and to end
-/// when it is killed. One that runs ends at once.
-const GRACE: Duration = Duration::from_millis(50);
+/// What a scout gets to end when it is killed, or to go on if it runs.
+const GRACE: Duration = Duration::from_millis(200);
 
-/// What ps(1) calls it.
-const NAME: &CStr = c"sifcache-scout";
-
-/// The exit status of a scout that has panicked, and of no other.
-const PANICKED: c_int = 101;
+/// As much of its time as a scout loses at most while it is stopped together with us.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// What a scout does: it tells what it finds, piece by piece.
 type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
@@ -47,7 +48,7 @@ type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
 /// `work` must not depend on another thread.
 pub(crate) fn within<T>(patience: Duration, work: Work<'_, T>) -> (Vec<T>, bool) {
     let sent = Scout::send(work).ok().and_then(|scout| {
-        let back = scout.is_back(patience) || scout.is_back(GRACE) || scout.is_dead_when_killed();
+        let back = scout.is_back(patience) || scout.is_back_from_its_work() || scout.is_killed();
         scout.found(back)
     });
     sent.unwrap_or_else(|| {
@@ -61,10 +62,11 @@ pub(crate) fn within<T>(patience: Duration, work: Work<'_, T>) -> (Vec<T>, bool)
 struct Errand<'a, T> {
     work: Work<'a, T>,
     found: UnsafeCell<Vec<T>>,
-    /// How many pieces that are.
-    told: AtomicUsize,
+    /// How often it has come further.
+    steps: AtomicUsize,
     /// Whether the work is done.
     done: AtomicBool,
+    panicked: AtomicBool,
     /// The kernel makes it 0, and wakes us, when the scout has ended.
     under_way: AtomicI32,
 }
@@ -82,8 +84,9 @@ impl<'a, T> Scout<'a, T> {
         let errand = Errand {
             work,
             found: UnsafeCell::new(Vec::new()),
-            told: AtomicUsize::new(0),
+            steps: AtomicUsize::new(0),
             done: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
             under_way: AtomicI32::new(1),
         };
         let errand = Box::into_raw(Box::new(errand));
@@ -106,53 +109,93 @@ impl<'a, T> Scout<'a, T> {
         Ok(Self { process, errand, stack })
     }
 
-    /// Whether the scout has ended, or ends before it has told nothing for this time.
-    fn is_back(&self, patience: Duration) -> bool {
+    /// What we and the scout know, as far as it may be read while the scout is under way.
+    fn atomics(&self) -> &Errand<'a, T> {
         // SAFETY: the errand lives; the scout and the kernel change nothing of it but atomics,
-        // and `found`, which is not looked at here.
-        let errand = unsafe { &*self.errand };
-        loop {
-            if errand.under_way.load(Acquire) == 0 {
-                return true;
-            }
-            let before = errand.told.load(Acquire);
-            if is_over(&errand.under_way, patience) && errand.told.load(Acquire) == before {
+        // and `found`, at which nobody looks who asks here.
+        unsafe { &*self.errand }
+    }
+
+    /// Whether the scout has given up our memory, or does so before it has come no further for
+    /// this time.
+    fn is_back(&self, patience: Duration) -> bool {
+        let errand = self.atomics();
+        let (mut left, mut steps) = (patience, errand.steps.load(Acquire));
+        while errand.under_way.load(Acquire) != 0 {
+            if left.is_zero() {
                 return false;
             }
+            let slice = left.min(SLICE);
+            let waited = wait(&errand.under_way, slice).min(slice);
+            let before = mem::replace(&mut steps, errand.steps.load(Acquire));
+            left = if steps == before { left - waited } else { patience };
         }
+        true
+    }
+
+    /// The same for one that does not wait: it runs, or it would.
+    fn is_back_from_its_work(&self) -> bool {
+        let stat = format!("/proc/{}/stat", self.process);
+        // The name may have anything in it, and the state follows it: proc(5).
+        let state = || fs::read_to_string(&stat).ok()?.rsplit_once(") ")?.1.chars().next();
+        while state() == Some('R') {
+            if self.is_back(GRACE) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether it could be killed: of one that waits for a file server, that is the kernel's
     /// business.
-    fn is_dead_when_killed(&self) -> bool {
+    fn is_killed(&self) -> bool {
         // SAFETY: our child, for which nobody has waited.
         unsafe { libc::kill(self.process, libc::SIGKILL) };
         self.is_back(GRACE)
     }
 
     /// What the scout has found, and whether that is all; nothing if it has panicked. One
-    /// that has not ended is in a system call for good: its stack, and what that call may
-    /// still write to, stay.
-    fn found(self, ended: bool) -> Option<(Vec<T>, bool)> {
-        if !ended {
-            // SAFETY: the scout does not run any more. Nothing here is freed.
+    /// that is not back waits in a system call, or ends before it does anything more: its
+    /// stack, and what that call may still write to, stay.
+    fn found(self, back: bool) -> Option<(Vec<T>, bool)> {
+        if !back {
+            // SAFETY: the scout runs no more code of ours. Nothing here is freed.
             let errand = unsafe { &mut *self.errand };
             return Some((mem::take(errand.found.get_mut()), false));
         }
-        let mut status = 0;
-        // SAFETY: our child; writes the number.
-        unsafe { libc::waitpid(self.process, &raw mut status, libc::__WALL) };
+        self.bury();
         self.stack.give_back();
-        // SAFETY: it came from a box, and the scout, which had it too, is gone.
+        // SAFETY: it came from a box, and the scout, which had it too, has no memory any more.
         let errand = unsafe { Box::from_raw(self.errand) };
-        let panicked = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == PANICKED;
-        (!panicked).then(|| (errand.found.into_inner(), errand.done.into_inner()))
+        let Errand { found, done, panicked, .. } = *errand;
+        (!panicked.into_inner()).then(|| (found.into_inner(), done.into_inner()))
+    }
+
+    /// Takes the exit status of one that has given up our memory. One that was killed has
+    /// files to close still, and may wait for a server there too: so nobody waits for it long.
+    fn bury(&self) {
+        let done = self.atomics().done.load(Acquire);
+        let flags = if done { libc::__WALL } else { libc::__WALL | libc::WNOHANG };
+        let start = Instant::now();
+        loop {
+            let mut status = 0;
+            // SAFETY: our child; writes the number.
+            let ended = unsafe { libc::waitpid(self.process, &raw mut status, flags) };
+            let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            if ended > 0 || (ended < 0 && !interrupted()) || start.elapsed() > GRACE {
+                return;
+            }
+            if !done {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 }
 
-/// Waits while the counter is 1, and tells whether that was for all of this time.
-fn is_over(counter: &AtomicI32, time: Duration) -> bool {
-    let time = libc::timespec {
+/// Waits for this time while the counter is 1, or less; how long that was.
+fn wait(counter: &AtomicI32, time: Duration) -> Duration {
+    let start = Instant::now();
+    let limit = libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
     };
@@ -160,53 +203,35 @@ fn is_over(counter: &AtomicI32, time: Duration) -> bool {
     // kernel wakes those who wait for it as such.
     let woken = unsafe {
         let (address, wait) = (counter.as_ptr(), libc::FUTEX_WAIT);
-        libc::syscall(libc::SYS_futex, address, wait, 1, &raw const time)
+        libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)
     };
-    woken < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
+    let waited = start.elapsed();
+    if woken < 0 && waited < time && counter.load(Acquire) != 0 {
+        // Interrupted, or such a wait is forbidden here.
+        thread::sleep(Duration::from_millis(1));
+    }
+    start.elapsed()
 }
 
 /// The scout's own program.
 extern "C" fn go<T>(errand: *mut c_void) -> c_int {
+    // SAFETY: who has sent us reads nothing but atomics of it until we have ended.
+    let errand = unsafe { &*errand.cast::<Errand<'_, T>>() };
     let work = AssertUnwindSafe(|| {
         introduce();
         close_all();
-        // SAFETY: who has sent us reads nothing but atomics of it until we have ended.
-        let errand = unsafe { &*errand.cast::<Errand<'_, T>>() };
+        // To close a file can take a time of its own.
+        errand.steps.fetch_add(1, Release);
         (errand.work)(&mut |piece| {
             // SAFETY: as above.
             unsafe { &mut *errand.found.get() }.push(piece);
-            errand.told.fetch_add(1, Release);
+            errand.steps.fetch_add(1, Release);
         });
         errand.done.store(true, Release);
     });
-    if panic::catch_unwind(work).is_err() { PANICKED } else { 0 }
-}
-
-/// For whoever finds one that hangs, and so that it outlives us only where it must.
-fn introduce() {
-    // SAFETY: a C string of less than 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, NAME.as_ptr()) };
-    // SAFETY: two numbers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-}
-
-/// Closes what the scout has of us: who reads the task's output would wait for it too.
-fn close_all() {
-    // SAFETY: three numbers; the scout has no descriptor of its own yet.
-    if unsafe { libc::syscall(libc::SYS_close_range, 0, RawFd::MAX, 0) } != 0 {
-        close_each();
-    }
-}
-
-/// The same before Linux 5.9.
-fn close_each() {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
-    let number = |name: std::ffi::OsString| name.to_str()?.parse().ok();
-    let all: Vec<RawFd> = entries.filter_map(|entry| number(entry.ok()?.file_name())).collect();
-    for descriptor in all {
-        // SAFETY: a number, as above; of the directory itself it is the second time.
-        unsafe { libc::close(descriptor) };
-    }
+    let panicked = panic::catch_unwind(work).is_err();
+    errand.panicked.store(panicked, Release);
+    0
 }
 
 #[cfg(test)]
