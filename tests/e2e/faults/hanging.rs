@@ -23,6 +23,9 @@ fn line(settings: &str) -> String {
 /// Where FUSE file systems can be given up.
 const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 
+/// Succeeds for whoever may read the memory that a scout has of slurmstepd.
+const READ_MEMORY: &str = "cat /proc/$(pgrep -x sifcache-scout)/environ >/dev/null 2>&1";
+
 /// The scouts on n1.
 fn scouts(site: &Site) -> usize {
     on_n1(site, "pgrep -c -x sifcache-scout || true").trim().parse().unwrap()
@@ -61,6 +64,10 @@ fn hangs() {
         mounted.fault(&format!("{call} hang"));
         with_registry(|| meets(&site, fault, &line, launch));
         assert_eq!(scouts(&site), left, "{fault}");
+        if left > 0 {
+            on_n1(&site, READ_MEMORY);
+            on_n1(&site, &format!("! setpriv --reuid=1001 --clear-groups sh -c '{READ_MEMORY}'"));
+        }
         mounted.dies();
         on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
     }
