@@ -95,9 +95,13 @@ fn nothing_is_left_behind() {
     let script = "sleep 60 & echo $!; exit 1";
     let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // It may wait for a first process that reaps nobody.
-    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    let stat = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // It may wait for a first process that reaps nobody, and be killed and not gone yet.
+    let gone = |stat: &str| stat.is_empty() || stat.contains(") Z ");
+    while !gone(&stat()) {
+        assert!(begun.elapsed() < Duration::from_secs(50), "{}", stat());
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// It closes its outputs and goes on.
