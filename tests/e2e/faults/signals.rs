@@ -158,12 +158,20 @@ fn in_a_task_that_waits() {
     for (signal, number) in [("TERM", 15), ("KILL", 9), ("INT", 2), ("ALRM", 14), ("USR1", 10)] {
         let mounted = Mounted::faulty(&site);
         mounted.fault("all hang");
-        let output = std::thread::scope(|scope| {
+        let (output, caught) = std::thread::scope(|scope| {
             let job = scope.spawn(|| other::launch(&site, &[]));
-            let task = on_n1(&site, find);
+            let task = on_n1(&site, find).trim().to_owned();
+            // Before 26.05 Slurm catches some itself until the task's own `execve`.
+            let caught = on_n1(&site, &format!("awk '/^SigCgt/ {{print $2}}' /proc/{task}/status"));
+            let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+            let caught = caught & 1 << (number - 1) != 0;
             on_n1(&site, &format!("kill -{signal} {task}"));
-            job.join().unwrap()
+            if caught {
+                on_n1(&site, &format!("kill -KILL {task}"));
+            }
+            (job.join().unwrap(), caught)
         });
+        let number = if caught { libc::SIGKILL } else { number };
         assert_eq!((output.status, output.stdout.as_str()), (128 + number, ""), "{signal}");
         unharmed(&site);
     }
@@ -191,7 +199,7 @@ fn in_the_scout() {
     site.plugstack(WITHOUT);
     let without = launch();
     site.plugstack(&super::of_root(&format!("{SHARED} patience=1")));
-    for signal in ["SIGTERM", "SIGKILL", "SIGSTOP"] {
+    for signal in ["SIGKILL", "SIGSTOP"] {
         for call in CALLS {
             let before = seen(&site);
             let with = with_signal(&site, call, [&image, signal], launch);
@@ -206,7 +214,7 @@ fn in_the_scout() {
         user: String::new(),
         admin: format!("`the image root {SHARED} does not answer`"),
     };
-    compare("SIGTERM, SIGKILL or SIGSTOP in the scout", &found);
+    compare("SIGKILL or SIGSTOP in the scout", &found);
     unharmed(&site);
 }
 
