@@ -19,8 +19,7 @@ pub(crate) fn ask(settings: &Settings, look: Look<'_>) -> Vec<Answer> {
         look(tell);
     };
     let (mut answers, all) = within(patience, &scout);
-    let found = |answer: &Answer| answer.as_ref().is_ok_and(|all| all.contains(&State::Image));
-    if !all && !answers.iter().any(found) {
+    if !all && !answers.iter().any(lookup::has_image) {
         answers.push(Err(State::NoAnswer));
     }
     answers
@@ -61,8 +60,7 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        let mut settings = settings("1");
-        settings.patience = Some(Duration::from_secs(1));
+        let settings = settings("1");
         let never = |_: &[PathBuf]| std::thread::sleep(Duration::from_secs(600));
         let look = |tell: &mut dyn FnMut(_)| {
             tell(Ok(vec![Absent]));

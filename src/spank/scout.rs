@@ -67,7 +67,7 @@ struct Errand<'a, T> {
     /// Whether the work is done.
     done: AtomicBool,
     panicked: AtomicBool,
-    /// The kernel makes it 0, and wakes us, when the scout has ended.
+    /// The kernel makes it 0, and wakes us, when the scout has given up our memory.
     under_way: AtomicI32,
 }
 

@@ -5,6 +5,7 @@
 //! may fail with it, slurmstepd never hangs on it, and no node is drained.
 
 mod file_system;
+mod given_up;
 mod hanging;
 mod images;
 mod limits;
@@ -31,7 +32,12 @@ fn with() -> String {
 }
 
 fn of_root(root: &str) -> String {
-    format!("optional spank_sifcache.so image_root={root}\n")
+    of_root_with(root, "")
+}
+
+/// One with these settings after the root.
+fn of_root_with(root: &str, settings: &str) -> String {
+    format!("optional spank_sifcache.so image_root={root} {settings}\n")
 }
 
 /// What the image is called here: the lines of the table are long enough.

@@ -70,7 +70,9 @@ fn look(roots: &[PathBuf], names: &[String], untrusted: Untrusted, tell: &mut dy
     }
 }
 
-fn has_image(answer: &Answer) -> bool {
+/// Whether the search ends with this answer.
+#[must_use]
+pub fn has_image(answer: &Answer) -> bool {
     answer.as_ref().is_ok_and(|states| states.contains(&State::Image))
 }
 

@@ -5,29 +5,25 @@
 //! ends, and the node takes the next one, all while the server is as it was. With
 //! `patience=off` the task itself waits.
 
-use super::mounted::{Mounted, ROOT, Timeout};
+use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
 use super::{
-    NAME, WITHOUT, both, launch, meets, of_root, on_n1, ours, outcome, seen, settled, unharmed,
-    with_registry,
+    NAME, WITHOUT, launch, meets, of_root, of_root_with, on_n1, ours, outcome, seen, settled,
+    unharmed, with_registry,
 };
-use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, push};
-use std::path::Path;
+use crate::kit::{IMAGE, Output, SHARED, Site, WHICH};
 use std::time::{Duration, Instant};
 
 /// The plugin's line with these settings after the root.
 fn line(settings: &str) -> String {
-    format!("optional spank_sifcache.so image_root={ROOT} {settings}\n")
+    of_root_with(ROOT, settings)
 }
-
-/// Where FUSE file systems can be given up.
-const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 
 /// Succeeds for whoever may read the memory that a scout has of slurmstepd.
 const READ_MEMORY: &str = "cat /proc/$(pgrep -x sifcache-scout)/environ >/dev/null 2>&1";
 
 /// The scouts on n1.
-fn scouts(site: &Site) -> usize {
+pub(super) fn scouts(site: &Site) -> usize {
     on_n1(site, "pgrep -c -x sifcache-scout || true").trim().parse().unwrap()
 }
 
@@ -115,7 +111,7 @@ fn the_next_root_answers() {
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");
     let roots = format!("{ROOT}:{SHARED}");
-    let line = format!("optional spank_sifcache.so image_root={roots} patience=1\n");
+    let line = of_root_with(&roots, "patience=1");
     with_registry(|| {
         meets(&site, "no answer, ever, and the next root has the image", &line, launch);
     });
@@ -199,66 +195,6 @@ fn without_patience() {
         unharmed(&site);
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
     });
-}
-
-/// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
-/// server here.
-#[test]
-#[ignore = "needs a testbed: make test"]
-fn the_kernel_gives_up() {
-    let Some(_timeout) = Timeout::of_a_second() else {
-        eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
-        return;
-    };
-    let site = Site::new("");
-    for (call, fault) in [
-        ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
-        ("read", "no answer to read, and the kernel gives up"),
-    ] {
-        let mounted = Mounted::faulty(&site);
-        let line = line("patience=600");
-        site.plugstack(&line);
-        let doctor = on_n1(&site, "sifcache doctor || true");
-        assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
-        mounted.fault(&format!("{call} hang"));
-        with_registry(|| {
-            let mut found = both(&site, [WITHOUT, &line], launch);
-            // By the look-up of the next, the server that was given up may have been unmounted.
-            let first = found.admin.lines().next().unwrap_or_default();
-            found.admin = format!("{first}, and it goes on as a miss");
-            compare(fault, &found);
-            unharmed(&site);
-        });
-    }
-}
-
-/// On older kernels, slurmd's health check can do the same.
-#[test]
-#[ignore = "needs a testbed: make test"]
-fn the_health_check_gives_up() {
-    let site = Site::with_line(&line("patience=1"));
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
-    push(&example, "/usr/local/bin/fuse-health-check", "755");
-    let mounted = Mounted::faulty(&site);
-    let check = format!(
-        "mountpoint -q {CONNECTIONS} || mount -t fusectl none {CONNECTIONS}; \
-         IMAGE_ROOTS='{SHARED} {ROOT}' SECONDS_TO_ANSWER=1 fuse-health-check"
-    );
-    assert_eq!(on_n1(&site, &check), "");
-    mounted.fault("all hang");
-    launch(&site).tried_the_registry();
-    assert_eq!(scouts(&site), 1);
-    let gave_up = format!("{ROOT} has not answered for 1 s and was given up: mount it again");
-    assert_eq!(on_n1(&site, &check), format!("{gave_up}\n"));
-    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
-    site.logged("n1", &gave_up);
-    // It answers now, with an error, until its server is gone, and its mount with it.
-    assert_eq!(on_n1(&site, &check), "");
-    let before = seen(&site);
-    launch(&site).tried_the_registry();
-    let log = settled(&site, &before);
-    assert!(log.contains("event=miss") && !log.contains("no-answer"), "{log}");
-    unharmed(&site);
 }
 
 /// As when a file server fails over.

@@ -1,0 +1,72 @@
+//! An image root that does not answer, and that the kernel or the site gives up: then all that
+//! waits for it goes on.
+
+use super::hanging::scouts;
+use super::mounted::{Mounted, ROOT, Timeout};
+use super::table::compare;
+use super::{WITHOUT, both, launch, of_root_with, on_n1, seen, settled, unharmed, with_registry};
+use crate::kit::{SHARED, Site, push};
+use std::path::Path;
+
+/// Where FUSE file systems can be given up.
+const CONNECTIONS: &str = "/sys/fs/fuse/connections";
+
+/// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
+/// server here.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn by_the_kernel() {
+    let Some(_timeout) = Timeout::of_a_second() else {
+        eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
+        return;
+    };
+    let site = Site::new("");
+    for (call, fault) in [
+        ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
+        ("read", "no answer to read, and the kernel gives up"),
+    ] {
+        let mounted = Mounted::faulty(&site);
+        let line = of_root_with(ROOT, "patience=600");
+        site.plugstack(&line);
+        let doctor = on_n1(&site, "sifcache doctor || true");
+        assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
+        mounted.fault(&format!("{call} hang"));
+        with_registry(|| {
+            let mut found = both(&site, [WITHOUT, &line], launch);
+            // By the look-up of the next, the server that was given up may have been unmounted.
+            let first = found.admin.lines().next().unwrap_or_default();
+            found.admin = format!("{first}, and it goes on as a miss");
+            compare(fault, &found);
+            unharmed(&site);
+        });
+    }
+}
+
+/// On older kernels, slurmd's health check can do the same.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn by_the_health_check() {
+    let site = Site::with_line(&of_root_with(ROOT, "patience=1"));
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
+    push(&example, "/usr/local/bin/fuse-health-check", "755");
+    let mounted = Mounted::faulty(&site);
+    let check = format!(
+        "mountpoint -q {CONNECTIONS} || mount -t fusectl none {CONNECTIONS}; \
+         IMAGE_ROOTS='{SHARED} {ROOT}' SECONDS_TO_ANSWER=1 fuse-health-check"
+    );
+    assert_eq!(on_n1(&site, &check), "");
+    mounted.fault("all hang");
+    launch(&site).tried_the_registry();
+    assert_eq!(scouts(&site), 1);
+    let gave_up = format!("{ROOT} has not answered for 1 s and was given up: mount it again");
+    assert_eq!(on_n1(&site, &check), format!("{gave_up}\n"));
+    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+    site.logged("n1", &gave_up);
+    // It answers now, with an error, until its server is gone, and its mount with it.
+    assert_eq!(on_n1(&site, &check), "");
+    let before = seen(&site);
+    launch(&site).tried_the_registry();
+    let log = settled(&site, &before);
+    assert!(log.contains("event=miss") && !log.contains("no-answer"), "{log}");
+    unharmed(&site);
+}
