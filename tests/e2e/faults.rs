@@ -32,12 +32,12 @@ fn with() -> String {
 }
 
 fn of_root(root: &str) -> String {
-    of_root_with(root, "")
+    format!("optional spank_sifcache.so image_root={root}\n")
 }
 
 /// One with these settings after the root.
 fn of_root_with(root: &str, settings: &str) -> String {
-    format!("optional spank_sifcache.so image_root={root} {settings}\n")
+    format!("{} {settings}\n", of_root(root).trim_end())
 }
 
 /// What the image is called here: the lines of the table are long enough.
