@@ -4,6 +4,7 @@
 //! up, so that the command runs without it. No job that would have run without the plugin
 //! may fail with it, slurmstepd never hangs on it, and no node is drained.
 
+mod control_groups;
 mod file_system;
 mod given_up;
 mod hanging;

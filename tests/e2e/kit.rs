@@ -4,6 +4,7 @@
 //! [`Site`] of its own, which empties the image roots and writes plugstack.conf; a
 //! lock keeps them one after the other.
 
+pub(crate) mod control_groups;
 mod install;
 mod jobs;
 pub(crate) mod journal;

@@ -42,18 +42,23 @@ fn by_the_kernel() {
     }
 }
 
+/// Puts slurmd's health check in its place, and returns the command that runs it.
+pub(super) fn health_check() -> String {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
+    push(&example, "/usr/local/bin/fuse-health-check", "755");
+    format!(
+        "mountpoint -q {CONNECTIONS} || mount -t fusectl none {CONNECTIONS}; \
+         IMAGE_ROOTS='{SHARED} {ROOT}' SECONDS_TO_ANSWER=1 fuse-health-check"
+    )
+}
+
 /// On older kernels, slurmd's health check can do the same.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
     let site = Site::with_line(&of_root_with(ROOT, "patience=1"));
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
-    push(&example, "/usr/local/bin/fuse-health-check", "755");
     let mounted = Mounted::faulty(&site);
-    let check = format!(
-        "mountpoint -q {CONNECTIONS} || mount -t fusectl none {CONNECTIONS}; \
-         IMAGE_ROOTS='{SHARED} {ROOT}' SECONDS_TO_ANSWER=1 fuse-health-check"
-    );
+    let check = health_check();
     assert_eq!(on_n1(&site, &check), "");
     mounted.fault("all hang");
     launch(&site).tried_the_registry();
