@@ -12,7 +12,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Much more than a decision takes.
 const SIZE: usize = 256 << 10;
@@ -62,7 +63,8 @@ impl<const SIZE: usize> Arena<SIZE> {
         let mut used = self.used.load(Relaxed);
         loop {
             let (place, end) = self.next(layout, used)?;
-            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
+            // What was given back may be of another thread, which is done with it by now.
+            match self.used.compare_exchange_weak(used, end, Acquire, Relaxed) {
                 Ok(_) => return Some(self.start().wrapping_add(place)),
                 Err(now) => used = now,
             }
@@ -74,7 +76,7 @@ impl<const SIZE: usize> Arena<SIZE> {
         let Some(end) = place.checked_add(new_size).filter(|end| *end <= SIZE) else {
             return false;
         };
-        self.used.compare_exchange(place + size, end, Relaxed, Relaxed).is_ok()
+        self.used.compare_exchange(place + size, end, AcqRel, Relaxed).is_ok()
     }
 }
 
