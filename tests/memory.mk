@@ -33,7 +33,7 @@ valgrind-tools:
 		echo 'installing valgrind'; \
 		apt-get -qq update && apt-get -qq install -y valgrind >/dev/null; }
 
-## make miri [MIRI=+nightly]          core and the slots of a command under Miri, if rustup has it
+## make miri [MIRI=+nightly]          core, the slots of a command and the arena under Miri, if rustup has it
 MIRI ?= +nightly
 miri: tools
 	@$(CARGO) $(MIRI) miri --version >/dev/null 2>&1 || { \
@@ -43,3 +43,6 @@ miri: tools
 		$(CARGO) $(MIRI) miri test --locked --no-fail-fast -p sifcache-core --lib
 	RUSTFLAGS='--cfg watched_memory' MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv
+# What a thread gives back another may take: in several orders, and by the rules that allow it.
+	MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-many-seeds=0..8' SLURM_VERSION=$(ANY_RELEASE) \
+		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::arena
