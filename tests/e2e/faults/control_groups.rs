@@ -63,6 +63,7 @@ fn all_ends_with_the_step() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
+    let _timeout = Timeout::never();
     let site = Site::new("");
     let Some(groups) = control_groups(&site, PATIENT) else { return };
     let check = health_check();
@@ -119,6 +120,7 @@ fn by_the_kernel() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_nobody() {
+    let _timeout = Timeout::never();
     let site = Site::new("");
     let Some(groups) = control_groups(&site, "") else { return };
     let mounted = Mounted::faulty(&site);

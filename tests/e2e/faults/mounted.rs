@@ -13,7 +13,7 @@ const CONTROL: &str = "/run/fault";
 /// answer, before it gives the file system up; 0 is for ever. Since Linux 6.14.
 const TIMEOUT: &str = "/proc/sys/fs/fuse/default_request_timeout";
 
-/// A time after which the kernel gives up what is mounted while this lives.
+/// What that time is while this lives, on the whole machine.
 pub(super) struct Timeout {
     before: String,
 }
@@ -21,8 +21,17 @@ pub(super) struct Timeout {
 impl Timeout {
     /// None if the kernel has no such thing.
     pub(super) fn of_a_second() -> Option<Self> {
+        Self::of("1")
+    }
+
+    /// The kernel waits for ever, whatever the machine has set.
+    pub(super) fn never() -> Option<Self> {
+        Self::of("0")
+    }
+
+    fn of(seconds: &str) -> Option<Self> {
         let before = fs::read_to_string(TIMEOUT).ok()?;
-        fs::write(TIMEOUT, "1").unwrap();
+        fs::write(TIMEOUT, seconds).unwrap();
         Some(Self { before })
     }
 }
