@@ -63,7 +63,6 @@ fn all_ends_with_the_step() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
-    let _timeout = Timeout::never();
     let site = Site::new("");
     let Some(groups) = control_groups(&site, PATIENT) else { return };
     let check = health_check();
@@ -107,7 +106,7 @@ fn by_the_kernel() {
     };
     let site = Site::new("");
     let Some(groups) = control_groups(&site, PATIENT) else { return };
-    let mounted = Mounted::faulty(&site);
+    let mounted = Mounted::faulty_as_set(&site);
     mounted.fault("all hang");
     let line = of_root_with(ROOT, "patience=1");
     let found = with_registry(|| both(&site, [WITHOUT, &line], launch));
@@ -120,7 +119,6 @@ fn by_the_kernel() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_nobody() {
-    let _timeout = Timeout::never();
     let site = Site::new("");
     let Some(groups) = control_groups(&site, "") else { return };
     let mounted = Mounted::faulty(&site);

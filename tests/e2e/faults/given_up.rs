@@ -25,7 +25,7 @@ fn by_the_kernel() {
         ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
         ("read", "no answer to read, and the kernel gives up"),
     ] {
-        let mounted = Mounted::faulty(&site);
+        let mounted = Mounted::faulty_as_set(&site);
         let line = of_root_with(ROOT, "patience=600");
         site.plugstack(&line);
         let doctor = on_n1(&site, "sifcache doctor || true");

@@ -5,7 +5,7 @@
 //! ends, and the node takes the next one, all while the server is as it was. With
 //! `patience=off` the task itself waits.
 
-use super::mounted::{Mounted, ROOT, Timeout};
+use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
 use super::{
     NAME, WITHOUT, launch, meets, of_root, of_root_with, on_n1, ours, outcome, seen, settled,
@@ -47,7 +47,6 @@ impl Waiting<'_> {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn hangs() {
-    let _timeout = Timeout::never();
     let site = Site::new("");
     for (call, fault, line, left) in [
         // The time that every site has that sets none.

@@ -25,7 +25,7 @@ impl Timeout {
     }
 
     /// The kernel waits for ever, whatever the machine has set.
-    pub(super) fn never() -> Option<Self> {
+    fn never() -> Option<Self> {
         Self::of("0")
     }
 
@@ -51,6 +51,13 @@ pub(super) struct Mounted<'a> {
 impl<'a> Mounted<'a> {
     /// One whose calls can be made to fail: `tests/faultfs`. It holds [`IMAGE`].
     pub(super) fn faulty(site: &'a Site) -> Self {
+        // The kernel reads it when the file system is mounted.
+        let _timeout = Timeout::never();
+        Self::faulty_as_set(site)
+    }
+
+    /// The same, with the time to answer that the machine has set.
+    pub(super) fn faulty_as_set(site: &'a Site) -> Self {
         push(&built("faultfs"), "/usr/local/bin/faultfs", "755");
         let mounted = Self::new(site);
         site.store_at("n1", SOURCE, IMAGE, NAME);
