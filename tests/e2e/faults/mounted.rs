@@ -19,9 +19,13 @@ pub(super) struct Timeout {
 }
 
 impl Timeout {
-    /// None if the kernel has no such thing.
+    /// None, and a word about it, if the kernel has no such thing.
     pub(super) fn of_a_second() -> Option<Self> {
-        Self::of("1")
+        let timeout = Self::of("1");
+        if timeout.is_none() {
+            eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
+        }
+        timeout
     }
 
     /// The kernel waits for ever, whatever the machine has set.
