@@ -6,55 +6,57 @@ use super::hanging::scouts;
 use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::{Found, compare};
 use super::{NAME, WITHOUT, both, launch, of_root_with, on_n1, unharmed, with_registry};
-use crate::kit::control_groups::ControlGroups;
+use crate::kit::control_groups::{ControlGroups, Version};
 use crate::kit::{IMAGE, SHARED, Site, WHICH};
 use std::time::{Duration, Instant};
 
 /// More time than slurmstepd takes to see what the tests do.
 const PATIENT: &str = "UnkillableStepTimeout=180";
 
-/// Slurm of n1 with control groups, or why the test does not run.
-fn control_groups<'a>(site: &'a Site, conf: &str) -> Option<ControlGroups<'a>> {
-    let groups = ControlGroups::on(site, "n1", conf);
-    if groups.is_none() {
-        eprintln!("skipped: this kernel has no control groups of version 1");
+/// The same with control groups of both versions, one after the other.
+fn with_each(conf: &str, test: impl Fn(&Site, &ControlGroups<'_>)) {
+    for version in [Version::V1, Version::V2] {
+        let site = Site::new("");
+        match ControlGroups::on(&site, "n1", version, conf) {
+            Some(groups) => test(&site, &groups),
+            None => eprintln!("skipped: this machine has no control groups of {version:?}"),
+        }
     }
-    groups
 }
 
 /// Launches of all ways, and image roots that do not answer but let go of who is killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn all_ends_with_the_step() {
-    let site = Site::new("");
-    let Some(groups) = control_groups(&site, "") else { return };
-    site.store(IMAGE, NAME);
-    let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));
-    let run = |root: &str, nested: Option<&str>| {
-        let settings = format!("patience=1 nested={}", nested.unwrap_or("off"));
-        site.plugstack(&of_root_with(root, &settings));
-        let output = match nested {
-            None => launch(&site),
-            Some(_) => site.srun(&["-w", "n1", "bash", "-c", &script]),
+    with_each("", |site, groups| {
+        site.store(IMAGE, NAME);
+        let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));
+        let run = |root: &str, nested: Option<&str>| {
+            let settings = format!("patience=1 nested={}", nested.unwrap_or("off"));
+            site.plugstack(&of_root_with(root, &settings));
+            let output = match nested {
+                None => launch(site),
+                Some(_) => site.srun(&["-w", "n1", "bash", "-c", &script]),
+            };
+            output.ran(IMAGE);
+            unharmed(site);
+            assert_eq!(groups.processes(), [""; 0], "{root} {settings}");
         };
-        output.ran(IMAGE);
-        unharmed(&site);
-        assert_eq!(groups.processes(), [""; 0], "{root} {settings}");
-    };
-    with_registry(|| {
-        for nested in [None, Some("path"), Some("preload")] {
-            run(SHARED, nested);
-            run("/srv/empty", nested);
-            for fault in ["read hang", "all eio"] {
-                // The next open of a file with a page that is waited for cannot be killed.
-                let mounted = Mounted::faulty(&site);
-                mounted.fault(fault);
+        with_registry(|| {
+            for nested in [None, Some("path"), Some("preload")] {
+                run(SHARED, nested);
+                run("/srv/empty", nested);
+                for fault in ["read hang", "all eio"] {
+                    // The next open of a file with a page that is waited for cannot be killed.
+                    let mounted = Mounted::faulty(site);
+                    mounted.fault(fault);
+                    run(ROOT, nested);
+                }
+                let mounted = Mounted::faulty(site);
+                mounted.stops();
                 run(ROOT, nested);
             }
-            let mounted = Mounted::faulty(&site);
-            mounted.stops();
-            run(ROOT, nested);
-        }
+        });
     });
 }
 
@@ -63,32 +65,32 @@ fn all_ends_with_the_step() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
-    let site = Site::new("");
-    let Some(groups) = control_groups(&site, PATIENT) else { return };
-    let check = health_check();
-    let mounted = Mounted::faulty(&site);
-    mounted.fault("all hang");
-    let line = of_root_with(ROOT, "patience=1");
-    let found = with_registry(|| {
-        std::thread::scope(|scope| {
-            let found = scope.spawn(|| both(&site, [WITHOUT, &line], launch));
-            let limit = Instant::now() + Duration::from_secs(60);
-            while site.log("n1").matches("exited with exit code 0").count() < 2 {
-                assert!(Instant::now() < limit, "the task does not end: {}", site.log("n1"));
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            assert!(groups.processes().iter().any(|name| name == "sifcache-scout"));
-            assert!(!found.is_finished());
-            assert!(on_n1(&site, &check).contains("was given up"));
-            found.join().unwrap()
-        })
+    with_each(PATIENT, |site, groups| {
+        let check = health_check();
+        let mounted = Mounted::faulty(site);
+        mounted.fault("all hang");
+        let line = of_root_with(ROOT, "patience=1");
+        let found = with_registry(|| {
+            std::thread::scope(|scope| {
+                let found = scope.spawn(|| both(site, [WITHOUT, &line], launch));
+                let limit = Instant::now() + Duration::from_secs(60);
+                while site.log("n1").matches("exited with exit code 0").count() < 2 {
+                    assert!(Instant::now() < limit, "the task does not end: {}", site.log("n1"));
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                assert!(groups.processes().iter().any(|name| name == "sifcache-scout"));
+                assert!(!found.is_finished());
+                assert!(on_n1(site, &check).contains("was given up"));
+                found.join().unwrap()
+            })
+        });
+        unharmed(site);
+        assert_eq!(groups.processes(), [""; 0]);
+        compare(
+            "no answer, ever, `proctrack/cgroup`, and `examples/fuse-health-check`",
+            &waited(found),
+        );
     });
-    unharmed(&site);
-    assert_eq!(groups.processes(), [""; 0]);
-    compare(
-        "no answer, ever, `proctrack/cgroup`, and `examples/fuse-health-check`",
-        &waited(found),
-    );
 }
 
 /// What came of a launch whose step has waited for its scout.
@@ -101,40 +103,40 @@ fn waited(found: Found) -> Found {
 #[ignore = "needs a testbed: make test"]
 fn by_the_kernel() {
     let Some(_timeout) = Timeout::of_a_second() else { return };
-    let site = Site::new("");
-    let Some(groups) = control_groups(&site, PATIENT) else { return };
-    let mounted = Mounted::faulty_as_set(&site);
-    mounted.fault("all hang");
-    let line = of_root_with(ROOT, "patience=1");
-    let found = with_registry(|| both(&site, [WITHOUT, &line], launch));
-    unharmed(&site);
-    assert_eq!(groups.processes(), [""; 0]);
-    compare("no answer, ever, `proctrack/cgroup`, and the kernel gives up", &waited(found));
+    with_each(PATIENT, |site, groups| {
+        let mounted = Mounted::faulty_as_set(site);
+        mounted.fault("all hang");
+        let line = of_root_with(ROOT, "patience=1");
+        let found = with_registry(|| both(site, [WITHOUT, &line], launch));
+        unharmed(site);
+        assert_eq!(groups.processes(), [""; 0]);
+        compare("no answer, ever, `proctrack/cgroup`, and the kernel gives up", &waited(found));
+    });
 }
 
 /// And if nobody does, Slurm drains the node, as it does for each process that it cannot end.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_nobody() {
-    let site = Site::new("");
-    let Some(groups) = control_groups(&site, "") else { return };
-    let mounted = Mounted::faulty(&site);
-    mounted.fault("all hang");
-    let line = of_root_with(ROOT, "patience=1");
-    let mut found = with_registry(|| both(&site, [WITHOUT, &line], launch));
-    // The other nodes take what comes meanwhile.
-    assert_eq!(site.srun(&["-w", "n2", "true"]).status, 0);
-    let drained =
-        "for n in $(seq 1200); do sinfo -h -n n1 -R -o %E | grep . && exit; sleep 0.1; done";
-    let reason = site.exec(&[], &["bash", "-c", drained], "").stdout;
-    assert!(reason.starts_with("Kill task failed"), "{reason:?}");
-    assert_eq!(scouts(&site), 1);
-    mounted.dies();
-    on_n1(&site, "while pgrep -x sifcache-scout || pgrep -x slurmstepd; do sleep 0.02; done");
-    let resume = ["scontrol", "update", "nodename=n1", "state=resume"];
-    assert_eq!(site.exec(&[], &resume, "").status, 0);
-    unharmed(&site);
-    assert_eq!(groups.processes(), [""; 0]);
-    found.with += "; srun returns after UnkillableStepTimeout, and **the node is drained**";
-    compare("no answer, ever, `proctrack/cgroup`, and nobody gives it up", &found);
+    with_each("", |site, groups| {
+        let mounted = Mounted::faulty(site);
+        mounted.fault("all hang");
+        let line = of_root_with(ROOT, "patience=1");
+        let mut found = with_registry(|| both(site, [WITHOUT, &line], launch));
+        // The other nodes take what comes meanwhile.
+        assert_eq!(site.srun(&["-w", "n2", "true"]).status, 0);
+        let drained =
+            "for n in $(seq 1200); do sinfo -h -n n1 -R -o %E | grep . && exit; sleep 0.1; done";
+        let reason = site.exec(&[], &["bash", "-c", drained], "").stdout;
+        assert!(reason.starts_with("Kill task failed"), "{reason:?}");
+        assert_eq!(scouts(site), 1);
+        mounted.dies();
+        on_n1(site, "while pgrep -x sifcache-scout || pgrep -x slurmstepd; do sleep 0.02; done");
+        let resume = ["scontrol", "update", "nodename=n1", "state=resume"];
+        assert_eq!(site.exec(&[], &resume, "").status, 0);
+        unharmed(site);
+        assert_eq!(groups.processes(), [""; 0]);
+        found.with += "; srun returns after UnkillableStepTimeout, and **the node is drained**";
+        compare("no answer, ever, `proctrack/cgroup`, and nobody gives it up", &found);
+    });
 }
