@@ -203,9 +203,17 @@ mod tests {
         }
     }
 
+    const COMMANDS: [u8; 7] = [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN];
+
+    #[test]
+    fn each_command_has_a_bit_of_its_own() {
+        let all = COMMANDS.iter().fold(0, |all, command| all | command);
+        assert_eq!((COMMANDS.map(u8::count_ones), all.count_ones()), ([1; 7], 7));
+    }
+
     #[test]
     fn no_name_or_letter_twice_in_one_command() {
-        for command in [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN] {
+        for command in COMMANDS {
             for flag in FLAGS.iter().filter(|flag| flag.commands & command != 0) {
                 assert_eq!(by_name(command, flag.long.as_bytes()), Some(flag));
                 if let Some(letter) = flag.short {

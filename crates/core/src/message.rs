@@ -97,7 +97,7 @@ fn next_step(choice: Choice, on_miss: OnMiss) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{miss, short_miss};
+    use super::{Tags, available, miss, short_miss};
     use crate::choice::Choice;
     use crate::decision::decide;
     use crate::image::State;
@@ -139,6 +139,18 @@ mod tests {
         let line = short_miss(&decision, &settings, "n2", readable);
         assert!(line.starts_with("sifcache: n2: docker.io/o/i:2 is not in"), "{line}");
         assert_eq!(line.lines().count(), 1);
+    }
+
+    #[test]
+    fn tags_that_are_there() {
+        let tags = |shown: &[&str], more| {
+            available("o/i", &Tags { shown: shown.iter().map(|&s| s.to_owned()).collect(), more })
+        };
+        assert_eq!(tags(&[], 0), "no other tag of o/i is there");
+        let none_is = "3 files look like tags of o/i; the first ones are no images";
+        assert_eq!(tags(&[], 3), none_is);
+        assert_eq!(tags(&["1", "2"], 0), "tags of o/i that are there: 1, 2");
+        assert_eq!(tags(&["1"], 3), "tags of o/i that are there: 1 and 3 more");
     }
 
     /// Nobody looks into it once more.

@@ -1,6 +1,7 @@
 use super::{Decision, Pass, Verdict, decide, on_miss};
 use crate::choice::Choice;
 use crate::image::tests::{TestRoot, sif};
+use crate::launch::NotLaunch;
 use crate::lookup::wait;
 use crate::settings::{OnMiss, Settings};
 
@@ -56,6 +57,28 @@ fn images_that_are_not_docker() {
         assert_eq!(decision.launch.map(|l| l.image_index), Some(2), "{image}");
         assert_eq!(decision.image.as_deref(), Some(image.as_bytes()));
     }
+}
+
+#[test]
+fn why_it_passes_in_words() {
+    let Some(root) = TestRoot::new() else { return };
+    for (line, why) in [
+        ("true", "the program is no container runtime"),
+        ("apptainer pull x", "the runtime starts no container with this"),
+        ("apptainer run --rm x", "unknown flag in argument 2"),
+        ("apptainer run --nv=2 x", "bad or missing value in argument 2"),
+        ("apptainer run --help x", "the runtime would print its help or version"),
+        ("apptainer run", "too few arguments, the runtime would refuse them"),
+        ("apptainer run x", "IMAGE is not docker://"),
+        ("apptainer run docker://x:", "IMAGE is no docker reference: its tag is not 1 to 128 of"),
+        ("apptainer run docker:x", "docker: without // means different things to runtimes"),
+        ("apptainer run --oci docker://x", "OCI mode, where a SIF file runs under other rules"),
+    ] {
+        let Verdict::Pass(pass) = auto(&root, line).verdict else { panic!("{line}") };
+        assert!(pass.to_string().starts_with(why), "{line}: {pass}");
+    }
+    assert_eq!(Pass::Off.to_string(), "the user has switched the cache off");
+    assert_eq!(Pass::NotLaunch(NotLaunch::Empty).to_string(), "there is no command");
 }
 
 #[test]

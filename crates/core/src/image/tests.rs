@@ -1,7 +1,7 @@
 use super::{Root, State};
 use crate::settings::Untrusted;
 use crate::sif::tests::header;
-use crate::trust::Writer;
+use crate::trust::{Distrust, Writer, kind};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -120,6 +120,70 @@ fn what_is_no_file() {
         let entered = Root::enter(root.path(), untrusted);
         assert_eq!(entered.check("directory"), State::NotAFile("directory"));
         assert_eq!(entered.check("fifo"), State::NotAFile("fifo"));
+    }
+}
+
+#[test]
+fn what_people_call_it() {
+    let Some(root) = TestRoot::new() else { return };
+    let [file, socket] = [root.file("file", b""), root.path().join("socket")];
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for (path, name) in
+        [(file.as_path(), "file"), (&socket, "socket"), (Path::new("/dev/null"), "device")]
+    {
+        assert_eq!(kind(&fs::metadata(path).unwrap()), name);
+    }
+}
+
+/// As many as the kernel follows.
+#[test]
+fn a_chain_of_links() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("0", &sif());
+    for link in 1..=41 {
+        symlink((link - 1).to_string(), root.path().join(link.to_string())).unwrap();
+    }
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let entered = Root::enter(root.path(), untrusted);
+        assert_eq!(entered.check("40"), State::Image);
+        assert_eq!(entered.check("41"), State::DanglingLink);
+    }
+}
+
+/// Between the look at what it is and the opening, a file may become something else.
+#[test]
+fn what_was_a_file_a_moment_ago() {
+    let Some(root) = TestRoot::new() else { return };
+    let fifo = root.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert_eq!(super::content(&fifo), Err(State::NotAFile("fifo")));
+    assert_eq!(super::content(root.path()), Err(State::NotAFile("directory")));
+    let mut unreadable = fs::File::open(root.path()).unwrap();
+    assert_eq!(super::header(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
+}
+
+/// Scripts look for them.
+#[test]
+fn the_word_of_each_state() {
+    let somewhere = Distrust { path: PathBuf::from("/x"), by: Writer::Others };
+    for (state, word) in [
+        (State::Image, "image"),
+        (State::NotTried, "not-tried"),
+        (State::Absent, "absent"),
+        (State::NoRoot, "no-root"),
+        (State::NoAnswer, "no-answer"),
+        (State::DanglingLink, "dangling-link"),
+        (State::NotAFile("fifo"), "not-a-file"),
+        (State::Unreadable, "unreadable"),
+        (State::Untrusted(somewhere), "untrusted"),
+        (State::Empty, "empty"),
+        (State::NotSif, "not-a-sif"),
+        (State::UnknownVersion, "unknown-sif-version"),
+        (State::WrongArchitecture("arm64"), "wrong-architecture"),
+        (State::Truncated { size: 1, needed: 2 }, "truncated"),
+        (State::Failed(5), "io-error"),
+    ] {
+        assert_eq!(state.token(), word);
     }
 }
 

@@ -24,7 +24,6 @@ pub(super) fn subcommand<A: AsRef<[u8]>>(rest: &[A]) -> Result<(Subcommand, usiz
         (Some(b"test"), _) => (Subcommand::Test, 1),
         (Some(b"instance"), Some(b"start")) => (Subcommand::InstanceStart, 2),
         (Some(b"instance"), Some(b"run")) => (Subcommand::InstanceRun, 2),
-        (Some(b"-h" | b"--help"), _) => return Err(NotLaunch::Help),
         _ => return Err(NotLaunch::OtherSubcommand),
     };
     Ok((found.0, options + found.1))

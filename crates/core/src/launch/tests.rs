@@ -49,6 +49,8 @@ const LINES: &[&str] = &[
     "apptainer --config=file exec IMG true",
     "apptainer --config exec exec IMG true",
     "apptainer --config --debug exec IMG true",
+    "apptainer --config --config x exec y true",
+    "apptainer --config -- --debug exec x true",
     "apptainer --debug=maybe exec x true",
     "apptainer --config",
     "apptainer -- exec x true",
@@ -165,6 +167,14 @@ fn why_it_is_none() {
     assert_eq!(parse("apptainer exec -e --bind"), Err(NotLaunch::BadValue(3)));
     assert_eq!(parse("apptainer exec --help x y"), Err(NotLaunch::Help));
     assert_eq!(parse("apptainer exec x"), Err(NotLaunch::TooFewArguments));
+}
+
+#[test]
+fn a_subcommand_as_it_is_typed() {
+    for typed in ["run", "exec", "shell", "test", "instance start", "instance run"] {
+        let launch = parse(&format!("apptainer {typed} x y")).unwrap();
+        assert_eq!(launch.subcommand.as_str(), typed);
+    }
 }
 
 #[test]

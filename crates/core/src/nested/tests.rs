@@ -25,6 +25,7 @@ fn apply(environment: &Environment, nested: Nested) -> Environment {
 #[test]
 fn path_gets_the_shims_in_front() {
     let shims = installed(SHIMS);
+    assert_eq!(shims, format!("{}/bin", super::DIRECTORY));
     for (path, expected) in [
         ("/usr/bin:/bin", format!("{shims}:/usr/bin:/bin")),
         ("", format!("{shims}:")),

@@ -47,6 +47,10 @@ fn every_key_and_value() {
     let longest = parse("image_root=/sif patience=86400").unwrap().patience;
     assert_eq!(longest, Some(Duration::from_secs(86_400)));
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
+    assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
+    let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
+                     untrusted=refuse patience=30 syslog=daemon";
+    assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
 
 /// Every key spelt wrong is refused with a message that names it and lists the keys.
