@@ -163,6 +163,9 @@ fn why_it_is_none() {
     assert_eq!(parse("apptainer build a b"), Err(NotLaunch::OtherSubcommand));
     assert_eq!(parse("apptainer -d exec -e --rm x y"), Err(NotLaunch::UnknownFlag(4)));
     assert_eq!(parse("apptainer -d --rm exec x y"), Err(NotLaunch::UnknownFlag(2)));
+    assert_eq!(parse("apptainer exec -Z=false x y"), Err(NotLaunch::UnknownFlag(2)));
+    assert_eq!(parse("apptainer exec --version x y"), Err(NotLaunch::UnknownFlag(2)));
+    assert_eq!(parse("apptainer --version exec x y"), Err(NotLaunch::Help));
     assert_eq!(parse("apptainer exec -e --nv=2 x y"), Err(NotLaunch::BadValue(3)));
     assert_eq!(parse("apptainer exec -e --bind"), Err(NotLaunch::BadValue(3)));
     assert_eq!(parse("apptainer exec --help x y"), Err(NotLaunch::Help));
