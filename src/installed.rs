@@ -42,13 +42,27 @@ pub(crate) fn is_there(part: Part) -> bool {
 /// Why `part` is missing, if it is.
 pub(crate) fn missing(part: Part) -> Option<String> {
     let (name, seen) = look(part);
-    let path = installed(name);
-    match seen {
-        Seen::Good => None,
-        Seen::NotUsable => Some(format!("{path} is not what users can use")),
-        Seen::Failed(errno) => {
-            let error = errno.map_or(io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
-            Some(format!("{path}: {error}"))
+    seen.reason(&installed(name))
+}
+
+impl Seen {
+    fn at(path: &str, good: fn(&Metadata) -> bool) -> Self {
+        match fs::metadata(path) {
+            Ok(metadata) if good(&metadata) => Self::Good,
+            Ok(_) => Self::NotUsable,
+            Err(error) => Self::Failed(error.raw_os_error()),
+        }
+    }
+
+    /// Why it is not good, if it is not.
+    fn reason(self, path: &str) -> Option<String> {
+        match self {
+            Self::Good => None,
+            Self::NotUsable => Some(format!("{path} is not what users can use")),
+            Self::Failed(errno) => {
+                let error = errno.map_or(io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
+                Some(format!("{path}: {error}"))
+            }
         }
     }
 }
@@ -71,12 +85,7 @@ fn once(
     name: &'static str,
     good: fn(&Metadata) -> bool,
 ) -> (&'static str, Seen) {
-    let first = || match fs::metadata(installed(name)) {
-        Ok(metadata) if good(&metadata) => Seen::Good,
-        Ok(_) => Seen::NotUsable,
-        Err(error) => Seen::Failed(error.raw_os_error()),
-    };
-    (name, *seen.get_or_init(first))
+    (name, *seen.get_or_init(|| Seen::at(&installed(name), good)))
 }
 
 fn is_program(metadata: &Metadata) -> bool {
@@ -85,4 +94,38 @@ fn is_program(metadata: &Metadata) -> bool {
 
 fn is_readable(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.permissions().mode() & 0o004 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Metadata, Seen, is_program, is_readable};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Users are neither the owner nor in the group.
+    #[test]
+    fn what_users_can_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let [file, parent] = [&file, directory.path()].map(|path| path.to_str().unwrap());
+        for (mode, program, readable) in
+            [(0o755, true, true), (0o774, false, true), (0o751, true, false), (0o770, false, false)]
+        {
+            for path in [file, parent] {
+                fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+            }
+            let seen = |good, path| matches!(Seen::at(path, good), Seen::Good);
+            assert_eq!((seen(is_program, file), seen(is_readable, file)), (program, readable));
+            assert!(!seen(is_program, parent) && !seen(is_readable, parent));
+        }
+        assert_eq!(Seen::at(parent, Metadata::is_dir).reason(parent), None);
+        let reason = |path: &str| Seen::at(path, Metadata::is_dir).reason(path);
+        assert_eq!(reason(file), Some(format!("{file} is not what users can use")));
+        let nowhere = format!("{parent}/nowhere");
+        assert_eq!(
+            reason(&nowhere),
+            Some(format!("{nowhere}: No such file or directory (os error 2)"))
+        );
+    }
 }

@@ -99,3 +99,13 @@ fn programs_that_the_site_does_not_count_as_a_runtime() {
     let singularity = site.call(&["x", "exec", "docker://o/i:1", "true"]);
     singularity.settings(Some(&settings)).program("shims/singularity").is_bare_with_image(IMAGE);
 }
+
+/// Other rules hold there, so an image of ours is none for it.
+#[test]
+fn oci_mode_of_the_environment() {
+    let site = Site::new();
+    for name in ["SINGULARITY_OCI", "APPTAINER_OCI"] {
+        site.call(&HIT).variable(format!("{name}=1")).is_bare();
+        site.call(&HIT).variable(format!("{name}=false")).is_bare_with_image(IMAGE);
+    }
+}
