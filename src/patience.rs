@@ -53,8 +53,10 @@ mod tests {
         let answers =
             [Ok(vec![Empty, Failed(5)]), Err(NoRoot), Ok(vec![]), Ok(vec![Absent, Image])];
         let look = |tell: &mut dyn FnMut(_)| answers.iter().cloned().for_each(tell);
+        let misses = |tell: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(tell);
         for patience in ["off", "600"] {
             assert_eq!(ask(&settings(patience), &look), answers, "{patience}");
+            assert_eq!(ask(&settings(patience), &misses), answers[..3], "{patience}");
         }
     }
 
@@ -68,6 +70,11 @@ mod tests {
             tell(Ok(vec![Image]));
         };
         assert_eq!(ask(&settings, &look), [Ok(vec![Absent]), Err(NoAnswer)]);
+        let hit = |tell: &mut dyn FnMut(_)| {
+            tell(Ok(vec![Image]));
+            never(&[]);
+        };
+        assert_eq!(ask(&settings, &hit), [Ok(vec![Image])]);
         let make = |readable: &[PathBuf]| {
             if !readable.is_empty() {
                 never(readable);

@@ -140,7 +140,16 @@ fn value(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{unusable, value};
+    use sifcache_core::image::State;
+    use sifcache_core::lookup::Candidate;
+
+    #[test]
+    fn what_is_wrong_with_a_root() {
+        let line = |state| unusable(&Candidate { path: "/sif".into(), state });
+        assert_eq!(line(State::NoAnswer), "the image root /sif does not answer");
+        assert_eq!(line(State::NoRoot), "the image root /sif is not there");
+    }
 
     #[test]
     fn values_cannot_pretend() {

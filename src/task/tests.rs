@@ -173,6 +173,26 @@ fn on_miss() {
 }
 
 #[test]
+fn what_is_wrong_in_a_root_is_for_the_admin_and_at_v_for_the_user() {
+    let root = Root::new("wrong");
+    fs::write(root.0.join("o/i:2"), "").unwrap();
+    let more = format!("image_root={}:/nowhere", root.0.display());
+    let mut double = Double::new(Context::Remote, &[&more, "untrusted=accept", "syslog=off"]);
+    double.command = root.task(&[], MISS).command;
+    double.set("SRUN_DEBUG", "4");
+    let (lines, path) = (run(&double), root.0.display());
+    let file = format!("{path}/o/i:2 is refused: an empty file");
+    let nowhere = "the image root /nowhere is not there";
+    let miss = "docker://o/i:2 is not in the image cache";
+    let said = [format!("WARN {file}"), format!("WARN {nowhere}"), format!("INFO {miss}")];
+    assert_eq!(lines[..3], said);
+    let refused = format!("refused={path}/o/i:2 why=empty refused=/nowhere why=no-root");
+    assert!(lines[3].starts_with("EVENT event=miss ") && lines[3].ends_with(&refused), "{lines:?}");
+    let told = format!("sifcache: {miss}\nsifcache: {file}\nsifcache: {nowhere}\n");
+    assert_eq!(*double.told.borrow(), told);
+}
+
+#[test]
 fn one_task_of_each_node_tells_and_every_task_ends() {
     let root = Root::new("tasks");
     for (task, node, lines) in [(0, 0, 4), (1, 0, 0), (0, 1, 1), (1, 1, 0)] {

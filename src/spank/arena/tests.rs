@@ -48,6 +48,8 @@ fn what_does_not_fit_comes_from_malloc() {
     unsafe { arena.dealloc(longer, layout(100, 1)) };
     assert!(arena.place(take(&arena, layout(56, 1), 3)).is_some());
     assert!(arena.place(take(&arena, layout(1, 1), 4)).is_none());
+    let end = arena.start().wrapping_add(256);
+    assert_eq!((arena.place(end.wrapping_sub(1)), arena.place(end)), (Some(255), None));
 }
 
 #[test]
