@@ -39,8 +39,14 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        let script = "kill \"$1\"; rm -f /dev/log; mv /dev/log.before /dev/log
+        // Until it has ended, the control groups are in use.
+        let script = "kill \"$1\"; while kill -0 \"$1\" 2>/dev/null; do sleep 0.02; done
+            rm -f /dev/log; mv /dev/log.before /dev/log
             rm -rf /run/log/journal /run/systemd/journal; umount /sys/fs/cgroup";
-        testbed("exec", &["--on", self.host], &["bash", "-c", script, "end", &self.pid], "");
+        let words = ["bash", "-c", script, "end", &self.pid];
+        let output = testbed("exec", &["--on", self.host], &words, "");
+        if !std::thread::panicking() {
+            assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
+        }
     }
 }
