@@ -193,6 +193,7 @@ include packaging/dependencies.mk
 include benches/benches.mk
 include fuzz/fuzz.mk
 include tests/memory.mk
+include tests/mutants.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
 clean:

@@ -1,7 +1,7 @@
 use super::{Root, State};
 use crate::settings::Untrusted;
 use crate::sif::tests::header;
-use crate::trust::{Distrust, Writer, kind};
+use crate::trust::{self, Distrust, Stop, Writer, kind};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -86,6 +86,7 @@ fn what_is_not_there() {
     let nowhere = root.path().join("nowhere");
     assert_eq!(Root::enter(&nowhere, Untrusted::Refuse).check("x"), State::Absent);
     assert_eq!(Root::enter(&nowhere, Untrusted::Accept).check("x"), State::Absent);
+    assert!(matches!(trust::enter(&nowhere), Err(Stop::Absent)));
 }
 
 #[test]
@@ -160,6 +161,17 @@ fn what_was_a_file_a_moment_ago() {
     assert_eq!(super::content(root.path()), Err(State::NotAFile("directory")));
     let mut unreadable = fs::File::open(root.path()).unwrap();
     assert_eq!(super::header(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
+}
+
+#[test]
+fn who_could_write_in_words() {
+    for (by, words) in [
+        (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
+        (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
+        (Writer::Others, "/x can be written by everybody"),
+    ] {
+        assert_eq!(Distrust { path: PathBuf::from("/x"), by }.to_string(), words);
+    }
 }
 
 /// Scripts look for them.
