@@ -12,7 +12,7 @@ NO_DIFFERENCE := replace [|] with \^|target_endian|replace [+] with [*] in split
 mutants: tools $(CARGO_MUTANTS)
 # 3: one that never ended, which is noticed too.
 	SLURM_VERSION=$(ANY_RELEASE) PATH="$(CARGO_MUTANTS)/bin:$$PATH" \
-		$(CARGO) mutants -p sifcache-core -p sifcache-preload --output target \
+		$(CARGO) mutants -p sifcache-core -p sifcache-preload --output target --gitignore=true \
 		--timeout 60 --exclude-re '$(NO_DIFFERENCE)' $(MUTANTS) || [ $$? = 3 ]
 
 $(CARGO_MUTANTS): | tools
