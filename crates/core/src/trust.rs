@@ -232,3 +232,6 @@ pub fn kind(metadata: &Metadata) -> &'static str {
         () => "file",
     }
 }
+
+#[cfg(test)]
+mod tests;

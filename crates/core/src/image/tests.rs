@@ -1,7 +1,7 @@
 use super::{Root, State};
 use crate::settings::Untrusted;
 use crate::sif::tests::header;
-use crate::trust::{self, Distrust, Stop, Writer, kind};
+use crate::trust::{Distrust, Writer};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -86,7 +86,6 @@ fn what_is_not_there() {
     let nowhere = root.path().join("nowhere");
     assert_eq!(Root::enter(&nowhere, Untrusted::Refuse).check("x"), State::Absent);
     assert_eq!(Root::enter(&nowhere, Untrusted::Accept).check("x"), State::Absent);
-    assert!(matches!(trust::enter(&nowhere), Err(Stop::Absent)));
 }
 
 #[test]
@@ -124,33 +123,6 @@ fn what_is_no_file() {
     }
 }
 
-#[test]
-fn what_people_call_it() {
-    let Some(root) = TestRoot::new() else { return };
-    let [file, socket] = [root.file("file", b""), root.path().join("socket")];
-    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    for (path, name) in
-        [(file.as_path(), "file"), (&socket, "socket"), (Path::new("/dev/null"), "device")]
-    {
-        assert_eq!(kind(&fs::metadata(path).unwrap()), name);
-    }
-}
-
-/// As many as the kernel follows.
-#[test]
-fn a_chain_of_links() {
-    let Some(root) = TestRoot::new() else { return };
-    root.file("0", &sif());
-    for link in 1..=41 {
-        symlink((link - 1).to_string(), root.path().join(link.to_string())).unwrap();
-    }
-    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
-        let entered = Root::enter(root.path(), untrusted);
-        assert_eq!(entered.check("40"), State::Image);
-        assert_eq!(entered.check("41"), State::DanglingLink);
-    }
-}
-
 /// Between the look at what it is and the opening, a file may become something else.
 #[test]
 fn what_was_a_file_a_moment_ago() {
@@ -161,17 +133,6 @@ fn what_was_a_file_a_moment_ago() {
     assert_eq!(super::content(root.path()), Err(State::NotAFile("directory")));
     let mut unreadable = fs::File::open(root.path()).unwrap();
     assert_eq!(super::header(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
-}
-
-#[test]
-fn who_could_write_in_words() {
-    for (by, words) in [
-        (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
-        (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
-        (Writer::Others, "/x can be written by everybody"),
-    ] {
-        assert_eq!(Distrust { path: PathBuf::from("/x"), by }.to_string(), words);
-    }
 }
 
 /// Scripts look for them.

@@ -1,0 +1,53 @@
+//! Who is trusted with what is tested where it counts: in `image/tests.rs`.
+
+use super::{Distrust, Stop, Writer, enter, kind};
+use crate::image::tests::{TestRoot, sif};
+use crate::image::{Root, State};
+use crate::settings::Untrusted;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn what_is_absent() {
+    let Some(root) = TestRoot::new() else { return };
+    assert!(matches!(enter(&root.path().join("nowhere")), Err(Stop::Absent)));
+}
+
+#[test]
+fn what_people_call_it() {
+    let Some(root) = TestRoot::new() else { return };
+    let [file, socket] = [root.file("file", b""), root.path().join("socket")];
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for (path, name) in
+        [(file.as_path(), "file"), (&socket, "socket"), (Path::new("/dev/null"), "device")]
+    {
+        assert_eq!(kind(&fs::metadata(path).unwrap()), name);
+    }
+}
+
+/// As many as the kernel follows.
+#[test]
+fn a_chain_of_links() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("0", &sif());
+    for link in 1..=41 {
+        symlink((link - 1).to_string(), root.path().join(link.to_string())).unwrap();
+    }
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let entered = Root::enter(root.path(), untrusted);
+        assert_eq!(entered.check("40"), State::Image);
+        assert_eq!(entered.check("41"), State::DanglingLink);
+    }
+}
+
+#[test]
+fn who_could_write_in_words() {
+    for (by, words) in [
+        (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
+        (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
+        (Writer::Others, "/x can be written by everybody"),
+    ] {
+        assert_eq!(Distrust { path: PathBuf::from("/x"), by }.to_string(), words);
+    }
+}
