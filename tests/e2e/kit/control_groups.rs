@@ -42,9 +42,10 @@ impl Version {
                 "mount -t tmpfs -o mode=755 none /sys/fs/cgroup && mkdir /sys/fs/cgroup/freezer &&
                  mount --bind {own} /sys/fs/cgroup/freezer && slurmd -f {CONF}/slurm.conf"
             ),
-            // systemd's, which Slurm 22.05 does not make.
+            // `system.slice` is systemd's, and Slurm 22.05 does not make it.
             Self::V2 => format!(
-                "mkdir {own}/system.slice && echo $BASHPID >{own}/cgroup.procs && exec unshare --cgroup bash -c '
+                "mkdir {own}/system.slice && echo $BASHPID >{own}/cgroup.procs &&
+                 exec unshare --cgroup bash -c '
                  mount -t cgroup2 none /sys/fs/cgroup &&
                  LD_PRELOAD={UNIFIED} slurmd -f {CONF}/slurm.conf'"
             ),
