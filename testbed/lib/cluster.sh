@@ -30,33 +30,35 @@ up() {
         write_state "$(state_dir "$name")" "$nodes"
         start_keeper "$(state_dir "$name")" "$owner"
         boot_all "$name" "$nodes"
-        ends_with_us=
+        ends_with_us=()
     elif [[ -z $reuse ]]; then
         die "up: $name: is up already: use it with --reuse, or end it with testbed down --name $name"
     fi
     drop_lock
 }
 
-# A cluster that is to end when this process does: one that is half up, or one
-# for the length of one command.
-ends_with_us=
+# Clusters that end when this process does: one that is half up, or those that
+# exist for one command.
+ends_with_us=()
 was_up=
+# end_on_exit NAME…
 end_on_exit() {
-    ends_with_us=$1
-    trap end_cluster EXIT
+    ends_with_us=("$@")
+    trap end_clusters EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
 
-# What a cluster that failed to come up has left in its logs is kept; not so
-# where all went well, or the user has interrupted it.
-end_cluster() {
-    local status=$?
+# The logs of a cluster that failed to come up are kept. They are removed after
+# a success or an interrupt.
+end_clusters() {
+    local status=$? name
     trap '' HUP INT TERM
-    [[ -n $ends_with_us ]] || return
-    end_process "$(state_dir "$ends_with_us")/keeper.pid"
-    if [[ -n $was_up ]] || ((status > 128)); then remove_cluster "$ends_with_us"; fi
+    for name in "${ends_with_us[@]}"; do
+        end_process "$(state_dir "$name")/keeper.pid"
+        if [[ -n $was_up ]] || ((status > 128)); then remove_cluster "$name"; fi
+    done
 }
 
 clear_state() {

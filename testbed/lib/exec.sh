@@ -36,6 +36,13 @@ find_entry() {
         "${extra_env[@]}")
 }
 
+# print_entry NAME HOST USER CWD: the same words, each ended by a NUL.
+print_entry() {
+    local entry
+    find_entry "$@"
+    printf '%s\0' "${entry[@]}"
+}
+
 # forward COMMAND…: runs it, hands on signals, returns its status.
 #
 # In the background, because bash would not hear of a signal before a command in

@@ -23,6 +23,7 @@ Clusters
   shell       log in, to a cluster brought up for it if need be
 Inside a cluster
   exec        run a command on a host
+  entry       what to put before a command to run it there, without testbed
   push        put a file on the controller and the nodes
   hub         start or stop the registry that stands for docker.io
   crash boot  kill a host, start it again
@@ -94,11 +95,15 @@ END
 
 help_with() {
     cat <<'END'
-Usage: testbed with [--nodes N] [--suite SUITE] [--] COMMAND…
+Usage: testbed with [--nodes N] [--clusters N] [--suite SUITE] [--] COMMAND…
 
 Runs COMMAND, here and not on a host, with a new cluster whose name is in
 $SIFCACHE_TESTBED_NAME and its suite in $SIFCACHE_TESTBED_SUITE, and takes the
 cluster down whatever happens. The exit status is that of COMMAND.
+
+With --clusters, several come up side by side, for tests that run in parallel.
+$SIFCACHE_TESTBED_NAMES holds their names, separated by blanks, and
+$SIFCACHE_TESTBED_NAME the first of them.
 
 Example: testbed with --nodes 4 -- cargo test --test end_to_end
 END
@@ -123,6 +128,16 @@ and K=V, in DIR (the user's home; / for root). Input and output are passed
 through, and so is the exit status: 128 + n after signal n.
 
 Example: testbed exec --on n1 -- tail /var/log/syslog
+END
+}
+
+help_entry() {
+    cat <<'END'
+Usage: testbed entry [--name NAME] [--on HOST] [--user USER] [--cwd DIR] [--env K=V]…
+
+Prints the words that `testbed exec` puts before its command, each ended by a NUL.
+Programs that run many commands on a host save the start of testbed that way. The
+words are good until the host ends.
 END
 }
 

@@ -7,6 +7,7 @@ option_on=ctl
 option_user=
 option_cwd=
 option_nodes=2
+option_clusters=1
 option_all=
 option_reuse=
 option_configless=
@@ -57,6 +58,7 @@ set_option() {
     case $1 in
         name) check_name "$2" ;;
         nodes) check_number --nodes "$2" 100 ;;
+        clusters) check_number --clusters "$2" 16 ;;
         suite) check_suite "$2" && suite=$2 SIFCACHE_TESTBED_SUITE=$2 ;;
         env) [[ $2 == ?*=* ]] || usage_error "--env $2: not of the form NAME=VALUE" ;;
     esac

@@ -33,8 +33,9 @@ rootfs_path() { printf '%s/rootfs-%s-%s\n' "$cache_dir" "$suite" "$(rootfs_stamp
 
 build_rootfs() {
     local rootfs=$1 packages options sources
+    local began=$SECONDS
     say "building the root file system: Debian $suite with Slurm and Apptainer (about 40 s)"
-    remove_unused "$cache_dir/rootfs-$suite"-* "$cache_dir"/rootfs-????????????
+    remove_unused "$cache_dir/rootfs-$suite"-*
     rm -rf --one-file-system -- "$rootfs.new"
     suite_options
     packages=$(IFS=,; printf '%s' "${rootfs_packages[*]}")
@@ -43,13 +44,14 @@ build_rootfs() {
     if ! mmdebstrap --quiet --variant=minbase --include="$packages" "${options[@]}" \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --essential-hook="sh '${lib_dir//\'/\'\\\'\'}/no-services.sh' \"\$1\"" \
-        "$suite" "$rootfs.new" "${sources[@]}" >"$cache_dir/rootfs.log" 2>&1; then
-        tail -n 20 -- "$cache_dir/rootfs.log" >&2
-        die "prepare: mmdebstrap $suite: failed: see above and $cache_dir/rootfs.log"
+        "$suite" "$rootfs.new" "${sources[@]}" >"$cache_dir/rootfs-$suite.log" 2>&1; then
+        tail -n 20 -- "$cache_dir/rootfs-$suite.log" >&2
+        die "prepare: mmdebstrap $suite: failed: see above and $cache_dir/rootfs-$suite.log"
     fi
-    chroot "$rootfs.new" /bin/bash -s <"$lib_dir/provision.sh" >>"$cache_dir/rootfs.log" 2>&1 ||
-        die "prepare: provisioning the root file system: failed: see $cache_dir/rootfs.log"
+    chroot "$rootfs.new" /bin/bash -s <"$lib_dir/provision.sh" >>"$cache_dir/rootfs-$suite.log" 2>&1 ||
+        die "prepare: provisioning the root file system: failed: see $cache_dir/rootfs-$suite.log"
     mv -- "$rootfs.new" "$rootfs"
+    say "built the root file system in $((SECONDS - began)) s"
 }
 
 # remove_unused PATH…: older builds, unless a running cluster may stand on them.

@@ -8,6 +8,7 @@ storage_path() { printf '%s/hub-%s\n' "$cache_dir" "$(storage_stamp)"; }
 
 build_storage() {
     local storage=$1 rootfs=$2 layouts=$cache_dir/layouts.new
+    local began=$SECONDS
     say "filling the hub with $((${#hub_images[@]} / 2)) images (about 15 s)"
     remove_unused "$cache_dir"/hub-*
     rm -rf -- "$storage.new" "$layouts"
@@ -18,6 +19,7 @@ build_storage() {
         die "prepare: filling the hub: failed: see $cache_dir/hub.log"
     rm -rf -- "$layouts"
     mv -- "$storage.new" "$storage"
+    say "filled the hub in $((SECONDS - began)) s"
 }
 
 # One directory each, numbered, with the name beside it in a file.
@@ -31,10 +33,13 @@ write_layouts() {
 
 prepare() {
     local rootfs storage lock_fd # set by take_lock
-    take_lock "$cache_dir/prepare.lock"
     install_requirements
+    # A lock for each suite: the root file systems of several can be built at once.
+    take_lock "$cache_dir/prepare-$suite.lock"
     rootfs=$(rootfs_path)
     [[ -d $rootfs ]] || build_rootfs "$rootfs"
+    drop_lock
+    take_lock "$cache_dir/prepare-hub.lock"
     storage=$(storage_path)
     [[ -d $storage ]] || build_storage "$storage" "$rootfs"
     drop_lock

@@ -14,25 +14,38 @@ clear_abandoned() {
     done
 }
 
-# up_for_now NAME NODES. The keeper watches this process, too: should it be
-# killed, and so not clean up, the cluster ends all the same.
+# up_for_now NODES NAME…: brings these clusters up at the same time. Their
+# keepers also watch this process: if it is killed and cannot clean up, the
+# clusters end all the same.
 up_for_now() {
-    local start
+    local nodes=$1 start name child children=() failed=
+    shift
     start_time "$$"
-    up "$1" "$2" '' "$$ $start"
+    prepare
+    for name in "$@"; do
+        (up "$name" "$nodes" '' "$$ $start") &
+        children+=("$!")
+    done
+    for child in "${children[@]}"; do
+        wait "$child" || failed=yes
+    done
+    end_on_exit "$@"
+    [[ -z $failed ]] || exit 1
     was_up=yes
-    end_on_exit "$1"
 }
 
-# with NODES COMMAND…
+# with NODES CLUSTERS COMMAND…
 with() {
-    local nodes=$1 name
-    shift
+    local nodes=$1 clusters=$2 first n names
+    shift 2
     clear_abandoned
-    name=$(temporary_name)
-    up_for_now "$name" "$nodes"
+    first=$(temporary_name)
+    names=("$first")
+    for ((n = 2; n <= clusters; n++)); do names+=("$first-$n"); done
+    up_for_now "$nodes" "${names[@]}"
     # Through env, because forward leaves its command to ignore SIGINT.
-    forward env --default-signal=INT,QUIT SIFCACHE_TESTBED_NAME="$name" "$@"
+    forward env --default-signal=INT,QUIT SIFCACHE_TESTBED_NAME="$first" \
+        SIFCACHE_TESTBED_NAMES="${names[*]}" "$@"
 }
 
 # shell NAME HOST USER
@@ -40,7 +53,7 @@ shell() {
     local name=$1 host=$2 user=$3 pid
     cluster_alive "$name" || {
         say "bringing up cluster $name for the length of this shell"
-        up_for_now "$name" 2
+        up_for_now 2 "$name"
     }
     print_welcome "$name" "$host" "$user"
     if [[ -t 0 ]]; then
