@@ -135,15 +135,18 @@ fn seen(site: &Site) -> BTreeSet<String> {
     site.log("n1").lines().map(str::to_owned).collect()
 }
 
-/// What n1 has logged since, as soon as syslog has the launch.
+/// What n1 has logged since, as soon as syslog has the launch. Without a launch to wait for, a
+/// message of ours comes last, behind all that was sent before it.
 fn settled(site: &Site, before: &BTreeSet<String>) -> String {
     let log = || {
         let all = site.log("n1");
         let new = all.lines().filter(|line| !before.contains(*line));
         new.map(|line| format!("{line}\n")).collect::<String>()
     };
+    let last = format!("last-message-{}", before.len());
+    site.exec(&["--on", "n1"], &["timeout", "2", "logger", &last], "");
     for _ in 0..100 {
-        if log().contains("sifcache: event=") {
+        if log().contains("sifcache: event=") || log().contains(&last) {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(20));

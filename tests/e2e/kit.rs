@@ -1,11 +1,11 @@
 //! The test kit: one site, with its image roots, its settings and its users.
 //!
-//! The tests share the cluster that `SIFCACHE_TESTBED_NAME` names. Each makes a
-//! [`Site`] of its own, which empties the image roots and writes plugstack.conf; a
-//! lock keeps them one after the other.
+//! Each test makes a [`Site`] of its own on the cluster of its process, which empties the
+//! image roots and writes plugstack.conf. Tests of one process run one after the other.
 
 mod cluster;
 pub(crate) mod control_groups;
+mod failure;
 mod install;
 mod jobs;
 pub(crate) mod journal;
@@ -16,7 +16,7 @@ pub(crate) mod tree;
 
 pub(crate) use cluster::{NODES, Output, crash_and_boot, hub, testbed, with_hub};
 pub(crate) use install::{
-    built, install, plugin_directory, plugins_can_prepend, push, slurm_release,
+    built, install, plugin_directory, plugins_can_prepend, push, slurm_release, target,
 };
 
 use cluster::{at, length, logs};
@@ -44,8 +44,11 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The site: settings, roots and logs of the cluster, for one test.
 pub(crate) struct Site {
     _turn: MutexGuard<'static, ()>,
-    marks: Vec<(&'static str, &'static str, u64)>,
+    marks: Marks,
 }
+
+/// Node, log file, and its length in bytes when the site began.
+type Marks = Vec<(&'static str, &'static str, u64)>;
 
 impl Site {
     /// A site with empty roots, both in use, and these further settings.
@@ -59,10 +62,9 @@ impl Site {
     pub(crate) fn with_line(plugstack: &str) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ready();
-        let site = Self {
-            _turn: turn,
-            marks: logs().map(|(node, log)| (node, log, length(&at(node, log)))).collect(),
-        };
+        let marks: Marks = logs().map(|(node, log)| (node, log, length(&at(node, log)))).collect();
+        failure::watch(marks.iter().map(|&(node, log, from)| (at(node, log), from)).collect());
+        let site = Self { _turn: turn, marks };
         let local = ["n1", "n2", "n3", "ctl"].map(|host| site.at(host, LOCAL));
         for root in local.into_iter().chain([site.at("ctl", SHARED)]) {
             let _ = fs::remove_dir_all(&root);
@@ -161,9 +163,7 @@ impl Site {
     pub(crate) fn log(&self, host: &str) -> String {
         let mut all = String::new();
         for (_, log, from) in self.marks.iter().filter(|(node, ..)| *node == host) {
-            let bytes = fs::read(at(host, log)).unwrap_or_default();
-            let new = bytes.get(usize::try_from(*from).unwrap()..).unwrap_or_default();
-            all.push_str(&String::from_utf8_lossy(new));
+            all.push_str(&cluster::written_since(&at(host, log), *from));
         }
         all
     }
@@ -176,10 +176,16 @@ fn on_n1<'a>(flags: &[&str]) -> &'a [&'a str] {
     if chosen { &[] } else { &["-w", "n1"] }
 }
 
-/// The plugin and the command in place, and the SIF files made: once for all tests.
+/// Installs the plugin and the command, and makes the SIF files: once for each cluster of a
+/// run of nextest, otherwise once for each process.
 fn ready() {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
+        let run = std::env::var("NEXTEST_RUN_ID").ok();
+        let marker = at("ctl", "/shared/made/ready");
+        if run.is_some() && fs::read_to_string(&marker).ok() == run {
+            return;
+        }
         install(&[]);
         fs::create_dir_all(at("ctl", "/shared/made")).unwrap();
         with_hub(|| {
@@ -190,7 +196,15 @@ fn ready() {
                 assert_eq!(output.status, 0, "{output:#?}");
             }
         });
+        if let Some(run) = run {
+            fs::write(marker, run).unwrap();
+        }
     });
+}
+
+/// Whether this is `make test-all`, which takes its time.
+pub(crate) fn thorough() -> bool {
+    std::env::var_os("SIFCACHE_THOROUGH").is_some()
 }
 
 /// The SIF made of `image`, inside the cluster.

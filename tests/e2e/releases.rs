@@ -1,13 +1,13 @@
 //! One source, every release of Slurm: what `make plugins` builds.
 
-use crate::kit::{IMAGE, Site, plugin_directory, slurm_release};
+use crate::kit::{IMAGE, Site, plugin_directory, slurm_release, target};
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// `target/plugins`, a directory for each release.
+/// What `make plugins` built: a directory for each release.
 fn plugins() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plugins");
+    let directory = target().join("plugins");
     let entries = fs::read_dir(&directory).expect("make plugins");
     let mut all: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     all.sort();

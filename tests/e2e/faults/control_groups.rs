@@ -102,9 +102,10 @@ fn waited(found: Found) -> Found {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_kernel() {
-    let Some(_timeout) = Timeout::of_a_second() else { return };
     with_each(PATIENT, |site, groups| {
+        let Some(timeout) = Timeout::of_a_second() else { return };
         let mounted = Mounted::faulty_as_set(site);
+        drop(timeout);
         mounted.fault("all hang");
         let line = of_root_with(ROOT, "patience=1");
         let found = with_registry(|| both(site, [WITHOUT, &line], launch));
@@ -118,7 +119,7 @@ fn by_the_kernel() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_nobody() {
-    with_each("", |site, groups| {
+    with_each("UnkillableStepTimeout=10", |site, groups| {
         let mounted = Mounted::faulty(site);
         mounted.fault("all hang");
         let line = of_root_with(ROOT, "patience=1");

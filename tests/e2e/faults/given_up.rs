@@ -16,17 +16,19 @@ const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_kernel() {
-    let Some(_timeout) = Timeout::of_a_second() else { return };
     let site = Site::new("");
     for (call, fault) in [
         ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
         ("read", "no answer to read, and the kernel gives up"),
     ] {
+        // The kernel keeps the time that is set when a file system is mounted.
+        let Some(timeout) = Timeout::of_a_second() else { return };
         let mounted = Mounted::faulty_as_set(&site);
         let line = of_root_with(ROOT, "patience=600");
         site.plugstack(&line);
         let doctor = on_n1(&site, "sifcache doctor || true");
         assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
+        drop(timeout);
         mounted.fault(&format!("{call} hang"));
         with_registry(|| {
             let mut found = both(&site, [WITHOUT, &line], launch);

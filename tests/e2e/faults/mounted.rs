@@ -2,7 +2,8 @@
 
 use super::{NAME, on_n1};
 use crate::kit::{IMAGE, Site, built, push};
-use std::fs;
+use rustix::fs::FlockOperation;
+use std::fs::{self, File};
 
 /// Where they are mounted.
 pub(super) const ROOT: &str = "/srv/sif";
@@ -13,9 +14,14 @@ const CONTROL: &str = "/run/fault";
 /// answer, before it gives the file system up; 0 is for ever. Since Linux 6.14.
 const TIMEOUT: &str = "/proc/sys/fs/fuse/default_request_timeout";
 
-/// What that time is while this lives, on the whole machine.
+/// Where tests of other clusters take turns with that setting.
+const LOCK: &str = "/run/lock/sifcache-fuse-timeout";
+
+/// Sets that time for the whole machine while this lives. Tests of other clusters that mount
+/// such a file system wait until then.
 pub(super) struct Timeout {
     before: String,
+    _turn: File,
 }
 
 impl Timeout {
@@ -35,8 +41,10 @@ impl Timeout {
 
     fn of(seconds: &str) -> Option<Self> {
         let before = fs::read_to_string(TIMEOUT).ok()?;
+        let turn = File::create(LOCK).unwrap();
+        rustix::fs::flock(&turn, FlockOperation::LockExclusive).unwrap();
         fs::write(TIMEOUT, seconds).unwrap();
-        Some(Self { before })
+        Some(Self { before, _turn: turn })
     }
 }
 

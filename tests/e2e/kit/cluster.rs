@@ -1,14 +1,33 @@
-//! The cluster that `SIFCACHE_TESTBED_NAME` names: its hosts, and commands there.
+//! The cluster of this test process: its hosts, and commands there.
+//!
+//! `make e2e` brings several clusters up and runs as many tests at a time, each in a process
+//! of its own. nextest numbers the tests that run at the same time, and the number selects the
+//! cluster, so no two tests ever share one.
 
+use super::failure;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
+
+/// The cluster's name. Without nextest there is one cluster, and one process of tests.
+pub(crate) fn name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let names = std::env::var("SIFCACHE_TESTBED_NAMES")
+            .or_else(|_| std::env::var("SIFCACHE_TESTBED_NAME"))
+            .unwrap_or_else(|_| "default".to_owned());
+        let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").unwrap_or_else(|_| "0".to_owned());
+        let name = names.split(' ').nth(slot.parse().unwrap());
+        name.unwrap_or_else(|| panic!("no cluster {slot} among {names:?}")).to_owned()
+    })
+}
 
 /// What a command gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) status: i32,
     pub(crate) stdout: String,
@@ -53,6 +72,17 @@ pub(super) fn logs() -> impl Iterator<Item = (&'static str, &'static str)> {
     NODES.into_iter().flat_map(move |node| both.map(|log| (node, log)))
 }
 
+/// What a file has behind its first `from` bytes. Logs are read again and again, and are long.
+pub(super) fn written_since(path: &Path, from: u64) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(mut file) = fs::File::open(path)
+        && file.seek(SeekFrom::Start(from)).is_ok()
+    {
+        let _ = file.read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 pub(super) fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
@@ -85,26 +115,53 @@ pub(crate) fn crash_and_boot<T>(node: &str, meanwhile: impl FnOnce() -> T) -> T 
     testbed("crash");
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
     testbed("boot");
+    // slurmd is there, but the controller may not have heard of it yet.
+    let idle = format!(
+        "for n in $(seq 500); do sinfo -h -n {node} --responding -t idle -o %D | grep -q 1 && exit; \
+         sleep 0.02; done"
+    );
+    self::testbed("exec", &[], &["bash", "-c", &idle], "");
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// `testbed VERB FLAGS WORDS`, with `--` before the words where the verb wants it.
+/// The words that run a command on a host, kept for each set of flags of `testbed exec`:
+/// starting the testbed takes longer than most commands.
+fn entry(flags: &[&str]) -> Vec<String> {
+    static ENTRIES: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
+    let mut entries = ENTRIES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let words = entries.entry(flags.join("\0")).or_default();
+    // A host that was booted anew has another process.
+    let process = words.iter().skip_while(|word| *word != "--target").nth(1);
+    if !process.is_some_and(|pid| Path::new("/proc").join(pid).join("root").is_dir()) {
+        let mut command = Command::new(PROGRAM);
+        let output = command.arg("entry").args(flags).env("SIFCACHE_TESTBED_NAME", name()).output();
+        let output = output.expect("testbed starts");
+        let text = String::from_utf8(output.stdout).unwrap();
+        *words = text.split_terminator('\0').map(str::to_owned).collect();
+    }
+    words.clone()
+}
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testbed/testbed");
+
+/// `testbed VERB FLAGS WORDS`.
 pub(crate) fn testbed<S: AsRef<OsStr>>(
     verb: &str,
     flags: &[&str],
     words: &[S],
     input: &str,
 ) -> Output {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/testbed");
     // What hangs is to fail, and not to wait for whoever watches the tests.
     let mut command = Command::new("timeout");
-    command
-        .args(["--kill-after=10", "300"])
-        .arg(program)
-        .arg(verb)
-        .args(flags)
-        .args((verb == "exec").then_some("--"))
-        .args(words);
+    command.args(["--kill-after=10", "300"]);
+    let entry = if verb == "exec" { entry(flags) } else { Vec::new() };
+    // Without an entry the testbed itself says what is wrong.
+    match (verb, entry.is_empty()) {
+        ("exec", false) => command.args(entry).args(words),
+        ("exec", true) => command.arg(PROGRAM).arg(verb).args(flags).arg("--").args(words),
+        _ => command.arg(PROGRAM).arg(verb).args(flags).args(words),
+    };
+    command.env("SIFCACHE_TESTBED_NAME", name());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("testbed starts");
     let mut stdin = child.stdin.take().unwrap();
@@ -114,9 +171,11 @@ pub(crate) fn testbed<S: AsRef<OsStr>>(
         std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
     let output = child.wait_with_output().expect("testbed ends");
     let _ = feeder.join();
-    Output {
+    let output = Output {
         status: output.status.code().expect("an exit status"),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    };
+    failure::ran(verb, flags, words, &output);
+    output
 }

@@ -6,7 +6,7 @@
 //! slurmd does not take version 2, so it gets a stand-in that hides the others: `unified.c`.
 //! Nothing of this needs a controller of version 2.
 
-use super::{Site, push};
+use super::{Site, cluster, push};
 use std::path::Path;
 use std::process::Command;
 
@@ -113,8 +113,7 @@ impl<'a> ControlGroups<'a> {
 
     /// The cluster's own part of the machine's hierarchy.
     fn own(&self) -> String {
-        let cluster = std::env::var("SIFCACHE_TESTBED_NAME").unwrap();
-        format!("{ALL}/{OWN}-{cluster}-{}", self.node)
+        format!("{ALL}/{OWN}-{}-{}", cluster::name(), self.node)
     }
 
     /// Ends slurmd, does what is to be done without one, and starts it anew.

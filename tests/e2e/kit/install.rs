@@ -29,12 +29,18 @@ pub(crate) fn plugins_can_prepend() -> bool {
     slurm_release() >= (23, 11)
 }
 
+/// Where `make` puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    let directory = std::env::var_os("SIFCACHE_TARGET");
+    directory.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from)
+}
+
 /// Where the artefacts under test are.
 pub(crate) fn built(file: &str) -> PathBuf {
     let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
         || {
             let (major, minor) = slurm_release();
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/testbed/{major}.{minor:02}"))
+            target().join(format!("testbed/{major}.{minor:02}"))
         },
         PathBuf::from,
     );
@@ -57,6 +63,8 @@ pub(crate) fn install(cluster: &[&str]) {
     ];
     let mut make = Command::new("make");
     make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Those of the make that runs the tests are not for this one.
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
     assert!(make.status().expect("make").success());
     let words = [directory.path().as_os_str(), OsStr::new("/")];
     let output = testbed("push", cluster, &words, "");

@@ -1,5 +1,6 @@
 //! Batch jobs.
 
+use super::cluster::length;
 use super::{Output, Site, on_n1};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -31,10 +32,13 @@ impl Site {
     }
 
     /// Waits for the end of a job, of all that belongs to it, and returns the highest exit
-    /// status. `sbatch --wait` would look every two seconds only.
+    /// status. `sbatch --wait` would look every two seconds only. The controller logs each change
+    /// of a job, so it is asked when its log has grown, and twice a second anyway.
     fn wait(&self, job: &str) -> i32 {
         let limit = Instant::now() + Duration::from_secs(300);
+        let log = self.at("ctl", "/var/log/slurm/slurmctld.log");
         loop {
+            let seen = length(&log);
             let shown = self.exec(&[], &["scontrol", "--oneliner", "show", "job", job], "").stdout;
             let all = |key: &str| -> Vec<String> {
                 let words = shown.split_whitespace().filter_map(|word| word.strip_prefix(key));
@@ -47,7 +51,10 @@ impl Site {
                 return all("ExitCode=").into_iter().map(status).max().unwrap_or_default();
             }
             assert!(Instant::now() < limit, "the job does not end: {shown}");
-            std::thread::sleep(Duration::from_millis(20));
+            let again = Instant::now() + Duration::from_millis(500);
+            while length(&log) == seen && Instant::now() < again {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
     }
 }
