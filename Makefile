@@ -22,21 +22,31 @@ export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
 endif
 
 TESTBED := testbed/testbed
-RELEASE := target/release
+# Where cargo builds: its own variables move that, and so they move everything below.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),$(CARGO_BUILD_TARGET_DIR),target))
+# For a target triple that the environment names, cargo has a further directory.
+BUILT := $(TARGET)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
+RELEASE := $(BUILT)/release
+export CARGO_TARGET_DIR := $(TARGET)
+# For the end-to-end tests.
+export SIFCACHE_TARGET := $(TARGET)
 # The Debian release that the testbed's hosts have: sid, trixie, bookworm. Its release
 # of Slurm, asked for only where needed, and the files under test built for that.
 SUITE ?= sid
 VERSION = $(shell $(TESTBED) version --suite $(SUITE))
-BUILD = target/testbed/$(VERSION)
-# Programs of cargo's that the project installs for itself.
+BUILD = $(TARGET)/testbed/$(VERSION)
+# Programs of cargo's that the project installs for itself: for this machine, whatever is built.
 TOOLS := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/tools
+CARGO_INSTALL := env -u CARGO_BUILD_TARGET -u RUSTFLAGS $(CARGO) install --quiet --locked
+# Installs Debian's packages of programs that are missing.
+NEED := testbed/need
 # Which end-to-end tests; all, if nothing is said.
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: choice:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status::
 SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
-.PHONY: all help plugin plugins host command demo shell test test-all lint unit e2e doc tools testbed install clean distclean
+.PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean
 
 all: plugin command
 
@@ -46,66 +56,66 @@ help:
 ## make plugin [SLURM_VERSION=24.11]  build target/release/libspank_sifcache.so, the shim, the interposer
 ## make command                       build target/release/sifcache
 plugin: tools
-	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
-	install -D $(LIBRARY) $(RELEASE)/libspank_sifcache.so
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_SHIM)
-	$(CARGO) build --locked --release -p sifcache-preload
+	$(BUILD_PRELOAD)
+	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
+	install -D -t $(RELEASE) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
 
+# What loads into Slurm and into jobs shares one profile, and so its dependencies are built once.
+SPANK := $(BUILT)/spank
 # As the shared library alone: together with the library for tests, as `cargo build` makes it,
-# cargo leaves out the link-time optimization.
+# cargo leaves out the link-time optimization. Building the shim does that too, so the plugin
+# comes last.
 BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
-LIBRARY := target/spank/libspank_sifcache.so
+LIBRARY := $(SPANK)/libspank_sifcache.so
+BUILD_PRELOAD = $(CARGO) build --locked --profile spank -p sifcache-preload
 
 # The shim runs before each launch of a script: without a loader it starts a quarter of a
 # millisecond sooner, and needs no C library as new as that of the machine it was built on.
 # Where there is no libc.a (glibc-static of RHEL and its like), it is linked as all else.
 CAN_LINK_STATIC = $(shell echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null - 2>/dev/null && echo yes)
-BUILD_SHIM = $(CARGO) rustc --locked --release -p spank-sifcache --bin sifcache-shim -- \
+BUILD_SHIM = $(CARGO) rustc --locked --profile spank -p spank-sifcache --bin sifcache-shim -- \
 	$(if $(CAN_LINK_STATIC),-C target-feature=+crt-static)
 
 ## make plugins                       build target/plugins/RELEASE/spank_sifcache.so for every release of Slurm
 plugins: tools
 	@set -e; for release in $(SLURM_RELEASES); do \
 		SLURM_VERSION=$$release $(BUILD_PLUGIN) --quiet; \
-		install -D -m 0755 $(LIBRARY) target/plugins/$$release/spank_sifcache.so; \
-		echo "target/plugins/$$release/spank_sifcache.so"; \
+		install -D -m 0755 $(LIBRARY) $(TARGET)/plugins/$$release/spank_sifcache.so; \
+		echo "$(TARGET)/plugins/$$release/spank_sifcache.so"; \
 	done
 
 # Loads plugins as Slurm does, to time them and to break them: benches/host/README.md.
 host: tools
-	@benches/host/build target/host
+	@benches/host/build $(TARGET)/host
 
 command: tools
 	$(CARGO) build --locked --profile command -p sifcache
-	install -D target/command/sifcache $(RELEASE)/sifcache
+	install -D $(BUILT)/command/sifcache $(RELEASE)/sifcache
 
 ## make demo                          show the main job on a real cluster in a directory
-demo: build-for-testbed
-	testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache
+demo: demo-parts
+# The release of Slurm is known now. If it is the newest that we serve, nothing is left to build.
+	@SLURM_VERSION=$(VERSION) $(DEMO_BUILD)
+	testbed/demo $(BUILT)/debug/libspank_sifcache.so $(BUILT)/debug/sifcache
+
+# Without optimization, which takes most of the time of a build and shows nothing. The root file
+# system is built meanwhile.
+.PHONY: demo-parts demo-build demo-cluster
+demo-parts:
+	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build
+demo-build: tools
+	@SLURM_VERSION=$(ANY_RELEASE) testbed/step 'building the plugin and the command' $(DEMO_BUILD)
+demo-cluster: tools
+	@testbed/step 'a cluster in a directory: Slurm, Apptainer, a registry' $(TESTBED) prepare --suite $(SUITE)
+DEMO_BUILD = $(CARGO) build --quiet --locked -p spank-sifcache -p sifcache
 
 ## make shell [SUITE=trixie]          a shell in such a cluster, to try things by hand
 shell: build-for-testbed
 	SIFCACHE_TESTBED_SUITE=$(SUITE) testbed/try $(BUILD)
 
-## make test                          everything: lints, unit tests, end to end, the demo; all on the
-##                                    newest Slurm, and what touches Slurm on two older ones
-test: lint unit doc plugins asan fuzz-check e2e packages-check
-	$(MAKE) --no-print-directory dist-check DIST_TARGETS=
-	$(MAKE) --no-print-directory e2e SUITE=trixie TESTS='$(SMOKE)'
-	$(MAKE) --no-print-directory e2e SUITE=bookworm TESTS='$(SMOKE)'
-	testbed/check
-	testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache >/dev/null
-	@echo "make test: all passed, with Slurm $(VERSION)"
-
-## make test-all                      the same, with all end-to-end tests on each of the three
-test-all: lint unit doc plugins asan fuzz-check packages-check
-	$(MAKE) --no-print-directory dist-check DIST_TARGETS=all
-	$(MAKE) --no-print-directory e2e SUITE=bookworm
-	$(MAKE) --no-print-directory e2e SUITE=trixie
-	$(MAKE) --no-print-directory e2e SUITE=sid
-	testbed/check
-
-lint: testbed
+lint: tools
+	@$(NEED) shellcheck:shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
@@ -117,40 +127,66 @@ unit: tools
 doc: tools
 	SLURM_VERSION=$(ANY_RELEASE) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## make e2e [SUITE=bookworm] [TESTS=hit::]  the end-to-end tests alone
-e2e: build-for-testbed
-	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --test e2e --no-run
-	SIFCACHE_BUILD=$(CURDIR)/$(BUILD) SLURM_VERSION=$(ANY_RELEASE) \
-		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
-		$(CARGO) test --locked --test e2e -- --ignored --test-threads=1 $(TESTS)
+## make e2e [SUITE=bookworm] [TESTS=hit::] [CLUSTERS=4]  the end-to-end tests alone, on so many clusters at a time
+e2e: build-for-e2e e2e-binary run-e2e
+
+.PHONY: run-e2e
+run-e2e:
+	$(E2E)
+
+# As many clusters as tests that run at the same time: most of them wait most of the time. Tests
+# that write a page of docs/ anew would overwrite each other's rows.
+CLUSTERS ?= $(if $(SIFCACHE_BLESS),1,4)
+E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
+	$(TESTBED) with --suite $(SUITE) --nodes 3 --clusters $(CLUSTERS) -- $(NEXTEST_RUN) --profile e2e \
+	--cargo-metadata $(E2E_BINARY)/cargo.json --binaries-metadata $(E2E_BINARY)/binaries.json \
+	--test-threads $(CLUSTERS) --run-ignored only -- $(TESTS)
+NEXTEST_RUN = $(NEXTEST) nextest run
+FAILURES := $(TARGET)/failures/$(SUITE)
+# Built once, then run without cargo, which would wait for other builds to end.
+E2E_BINARY := $(TARGET)/e2e
+.PHONY: e2e-binary
+e2e-binary: tools nextest
+	mkdir -p $(E2E_BINARY)
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) metadata --locked --format-version 1 --all-features >$(E2E_BINARY)/cargo.json
+	SLURM_VERSION=$(ANY_RELEASE) $(NEXTEST) nextest list --locked --test e2e \
+		--list-type binaries-only --message-format json >$(E2E_BINARY)/binaries.json
+
+# cargo-nextest runs each test in a process of its own. The machine's is taken if it has one.
+NEXTEST_VERSION := 0.9.143
+NEXTEST = $(if $(shell $(CARGO) nextest --version 2>/dev/null),$(CARGO),PATH="$(TOOLS)/cargo-nextest-$(NEXTEST_VERSION)/bin:$$PATH" $(CARGO))
+.PHONY: nextest
+nextest: tools
+	@$(CARGO) nextest --version >/dev/null 2>&1 || [ -x $(TOOLS)/cargo-nextest-$(NEXTEST_VERSION)/bin/cargo-nextest ] || \
+		testbed/step 'building cargo-nextest' $(CARGO_INSTALL) --root $(TOOLS)/cargo-nextest-$(NEXTEST_VERSION) \
+			cargo-nextest@$(NEXTEST_VERSION)
 
 ## make soak [STEPS=20000] [WITHOUT=1] many short steps of two users, none of them lost: about 20 minutes;
 ##                                    without the plugin, to compare
 .PHONY: soak
 STEPS ?= 20000
 soak: build-for-testbed
-	BUILD=$(CURDIR)/$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS) $(if $(WITHOUT),without)
+	BUILD=$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS) $(if $(WITHOUT),without)
 
-# The plugin with fault injection has the same file name as the one without.
-.PHONY: build-for-testbed
+.PHONY: build-for-testbed build-for-e2e
 build-for-testbed: testbed command
+	SLURM_VERSION=$(ANY_RELEASE) $(BUILD_SHIM)
+	$(BUILD_PRELOAD)
+	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
+	install -D -t $(BUILD) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so) $(RELEASE)/sifcache
+
+# A plugin with fault injection, which has the same file name, and a file system whose calls fail.
+build-for-e2e: build-for-testbed
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
 	install -D $(LIBRARY) $(BUILD)/fault/libspank_sifcache.so
-	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
-	SLURM_VERSION=$(VERSION) $(BUILD_SHIM)
-	$(CARGO) build --locked --release -p sifcache-preload -p faultfs
-	install -t $(BUILD) $(LIBRARY) $(addprefix $(RELEASE)/,sifcache-shim libsifcache_preload.so sifcache faultfs)
+	$(CARGO) build --locked --profile spank -p faultfs
+	install -t $(BUILD) $(SPANK)/faultfs
 
 # What Debian has to bring besides the Rust toolchain, if it is not there.
 tools:
-	@command -v cc >/dev/null && command -v nm >/dev/null || { \
-		echo 'installing gcc libc6-dev binutils'; \
-		apt-get -qq update && apt-get -qq install -y gcc libc6-dev binutils >/dev/null; }
+	@$(NEED) cc:gcc cc:libc6-dev nm:binutils
 
 testbed: tools
-	@command -v shellcheck >/dev/null || { \
-		echo 'installing shellcheck'; \
-		apt-get -qq update && apt-get -qq install -y shellcheck >/dev/null; }
 	@$(TESTBED) prepare --suite $(SUITE)
 
 ## make install [DESTDIR=] [prefix=/usr/local] [plugindir=$(prefix)/lib/slurm] [libexecdir=/usr/libexec]
@@ -194,6 +230,7 @@ include benches/benches.mk
 include fuzz/fuzz.mk
 include tests/memory.mk
 include tests/mutants.mk
+include tests/test.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
 clean:

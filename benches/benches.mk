@@ -1,7 +1,7 @@
 # What it costs: benches/cluster measures on the testbed, benches/host is a part of it.
 
 .PHONY: bench bench-check bench-page
-RESULTS := target/bench/results.json
+RESULTS := $(TARGET)/bench/results.json
 
 ## make bench [QUICK=1] [PLUGIN=LINE]  what sifcache costs, side by side: docs/benchmarks.md; 20 minutes
 bench: measured
@@ -16,8 +16,8 @@ measured: build-for-testbed host
 	$(CARGO) bench --locked -p cluster-bench --bench decide --no-run
 	mkdir -p $(dir $(RESULTS))
 	CARGO=$(CARGO) $(TESTBED) with --suite $(SUITE) --nodes 2 -- \
-		$(RELEASE)/cluster-bench all --build $(CURDIR)/$(BUILD) --host $(CURDIR)/target/host \
-		--into $(CURDIR)/$(RESULTS) $(if $(QUICK),--quick) $(if $(PLUGIN),--plugin '$(PLUGIN)')
+		$(RELEASE)/cluster-bench all --build $(BUILD) --host $(TARGET)/host \
+		--into $(RESULTS) $(if $(QUICK),--quick) $(if $(PLUGIN),--plugin '$(PLUGIN)')
 
 # The page, the chart and the table in the README, of the results of the last run that counts.
 bench-page:

@@ -7,28 +7,27 @@ RUNS ?= 10000000
 # the rest. With SANITIZER=address, RUSTC_BOOTSTRAP opens the flag for it on a stable toolchain.
 SANITIZER ?= none
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.1
-FUZZ_DIRECTORY := $(CURDIR)/target/fuzz
+FUZZ_DIRECTORY := $(TARGET)/fuzz
 
 .PHONY: fuzz fuzz-check fuzz-build fuzz-tools
 
 ## make fuzz [TARGET=launch] [RUNS=10000000]   hours of odd input for what reads input
 fuzz: fuzz-build
-	fuzz/run $(FUZZ_DIRECTORY) $(RUNS) 0 $(TARGET)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(TARGET)
 
 # Lints, all that was ever found, and a short search. The tests of the command's files that
 # `syslog` takes in are not here, so there are no targets of tests.
+# Without optimization: building that takes longer than the search.
+fuzz-check: FUZZ_PROFILE := --dev
 fuzz-check: fuzz-build
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ_DIRECTORY) -- -D warnings
-	fuzz/run $(FUZZ_DIRECTORY) 200000 20 $(FUZZ_TARGETS)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,5) $(FUZZ_TARGETS)
 
 fuzz-build: tools fuzz-tools
 	$(if $(filter none,$(SANITIZER)),,RUSTC_BOOTSTRAP=1) SLURM_VERSION=$(ANY_RELEASE) PATH="$(CARGO_FUZZ)/bin:$$PATH" \
-		$(CARGO) fuzz build --sanitizer $(SANITIZER) --target-dir $(FUZZ_DIRECTORY)
+		$(CARGO) fuzz build $(FUZZ_PROFILE) --sanitizer $(SANITIZER) --target-dir $(FUZZ_DIRECTORY)
 
 fuzz-tools:
-	@command -v g++ >/dev/null || { \
-		echo 'installing g++'; \
-		apt-get -qq update && apt-get -qq install -y g++ >/dev/null; }
+	@$(NEED) g++:g++
 	@[ -x $(CARGO_FUZZ)/bin/cargo-fuzz ] || { \
-		echo 'installing cargo-fuzz'; \
-		$(CARGO) install --quiet --locked --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }
+		$(CARGO_INSTALL) --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }

@@ -20,5 +20,5 @@ audit: $(TOOLS)/cargo-deny-$(CARGO_DENY) $(TOOLS)/cargo-audit-$(CARGO_AUDIT)
 
 # Some minutes each, once.
 $(TOOLS)/cargo-%: | tools
-	$(CARGO) install --locked --root $@ --target-dir $(TOOLS)/target $(subst -0.,@0.,$(@F))
+	$(CARGO_INSTALL) --root $@ --target-dir $(TOOLS)/target $(subst -0.,@0.,$(@F))
 	rm -rf $(TOOLS)/target

@@ -1,6 +1,6 @@
 # Packages, a source archive, and what removes an installation.
 
-PACKAGES := target/packages
+PACKAGES := $(TARGET)/packages
 # A further build of the same version.
 REVISION ?= 1
 DEB_PLUGINDIR = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH)/slurm-wlm
@@ -19,38 +19,35 @@ rpm: all rpm-tools
 # Of their own, as make expands a recipe as a whole before it runs the first line.
 .PHONY: deb-tools rpm-tools dist-tools
 deb-tools:
-	@command -v dpkg-shlibdeps >/dev/null && command -v dpkg-architecture >/dev/null || { \
-		echo 'installing dpkg-dev'; \
-		apt-get -qq update && apt-get -qq install -y dpkg-dev >/dev/null; }
+	@$(NEED) dpkg-shlibdeps:dpkg-dev dpkg-architecture:dpkg-dev
 rpm-tools:
-	@command -v rpmbuild >/dev/null || { \
-		echo 'installing rpm'; \
-		apt-get -qq update && apt-get -qq install -y rpm >/dev/null; }
+	@$(NEED) rpmbuild:rpm
 dist-tools:
-	@command -v xz >/dev/null || { \
-		echo 'installing xz-utils'; \
-		apt-get -qq update && apt-get -qq install -y xz-utils >/dev/null; }
+	@$(NEED) xz:xz-utils
 
 # Only if it was named: `plugindir` is for make install otherwise.
 PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugindir))
 
 # Installed, used, upgraded and removed on a cluster; twice the same build, to upgrade.
-packages-check: testbed
+packages-check: testbed deb-tools rpm-tools
 	rm -rf $(CHECKED)
 	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(VERSION)
-	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(VERSION) REVISION=2
+# An upgrade, from the same files.
+	packaging/deb $(RELEASE) $(CHECKED) 2 $(DEB_PLUGINDIR)
+	packaging/rpm $(RELEASE) $(CHECKED) 2 $(RPM_PLUGINDIR)
 	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(OTHER)
 	$(TESTBED) with --suite $(SUITE) --nodes 2 -- packaging/check $(CHECKED) $(VERSION) $(OTHER)
-CHECKED := target/testbed/packages
+CHECKED := $(TARGET)/testbed/packages
 OTHER := $(firstword $(SLURM_RELEASES))
 
 ## make dist                          target/dist/sifcache-VERSION.tar.xz: builds without a network
 dist: tools dist-tools
-	packaging/dist target/dist
+	packaging/dist $(TARGET)/dist
 
 # In a fresh directory, without network, and without anything that cargo has kept.
+dist-check: export XZ_LEVEL := 0
 dist-check: dist
-	packaging/dist-check target/dist $(DIST_TARGETS)
+	packaging/dist-check $(TARGET)/dist $(DIST_TARGETS)
 DIST_TARGETS ?= plugin
 
 ## make uninstall                     removes what make install has put there, with the same variables

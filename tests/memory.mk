@@ -29,9 +29,7 @@ valgrind: tools valgrind-tools
 		$(CARGO) test --locked --test host -- --include-ignored memory::
 
 valgrind-tools:
-	@command -v valgrind >/dev/null || { \
-		echo 'installing valgrind'; \
-		apt-get -qq update && apt-get -qq install -y valgrind >/dev/null; }
+	@$(NEED) valgrind:valgrind
 
 ## make miri [MIRI=+nightly]          core, the slots of a command and the arena under Miri, if rustup has it
 MIRI ?= +nightly

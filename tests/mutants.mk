@@ -16,5 +16,5 @@ mutants: tools $(CARGO_MUTANTS)
 		--timeout 60 --exclude-re '$(NO_DIFFERENCE)' $(MUTANTS) || [ $$? = 3 ]
 
 $(CARGO_MUTANTS): | tools
-	$(CARGO) install --locked --root $@ --target-dir $(TOOLS)/target cargo-mutants@$(CARGO_MUTANTS_VERSION)
+	$(CARGO_INSTALL) --root $@ --target-dir $(TOOLS)/target cargo-mutants@$(CARGO_MUTANTS_VERSION)
 	rm -rf $(TOOLS)/target

@@ -1,0 +1,65 @@
+# make test: stages that run side by side where they can, each with its output in a log.
+#
+# Most end-to-end tests wait most of the time: for Slurm, for a timeout, for a file server that
+# never answers. Whatever only needs a processor runs beside them, at a lower priority.
+
+STAGE_LOGS := $(TARGET)/stages
+STAGE = STEP_QUIET=1 STEP_LINES=0 STEP_LOGS=$(STAGE_LOGS) testbed/step
+# For what the end-to-end tests do not wait for.
+LATER = nice -n 5 env $(STAGE)
+BESIDE = nice -n 10 env $(STAGE)
+# Without the job server of this make: it would hold back the stage that all others wait for. The
+# priorities decide.
+MAKE_STAGE = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory $(MAKEOVERRIDES)
+STAGES_AT_A_TIME ?= 4
+
+## make test                          everything: lints, unit tests, end to end, the demo; all on the
+##                                    newest Slurm, and what touches Slurm on two older ones
+.PHONY: test test-all test-stages
+test: tools
+	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages
+
+## make test-all                      the same, with all end-to-end tests on each of the three
+test-all: tools
+	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages SIFCACHE_THOROUGH=1 SMOKE= DIST_TARGETS=all
+
+# In the order in which they are wanted: make takes the first one that is ready.
+test-stages: stage-cluster-sid stage-command stage-e2e-binary stage-build-sid stage-plugins stage-e2e-sid \
+	stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
+	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
+	stage-testbed-check stage-demo-check
+	@:
+
+stage-cluster-sid:
+	@$(STAGE) cluster-sid $(TESTBED) prepare --suite sid
+stage-cluster-trixie stage-cluster-bookworm: stage-cluster-%: | stage-build-sid
+	@$(LATER) cluster-$* $(TESTBED) prepare --suite $*
+stage-command:
+	@$(STAGE) command $(MAKE_STAGE) command
+stage-e2e-binary:
+	@$(STAGE) e2e-binary $(MAKE_STAGE) e2e-binary
+stage-build-%: stage-cluster-% stage-command
+	@$(STAGE) build-$* $(MAKE_STAGE) build-for-e2e SUITE=$*
+stage-plugins: stage-build-sid
+	@$(STAGE) plugins $(MAKE_STAGE) plugins
+stage-e2e-%: stage-build-% stage-e2e-binary stage-plugins
+	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),,$(SMOKE))'
+# One after the other: at the same time they would not be faster.
+stage-e2e-trixie: | stage-e2e-sid
+stage-e2e-bookworm: | stage-e2e-trixie
+# cargo lets one build at a time use a directory.
+stage-build-trixie: | stage-plugins
+stage-build-bookworm: | stage-build-trixie
+stage-lint: | stage-e2e-binary stage-build-sid
+stage-unit: | stage-lint
+stage-doc: | stage-unit
+stage-fuzz-check stage-asan stage-dist-check: | stage-build-sid
+stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check:
+	@$(BESIDE) $(@:stage-%=%) $(MAKE_STAGE) $(@:stage-%=%)
+# Builds for other releases, too.
+stage-packages-check: | stage-build-bookworm
+	@$(LATER) packages-check $(MAKE_STAGE) packages-check
+stage-testbed-check: stage-cluster-sid
+	@$(LATER) testbed-check testbed/check
+stage-demo-check: stage-build-sid
+	@$(LATER) demo-check testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache
