@@ -24,8 +24,8 @@ test-all: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages SIFCACHE_THOROUGH=1 SMOKE= DIST_TARGETS=all
 
 # In the order in which they are wanted: make takes the first one that is ready.
-test-stages: stage-cluster-sid stage-command stage-e2e-binary stage-build-sid stage-plugins stage-e2e-sid \
-	stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
+test-stages: stage-cluster-sid stage-command stage-e2e-binary stage-build-sid stage-e2e-sid stage-plugins \
+	stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
 	stage-testbed-check stage-demo-check
 	@:
@@ -41,9 +41,13 @@ stage-e2e-binary:
 stage-build-%: stage-cluster-% stage-command
 	@$(STAGE) build-$* $(MAKE_STAGE) build-for-e2e SUITE=$*
 stage-plugins: stage-build-sid
-	@$(STAGE) plugins $(MAKE_STAGE) plugins
-stage-e2e-%: stage-build-% stage-e2e-binary stage-plugins
-	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),,$(SMOKE))'
+	@$(LATER) plugins $(MAKE_STAGE) plugins
+stage-e2e-%: stage-build-% stage-e2e-binary
+	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),--skip $(RELEASES),$(SMOKE))'
+# The tests of the plugins for all releases do not hold up the rest.
+RELEASES := releases::
+stage-e2e-releases: stage-plugins stage-e2e-binary
+	@$(STAGE) e2e-releases $(MAKE_STAGE) run-e2e CLUSTERS=1 TESTS=$(RELEASES)
 # One after the other: at the same time they would not be faster.
 stage-e2e-trixie: | stage-e2e-sid
 stage-e2e-bookworm: | stage-e2e-trixie
