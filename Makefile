@@ -143,13 +143,14 @@ E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIF
 	--test-threads $(CLUSTERS) --run-ignored only -- $(TESTS)
 NEXTEST_RUN = $(NEXTEST) nextest run
 FAILURES := $(TARGET)/failures/$(SUITE)
-# Built once, then run without cargo, which would wait for other builds to end.
+# Built once, then run without cargo, which would wait for other builds to end. As a part of the
+# workspace, it shares its dependencies with the unit tests.
 E2E_BINARY := $(TARGET)/e2e
 .PHONY: e2e-binary
 e2e-binary: tools nextest
 	mkdir -p $(E2E_BINARY)
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) metadata --locked --format-version 1 --all-features >$(E2E_BINARY)/cargo.json
-	SLURM_VERSION=$(ANY_RELEASE) $(NEXTEST) nextest list --locked --test e2e \
+	SLURM_VERSION=$(ANY_RELEASE) $(NEXTEST) nextest list --locked --workspace --test e2e \
 		--list-type binaries-only --message-format json >$(E2E_BINARY)/binaries.json
 
 # cargo-nextest runs each test in a process of its own. The machine's is taken if it has one.

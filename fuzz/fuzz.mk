@@ -30,4 +30,4 @@ fuzz-build: tools fuzz-tools
 fuzz-tools:
 	@$(NEED) g++:g++
 	@[ -x $(CARGO_FUZZ)/bin/cargo-fuzz ] || { \
-		$(CARGO_INSTALL) --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }
+		$(CARGO_INSTALL) --debug --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }

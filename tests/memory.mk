@@ -6,11 +6,13 @@ HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
 
 # The sanitizer is in the toolchain, and stable ones take its flag with RUSTC_BOOTSTRAP. The
 # program that loads the plugin has to bring the runtime: rustc's own, as the two must fit.
+# In a directory of its own: with RUSTC_BOOTSTRAP the build scripts and procedural macros are others,
+# and would replace those that a build beside this one uses.
 ASAN_RUNTIME = $(wildcard $(shell rustc --print target-libdir)/librustc-*_rt.asan.a)
 ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
-	$(CARGO) test --quiet --locked --target $(HOST_TRIPLE)
+	$(CARGO) test --quiet --locked --target-dir $(TARGET)/asan --target $(HOST_TRIPLE)
 # Left out: the runtime itself takes signals and does not start under such limits.
 ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
 

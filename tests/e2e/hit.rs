@@ -152,7 +152,7 @@ fn the_environment_in_the_container_is_the_same() {
     let site = Site::new("");
     site.store(IMAGE, IMAGE);
     let environment = |image: &str| {
-        let output = site.srun(&["apptainer", "exec", image, "env"]);
+        let output = site.srun(&["-w", "n1", "apptainer", "exec", image, "env"]);
         assert_eq!(output.status, 0, "{output:#?}");
         stable_variables(&output.stdout)
     };
