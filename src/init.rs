@@ -5,7 +5,7 @@
 //! is touched, whatever the context.
 
 use crate::spank::{Context, Spank};
-use crate::{fault, nested};
+use crate::{fault, nested, srun};
 use sifcache_core::settings::Settings;
 
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
@@ -15,6 +15,9 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         && let Err(error) = spank.register_option()
     {
         log::warn!("cannot register --sif-cache: {error}");
+    }
+    if context == Context::Local {
+        srun::uncover(spank);
     }
     match (Settings::parse(&spank.arguments()), context) {
         (Ok(settings), _) => say_missing(spank, context, &settings),

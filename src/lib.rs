@@ -7,7 +7,10 @@
 //! | --- | --- |
 //! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
 //! | option callback, every context | `option.rs`: checks the value |
+//! | `slurm_spank_init`, local | `srun.rs` too: `--bcast` and `--container` inside a covered job |
+//! | `slurm_spank_local_user_init`, local | `srun.rs`: the name of a program that srun copies |
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
+//! | the same in a container | `container.rs`: leaves the command alone |
 //!
 //! A task's own command is decided on in `carry_out.rs`; the shim, `src/bin/sifcache-shim`,
 //! uses the same for launches inside a script, which `nested.rs` leads to it.
@@ -16,7 +19,9 @@
 //! the task's own process, or in the scout that it sends (`patience.rs`), as the task's
 //! user, right before its `execve`.
 
+mod broadcast;
 pub mod carry_out;
+mod container;
 mod fault;
 mod init;
 mod installed;
@@ -28,6 +33,7 @@ mod option;
 mod patience;
 mod report;
 mod spank;
+mod srun;
 pub mod syslog;
 mod task;
 pub mod wish;
@@ -39,6 +45,7 @@ use spank::{Context, Spank};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hook {
     Init,
+    LocalUserInit,
     TaskInit,
 }
 
@@ -46,8 +53,9 @@ enum Hook {
 fn dispatch(hook: Hook, spank: &dyn Spank) {
     match (hook, spank.context()) {
         (Hook::Init, context) => init::run(spank, context),
+        (Hook::LocalUserInit, Context::Local) => srun::name_program(spank),
         (Hook::TaskInit, Context::Remote) => task::run(spank),
-        (Hook::TaskInit, _) => {}
+        (Hook::LocalUserInit | Hook::TaskInit, _) => {}
     }
 }
 

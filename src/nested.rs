@@ -18,6 +18,16 @@ pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     }
 }
 
+/// Takes out what this environment inherits of us, whatever `nested=` says here.
+pub(crate) fn remove(spank: &dyn Spank) {
+    apply(spank, Nested::Off);
+}
+
+/// Whether there is anything to take out.
+pub(crate) fn is_inherited(spank: &dyn Spank) -> bool {
+    !nested::changes(Nested::Off, b"", &|name: &str| spank.variable(name)).is_empty()
+}
+
 /// Takes out what the task inherits of this, because its own command has been decided on.
 pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
     if settings.nested != Nested::Off {

@@ -117,6 +117,28 @@ pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pas
     }
 }
 
+/// The same for a launch that is left alone for another reason than its own words.
+pub(crate) fn left_alone(job: &dyn Job, why: &str) {
+    if !job.step().reports() {
+        return;
+    }
+    log::debug!("left alone: {why}");
+    tell_verbose(job, &format!("the command is left alone: {why}"));
+}
+
+/// A program that nobody has told us to be a runtime starts a docker image in the way of one.
+/// Who will have no pull learns that it is not looked up.
+pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
+    let command = job.command();
+    let Some(program) = command.first().filter(|_| job.step().reports()) else { return };
+    job.tell_user(&format!(
+        "{NAME}: {} is not called like a container runtime ({}), so its docker:// image may not \
+         be looked up: {because} may have no effect on it\n",
+        program.escape_ascii(),
+        settings.runtimes.join(", ")
+    ));
+}
+
 /// A file that is there and does not count is for the admin to know, also on a hit. So is
 /// a root that the launch has waited for in vain.
 fn refused(decision: &Decision) {

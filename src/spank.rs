@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `export.rs` | the symbols that Slurm calls, each a panic firewall |
 //! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
-//! | `argv.rs` | C arrays of strings, and the replacement of a slot |
+//! | `argv.rs` | C arrays of strings, and the replacement of an entry |
+//! | `allocator.rs` | memory that Slurm can free |
+//! | `container.rs` | whether the step runs in a container |
 //! | `environment.rs` | the task's environment |
 //! | `arena.rs`, `memory.rs` | memory, where there may be none left, and whether there is any |
 //! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
@@ -17,8 +19,10 @@
 //! double and without Slurm.
 #![allow(unsafe_code)]
 
+mod allocator;
 mod arena;
 mod argv;
+mod container;
 mod environment;
 mod export;
 mod growth;
@@ -69,9 +73,13 @@ pub(crate) trait Spank: Job {
     /// Whether the task's command and environment may be so many bytes longer: for the
     /// kernel, and for the memory that Slurm takes to change them. In a task only.
     fn has_room(&self, bytes: usize) -> bool;
-    /// Sets a variable: of the task, or in an allocator of what it starts.
+    /// Whether the task's command will run in a container that Slurm makes. In a task only.
+    fn is_in_container(&self) -> bool;
+    /// The words that this process was started with. In srun: its options and the command.
+    fn command_line(&self) -> Vec<Vec<u8>>;
+    /// Sets a variable: of the task, or in srun and an allocator of what they start.
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error>;
-    /// Removes a variable of the task.
+    /// Removes such a variable.
     fn unset_variable(&self, name: &str) -> Result<(), Error>;
     /// Puts words in front of the task's own command, also under `--multi-prog`.
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error>;

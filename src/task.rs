@@ -3,26 +3,32 @@
 //! This runs in the task's process, forked from slurmstepd, already as the user. So
 //! a file server that hangs stalls nothing of Slurm, and this task for `patience=` only.
 
-use crate::job::Error;
+use crate::broadcast::Broadcast;
+use crate::job::{Error, Job};
 use crate::spank::Spank;
 use crate::wish::Wish;
-use crate::{carry_out, fault, multi_prog, nested, option};
-use sifcache_core::choice::ENVIRONMENT;
+use crate::{carry_out, container, fault, multi_prog, nested, option, report};
+use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Pass, Verdict};
-use sifcache_core::launch::NotLaunch;
-use sifcache_core::settings::Settings;
+use sifcache_core::launch::{self, NotLaunch};
+use sifcache_core::settings::{OnMiss, Settings};
 
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
     let wish = option::of_task(spank);
+    let broadcast = Broadcast::take(spank);
+    let job: &dyn Job = broadcast.as_ref().map_or(spank, |broadcast| broadcast);
+    if spank.is_in_container() {
+        return container::leave(spank, job, &wish);
+    }
     let Ok(settings) = Settings::parse(&spank.arguments()) else {
-        return carry_out::without_settings(spank, &wish);
+        return carry_out::without_settings(job, &wish);
     };
     if multi_prog::is_one(&spank.command()) {
         multi_prog::run(spank, &wish);
         return start_others(spank, &settings, &wish);
     }
-    let decision = carry_out::carry_out(spank, &settings, &wish);
+    let decision = carry_out::carry_out(job, &settings, &wish);
     if is_runtime(&decision) {
         // Decided, whatever came out: nothing is to decide once more.
         nested::uncover(spank, &settings);
@@ -30,7 +36,30 @@ pub(crate) fn run(spank: &dyn Spank) {
             hand_on(spank, &wish);
         }
     } else {
+        tell_of_launch(spank, &settings, &wish);
         start_others(spank, &settings, &wish);
+    }
+}
+
+/// Tells whoever will have no pull of a launch by a program that is not known as a runtime: a
+/// copy, a link. A wish that has no effect must not look granted. Of the site's own `on_miss=fail`
+/// it is told only where `--bcast=DIRECTORY/` has taken the name away.
+fn tell_of_launch(spank: &dyn Spank, settings: &Settings, wish: &Wish) {
+    let command = spank.command();
+    let because = match (wish.choice, settings.on_miss) {
+        (Choice::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
+        (Choice::Auto, OnMiss::Fail) if command.first().is_some_and(|p| p.ends_with(b"/")) => {
+            "on_miss=fail in plugstack.conf"
+        }
+        _ => return,
+    };
+    let Some((_, arguments)) = command.split_first() else { return };
+    let runtime: Vec<&[u8]> =
+        settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
+    let launch = launch::find(&[&runtime, arguments].concat(), &settings.runtimes);
+    let image = launch.ok().and_then(|launch| command.get(launch.image_index));
+    if image.is_some_and(|image| image.starts_with(b"docker://")) {
+        report::unknown_program(spank, settings, because);
     }
 }
 

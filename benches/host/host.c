@@ -29,6 +29,7 @@ static void usage(FILE *to)
 	      "  --context NAME   local (srun), allocator (sbatch), slurmd, or remote\n"
 	      "  --option VALUE   the value of the option that the plugin registers\n"
 	      "  --status N       how a task is to end (0)\n"
+	      "  --container      a step with a container\n"
 	      "  --miscount       tell plugins of an argument more than there is, which a memory\n"
 	      "                   checker has to notice\n"
 	      "  --verbose        what the plugins log\n", to);
@@ -73,6 +74,7 @@ static void read_options(int argc, char **argv)
 		{ "plugin", 1, NULL, 'p' }, { "runs", 1, NULL, 'r' }, { "rounds", 1, NULL, 'n' },
 		{ "context", 1, NULL, 'c' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
 		{ "status", 1, NULL, 's' }, { "miscount", 0, NULL, 'm' },
+		{ "container", 0, NULL, 'b' },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	for (int letter; (letter = getopt_long(argc, argv, "+h", known, NULL)) != -1;) {
@@ -82,6 +84,7 @@ static void read_options(int argc, char **argv)
 		case 'n': round_count = atoi(optarg); break;
 		case 'c': step.context = read_context(optarg); break;
 		case 's': step.status = atoi(optarg); break;
+		case 'b': oci_conf = &step; break;
 		case 'm': step.miscount = 1; break;
 		case 'o': step.option = optarg; break;
 		case 'v': step.verbose = 1; break;

@@ -69,23 +69,35 @@ static void keep_image(struct life *life, char *const *before)
 			snprintf(life->image, sizeof life->image, "%s", step.argv[i]);
 }
 
-/* The command in memory of its own, without a null pointer that would end it early. */
+/* The command in memory of Slurm's, without a null pointer that would end it early. */
 static char **exactly(char **argv, int argc)
 {
 	char **copy = malloc(sizeof *copy * (size_t)argc);
-	memcpy(copy, argv, sizeof *copy * (size_t)argc);
+	for (int i = 0; i < argc; i++)
+		copy[i] = slurm_xstrdup(argv[i]);
 	return copy;
+}
+
+/* Slurm frees the words of a container's command when it has written them down. */
+static void free_command(char **argv, int argc)
+{
+	for (int i = 0; i < argc; i++)
+		slurm_xfree((void **)&argv[i]);
 }
 
 static void task(void *plugin, const struct line *line, struct life *life,
 		 void (*mark)(enum stage, int))
 {
-	char **before = step.argv;
 	step.argv = exactly(step.argv, step.argc);
+	/* Kept, so that a memory checker finds what was replaced. */
+	static char **before;
+	before = malloc(sizeof *before * (size_t)step.argc);
+	memcpy(before, step.argv, sizeof *before * (size_t)step.argc);
 	begin(life, TASK, mark);
 	call(plugin, "slurm_spank_task_init", line);
 	end(life, TASK, mark);
 	keep_image(life, before);
+	free_command(step.argv, step.argc);
 	_exit(0);
 }
 

@@ -10,7 +10,31 @@
 #include "slurm.h"
 
 struct step step = { .context = CONTEXT_REMOTE };
+void *oci_conf;
 static struct spank_option registered;
+
+enum { MAGIC = 42, HEADER = 16 };
+
+char *slurm_xstrdup(const char *text)
+{
+	char *block = malloc(HEADER + strlen(text) + 1);
+	if (!block)
+		abort();
+	block[0] = MAGIC;
+	return strcpy(block + HEADER, text);
+}
+
+void slurm_xfree(void **item)
+{
+	if (!*item)
+		return;
+	char *block = (char *)*item - HEADER;
+	if (block[0] != MAGIC)
+		abort();
+	block[0] = 0;
+	free(block);
+	*item = NULL;
+}
 
 int spank_context(void) { return step.context; }
 int spank_remote(spank_t spank) { (void)spank; return step.context == CONTEXT_REMOTE; }

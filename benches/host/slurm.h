@@ -36,4 +36,11 @@ struct step {
 };
 extern struct step step;
 
+/* Not null in a step with a container, as in slurmstepd. */
+extern void *oci_conf;
+/* Slurm's allocator: what it gives begins with a header, so that free(3) cannot take it, and
+ * slurm_xfree takes nothing else. */
+char *slurm_xstrdup(const char *text);
+void slurm_xfree(void **item);
+
 #endif

@@ -1,7 +1,6 @@
 //! C arrays of strings: plugin arguments and the command of a step.
 
 use std::ffi::{CStr, c_char};
-use std::path::Path;
 
 /// As many strings as an array can have before it is taken for garbage. The kernel
 /// allows 128 KiB a string and 6 MiB in all, so a command has fewer.
@@ -10,27 +9,28 @@ const MOST: usize = 3_000_000;
 /// The strings of `argv`, up to `argc` or the first null pointer.
 ///
 /// # Safety
-/// `argv` is null, or points to `argc` pointers that stay what they are for `'a`, each
-/// null or a C string that lives as long.
+/// `argv` is null, or points to `argc` pointers, or to fewer that end with a null pointer: Slurm
+/// 21.08 and 22.05 put a shorter array in the place of the command of a container and keep the
+/// count. They stay what they are for `'a`, each null or a C string that lives as long.
 pub(super) unsafe fn strings<'a>(argc: i32, argv: *const *const c_char) -> Vec<&'a [u8]> {
     let count = usize::try_from(argc).unwrap_or(0);
     if argv.is_null() || count > MOST {
         return Vec::new();
     }
-    // SAFETY: not null, and the caller vouches for `argc` pointers.
-    let pointers = unsafe { std::slice::from_raw_parts(argv, count) };
-    pointers
-        .iter()
+    (0..count)
+        // SAFETY: below `argc`, and no null pointer has come yet.
+        .map(|index| unsafe { argv.wrapping_add(index).read() })
         .take_while(|pointer| !pointer.is_null())
         // SAFETY: not null, so the caller vouches for a C string that lives for 'a.
-        .map(|pointer| unsafe { CStr::from_ptr(*pointer) }.to_bytes())
+        .map(|pointer| unsafe { CStr::from_ptr(pointer) }.to_bytes())
         .collect()
 }
 
-/// Makes slot `index` of `argv` point to `path`, and returns whether it did.
+/// Makes entry `index` of `argv` point to `word`, which belongs to whoever owns the array from
+/// then on.
 ///
-/// The copy is never freed: `execve` reads it, and frees it with the whole process.
-/// The string that was there stays where it is, because it is not ours.
+/// The string that was there stays where it is: decisions borrow it, and a task that executes
+/// its command soon has no use for the memory.
 ///
 /// # Safety
 /// `argv` is null, or points to `argc` pointers that may be written and that nobody
@@ -39,18 +39,16 @@ pub(super) unsafe fn replace(
     argc: i32,
     argv: *mut *mut c_char,
     index: usize,
-    path: &Path,
+    word: *mut c_char,
 ) -> Result<(), &'static str> {
     let count = usize::try_from(argc).unwrap_or(0);
     if argv.is_null() || index >= count {
         return Err("the command has no such argument");
     }
-    let bytes = path.as_os_str().as_encoded_bytes();
-    let copy = std::ffi::CString::new(bytes).map_err(|_| "the path has a null byte")?;
     // SAFETY: `index` is below `argc`, so the result is inside the caller's array.
-    let slot = unsafe { argv.add(index) };
-    // SAFETY: the caller vouches that the slot may be written and nobody else uses it.
-    unsafe { slot.write(copy.into_raw()) };
+    let entry = unsafe { argv.add(index) };
+    // SAFETY: the caller vouches that the entry may be written and nobody else uses it.
+    unsafe { entry.write(word) };
     Ok(())
 }
 
@@ -58,7 +56,6 @@ pub(super) unsafe fn replace(
 mod tests {
     use super::{replace, strings};
     use std::ffi::{CString, c_char};
-    use std::path::Path;
     use std::ptr;
 
     /// A command in memory that ends with it, so that Miri and the address sanitizer see
@@ -83,8 +80,14 @@ mod tests {
         }
 
         fn replace(&mut self, argc: i32, index: usize, path: &str) -> Result<(), &'static str> {
+            let word = CString::new(path).unwrap().into_raw();
             // SAFETY: the array is this test's own.
-            unsafe { replace(argc, self.slots.as_mut_ptr(), index, Path::new(path)) }
+            let done = unsafe { replace(argc, self.slots.as_mut_ptr(), index, word) };
+            if done.is_err() {
+                // SAFETY: from `into_raw` above, and nobody has taken it.
+                drop(unsafe { CString::from_raw(word) });
+            }
+            done
         }
     }
 
@@ -116,6 +119,13 @@ mod tests {
         assert!(Command::new(&[None]).read(1).is_empty());
     }
 
+    /// What Slurm 22.05 leaves of a long command in a container.
+    #[test]
+    fn an_array_that_is_shorter_than_the_count_ends_with_a_null_pointer() {
+        let command = Command::new(&[Some("/bin/sh"), Some("-c"), Some("exit 1"), None]);
+        assert_eq!(command.read(9), ["/bin/sh", "-c", "exit 1"]);
+    }
+
     #[test]
     fn a_count_that_no_command_has_is_garbage() {
         assert!(Command::new(&[Some("a")]).read(i32::MAX).is_empty());
@@ -127,12 +137,11 @@ mod tests {
         assert!(command.replace(3, 3, "/sif/x").is_err());
         assert!(command.replace(-1, 0, "/sif/x").is_err());
         assert!(command.replace(3, usize::MAX, "/sif/x").is_err());
-        assert!(command.replace(3, 1, "/a\0b").is_err());
         assert_eq!(command.read(3), ["run", "docker://x", "y"]);
         assert_eq!(command.replace(3, 1, "/sif/x"), Ok(()));
         assert_eq!(command.read(3), ["run", "/sif/x", "y"]);
         // SAFETY: null is allowed.
-        assert!(unsafe { replace(3, ptr::null_mut(), 0, Path::new("/x")) }.is_err());
+        assert!(unsafe { replace(3, ptr::null_mut(), 0, ptr::null_mut()) }.is_err());
     }
 
     /// What was read of a command stays what it is while a slot is replaced.

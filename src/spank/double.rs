@@ -21,6 +21,8 @@ pub(crate) struct Double {
     pub(crate) told: RefCell<String>,
     pub(crate) ended: Cell<Option<i32>>,
     pub(crate) missing: Option<String>,
+    pub(crate) in_container: bool,
+    pub(crate) command_line: Vec<Vec<u8>>,
     pub(crate) cannot_prepend: bool,
     /// The most that the command and the environment may grow.
     pub(crate) room: usize,
@@ -42,6 +44,8 @@ impl Double {
             told: RefCell::default(),
             ended: Cell::new(None),
             missing: None,
+            in_container: false,
+            command_line: Vec::new(),
             cannot_prepend: false,
             room: usize::MAX,
             prepended: RefCell::default(),
@@ -96,6 +100,14 @@ impl Spank for Double {
         let text = |word: &&[u8]| String::from_utf8_lossy(word).into_owned();
         self.prepended.replace(words.iter().map(text).collect());
         Ok(())
+    }
+
+    fn is_in_container(&self) -> bool {
+        self.in_container
+    }
+
+    fn command_line(&self) -> Vec<Vec<u8>> {
+        self.command_line.clone()
     }
 
     fn is_there(&self, _part: Part) -> bool {

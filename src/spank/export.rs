@@ -36,6 +36,16 @@ extern "C" fn slurm_spank_init(spank: spank_t, argc: c_int, argv: *const *const 
     enter(Hook::Init, spank, argc, argv)
 }
 
+/// Called in srun, before it starts the step. Always succeeds.
+#[unsafe(no_mangle)]
+extern "C" fn slurm_spank_local_user_init(
+    spank: spank_t,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    enter(Hook::LocalUserInit, spank, argc, argv)
+}
+
 /// Called in each task, as its user, right before `execve`. Always succeeds.
 #[unsafe(no_mangle)]
 extern "C" fn slurm_spank_task_init(
@@ -129,10 +139,12 @@ fn quiet_panics() {
 
 #[cfg(test)]
 mod tests {
-    use super::{sif_cache_option, slurm_spank_init, slurm_spank_task_init};
+    use super::{
+        sif_cache_option, slurm_spank_init, slurm_spank_local_user_init, slurm_spank_task_init,
+    };
     use crate::logging::captured;
     use crate::spank::stand_in::CONTEXT;
-    use slurm_spank::spank_sys::spank_context_S_CTX_LOCAL;
+    use slurm_spank::spank_sys::{spank_context_S_CTX_LOCAL, spank_context_S_CTX_REMOTE};
     use std::ffi::{CString, c_char, c_int};
     use std::ptr;
 
@@ -152,9 +164,12 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_hook_is_logged_and_slurm_goes_on() {
-        for (entry, point) in
-            [(slurm_spank_init as Entry, "init"), (slurm_spank_task_init as Entry, "task_init")]
-        {
+        for (entry, point, context) in [
+            (slurm_spank_init as Entry, "init", spank_context_S_CTX_REMOTE),
+            (slurm_spank_local_user_init, "local_user_init", spank_context_S_CTX_LOCAL),
+            (slurm_spank_task_init, "task_init", spank_context_S_CTX_REMOTE),
+        ] {
+            CONTEXT.set(context);
             let arguments = ["image_root=/sif", &format!("panic={point}")];
             let lines = captured(|| assert_eq!(call(entry, &arguments), 0));
             assert!(panics(&lines, point), "{lines:?}");

@@ -1,6 +1,6 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Spank, argv, export, growth, memory, prepend, process, room};
+use super::{Context, Spank, allocator, argv, export, growth, memory, prepend, process, room};
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
@@ -41,6 +41,12 @@ impl Handle {
         // SAFETY: the items asked for below all write one 32-bit integer.
         let answer = unsafe { sys::spank_get_item(self.spank, item, out) };
         (answer == sys::ESPANK_SUCCESS).then_some(number)
+    }
+
+    /// Whether variables are those of this process, which what it starts inherits: in srun,
+    /// sbatch and salloc, where Slurm has no environment of a task yet.
+    fn is_process_environment(&self) -> bool {
+        matches!(self.context(), Context::Local | Context::Allocator)
     }
 
     /// The array of the step's command, as Slurm will give it to `execve`.
@@ -119,7 +125,7 @@ impl Spank for Handle {
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
         let (name, value) = (c_string(name.as_bytes())?, c_string(value)?);
-        if self.context() == Context::Allocator {
+        if self.is_process_environment() {
             return process::set_variable(&name, &value);
         }
         // SAFETY: C strings, which Slurm copies.
@@ -128,6 +134,9 @@ impl Spank for Handle {
 
     fn unset_variable(&self, name: &str) -> Result<(), Error> {
         let name = c_string(name.as_bytes())?;
+        if self.is_process_environment() {
+            return process::unset_variable(&name);
+        }
         // SAFETY: a C string, which Slurm only reads.
         checked(unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) })
     }
@@ -147,6 +156,14 @@ impl Spank for Handle {
             c_int::try_from(pointers.len()).map_err(|_| Error::Impossible("too many words"))?;
         // SAFETY: as many C strings as are counted, which Slurm copies.
         checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
+    }
+
+    fn is_in_container(&self) -> bool {
+        self.runs_in_container()
+    }
+
+    fn command_line(&self) -> Vec<Vec<u8>> {
+        process::command_line()
     }
 
     fn is_there(&self, part: Part) -> bool {
@@ -172,11 +189,15 @@ impl Job for Handle {
         if !self.may_grow(path.as_os_str().len().saturating_sub(old)) {
             return Err(Error::NO_ROOM);
         }
+        let word = allocator::duplicate(&c_string(path.as_os_str().as_encoded_bytes())?)?;
         // SAFETY: Slurm's own array, in the task's process, whose only thread we are in.
-        unsafe { argv::replace(argc, argv, index, path) }.map_err(Error::Impossible)
+        unsafe { argv::replace(argc, argv, index, word) }.map_err(Error::Impossible)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        if self.is_process_environment() {
+            return process::variable(name);
+        }
         let value = self.value(name)?;
         let affordable = value.len() <= SHORT || memory::may_take((COPIES * value.len()) as u64);
         affordable.then(|| value.to_vec())

@@ -1,19 +1,46 @@
 //! This process: its environment, its limits, its sockets and its end.
 
 use crate::job::Error;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
 /// Sets a variable of this process, for what it starts.
 pub(super) fn set_variable(name: &CString, value: &CString) -> Result<(), Error> {
-    // SAFETY: both are C strings, which setenv copies. Slurm calls us from the thread
-    // that parses the command line, before salloc and sbatch have started another.
+    // SAFETY: both are C strings, which setenv copies. Slurm calls us from the thread that
+    // parses the command line and sets variables itself. The other threads that srun has by
+    // then, in 26.05, serve its sockets and read no variable.
     match unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) } {
         0 => Ok(()),
         _ => Err(Error::Impossible("the environment is full")),
     }
+}
+
+/// Removes a variable of this process.
+pub(super) fn unset_variable(name: &CString) -> Result<(), Error> {
+    // SAFETY: a C string, which unsetenv only reads; the thread is the same as above.
+    match unsafe { libc::unsetenv(name.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Error::Impossible("the variable has no valid name")),
+    }
+}
+
+/// A variable of this process.
+pub(super) fn variable(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(OsString::into_encoded_bytes)
+}
+
+/// The words that this process was started with; none if they are not to be had.
+pub(super) fn command_line() -> Vec<Vec<u8>> {
+    words(&fs::read("/proc/self/cmdline").unwrap_or_default())
+}
+
+/// The words of proc(5), `/proc/pid/cmdline`: each ends with a null byte.
+fn words(text: &[u8]) -> Vec<Vec<u8>> {
+    let Some(text) = text.strip_suffix(b"\0") else { return Vec::new() };
+    text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
 }
 
 /// Writes to stderr, which is the task's own in a task. A closed one loses it.
@@ -65,9 +92,17 @@ pub(crate) fn datagram_socket() -> io::Result<UnixDatagram> {
 
 #[cfg(test)]
 mod tests {
-    use super::datagram_socket;
+    use super::{command_line, datagram_socket, words};
     use std::io::ErrorKind;
     use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn the_words_of_a_command_line() {
+        assert_eq!(words(b"srun\0\0-n 1\0"), [b"srun".as_slice(), b"", b"-n 1"]);
+        assert_eq!(words(b"a\0"), [b"a"]);
+        assert!(words(b"").is_empty() && words(b"cut").is_empty());
+        assert_eq!(command_line().len(), std::env::args_os().len());
+    }
 
     /// A syslog daemon that does not read must not hold up a task.
     #[test]

@@ -16,6 +16,8 @@ const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
 const SENDING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
 /// What a scout does beside its look-up.
 const SCOUT: [&str; 4] = ["prctl", "prctl", "close_range", "exit"];
+/// A word from Slurm's allocator: whether memory is limited.
+const REPLACEMENT: [&str; 2] = ["prlimit64"; 2];
 /// A line to syslog.
 const SYSLOG: [&str; 2] = ["socket", "sendto"];
 /// One to Slurm's log, if it is shown there: whether memory and files are limited.
@@ -31,21 +33,30 @@ fn a_hit() {
     let site = Site::new();
     // From / to the root, then `o` and `i:1`.
     let looks = [&walk(site.depth() + 3), &HEADER[..]].concat();
+    let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "patience=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
-    assert_eq!(report.task, [&looks[..], &SYSLOG].concat());
+    assert_eq!(report.task, [&looks[..], &replaced].concat());
     // The budget is that of a root like /shared/sif.
-    assert!(walk(2 + 3).len() + HEADER.len() + SYSLOG.len() <= 12);
+    assert!(walk(2 + 3).len() + HEADER.len() + replaced.len() <= 14);
 
     // With a scout, whose calls come at any time, and who may be back before it is waited for.
     let Some(mut report) = trusted(&site, "", &HIT) else { return };
     assert_eq!(report.image, site.image());
     report.task.retain(|name| name != "futex");
     report.task.sort_unstable();
-    let mut expected = [&SENDING[..], &SCOUT, &looks, &SYSLOG].concat();
+    let mut expected = [&SENDING[..], &SCOUT, &looks, &replaced].concat();
     expected.sort_unstable();
     assert_eq!(report.task, expected);
-    assert!(SENDING.len() + ["futex"].len() + SYSLOG.len() <= 12);
+    assert!(SENDING.len() + ["futex"].len() + replaced.len() <= 12);
+}
+
+/// In a step with a container the command stays as it is, and no image root is looked at.
+#[test]
+fn a_step_with_a_container() {
+    let site = Site::new();
+    let report = site.run("", &["--container"], &HIT);
+    assert_eq!((report.image.as_str(), report.task), ("", vec![]));
 }
 
 /// `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory `o` is there,

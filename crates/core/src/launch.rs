@@ -109,9 +109,16 @@ pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, N
 }
 
 /// Whether the file name of `program`, after any path, is one of `runtimes`.
-fn is_runtime(program: &[u8], runtimes: &[String]) -> bool {
-    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+#[must_use]
+pub fn is_runtime(program: &[u8], runtimes: &[String]) -> bool {
+    let name = file_name(program);
     runtimes.iter().any(|runtime| runtime.as_bytes() == name)
+}
+
+/// What stands after the last slash of a path.
+#[must_use]
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 impl NotLaunch {

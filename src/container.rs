@@ -1,0 +1,125 @@
+//! A step that Slurm runs in an OCI container (`--container=BUNDLE`): a pass.
+//!
+//! The command is executed inside the container, where neither the shim nor the image roots
+//! are. So the command stays as typed, and the bundle gets nothing of ours, not even what srun
+//! has inherited from a covered job. Who will have no pull is told, and the launch ends: whether
+//! the container has the image is not to be known from here.
+
+use crate::carry_out::MISSING;
+use crate::job::Job;
+use crate::spank::Spank;
+use crate::wish::Wish;
+use crate::{NAME, nested, report};
+use sifcache_core::choice::Choice;
+use sifcache_core::decision::{self, Verdict};
+use sifcache_core::lookup::wait;
+use sifcache_core::settings::{OnMiss, Settings};
+
+/// Leaves the step alone, and refuses what cannot be had in it.
+pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, wish: &Wish) {
+    nested::remove(spank);
+    let settings = Settings::parse(&spank.arguments()).ok();
+    let mut nowhere = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
+    nowhere.image_roots.clear();
+    let variable = |name: &str| job.variable(name);
+    let decision = decision::decide(&job.command(), &nowhere, wish.choice, &variable, &wait);
+    match decision.reference.filter(|_| decision.verdict == Verdict::Miss) {
+        Some(reference) if decision::on_miss(wish.choice, &nowhere) == OnMiss::Fail => {
+            refuse(job, wish.choice, &reference.to_string());
+        }
+        Some(_) => report::left_alone(job, WHY),
+        None if wish.choice == Choice::Require && job.step().reports() => job.tell_user(&format!(
+            "{NAME}: --sif-cache=require (or SIF_CACHE=require) has no effect: {WHY}\n"
+        )),
+        None => {}
+    }
+}
+
+const WHY: &str = "the step runs in a container (--container), where the image cache is not";
+
+/// Ends a launch that may not pull.
+fn refuse(job: &dyn Job, choice: Choice, reference: &str) {
+    if job.step().reports() {
+        let because = match choice {
+            Choice::Require => "--sif-cache=require (or SIF_CACHE=require)",
+            Choice::Auto | Choice::Off => "on_miss=fail in plugstack.conf",
+        };
+        job.tell_user(&format!(
+            "{NAME}: {reference} cannot be taken from the image cache: {WHY}\n{NAME}: the launch \
+             ends here because of {because}; use --sif-cache=off to start it all the same\n"
+        ));
+    }
+    job.end(MISSING);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Hook;
+    use crate::broadcast::PROGRAM;
+    use crate::carry_out::MISSING;
+    use crate::logging::captured;
+    use crate::spank::Context;
+    use crate::spank::double::Double;
+    use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIMS, installed};
+
+    const LAUNCH: &str = "singularity exec docker://o/i:1 true";
+
+    /// A task in a container, which inherits what a covered job has.
+    fn task(settings: &[&str], command: &str, choice: Option<&str>) -> Double {
+        let arguments = [&["syslog=off"], settings].concat();
+        let mut double = Double::new(Context::Remote, &arguments);
+        double.in_container = true;
+        double.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        double.option = choice.map(str::to_owned);
+        double.set("PATH", &format!("{}:/bin", installed(SHIMS)));
+        double.set("LD_PRELOAD", &installed(INTERPOSER));
+        double.set(SETTINGS, "image_root=/sif");
+        double.set(PROGRAM, "singularity");
+        captured(|| crate::dispatch(Hook::TaskInit, &double));
+        double
+    }
+
+    #[test]
+    fn the_bundle_gets_the_command_as_typed_and_nothing_of_ours() {
+        let several = "0 hostname\n1-3 apptainer run docker://o/i:1";
+        let root = "image_root=/nowhere";
+        for command in [LAUNCH, "bash -c true", several] {
+            for settings in [&[root][..], &[root, "nested=preload"], &[root, "nested=off"], &["x"]]
+            {
+                let double = task(settings, command, None);
+                assert_eq!(*double.replaced.borrow(), None, "{command}");
+                assert!(double.prepended.borrow().is_empty(), "{command}");
+                assert_eq!(double.get("PATH").as_deref(), Some("/bin"), "{command} {settings:?}");
+                for gone in ["LD_PRELOAD", SETTINGS, PROGRAM, "SIF_CACHE"] {
+                    assert_eq!(double.get(gone), None, "{command} {settings:?}");
+                }
+                assert_eq!((double.told.take().as_str(), double.ended.get()), ("", None));
+            }
+        }
+    }
+
+    #[test]
+    fn who_will_have_no_pull_is_told() {
+        let root = "image_root=/nowhere";
+        let outcome = |settings: &[&str], command: &str, choice: Option<&str>| {
+            let double = task(settings, command, choice);
+            (double.ended.get(), double.told.take())
+        };
+        let fail = [root, "on_miss=fail"];
+        for (settings, choice, because) in [
+            (&[root][..], Some("require"), "--sif-cache=require"),
+            (&["x"], Some("require"), "--sif-cache=require"),
+            (&fail, None, "on_miss=fail"),
+        ] {
+            let (ended, told) = outcome(settings, LAUNCH, choice);
+            assert_eq!(ended, Some(MISSING), "{settings:?}");
+            assert!(told.starts_with("sifcache: docker.io/o/i:1 cannot be taken"), "{told}");
+            assert!(told.contains(because) && told.contains("--container"), "{told}");
+        }
+        assert_eq!(outcome(&fail, LAUNCH, Some("off")), (None, String::new()));
+        assert_eq!(outcome(&fail, "bash -c true", None), (None, String::new()));
+        let (ended, told) = outcome(&[root], "bash -c true", Some("require"));
+        assert_eq!(ended, None);
+        assert!(told.starts_with("sifcache: --sif-cache=require (or SIF_CACHE"), "{told}");
+    }
+}
