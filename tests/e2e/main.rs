@@ -11,8 +11,10 @@ mod kit;
 
 mod attacks;
 mod batch;
+mod broadcast;
 mod cache;
 mod choice;
+mod containers;
 mod doctor;
 mod exports;
 mod faults;

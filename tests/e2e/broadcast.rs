@@ -1,0 +1,133 @@
+//! Runtimes that a job copies to the nodes before it starts them: `srun --bcast`, `sbcast`.
+
+use crate::kit::{IMAGE, Output, Site, WHICH};
+
+const THERE: &str = "docker://o/i:1";
+const ABSENT: &str = "docker://o/i:2";
+
+fn with(settings: &str) -> String {
+    format!("optional spank_sifcache.so image_root=/local/sif:/shared/sif {settings}\n")
+}
+
+/// How `--bcast` can be given. Each is the start of a shell command that ends with the program
+/// and its arguments.
+const WAYS: [&str; 6] = [
+    "srun -w n1 --bcast=/tmp/copy",
+    "srun -w n1 --bcast=/tmp/",
+    "cd /tmp && srun -w n1 --bcast",
+    "SLURM_BCAST=/tmp/copy srun -w n1",
+    "srun -w n1 --bcast=/tmp/copy --export=NONE",
+    "srun -w n1 --bcast=/tmp/copy --export=A=B",
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    LoginNode,
+    /// A job that the shims cover.
+    Job,
+}
+
+const PLACES: [Place; 2] = [Place::LoginNode, Place::Job];
+
+fn run(site: &Site, place: Place, command: &str) -> Output {
+    match place {
+        Place::LoginNode => shell(site, command),
+        Place::Job => site.sbatch(&[], command),
+    }
+}
+
+fn shell(site: &Site, command: &str) -> Output {
+    site.alice(&["bash", "-c", command])
+}
+
+/// Both streams: in a batch job they are one.
+fn said(output: &Output) -> String {
+    [output.stdout.as_str(), &output.stderr].concat()
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn every_way_runs_as_without_us() {
+    let site = Site::new("");
+    // What was copied is the runtime, to the byte.
+    let same = "srun -w n1 -n1 bash -c 'test ! -e /tmp/copy || cmp /tmp/copy $(readlink -f \
+                /usr/bin/singularity); rm -f /tmp/copy /tmp/slurm_bcast_*'";
+    for way in WAYS {
+        let command = format!("{way} singularity --version; {same}");
+        for place in PLACES {
+            site.plugstack("");
+            let without = run(&site, place, &command);
+            assert!(without.stdout.contains(" version "), "{place:?}, {way}: {without:#?}");
+            for nested in ["nested=path", "nested=preload"] {
+                site.plugstack(&with(nested));
+                let output = run(&site, place, &command);
+                assert_eq!(output.stdout, without.stdout, "{place:?}, {way}, {nested}");
+                assert_eq!(output.status, without.status, "{place:?}, {way}, {nested}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_copied_runtime_starts_the_image() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let which = WHICH.join(" ");
+    for way in WAYS {
+        for runtime in ["apptainer", "/usr/bin/singularity"] {
+            for place in PLACES {
+                let command = format!("{way} {runtime} exec {THERE} {which}");
+                run(&site, place, &command).ran(IMAGE);
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn who_will_have_no_pull_has_none() {
+    let site = Site::new("");
+    for (settings, option, because) in [
+        ("", "--sif-cache=require", "because of --sif-cache=require"),
+        ("on_miss=fail", "", "is not in the image cache of this cluster"),
+    ] {
+        site.plugstack(&with(settings));
+        for way in WAYS {
+            let way = way.replace("-w n1", &format!("-w n1 {option}"));
+            for place in PLACES {
+                let command = format!("{way} singularity exec {ABSENT} true");
+                let output = run(&site, place, &command);
+                assert_eq!(output.status, 66, "{place:?}, {way}: {output:#?}");
+                assert!(said(&output).contains(because), "{place:?}, {way}: {output:#?}");
+            }
+        }
+    }
+}
+
+/// The name of a copy that somebody else has made is not to be had.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_copy_without_a_name_is_told_of() {
+    let site = Site::new("");
+    let text = format!(
+        "sbcast -f /usr/bin/apptainer /tmp/copied\n\
+         srun -n1 --sif-cache=require /tmp/copied exec {ABSENT} true"
+    );
+    let output = site.sbatch(&[], &text);
+    let told =
+        "sifcache: /tmp/copied is not called like a container runtime (singularity, apptainer)";
+    assert!(output.stdout.contains(told), "{output:#?}");
+}
+
+/// What else is copied, and what a copied runtime starts, has no trace of it.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_variable_does_not_reach_the_program() {
+    let site = Site::new("nested=off");
+    let output = shell(&site, "srun -w n1 --bcast=/tmp/copy env docker://x=1 env | grep SIFCACHE");
+    assert_eq!(output.stdout, "", "{output:#?}");
+    let forged = "SLURM_SIFCACHE_BROADCAST=apptainer srun -w n1 env | grep SIFCACHE";
+    let output = shell(&site, forged);
+    assert_eq!(output.stdout, "", "{output:#?}");
+}

@@ -1,0 +1,236 @@
+//! Steps in an OCI container (`--container=BUNDLE`), with a stand-in for the OCI runtime.
+//!
+//! What the bundle gets is compared with what it gets without the plugin.
+
+use crate::kit::{IMAGE, Output, Site, WHICH, plugin_directory, push, slurm_release};
+use std::fs;
+use std::process::Command;
+
+const BUNDLE: &str = "/shared/bundle";
+const CONF: &str = "/etc/slurm/oci.conf";
+const THERE: &str = "docker://o/i:1";
+const ABSENT: &str = "docker://o/i:2";
+
+/// A site whose Slurm runs containers, until it is dropped.
+struct Oci<'a>(&'a Site);
+
+impl<'a> Oci<'a> {
+    fn new(site: &'a Site) -> Self {
+        push(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/containers/runtime").as_ref(),
+            "/usr/local/libexec/oci-runtime",
+            "0755",
+        );
+        let bundle = site.at("ctl", BUNDLE);
+        fs::create_dir_all(bundle.join("rootfs")).unwrap();
+        let config = r#"{"ociVersion":"1.0.0","process":{"user":{"uid":0,"gid":0},"args":["sh"],
+            "env":["PATH=/bin"],"cwd":"/"},"root":{"path":"rootfs"},"mounts":[],
+            "linux":{"namespaces":[]}}"#;
+        fs::write(bundle.join("config.json"), config).unwrap();
+        fs::write(
+            site.at("ctl", CONF),
+            "EnvExclude=\"^(SLURM_CONF|SLURM_CONF_SERVER)=\"\nRunTimeQuery=\"/bin/true\"\n\
+             RunTimeRun=\"/usr/local/libexec/oci-runtime %b\"\nRunTimeKill=\"/bin/true\"\n\
+             RunTimeDelete=\"/bin/true\"\n",
+        )
+        .unwrap();
+        Self(site)
+    }
+}
+
+impl Drop for Oci<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.0.at("ctl", CONF));
+    }
+}
+
+fn with(settings: &str) -> String {
+    format!("optional spank_sifcache.so image_root=/local/sif:/shared/sif {settings}\n")
+}
+
+/// What the bundle was given, without what differs between any two steps.
+fn given(output: &Output) -> Vec<String> {
+    let differs =
+        ["JOBID", "JOB_ID", "SLUID", "TASK_PID", "PORT", "_TIME", "SIF_CACHE", "JOB_NAME"];
+    let stays = |line: &&str| {
+        let name = line.split('=').next().unwrap_or_default();
+        // Slurm's own complaints, with the time, are in the output of a batch job too.
+        let printed = ["executes ", "with "].iter().any(|start| line.starts_with(start));
+        printed && !differs.iter().any(|end| name.ends_with(end))
+    };
+    output.stdout.lines().filter(stays).map(str::to_owned).collect()
+}
+
+/// Every way to ask for a container, and what is asked to run in it.
+fn ways() -> Vec<(&'static str, Vec<String>)> {
+    let launch = format!("singularity exec {THERE} true");
+    let inside = |step: &str| {
+        let script = format!("#!/bin/sh\\n{step}\\n");
+        format!(
+            "printf '{script}' >job.sh; rm -f job.out; sbatch -W -w n1 --output=job.out job.sh \
+             >/dev/null; cat job.out"
+        )
+    };
+    let option = format!("srun -w n1 --container={BUNDLE}");
+    let texts = [
+        ("a launch", format!("{option} {launch}")),
+        ("the option in two words", format!("srun -w n1 --container {BUNDLE} {launch}")),
+        ("the variable", format!("SRUN_CONTAINER={BUNDLE} srun -w n1 {launch}")),
+        ("both runtimes", format!("{option} /usr/bin/apptainer run {THERE}")),
+        ("another program", format!("{option} bash -c 'apptainer run {THERE}'")),
+        ("no environment", format!("{option} --export=NONE {launch}")),
+        ("a short environment", format!("{option} --export=A=B {launch}")),
+        ("a lying variable", format!("SLURM_CONTAINER= {option} {launch}")),
+        ("a container with a name", format!("{option} --container-id=x {launch}")),
+        ("a terminal", format!("{option} --pty {launch}")),
+        ("several programs", format!("printf '0 {launch}' >conf; {option} -n1 --multi-prog conf")),
+        ("in a covered job", inside(&format!("{option} {launch}"))),
+        ("a program in a covered job", inside(&format!("{option} bash -c true"))),
+        (
+            "a batch script",
+            format!(
+                "printf '#!/bin/sh\\n{launch}\\n' >job.sh; rm -f job.out; sbatch -W -w n1 \
+             --container={BUNDLE} --output=job.out job.sh >/dev/null; cat job.out"
+            ),
+        ),
+        (
+            "a batch script without an environment",
+            format!(
+                "printf '#!/bin/sh\\n{launch}\\n' >job.sh; rm -f job.out; sbatch -W -w n1 --export=NIL \
+             --container={BUNDLE} --output=job.out job.sh >/dev/null; cat job.out"
+            ),
+        ),
+        ("an allocation's shell", format!("salloc -w n1 --container={BUNDLE} </dev/null")),
+    ];
+    let (major, minor) = slurm_release();
+    let known = |name: &str| match name {
+        "the option in two words" | "a container with a name" => (major, minor) >= (23, 2),
+        "a batch script without an environment" => (major, minor) >= (23, 11),
+        _ => true,
+    };
+    let shell = |text: String| ["sh", "-c", &text].map(str::to_owned).to_vec();
+    texts.into_iter().filter(|(name, _)| known(name)).map(|(name, t)| (name, shell(t))).collect()
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_bundle_gets_what_it_gets_without_us() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _oci = Oci::new(&site);
+    for (name, words) in ways() {
+        site.plugstack("");
+        let without = site.alice(&words);
+        assert!(without.stdout.contains("executes "), "{name}: {without:#?}");
+        for nested in ["nested=path", "nested=preload", "nested=off"] {
+            site.plugstack(&with(nested));
+            let output = site.alice(&words);
+            assert_eq!(output.status, without.status, "{name}, {nested}: {output:#?}");
+            assert_eq!(given(&output), given(&without), "{name}, {nested}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn several_tasks() {
+    // Before 23.02 Slurm has one task in a container.
+    if slurm_release() < (23, 2) {
+        return;
+    }
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _oci = Oci::new(&site);
+    let container = format!("--container={BUNDLE}");
+    let words = ["-N2", "-n4", &container, "apptainer", "exec", THERE, "true"];
+    let output = site.srun(&words);
+    assert_eq!(output.status, 0, "{output:#?}");
+    let line = format!("apptainer exec {THERE} true");
+    let executed =
+        output.stdout.lines().filter(|l| l.starts_with("executes ") && l.ends_with(&line));
+    assert_eq!(executed.count(), 4, "{output:#?}");
+}
+
+/// Slurm 22.05 shows plugins no command of a container, so nothing can be refused there.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn who_will_have_no_pull_is_told() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _oci = Oci::new(&site);
+    let container = format!("--container={BUNDLE}");
+    let step = |flags: &[&str], image: &str| {
+        let launch = ["singularity", "exec", image, "true"];
+        site.srun(&[flags, &["-w", "n1", &container], &launch].concat())
+    };
+    let sees_command = slurm_release() >= (23, 2);
+    for image in [THERE, ABSENT] {
+        let output = step(&["--sif-cache=require"], image);
+        if sees_command {
+            assert_eq!((output.status, output.stdout.as_str()), (66, ""), "{output:#?}");
+        }
+        let said = "the step runs in a container (--container)";
+        assert!(output.stderr.contains(said), "{output:#?}");
+        assert!(output.stderr.contains("--sif-cache=require"), "{output:#?}");
+    }
+    let output = site.srun(&["--sif-cache=require", "-w", "n1", &container, "bash", "-c", "true"]);
+    assert_eq!(output.status, 0, "{output:#?}");
+    assert!(output.stderr.contains("require (or SIF_CACHE=require) has no effect"), "{output:#?}");
+    if sees_command {
+        let output = step(&["-v"], THERE);
+        assert_eq!(output.status, 0, "{output:#?}");
+        assert!(output.stderr.contains("sifcache: the command is left alone: the step runs in a"));
+        site.plugstack(&with("on_miss=fail"));
+        let output = step(&[], ABSENT);
+        assert_eq!(output.status, 66, "{output:#?}");
+        assert!(output.stderr.contains("on_miss=fail in plugstack.conf"), "{output:#?}");
+    }
+    let output = step(&["--sif-cache=off"], ABSENT);
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
+}
+
+/// The variables are a user's own. Where slurmstepd says that there is no container, they
+/// change nothing.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn made_up_variables_are_no_container() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _oci = Oci::new(&site);
+    for variable in ["SLURM_CONTAINER=/none", "SLURM_CONTAINER_ID=x", "oci_conf=/none"] {
+        let words = ["env", variable, "srun", "-w", "n1", "apptainer", "exec", THERE];
+        site.alice(&[&words[..], &WHICH].concat()).ran(IMAGE);
+    }
+}
+
+/// Without oci.conf on the node Slurm executes the command as if no container had been asked for.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_node_without_oci_conf_has_no_containers() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    drop(Oci::new(&site));
+    let container = format!("--container={BUNDLE}");
+    site.launch(&["-w", "n1", &container], THERE).ran(IMAGE);
+}
+
+/// Whatever the step: the word that a hit puts into the command is one that Slurm can free.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn slurm_can_free_the_command_after_a_hit() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let directory = tempfile::tempdir().unwrap();
+    let library = directory.path().join("free.so");
+    let (major, minor) = slurm_release();
+    let version = format!("-DVERSION={}", u32::from(major) << 16 | u32::from(minor) << 8);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/containers/free.c");
+    let mut cc = Command::new("cc");
+    cc.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", &version, "-o"]);
+    assert!(cc.arg(&library).arg(source).status().unwrap().success());
+    push(&library, &format!("{}/free.so", plugin_directory()), "0755");
+    site.plugstack(&format!("{}required free.so\n", with("")));
+    site.launch(&[], THERE).ran(IMAGE);
+    site.launch(&["--pty"], THERE);
+    site.logged("n1", "event=hit");
+}
