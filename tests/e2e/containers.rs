@@ -29,7 +29,7 @@ impl<'a> Oci<'a> {
         fs::write(bundle.join("config.json"), config).unwrap();
         fs::write(
             site.at("ctl", CONF),
-            "EnvExclude=\"^(SLURM_CONF|SLURM_CONF_SERVER)=\"\nRunTimeQuery=\"/bin/true\"\n\
+            "RunTimeQuery=\"/bin/true\"\n\
              RunTimeRun=\"/usr/local/libexec/oci-runtime %b\"\nRunTimeKill=\"/bin/true\"\n\
              RunTimeDelete=\"/bin/true\"\n",
         )
@@ -67,8 +67,8 @@ fn ways() -> Vec<(&'static str, Vec<String>)> {
     let inside = |step: &str| {
         let script = format!("#!/bin/sh\\n{step}\\n");
         format!(
-            "printf '{script}' >job.sh; rm -f job.out; sbatch -W -w n1 --output=job.out job.sh \
-             >/dev/null; cat job.out"
+            "printf '{script}' >oci.sh; rm -f oci.out; sbatch -W -w n1 --output=oci.out oci.sh \
+             >/dev/null; cat oci.out"
         )
     };
     let option = format!("srun -w n1 --container={BUNDLE}");
@@ -83,21 +83,24 @@ fn ways() -> Vec<(&'static str, Vec<String>)> {
         ("a lying variable", format!("SLURM_CONTAINER= {option} {launch}")),
         ("a container with a name", format!("{option} --container-id=x {launch}")),
         ("a terminal", format!("{option} --pty {launch}")),
-        ("several programs", format!("printf '0 {launch}' >conf; {option} -n1 --multi-prog conf")),
+        (
+            "several programs",
+            format!("printf '0 {launch}' >oci.conf; {option} -n1 --multi-prog oci.conf"),
+        ),
         ("in a covered job", inside(&format!("{option} {launch}"))),
         ("a program in a covered job", inside(&format!("{option} bash -c true"))),
         (
             "a batch script",
             format!(
-                "printf '#!/bin/sh\\n{launch}\\n' >job.sh; rm -f job.out; sbatch -W -w n1 \
-             --container={BUNDLE} --output=job.out job.sh >/dev/null; cat job.out"
+                "printf '#!/bin/sh\\n{launch}\\n' >oci.sh; rm -f oci.out; sbatch -W -w n1 \
+             --container={BUNDLE} --output=oci.out oci.sh >/dev/null; cat oci.out"
             ),
         ),
         (
             "a batch script without an environment",
             format!(
-                "printf '#!/bin/sh\\n{launch}\\n' >job.sh; rm -f job.out; sbatch -W -w n1 --export=NIL \
-             --container={BUNDLE} --output=job.out job.sh >/dev/null; cat job.out"
+                "printf '#!/bin/sh\\n{launch}\\n' >oci.sh; rm -f oci.out; sbatch -W -w n1 --export=NIL \
+             --container={BUNDLE} --output=oci.out oci.sh >/dev/null; cat oci.out"
             ),
         ),
         ("an allocation's shell", format!("salloc -w n1 --container={BUNDLE} </dev/null")),
