@@ -1,4 +1,5 @@
 use crate::Hook;
+use crate::broadcast::PROGRAM;
 use crate::carry_out::MISSING;
 use crate::logging::captured;
 use crate::spank::Context;
@@ -292,4 +293,56 @@ fn commands_that_are_strange() {
     double.command = vec![b"apptainer".to_vec(), b"run".to_vec(), b"docker://\xff\n".to_vec()];
     assert!(run(&double).iter().all(|line| !line.contains('\n')));
     assert_eq!((double.ended.get(), double.replaced.borrow().is_some()), (None, false));
+}
+
+/// srun has copied the runtime: the command keeps the path of the copy.
+#[test]
+fn a_copy_is_decided_on_by_the_name_that_srun_tells() {
+    let root = Root::new("copy");
+    for program in ["/tmp/x", "/tmp/"] {
+        let copied = |command: &str, settings: &[&str], name: &str| {
+            let command = command.replacen("apptainer", program, 1);
+            let double = root.task(settings, &command);
+            double.set(PROGRAM, name);
+            double.set("PATH", "/bin");
+            run(&double);
+            assert_eq!(double.get(PROGRAM), None);
+            double
+        };
+        let hit = copied(HIT, &[], "apptainer");
+        assert_eq!(*hit.replaced.borrow(), Some((2, root.0.join("o/i:1"))));
+        assert_eq!(hit.get("PATH").as_deref(), Some("/bin"), "a runtime is led past the shim");
+        let miss = copied(MISS, &["on_miss=fail"], "singularity");
+        assert_eq!((miss.replaced.take(), miss.ended.get()), (None, Some(MISSING)));
+        let other = copied(HIT, &[], "podman");
+        assert_eq!(other.replaced.take(), None, "no name of a runtime");
+    }
+}
+
+#[test]
+fn a_launch_by_an_unknown_program_is_told_of_where_a_pull_is_not_wanted() {
+    let root = Root::new("unknown");
+    let told = |settings: &[&str], command: &str, option: Option<&str>| {
+        let mut double = root.task(settings, command);
+        double.option = option.map(str::to_owned);
+        run(&double);
+        assert_eq!(double.ended.get(), None);
+        double.told.take()
+    };
+    let copy = MISS.replacen("apptainer", "/tmp/x", 1);
+    let directory = MISS.replacen("apptainer", "/tmp/", 1);
+    let line = told(&[], &copy, Some("require"));
+    assert!(
+        line.starts_with("sifcache: /tmp/x is not called like a container runtime ("),
+        "{line}"
+    );
+    assert!(line.contains("--sif-cache=require"), "{line}");
+    let line = told(&["on_miss=fail"], &directory, None);
+    assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
+    assert_eq!(told(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
+    assert_eq!(told(&["on_miss=fail"], &directory, Some("off")), "");
+    for command in [copy.as_str(), "echo docker://o/i:2", "/tmp/x exec /local.sif true"] {
+        assert_eq!(told(&[], command, None), "", "{command}");
+    }
+    assert_eq!(told(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
 }
