@@ -4,13 +4,15 @@
 //!
 //! | `nested=` | variable | gets |
 //! | --- | --- | --- |
-//! | `path` | `PATH` | the directory of the shims in front |
+//! | `path` | `PATH` | the directories of the shims in front: [`shims`] |
 //! | `preload` | `LD_PRELOAD` | the interposer at the end |
 //! | both | [`SETTINGS`] | the plugin's arguments, for the shim |
 //!
 //! What is put in can be taken out again to the byte, so that a runtime and what runs in
 //! its container see the environment that there would be without us.
 //! Nothing here touches a file system or an environment: callers apply the [`Change`]s.
+
+pub mod shims;
 
 use crate::settings::Nested;
 
@@ -36,7 +38,8 @@ const _: () = {
 
 /// File name of the shim in [`DIRECTORY`].
 pub const SHIM: &str = "sifcache-shim";
-/// Directory of the shims in [`DIRECTORY`]: links to the shim, named as the runtimes.
+/// The directory of the shims in [`DIRECTORY`], and how the names of all others begin:
+/// [`shims`].
 pub const SHIMS: &str = "bin";
 /// File name of the interposer in [`DIRECTORY`].
 pub const INTERPOSER: &str = "libsifcache_preload.so";
@@ -68,20 +71,21 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
-/// What makes an environment lead launches to the shim. `settings` are the plugin's
-/// arguments; `get` gives the value of a variable.
+/// What makes an environment lead launches to the shim. `shims` are the directories for
+/// `PATH`, `settings` are the plugin's arguments; `get` gives the value of a variable.
 ///
 /// With [`Nested::Off`] it is what takes every trace of us out.
 #[must_use]
 pub fn changes(
     nested: Nested,
+    shims: &[String],
     settings: &[u8],
     get: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Vec<Change> {
     let (path, preload) = ("PATH", "LD_PRELOAD");
     let wanted = match nested {
         Nested::Path => vec![
-            (path, get(path).map(|old| in_front(&old, &installed(SHIMS)))),
+            (path, get(path).and_then(|old| in_front(&old, shims))),
             (SETTINGS, Some(settings.to_vec())),
         ],
         Nested::Preload => vec![
@@ -89,7 +93,7 @@ pub fn changes(
             (SETTINGS, Some(settings.to_vec())),
         ],
         Nested::Off => vec![
-            (path, get(path).and_then(|old| without_entry(&old, &installed(SHIMS)))),
+            (path, get(path).and_then(|old| without_shims(&old))),
             (preload, get(preload).and_then(|old| without_library(&old, &installed(INTERPOSER)))),
             (SETTINGS, None),
             (RUNTIME, None),
@@ -109,28 +113,37 @@ pub fn changes(
         .collect()
 }
 
-/// `PATH` with `directory` in front, and nowhere else. An unset `PATH` stays unset: with
-/// this directory alone no program would be found.
-fn in_front(path: &[u8], directory: &str) -> Vec<u8> {
-    let rest = without_entry(path, directory).unwrap_or_default();
-    [directory.as_bytes(), b":", &rest].concat()
+/// `PATH` with these directories in front, and no other shims. An unset `PATH` stays unset:
+/// with these alone no program would be found.
+fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
+    if shims.is_empty() {
+        return without_shims(path);
+    }
+    let rest = without_shims(path).unwrap_or_default();
+    Some([shims.join(":").as_bytes(), b":", &rest].concat())
 }
 
-/// `PATH` without `directory`; none if that was all.
+/// `PATH` without any directory of shims; none if that was all.
 ///
 /// An empty value is not nothing: it stands for the working directory.
 #[must_use]
-pub fn without_entry(path: &[u8], directory: &str) -> Option<Vec<u8>> {
+pub fn without_shims(path: &[u8]) -> Option<Vec<u8>> {
     let rest: Vec<&[u8]> =
-        path.split(|byte| *byte == b':').filter(|entry| !is_entry(entry, directory)).collect();
+        path.split(|byte| *byte == b':').filter(|entry| !is_shims(entry)).collect();
     (!rest.is_empty()).then(|| rest.join(&b':'))
 }
 
-/// Whether an entry of `PATH` is `directory`, whatever slashes are at its end.
+/// Whether an entry of `PATH` is a directory of shims, whatever slashes are at its end.
 #[must_use]
-pub fn is_entry(entry: &[u8], directory: &str) -> bool {
-    let rest = entry.strip_prefix(directory.as_bytes());
-    rest.is_some_and(|slashes| slashes.iter().all(|byte| *byte == b'/'))
+pub fn is_shims(entry: &[u8]) -> bool {
+    let end = entry.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let name = entry.get(..end).unwrap_or_default();
+    let name = name.strip_prefix(DIRECTORY.as_bytes()).and_then(|name| name.strip_prefix(b"/"));
+    match name.and_then(|name| name.strip_prefix(SHIMS.as_bytes())) {
+        Some([]) => true,
+        Some([b'-', rest @ ..]) => !rest.is_empty() && !rest.contains(&b'/'),
+        _ => false,
+    }
 }
 
 /// The characters between the libraries of `LD_PRELOAD`: ld.so(8).

@@ -1,4 +1,4 @@
-use super::{Change, INTERPOSER, LONGEST, RUNTIME, SETTINGS, SHIMS, changes, installed};
+use super::{Change, INTERPOSER, LONGEST, RUNTIME, SETTINGS, SHIMS, changes, installed, is_shims};
 use crate::settings::Nested;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ fn environment(pairs: &[(&'static str, &str)]) -> Environment {
 fn apply(environment: &Environment, nested: Nested) -> Environment {
     let mut result = environment.clone();
     for Change { name, value } in
-        changes(nested, b"image_root=/sif", &|n| environment.get(n).cloned())
+        changes(nested, &[installed(SHIMS)], b"image_root=/sif", &|n| environment.get(n).cloned())
     {
         match value {
             Some(value) => result.insert(name, value),
@@ -42,6 +42,45 @@ fn path_gets_the_shims_in_front() {
     assert_eq!(unset, environment(&[(SETTINGS, "image_root=/sif")]));
 }
 
+/// What another node, or the same one in another job, has put in front goes.
+#[test]
+fn path_has_the_shims_of_this_node_and_no_other() {
+    let before = format!("{0}-linked:/opt/bin:{0}-sing//:{0}:/bin", installed(SHIMS));
+    for (shims, expected) in [
+        (&["bin-apptainer", "bin-sing"] as &[&str], "D/bin-apptainer:D/bin-sing:/opt/bin:/bin"),
+        (&[], "/opt/bin:/bin"),
+    ] {
+        let shims: Vec<String> = shims.iter().map(|name| installed(name)).collect();
+        let get = |name: &str| (name == "PATH").then(|| before.as_bytes().to_vec());
+        let changes = changes(Nested::Path, &shims, b"image_root=/sif", &get);
+        let expected = expected.replace('D', super::DIRECTORY).into_bytes();
+        assert_eq!(changes[0], Change { name: "PATH", value: Some(expected) });
+        assert_eq!(changes[1].name, SETTINGS);
+    }
+}
+
+#[test]
+fn directories_of_shims() {
+    for (name, expected) in [
+        ("bin", true),
+        ("bin/", true),
+        ("bin//", true),
+        ("bin-apptainer", true),
+        ("bin-linked/", true),
+        ("", false),
+        ("bin2", false),
+        ("bin-", false),
+        ("bin/x", false),
+        ("bin-x/y", false),
+        ("sifcache-shim", false),
+    ] {
+        assert_eq!(is_shims(installed(name).as_bytes()), expected, "{name}");
+    }
+    for none in ["", "/", "bin", "/usr/bin", "/x/usr/libexec/sifcache/bin"] {
+        assert!(!is_shims(none.as_bytes()), "{none}");
+    }
+}
+
 #[test]
 fn preload_gets_the_interposer_at_the_end() {
     let ours = installed(INTERPOSER);
@@ -63,7 +102,7 @@ fn preload_gets_the_interposer_at_the_end() {
 fn nothing_is_changed_twice() {
     for nested in [Nested::Path, Nested::Preload, Nested::Off] {
         let once = apply(&environment(&[("PATH", "/bin"), ("LD_PRELOAD", "/a.so")]), nested);
-        let again = changes(nested, b"image_root=/sif", &|name| once.get(name).cloned());
+        let again = changes(nested, &[installed(SHIMS)], b"image_root=/sif", &|name| once.get(name).cloned());
         assert_eq!(again, [], "{nested:?}");
     }
 }
