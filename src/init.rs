@@ -20,7 +20,7 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         srun::uncover(spank);
     }
     match (Settings::parse(&spank.arguments()), context) {
-        (Ok(settings), _) => say_missing(spank, context, &settings),
+        (Ok(settings), _) => look_for_shim(spank, context, &settings),
         // What slurmstepd logs as an error, the user reads; this one is the admin's.
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
         (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
@@ -28,12 +28,17 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
 }
 
 /// Looks for the shim where jobs run, and says once for slurmd and once a step that it is
-/// missing; the tasks know it from here.
-fn say_missing(spank: &dyn Spank, context: Context, settings: &Settings) {
+/// missing; the tasks know it, and the runtimes of the node, from here.
+fn look_for_shim(spank: &dyn Spank, context: Context, settings: &Settings) {
     if !matches!(context, Context::Slurmd | Context::Remote) {
         return;
     }
-    let Some(why) = nested::missing(spank, settings.nested) else { return };
+    let Some(why) = nested::missing(spank, settings.nested) else {
+        if context == Context::Remote {
+            nested::prepare(spank, settings);
+        }
+        return;
+    };
     let line = format!(
         "launches inside job scripts are not covered on this node: {why}; install the shim or \
          set nested=off"

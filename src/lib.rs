@@ -32,6 +32,7 @@ mod nested;
 mod option;
 mod patience;
 mod report;
+mod runtimes;
 mod spank;
 mod srun;
 pub mod syslog;

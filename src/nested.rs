@@ -1,8 +1,12 @@
 //! `nested=`: leads the launches of a task's program to the shim, or away from it.
+//!
+//! With `nested=path` a task gets the shims of those runtimes that its own `PATH` has on its
+//! own node: what is not installed must not be found either.
 
 use crate::installed::Part;
 use crate::job::Error;
 use crate::spank::Spank;
+use sifcache_core::nested::shims::{Found, directories};
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::{Nested, Settings};
 
@@ -13,25 +17,28 @@ use sifcache_core::settings::{Nested, Settings};
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
         None => {}
-        Some(part) if spank.is_there(part) => apply(spank, settings.nested),
-        Some(_) => apply(spank, Nested::Off),
+        Some(Part::Shims) if spank.is_there(Part::Shims) => {
+            apply(spank, settings.nested, &shims(spank, &settings.runtimes));
+        }
+        Some(part) if spank.is_there(part) => apply(spank, settings.nested, &[]),
+        Some(_) => apply(spank, Nested::Off, &[]),
     }
 }
 
 /// Takes out what this environment inherits of us, whatever `nested=` says here.
 pub(crate) fn remove(spank: &dyn Spank) {
-    apply(spank, Nested::Off);
+    apply(spank, Nested::Off, &[]);
 }
 
 /// Whether there is anything to take out.
 pub(crate) fn is_inherited(spank: &dyn Spank) -> bool {
-    !nested::changes(Nested::Off, b"", &|name: &str| spank.variable(name)).is_empty()
+    !nested::changes(Nested::Off, &[], b"", &|name: &str| spank.variable(name)).is_empty()
 }
 
 /// Takes out what the task inherits of this, because its own command has been decided on.
 pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
     if settings.nested != Nested::Off {
-        apply(spank, Nested::Off);
+        apply(spank, Nested::Off, &[]);
     }
 }
 
@@ -49,9 +56,29 @@ fn part(nested: Nested) -> Option<Part> {
     }
 }
 
-fn apply(spank: &dyn Spank, nested: Nested) {
+/// Has slurmstepd look for the runtimes of the node, for its tasks.
+pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
+    if settings.nested == Nested::Path && spank.is_there(Part::Shims) {
+        spank.look_for_runtimes(&settings.runtimes);
+    }
+}
+
+/// The directories of shims for what the task's `PATH` has on this node.
+fn shims(spank: &dyn Spank, runtimes: &[String]) -> Vec<String> {
+    let Some(path) = spank.variable("PATH") else { return Vec::new() };
+    let located = spank.runtimes(runtimes, &path);
+    let found: Vec<Found<'_>> = located
+        .iter()
+        .filter_map(|(number, directory, file)| {
+            Some(Found { name: runtimes.get(*number)?, directory, file: *file })
+        })
+        .collect();
+    directories(&found)
+}
+
+fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
     let settings = spank.arguments().join(&b' ');
-    let changes = nested::changes(nested, &settings, &|name: &str| spank.variable(name));
+    let changes = nested::changes(nested, shims, &settings, &|name: &str| spank.variable(name));
     if changes.iter().any(|change| change.value.is_some()) && !spank.has_room(growth(&changes)) {
         log::warn!("launches inside the task's program are not covered: {}", Error::NO_ROOM);
         return;
@@ -121,6 +148,47 @@ mod tests {
         let preload = [some("/bin"), Some(library), arguments("nested=preload")];
         assert_eq!(after("nested=preload"), preload);
         assert_eq!(after("nested=off"), [some("/bin"), None, None]);
+    }
+
+    /// A task finds the runtimes that its own `PATH` has on its node, and no other.
+    #[test]
+    fn only_the_runtimes_of_the_node_have_shims() {
+        let shims = installed(SHIMS);
+        let after = |runtimes: &[(&'static str, &'static str, u64)], path: &str| {
+            let mut double = task("nested=path", SCRIPT, &[("PATH", path)]);
+            double.runtimes = runtimes.to_vec();
+            run(&double)[0].clone().unwrap().replace(&shims, "S")
+        };
+        let [a, s] = ["apptainer", "singularity"];
+        assert_eq!(after(&[(a, "/bin", 1)], "/bin"), "S-apptainer:/bin");
+        assert_eq!(after(&[(s, "/bin", 1)], "/bin"), "S-singularity:/bin");
+        assert_eq!(after(&[(s, "/bin", 1), (a, "/bin", 1)], "/bin"), "S-linked:/bin");
+        let apart = [(s, "/bin", 1), (a, "/opt/bin", 2)];
+        assert_eq!(after(&apart, "/bin:/opt/bin"), "S-singularity:S-apptainer:/bin:/opt/bin");
+        assert_eq!(after(&apart, "/bin"), "S-singularity:/bin");
+        assert_eq!(after(&[], "/bin"), "/bin");
+        // What another node has handed on goes.
+        let handed = format!("{shims}:/bin:{shims}-linked");
+        assert_eq!(after(&[(s, "/bin", 1)], &handed), "S-singularity:/bin");
+        assert_eq!(after(&[], &handed), "/bin");
+    }
+
+    #[test]
+    fn slurmstepd_looks_for_runtimes_where_they_matter() {
+        let looked = |context, nested: &str, missing: Option<&str>| {
+            let mut double = Double::new(context, &["image_root=/sif", nested]);
+            double.missing = missing.map(str::to_owned);
+            captured(|| crate::dispatch(Hook::Init, &double));
+            double.looked_ahead.get()
+        };
+        assert!(looked(Context::Remote, "nested=path", None));
+        assert!(!looked(Context::Remote, "nested=path", Some("not there")));
+        for nested in ["nested=preload", "nested=off"] {
+            assert!(!looked(Context::Remote, nested, None), "{nested}");
+        }
+        for context in [Context::Slurmd, Context::Local, Context::Allocator] {
+            assert!(!looked(context, "nested=path", None), "{context:?}");
+        }
     }
 
     #[test]

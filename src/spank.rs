@@ -39,12 +39,13 @@ pub(crate) mod double;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
-pub(crate) use process::datagram_socket;
+pub(crate) use process::{datagram_socket, may_execute};
 pub(crate) use scout::within;
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
 use crate::installed::Part;
 use crate::job::{Error, Job};
+use crate::runtimes::Located;
 
 /// Where Slurm runs us: `enum spank_context`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,4 +88,8 @@ pub(crate) trait Spank: Job {
     fn is_there(&self, part: Part) -> bool;
     /// Why it is not, if it is not.
     fn missing(&self, part: Part) -> Option<String>;
+    /// Looks for runtimes where every task would look. In slurmstepd only.
+    fn look_for_runtimes(&self, names: &[String]);
+    /// The runtimes of these names in a `PATH`. In a task only.
+    fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located>;
 }

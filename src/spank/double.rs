@@ -3,6 +3,7 @@
 use super::{Context, Spank};
 use crate::installed::Part;
 use crate::job::{Error, Job, Step};
+use crate::runtimes::Located;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ pub(crate) struct Double {
     /// The most that the command and the environment may grow.
     pub(crate) room: usize,
     pub(crate) prepended: RefCell<Vec<String>>,
+    /// The runtimes of the node: names, directories, inodes.
+    pub(crate) runtimes: Vec<(&'static str, &'static str, u64)>,
+    pub(crate) looked_ahead: Cell<bool>,
 }
 
 impl Double {
@@ -49,6 +53,8 @@ impl Double {
             cannot_prepend: false,
             room: usize::MAX,
             prepended: RefCell::default(),
+            runtimes: vec![("apptainer", "/bin", 1), ("singularity", "/bin", 2)],
+            looked_ahead: Cell::new(false),
         }
     }
 
@@ -116,6 +122,21 @@ impl Spank for Double {
 
     fn missing(&self, _part: Part) -> Option<String> {
         self.missing.clone()
+    }
+
+    fn look_for_runtimes(&self, _names: &[String]) {
+        self.looked_ahead.set(true);
+    }
+
+    fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located> {
+        let path = String::from_utf8_lossy(path);
+        let located = |(number, name): (usize, &String)| {
+            let found = self.runtimes.iter().find(|(one, directory, _)| {
+                one == name && path.split(':').any(|entry| entry == *directory)
+            });
+            found.map(|(_, directory, inode)| (number, directory.as_bytes().to_vec(), (1, *inode)))
+        };
+        names.iter().enumerate().filter_map(located).collect()
     }
 }
 

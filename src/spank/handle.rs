@@ -4,6 +4,7 @@ use super::{Context, Spank, allocator, argv, export, growth, memory, prepend, pr
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
+use crate::runtimes::{self, Located};
 use slurm_spank::spank_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
@@ -172,6 +173,14 @@ impl Spank for Handle {
 
     fn missing(&self, part: Part) -> Option<String> {
         installed::missing(part)
+    }
+
+    fn look_for_runtimes(&self, names: &[String]) {
+        runtimes::look_ahead(names);
+    }
+
+    fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located> {
+        runtimes::find(names, path)
     }
 }
 

@@ -1,7 +1,7 @@
 //! This process: its environment, its limits, its sockets and its end.
 
 use crate::job::Error;
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -41,6 +41,12 @@ pub(super) fn command_line() -> Vec<Vec<u8>> {
 fn words(text: &[u8]) -> Vec<Vec<u8>> {
     let Some(text) = text.strip_suffix(b"\0") else { return Vec::new() };
     text.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// Whether this user may execute the file at `path`, for all that its mode says.
+pub(crate) fn may_execute(path: &CStr) -> bool {
+    // SAFETY: a C string and a number.
+    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
 }
 
 /// Writes to stderr, which is the task's own in a task. A closed one loses it.

@@ -102,7 +102,9 @@ fn preload_gets_the_interposer_at_the_end() {
 fn nothing_is_changed_twice() {
     for nested in [Nested::Path, Nested::Preload, Nested::Off] {
         let once = apply(&environment(&[("PATH", "/bin"), ("LD_PRELOAD", "/a.so")]), nested);
-        let again = changes(nested, &[installed(SHIMS)], b"image_root=/sif", &|name| once.get(name).cloned());
+        let again = changes(nested, &[installed(SHIMS)], b"image_root=/sif", &|name| {
+            once.get(name).cloned()
+        });
         assert_eq!(again, [], "{nested:?}");
     }
 }

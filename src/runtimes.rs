@@ -1,0 +1,247 @@
+//! Which runtimes a job finds in its `PATH` on this node.
+//!
+//! slurmstepd looks into the system's own directories once, before it forks the tasks, so
+//! that on most nodes a task makes no call on a file system. A user's directories are looked
+//! at by the task, as the user, and by a helper process: one that is on a hung file server
+//! delays the task for a moment and counts as having no runtime.
+
+use crate::spank::{may_execute, within};
+use once_cell::sync::OnceCell;
+use sifcache_core::nested::is_shims;
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+/// Where distributions and sites put programs, the likely ones first. No user's `PATH` leads
+/// anywhere else by these names.
+const SYSTEM: [&str; 6] =
+    ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/usr/local/sbin", "/sbin"];
+
+/// The runtimes that are looked for ahead.
+const USUAL: [&str; 2] = ["apptainer", "singularity"];
+
+/// How long a task waits for the other directories. A launch waits longer for its image, but
+/// this is paid by tasks that start no container at all.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Device and inode.
+type File = (u64, u64);
+
+/// What a directory has under the name of a runtime. Nothing that owns memory: a static is
+/// not dropped when the library is unloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Absent,
+    /// A program that everybody may execute.
+    Program(File),
+    /// A program for some users only.
+    Restricted,
+}
+
+static AHEAD: [[OnceCell<Seen>; SYSTEM.len()]; USUAL.len()] =
+    [const { [const { OnceCell::new() }; SYSTEM.len()] }; USUAL.len()];
+
+/// A runtime in `PATH`: the number of its name, the entry that has it, and its file.
+pub(crate) type Located = (usize, Vec<u8>, File);
+
+/// Looks into the system's directories, for the tasks that are forked later.
+pub(crate) fn look_ahead(names: &[String]) {
+    for name in names {
+        SYSTEM.iter().enumerate().find(|(place, _)| {
+            ahead(name, *place).is_some_and(|seen| matches!(seen, Seen::Program(_)))
+        });
+    }
+}
+
+/// The runtimes of these names that the user can execute from `path`, in the order of names.
+pub(crate) fn find(names: &[String], path: &[u8]) -> Vec<Located> {
+    // A relative entry leads elsewhere whenever the task changes its directory.
+    let entries: Vec<&[u8]> = path
+        .split(|byte| *byte == b':')
+        .filter(|entry| entry.starts_with(b"/") && !is_shims(entry))
+        .collect();
+    let mut found: Vec<Located> = names
+        .iter()
+        .enumerate()
+        .filter_map(|(number, name)| {
+            let (place, file) = in_system(name, &entries)?;
+            Some((number, place.as_bytes().to_vec(), file))
+        })
+        .collect();
+    let missing: Vec<usize> =
+        (0..names.len()).filter(|name| !found.iter().any(|(one, ..)| one == name)).collect();
+    let others: Vec<&[u8]> = entries.into_iter().filter(|entry| place(entry).is_none()).collect();
+    if !missing.is_empty() && !others.is_empty() {
+        found.extend(elsewhere(names, &missing, &others));
+        found.sort_by_key(|(number, ..)| *number);
+    }
+    found
+}
+
+/// The number of a directory in [`SYSTEM`].
+fn place(entry: &[u8]) -> Option<usize> {
+    let end = entry.iter().rposition(|byte| *byte != b'/')?;
+    let entry = entry.get(..=end)?;
+    SYSTEM.iter().position(|directory| directory.as_bytes() == entry)
+}
+
+/// Where one of the system's directories that are in `PATH` has this runtime.
+fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
+    let in_path: Vec<usize> = entries.iter().filter_map(|entry| place(entry)).collect();
+    SYSTEM.iter().enumerate().filter(|(number, _)| in_path.contains(number)).find_map(
+        |(number, directory)| {
+            let seen = ahead(name, number).unwrap_or_else(|| see(directory.as_bytes(), name));
+            Some((*directory, usable(directory.as_bytes(), name, seen)?))
+        },
+    )
+}
+
+/// What one of the system's directories has; looked at once.
+fn ahead(name: &str, place: usize) -> Option<Seen> {
+    let number = USUAL.iter().position(|usual| *usual == name)?;
+    let directory = SYSTEM.get(place)?;
+    let seen = AHEAD.get(number)?.get(place)?;
+    Some(*seen.get_or_init(|| see(directory.as_bytes(), name)))
+}
+
+/// The first of the other directories for each name that is missing yet.
+fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
+    let look = |tell: &mut dyn FnMut(Located)| {
+        for number in missing {
+            let Some(name) = names.get(*number) else { continue };
+            let found = entries.iter().find_map(|directory| {
+                let file = usable(directory, name, see(directory, name))?;
+                Some((*number, directory.to_vec(), file))
+            });
+            if let Some(found) = found {
+                tell(found);
+            }
+        }
+    };
+    let (found, all) = within(LONGEST, &look);
+    if !all {
+        log::warn!(
+            "a directory in the task's PATH does not answer: launches of runtimes that are there \
+             are not covered"
+        );
+    }
+    found
+}
+
+/// What this directory has under this name.
+fn see(directory: &[u8], name: &str) -> Seen {
+    let path = Path::new(OsStr::from_bytes(directory)).join(name);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => match metadata.permissions().mode() & 0o111 {
+            0 => Seen::Absent,
+            0o111 => Seen::Program((metadata.dev(), metadata.ino())),
+            _ => Seen::Restricted,
+        },
+        _ => Seen::Absent,
+    }
+}
+
+/// The file, if this user may execute it.
+fn usable(directory: &[u8], name: &str, seen: Seen) -> Option<File> {
+    match seen {
+        Seen::Absent => None,
+        Seen::Program(file) => Some(file),
+        Seen::Restricted => {
+            let path = CString::new([directory, b"/", name.as_bytes()].concat()).ok()?;
+            let metadata = may_execute(&path).then(|| fs::metadata(to_path(&path)).ok())??;
+            Some((metadata.dev(), metadata.ino()))
+        }
+    }
+}
+
+fn to_path(path: &CString) -> &Path {
+    Path::new(OsStr::from_bytes(path.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, look_ahead, place};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    fn program(path: &std::path::Path, mode: u32) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// The names that are found in `PATH` of these directories, and where.
+    fn found(root: &std::path::Path, names: &[&str], path: &str) -> Vec<(String, String)> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let root = root.to_str().unwrap();
+        let path = path.replace('R', root);
+        let found = find(&names, path.as_bytes());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(root, "R");
+        found
+            .into_iter()
+            .map(|(number, directory, _)| (names[number].clone(), text(directory)))
+            .collect()
+    }
+
+    #[test]
+    fn programs_in_directories_of_the_users() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        program(&root.join("a/apptainer"), 0o755);
+        program(&root.join("b/apptainer"), 0o755);
+        program(&root.join("b/singularity"), 0o755);
+        program(&root.join("plain/singularity"), 0o644);
+        fs::create_dir_all(root.join("directory/singularity")).unwrap();
+        fs::create_dir_all(root.join("dangling")).unwrap();
+        symlink("/no/where", root.join("dangling/singularity")).unwrap();
+        let names = ["singularity", "apptainer"];
+        let is = |path: &str, expected: &[(&str, &str)]| {
+            let expected: Vec<_> =
+                expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            assert_eq!(found(root, &names, path), expected, "{path}");
+        };
+        is("R/a", &[("apptainer", "R/a")]);
+        is("R/a:R/b", &[("singularity", "R/b"), ("apptainer", "R/a")]);
+        is("R/plain:R/directory:R/dangling:/no/where:R/a/", &[("apptainer", "R/a/")]);
+        is("", &[]);
+        is("a:.::../R/b", &[]);
+        let shims = sifcache_core::nested::installed("bin");
+        is(&format!("{shims}:{shims}-apptainer"), &[]);
+    }
+
+    /// For some users only, as a site limits a runtime to a group.
+    #[test]
+    fn programs_that_not_everybody_may_execute() {
+        let directory = tempfile::tempdir().unwrap();
+        program(&directory.path().join("a/apptainer"), 0o750);
+        let expected = [("apptainer".to_owned(), "R/a".to_owned())];
+        assert_eq!(found(directory.path(), &["apptainer"], "R/a"), expected);
+    }
+
+    /// Whatever this machine has: the same as its directories say.
+    #[test]
+    fn programs_of_the_system() {
+        let names = ["sh".to_owned(), "no-such-program".to_owned(), "apptainer".to_owned()];
+        look_ahead(&names);
+        let found = find(&names, b"/usr/bin/:/bin:/no/where");
+        let shell = fs::metadata("/usr/bin/sh").or_else(|_| fs::metadata("/bin/sh")).unwrap();
+        assert_eq!((found[0].0, found[0].2), (0, (shell.dev(), shell.ino())));
+        assert!(found.iter().all(|(number, ..)| *number != 1));
+        let has =
+            ["/usr/bin", "/bin"].iter().any(|d| fs::metadata(format!("{d}/apptainer")).is_ok());
+        assert_eq!(found.iter().any(|(number, ..)| *number == 2), has);
+        assert_eq!(find(&names, b"/no/where"), []);
+    }
+
+    #[test]
+    fn directories_of_the_system() {
+        assert_eq!(place(b"/usr/bin"), Some(0));
+        assert_eq!(place(b"/usr/bin//"), Some(0));
+        assert_eq!(place(b"/"), None);
+        assert_eq!(place(b""), None);
+        assert_eq!(place(b"/usr/bin/x"), None);
+    }
+}
