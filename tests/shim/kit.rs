@@ -3,6 +3,7 @@
 
 use crate::call::Call;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,7 +37,7 @@ impl Site {
         let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         symlink(env!("CARGO_BIN_EXE_sifcache-shim"), site.path("sifcache-shim")).unwrap();
         for name in ["apptainer", "singularity"] {
-            site.link("../sifcache-shim", &format!("shims/{name}"));
+            site.labelled(name, &format!("shims/{name}"));
             site.real(&format!("real/{name}"));
         }
         fs::create_dir_all(site.path("roots/o")).unwrap();
@@ -72,7 +73,13 @@ impl Site {
         fs::hard_link(compiled("runtime"), self.path(name)).unwrap();
     }
 
-    /// Puts a copy of the shim somewhere, which is another file.
+    /// Puts the shim of a runtime somewhere, as it is installed.
+    pub(crate) fn labelled(&self, runtime: &'static str, name: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::hard_link(labelled(runtime), self.path(name)).unwrap();
+    }
+
+    /// Puts a copy of the program without a label somewhere, which is another file.
     pub(crate) fn shim(&self, name: &str) {
         let _lock = programs();
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
@@ -102,6 +109,24 @@ impl Site {
     pub(crate) fn image(&self) -> String {
         self.text("roots/o/i:1")
     }
+}
+
+/// The shim of a runtime, which the first test that needs it makes.
+fn labelled(runtime: &'static str) -> &'static Path {
+    static APPTAINER: OnceLock<PathBuf> = OnceLock::new();
+    static SINGULARITY: OnceLock<PathBuf> = OnceLock::new();
+    let shim = if runtime == "apptainer" { &APPTAINER } else { &SINGULARITY };
+    shim.get_or_init(|| {
+        let _lock = programs();
+        let shim = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-of-{runtime}"));
+        let new = shim.with_extension(std::process::id().to_string());
+        fs::copy(env!("CARGO_BIN_EXE_sifcache-shim"), &new).unwrap();
+        let mut file = fs::OpenOptions::new().append(true).open(&new).unwrap();
+        file.write_all(&sifcache_core::nested::shims::label(runtime)).unwrap();
+        drop(file);
+        fs::rename(new, &shim).unwrap();
+        shim
+    })
 }
 
 /// One of the C programs here, which the first test compiles.

@@ -16,3 +16,4 @@ mod search;
 mod settings;
 mod told;
 mod too_long;
+mod ways;

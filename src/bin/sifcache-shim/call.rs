@@ -21,15 +21,15 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Tells from the path that was executed and the arguments. `told` is the path that
-    /// the interposer has handed over.
+    /// Tells from the path that was executed and the arguments. `stands_for` is the runtime
+    /// that the shim's label or the interposer names.
     pub(crate) fn new(
         executed_as: Option<&CStr>,
         arguments: &[CString],
-        told: Option<&CStr>,
+        stands_for: Option<CString>,
     ) -> Self {
-        if let Some(told) = told {
-            return Self::Runtime(file_name(told));
+        if let Some(name) = stands_for {
+            return Self::Runtime(name);
         }
         let first = arguments.first().map(|first| file_name(first)).unwrap_or_default();
         // The link that was executed knows better than argv[0], which can be anything;
@@ -67,9 +67,9 @@ mod tests {
     use super::Call;
     use std::ffi::{CStr, CString};
 
-    fn call(executed_as: Option<&CStr>, arguments: &[&CStr], told: Option<&CStr>) -> Call {
+    fn call(executed_as: Option<&CStr>, arguments: &[&CStr], stands_for: Option<&CStr>) -> Call {
         let arguments: Vec<CString> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        Call::new(executed_as, &arguments, told)
+        Call::new(executed_as, &arguments, stands_for.map(CStr::to_owned))
     }
 
     const LINK: &CStr = c"/usr/libexec/sifcache/bin/apptainer";
@@ -86,9 +86,10 @@ mod tests {
             let expected = Call::Runtime(c"apptainer".to_owned());
             assert_eq!(call(executed_as, &[first], None), expected, "{executed_as:?} {first:?}");
         }
-        let told = Some(c"/opt/bin/singularity");
         let expected = Call::Runtime(c"singularity".to_owned());
-        assert_eq!(call(Some(ITSELF), &[c"x"], told), expected);
+        for executed_as in [ITSELF, LINK, c"/home/me/sing"] {
+            assert_eq!(call(Some(executed_as), &[c"x"], Some(c"singularity")), expected);
+        }
         assert_eq!(call(Some(LINK), &[], None), Call::Runtime(c"apptainer".to_owned()));
     }
 

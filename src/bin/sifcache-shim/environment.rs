@@ -40,7 +40,7 @@ impl Environment {
 
     /// Takes every trace of the plugin and of the shim out.
     pub(crate) fn clean(&mut self) {
-        let changes = nested::changes(Nested::Off, b"", &|name: &str| self.get(name));
+        let changes = nested::changes(Nested::Off, &[], b"", &|name: &str| self.get(name));
         for Change { name, value } in changes {
             self.change(name, value.as_deref());
         }

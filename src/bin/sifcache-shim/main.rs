@@ -1,6 +1,6 @@
 //! The shim: what the plugin does for a task's own command, for a launch inside a script.
 //!
-//! It is installed as `apptainer` and `singularity` in a directory of its own. A job comes
+//! It is installed as `apptainer` and `singularity` in directories of its own. A job comes
 //! to it through `PATH`, through the interposer, or because the plugin has put it before a
 //! command of `--multi-prog`; `sifcache_core::nested` says how. It decides on the command
 //! line with the same code as the plugin, takes every trace of itself out of the
@@ -9,7 +9,9 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `call.rs` | what the shim was called as, and what that means |
+//! | `label.rs` | which runtime it stands for |
 //! | `runtime.rs` | the real runtime |
+//! | `ancestors.rs` | the `PATH` of the processes that have led here |
 //! | `program.rs` | what a program on the way to it is |
 //! | `launch.rs` | one launch, as the code shared with the plugin sees it |
 //! | `decided.rs` | the decision on it |
@@ -25,11 +27,13 @@
 // The test harness has an entry of its own, and so nobody calls ours.
 #![cfg_attr(test, allow(dead_code))]
 
+mod ancestors;
 mod call;
 mod decided;
 mod environment;
 mod execution;
 mod help;
+mod label;
 mod launch;
 mod log_sink;
 mod plan;

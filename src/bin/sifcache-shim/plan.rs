@@ -1,14 +1,15 @@
 //! What the shim does, from its call to its end as another program.
 
-use crate::call::Call;
+use crate::call::{Call, file_name};
 use crate::decided::{Decided, decide};
 use crate::environment::Environment;
 use crate::program::{Identity, Kind, Program, Scripts};
-use crate::{execution, help, process, runtime, settings, task};
+use crate::runtime::Told;
+use crate::{execution, help, label, process, runtime, settings, task};
 use sifcache_core::choice::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
 use spank_sifcache::wish::Wish;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 
 /// Exit status where no program was started: of a shell, for a command not found.
@@ -26,22 +27,41 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
     environment.change(Scripts::VARIABLE, None);
     let executed_as = process::executed_as();
     let own = executed_as.as_deref().and_then(Identity::of);
-    // A call that the interposer would send to us, and that names ourselves, tells nothing.
-    let told = told.and_then(|told| runtime::told(told, own));
-    let call = Call::new(executed_as.as_deref(), arguments, told.as_ref().map(|t| &*t.path));
+    let label = label::own(executed_as.as_deref());
+    let (told, stands_for) = match told.map(|told| runtime::told(told, own)) {
+        Some(Told::Runtime(program)) => {
+            let name = file_name(&program.path);
+            (Some(program), Some(name))
+        }
+        // What the interposer sends to us, and is another shim, stands for the same as that.
+        Some(Told::Shim(name)) => (None, label.or(name)),
+        None => (None, label),
+    };
+    let call = Call::new(executed_as.as_deref(), arguments, stands_for);
     match &call {
         Call::Runtime(name) => {
             let path = environment.get("PATH");
             let found = told.or_else(|| runtime::next(name, path.as_deref(), own, &scripts));
+            let found = found.or_else(|| {
+                let program = runtime::elsewhere(name, own, &scripts)?;
+                let path = path.map(|path| runtime::in_place_of_shims(&path, &program.path));
+                environment.change("PATH", path.as_deref());
+                Some(program)
+            });
             let Some(program) = found else { return not_found(name) };
-            // Where a shell has put the path of what it executes, it means the runtime.
-            let shell_said = environment.get("_");
-            if shell_said.is_some()
-                && shell_said.as_deref() == executed_as.as_deref().map(CStr::to_bytes)
-            {
+            // Where the caller names the full path of the shim, it means the runtime; but a link or
+            // a copy of another name is the user's own.
+            let is_path = |path: &CString| path.as_bytes().starts_with(b"/");
+            let ours = executed_as.filter(|path| is_path(path) && file_name(path) == *name);
+            let is_ours = |said: &[u8]| ours.as_deref().is_some_and(|path| path.to_bytes() == said);
+            if environment.get("_").is_some_and(|said| is_ours(&said)) {
                 environment.change("_", Some(program.path.as_bytes()));
             }
-            be_runtime(name, &program, arguments, environment, &scripts)
+            let mut arguments = arguments.to_vec();
+            if let Some(first) = arguments.first_mut().filter(|first| is_ours(first.as_bytes())) {
+                first.clone_from(&program.path);
+            }
+            be_runtime(name, &program, &arguments, environment, &scripts)
         }
         Call::MultiProg { settings, choice } => {
             let command = arguments.get(call.own_arguments()..).unwrap_or_default();

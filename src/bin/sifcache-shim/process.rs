@@ -82,6 +82,12 @@ pub(crate) fn uid() -> u32 {
     unsafe { libc::getuid() }
 }
 
+/// The parent of this process; 0 if it is out of sight.
+pub(crate) fn parent() -> i32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::getppid() }
+}
+
 /// Whether we run with more rights than who has made our environment, as what a set-uid
 /// program starts: getauxval(3). Nothing of ours in it may decide anything then.
 pub(crate) fn is_privileged() -> bool {

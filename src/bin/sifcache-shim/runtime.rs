@@ -1,11 +1,20 @@
 //! The real runtime: the next program of that name in `PATH` after the shim itself.
+//!
+//! The shim can be executed by its path, and then `PATH` may have no runtime: it was cleared,
+//! or set to the directory of the shim, in which a script had found the runtime. A runtime
+//! would start all the same, so the shim looks where the script found it.
 
+use crate::label;
 use crate::program::{Identity, Kind, Program, Scripts};
+use crate::{ancestors, process};
 use sifcache_core::nested;
-use std::ffi::{CStr, CString};
+use sifcache_core::trust;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-/// Where programs are without a `PATH`: execvp(3) of glibc.
-const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+/// Where a runtime is looked for when `PATH` does not have it.
+const USUAL_PLACES: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
 /// As often as a launch may come through one script, where there is nothing else.
 const OFTEN: usize = 8;
@@ -23,7 +32,7 @@ pub(crate) fn next(
     scripts: &Scripts,
 ) -> Option<Program> {
     let (mut found, mut again, mut after) = (None, None, false);
-    for entry in path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':') {
+    for entry in path?.split(|byte| *byte == b':') {
         let Some(program) = Program::find(candidate(entry, name)?, own) else { continue };
         match program.kind {
             Kind::Shim => (found, again, after) = (None, None, true),
@@ -39,12 +48,67 @@ pub(crate) fn next(
     found.or(again)
 }
 
-/// The program that the interposer has told of; none if that is the shim. Whether it can
-/// be executed is for the kernel to say.
-pub(crate) fn told(path: CString, own: Option<Identity>) -> Option<Program> {
+/// The runtime `name` where `PATH` does not have it: behind the shims in the `PATH` of the
+/// script that has led here, or in one of the usual places.
+///
+/// Root gets to this through sudo too, with a user's script above: that `PATH` may only lead
+/// to what no user can write, and only where nothing else is.
+pub(crate) fn elsewhere(name: &CStr, own: Option<Identity>, scripts: &Scripts) -> Option<Program> {
+    let usual = || next(name, Some(USUAL_PLACES), own, scripts);
+    let above = || ancestors::paths().find_map(|path| behind_shims(name, &path, own, scripts));
+    match (process::is_privileged(), process::uid()) {
+        (true, _) => usual(),
+        (_, 0) => usual().or_else(|| above().filter(is_trusted)),
+        _ => above().or_else(usual),
+    }
+}
+
+/// The program `name` that comes after a shim of this name. A script of the user's could call
+/// the shim again without end, as nothing shows that it did before.
+fn behind_shims(
+    name: &CStr,
+    path: &[u8],
+    own: Option<Identity>,
+    scripts: &Scripts,
+) -> Option<Program> {
+    // Relative entries were meant for another process.
+    let entries = path.split(|byte| *byte == b':').filter(|entry| entry.starts_with(b"/"));
+    let mut programs = entries.filter_map(|entry| Program::find(candidate(entry, name)?, own));
+    programs.find(|program| program.kind == Kind::Shim)?;
+    programs.find(|program| match program.kind {
+        Kind::Shim => false,
+        Kind::Binary => true,
+        Kind::Script(script) => scripts.count(script) == 0 && is_trusted(program),
+    })
+}
+
+/// Whether no ordinary user can write it, or lead its path elsewhere.
+fn is_trusted(program: &Program) -> bool {
+    let path = Path::new(OsStr::from_bytes(program.path.to_bytes()));
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str))
+    else {
+        return false;
+    };
+    trust::enter(parent).and_then(|directory| trust::find(&directory, name)).is_ok()
+}
+
+/// What the interposer has told.
+pub(crate) enum Told {
+    /// The program that is to be executed. Whether it can be is for the kernel to say.
+    Runtime(Program),
+    /// Another shim, which stands for the runtime of this name if it has one.
+    Shim(Option<CString>),
+}
+
+/// What it means that the interposer has told of `path`.
+pub(crate) fn told(path: CString, own: Option<Identity>) -> Told {
     match Program::find(path.clone(), own) {
-        Some(program) => (program.kind != Kind::Shim).then_some(program),
-        None => Some(Program { path, kind: Kind::Binary }),
+        Some(program) if program.kind == Kind::Shim => Told::Shim(label::of(&path).or_else(|| {
+            let name = crate::call::file_name(&path);
+            (name.as_bytes() != nested::SHIM.as_bytes()).then_some(name)
+        })),
+        Some(program) => Told::Runtime(program),
+        None => Told::Runtime(Program { path, kind: Kind::Binary }),
     }
 }
 
@@ -57,22 +121,32 @@ fn candidate(entry: &[u8], name: &CStr) -> Option<CString> {
 /// `path` with the shims right behind the directory of `program`, instead of where they
 /// stand: what that script looks for next can be the shim, and the shim looks behind it.
 pub(crate) fn shims_behind(path: &[u8], program: &CStr) -> Option<Vec<u8>> {
-    let shims = nested::installed(nested::SHIMS);
     let entries = path.split(|byte| *byte == b':');
-    if !entries.clone().any(|entry| nested::is_entry(entry, &shims)) {
+    let (shims, mut rest): (Vec<&[u8]>, Vec<&[u8]>) =
+        entries.partition(|entry| nested::is_shims(entry));
+    if shims.is_empty() {
         return None;
     }
     let name = crate::call::file_name(program);
-    let mut rest: Vec<&[u8]> = entries.filter(|entry| !nested::is_entry(entry, &shims)).collect();
     let leads = |entry: &&[u8]| candidate(entry, &name).as_deref() == Some(program);
     let place = rest.iter().position(leads)?;
-    rest.insert(place + 1, shims.as_bytes());
+    rest.splice(place + 1..=place, shims);
     Some(rest.join(&b':'))
+}
+
+/// `path` with the directory of `program` in place of the shims: what it was meant to be.
+pub(crate) fn in_place_of_shims(path: &[u8], program: &CStr) -> Vec<u8> {
+    let directory = program.to_bytes();
+    let end = directory.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+    let directory = directory.get(..end).unwrap_or_default();
+    let entries = path.split(|byte| *byte == b':');
+    let entries = entries.map(|entry| if nested::is_shims(entry) { directory } else { entry });
+    entries.collect::<Vec<_>>().join(&b':')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{next, shims_behind, told};
+    use super::{Told, behind_shims, in_place_of_shims, next, shims_behind, told};
     use crate::program::{Identity, Kind, Scripts};
     use sifcache_core::nested::{SHIMS, installed};
     use std::ffi::CString;
@@ -173,11 +247,44 @@ mod tests {
     fn what_the_interposer_has_told() {
         let programs = Programs::new("told");
         let own = Identity::of(&programs.path("sifcache-shim"));
-        let kind = |name: &str| told(programs.path(name), own).map(|program| program.kind);
-        assert_eq!(kind("shim/apptainer"), None);
+        let kind = |name: &str| match told(programs.path(name), own) {
+            Told::Runtime(program) => Ok(program.kind),
+            Told::Shim(name) => Err(name),
+        };
+        assert_eq!(kind("shim/apptainer"), Err(Some(c"apptainer".to_owned())));
+        assert_eq!(kind("sifcache-shim"), Err(None));
         let script = Identity::of(&programs.path("a/apptainer")).map(Kind::Script);
-        assert_eq!(kind("a/apptainer"), script);
-        assert_eq!(kind("nowhere"), Some(Kind::Binary));
+        assert_eq!(kind("a/apptainer").ok(), script);
+        assert_eq!(kind("nowhere"), Ok(Kind::Binary));
+    }
+
+    /// In the `PATH` of somebody else only what comes after the shim counts, and no script of
+    /// a user's.
+    #[test]
+    fn what_a_script_above_had_behind_the_shims() {
+        let programs = Programs::new("behind");
+        let own = Identity::of(&programs.path("shim/apptainer"));
+        let root = programs.0.to_str().unwrap();
+        fs::copy("/bin/true", programs.0.join("b/apptainer")).unwrap();
+        for (path, expected) in [
+            ("R/shim:R/b", Some("R/b/apptainer")),
+            ("R/b:R/shim", None),
+            ("R/b", None),
+            ("R/shim:R/shim:R/nowhere:R/b", Some("R/b/apptainer")),
+        ] {
+            let found = behind_shims(
+                c"apptainer",
+                path.replace('R', root).as_bytes(),
+                own,
+                &Scripts::default(),
+            );
+            let found = found.map(|program| program.path.into_string().unwrap());
+            assert_eq!(found, expected.map(|path| path.replace('R', root)), "{path}");
+        }
+        fs::set_permissions(programs.0.join("a"), fs::Permissions::from_mode(0o777)).unwrap();
+        let path = "R/shim:R/a:R/b".replace('R', root);
+        let found = behind_shims(c"apptainer", path.as_bytes(), own, &Scripts::default()).unwrap();
+        assert_eq!(found.path, programs.path("b/apptainer"));
     }
 
     #[test]
@@ -189,7 +296,24 @@ mod tests {
         };
         let expected = format!("/x:/home/me/bin:{shims}:/bin");
         assert_eq!(after(format!("{shims}:/x:/home/me/bin:/bin")), Some(expected));
+        let two = format!("{shims}-linked:{shims}-sing:/home/me/bin:/bin");
+        let expected = format!("/home/me/bin:{shims}-linked:{shims}-sing:/bin");
+        assert_eq!(after(two), Some(expected));
         assert_eq!(after("/home/me/bin:/bin".to_owned()), None);
         assert_eq!(after(format!("{shims}:/bin")), None);
+    }
+
+    #[test]
+    fn the_directory_of_the_runtime_stands_where_the_shims_were() {
+        let shims = installed(SHIMS);
+        for (path, expected) in [
+            (shims.clone(), "/usr/bin"),
+            (format!("{shims}-linked/:/x"), "/usr/bin:/x"),
+            (format!("/x::{shims}"), "/x::/usr/bin"),
+            ("/x".to_owned(), "/x"),
+        ] {
+            let path = in_place_of_shims(path.as_bytes(), c"/usr/bin/apptainer");
+            assert_eq!(String::from_utf8(path).unwrap(), expected);
+        }
     }
 }

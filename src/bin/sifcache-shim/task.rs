@@ -5,7 +5,7 @@ use crate::call::file_name;
 use crate::decided::decide;
 use crate::environment::Environment;
 use crate::plan::{FAILED, eprint};
-use crate::program::{Identity, metadata};
+use crate::program::{Identity, Kind, Program, metadata};
 use crate::{execution, settings};
 use spank_sifcache::wish::Wish;
 use std::env;
@@ -44,7 +44,7 @@ pub(crate) fn run(
 }
 
 /// The first file of that name in `path` that is no directory, whether it can be executed
-/// or not, else the name itself. `own` counts as not there: without us it would not be.
+/// or not, else the name itself. A shim counts as not there: without us it would not be.
 fn find(name: &CString, path: Option<&[u8]>, own: Option<Identity>) -> CString {
     let found = match name.as_bytes().first() {
         Some(b'/') => None,
@@ -53,8 +53,9 @@ fn find(name: &CString, path: Option<&[u8]>, own: Option<Identity>) -> CString {
         }
         _ => path.unwrap_or_default().split(|byte| *byte == b':').find_map(|directory| {
             let program = (!directory.is_empty()).then(|| join(directory, name))??;
-            let metadata = metadata(&program).filter(|metadata| !metadata.is_dir())?;
-            (own != Some(Identity::from(&metadata))).then_some(program)
+            metadata(&program).filter(|metadata| !metadata.is_dir())?;
+            let is_shim = Program::find(program.clone(), own).is_some_and(|p| p.kind == Kind::Shim);
+            (!is_shim).then_some(program)
         }),
     };
     found.unwrap_or_else(|| name.clone())
