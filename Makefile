@@ -17,6 +17,8 @@ plugindir ?= $(prefix)/lib/slurm
 libexecdir ?= /usr/libexec
 sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
+# The runtimes that get shims: those of `runtimes=` in plugstack.conf.
+runtimes ?= apptainer singularity
 ifneq ($(libexecdir),/usr/libexec)
 export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
 endif
@@ -200,9 +202,7 @@ install-files:
 	install -D -m 0755 $(RELEASE)/libspank_sifcache.so $(DESTDIR)$(plugindir)/spank_sifcache.so
 	install -D -m 0755 $(RELEASE)/sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/sifcache-shim
 	install -D -m 0755 $(RELEASE)/libsifcache_preload.so $(DESTDIR)$(libexecdir)/sifcache/libsifcache_preload.so
-	install -d $(DESTDIR)$(libexecdir)/sifcache/bin
-	ln -sfn ../sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/bin/apptainer
-	ln -sfn ../sifcache-shim $(DESTDIR)$(libexecdir)/sifcache/bin/singularity
+	packaging/shims $(RELEASE)/sifcache-shim $(DESTDIR)$(libexecdir)/sifcache $(runtimes)
 	install -d $(DESTDIR)$(profiledir)
 	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.sh >$(DESTDIR)$(profiledir)/zz-sifcache.sh
 	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.csh >$(DESTDIR)$(profiledir)/zz-sifcache.csh

@@ -60,6 +60,7 @@ uninstall:
 		esac; \
 		rm -fv "$(DESTDIR)/$$file"; \
 	done; \
-	for directory in $(libexecdir)/sifcache/bin $(libexecdir)/sifcache $(docdir)/examples $(docdir)/docs $(docdir); do \
+	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
+		$(libexecdir)/sifcache $(docdir)/examples $(docdir)/docs $(docdir); do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done
