@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::process::{Answer, Call, Processes, Run, Silence};
-use sifcache_core::nested::{self, SHIMS};
+use sifcache_core::nested;
 use sifcache_core::trust::{self, Distrust, Writer};
 use std::cell::OnceCell;
 use std::env;
@@ -63,10 +63,8 @@ impl Host {
 
     /// The first program of that name in `PATH`, the shims left out.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
-        let shims = nested::installed(SHIMS);
-        let is_shim = |directory: &PathBuf| {
-            nested::is_entry(directory.as_os_str().as_encoded_bytes(), &shims)
-        };
+        let is_shim =
+            |directory: &PathBuf| nested::is_shims(directory.as_os_str().as_encoded_bytes());
         env::split_paths(&self.search)
             .filter(|directory| !is_shim(directory))
             .map(|directory| directory.join(name))

@@ -3,7 +3,8 @@
 use super::finding::Finding;
 use super::host::Host;
 use crate::process::Call;
-use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_entry};
+use sifcache_core::nested::shims::alone;
+use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims};
 use sifcache_core::settings::Nested;
 use std::path::{Path, PathBuf};
 
@@ -40,9 +41,15 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         let why = "only nested=path needs PATH to be kept";
         return vec![Finding::skipped("bash", why)];
     }
-    let shims = PathBuf::from(installed(SHIMS));
-    if !host.site.runtimes().iter().any(|name| host.is_program(&shims.join(name))) {
+    let runtimes = host.site.runtimes();
+    let shim = |name: &&String| PathBuf::from(installed(&alone(name))).join(name);
+    let shims: Vec<_> = runtimes.iter().filter(|name| host.is_program(&shim(name))).collect();
+    if shims.is_empty() {
         return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];
+    }
+    if !shims.iter().any(|name| host.find(name).is_some()) {
+        let why = "no runtime is in PATH, so a job gets no shim";
+        return vec![Finding::skipped("bash", why)];
     }
     SHELLS.iter().filter_map(|shell| one(host, shell)).collect()
 }
@@ -80,14 +87,14 @@ fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
 }
 
 fn judge(host: &Host, shell: &Shell, path: &str) -> Finding {
-    let (name, shims) = (shell.program, installed(SHIMS));
+    let name = shell.program;
     let user = host.uid;
-    let mut before = path.split(':').take_while(|entry| !is_entry(entry.as_bytes(), &shims));
+    let mut before = path.split(':').take_while(|entry| !is_shims(entry.as_bytes()));
     let first = before.clone().find_map(|directory| {
         let mut runtimes = host.site.runtimes().into_iter().map(|n| Path::new(directory).join(n));
         runtimes.find(|runtime| host.is_program(runtime))
     });
-    let kept = path.split(':').any(|entry| is_entry(entry.as_bytes(), &shims));
+    let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
     match (kept, first) {
         (true, None) => {
             Finding::ok(name, format!("a login shell ({name}) keeps the shims in front"))

@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
 use crate::output::plain;
+use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use sifcache_core::settings::Nested;
 use std::fs;
@@ -24,8 +25,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
             vec![Finding::note("nested", what)]
         }
         Nested::Path => {
-            let links = settings.runtimes.iter().map(|name| link(host, name));
-            [program(host)].into_iter().chain(links).chain(modules(host)).collect()
+            let names = settings.runtimes.iter().map(|runtime| name(host, runtime));
+            [program(host)].into_iter().chain(names).chain(modules(host)).collect()
         }
         Nested::Preload => vec![program(host), interposer(host)],
     }
@@ -36,7 +37,8 @@ fn modules(host: &Host) -> Option<Finding> {
     host.has_modules().then(|| {
         let what = "a module that brings a runtime puts it before the shims";
         Finding::note("modules", what).advice(format!(
-            "if there is one, prepend {} to PATH at the end of its modulefile: README.md, step 5",
+            "if there is one, prepend {}-NAME to PATH at the end of the modulefile of the runtime \
+             NAME: README.md, step 5",
             installed(SHIMS)
         ))
     })
@@ -72,23 +74,51 @@ fn program(host: &Host) -> Finding {
     }
 }
 
-/// The name that a script calls has to lead to the shim.
-fn link(host: &Host, name: &str) -> Finding {
-    let path = format!("{}/{name}", installed(SHIMS));
-    let shown = plain(Path::new(&path));
-    let real = fs::canonicalize(host.path(&path));
-    let shim = fs::canonicalize(host.path(installed(SHIM)));
-    match (real, shim) {
-        (Ok(real), Ok(shim)) if real == shim => {
-            Finding::ok("link", format!("{shown}: leads to the shim"))
-        }
-        (Ok(_), _) => Finding::fail("link", format!("{shown}: does not lead to the shim"))
-            .advice(format!("ln -sfn ../{SHIM} {shown}")),
-        (Err(_), _) => {
-            let what = format!("{shown}: leads nowhere, so '{name}' in job scripts is not covered");
-            let finding = missing(host, "link", what);
-            finding.advice(format!("make install, or: ln -sfn ../{SHIM} {shown}"))
-        }
+/// What a script calls by this name has to be its shim, in each directory that a job may get.
+fn name(host: &Host, name: &str) -> Finding {
+    let program = fs::read(host.path(installed(SHIM))).ok();
+    let pair = ["apptainer", "singularity"];
+    let together: &[&str] = if pair.contains(&name) { &[SHIMS, LINKED] } else { &[] };
+    let directories = together.iter().map(|directory| (*directory).to_owned());
+    for directory in [alone(name)].into_iter().chain(directories) {
+        let path = format!("{}/{name}", installed(&directory));
+        let shown = plain(Path::new(&path));
+        let stands_for = if directory == LINKED { pair[0] } else { name };
+        let finding = match fs::read(host.path(&path)).map(|file| what(&file, program.as_deref())) {
+            Ok(What::Shim(label)) if label == stands_for.as_bytes() => continue,
+            Ok(What::Older) => {
+                let what = format!("{shown}: the shim of another version than {}", installed(SHIM));
+                Finding::warn("link", what)
+            }
+            Ok(_) => Finding::fail("link", format!("{shown}: is not the shim of '{stands_for}'")),
+            Err(_) => {
+                let what = format!("{shown}: not there, so '{name}' in job scripts is not covered");
+                missing(host, "link", what)
+            }
+        };
+        return finding
+            .advice("make install, with runtimes= naming every runtime of plugstack.conf");
+    }
+    Finding::ok("link", format!("{}: the shim of '{name}'", installed(&alone(name))))
+}
+
+/// What stands under the name of a shim.
+enum What {
+    /// A shim with this label.
+    Shim(Vec<u8>),
+    /// A shim with a label, but of another build.
+    Older,
+    /// Anything else.
+    Other,
+}
+
+/// What a file is, if `program` is the shim without a label.
+fn what(file: &[u8], program: Option<&[u8]>) -> What {
+    let end = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap_or_default();
+    let Some(name) = labelled(end) else { return What::Other };
+    match program {
+        Some(program) if file.len() < program.len() || !file.starts_with(program) => What::Older,
+        _ => What::Shim(name.to_vec()),
     }
 }
 

@@ -70,9 +70,13 @@ impl Tree {
         for program in programs.into_iter().chain([format!("{shims}/sifcache-shim")]) {
             tree.program(&program);
         }
-        fs::create_dir(tree.at(&format!("{shims}/bin"))).unwrap();
-        tree.link("/usr/libexec/sifcache/bin/apptainer", "../sifcache-shim");
-        tree.link("/usr/libexec/sifcache/bin/singularity", "../sifcache-shim");
+        for name in ["apptainer", "singularity"] {
+            for directory in ["bin".to_owned(), format!("bin-{name}")] {
+                tree.shim(&directory, name);
+            }
+        }
+        tree.shim("bin-linked", "apptainer");
+        tree.link(&format!("{shims}/bin-linked/singularity"), "apptainer");
         tree.write("/lib/spank_sifcache.so", elf::plugin(0x1a_0500));
         fs::create_dir(tree.at("/sif")).unwrap();
         Some(tree)
@@ -90,6 +94,13 @@ impl Tree {
     fn program(&self, path: &str) {
         self.write(path, "");
         self.mode(path, 0o755);
+    }
+
+    /// The shim of a runtime, as it is installed.
+    fn shim(&self, directory: &str, name: &str) {
+        let path = format!("/usr/libexec/sifcache/{directory}/{name}");
+        self.write(&path, sifcache_core::nested::shims::label(name));
+        self.mode(&path, 0o755);
     }
 
     fn mode(&self, path: &str, mode: u32) {

@@ -29,7 +29,7 @@ const ASTRAY: [&str; 9] = [
 /// What leads launches to the shim has no business here, not even inside a job.
 pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsString>) {
     let bytes = |name: &str| get(name).map(OsString::into_vec);
-    for change in nested::changes(Nested::Off, b"", &bytes) {
+    for change in nested::changes(Nested::Off, &[], b"", &bytes) {
         match &change.value {
             Some(value) => command.env(change.name, OsStr::from_bytes(value)),
             None => command.env_remove(change.name),

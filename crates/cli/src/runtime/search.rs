@@ -1,9 +1,11 @@
 //! Where the runtime is.
 
 use sifcache_core::nested;
+use sifcache_core::nested::shims::{LABEL_LENGTH, labelled};
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +27,26 @@ pub(super) fn is_program(path: &Path) -> bool {
 /// Whether it is the shim, by whatever path or link.
 fn is_shim(path: &Path) -> bool {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    path.starts_with(nested::DIRECTORY) || real.file_name() == Some(OsStr::new(nested::SHIM))
+    path.starts_with(nested::DIRECTORY)
+        || real.file_name() == Some(OsStr::new(nested::SHIM))
+        || has_label(&real).unwrap_or(false)
+}
+
+/// Whether it is a copy of a shim.
+fn has_label(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LABEL_LENGTH as u64)))?;
+    let mut end = Vec::new();
+    file.take(LABEL_LENGTH as u64).read_to_end(&mut end)?;
+    Ok(labelled(&end).is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::first;
     use sifcache_core::nested::SHIM;
+    use sifcache_core::nested::shims::label;
     use std::ffi::OsString;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -40,7 +55,7 @@ mod tests {
     fn no_shim_and_nothing_that_cannot_be_started() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        for name in ["shims", "data", "one", "two", "target"] {
+        for name in ["shims", "data", "one", "two", "target", "copy"] {
             fs::create_dir(at(name)).unwrap();
         }
         for (name, mode) in [
@@ -52,9 +67,11 @@ mod tests {
             fs::write(at(&name), "").unwrap();
             fs::set_permissions(at(&name), Permissions::from_mode(mode)).unwrap();
         }
+        fs::write(at("copy/singularity"), label("singularity")).unwrap();
+        fs::set_permissions(at("copy/singularity"), Permissions::from_mode(0o755)).unwrap();
         symlink(at("target").join(SHIM), at("shims/singularity")).unwrap();
         fs::create_dir(at("one/singularity")).unwrap();
-        let path = ["shims", "data", "one", "two"].map(|name| at(name).into_os_string());
+        let path = ["shims", "copy", "data", "one", "two"].map(|name| at(name).into_os_string());
         let path = path.join(&OsString::from(":"));
         let find = |names: &[&str]| {
             first(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &path)

@@ -85,20 +85,35 @@ fn a_root_on_fuse() {
 fn shims() {
     let Some(tree) = Tree::new() else { return };
     let directory = "/usr/libexec/sifcache";
-    tree.remove(&format!("{directory}/bin/apptainer"));
+    for one in ["bin", "bin-linked", "bin-apptainer"] {
+        tree.remove(&format!("{directory}/{one}/apptainer"));
+        let broken: &[&str] = match one {
+            // The other name leads there too.
+            "bin-linked" => &["Fail launches in job scripts: link"; 2],
+            _ => &["Fail launches in job scripts: link"],
+        };
+        assert_eq!(said(&tree), broken, "{one}");
+        assert!(tree.advice("launches in job scripts", "link").contains("make install"));
+        tree.program(&format!("{directory}/{one}/apptainer"));
+        assert_eq!(said(&tree), broken, "{one}");
+        tree.shim(one, "apptainer");
+        assert_eq!(said(&tree), [""; 0], "{one}");
+    }
+    // One that stands for another runtime, and one that an upgrade has left out.
+    let path = format!("{directory}/bin/apptainer");
+    tree.write(&path, sifcache_core::nested::shims::label("singularity"));
     assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
-    assert!(tree.advice("launches in job scripts", "link").contains("ln -sfn ../sifcache-shim"));
-    tree.program(&format!("{directory}/bin/apptainer"));
-    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
-    tree.remove(&format!("{directory}/bin/apptainer"));
-    tree.link(&format!("{directory}/bin/apptainer"), "../sifcache-shim");
+    tree.write(&format!("{directory}/sifcache-shim"), "a newer program");
+    assert_eq!(said(&tree), ["Warn launches in job scripts: link"; 2]);
+    tree.write(&format!("{directory}/sifcache-shim"), "");
+    tree.shim("bin", "apptainer");
     tree.mode(&format!("{directory}/sifcache-shim"), 0o700);
     assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
     tree.mode(&format!("{directory}/sifcache-shim"), 0o757);
     assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
 }
 
-/// Each name that counts as a runtime needs a link of its own.
+/// Each name that counts as a runtime needs a shim of its own.
 #[test]
 fn shims_of_other_names() {
     let Some(mut tree) = Tree::new() else { return };
@@ -145,9 +160,9 @@ fn login_shells() {
 fn login_shells_with_other_names() {
     let Some(mut tree) = Tree::new() else { return };
     for name in ["apptainer", "singularity"] {
-        tree.remove(&format!("/usr/libexec/sifcache/bin/{name}"));
+        tree.remove(&format!("/usr/libexec/sifcache/bin-{name}/{name}"));
     }
-    tree.link("/usr/libexec/sifcache/bin/sing", "../sifcache-shim");
+    tree.shim("bin-sing", "sing");
     tree.program("/usr/bin/sing");
     tree.arguments = "image_root=/sif runtimes=sing".to_owned();
     tree.answer("/usr/bin/bash -c", "\n/usr/bin:/bin");
