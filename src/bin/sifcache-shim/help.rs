@@ -37,7 +37,8 @@ next program of that name in PATH. It takes no options of its own.
   DIRECTORY/bin/apptainer exec docker://ubuntu:24.04 true
 
 Jobs come to it by themselves, as plugstack.conf says with nested=path or nested=preload.
-Elsewhere, put DIRECTORY/bin in front of PATH. Settings are those of the plugin's line
+Elsewhere, put DIRECTORY/bin in front of PATH, or DIRECTORY/bin-apptainer or bin-singularity
+where only that runtime is installed. Settings are those of the plugin's line
 in plugstack.conf; SIF_CACHE=auto|off|require in the environment is the user's own wish.
 `sifcache explain -- apptainer exec docker://...` says what would happen, and why.
 

@@ -9,7 +9,7 @@ use crate::{execution, help, label, process, runtime, settings, task};
 use sifcache_core::choice::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
 use spank_sifcache::wish::Wish;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 
 /// Exit status where no program was started: of a shell, for a command not found.
@@ -27,7 +27,9 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
     environment.change(Scripts::VARIABLE, None);
     let executed_as = process::executed_as();
     let own = executed_as.as_deref().and_then(Identity::of);
-    let label = label::own(executed_as.as_deref());
+    // In our own directories a name is right, also that of a link to another runtime.
+    let is_installed = executed_as.as_deref().is_some_and(runtime::is_installed);
+    let label = if is_installed { None } else { label::own(executed_as.as_deref()) };
     let (told, stands_for) = match told.map(|told| runtime::told(told, own)) {
         Some(Told::Runtime(program)) => {
             let name = file_name(&program.path);
@@ -40,27 +42,10 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let call = Call::new(executed_as.as_deref(), arguments, stands_for);
     match &call {
         Call::Runtime(name) => {
-            let path = environment.get("PATH");
-            let found = told.or_else(|| runtime::next(name, path.as_deref(), own, &scripts));
-            let found = found.or_else(|| {
-                let program = runtime::elsewhere(name, own, &scripts)?;
-                let path = path.map(|path| runtime::in_place_of_shims(&path, &program.path));
-                environment.change("PATH", path.as_deref());
-                Some(program)
-            });
+            let found = told.or_else(|| find(name, own, &scripts, &mut environment));
             let Some(program) = found else { return not_found(name) };
-            // Where the caller names the full path of the shim, it means the runtime; but a link or
-            // a copy of another name is the user's own.
-            let is_path = |path: &CString| path.as_bytes().starts_with(b"/");
-            let ours = executed_as.filter(|path| is_path(path) && file_name(path) == *name);
-            let is_ours = |said: &[u8]| ours.as_deref().is_some_and(|path| path.to_bytes() == said);
-            if environment.get("_").is_some_and(|said| is_ours(&said)) {
-                environment.change("_", Some(program.path.as_bytes()));
-            }
             let mut arguments = arguments.to_vec();
-            if let Some(first) = arguments.first_mut().filter(|first| is_ours(first.as_bytes())) {
-                first.clone_from(&program.path);
-            }
+            name_runtime(name, executed_as, &program, &mut arguments, &mut environment);
             be_runtime(name, &program, &arguments, environment, &scripts)
         }
         Call::MultiProg { settings, choice } => {
@@ -68,6 +53,45 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
             task::run(command, (settings, choice), environment, own)
         }
         Call::Itself => help::introduce(arguments),
+    }
+}
+
+/// The runtime of this name. Where `PATH` has its shim alone, the directory of the runtime
+/// takes the place of the shim's.
+fn find(
+    name: &CStr,
+    own: Option<Identity>,
+    scripts: &Scripts,
+    environment: &mut Environment,
+) -> Option<Program> {
+    let path = environment.get("PATH");
+    runtime::next(name, path.as_deref(), own, scripts).or_else(|| {
+        let program = runtime::elsewhere(name, own, scripts)?;
+        let path = path.map(|path| runtime::in_place_of_shims(&path, &program.path));
+        environment.change("PATH", path.as_deref());
+        Some(program)
+    })
+}
+
+/// Names the runtime where the caller has named the full path of the shim: in the first
+/// argument, and in the variable in which shells name what they execute. A link or a copy of
+/// another name is the user's own.
+fn name_runtime(
+    name: &CString,
+    executed_as: Option<CString>,
+    program: &Program,
+    arguments: &mut [CString],
+    environment: &mut Environment,
+) {
+    let is_full = |path: &CString| path.as_bytes().starts_with(b"/");
+    let Some(ours) = executed_as.filter(|path| is_full(path) && file_name(path) == *name) else {
+        return;
+    };
+    if environment.get("_").is_some_and(|said| said == ours.as_bytes()) {
+        environment.change("_", Some(program.path.as_bytes()));
+    }
+    if let Some(first) = arguments.first_mut().filter(|first| **first == ours) {
+        first.clone_from(&program.path);
     }
 }
 

@@ -134,6 +134,13 @@ pub(crate) fn shims_behind(path: &[u8], program: &CStr) -> Option<Vec<u8>> {
     Some(rest.join(&b':'))
 }
 
+/// Whether a path leads to a shim by one of the directories for `PATH`.
+pub(crate) fn is_installed(path: &CStr) -> bool {
+    let path = path.to_bytes();
+    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
+    nested::is_shims(path.get(..end).unwrap_or_default())
+}
+
 /// `path` with the directory of `program` in place of the shims: what it was meant to be.
 pub(crate) fn in_place_of_shims(path: &[u8], program: &CStr) -> Vec<u8> {
     let directory = program.to_bytes();
@@ -146,7 +153,7 @@ pub(crate) fn in_place_of_shims(path: &[u8], program: &CStr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Told, behind_shims, in_place_of_shims, next, shims_behind, told};
+    use super::{Told, behind_shims, in_place_of_shims, is_installed, next, shims_behind, told};
     use crate::program::{Identity, Kind, Scripts};
     use sifcache_core::nested::{SHIMS, installed};
     use std::ffi::CString;
@@ -301,6 +308,20 @@ mod tests {
         assert_eq!(after(two), Some(expected));
         assert_eq!(after("/home/me/bin:/bin".to_owned()), None);
         assert_eq!(after(format!("{shims}:/bin")), None);
+    }
+
+    #[test]
+    fn shims_that_are_called_by_their_own_names() {
+        for (path, expected) in [
+            (format!("{}/apptainer", installed(SHIMS)), true),
+            (format!("{}-linked/singularity", installed(SHIMS)), true),
+            (installed("sifcache-shim"), false),
+            ("/home/me/bin/singularity".to_owned(), false),
+            ("./apptainer".to_owned(), false),
+            ("apptainer".to_owned(), false),
+        ] {
+            assert_eq!(is_installed(&CString::new(path.as_str()).unwrap()), expected, "{path}");
+        }
     }
 
     #[test]
