@@ -37,3 +37,4 @@ mod tool;
 mod trace;
 mod unchanged;
 mod verify;
+mod ways;

@@ -37,7 +37,8 @@ impl<'a> Locked<'a> {
     }
 
     fn mode(site: &Site, mode: &str) {
-        let words = ["chmod", mode, "/usr/libexec/sifcache/sifcache-shim"];
+        let programs = "find /usr/libexec/sifcache -type f ! -name '*.so' -exec chmod";
+        let words = ["sh", "-c", &format!("{programs} {mode} {{}} +")];
         assert_eq!(site.exec(&["--on", "n1"], &words, "").status, 0);
     }
 }
@@ -125,9 +126,20 @@ fn the_shim_on_a_login_node() {
     let shim = "/usr/libexec/sifcache/bin/apptainer";
     let words = [shim, "exec", "docker://o/i:1", "cat", "/etc/image-name"];
     site.exec(&["--user", "alice", "--on", "n1"], &words, "").ran(IMAGE);
-    let nobody = site.exec(&["--user", "alice"], &["env", "PATH=/nowhere", shim, "version"], "");
+    let nowhere = |shim: &str| {
+        site.exec(&["--user", "alice"], &["env", "PATH=/nowhere", shim, "version"], "")
+    };
+    assert_eq!(nowhere(shim).status, 0, "{:#?}", nowhere(shim));
+    let other = "/usr/libexec/sifcache/bin-other/other";
+    let label = format!(
+        "mkdir ${{0%/*}} && cat /usr/libexec/sifcache/sifcache-shim >$0 && chmod 755 $0 && {}",
+        "printf '\\nsifcache-shim for other\\n' >>$0"
+    );
+    assert_eq!(site.exec(&[], &["sh", "-c", &label, other], "").status, 0);
+    let nobody = nowhere(other);
+    site.exec(&[], &["rm", "-r", "/usr/libexec/sifcache/bin-other"], "");
     assert_eq!(nobody.status, 127, "{nobody:#?}");
-    assert!(nobody.stderr.starts_with("sifcache: apptainer: not found in PATH"), "{nobody:#?}");
+    assert!(nobody.stderr.starts_with("sifcache: other: not found in PATH"), "{nobody:#?}");
     let help = site.alice(&["/usr/libexec/sifcache/sifcache-shim", "--help"]);
     assert!(help.status == 0 && help.stdout.contains("sifcache explain"), "{help:#?}");
 }
@@ -173,9 +185,12 @@ fn snippets_for_login_shells() {
         assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{shell} {output:#?}");
         output.stdout.trim_end().to_owned()
     };
-    let (bin, in_front) = ("/usr/bin:/bin", format!("{shims}:/usr/bin:/bin"));
-    let behind = format!("/usr/bin:{shims}");
+    let bin = "/usr/bin:/bin";
+    let behind = format!("/usr/bin:{shims}-apptainer");
     for (shell, file) in [("/bin/sh", "sh"), ("/bin/bash", "sh"), ("/bin/tcsh", "csh")] {
+        // csh cannot tell that two names are one file.
+        let linked = if file == "csh" { "" } else { "-linked" };
+        let in_front = format!("{shims}{linked}:/usr/bin:/bin");
         assert_eq!(path(shell, file, None, bin), bin, "{shell}");
         assert_eq!(path(shell, file, Some("image_root=/s"), bin), in_front, "{shell}");
         let preload = Some("image_root=/s nested=preload");

@@ -29,13 +29,21 @@ fn newer(file: &str) -> tempfile::NamedTempFile {
 struct Upgrade;
 
 impl Upgrade {
-    const FILES: [(&'static str, &'static str); 2] = [
+    const FILES: [(&'static str, &'static str); 3] = [
         ("libspank_sifcache.so", "PLUGINS/spank_sifcache.so"),
         ("sifcache-shim", "/usr/libexec/sifcache/sifcache-shim"),
+        // Jobs get this one, where `singularity` is a link to `apptainer`.
+        ("sifcache-shim", "/usr/libexec/sifcache/bin-linked/apptainer"),
     ];
 
     fn put(file: &Path, place: &str) {
-        push(file, &place.replace("PLUGINS", &plugin_directory()), "0755");
+        let mut bytes = fs::read(file).unwrap();
+        if place.ends_with("/apptainer") {
+            bytes.extend(sifcache_core::nested::shims::label("apptainer"));
+        }
+        let labelled = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&labelled, bytes).unwrap();
+        push(labelled.path(), &place.replace("PLUGINS", &plugin_directory()), "0755");
     }
 
     fn make() -> Self {

@@ -29,6 +29,6 @@ fn load(site: &Site, line: &str) -> Output {
 fn without_and_with_the_line() {
     shape("a modulefile that puts another runtime first", 1, |site| load(site, ""));
     shape("the same with sifcache's line in it", 1, |site| {
-        load(site, "prepend-path --duplicates PATH /usr/libexec/sifcache/bin")
+        load(site, "prepend-path --duplicates PATH /usr/libexec/sifcache/bin-apptainer")
     });
 }

@@ -1,0 +1,274 @@
+//! Ways to a runtime that have nothing to do with the cache: each does the same with sifcache
+//! as without it. `docs/launch-shapes.md` has a table of them.
+//!
+//! Each way is a script. One batch job runs them all, once without the plugin and once with
+//! each value of `nested=`, and what they print and how they end is compared. With
+//! `SIFCACHE_BLESS=1` the table is written instead.
+
+mod table;
+
+use crate::kit::{IMAGE, Site};
+use std::collections::BTreeMap;
+use std::fs;
+
+/// Prints the name of the image that is started.
+const RUN: &str = "exec $HOME/case.sif cat /etc/image-name";
+
+/// Prints whether a shell finds the runtime `$r`.
+const HAS: &str = "command -v $r >/dev/null && echo $r: yes || echo $r: no";
+
+/// The ways on a node that has both runtimes: what they are called in the table, and a script
+/// in which `RUN` is a launch of a SIF.
+const WAYS: [(&str, &str); 24] = [
+    ("`$(readlink -f $(which apptainer))`", "$(readlink -f $(which apptainer)) RUN"),
+    ("`$(realpath $(which singularity)) --version`", "$(realpath $(which singularity)) --version"),
+    (
+        "the name behind `singularity`: `basename $(readlink -f …)`",
+        "basename $(readlink -f $(which singularity))",
+    ),
+    ("a symbolic link of another name", "ln -sf $(which apptainer) ~/sing; ~/sing RUN"),
+    (
+        "a symbolic link to the resolved path",
+        "ln -sf $(readlink -f $(which singularity)) ~/sing; ~/sing RUN",
+    ),
+    (
+        "a symbolic link in the user's `PATH`, called like the other runtime",
+        "mkdir -p ~/own; ln -sf $(which apptainer) ~/own/singularity; PATH=~/own:$PATH\n\
+         singularity RUN; rm -r ~/own",
+    ),
+    ("a copy of another name", "rm -f ~/sing; cp $(which apptainer) ~/sing; ~/sing RUN; rm ~/sing"),
+    (
+        "a copy, without an environment",
+        "rm -f ~/sing; cp $(which singularity) ~/sing; env -i HOME=$HOME ~/sing RUN; rm ~/sing",
+    ),
+    ("a hard link", "ln $(which apptainer) /tmp/sing 2>/dev/null && /tmp/sing RUN"),
+    ("`PATH=$(dirname $(which apptainer))`", "PATH=$(dirname $(which apptainer)) apptainer RUN"),
+    (
+        "the same, and the other runtime by name",
+        "PATH=$(dirname $(which apptainer)) singularity RUN",
+    ),
+    (
+        "the same, and the `PATH` that the container gets",
+        "PATH=$(dirname $(which apptainer)) apptainer exec $HOME/case.sif \
+         sh -c 'echo \"$PATH $USER_PATH\"'",
+    ),
+    (
+        "`dirname $(command -v …)` in a configuration file",
+        "echo \"dir=$(dirname $(command -v apptainer))\" >~/conf; . ~/conf; $dir/apptainer RUN\n\
+         $dir/singularity RUN; PATH=$dir:$PATH apptainer RUN",
+    ),
+    ("a relative path", "cd $(dirname $(which apptainer)); ./apptainer --version"),
+    (
+        "a path relative to another directory",
+        "cd /tmp; $(realpath --relative-to=/tmp $(which apptainer)) RUN",
+    ),
+    ("`env -i` and a path", "env -i HOME=$HOME $(which apptainer) RUN"),
+    (
+        "`env -i PATH=$(dirname …)`",
+        "env -i HOME=$HOME PATH=$(dirname $(which apptainer)) singularity RUN",
+    ),
+    ("`env -i` and nothing else", "env -i $(which apptainer) --version"),
+    ("`exec -c`", "exec -c $(which apptainer) --version"),
+    ("`exec -a NAME`", "exec -a name apptainer RUN"),
+    ("`unset PATH`", "a=$(which apptainer); unset PATH; $a RUN"),
+    (
+        "which runtimes there are, as Python finds them",
+        "python3 -c 'import shutil\nfor r in \"apptainer\", \"singularity\", \"sing\":\n \
+         print(r, bool(shutil.which(r)))'",
+    ),
+    ("another program beside the runtime", "$(dirname $(which apptainer))/cat /etc/debian_version"),
+    (
+        "the directory of installation, taken from the runtime's path",
+        "ls -d $(dirname $(dirname $(which apptainer)))/lib*/*/apptainer/bin/starter | wc -l",
+    ),
+];
+
+/// The same on a node that lacks one of them, or both: `HAS` prints what programs find.
+const FEWER: [(&str, &str); 6] = [
+    ("which runtimes `command -v` finds", "for r in apptainer singularity; do HAS; done"),
+    (
+        "which runtimes Python finds",
+        "python3 -c 'import shutil\nfor r in \"apptainer\", \"singularity\":\n \
+         print(r, bool(shutil.which(r)))'",
+    ),
+    (
+        "the first runtime that is there, as engines choose it",
+        "r=$(command -v singularity || command -v apptainer) && $r RUN",
+    ),
+    ("the runtime that is not there", "for r in apptainer singularity; do $r RUN; done 2>&1"),
+    (
+        "the same after a login shell",
+        "bash -lc 'for r in apptainer singularity; do HAS; done'; \
+         tcsh -lc 'which apptainer singularity' | grep -c '^/'",
+    ),
+    (
+        "a runtime that a module brings later",
+        "bash -lc 'for r in apptainer singularity; do HAS; done; module use /shared/modules; \
+         module load one/1; for r in apptainer singularity; do HAS; done; apptainer RUN'",
+    ),
+];
+
+/// What a way prints with standard error, and its exit status.
+type Ended = String;
+
+/// Runs these ways in a batch job on n1.
+fn run(site: &Site, ways: &[(&'static str, &str)]) -> BTreeMap<&'static str, Ended> {
+    let directory = site.at("ctl", "/home/alice/ways");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    std::os::unix::fs::chown(&directory, Some(1001), Some(1001)).unwrap();
+    for (number, (_, text)) in ways.iter().enumerate() {
+        let text = text.replace("RUN", RUN).replace("HAS", HAS);
+        fs::write(directory.join(number.to_string()), text).unwrap();
+    }
+    let script = format!(
+        "cd ~/ways\nfor i in $(seq 0 {}); do bash $i >out.$i 2>&1; echo \"status $?\" >>out.$i; done",
+        ways.len() - 1
+    );
+    let output = site.sbatch(&["-w", "n1"], &script);
+    assert_eq!(output.status, 0, "{output:#?}");
+    let read = |number: usize| fs::read_to_string(directory.join(format!("out.{number}"))).unwrap();
+    ways.iter().enumerate().map(|(number, (name, _))| (*name, read(number))).collect()
+}
+
+/// Compares these ways without the plugin and with each value of `nested=`, on a node that a
+/// command has changed; the other one changes it back.
+#[track_caller]
+fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&'static str; 2]) {
+    let site = Site::with_line("# nothing\n");
+    let case = site.at("ctl", "/home/alice/case.sif");
+    fs::copy(crate::kit::sif(IMAGE), &case).unwrap();
+    modulefile(&site);
+    let _changed = Changed::new(&site, change, back);
+    let without = run(&site, ways);
+    let with = ["path", "preload"].map(|nested| {
+        let line = format!("optional spank_sifcache.so image_root=/shared/sif nested={nested}\n");
+        site.plugstack(&line);
+        run(&site, ways)
+    });
+    fs::remove_file(case).unwrap();
+    // Something did run.
+    assert!(without.values().any(|ended| ended.contains(IMAGE)), "{without:#?}");
+    for (name, _) in ways {
+        let ended = with.each_ref().map(|with| &with[name]);
+        let same = ended.map(|ended| *ended == without[name]);
+        table::compare(place, name, same, &format!("{}\n{ended:#?}", without[name]));
+    }
+}
+
+/// A module that brings `apptainer` alone.
+fn modulefile(site: &Site) {
+    let bin = site.at("ctl", "/shared/one/bin");
+    fs::create_dir_all(&bin).unwrap();
+    // Wherever the test has put the program.
+    let text = "#!/bin/bash\nfor a in apptainer.away apptainer singularity; do\n\
+                test -x /usr/bin/$a && exec -a apptainer /usr/bin/$a \"$@\"\ndone\n";
+    crate::kit::program(&bin.join("apptainer"), text);
+    let directory = site.at("ctl", "/shared/modules/one");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("1"), "#%Module1.0\nprepend-path PATH /shared/one/bin\n").unwrap();
+}
+
+/// A node whose runtimes are changed by a command, for as long as this lives.
+struct Changed<'a>(&'a Site, &'static str);
+
+impl<'a> Changed<'a> {
+    fn new(site: &'a Site, change: &str, back: &'static str) -> Self {
+        Self::shell(site, change);
+        Self(site, back)
+    }
+
+    fn shell(site: &Site, command: &str) {
+        let output = site.exec(&["--on", "n1"], &["sh", "-ec", command], "");
+        assert_eq!(output.status, 0, "{output:#?}");
+    }
+}
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        Self::shell(self.0, self.1);
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn where_both_runtimes_are() {
+    compare(table::BOTH, &WAYS, ["true", "true"]);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn where_a_runtime_is_missing() {
+    compare(
+        table::APPTAINER,
+        &FEWER,
+        [
+            "mv /usr/bin/singularity /usr/bin/singularity.away",
+            "mv /usr/bin/singularity.away /usr/bin/singularity",
+        ],
+    );
+    compare(
+        table::SINGULARITY,
+        &FEWER,
+        [
+            "cd /usr/bin; mv singularity singularity.away; mv apptainer singularity",
+            "cd /usr/bin; mv singularity apptainer; mv singularity.away singularity",
+        ],
+    );
+    compare(
+        table::NONE,
+        &FEWER,
+        [
+            "cd /usr/bin; mv singularity singularity.away; mv apptainer apptainer.away",
+            "cd /usr/bin; mv apptainer.away apptainer; mv singularity.away singularity",
+        ],
+    );
+}
+
+/// A job's `PATH` comes to each node with the shims of the node where it was made.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn where_nodes_differ() {
+    let site = Site::new("");
+    let away = [
+        "mv /usr/bin/singularity /usr/bin/singularity.away",
+        "mv /usr/bin/singularity.away /usr/bin/singularity",
+    ];
+    let _changed = Changed::new(&site, away[0], away[1]);
+    let each = format!("for r in apptainer singularity; do echo $(hostname) $({HAS}); done");
+    for first in ["n1", "n2"] {
+        let nodes = ["-N2", "-w", "n1,n2"];
+        let script = format!(
+            "srun -N1 -n1 -w {first} bash -c 'srun --overlap -N2 -n2 -w n1,n2 bash -c \"$0\"' \
+             '{each}' | sort"
+        );
+        let output = site.sbatch(&nodes, &script);
+        let expected =
+            "n1 apptainer: yes\nn1 singularity: no\nn2 apptainer: yes\nn2 singularity: yes\n";
+        assert_eq!(output.stdout, expected, "{output:#?}");
+    }
+}
+
+/// A runtime that only the job's own `PATH` has, started by a script that clears everything.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn outside_of_the_systems_directories() {
+    let site = Site::new("");
+    fs::copy(crate::kit::sif(IMAGE), site.at("ctl", "/home/alice/case.sif")).unwrap();
+    modulefile(&site);
+    let away = "cd /usr/bin; mv singularity singularity.away; mv apptainer apptainer.away";
+    let back = "cd /usr/bin; mv apptainer.away apptainer; mv singularity.away singularity";
+    let _changed = Changed::new(&site, away, back);
+    let job = format!(
+        "#!/bin/bash\na=$(command -v apptainer); echo $a\nenv -i HOME=$HOME $a {RUN}\n\
+         PATH=$(dirname $a) apptainer {RUN}\n"
+    );
+    fs::write(site.at("ctl", "/home/alice/job.sh"), job).unwrap();
+    let path = "PATH=/shared/one/bin:/usr/bin:/bin";
+    let words =
+        ["env", path, "sbatch", "--wait", "-w", "n1", "--output=/home/alice/own.out", "job.sh"];
+    let output = site.alice(&words);
+    let said = fs::read_to_string(site.at("ctl", "/home/alice/own.out")).unwrap();
+    let expected = format!("/usr/libexec/sifcache/bin-apptainer/apptainer\n{IMAGE}\n{IMAGE}\n");
+    assert_eq!((output.status, said), (0, expected), "{output:#?}");
+}

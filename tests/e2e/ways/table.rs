@@ -1,0 +1,53 @@
+//! The table of ways in `docs/launch-shapes.md`.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// What a node has, as the first column says it.
+pub(super) const BOTH: &str = "both";
+pub(super) const APPTAINER: &str = "`apptainer` alone";
+pub(super) const SINGULARITY: &str = "`singularity` alone";
+pub(super) const NONE: &str = "none";
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
+}
+
+/// Compares what is the same with `nested=path` and `preload` with the row of a way; `ended`
+/// is what the way did without us, and with.
+#[track_caller]
+pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
+    let text = fs::read_to_string(page()).unwrap();
+    let start = format!("| {place} | {name} |");
+    let row = text.lines().find(|line| line.starts_with(&start));
+    let row = row.unwrap_or_else(|| panic!("docs/launch-shapes.md has no row '{start}'"));
+    let reason = row.split('|').nth(5).unwrap().trim();
+    let [path, preload] = same.map(|same| if same { "same" } else { "differs" });
+    let found = format!("{start} {path} | {preload} | {reason} |");
+    if std::env::var_os("SIFCACHE_BLESS").is_some() {
+        fs::write(page(), text.replace(row, &found)).unwrap();
+    } else {
+        assert_eq!(row, found, "found on the right: {ended}");
+    }
+    let explained = same == [true, true] || !reason.is_empty();
+    assert!(explained, "'{name}' differs, and the table does not say why: {ended}");
+}
+
+/// Every row has its test, by its name in one of the lists.
+#[test]
+fn every_row_is_tested() {
+    let text = fs::read_to_string(page()).unwrap();
+    let rows =
+        text.lines().filter(|line| line.contains("| same |") || line.contains("| differs |"));
+    let mut found: Vec<String> = rows
+        .map(|row| row.split('|').skip(1).take(2).map(str::trim).collect::<Vec<_>>().join(" "))
+        .collect();
+    let ways = super::WAYS.iter().map(|(name, _)| format!("{BOTH} {name}"));
+    let fewer = [APPTAINER, SINGULARITY, NONE];
+    let fewer =
+        fewer.iter().flat_map(|place| super::FEWER.map(|(name, _)| format!("{place} {name}")));
+    let mut expected: Vec<String> = ways.chain(fewer).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
