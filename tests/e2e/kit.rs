@@ -35,6 +35,10 @@ pub(crate) const OTHER: &str = "determinedai/environments:rocm-4.2-pytorch-1.9-t
 /// Prints what the running image is called.
 pub(crate) const WHICH: [&str; 2] = ["cat", "/etc/image-name"];
 
+/// slurmd's process, for pgrep(1): after `scontrol reconfigure` it has the name of the file that
+/// Debian's link leads to.
+pub(crate) const SLURMD: &str = "slurmd(-wlm)?";
+
 /// The shared image root, and the one of each node's own disk.
 pub(crate) const SHARED: &str = "/shared/sif";
 pub(crate) const LOCAL: &str = "/local/sif";

@@ -1,7 +1,7 @@
 //! alice against what the site has set: by her environment, her options, her programs.
 
 use super::{ALICE, BOB, NAME, REFERENCE, bob, events, own_root, script, site};
-use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, WHICH, program};
+use crate::kit::{IMAGE, OTHER, Output, SHARED, SLURMD, Site, WHICH, program};
 use std::fs;
 
 const LAUNCH: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
@@ -95,9 +95,10 @@ fn is_well(site: &Site) {
     bob(site, &[], REFERENCE).ran(IMAGE);
     site.idle("n1");
     // For a moment, a child that slurmd forks has its name too.
-    let one = "for n in $(seq 100); do [ \"$(pgrep -cx slurmd)\" = 1 ] && exit; sleep 0.05; done; \
-               pgrep -lx slurmd; exit 1";
-    let alive = site.exec(&["--on", "n1"], &["bash", "-c", one], "");
+    let one = format!(
+        "for n in $(seq 100); do [ \"$(pgrep -cx '{SLURMD}')\" = 1 ] && exit; sleep 0.05; done; exit 1"
+    );
+    let alive = site.exec(&["--on", "n1"], &["bash", "-c", &one], "");
     assert_eq!(alive.status, 0, "{alive:#?}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::table::{Found, compare, ended};
 use super::{NAME, WITHOUT, on_n1, ours, seen, settled, unharmed, with};
-use crate::kit::{IMAGE, Output, SHARED, Site, built, plugin_directory, push};
+use crate::kit::{IMAGE, Output, SHARED, SLURMD, Site, built, plugin_directory, push};
 
 /// The file that tells that the task runs; the node's own /tmp is in the container too.
 const STARTED: &str = "/tmp/started";
@@ -70,7 +70,9 @@ fn daemons() {
     let answers = "for n in $(seq 500); do scontrol show slurmd >/dev/null 2>&1 && exit; \
         sleep 0.02; done; exit 1";
     meets(&site, "slurmd is killed and started again", &|| {
-        let restart = "pkill -KILL -x slurmd; while pgrep -x slurmd; do sleep 0.02; done; slurmd";
+        let restart = format!(
+            "pkill -KILL -x '{SLURMD}'; while pgrep -x '{SLURMD}'; do sleep 0.02; done; slurmd"
+        );
         on_n1(&site, &format!("{restart}; {answers}"));
     });
     meets(&site, "`scontrol reconfigure`", &|| {

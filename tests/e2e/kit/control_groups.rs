@@ -6,7 +6,7 @@
 //! slurmd does not take version 2, so it gets a stand-in that hides the others: `unified.c`.
 //! Nothing of this needs a controller of version 2.
 
-use super::{Site, cluster, push};
+use super::{SLURMD, Site, cluster, push};
 use std::path::Path;
 use std::process::Command;
 
@@ -119,7 +119,7 @@ impl<'a> ControlGroups<'a> {
     /// Ends slurmd, does what is to be done without one, and starts it anew.
     fn restart(&self, start: &str, meanwhile: &str) {
         let restart = format!(
-            "pkill -x slurmd; while pgrep -x slurmd; do sleep 0.02; done; {meanwhile}
+            "pkill -x '{SLURMD}'; while pgrep -x '{SLURMD}'; do sleep 0.02; done; {meanwhile}
              ({start}) || exit; \
              for n in $(seq 500); do scontrol show slurmd >/dev/null 2>&1 && exit; sleep 0.02; \
              done; exit 1"
@@ -162,7 +162,7 @@ impl Drop for ControlGroups<'_> {
         // A test that fails already is not to end all of them.
         if std::thread::panicking() {
             let resume = format!("scontrol update nodename={} state=resume", self.node);
-            let restart = format!("pkill -x slurmd; sleep 1; {end}; slurmd; {resume}");
+            let restart = format!("pkill -x '{SLURMD}'; sleep 1; {end}; slurmd; {resume}");
             self.site.exec(&["--on", self.node], &["bash", "-c", &restart], "");
             return;
         }
