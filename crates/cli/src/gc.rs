@@ -2,15 +2,18 @@
 
 use crate::args::{Change, Site};
 use crate::failure::{Exit, Failure};
-use crate::output::plain;
+use crate::logs::evidence::Gap;
+use crate::output::{plain, plain_lines};
+use crate::process::Processes;
 use crate::removal::Removal;
 use crate::removal::all::Manner;
 use crate::select::{self, Filter, Stock};
 use crate::store::scan::Image;
 use crate::store::{kept, strangers};
-use crate::{human, logs, output, site};
+use crate::{cluster, human, logs, output, site, stage};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Take out images that are old, unused, or more than there is space for
 ///
@@ -33,12 +36,17 @@ pub(crate) struct Gc {
     /// What came into the cache longer ago than this: 90d, 8w, 1y
     #[arg(long, value_name = "TIME", value_parser = human::parse_age)]
     older_than: Option<SignedDuration>,
-    /// What has served no job for this long, as the logs say; they have to reach back so far
+    /// What has served no job for this long, as the logs say; they have to reach back so far for
+    /// each node that uses the cache
     #[arg(long, value_name = "TIME", value_parser = human::parse_age)]
     unused_for: Option<SignedDuration>,
     /// So much that the rest has no more than this: 500G, 2T; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = human::parse_size)]
     max_size: Option<u64>,
+    /// With --unused-for, do without the logs of these nodes: they do not use this cache, or
+    /// are gone. n1,n2 or n[1-3]
+    #[arg(long, value_name = "NODES", requires = "unused_for")]
+    without_nodes: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
@@ -58,7 +66,7 @@ Exit status:
    0  done, also if there was nothing to do
    1  the answer was no: nothing has changed
   64  wrong usage; also if it cannot ask and --yes is not given
-  69  the logs do not reach back as far as --unused-for asks
+  69  the logs do not cover the time that --unused-for asks about, on each node
   73  something cannot be written
   77  not permitted
   78  the site's settings are wrong or missing
@@ -126,19 +134,92 @@ fn is_ours_to_take(stock: &Stock, image: &Image) -> bool {
 fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let Some(unused_for) = args.unused_for else { return Ok(None) };
     let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
-    match stock.served.reaches_back_to(now) {
-        Some(start) if start <= since => Ok(Some(since)),
-        start => {
-            let asked = human::day(since);
-            let message = start.map_or_else(
-                || "nothing is known of what served jobs".to_owned(),
-                |start| format!("what is known of served jobs begins on {}", human::day(start)),
-            );
-            let advice = format!(
-                "{message}, and --unused-for asks back to {asked}: give older logs with --log"
-            );
-            Err(Failure::new(Exit::UNAVAILABLE, advice))
-        }
+    let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
+    let gap = stock.served.evidence().gap(since, now, cluster(args).as_ref(), &without);
+    match gap {
+        None => Ok(Some(since)),
+        Some(gap) => Err(Failure::new(Exit::UNAVAILABLE, explain(&gap, since))),
+    }
+}
+
+/// The nodes of the cluster that the site's settings are of. With `--root`, nobody knows which
+/// nodes use that one but the logs.
+fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
+    if args.site.root.is_some() {
+        return None;
+    }
+    let nodes = cluster::nodes(&Processes);
+    if let Err(why) = &nodes {
+        let why = plain_lines(why);
+        anstream::eprintln!(
+            "sifcache: the cluster's list of nodes is not known ({why}): only nodes that logs \
+             name are looked at"
+        );
+    }
+    nodes.ok()
+}
+
+/// The nodes of a list; Slurm knows what brackets mean.
+fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
+    let names: BTreeSet<String> = match list.contains('[') {
+        true => stage::nodes::expand(list)?,
+        false => list.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    Ok(names.iter().map(|name| logs::host_name(name)).collect())
+}
+
+/// Why the logs do not tell what was unused, and what to do.
+fn explain(gap: &Gap, since: Timestamp) -> String {
+    let asked = human::day(since);
+    let read = "give them with --log, or to `sifcache hits` every day";
+    let without = |names: &[String]| {
+        let all = plain(names.join(",").as_ref());
+        format!("if they do not use this cache, or are gone: --without-nodes {all}")
+    };
+    match gap {
+        Gap::Nothing => format!(
+            "nothing is known of what served jobs, and --unused-for asks back to {asked}: give the logs of all nodes with \
+             --log, or to `sifcache hits` every day"
+        ),
+        Gap::Silent(last) => format!(
+            "the last line of sifcache in the logs is of {}, and --unused-for asks back to \
+             {asked}: nothing can be said of what served jobs since; see whether the nodes still \
+             log hits and misses (`sifcache doctor`)",
+            human::day(*last)
+        ),
+        Gap::NoLog(names) => format!(
+            "no log is known of {}, where jobs may use the cache: {read}; {}",
+            some(names),
+            without(names)
+        ),
+        Gap::Begins(names, begin) => format!(
+            "what is known of served jobs begins on {} (node {}), and --unused-for asks back to \
+             {asked}: give older logs with --log; {}",
+            human::day(*begin),
+            some(names),
+            without(names)
+        ),
+        Gap::Ends(names, end) => format!(
+            "what is known of served jobs ends on {} (node {}): {read}, newer ones of these \
+             nodes; {}",
+            human::day(*end),
+            some(names),
+            without(names)
+        ),
+    }
+}
+
+/// The first of them, for a sentence.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| if name.is_empty() { "without a name".into() } else { plain(name.as_ref()) })
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 

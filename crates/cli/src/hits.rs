@@ -2,6 +2,9 @@
 
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::logs::coverage::Span;
+use crate::logs::read::{Read, Unread};
+use crate::logs::source::Skipped;
 use crate::output::{self, Align, Table, plain};
 use crate::served::Served;
 use crate::store::{STATE, Store};
@@ -57,13 +60,27 @@ struct Row {
     last: Timestamp,
 }
 
+/// A node that the logs tell of.
+#[derive(Serialize)]
+struct Node<'a> {
+    node: &'a str,
+    /// The times that its log covers.
+    covered: Vec<Span>,
+    /// When it last wrote a line of the plugin's.
+    used: Option<Timestamp>,
+}
+
 /// The JSON object.
 #[derive(Serialize)]
-struct Object {
+struct Object<'a> {
     hits: Vec<Row>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    nodes: Vec<Node<'a>>,
     forged: u64,
+    ahead: u64,
+    unread: &'a Unread,
+    skipped: &'a [Skipped],
     saved: bool,
 }
 
@@ -72,7 +89,7 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
     let mut tally = tally::tally(&args.which, &used)?;
-    let read = tally.read()?;
+    let described = tally.described()?;
     let saved = match (&settings, args.no_save) {
         (Some(settings), false) => save(settings, &tally),
         _ => false,
@@ -81,14 +98,34 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let (from, to) = tally.range();
     let rows: Vec<Row> = tally.counts.iter().map(|(image, count)| row(image, count)).collect();
     match args.which.json {
-        true => output::json(&Object { hits: rows, from, to, forged: tally.forged, saved })?,
-        false => output::print(&page(&rows, &read, saved))?,
+        true => output::json(&Object {
+            hits: rows,
+            from,
+            to,
+            nodes: nodes(&tally.read),
+            forged: tally.read.forged,
+            ahead: tally.read.ahead.lines,
+            unread: &tally.read.unread,
+            skipped: &tally.read.skipped,
+            saved,
+        })?,
+        false => output::print(&page(&rows, &described, saved, &tally))?,
     }
     Ok(Exit::OK)
 }
 
-/// Saves what was learned in every root that the caller may write. Where that is none, it
-/// is none: any user may look at the hits.
+fn nodes(read: &Read) -> Vec<Node<'_>> {
+    let nodes = read.evidence.nodes();
+    let row = |(node, known): (_, &'_ crate::logs::evidence::Node)| Node {
+        node,
+        covered: known.spans.iter().collect(),
+        used: known.used,
+    };
+    nodes.map(row).collect()
+}
+
+/// Saves what was learned in every root that the caller may write, and says whether it says
+/// something of what was used. Where there is none, it is none: any user may look at the hits.
 fn save(settings: &Settings, tally: &Tally) -> bool {
     // From here on a signal waits for the end of it.
     let mut saved = false;
@@ -99,15 +136,21 @@ fn save(settings: &Settings, tally: &Tally) -> bool {
             saved |= save_in(&store, tally).is_ok();
         }
     }
-    saved
+    saved && tally.read.says_something()
 }
 
 fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
     let _lock = store.lock(STATE, &|| ())?;
     let mut served = Served::load(store.root());
-    served.learn(Served::of(store.root(), &tally.hits, &tally.spans));
+    let before = served.clone();
+    let logs = Served::of(store.root(), &tally.hits, &tally.read);
+    served.learn(&logs, &tally.read.unread.times);
     served.tidy(store.root());
-    Ok(served.save(store)?)
+    // A log that says nothing leaves nothing behind.
+    if served != before {
+        served.save(store)?;
+    }
+    Ok(())
 }
 
 fn row(image: &str, count: &Count) -> Row {
@@ -122,7 +165,7 @@ fn row(image: &str, count: &Count) -> Row {
     }
 }
 
-fn page(rows: &[Row], read: &str, saved: bool) -> String {
+fn page(rows: &[Row], read: &str, saved: bool, tally: &Tally) -> String {
     let mut table = Table::new(&[
         ("IMAGE", Align::Left),
         ("LAUNCHES", Align::Right),
@@ -139,8 +182,13 @@ fn page(rows: &[Row], read: &str, saved: bool) -> String {
             human::minute(row.last),
         ]);
     }
-    let mut text = if rows.is_empty() { "no image was used\n".to_owned() } else { table.text() };
+    let mut text = match () {
+        () if !rows.is_empty() => table.text(),
+        () if tally.read.says_something() => "no image was used\n".to_owned(),
+        () => "no hit was found\n".to_owned(),
+    };
+    let remarks = tally.remarks();
     let saved = if saved { "; saved for `list` and `gc`" } else { "" };
-    text.push_str(&format!("read: {read}{saved}\n"));
+    text.push_str(&format!("read: {read}{saved}\n{remarks}"));
     text
 }

@@ -1,9 +1,16 @@
 //! What the logs of the nodes say of hits and misses, and of which time they know.
 
 pub(crate) mod coverage;
+pub(crate) mod evidence;
+mod header;
 mod journal;
+mod json;
 mod line;
+mod packed;
+pub(crate) mod read;
+mod scan;
 pub(crate) mod source;
+mod stamp;
 
 use crate::event::Event;
 use crate::failure::Failure;
@@ -11,10 +18,7 @@ use crate::progress::Progress;
 use crate::select::Stock;
 use crate::served::Served;
 use clap::Args;
-use coverage::{Coverage, Span};
 use jiff::Timestamp;
-use line::Line;
-use memchr::memmem;
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,19 +27,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Read this log, besides what `sifcache hits` has read before: syslog of a node or of all
-    /// nodes, packed with gzip or not, or the output of `journalctl --output=json`; - is
-    /// standard input
+    /// nodes, also compressed, or the output of `journalctl --output=json`; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
-}
-
-/// What was read beside the events.
-#[derive(Debug, Default)]
-pub(crate) struct Read {
-    /// The times that the logs cover.
-    pub(crate) spans: Vec<Span>,
-    /// Lines that bear our name, and that the plugin did not write so.
-    pub(crate) forged: u64,
 }
 
 /// When each image last served.
@@ -50,47 +44,6 @@ pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
     }
 }
 
-/// Reads logs; `take` gets each event with its time.
-///
-/// # Errors
-/// A log that cannot be read.
-pub(crate) fn read(
-    sources: &[Source],
-    progress: &Progress,
-    take: &mut dyn FnMut(Timestamp, Event),
-) -> Result<Read, Failure> {
-    let now = Timestamp::now();
-    let mut all = Read::default();
-    for source in sources {
-        let mut lines = source.open(progress)?;
-        let mut coverage = Coverage::new(now);
-        let ours = memmem::Finder::new("sifcache");
-        let mut line = Vec::new();
-        while lines.next(&mut line).map_err(|error| source.failed(&error))? {
-            if ours.find(&line).is_some() {
-                match line::read(String::from_utf8_lossy(&line).trim_end(), now) {
-                    Line::Event(time, event) => take(time, *event),
-                    Line::Forged => all.forged += 1,
-                    Line::Other => {}
-                }
-            }
-            coverage.line(&mut line);
-        }
-        coverage.finish();
-        match source {
-            Source::File(_) => all.spans.extend(coverage.spans()),
-            Source::Journal(since) => all.spans.extend(of_journal(*since, now)),
-        }
-    }
-    Ok(all)
-}
-
-/// The journal was asked for our lines alone; it knows of all time since its first one.
-fn of_journal(since: Option<Timestamp>, now: Timestamp) -> Option<Span> {
-    let first = line::time(&journal::first_line()?, now)?;
-    Some(Span { from: since.map_or(first, |since| since.max(first)), to: now })
-}
-
 /// Adds to each stock what the logs say of its images.
 ///
 /// # Errors
@@ -102,9 +55,18 @@ pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
     let sources: Vec<Source> = logs.log.iter().cloned().map(Source::File).collect();
     let mut hits = Hits::new();
     let mut take = |time, event: Event| note(&mut hits, time, &event);
-    let read = read(&sources, &Progress::new(false), &mut take)?;
+    let progress = Progress::new(false);
+    let read = read::read(&sources, &progress, &mut take)?;
+    for remark in read.remarks() {
+        progress.note(&remark);
+    }
     for stock in stocks {
-        stock.served.learn(Served::of(&stock.root, &hits, &read.spans));
+        stock.served.learn(&Served::of(&stock.root, &hits, &read), &read.unread.times);
     }
     Ok(())
+}
+
+/// A host's name as it is compared: without its domain, in lower case.
+pub(crate) fn host_name(name: &str) -> String {
+    scan::short(name.as_bytes())
 }

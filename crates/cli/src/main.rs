@@ -4,6 +4,7 @@
 mod add;
 mod args;
 mod arrival;
+mod cluster;
 mod command_line;
 mod completions;
 mod content;

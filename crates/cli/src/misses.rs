@@ -2,6 +2,8 @@
 
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::logs::read::Unread;
+use crate::logs::source::Skipped;
 use crate::output::{self, Align, Table, plain};
 use crate::tally::{self, Count, Which};
 use crate::{human, lookup, site, spelling};
@@ -70,11 +72,14 @@ struct Row {
 
 /// The JSON object.
 #[derive(Serialize)]
-struct Object {
+struct Object<'a> {
     misses: Vec<Row>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     forged: u64,
+    ahead: u64,
+    unread: &'a Unread,
+    skipped: &'a [Skipped],
 }
 
 /// Runs the subcommand.
@@ -82,7 +87,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let missed = |event: &Event| event.image.is_none().then(|| spelling::short(&event.reference));
     let mut tally = tally::tally(&args.which, &missed)?;
-    let read = tally.read()?;
+    let described = tally.described()?;
     let before = tally.counts.len();
     let here = |name: &str| present(settings.as_ref(), name);
     if !args.all {
@@ -95,10 +100,23 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
         tally.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
     match () {
         () if args.which.json => {
-            output::json(&Object { misses: rows, from, to, forged: tally.forged })?
+            let read = &tally.read;
+            output::json(&Object {
+                misses: rows,
+                from,
+                to,
+                forged: read.forged,
+                ahead: read.ahead.lines,
+                unread: &read.unread,
+                skipped: &read.skipped,
+            })?;
         }
-        () if args.refs => output::print(&references(&rows))?,
-        () => output::print(&page(&rows, come, &read))?,
+        () if args.refs => {
+            // Standard output is a list for `add`.
+            anstream::eprint!("{}", tally.remarks());
+            output::print(&references(&rows))?;
+        }
+        () => output::print(&page(&rows, come, &described, &tally.remarks()))?,
     }
     Ok(Exit::OK)
 }
@@ -128,7 +146,7 @@ fn references(rows: &[Row]) -> String {
     rows.iter().map(|row| format!("{}\n", row.reference)).collect()
 }
 
-fn page(rows: &[Row], come: usize, read: &str) -> String {
+fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
     let mut table = Table::new(&[
         ("REFERENCE", Align::Left),
         ("LAUNCHES", Align::Right),
@@ -155,6 +173,6 @@ fn page(rows: &[Row], come: usize, read: &str) -> String {
     if come > 0 {
         text.push_str(&format!("{come} more are in the cache by now (--all)\n"));
     }
-    text.push_str(&format!("read: {read}\n"));
+    text.push_str(&format!("read: {read}\n{remarks}"));
     text
 }

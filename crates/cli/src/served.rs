@@ -1,7 +1,9 @@
 //! When images last served a job: what the logs said, saved beside the images.
 
 use crate::logs::Hits;
-use crate::logs::coverage::{self, Span};
+use crate::logs::coverage::Spans;
+use crate::logs::evidence::Evidence;
+use crate::logs::read::Read;
 use crate::store::{STATE, Store, known};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,13 +14,13 @@ use std::path::{Component, Path};
 /// The file, below the hidden directory.
 const FILE: &str = "served.json";
 
-/// What is known of an image root's service.
+/// What is known of an image root's service. A file of an older release has no `nodes`: what it
+/// says of the times that it covers did not count lines that could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// From when on nothing is missing.
-    from: Option<Timestamp>,
-    /// Until when.
-    to: Option<Timestamp>,
+    /// Which times of which nodes the logs cover.
+    #[serde(default)]
+    nodes: Evidence,
     /// By the name under the root.
     last: BTreeMap<String, Timestamp>,
 }
@@ -31,10 +33,8 @@ impl Served {
     }
 
     /// What logs say of the images under `root`.
-    pub(crate) fn of(root: &Path, hits: &Hits, spans: &[Span]) -> Self {
-        let common = coverage::common(spans);
-        let (from, to) = (common.map(|span| span.from), common.map(|span| span.to));
-        let mut served = Self { from, to, last: BTreeMap::new() };
+    pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
+        let mut served = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
         for (path, time) in hits {
             if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
                 served.saw(name, *time);
@@ -48,23 +48,17 @@ impl Served {
         *last = time.max(*last);
     }
 
-    /// Adds other knowledge. Two times that do not join leave a hole, and the newer counts.
-    pub(crate) fn learn(&mut self, other: Self) {
+    /// Adds what other logs say, but for the times in which lines could not be read.
+    pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         for (name, time) in &other.last {
             self.saw(name, *time);
         }
-        let Some(theirs) = other.span() else { return };
-        let span = match self.span() {
-            None => theirs,
-            Some(ours) => {
-                ours.join(theirs).unwrap_or(if theirs.to > ours.to { theirs } else { ours })
-            }
-        };
-        (self.from, self.to) = (Some(span.from), Some(span.to));
+        self.nodes.learn(&other.nodes, unread);
     }
 
-    fn span(&self) -> Option<Span> {
-        Some(Span { from: self.from?, to: self.to? })
+    /// Which times of which nodes are known.
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.nodes
     }
 
     /// Forgets what is gone.
@@ -75,12 +69,6 @@ impl Served {
     /// When the image of this name last served a job.
     pub(crate) fn last(&self, name: &str) -> Option<Timestamp> {
         self.last.get(name).copied()
-    }
-
-    /// From when on nothing is missing, if that lasts until about `now`.
-    pub(crate) fn reaches_back_to(&self, now: Timestamp) -> Option<Timestamp> {
-        let span = self.span()?;
-        span.leads_to(Span { from: now, to: now }).then_some(span.from)
     }
 
     /// Saves it for the next time.
@@ -102,7 +90,8 @@ fn name(path: &Path) -> Option<&str> {
 mod tests {
     use super::Served;
     use crate::logs::Hits;
-    use crate::logs::coverage::Span;
+    use crate::logs::coverage::Spans;
+    use crate::logs::read::Read;
     use crate::store::tests::store;
     use jiff::Timestamp;
     use std::path::{Path, PathBuf};
@@ -111,21 +100,19 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    fn hits(all: &[(&str, i64)]) -> Hits {
-        all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect()
-    }
-
-    fn covering(from: i64, to: i64) -> Served {
-        Served::of(Path::new("/"), &hits(&[]), &[Span { from: day(from), to: day(to) }])
+    fn of(root: &Path, all: &[(&str, i64)]) -> Served {
+        let hits: Hits =
+            all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect();
+        Served::of(root, &hits, &Read::default())
     }
 
     #[test]
     fn the_last_time_counts_and_is_saved() {
         let (_directory, store) = store();
         let root = Path::new("/s");
-        let mut served = Served::of(root, &hits(&[("/s/i:1", 5), ("/other/i:2", 5)]), &[]);
+        let mut served = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
         assert_eq!((served.last("i:1"), served.last("i:2")), (Some(day(5)), None));
-        served.learn(Served::of(root, &hits(&[("/s/i:1", 3), ("/s/j:1", 2)]), &[]));
+        served.learn(&of(root, &[("/s/i:1", 3), ("/s/j:1", 2)]), &Spans::default());
         assert_eq!((served.last("i:1"), served.last("j:1")), (Some(day(5)), Some(day(2))));
         served.save(&store).unwrap();
         assert_eq!(Served::load(store.root()), served);
@@ -135,23 +122,15 @@ mod tests {
         }
     }
 
+    /// What an older release has saved of the time that its logs covered proves nothing.
     #[test]
-    fn a_hole_in_what_is_known() {
-        for (saved, new, expected) in [
-            (covering(10, 20), covering(15, 30), Some(day(10))),
-            (covering(10, 20), covering(20, 30), Some(day(10))),
-            (covering(10, 20), covering(25, 30), Some(day(25))),
-            (covering(20, 30), covering(2, 10), Some(day(20))),
-            (covering(20, 30), covering(2, 25), Some(day(2))),
-            (Served::default(), covering(20, 30), Some(day(20))),
-            (covering(20, 30), Served::default(), Some(day(20))),
-            (covering(2, 20), Served::default(), None),
-            (Served::default(), Served::default(), None),
-        ] {
-            let mut served = saved.clone();
-            served.learn(new.clone());
-            assert_eq!(served.reaches_back_to(day(30)), expected, "{saved:?} {new:?}");
-        }
+    fn an_older_file_knows_of_hits_alone() {
+        let (_directory, store) = store();
+        let old = r#"{"from":"2026-01-01T00:00:00Z","to":"2026-11-24T00:00:00Z",
+            "last":{"i:1":"2026-11-20T00:00:00Z"}}"#;
+        std::fs::write(store.state().join("served.json"), old).unwrap();
+        let served = Served::load(store.root());
+        assert!(served.last("i:1").is_some() && served.evidence().is_empty(), "{served:?}");
     }
 
     /// A line names any path, and names that are gone would be kept for ever.
@@ -162,7 +141,7 @@ mod tests {
         let here = store.path("i:1");
         std::fs::write(&here, "").unwrap();
         let all = [(here, day(1)), (store.path("gone:1"), day(1)), (outside, day(1))];
-        let mut served = Served::of(store.root(), &all.into_iter().collect(), &[]);
+        let mut served = Served::of(store.root(), &all.into_iter().collect(), &Read::default());
         assert_eq!(served.last.len(), 2);
         served.tidy(store.root());
         assert_eq!(served.last.into_keys().collect::<Vec<_>>(), ["i:1"]);

@@ -18,7 +18,7 @@ mod lines;
 mod listing;
 mod message;
 pub(crate) mod node;
-mod nodes;
+pub(crate) mod nodes;
 mod outcome;
 mod slurm;
 mod source;

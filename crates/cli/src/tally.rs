@@ -4,7 +4,7 @@ use crate::args::Site;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::human;
-use crate::logs::coverage::Span;
+use crate::logs::read::{self, Read};
 use crate::logs::source::{self, Source};
 use crate::logs::{self, Hits};
 use crate::progress::Progress;
@@ -20,8 +20,9 @@ use std::path::PathBuf;
 pub(crate) struct Which {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Read this log instead of this host's own: syslog of a node or of all nodes, packed with
-    /// gzip or not, or the output of `journalctl --output=json`; - is standard input
+    /// Read this log instead of this host's own: syslog of a node or of all nodes, also
+    /// compressed (gzip, xz, bzip2, zstd), or the output of `journalctl --output=json`; - is
+    /// standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
     /// Only what is not older than this (30d, 12h), or from this day on (2026-11-24)
@@ -93,14 +94,12 @@ impl Count {
 pub(crate) struct Tally {
     /// By what `key` made of the events; the most wanted first.
     pub(crate) counts: Vec<(String, Count)>,
-    /// The times that the logs cover.
-    pub(crate) spans: Vec<Span>,
     /// Where it was read, for people.
-    pub(crate) sources: Vec<String>,
+    sources: Vec<String>,
     /// When each image last served, for `served.json`.
     pub(crate) hits: Hits,
-    /// Lines that bear our name, and that the plugin did not write so.
-    pub(crate) forged: u64,
+    /// What else was read.
+    pub(crate) read: Read,
 }
 
 /// Reads the logs and counts the events for which `key` has a key.
@@ -111,9 +110,9 @@ pub(crate) fn tally(
     which: &Which,
     key: &dyn Fn(&Event) -> Option<String>,
 ) -> Result<Tally, Failure> {
-    let sources = match which.log.is_empty() {
+    let (sources, skipped) = match which.log.is_empty() {
         true => source::of_this_host(which.since)?,
-        false => which.log.iter().cloned().map(Source::File).collect(),
+        false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
     };
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
     let mut hits = Hits::new();
@@ -125,13 +124,14 @@ pub(crate) fn tally(
             counts.entry(key).or_default().add(time, event);
         }
     };
-    let read = logs::read(&sources, &Progress::new(which.json), &mut take)?;
+    let mut read = read::read(&sources, &Progress::new(which.json), &mut take)?;
+    read.skipped.extend(skipped);
     let mut counts: Vec<(String, Count)> =
         counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
     // Stable: what is wanted as much stays in the order of names.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.launches)));
     let sources = sources.iter().map(Source::name).collect();
-    Ok(Tally { counts, spans: read.spans, sources, hits, forged: read.forged })
+    Ok(Tally { counts, sources, hits, read })
 }
 
 impl Tally {
@@ -142,29 +142,30 @@ impl Tally {
 
     /// The earliest and the latest time in the logs.
     pub(crate) fn range(&self) -> (Option<Timestamp>, Option<Timestamp>) {
-        let from = self.spans.iter().map(|span| span.from).min();
-        (from, self.spans.iter().map(|span| span.to).max())
+        (self.read.range.map(|range| range.from), self.read.range.map(|range| range.to))
     }
 
     /// What was read, in a line for people.
     ///
     /// # Errors
     /// If the logs have no line with a time: it is something else.
-    pub(crate) fn read(&self) -> Result<String, Failure> {
-        let what = self.sources.join(", ");
-        match self.range() {
-            (Some(from), Some(to)) => {
-                let forged = match self.forged {
-                    0 => String::new(),
-                    lines => format!("; {lines} lines with our name are not the plugin's"),
-                };
-                Ok(format!("{what}: {} to {}{forged}", human::minute(from), human::minute(to)))
-            }
-            _ => {
-                let message = format!("{what}: no line begins as a log's does");
-                Err(Failure::new(Exit::DATA, message))
-            }
+    pub(crate) fn described(&self) -> Result<String, Failure> {
+        if let Some(range) = self.read.range {
+            let names = self.sources.iter();
+            let was_read = |name: &&String| !self.read.skipped.iter().any(|one| one.path == **name);
+            let names: Vec<&str> = names.filter(was_read).map(String::as_str).collect();
+            let (from, to) = (human::minute(range.from), human::minute(range.to));
+            return Ok(format!("{}: {from} to {to}", names.join(", ")));
         }
+        let skipped = self.read.skipped.iter().map(|one| format!("{}: {}", one.path, one.why));
+        let unread = self.read.unread.remark();
+        let message: Vec<String> = skipped.chain(unread).collect();
+        Err(Failure::new(Exit::DATA, message.join("\n")))
+    }
+
+    /// What the reader should know beside the result, a line each.
+    pub(crate) fn remarks(&self) -> String {
+        self.read.remarks().iter().map(|remark| format!("note: {remark}\n")).collect()
     }
 }
 

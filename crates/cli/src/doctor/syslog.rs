@@ -34,7 +34,7 @@ fn socket(host: &Host) -> Finding {
 
 fn log() -> Finding {
     match source::of_this_host(None) {
-        Ok(sources) => {
+        Ok((sources, _)) => {
             let first = sources.first().map(source::Source::name).unwrap_or_default();
             Finding::ok("log", format!("`sifcache misses` reads {first}"))
         }

@@ -1,20 +1,21 @@
-//! The times of which logs know, told from the times of all their lines: whether an image
-//! is unused can only be said of those.
+//! The times of which logs know: whether an image is unused can only be said of those.
 
-use super::line;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A log in which nobody wrote anything for this long is taken to have no hole there: some
 /// write once a day, and not always on the minute.
 pub(crate) const QUIET: SignedDuration = SignedDuration::from_hours(36);
-/// Logs of one host that follow each other overlap no more than this.
-const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
-/// So many bytes of a line tell the hour, and more in some forms; lines that are alike in
-/// them were written within less than [`QUIET`].
-const HOUR: usize = 13;
+/// For so long a log may have no line of the plugin's and still be the log that has them.
+const SILENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A line that cannot be read makes this much around it unknown; more than [`QUIET`], so that
+/// what is on both sides does not join.
+const UNREAD: SignedDuration = SignedDuration::from_hours(37);
+/// More spans of one node than these are of no use to anybody.
+const MOST: usize = 16;
 
 /// A time of which nothing is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
@@ -25,7 +26,22 @@ fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
+/// Earlier by a duration.
+fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_sub(duration).unwrap_or(Timestamp::MIN)
+}
+
 impl Span {
+    /// One moment.
+    pub(crate) fn at(time: Timestamp) -> Self {
+        Self { from: time, to: time }
+    }
+
+    /// What a line of this time makes unknown, if it cannot be read.
+    pub(crate) fn unread(time: Timestamp) -> Self {
+        Self { from: before(time, UNREAD), to: after(time, UNREAD) }
+    }
+
     /// Whether this one ends about when the other begins, or later.
     pub(crate) fn leads_to(self, other: Self) -> bool {
         after(self.to, QUIET) >= other.from
@@ -39,154 +55,170 @@ impl Span {
     }
 }
 
-/// The spans of one log.
-#[derive(Debug)]
-pub(super) struct Coverage {
-    now: Timestamp,
-    spans: Vec<Span>,
-    last: Vec<u8>,
-}
+/// Several spans: in the order of time, and with a hole between each two.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Spans(Vec<Span>);
 
-impl Coverage {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, spans: Vec::new(), last: Vec::new() }
+impl Spans {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// Takes note of a line, and gives back another to be written over.
-    pub(super) fn line(&mut self, line: &mut Vec<u8>) {
-        // The times of millions of lines take longer to read than the lines.
-        let is_new = line.starts_with(b"{") || line.get(..HOUR) != self.last.get(..HOUR);
-        if is_new {
-            self.finish();
-            self.saw(line::time(&String::from_utf8_lossy(line), self.now));
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Span> + '_ {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn newest(&self) -> Option<Span> {
+        self.0.last().copied()
+    }
+
+    /// Adds a span, joined with what it touches.
+    pub(crate) fn add(&mut self, span: Span) {
+        let mut span = span;
+        // What is joined may reach others in turn.
+        while let Some(at) = self.0.iter().position(|one| one.join(span).is_some()) {
+            let one = self.0.remove(at);
+            span = one.join(span).unwrap_or(span);
         }
-        std::mem::swap(line, &mut self.last);
+        let place = self.0.iter().position(|one| one.from > span.from).unwrap_or(self.0.len());
+        self.0.insert(place, span);
+        let many = self.0.len().saturating_sub(MOST);
+        self.0.drain(..many);
     }
 
-    /// Takes note of the last line.
-    pub(super) fn finish(&mut self) {
-        self.saw(line::time(&String::from_utf8_lossy(&self.last), self.now));
-    }
-
-    fn saw(&mut self, time: Option<Timestamp>) {
-        let Some(time) = time else { return };
-        let one = Span { from: time, to: time };
-        match self.spans.iter_mut().find_map(|span| Some((span.join(one)?, span))) {
-            Some((both, span)) => *span = both,
-            None => self.spans.push(one),
+    /// Adds a span of what is not known: joined only with what it overlaps, and never dropped.
+    pub(crate) fn add_wide(&mut self, span: Span) {
+        let mut span = span;
+        let overlaps = |one: &Span, span: Span| one.from <= span.to && one.to >= span.from;
+        while let Some(at) = self.0.iter().position(|one| overlaps(one, span)) {
+            let one = self.0.remove(at);
+            span = Span { from: one.from.min(span.from), to: one.to.max(span.to) };
         }
+        let place = self.0.iter().position(|one| one.from > span.from).unwrap_or(self.0.len());
+        self.0.insert(place, span);
     }
 
-    /// What was seen: several spans where the log has holes, or is made of several.
-    pub(super) fn spans(self) -> Vec<Span> {
-        self.spans
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        other.iter().for_each(|span| self.add(span));
     }
-}
 
-/// Of which time all of these logs know. Some of them follow each other, as those of one host
-/// do that were rotated; others go side by side, as those of several hosts, and what one of
-/// them does not know is missing.
-pub(crate) fn common(spans: &[Span]) -> Option<Span> {
-    let newest = spans.iter().map(|span| span.to).max()?;
-    let now = Span { from: newest, to: newest };
-    let fresh = chains(spans).into_iter().filter(|chain| chain.leads_to(now));
-    let from = fresh.map(|chain| chain.from).max()?;
-    Some(Span { from, to: newest })
-}
-
-/// Puts those together that follow each other.
-fn chains(spans: &[Span]) -> Vec<Span> {
-    let mut spans = spans.to_vec();
-    spans.sort_by_key(|span| (span.from, span.to));
-    let mut chains: Vec<Span> = Vec::new();
-    for span in spans {
-        let follows =
-            |chain: &&mut Span| chain.leads_to(span) && chain.to <= after(span.from, OVERLAP);
-        match chains.iter_mut().filter(follows).max_by_key(|chain| chain.to) {
-            Some(chain) => chain.to = chain.to.max(span.to),
-            None => chains.push(span),
+    /// Takes these times out.
+    pub(crate) fn cut(&mut self, holes: &Self) {
+        for hole in holes.iter() {
+            let parts = |span: Span| {
+                let early = Span { from: span.from, to: span.to.min(hole.from) };
+                let late = Span { from: span.from.max(hole.to), to: span.to };
+                [early, late].into_iter().filter(|part| part.from < part.to)
+            };
+            let touches = |span: &Span| span.from <= hole.to && span.to >= hole.from;
+            let all = self.0.iter().flat_map(|span| match touches(span) {
+                true => parts(*span).collect(),
+                false => vec![*span],
+            });
+            self.0 = all.collect();
         }
     }
-    chains
+}
+
+/// Adds to `known` what lies between two of its spans and is covered by `silent`: a log of a
+/// few days without a line of the plugin's, between others of the same node that have some.
+/// What follows the last of `known` may become that later and stays in `silent`; the rest goes.
+pub(crate) fn confirm(known: &mut Spans, silent: &mut Spans) {
+    let mut all = known.clone();
+    all.add_all(silent);
+    let mut confirmed = Spans::default();
+    let mut open = Spans::default();
+    for piece in all.iter() {
+        let inside = known.iter().filter(|span| span.from >= piece.from && span.to <= piece.to);
+        let mut last: Option<Span> = None;
+        for span in inside {
+            let near = |last: &Span| after(last.to, SILENT) >= span.from;
+            let joined = last.filter(near).map_or(span, |last| Span { from: last.from, ..span });
+            confirmed.0.retain(|one| one.from != joined.from);
+            confirmed.0.push(joined);
+            last = Some(joined);
+        }
+        if let Some(last) = last.filter(|last| last.to < piece.to) {
+            open = Spans(vec![Span { from: last.to, to: piece.to }]);
+        }
+    }
+    let newest = confirmed.newest();
+    open.0.retain(|span| newest.is_some_and(|newest| span.from >= newest.to));
+    (*known, *silent) = (confirmed, open);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Coverage, Span, common};
+    use super::{Span, Spans, confirm};
     use jiff::Timestamp;
 
     fn day(number: i64) -> Timestamp {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    fn span(from: i64, to: i64) -> Span {
-        Span { from: day(from), to: day(to) }
-    }
-
-    fn seen(lines: &[&str]) -> Vec<(String, String)> {
-        let mut coverage = Coverage::new("2026-11-24T00:00:00Z".parse().unwrap());
-        for line in lines {
-            coverage.line(&mut line.as_bytes().to_vec());
-        }
-        coverage.finish();
-        coverage.spans().iter().map(|span| (span.from.to_string(), span.to.to_string())).collect()
-    }
-
-    fn times(spans: &[(&str, &str)]) -> Vec<(String, String)> {
-        spans.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    fn spans(all: &[(i64, i64)]) -> Spans {
+        let mut spans = Spans::default();
+        all.iter().for_each(|(from, to)| spans.add(Span { from: day(*from), to: day(*to) }));
+        spans
     }
 
     #[test]
-    fn first_and_last_line_of_a_log() {
-        let lines = [
-            "cut short at its start",
-            "2026-11-20T01:00:00Z n1 a: b",
-            "2026-11-20T01:59:00Z n1 a: b",
-            "2026-11-20T22:10:00Z n1 a: b",
-            "2026-11-20T22:20:00Z n1 a: b",
-            "2099-11-20T22:20:00Z n1 a: wrong clock",
-            "2026-1",
-        ];
-        assert_eq!(seen(&lines), times(&[("2026-11-20T01:00:00Z", "2026-11-20T22:20:00Z")]));
-        assert_eq!(seen(&["nonsense", ""]), []);
+    fn what_touches_is_joined() {
+        assert_eq!(spans(&[(20, 30), (2, 9), (10, 20)]), spans(&[(2, 30)]));
+        assert_eq!(spans(&[(20, 30), (2, 9), (12, 20)]).iter().count(), 2);
+        assert_eq!(spans(&[(1, 2), (5, 6), (9, 10), (1, 10)]).iter().count(), 1);
+        let newest = spans(&[(20, 30), (2, 9)]).newest().unwrap();
+        assert_eq!((newest.from, newest.to), (day(20), day(30)));
+        let many: Vec<(i64, i64)> = (0..40).map(|n| (n * 10, n * 10 + 1)).collect();
+        assert_eq!(spans(&many).iter().count(), super::MOST);
     }
 
     #[test]
-    fn a_hole_in_a_log_and_two_in_one() {
-        let (old, new) = ("2026-11-10T01:00:00Z n1 a: b", "2026-11-20T01:00:00Z n1 a: b");
-        let [old_time, new_time] = ["2026-11-10T01:00:00Z", "2026-11-20T01:00:00Z"];
-        let (before, after) = ((old_time, old_time), (new_time, new_time));
-        assert_eq!(seen(&[old, old, new, new]), times(&[before, after]));
-        assert_eq!(seen(&[new, old]), times(&[after, before]));
+    fn around_a_line_that_cannot_be_read_nothing_is_known() {
+        let mut one = spans(&[(10, 30)]);
+        let mut hole = Spans::default();
+        hole.add(Span::unread(day(20)));
+        one.cut(&hole);
+        let [early, late] = [one.iter().next().unwrap(), one.newest().unwrap()];
+        assert!(early.to < day(19) && late.from > day(21), "{one:?}");
+        // The next log does not close the hole, the same time without that line does.
+        one.add(Span { from: day(30), to: day(31) });
+        assert_eq!(one.iter().count(), 2);
+        one.add(Span { from: day(15), to: day(25) });
+        assert_eq!(one, spans(&[(10, 31)]));
+        // Every day one: nothing is left.
+        let mut all = spans(&[(10, 30)]);
+        let mut holes = Spans::default();
+        (10..=30).for_each(|number| holes.add(Span::unread(day(number))));
+        all.cut(&holes);
+        assert!(all.is_empty(), "{all:?}");
     }
 
     #[test]
-    fn journal_lines_begin_alike() {
-        let line = |hour: i64| {
-            let time = day(20_000).as_microsecond() + hour * 3_600_000_000;
-            format!(r#"{{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"{time}"}}"#)
-        };
-        let lines: Vec<String> = [0, 12, 30, 100].map(line).into();
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let [begin, end, late] = [0, 30, 100]
-            .map(|hours| (day(20_000) + jiff::SignedDuration::from_hours(hours)).to_string());
-        assert_eq!(seen(&lines), [(begin, end), (late.clone(), late)]);
-    }
-
-    #[test]
-    fn logs_that_follow_each_other_and_logs_side_by_side() {
-        for (spans, expected) in [
-            (vec![span(20, 30)], Some(span(20, 30))),
-            (vec![span(20, 30), span(10, 20), span(2, 9)], Some(span(2, 30))),
-            (vec![span(2, 9), span(20, 30), span(12, 20)], Some(span(12, 30))),
-            // Two hosts, one of which has thrown more away.
-            (vec![span(2, 30), span(20, 30)], Some(span(20, 30))),
-            (vec![span(2, 20), span(20, 30), span(12, 22), span(22, 30)], Some(span(12, 30))),
-            // A host that is gone.
-            (vec![span(2, 30), span(4, 9)], Some(span(2, 30))),
-            (vec![], None),
+    fn days_without_a_line_of_ours() {
+        for (known, silent, expected, left) in [
+            // Between two logs that have some.
+            (vec![(10, 20), (24, 30)], vec![(20, 24)], vec![(10, 30)], vec![]),
+            (vec![(10, 20), (24, 30)], vec![(20, 21)], vec![(10, 20), (24, 30)], vec![]),
+            // Too long to be a log that would have had some.
+            (vec![(10, 20), (30, 40)], vec![(20, 30)], vec![(10, 20), (30, 40)], vec![]),
+            // Not yet.
+            (vec![(10, 20)], vec![(20, 24)], vec![(10, 20)], vec![(20, 24)]),
+            (vec![(10, 20)], vec![(2, 30)], vec![(10, 20)], vec![(20, 30)]),
+            (vec![(10, 20)], vec![(24, 30)], vec![(10, 20)], vec![]),
+            (vec![], vec![(20, 24)], vec![], vec![]),
         ] {
-            assert_eq!(common(&spans), expected, "{spans:?}");
+            let (mut known, mut silent) = (spans(&known), spans(&silent));
+            confirm(&mut known, &mut silent);
+            // Spans that join only now are not to be joined by the comparison.
+            let plain = |spans: &Spans| {
+                spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>()
+            };
+            let days = |all: &[(i64, i64)]| {
+                all.iter().map(|(from, to)| (day(*from), day(*to))).collect::<Vec<_>>()
+            };
+            assert_eq!((plain(&known), plain(&silent)), (days(&expected), days(&left)));
         }
     }
 }

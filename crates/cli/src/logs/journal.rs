@@ -1,11 +1,12 @@
 //! The journal of this host, through journalctl, which knows its files.
 
 use jiff::Timestamp;
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// What the plugin said, with who sent it.
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID";
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID,_HOSTNAME";
 
 /// A journalctl that is being read.
 pub(super) struct Journal {
@@ -67,4 +68,12 @@ pub(super) fn first_line() -> Option<String> {
     let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
     end(&mut child);
     read.and_then(Result::ok).filter(|length| *length > 0).map(|_| line)
+}
+
+/// Whether this user may read the journal of all users: journalctl shows others only what they
+/// wrote themselves.
+pub(super) fn is_whole() -> bool {
+    let files = ["/var/log/journal/*/system.journal", "/run/log/journal/*/system.journal"];
+    let files = files.iter().filter_map(|pattern| glob::glob(pattern).ok());
+    files.flatten().flatten().any(|file| File::open(file).is_ok())
 }

@@ -1,22 +1,20 @@
 //! Where log lines come from: files, packed ones too, standard input, or the journal.
 
 use super::journal;
+use super::packed::{self, Opened};
+use crate::command_line::quoted;
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::progress::{Progress, Task};
-use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
+use serde::Serialize;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are read at once.
-const BUFFER: usize = 1 << 20;
 /// Of a longer line, the rest is left out: the plugin's have some hundred bytes, and what has
 /// no line ends at all is no log.
 const LONGEST: usize = 1 << 16;
-/// How a file of gzip's begins, whatever it is called.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Where this host keeps its log if it is no journal.
 const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
@@ -53,11 +51,16 @@ impl Source {
         }
     }
 
-    /// Opens it.
+    /// Opens it; a file that is no text is skipped.
     ///
     /// # Errors
     /// The file system's, or that there is no journalctl.
-    pub(super) fn open(&self, progress: &Progress) -> Result<Lines, Failure> {
+    pub(super) fn open(&self, progress: &Progress) -> Result<Result<Lines, Skipped>, Failure> {
+        if let Self::File(path) = self
+            && path.is_dir()
+        {
+            return Ok(Err(self.skipped("it is a directory".to_owned())));
+        }
         let opened = || -> io::Result<Box<dyn Read>> {
             Ok(match self {
                 Self::File(path) if path.as_os_str() == "-" => Box::new(io::stdin()),
@@ -66,9 +69,31 @@ impl Source {
             })
         };
         let task = progress.reading(&self.name(), self.size());
-        let lines = opened().and_then(|reader| Lines::new(task.watch(reader), task));
-        lines.map_err(|error| self.failed(&error))
+        match opened().and_then(|reader| packed::open(task.watch(reader))) {
+            Ok(Opened::Text(reader)) => Ok(Ok(Lines { reader, _task: task })),
+            Ok(Opened::Other(what, command)) => {
+                let file = match self {
+                    Self::File(path) if path.as_os_str() != "-" => plain(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref()),
+                    _ => "FILE".to_owned(),
+                };
+                let why = format!("it is {what}: use `{command} {file} | sifcache … --log -`");
+                Ok(Err(self.skipped(why)))
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
     }
+
+    /// This one, left out.
+    pub(super) fn skipped(&self, why: String) -> Skipped {
+        Skipped { path: self.name(), why }
+    }
+}
+
+/// A file that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) path: String,
+    pub(crate) why: String,
 }
 
 /// The lines of an open log.
@@ -78,51 +103,59 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn new(reader: impl Read + 'static, task: Task) -> io::Result<Self> {
-        let mut raw = BufReader::with_capacity(BUFFER, reader);
-        let reader: Box<dyn BufRead> = match raw.fill_buf()?.starts_with(&GZIP) {
-            true => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
-            false => Box::new(raw),
-        };
-        Ok(Self { reader, _task: task })
-    }
-
-    /// Reads the next line into `line`, without its end; false at the end of the log.
+    /// Calls `take` with each line, without its end. What lies in the buffer is not copied.
     ///
     /// # Errors
     /// The file system's, or of what is packed.
-    pub(super) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
-        line.clear();
-        let mut any = false;
+    pub(super) fn each(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        // The beginning of a line that goes on in the next buffer.
+        let mut begun: Vec<u8> = Vec::new();
         loop {
             let buffer = match self.reader.fill_buf() {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 buffer => buffer?,
             };
             if buffer.is_empty() {
-                return Ok(any);
+                if !begun.is_empty() {
+                    take(&begun);
+                }
+                return Ok(());
             }
-            any = true;
-            let end = memchr::memchr(b'\n', buffer);
-            let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
-            let room = LONGEST.saturating_sub(line.len()).min(part.len());
-            line.extend_from_slice(part.get(..room).unwrap_or_default());
-            let used = part.len() + usize::from(end.is_some());
+            let mut rest = buffer;
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                let line = rest.get(..end).unwrap_or_default();
+                match begun.is_empty() {
+                    true => take(line.get(..LONGEST).unwrap_or(line)),
+                    false => {
+                        extend(&mut begun, line);
+                        take(&begun);
+                        begun.clear();
+                    }
+                }
+                rest = rest.get(end + 1..).unwrap_or_default();
+            }
+            extend(&mut begun, rest);
+            let used = buffer.len();
             self.reader.consume(used);
-            if end.is_some() {
-                return Ok(true);
-            }
         }
     }
 }
 
-/// This host's own log: its journal, else the files of syslog with those rotated away.
+fn extend(line: &mut Vec<u8>, part: &[u8]) {
+    let room = LONGEST.saturating_sub(line.len());
+    line.extend_from_slice(part.get(..room).unwrap_or(part));
+}
+
+/// This host's own log: its journal, else the files of syslog with those rotated away, and
+/// the files that seem to belong to them and are left out.
 ///
 /// # Errors
 /// If there is neither, or they cannot be read by this user.
-pub(crate) fn of_this_host(since: Option<Timestamp>) -> Result<Vec<Source>, Failure> {
+pub(crate) fn of_this_host(
+    since: Option<Timestamp>,
+) -> Result<(Vec<Source>, Vec<Skipped>), Failure> {
     if journal::first_line().is_some() {
-        return Ok(vec![Source::Journal(since)]);
+        return Ok((vec![Source::Journal(since)], Vec::new()));
     }
     for file in FILES {
         if File::open(file).is_ok() {
@@ -135,62 +168,85 @@ pub(crate) fn of_this_host(since: Option<Timestamp>) -> Result<Vec<Source>, Fail
 }
 
 /// A file and what logrotate has made of it before: `syslog.1`, `syslog.2.gz`.
-fn rotated(file: &Path) -> Vec<Source> {
+fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
     let all = glob::glob(&format!("{}*", file.display())).ok().into_iter().flatten().flatten();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_one = |path: &PathBuf| {
+    let (mut sources, mut skipped) = (Vec::new(), Vec::new());
+    for path in all {
         let other = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let rest = other.strip_prefix(&name).map(|rest| rest.trim_end_matches(".gz").to_owned());
-        let numbered = |rest: &str| rest.chars().skip(1).all(|c| c.is_ascii_digit());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']) && numbered(&rest))
-    };
-    all.filter(is_one).map(Source::File).collect()
+        let Some(rest) = other.strip_prefix(&name) else { continue };
+        // `syslogger` is another log.
+        if !rest.is_empty() && !rest.starts_with(['.', '-']) {
+            continue;
+        }
+        // Whatever packed it: files that cannot be unpacked are skipped by name.
+        let number = rest.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+        let number = number.strip_suffix('.').filter(|number| !number.is_empty()).unwrap_or(rest);
+        let source = Source::File(path);
+        if number.chars().skip(1).all(|c| c.is_ascii_digit() || c == '-') {
+            sources.push(source);
+        } else {
+            let why = "logrotate does not name files so: give it with --log if it is a log";
+            skipped.push(source.skipped(why.to_owned()));
+        }
+    }
+    (sources, skipped)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{LONGEST, Lines, Source, rotated};
     use crate::progress::Progress;
-    use flate2::{Compression, write::GzEncoder};
     use std::fs;
-    use std::io::Write as _;
+    use std::io::BufReader;
 
-    fn lines(bytes: &[u8]) -> Vec<String> {
+    fn lines(bytes: &[u8], buffer: usize) -> Vec<String> {
+        let reader = BufReader::with_capacity(buffer, std::io::Cursor::new(bytes.to_vec()));
         let task = Progress::new(true).reading("", 0);
-        let mut lines = Lines::new(std::io::Cursor::new(bytes.to_vec()), task).unwrap();
-        let (mut line, mut all) = (Vec::new(), Vec::new());
-        while lines.next(&mut line).unwrap() {
-            all.push(String::from_utf8_lossy(&line).into_owned());
-        }
+        let mut all = Vec::new();
+        let mut take = |line: &[u8]| all.push(String::from_utf8_lossy(line).into_owned());
+        Lines { reader: Box::new(reader), _task: task }.each(&mut take).unwrap();
         all
     }
 
     #[test]
-    fn lines_packed_or_not() {
-        assert_eq!(lines(b"a\n\nb"), ["a", "", "b"]);
-        assert_eq!(lines(b""), [""; 0]);
-        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(b"a\nb\n").unwrap();
-        // Two files in one, as `cat` makes them.
-        let packed = packed.finish().unwrap().repeat(2);
-        assert_eq!(lines(&packed), ["a", "b", "a", "b"]);
+    fn lines_of_any_buffer() {
+        for buffer in 1..9 {
+            assert_eq!(lines(b"a\n\nbcdef\ng", buffer), ["a", "", "bcdef", "g"]);
+            assert_eq!(lines(b"", buffer), [""; 0]);
+        }
     }
 
     #[test]
     fn an_endless_line_is_cut() {
         let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
-        assert_eq!(lines(&long), ["x".repeat(LONGEST), "next".to_owned()]);
+        for buffer in [1 << 12, 4 << 20] {
+            assert_eq!(lines(&long, buffer), ["x".repeat(LONGEST), "next".to_owned()]);
+        }
     }
 
     #[test]
     fn what_logrotate_leaves() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let ours = ["syslog", "syslog-20261124", "syslog.1", "syslog.2.gz"];
-        for name in ours.iter().chain(&["syslog.bak", "syslogger", "syslog.1.xz"]) {
+        let ours = [
+            "syslog",
+            "syslog-20261124",
+            "syslog-20261124-1795489395.xz",
+            "syslog.1",
+            "syslog.2.gz",
+            "syslog.3.bz2",
+            "syslog.4.zst",
+            "syslog.5.lz4",
+        ];
+        for name in ours.iter().chain(&["syslog.bak", "syslogger", "syslog-old.gz"]) {
             fs::write(path(name), "").unwrap();
         }
         let expected: Vec<Source> = ours.iter().map(|name| Source::File(path(name))).collect();
-        assert_eq!(rotated(&path("syslog")), expected);
+        let (sources, skipped) = rotated(&path("syslog"));
+        assert_eq!(sources, expected);
+        let skipped: Vec<&str> = skipped.iter().map(|one| one.path.as_str()).collect();
+        let names = ["syslog-old.gz", "syslog.bak"].map(|name| path(name).display().to_string());
+        assert_eq!(skipped, names);
     }
 }

@@ -36,6 +36,8 @@ fn forms_of_a_line() {
         ),
         (format!("<30>2026-02-24T03:03:15Z n1 sifcache: {SAID}"), zulu("2026-02-24T03:03:15Z")),
         (journal(&plain), zulu("2026-02-24T03:03:15Z")),
+        (format!("\u{1e}{}", journal(&plain)), zulu("2026-02-24T03:03:15Z")),
+        (format!("data: {}", journal(&plain)), zulu("2026-02-24T03:03:15Z")),
         (ours("1"), zulu("2026-02-24T03:03:15Z")),
     ] {
         assert!(matches!(read(&line, now()), Line::Event(at, _) if at == expected), "{line}");
@@ -46,18 +48,41 @@ fn forms_of_a_line() {
 #[test]
 fn lines_of_others() {
     for line in [
-        format!("Mar  1 03:03:15 n1 logger: sifcache: {SAID}"),
+        "Mar  1 03:03:15 n1 cron[5]: (root) CMD (sifcache hits)".to_owned(),
+        "Mar  1 03:03:15 n1 sudo: alice : COMMAND=/usr/bin/grep event=hit /var/log/sifcache".to_owned(),
         format!("Mar  1 03:03:15 n1 sifcacher: {SAID}"),
-        format!("Mar  1 03:03:15 n1 sifcache x: {SAID}"),
-        format!("Mar  1 03:03:15 n1 sifcache[x]: {SAID}"),
-        format!("sifcache: {SAID}"),
-        format!("Feb 30 03:03:15 n1 sifcache: {SAID}"),
+        format!("Mar  1 03:03:15 n1 cp: /shared/sifcache/x {SAID}"),
         journal(&format!(r#""SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{SAID}""#)),
-        journal(&format!(r#""SYSLOG_IDENTIFIER":["sifcache","a"],"MESSAGE":"{SAID}""#)),
+        "    SYSLOG_RAW=<30>sifcache: event=hit uid=1".to_owned(),
+        "    SYSLOG_IDENTIFIER=sifcached".to_owned(),
         "{".to_owned(),
         "ü".repeat(20),
     ] {
         assert_eq!(read(&line, now()), Line::Other, "{line}");
+    }
+}
+
+/// In a form that nobody has thought of, or cut short.
+#[test]
+fn lines_that_cannot_be_read() {
+    for line in [
+        format!("Mar  1 03:03:15 n1 logger: sifcache: {SAID}"),
+        format!("Mar  1 03:03:15 n1 copied: Mar  1 03:03:15 n2 sifcache: {SAID}"),
+        format!("Mar  1 03:03:15 n1 sifcache x: {SAID}"),
+        format!("Mar  1 03:03:15 n1 sifcache[x]: {SAID}"),
+        format!("n1: Mar  1 03:03:15 n1 sifcache: {SAID}"),
+        format!("sifcache: {SAID}"),
+        format!("[ 1190.760084] n1 sifcache[19]: {SAID}"),
+        format!("Feb 30 03:03:15 n1 sifcache: {SAID}"),
+        format!("03/01/26 03:03:15,n1,sifcache,{SAID}"),
+        format!(r#"{{"who":"sifcache","what":"{SAID}"}}"#),
+        journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{SAID}"#)),
+        "    SYSLOG_IDENTIFIER=sifcache".to_owned(),
+        "\t\"SYSLOG_IDENTIFIER\" : \"sifcache\",".to_owned(),
+        "Mar  1 03:03:15 n1 sifcache: event=hit uid=1 reference=docker.io/o".to_owned(),
+        "Mar  1 03:03:15 n1 sifcache: event=hit".to_owned(),
+    ] {
+        assert_eq!(read(&line, now()), Line::Unread, "{line}");
     }
 }
 
@@ -66,14 +91,18 @@ fn lines_that_bear_our_name() {
     for line in [
         "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
         "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),
-        // Not yet.
-        format!("2026-03-04T03:03:15Z n1 sifcache: {SAID}"),
         journal(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":[1,2]"#),
         // Somebody writes in another's name.
         ours("1002"),
     ] {
         assert_eq!(read(&line, now()), Line::Forged, "{line}");
     }
+}
+
+#[test]
+fn a_clock_that_is_ahead() {
+    let line = format!("2026-03-04T03:03:15Z n1 sifcache: {SAID}");
+    assert_eq!(read(&line, now()), Line::Ahead);
     assert_eq!(time("2026-03-04T03:03:15Z n1 a: b", now()), None);
 }
 

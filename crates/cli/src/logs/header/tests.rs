@@ -1,0 +1,100 @@
+use super::{Header, Program, read};
+use proptest::prelude::*;
+
+const SAID: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
+
+/// The time, the host and the message of a line of ours.
+#[track_caller]
+fn ours(line: &str) -> (String, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match read(line.as_bytes()) {
+        Some(Header { stamp, host, program: Program::Ours(message) }) => {
+            (text(stamp), text(host.unwrap_or_default()), text(message))
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn times() {
+    for stamp in [
+        "Nov 24 03:03:15",
+        "Nov  4 03:03:15",
+        "Nov 24 03:03:15.250000",
+        "Nov 24 2026 03:03:15",
+        "2026 Nov 24 03:03:15",
+        "Tue Nov 24 03:03:15 2026",
+        "2026-11-24T03:03:15Z",
+        "2026-11-24T03:03:15.25+00:00",
+        "2026-11-24T03:03:15+0000",
+        "2026-11-24 03:03:15.250000",
+        "2026-11-24 03:03:15 +0100",
+        "Tue 2026-11-24 03:03:15 UTC",
+        "Tue 2026-11-24 03:03:15.25 -03",
+        "1795489395",
+        "1795489395.250",
+    ] {
+        for front in ["", "<30>", "98 <30>", "\u{feff}"] {
+            let line = format!("{front}{stamp} n1 sifcache[17]: {SAID}");
+            assert_eq!(ours(&line), (stamp.to_owned(), "n1".to_owned(), SAID.to_owned()), "{line}");
+        }
+    }
+    for line in ["", "n1 sifcache: x", "Nov 24", "[ 12.5] n1 sifcache: x", "123456 n1 sifcache: x"] {
+        assert_eq!(read(line.as_bytes()), None, "{line}");
+    }
+}
+
+#[test]
+fn words_between_the_time_and_the_message() {
+    for (words, host) in [
+        ("n1 sifcache:", "n1"),
+        ("n1\tsifcache:\t", "n1"),
+        ("n1 sifcache[17]:", "n1"),
+        ("n1 sifcache", "n1"),
+        ("n1 daemon.info sifcache:", "n1"),
+        ("daemon.info 10.1.1.1 n1 sifcache:", "n1"),
+        ("10.1.1.1 n1 sifcache:", "n1"),
+        ("n1 10.1.1.1 sifcache:", "n1"),
+        ("fe80::1 n1 sifcache:", "n1"),
+        ("relay1 n1.example.org sifcache:", "n1.example.org"),
+        ("10.1.1.1 sifcache:", "10.1.1.1"),
+        ("s@n1/relay1 sifcache:", "n1"),
+        ("sifcache:", ""),
+        ("n1 sifcache 17 - -", "n1"),
+        ("n1 sifcache - - [a b=\"]\\\"\"][c]", "n1"),
+    ] {
+        let line = format!("Nov 24 03:03:15 {words} {SAID}");
+        assert_eq!(ours(&line).1, host, "{line}");
+        assert_eq!(ours(&line).2, SAID, "{line}");
+    }
+    for words in ["n1 sifcache - -  -", "n1 sifcache 17 - [a b=\"c\"]", "- sifcache - - - \u{feff}"] {
+        let line = format!("<30>1 2026-11-24T03:03:15Z {words} {SAID}");
+        assert_eq!(ours(&line).2, SAID, "{line}");
+    }
+}
+
+#[test]
+fn other_programs() {
+    for (line, host) in [
+        ("Nov 24 03:03:15 n1 sshd[7]: session opened", Some("n1")),
+        ("Nov 24 03:03:15 10.1.1.1 n1 kernel: [12.5] up", Some("n1")),
+        ("Nov 24 03:03:15 n1 logger: sifcache: event=hit", Some("n1")),
+        ("Nov 24 03:03:15 n1 sifcacher: event=hit", Some("n1")),
+        ("Nov 24 03:03:15 n1 sifcache[x]: event=hit", Some("n1")),
+        ("<30>1 2026-11-24T03:03:15Z n1 sshd 7 - - session opened", Some("n1")),
+        ("Nov 24 03:03:15 sifcache sshd[7]: session opened", Some("sifcache")),
+        ("Nov 24 03:03:15", None),
+    ] {
+        let header = read(line.as_bytes()).unwrap();
+        assert_eq!(header.host, host.map(str::as_bytes), "{line}");
+        assert!(!matches!(header.program, Program::Ours(_)), "{line}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_crashes(start in "(<[0-9]{0,3}>)?1? ?(Nov 24 03:03:15|2026-01-01T00:00:00Z|)( n1)?( sifcache)?", rest: Vec<u8>) {
+        let line = [start.as_bytes(), &rest].concat();
+        let _ = read(&line);
+    }
+}

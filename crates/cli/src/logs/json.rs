@@ -1,0 +1,130 @@
+//! A line of a log that is one JSON object: journald's, and those of the templates that
+//! rsyslog and syslog-ng bring along.
+
+use super::header::TAG;
+use super::stamp;
+use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+/// What matters of an entry. Of keys that mean the same, the first of the list counts.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    time: Found,
+    program: Found,
+    host: Found,
+    message: Found,
+    sender: Found,
+}
+
+/// A value, with the place of its key in the list.
+type Found = Option<(usize, Option<String>)>;
+
+const TIME: [&str; 8] = [
+    JOURNAL_TIME, "timereported", "timegenerated", "@timestamp", "ISODATE", "timestamp", "time",
+    "DATE",
+];
+/// Microseconds since 1970.
+const JOURNAL_TIME: &str = "__REALTIME_TIMESTAMP";
+const PROGRAM: [&str; 7] =
+    ["SYSLOG_IDENTIFIER", "PROGRAM", "programname", "app-name", "syslogtag", "program", "tag"];
+const HOST: [&str; 4] = ["_HOSTNAME", "HOST", "hostname", "host"];
+const MESSAGE: [&str; 3] = ["MESSAGE", "msg", "message"];
+/// The user who sent it, as the kernel told the journal.
+const SENDER: [&str; 1] = ["_UID"];
+
+/// The object in a line. `--output=json-seq` puts a separator in front, `json-sse` a word.
+pub(super) fn object(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches(['\u{1e}', '\u{feff}']);
+    let line = line.strip_prefix("data: ").unwrap_or(line).trim_start();
+    line.starts_with('{').then_some(line)
+}
+
+impl Entry {
+    /// Reads the object; none if it is cut short or something else.
+    pub(super) fn parse(object: &str) -> Option<Self> {
+        serde_json::from_str(object).ok()
+    }
+
+    pub(super) fn time(&self, now: Timestamp) -> Option<Timestamp> {
+        let (place, text) = self.time.as_ref()?;
+        let text = text.as_ref()?;
+        match *place {
+            0 => Timestamp::from_microsecond(text.parse().ok()?).ok(),
+            _ => stamp::moment(text.as_bytes(), now),
+        }
+    }
+
+    /// Whether the plugin wrote it; none if no key says who did.
+    pub(super) fn is_ours(&self) -> Option<bool> {
+        let (_, program) = self.program.as_ref()?;
+        let name = program.as_ref().and_then(|name| name.split([':', '[']).next());
+        Some(name == Some(TAG))
+    }
+
+    pub(super) fn host(&self) -> Option<&str> {
+        value(&self.host)
+    }
+
+    pub(super) fn message(&self) -> Option<&str> {
+        value(&self.message)
+    }
+
+    pub(super) fn sender(&self) -> Option<&str> {
+        value(&self.sender)
+    }
+}
+
+fn value(found: &Found) -> Option<&str> {
+    found.as_ref()?.1.as_deref()
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let mut entry = Entry::default();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let place = |keys: &[&str]| keys.iter().position(|one| *one == key);
+            let slots = [
+                (&mut entry.time, place(&TIME)),
+                (&mut entry.program, place(&PROGRAM)),
+                (&mut entry.host, place(&HOST)),
+                (&mut entry.message, place(&MESSAGE)),
+                (&mut entry.sender, place(&SENDER)),
+            ];
+            match slots.into_iter().find_map(|(slot, place)| Some((slot, place?))) {
+                Some((slot, place)) => {
+                    let text = text(map.next_value()?);
+                    if slot.as_ref().is_none_or(|(before, _)| place < *before) {
+                        *slot = Some((place, text));
+                    }
+                }
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(entry)
+    }
+}
+
+/// A field; none of ours is an array of bytes, as where it is no text, or of several values.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,145 @@
+//! Logs that logrotate has compressed, told by how they begin, whatever they are called.
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 20;
+/// So many bytes tell what a file is.
+const MAGIC: usize = 16;
+
+/// How a file begins that is packed and can be read.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const BZIP2: &[u8] = b"BZh";
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// How a file begins that is no text, with what it is and what prints it.
+const OTHERS: [(&[u8], &str, &str); 9] = [
+    (&[0x04, 0x22, 0x4d, 0x18], "packed with lz4", "lz4 -dc"),
+    (b"LZIP", "packed with lzip", "lzip -dc"),
+    (&[0x89, b'L', b'Z', b'O'], "packed with lzop", "lzop -dc"),
+    (&[0x5d, 0, 0], "packed with lzma", "xz -dc"),
+    (&[0x1f, 0x9d], "packed with compress", "gzip -dc"),
+    (b"PK\x03\x04", "packed with zip", "unzip -p"),
+    (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip", "7z x -so"),
+    (b"Rar!", "packed with rar", "unrar p -inul"),
+    (b"LPKSHHRH", "a file of the journal's", "journalctl --output=json --file"),
+];
+
+/// What a reader turned out to be.
+pub(super) enum Opened {
+    /// Lines.
+    Text(Box<dyn BufRead>),
+    /// Something else: what, and which command prints it.
+    Other(&'static str, &'static str),
+}
+
+/// Unpacks what is packed.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn open(mut reader: impl Read + 'static) -> io::Result<Opened> {
+    let head = head(&mut reader)?;
+    if let Some((_, what, command)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return Ok(Opened::Other(what, command));
+    }
+    let [gzip, xz, zstd] = [GZIP, XZ, ZSTD].map(|magic| head.starts_with(magic));
+    // The level, and how a block or the end begins: text can begin with these letters.
+    let level = head.get(BZIP2.len()).is_some_and(|level| (b'1'..=b'9').contains(level));
+    let block = head.get(BZIP2.len() + 1).is_some_and(|byte| matches!(byte, 0x31 | 0x17));
+    let bzip2 = head.starts_with(BZIP2) && level && block;
+    let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(reader));
+    // Several files in one, as `cat` makes them, are read as one.
+    Ok(Opened::Text(match () {
+        () if gzip => buffered(MultiGzDecoder::new(raw)),
+        () if xz => buffered(XzReader::new(raw, true)),
+        () if bzip2 => buffered(MultiBzDecoder::new(raw)),
+        () if zstd => buffered(zstd::Decoder::with_buffer(raw)?),
+        () => Box::new(raw),
+    }))
+}
+
+fn buffered(reader: impl Read + 'static) -> Box<dyn BufRead> {
+    Box::new(BufReader::with_capacity(BUFFER, reader))
+}
+
+/// The first bytes; a pipe may give them one by one.
+fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; MAGIC];
+    let mut length = 0;
+    while let Some(rest) = head.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(length);
+    Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OTHERS, Opened, open};
+    use bzip2::write::BzEncoder;
+    use flate2::write::GzEncoder;
+    use lzma_rust2::{XzOptions, XzWriter};
+    use std::io::{Cursor, Read as _, Write as _};
+
+    const TEXT: &[u8] = b"one line\nanother\n";
+
+    fn packed() -> Vec<(&'static str, Vec<u8>)> {
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(TEXT).unwrap();
+        let mut bzip2 = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(TEXT).unwrap();
+        let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+        xz.write_all(TEXT).unwrap();
+        vec![
+            ("plain", TEXT.to_vec()),
+            ("gzip", gzip.finish().unwrap()),
+            ("bzip2", bzip2.finish().unwrap()),
+            ("xz", xz.finish().unwrap()),
+            ("zstd", zstd::encode_all(TEXT, 1).unwrap()),
+        ]
+    }
+
+    fn read(bytes: Vec<u8>) -> std::io::Result<Vec<u8>> {
+        let Opened::Text(mut reader) = open(Cursor::new(bytes))? else { panic!("not text") };
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn packed_or_not_and_several_in_one() {
+        for (name, bytes) in packed() {
+            assert_eq!(read(bytes.clone()).unwrap(), TEXT, "{name}");
+            assert_eq!(read(bytes.repeat(2)).unwrap(), TEXT.repeat(2), "{name}");
+        }
+        for text in ["", "B", "BZh", "BZh9 is a host", "PK"] {
+            assert_eq!(read(text.into()).unwrap(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn cut_short() {
+        for (name, bytes) in packed().into_iter().skip(1) {
+            let half = bytes.get(..bytes.len() - 6).unwrap().to_vec();
+            assert!(read(half).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (magic, what, _) in OTHERS {
+            let bytes = [magic, &[0; 30]].concat();
+            let opened = open(Cursor::new(bytes)).unwrap();
+            assert!(matches!(opened, Opened::Other(said, _) if said == what), "{what}");
+        }
+    }
+}
