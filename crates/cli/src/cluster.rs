@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn nodes_and_those_that_are_down() {
-        let text = "n1|idle\nn1|idle\nN2.example.org|drained*\nn3|down*\nn4|idle~\nn5|powered_down\n";
+        let text =
+            "n1|idle\nn1|idle\nN2.example.org|drained*\nn3|down*\nn4|idle~\nn5|powered_down\n";
         let nodes = nodes(&Sinfo(Ok(text))).unwrap();
         let all: Vec<(&str, bool)> = nodes.iter().map(|(name, up)| (name.as_str(), *up)).collect();
         assert_eq!(all, [("n1", true), ("n2", true), ("n3", false), ("n4", false), ("n5", false)]);

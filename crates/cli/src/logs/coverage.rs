@@ -212,9 +212,8 @@ mod tests {
             let (mut known, mut silent) = (spans(&known), spans(&silent));
             confirm(&mut known, &mut silent);
             // Spans that join only now are not to be joined by the comparison.
-            let plain = |spans: &Spans| {
-                spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>()
-            };
+            let plain =
+                |spans: &Spans| spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>();
             let days = |all: &[(i64, i64)]| {
                 all.iter().map(|(from, to)| (day(*from), day(*to))).collect::<Vec<_>>()
             };

@@ -62,7 +62,8 @@ impl Evidence {
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         let is_new = |name: &String| !self.0.contains_key(name);
         let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
-        let new = other.0.iter().filter(|(name, node)| is_new(name) && says_something(node)).count();
+        let new =
+            other.0.iter().filter(|(name, node)| is_new(name) && says_something(node)).count();
         let has_room = self.0.len() + new <= MOST;
         for (name, theirs) in &other.0 {
             if !self.0.contains_key(name) && !(has_room && says_something(theirs)) {

@@ -99,7 +99,8 @@ impl<'a> Iterator for Words<'a> {
         let rest = self.rest();
         let start = rest.iter().position(|byte| !is_blank(*byte))?;
         let word = rest.get(start..)?;
-        let word = word.get(..word.iter().position(|byte| is_blank(*byte)).unwrap_or(word.len()))?;
+        let word =
+            word.get(..word.iter().position(|byte| is_blank(*byte)).unwrap_or(word.len()))?;
         self.at += start + word.len();
         Some(word)
     }
@@ -155,7 +156,8 @@ fn stamp_end(line: &[u8]) -> Option<usize> {
 
 /// `2026-11-24`.
 fn is_date(word: &[u8]) -> bool {
-    let digits = |range| word.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
+    let digits =
+        |range| word.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
     word.len() == 10
         && (word.get(4), word.get(7)) == (Some(&b'-'), Some(&b'-'))
         && digits(0..4)
@@ -165,7 +167,8 @@ fn is_date(word: &[u8]) -> bool {
 
 /// `03:03:15`, with or without more.
 fn is_clock(word: &[u8]) -> bool {
-    let digits = |range| word.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
+    let digits =
+        |range| word.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
     (word.get(2), word.get(5)) == (Some(&b':'), Some(&b':'))
         && digits(0..2)
         && digits(3..5)
@@ -173,7 +176,9 @@ fn is_clock(word: &[u8]) -> bool {
 }
 
 fn is_year(word: &[u8]) -> bool {
-    word.len() == 4 && matches!(word, [b'1', b'9', ..] | [b'2', b'0', ..]) && word.iter().all(u8::is_ascii_digit)
+    word.len() == 4
+        && matches!(word, [b'1', b'9', ..] | [b'2', b'0', ..])
+        && word.iter().all(u8::is_ascii_digit)
 }
 
 fn is_weekday(word: &[u8]) -> bool {
@@ -184,7 +189,8 @@ fn is_weekday(word: &[u8]) -> bool {
 fn is_zone(word: &[u8]) -> bool {
     match word {
         [b'+' | b'-', digits @ ..] => {
-            (2..=5).contains(&digits.len()) && digits.iter().all(|b| b.is_ascii_digit() || *b == b':')
+            (2..=5).contains(&digits.len())
+                && digits.iter().all(|b| b.is_ascii_digit() || *b == b':')
         }
         letters => (3..=5).contains(&letters.len()) && letters.iter().all(u8::is_ascii_uppercase),
     }
@@ -253,7 +259,8 @@ fn words_to_tag(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
             return (nearest.or(address), Program::Other);
         }
         match word {
-            _ if is_facility(word) => {}
+            // `[s=…` stands behind the time in `journalctl --output=verbose`.
+            _ if is_facility(word) || word.starts_with(b"[s=") => {}
             _ if is_address(word) => address = Some(word),
             _ => {
                 first = first.or(Some(word));
@@ -273,7 +280,8 @@ fn ours<'a>(word: &'a [u8], words: &Words<'a>) -> Option<&'a [u8]> {
         inside.get(digits..).and_then(|rest| rest.strip_prefix(b"]"))
     });
     let tail = process.unwrap_or(Some(tail))?;
-    let is_message = |text: &[u8]| text.starts_with(b"event=") || text.starts_with(b"message repeated ");
+    let is_message =
+        |text: &[u8]| text.starts_with(b"event=") || text.starts_with(b"message repeated ");
     if let Some(begin) = tail.strip_prefix(b":") {
         let begins_at = words.at - begin.len();
         return Some(words.line.get(begins_at..)?.trim_ascii_start());

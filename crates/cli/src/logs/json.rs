@@ -23,7 +23,13 @@ pub(super) struct Entry {
 type Found = Option<(usize, Option<String>)>;
 
 const TIME: [&str; 8] = [
-    JOURNAL_TIME, "timereported", "timegenerated", "@timestamp", "ISODATE", "timestamp", "time",
+    JOURNAL_TIME,
+    "timereported",
+    "timegenerated",
+    "@timestamp",
+    "ISODATE",
+    "timestamp",
+    "time",
     "DATE",
 ];
 /// Microseconds since 1970.

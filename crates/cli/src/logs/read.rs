@@ -82,6 +82,7 @@ pub(crate) fn read(
         let mut log = Log::new(source, now);
         let finder = memmem::Finder::new(header::TAG);
         let each = &mut |line: &[u8]| {
+            log.is_empty = false;
             log.scan.line(line);
             if finder.find(line).is_some() {
                 log.ours(&mut all, line, take);
@@ -103,11 +104,12 @@ struct Log<'a> {
     events: u64,
     /// Lines that could not be read and may be hits, with no time before them.
     without_time: bool,
+    is_empty: bool,
 }
 
 impl<'a> Log<'a> {
     fn new(source: &'a Source, now: Timestamp) -> Self {
-        Self { source, now, scan: Scan::new(now), events: 0, without_time: false }
+        Self { source, now, scan: Scan::new(now), events: 0, without_time: false, is_empty: true }
     }
 
     /// A line with our name in it, after the scan of the hosts has seen it.
@@ -172,7 +174,10 @@ impl<'a> Log<'a> {
             }
         }
         if any.is_none() {
-            let why = "no line begins with a time, as a log's does";
+            let why = match self.is_empty {
+                true => "it is empty",
+                false => "no line begins as a log's does",
+            };
             all.skipped.push(self.source.skipped(why.to_owned()));
         }
         all.range = any.into_iter().chain(all.range).reduce(both);
@@ -209,7 +214,9 @@ impl Read {
         match self.forged {
             0 => {}
             1 => remarks.push("1 line with our name is incomplete or not the plugin's".to_owned()),
-            n => remarks.push(format!("{n} lines with our name are incomplete or not the plugin's")),
+            n => {
+                remarks.push(format!("{n} lines with our name are incomplete or not the plugin's"))
+            }
         }
         if self.range.is_some() && self.events == 0 && self.unread.lines == 0 {
             let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
@@ -245,7 +252,7 @@ impl Unread {
             lines => format!("{lines} lines of sifcache could not be read"),
         };
         let saved = match self.hits {
-            true => "; nothing is saved for the days that they are of",
+            true => ", so nothing is saved for the days around them",
             false => "",
         };
         let example = plain(example.as_ref());

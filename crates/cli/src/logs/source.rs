@@ -73,7 +73,9 @@ impl Source {
             Ok(Opened::Text(reader)) => Ok(Ok(Lines { reader, _task: task })),
             Ok(Opened::Other(what, command)) => {
                 let file = match self {
-                    Self::File(path) if path.as_os_str() != "-" => plain(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref()),
+                    Self::File(path) if path.as_os_str() != "-" => {
+                        plain(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref())
+                    }
                     _ => "FILE".to_owned(),
                 };
                 let why = format!("it is {what}: use `{command} {file} | sifcache … --log -`");

@@ -39,7 +39,8 @@ fn times() {
             assert_eq!(ours(&line), (stamp.to_owned(), "n1".to_owned(), SAID.to_owned()), "{line}");
         }
     }
-    for line in ["", "n1 sifcache: x", "Nov 24", "[ 12.5] n1 sifcache: x", "123456 n1 sifcache: x"] {
+    for line in ["", "n1 sifcache: x", "Nov 24", "[ 12.5] n1 sifcache: x", "123456 n1 sifcache: x"]
+    {
         assert_eq!(read(line.as_bytes()), None, "{line}");
     }
 }
@@ -67,7 +68,8 @@ fn words_between_the_time_and_the_message() {
         assert_eq!(ours(&line).1, host, "{line}");
         assert_eq!(ours(&line).2, SAID, "{line}");
     }
-    for words in ["n1 sifcache - -  -", "n1 sifcache 17 - [a b=\"c\"]", "- sifcache - - - \u{feff}"] {
+    for words in ["n1 sifcache - -  -", "n1 sifcache 17 - [a b=\"c\"]", "- sifcache - - - \u{feff}"]
+    {
         let line = format!("<30>1 2026-11-24T03:03:15Z {words} {SAID}");
         assert_eq!(ours(&line).2, SAID, "{line}");
     }

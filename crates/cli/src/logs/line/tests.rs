@@ -49,7 +49,8 @@ fn forms_of_a_line() {
 fn lines_of_others() {
     for line in [
         "Mar  1 03:03:15 n1 cron[5]: (root) CMD (sifcache hits)".to_owned(),
-        "Mar  1 03:03:15 n1 sudo: alice : COMMAND=/usr/bin/grep event=hit /var/log/sifcache".to_owned(),
+        "Mar  1 03:03:15 n1 sudo: alice : COMMAND=/usr/bin/grep event=hit /var/log/sifcache"
+            .to_owned(),
         format!("Mar  1 03:03:15 n1 sifcacher: {SAID}"),
         format!("Mar  1 03:03:15 n1 cp: /shared/sifcache/x {SAID}"),
         journal(&format!(r#""SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{SAID}""#)),

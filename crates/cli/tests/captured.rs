@@ -1,0 +1,91 @@
+//! What rsyslog, syslog-ng and journalctl really wrote of one hit and one miss, in each of their
+//! forms: `captured/README.md` says how. What can be read is read, and what cannot is said.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use serde_json::Value;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Forms that have several lines for a message, or no time.
+const NOT_READ: [&str; 7] =
+    ["DebugFormat", "cat", "export", "json-pretty", "short-delta", "short-monotonic", "verbose"];
+
+fn run(words: &[&str], log: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(words).args(["--log", "-"]).env_clear().env("TZ", "UTC");
+    command.env("SLURM_CONF", "/nonexistent/slurm.conf");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(log);
+    child.wait_with_output().unwrap()
+}
+
+/// The forms of all daemons: whose, which, and the log.
+fn forms() -> Vec<(String, String, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captured");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    let forms = texts.flat_map(|path| {
+        let daemon = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read(path).unwrap();
+        // The separators of json-seq are no text for `split`, but bytes of one all the same.
+        let text = String::from_utf8(text).unwrap();
+        let forms = text.split("=== ").skip(1).map(|form| form.split_once('\n').unwrap());
+        let forms = forms.map(|(name, log)| (name.to_owned(), log.as_bytes().to_vec()));
+        forms.map(|(name, log)| (daemon.clone(), name, log)).collect::<Vec<_>>()
+    });
+    forms.collect()
+}
+
+#[test]
+fn every_form_is_read_or_refused() {
+    let forms = forms();
+    assert_eq!(forms.len(), 120);
+    for (daemon, form, log) in forms {
+        let what = format!("{daemon}, {form}");
+        let hits = run(&["hits", "--no-save", "--json", "--root", "/nonexistent"], &log);
+        let misses = run(&["misses", "--json", "--root", "/nonexistent"], &log);
+        let object = |output: &Output| serde_json::from_slice::<Value>(&output.stdout);
+        if NOT_READ.contains(&form.as_str()) {
+            // Nothing at all, or the lines that could not be read.
+            let said = String::from_utf8_lossy(&hits.stderr);
+            let unread = object(&hits).is_ok_and(|object| object["unread"]["lines"] == 2);
+            let refused = hits.status.code() == Some(65);
+            assert!(unread || refused, "{what}: {hits:?}");
+            assert!(
+                unread || form == "cat" || said.contains("2 lines of sifcache"),
+                "{what}: {said}"
+            );
+            continue;
+        }
+        let [hits, misses] = [hits, misses].map(|output| object(&output).expect(&what));
+        let (hit, miss) = (&hits["hits"][0], &misses["misses"][0]);
+        assert_eq!(hit["image"], "/shared/sif/o/i:1", "{what}");
+        // rsyslog's relay was sent everything twice: over UDP and over TCP.
+        let is_twice = daemon.starts_with("rsyslog") && form.starts_with("relayed");
+        let launches = if is_twice { 4 } else { 2 };
+        assert_eq!((&hit["launches"], &hit["jobs"]), (&launches.into(), &1.into()), "{what}");
+        assert_eq!(miss["refused"][0]["path"], "/shared/sif/a b", "{what}");
+        let [one, two] =
+            [&hits["hits"], &misses["misses"]].map(|all| all.as_array().unwrap().len());
+        assert_eq!((one, two), (1, 1), "{what}");
+        for key in ["forged", "ahead"] {
+            assert_eq!((&hits[key], &misses[key]), (&0.into(), &0.into()), "{what}: {key}");
+        }
+        assert_eq!(hits["unread"]["lines"], 0, "{what}");
+        // Berlin's zone has no number in the time, so that it is taken for this host's.
+        let day = if form == "full-berlin" { "2026-01-05T19:" } else { "2026-01-05T18:" };
+        assert!(hit["last"].as_str().unwrap().starts_with(day), "{what}: {hit}");
+        let node = match form.as_str() {
+            "no-hostname" => "",
+            // Without keep-hostname the relay writes who sent it, which was itself here.
+            "relayed" | "relayed-chain" if !daemon.contains("chain-") => "localhost",
+            _ => "n1",
+        };
+        let nodes: Vec<&str> =
+            hits["nodes"].as_array().unwrap().iter().map(|n| n["node"].as_str().unwrap()).collect();
+        assert_eq!(nodes, [node], "{what}");
+    }
+}

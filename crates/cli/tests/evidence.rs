@@ -1,0 +1,283 @@
+//! From logs by `hits` to `gc --unused-for`: nothing goes of which the logs cannot say that it was
+//! unused.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// An image root with one image, which is 90 days old.
+struct Site {
+    directory: TempDir,
+}
+
+/// Adds a time to a day's line: `n1 PROGRAM: TEXT` becomes a line of a log.
+type Form = fn(Timestamp, &str, &str) -> String;
+
+fn rfc3339(time: Timestamp, host: &str, said: &str) -> String {
+    format!("{time} {host} {said}\n")
+}
+
+fn days_ago(days: i64) -> Timestamp {
+    // Not on the hour of the next line: what is read is the whole day.
+    Timestamp::now() - SignedDuration::from_hours(24 * days) - SignedDuration::from_mins(1)
+}
+
+/// The smallest file that passes for an image.
+fn sif() -> Vec<u8> {
+    let mut image = vec![0_u8; 200];
+    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+    image[112] = 128;
+    image[120] = 72;
+    image
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { directory: TempDir::new().unwrap() };
+        let image = site.root().join("o/i:1");
+        fs::create_dir_all(image.parent().unwrap()).unwrap();
+        fs::write(&image, sif()).unwrap();
+        File::options().write(true).open(image).unwrap().set_modified(days_ago(90).into()).unwrap();
+        site
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("root")
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        let (verb, rest) = words.split_first().unwrap();
+        command.arg(verb).arg("--root").arg(self.root()).args(rest);
+        command.current_dir(self.directory.path()).env_clear().env("TZ", "UTC");
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Writes a log and has `hits` save it; returns what that prints.
+    fn hits(&self, log: &str) -> String {
+        fs::write(self.directory.path().join("log"), log).unwrap();
+        let output = self.run(&["hits", "--log", "log"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What `gc --unused-for` takes, or why it refuses.
+    fn gc(&self, words: &[&str]) -> Result<usize, String> {
+        let output = self.run(&[&["gc", "--dry-run", "--json"], words].concat());
+        match output.status.code() {
+            Some(0) => {
+                let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+                Ok(object["removed"].as_array().unwrap().len())
+            }
+            Some(69) => Err(String::from_utf8(output.stderr).unwrap()),
+            _ => panic!("{output:?}"),
+        }
+    }
+
+    fn hit(&self) -> String {
+        let image = self.root().join("o/i:1");
+        let said = "sifcache: event=hit job=9 step=0 node=0 tasks=1 uid=1001";
+        format!("{said} reference=docker.io/o/i:1 image={}", image.display())
+    }
+}
+
+const OTHER: &str = "systemd[1]: Started session.";
+
+/// Lines of a host on each of these days, the oldest first.
+fn daily(form: Form, host: &str, days: std::ops::RangeInclusive<i64>, said: &str) -> String {
+    days.rev().map(|day| form(days_ago(day), host, said)).collect()
+}
+
+fn local(time: Timestamp, format: &str) -> String {
+    time.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string()
+}
+
+/// The image serves a job every day, in whatever form the log says so.
+#[test]
+fn what_serves_jobs_daily_stays() {
+    let forms: [(&str, Form); 8] = [
+        ("plain", |t, h, s| format!("{} {h} {s}\n", local(t, "%b %e %T"))),
+        ("precise", |t, h, s| format!("{}.123456 {h} {s}\n", local(t, "%b %e %T"))),
+        ("facility", |t, h, s| format!("{} {h} daemon.info {s}\n", local(t, "%b %e %T"))),
+        ("relay", |t, h, s| format!("{} 10.1.1.1 {h} {s}\n", local(t, "%b %e %T"))),
+        ("short-full", |t, h, s| format!("{} UTC {h} {s}\n", local(t, "%a %F %T"))),
+        ("short-unix", |t, h, s| format!("{}.5 {h} {s}\n", t.as_second())),
+        ("rfc5424", |t, h, s| format!("<30>1 {t} {h} {}\n", s.replacen(": ", " - - - ", 1))),
+        ("full", |t, h, s| format!("{} {h} {s}\n", local(t, "%Y %b %e %T"))),
+    ];
+    for (name, form) in forms {
+        let site = Site::new();
+        let said = site.hits(&daily(form, "n1", 0..=40, &site.hit()));
+        assert!(
+            said.contains("o/i:1") && said.contains("saved for `list` and `gc`"),
+            "{name}: {said}"
+        );
+        assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0), "{name}");
+        // Without the line of one day, the log says that it is unused; the day before it was used.
+        let site = Site::new();
+        let log = daily(form, "n1", 30..=40, &site.hit()) + &daily(form, "n1", 0..=40, OTHER);
+        site.hits(&(log + &form(days_ago(0), "n1", &site.hit().replace("o/i:1", "o/j:1"))));
+        assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(1), "{name}");
+    }
+}
+
+/// Forms that nobody has thought of.
+#[test]
+fn a_log_that_cannot_be_read_proves_nothing() {
+    let forms: [(&str, Form); 5] = [
+        ("pdsh", |t, h, s| format!("{h}: {t} {h} {s}\n")),
+        ("wrapped", |t, h, s| format!("{t} {h} copied: {t} {h} {s}\n")),
+        ("columns", |t, h, s| format!("{t},{h},{}\n", s.replacen(": ", ",", 1))),
+        ("other words", |t, h, s| format!("{t} {h} a b c d e {s}\n")),
+        ("cut short", |t, h, s| format!("{t} {h} {}\n", s.split(" reference").next().unwrap())),
+    ];
+    for (name, form) in forms {
+        let site = Site::new();
+        let log = daily(rfc3339, "n1", 0..=40, OTHER) + &daily(form, "n1", 0..=40, &site.hit());
+        let said = site.hits(&log);
+        assert!(
+            !said.contains("no image was used") && !said.contains("saved for `list`"),
+            "{name}: {said}"
+        );
+        assert!(
+            said.contains("41 lines of sifcache could not be read, so nothing is saved"),
+            "{said}"
+        );
+        assert!(
+            said.contains("event=hit job=9") && said.contains("docs/logs.md"),
+            "{name}: {said}"
+        );
+        let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
+        assert!(refused.contains("nothing is known of what served jobs"), "{name}: {refused}");
+        // The same straight from the log.
+        assert!(site.gc(&["--unused-for", "20d", "--log", "log"]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_log_without_a_line_of_ours_proves_nothing() {
+    for host in ["login1", "n1"] {
+        let site = Site::new();
+        let said = site.hits(&daily(rfc3339, host, 0..=40, OTHER));
+        assert!(said.contains("no line of sifcache is in it, so nothing is saved"), "{said}");
+        assert!(
+            !said.contains("no image was used") && !said.contains("saved for `list`"),
+            "{said}"
+        );
+        assert!(site.gc(&["--unused-for", "20d"]).is_err());
+        assert!(!site.root().join(".sifcache/served.json").exists());
+    }
+    // Nor does one that had some once.
+    let site = Site::new();
+    site.hits(&daily(rfc3339, "n1", 30..=60, &site.hit()));
+    let said = site.hits(&daily(rfc3339, "n1", 0..=30, OTHER));
+    assert!(!said.contains("saved for `list`"), "{said}");
+    let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
+    assert!(refused.contains("ends on") && refused.contains("n1"), "{refused}");
+}
+
+/// Two days without a job, and then some again: the daily run has lost nothing.
+#[test]
+fn a_quiet_weekend_between_two_logs() {
+    let site = Site::new();
+    site.hits(&daily(rfc3339, "n1", 4..=40, &site.hit()));
+    let said = site.hits(&daily(rfc3339, "n1", 2..=4, OTHER));
+    assert!(!said.contains("saved for `list`"), "{said}");
+    site.hits(&daily(rfc3339, "n1", 1..=2, OTHER));
+    site.hits(&(daily(rfc3339, "n1", 0..=1, OTHER) + &rfc3339(days_ago(0), "n1", &site.hit())));
+    assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
+}
+
+/// One line of many that cannot be read: of its days nothing is known, until the log is
+/// given in a form that can be read.
+#[test]
+fn one_line_that_cannot_be_read() {
+    let site = Site::new();
+    let (good, odd) = (|days| daily(rfc3339, "n1", days, &site.hit()), days_ago(10));
+    site.hits(&good(12..=40));
+    let said = site.hits(&(good(8..=12) + &format!("n1: {odd} {}\n", site.hit())));
+    assert!(said.contains("1 line of sifcache could not be read"), "{said}");
+    site.hits(&good(0..=8));
+    assert!(site.gc(&["--unused-for", "20d"]).is_err());
+    assert_eq!(site.gc(&["--unused-for", "7d"]), Ok(0));
+    site.hits(&good(8..=12));
+    assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
+}
+
+/// n2 used the cache, and then its lines stop, come from another log, or it is gone.
+#[test]
+fn every_node_that_used_the_cache_counts() {
+    let site = Site::new();
+    let both = |days: std::ops::RangeInclusive<i64>| {
+        daily(rfc3339, "n1", days.clone(), &site.hit()) + &daily(rfc3339, "n2", days, &site.hit())
+    };
+    site.hits(&both(20..=60));
+    site.hits(&daily(rfc3339, "n1", 0..=20, &site.hit()));
+    let refused = site.gc(&["--unused-for", "30d"]).unwrap_err();
+    assert!(refused.contains("(node n2)") && refused.contains("--without-nodes n2"), "{refused}");
+    assert_eq!(site.gc(&["--unused-for", "30d", "--without-nodes", "n2"]), Ok(0));
+    assert!(site.gc(&["--unused-for", "30d", "--without-nodes", "n3"]).is_err());
+    // Its own log, without a domain and with one.
+    site.hits(&daily(rfc3339, "N2.example.org", 0..=20, &site.hit()));
+    assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
+}
+
+/// A hole of one node between others that went on.
+#[test]
+fn a_node_whose_lines_were_lost_for_a_while() {
+    let site = Site::new();
+    let n1 = daily(rfc3339, "n1", 0..=40, &site.hit());
+    let n2 = daily(rfc3339, "n2", 20..=40, &site.hit()) + &daily(rfc3339, "n2", 0..=9, &site.hit());
+    site.hits(&(n1 + &n2));
+    let refused = site.gc(&["--unused-for", "30d"]).unwrap_err();
+    assert!(refused.contains("begins on") && refused.contains("n2"), "{refused}");
+    assert_eq!(site.gc(&["--unused-for", "7d"]), Ok(0));
+}
+
+/// Its time is not known, but that it uses the cache.
+#[test]
+fn a_node_whose_clock_is_ahead() {
+    let site = Site::new();
+    let ahead = rfc3339(days_ago(-40), "n2", &site.hit());
+    let said = site.hits(&(daily(rfc3339, "n1", 0..=40, &site.hit()) + &ahead));
+    assert!(said.contains("1 line has a time in the future: look at the clock of n2"), "{said}");
+    assert!(!said.contains("not the plugin's"), "{said}");
+    let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
+    assert!(refused.contains("no log is known of n2"), "{refused}");
+}
+
+/// With the site's own settings, Slurm says which nodes there are.
+#[test]
+fn nodes_of_the_cluster_without_a_log() {
+    let site = Site::new();
+    site.hits(&daily(rfc3339, "n1", 0..=40, &site.hit()));
+    let at = |name: &str| site.directory.path().join(name);
+    fs::write(at("sinfo"), "#!/bin/sh\nprintf 'n1|idle\\nn2|mixed\\nn3|down*\\n'\n").unwrap();
+    Command::new("chmod").args(["755"]).arg(at("sinfo")).status().unwrap();
+    let line = format!("optional spank_sifcache.so image_root={}\n", site.root().display());
+    fs::write(at("plugstack.conf"), line).unwrap();
+    let gc = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        command.args(["gc", "--dry-run", "--unused-for", "20d", "--plugstack"]);
+        command.arg(at("plugstack.conf")).args(more).env_clear().env("TZ", "UTC");
+        command.env("PATH", format!("{}:/usr/bin:/bin", site.directory.path().display()));
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let output = gc(&[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    assert!(said.contains("no log is known of n2, where jobs may use the cache"), "{said}");
+    assert_eq!(gc(&["--without-nodes", "n2"]).status.code(), Some(0));
+    // No Slurm here: the logs alone say which nodes there are, and that is said.
+    fs::remove_file(at("sinfo")).unwrap();
+    fs::write(at("sinfo"), "#!/bin/sh\necho 'sinfo: error: no controller' >&2; exit 1\n").unwrap();
+    Command::new("chmod").args(["755"]).arg(at("sinfo")).status().unwrap();
+    let output = gc(&[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no controller"), "{output:?}");
+}
