@@ -1,36 +1,60 @@
 //! Lines that anybody may have written.
 
-use crate::coverage::{self, Coverage};
+use crate::coverage::{Span, Spans, confirm};
 use crate::event::{self, Event};
 use crate::line::{self, Line};
 use crate::said::now;
+use crate::scan::Scan;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::reference::Reference;
 
 /// Reads a log as the command does.
 pub(crate) fn read(log: &[u8]) {
     let latest = now().saturating_add(SignedDuration::from_hours(24)).expect("a time");
-    let mut coverage = Coverage::new(now());
+    let mut scan = Scan::new(now());
+    let mut unread = Spans::default();
     for line in log.split(|byte| *byte == b'\n') {
         let text = String::from_utf8_lossy(line);
+        scan.line(line);
         match line::read(text.trim_end(), now()) {
             Line::Event(time, event) => {
                 assert_eq!(line::time(&text, now()), Some(time));
                 assert!(time <= latest, "{time}");
                 counts(&event);
+                scan.was_ours(time);
             }
-            Line::Forged | Line::Other => {}
+            Line::Unread => {
+                let time = line::time(&text, now()).or_else(|| scan.about());
+                assert!(time.is_none_or(|time| time <= latest), "{time:?}");
+                time.into_iter().for_each(|time| unread.add_wide(Span::unread(time)));
+            }
+            Line::Forged | Line::Ahead | Line::Other => {}
         }
         said(text.trim_end());
-        coverage.line(&mut line.to_vec());
     }
-    coverage.finish();
-    let spans = coverage.spans();
-    assert!(spans.iter().all(|span| span.from <= span.to && span.to <= latest));
-    if let Some(common) = coverage::common(&spans) {
-        let newest = spans.iter().map(|span| span.to).max();
-        assert!(common.from <= common.to && Some(common.to) == newest);
+    let mut silent = Spans::default();
+    for (_, found) in scan.finish() {
+        let mut spans = found.spans;
+        in_order(&spans);
+        assert!(spans.iter().all(|span| span.to <= latest));
+        spans.cut(&unread);
+        in_order(&spans);
+        let outside =
+            |span: Span| unread.iter().all(|hole| span.to <= hole.from || span.from >= hole.to);
+        assert!(spans.iter().all(outside), "{spans:?} {unread:?}");
+        // Of another host, but any times do.
+        let before = spans.iter().count();
+        confirm(&mut spans, &mut silent);
+        in_order(&spans);
+        assert!(spans.iter().count() <= before);
+        silent = spans;
     }
+}
+
+fn in_order(spans: &Spans) {
+    let all: Vec<Span> = spans.iter().collect();
+    assert!(all.iter().all(|span| span.from <= span.to), "{all:?}");
+    assert!(all.windows(2).all(|pair| pair[0].to < pair[1].from), "{all:?}");
 }
 
 /// The line without what syslog puts in front, which byte by byte is seldom come by.

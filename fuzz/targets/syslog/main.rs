@@ -20,9 +20,23 @@ mod event;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/logs/coverage.rs"]
 mod coverage;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/logs/header.rs"]
+mod header;
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/logs/json.rs"]
+mod json;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/logs/line.rs"]
 mod line;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/logs/scan.rs"]
+mod scan;
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/logs/stamp.rs"]
+mod stamp;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;

@@ -54,10 +54,14 @@ impl Said<'_> {
 
     /// The line in one of the forms that the command reads, with how often that says it was there.
     fn in_a_log(&self, line: &str) -> (String, u64) {
-        match self.node % 5 {
+        match self.node % 9 {
             0 => (format!("{WHEN} n1 sifcache: {line}"), 1),
             1 => (format!("<30>{WHEN} n1 sifcache[17]: {line}"), 1),
             2 => (format!("{} n1 sifcache: {line}", *LOCAL), 1),
+            4 => (format!("<30>1 {WHEN} n1 sifcache - - [a b=\"]\"] {line}"), 1),
+            5 => (format!("{WHEN} 10.1.1.1 n1 daemon.info sifcache: {line}"), 1),
+            6 => (format!("Sun 2026-03-01 03:03:15 UTC n1 sifcache[17]: {line}"), 1),
+            7 => (format!("{} n1 sifcache: {line}", when().as_second()), 1),
             3 => (format!("{WHEN} n1 sifcache: message repeated 3 times: [ {line}]"), 3),
             _ => {
                 let of_another = journal(line, self.uid.wrapping_add(1).max(1));

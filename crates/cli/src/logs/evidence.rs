@@ -60,13 +60,10 @@ impl Evidence {
     /// Adds what other logs say, but for the times that are `unread`. Logs without a line of the
     /// plugin's say something only of nodes whose other logs have some.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
-        let is_new = |name: &String| !self.0.contains_key(name);
         let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
-        let new =
-            other.0.iter().filter(|(name, node)| is_new(name) && says_something(node)).count();
-        let has_room = self.0.len() + new <= MOST;
         for (name, theirs) in &other.0 {
-            if !self.0.contains_key(name) && !(has_room && says_something(theirs)) {
+            let has_room = self.0.len() < MOST;
+            if !(self.0.contains_key(name) || has_room && says_something(theirs)) {
                 continue;
             }
             let ours = self.node(name);
