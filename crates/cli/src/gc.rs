@@ -178,8 +178,8 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     };
     match gap {
         Gap::Nothing => format!(
-            "nothing is known of what served jobs, and --unused-for asks back to {asked}: give the logs of all nodes with \
-             --log, or to `sifcache hits` every day"
+            "nothing is known of what served jobs, and --unused-for asks back to {asked}: give \
+             the logs of all nodes with --log, or to `sifcache hits` every day"
         ),
         Gap::Silent(last) => format!(
             "the last line of sifcache in the logs is of {}, and --unused-for asks back to \

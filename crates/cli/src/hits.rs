@@ -20,8 +20,9 @@ use std::path::Path;
 /// Tell which images served jobs
 ///
 /// From the same lines as `misses`. Whoever may write in the image root also saves there when
-/// each image last served, so that `list` can show it and `gc` can go by it: run this every day
-/// on the host that has the log of all nodes.
+/// each image last served and which times of which nodes the logs cover, so that `list` can show
+/// it and `gc` can go by it: run this every day on the host that has the log of all nodes. Of a
+/// log that has no line of the plugin's, or some that cannot be read, nothing is saved.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {

@@ -131,16 +131,17 @@ fn what_served_lately_stays() {
             day(days)
         )
     };
-    // Somebody writes every day.
+    // On both nodes somebody writes every day.
+    let up = |days| format!("{0} n1 systemd: up\n{0} n2 systemd: up\n", day(days));
     let log = |from: i64| -> String {
         let lines = (1..=from).rev().map(|days| match days {
-            80 => hit(80, "o/a:1"),
-            20 => hit(20, "o/b:1"),
-            days => format!("{} n1 systemd: up\n", day(days)),
+            80 => hit(80, "o/a:1") + &up(80),
+            20 => hit(20, "o/b:1") + &up(20),
+            days => up(days),
         });
         lines.collect()
     };
-    let now = format!("{} n1 systemd: still up\n", day(0));
+    let now = up(0);
     let gc = |log: String| {
         fs::write(site.at("ctl", "/home/syslog"), log).unwrap();
         let words = ["gc", "--unused-for", "60d", "--dry-run", "--json", "--log", "/home/syslog"];
@@ -150,6 +151,14 @@ fn what_served_lately_stays() {
     let output = gc(format!("{}{now}", log(30)));
     assert_eq!(output.status, 69, "{output:#?}");
     assert!(output.stderr.contains("what is known of served jobs begins on"), "{output:#?}");
+    // The log of one node alone, which is what `hits` on a node would read.
+    let one: String = format!("{}{now}", log(90))
+        .lines()
+        .filter(|line| !line.contains(" n2 "))
+        .fold(String::new(), |log, line| log + line + "\n");
+    let output = gc(one);
+    assert_eq!(output.status, 69, "{output:#?}");
+    assert!(output.stderr.contains("no log is known of n2"), "{output:#?}");
     let output = gc(format!("{}{now}", log(90)));
     assert_eq!(output.status, 0, "{output:#?}");
     let removed = &objects(&output)[0]["removed"];
