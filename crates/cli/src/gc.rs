@@ -174,7 +174,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     let read = "give them with --log, or to `sifcache hits` every day";
     let without = |names: &[String]| {
         let all = plain(names.join(",").as_ref());
-        format!("if they do not use this cache, or are gone: --without-nodes {all}")
+        format!("if they do not use this cache, are new or are gone: --without-nodes {all}")
     };
     match gap {
         Gap::Nothing => format!(
