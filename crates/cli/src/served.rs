@@ -35,7 +35,7 @@ impl Served {
     /// What logs say of the images under `root`.
     pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
         let mut served = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
-        for (path, time) in hits {
+        for (path, time) in hits.iter().chain(&read.ahead.hits) {
             if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
                 served.saw(name, *time);
             }

@@ -249,6 +249,17 @@ fn a_node_whose_clock_is_ahead() {
     assert!(!said.contains("not the plugin's"), "{said}");
     let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
     assert!(refused.contains("no log is known of n2"), "{refused}");
+    // Nor is the image unused which only that line says was used.
+    let site = Site::new();
+    let other = site.hit().replace("o/i:1", "o/j:1");
+    let near = |host| daily(rfc3339, host, 0..=40, &other);
+    let early = rfc3339(days_ago(41), "n1", OTHER) + &daily(rfc3339, "n1", 11..=40, OTHER);
+    let late = rfc3339(days_ago(-40), "n1", &site.hit()) + &daily(rfc3339, "n1", 0..=10, &other);
+    site.hits(&(early + &late));
+    assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
+    assert_eq!(site.gc(&["--unused-for", "5d"]), Ok(1));
+    site.hits(&near("n1"));
+    assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
 }
 
 /// With the site's own settings, Slurm says which nodes there are.

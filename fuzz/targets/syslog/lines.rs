@@ -28,7 +28,8 @@ pub(crate) fn read(log: &[u8]) {
                 assert!(time.is_none_or(|time| time <= latest), "{time:?}");
                 time.into_iter().for_each(|time| unread.add_wide(Span::unread(time)));
             }
-            Line::Forged | Line::Ahead | Line::Other => {}
+            Line::Ahead(event) => counts(&event),
+            Line::Forged | Line::Other => {}
         }
         said(text.trim_end());
     }

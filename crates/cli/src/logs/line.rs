@@ -16,7 +16,7 @@ pub(super) enum Line {
     /// It seems to be a line of the plugin's, and its form is unknown or it is cut short.
     Unread,
     /// A hit or a miss of a node whose clock is ahead.
-    Ahead,
+    Ahead(Box<Event>),
     /// A hit or a miss.
     Event(Timestamp, Box<Event>),
 }
@@ -69,7 +69,7 @@ fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Times
     }
     match time {
         Some(time) if time <= stamp::tomorrow(now) => Line::Event(time, Box::new(event)),
-        Some(_) => Line::Ahead,
+        Some(_) => Line::Ahead(Box::new(event)),
         None => Line::Unread,
     }
 }

@@ -5,7 +5,7 @@ use super::evidence::Evidence;
 use super::line::{self, Line};
 use super::scan::{self, Scan};
 use super::source::{Skipped, Source};
-use super::{header, journal};
+use super::{Hits, header, journal};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::output::plain;
@@ -34,12 +34,16 @@ pub(crate) struct Read {
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
+    /// Whether this user sees only a part of the journal.
+    is_partial: bool,
 }
 
 /// Lines of nodes whose clock is ahead.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     pub(crate) lines: u64,
+    /// The images that they say were used, with a guess of when.
+    pub(crate) hits: Hits,
     /// The first of these nodes.
     host: Option<String>,
 }
@@ -123,10 +127,12 @@ impl<'a> Log<'a> {
                 take(time, *event);
             }
             Line::Forged => all.forged += 1,
-            Line::Ahead => {
-                // When it was is not known, but that this node uses the cache.
+            Line::Ahead(event) => {
+                // When it was is not known, but that this node uses the cache, and the image was
+                // in use: about when the lines around it were written.
                 self.scan.was_ours(self.now);
                 all.ahead.lines += 1;
+                super::note(&mut all.ahead.hits, self.scan.about().unwrap_or(self.now), &event);
                 all.ahead.host.get_or_insert_with(|| self.scan.host());
             }
             Line::Unread => self.unread(&mut all.unread, line),
@@ -157,6 +163,8 @@ impl<'a> Log<'a> {
             Source::Journal(since) => Some(of_journal(*since, self.now)),
             Source::File(_) => None,
         };
+        let is_partial = journal.is_some() && !journal::is_whole();
+        all.is_partial |= is_partial;
         let mut any = journal.flatten();
         for (name, found) in self.scan.finish() {
             let name = if journal.is_some() && name.is_empty() { this_host() } else { name };
@@ -168,7 +176,7 @@ impl<'a> Log<'a> {
             journal.flatten().into_iter().for_each(|span| spans.add(span));
             match () {
                 // Of a part of the journal, or of a log whose lines nobody could place.
-                () if journal.is_some() && !journal::is_whole() || self.without_time => {}
+                () if is_partial || self.without_time => {}
                 () if self.events > 0 => node.spans.add_all(&spans),
                 () => node.silent.add_all(&spans),
             }
@@ -218,7 +226,13 @@ impl Read {
                 remarks.push(format!("{n} lines with our name are incomplete or not the plugin's"))
             }
         }
-        if self.range.is_some() && self.events == 0 && self.unread.lines == 0 {
+        if self.is_partial {
+            let remark = "this user sees only a part of the journal, so nothing is saved of what jobs \
+                          used: run this as root or as a member of the group systemd-journal";
+            remarks.push(remark.to_owned());
+        }
+        let ours = self.events + self.unread.lines + self.ahead.lines;
+        if self.range.is_some() && ours == 0 {
             let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
                           the log of nodes that run jobs, and does it have the site's syslog \
                           facility? (journalctl's `cat` and `with-unit` leave out our name: use \
