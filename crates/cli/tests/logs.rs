@@ -1,8 +1,10 @@
 //! `sifcache misses` and `hits` as commands, over logs of every form.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use bzip2::write::BzEncoder;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use lzma_rust2::{XzOptions, XzWriter};
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
@@ -106,6 +108,80 @@ fn what_is_no_log_is_said() {
         let output = run(directory.path(), &["misses", wrong[0], wrong[1]], b"");
         assert_eq!(output.status.code(), Some(64), "{output:?}");
     }
+}
+
+/// What logrotate made of a log, with whatever program a site has chosen.
+#[test]
+fn compressed_logs_and_files_that_are_skipped() {
+    let directory = TempDir::new().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
+    let line = |number: u32| {
+        let said = miss(number, 1001, &format!("docker.io/o/i:{number}"));
+        format!("2026-01-05T00:00:0{number}Z n1 sifcache: {said}\n").into_bytes()
+    };
+    write("log", &line(1));
+    let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+    xz.write_all(&line(2)).unwrap();
+    // The name says nothing.
+    write("log.1", &xz.finish().unwrap());
+    let mut bzip2 = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(&line(3)).unwrap();
+    write("log.2.bz2", &bzip2.finish().unwrap());
+    write("log.3.zst", &zstd::encode_all(line(4).as_slice(), 1).unwrap());
+    write("log.4.lz4", &[&[0x04, 0x22, 0x4d, 0x18], [0; 20].as_slice()].concat());
+    write("log.5", b"");
+    write("log.md5", b"d41d8cd98f00b204e9800998ecf8427e  log\n");
+    fs::create_dir(directory.path().join("log.d")).unwrap();
+    let files =
+        ["log", "log.1", "log.2.bz2", "log.3.zst", "log.4.lz4", "log.5", "log.md5", "log.d"];
+    let misses = |more: &[&str]| {
+        let output = run(directory.path(), &[&["misses"], more, &["--log"], &files].concat(), b"");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let [stdout, stderr] =
+            [output.stdout, output.stderr].map(|b| String::from_utf8(b).unwrap());
+        (stdout, stderr)
+    };
+    let (refs, notes) = misses(&["--refs"]);
+    assert_eq!(refs, "o/i:1\no/i:2\no/i:3\no/i:4\n");
+    let skipped = [
+        "skipped log.4.lz4: it is packed with lz4: use `lz4 -dc log.4.lz4 | sifcache … --log -`",
+        "skipped log.5: it is empty",
+        "skipped log.md5: no line begins as a log's does",
+        "skipped log.d: it is a directory",
+    ];
+    let (text, _) = misses(&[]);
+    for line in skipped {
+        assert!(notes.contains(line) && text.contains(line), "{line} in {notes} {text}");
+    }
+    let object: Value = serde_json::from_str(&misses(&["--json"]).0).unwrap();
+    let paths: Vec<&str> = object["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths, ["log.4.lz4", "log.5", "log.md5", "log.d"]);
+    // Alone, there is nothing to tell.
+    let output = run(directory.path(), &["misses", "--log", "log.4.lz4"], b"");
+    assert_eq!(output.status.code(), Some(65), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("packed with lz4"), "{output:?}");
+}
+
+/// Also of misses: how many lines could not be read, and one of them.
+#[test]
+fn lines_that_cannot_be_read_are_said() {
+    let directory = TempDir::new().unwrap();
+    let said = miss(1, 1001, "docker.io/o/i:1");
+    let log =
+        format!("2026-01-05T00:00:00Z n1 up: up\nn1: 2026-01-05 n1 sifcache: {said}\n").repeat(3);
+    let output = run(directory.path(), &["misses", "--log", "-"], log.as_bytes());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("3 lines of sifcache could not be read. For example, in standard input"));
+    assert!(text.contains(&said) && text.contains("--output=json"), "{text}");
+    let output = run(directory.path(), &["misses", "--json", "--log", "-"], log.as_bytes());
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&object["unread"]["lines"], &object["forged"]), (&3.into(), &0.into()));
+    assert!(object["unread"]["example"].as_str().unwrap().contains(&said), "{object}");
 }
 
 /// With control characters in it, as a user could write it.
