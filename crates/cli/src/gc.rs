@@ -171,7 +171,7 @@ fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
 /// Why the logs do not tell what was unused, and what to do.
 fn explain(gap: &Gap, since: Timestamp) -> String {
     let asked = human::day(since);
-    let read = "give them with --log, or to `sifcache hits` every day";
+    let read = "with --log, or to `sifcache hits` every day";
     let without = |names: &[String]| {
         let all = plain(names.join(",").as_ref());
         format!("if they do not use this cache, are new or are gone: --without-nodes {all}")
@@ -179,7 +179,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     match gap {
         Gap::Nothing => format!(
             "nothing is known of what served jobs, and --unused-for asks back to {asked}: give \
-             the logs of all nodes with --log, or to `sifcache hits` every day"
+             the logs of all nodes {read}"
         ),
         Gap::Silent(last) => format!(
             "the last line of sifcache in the logs is of {}, and --unused-for asks back to \
@@ -188,7 +188,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
             human::day(*last)
         ),
         Gap::NoLog(names) => format!(
-            "no log is known of {}, where jobs may use the cache: {read}; {}",
+            "no log is known of {}, where jobs may use the cache: give their logs {read}; {}",
             some(names),
             without(names)
         ),
@@ -200,8 +200,8 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
             without(names)
         ),
         Gap::Ends(names, end) => format!(
-            "what is known of served jobs ends on {} (node {}): {read}, newer ones of these \
-             nodes; {}",
+            "what is known of served jobs ends on {} (node {}): give newer logs of these nodes \
+             {read}; {}",
             human::day(*end),
             some(names),
             without(names)
