@@ -110,9 +110,11 @@ fn what_is_no_log_is_said() {
     }
 }
 
-/// What logrotate made of a log, with whatever program a site has chosen.
-#[test]
-fn compressed_logs_and_files_that_are_skipped() {
+/// A log in every compression that can be read, and files that cannot.
+const COMPRESSED: [&str; 8] =
+    ["log", "log.1", "log.2.bz2", "log.3.zst", "log.4.lz4", "log.5", "log.md5", "log.d"];
+
+fn compressed() -> TempDir {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
     let line = |number: u32| {
@@ -132,10 +134,16 @@ fn compressed_logs_and_files_that_are_skipped() {
     write("log.5", b"");
     write("log.md5", b"d41d8cd98f00b204e9800998ecf8427e  log\n");
     fs::create_dir(directory.path().join("log.d")).unwrap();
-    let files =
-        ["log", "log.1", "log.2.bz2", "log.3.zst", "log.4.lz4", "log.5", "log.md5", "log.d"];
+    directory
+}
+
+/// What logrotate made of a log, with whatever program a site has chosen.
+#[test]
+fn compressed_logs_and_files_that_are_skipped() {
+    let directory = compressed();
     let misses = |more: &[&str]| {
-        let output = run(directory.path(), &[&["misses"], more, &["--log"], &files].concat(), b"");
+        let output =
+            run(directory.path(), &[&["misses"], more, &["--log"], &COMPRESSED].concat(), b"");
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let [stdout, stderr] =
             [output.stdout, output.stderr].map(|b| String::from_utf8(b).unwrap());
