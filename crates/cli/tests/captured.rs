@@ -39,6 +39,15 @@ fn forms() -> Vec<(String, String, Vec<u8>)> {
     forms.collect()
 }
 
+/// Nothing is counted, and it is said why.
+fn is_refused(what: &str, form: &str, hits: &Output) {
+    let said = String::from_utf8_lossy(&hits.stderr);
+    let object = serde_json::from_slice::<Value>(&hits.stdout);
+    let unread = object.is_ok_and(|object| object["unread"]["lines"] == 2);
+    assert!(unread || hits.status.code() == Some(65), "{what}: {hits:?}");
+    assert!(unread || form == "cat" || said.contains("2 lines of sifcache"), "{what}: {said}");
+}
+
 #[test]
 fn every_form_is_read_or_refused() {
     let forms = forms();
@@ -49,15 +58,7 @@ fn every_form_is_read_or_refused() {
         let misses = run(&["misses", "--json", "--root", "/nonexistent"], &log);
         let object = |output: &Output| serde_json::from_slice::<Value>(&output.stdout);
         if NOT_READ.contains(&form.as_str()) {
-            // Nothing at all, or the lines that could not be read.
-            let said = String::from_utf8_lossy(&hits.stderr);
-            let unread = object(&hits).is_ok_and(|object| object["unread"]["lines"] == 2);
-            let refused = hits.status.code() == Some(65);
-            assert!(unread || refused, "{what}: {hits:?}");
-            assert!(
-                unread || form == "cat" || said.contains("2 lines of sifcache"),
-                "{what}: {said}"
-            );
+            is_refused(&what, &form, &hits);
             continue;
         }
         let [hits, misses] = [hits, misses].map(|output| object(&output).expect(&what));

@@ -69,14 +69,12 @@ impl Site {
     /// What `gc --unused-for` takes, or why it refuses.
     fn gc(&self, words: &[&str]) -> Result<usize, String> {
         let output = self.run(&[&["gc", "--dry-run", "--json"], words].concat());
-        match output.status.code() {
-            Some(0) => {
-                let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-                Ok(object["removed"].as_array().unwrap().len())
-            }
-            Some(69) => Err(String::from_utf8(output.stderr).unwrap()),
-            _ => panic!("{output:?}"),
+        if output.status.code() == Some(69) {
+            return Err(String::from_utf8(output.stderr).unwrap());
         }
+        assert!(output.status.success(), "{output:?}");
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        Ok(object["removed"].as_array().unwrap().len())
     }
 
     fn hit(&self) -> String {
