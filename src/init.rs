@@ -27,6 +27,19 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     }
 }
 
+/// Says that a further line of ours is ignored: it would register the option again, and decide
+/// again on what the first has decided.
+pub(crate) fn ignore(context: Context) {
+    let line = "plugstack.conf has several lines for this plugin: the first one counts, this one \
+                is ignored; remove one of them (sifcache doctor shows both)";
+    match context {
+        Context::Slurmd => log::error!("{line}"),
+        Context::Remote => log::warn!("{line}"),
+        // A user cannot change it.
+        _ => log::debug!("{line}"),
+    }
+}
+
 /// Looks for the shim where jobs run, and says once for slurmd and once a step that it is
 /// missing; the tasks know it, and the runtimes of the node, from here.
 fn look_for_shim(spank: &dyn Spank, context: Context, settings: &Settings) {
@@ -81,6 +94,26 @@ mod tests {
             );
             assert!(lines.iter().any(|line| line.starts_with(&start)), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_second_line_is_ignored() {
+        for (context, level) in EVERY.into_iter().zip(["DEBUG", "DEBUG", "ERROR", "WARN"]) {
+            let mut double = Double::new(context, &["image_root=/sif", "on_mis=fail"]);
+            double.is_second_line = true;
+            let lines = captured(|| crate::dispatch(Hook::Init, &double));
+            let start = format!("{level} plugstack.conf has several lines for this plugin: ");
+            assert!(lines.len() == 1 && lines[0].starts_with(&start), "{lines:?}");
+            assert!(!double.registered.get(), "{context:?}");
+        }
+        let mut double = Double::new(Context::Remote, &["image_root=/nowhere", "on_miss=fail"]);
+        double.is_second_line = true;
+        double.command = ["apptainer", "run", "docker://o/i"].map(|w| w.as_bytes().to_vec()).into();
+        let lines = captured(|| crate::dispatch(Hook::TaskInit, &double));
+        assert_eq!((lines.len(), double.ended.get(), double.get("PATH")), (0, None, None));
+        double.is_second_line = false;
+        captured(|| crate::dispatch(Hook::TaskInit, &double));
+        assert_eq!(double.ended.get(), Some(66));
     }
 
     #[test]

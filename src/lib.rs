@@ -52,6 +52,12 @@ enum Hook {
 
 /// What each hook does in each context.
 fn dispatch(hook: Hook, spank: &dyn Spank) {
+    if !spank.is_first_line() {
+        if hook == Hook::Init {
+            init::ignore(spank.context());
+        }
+        return;
+    }
     match (hook, spank.context()) {
         (Hook::Init, context) => init::run(spank, context),
         (Hook::LocalUserInit, Context::Local) => srun::name_program(spank),

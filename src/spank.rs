@@ -11,6 +11,7 @@
 //! | `arena.rs`, `memory.rs` | memory, where there may be none left, and whether there is any |
 //! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
 //! | `slurm_log.rs` | Slurm's log |
+//! | `line.rs` | which of several lines in plugstack.conf counts |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
 //! | `scout.rs`, `scout/` | a process that looks where this one may not wait |
@@ -27,6 +28,7 @@ mod environment;
 mod export;
 mod growth;
 mod handle;
+mod line;
 mod memory;
 mod prepend;
 mod process;
@@ -67,6 +69,8 @@ pub(crate) trait Spank: Job {
     fn context(&self) -> Context;
     /// What follows the plugin's name in plugstack.conf.
     fn arguments(&self) -> Vec<&[u8]>;
+    /// Whether this call is for the line in plugstack.conf that counts: the first of ours.
+    fn is_first_line(&self) -> bool;
     /// Adds `--sif-cache`.
     fn register_option(&self) -> Result<(), Error>;
     /// The value of `--sif-cache`, if the user gave one. In a task only.

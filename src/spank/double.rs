@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Double {
     context: Context,
     arguments: Vec<String>,
+    /// Whether another line of ours comes before this one.
+    pub(crate) is_second_line: bool,
     pub(crate) command: Vec<Vec<u8>>,
     pub(crate) option: Option<String>,
     pub(crate) step: Step,
@@ -38,6 +40,7 @@ impl Double {
         Self {
             context,
             arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            is_second_line: false,
             command: Vec::new(),
             option: None,
             step: Step { id: Some((0, 0)), tasks: 1, ..Step::default() },
@@ -74,6 +77,10 @@ impl Spank for Double {
 
     fn arguments(&self) -> Vec<&[u8]> {
         self.arguments.iter().map(|argument| argument.as_bytes()).collect()
+    }
+
+    fn is_first_line(&self) -> bool {
+        !self.is_second_line
     }
 
     fn register_option(&self) -> Result<(), Error> {

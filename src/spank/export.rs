@@ -145,16 +145,33 @@ mod tests {
     use crate::logging::captured;
     use crate::spank::stand_in::CONTEXT;
     use slurm_spank::spank_sys::{spank_context_S_CTX_LOCAL, spank_context_S_CTX_REMOTE};
-    use std::ffi::{CString, c_char, c_int};
+    use std::ffi::{CStr, CString, c_char, c_int};
     use std::ptr;
 
     type Entry =
         extern "C" fn(slurm_spank::spank_sys::spank_t, c_int, *const *const c_char) -> c_int;
 
     fn call(entry: Entry, arguments: &[&str]) -> c_int {
+        // As in a process of its own.
+        super::super::line::forget();
         let strings: Vec<_> = arguments.iter().map(|a| CString::new(*a).unwrap()).collect();
         let pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
         entry(ptr::null_mut(), c_int::try_from(pointers.len()).unwrap(), pointers.as_ptr())
+    }
+
+    /// Slurm calls every hook for each line of the plugin, with the words of that line.
+    #[test]
+    fn the_first_line_counts() {
+        CONTEXT.set(spank_context_S_CTX_LOCAL);
+        let words = [c"image_root=/sif", c"nonsense"].map(CStr::as_ptr);
+        let [first, second] = [&words[..1], &words[1..]].map(<[_]>::as_ptr);
+        // Without a handle, Slurm refuses the option; the second line does not ask for it.
+        let init = |line| captured(|| assert_eq!(slurm_spank_init(ptr::null_mut(), 1, line), 0));
+        let is_first = |lines: &[String]| lines[0].starts_with("WARN cannot register --sif-cache");
+        assert!(is_first(&init(first)));
+        let lines = init(second);
+        assert!(lines.len() == 1 && lines[0].contains("several lines"), "{lines:?}");
+        assert!(is_first(&init(first)));
     }
 
     fn panics(lines: &[String], point: &str) -> bool {

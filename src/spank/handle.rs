@@ -1,6 +1,8 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{Context, Spank, allocator, argv, export, growth, memory, prepend, process, room};
+use super::{
+    Context, Spank, allocator, argv, export, growth, line, memory, prepend, process, room,
+};
 use crate::fault;
 use crate::installed::{self, Part};
 use crate::job::{Error, Job, Step};
@@ -99,6 +101,10 @@ impl Spank for Handle {
         let mut arguments = unsafe { argv::strings(self.argc, self.argv) };
         fault::arm(&mut arguments);
         arguments
+    }
+
+    fn is_first_line(&self) -> bool {
+        line::is_first(self.argv.addr())
     }
 
     fn register_option(&self) -> Result<(), Error> {

@@ -58,6 +58,25 @@ impl Entry {
     pub fn is_ours(&self) -> bool {
         self.plugin.rsplit('/').next() == Some(PLUGIN)
     }
+
+    /// Whether Slurm passes over this line: it names a file that is not there, and need not be.
+    fn is_skipped(&self) -> bool {
+        !self.required && self.plugin.starts_with('/') && !Path::new(&self.plugin).exists()
+    }
+
+    /// Whether this line of ours counts as soon as it is read.
+    fn counts(&self) -> bool {
+        self.is_ours() && !self.is_skipped()
+    }
+}
+
+/// Our line that counts, of all the lines of plugins in Slurm's order: the first whose plugin
+/// Slurm loads, else the first. Slurm would call the plugin for each line; the plugin follows
+/// the first that it is called for, and ignores the others.
+#[must_use]
+pub fn ours(entries: &[Entry]) -> Option<&Entry> {
+    let of_us = || entries.iter().filter(|entry| entry.is_ours());
+    of_us().find(|entry| entry.counts()).or_else(|| of_us().next())
 }
 
 /// Why there is no line.
@@ -126,38 +145,52 @@ pub fn setting(slurm_conf: &str, key: &str) -> Option<String> {
     })
 }
 
-/// The plugin's line in `path` or in what it includes. Slurm takes the first.
+/// The plugin's line in `path` or in what it includes that counts: see [`ours`].
 ///
 /// # Errors
 /// [`Error::NoLine`], or a file that cannot be read.
 pub fn line(path: &Path) -> Result<Line, Error> {
-    let ours = up_to_ours(path)?.pop().filter(Entry::is_ours);
-    let ours = ours.ok_or_else(|| Error::NoLine(path.to_owned()))?;
-    Ok(Line { file: ours.file, arguments: ours.arguments })
+    let entries = up_to_ours(path)?;
+    let ours = ours(&entries).ok_or_else(|| Error::NoLine(path.to_owned()))?;
+    Ok(Line { file: ours.file.clone(), arguments: ours.arguments.clone() })
 }
 
-/// The lines of plugins in `path` and in what it includes, in Slurm's order, as far as the
-/// first of ours; all of them if there is none.
+/// All lines of plugins in `path` and in what it includes, in Slurm's order. What cannot be
+/// read after the line of ours that counts is left out.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
+pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
-    search(path, 0, &mut entries)?;
+    match search(path, 0, &|_| false, &mut entries) {
+        Err(_) if entries.iter().any(Entry::counts) => Ok(entries),
+        done => done.map(|_| entries),
+    }
+}
+
+/// The same as far as the first of ours that counts; all of them if there is none.
+fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    search(path, 0, &Entry::counts, &mut entries)?;
     Ok(entries)
 }
 
-/// Adds the entries of `path`; true if the last one is ours, so that nobody reads on.
-fn search(path: &Path, depth: usize, entries: &mut Vec<Entry>) -> Result<bool, Error> {
+/// Adds the entries of `path`; true if the last one is the `last` to be read.
+fn search(
+    path: &Path,
+    depth: usize,
+    last: &dyn Fn(&Entry) -> bool,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, Error> {
     let text = fs::read(path).map_err(|error| Error::Read(path.to_owned(), error))?;
     for directive in directives(&text) {
         let done = match directive {
-            Directive::Include(pattern) => include(path, &pattern, depth + 1, entries)?,
+            Directive::Include(pattern) => include(path, &pattern, depth + 1, last, entries)?,
             Directive::Plugin { required, plugin, arguments } => {
                 let entry = Entry { file: path.to_owned(), required, plugin, arguments };
-                let is_ours = entry.is_ours();
+                let is_last = last(&entry);
                 entries.push(entry);
-                is_ours
+                is_last
             }
         };
         if done {
@@ -171,6 +204,7 @@ fn include(
     path: &Path,
     pattern: &str,
     depth: usize,
+    last: &dyn Fn(&Entry) -> bool,
     entries: &mut Vec<Entry>,
 ) -> Result<bool, Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
@@ -181,7 +215,7 @@ fn include(
     // A pattern that is none finds nothing, for Slurm too.
     let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(false) };
     for path in paths.flatten() {
-        if search(&path, depth, entries)? {
+        if search(&path, depth, last, entries)? {
             return Ok(true);
         }
     }
@@ -190,7 +224,7 @@ fn include(
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, beside, line, setting, up_to_ours};
+    use super::{Error, all, beside, line, ours, setting};
     use std::fs;
     use tempfile::TempDir;
 
@@ -223,6 +257,12 @@ mod tests {
             ),
             Some(Vec::new())
         );
+        // Slurm passes over one that is not there and need not be; no job starts without one
+        // that has to be.
+        let [gone, here] = ["/none/spank_sifcache.so a", "spank_sifcache.so b"];
+        assert_eq!(found(&format!("optional {gone}\noptional {here}")), Some(vec!["b".into()]));
+        assert_eq!(found(&format!("required {gone}\noptional {here}")), Some(vec!["a".into()]));
+        assert_eq!(found(&format!("optional {gone}\noptional {gone}c")), Some(vec!["a".into()]));
         for none in [
             "",
             "#optional spank_sifcache.so image_root=/a",
@@ -270,18 +310,42 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_ours() {
+    fn all_lines_in_slurms_order() {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("plugstack.conf"), "required /a/b.so x=y\ninclude c*\noptional d.so")
             .unwrap();
         fs::write(path("c1"), "optional spank_sifcache.so image_root=/a\noptional e.so").unwrap();
-        let entries = up_to_ours(&path("plugstack.conf")).unwrap();
+        let stack = path("plugstack.conf");
+        let entries = all(&stack).unwrap();
         let seen: Vec<_> = entries.iter().map(|e| (e.plugin.as_str(), e.required)).collect();
-        assert_eq!(seen, [("/a/b.so", true), ("spank_sifcache.so", false)]);
-        assert_eq!((&entries[1].file, entries[1].is_ours()), (&path("c1"), true));
+        let ours_at = [("/a/b.so", true), ("spank_sifcache.so", false), ("e.so", false)];
+        assert_eq!(seen, [&ours_at[..], &[("d.so", false)]].concat());
+        assert_eq!(ours(&entries).unwrap().file, path("c1"));
+        fs::write(path("c2"), "required spank_sifcache.so image_root=/b\n").unwrap();
+        let entries = all(&stack).unwrap();
+        assert_eq!((entries.len(), &ours(&entries).unwrap().file), (5, &path("c1")));
         fs::write(path("c1"), "").unwrap();
-        assert_eq!(up_to_ours(&path("plugstack.conf")).unwrap().len(), 2);
+        let entries = all(&stack).unwrap();
+        assert_eq!((entries.len(), &ours(&entries).unwrap().file), (3, &path("c2")));
+        fs::write(path("c2"), "").unwrap();
+        assert_eq!((all(&stack).unwrap().len(), ours(&all(&stack).unwrap())), (2, None));
+    }
+
+    /// What stands before our line has to be readable, what stands after it need not be.
+    #[test]
+    fn what_cannot_be_read() {
+        let directory = TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("c")).unwrap();
+        let stack = path("plugstack.conf");
+        fs::write(&stack, "optional spank_sifcache.so a\ninclude c\n").unwrap();
+        assert_eq!(
+            (all(&stack).unwrap().len(), line(&stack).unwrap().arguments[0].as_str()),
+            (1, "a")
+        );
+        fs::write(&stack, "include c\noptional spank_sifcache.so a\n").unwrap();
+        assert!(all(&stack).is_err() && line(&stack).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(crate) struct Facts {
     /// The file that Slurm reads; none with `--root`.
     pub(crate) plugstack: Option<Result<PathBuf, plugstack::Error>>,
-    /// Its lines up to ours, or why they cannot be read.
+    /// Its lines, or why they cannot be read.
     pub(crate) entries: Result<Vec<Entry>, plugstack::Error>,
     /// What is wrong with our line.
     pub(crate) wrong: Option<settings::Error>,
@@ -37,7 +37,7 @@ impl Facts {
 
     /// What follows from this plugstack.conf.
     pub(crate) fn from_plugstack(path: Result<PathBuf, plugstack::Error>) -> Self {
-        let entries = path.as_ref().map_or_else(|_| Ok(Vec::new()), |p| plugstack::up_to_ours(p));
+        let entries = path.as_ref().map_or_else(|_| Ok(Vec::new()), |p| plugstack::all(p));
         let mut facts = Self { plugstack: Some(path), entries, wrong: None, settings: None };
         match facts.ours().map(|entry| Settings::parse(&entry.arguments)) {
             Some(Ok(settings)) => facts.settings = Some(settings),
@@ -47,9 +47,9 @@ impl Facts {
         facts
     }
 
-    /// Our line.
+    /// Our line that counts.
     pub(crate) fn ours(&self) -> Option<&Entry> {
-        self.entries.as_ref().ok()?.last().filter(|entry| entry.is_ours())
+        plugstack::ours(self.entries.as_ref().ok()?)
     }
 
     /// The runtimes that count, the usual ones where nothing says which.

@@ -34,6 +34,13 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     findings
 }
 
+/// Whether two names lead to two libraries. Slurm loads both then, and neither knows of the
+/// other.
+pub(crate) fn are_copies(host: &Host, one: &str, other: &str) -> bool {
+    let real = |plugin| fs::canonicalize(host.path(find(host, plugin).ok()?)).ok();
+    matches!((real(one), real(other)), (Some(one), Some(other)) if one != other)
+}
+
 /// Where Slurm would find it.
 fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
     let (directories, said) = host.plugin_directories();

@@ -2,10 +2,12 @@
 
 use super::finding::Finding;
 use super::host::{Host, mend};
+use super::plugin;
 use crate::output::plain;
 use sifcache_core::settings::Settings;
 use sifcache_plugstack::{Entry, Error};
 use std::path::{Path, PathBuf};
+use std::ptr;
 
 /// The checks.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
@@ -24,8 +26,9 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     match host.site.ours() {
         Some(ours) => {
             findings.push(line(ours));
+            findings.extend(several(host, ours, entries));
             findings.push(settings(host, ours));
-            findings.extend(order(entries));
+            findings.extend(order(ours, entries));
         }
         None => findings.push(no_line(path)),
     }
@@ -78,11 +81,41 @@ fn said(settings: Option<&Settings>) -> String {
     format!("settings are valid, image_root={}", roots.join(":"))
 }
 
+/// Slurm loads a plugin once for each of its lines; ours follows one of them.
+fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
+    let others = entries.iter().filter(|entry| entry.is_ours() && !ptr::eq(*entry, ours));
+    let others: Vec<String> = others
+        .map(|entry| match plugin::are_copies(host, &ours.plugin, &entry.plugin) {
+            true => format!("{} (another copy of the library: counts too)", shown(entry)),
+            false => format!("{} (ignored)", shown(entry)),
+        })
+        .collect();
+    (!others.is_empty()).then(|| {
+        let what = format!(
+            "several lines for the plugin: {} (counts), {}",
+            shown(ours),
+            others.join(", ")
+        );
+        Finding::fail("several", what).advice(
+            "keep one line, the same on all hosts: remove the others, or the include that \
+             leads to them",
+        )
+    })
+}
+
+/// A line as it stands in its file.
+fn shown(entry: &Entry) -> String {
+    let kind = if entry.required { "required" } else { "optional" };
+    let words = [&[kind.to_owned(), entry.plugin.clone()], &entry.arguments[..]].concat();
+    format!("{}: {}", plain(&entry.file), plain(Path::new(&words.join(" "))))
+}
+
 /// Slurm shows a plugin another array of arguments than it executes once one before it has
 /// prepended something.
-fn order(entries: &[Entry]) -> Option<Finding> {
+fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
+    let before = entries.iter().take_while(|entry| !ptr::eq(*entry, ours));
     let before: Vec<&str> =
-        entries.iter().filter(|e| !e.is_ours()).map(|e| e.plugin.as_str()).collect();
+        before.filter(|entry| !entry.is_ours()).map(|entry| entry.plugin.as_str()).collect();
     (!before.is_empty()).then(|| {
         Finding::note("order", format!("before the plugin's line stands {}", before.join(", ")))
             .advice("a plugin that prepends to the command of tasks has to stand after it")

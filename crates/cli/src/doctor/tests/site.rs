@@ -31,6 +31,44 @@ fn the_line() {
     assert!(advice.contains("optional spank_sifcache.so image_root=DIR"), "{advice}");
 }
 
+/// Slurm would follow each; the plugin follows the first that Slurm can load.
+#[test]
+fn several_lines() {
+    let Some(tree) = Tree::new() else { return };
+    let said = ["Fail plugstack.conf: several", "Note runtime: found"];
+    let stack = "/etc/slurm/plugstack.conf";
+    tree.write(stack, "include more*\noptional other.so\noptional spank_sifcache.so nonsense\n");
+    tree.write("/etc/slurm/more.conf", "optional spank_sifcache.so image_root=/sif\n");
+    assert_eq!(tree.said(), said);
+    let advice = tree.advice("plugstack.conf", "several");
+    for text in [
+        "more.conf: optional spank_sifcache.so image_root=/sif (counts), ",
+        "plugstack.conf: optional spank_sifcache.so nonsense (ignored); keep one line",
+    ] {
+        assert!(advice.contains(text), "{advice}");
+    }
+    // Found by two patterns.
+    tree.write(stack, "include more*\ninclude *.conf.d\ninclude *re.conf\n");
+    assert_eq!(tree.said(), said);
+    tree.write(stack, "optional /none/spank_sifcache.so nonsense\ninclude more*\n");
+    assert_eq!(tree.said(), said);
+    let advice = tree.advice("plugstack.conf", "several");
+    assert!(advice.contains("/none/spank_sifcache.so nonsense (ignored)"), "{advice}");
+    // A copy of the library has its own idea of the first line; a link is the same library.
+    let lines = "include more*\noptional /lib/copy/spank_sifcache.so nonsense\n";
+    tree.write(stack, lines);
+    tree.write("/lib/copy/spank_sifcache.so", elf::plugin(0x1a_0500));
+    let advice = tree.advice("plugstack.conf", "several");
+    assert!(advice.contains("nonsense (another copy of the library: counts too)"), "{advice}");
+    tree.remove("/lib/copy/spank_sifcache.so");
+    tree.link("/lib/copy/spank_sifcache.so", "../spank_sifcache.so");
+    let advice = tree.advice("plugstack.conf", "several");
+    assert!(advice.contains("spank_sifcache.so nonsense (ignored)"), "{advice}");
+    // The first counts even where its settings are wrong.
+    tree.write(stack, "optional spank_sifcache.so nonsense\ninclude more*\n");
+    assert_eq!(tree.said()[..2], [said[0], "Fail plugstack.conf: settings"]);
+}
+
 #[test]
 fn the_user_of_slurm_may_write() {
     let Some(tree) = Tree::new() else { return };
