@@ -7,6 +7,7 @@ mod configuration;
 mod directives;
 mod facts;
 mod finding;
+mod flags;
 mod fuse;
 mod host;
 mod library;

@@ -104,6 +104,39 @@ fn wrong_usage_and_help() {
     assert!(help.stdout.contains("Examples:") && help.stdout.contains("Exit status:"));
 }
 
+/// A runtime that is newer than the table of flags.
+#[test]
+fn a_runtime_with_a_flag_of_its_own() {
+    let (directory, file) = site("nested=off syslog=off");
+    let runtime = directory.path().join("apptainer");
+    let write = |text: &str| {
+        fs::write(&runtime, text).unwrap();
+        fs::set_permissions(&runtime, Permissions::from_mode(0o755)).unwrap();
+    };
+    let flags = |expected: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+        command.args(["doctor", "--json", "--plugstack", &file]).env_clear();
+        let output = command.env("PATH", directory.path()).output().unwrap();
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(levels(&object, "runtime", "flags"), [expected], "{object:#}");
+        let mut findings = object["findings"].as_array().unwrap().iter();
+        findings.find(|f| f["check"] == "flags").unwrap()["what"].as_str().unwrap().to_owned()
+    };
+    let known = "echo 'Options:'; echo '  -B, --bind strings   x'";
+    write(&format!("#!/bin/sh\n{known}\n"));
+    // Known of the launch subcommands, and not before one.
+    assert!(flags("warn").contains("--bind VALUE (before the subcommand)"));
+    write(&format!("#!/bin/sh\n[ $1 != --help ] || exit 1\n{known}\n"));
+    assert!(flags("ok").ends_with("sifcache knows all its flags"));
+    write(&format!("#!/bin/sh\n[ $1 = shell ] || exit 1\n{known}\necho '      --made-up   x'\n"));
+    assert!(flags("warn").ends_with("does not know: --made-up (shell)"));
+    // Without end, or on and on.
+    write("#!/bin/sh\nexit 1\n");
+    assert!(flags("skipped").ends_with("lists no flags"));
+    write("#!/bin/sh\nwhile :; do echo '      --x   x'; done\n");
+    assert!(!flags("skipped").is_empty());
+}
+
 /// Where a check hangs, the areas before it are there already.
 #[test]
 fn each_area_is_printed_at_once() {

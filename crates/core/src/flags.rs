@@ -76,6 +76,7 @@ pub const FLAGS: &[Flag] = &[
     flag("cdi-dirs", None, VALUE, ACTIONS),
     flag("cleanenv", Some(b'e'), BOOL, ALL),
     flag("compat", None, BOOL, ALL),
+    flag("compat32", None, BOOL, ALL),
     flag("contain", Some(b'c'), BOOL, ALL),
     flag("containall", Some(b'C'), BOOL, ALL),
     flag("containlibs", None, VALUE, ALL),

@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::host::Host;
-use super::start;
+use super::{flags, start};
 use crate::output::plain;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     for runtime in &found {
         findings.push(version(host, runtime));
         findings.extend(start::check(host, runtime));
+        findings.push(flags::check(host, runtime));
     }
     // The two usual names need not both be there; a name that the site has chosen is.
     findings

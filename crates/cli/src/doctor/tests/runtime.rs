@@ -1,5 +1,6 @@
 //! The runtime and its configuration.
 
+use super::super::finding::Level;
 use super::super::runtimes;
 use super::Tree;
 
@@ -36,6 +37,41 @@ fn the_runtime() {
     assert_eq!(tree.said()[0], "Warn runtime: found");
     tree.answers.clear();
     assert!(tree.advice("runtime", "found").contains("no singularity or apptainer in PATH"));
+}
+
+/// A launch with a flag that the table lacks is left alone.
+#[test]
+fn flags_that_are_not_known() {
+    let Some(mut tree) = Tree::new() else { return };
+    let known = "Options:\n  -B, --bind strings   x\n      --nv             x\n  -h, --help   x\n";
+    for command in ["exec", "run", "shell", "test", "instance start"] {
+        tree.answer(format!("/usr/bin/apptainer {command} --help").leak(), known);
+    }
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    let of = |tree: &Tree| {
+        let findings = runtimes::check(&tree.host());
+        let flags = findings.into_iter().find(|finding| finding.check == "flags").unwrap();
+        (flags.level, format!("{}; {}", flags.what, flags.advice.unwrap_or_default()))
+    };
+    assert_eq!(of(&tree).0, Level::Ok);
+    let more = format!("{known}      --made-up string   x\n      --bindings         x\n");
+    tree.answer("/usr/bin/apptainer exec --help", &more);
+    tree.answer("/usr/bin/apptainer run --help", &more.replace("--nv ", "--nv int"));
+    assert_eq!(tree.said(), ["Warn runtime: flags", "Note runtime: found"]);
+    let (_, text) = of(&tree);
+    for part in [
+        "/usr/bin/apptainer has flags that sifcache does not know: --made-up VALUE (exec, run); ",
+        "--bindings (exec, run); --nv with a value, known without a value (run); ",
+        "the runtime pulls the image from its registry",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let many: String = (0..30).map(|n| format!("      --made-up-{n}   x\n")).collect();
+    tree.answer("/usr/bin/apptainer test --help", &many);
+    assert!(of(&tree).1.contains("; and 13 more; "), "{}", of(&tree).1);
+    // Nothing is known of one that lists none.
+    tree.answers.retain(|(start, _)| !start.ends_with("--help"));
+    assert_eq!(of(&tree).0, Level::Skipped);
 }
 
 /// Set-uid, Apptainer refuses a SIF that neither the kernel may mount nor FUSE can.
