@@ -65,6 +65,7 @@ fn the_object_is_as_documented() {
                 path("/shared/sif/docker.io/library/ubuntu:latest.sif", "not-tried"),
             ],
             "argv": ["/usr/bin/singularity", "run", "/shared/sif/ubuntu:latest", "a"],
+            "started_by": [],
         })
     );
     let (status, object) = explain(&site, &["true"]);
@@ -73,7 +74,7 @@ fn the_object_is_as_documented() {
         object,
         json!({
             "decision": "pass", "reason": "not-a-runtime", "image_index": null, "image": null,
-            "reference": null, "candidates": [], "argv": ["true"],
+            "reference": null, "candidates": [], "argv": ["true"], "started_by": [],
         })
     );
 }

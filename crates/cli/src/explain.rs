@@ -1,26 +1,31 @@
 //! `sifcache explain`: what would happen to a command line, and why.
 
 mod json;
+mod starter;
 mod text;
 
 use crate::args::Site;
 use crate::failure::{Exit, Failure};
+use crate::output::plain;
 use crate::site;
 use clap::Args;
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::lookup::wait;
 use sifcache_core::settings::Settings;
+use starter::{Starters, Unclear};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Print what happens to a command line, and why
 ///
 /// The look-up is the one of the plugin, made here and now as the calling user. Nothing is
 /// started and nothing is changed. SIF_CACHE and SINGULARITY_OCI in the environment count, as
-/// they do in a job.
+/// they do in a job. Of a command line that begins with srun, mpirun or env, the command that
+/// these start is explained.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Explain {
@@ -32,19 +37,26 @@ pub(crate) struct Explain {
     /// Read one JSON array of strings a line, and print one JSON object a line
     #[arg(long, conflicts_with = "command")]
     pub(crate) stdin: bool,
-    /// The command line of the task, after --
-    #[arg(last = true, value_name = "COMMAND", required_unless_present = "stdin")]
+    /// The command line; options of explain come before it
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = false,
+        value_name = "COMMAND",
+        required_unless_present = "stdin"
+    )]
     pub(crate) command: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   Would this job find its image?
-      sifcache explain -- singularity run docker://ubuntu:22.04
+      sifcache explain singularity run docker://ubuntu:22.04
+  A line of a job script, as it stands there:
+      sifcache explain srun -n 4 --mem=1G apptainer exec docker://ubuntu:22.04 true
   The same for an image root that is not in use yet:
-      sifcache explain --root /shared/sif -- apptainer exec docker://ubuntu true
+      sifcache explain --root /shared/sif apptainer exec docker://ubuntu true
   In a script:
-      sifcache explain --json -- apptainer run docker://ubuntu | jq -r .decision
+      sifcache explain --json apptainer run docker://ubuntu | jq -r .decision
   Many command lines at once:
       printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
 
@@ -65,14 +77,25 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     if args.stdin {
         return each_line(&settings);
     }
-    let argv: Vec<&[u8]> = args.command.iter().map(|word| word.as_bytes()).collect();
-    let decision = decide(&argv, &settings);
+    let starters = starter::find(&args.command).map_err(unclear)?;
+    let command = args.command.get(starters.length..).unwrap_or_default();
+    let argv: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
+    let decision = decide(&argv, &settings, &starters);
     let output = match args.json {
-        true => json::line(&decision, &argv)?,
-        false => text::page(&decision, &argv, &settings, choice()),
+        true => json::line(&decision, &argv, &starters.names)?,
+        false => text::page(&decision, &argv, &settings, choice(&starters), &starters),
     };
     anstream::stdout().write_all(output.as_bytes())?;
     Ok(exit(&decision))
+}
+
+fn unclear(unclear: Unclear) -> Failure {
+    let Unclear { program, word } = unclear;
+    let message = format!(
+        "{program} {word}: whether this option takes a value is unknown; write it as OPTION=VALUE, \
+         or leave {program} and its options out"
+    );
+    Failure::new(Exit::USAGE, plain(Path::new(&message)))
 }
 
 /// One JSON array in, one JSON object out, at once, so that a script can use one
@@ -81,20 +104,23 @@ fn each_line(settings: &Settings) -> Result<Exit, Failure> {
     for (index, line) in io::stdin().lock().split(b'\n').enumerate() {
         let argv: Vec<String> =
             serde_json::from_slice(&line?).map_err(|error| Failure::Input(index + 1, error))?;
-        let output = json::line(&decide(&argv, settings), &argv)?;
+        let decision = decide(&argv, settings, &Starters::default());
+        let output = json::line(&decision, &argv, &[])?;
         io::stdout().write_all(output.as_bytes())?;
     }
     Ok(Exit::OK)
 }
 
-fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings) -> Decision {
-    let environment = |name: &str| env::var_os(name).map(|value| value.as_bytes().to_vec());
-    decision::decide(argv, settings, choice(), &environment, &wait)
+fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings, starters: &Starters) -> Decision {
+    let environment = |name: &str| {
+        starters.variable(name, env::var_os(name)).map(|value| value.as_bytes().to_vec())
+    };
+    decision::decide(argv, settings, choice(starters), &environment, &wait)
 }
 
-/// What `SIF_CACHE` asks for; a wrong value counts as none, as in a job.
-fn choice() -> Choice {
-    let value = env::var_os(ENVIRONMENT);
+/// What `SIF_CACHE` or `--sif-cache` asks for; a wrong value counts as none, as in a job.
+fn choice(starters: &Starters) -> Choice {
+    let value = starters.variable(ENVIRONMENT, env::var_os(ENVIRONMENT));
     value.as_deref().map(OsStr::as_bytes).and_then(Choice::parse).unwrap_or_default()
 }
 

@@ -110,12 +110,86 @@ fn one_object_a_line() {
     assert_eq!(lines[1]["image"], json!("/x.sif"));
     assert_eq!(lines[2]["reason"], json!("no-command"));
     // The keys and their order are a promise.
-    let keys = ["decision", "reason", "image_index", "image", "reference", "candidates", "argv"];
+    let keys = [
+        "decision",
+        "reason",
+        "image_index",
+        "image",
+        "reference",
+        "candidates",
+        "argv",
+        "started_by",
+    ];
     let places: Vec<_> = keys
         .iter()
         .map(|key| output.stdout.lines().next().unwrap().find(&format!("\"{key}\":")).unwrap())
         .collect();
     assert!(places.is_sorted(), "{places:?}");
+}
+
+fn object(root: &TempDir, words: &[&str]) -> Value {
+    let path = root.path().to_str().unwrap();
+    let start = ["explain", "--root", path, "--untrusted", "accept", "--json"];
+    let output = run(&[start.as_slice(), words].concat(), &[], "");
+    assert_eq!(output.stderr, "", "{words:?}");
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_needs_no_dashes_before_it() {
+    let root = root();
+    let image = format!("{}/o/i:1", root.path().display());
+    for (command, expected) in [
+        (["apptainer", "exec", "-e", "docker://o/i:1", "--json"], "-e"),
+        (["apptainer", "exec", "--", "docker://o/i:1", "--stdin"], "--"),
+    ] {
+        for dashes in [&[][..], &["--"]] {
+            let argv = object(&root, &[dashes, &command].concat())["argv"].clone();
+            assert_eq!(argv, json!(["apptainer", "exec", expected, image, command[4]]));
+        }
+    }
+    // Before the command they are explain's own.
+    assert_eq!(run(&["explain", "--root", "/a", "-e", "true"], &[], "").status, Some(64));
+}
+
+#[test]
+fn what_srun_mpirun_and_env_start() {
+    let root = root();
+    let of = |line: &str| object(&root, &line.split(' ').collect::<Vec<_>>());
+    for (line, started_by) in [
+        ("srun -n 2 --label apptainer run docker://o/i:1", json!(["srun"])),
+        ("/usr/bin/mpirun -np 2 apptainer run docker://o/i:1", json!(["mpirun"])),
+        ("srun env A=b apptainer run docker://o/i:1", json!(["srun", "env"])),
+        ("apptainer run docker://o/i:1", json!([])),
+    ] {
+        let object = of(line);
+        assert_eq!((&object["decision"], &object["started_by"]), (&json!("hit"), &started_by));
+        assert_eq!((&object["image_index"], &object["argv"][0]), (&json!(2), &json!("apptainer")));
+    }
+    for (line, reason) in [
+        ("srun --sif-cache=off apptainer run docker://o/i:1", "switched-off"),
+        ("env SIF_CACHE=off srun --sif-cache=auto apptainer run docker://o/i:1", "image-found"),
+        ("srun --sif-cache=auto env SIF_CACHE=off apptainer run docker://o/i:1", "switched-off"),
+        ("env SINGULARITY_OCI=1 singularity run docker://o/i:1", "oci-mode"),
+        ("srun hostname", "not-a-runtime"),
+        ("srun", "no-command"),
+    ] {
+        assert_eq!(of(line)["reason"], reason, "{line}");
+    }
+    let page = |words: &[&str]| explain(&root, &[], words);
+    let run = ["apptainer", "run", "docker://o/i:1"];
+    let started = page(&[&["srun", "env", "-i"], &run[..]].concat()).stdout;
+    assert!(started.starts_with("started by  srun, env\nlaunch      apptainer run\n"), "{started}");
+    assert!(started.contains("note        env without the job's PATH: "), "{started}");
+    let unclear = page(&[&["srun", "--container-image", "x"], &run[..]].concat());
+    assert_eq!((unclear.status, unclear.stdout.as_str()), (Some(64), ""));
+    assert!(unclear.stderr.contains("srun --container-image: "), "{}", unclear.stderr);
+    // The partner of a script gets what it has sent.
+    let path = root.path().to_str().unwrap();
+    let words = ["explain", "--root", path, "--untrusted", "accept", "--stdin"];
+    let line = "[\"srun\",\"apptainer\",\"run\",\"docker://o/i:1\"]\n";
+    let answer: Value = serde_json::from_str(&self::run(&words, &[], line).stdout).unwrap();
+    assert_eq!(answer["reason"], "not-a-runtime");
 }
 
 #[test]

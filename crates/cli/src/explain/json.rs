@@ -15,6 +15,7 @@ struct Object {
     reference: Option<Reference>,
     candidates: Vec<Candidate>,
     argv: Vec<String>,
+    started_by: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +33,11 @@ struct Candidate {
 }
 
 /// The object in one line.
-pub(super) fn line(decision: &Decision, argv: &[impl AsRef<[u8]>]) -> Result<String, Failure> {
+pub(super) fn line(
+    decision: &Decision,
+    argv: &[impl AsRef<[u8]>],
+    started_by: &[String],
+) -> Result<String, Failure> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let object = Object {
         decision: decision.token(),
@@ -54,6 +59,7 @@ pub(super) fn line(decision: &Decision, argv: &[impl AsRef<[u8]>]) -> Result<Str
             })
             .collect(),
         argv: resulting(decision, argv).iter().map(|word| text(word)).collect(),
+        started_by: started_by.to_vec(),
     };
     let mut line = serde_json::to_string(&object).map_err(|error| Failure::Io(error.into()))?;
     line.push('\n');

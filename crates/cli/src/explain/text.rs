@@ -1,12 +1,13 @@
 //! The page that people read.
 
 use super::resulting;
+use super::starter::Starters;
 use crate::command_line::quoted;
 use anstyle::{AnsiColor, Style};
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::image::{Root, State};
-use sifcache_core::settings::{OnMiss, Settings};
+use sifcache_core::settings::{Nested, OnMiss, Settings};
 use std::fmt::Write as _;
 
 /// Width of the column of headings.
@@ -20,8 +21,12 @@ pub(super) fn page(
     argv: &[impl AsRef<[u8]>],
     settings: &Settings,
     choice: Choice,
+    starters: &Starters,
 ) -> String {
     let mut page = Page(String::new());
+    if !starters.names.is_empty() {
+        page.row("started by", &starters.names.join(", "));
+    }
     page.launch(decision, argv);
     page.candidates(decision);
     page.verdict(decision);
@@ -35,6 +40,7 @@ pub(super) fn page(
     if choice != Choice::Auto {
         page.row("note", &format!("{ENVIRONMENT}={} in the environment", choice.as_str()));
     }
+    page.coverage(settings, starters);
     if decision.reference.is_some() && rustix::process::geteuid().is_root() {
         page.row("note", "looked up as root; a job looks up as its own user, who may read less");
     }
@@ -82,6 +88,23 @@ impl Page {
             let (path, state) = (candidate.path.to_string_lossy(), &candidate.state);
             self.row(heading, &format!("{path:widest$}  {style}{state}{style:#}"));
         }
+    }
+
+    /// The plugin sees what srun starts; everything else is seen by the shim alone.
+    fn coverage(&mut self, settings: &Settings, starters: &Starters) {
+        let Some(other) = starters.names.iter().find(|name| *name != "srun") else { return };
+        let why = match settings.nested {
+            Nested::Off => format!("nested=off: what {other} starts is left alone in a job"),
+            Nested::Path if starters.empty => {
+                "env without the job's PATH: the shims are not found, and the command is left alone"
+                    .to_owned()
+            }
+            Nested::Preload if starters.empty => {
+                "env without the job's LD_PRELOAD: the command is left alone".to_owned()
+            }
+            Nested::Path | Nested::Preload => return,
+        };
+        self.row("note", &why);
     }
 
     /// What is wrong with a root as a whole shows at no candidate that is not there.
