@@ -97,7 +97,7 @@ fn name(host: &Host, name: &str) -> Finding {
             }
         };
         return finding
-            .advice("make install, with runtimes= naming every runtime of plugstack.conf");
+            .advice(format!("make install runtimes='{}'", host.site.runtimes().join(" ")));
     }
     Finding::ok("link", format!("{}: the shim of '{name}'", installed(&alone(name))))
 }

@@ -19,15 +19,22 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// What programs print, by their command line.
-struct Answers(Vec<(&'static str, String)>);
+struct Answers {
+    all: Vec<(&'static str, String)>,
+    /// What login shells other than bash print, if that is something else.
+    login: Option<&'static str>,
+}
 
 impl Run for Answers {
     fn run(&self, call: &Call) -> Result<Answer, Silence> {
         let words = [&[call.program.to_string_lossy().into_owned()], &call.arguments[..]].concat();
         let words = words.join(" ");
-        let answer = self.0.iter().rev().find(|(start, _)| words.starts_with(start));
+        if let Some(text) = self.login.filter(|_| call.zeroth.is_some_and(|name| name != "-bash")) {
+            return Ok(Answer { success: true, stdout: text.to_owned(), ..Answer::default() });
+        }
+        let answer = self.all.iter().rev().find(|(start, _)| words.starts_with(start));
         // getent is there, but does not know everybody.
-        let knows = self.0.iter().any(|(start, _)| start.starts_with("getent"));
+        let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
         let nobody = ("", String::new());
         let unknown = (knows && words.starts_with("getent")).then_some(&nobody);
         let (_, stdout) = answer.or(unknown).ok_or(Silence::Missing)?;
@@ -40,6 +47,7 @@ struct Tree {
     directory: TempDir,
     arguments: String,
     answers: Vec<(&'static str, String)>,
+    login: Option<&'static str>,
     _syslog: UnixDatagram,
 }
 
@@ -55,7 +63,7 @@ impl Tree {
         fs::create_dir_all(directory.path().join("dev")).unwrap();
         let syslog = UnixDatagram::bind(directory.path().join("dev/log")).unwrap();
         let arguments = "image_root=/sif".to_owned();
-        let tree = Self { directory, arguments, answers: answers(), _syslog: syslog };
+        let tree = Self { directory, arguments, answers: answers(), login: None, _syslog: syslog };
         tree.write(
             "/etc/apptainer/apptainer.conf",
             "allow setuid = yes\nallow container sif = yes\n",
@@ -133,7 +141,7 @@ impl Tree {
             in_job: true,
             uid: 0,
             site: Facts::from_plugstack(Ok(plugstack)),
-            processes: Box::new(Answers(self.answers.clone())),
+            processes: Box::new(Answers { all: self.answers.clone(), login: self.login }),
             config: OnceCell::new(),
         }
     }

@@ -119,6 +119,9 @@ fn shims_of_other_names() {
     let Some(mut tree) = Tree::new() else { return };
     tree.arguments = "image_root=/sif runtimes=apptainer,sing".to_owned();
     assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    let advice = tree.advice("launches in job scripts", "link");
+    assert!(advice.contains("bin-sing/sing: not there, so 'sing' in job scripts"), "{advice}");
+    assert!(advice.contains("make install runtimes='apptainer sing'"), "{advice}");
     assert!(tree.said().contains(&"Note runtime: found".to_owned()));
 }
 
@@ -154,6 +157,39 @@ fn login_shells() {
     assert_eq!(said(&tree), ["Fail login shells: bash"]);
     tree.answer("/usr/bin/bash -c", "");
     assert_eq!(said(&tree), [""; 0]);
+}
+
+/// zsh, tcsh and fish read start files in scripts, too.
+#[test]
+fn other_shells() {
+    let kept = "\n/usr/libexec/sifcache/bin:/usr/bin";
+    for (shell, call, remedy, start) in [
+        ("zsh", "/usr/bin/zsh -c", "emulate sh -c '. /etc/profile.d/zz-sifcache.sh'", "~/.zshenv"),
+        ("tcsh", "/usr/bin/tcsh -c", "at the end of /etc/csh.login", "~/.tcshrc or ~/.cshrc"),
+        ("fish", "/usr/bin/fish -c", "at the end of /etc/fish/config.fish", "config.fish or a"),
+    ] {
+        let Some(mut tree) = Tree::new() else { return };
+        tree.write("/etc/profile.d/zz-sifcache.csh", "");
+        assert_eq!(said(&tree), [""; 0]);
+        tree.program(&format!("/usr/bin/{shell}"));
+        tree.answer(call, kept);
+        assert_eq!(said(&tree), [""; 0], "{shell}");
+        tree.answer(call, "\n/usr/bin:/bin");
+        let area = "login shells";
+        assert_eq!(said(&tree), [format!("Note {area}: {shell}"), format!("Warn {area}: {shell}")]);
+        assert!(tree.advice(area, shell).contains(remedy), "{}", tree.advice(area, shell));
+        // Scripts alone.
+        tree.login = Some(kept);
+        assert_eq!(said(&tree), [format!("Warn {area}: {shell}")]);
+        let advice = tree.advice(area, shell);
+        assert!(advice.contains(start) && advice.contains("a script of"), "{advice}");
+        tree.answer(call, "\n/usr/bin:/usr/libexec/sifcache/bin");
+        assert!(tree.advice(area, shell).contains("/usr/bin/apptainer is before the shims"));
+        tree.remove("/etc/profile.d/zz-sifcache.sh");
+        tree.remove("/etc/profile.d/zz-sifcache.csh");
+        tree.login = Some("\n/usr/bin");
+        assert_eq!(said(&tree)[0], format!("Fail {area}: {shell}"));
+    }
 }
 
 #[test]

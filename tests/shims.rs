@@ -1,0 +1,63 @@
+//! `packaging/shims`, with which `make install` and the packages put a shim for each name of
+//! `runtimes=`.
+#![allow(clippy::unwrap_used)]
+
+use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What each shim below a directory stands for.
+fn shims(names: &[&str]) -> Vec<String> {
+    let directory =
+        std::env::temp_dir().join(format!("shims-{}-{}", std::process::id(), names.len()));
+    fs::create_dir(&directory).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/shims");
+    let program = directory.join("program");
+    fs::write(&program, "a program").unwrap();
+    // Twice, as an upgrade does.
+    for _ in 0..2 {
+        let mut command = Command::new(script);
+        command.arg(&program).arg(directory.join("d")).args(names).stdout(Stdio::null());
+        assert!(command.status().unwrap().success());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory.join("d")).unwrap() {
+        let path = entry.unwrap().path();
+        for shim in fs::read_dir(&path).unwrap() {
+            found.push(said(&path, &shim.unwrap().path()));
+        }
+    }
+    fs::remove_dir_all(directory).unwrap();
+    found.sort();
+    found
+}
+
+fn said(directory: &Path, shim: &Path) -> String {
+    let file = fs::read(shim).unwrap();
+    assert!(file.starts_with(b"a program"), "{}", shim.display());
+    let label = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap();
+    let name = String::from_utf8_lossy(labelled(label).unwrap()).into_owned();
+    let last = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    format!("{}/{}: {name}", last(directory), last(shim))
+}
+
+#[test]
+fn each_name_gets_one() {
+    let usual = [
+        "bin-apptainer/apptainer: apptainer".to_owned(),
+        format!("{LINKED}/apptainer: apptainer"),
+        format!("{LINKED}/singularity: apptainer"),
+        "bin-singularity/singularity: singularity".to_owned(),
+    ];
+    let further = ["sing", "singularity-ce"].map(|name| format!("{}/{name}: {name}", alone(name)));
+    let pair = ["apptainer", "singularity"].map(|name| format!("bin/{name}: {name}"));
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all
+    };
+    assert_eq!(shims(&[]), sorted([&usual[..], &pair].concat()));
+    let names = ["apptainer", "singularity", "sing", "singularity-ce"];
+    assert_eq!(shims(&names), sorted([&usual[..], &pair, &further].concat()));
+    assert_eq!(shims(&["sing"]), further[..1]);
+}
