@@ -28,9 +28,14 @@ impl Site {
     pub(crate) fn new() -> Self {
         let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         fs::create_dir_all(site.directory.path().join("o")).unwrap();
-        let mut image = [0_u8; 128];
+        let mut image = [0_u8; 713];
         image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
         image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+        // One descriptor, of a primary system partition with ext3, which nobody reads here.
+        (image[88], image[96]) = (1, 128);
+        image[104..106].copy_from_slice(&585_u16.to_le_bytes());
+        image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+        (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
         fs::write(site.image(), image).unwrap();
         site
     }

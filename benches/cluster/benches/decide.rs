@@ -39,13 +39,18 @@ fn command_lines(criterion: &mut Criterion) {
     }
 }
 
-/// A root with this many images in one directory; the content of all is one header.
+/// A root with this many images in one directory; the content of all is header and table.
 fn root(path: &Path, files: usize) -> PathBuf {
     let directory = path.join("determinedai");
     fs::create_dir_all(&directory).unwrap();
-    let mut header = [0_u8; 128];
+    let mut header = [0_u8; 713];
     header[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     header[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    (header[88], header[96]) = (1, 128);
+    header[104..106].copy_from_slice(&585_u16.to_le_bytes());
+    header[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+    (header[132], header[153], header[329], header[333]) = (1, 1, 2, 2);
     let mut original = PathBuf::new();
     for number in 0..files {
         let file = directory.join(format!("environments:tag-{number}"));

@@ -2,11 +2,12 @@
 
 use crate::settings::Untrusted;
 use crate::sif;
+use crate::sif::descriptors::{self, Problem, RootFileSystem};
 use crate::trust::{self, Distrust, Place, Stop};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What a candidate turned out to be.
@@ -38,6 +39,16 @@ pub enum State {
     UnknownVersion,
     /// A SIF file for another architecture, and which.
     WrongArchitecture(&'static str),
+    /// A SIF file whose table of descriptors cannot be right.
+    BadTable,
+    /// A SIF file with something else in it than a root file system: data or an overlay.
+    NoRootFileSystem,
+    /// A SIF file with the blobs of an OCI image.
+    OciSif,
+    /// A SIF file with a root file system that needs a key.
+    Encrypted,
+    /// A SIF file with a root file system that the runtimes do not mount, and its code.
+    UnknownFileSystem(i32),
     /// Shorter than its header says: a copy that is still going on or was cut. Bytes.
     Truncated {
         /// The size that the file has.
@@ -67,6 +78,11 @@ impl State {
             Self::NotSif => "not-a-sif",
             Self::UnknownVersion => "unknown-sif-version",
             Self::WrongArchitecture(_) => "wrong-architecture",
+            Self::BadTable => "bad-descriptors",
+            Self::NoRootFileSystem => "no-root-file-system",
+            Self::OciSif => "oci-sif",
+            Self::Encrypted => "encrypted",
+            Self::UnknownFileSystem(_) => "unknown-file-system",
             Self::Truncated { .. } => "truncated",
             Self::Failed(_) => "io-error",
         }
@@ -102,6 +118,13 @@ impl fmt::Display for State {
             Self::UnknownVersion => f.write_str("a SIF file of an unknown version"),
             Self::WrongArchitecture(theirs) => {
                 write!(f, "for {theirs}, this host is {}", sif::host_architecture())
+            }
+            Self::BadTable => f.write_str("a SIF file with an invalid descriptor table"),
+            Self::NoRootFileSystem => f.write_str("a SIF file without a root file system"),
+            Self::OciSif => f.write_str("an OCI-SIF file, which only --oci starts"),
+            Self::Encrypted => f.write_str("encrypted: the runtime needs its key"),
+            Self::UnknownFileSystem(code) => {
+                write!(f, "a SIF file with a root file system of type {code}, which is not mounted")
             }
             Self::Truncated { size, needed } => {
                 write!(f, "cut short or still being copied: {size} of {needed} bytes")
@@ -181,36 +204,101 @@ fn stat(path: &Path) -> Result<Metadata, State> {
     })
 }
 
-/// Reads the header and compares it with the file and this host.
+/// Opens it and compares it with this host.
 fn content(path: &Path) -> Result<(), State> {
     // In case the file has become a fifo meanwhile, opening must not wait.
     let mut file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
     regular(&metadata)?;
-    let size = metadata.len();
-    let header = sif::parse(&header(&mut file, size)?).map_err(|error| match error {
+    match inspect(&mut file, metadata.len())?.architecture {
+        host if host == sif::host_architecture() => Ok(()),
+        theirs => Err(State::WrongArchitecture(theirs)),
+    }
+}
+
+/// What is in a SIF file that a runtime can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// Go's name of the architecture that it is for.
+    pub architecture: &'static str,
+    /// The partition with its root file system.
+    pub root: RootFileSystem,
+    /// Whether it carries a signature.
+    pub signed: bool,
+}
+
+/// Reads header and descriptor table of a file of this size, from its start: with one system
+/// call, if the table is where the runtimes put it, else with two.
+///
+/// # Errors
+/// Why no runtime can start it.
+pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
+    let mut start = [0; sif::USUAL_TABLE_END];
+    let start = beginning(file, size, &mut start)?;
+    let header = start.first_chunk().ok_or(State::NotSif)?;
+    let header = sif::parse(header).map_err(|error| match error {
         sif::Error::Version => State::UnknownVersion,
         sif::Error::NotSif | sif::Error::Offsets => State::NotSif,
     })?;
-    if header.architecture != sif::host_architecture() {
+    let is_known = header.architecture != sif::UNKNOWN_ARCHITECTURE;
+    if is_known && header.architecture != sif::host_architecture() {
         return Err(State::WrongArchitecture(header.architecture));
     }
-    if header.data_end > size {
-        return Err(State::Truncated { size, needed: header.data_end });
-    }
-    Ok(())
+    let (from, length) = header.table.range()?;
+    let table_end = from.saturating_add(length as u64);
+    complete(size, header.data_end.max(table_end))?;
+    let usual = usize::try_from(from).ok().and_then(|from| start.get(from..)?.get(..length));
+    let elsewhere = match usual {
+        Some(_) => Vec::new(),
+        None => elsewhere(file, from, length)?,
+    };
+    let table = usual.unwrap_or(&elsewhere);
+    let root = descriptors::root_file_system(table)?;
+    complete(size, root.end())?;
+    let architecture = match root.architecture {
+        sif::UNKNOWN_ARCHITECTURE => header.architecture,
+        of_partition => of_partition,
+    };
+    Ok(Content { architecture, root, signed: descriptors::has_signature(table) })
 }
 
-fn header(file: &mut File, size: u64) -> Result<[u8; sif::HEADER], State> {
+fn complete(size: u64, needed: u64) -> Result<(), State> {
+    if needed > size { Err(State::Truncated { size, needed }) } else { Ok(()) }
+}
+
+/// The first bytes of the file, as many as it has and `buffer` holds.
+fn beginning<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], State> {
     if size == 0 {
         return Err(State::Empty);
     }
-    let mut header = [0; sif::HEADER];
-    match file.read_exact(&mut header) {
-        Ok(()) => Ok(header),
+    let length = usize::try_from(size).unwrap_or(usize::MAX).min(buffer.len());
+    let buffer = buffer.get_mut(..length).unwrap_or_default();
+    match file.read_exact(buffer) {
+        Ok(()) => Ok(buffer),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(State::NotSif),
         Err(error) => Err(State::from(error)),
+    }
+}
+
+/// A table that is not where it usually is. Its length has been limited.
+fn elsewhere(file: &File, from: u64, length: usize) -> Result<Vec<u8>, State> {
+    let mut table = Vec::new();
+    table.try_reserve_exact(length).map_err(|_| State::Failed(libc::ENOMEM))?;
+    table.resize(length, 0);
+    file.read_exact_at(&mut table, from)?;
+    Ok(table)
+}
+
+impl From<Problem> for State {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::BadTable => Self::BadTable,
+            Problem::NoRootFileSystem => Self::NoRootFileSystem,
+            Problem::Oci => Self::OciSif,
+            Problem::Encrypted => Self::Encrypted,
+            Problem::FileSystem(code) => Self::UnknownFileSystem(code),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The header of a SIF file: its first 128 bytes.
+//! The header of a SIF file: its first 128 bytes. What is in the file, `descriptors` says.
 //!
 //! ```text
 //!   0  launch line      32   "#!/usr/bin/env run-singularity\n"
@@ -12,8 +12,14 @@
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/sif.go`.
 
+pub mod descriptors;
+
+use descriptors::Table;
+
 /// Length of the header, in bytes.
 pub const HEADER: usize = 128;
+/// As far as the table reaches in what the runtimes make: 48 descriptors from byte 4096 on.
+pub const USUAL_TABLE_END: usize = 4096 + 48 * descriptors::DESCRIPTOR;
 
 const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";
@@ -34,6 +40,9 @@ const ARCHITECTURES: [(&[u8], &str); 12] = [
     (b"12\0", "riscv64"),
 ];
 
+/// The name of an architecture without a code, such as that of a file without a partition.
+pub const UNKNOWN_ARCHITECTURE: &str = "unknown";
+
 /// What the header says that matters for a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -41,6 +50,8 @@ pub struct Header {
     pub architecture: &'static str,
     /// Where the data end, in bytes from the start of the file.
     pub data_end: u64,
+    /// Where it says what the data are.
+    pub table: Table,
 }
 
 /// Why 128 bytes are no SIF header.
@@ -66,13 +77,16 @@ pub fn parse(header: &[u8; HEADER]) -> Result<Header, Error> {
     if field(42, 3) != VERSION {
         return Err(Error::Version);
     }
-    let code = field(45, 3);
-    let architecture = ARCHITECTURES.iter().find(|(known, _)| *known == code);
-    let data_end = integer(field(112, 8))
-        .zip(integer(field(120, 8)))
-        .and_then(|(offset, size)| offset.checked_add(size))
-        .ok_or(Error::Offsets)?;
-    Ok(Header { architecture: architecture.map_or("unknown", |(_, name)| *name), data_end })
+    let number = |from: usize| integer(field(from, 8)).ok_or(Error::Offsets);
+    let data_end = number(112)?.checked_add(number(120)?).ok_or(Error::Offsets)?;
+    let table = Table { count: number(88)?, offset: number(96)?, size: number(104)? };
+    Ok(Header { architecture: architecture(field(45, 3)), data_end, table })
+}
+
+/// Go's name for the code of an architecture; `unknown` for one that the format does not list.
+fn architecture(code: &[u8]) -> &'static str {
+    let known = ARCHITECTURES.iter().find(|(known, _)| *known == code);
+    known.map_or(UNKNOWN_ARCHITECTURE, |(_, name)| *name)
 }
 
 /// A little-endian signed 64-bit integer, if it is not negative.
@@ -96,9 +110,10 @@ pub fn host_architecture() -> &'static str {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::descriptors::{DESCRIPTOR, Table};
     use super::{Error, HEADER, Header, host_architecture, parse};
 
-    /// A header as Apptainer writes it, for data from `offset` on, `size` bytes.
+    /// A header as Apptainer writes it, for data from `offset` on, `size` bytes, and no table.
     pub(crate) fn header(architecture: &[u8; 2], offset: i64, size: i64) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..31].copy_from_slice(b"#!/usr/bin/env run-singularity\n");
@@ -110,10 +125,26 @@ pub(crate) mod tests {
         bytes
     }
 
+    /// A file of one descriptor behind its header and `data` behind that.
+    pub(crate) fn file(architecture: &[u8; 2], descriptor: &[u8], data: &[u8]) -> Vec<u8> {
+        let start = HEADER + descriptor.len();
+        let mut bytes = header(architecture, start as i64, data.len() as i64);
+        let count = (descriptor.len() / DESCRIPTOR) as u64;
+        for (at, number) in [(88, count), (96, HEADER as u64), (104, descriptor.len() as u64)] {
+            bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        [&bytes, descriptor, data].concat()
+    }
+
     #[test]
     fn reads_a_header() {
-        let expected = Header { architecture: "amd64", data_end: 32176 + 4096 };
-        assert_eq!(parse(&header(b"02", 32176, 4096)), Ok(expected));
+        let table = Table { offset: 4096, count: 48, size: 28080 };
+        let expected = Header { architecture: "amd64", data_end: 32176 + 4096, table };
+        let mut ordinary = header(b"02", 32176, 4096);
+        for (at, number) in [(88, 48_u64), (96, 4096), (104, 28080)] {
+            ordinary[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        assert_eq!(parse(&ordinary), Ok(expected));
         assert_eq!(parse(&header(b"04", 0, 0)).unwrap().architecture, "arm64");
         assert_eq!(parse(&header(b"99", 0, 0)).unwrap().architecture, "unknown");
     }
@@ -129,6 +160,11 @@ pub(crate) mod tests {
         assert_eq!(parse(&other_magic), Err(Error::NotSif));
         for (offset, size) in [(-1, 0), (0, -1), (i64::MIN, i64::MAX)] {
             assert_eq!(parse(&header(b"02", offset, size)), Err(Error::Offsets));
+        }
+        for at in [88, 96, 104] {
+            let mut negative = header(b"02", 0, 0);
+            negative[at + 7] = 0x80;
+            assert_eq!(parse(&negative), Err(Error::Offsets), "{at}");
         }
         let end = parse(&header(b"02", i64::MAX, i64::MAX)).unwrap().data_end;
         assert_eq!(end, u64::MAX - 1);

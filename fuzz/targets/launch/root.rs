@@ -57,9 +57,9 @@ fn make(base: &Path, name: &str) -> PathBuf {
         fs::set_permissions(&unfinished, Permissions::from_mode(0o755)).expect("its mode");
         let (images, refused) =
             if name == "near" { (&NEAR[..], "o/i:2") } else { (&FAR[..], "o/i:3") };
-        images.iter().for_each(|image| put(&unfinished, image, &sif(256)));
+        images.iter().for_each(|image| put(&unfinished, image, &sif(800)));
         // Cut short, no SIF file, a directory, a link to nowhere.
-        put(&unfinished, refused, &sif(255));
+        put(&unfinished, refused, &sif(799));
         put(&unfinished, "ubuntu:18.04", b"no SIF file");
         fs::create_dir(unfinished.join("d")).expect("a directory");
         symlink("/nonexistent", unfinished.join("gone:1")).expect("a link");
@@ -85,12 +85,17 @@ fn put(root: &Path, name: &str, content: &[u8]) {
     }
 }
 
-/// A file that passes for an image if it has all of its 256 bytes.
+/// A file that passes for an image if it has all of its 800 bytes.
 fn sif(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     bytes[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    bytes[112..120].copy_from_slice(&128_u64.to_le_bytes());
-    bytes[120..128].copy_from_slice(&128_u64.to_le_bytes());
+    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    (bytes[88], bytes[96]) = (1, 128);
+    bytes[104..106].copy_from_slice(&585_u16.to_le_bytes());
+    bytes[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+    (bytes[132], bytes[153], bytes[329], bytes[333]) = (1, 1, 2, 2);
+    bytes[112..120].copy_from_slice(&713_u64.to_le_bytes());
+    bytes[120..128].copy_from_slice(&87_u64.to_le_bytes());
     bytes
 }

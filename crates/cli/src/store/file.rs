@@ -124,7 +124,7 @@ mod tests {
             found.iter().map(|file| &file.names[0]).collect::<Vec<_>>(),
             all.iter().collect::<Vec<_>>()
         );
-        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == 128));
+        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == 713));
     }
 
     #[test]

@@ -156,14 +156,19 @@ impl Tree {
     }
 }
 
-/// The smallest file that passes for an image: a header and 72 bytes of data.
+/// The smallest file that passes for an image: header, table, and 87 bytes of data.
 pub(crate) fn sif(which: u8) -> Vec<u8> {
-    let mut image = vec![0_u8; 200];
+    let mut image = vec![0_u8; 800];
     image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
     image[48] = which;
-    image[112] = 128;
-    image[120] = 72;
+    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    (image[88], image[96]) = (1, 128);
+    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
+    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
+    image[112..114].copy_from_slice(&713_u16.to_le_bytes());
+    image[120] = 87;
     image
 }
 

@@ -1,6 +1,9 @@
 use super::{Root, State};
 use crate::settings::Untrusted;
-use crate::sif::tests::header;
+use crate::sif::USUAL_TABLE_END;
+use crate::sif::descriptors::DESCRIPTOR;
+use crate::sif::descriptors::tests::{descriptor, partition};
+use crate::sif::tests::{file, header};
 use crate::trust::{Distrust, Writer};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -56,11 +59,14 @@ fn host() -> [u8; 2] {
     }
 }
 
-/// A small file that passes for an image: a header and 72 bytes of data.
+/// A small file that passes for an image: a header, a descriptor and 72 bytes of data.
 pub(crate) fn sif() -> Vec<u8> {
-    let mut bytes = header(&host(), 128, 72).to_vec();
-    bytes.resize(200, 0);
-    bytes
+    file(&host(), &root_partition(1), &[0; 72])
+}
+
+/// The descriptor of a root file system, by its code, that begins at once behind it.
+fn root_partition(file_system: i32) -> Vec<u8> {
+    partition((file_system, 2), &host(), (713, 72))
 }
 
 fn mode(path: &Path, mode: u32) {
@@ -95,7 +101,7 @@ fn what_is_no_sif() {
     root.file("text", b"hello\n");
     root.file("long", &[b'x'; 500]);
     root.file("short", &sif()[..127]);
-    root.file("cut", &sif()[..199]);
+    root.file("cut", &sif()[..784]);
     root.file("arm", &header(if host() == *b"02" { b"04" } else { b"02" }, 128, 0));
     let mut version = sif();
     version[43] = b'9';
@@ -104,10 +110,94 @@ fn what_is_no_sif() {
     assert_eq!(root.check("text"), State::NotSif);
     assert_eq!(root.check("long"), State::NotSif);
     assert_eq!(root.check("short"), State::NotSif);
-    assert_eq!(root.check("cut"), State::Truncated { size: 199, needed: 200 });
+    assert_eq!(root.check("cut"), State::Truncated { size: 784, needed: 785 });
     let other = if host() == *b"02" { "arm64" } else { "amd64" };
     assert_eq!(root.check("arm"), State::WrongArchitecture(other));
     assert_eq!(root.check("version"), State::UnknownVersion);
+}
+
+fn number(sif: &mut [u8], at: usize, value: u64) {
+    sif[at..at + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+#[test]
+fn what_has_no_root_file_system_to_start() {
+    let Some(root) = TestRoot::new() else { return };
+    let overlay = partition((2, 4), &host(), (713, 72));
+    for (name, descriptors, state) in [
+        ("dm-crypt", root_partition(5), State::Encrypted),
+        ("gocryptfs", root_partition(6), State::Encrypted),
+        ("data", descriptor(0x4007, 713, 72), State::NoRootFileSystem),
+        ("overlay", overlay.clone(), State::NoRootFileSystem),
+        ("none", Vec::new(), State::NoRootFileSystem),
+        ("oci", descriptor(0x400a, 713, 72), State::OciSif),
+        ("raw", root_partition(4), State::UnknownFileSystem(4)),
+        ("ext3", root_partition(2), State::Image),
+        ("nowhere", partition((1, 2), &host(), (-1, 72)), State::BadTable),
+        (
+            "beyond",
+            partition((1, 2), &host(), (713, 73)),
+            State::Truncated { size: 785, needed: 786 },
+        ),
+        ("embedded", [root_partition(1), overlay].concat(), State::Image),
+    ] {
+        root.file(name, &file(&host(), &descriptors, &[0; 72]));
+        assert_eq!(root.check(name), state, "{name}");
+    }
+}
+
+/// Without a partition, `sif new` and OCI mode write no architecture; the runtimes go by the
+/// partition's.
+#[test]
+fn two_architectures() {
+    let Some(root) = TestRoot::new() else { return };
+    let (other, name) = if host() == *b"02" { (b"04", "arm64") } else { (b"02", "amd64") };
+    let of = |header: &[u8; 2], partition_is: &[u8; 2]| {
+        root.file("i", &file(header, &partition((1, 2), partition_is, (713, 72)), &[0; 72]));
+        root.check("i")
+    };
+    assert_eq!(of(&host(), &host()), State::Image);
+    assert_eq!(of(b"00", &host()), State::Image);
+    assert_eq!(of(&host(), &[0, 0]), State::Image);
+    assert_eq!(of(b"00", &[0, 0]), State::WrongArchitecture("unknown"));
+    for (header, partition) in [(other, &host()), (&host(), other), (b"00", other), (other, b"00")]
+    {
+        assert_eq!(of(header, partition), State::WrongArchitecture(name), "{header:?}");
+    }
+    root.file("oci", &file(b"00", &descriptor(0x400a, 713, 72), &[0; 72]));
+    assert_eq!(root.check("oci"), State::OciSif);
+}
+
+#[test]
+fn tables_elsewhere() {
+    let Some(root) = TestRoot::new() else { return };
+    let mut usual = file(&host(), &vec![0; 48 * DESCRIPTOR], &[0; 5000]);
+    number(&mut usual, 96, 4096);
+    number(&mut usual, 112, 0);
+    let place = (33_000, 72);
+    let last = USUAL_TABLE_END - DESCRIPTOR;
+    usual[last..USUAL_TABLE_END].copy_from_slice(&partition((1, 2), &host(), place));
+    root.file("usual", &usual);
+    assert_eq!(root.check("usual"), State::Image, "the last of 48 descriptors");
+
+    let mut behind = usual.clone();
+    number(&mut behind, 88, 1000);
+    number(&mut behind, 104, 1000 * DESCRIPTOR as u64);
+    number(&mut behind, 96, usual.len() as u64);
+    behind.resize(usual.len() + 1000 * DESCRIPTOR, 0);
+    root.file("empty", &behind);
+    assert_eq!(root.check("empty"), State::NoRootFileSystem);
+    let at = behind.len() - DESCRIPTOR;
+    behind[at..].copy_from_slice(&partition((1, 2), &host(), place));
+    root.file("behind", &behind);
+    assert_eq!(root.check("behind"), State::Image, "the last of 1000 at the end of the file");
+    let (size, needed) = (behind.len() as u64 - 1, behind.len() as u64);
+    root.file("cut", &behind[..behind.len() - 1]);
+    assert_eq!(root.check("cut"), State::Truncated { size, needed });
+    number(&mut behind, 88, 1025);
+    number(&mut behind, 104, u64::MAX >> 1);
+    root.file("long", &behind);
+    assert_eq!(root.check("long"), State::BadTable);
 }
 
 #[test]
@@ -132,7 +222,7 @@ fn what_was_a_file_a_moment_ago() {
     assert_eq!(super::content(&fifo), Err(State::NotAFile("fifo")));
     assert_eq!(super::content(root.path()), Err(State::NotAFile("directory")));
     let mut unreadable = fs::File::open(root.path()).unwrap();
-    assert_eq!(super::header(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
+    assert_eq!(super::inspect(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
 }
 
 /// Scripts look for them.
@@ -153,6 +243,11 @@ fn the_word_of_each_state() {
         (State::NotSif, "not-a-sif"),
         (State::UnknownVersion, "unknown-sif-version"),
         (State::WrongArchitecture("arm64"), "wrong-architecture"),
+        (State::BadTable, "bad-descriptors"),
+        (State::NoRootFileSystem, "no-root-file-system"),
+        (State::OciSif, "oci-sif"),
+        (State::Encrypted, "encrypted"),
+        (State::UnknownFileSystem(4), "unknown-file-system"),
         (State::Truncated { size: 1, needed: 2 }, "truncated"),
         (State::Failed(5), "io-error"),
     ] {
