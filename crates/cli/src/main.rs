@@ -39,6 +39,7 @@ mod served;
 mod site;
 mod space;
 mod spelling;
+mod squashfs;
 mod stage;
 mod stop;
 mod store;

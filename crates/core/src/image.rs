@@ -224,8 +224,6 @@ pub struct Content {
     pub architecture: &'static str,
     /// The partition with its root file system.
     pub root: RootFileSystem,
-    /// Whether it carries a signature.
-    pub signed: bool,
 }
 
 /// Reads header and descriptor table of a file of this size, from its start: with one system
@@ -260,7 +258,7 @@ pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
         sif::UNKNOWN_ARCHITECTURE => header.architecture,
         of_partition => of_partition,
     };
-    Ok(Content { architecture, root, signed: descriptors::has_signature(table) })
+    Ok(Content { architecture, root })
 }
 
 fn complete(size: u64, needed: u64) -> Result<(), State> {

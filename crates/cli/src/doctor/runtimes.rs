@@ -109,6 +109,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let mut findings = Vec::new();
     for runtime in &found {
         findings.push(version(host, runtime));
+        findings.extend(cut_short(runtime));
         findings.extend(start::check(host, runtime));
         findings.push(flags::check(host, runtime));
     }
@@ -116,6 +117,24 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     findings
         .extend(missing.iter().map(|name| Finding::note("found", format!("no {name} in PATH"))));
     findings
+}
+
+/// These leave a squashfs cut short in a SIF, and exit with 0, if their mksquashfs is killed:
+/// <https://github.com/apptainer/apptainer/issues/3486>.
+const CUTS_SHORT: [(u32, u32, u32); 2] = [(1, 5, 0), (1, 5, 1)];
+
+fn cut_short(runtime: &Runtime) -> Option<Finding> {
+    let (major, minor, patch) = runtime.version().filter(|version| CUTS_SHORT.contains(version))?;
+    let name = plain(&runtime.path);
+    let what = format!(
+        "{name} is {major}.{minor}.{patch}, which may write a SIF with an incomplete root file \
+         system and report success"
+    );
+    runtime.is_apptainer().then(|| {
+        Finding::warn("complete-images", what).advice(
+            "update it, or set APPTAINER_IGNORE_PROOT=1; sifcache verify --deep finds such images",
+        )
+    })
 }
 
 fn version(host: &Host, runtime: &Runtime) -> Finding {

@@ -6,9 +6,8 @@
 use jiff::Timestamp;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, openat, statat};
-use rustix::io::read;
 use rustix::path::Arg;
-use sifcache_core::sif;
+use sifcache_core::image::{self, State};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -80,7 +79,7 @@ fn modified(stat: &Stat) -> Option<Timestamp> {
     Timestamp::new(stat.st_mtime, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
 }
 
-/// What the header says, if the file is as long as that.
+/// What it is for, if it is one that a runtime can start there.
 pub(super) fn architecture(
     directory: impl AsFd,
     name: impl Arg,
@@ -89,12 +88,11 @@ pub(super) fn architecture(
     // In case it has become a fifo meanwhile, opening must not wait.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::empty()).ok()?;
-    let mut header = [0; sif::HEADER];
-    if read(&file, &mut header).ok()? < sif::HEADER {
-        return None;
+    match image::inspect(&mut file.into(), size) {
+        Ok(image) => Some(image.architecture),
+        Err(State::WrongArchitecture(theirs)) => Some(theirs),
+        Err(_) => None,
     }
-    let header = sif::parse(&header).ok().filter(|header| header.data_end <= size)?;
-    Some(header.architecture)
 }
 
 #[cfg(test)]

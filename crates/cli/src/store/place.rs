@@ -5,6 +5,7 @@ use super::kept::{Keep, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
+use crate::squashfs;
 use sifcache_core::image::{Root, State};
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -53,7 +54,8 @@ impl Store {
         File::open(temporary).and_then(|file| file.sync_all()).map_err(write)?;
         let name = temporary.strip_prefix(self.root()).unwrap_or(temporary);
         match Root::enter(self.root(), self.untrusted()).check(&name.to_string_lossy()) {
-            State::Image => Ok(()),
+            State::Image => squashfs::check(temporary)
+                .map_err(|damage| Failure::new(Exit::DATA, format!("this is no image: {damage}"))),
             State::Untrusted(_) => Err(Failure::new(
                 Exit::NO_PERMISSION,
                 "jobs would not use an image that belongs to an ordinary user: \

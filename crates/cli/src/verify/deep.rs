@@ -7,7 +7,7 @@ use super::{descriptors, signature, survey};
 use crate::failure::Failure;
 use crate::progress::{Progress, Task};
 use crate::runtime::Runtime;
-use crate::{store, workers};
+use crate::{squashfs, store, workers};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::image::State;
 use sifcache_core::settings::Settings;
@@ -30,6 +30,8 @@ struct Job {
     size: u64,
     /// SHA-256, as its record has it.
     expected: Option<String>,
+    /// Whether its root file system is known to be damaged.
+    damaged: bool,
 }
 
 /// What all readers share.
@@ -96,6 +98,7 @@ fn jobs(files: &[&File]) -> Vec<Job> {
         path: file.path.clone(),
         size: file.size(),
         expected: file.known.as_ref().map(|known| known.sha256.clone()),
+        damaged: file.damage.is_some(),
     };
     files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()
 }
@@ -127,6 +130,12 @@ impl Desk {
         if job.expected.as_ref().is_some_and(|expected| *expected != sha256) {
             let what = "its content is not what its record says: it has changed in its place";
             self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
+        }
+        // What the survey has said is not said again.
+        if !job.damaged
+            && let Err(damage) = pulse.at(&job.path, || squashfs::read(&job.path, &|| pulse.beat()))
+        {
+            self.add(Finding::damaged(&job.path, &damage));
         }
         descriptors::has_signature(&job.path).unwrap_or(false)
     }
@@ -164,7 +173,7 @@ mod tests {
         let task = Arc::new(Progress::new(true).bytes("", 0));
         let desk = Desk { task, findings: Arc::default() };
         // Opens, and nothing is at its start.
-        let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None };
+        let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
         assert!(!desk.one(&job, &Pulse::default()));
         let findings = super::lock(&desk.findings);
         let said = "reading fails after 0 bytes: Input/output error (os error 5)";

@@ -2,8 +2,9 @@
 
 use super::access::{Access, Doors};
 use crate::spelling;
+use crate::squashfs::{self, Damage};
 use crate::store::known::Known;
-use sifcache_core::image::{Root, State};
+use sifcache_core::image::{self, Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::{sif, trust};
 use std::fs::{self, Metadata};
@@ -28,6 +29,8 @@ pub(crate) struct File {
     pub(crate) reference: Option<Reference>,
     /// As a candidate; without a reference, what its content would be.
     pub(crate) state: State,
+    /// What is wrong with the root file system of what is an image otherwise.
+    pub(crate) damage: Option<Damage>,
     /// Of what it leads to.
     pub(crate) metadata: Option<Metadata>,
     /// Who may read it.
@@ -53,13 +56,28 @@ impl File {
             Some((text, _)) => root.check(text),
             None => content(&path, metadata.as_ref()),
         };
+        let damage = match &state {
+            State::Image => squashfs::check(&path).err(),
+            _ => None,
+        };
         let access = match &metadata {
             Some(metadata) => doors.file(&path, metadata, leads_on(root_path, name)),
             None => Access::Everybody,
         };
         let reference = spelled.map(|(_, reference)| reference);
         let (known, found_as, name) = (None, Vec::new(), name.to_owned());
-        Self { root: index, name, path, reference, state, metadata, access, known, found_as }
+        Self {
+            root: index,
+            name,
+            path,
+            reference,
+            state,
+            damage,
+            metadata,
+            access,
+            known,
+            found_as,
+        }
     }
 
     /// Whether it is an image, as whoever verifies sees it.
@@ -110,18 +128,12 @@ fn content(path: &Path, metadata: Option<&Metadata>) -> State {
     if !metadata.is_file() {
         return State::NotAFile(trust::kind(metadata));
     }
-    let header = match header(path) {
-        Ok(header) => header,
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return State::NotSif,
-        Err(error) => return State::from(error),
-    };
-    match sif::parse(&header) {
-        Ok(header) if header.data_end > metadata.len() => {
-            State::Truncated { size: metadata.len(), needed: header.data_end }
-        }
-        Ok(_) => State::Image,
-        Err(sif::Error::Version) => State::UnknownVersion,
-        Err(sif::Error::NotSif | sif::Error::Offsets) => State::NotSif,
+    let size = metadata.len();
+    match fs::File::open(path).map(|mut file| image::inspect(&mut file, size)) {
+        // That it is for other hosts does not matter before it has a name.
+        Ok(Ok(_) | Err(State::WrongArchitecture(_))) => State::Image,
+        Ok(Err(state)) => state,
+        Err(error) => State::from(error),
     }
 }
 

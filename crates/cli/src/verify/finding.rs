@@ -1,6 +1,7 @@
 //! What is wrong, or worth a word: one line for people, one object for scripts.
 
 use super::fix::Fix;
+use crate::squashfs::Damage;
 use sifcache_core::image::State;
 use sifcache_core::sif;
 use sifcache_core::trust::{Distrust, Writer};
@@ -15,6 +16,7 @@ pub(crate) const DIGEST_MISMATCH: &str = "digest-mismatch";
 pub(crate) const INTERRUPTED: &str = "interrupted";
 pub(crate) const RECORD_WITHOUT_IMAGE: &str = "record-without-image";
 pub(crate) const BAD_SIGNATURE: &str = "bad-signature";
+pub(crate) const DAMAGED: &str = "damaged-file-system";
 pub(crate) const NO_ANSWER: &str = "no-answer";
 pub(crate) const ABSENT: &str = "absent";
 // Notes.
@@ -79,6 +81,19 @@ impl Finding {
         Self::problem(state.token(), path, state.to_string(), advice(state))
     }
 
+    /// An image whose root file system cannot be read, or not all of it.
+    pub(crate) fn damaged(path: &Path, damage: &Damage) -> Self {
+        let what = damage.to_string();
+        match damage {
+            Damage::Unsupported(_) => Self::note(NOT_VERIFIED, path, what, "start it once"),
+            Damage::Io(_) => {
+                let token = State::Failed(0).token();
+                Self::problem(token, path, what, "look at the disk and the kernel's log")
+            }
+            _ => Self::problem(DAMAGED, path, what, "get the image again"),
+        }
+    }
+
     /// Something on the way to images that an ordinary user could write.
     pub(crate) fn untrusted(distrust: &Distrust) -> Self {
         let (what, advice) = match distrust.by {
@@ -117,6 +132,16 @@ fn advice(state: &State) -> String {
             "put the image there again, or take the file out of the image root".into()
         }
         State::UnknownVersion => "pull it with a runtime whose images this host can start".into(),
+        State::Encrypted => {
+            "pull or build it without encryption; the key is asked for wherever it is started"
+                .into()
+        }
+        State::OciSif => "pull it without --oci".into(),
+        State::NoRootFileSystem => {
+            "pull the image again; keep data and overlays outside the image root".into()
+        }
+        State::BadTable => "pull the image again".into(),
+        State::UnknownFileSystem(_) => "pull the image again, or build it from a sandbox".into(),
         State::WrongArchitecture(_) => {
             format!("pull it with --arch {}, or keep it elsewhere", sif::host_architecture())
         }

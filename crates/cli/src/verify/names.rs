@@ -25,6 +25,13 @@ pub(crate) fn judge(file: &File, is_there: &dyn Fn(&str) -> bool) -> Finding {
             Finding::problem(NO_REFERENCE, path, what, advice)
         }
         state @ (State::Failed(_) | State::Unreadable) => Finding::refused(path, state),
+        State::Encrypted
+        | State::OciSif
+        | State::NoRootFileSystem
+        | State::BadTable
+        | State::UnknownFileSystem(_) => {
+            Finding::note(STRAY, path, format!("{}, and no reference leads to it", file.state), "")
+        }
         State::DanglingLink => {
             Finding::note(STRAY, path, "a link that leads nowhere, not an image", "")
         }

@@ -158,6 +158,9 @@ impl<'a> Judge<'a> {
                 let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
                 self.found.push(Finding::refused(&file.path, state).with_fix(fix));
             }
+            State::Image => self
+                .found
+                .extend(file.damage.as_ref().map(|damage| Finding::damaged(&file.path, damage))),
             state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
             _ => {}
         }

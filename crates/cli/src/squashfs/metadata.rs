@@ -1,0 +1,79 @@
+//! Metadata: blocks of at most 8 KB, each behind its length, that are read as one stream.
+
+use super::{Damage, Squashfs, u16_at};
+
+/// The length of a block when it is decompressed; of the last one, at most.
+pub(super) const BLOCK: usize = 8192;
+/// In its length: it is stored as it is.
+const STORED: u16 = 0x8000;
+
+/// A stream of metadata, from one place to another.
+pub(super) struct Metadata<'a> {
+    squashfs: &'a Squashfs,
+    /// The next block.
+    at: u64,
+    end: u64,
+    block: Vec<u8>,
+    /// How much of the block has been taken.
+    taken: usize,
+}
+
+impl<'a> Metadata<'a> {
+    pub(super) fn new(squashfs: &'a Squashfs, at: u64, end: u64) -> Self {
+        Self { squashfs, at, end, block: Vec::new(), taken: 0 }
+    }
+
+    /// The next bytes.
+    pub(super) fn take(&mut self, mut length: usize) -> Result<Vec<u8>, Damage> {
+        let mut bytes = Vec::new();
+        while length > 0 {
+            let rest = self.block.get(self.taken..).unwrap_or_default();
+            if rest.is_empty() {
+                self.next()?;
+                continue;
+            }
+            let part = rest.get(..length).unwrap_or(rest);
+            bytes.extend_from_slice(part);
+            length -= part.len();
+            self.taken += part.len();
+        }
+        Ok(bytes)
+    }
+
+    /// Reads all that is left.
+    pub(super) fn finish(mut self) -> Result<(), Damage> {
+        while self.at < self.end {
+            self.next()?;
+        }
+        match self.at == self.end {
+            true => Ok(()),
+            false => Err(Damage::at(self.at, "a table ends in the middle of a block")),
+        }
+    }
+
+    fn next(&mut self) -> Result<(), Damage> {
+        if self.at >= self.end {
+            return Err(Damage::at(self.at, "a table ends too early"));
+        }
+        let (block, next) = self.squashfs.metadata_block(self.at)?;
+        (self.block, self.at, self.taken) = (block, next, 0);
+        Ok(())
+    }
+}
+
+impl Squashfs {
+    /// A block of metadata, and where the next one begins.
+    pub(super) fn metadata_block(&self, at: u64) -> Result<(Vec<u8>, u64), Damage> {
+        let length = u16_at(&self.bytes(at, 2)?, 0);
+        let size = usize::from(length & !STORED);
+        let bytes = self.bytes(at.saturating_add(2), size)?;
+        let block = match length & STORED {
+            0 => self.compression.decompress(&bytes, BLOCK).map_err(|why| Damage::at(at, why))?,
+            _ => bytes,
+        };
+        match block.len() {
+            1..=BLOCK => Ok((block, at.saturating_add(2 + size as u64))),
+            _ => Err(Damage::at(at, "a block of metadata of an impossible length")),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+use super::{Damage, check, read};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use sifcache_core::sif::host_architecture;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const BLOCK: usize = 4096;
+/// Where the partition of the test's image begins.
+const PARTITION: usize = 713;
+
+/// A squashfs with one file of two blocks and a fragment, as mksquashfs lays it out.
+struct Small {
+    bytes: Vec<u8>,
+    /// Where the parts begin: first block, second one, fragment, inodes, directories, ids.
+    at: [usize; 6],
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn metadata(bytes: &[u8]) -> Vec<u8> {
+    let block = zlib(bytes);
+    [&(block.len() as u16).to_le_bytes(), block.as_slice()].concat()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+impl Small {
+    fn new() -> Self {
+        let (first, second, tail) = (zlib(&[b'a'; BLOCK]), [b'b'; BLOCK], zlib(&[b'c'; 100]));
+        let mut bytes = vec![0; 96];
+        let mut at = [0; 6];
+        let mut put = |part: usize, content: &[u8]| {
+            at[part] = bytes.len();
+            bytes.extend_from_slice(content);
+            at[part]
+        };
+        let start = put(0, &first);
+        put(1, &second);
+        let fragment = put(2, &tail);
+        let sizes = words(&[first.len() as u32, (1 << 24) | BLOCK as u32]);
+        let file = words(&[2, 0, 0, 1, start as u32, 0, 0, 2 * BLOCK as u32 + 100]);
+        let directory = words(&[1, 0, 0, 2, 0, 2, 0, 3]);
+        let inodes = put(3, &metadata(&[file, sizes, directory].concat()));
+        let directories = put(4, &metadata(&[0; 20]));
+        let fragments = bytes.len();
+        let entry = words(&[fragment as u32, 0, tail.len() as u32, 0]);
+        bytes.extend(metadata(&entry));
+        let fragment_index = bytes.len();
+        bytes.extend((fragments as u64).to_le_bytes());
+        let ids = bytes.len();
+        at[5] = ids;
+        bytes.extend(metadata(&[0; 4]));
+        let id_index = bytes.len();
+        bytes.extend((ids as u64).to_le_bytes());
+        let used = bytes.len();
+        let nowhere = usize::MAX;
+        bytes[..8].copy_from_slice(b"hsqs\x02\0\0\0");
+        bytes[12..20].copy_from_slice(&words(&[BLOCK as u32, 1]));
+        for (place, value) in [(20, 1_u16), (22, 12), (26, 1), (28, 4)] {
+            bytes[place..place + 2].copy_from_slice(&value.to_le_bytes());
+        }
+        let tables = [used, id_index, nowhere, inodes, directories, fragment_index, nowhere];
+        for (index, value) in tables.into_iter().enumerate() {
+            let place = 40 + 8 * index;
+            bytes[place..place + 8].copy_from_slice(&(value as u64).to_le_bytes());
+        }
+        Self { bytes, at }
+    }
+
+    /// As the partition of an image.
+    fn write(&self) -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image.sif");
+        let code = if host_architecture() == "arm64" { b"04" } else { b"02" };
+        let mut sif = vec![0; PARTITION];
+        sif[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+        sif[45..47].copy_from_slice(code);
+        (sif[88], sif[96]) = (1, 128);
+        sif[104..106].copy_from_slice(&585_u16.to_le_bytes());
+        sif[128..133].copy_from_slice(&[4, 0x40, 0, 0, 1]);
+        sif[145..153].copy_from_slice(&(PARTITION as u64).to_le_bytes());
+        sif[153..161].copy_from_slice(&(self.bytes.len() as u64).to_le_bytes());
+        (sif[329], sif[333]) = (1, 2);
+        sif.extend_from_slice(&self.bytes);
+        fs::write(&path, sif).unwrap();
+        (directory, path)
+    }
+
+    fn check(&self) -> Result<(), Damage> {
+        check(&self.write().1)
+    }
+
+    fn read(&self) -> Result<(), Damage> {
+        let (_directory, path) = self.write();
+        read(&path, &|| ())
+    }
+}
+
+fn said(result: Result<(), Damage>) -> String {
+    result.map_or_else(|damage| damage.to_string(), |()| "nothing".to_owned())
+}
+
+#[test]
+fn whole() {
+    let (directory, path) = Small::new().write();
+    assert_eq!(said(check(&path)), "nothing");
+    assert_eq!(said(read(&path, &|| ())), "nothing");
+    drop(directory);
+    assert!(matches!(read(&path, &|| ()), Err(Damage::Io(_))));
+    let (_directory, path) = Small::new().write();
+    fs::write(&path, "no image").unwrap();
+    assert_eq!(said(read(&path, &|| ())), "nothing", "it has no root file system to read");
+}
+
+#[test]
+fn superblocks() {
+    let mut padded = Small::new();
+    padded.bytes.resize(8192, 0);
+    assert_eq!(said(padded.read()), "nothing");
+    let mut short = Small::new();
+    let used = short.bytes.len();
+    short.bytes.pop();
+    let cut = format!("its root file system is cut short: {} of {used} bytes", used - 1);
+    assert_eq!((said(short.check()), said(short.read())), (cut.clone(), cut));
+    // A mksquashfs that is killed has not written it yet.
+    for (from, to) in [(0, 96), (0, 1), (12, 16), (28, 30)] {
+        let mut none = Small::new();
+        none.bytes[from..to].fill(0);
+        assert!(matches!(none.check(), Err(Damage::NotSquashfs)), "{from}");
+    }
+    let mut tiny = Small::new();
+    tiny.bytes.truncate(95);
+    assert!(matches!(tiny.check(), Err(Damage::NotSquashfs)));
+}
+
+/// What the superblock does not tell, reading does.
+#[test]
+fn each_part_is_read() {
+    let whole = Small::new();
+    for (part, at) in whole.at.into_iter().enumerate().filter(|(part, _)| *part != 1) {
+        let mut damaged = Small::new();
+        // Behind the length of metadata; in data it breaks the header of zlib.
+        let place = if part < 3 { at } else { at + 2 };
+        damaged.bytes[place] ^= 0xff;
+        assert_eq!(said(damaged.check()), "nothing");
+        let said = said(damaged.read());
+        let expected = format!("its root file system is damaged at byte {at}: ");
+        assert!(said.starts_with(&expected), "{part}: {said}");
+    }
+}
+
+#[test]
+fn zlib_has_a_checksum() {
+    let mut damaged = Small::new();
+    let end = damaged.at[1] - 1;
+    damaged.bytes[end] ^= 1;
+    assert!(said(damaged.read()).contains("damaged at byte 96: "));
+}
+
+/// Numbers that no file system has end with a finding, and not with much memory.
+#[test]
+fn hostile_numbers() {
+    for place in (0..96).step_by(2) {
+        for value in [0_u16, 1, 0x7fff, 0xffff] {
+            let mut small = Small::new();
+            small.bytes[place..place + 2].copy_from_slice(&value.to_le_bytes());
+            let _ = small.read();
+        }
+    }
+    let mut many = Small::new();
+    many.bytes[4..8].fill(0xff);
+    assert!(said(many.read()).contains("ends too early"));
+}
+
+#[test]
+fn what_is_not_read_here() {
+    let mut small = Small::new();
+    small.bytes[20] = 3;
+    assert_eq!(
+        said(small.read()),
+        "its root file system is compressed with lzo, which is not checked"
+    );
+    assert_eq!(said(small.check()), "nothing");
+}
