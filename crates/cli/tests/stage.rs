@@ -91,7 +91,7 @@ impl Node {
 
 fn item() -> Value {
     let sha256: String = Sha256::digest(sif()).iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({"reference": "o/i:1", "size": 128, "sha256": sha256, "digests": [],
+    json!({"reference": "o/i:1", "size": 713, "sha256": sha256, "digests": [],
         "source": "docker://docker.io/o/i:1", "runtime": null})
 }
 

@@ -162,7 +162,7 @@ fn path(bytes: &[u8]) -> &Path {
 }
 
 fn state(kind: u8) -> State {
-    match kind % 11 {
+    match kind % 16 {
         0 => State::Image,
         1 => State::NotTried,
         2 => State::Absent,
@@ -173,6 +173,11 @@ fn state(kind: u8) -> State {
         7 => State::Truncated { size: 1, needed: 2 },
         8 => State::Failed(5),
         9 => State::NoAnswer,
+        10 => State::Encrypted,
+        11 => State::OciSif,
+        12 => State::NoRootFileSystem,
+        13 => State::BadTable,
+        14 => State::UnknownFileSystem(4),
         _ => State::NotSif,
     }
 }

@@ -244,9 +244,9 @@ mod tests {
         let mut others = Settings::with_roots(vec![directory.path().to_owned()]);
         others.untrusted = Untrusted::Accept;
         sif(&store.path("o/i:1"), 1);
-        assert_eq!(state(&others, &copy("o/i:2", 128)), State::Alone);
+        assert_eq!(state(&others, &copy("o/i:2", 713)), State::Alone);
         assert_eq!(state(&others, &copy("o/i:1", 127)), State::Differs);
         // No record of it, and it is not read for this.
-        assert_eq!(state(&others, &copy("o/i:1", 128)), State::Unknown);
+        assert_eq!(state(&others, &copy("o/i:1", 713)), State::Unknown);
     }
 }

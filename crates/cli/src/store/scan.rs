@@ -200,7 +200,7 @@ mod tests {
         assert_eq!((scan.images.len(), scan.others), (1, 1));
         let image = &scan.images[0];
         assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
-        assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), 128));
+        assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), 713));
         assert_eq!(image.digests(&image.references()), [digest]);
     }
 

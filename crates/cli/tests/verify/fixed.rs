@@ -57,7 +57,7 @@ fn what_people_put_there_is_left_alone() {
     tree.link("../../outside/i.sif", "root/o/outside:1");
     let names = ["Upper:1", "o/cut:1", "o/html:1", "o/copy:1.tmp", "ubuntu", "ubuntu:latest"];
     for (which, name) in (5..).zip(names) {
-        let length = if name == "o/cut:1" { 150 } else { 200 };
+        let length = if name == "o/cut:1" { 750 } else { 800 };
         tree.file(format!("root/{name}"), &sif(which)[..length]);
     }
     let before = tree.findings(&[]);

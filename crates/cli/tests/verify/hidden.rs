@@ -8,10 +8,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
-/// Of the 200 bytes of the image 1 of these tests, on amd64 and arm64.
+/// Of the 800 bytes of the image 1 of these tests, on amd64 and arm64.
 const SUMS: [&str; 2] = [
-    "9c8c2e77bd37133722b80de809079cf0440f13a9ff652aa5c2f3c7517ec89e6f",
-    "167cba5261a6ee21539c1157a206be4ee9860e85fdd66502483694e046954c84",
+    "ddd89597ad5d5bae23df751e21a72ebf5e1427e7ccd346ed4be4595215faf65f",
+    "62db4cfbc4d35f9af176cd2908ed8d75f2ae220b9b6803caa3cb8ee3541e7059",
 ];
 
 fn sum() -> &'static str {
@@ -95,7 +95,7 @@ fn leftovers_of_the_dead_and_work_of_the_living() {
     let lock = tree.file("root/.sifcache/tmp/host.1.0.lock", b"");
     let image = tree.image("root/.sifcache/tmp/host.1.0/image.sif", 2);
     let line = tree.problem("interrupted", "root/.sifcache/tmp/host.1.0");
-    assert!(line.contains("left by a command that was killed, 200 B"), "{line}");
+    assert!(line.contains("left by a command that was killed, 800 B"), "{line}");
     let held = File::open(&lock).unwrap();
     flock(&held, FlockOperation::LockExclusive).unwrap();
     tree.note("in-progress", "root/.sifcache/tmp/host.1.0");
@@ -113,7 +113,7 @@ fn kept_files_are_counted() {
     tree.image("root/.sifcache/kept/20990102T000000Z.h.1.0/o/i:1", 2);
     tree.image("root/.sifcache/kept/20990201T000000Z.h.1.1/o/i:1", 3);
     let line = tree.note("kept", "root/.sifcache/kept");
-    assert!(line.contains("2 replaced or removed files, 400 B, kept until 2099-0"), "{line}");
+    assert!(line.contains("2 replaced or removed files, 1.56 KiB, kept until 2099-0"), "{line}");
     mode(&tree.path("root/.sifcache/kept"), 0o700);
     tree.note("kept", "root/.sifcache/kept");
 }

@@ -23,10 +23,10 @@ fn names_that_no_reference_can_spell() {
 #[test]
 fn a_copy_in_progress_under_another_name() {
     let Some(tree) = Tree::new() else { return };
-    tree.file("root/o/.new:1.sif.Ab12Cd", &sif(2)[..150]);
+    tree.file("root/o/.new:1.sif.Ab12Cd", &sif(2)[..750]);
     let line = tree.problem("no-reference", "root/o/.new:1.sif.Ab12Cd");
     assert!(
-        line.contains("150 of 200 bytes") && line.contains("rename it to o/new:1.sif"),
+        line.contains("750 of 800 bytes") && line.contains("rename it to o/new:1.sif"),
         "{line}"
     );
 }

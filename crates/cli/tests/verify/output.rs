@@ -10,7 +10,7 @@ fn the_object_is_as_documented() {
     tree.file("root/NOTES", b"");
     let text = |name: &str| tree.text(name);
     let expected = json!({
-        "files": 3, "images": 1, "size": 200, "problems": 1, "notes": 1,
+        "files": 3, "images": 1, "size": 800, "problems": 1, "notes": 1,
         "findings": [
             {
                 "path": text("root/NOTES"), "finding": "stray", "problem": false,
@@ -28,7 +28,7 @@ fn the_object_is_as_documented() {
         "all": [
             {"path": text("root/NOTES"), "state": "not-a-sif", "reference": null, "found_as": [], "size": 0},
             {"path": text("root/o/bad:1"), "state": "empty", "reference": "o/bad:1", "found_as": [], "size": 0},
-            {"path": text("root/o/good:1"), "state": "image", "reference": "o/good:1", "found_as": ["o/good:1"], "size": 200},
+            {"path": text("root/o/good:1"), "state": "image", "reference": "o/good:1", "found_as": ["o/good:1"], "size": 800},
         ],
     });
     assert_eq!(tree.object(&["--all"]), expected);
@@ -41,10 +41,10 @@ fn every_file_on_request() {
     tree.image("root/Upper", 2);
     let output = tree.run(&["--all"]).stdout;
     let good =
-        format!("{}: an image, 200 B, found as docker://o/good:1\n", tree.text("root/o/good:1"));
-    let upper = tree.text("root/Upper: a SIF file, 200 B, that no reference leads to\n");
+        format!("{}: an image, 800 B, found as docker://o/good:1\n", tree.text("root/o/good:1"));
+    let upper = tree.text("root/Upper: a SIF file, 800 B, that no reference leads to\n");
     assert!(output.starts_with(&format!("{upper}{good}")), "{output}");
-    assert!(output.ends_with("\n2 files, 1 image, 400 B, 1 problem\n"), "{output}");
+    assert!(output.ends_with("\n2 files, 1 image, 1.56 KiB, 1 problem\n"), "{output}");
 }
 
 /// An image with a signature, and a program that says what the runtime says.
@@ -52,10 +52,11 @@ fn every_file_on_request() {
 fn the_runtime_is_asked_about_signatures() {
     let Some(tree) = Tree::new() else { return };
     let mut signed = sif(2);
-    signed[88] = 1;
-    signed[96] = 200;
-    signed.resize(200 + 585, 0);
-    signed[200..205].copy_from_slice(&[0x05, 0x40, 0, 0, 1]);
+    // A second descriptor behind the first, where there are no data then.
+    signed.resize(128 + 2 * 585, 0);
+    signed[88] = 2;
+    signed[104..106].copy_from_slice(&(2 * 585_u16).to_le_bytes());
+    signed[713..718].copy_from_slice(&[0x05, 0x40, 0, 0, 1]);
     tree.file("root/o/signed:1", &signed);
     let tokens = || -> Vec<(String, bool)> {
         let findings = tree.findings(&["--deep"]).into_iter();

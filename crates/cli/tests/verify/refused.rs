@@ -8,7 +8,7 @@ use std::process::Command;
 fn nothing_wrong() {
     let Some(tree) = Tree::new() else { return };
     tree.is_fine();
-    assert_eq!(tree.run(&[]).stdout, "1 file, 1 image, 200 B, 0 problems\n");
+    assert_eq!(tree.run(&[]).stdout, "1 file, 1 image, 800 B, 0 problems\n");
 }
 
 #[test]
@@ -16,21 +16,57 @@ fn what_core_refuses_under_its_words() {
     let other: &[u8; 2] = if cfg!(target_arch = "aarch64") { b"02" } else { b"04" };
     let mut foreign = sif(2);
     foreign[45..47].copy_from_slice(other);
+    let file_system = |code: u8| {
+        let mut sif = sif(2);
+        sif[329] = code;
+        sif
+    };
+    let data_type = |code: u16| {
+        let mut sif = sif(2);
+        sif[128..130].copy_from_slice(&code.to_le_bytes());
+        sif
+    };
+    let mut oci = data_type(0x400a);
+    oci[45..47].copy_from_slice(b"00");
+    let mut overlay = sif(2);
+    (overlay[333], overlay[45], overlay[46]) = (4, b'0', b'0');
+    let mut table = sif(2);
+    table[104..106].copy_from_slice(&584_u16.to_le_bytes());
     let mut version = sif(2);
     version[43] = b'9';
     for (token, content, said) in [
-        ("truncated", sif(2)[..199].to_vec(), "cut short or still being copied: 199 of 200 bytes"),
+        ("truncated", sif(2)[..799].to_vec(), "cut short or still being copied: 799 of 800 bytes"),
         ("empty", Vec::new(), "an empty file"),
         ("not-a-sif", b"<html>".to_vec(), "not a SIF file"),
         ("wrong-architecture", foreign, "this host is"),
+        ("encrypted", file_system(5), "build it without encryption"),
+        ("encrypted", file_system(6), "the runtime needs its key"),
+        ("oci-sif", oci, "an OCI-SIF file, which only --oci starts: pull it without --oci"),
+        ("oci-sif", data_type(0x400b), "pull it without --oci"),
+        ("no-root-file-system", data_type(0x4007), "keep data and overlays outside"),
+        ("no-root-file-system", overlay, "a SIF file without a root file system"),
+        ("unknown-file-system", file_system(4), "a root file system of type 4"),
+        ("bad-descriptors", table, "an invalid descriptor table"),
+        ("damaged-file-system", file_system(1), "not squashfs 4.0: get the image again"),
         ("unknown-sif-version", version, "a SIF file of an unknown version"),
     ] {
         let Some(tree) = Tree::new() else { return };
         tree.file("root/o/bad:1", &content);
         let line = tree.problem(token, "root/o/bad:1");
         assert!(line.starts_with(&tree.text("root/o/bad:1: ")) && line.contains(said), "{line}");
-        assert!(tree.found_as("root/o/bad:1").is_empty());
+        assert_eq!(tree.found_as("root/o/bad:1").is_empty(), token != "damaged-file-system");
     }
+}
+
+/// Without a name that a reference spells, they are notes.
+#[test]
+fn refused_without_a_reference() {
+    let Some(tree) = Tree::new() else { return };
+    let mut encrypted = sif(2);
+    encrypted[329] = 6;
+    tree.file("root/Encrypted", &encrypted);
+    let findings = tree.findings(&[]);
+    assert_eq!(findings, [("stray".to_owned(), "root/Encrypted".to_owned(), false)]);
 }
 
 #[test]
@@ -56,7 +92,7 @@ fn links_in_and_out_of_the_root() {
     assert_eq!(tree.found_as("root/o/stable"), ["o/stable:latest"]);
     assert_eq!(tree.found_as("root/lent/real.sif"), ["lent/real:latest"]);
     // Four names, two files.
-    assert_eq!(tree.run(&[]).stdout, "4 files, 4 images, 400 B, 0 problems\n");
+    assert_eq!(tree.run(&[]).stdout, "4 files, 4 images, 1.56 KiB, 0 problems\n");
     tree.link("nowhere", "root/o/dangling:1");
     tree.problem("dangling-link", "root/o/dangling:1");
 }

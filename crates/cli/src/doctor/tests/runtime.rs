@@ -74,6 +74,30 @@ fn flags_that_are_not_known() {
     assert_eq!(of(&tree).0, Level::Skipped);
 }
 
+/// Two releases may write images that are not complete.
+#[test]
+fn a_runtime_that_cuts_images_short() {
+    let Some(mut tree) = Tree::new() else { return };
+    let said = |tree: &mut Tree, version: &str| {
+        tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION={version}\n{BUILT}"));
+        tree.said().contains(&"Warn runtime: complete-images".to_owned())
+    };
+    for (version, expected) in [
+        ("1.5.0", true),
+        ("1.5.1-1", true),
+        ("1.5.1+3-gabc", true),
+        ("1.5.2", false),
+        ("1.4.5", false),
+        ("1.5.10", false),
+        ("unknown", false),
+    ] {
+        assert_eq!(said(&mut tree, version), expected, "{version}");
+    }
+    tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{BUILT}"));
+    let advice = tree.advice("runtime", "complete-images");
+    assert!(advice.contains("/usr/bin/apptainer is 1.5.1") && advice.contains("update it"));
+}
+
 /// Set-uid, Apptainer refuses a SIF that neither the kernel may mount nor FUSE can.
 #[test]
 fn a_set_uid_runtime() {

@@ -89,15 +89,15 @@ mod tests {
             super::arriving::read(&store.path("o/i:1"), &super::Progress::new(true)).unwrap();
         let mut item = Item {
             reference: "o/i:1".to_owned(),
-            size: 128,
+            size: 713,
             sha256: content.sha256,
             digests: Vec::new(),
             source: "-".to_owned(),
             runtime: None,
         };
-        let mut room = Some(200);
+        let mut room = Some(785);
         let said = look(&store, &item, &mut room).unwrap();
-        assert_eq!((said, room), (Said::Present { reference: "o/i:1".to_owned() }, Some(200)));
+        assert_eq!((said, room), (Said::Present { reference: "o/i:1".to_owned() }, Some(785)));
         // The same size, and another content.
         sif(&store.path("o/i:1"), 2);
         let said = look(&store, &item, &mut room).unwrap();
@@ -105,7 +105,7 @@ mod tests {
         item.reference = "o/i:2".to_owned();
         let failure = look(&store, &item, &mut room).unwrap_err();
         assert_eq!(failure.exit(), Exit::CANT_CREATE);
-        assert!(failure.to_string().starts_with("not enough space: about 128 B"), "{failure}");
+        assert!(failure.to_string().starts_with("not enough space: about 713 B"), "{failure}");
         // Who does not say how much space there is has it.
         assert!(look(&store, &item, &mut None).is_ok());
         let mut copies = Vec::new();
@@ -114,6 +114,6 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(copies, [Copy { reference: "o/i:1".to_owned(), size: 128, sha256: None }]);
+        assert_eq!(copies, [Copy { reference: "o/i:1".to_owned(), size: 713, sha256: None }]);
     }
 }
