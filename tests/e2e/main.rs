@@ -25,6 +25,7 @@ mod miss;
 mod names;
 mod nested;
 mod oracle;
+mod partitions;
 mod pass;
 mod registries;
 mod releases;

@@ -10,7 +10,7 @@ use kit::{Site, json, trusted};
 
 const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
-/// Opening, checking and closing the header of a candidate.
+/// Opening a candidate, reading header and descriptor table at once, and closing it.
 const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
 /// Sending a scout, and taking it back.
 const SENDING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
@@ -49,6 +49,24 @@ fn a_hit() {
     expected.sort_unstable();
     assert_eq!(report.task, expected);
     assert!(SENDING.len() + ["futex"].len() + replaced.len() <= 12);
+}
+
+/// A descriptor table at the end of a file costs one system call more.
+#[test]
+fn a_hit_with_its_table_elsewhere() {
+    let site = Site::new();
+    let mut image = std::fs::read(site.image()).unwrap();
+    let table = image[128..].to_vec();
+    image.resize(1 << 16, 0);
+    image[96..104].copy_from_slice(&(1_u64 << 16).to_le_bytes());
+    std::fs::write(site.image(), [image, table].concat()).unwrap();
+    let content = ["openat", "statx", "read", "pread64", "close"];
+    let looks = [&walk(site.depth() + 3), &content[..]].concat();
+    let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
+    let Some(report) = trusted(&site, "patience=off", &HIT) else { return };
+    assert_eq!(report.image, site.image());
+    assert_eq!(report.task, [&looks[..], &replaced].concat());
+    assert!(walk(2 + 3).len() + content.len() + replaced.len() <= 14);
 }
 
 /// In a step with a container the command stays as it is, and no image root is looked at.
