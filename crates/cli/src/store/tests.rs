@@ -55,6 +55,28 @@ fn placed_replaced_and_kept() {
     assert_eq!(fs::read_dir(store.state().join("tmp")).unwrap().count(), 0);
 }
 
+/// Such as a runtime leaves it whose mksquashfs was killed.
+#[test]
+fn a_root_file_system_that_is_not_there_gets_no_name() {
+    let (_directory, store) = store();
+    let scratch = store.scratch().unwrap();
+    let path = scratch.path("image");
+    sif(&path, 1);
+    let mut image = fs::read(&path).unwrap();
+    // squashfs, without a superblock.
+    image[329] = 1;
+    image.resize(1000, 0);
+    image[153..155].copy_from_slice(&1000_u16.to_le_bytes());
+    fs::write(&path, &image).unwrap();
+    let failure = store.finish(&path).unwrap_err();
+    assert_eq!(failure.exit(), Exit::DATA);
+    assert_eq!(failure.to_string(), "this is no image: its root file system is not squashfs 4.0");
+    image[329] = 6;
+    fs::write(&path, &image).unwrap();
+    let failure = store.finish(&path).unwrap_err();
+    assert_eq!(failure.to_string(), "this is no image: encrypted: the runtime needs its key");
+}
+
 #[test]
 fn the_digest_outlives_the_tag() {
     let (_directory, store) = store();
