@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::kept::Keep;
+use crate::failure::Exit;
 use jiff::SignedDuration;
 use sifcache_core::settings::{Settings, Untrusted};
 use std::fs;
