@@ -11,6 +11,7 @@ mod fix;
 mod hidden;
 mod names;
 mod patience;
+mod proper_name;
 mod records;
 mod report;
 mod rivals;

@@ -2,108 +2,136 @@
 
 use super::file::File;
 use super::finding::{Finding, NO_REFERENCE, STRAY};
+use super::proper_name::proper;
 use crate::output::plain;
 use crate::spelling;
+use sifcache_core::candidate;
 use sifcache_core::image::State;
-use std::path::{Path, PathBuf};
+use sifcache_core::reference::Reference;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
-/// What to say of a file that has no reference; `is_there` tells whether a name is taken.
-pub(crate) fn judge(file: &File, is_there: &dyn Fn(&str) -> bool) -> Finding {
-    let path = &file.path;
-    match &file.state {
-        State::Image => {
-            let what = "a SIF file whose name no reference can spell";
-            Finding::problem(NO_REFERENCE, path, what, rename(&file.name, is_there))
+/// Gives names to the files of one root: to no two files the same one.
+pub(crate) struct Names<'a> {
+    root: &'a Path,
+    states: HashMap<&'a Path, &'a State>,
+    given: RefCell<BTreeSet<String>>,
+}
+
+/// What is where a name would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Free,
+    /// An image that jobs find.
+    Image,
+    /// A file that is not a valid image.
+    Broken,
+    /// A directory, or a file where a directory would have to be.
+    Blocked,
+}
+
+impl<'a> Names<'a> {
+    /// For the files of the root at this path.
+    pub(crate) fn new(root: &'a Path, files: &'a [File]) -> Self {
+        let named = files.iter().filter(|file| file.reference.is_some());
+        let states = named.map(|file| (file.name.as_path(), &file.state)).collect();
+        Self { root, states, given: RefCell::default() }
+    }
+
+    /// What to report about a file that has no reference.
+    pub(crate) fn judge(&self, file: &File) -> Finding {
+        let path = &file.path;
+        match &file.state {
+            State::Image => {
+                let what = "a SIF file whose name no reference can spell";
+                Finding::problem(NO_REFERENCE, path, what, self.rename(&file.name))
+            }
+            State::Truncated { size, needed } => {
+                let what = format!(
+                    "cut short or still being copied, {size} of {needed} bytes, \
+                     and no reference can spell its name"
+                );
+                let advice = format!(
+                    "if nobody writes it, remove it; else, when it is complete, {}",
+                    self.rename(&file.name)
+                );
+                Finding::problem(NO_REFERENCE, path, what, advice)
+            }
+            state @ (State::Failed(_) | State::Unreadable) => Finding::refused(path, state),
+            State::Encrypted
+            | State::OciSif
+            | State::NoRootFileSystem
+            | State::BadTable
+            | State::UnknownFileSystem(_) => {
+                let what = format!("{}, and no reference leads to it", file.state);
+                Finding::note(STRAY, path, what, "")
+            }
+            State::DanglingLink => {
+                Finding::note(STRAY, path, "a link that leads nowhere, not an image", "")
+            }
+            _ => Finding::note(STRAY, path, "not an image, and no reference leads to it", ""),
         }
-        State::Truncated { size, needed } => {
-            let what = format!(
-                "cut short or still being copied, {size} of {needed} bytes, \
-                 and no reference can spell its name"
-            );
-            let advice =
-                format!("if nobody writes it, remove it; else {}", rename(&file.name, is_there));
-            Finding::problem(NO_REFERENCE, path, what, advice)
+    }
+
+    fn rename(&self, name: &Path) -> String {
+        match proper(name) {
+            Some(name) => self.advice(&name),
+            None => "rename it to NAME:TAG, all lower case".into(),
         }
-        state @ (State::Failed(_) | State::Unreadable) => Finding::refused(path, state),
-        State::Encrypted
-        | State::OciSif
-        | State::NoRootFileSystem
-        | State::BadTable
-        | State::UnknownFileSystem(_) => {
-            Finding::note(STRAY, path, format!("{}, and no reference leads to it", file.state), "")
+    }
+
+    /// How a file gets this name, or the next best one for the same reference.
+    pub(crate) fn advice(&self, name: &str) -> String {
+        let Some(reference) = spelling::reference(name) else {
+            return "rename it to NAME:TAG, all lower case".into();
+        };
+        let names = names(name, &reference);
+        let is_image = |name: &&String| self.place(name) == Place::Image;
+        if let Some(other) = names.iter().find(is_image) {
+            return format!("it looks like a second {}; remove one", plain(Path::new(other)));
         }
-        State::DanglingLink => {
-            Finding::note(STRAY, path, "a link that leads nowhere, not an image", "")
+        // Another file has been told to take the name.
+        if !self.given.borrow_mut().insert(reference.to_string()) {
+            return format!("it looks like a second {}; remove one", plain(Path::new(name)));
         }
-        _ => Finding::note(STRAY, path, "not an image, and no reference leads to it", ""),
+        let shown = plain(Path::new(name));
+        if self.place(name) == Place::Broken {
+            return format!("rename it to {shown}, in place of the file there, which is no image");
+        }
+        match names.iter().find(|name| self.place(name) == Place::Free) {
+            Some(free) => format!("rename it to {}", plain(Path::new(free))),
+            None => format!("make way for {shown} and rename it to that"),
+        }
+    }
+
+    fn place(&self, name: &str) -> Place {
+        let path = self.root.join(name);
+        if self.states.get(Path::new(name)).is_some_and(|state| **state == State::Image) {
+            return Place::Image;
+        }
+        let parents = path.ancestors().skip(1).take_while(|parent| parent.starts_with(self.root));
+        if parents.into_iter().any(|parent| parent.symlink_metadata().is_ok() && !parent.is_dir()) {
+            return Place::Blocked;
+        }
+        match path.symlink_metadata() {
+            Err(_) => Place::Free,
+            Ok(_) if path.is_dir() => Place::Blocked,
+            Ok(_) => Place::Broken,
+        }
     }
 }
 
-fn rename(name: &Path, is_there: &dyn Fn(&str) -> bool) -> String {
-    match better(name) {
-        Some(name) if is_there(&name) => {
-            format!("it looks like a second {}; remove one", plain(Path::new(&name)))
+/// The names that a file for the reference may have: the one that is proposed, then those that
+/// every way to write the reference leads to.
+fn names(name: &str, reference: &Reference) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    let short = Reference::parse(spelling::short(reference).as_bytes());
+    let others = short.as_ref().map(candidate::names).unwrap_or_default();
+    for other in others.into_iter().chain(candidate::names(reference)) {
+        if !names.contains(&other) {
+            names.push(other);
         }
-        Some(name) => format!("rename it to {}", plain(Path::new(&name))),
-        None => "rename it to NAME:TAG, all lower case".into(),
     }
-}
-
-/// The name that a file should have had: lower case, without what was put behind it.
-fn better(name: &Path) -> Option<String> {
-    let text = name.to_string_lossy();
-    let text = text.find(".sif.").map_or(&*text, |end| text.get(..end + 4).unwrap_or(&text));
-    let suffix = if text.ends_with(".sif") { ".sif" } else { "" };
-    let mut stem = text.strip_suffix(suffix).unwrap_or(text);
-    while spelling::is_leftover(stem) {
-        stem = stem.rsplit_once('.')?.0;
-    }
-    let (repository, tag) = match stem.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (stem, None),
-    };
-    let components: PathBuf =
-        repository.to_lowercase().split('/').map(|word| tame(word, "-")).collect();
-    let mut better = components.to_str()?.to_owned();
-    if let Some(tag) = tag.map(|tag| tame(tag, "_")).filter(|tag| !tag.is_empty()) {
-        better = format!("{better}:{tag}");
-    }
-    better.push_str(suffix);
-    spelling::reference(&better).map(|_| better)
-}
-
-/// The text with each run of characters that it may not hold made one that it may, and
-/// none at its ends.
-fn tame(text: &str, instead: &str) -> String {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let words = text.split(|c| !legal(c)).map(|word| word.trim_matches(['.', '_', '-']));
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(instead)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::better;
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt as _;
-    use std::path::Path;
-
-    #[test]
-    fn the_name_that_it_should_have() {
-        for (name, expected) in [
-            ("Foo.sif", Some("foo.sif")),
-            ("foo.sif.tmp", Some("foo.sif")),
-            ("o/foo:1.bak", Some("o/foo:1")),
-            ("o/.foo:1.sif.Ab12Cd", Some("o/foo:1.sif")),
-            ("o/Foo Bar:RC (copy)", Some("o/foo-bar:RC_copy")),
-            ("foo:", Some("foo")),
-            ("docker.io/O/I:v1+2", Some("docker.io/o/i:v1_2")),
-            ("...", None),
-            (".tmp", None),
-            ("", None),
-        ] {
-            assert_eq!(better(Path::new(name)).as_deref(), expected, "{name}");
-        }
-        let name = Path::new(OsStr::from_bytes(b"o/caf\xe9:1"));
-        assert_eq!(better(name).as_deref(), Some("o/caf:1"));
-    }
+    names
 }

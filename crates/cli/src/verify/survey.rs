@@ -4,8 +4,9 @@ use super::access::{Access, Doors};
 use super::file::File;
 use super::finding::{ABSENT, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS};
 use super::fix::Fix;
+use super::names::Names;
 use super::patience::{self, Outcome, Pulse};
-use super::{hidden, names, records, rivals, tree};
+use super::{hidden, records, rivals, tree};
 use crate::failure::Failure;
 use rayon::prelude::*;
 use sifcache_core::image::{Root, State};
@@ -89,7 +90,8 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     // Gone meanwhile.
     files.retain(|file| file.state != State::Absent);
     records::recall(path, &mut files, pulse);
-    let mut judge = Judge::new(path);
+    let names = Names::new(path, &files);
+    let mut judge = Judge::new(path, &names);
     judge.found.extend(tree.findings);
     judge.root(&root);
     judge.access(&pulse.at(path, || doors.directory(path)), &State::Image, None);
@@ -97,21 +99,23 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     judge.found.extend(hidden::scratches(path, pulse));
     judge.found.extend(hidden::kept_files(path, pulse));
     judge.found.extend(records::orphans(path, pulse));
-    Survey { files, findings: judge.all() }
+    let findings = judge.all();
+    Survey { files, findings }
 }
 
 /// Findings about one root. What is wrong with a directory is said once, not of each file.
 struct Judge<'a> {
     root: &'a Path,
+    names: &'a Names<'a>,
     real: PathBuf,
     found: Vec<Finding>,
     shared: BTreeMap<(PathBuf, &'static str), Finding>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(root: &'a Path) -> Self {
+    fn new(root: &'a Path, names: &'a Names<'a>) -> Self {
         let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        Self { root, real, found: Vec::new(), shared: BTreeMap::new() }
+        Self { root, names, real, found: Vec::new(), shared: BTreeMap::new() }
     }
 
     fn all(self) -> Vec<Finding> {
@@ -141,8 +145,7 @@ impl<'a> Judge<'a> {
 
     fn file(&mut self, file: &File) {
         let Some(reference) = &file.reference else {
-            let is_there = |name: &str| self.root.join(name).symlink_metadata().is_ok();
-            return self.found.push(names::judge(file, &is_there));
+            return self.found.push(self.names.judge(file));
         };
         self.access(&file.access, &file.state, Some(file));
         self.found.extend(records::mismatch(file));
