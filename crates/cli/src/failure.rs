@@ -99,7 +99,7 @@ impl fmt::Display for Failure {
                 plugstack::Error::NoLine(_) => {
                     write!(f, "{error}; say where the images are with --root DIR")
                 }
-                plugstack::Error::Read(..) => error.fmt(f),
+                plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.fmt(f),
             },
             Self::Settings(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),

@@ -1,4 +1,7 @@
 //! References from the command line and from lists: one a line, `#` starts a comment.
+//!
+//! Editors and shells of Windows put a byte order mark in front, end lines with CR LF, or
+//! write UTF-16.
 
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
@@ -10,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// No list of references is longer, in bytes: a wrong file is not to fill the memory.
 const LONGEST: u64 = 16 << 20;
+/// The byte order mark.
+const MARK: char = '\u{feff}';
 
 /// All references in their order, each once.
 ///
@@ -40,6 +45,8 @@ fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Res
     let text = text(list)
         .map_err(|error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(list))))?;
     for (index, line) in text.lines().enumerate() {
+        // Lists that were joined have the mark in their middle.
+        let line = line.trim_start_matches(MARK);
         let word = line.split('#').next().unwrap_or_default().trim();
         if word.is_empty() {
             continue;
@@ -53,15 +60,34 @@ fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Res
 }
 
 fn text(list: &Path) -> io::Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let length = match list.as_os_str() == "-" {
-        true => io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text)?,
-        false => File::open(list)?.take(LONGEST + 1).read_to_string(&mut text)?,
+        true => io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes)?,
+        false => File::open(list)?.take(LONGEST + 1).read_to_end(&mut bytes)?,
     };
     match length as u64 > LONGEST {
         true => Err(io::Error::other("it is too large for a list of references")),
-        false => Ok(text),
+        false => decode(&bytes),
     }
+}
+
+/// The text of a list, with a line feed at the end of each line.
+fn decode(bytes: &[u8]) -> io::Result<String> {
+    let text = match bytes {
+        // UTF-32 starts with the mark of UTF-16, and a null follows.
+        [0xff, 0xfe, rest @ ..] if !rest.starts_with(&[0, 0]) => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
+    };
+    let text = text.filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| io::Error::other("it is not UTF-8 text: save it as UTF-8"))?;
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    rest.is_empty().then(|| String::from_utf16(&units).ok())?
 }
 
 #[cfg(test)]
@@ -79,6 +105,40 @@ mod tests {
         let all = gather(&["alpine".into(), "o/i:2".into()], &[list]).unwrap();
         let all: Vec<String> = all.iter().map(spelling::short).collect();
         assert_eq!(all, ["alpine:latest", "o/i:2", "ubuntu:22.04", "o/i:1"]);
+    }
+
+    #[test]
+    fn lists_from_other_systems() {
+        let directory = tempfile::tempdir().unwrap();
+        let list = directory.path().join("list");
+        let read = |bytes: &[u8]| {
+            fs::write(&list, bytes).unwrap();
+            let all =
+                gather(&[], std::slice::from_ref(&list)).map_err(|error| error.to_string())?;
+            Ok::<_, String>(all.iter().map(spelling::short).collect::<Vec<_>>().join(" "))
+        };
+        let wide = |text: &str, unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(unit).collect()
+        };
+        let marked = "\u{feff}alpine:3.20\r\nbusybox\r\n";
+        for bytes in [
+            marked.as_bytes().to_vec(),
+            wide(marked, u16::to_le_bytes),
+            wide(marked, u16::to_be_bytes),
+            b"alpine:3.20\rbusybox\r".to_vec(),
+            "\u{feff}alpine:3.20\n\u{feff}busybox # joined".as_bytes().to_vec(),
+            "\u{feff}# a comment\nalpine:3.20\nbusybox".as_bytes().to_vec(),
+        ] {
+            assert_eq!(read(&bytes).as_deref(), Ok("alpine:3.20 busybox:latest"), "{bytes:?}");
+        }
+        assert_eq!(read("\u{feff}".as_bytes()).as_deref(), Ok(""));
+        let error = read("\u{feff}alpine\r\nFoo\r\n".as_bytes()).unwrap_err();
+        assert!(error.contains("line 2: 'Foo' is no reference"), "{error}");
+        let unmarked = &wide(marked, u16::to_le_bytes)[2..];
+        for bytes in [unmarked, b"alpine\0", b"caf\xe9", b"\xff\xfea", b"\xff\xfe\0\0a\0\0\0"] {
+            let error = read(bytes).unwrap_err();
+            assert!(error.ends_with(": it is not UTF-8 text: save it as UTF-8"), "{error}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod report;
 mod runtime;
 mod select;
 mod served;
+mod sif_metadata;
 mod site;
 mod space;
 mod spelling;

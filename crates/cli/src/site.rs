@@ -56,21 +56,25 @@ fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
 }
 
 /// `image_root=…` with each directory made absolute: on a command line, unlike in
-/// plugstack.conf, there is a directory that a relative one is relative to.
+/// plugstack.conf, there is a directory that a relative one is relative to. The name of a
+/// directory that is there is one root, also with a colon in it.
 fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
-    let mut argument = b"image_root=".to_vec();
-    for (index, directory) in root.as_encoded_bytes().split(|byte| *byte == b':').enumerate() {
-        if index > 0 {
-            argument.push(b':');
-        }
-        if directory.is_empty() {
-            continue;
-        }
-        let directory = String::from_utf8_lossy(directory).into_owned();
-        let path = std::path::absolute(Path::new(&directory))?;
-        argument.extend_from_slice(path.as_os_str().as_encoded_bytes());
+    let text = root.to_string_lossy();
+    let directories = match Path::new(root).is_dir() {
+        true => vec![text.into_owned()],
+        false => settings::split_roots(&text),
+    };
+    let mut roots: Vec<String> = Vec::with_capacity(directories.len());
+    for directory in directories {
+        roots.push(match directory.as_str() {
+            "" => directory,
+            _ => {
+                let path = std::path::absolute(Path::new(&directory))?;
+                settings::escape_root(&path.to_string_lossy())
+            }
+        });
     }
-    Ok(argument)
+    Ok(format!("image_root={}", roots.join(":")).into_bytes())
 }
 
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {

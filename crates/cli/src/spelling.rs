@@ -31,7 +31,15 @@ pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
 /// The short name: what people type, and what a file is called. With a digest, the tag
 /// is left out: it would name another file.
 pub(crate) fn short(reference: &Reference) -> String {
-    let repository = reference.short_repository();
+    with_end(reference.short_repository(), reference)
+}
+
+/// The same with the registry and the whole repository.
+pub(crate) fn full(reference: &Reference) -> String {
+    with_end(reference.full_repository(), reference)
+}
+
+fn with_end(repository: String, reference: &Reference) -> String {
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => format!("{repository}@{digest}"),
         (None, Some(tag)) => format!("{repository}:{tag}"),

@@ -9,6 +9,7 @@ mod file;
 mod finding;
 mod fix;
 mod hidden;
+mod misnamed;
 mod names;
 mod patience;
 mod proper_name;
@@ -27,6 +28,7 @@ use chosen::Chosen;
 use clap::Args;
 use file::File;
 use finding::Finding;
+use fix::Fix;
 use jiff::SignedDuration;
 use report::{Mended, Report};
 use sifcache_core::settings::Settings;
@@ -55,6 +57,10 @@ pub(crate) struct Verify {
     /// or given to somebody else that a person put there
     #[arg(long)]
     pub(crate) fix: bool,
+    /// With --fix: also give files whose name no launch spells the name that they should have,
+    /// which jobs that use the old path then no longer find
+    #[arg(long, requires = "fix")]
+    pub(crate) rename: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -77,6 +83,8 @@ Examples:
       sifcache verify --all --deep ubuntu:22.04
   Mend what is safe to mend:
       sifcache verify --fix
+  Give files that singularity pull, Nextflow or the like have named their proper names:
+      sifcache verify --fix --rename
   What is wrong, for a script:
       sifcache verify --json | jq -r '.findings[] | select(.problem) | .path'
 
@@ -96,7 +104,7 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     let chosen = Chosen::parse(&args.chosen, &settings)?;
     let patience = Duration::try_from(args.timeout).unwrap_or(Duration::MAX);
     let (survey, mended) = match args.fix {
-        true => mend(&settings, &chosen, patience)?,
+        true => mend(&settings, &chosen, patience, args.rename)?,
         false => (survey::survey(&settings, patience)?, Vec::new()),
     };
     let mut findings = chosen.findings(&survey);
@@ -119,6 +127,7 @@ fn mend(
     settings: &Settings,
     chosen: &Chosen,
     patience: Duration,
+    rename: bool,
 ) -> Result<(Survey, Vec<Mended>), Failure> {
     let mut survey = survey::survey(settings, patience)?;
     let mut mended: Vec<Mended> = Vec::new();
@@ -126,7 +135,9 @@ fn mend(
         let before = mended.len();
         for finding in chosen.findings(&survey) {
             stop::check()?;
-            if !mended.iter().any(|other| other.failed && other.path == finding.path) {
+            let is_wanted = rename || !matches!(finding.fix, Some(Fix::Rename { .. }));
+            let has_failed = mended.iter().any(|other| other.failed && other.path == finding.path);
+            if is_wanted && !has_failed {
                 mended.extend(apply(&finding));
             }
         }

@@ -7,9 +7,11 @@
 mod verify {
     pub(crate) mod tree;
 
+    mod advice;
     mod chosen;
     mod fixed;
     mod hidden;
+    mod misnamed;
     mod modes;
     mod names;
     mod output;

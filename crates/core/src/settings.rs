@@ -89,7 +89,7 @@ const MOST_PATIENCE: u64 = 86_400;
 
 /// Every key with its values, for messages.
 pub const KEYS: [(&str, &str); 9] = [
-    ("image_root", "DIR[:DIR...], absolute"),
+    ("image_root", "DIR[:DIR...], absolute; a ':' within a path is written '\\:'"),
     ("singularity_image_root", "the same as image_root"),
     ("apptainer_image_root", "the same as image_root"),
     ("on_miss", "pull, warn, fail"),
@@ -160,8 +160,9 @@ impl Settings {
     pub fn parse<A: AsRef<[u8]>>(arguments: &[A]) -> Result<Self, Error> {
         let mut settings = Self::with_roots(Vec::new());
         let mut seen: Vec<&'static str> = Vec::new();
-        for argument in arguments {
-            let text = text(argument.as_ref())?;
+        for argument in arguments.iter().map(AsRef::as_ref) {
+            let Some(argument) = without_line_end(argument) else { continue };
+            let text = text(argument)?;
             let (key, value) =
                 text.split_once('=').ok_or_else(|| Error::NoValue(text.to_owned()))?;
             let key = canonical_key(key)?;
@@ -192,6 +193,16 @@ impl Settings {
     }
 }
 
+/// The argument without the carriage return that Slurm leaves at the end of a line of a file
+/// with the line ends of Windows; nothing if there is nothing else.
+fn without_line_end(argument: &[u8]) -> Option<&[u8]> {
+    match argument.strip_suffix(b"\r") {
+        Some(b"") => None,
+        Some(argument) => Some(argument),
+        None => Some(argument),
+    }
+}
+
 /// The argument as text. U+FFFD stands where somebody has taken bytes for text that
 /// were none, so it counts as such.
 fn text(bytes: &[u8]) -> Result<&str, Error> {
@@ -214,7 +225,32 @@ fn canonical_key(key: &str) -> Result<&'static str, Error> {
 
 /// `DIR[:DIR…]`, each absolute and without `.` or `..`.
 fn roots(value: &str) -> Option<Vec<PathBuf>> {
-    value.split(':').map(root).collect()
+    split_roots(value).iter().map(|directory| root(directory)).collect()
+}
+
+/// Splits `DIR[:DIR…]`. A colon with a backslash before it is one of the path's own.
+#[must_use]
+pub fn split_roots(value: &str) -> Vec<String> {
+    let mut roots = vec![String::new()];
+    let mut characters = value.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_escape = character == '\\' && characters.peek() == Some(&':');
+        match (character, roots.last_mut()) {
+            (':', _) => roots.push(String::new()),
+            (_, Some(last)) => last.push(if is_escape { ':' } else { character }),
+            (_, None) => {}
+        }
+        if is_escape {
+            characters.next();
+        }
+    }
+    roots
+}
+
+/// The opposite of [`split_roots`], for one directory.
+#[must_use]
+pub fn escape_root(directory: &str) -> String {
+    directory.replace(':', "\\:")
 }
 
 fn root(directory: &str) -> Option<PathBuf> {

@@ -86,6 +86,8 @@ pub enum Error {
     NotFound(Vec<PathBuf>),
     /// A plugstack.conf without the plugin.
     NoLine(PathBuf),
+    /// No line for the plugin, in a file with the line ends of Windows.
+    LineEnds(PathBuf),
     /// A file cannot be read.
     Read(PathBuf, io::Error),
 }
@@ -100,6 +102,12 @@ impl fmt::Display for Error {
             Self::NoLine(path) => {
                 write!(f, "{}: no line for {PLUGIN}, here or in what it includes", path.display())
             }
+            Self::LineEnds(path) => write!(
+                f,
+                "{}: has the line ends of Windows, which Slurm takes for a part of the file names \
+                 in it: sed -i 's/\\r$//' on it",
+                path.display()
+            ),
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
         }
     }
@@ -151,8 +159,29 @@ pub fn setting(slurm_conf: &str, key: &str) -> Option<String> {
 /// [`Error::NoLine`], or a file that cannot be read.
 pub fn line(path: &Path) -> Result<Line, Error> {
     let entries = up_to_ours(path)?;
-    let ours = ours(&entries).ok_or_else(|| Error::NoLine(path.to_owned()))?;
+    let ours = ours(&entries).ok_or_else(|| no_line(path))?;
     Ok(Line { file: ours.file.clone(), arguments: ours.arguments.clone() })
+}
+
+/// Why there is no line for the plugin in `path` and in what it includes: [`Error::NoLine`], or
+/// that one would be there but for a carriage return at the end of a file name.
+#[must_use]
+pub fn no_line(path: &Path) -> Error {
+    let mut files = vec![path.to_owned()];
+    files.extend(up_to_ours(path).unwrap_or_default().into_iter().map(|entry| entry.file));
+    let is_spoilt = |file: &&PathBuf| {
+        let text = fs::read(file).unwrap_or_default();
+        directives(&text).any(|directive| match directive {
+            Directive::Include(pattern) => pattern.ends_with('\r'),
+            Directive::Plugin { plugin, .. } => plugin
+                .strip_suffix('\r')
+                .is_some_and(|plugin| plugin.rsplit('/').next() == Some(PLUGIN)),
+        })
+    };
+    match files.iter().find(is_spoilt) {
+        Some(file) => Error::LineEnds(file.clone()),
+        None => Error::NoLine(path.to_owned()),
+    }
 }
 
 /// All lines of plugins in `path` and in what it includes, in Slurm's order. What cannot be
@@ -307,6 +336,31 @@ mod tests {
         assert_eq!(found, Some(vec!["image_root=/a".to_owned()]));
         assert_eq!(arguments(&[("plugstack.conf", "include plugstack.conf")]), None);
         assert_eq!(arguments(&[("plugstack.conf", "include nowhere/*\ninclude")]), None);
+    }
+
+    /// Slurm finds neither the file nor the plugin then.
+    #[test]
+    fn line_ends_of_windows() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("plugstack.conf");
+        let included = directory.path().join("c1");
+        let found = |text: &str| {
+            fs::write(&path, text).unwrap();
+            line(&path)
+        };
+        let arguments = found("# x\r\noptional spank_sifcache.so a=b c=d\r\n").unwrap().arguments;
+        assert_eq!(arguments, ["a=b", "c=d\r"]);
+        for text in ["optional /x/spank_sifcache.so\r\n", "include c*\r\n"] {
+            let error = found(text).unwrap_err();
+            assert!(matches!(&error, Error::LineEnds(file) if *file == path), "{error}");
+            assert!(error.to_string().contains("line ends of Windows"), "{error}");
+        }
+        fs::write(&included, "required spank_sifcache.so\r\n").unwrap();
+        let error = found("include c*\n").unwrap_err();
+        assert!(matches!(&error, Error::LineEnds(file) if *file == included), "{error}");
+        for text in ["optional other.so\r\n", "# include c*\r\n", ""] {
+            assert!(matches!(found(text), Err(Error::NoLine(_))), "{text}");
+        }
     }
 
     #[test]

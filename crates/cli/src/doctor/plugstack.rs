@@ -4,8 +4,8 @@ use super::finding::Finding;
 use super::host::{Host, mend};
 use super::plugin;
 use crate::output::plain;
-use sifcache_core::settings::Settings;
-use sifcache_plugstack::{Entry, Error};
+use sifcache_core::settings::{Settings, escape_root};
+use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
@@ -49,8 +49,12 @@ fn cannot_read(error: &Error) -> Finding {
 }
 
 fn no_line(path: &Path) -> Finding {
-    let what = Error::NoLine(path.to_owned()).to_string();
-    Finding::fail("line", what).advice(format!(
+    let error = no_line_error(path);
+    let finding = Finding::fail("line", error.to_string());
+    if matches!(error, Error::LineEnds(_)) {
+        return finding;
+    }
+    finding.advice(format!(
         "add to {}, the same on all hosts: optional spank_sifcache.so image_root=DIR",
         plain(path)
     ))
@@ -76,8 +80,11 @@ fn settings(host: &Host, ours: &Entry) -> Finding {
 }
 
 fn said(settings: Option<&Settings>) -> String {
-    let roots: Vec<String> =
-        settings.iter().flat_map(|s| &s.image_roots).map(|root| plain(root)).collect();
+    let roots: Vec<String> = settings
+        .iter()
+        .flat_map(|s| &s.image_roots)
+        .map(|root| escape_root(&plain(root)))
+        .collect();
     format!("settings are valid, image_root={}", roots.join(":"))
 }
 

@@ -1,6 +1,8 @@
 //! One file under an image root: what a job would make of it.
 
 use super::access::{Access, Doors};
+use super::misnamed;
+use crate::sif_metadata::{self, Origin};
 use crate::spelling;
 use crate::squashfs::{self, Damage};
 use crate::store::known::Known;
@@ -31,6 +33,8 @@ pub(crate) struct File {
     pub(crate) state: State,
     /// What is wrong with the root file system of what is an image otherwise.
     pub(crate) damage: Option<Damage>,
+    /// What it was pulled from, if its name makes that worth reading.
+    pub(crate) origin: Option<Origin>,
     /// Of what it leads to.
     pub(crate) metadata: Option<Metadata>,
     /// Who may read it.
@@ -65,6 +69,9 @@ impl File {
             None => Access::Everybody,
         };
         let reference = spelled.map(|(_, reference)| reference);
+        let is_suspicious = name.to_str().is_none_or(misnamed::is_suspicious);
+        let is_read = state == State::Image && (reference.is_none() || is_suspicious);
+        let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
         let (known, found_as, name) = (None, Vec::new(), name.to_owned());
         Self {
             root: index,
@@ -73,6 +80,7 @@ impl File {
             reference,
             state,
             damage,
+            origin,
             metadata,
             access,
             known,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 // Beside these there are the words of core for a candidate that was refused.
 pub(crate) const UNREADABLE_FOR_USERS: &str = "unreadable-for-users";
 pub(crate) const NO_REFERENCE: &str = "no-reference";
+pub(crate) const MISNAMED: &str = "misnamed";
 pub(crate) const TWO_FILES: &str = "two-files";
 pub(crate) const SHADOWED: &str = "shadowed";
 pub(crate) const DIGEST_MISMATCH: &str = "digest-mismatch";

@@ -1,6 +1,7 @@
 //! What `--fix` does: only what cannot take anything from anybody. No file that a person
-//! put there is removed, renamed or given to somebody else.
+//! put there is removed, given to somebody else, or, without `--rename`, renamed.
 
+use crate::output::plain;
 use crate::store::{directory, scratch, strangers};
 use sifcache_core::trust::{Distrust, FIRST_ORDINARY_USER, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -20,6 +21,8 @@ pub(crate) enum Fix {
     Unlink(PathBuf),
     /// Remove what dead commands have left in this directory.
     Sweep(PathBuf),
+    /// Give an image the name that a launch finds; the image root that it is under.
+    Rename { from: PathBuf, to: PathBuf, root: PathBuf },
     /// Remove a record, and directories above it that are empty then, up to this one.
     Forget(PathBuf, PathBuf),
 }
@@ -54,6 +57,7 @@ impl Fix {
                 leads_nowhere.then(|| fs::remove_file(path)).transpose()?;
                 Ok(leads_nowhere.then(|| "removed".to_owned()))
             }
+            Self::Rename { from, to, root } => rename(from, to, root).map(Some),
             Self::Sweep(parent) => {
                 guard(parent)?;
                 scratch::sweep(parent)?;
@@ -67,6 +71,24 @@ impl Fix {
             }
         }
     }
+}
+
+/// Renames a file, never over another.
+fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
+    guard(from.parent().unwrap_or(root))?;
+    let parent = to.parent().unwrap_or(root);
+    let there = parent.ancestors().find(|parent| parent.is_dir()).unwrap_or(root);
+    guard(there)?;
+    directory::make(root, parent)?;
+    // A link would lead elsewhere from another directory.
+    if !from.symlink_metadata()?.is_file() {
+        return Err(io::Error::other("it is a link: rename it by hand"));
+    }
+    // Like rename, but fails if the name is taken.
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)?;
+    let name = to.strip_prefix(root).unwrap_or(to);
+    Ok(format!("renamed to {}", plain(name)))
 }
 
 /// Nothing is removed where somebody could lead the way to the files of others.

@@ -2,6 +2,7 @@
 
 use super::file::File;
 use super::finding::{Finding, NO_REFERENCE, STRAY};
+use super::fix::Fix;
 use super::proper_name::proper;
 use crate::output::plain;
 use crate::spelling;
@@ -10,6 +11,7 @@ use sifcache_core::image::State;
 use sifcache_core::reference::Reference;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Gives names to the files of one root: to no two files the same one.
@@ -17,6 +19,22 @@ pub(crate) struct Names<'a> {
     root: &'a Path,
     states: HashMap<&'a Path, &'a State>,
     given: RefCell<BTreeSet<String>>,
+}
+
+/// What to do with a file under a wrong name.
+#[derive(Debug)]
+pub(crate) struct Advice {
+    pub(crate) text: String,
+    /// The free name that it should get.
+    pub(crate) name: Option<String>,
+    /// Whether jobs find another image for the reference.
+    pub(crate) is_there: bool,
+}
+
+impl Advice {
+    fn other(text: String) -> Self {
+        Self { text, name: None, is_there: false }
+    }
 }
 
 /// What is where a name would be.
@@ -45,7 +63,9 @@ impl<'a> Names<'a> {
         match &file.state {
             State::Image => {
                 let what = "a SIF file whose name no reference can spell";
-                Finding::problem(NO_REFERENCE, path, what, self.rename(&file.name))
+                let advice = self.rename(file);
+                let finding = Finding::problem(NO_REFERENCE, path, what, &*advice.text);
+                finding.with_fix(self.fix(file, &advice))
             }
             State::Truncated { size, needed } => {
                 let what = format!(
@@ -54,7 +74,7 @@ impl<'a> Names<'a> {
                 );
                 let advice = format!(
                     "if nobody writes it, remove it; else, when it is complete, {}",
-                    self.rename(&file.name)
+                    self.rename(file).text
                 );
                 Finding::problem(NO_REFERENCE, path, what, advice)
             }
@@ -74,34 +94,60 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn rename(&self, name: &Path) -> String {
-        match proper(name) {
+    /// By its name, so that a registry and a tag that somebody has chosen stay; else by what
+    /// the file was pulled from.
+    fn rename(&self, file: &File) -> Advice {
+        let origin = || file.origin.as_ref().map(|origin| spelling::short(&origin.reference));
+        match proper(&file.name).or_else(origin) {
             Some(name) => self.advice(&name),
-            None => "rename it to NAME:TAG, all lower case".into(),
+            None => Advice::other("rename it to NAME:TAG, all lower case".into()),
         }
     }
 
+    /// What `--fix --rename` does, where the advice is no more than a name.
+    pub(crate) fn fix(&self, file: &File, advice: &Advice) -> Option<Fix> {
+        let to = self.root.join(advice.name.as_ref()?);
+        Some(Fix::Rename { from: file.path.clone(), to, root: self.root.to_owned() })
+    }
+
+    /// Whether one of the names that every launch of the reference finds is the same file.
+    pub(crate) fn is_same_file(&self, file: &File, reference: &Reference) -> bool {
+        let same = |name: String| {
+            let other = self.root.join(name).metadata().ok();
+            other.is_some_and(|other| Some((other.dev(), other.ino())) == file.identity())
+        };
+        names(&spelling::short(reference), reference).into_iter().any(same)
+    }
+
     /// How a file gets this name, or the next best one for the same reference.
-    pub(crate) fn advice(&self, name: &str) -> String {
+    pub(crate) fn advice(&self, name: &str) -> Advice {
         let Some(reference) = spelling::reference(name) else {
-            return "rename it to NAME:TAG, all lower case".into();
+            return Advice::other("rename it to NAME:TAG, all lower case".into());
         };
         let names = names(name, &reference);
         let is_image = |name: &&String| self.place(name) == Place::Image;
         if let Some(other) = names.iter().find(is_image) {
-            return format!("it looks like a second {}; remove one", plain(Path::new(other)));
+            let text = format!("it looks like a second {}; remove one", plain(Path::new(other)));
+            return Advice { is_there: true, ..Advice::other(text) };
         }
         // Another file has been told to take the name.
         if !self.given.borrow_mut().insert(reference.to_string()) {
-            return format!("it looks like a second {}; remove one", plain(Path::new(name)));
+            let text = format!("it looks like a second {}; remove one", plain(Path::new(name)));
+            return Advice::other(text);
         }
         let shown = plain(Path::new(name));
         if self.place(name) == Place::Broken {
-            return format!("rename it to {shown}, in place of the file there, which is no image");
+            return Advice::other(format!(
+                "rename it to {shown}, in place of the file there, which is no image"
+            ));
         }
         match names.iter().find(|name| self.place(name) == Place::Free) {
-            Some(free) => format!("rename it to {}", plain(Path::new(free))),
-            None => format!("make way for {shown} and rename it to that"),
+            Some(free) => Advice {
+                text: format!("rename it to {}", plain(Path::new(free))),
+                name: Some(free.clone()),
+                is_there: false,
+            },
+            None => Advice::other(format!("make way for {shown} and rename it to that")),
         }
     }
 

@@ -14,9 +14,9 @@ const SUFFIX: &str = ".sif";
 pub(crate) fn proper(name: &Path) -> Option<String> {
     let text = name.to_string_lossy();
     let text = text.find(".sif.").map_or(&*text, |end| text.get(..end + 4).unwrap_or(&text));
-    let (mut stem, suffix) = split_suffix(text);
+    let (mut stem, mut suffix) = split_suffix(text);
     while spelling::is_leftover(stem) {
-        stem = stem.rsplit_once('.')?.0;
+        (stem, suffix) = split_suffix(stem.rsplit_once('.')?.0);
     }
     let (repository, end) = split_end(stem);
     let repository = proper_repository(repository);
@@ -182,7 +182,6 @@ mod tests {
             (format!("h.io:1/O/i:1@SHA256:{hex}.sif"), format!("h.io:1/o/i@sha256:{hex}.sif")),
             (format!("alpine@sha256_{hex}.sif"), format!("alpine@sha256:{hex}.sif")),
             (hex.clone(), format!("{hex}:latest")),
-            (format!("{hex}.sif"), format!("{hex}:latest.sif")),
         ] {
             assert_eq!(proper(Path::new(&name)), Some(expected), "{name}");
         }

@@ -7,6 +7,7 @@ use crate::spelling;
 use sifcache_core::candidate;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 
 /// Says of each file under which names jobs get it, and what is wrong with that.
 pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
@@ -43,8 +44,10 @@ impl<'a> Contest<'a> {
         let one: HashSet<_> = files.iter().map(|file| file.identity()).collect();
         let first = files.first().and_then(|file| Some((*file, file.reference.as_ref()?)));
         let winners = match first {
-            // There is nothing to choose from.
-            Some((file, reference)) if one.len() == 1 => vec![(spelling::short(reference), file)],
+            // There is nothing to choose from, and each way to write it leads here.
+            Some((file, reference)) if one.len() == 1 && files.iter().any(|f| is_universal(f)) => {
+                vec![(spelling::short(reference), file)]
+            }
             Some((_, reference)) => winners(&files, reference, roots),
             None => Vec::new(),
         };
@@ -102,12 +105,34 @@ fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
         "one of two files for one image: jobs get {other} for docker://{typed}, \
          and this for docker://{theirs}"
     );
-    Finding::problem(TWO_FILES, &file.path, what, "remove one of them")
+    Finding::problem(TWO_FILES, &file.path, what, advice(first, file))
 }
 
 fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
     let what = format!("never found: jobs get {} for docker://{typed}", plain(&first.path));
-    Finding::problem(SHADOWED, &file.path, what, "remove one of them")
+    Finding::problem(SHADOWED, &file.path, what, advice(first, file))
+}
+
+/// Which of two files may go. One whose name answers for one way to write the reference alone
+/// cannot stay by itself under that name.
+fn advice(one: &File, other: &File) -> String {
+    match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
+        None => "remove one of them".to_owned(),
+        Some(reference) => format!(
+            "remove one of them, and let the other one be called {}",
+            plain(Path::new(&spelling::short(reference)))
+        ),
+    }
+}
+
+/// Whether each way to write the reference leads to a file of this name: the short name and
+/// the full one are looked up for all of them, what was typed only for itself.
+fn is_universal(file: &File) -> bool {
+    let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
+        return false;
+    };
+    let stem = name.strip_suffix(".sif").unwrap_or(name);
+    stem == spelling::short(reference) || stem == spelling::full(reference)
 }
 
 /// The file that a job gets, for each way to write the reference.

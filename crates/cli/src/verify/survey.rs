@@ -6,7 +6,7 @@ use super::finding::{ABSENT, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USER
 use super::fix::Fix;
 use super::names::Names;
 use super::patience::{self, Outcome, Pulse};
-use super::{hidden, records, rivals, tree};
+use super::{hidden, misnamed, records, rivals, tree};
 use crate::failure::Failure;
 use rayon::prelude::*;
 use sifcache_core::image::{Root, State};
@@ -149,6 +149,7 @@ impl<'a> Judge<'a> {
         };
         self.access(&file.access, &file.state, Some(file));
         self.found.extend(records::mismatch(file));
+        self.found.extend(misnamed::judge(file, self.names));
         match &file.state {
             State::Untrusted(distrust) => {
                 let finding =

@@ -102,8 +102,8 @@ fn links_in_and_out_of_the_root() {
     symlink(tree.path("elsewhere"), tree.path("root/lent")).unwrap();
     tree.is_fine();
     assert_eq!(tree.found_as("root/o/out:1"), ["o/out:1"]);
-    assert_eq!(tree.found_as("root/o/stable"), ["o/stable:latest"]);
-    assert_eq!(tree.found_as("root/lent/real.sif"), ["lent/real:latest"]);
+    assert_eq!(tree.found_as("root/o/stable"), ["o/stable"]);
+    assert_eq!(tree.found_as("root/lent/real.sif"), ["lent/real"]);
     // Four names, two files.
     assert_eq!(tree.run(&[]).stdout, "4 files, 4 images, 1.56 KiB, 0 problems\n");
     tree.link("nowhere", "root/o/dangling:1");

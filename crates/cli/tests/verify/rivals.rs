@@ -11,7 +11,7 @@ fn two_files_and_who_gets_which() {
     let line = tree.problem("two-files", "root/ubuntu");
     let expected = format!(
         "{}: one of two files for one image: jobs get {} for docker://ubuntu:latest, \
-         and this for docker://ubuntu: remove one of them",
+         and this for docker://ubuntu: remove one of them, and let the other one be called ubuntu:latest",
         tree.text("root/ubuntu"),
         tree.text("root/ubuntu:latest"),
     );

@@ -172,6 +172,32 @@ pub(crate) fn sif(which: u8) -> Vec<u8> {
     image
 }
 
+/// A SIF file with a definition, as a pull writes it, and labels.
+pub(crate) fn pulled(from: &str, labels: &[(&str, &str)]) -> Vec<u8> {
+    let labels: serde_json::Map<_, _> =
+        labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+    let metadata = serde_json::json!({"data": {"attributes": {"labels": labels}}}).to_string();
+    let definition = format!("bootstrap: docker\nfrom: {from}\n\n");
+    let mut image = sif(1);
+    image.resize(128 + 2 * 585, 0);
+    image[88] = 2;
+    image[96] = 128;
+    let objects = [(0x4001_i32, "", definition), (0x4006, "inspect-metadata.json", metadata)];
+    for (index, (kind, name, content)) in objects.into_iter().enumerate() {
+        let at = 128 + index * 585;
+        let offset = image.len() as u64;
+        image[at..at + 4].copy_from_slice(&kind.to_le_bytes());
+        image[at + 4] = 1;
+        image[at + 17..at + 25].copy_from_slice(&offset.to_le_bytes());
+        image[at + 25..at + 33].copy_from_slice(&(content.len() as u64).to_le_bytes());
+        image[at + 73..at + 73 + name.len()].copy_from_slice(name.as_bytes());
+        image.extend(content.bytes());
+    }
+    let size = image.len() as u64 - 128;
+    image[120..128].copy_from_slice(&size.to_le_bytes());
+    image
+}
+
 pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }

@@ -53,6 +53,45 @@ fn every_key_and_value() {
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
 
+/// Slurm leaves the carriage return of a file from Windows at the end of the last argument.
+#[test]
+fn line_ends_of_windows() {
+    let expected = parse("image_root=/sif on_miss=warn");
+    let lines: [&[&str]; 3] = [
+        &["image_root=/sif", "on_miss=warn\r"],
+        &["image_root=/sif", "on_miss=warn", "\r"],
+        &["on_miss=warn", "image_root=/sif\r"],
+    ];
+    for line in lines {
+        assert_eq!(Settings::parse(line), expected, "{line:?}");
+    }
+    assert_eq!(Settings::parse(&["\r"]), Err(Error::NoImageRoot));
+    for wrong in ["image_root=/s\rif", "image_root=/sif\r\r", "image_root=/sif\n"] {
+        assert!(matches!(Settings::parse(&[wrong]), Err(Error::NotText(_))), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_root_with_a_colon_in_its_path() {
+    for (value, expected) in [
+        ("/a\\:b", &["/a:b"] as &[&str]),
+        ("/a\\:b:/c", &["/a:b", "/c"]),
+        ("/c:/a\\:b\\:", &["/c", "/a:b:"]),
+        ("/a\\b:/c\\", &["/a\\b", "/c\\"]),
+        ("/a\\\\:b", &["/a\\:b"]),
+    ] {
+        let settings = parse(&format!("image_root={value}")).unwrap();
+        let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+        assert_eq!(settings.image_roots, expected, "{value}");
+    }
+    assert_eq!(super::split_roots(&super::escape_root("/a:b")), ["/a:b"]);
+    let error = parse("image_root=/a:b").unwrap_err().to_string();
+    assert!(error.contains("a ':' within a path is written '\\:'"), "{error}");
+    for wrong in ["/a::/b", ":/a", "/a:", "/a:b\\:/c"] {
+        assert!(parse(&format!("image_root={wrong}")).is_err(), "{wrong}");
+    }
+}
+
 /// Every key spelt wrong is refused with a message that names it and lists the keys.
 #[test]
 fn misspelt_keys() {

@@ -1,0 +1,318 @@
+//! Where a SIF file comes from, by what the runtime has written into it.
+//!
+//! ```text
+//! definition file      type 0x4001: `bootstrap: docker`, `from: alpine:3.20`
+//! inspect-metadata.json  type 0x4006: the labels, among them since Apptainer 1.5
+//!   org.opencontainers.image.base.name    docker.io/library/alpine:3.20
+//!   org.opencontainers.image.base.digest  sha256:…, what the reference pointed to
+//! ```
+//!
+//! A file may say anything: every size has a bound, and nothing is trusted beyond a name that
+//! is proposed. Images inherit labels from the image that they were built on, so the two labels
+//! are used only where Apptainer must have written them itself, and for the same reference as
+//! the definition.
+//!
+//! Source: <https://github.com/apptainer/sif>, `pkg/sif/descriptor.go`, and Apptainer's
+//! `internal/pkg/build/metadata.go`.
+
+use serde::Deserialize;
+use sifcache_core::reference::Reference;
+use sifcache_core::sif::HEADER;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Length of a descriptor, in bytes.
+const DESCRIPTOR: usize = 585;
+/// Apptainer makes 48; no more are read.
+const MOST: usize = 256;
+/// No definition is longer, in bytes, nor is the object with the labels.
+const LONGEST_DEFINITION: u64 = 64 << 10;
+const LONGEST_METADATA: u64 = 1 << 20;
+
+const DEFINITION: i32 = 0x4001;
+const JSON: i32 = 0x4006;
+const METADATA: &[u8] = b"inspect-metadata.json\0";
+
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+const VERSION: &str = "org.label-schema.usage.apptainer.version";
+/// The first release that writes both, major and minor.
+const FIRST_WITH_DIGEST: (u32, u32) = (1, 5);
+
+/// What an image was pulled from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The reference that was pulled.
+    pub(crate) reference: Reference,
+    /// What it pointed to, if the runtime has recorded that.
+    pub(crate) digest: Option<String>,
+}
+
+/// What the SIF file was pulled from; nothing if it was built from a definition with sections
+/// of its own, or says nothing.
+pub(crate) fn origin(path: &Path) -> Option<Origin> {
+    let file = open(path)?;
+    let objects = objects(&file)?;
+    let definition = objects.iter().find(|object| object.kind == DEFINITION);
+    let definition = definition.and_then(|object| object.read(&file, LONGEST_DEFINITION));
+    let metadata = objects.iter().find(|object| object.kind == JSON && object.is_metadata);
+    let metadata = metadata.and_then(|object| object.read(&file, LONGEST_METADATA));
+    let metadata: Option<Metadata> = metadata.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let attributes = metadata.map(|metadata| metadata.data.attributes).unwrap_or_default();
+    let definition = match definition {
+        Some(bytes) => String::from_utf8(bytes).ok()?,
+        None => attributes.deffile?,
+    };
+    let reference = pulled(&definition)?;
+    let digest = reference.digest().map(str::to_owned);
+    let digest = digest.or_else(|| recorded_digest(&attributes.labels, &reference));
+    Some(Origin { reference, digest })
+}
+
+/// The reference of a definition that has nothing but a reference, as a pull writes it.
+fn pulled(definition: &str) -> Option<Reference> {
+    let (mut bootstrap, mut from, mut registry, mut namespace) = (None, None, None, None);
+    for line in definition.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (key, value) = line.split_once(':')?;
+        let field = match key.trim().to_ascii_lowercase().as_str() {
+            "bootstrap" => &mut bootstrap,
+            "from" => &mut from,
+            "registry" => &mut registry,
+            "namespace" => &mut namespace,
+            _ => return None,
+        };
+        // A second one begins another stage.
+        if field.replace(value.trim()).is_some() {
+            return None;
+        }
+    }
+    if bootstrap != Some("docker") {
+        return None;
+    }
+    let from = from?;
+    let parts = [registry, namespace, Some(from.strip_prefix("//").unwrap_or(from))];
+    let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    Reference::parse(parts.join("/").as_bytes()).ok()
+}
+
+/// The digest in the labels, where the runtime has put it there for this reference.
+fn recorded_digest(labels: &HashMap<String, String>, reference: &Reference) -> Option<String> {
+    if version(labels.get(VERSION)?)? < FIRST_WITH_DIGEST {
+        return None;
+    }
+    let name = Reference::parse(labels.get(BASE_NAME)?.as_bytes()).ok()?;
+    let digest = labels.get(BASE_DIGEST)?;
+    let pinned = Reference::parse(format!("x@{digest}").as_bytes()).ok()?;
+    (name.to_string() == reference.to_string()).then(|| pinned.digest().map(str::to_owned))?
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Deserialize, Default)]
+struct Data {
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Deserialize, Default)]
+struct Attributes {
+    #[serde(default)]
+    labels: HashMap<String, String>,
+    deffile: Option<String>,
+}
+
+/// A data object of the file.
+#[derive(Debug)]
+struct Object {
+    kind: i32,
+    is_metadata: bool,
+    offset: u64,
+    size: u64,
+}
+
+impl Object {
+    fn read(&self, file: &File, longest: u64) -> Option<Vec<u8>> {
+        if self.size > longest {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(self.size).ok()?];
+        file.read_exact_at(&mut bytes, self.offset).ok()?;
+        Some(bytes)
+    }
+}
+
+fn open(path: &Path) -> Option<File> {
+    // A fifo must not be waited for.
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}
+
+/// The objects of the table behind the header.
+fn objects(file: &File) -> Option<Vec<Object>> {
+    let mut header = [0; HEADER];
+    file.read_exact_at(&mut header, 0).ok()?;
+    sifcache_core::sif::parse(&header).ok()?;
+    let total = usize::try_from(integer(&header, 88)?).ok()?.min(MOST);
+    let mut table = vec![0; total * DESCRIPTOR];
+    file.read_exact_at(&mut table, integer(&header, 96)?).ok()?;
+    Some(table.chunks_exact(DESCRIPTOR).filter_map(object).collect())
+}
+
+fn object(descriptor: &[u8]) -> Option<Object> {
+    let kind = descriptor.get(..4)?.try_into().ok().map(i32::from_le_bytes)?;
+    let is_used = *descriptor.get(4)? != 0;
+    is_used.then_some(Object {
+        kind,
+        is_metadata: descriptor.get(73..)?.starts_with(METADATA),
+        offset: integer(descriptor, 17)?,
+        size: integer(descriptor, 25)?,
+    })
+}
+
+/// A little-endian signed 64-bit integer, if it is not negative.
+fn integer(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes: [u8; 8] = bytes.get(at..at + 8)?.try_into().ok()?;
+    u64::try_from(i64::from_le_bytes(bytes)).ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{BASE_DIGEST, BASE_NAME, DESCRIPTOR, Origin, VERSION, origin, pulled};
+    use serde_json::json;
+    use std::fs;
+
+    const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+
+    /// A SIF file with a definition and labels.
+    pub(crate) fn sif(definition: Option<&str>, labels: &[(&str, &str)]) -> Vec<u8> {
+        let labels: serde_json::Map<_, _> =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let metadata = json!({"data": {"attributes": {"labels": labels}}}).to_string();
+        let definition = definition.map(|text| (0x4001_i32, "", text.to_owned()));
+        let objects = definition.into_iter().chain([(0x4006, "inspect-metadata.json", metadata)]);
+        let mut bytes = vec![0_u8; 128 + 4 * DESCRIPTOR];
+        bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+        bytes[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
+        bytes[88] = 4;
+        bytes[96] = 128;
+        for (index, (kind, name, content)) in objects.enumerate() {
+            let at = 128 + index * DESCRIPTOR;
+            let offset = bytes.len() as u64;
+            bytes[at..at + 4].copy_from_slice(&kind.to_le_bytes());
+            bytes[at + 4] = 1;
+            bytes[at + 17..at + 25].copy_from_slice(&offset.to_le_bytes());
+            bytes[at + 25..at + 33].copy_from_slice(&(content.len() as u64).to_le_bytes());
+            bytes[at + 73..at + 73 + name.len()].copy_from_slice(name.as_bytes());
+            bytes.extend(content.bytes());
+        }
+        let end = bytes.len() as u64;
+        bytes[112] = 128;
+        bytes[120..128].copy_from_slice(&(end - 128).to_le_bytes());
+        bytes
+    }
+
+    fn of(bytes: &[u8]) -> Option<Origin> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        origin(file.path())
+    }
+
+    fn shown(origin: Option<Origin>) -> Option<(String, Option<String>)> {
+        origin.map(|origin| (origin.reference.to_string(), origin.digest))
+    }
+
+    const FROM: &str = "bootstrap: docker\nfrom: alpine:3.20\n\n";
+    const NAME: &str = "docker.io/library/alpine:3.20";
+
+    #[test]
+    fn the_reference_and_since_1_5_the_digest() {
+        let expected = |digest: Option<&str>| Some((NAME.to_owned(), digest.map(str::to_owned)));
+        assert_eq!(shown(of(&sif(Some(FROM), &[(VERSION, "1.4.5")]))), expected(None));
+        let labels = [(VERSION, "1.5.0-rc.2"), (BASE_NAME, NAME), (BASE_DIGEST, DIGEST)];
+        assert_eq!(shown(of(&sif(Some(FROM), &labels))), expected(Some(DIGEST)));
+        assert_eq!(of(&sif(None, &labels)), None, "of what was it built?");
+        let pinned = format!("bootstrap: docker\nfrom: alpine@{DIGEST}");
+        assert_eq!(of(&sif(Some(&pinned), &[])).unwrap().digest.as_deref(), Some(DIGEST));
+    }
+
+    /// The labels of the image that an image was built on are in it too.
+    #[test]
+    fn labels_that_were_inherited_say_nothing() {
+        for labels in [
+            [(VERSION, "1.4.5"), (BASE_NAME, NAME), (BASE_DIGEST, DIGEST)],
+            [
+                (VERSION, "1.5.3"),
+                (BASE_NAME, "docker.io/library/alpine:3.19"),
+                (BASE_DIGEST, DIGEST),
+            ],
+            [(VERSION, "1.5.3"), (BASE_NAME, NAME), (BASE_DIGEST, "sha256:0f")],
+            [(VERSION, "unknown"), (BASE_NAME, NAME), (BASE_DIGEST, DIGEST)],
+        ] {
+            let origin = of(&sif(Some(FROM), &labels)).unwrap();
+            assert_eq!(origin.digest, None, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn definitions() {
+        let shown = |text: &str| pulled(text).map(|reference| reference.to_string());
+        for (text, expected) in [
+            ("Bootstrap: docker\nFrom: quay.io/o/i:1", "quay.io/o/i:1"),
+            ("# x\n bootstrap : docker\r\nfrom: 127.0.0.1:5000/o/i:1\r\n", "127.0.0.1:5000/o/i:1"),
+            ("bootstrap: docker\nregistry: h.io:5000\nnamespace: o\nfrom: i:1", "h.io:5000/o/i:1"),
+            ("bootstrap: docker\nfrom: //o/i", "docker.io/o/i:latest"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "bootstrap: docker",
+            "bootstrap: localimage\nfrom: /x.sif",
+            "bootstrap: library\nfrom: alpine:3.20",
+            "bootstrap: docker\nfrom: alpine:3.20\n%post\n apk add x",
+            "bootstrap: docker\nfrom: alpine:3.20\nstage: one",
+            "bootstrap: docker\nfrom: a\nbootstrap: docker\nfrom: b",
+            "bootstrap: docker\nfrom: ../../etc/passwd",
+            "bootstrap: docker\nfrom: a\u{1b}[2J",
+        ] {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    /// Whatever a table says, nothing panics and nothing large is read.
+    #[test]
+    fn tables_that_lie() {
+        let good = sif(Some(FROM), &[]);
+        let with = |at: usize, value: u64| {
+            let mut bytes = good.clone();
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            of(&bytes)
+        };
+        for value in [u64::MAX, i64::MAX as u64, 1 << 40, 1 << 20] {
+            assert_eq!(with(88, value), None);
+            assert_eq!(with(96, value), None);
+            assert_eq!(with(128 + 17, value), None);
+            assert_eq!(with(128 + 25, value), None);
+        }
+        for length in 0..good.len() {
+            let _ = of(&good[..length]);
+        }
+        assert_eq!(of(b""), None);
+        assert_eq!(origin(std::path::Path::new("/")), None);
+    }
+}

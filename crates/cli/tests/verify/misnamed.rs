@@ -1,0 +1,86 @@
+//! Files under the names that pulls and workflow engines give.
+
+use super::tree::{Tree, pulled};
+use std::fs;
+
+const NEXTFLOW: &str = "quay.io-biocontainers-samtools-1.19.2--h50ea8bc_0.img";
+const SAMTOOLS: &str = "quay.io/biocontainers/samtools:1.19.2--h50ea8bc_0";
+
+#[test]
+fn each_with_the_name_that_it_should_have() {
+    for (name, from) in [
+        ("alpine_3.20.sif", "alpine:3.20"),
+        (NEXTFLOW, SAMTOOLS),
+        ("0123456789abcdef0123456789abcdef.simg", SAMTOOLS),
+        ("environments_cpu.sif", "determinedai/environments:cpu"),
+        ("127.0.0.1-5000-o-i-1.img", "127.0.0.1:5000/o/i:1"),
+    ] {
+        let Some(tree) = Tree::new() else { return };
+        tree.file(format!("root/{name}"), &pulled(from, &[]));
+        let line = tree.problem("misnamed", &format!("root/{name}"));
+        let said = format!(
+            ": made from docker://{from}, and no launch of that finds it under this name: \
+             rename it to {from}"
+        );
+        assert!(line.ends_with(&said), "{line}");
+    }
+}
+
+#[test]
+fn only_where_the_name_is_not_the_sites_own() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/alpine.sif", &pulled("alpine", &[]));
+    tree.file("root/o/tool", &pulled("o/tool:latest", &[]));
+    tree.file("root/o/stable:1", &pulled("alpine:3.20", &[]));
+    tree.file("root/lab_tools", &pulled("alpine:3.20", &[]));
+    tree.is_fine();
+    tree.file("root/samtools:1.19.2--h50ea8bc_0", &pulled(SAMTOOLS, &[]));
+    let line = tree.note("misnamed", "root/samtools:1.19.2--h50ea8bc_0");
+    assert!(line.ends_with(&format!("if it is not a name of your own, rename it to {SAMTOOLS}")));
+}
+
+#[test]
+fn without_a_word_about_where_it_is_from() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/alpine_3.20.sif", 2);
+    let line = tree.note("misnamed", "root/alpine_3.20.sif");
+    assert!(line.ends_with("rename it to alpine:3.20"), "{line}");
+    let Some(tree) = Tree::new() else { return };
+    tree.image(format!("root/{NEXTFLOW}"), 2);
+    tree.problem("misnamed", &format!("root/{NEXTFLOW}"));
+}
+
+#[test]
+fn a_second_one() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/alpine_3.20.sif", &pulled("alpine:3.20", &[]));
+    tree.file("root/alpine:3.20", &pulled("alpine:3.20", &[("a", "b")]));
+    let line = tree.note("misnamed", "root/alpine_3.20.sif");
+    assert!(line.ends_with("it looks like a second alpine:3.20; remove one"), "{line}");
+    fs::remove_file(tree.path("root/alpine_3.20.sif")).unwrap();
+    fs::hard_link(tree.path("root/alpine:3.20"), tree.path("root/alpine_3.20.sif")).unwrap();
+    tree.is_fine();
+}
+
+#[test]
+fn renamed_on_request_and_never_over_another() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/alpine_3.20.sif", &pulled("alpine:3.20", &[]));
+    tree.file(format!("root/{NEXTFLOW}"), &pulled(SAMTOOLS, &[]));
+    tree.file("root/alpine-3.20.img", &pulled("alpine:3.20", &[]));
+    tree.image("root/registry.example.org:5000/lab/Tool:v1", 2);
+    let before = tree.findings(&[]);
+    assert_eq!(before.len(), 4);
+    tree.object(&["--fix"]);
+    assert_eq!(tree.findings(&[]), before);
+    assert_eq!(tree.run(&["--rename"]).status, Some(64));
+    let object = tree.object(&["--fix", "--rename"]);
+    assert_eq!(object["fixed"].as_array().unwrap().len(), 3, "{object:#}");
+    for name in ["alpine:3.20", SAMTOOLS, "registry.example.org:5000/lab/tool:v1"] {
+        assert_eq!(tree.found_as(format!("root/{name}")), [name]);
+    }
+    // Two files for one name: somebody has to choose.
+    let left = tree.findings(&[]);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!((left[0].0.as_str(), left[0].2), ("misnamed", false));
+}
