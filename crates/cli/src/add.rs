@@ -1,5 +1,6 @@
 //! `sifcache add`: pulls what is missing.
 
+use crate::architecture::{self, Architecture};
 use crate::args::{Change, Pull, Site};
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
@@ -59,6 +60,8 @@ Examples:
       sifcache add --from images.txt --jobs 4
   What jobs asked for and did not find:
       sifcache misses --refs | sifcache add --from -
+  For the nodes of another architecture:
+      sifcache add --into /shared/sif-arm64 --arch arm64 ubuntu:22.04
   From a registry that asks who you are:
       sifcache add --docker-login registry.example.org/team/image:1
 
@@ -82,12 +85,13 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     let root = site::target(&settings, args.change.into.as_deref())?;
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
+    let architecture = architecture::wanted(&root, args.pull.arch)?;
     if args.dry_run {
-        let would = |reference: &Reference| would(args, &settings, reference);
+        let would = |reference: &Reference| would(args, &settings, reference, architecture);
         return report.all(references.iter().map(|one| (one, Ok(would(one)))));
     }
     stop::watch()?;
-    let store = Store::open(&root, &settings)?;
+    let store = Store::open_for(&root, &settings, architecture)?;
     let adder = Adder { args, settings: &settings, store: &store, progress: &progress };
     let puller = OnceLock::new();
     let done = workers::each(args.pull.jobs.into(), &references, &|reference| {
@@ -98,8 +102,13 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     report::exit(done)
 }
 
-fn would(args: &Add, settings: &Settings, reference: &Reference) -> Outcome {
-    match lookup::find(settings, reference) {
+fn would(
+    args: &Add,
+    settings: &Settings,
+    reference: &Reference,
+    architecture: Architecture,
+) -> Outcome {
+    match lookup::find_for(settings, reference, architecture) {
         Some(path) if !args.force => Outcome::of(Status::Present, path),
         _ => Outcome::nowhere(Status::WouldPull),
     }
@@ -137,7 +146,7 @@ impl<'a> Adder<'a> {
         let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;
         let pulled = puller.pull(reference, &name)?;
         let path = self.store.path(&name);
-        match lookup::find(self.settings, reference) {
+        match lookup::find_for(self.settings, reference, self.store.architecture()) {
             Some(found) if found == path => {
                 Ok(Outcome::came(Status::Added, path, pulled, reference))
             }
@@ -146,7 +155,8 @@ impl<'a> Adder<'a> {
     }
 
     fn there(&self, reference: &Reference) -> Option<PathBuf> {
-        lookup::find(self.settings, reference).filter(|_| !self.args.force)
+        let found = lookup::find_for(self.settings, reference, self.store.architecture());
+        found.filter(|_| !self.args.force)
     }
 
     fn puller(&self) -> Result<Puller<'a>, (Exit, String)> {

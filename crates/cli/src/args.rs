@@ -2,6 +2,7 @@
 //!
 //! Each subcommand has its options in its own file; here is what several share.
 
+use crate::architecture::{self, Architecture};
 use crate::{
     add, doctor, explain, gc, hits, human, import, list, misses, refresh, remove, stage, verify,
 };
@@ -97,6 +98,10 @@ pub(crate) struct Pull {
     /// Take the credentials from this file, which `apptainer registry login` or docker wrote
     #[arg(long, value_name = "FILE", conflicts_with = "docker_login")]
     pub(crate) authfile: Option<PathBuf>,
+    /// Pull for this architecture, by Go's name for it (arm64); without it, for what the image
+    /// root is declared to be for (docs/cache.md), else for this host's
+    #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
+    pub(crate) arch: Option<Architecture>,
     /// Talk to the registry without TLS
     #[arg(long)]
     pub(crate) no_https: bool,

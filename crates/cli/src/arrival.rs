@@ -9,7 +9,6 @@ use crate::store::kept::Keep;
 use crate::store::known::{self, Known};
 use jiff::Timestamp;
 use sifcache_core::reference::Reference;
-use sifcache_core::sif;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +49,7 @@ impl Arrival<'_> {
                 runtime,
                 sha256: content.sha256,
                 size: content.size,
-                architecture: sif::host_architecture().to_owned(),
+                architecture: self.store.architecture().to_owned(),
                 modified,
             });
         }

@@ -1,5 +1,6 @@
 //! `sifcache import`: a local SIF file, for clusters without internet.
 
+use crate::architecture::{self, Architecture};
 use crate::args::{Change, Site};
 use crate::arrival::Arrival;
 use crate::content::{self, Content};
@@ -8,6 +9,7 @@ use crate::output::plain;
 use crate::progress::Progress;
 use crate::pull::Pulled;
 use crate::report::{Outcome, Report, Status};
+use crate::sif_metadata::{self, Origin};
 use crate::store::kept::Keep;
 use crate::store::{Store, cannot_write};
 use crate::{lookup, site, space, spelling, stop};
@@ -40,14 +42,19 @@ pub(crate) struct Import {
     /// digest find it too; `sifcache list --json` says it where the image came from
     #[arg(long, value_name = "sha256:HEX")]
     digest: Vec<String>,
+    /// The architecture that the file has to be for, by Go's name for it (arm64); without it,
+    /// what the image root is declared to be for (docs/cache.md), else this host's
+    #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
+    arch: Option<Architecture>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     /// The SIF file; - is standard input
     file: PathBuf,
-    /// The reference that jobs will use for it
+    /// The reference that jobs will use for it; without it, the one that the file was pulled
+    /// from, which the runtime has written into it
     #[arg(value_name = "REF")]
-    reference: String,
+    reference: Option<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -57,6 +64,8 @@ Examples:
       sifcache import env.sif determinedai/environments:cpu
   The same without a file between them:
       ssh outside cat env.sif | sifcache import - determinedai/environments:cpu
+  Under the reference that `apptainer pull` has written into the file:
+      sifcache import alpine_3.20.sif
 
 Exit status:
    0  it is in the cache
@@ -73,23 +82,42 @@ The JSON object is described in docs/cache.md.";
 /// Runs the subcommand.
 pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
-    let reference = spelling::parse(&args.reference)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let architecture = architecture::wanted(&root, args.arch)?;
+    let size = size(&args.file, architecture)?;
+    let origin = if is_pipe(&args.file) { None } else { sif_metadata::origin(&args.file) };
+    let reference = reference(args, origin.as_ref())?;
     for digest in &args.digest {
         spelling::parse(&spelling::with_digest(&reference, digest))?;
     }
-    let root = site::target(&settings, args.change.into.as_deref())?;
-    let size = size(&args.file)?;
     let progress = Progress::new(args.json);
     stop::watch()?;
-    let store = Store::open(&root, &settings)?;
-    let importer = Importer { args, settings: &settings, store: &store, progress: &progress };
+    let store = Store::open_for(&root, &settings, architecture)?;
+    // What the file says of another reference is nothing about this one.
+    let origin = origin.filter(|origin| origin.reference.to_string() == reference.to_string());
+    let recorded = origin.and_then(|origin| origin.digest);
+    let importer =
+        Importer { args, settings: &settings, store: &store, progress: &progress, recorded };
     let outcome = importer.import(&reference, size)?;
     Report::new(&progress, args.json).one(&reference, &Ok(outcome))?;
     Ok(Exit::OK)
 }
 
+/// The reference that the file gets: the one that was given, else what it was pulled from.
+fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failure> {
+    match (&args.reference, origin) {
+        (Some(text), _) => spelling::parse(text),
+        (None, Some(origin)) => Ok(origin.reference.clone()),
+        (None, None) => {
+            let file = plain(&args.file);
+            let message = format!("{file} does not say what it was pulled from: give its REF too");
+            Err(Failure::new(Exit::USAGE, message))
+        }
+    }
+}
+
 /// The size of the file, zero for a pipe. What is no image is refused before any copy.
-fn size(file: &Path) -> Result<u64, Failure> {
+fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
     let failed = |error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(file)));
     if is_pipe(file) {
         return Ok(0);
@@ -101,9 +129,18 @@ fn size(file: &Path) -> Result<u64, Failure> {
     }
     let (parent, name) = (path.parent(), path.file_name());
     let name = name.unwrap_or_default().to_string_lossy();
-    match Root::enter(parent.unwrap_or(Path::new("/")), Untrusted::Accept).check(&name) {
+    let root = Root::enter(parent.unwrap_or(Path::new("/")), Untrusted::Accept);
+    match architecture::check(&root, &name, architecture) {
         State::Image => Ok(metadata.len()),
-        state => Err(Failure::new(Exit::DATA, format!("{} is no image: {state}", plain(file)))),
+        state => {
+            let said = architecture::said(&state, architecture);
+            let advice = match state {
+                State::WrongArchitecture(theirs) => format!("; --arch {theirs} takes it"),
+                _ => String::new(),
+            };
+            let message = format!("{} is no image: {said}{advice}", plain(file));
+            Err(Failure::new(Exit::DATA, message))
+        }
     }
 }
 
@@ -116,6 +153,8 @@ struct Importer<'a> {
     settings: &'a Settings,
     store: &'a Store,
     progress: &'a Progress,
+    /// The digest that the runtime has recorded in the file.
+    recorded: Option<String>,
 }
 
 impl Importer<'_> {
@@ -145,7 +184,7 @@ impl Importer<'_> {
         let kept = arrival.settle(&temporary, self.source(), None, content)?;
         let path = self.store.path(&name);
         let pulled = Pulled { size, took: begun.elapsed(), digests, kept, linked: false };
-        match lookup::find(self.settings, reference) {
+        match lookup::find_for(self.settings, reference, self.store.architecture()) {
             Some(found) if found == path => {
                 Ok(Outcome::came(Status::Added, path, pulled, reference))
             }
@@ -155,7 +194,14 @@ impl Importer<'_> {
 
     fn digests(&self, reference: &Reference) -> Vec<String> {
         let own = reference.digest().map(str::to_owned);
-        own.into_iter().chain(self.args.digest.iter().cloned()).collect()
+        let given = own.into_iter().chain(self.args.digest.iter().cloned());
+        let mut digests: Vec<String> = Vec::new();
+        for digest in given.chain(self.recorded.clone()) {
+            if !digests.contains(&digest) {
+                digests.push(digest);
+            }
+        }
+        digests
     }
 
     fn copy(&self, name: &str, size: u64, temporary: &Path) -> Result<Content, Failure> {

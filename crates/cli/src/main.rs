@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod add;
+mod architecture;
 mod args;
 mod arrival;
 mod cluster;

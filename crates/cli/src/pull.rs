@@ -17,6 +17,7 @@ use crate::store::{Store, cannot_write};
 use crate::{spelling, tmpdir};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
+use sifcache_core::sif::host_architecture;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ impl<'a> Puller<'a> {
     /// but through a mirror that only the runtime knows, costs the digest and no more.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
         task.say("asking the registry");
-        match self.registry.manifest(reference) {
+        match self.registry.manifest(reference, self.store.architecture()) {
             Ok(manifest) => Ok(Some(manifest)),
             Err(registry::Error::Stopped(failure)) => Err(failure),
             Err(error) if error.not_found() || error.no_platform() => {
@@ -178,6 +179,7 @@ impl<'a> Puller<'a> {
             credentials: &self.credentials,
             tmpdir: build.directory(),
             lock: scratch.lock(),
+            architecture: Some(self.store.architecture()).filter(|one| *one != host_architecture()),
         };
         let pulled =
             self.runtime.pull(&image, &scratch.path(IMAGE), &options, &|line| task.say(line));

@@ -2,6 +2,7 @@
 
 mod item;
 
+use crate::architecture;
 use crate::args::{Change, Pull, Site};
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
@@ -26,8 +27,9 @@ use std::path::Path;
 /// --keep, for the jobs that run from it. The name with the old digest goes, unless that digest
 /// was added by itself.
 ///
-/// Of a file that was put there by hand nobody knows which digest it has: it is pulled again if
-/// it is named, or with --unknown.
+/// Of a file that was put there by hand the digest is known if Apptainer 1.5 or later has pulled
+/// it, which records it in the file. Without one, it is pulled again if it is named, or with
+/// --unknown.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Refresh {
@@ -79,7 +81,8 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
     let stock = select::stock(&root)?;
-    let items = items(args, &settings, &stock)?;
+    let architecture = architecture::wanted(&root, args.pull.arch)?;
+    let items = items(args, &settings, &stock, architecture)?;
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
@@ -88,7 +91,7 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     // A check needs neither a runtime nor the right to write.
     let store = match args.check {
         true => None,
-        false => Some(Store::open(&root, &settings)?),
+        false => Some(Store::open_for(&root, &settings, architecture)?),
     };
     let (change, pull) = (&args.change, &args.pull);
     let puller = store

@@ -73,7 +73,11 @@ impl Registry {
     ///
     /// # Errors
     /// Why that is not known.
-    pub(crate) fn manifest(&self, reference: &Reference) -> Result<Manifest, Error> {
+    pub(crate) fn manifest(
+        &self,
+        reference: &Reference,
+        architecture: &str,
+    ) -> Result<Manifest, Error> {
         let (manifest, digest) = self.pull_manifest(reference, None)?;
         let index = match manifest {
             OciManifest::Image(image) => {
@@ -81,8 +85,8 @@ impl Registry {
             }
             OciManifest::ImageIndex(index) => index,
         };
-        let own = platform::choose(&index.manifests)
-            .map_err(|others| Error::no_such_platform(reference, &others))?;
+        let own = platform::choose(architecture, &index.manifests)
+            .map_err(|others| Error::no_such_platform(reference, architecture, &others))?;
         match self.pull_manifest(reference, Some(own))? {
             (OciManifest::Image(image), own) => {
                 Ok(Manifest { digests: vec![digest, own], compressed: compressed(&image) })

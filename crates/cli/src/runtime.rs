@@ -5,6 +5,7 @@ mod environment;
 mod said;
 mod search;
 
+use crate::architecture::Architecture;
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
@@ -32,6 +33,8 @@ pub(crate) struct PullOptions<'a> {
     pub(crate) tmpdir: &'a Path,
     /// Its standard input: a locked file, whose lock then lives as long as the runtime.
     pub(crate) lock: &'a File,
+    /// What the image is to be for, if not for this host.
+    pub(crate) architecture: Option<Architecture>,
 }
 
 /// Why a runtime did not do it.
@@ -116,6 +119,9 @@ impl Runtime {
     ) -> Result<(), Error> {
         let mut command = self.command("pull");
         options.credentials.hand_to(&mut command);
+        if let Some(architecture) = options.architecture {
+            command.args(["--arch", said_to_runtimes(architecture)]);
+        }
         command.arg(to).arg(image);
         environment::for_pull(&mut command, options.tmpdir, options.no_https, &|name| {
             env::var_os(name)
@@ -140,6 +146,14 @@ impl Runtime {
         command.arg(subcommand);
         environment::without_us(&mut command, &|name| env::var_os(name));
         command
+    }
+}
+
+/// What the runtimes call an architecture: those before Apptainer 1.6 have no plain `arm`.
+fn said_to_runtimes(architecture: Architecture) -> &'static str {
+    match architecture {
+        "arm" => "arm32v7",
+        other => other,
     }
 }
 

@@ -10,6 +10,7 @@
 //!     lock/HEX                             locked while the name of that SHA-256 changes
 //!     kept/20261224T030000Z.HOST.PID.N/    replaced or removed; until then
 //!     known/NAME.json                      what is known of an image beyond the file
+//!     architecture                         what the images are for, if an admin says so
 //!     served.json                          when images last served a job
 //! ```
 //!
@@ -31,6 +32,7 @@ pub(crate) mod scan;
 pub(crate) mod scratch;
 pub(crate) mod strangers;
 
+use crate::architecture::{self, Architecture};
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use jiff::Timestamp;
@@ -51,6 +53,7 @@ pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "known"];
 pub(crate) struct Store {
     root: PathBuf,
     untrusted: Untrusted,
+    architecture: Architecture,
 }
 
 impl Store {
@@ -61,7 +64,20 @@ impl Store {
     /// A root that is not there, that jobs would not trust, that strangers could change
     /// meanwhile, or that cannot be written.
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
-        let store = Self { root: root.to_owned(), untrusted: settings.untrusted };
+        Self::open_for(root, settings, architecture::wanted(root, None)?)
+    }
+
+    /// The same for images of this architecture.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn open_for(
+        root: &Path,
+        settings: &Settings,
+        architecture: Architecture,
+    ) -> Result<Self, Failure> {
+        let untrusted = settings.untrusted;
+        let store = Self { root: root.to_owned(), untrusted, architecture };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
             let message = format!("image root {}: {problem}", plain(root));
             return Err(Failure::new(Exit::CONFIG, message));
@@ -92,6 +108,11 @@ impl Store {
     /// Whether images that ordinary users could have written count.
     pub(crate) fn untrusted(&self) -> Untrusted {
         self.untrusted
+    }
+
+    /// What its images are for.
+    pub(crate) fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// Where the file called `name` is.

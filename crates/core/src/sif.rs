@@ -95,6 +95,18 @@ fn integer(bytes: &[u8]) -> Option<u64> {
     u64::try_from(i64::from_le_bytes(bytes)).ok()
 }
 
+/// Go's name of an architecture that SIF files can be for.
+#[must_use]
+pub fn known_architecture(name: &str) -> Option<&'static str> {
+    architectures().into_iter().find(|known| *known == name)
+}
+
+/// All of them.
+#[must_use]
+pub fn architectures() -> [&'static str; ARCHITECTURES.len()] {
+    ARCHITECTURES.map(|(_, name)| name)
+}
+
 /// Go's name of the architecture that this was built for.
 #[must_use]
 pub fn host_architecture() -> &'static str {

@@ -1,14 +1,16 @@
 //! What is to be refreshed: names of images, and what goes with their old files.
 
 use super::Refresh;
+use crate::architecture::Architecture;
 use crate::failure::{Exit, Failure};
 use crate::removal::{Removal, came_along};
 use crate::select::{self, Stock};
 use crate::store::scan::Image;
-use crate::{output, spelling};
+use crate::{output, sif_metadata, spelling};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::collections::HashSet;
+use std::path::Path;
 
 /// One name to refresh.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(super) fn items(
     args: &Refresh,
     settings: &Settings,
     stock: &Stock,
+    architecture: Architecture,
 ) -> Result<Vec<Item>, Failure> {
     let mut names: Vec<String> = Vec::new();
     for word in &args.references {
@@ -50,6 +53,15 @@ pub(super) fn items(
             let Some(reference) = spelling::reference(name) else { continue };
             // With --all a digest is nothing to ask about: it cannot move.
             let pinned = args.all && reference.digest().is_some();
+            // A pull for another architecture would not be the same image.
+            if image.architecture != architecture {
+                if args.all {
+                    continue;
+                }
+                let theirs = image.architecture;
+                let message = format!("{name} is for {theirs}: refresh it with --arch {theirs}");
+                return Err(Failure::new(Exit::USAGE, message));
+            }
             if !pinned && seen.insert(name.clone()) {
                 items.push(item(stock, image, reference, name));
             }
@@ -68,13 +80,18 @@ fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item 
     // Another tag goes on to point to it.
     let along = if others.is_empty() { along } else { Vec::new() };
     let orphans = orphans(stock, &reference);
-    Item {
-        reference,
-        name: name.to_owned(),
-        digests: image.digests(&image.references()),
-        along,
-        orphans,
+    let mut digests = image.digests(&image.references());
+    if digests.is_empty() {
+        digests.extend(recorded_digest(&stock.root.join(name), &reference));
     }
+    Item { reference, name: name.to_owned(), digests, along, orphans }
+}
+
+/// The digest that the runtime has recorded in a file that was put there by hand.
+fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
+    let origin = sif_metadata::origin(path)?;
+    let is_same = origin.reference.to_string() == reference.to_string();
+    origin.digest.filter(|_| is_same)
 }
 
 /// Files of this tag that have no name with a tag any more.

@@ -7,7 +7,6 @@ use crate::failure::Failure;
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use sifcache_core::reference::Reference;
-use sifcache_core::sif::host_architecture;
 use std::fmt;
 
 /// Why there is no answer.
@@ -51,7 +50,7 @@ impl Error {
         self.is(Kind::Unauthorized)
     }
 
-    /// It is no image for this host's architecture.
+    /// It is no image for the architecture that is wanted.
     pub(crate) fn no_platform(&self) -> bool {
         self.is(Kind::NoPlatform)
     }
@@ -104,13 +103,16 @@ impl Error {
         Self::Registry(Kind::Unreachable, message)
     }
 
-    pub(super) fn no_such_platform(reference: &Reference, others: &[String]) -> Self {
-        let host = host_architecture();
+    pub(super) fn no_such_platform(
+        reference: &Reference,
+        architecture: &str,
+        others: &[String],
+    ) -> Self {
         let others = match others {
             [] => "no linux at all".to_owned(),
             others => others.join(", "),
         };
-        let message = format!("{reference} is not made for {host}, only for {others}");
+        let message = format!("{reference} is not made for {architecture}, only for {others}");
         Self::Registry(Kind::NoPlatform, message)
     }
 

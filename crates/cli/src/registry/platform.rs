@@ -1,15 +1,10 @@
-//! Which manifest of an index is for this host.
+//! Which manifest of an index is for which architecture.
 
 use oci_client::manifest::ImageIndexEntry;
-use sifcache_core::sif::host_architecture;
 use std::collections::BTreeSet;
 
-/// The digest of the manifest for this host; else the architectures that there are.
-pub(super) fn choose(entries: &[ImageIndexEntry]) -> Result<&str, Vec<String>> {
-    choose_for(host_architecture(), entries)
-}
-
-fn choose_for<'a>(
+/// The digest of the manifest for this architecture; else the architectures that there are.
+pub(super) fn choose<'a>(
     architecture: &str,
     entries: &'a [ImageIndexEntry],
 ) -> Result<&'a str, Vec<String>> {
@@ -25,7 +20,7 @@ fn choose_for<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::choose_for;
+    use super::choose;
     use oci_client::manifest::OciImageIndex;
     use serde_json::json;
 
@@ -47,10 +42,10 @@ mod tests {
                 "digest": "none"},
         ]}))
         .unwrap();
-        assert_eq!(choose_for("amd64", &index.manifests), Ok("l"));
-        assert_eq!(choose_for("arm", &index.manifests), Ok("v6"));
+        assert_eq!(choose("amd64", &index.manifests), Ok("l"));
+        assert_eq!(choose("arm", &index.manifests), Ok("v6"));
         let others = ["amd64", "arm", "s390x"].map(str::to_owned).to_vec();
-        assert_eq!(choose_for("riscv64", &index.manifests), Err(others));
-        assert_eq!(choose_for("amd64", &[]), Err(vec![]));
+        assert_eq!(choose("riscv64", &index.manifests), Err(others));
+        assert_eq!(choose("amd64", &[]), Err(vec![]));
     }
 }

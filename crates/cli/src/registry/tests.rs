@@ -8,6 +8,7 @@ use serde_json::json;
 use server::{Deed, Request, Response, Server};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::reference::Reference;
+use sifcache_core::sif::host_architecture;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -156,7 +157,7 @@ fn not_found() {
         let server = Server::new(move |_| answer(404, body));
         for error in [
             anonymous().digest(&reference(&server, "o/i:no")).unwrap_err(),
-            anonymous().manifest(&reference(&server, "o/i:no")).unwrap_err(),
+            anonymous().manifest(&reference(&server, "o/i:no"), host_architecture()).unwrap_err(),
         ] {
             assert!(error.not_found(), "{error:?}");
             assert_eq!(error.to_string(), format!("{} has no o/i:no", server.address));

@@ -29,8 +29,13 @@ fn stand_in(script: &str) -> (TempDir, Runtime) {
 fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<String>) {
     let (directory, runtime) = stand_in(script);
     let lock = File::create(directory.path().join("lock")).unwrap();
-    let options =
-        PullOptions { no_https: true, credentials, tmpdir: directory.path(), lock: &lock };
+    let options = PullOptions {
+        no_https: true,
+        credentials,
+        tmpdir: directory.path(),
+        lock: &lock,
+        architecture: None,
+    };
     let _starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let heard = RefCell::new(Vec::new());
     let report = |line: &str| heard.borrow_mut().push(line.to_owned());

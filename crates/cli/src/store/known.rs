@@ -4,7 +4,6 @@ use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
-use sifcache_core::sif;
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -50,11 +49,6 @@ impl Known {
         let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
         let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
         (known.size == size && known.modified == modified).then_some(known)
-    }
-
-    /// Whether the file was checked to be for a host like this one.
-    pub(crate) fn is_for_this_host(&self) -> bool {
-        self.architecture == sif::host_architecture()
     }
 
     /// Writes the record.

@@ -3,6 +3,7 @@
 
 use super::kept::{Keep, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
+use crate::architecture;
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::squashfs;
@@ -53,7 +54,8 @@ impl Store {
         open_to_all(self.root(), temporary).map_err(write)?;
         File::open(temporary).and_then(|file| file.sync_all()).map_err(write)?;
         let name = temporary.strip_prefix(self.root()).unwrap_or(temporary);
-        match Root::enter(self.root(), self.untrusted()).check(&name.to_string_lossy()) {
+        let root = Root::enter(self.root(), self.untrusted());
+        match architecture::check(&root, &name.to_string_lossy(), self.architecture()) {
             State::Image => squashfs::check(temporary)
                 .map_err(|damage| Failure::new(Exit::DATA, format!("this is no image: {damage}"))),
             State::Untrusted(_) => Err(Failure::new(
@@ -61,7 +63,10 @@ impl Store {
                 "jobs would not use an image that belongs to an ordinary user: \
                  run this as root or as a system account, or set untrusted=accept",
             )),
-            state => Err(Failure::new(Exit::DATA, format!("this is no image: {state}"))),
+            state => {
+                let said = architecture::said(&state, self.architecture());
+                Err(Failure::new(Exit::DATA, format!("this is no image: {said}")))
+            }
         }
     }
 
@@ -138,7 +143,8 @@ impl Store {
 
     /// Whether a job would take the file called `name` for an image.
     pub(crate) fn is_image(&self, name: &str) -> bool {
-        Root::enter(self.root(), self.untrusted()).check(name) == State::Image
+        let root = Root::enter(self.root(), self.untrusted());
+        architecture::check(&root, name, self.architecture()) == State::Image
     }
 }
 

@@ -154,8 +154,7 @@ fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, u
     let File { names, size, modified, architecture, .. } = file;
     let mut with_record = names.iter().filter(|name| recorded.contains(*name));
     let known = with_record.find_map(|name| Known::load(root, name, size, modified));
-    let checked = known.as_ref().filter(|known| known.is_for_this_host());
-    let of_record = checked.map(|_| sif::host_architecture());
+    let of_record = known.as_ref().and_then(|known| sif::known_architecture(&known.architecture));
     // A record may be about another file, or older than that it says something of this.
     let unread = names.iter().all(|name| recorded.contains(name));
     let first = names.first().filter(|_| unread);

@@ -2,6 +2,7 @@
 
 use super::access::{Access, Doors};
 use super::misnamed;
+use crate::architecture::{self, Architecture};
 use crate::sif_metadata::{self, Origin};
 use crate::spelling;
 use crate::squashfs::{self, Damage};
@@ -52,12 +53,13 @@ impl File {
         root: &Root<'_>,
         name: &Path,
         doors: &Doors,
+        architecture: Architecture,
     ) -> Self {
         let (root_path, path) = (path, path.join(name));
         let spelled = name.to_str().and_then(|text| Some((text, spelling::reference(text)?)));
         let metadata = fs::metadata(&path).ok();
         let state = match &spelled {
-            Some((text, _)) => root.check(text),
+            Some((text, _)) => architecture::check(root, text, architecture),
             None => content(&path, metadata.as_ref()),
         };
         let damage = match &state {

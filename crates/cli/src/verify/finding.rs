@@ -1,6 +1,7 @@
 //! What is wrong, or worth a word: one line for people, one object for scripts.
 
 use super::fix::Fix;
+use crate::architecture::{self, Architecture};
 use crate::squashfs::Damage;
 use sifcache_core::image::State;
 use sifcache_core::sif;
@@ -20,6 +21,7 @@ pub(crate) const BAD_SIGNATURE: &str = "bad-signature";
 pub(crate) const DAMAGED: &str = "damaged-file-system";
 pub(crate) const NO_ANSWER: &str = "no-answer";
 pub(crate) const ABSENT: &str = "absent";
+pub(crate) const BAD_DECLARATION: &str = "bad-architecture";
 // Notes.
 pub(crate) const STRAY: &str = "stray";
 pub(crate) const GROUP_ONLY: &str = "group-only";
@@ -95,6 +97,26 @@ impl Finding {
         }
     }
 
+    /// An image for others than the nodes that the root is for.
+    pub(crate) fn wrong_architecture(
+        path: &Path,
+        theirs: &'static str,
+        wanted: Architecture,
+        root: &Path,
+    ) -> Self {
+        let state = State::WrongArchitecture(theirs);
+        let declaration = architecture::path(root);
+        let what = match wanted == sif::host_architecture() && !declaration.exists() {
+            true => state.to_string(),
+            false => architecture::said(&state, wanted),
+        };
+        let advice = format!(
+            "pull it with --arch {wanted}, or keep it in a root for {theirs}, which says so in \
+             .sifcache/architecture"
+        );
+        Self::problem(state.token(), path, what, advice)
+    }
+
     /// Something on the way to images that an ordinary user could write.
     pub(crate) fn untrusted(distrust: &Distrust) -> Self {
         let (what, advice) = match distrust.by {
@@ -143,9 +165,6 @@ fn advice(state: &State) -> String {
         }
         State::BadTable => "pull the image again".into(),
         State::UnknownFileSystem(_) => "pull the image again, or build it from a sandbox".into(),
-        State::WrongArchitecture(_) => {
-            format!("pull it with --arch {}, or keep it elsewhere", sif::host_architecture())
-        }
         State::DanglingLink => "remove the link, or bring back what it led to".into(),
         State::NotAFile("directory") => "build a SIF file from it, or take it elsewhere".into(),
         State::NotAFile(_) => "take it out of the image root".into(),

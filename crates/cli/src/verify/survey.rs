@@ -2,15 +2,19 @@
 
 use super::access::{Access, Doors};
 use super::file::File;
-use super::finding::{ABSENT, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS};
+use super::finding::{
+    ABSENT, BAD_DECLARATION, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS,
+};
 use super::fix::Fix;
 use super::names::Names;
 use super::patience::{self, Outcome, Pulse};
 use super::{hidden, misnamed, records, rivals, tree};
+use crate::architecture::{self, Architecture};
 use crate::failure::Failure;
 use rayon::prelude::*;
 use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{Settings, Untrusted};
+use sifcache_core::sif::host_architecture;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,15 +87,22 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
         let directory = directory.parent().unwrap_or(path);
         pulse.at(directory, || doors.directory(directory));
     }
+    let declared = pulse.at(path, || architecture::declared(path));
+    let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
     let look = |name: &PathBuf| {
-        pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors))
+        pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors, architecture))
     };
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
     // Gone meanwhile.
     files.retain(|file| file.state != State::Absent);
     records::recall(path, &mut files, pulse);
     let names = Names::new(path, &files);
-    let mut judge = Judge::new(path, &names);
+    let mut judge = Judge::new(path, &names, architecture);
+    judge.found.extend(declared.err().map(|error| {
+        let file = architecture::path(path);
+        let advice = "write the name of one architecture into it, or remove it";
+        Finding::problem(BAD_DECLARATION, &file, error, advice)
+    }));
     judge.found.extend(tree.findings);
     judge.root(&root);
     judge.access(&pulse.at(path, || doors.directory(path)), &State::Image, None);
@@ -107,15 +118,16 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
 struct Judge<'a> {
     root: &'a Path,
     names: &'a Names<'a>,
+    architecture: Architecture,
     real: PathBuf,
     found: Vec<Finding>,
     shared: BTreeMap<(PathBuf, &'static str), Finding>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(root: &'a Path, names: &'a Names<'a>) -> Self {
+    fn new(root: &'a Path, names: &'a Names<'a>, architecture: Architecture) -> Self {
         let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        Self { root, names, real, found: Vec::new(), shared: BTreeMap::new() }
+        Self { root, names, architecture, real, found: Vec::new(), shared: BTreeMap::new() }
     }
 
     fn all(self) -> Vec<Finding> {
@@ -165,6 +177,11 @@ impl<'a> Judge<'a> {
             State::Image => self
                 .found
                 .extend(file.damage.as_ref().map(|damage| Finding::damaged(&file.path, damage))),
+            State::WrongArchitecture(theirs) => {
+                let finding =
+                    Finding::wrong_architecture(&file.path, theirs, self.architecture, self.root);
+                self.found.push(finding);
+            }
             state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
             _ => {}
         }

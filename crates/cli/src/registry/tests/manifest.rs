@@ -28,7 +28,10 @@ fn a_manifest_has_the_size_of_its_layers() {
     let image = image_of(&[100, 20, 3]).to_string();
     let server = manifests(vec![("1".into(), image.clone())]);
     let expected = Manifest { digests: vec![digest_of(&image)], compressed: 123 };
-    assert_eq!(anonymous().manifest(&reference(&server, "o/i:1")).unwrap(), expected);
+    assert_eq!(
+        anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap(),
+        expected
+    );
 }
 
 fn index_of(entries: &[(&str, &str)]) -> String {
@@ -57,11 +60,14 @@ fn an_index_has_one_for_this_host() {
     let server = manifests(table);
     let registry = anonymous();
     let expected = Manifest { digests: vec![digest_of(&index), own_digest], compressed: 5 };
-    assert_eq!(registry.manifest(&reference(&server, "o/i:1")).unwrap(), expected);
-    let error = registry.manifest(&reference(&server, "o/i:2")).unwrap_err();
+    assert_eq!(
+        registry.manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap(),
+        expected
+    );
+    let error = registry.manifest(&reference(&server, "o/i:2"), host_architecture()).unwrap_err();
     assert!(error.no_platform() && !error.not_found(), "{error:?}");
     assert!(error.to_string().ends_with("only for mips, sparc64"), "{error}");
-    let error = registry.manifest(&reference(&server, "o/i:3")).unwrap_err();
+    let error = registry.manifest(&reference(&server, "o/i:3"), host_architecture()).unwrap_err();
     assert!(error.to_string().contains("an index of indexes"), "{error}");
 }
 
@@ -69,7 +75,8 @@ fn an_index_has_one_for_this_host() {
 fn a_manifest_that_is_none() {
     for body in ["<html>", r#"{"schemaVersion": 1}"#] {
         let server = manifests(vec![("1".into(), body.to_owned())]);
-        let error = anonymous().manifest(&reference(&server, "o/i:1")).unwrap_err();
+        let error =
+            anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap_err();
         assert!(!error.not_found() && !error.is_unreachable(), "{error:?}");
         assert!(error.to_string().contains("what is no manifest"), "{error}");
     }

@@ -1,0 +1,164 @@
+//! The architecture that an image root serves: this host's, unless the root is declared to be
+//! for other nodes.
+//!
+//! The declaration is a word in `ROOT/.sifcache/architecture`. Only this command reads it: jobs
+//! compare an image with the node that they run on. It belongs to the root and not to
+//! plugstack.conf, because that file is the same on all nodes, and hosts of any architecture
+//! fill the root.
+
+use crate::failure::{Exit, Failure};
+use crate::output::plain;
+use crate::store::{STATE, known};
+use sifcache_core::image::{Root, State};
+use sifcache_core::sif::{self, HEADER, host_architecture};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// Go's name of an architecture.
+pub(crate) type Architecture = &'static str;
+
+/// Reads the value of `--arch`.
+///
+/// # Errors
+/// If SIF files cannot be for it; with those that they can be for.
+pub(crate) fn parse(text: &str) -> Result<Architecture, String> {
+    sif::known_architecture(text)
+        .ok_or_else(|| format!("unknown architecture; known: {}", sif::architectures().join(", ")))
+}
+
+/// Where a root declares what it is for.
+pub(crate) fn path(root: &Path) -> PathBuf {
+    root.join(STATE).join("architecture")
+}
+
+/// What a root is declared to be for, if it is.
+///
+/// # Errors
+/// A declaration that cannot be read, or that names no architecture.
+pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
+    let path = path(root);
+    let bytes = match known::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot read {}: {error}", plain(&path))),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    match parse(text.trim()) {
+        Ok(architecture) => Ok(Some(architecture)),
+        Err(error) => {
+            let word: String = text.trim().chars().take(20).collect();
+            Err(format!("{}: '{}': {error}", plain(&path), word.escape_debug()))
+        }
+    }
+}
+
+/// What images that are put into a root have to be for.
+///
+/// # Errors
+/// A wrong declaration, or one that `--arch` contradicts.
+pub(crate) fn wanted(root: &Path, given: Option<Architecture>) -> Result<Architecture, Failure> {
+    let declared = declared(root).map_err(|error| Failure::new(Exit::CONFIG, error))?;
+    match (given, declared) {
+        (Some(given), Some(declared)) if given != declared => {
+            let file = plain(&path(root));
+            let message = format!("--arch {given}: {file} says that this root is for {declared}");
+            Err(Failure::new(Exit::USAGE, message))
+        }
+        (given, declared) => Ok(given.or(declared).unwrap_or(host_architecture())),
+    }
+}
+
+/// Checks a candidate as a job on a node of this architecture would.
+pub(crate) fn check(root: &Root<'_>, name: &str, architecture: Architecture) -> State {
+    let state = root.check(name);
+    if architecture == host_architecture() {
+        return state;
+    }
+    match state {
+        State::Image => State::WrongArchitecture(host_architecture()),
+        // Nothing beyond the architecture was looked at.
+        State::WrongArchitecture(theirs) if theirs == architecture => {
+            complete(&root.join(name)).err().unwrap_or(State::Image)
+        }
+        state => state,
+    }
+}
+
+fn complete(path: &Path) -> Result<(), State> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header)?;
+    match sif::parse(&header) {
+        Ok(header) if header.data_end > size => {
+            Err(State::Truncated { size, needed: header.data_end })
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(State::NotSif),
+    }
+}
+
+/// What a state means for a root of this architecture.
+pub(crate) fn said(state: &State, architecture: Architecture) -> String {
+    match state {
+        State::WrongArchitecture(theirs) => {
+            format!("for {theirs}, this image root is for {architecture}")
+        }
+        state => state.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, declared, path, wanted};
+    use sifcache_core::image::{Root, State};
+    use sifcache_core::settings::Untrusted;
+    use sifcache_core::sif::host_architecture;
+    use std::fs;
+
+    #[test]
+    fn what_a_root_is_for() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert_eq!(declared(root), Ok(None));
+        assert_eq!(wanted(root, None).unwrap(), host_architecture());
+        assert_eq!(wanted(root, Some("s390x")).unwrap(), "s390x");
+        fs::create_dir(root.join(".sifcache")).unwrap();
+        fs::write(path(root), "s390x\r\n").unwrap();
+        assert_eq!(declared(root), Ok(Some("s390x")));
+        assert_eq!(wanted(root, None).unwrap(), "s390x");
+        let error = wanted(root, Some("riscv64")).unwrap_err().to_string();
+        assert!(error.starts_with("--arch riscv64: ") && error.ends_with("for s390x"), "{error}");
+        for wrong in ["", "aarch64", "s390x riscv64", "\u{1b}[2J"] {
+            fs::write(path(root), wrong).unwrap();
+            let error = wanted(root, None).unwrap_err().to_string();
+            assert!(error.contains("unknown architecture; known: 386, amd64"), "{error}");
+            assert!(!error.contains('\u{1b}'), "{error}");
+        }
+    }
+
+    #[test]
+    fn as_nodes_of_that_architecture_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, code: &[u8], length: usize| {
+            let mut bytes = vec![0; 200];
+            bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
+            bytes[45..47].copy_from_slice(code);
+            bytes[112] = 128;
+            bytes[120] = 72;
+            fs::write(directory.path().join(name), &bytes[..length]).unwrap();
+        };
+        write("own", if cfg!(target_arch = "aarch64") { b"04" } else { b"02" }, 200);
+        write("other", b"11", 200);
+        write("cut", b"11", 150);
+        let root = Root::enter(directory.path(), Untrusted::Accept);
+        assert_eq!(check(&root, "own", host_architecture()), State::Image);
+        assert_eq!(check(&root, "other", host_architecture()), State::WrongArchitecture("s390x"));
+        assert_eq!(check(&root, "other", "s390x"), State::Image);
+        assert_eq!(check(&root, "own", "s390x"), State::WrongArchitecture(host_architecture()));
+        assert_eq!(check(&root, "other", "riscv64"), State::WrongArchitecture("s390x"));
+        assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 150, needed: 200 });
+        assert_eq!(check(&root, "none", "s390x"), State::Absent);
+    }
+}
