@@ -56,6 +56,46 @@ fn other_names_of_the_root_and_syslog_off() {
     assert!(!site.log("n1").contains("event=hit"));
 }
 
+/// Slurm leaves the carriage return at the end of the last word.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn line_ends_of_windows() {
+    let line = "optional spank_sifcache.so image_root=/shared/sif on_miss=fail\r\n";
+    let site = Site::with_line(&format!("# cache\r\n{line}"));
+    site.store(IMAGE, "o/i:1");
+    site.launch(&[], "docker://o/i:1").ran(IMAGE);
+    let output = site.launch(&[], "docker://o/i:2");
+    assert_eq!(output.status, 66, "{output:#?}");
+    let script = "apptainer exec docker://o/i:1 cat /etc/image-name";
+    let output = site.srun(&["sh", "-c", script]);
+    assert_eq!(output.status, 0, "{output:#?}");
+    let output = site.exec(&[], &["sifcache", "verify"], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    // Slurm finds no such file then; we say why.
+    site.plugstack("optional /usr/lib/spank_sifcache.so\r\n");
+    assert_eq!(site.srun(&["true"]).status, 0);
+    let output = site.exec(&[], &["sifcache", "verify"], "");
+    assert!(output.stderr.contains("has the line ends of Windows"), "{output:#?}");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_root_with_a_colon_in_its_path() {
+    let line = "optional spank_sifcache.so image_root=/local/sif:/shared/a\\:b\n";
+    let site = Site::with_line(line);
+    site.store_at("ctl", "/shared/a:b", IMAGE, "o/i:1");
+    site.launch(&[], "docker://o/i:1").ran(IMAGE);
+    let script = "apptainer exec docker://o/i:1 cat /etc/image-name";
+    let output = site.srun(&["sh", "-c", script]);
+    assert_eq!(output.status, 0, "{output:#?}");
+    let output = site.exec(&[], &["sifcache", "verify", "--all"], "");
+    assert!(output.stdout.contains("/shared/a:b/o/i:1: an image"), "{output:#?}");
+    let root = ["--root", "/shared/a:b"];
+    let output = site.exec(&[], &[&["sifcache", "list"], &root[..]].concat(), "");
+    std::fs::remove_dir_all(site.at("ctl", "/shared/a:b")).unwrap();
+    assert!(output.stdout.contains("o/i:1"), "{output:#?}");
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_option_is_there_even_with_wrong_settings() {

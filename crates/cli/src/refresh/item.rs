@@ -102,3 +102,27 @@ fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
     };
     stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::recorded_digest;
+    use crate::sif_metadata::tests::sif;
+    use crate::spelling;
+    use std::fs;
+
+    #[test]
+    fn what_the_runtime_has_recorded_of_the_same_reference() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let name = "docker.io/library/alpine:3.20";
+        let labels = [
+            ("org.label-schema.usage.apptainer.version", "1.5.3"),
+            ("org.opencontainers.image.base.name", name),
+            ("org.opencontainers.image.base.digest", digest.as_str()),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), sif(Some("bootstrap: docker\nfrom: alpine:3.20"), &labels)).unwrap();
+        let of = |text: &str| recorded_digest(file.path(), &spelling::parse(text).unwrap());
+        assert_eq!(of("alpine:3.20"), Some(digest));
+        assert_eq!(of("o/mine:1"), None);
+    }
+}

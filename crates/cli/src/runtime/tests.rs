@@ -27,6 +27,14 @@ fn stand_in(script: &str) -> (TempDir, Runtime) {
 }
 
 fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<String>) {
+    pull_for(None, script, credentials)
+}
+
+fn pull_for(
+    architecture: Option<&'static str>,
+    script: &str,
+    credentials: &Credentials,
+) -> (Result<(), Error>, Vec<String>) {
     let (directory, runtime) = stand_in(script);
     let lock = File::create(directory.path().join("lock")).unwrap();
     let options = PullOptions {
@@ -34,7 +42,7 @@ fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<Stri
         credentials,
         tmpdir: directory.path(),
         lock: &lock,
-        architecture: None,
+        architecture,
     };
     let _starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let heard = RefCell::new(Vec::new());
@@ -53,6 +61,15 @@ fn what_the_runtime_is_given() {
     let (result, heard) = pull(script, &Credentials::basic("alice", "secret"));
     assert!(result.is_ok(), "{result:?}");
     assert!(heard.is_empty(), "{heard:?}");
+}
+
+#[test]
+fn the_architecture_is_passed_on_as_runtimes_call_it() {
+    for (architecture, said) in [("arm64", "arm64"), ("s390x", "s390x"), ("arm", "arm32v7")] {
+        let script = format!(r#"[ "$*" = "pull --arch {said} /to docker://o/i:1" ]"#);
+        let (result, _) = pull_for(Some(architecture), &script, &Credentials::none());
+        assert!(result.is_ok(), "{result:?}");
+    }
 }
 
 #[test]
