@@ -141,6 +141,9 @@ impl<'a> Adder<'a> {
         if let Some(path) = self.there(reference) {
             return Ok(Outcome::of(Status::Present, path));
         }
+        if !self.args.force {
+            self.store.refuse_own_image(&name)?;
+        }
         // Only now: what is there needs no runtime and no credentials.
         let puller = puller.get_or_init(|| self.puller()).as_ref();
         let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;

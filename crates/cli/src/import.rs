@@ -169,6 +169,9 @@ impl Importer<'_> {
             let message = format!("{path} is there already; --force replaces it");
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
+        if !self.args.force {
+            self.store.refuse_own_image(&name)?;
+        }
         if let Some(free) = self.store.free().filter(|free| *free < size) {
             return Err(space::too_little(self.store.root(), size, free));
         }

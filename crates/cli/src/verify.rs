@@ -53,8 +53,8 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) deep: bool,
     /// Mend what is safe to mend: modes of what the system owns, leftovers of commands that
-    /// were killed, records and digest links without an image. No file is removed, renamed
-    /// or given to somebody else that a person put there
+    /// were killed, records and digest links without an image. No file that a person put
+    /// there is removed, given to somebody else, or, without --rename, renamed
     #[arg(long)]
     pub(crate) fix: bool,
     /// With --fix: also give files whose name no launch spells the name that they should have,

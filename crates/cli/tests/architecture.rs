@@ -20,9 +20,10 @@ fn runtime(tree: &Tree) -> String {
     let (foreign, own) = (tree.file("foreign.sif", &foreign), tree.image("own.sif", 8));
     let script = format!(
         "#!/bin/sh\ncase $* in\n--version) echo test version 1;;\n\
-         'pull --arch s390x '*) /bin/cp {} \"$4\";;\n*) /bin/cp {} \"$2\";;\nesac\n",
+         'pull --arch s390x '*) /bin/cp {} \"$4\";;\n\
+         'pull --arch '*) /bin/cp {own} \"$4\";;\n*) /bin/cp {own} \"$2\";;\nesac\n",
         foreign.display(),
-        own.display()
+        own = own.display()
     );
     let path = tree.file("bin/apptainer", script.as_bytes());
     mode(&path, 0o755);
@@ -51,7 +52,7 @@ fn what_is_pulled_is_for_what_was_asked() {
     assert!(stdout.starts_with("would pull"), "{stdout}");
     // A runtime that makes a file for another one does not get it into the cache.
     let (status, _, stderr) = run(&tree, &["add", "--arch", "riscv64", "127.0.0.1:1/o/r:1"]);
-    assert_eq!(status, Some(1), "{stderr}");
+    assert_eq!(status, Some(65), "{stderr}");
     assert!(stderr.contains(", this image root is for riscv64"), "{stderr}");
     assert!(!tree.path("root/127.0.0.1:1/o/r:1").exists());
     let (status, _, stderr) = run(&tree, &["add", "--arch", "aarch64", REFERENCE]);

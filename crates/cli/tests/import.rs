@@ -70,6 +70,10 @@ fn for_nodes_of_another_architecture() {
     assert!(stderr.ends_with("; --arch s390x takes it\n"), "{stderr}");
     let (status, _, stderr) = run(&tree, &["import", "--arch", "s390x", file, "o/z:1"]);
     assert_eq!(status, Some(0), "{stderr}");
+    // Nodes like this one keep theirs.
+    let (status, _, stderr) = run(&tree, &["import", "--arch", "s390x", file, "o/good:1"]);
+    assert_eq!(status, Some(73), "{stderr}");
+    assert!(stderr.contains("keep those for s390x in an image root of their own"), "{stderr}");
     // Nodes like this one would still be refused it.
     let line = tree.problem("wrong-architecture", "root/o/z:1");
     assert!(

@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::squashfs;
 use sifcache_core::image::{Root, State};
+use sifcache_core::sif::host_architecture;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -129,7 +130,7 @@ impl Store {
         let made = directory::make(self.root(), path.parent().unwrap_or(self.root()));
         let linked = made.and_then(|()| match fs::hard_link(&from, &path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if same(&from, &path) || self.is_image(name) {
+                if same(&from, &path) || self.is_image(name) || self.is_own_image(name) {
                     return Ok(());
                 }
                 keep.take(self, name)?;
@@ -139,6 +140,29 @@ impl Store {
             result => result,
         });
         linked.map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Makes sure that no image of the nodes that are like this host is replaced by one for
+    /// others.
+    ///
+    /// # Errors
+    /// What is there, and what to do.
+    pub(crate) fn refuse_own_image(&self, name: &str) -> Result<(), Failure> {
+        if self.architecture() == host_architecture() || !self.is_own_image(name) {
+            return Ok(());
+        }
+        let (path, host, wanted) =
+            (plain(&self.path(name)), host_architecture(), self.architecture());
+        let message = format!(
+            "{path} is an image for {host}: keep those for {wanted} in an image root of their \
+             own, or replace it with --force"
+        );
+        Err(Failure::new(Exit::CANT_CREATE, message))
+    }
+
+    /// Whether it is an image for hosts like this one.
+    fn is_own_image(&self, name: &str) -> bool {
+        Root::enter(self.root(), self.untrusted()).check(name) == State::Image
     }
 
     /// Whether a job would take the file called `name` for an image.
