@@ -255,3 +255,16 @@ fn of_what_is_refused() {
         assert!(is_found(&tree, name), "{name}");
     }
 }
+
+/// Whoever follows all advice of one run at once loses no file.
+#[test]
+fn no_two_files_are_told_to_take_one_name() {
+    let Some(tree) = Tree::new() else { return };
+    for (which, name) in (2..).zip(["Foo:1", "FOO:1", "foo:1.sif.tmp"]) {
+        tree.image(format!("root/{name}"), which);
+    }
+    let object = tree.object(&[]);
+    let advice = object["findings"].as_array().unwrap().iter().map(|f| f["advice"].as_str());
+    let renamed = advice.flatten().filter(|advice| advice.starts_with("rename it to "));
+    assert_eq!(renamed.count(), 1, "{object:#}");
+}
