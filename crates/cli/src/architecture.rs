@@ -142,7 +142,7 @@ mod tests {
     fn as_nodes_of_that_architecture_do() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, code: &[u8], length: usize| {
-            let mut bytes = vec![0; 200];
+            let mut bytes = [0; 200];
             bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
             bytes[45..47].copy_from_slice(code);
             bytes[112] = 128;

@@ -36,10 +36,10 @@ fn split_suffix(text: &str) -> (&str, &'static str) {
 
 /// Splits a name before its tag or digest, and puts that right: `:TAG`, `@DIGEST` or nothing.
 fn split_end(stem: &str) -> (&str, String) {
-    if let Some((name, digest)) = stem.rsplit_once('@') {
-        if let Some(digest) = proper_digest(digest) {
-            return (split_tag(name).0, format!("@{digest}"));
-        }
+    if let Some((name, digest)) = stem.rsplit_once('@')
+        && let Some(digest) = proper_digest(digest)
+    {
+        return (split_tag(name).0, format!("@{digest}"));
     }
     let (repository, tag) = split_tag(stem);
     (repository, tag.and_then(proper_tag).map(|tag| format!(":{tag}")).unwrap_or_default())
