@@ -27,8 +27,8 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     }
 }
 
-/// Says that a further line of ours is ignored: it would register the option again, and decide
-/// again on what the first has decided.
+/// Logs that a further plugin line is ignored. It would register the option a second time, and
+/// decide a second time on each command.
 pub(crate) fn ignore(context: Context) {
     let line = "plugstack.conf has several lines for this plugin: the first one counts, this one \
                 is ignored; remove one of them (sifcache doctor shows both)";

@@ -138,7 +138,7 @@ fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
                 State::WrongArchitecture(theirs) => format!("; --arch {theirs} takes it"),
                 _ => String::new(),
             };
-            let message = format!("{} is no image: {said}{advice}", plain(file));
+            let message = format!("{} is not a valid image: {said}{advice}", plain(file));
             Err(Failure::new(Exit::DATA, message))
         }
     }

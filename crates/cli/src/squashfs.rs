@@ -102,8 +102,8 @@ struct Tables {
     export: u64,
 }
 
-/// Compares the superblock with the partition. An image with another file system, or a file
-/// that is no image, has nothing to compare.
+/// Compares the superblock with the partition. Succeeds for an image with another file system and
+/// for a file that is not an image: there is nothing to compare.
 ///
 /// # Errors
 /// What is wrong with it.

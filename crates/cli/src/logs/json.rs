@@ -127,7 +127,8 @@ impl<'de> Visitor<'de> for Keys {
     }
 }
 
-/// A field; none of ours is an array of bytes, as where it is no text, or of several values.
+/// A field as text. journald writes bytes that are not text, and several values, as an array; the
+/// plugin's lines have neither.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),

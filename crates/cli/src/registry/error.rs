@@ -50,7 +50,7 @@ impl Error {
         self.is(Kind::Unauthorized)
     }
 
-    /// It is no image for the architecture that is wanted.
+    /// The image is for another architecture.
     pub(crate) fn no_platform(&self) -> bool {
         self.is(Kind::NoPlatform)
     }

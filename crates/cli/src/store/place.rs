@@ -58,7 +58,7 @@ impl Store {
         let root = Root::enter(self.root(), self.untrusted());
         match architecture::check(&root, &name.to_string_lossy(), self.architecture()) {
             State::Image => squashfs::check(temporary)
-                .map_err(|damage| Failure::new(Exit::DATA, format!("this is no image: {damage}"))),
+                .map_err(|damage| Failure::new(Exit::DATA, format!("this is not a valid image: {damage}"))),
             State::Untrusted(_) => Err(Failure::new(
                 Exit::NO_PERMISSION,
                 "jobs would not use an image that belongs to an ordinary user: \
@@ -66,7 +66,7 @@ impl Store {
             )),
             state => {
                 let said = architecture::said(&state, self.architecture());
-                Err(Failure::new(Exit::DATA, format!("this is no image: {said}")))
+                Err(Failure::new(Exit::DATA, format!("this is not a valid image: {said}")))
             }
         }
     }

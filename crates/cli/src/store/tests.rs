@@ -71,11 +71,11 @@ fn a_root_file_system_that_is_not_there_gets_no_name() {
     fs::write(&path, &image).unwrap();
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(failure.exit(), Exit::DATA);
-    assert_eq!(failure.to_string(), "this is no image: its root file system is not squashfs 4.0");
+    assert_eq!(failure.to_string(), "this is not a valid image: its root file system is not squashfs 4.0");
     image[329] = 6;
     fs::write(&path, &image).unwrap();
     let failure = store.finish(&path).unwrap_err();
-    assert_eq!(failure.to_string(), "this is no image: encrypted: the runtime needs its key");
+    assert_eq!(failure.to_string(), "this is not a valid image: encrypted: the runtime needs its key");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_is_no_image_gets_no_name() {
     let scratch = store.scratch().unwrap();
     fs::write(scratch.path("image"), "<html>").unwrap();
     let failure = store.finish(&scratch.path("image")).unwrap_err().to_string();
-    assert_eq!(failure, "this is no image: not a SIF file");
+    assert_eq!(failure, "this is not a valid image: not a SIF file");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const SAID: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
 
-/// The time, the host and the message of a line of ours.
+/// The time, the host and the message of a line that the plugin wrote.
 #[track_caller]
 fn ours(line: &str) -> (String, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
