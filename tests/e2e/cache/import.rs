@@ -57,14 +57,22 @@ fn what_is_there_stays_unless_forced() {
 fn what_is_no_image_changes_nothing() {
     let site = Site::new("");
     for (words, status, said) in [
-        ("sifcache import /etc/passwd o/i:1", 65, "/etc/passwd is not a valid image: not a SIF file"),
+        (
+            "sifcache import /etc/passwd o/i:1",
+            65,
+            "/etc/passwd is not a valid image: not a SIF file",
+        ),
         ("sifcache import /nowhere o/i:1", 74, "cannot read /nowhere: No such file"),
-        ("cat /etc/passwd | sifcache import - o/i:1", 65, "this is not a valid image: not a SIF file"),
+        (
+            "cat /etc/passwd | sifcache import - o/i:1",
+            65,
+            "this is not a valid image: not a SIF file",
+        ),
         ("head -c 500000 FILE | sifcache import - o/i:1", 65, "cut short or still being copied"),
         ("sifcache import FILE O/I:1", 64, "'O/I:1' is no reference"),
         ("sifcache import FILE o/i:1 --digest sha256:12", 64, "is no reference"),
         ("sifcache import FILE o/i:1 --into /tmp", 64, "jobs do not look there"),
-        ("sifcache import FILE", 64, "required"),
+        ("sifcache import", 64, "required"),
     ] {
         let command = words.replace("FILE", &inside(IMAGE));
         let output = site.exec(&[], &["sh", "-c", &command], "");

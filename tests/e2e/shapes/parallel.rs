@@ -17,7 +17,11 @@ fn xargs_and_gnu_parallel() {
 fn open_mpi() {
     shape("Open MPI's `mpirun`, two nodes", 4, |site| {
         let options = ["-N2", "--ntasks-per-node=2"];
-        let output = site.sbatch(&options, &format!("mpirun hostname\nmpirun {LAUNCH}"));
+        // On a busy machine mpirun and its daemon may each wait for the other for ever, before
+        // anything is started: both were seen in epoll_wait, with a connection between them.
+        let again = "again() { timeout 60 mpirun \"$@\"; local s=$?; [ $s = 124 ] || return $s; mpirun \"$@\"; }";
+        let script = format!("{again}\nagain hostname\nagain {LAUNCH}");
+        let output = site.sbatch(&options, &script);
         for node in ["n1", "n2"] {
             assert_eq!(
                 output.stdout.lines().filter(|line| *line == node).count(),

@@ -57,8 +57,9 @@ impl Store {
         let name = temporary.strip_prefix(self.root()).unwrap_or(temporary);
         let root = Root::enter(self.root(), self.untrusted());
         match architecture::check(&root, &name.to_string_lossy(), self.architecture()) {
-            State::Image => squashfs::check(temporary)
-                .map_err(|damage| Failure::new(Exit::DATA, format!("this is not a valid image: {damage}"))),
+            State::Image => squashfs::check(temporary).map_err(|damage| {
+                Failure::new(Exit::DATA, format!("this is not a valid image: {damage}"))
+            }),
             State::Untrusted(_) => Err(Failure::new(
                 Exit::NO_PERMISSION,
                 "jobs would not use an image that belongs to an ordinary user: \

@@ -71,11 +71,17 @@ fn a_root_file_system_that_is_not_there_gets_no_name() {
     fs::write(&path, &image).unwrap();
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(failure.exit(), Exit::DATA);
-    assert_eq!(failure.to_string(), "this is not a valid image: its root file system is not squashfs 4.0");
+    assert_eq!(
+        failure.to_string(),
+        "this is not a valid image: its root file system is not squashfs 4.0"
+    );
     image[329] = 6;
     fs::write(&path, &image).unwrap();
     let failure = store.finish(&path).unwrap_err();
-    assert_eq!(failure.to_string(), "this is not a valid image: encrypted: the runtime needs its key");
+    assert_eq!(
+        failure.to_string(),
+        "this is not a valid image: encrypted: the runtime needs its key"
+    );
 }
 
 #[test]
