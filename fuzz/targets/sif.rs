@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     let length = bytes.len() as u64;
     let around = end(&header).map(|end| [end.saturating_sub(1), end, end.saturating_add(1)]);
     // One of these is enough for a run.
-    let table = table(&header).map_or(0, |(from, size)| from + size as u128);
+    let table = table(&header).map_or(0, |(from, size)| from + size);
     let table = u64::try_from(table).unwrap_or(LONGEST);
     let others = [0, HEADER as u64 - 1, HEADER as u64, length / 2, table, table.saturating_sub(1)];
     let other = others[bytes.len() % others.len()];

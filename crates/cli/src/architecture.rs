@@ -142,23 +142,29 @@ mod tests {
     fn as_nodes_of_that_architecture_do() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, code: &[u8], length: usize| {
-            let mut bytes = [0; 200];
+            let mut bytes = [0; 785];
             bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
             bytes[45..47].copy_from_slice(code);
-            bytes[112] = 128;
+            // One descriptor, of a primary system partition with ext3: 72 bytes at its end.
+            (bytes[88], bytes[96]) = (1, 128);
+            bytes[104..106].copy_from_slice(&585_u16.to_le_bytes());
+            bytes[112..114].copy_from_slice(&713_u16.to_le_bytes());
             bytes[120] = 72;
+            bytes[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+            bytes[145..147].copy_from_slice(&713_u16.to_le_bytes());
+            (bytes[132], bytes[153], bytes[329], bytes[333]) = (1, 72, 2, 2);
             fs::write(directory.path().join(name), &bytes[..length]).unwrap();
         };
-        write("own", if cfg!(target_arch = "aarch64") { b"04" } else { b"02" }, 200);
-        write("other", b"11", 200);
-        write("cut", b"11", 150);
+        write("own", if cfg!(target_arch = "aarch64") { b"04" } else { b"02" }, 785);
+        write("other", b"11", 785);
+        write("cut", b"11", 750);
         let root = Root::enter(directory.path(), Untrusted::Accept);
         assert_eq!(check(&root, "own", host_architecture()), State::Image);
         assert_eq!(check(&root, "other", host_architecture()), State::WrongArchitecture("s390x"));
         assert_eq!(check(&root, "other", "s390x"), State::Image);
         assert_eq!(check(&root, "own", "s390x"), State::WrongArchitecture(host_architecture()));
         assert_eq!(check(&root, "other", "riscv64"), State::WrongArchitecture("s390x"));
-        assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 150, needed: 200 });
+        assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 750, needed: 785 });
         assert_eq!(check(&root, "none", "s390x"), State::Absent);
     }
 }

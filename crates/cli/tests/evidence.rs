@@ -28,11 +28,14 @@ fn days_ago(days: i64) -> Timestamp {
 
 /// The smallest file that passes for an image.
 fn sif() -> Vec<u8> {
-    let mut image = vec![0_u8; 200];
+    let mut image = vec![0_u8; 713];
     image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    image[112] = 128;
-    image[120] = 72;
+    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    (image[88], image[96]) = (1, 128);
+    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
+    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
+    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
     image
 }
 

@@ -34,8 +34,14 @@ impl Slots {
 
     pub(crate) fn replace(&self, index: usize, path: &Path) -> Result<(), &'static str> {
         let mut pointers = self.pointers.borrow_mut();
+        let word = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "a null byte")?;
+        let word = word.into_raw();
         // SAFETY: this array is nobody else's.
-        unsafe { argv::replace(self.count(), pointers.as_mut_ptr(), index, path) }
+        let done = unsafe { argv::replace(self.count(), pointers.as_mut_ptr(), index, word) };
+        if done.is_err() {
+            path_of(word);
+        }
+        done
     }
 
     /// What was replaced, and by what; the strings that were there first are untouched.
@@ -48,7 +54,7 @@ impl Slots {
             let first = string.as_ptr().cast_mut();
             let now = std::mem::replace(&mut pointers[index], first);
             if now != first {
-                changes.push((index, path(now)));
+                changes.push((index, path_of(now)));
             }
         }
         changes
@@ -56,7 +62,7 @@ impl Slots {
 }
 
 /// Takes back what was put there.
-fn path(now: *mut c_char) -> PathBuf {
+fn path_of(now: *mut c_char) -> PathBuf {
     // SAFETY: what `replace` puts in is a C string.
     let text = unsafe { CStr::from_ptr(now) }.to_str().expect("paths here are text").to_owned();
     // SAFETY: it comes from `into_raw`, and nobody else has it any more.

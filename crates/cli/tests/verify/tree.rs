@@ -178,13 +178,15 @@ pub(crate) fn pulled(from: &str, labels: &[(&str, &str)]) -> Vec<u8> {
         labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
     let metadata = serde_json::json!({"data": {"attributes": {"labels": labels}}}).to_string();
     let definition = format!("bootstrap: docker\nfrom: {from}\n\n");
+    // Behind the descriptor of the partition.
     let mut image = sif(1);
-    image.resize(128 + 2 * 585, 0);
-    image[88] = 2;
-    image[96] = 128;
+    let data = 128 + 3 * 585;
+    image.resize(data, 0);
+    image[88] = 3;
+    image[104..106].copy_from_slice(&(3 * 585_u16).to_le_bytes());
     let objects = [(0x4001_i32, "", definition), (0x4006, "inspect-metadata.json", metadata)];
     for (index, (kind, name, content)) in objects.into_iter().enumerate() {
-        let at = 128 + index * 585;
+        let at = 128 + (index + 1) * 585;
         let offset = image.len() as u64;
         image[at..at + 4].copy_from_slice(&kind.to_le_bytes());
         image[at + 4] = 1;
@@ -193,7 +195,8 @@ pub(crate) fn pulled(from: &str, labels: &[(&str, &str)]) -> Vec<u8> {
         image[at + 73..at + 73 + name.len()].copy_from_slice(name.as_bytes());
         image.extend(content.bytes());
     }
-    let size = image.len() as u64 - 128;
+    let size = (image.len() - data) as u64;
+    image[112..120].copy_from_slice(&(data as u64).to_le_bytes());
     image[120..128].copy_from_slice(&size.to_le_bytes());
     image
 }
