@@ -46,7 +46,7 @@ NEED := testbed/need
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: broadcast:: choice:: containers:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status:: two_lines::
-SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean
 
