@@ -64,7 +64,7 @@ impl Entry {
         !self.required && self.plugin.starts_with('/') && !Path::new(&self.plugin).exists()
     }
 
-    /// Whether this line of ours counts as soon as it is read.
+    /// Whether this plugin line counts as soon as it is read.
     fn counts(&self) -> bool {
         self.is_ours() && !self.is_skipped()
     }
@@ -185,7 +185,7 @@ pub fn no_line(path: &Path) -> Error {
 }
 
 /// All lines of plugins in `path` and in what it includes, in Slurm's order. What cannot be
-/// read after the line of ours that counts is left out.
+/// read after the plugin line that counts is left out.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -197,7 +197,7 @@ pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
     }
 }
 
-/// The same as far as the first of ours that counts; all of them if there is none.
+/// The same up to the first plugin line that counts, or all lines if none does.
 fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     search(path, 0, &Entry::counts, &mut entries)?;
