@@ -43,6 +43,9 @@ pub(crate) const SLURMD: &str = "slurmd(-wlm)?";
 pub(crate) const SHARED: &str = "/shared/sif";
 pub(crate) const LOCAL: &str = "/local/sif";
 
+/// Where the command lets the runtime unpack layers, by default and as root.
+pub(crate) const SCRATCH: &str = "/tmp/sifcache-0";
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The site: settings, roots and logs of the cluster, for one test.
@@ -75,8 +78,11 @@ impl Site {
             fs::create_dir_all(&root).unwrap();
             fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        // What is there comes into the PATH of login shells.
-        let _ = fs::remove_dir_all(site.at("ctl", "/home/alice/bin"));
+        // The directory comes into the PATH of login shells. And a test that kills `add` leaves
+        // the runtime's scratch files to the next command.
+        for left in ["/home/alice/bin", SCRATCH] {
+            let _ = fs::remove_dir_all(site.at("ctl", left));
+        }
         site.plugstack(plugstack);
         site
     }

@@ -2,7 +2,7 @@
 
 use super::{done, objects, sifcache, started};
 use crate::kit::registry::{self, ALICE, PRIVATE};
-use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, tree, with_hub};
+use crate::kit::{IMAGE, OTHER, SCRATCH, SHARED, Site, hub, tree, with_hub};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -39,7 +39,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
     assert_eq!(tag.ino(), pinned.ino());
     // Nothing of it in root's home, and nothing where it was unpacked.
     assert_eq!(cached(), before);
-    let left = tree::files(&site.at("ctl", "/tmp/sifcache-0"));
+    let left = tree::files(&site.at("ctl", SCRATCH));
     assert!(left.is_empty(), "{left:?}");
 }
 

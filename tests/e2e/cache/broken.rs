@@ -2,18 +2,21 @@
 
 use super::{done, sifcache};
 use crate::kit::registry::misbehaving;
-use crate::kit::{IMAGE, SHARED, Site, hub, inside, tree};
+use crate::kit::{IMAGE, SCRATCH, SHARED, Site, hub, inside, tree};
 use std::time::{Duration, Instant};
 
 /// Of 150 MB: long enough to be broken off.
 const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f";
+
+/// Waits for the lock that the command holds while it changes an image.
+const AT_WORK: &str = "until ls /shared/sif/.sifcache/lock/* >/dev/null 2>&1; do sleep 0.05; done;";
 
 #[track_caller]
 fn nothing_is_left(site: &Site) {
     let root = site.at("ctl", SHARED);
     assert!(tree::check(&root).is_empty());
     tree::is_clean(&root);
-    let unpacked = tree::files(&site.at("ctl", "/tmp/sifcache-0"));
+    let unpacked = tree::files(&site.at("ctl", SCRATCH));
     assert!(unpacked.is_empty(), "{unpacked:?}");
 }
 
@@ -61,7 +64,7 @@ fn a_signal_ends_it_and_leaves_nothing() {
     ] {
         let _registry = misbehaving(fault);
         let script = format!(
-            "sifcache add {image} & sleep 1.5; kill -{signal} $!; wait $!; s=$?; \
+            "sifcache add {image} & {AT_WORK} sleep 1; kill -{signal} $!; wait $!; s=$?; \
              pgrep -x 'apptainer|singularity' && exit 99; exit $s"
         );
         let begun = Instant::now();
@@ -82,7 +85,7 @@ fn a_signal_ends_a_silent_import() {
     let script = format!(
         "rm -f /tmp/pipe; mkfifo /tmp/pipe; \
          (exec >/tmp/pipe 2>/dev/null; head -c 300000 {}; exec sleep 8) & writer=$!; \
-         sifcache import - o/i:1 </tmp/pipe & sleep 0.7; kill -INT $!; wait $!; s=$?; \
+         sifcache import - o/i:1 </tmp/pipe & {AT_WORK} sleep 0.3; kill -INT $!; wait $!; s=$?; \
          kill -0 $writer || s=98; kill $writer; exit $s",
         inside(IMAGE)
     );

@@ -2,7 +2,7 @@
 
 use super::{done, sifcache, started};
 use crate::kit::registry::{self, move_tag};
-use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, inside, tree};
+use crate::kit::{IMAGE, OTHER, SCRATCH, SHARED, Site, hub, inside, tree};
 use std::fs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -73,7 +73,7 @@ fn add() {
     });
     done(&site, &["add", "alpine:3.20"]);
     // Where the runtime unpacks is swept as well.
-    let unpacked = site.at("ctl", "/tmp/sifcache-0");
+    let unpacked = site.at("ctl", SCRATCH);
     let left = tree::files(&unpacked);
     assert!(left.is_empty(), "{left:?}");
     hub("stop");

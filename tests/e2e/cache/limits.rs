@@ -43,7 +43,8 @@ fn a_disk_that_fills_up() {
     let _disk = disk("/srv/small", 1_500);
     site.plugstack("optional spank_sifcache.so image_root=/srv/small\n");
     let _registry = misbehaving("slow=1000000");
-    let script = "sifcache add alpine:3.20 & sleep 0.7; \
+    let script = "sifcache add alpine:3.20 & \
+                  until ls /srv/small/.sifcache/tmp/* >/dev/null 2>&1; do sleep 0.05; done; sleep 0.3; \
                   head -c 1000000 /dev/zero >/srv/small/.ballast; wait $!";
     let output = site.exec(&[], &["sh", "-c", script], "");
     assert_ne!(output.status, 0, "{output:#?}");
