@@ -95,6 +95,16 @@ command: tools
 	$(CARGO) build --locked --profile command -p sifcache
 	install -D $(BUILT)/command/sifcache $(RELEASE)/sifcache
 
+# The command for tests. Optimizing it takes three minutes of processor time, and the unit tests
+# need all of this build anyway. Not in $(RELEASE), where `make install` would find it.
+.PHONY: debug-command
+debug-command: tools
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked --workspace --bin sifcache
+	install -D --strip $(BUILT)/debug/sifcache $(FOR_TESTS)/sifcache
+FOR_TESTS := $(TARGET)/testbed/release
+TESTED_COMMAND = $(if $(SIFCACHE_THOROUGH),command,debug-command)
+TESTED_RELEASE = $(if $(SIFCACHE_THOROUGH),$(RELEASE),$(FOR_TESTS))
+
 ## make demo                          show the main job on a real cluster in a directory
 demo: demo-parts
 # The release of Slurm is known now. If it is the newest that we serve, nothing is left to build.
@@ -121,6 +131,7 @@ lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 	shellcheck -x $(SCRIPTS)
 
 unit: tools
@@ -142,7 +153,7 @@ CLUSTERS ?= $(if $(SIFCACHE_BLESS),1,4)
 E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
 	$(TESTBED) with --suite $(SUITE) --nodes 3 --clusters $(CLUSTERS) -- $(NEXTEST_RUN) --profile e2e \
 	--cargo-metadata $(E2E_BINARY)/cargo.json --binaries-metadata $(E2E_BINARY)/binaries.json \
-	--test-threads $(CLUSTERS) --run-ignored only -- $(TESTS)
+	--test-threads $(CLUSTERS) $(if $(SIFCACHE_THOROUGH),--retries 0) --run-ignored only -- $(TESTS)
 NEXTEST_RUN = $(NEXTEST) nextest run
 FAILURES := $(TARGET)/failures/$(SUITE)
 # Built once, then run without cargo, which would wait for other builds to end. As a part of the
@@ -171,15 +182,20 @@ STEPS ?= 20000
 soak: build-for-testbed
 	BUILD=$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 2 -- tests/soak/soak $(STEPS) $(if $(WITHOUT),without)
 
-.PHONY: build-for-testbed build-for-e2e
-build-for-testbed: testbed command
+.PHONY: build-for-testbed build-for-e2e install-for-testbed
+build-for-testbed: testbed command install-for-testbed
+	install -t $(BUILD) $(RELEASE)/sifcache
+
+install-for-testbed: testbed
 	SLURM_VERSION=$(ANY_RELEASE) $(BUILD_SHIM)
 	$(BUILD_PRELOAD)
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
-	install -D -t $(BUILD) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so) $(RELEASE)/sifcache
+	install -D -t $(BUILD) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
 
-# A plugin with fault injection, which has the same file name, and a file system whose calls fail.
-build-for-e2e: build-for-testbed
+# Also a plugin with fault injection, which has the same file name, and a file system whose calls
+# fail.
+build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
+	install -t $(BUILD) $(TESTED_RELEASE)/sifcache
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
 	install -D $(LIBRARY) $(BUILD)/fault/libspank_sifcache.so
 	$(CARGO) build --locked --profile spank -p faultfs

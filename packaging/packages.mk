@@ -3,17 +3,19 @@
 PACKAGES := $(TARGET)/packages
 # A further build of the same version.
 REVISION ?= 1
+# What builds the command that is packaged.
+PACKAGED_COMMAND := command
 DEB_PLUGINDIR = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH)/slurm-wlm
 RPM_PLUGINDIR = /usr/lib64/slurm
 
 .PHONY: deb rpm packages-check dist dist-check uninstall
 
 ## make deb [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.deb
-deb: all deb-tools
+deb: plugin $(PACKAGED_COMMAND) deb-tools
 	packaging/deb $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(DEB_PLUGINDIR))
 
 ## make rpm [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.rpm
-rpm: all rpm-tools
+rpm: plugin $(PACKAGED_COMMAND) rpm-tools
 	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
 
 # Of their own, as make expands a recipe as a whole before it runs the first line.
@@ -31,13 +33,13 @@ PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugin
 # Installed, used, upgraded and removed on a cluster; twice the same build, to upgrade.
 packages-check: testbed deb-tools rpm-tools
 	rm -rf $(CHECKED)
-	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(VERSION)
+	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION)
 # An upgrade, from the same files.
-	packaging/deb $(RELEASE) $(CHECKED) 2 $(DEB_PLUGINDIR)
-	packaging/rpm $(RELEASE) $(CHECKED) 2 $(RPM_PLUGINDIR)
-	$(MAKE) --no-print-directory deb rpm PACKAGES=$(CHECKED) SLURM_VERSION=$(OTHER)
+	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION) REVISION=2
+	$(PACKAGE) deb rpm SLURM_VERSION=$(OTHER)
 	$(TESTBED) with --suite $(SUITE) --nodes 2 -- packaging/check $(CHECKED) $(VERSION) $(OTHER)
 CHECKED := $(TARGET)/testbed/packages
+PACKAGE = $(MAKE) --no-print-directory PACKAGES=$(CHECKED) RELEASE=$(TESTED_RELEASE) PACKAGED_COMMAND=$(TESTED_COMMAND)
 OTHER := $(firstword $(SLURM_RELEASES))
 
 ## make dist                          target/dist/sifcache-VERSION.tar.xz: builds without a network

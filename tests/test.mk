@@ -35,7 +35,7 @@ stage-cluster-sid:
 stage-cluster-trixie stage-cluster-bookworm: stage-cluster-%: | stage-build-sid
 	@$(LATER) cluster-$* $(TESTBED) prepare --suite $*
 stage-command:
-	@$(STAGE) command $(MAKE_STAGE) command
+	@$(STAGE) command $(MAKE_STAGE) $(TESTED_COMMAND)
 stage-e2e-binary:
 	@$(STAGE) e2e-binary $(MAKE_STAGE) e2e-binary
 stage-build-%: stage-cluster-% stage-command
