@@ -3,7 +3,7 @@
 
 use crate::job::Job;
 use crate::wish::Wish;
-use crate::{NAME, patience, report};
+use crate::{NAME, lookup_timeout, report};
 use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::image::State;
@@ -22,7 +22,7 @@ pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let ask = |look: Look<'_>| patience::ask(settings, look);
+    let ask = |look: Look<'_>| lookup_timeout::ask(settings, look);
     let decision = decision::decide(&command, settings, wish.choice, &variable, &ask);
     if decision.reference.is_some() {
         say_ignored(job, wish);
@@ -128,5 +128,5 @@ fn tell(
         .collect();
     let mut readable = settings.image_roots.clone();
     readable.retain(|root| !silent.contains(&root.as_path()));
-    job.tell_user(&patience::text(settings, &readable, make));
+    job.tell_user(&lookup_timeout::text(settings, &readable, make));
 }

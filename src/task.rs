@@ -1,7 +1,7 @@
 //! `slurm_spank_task_init`: the task's own command, and what it will start.
 //!
 //! This runs in the task's process, forked from slurmstepd, already as the user. So
-//! a file server that hangs stalls nothing of Slurm, and this task for `patience=` only.
+//! a file server that hangs stalls nothing of Slurm, and this task for `lookup_timeout=` only.
 
 use crate::broadcast::Broadcast;
 use crate::job::{Error, Job};

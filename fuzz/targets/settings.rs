@@ -109,8 +109,8 @@ fn print(settings: &Settings) -> Vec<String> {
         Untrusted::Refuse => "refuse",
         Untrusted::Accept => "accept",
     };
-    let seconds = settings.patience.map(|patience| patience.as_secs().to_string());
-    let patience = seconds.unwrap_or_else(|| "off".to_owned());
+    let seconds = settings.lookup_timeout.map(|timeout| timeout.as_secs().to_string());
+    let timeout = seconds.unwrap_or_else(|| "off".to_owned());
     let syslog = match settings.syslog {
         Syslog::Facility(facility) => facility,
         Syslog::Off => "off",
@@ -121,7 +121,7 @@ fn print(settings: &Settings) -> Vec<String> {
         format!("nested={nested}"),
         format!("runtimes={}", settings.runtimes.join(",")),
         format!("untrusted={untrusted}"),
-        format!("patience={patience}"),
+        format!("lookup_timeout={timeout}"),
         format!("syslog={syslog}"),
     ]
 }

@@ -42,13 +42,13 @@ const SLICE: Duration = Duration::from_secs(1);
 type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
 
 /// What `work` tells, done by a scout, and whether that is all. A scout that tells nothing
-/// for as long as `patience` is killed, or left where it is if the kernel does not let it
+/// for as long as `lookup_timeout` is killed, or left where it is if the kernel does not let it
 /// be. Where none can be sent, `work` is done here, and after a panic too, which is then ours.
 ///
 /// `work` must not depend on another thread.
-pub(crate) fn within<T>(patience: Duration, work: Work<'_, T>) -> (Vec<T>, bool) {
+pub(crate) fn within<T>(timeout: Duration, work: Work<'_, T>) -> (Vec<T>, bool) {
     let sent = Scout::send(work).ok().and_then(|scout| {
-        let back = scout.is_back(patience) || scout.is_back_from_its_work() || scout.is_killed();
+        let back = scout.is_back(timeout) || scout.is_back_from_its_work() || scout.is_killed();
         scout.found(back)
     });
     sent.unwrap_or_else(|| {
@@ -118,9 +118,9 @@ impl<'a, T> Scout<'a, T> {
 
     /// Whether the scout has given up our memory, or does so before it has come no further for
     /// this time.
-    fn is_back(&self, patience: Duration) -> bool {
+    fn is_back(&self, timeout: Duration) -> bool {
         let errand = self.atomics();
-        let (mut left, mut steps) = (patience, errand.steps.load(Acquire));
+        let (mut left, mut steps) = (timeout, errand.steps.load(Acquire));
         while errand.under_way.load(Acquire) != 0 {
             if left.is_zero() {
                 return false;
@@ -128,7 +128,7 @@ impl<'a, T> Scout<'a, T> {
             let slice = left.min(SLICE);
             let waited = wait(&errand.under_way, slice).min(slice);
             let before = mem::replace(&mut steps, errand.steps.load(Acquire));
-            left = if steps == before { left - waited } else { patience };
+            left = if steps == before { left - waited } else { timeout };
         }
         true
     }

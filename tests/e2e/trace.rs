@@ -41,8 +41,8 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
 }
 
 /// The plugin's line where a task looks by itself, or sends a scout.
-fn line(patience: &str) -> String {
-    format!("optional spank_sifcache.so image_root={LOCAL}:{SHARED} patience={patience}\n")
+fn line(timeout: &str) -> String {
+    format!("optional spank_sifcache.so image_root={LOCAL}:{SHARED} lookup_timeout={timeout}\n")
 }
 
 /// The processes that touched a path under an image root, up to the start of the runtime.
@@ -64,13 +64,13 @@ fn who_looked(trace: &[String]) -> BTreeSet<&str> {
 fn only_the_task_looks() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    for patience in ["off", "600"] {
-        site.plugstack(&line(patience));
+    for timeout in ["off", "600"] {
+        site.plugstack(&line(timeout));
         let trace = traced(&site, "srun -w n1 -n 2 apptainer exec docker://o/i:1 true");
         let (looked, all) = (who_looked(&trace), trace.join("\n"));
         assert!(!looked.is_empty() && looked.len() <= 2, "{looked:?}");
         for process in looked {
-            let task = match patience {
+            let task = match timeout {
                 "off" => process,
                 _ => sender(&all, process).expect("a scout has been sent"),
             };
@@ -135,9 +135,9 @@ fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTr
 }
 
 /// The calls that the plugin adds to a task.
-fn added(site: &Site, patience: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
+fn added(site: &Site, timeout: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
     let without = calls_of_task(site, "# nothing\n", program, rest);
-    let settings = format!("image_root={SHARED} nested=off patience={patience}");
+    let settings = format!("image_root={SHARED} nested=off lookup_timeout={timeout}");
     let line = format!("optional spank_sifcache.so {settings}\n");
     let mut with = calls_of_task(site, &line, program, rest);
     assert!(without.len() > 10, "{without:?}");
@@ -157,7 +157,7 @@ fn what_a_task_pays() {
     for (program, rest) in [("/usr/bin/true", ""), ("/usr/bin/apptainer", &image)] {
         assert_eq!(added(&site, "30", program, rest), BTreeMap::new());
     }
-    let hit = |patience| added(&site, patience, "/usr/bin/apptainer", "exec docker://o/i:1 true");
+    let hit = |timeout| added(&site, timeout, "/usr/bin/apptainer", "exec docker://o/i:1 true");
     let files = [("close", 1), ("openat", 1), ("read", 1), ("statx", 6)];
     let scout =
         [("clone", 1), ("futex", 1), ("mmap", 1), ("mprotect", 1), ("munmap", 1), ("wait4", 1)];
@@ -170,8 +170,8 @@ fn what_a_task_pays() {
         calls.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
     };
     let looks: [(&str, &[_]); 2] = [("off", &files), ("30", &scout)];
-    for (patience, looks) in looks {
-        let mut verbose = hit(patience);
+    for (timeout, looks) in looks {
+        let mut verbose = hit(timeout);
         // slurmstepd's own log of the hit: as long as somebody reads it, and not ours to save.
         // 22.05 asks about the file as well.
         verbose.retain(|name, _| !matches!(name.as_str(), "write" | "poll" | "newfstatat"));
@@ -182,8 +182,8 @@ fn what_a_task_pays() {
         assert_eq!(verbose, expected);
     }
     let Some(_quiet) = Quiet::new(&site) else { return };
-    for (patience, looks) in looks {
-        let calls: i64 = hit(patience).values().sum();
+    for (timeout, looks) in looks {
+        let calls: i64 = hit(timeout).values().sum();
         let expected: i64 = expected(looks, &[memory]).values().sum();
         assert!(calls <= expected && expected <= 14, "{calls}, and the budget is 14");
     }

@@ -34,7 +34,7 @@ fn a_hit() {
     // From / to the root, then `o` and `i:1`.
     let looks = [&walk(site.depth() + 3), &HEADER[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
-    let Some(report) = trusted(&site, "patience=off", &HIT) else { return };
+    let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
     assert_eq!(report.task, [&looks[..], &replaced].concat());
     // The budget is that of a root like /shared/sif.
@@ -63,7 +63,7 @@ fn a_hit_with_its_table_elsewhere() {
     let content = ["openat", "statx", "read", "pread64", "close"];
     let looks = [&walk(site.depth() + 3), &content[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
-    let Some(report) = trusted(&site, "patience=off", &HIT) else { return };
+    let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
     assert_eq!(report.task, [&looks[..], &replaced].concat());
     assert!(walk(2 + 3).len() + content.len() + replaced.len() <= 14);
@@ -84,7 +84,7 @@ fn a_miss() {
     let site = Site::new();
     let candidates = walk(2 * 2 + 2);
     let expected = [&walk(site.depth() + 1), &candidates[..], &SYSLOG].concat();
-    let Some(report) = trusted(&site, "patience=off", &MISS) else { return };
+    let Some(report) = trusted(&site, "lookup_timeout=off", &MISS) else { return };
     assert_eq!(report.task, expected);
     assert_eq!(report.image, "");
 }

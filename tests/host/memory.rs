@@ -15,8 +15,8 @@ fn take<A: AsRef<std::ffi::OsStr>>(settings: &str, flags: &[&str], command: &[A]
     let site = Site::new();
     // Valgrind knows no process that shares its parent's memory.
     let alone = std::env::var(UNDER).is_ok_and(|checker| checker.starts_with("valgrind"));
-    let patience = if alone { "patience=off" } else { "" };
-    let line = site.line(&format!("untrusted=accept {patience} {settings}"));
+    let timeout = if alone { "lookup_timeout=off" } else { "" };
+    let line = site.line(&format!("untrusted=accept {timeout} {settings}"));
     let output = site.host(&line, &[&["--rounds", rounds()], flags].concat(), command);
     // Besides what users are told. Whether the process grows is not asked here: a checker
     // keeps what was freed.

@@ -60,7 +60,7 @@ fn the_process() {
 #[test]
 fn no_child_was_waited_for() {
     let site = Site::new();
-    let settings = format!("{} patience=off", site.settings());
+    let settings = format!("{} lookup_timeout=off", site.settings());
     let alone = site.call(&HIT).settings(Some(&settings));
     let alone = alone.is_bare_with_image(IMAGE);
     assert_eq!(alone.told("waited for"), ["0"]);

@@ -11,13 +11,13 @@ mod fix;
 mod hidden;
 mod misnamed;
 mod names;
-mod patience;
 mod proper_name;
 mod records;
 mod report;
 mod rivals;
 mod signature;
 mod survey;
+mod timeout;
 mod tree;
 
 use crate::args::Site;
@@ -102,15 +102,15 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     stop::watch()?;
     let settings = site::settings(&args.site)?;
     let chosen = Chosen::parse(&args.chosen, &settings)?;
-    let patience = Duration::try_from(args.timeout).unwrap_or(Duration::MAX);
+    let timeout = Duration::try_from(args.timeout).unwrap_or(Duration::MAX);
     let (survey, mended) = match args.fix {
-        true => mend(&settings, &chosen, patience, args.rename)?,
-        false => (survey::survey(&settings, patience)?, Vec::new()),
+        true => mend(&settings, &chosen, timeout, args.rename)?,
+        false => (survey::survey(&settings, timeout)?, Vec::new()),
     };
     let mut findings = chosen.findings(&survey);
     let files: Vec<&File> = chosen.files(&survey.files);
     if args.deep {
-        findings.extend(deep::read(&files, &settings, patience, &Progress::new(args.json))?);
+        findings.extend(deep::read(&files, &settings, timeout, &Progress::new(args.json))?);
     }
     findings.sort_by(|a, b| (&a.path, a.token, &a.what).cmp(&(&b.path, b.token, &b.what)));
     let problems = findings.iter().filter(|finding| finding.is_problem).count();
@@ -126,10 +126,10 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
 fn mend(
     settings: &Settings,
     chosen: &Chosen,
-    patience: Duration,
+    timeout: Duration,
     rename: bool,
 ) -> Result<(Survey, Vec<Mended>), Failure> {
-    let mut survey = survey::survey(settings, patience)?;
+    let mut survey = survey::survey(settings, timeout)?;
     let mut mended: Vec<Mended> = Vec::new();
     for _ in 0..ROUNDS {
         let before = mended.len();
@@ -144,7 +144,7 @@ fn mend(
         if mended.len() == before {
             break;
         }
-        survey = survey::survey(settings, patience)?;
+        survey = survey::survey(settings, timeout)?;
     }
     Ok((survey, mended))
 }

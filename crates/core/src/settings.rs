@@ -4,41 +4,44 @@
 //! optional spank_sifcache.so image_root=/local/sif:/shared/sif on_miss=warn
 //! ```
 //!
-//! Strict: an unknown key, a bad value or a key given twice is an error that names
-//! it and lists what is valid. There are no settings in effect then.
+//! Parsing is strict: an unknown key, an invalid value or a duplicate key is an error that names
+//! it and lists what is valid. The plugin is then inactive.
+
+mod key;
+
+pub use key::Key;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the site has set.
+/// The settings of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The image roots in the order of look-up; absolute, at least one.
+    /// The image roots in lookup order: absolute paths, at least one.
     pub image_roots: Vec<PathBuf>,
-    /// What happens where a launch has no image.
+    /// What a miss does.
     pub on_miss: OnMiss,
     /// How launches inside a job script are covered.
     pub nested: Nested,
-    /// The names of the programs that count as a runtime.
+    /// The file names of the container runtimes.
     pub runtimes: Vec<String>,
     /// Whether images that ordinary users could have written are used.
     pub untrusted: Untrusted,
-    /// How long an image root is waited for, before a launch goes on without it; none is for
-    /// ever.
-    pub patience: Option<Duration>,
-    /// Where the line for each hit and miss goes.
+    /// How long a launch waits for an image root that does not answer; `None` waits without limit.
+    pub lookup_timeout: Option<Duration>,
+    /// Where the log line of each hit and miss goes.
     pub syslog: Syslog,
 }
 
 /// `on_miss=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnMiss {
-    /// Leave the command alone: the runtime pulls.
+    /// The command runs unchanged, so the runtime pulls the image.
     Pull,
-    /// The same, and tell the user.
+    /// The same, with a warning on the task's stderr.
     Warn,
-    /// End the task with a message.
+    /// The task fails with a message.
     Fail,
 }
 
@@ -49,16 +52,16 @@ pub enum Nested {
     Path,
     /// An interposer in the job's `LD_PRELOAD`.
     Preload,
-    /// Only the task's own command is looked at.
+    /// Only the task's own command is covered.
     Off,
 }
 
 /// `untrusted=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Untrusted {
-    /// An image that an ordinary user could have written is no image.
+    /// An image that an ordinary user could have written is not used.
     Refuse,
-    /// It is one.
+    /// It is used.
     Accept,
 }
 
@@ -77,58 +80,45 @@ pub const FACILITIES: [&str; 18] = [
     "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
-/// The programs that count as a runtime if the site says nothing else.
+/// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// How long an image root is waited for if the site says nothing else. A user who watches
-/// will wait that long, and no time limit of Slurm's is shorter than twice that.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The default of `lookup_timeout=`. A user accepts that wait, and no time limit of Slurm is shorter
+/// than twice that.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most that a site can set, in seconds: a day.
-const MOST_PATIENCE: u64 = 86_400;
+/// The longest `lookup_timeout=`, in seconds: a day.
+const MAX_LOOKUP_TIMEOUT: u64 = 86_400;
 
-/// Every key with its values, for messages.
-pub const KEYS: [(&str, &str); 9] = [
-    ("image_root", "DIR[:DIR...], absolute; a ':' within a path is written '\\:'"),
-    ("singularity_image_root", "the same as image_root"),
-    ("apptainer_image_root", "the same as image_root"),
-    ("on_miss", "pull, warn, fail"),
-    ("nested", "path, preload, off"),
-    ("runtimes", "NAME[,NAME...], file names without a slash"),
-    ("untrusted", "refuse, accept"),
-    ("patience", "seconds from 1 to 86400, off"),
-    (
-        "syslog",
-        "daemon, user, auth, authpriv, cron, ftp, lpr, mail, news, uucp, local0 to local7, off",
-    ),
-];
-
-/// What is wrong with the plugin's line.
+/// Why the plugin's line is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// An argument with control characters, or that is not UTF-8; escaped.
     NotText(String),
-    /// An argument that is no `key=value`.
+    /// An argument that is not `KEY=VALUE`.
     NoValue(String),
     /// A key that does not exist.
     UnknownKey(String),
-    /// A value that the key cannot take, and what it can.
-    BadValue(&'static str, String, &'static str),
-    /// A key that was given before.
-    Twice(&'static str),
+    /// A value that is invalid for the key.
+    BadValue(Key, String),
+    /// A key that is given more than once.
+    Twice(Key),
     /// No `image_root`.
     NoImageRoot,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = || KEYS.map(|(key, _)| key).join(", ");
+        let keys = || {
+            let spellings = |key: &Key| [&[key.name()], key.aliases()].concat();
+            Key::ALL.iter().flat_map(spellings).collect::<Vec<_>>().join(", ")
+        };
         match self {
             Self::NotText(text) => write!(f, "'{text}' is not text"),
             Self::NoValue(text) => write!(f, "'{text}' is not KEY=VALUE; valid keys: {}", keys()),
             Self::UnknownKey(key) => write!(f, "unknown key '{key}'; valid keys: {}", keys()),
-            Self::BadValue(key, value, valid) => {
-                write!(f, "bad value '{value}' for {key}; valid: {valid}")
+            Self::BadValue(key, value) => {
+                write!(f, "bad value '{value}' for {key}; valid: {}", key.values())
             }
             Self::Twice(key) => write!(f, "{key} is given twice"),
             Self::NoImageRoot => f.write_str("image_root=DIR[:DIR...] is required and missing"),
@@ -148,7 +138,7 @@ impl Settings {
             nested: Nested::Path,
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             untrusted: Untrusted::Refuse,
-            patience: Some(PATIENCE),
+            lookup_timeout: Some(LOOKUP_TIMEOUT),
             syslog: Syslog::Facility(FACILITIES[0]),
         }
     }
@@ -159,13 +149,13 @@ impl Settings {
     /// The first argument that is wrong.
     pub fn parse<A: AsRef<[u8]>>(arguments: &[A]) -> Result<Self, Error> {
         let mut settings = Self::with_roots(Vec::new());
-        let mut seen: Vec<&'static str> = Vec::new();
+        let mut seen: Vec<Key> = Vec::new();
         for argument in arguments.iter().map(AsRef::as_ref) {
             let Some(argument) = without_line_end(argument) else { continue };
             let text = text(argument)?;
             let (key, value) =
                 text.split_once('=').ok_or_else(|| Error::NoValue(text.to_owned()))?;
-            let key = canonical_key(key)?;
+            let key = Key::named(key).ok_or_else(|| Error::UnknownKey(key.to_owned()))?;
             if seen.contains(&key) {
                 return Err(Error::Twice(key));
             }
@@ -178,23 +168,22 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, key: &'static str, value: &str) -> Result<(), Error> {
-        let known = match key {
-            "on_miss" => on_miss(value).map(|v| self.on_miss = v),
-            "nested" => nested(value).map(|v| self.nested = v),
-            "runtimes" => runtimes(value).map(|v| self.runtimes = v),
-            "untrusted" => untrusted(value).map(|v| self.untrusted = v),
-            "patience" => patience(value).map(|v| self.patience = v),
-            "syslog" => syslog(value).map(|v| self.syslog = v),
-            _ => roots(value).map(|v| self.image_roots = v),
+    fn set(&mut self, key: Key, value: &str) -> Result<(), Error> {
+        let valid = match key {
+            Key::ImageRoot => roots(value).map(|v| self.image_roots = v),
+            Key::OnMiss => on_miss(value).map(|v| self.on_miss = v),
+            Key::Nested => nested(value).map(|v| self.nested = v),
+            Key::Runtimes => runtimes(value).map(|v| self.runtimes = v),
+            Key::Untrusted => untrusted(value).map(|v| self.untrusted = v),
+            Key::LookupTimeout => lookup_timeout(value).map(|v| self.lookup_timeout = v),
+            Key::Syslog => syslog(value).map(|v| self.syslog = v),
         };
-        let valid = || KEYS.iter().find(|(k, _)| *k == key).map_or("", |(_, valid)| *valid);
-        known.ok_or_else(|| Error::BadValue(key, value.to_owned(), valid()))
+        valid.ok_or_else(|| Error::BadValue(key, value.to_owned()))
     }
 }
 
-/// The argument without the carriage return that Slurm leaves at the end of a line of a file
-/// with the line ends of Windows; nothing if there is nothing else.
+/// Removes the carriage return that Slurm leaves at the end of a line with CRLF. `None` if the
+/// argument is nothing else.
 fn without_line_end(argument: &[u8]) -> Option<&[u8]> {
     match argument.strip_suffix(b"\r") {
         Some(b"") => None,
@@ -203,23 +192,11 @@ fn without_line_end(argument: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The argument as text. U+FFFD stands where somebody has taken bytes for text that
-/// were none, so it counts as such.
+/// The argument as text. U+FFFD is refused: it stands where invalid bytes were decoded before.
 fn text(bytes: &[u8]) -> Result<&str, Error> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(|c: char| c.is_control() || c == '\u{fffd}') => Ok(text),
         _ => Err(Error::NotText(bytes.escape_ascii().to_string())),
-    }
-}
-
-fn canonical_key(key: &str) -> Result<&'static str, Error> {
-    match key {
-        "singularity_image_root" | "apptainer_image_root" => Ok("image_root"),
-        _ => KEYS
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(known, _)| *known)
-            .ok_or_else(|| Error::UnknownKey(key.to_owned())),
     }
 }
 
@@ -228,7 +205,7 @@ fn roots(value: &str) -> Option<Vec<PathBuf>> {
     split_roots(value).iter().map(|directory| root(directory)).collect()
 }
 
-/// Splits `DIR[:DIR…]`. A colon with a backslash before it is one of the path's own.
+/// Splits `DIR[:DIR…]`. A colon after a backslash is part of the path.
 #[must_use]
 pub fn split_roots(value: &str) -> Vec<String> {
     let mut roots = vec![String::new()];
@@ -291,14 +268,14 @@ fn untrusted(value: &str) -> Option<Untrusted> {
     }
 }
 
-fn patience(value: &str) -> Option<Option<Duration>> {
+fn lookup_timeout(value: &str) -> Option<Option<Duration>> {
     if value == "off" {
         return Some(None);
     }
-    // Not what only Rust's numbers can be: `+30`.
+    // Rust would accept `+30`, too.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let seconds =
-        value.parse().ok().filter(|seconds| digits && (1..=MOST_PATIENCE).contains(seconds));
+        value.parse().ok().filter(|seconds| digits && (1..=MAX_LOOKUP_TIMEOUT).contains(seconds));
     seconds.map(|seconds| Some(Duration::from_secs(seconds)))
 }
 

@@ -30,7 +30,7 @@ impl Site {
         let roots: Vec<PathBuf> = ["near", "far"].map(|name| make(&base, name)).into();
         let mut settings = Settings::with_roots(roots);
         settings.syslog = Syslog::Off;
-        settings.patience = None;
+        settings.lookup_timeout = None;
         // Only root can make a root that is trusted.
         let uid = fs::metadata(&base).expect("it is there").uid();
         settings.untrusted = if uid == 0 { Untrusted::Refuse } else { Untrusted::Accept };

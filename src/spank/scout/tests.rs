@@ -24,8 +24,8 @@ fn files() -> Vec<String> {
 }
 
 /// What a scout finds that has one thing to find.
-fn one<T>(patience: Duration, work: impl Fn() -> T) -> Option<T> {
-    let (mut found, all) = within(patience, &|tell: &mut dyn FnMut(T)| tell(work()));
+fn one<T>(timeout: Duration, work: impl Fn() -> T) -> Option<T> {
+    let (mut found, all) = within(timeout, &|tell: &mut dyn FnMut(T)| tell(work()));
     assert!(found.len() == usize::from(all));
     found.pop()
 }

@@ -32,7 +32,7 @@ fn all_ends_with_the_step() {
         site.store(IMAGE, NAME);
         let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));
         let run = |root: &str, nested: Option<&str>| {
-            let settings = format!("patience=1 nested={}", nested.unwrap_or("off"));
+            let settings = format!("lookup_timeout=1 nested={}", nested.unwrap_or("off"));
             site.plugstack(&of_root_with(root, &settings));
             let output = match nested {
                 None => launch(site),
@@ -69,7 +69,7 @@ fn by_the_health_check() {
         let check = health_check();
         let mounted = Mounted::faulty(site);
         mounted.fault("all hang");
-        let line = of_root_with(ROOT, "patience=1");
+        let line = of_root_with(ROOT, "lookup_timeout=1");
         let found = with_registry(|| {
             std::thread::scope(|scope| {
                 let found = scope.spawn(|| both(site, [WITHOUT, &line], launch));
@@ -107,7 +107,7 @@ fn by_the_kernel() {
         let mounted = Mounted::faulty_as_set(site);
         drop(timeout);
         mounted.fault("all hang");
-        let line = of_root_with(ROOT, "patience=1");
+        let line = of_root_with(ROOT, "lookup_timeout=1");
         let found = with_registry(|| both(site, [WITHOUT, &line], launch));
         unharmed(site);
         assert_eq!(groups.processes(), [""; 0]);
@@ -122,7 +122,7 @@ fn by_nobody() {
     with_each("UnkillableStepTimeout=10", |site, groups| {
         let mounted = Mounted::faulty(site);
         mounted.fault("all hang");
-        let line = of_root_with(ROOT, "patience=1");
+        let line = of_root_with(ROOT, "lookup_timeout=1");
         let mut found = with_registry(|| both(site, [WITHOUT, &line], launch));
         // The other nodes take what comes meanwhile.
         assert_eq!(site.srun(&["-w", "n2", "true"]).status, 0);

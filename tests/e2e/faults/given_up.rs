@@ -24,7 +24,7 @@ fn by_the_kernel() {
         // The kernel keeps the time that is set when a file system is mounted.
         let Some(timeout) = Timeout::of_a_second() else { return };
         let mounted = Mounted::faulty_as_set(&site);
-        let line = of_root_with(ROOT, "patience=600");
+        let line = of_root_with(ROOT, "lookup_timeout=600");
         site.plugstack(&line);
         let doctor = on_n1(&site, "sifcache doctor || true");
         assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
@@ -55,7 +55,7 @@ pub(super) fn health_check() -> String {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
-    let site = Site::with_line(&of_root_with(ROOT, "patience=1"));
+    let site = Site::with_line(&of_root_with(ROOT, "lookup_timeout=1"));
     let mounted = Mounted::faulty(&site);
     let check = health_check();
     assert_eq!(on_n1(&site, &check), "");

@@ -3,7 +3,7 @@
 //! A process that waits for what FUSE's server has read, and does not answer, is beyond every
 //! signal. That is the scout and not the task: the launch goes on without the root, the step
 //! ends, and the node takes the next one, all while the server is as it was. With
-//! `patience=off` the task itself waits.
+//! `lookup_timeout=off` the task itself waits.
 
 use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
@@ -51,10 +51,10 @@ fn hangs() {
     for (call, fault, line, left) in [
         // The time that every site has that sets none.
         ("lookup", "no answer to the look-up of a name, ever", of_root(ROOT), 1),
-        ("getattr", "no answer to stat, ever", line("patience=1"), 1),
-        ("open", "no answer to open, ever", line("patience=1"), 1),
+        ("getattr", "no answer to stat, ever", line("lookup_timeout=1"), 1),
+        ("open", "no answer to open, ever", line("lookup_timeout=1"), 1),
         // Who waits for a page of a file can be killed.
-        ("read", "no answer to read, ever", line("patience=1"), 0),
+        ("read", "no answer to read, ever", line("lookup_timeout=1"), 0),
     ] {
         let mounted = Mounted::faulty(&site);
         mounted.fault(&format!("{call} hang"));
@@ -73,7 +73,7 @@ fn hangs() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn others_go_on() {
-    let site = Site::with_line(&line("patience=20"));
+    let site = Site::with_line(&line("lookup_timeout=20"));
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");
     with_registry(|| {
@@ -111,7 +111,7 @@ fn the_next_root_answers() {
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");
     let roots = format!("{ROOT}:{SHARED}");
-    let line = of_root_with(&roots, "patience=1");
+    let line = of_root_with(&roots, "lookup_timeout=1");
     with_registry(|| {
         meets(&site, "no answer, ever, and the next root has the image", &line, launch);
     });
@@ -121,7 +121,7 @@ fn the_next_root_answers() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn with_on_miss_fail() {
-    let site = Site::with_line(&line("patience=1 on_miss=fail"));
+    let site = Site::with_line(&line("lookup_timeout=1 on_miss=fail"));
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");
     let before = seen(&site);
@@ -152,7 +152,7 @@ fn in_a_script() {
             ("path", "no answer, ever, to a launch in a script, `nested=path`"),
             ("preload", "no answer, ever, to a launch in a script, `nested=preload`"),
         ] {
-            let line = line(&format!("patience=1 nested={nested}"));
+            let line = line(&format!("lookup_timeout=1 nested={nested}"));
             meets(&site, fault, &line, |site| site.srun(&["-w", "n1", "bash", "-c", &script]));
         }
     });
@@ -163,14 +163,14 @@ fn in_a_script() {
 /// cannot be killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn without_patience() {
+fn without_a_timeout() {
     let site = Site::new("");
     let mounted = Mounted::faulty(&site);
     with_registry(|| {
         site.plugstack(WITHOUT);
         let without = launch(&site);
         without.ran(IMAGE);
-        site.plugstack(&line("patience=off"));
+        site.plugstack(&line("lookup_timeout=off"));
         let before = seen(&site);
         mounted.fault("all hang");
         // One minute is the shortest limit that Slurm has.
@@ -190,7 +190,7 @@ fn without_patience() {
             user: ours(&output.stderr),
             admin: ours(&settled(&site, &before)),
         };
-        compare("no answer, ever, with `patience=off`", &found);
+        compare("no answer, ever, with `lookup_timeout=off`", &found);
         mounted.dies();
         unharmed(&site);
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
@@ -239,6 +239,6 @@ fn stopped() {
     let mounted = Mounted::faulty(&site);
     mounted.stops();
     let fault = "its server is stopped, so that it reads no request";
-    with_registry(|| meets(&site, fault, &line("patience=1"), launch));
+    with_registry(|| meets(&site, fault, &line("lookup_timeout=1"), launch));
     assert_eq!(scouts(&site), 0);
 }

@@ -47,7 +47,7 @@ fn with_signal<T>(
 
 /// The plugin's line where the task itself looks.
 fn by_the_task() -> String {
-    of_root_with(SHARED, "patience=off")
+    of_root_with(SHARED, "lookup_timeout=off")
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn stopped_at_each_call() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_task_that_waits() {
-    let site = Site::with_line(&of_root_with(ROOT, "patience=600"));
+    let site = Site::with_line(&of_root_with(ROOT, "lookup_timeout=600"));
     other::install();
     let find = "for n in $(seq 500); do scout=$(pgrep -n -x sifcache-scout) && \
                     ps -o ppid= -p $scout && exit; sleep 0.02; done; exit 1";
@@ -198,7 +198,7 @@ fn in_the_scout() {
     let launch = || other::launch(&site, &[]);
     site.plugstack(WITHOUT);
     let without = launch();
-    site.plugstack(&of_root_with(SHARED, "patience=1"));
+    site.plugstack(&of_root_with(SHARED, "lookup_timeout=1"));
     for signal in ["SIGKILL", "SIGSTOP"] {
         for call in CALLS {
             let before = seen(&site);

@@ -1,4 +1,4 @@
-//! Copies that go wrong on the way, and an admin who loses patience.
+//! Copies that go wrong on the way, and an admin who interrupts.
 
 use super::{STAND_INS, no_job, on, sbcast, site, stage};
 use crate::kit::{LOCAL, Site, tree};

@@ -2,7 +2,7 @@
 
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
-use super::patience::{self, Outcome, Pulse};
+use super::timeout::{self, Outcome, Pulse};
 use super::{descriptors, signature, survey};
 use crate::failure::Failure;
 use crate::progress::{Progress, Task};
@@ -48,7 +48,7 @@ struct Desk {
 pub(crate) fn read(
     files: &[&File],
     settings: &Settings,
-    patience: Duration,
+    timeout: Duration,
     progress: &Progress,
 ) -> Result<Vec<Finding>, Failure> {
     let jobs = jobs(files);
@@ -56,11 +56,11 @@ pub(crate) fn read(
     let task = progress.bytes("reading the images", bytes);
     let desk = Desk { task: Arc::new(task), findings: Arc::default() };
     let theirs = desk.clone();
-    let outcome = patience::wait(patience, move |pulse| theirs.all(&jobs, pulse))?;
+    let outcome = timeout::wait(timeout, move |pulse| theirs.all(&jobs, pulse))?;
     let signed = match outcome {
         Outcome::Done(signed) => signed,
         Outcome::Stuck(paths) => {
-            paths.iter().for_each(|path| desk.add(survey::stuck(path, patience)));
+            paths.iter().for_each(|path| desk.add(survey::stuck(path, timeout)));
             Vec::new()
         }
     };
@@ -165,7 +165,7 @@ impl Desk {
 mod tests {
     use super::{Desk, Job};
     use crate::progress::Progress;
-    use crate::verify::patience::Pulse;
+    use crate::verify::timeout::Pulse;
     use std::sync::Arc;
 
     #[test]

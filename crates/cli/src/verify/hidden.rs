@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
 use super::fix::Fix;
-use super::patience::Pulse;
+use super::timeout::Pulse;
 use crate::human;
 use crate::store::scratch::{self, Maker};
 use crate::store::{STATE, kept};

@@ -3,7 +3,7 @@
 use super::file::{File, Identity};
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
-use super::patience::Pulse;
+use super::timeout::Pulse;
 use crate::store::STATE;
 use crate::store::known::{Known, modified};
 use rayon::prelude::*;

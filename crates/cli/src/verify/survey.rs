@@ -7,7 +7,7 @@ use super::finding::{
 };
 use super::fix::Fix;
 use super::names::Names;
-use super::patience::{self, Outcome, Pulse};
+use super::timeout::{self, Outcome, Pulse};
 use super::{hidden, misnamed, records, rivals, tree};
 use crate::architecture::{self, Architecture};
 use crate::failure::Failure;
@@ -31,19 +31,19 @@ pub(crate) struct Survey {
 ///
 /// # Errors
 /// That a signal asked the command to end.
-pub(crate) fn survey(settings: &Settings, patience: Duration) -> Result<Survey, Failure> {
+pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, Failure> {
     let mut all = Survey::default();
     for (index, root) in settings.image_roots.iter().enumerate() {
         let (path, untrusted) = (root.clone(), settings.untrusted);
-        match patience::wait(patience, move |pulse| one_root(index, &path, untrusted, pulse))? {
+        match timeout::wait(timeout, move |pulse| one_root(index, &path, untrusted, pulse))? {
             Outcome::Done(survey) => {
                 all.files.extend(survey.files);
                 all.findings.extend(survey.findings);
             }
             // Between two files, it is at nothing but the root.
-            Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, patience)),
+            Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, timeout)),
             Outcome::Stuck(paths) => {
-                all.findings.extend(paths.iter().map(|path| stuck(path, patience)));
+                all.findings.extend(paths.iter().map(|path| stuck(path, timeout)));
             }
         }
     }
@@ -53,8 +53,8 @@ pub(crate) fn survey(settings: &Settings, patience: Duration) -> Result<Survey, 
 }
 
 /// Nothing came back about a path.
-pub(crate) fn stuck(path: &Path, patience: Duration) -> Finding {
-    let what = format!("no answer within {} s", patience.as_secs());
+pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
+    let what = format!("no answer within {} s", timeout.as_secs());
     Finding::problem(NO_ANSWER, path, what, "look at the file server and the mount")
 }
 

@@ -1,7 +1,7 @@
 //! What lies under an image root, whatever parts of it cannot be read.
 
 use super::finding::{Finding, LINK_LOOP};
-use super::patience::Pulse;
+use super::timeout::Pulse;
 use crate::store::STATE;
 use sifcache_core::image::State;
 use std::fs;

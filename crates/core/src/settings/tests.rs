@@ -1,4 +1,4 @@
-use super::{Error, FACILITIES, KEYS, Nested, OnMiss, Settings, Syslog, Untrusted};
+use super::{Error, FACILITIES, Key, Nested, OnMiss, Settings, Syslog, Untrusted};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn defaults() {
     assert_eq!(settings.nested, Nested::Path);
     assert_eq!(settings.runtimes, ["singularity", "apptainer"]);
     assert_eq!(settings.untrusted, Untrusted::Refuse);
-    assert_eq!(settings.patience, Some(Duration::from_secs(30)));
+    assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(30)));
     assert_eq!(settings.syslog, Syslog::Facility("daemon"));
 }
 
@@ -22,7 +22,7 @@ fn defaults() {
 fn every_key_and_value() {
     let settings = parse(
         "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
-         runtimes=apptainer-suid,sing untrusted=accept patience=300 syslog=local3",
+         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 syslog=local3",
     )
     .unwrap();
     assert_eq!(settings.image_roots.len(), 2);
@@ -32,7 +32,7 @@ fn every_key_and_value() {
     assert_eq!(settings.nested, Nested::Preload);
     assert_eq!(settings.runtimes, ["apptainer-suid", "sing"]);
     assert_eq!(settings.untrusted, Untrusted::Accept);
-    assert_eq!(settings.patience, Some(Duration::from_secs(300)));
+    assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(300)));
     assert_eq!(settings.syslog, Syslog::Facility("local3"));
 
     for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
@@ -43,13 +43,13 @@ fn every_key_and_value() {
         assert_eq!(settings.syslog, Syslog::Facility(facility));
     }
     assert_eq!(parse("image_root=/sif syslog=off").unwrap().syslog, Syslog::Off);
-    assert_eq!(parse("image_root=/sif patience=off").unwrap().patience, None);
-    let longest = parse("image_root=/sif patience=86400").unwrap().patience;
+    assert_eq!(parse("image_root=/sif lookup_timeout=off").unwrap().lookup_timeout, None);
+    let longest = parse("image_root=/sif lookup_timeout=86400").unwrap().lookup_timeout;
     assert_eq!(longest, Some(Duration::from_secs(86_400)));
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
     assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
-                     untrusted=refuse patience=30 syslog=daemon";
+                     untrusted=refuse lookup_timeout=30 syslog=daemon";
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
 
@@ -95,21 +95,21 @@ fn a_root_with_a_colon_in_its_path() {
 /// Every key spelt wrong is refused with a message that names it and lists the keys.
 #[test]
 fn misspelt_keys() {
-    for (key, _) in KEYS {
+    for key in Key::ALL.iter().map(|key| key.name()) {
         for wrong in [
             key.to_uppercase(),
             format!("{key}s"),
             key.replace('_', "-"),
             key.chars().skip(1).collect(),
         ] {
-            if KEYS.iter().any(|(known, _)| *known == wrong) {
+            if Key::named(&wrong).is_some() {
                 continue;
             }
             let error = parse(&format!("image_root=/sif {wrong}=x")).unwrap_err();
             assert_eq!(error, Error::UnknownKey(wrong.clone()));
             let message = error.to_string();
             assert!(message.contains(&wrong), "{message}");
-            assert!(KEYS.iter().all(|(known, _)| message.contains(known)), "{message}");
+            assert!(Key::ALL.iter().all(|known| message.contains(known.name())), "{message}");
         }
     }
 }
@@ -123,25 +123,25 @@ fn bad_values() {
         ("untrusted", "yes"),
         ("syslog", "local8"),
         ("syslog", "DAEMON"),
-        ("patience", ""),
-        ("patience", "0"),
-        ("patience", "+30"),
-        ("patience", "30s"),
-        ("patience", "86401"),
-        ("patience", "99999999999999999999"),
-        ("patience", "never"),
+        ("lookup_timeout", ""),
+        ("lookup_timeout", "0"),
+        ("lookup_timeout", "+30"),
+        ("lookup_timeout", "30s"),
+        ("lookup_timeout", "86401"),
+        ("lookup_timeout", "99999999999999999999"),
+        ("lookup_timeout", "never"),
         ("runtimes", ""),
         ("runtimes", "a,,b"),
         ("runtimes", "/usr/bin/apptainer"),
     ] {
         let error = parse(&format!("image_root=/sif {key}={wrong}")).unwrap_err();
-        let valid = KEYS.iter().find(|(known, _)| *known == key).unwrap().1;
-        assert_eq!(error, Error::BadValue(key, wrong.to_owned(), valid));
-        assert!(error.to_string().contains(valid));
+        let key = Key::named(key).unwrap();
+        assert_eq!(error, Error::BadValue(key, wrong.to_owned()));
+        assert!(error.to_string().contains(key.values()));
     }
     for wrong in ["", "sif", "/a::/b", "/a:", ":/a", "./sif", "/a/../b", "/a/./b", "/a:b"] {
         let error = parse(&format!("image_root={wrong}")).unwrap_err();
-        assert!(matches!(error, Error::BadValue("image_root", ..)), "{wrong}: {error}");
+        assert!(matches!(error, Error::BadValue(Key::ImageRoot, _)), "{wrong}: {error}");
     }
 }
 
@@ -150,8 +150,10 @@ fn other_mistakes() {
     assert_eq!(parse(""), Err(Error::NoImageRoot));
     assert_eq!(parse("on_miss=warn"), Err(Error::NoImageRoot));
     assert_eq!(parse("/shared/sif"), Err(Error::NoValue("/shared/sif".to_owned())));
-    assert_eq!(parse("image_root=/a image_root=/b"), Err(Error::Twice("image_root")));
-    assert_eq!(parse("image_root=/a apptainer_image_root=/b"), Err(Error::Twice("image_root")));
+    assert_eq!(parse("image_root=/a image_root=/b"), Err(Error::Twice(Key::ImageRoot)));
+    let old_and_new = "image_root=/a patience=1 lookup_timeout=1";
+    assert_eq!(parse(old_and_new), Err(Error::Twice(Key::LookupTimeout)));
+    assert_eq!(parse("image_root=/a apptainer_image_root=/b"), Err(Error::Twice(Key::ImageRoot)));
     for wrong in [
         b"image_root=/a\xff".as_slice(),
         b"image_root=/a\x1b[31m",

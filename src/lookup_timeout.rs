@@ -1,4 +1,4 @@
-//! `patience=`: how long a launch waits for an image root.
+//! `lookup_timeout=`: how long a launch waits for an image root.
 //!
 //! A file server that hangs holds whoever asks it, often beyond every signal. So a scout asks,
 //! a process of its own. A root whose scout is not back in time has not answered, and the
@@ -13,12 +13,12 @@ use std::path::PathBuf;
 
 /// Asks image roots.
 pub(crate) fn ask(settings: &Settings, look: Look<'_>) -> Vec<Answer> {
-    let Some(patience) = settings.patience else { return lookup::wait(look) };
+    let Some(timeout) = settings.lookup_timeout else { return lookup::wait(look) };
     let scout = |tell: &mut dyn FnMut(Answer)| {
         fault::point("scout");
         look(tell);
     };
-    let (mut answers, all) = within(patience, &scout);
+    let (mut answers, all) = within(timeout, &scout);
     if !all && !answers.iter().any(lookup::has_image) {
         answers.push(Err(State::NoAnswer));
     }
@@ -31,9 +31,9 @@ pub(crate) fn text(
     readable: &[PathBuf],
     make: &dyn Fn(&[PathBuf]) -> String,
 ) -> String {
-    let Some(patience) = settings.patience else { return make(readable) };
+    let Some(timeout) = settings.lookup_timeout else { return make(readable) };
     let scout = |tell: &mut dyn FnMut(String)| tell(make(readable));
-    within(patience, &scout).0.pop().unwrap_or_else(|| make(&[]))
+    within(timeout, &scout).0.pop().unwrap_or_else(|| make(&[]))
 }
 
 #[cfg(test)]
@@ -44,8 +44,8 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    fn settings(patience: &str) -> Settings {
-        Settings::parse(&["image_root=/sif", &format!("patience={patience}")]).unwrap()
+    fn settings(timeout: &str) -> Settings {
+        Settings::parse(&["image_root=/sif", &format!("lookup_timeout={timeout}")]).unwrap()
     }
 
     #[test]
@@ -54,14 +54,14 @@ mod tests {
             [Ok(vec![Empty, Failed(5)]), Err(NoRoot), Ok(vec![]), Ok(vec![Absent, Image])];
         let look = |tell: &mut dyn FnMut(_)| answers.iter().cloned().for_each(tell);
         let misses = |tell: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(tell);
-        for patience in ["off", "600"] {
-            assert_eq!(ask(&settings(patience), &look), answers, "{patience}");
-            assert_eq!(ask(&settings(patience), &misses), answers[..3], "{patience}");
+        for timeout in ["off", "600"] {
+            assert_eq!(ask(&settings(timeout), &look), answers, "{timeout}");
+            assert_eq!(ask(&settings(timeout), &misses), answers[..3], "{timeout}");
         }
     }
 
     #[test]
-    fn patience_ends() {
+    fn a_lookup_ends_at_its_timeout() {
         let settings = settings("1");
         let never = |_: &[PathBuf]| std::thread::sleep(Duration::from_secs(600));
         let look = |tell: &mut dyn FnMut(_)| {

@@ -58,12 +58,12 @@ pub(crate) enum Outcome<T> {
     Stuck(Vec<PathBuf>),
 }
 
-/// Does `work`, as long as it moves once in `patience`.
+/// Does `work`, as long as it moves once in `lookup_timeout`.
 ///
 /// # Errors
 /// That a signal asked the command to end.
 pub(crate) fn wait<T: Send + 'static>(
-    patience: Duration,
+    timeout: Duration,
     work: impl FnOnce(&Pulse) -> T + Send + 'static,
 ) -> Result<Outcome<T>, Failure> {
     let pulse = Pulse::default();
@@ -82,7 +82,7 @@ pub(crate) fn wait<T: Send + 'static>(
         let beats = pulse.lock();
         if beats.count != count {
             (count, since) = (beats.count, Instant::now());
-        } else if since.elapsed() > patience {
+        } else if since.elapsed() > timeout {
             let mut paths: Vec<PathBuf> = beats.busy.values().cloned().collect();
             paths.sort();
             return Ok(Outcome::Stuck(paths));
