@@ -24,7 +24,7 @@ pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
     let variable = |name: &str| job.variable(name);
     let ask = |look: Look<'_>| lookup_timeout::ask(settings, look);
     let decision = decision::decide(&command, settings, wish.choice, &variable, &ask);
-    if decision.reference.is_some() {
+    if decision.uri.is_some() {
         say_ignored(job, wish);
     }
     match decision.verdict {
@@ -45,7 +45,7 @@ pub fn without_settings(job: &dyn Job, wish: &Wish) {
     let command = job.command();
     let variable = |name: &str| job.variable(name);
     let decision = decision::decide(&command, &nowhere, wish.choice, &variable, &wait);
-    let Some(reference) = decision.reference.filter(|_| decision.verdict == Verdict::Miss) else {
+    let Some(reference) = decision.reference().filter(|_| decision.verdict == Verdict::Miss) else {
         return;
     };
     if job.step().reports() {

@@ -23,7 +23,7 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, wish: &Wish) {
     nowhere.image_roots.clear();
     let variable = |name: &str| job.variable(name);
     let decision = decision::decide(&job.command(), &nowhere, wish.choice, &variable, &wait);
-    match decision.reference.filter(|_| decision.verdict == Verdict::Miss) {
+    match decision.reference().filter(|_| decision.verdict == Verdict::Miss) {
         Some(reference) if decision::on_miss(wish.choice, &nowhere) == OnMiss::Fail => {
             refuse(job, wish.choice, &reference.to_string());
         }

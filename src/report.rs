@@ -10,6 +10,7 @@ use crate::syslog::{self, EVENT};
 use sifcache_core::choice::Choice;
 use sifcache_core::decision::{Decision, Pass};
 use sifcache_core::image::State;
+use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::NotLaunch;
 use sifcache_core::lookup::Candidate;
 use sifcache_core::settings::{Settings, Syslog};
@@ -23,21 +24,21 @@ pub(crate) fn use_syslog(settings: &Settings) {
 }
 
 pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
-    let (Some(reference), step) = (&decision.reference, job.step()) else { return };
+    let (Some(uri), step) = (&decision.uri, job.step()) else { return };
     if !step.reports() {
         return;
     }
     refused(decision);
-    let line = format!("docker://{} is {}", reference.typed(), path.display());
+    let line = format!("{uri} is {}", path.display());
     log::info!("{line}");
     tell_verbose(job, &line);
     let image = value(path.as_os_str().as_encoded_bytes());
-    log::info!(target: EVENT, "event=hit {step} reference={reference} image={image}");
+    log::info!(target: EVENT, "event=hit {step} reference={} image={image}", uri.reference());
 }
 
 /// With `quiet` another message tells the user.
 pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
-    let (Some(reference), step) = (&decision.reference, job.step()) else { return };
+    let (Some(uri), step) = (&decision.uri, job.step()) else { return };
     if !step.reports() {
         return;
     }
@@ -45,7 +46,7 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
     for root in decision.unusable_roots().filter(|root| root.state == State::NoRoot) {
         log::warn!("{}", unusable(root));
     }
-    let line = format!("docker://{} is not in the image cache", reference.typed());
+    let line = format!("{uri} is not in the image cache");
     log::info!("{line}");
     if !quiet {
         tell_verbose(job, &line);
@@ -68,7 +69,7 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
             )
         })
         .collect();
-    log::info!(target: EVENT, "event=miss {step} reference={reference}{refused}");
+    log::info!(target: EVENT, "event=miss {step} reference={}{refused}", uri.reference());
 }
 
 fn unusable(root: &Candidate) -> String {
@@ -103,8 +104,8 @@ pub(crate) fn node_name(job: &dyn Job) -> String {
 /// `require` learns that it has no effect on this one.
 pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pass) {
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
-    let names_image = || job.command().iter().any(|word| word.starts_with(b"docker:"));
-    let concerns = decision.image.as_ref().is_none_or(|image| image.starts_with(b"docker:"));
+    let names_image = || job.command().iter().any(|word| ImageUri::is_likely(word));
+    let concerns = decision.image.as_ref().is_none_or(|image| ImageUri::is_likely(image));
     if !(is_runtime && concerns && names_image() && job.step().reports()) {
         return;
     }
@@ -132,7 +133,7 @@ pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str)
     let command = job.command();
     let Some(program) = command.first().filter(|_| job.step().reports()) else { return };
     job.tell_user(&format!(
-        "{NAME}: {} is not called like a container runtime ({}), so its docker:// image may not \
+        "{NAME}: {} is not called like a container runtime ({}), so its image may not \
          be looked up: {because} may have no effect on it\n",
         program.escape_ascii(),
         settings.runtimes.join(", ")

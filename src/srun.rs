@@ -8,6 +8,7 @@
 use crate::broadcast::PROGRAM;
 use crate::spank::Spank;
 use crate::{fault, nested};
+use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch;
 use sifcache_core::settings::Settings;
 
@@ -58,7 +59,7 @@ pub(crate) fn name_program(spank: &dyn Spank) {
 /// The name of the runtime that srun copies to the nodes for a launch of a docker image.
 fn broadcast_runtime(spank: &dyn Spank) -> Option<Vec<u8>> {
     let command = spank.command();
-    if !command.iter().any(|word| word.starts_with(b"docker:")) {
+    if !command.iter().any(|word| ImageUri::is_likely(word)) {
         return None;
     }
     let settings = Settings::parse(&spank.arguments()).ok()?;

@@ -10,6 +10,7 @@ use crate::wish::Wish;
 use crate::{carry_out, container, fault, multi_prog, nested, option, report};
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Pass, Verdict};
+use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::{self, NotLaunch};
 use sifcache_core::settings::{OnMiss, Settings};
 
@@ -58,7 +59,7 @@ fn tell_of_launch(spank: &dyn Spank, settings: &Settings, wish: &Wish) {
         settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
     let launch = launch::find(&[&runtime, arguments].concat(), &settings.runtimes);
     let image = launch.ok().and_then(|launch| command.get(launch.image_index));
-    if image.is_some_and(|image| image.starts_with(b"docker://")) {
+    if image.is_some_and(|image| ImageUri::is_likely(image)) {
         report::unknown_program(spank, settings, because);
     }
 }

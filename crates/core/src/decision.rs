@@ -1,11 +1,11 @@
 //! Hit, miss or pass, with everything that is needed to act on it, log it and explain it.
 
-use crate::candidate;
 use crate::choice::Choice;
 use crate::image::State;
+use crate::image_uri::{self, ImageUri};
 use crate::launch::{self, Launch, NotLaunch};
 use crate::lookup::{self, Ask, Candidate};
-use crate::reference::{self, Reference};
+use crate::reference::Reference;
 use crate::settings::{OnMiss, Settings};
 use std::fmt;
 use std::path::Path;
@@ -17,8 +17,8 @@ pub struct Decision {
     pub launch: Option<Launch>,
     /// IMAGE as typed.
     pub image: Option<Vec<u8>>,
-    /// What IMAGE means, if it is a docker reference.
-    pub reference: Option<Reference>,
+    /// IMAGE, if it can be looked up.
+    pub uri: Option<ImageUri>,
     /// The files that were looked for; none if nobody looked.
     pub candidates: Vec<Candidate>,
     /// The outcome.
@@ -41,19 +41,13 @@ pub enum Verdict {
 pub enum Pass {
     /// It is no launch.
     NotLaunch(NotLaunch),
-    /// IMAGE is a local path or has another transport.
-    NotDocker,
-    /// What follows `docker:` is no reference.
-    BadReference(reference::Error),
-    /// `docker:` without `//`, which the runtimes read in different ways.
-    NoSlashes,
+    /// IMAGE cannot be looked up.
+    Image(image_uri::Error),
     /// OCI mode, where a SIF runs under other rules than what a pull would have made.
     OciMode,
     /// The user has switched the cache off.
     Off,
 }
-
-const DOCKER: &[u8] = b"docker:";
 
 /// Environment variables that turn OCI mode on.
 const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
@@ -72,7 +66,7 @@ pub fn decide<A: AsRef<[u8]>>(
     let mut decision = Decision {
         launch: None,
         image: None,
-        reference: None,
+        uri: None,
         candidates: Vec::new(),
         verdict: Verdict::Miss,
     };
@@ -102,17 +96,21 @@ impl Decision {
         self.launch = Some(launch);
         let image = argv.get(launch.image_index).map(AsRef::as_ref).unwrap_or_default();
         self.image = Some(image.to_owned());
-        let name = image.strip_prefix(DOCKER).ok_or(Pass::NotDocker)?;
-        let name = name.strip_prefix(b"//").ok_or(Pass::NoSlashes)?;
-        let reference = Reference::parse(name).map_err(Pass::BadReference)?;
-        let reference = self.reference.insert(reference);
+        let uri = ImageUri::parse(image).map_err(Pass::Image)?;
+        let uri = self.uri.insert(uri);
         if choice == Choice::Off {
             return Err(Pass::Off);
         }
         if oci_mode(launch, environment) {
             return Err(Pass::OciMode);
         }
-        Ok(candidate::names(reference))
+        Ok(uri.candidate_names())
+    }
+
+    /// The reference that IMAGE names, if it can be looked up.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Reference> {
+        self.uri.as_ref().map(ImageUri::reference)
     }
 
     /// The path of the image, on a hit.
@@ -179,9 +177,9 @@ impl Pass {
     pub fn token(self) -> &'static str {
         match self {
             Self::NotLaunch(why) => why.token(),
-            Self::NotDocker => "not-docker",
-            Self::BadReference(_) => "bad-reference",
-            Self::NoSlashes => "docker-without-slashes",
+            Self::Image(image_uri::Error::OtherTransport) => "not-docker",
+            Self::Image(image_uri::Error::Reference(..)) => "bad-reference",
+            Self::Image(image_uri::Error::NoSlashes(_)) => "docker-without-slashes",
             Self::OciMode => "oci-mode",
             Self::Off => "switched-off",
         }
@@ -208,9 +206,7 @@ impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLaunch(why) => why.fmt(f),
-            Self::NotDocker => f.write_str("IMAGE is not docker://"),
-            Self::BadReference(error) => write!(f, "IMAGE is no docker reference: {error}"),
-            Self::NoSlashes => f.write_str("docker: without // means different things to runtimes"),
+            Self::Image(error) => error.fmt(f),
             Self::OciMode => f.write_str("OCI mode, where a SIF file runs under other rules"),
             Self::Off => f.write_str("the user has switched the cache off"),
         }

@@ -4,8 +4,8 @@
 //! The way of one launch, one module each:
 //!
 //! ```text
-//! argv ─▶ launch ─▶ reference ─▶ candidate ─▶ lookup ─▶ image ─▶ decision
-//!         (flags)                              (trust, sif)
+//! argv ─▶ launch ─▶ image_uri ─▶ candidate ─▶ lookup ─▶ image ─▶ decision
+//!         (flags)   (reference)               (trust, sif)
 //! ```
 //!
 //! Everything here parses bytes and returns values. Only [`lookup`], [`image`],
@@ -18,6 +18,7 @@ pub mod choice;
 pub mod decision;
 pub mod flags;
 pub mod image;
+pub mod image_uri;
 pub mod launch;
 pub mod lookup;
 pub mod message;

@@ -22,7 +22,7 @@ pub fn miss(
     on_miss: OnMiss,
     readable: &[PathBuf],
 ) -> String {
-    let Some(reference) = &decision.reference else { return String::new() };
+    let Some(reference) = decision.reference() else { return String::new() };
     let mut lines = vec![
         format!("{reference} is not in the image cache of this cluster"),
         format!("searched: {}", roots(decision, settings, readable)),
@@ -46,7 +46,7 @@ pub fn short_miss(
     node: &str,
     readable: &[PathBuf],
 ) -> String {
-    let Some(reference) = &decision.reference else { return String::new() };
+    let Some(reference) = decision.reference() else { return String::new() };
     let roots = roots(decision, settings, readable);
     format!("{NAME}{node}: {reference} is not in the image cache of this node ({roots})\n")
 }

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use sifcache_core::decision::{Decision, Verdict};
 use sifcache_core::image::State;
+use sifcache_core::image_uri::ImageUri;
 use sifcache_core::lookup::Candidate;
 use sifcache_core::reference::Reference;
 use std::ffi::OsStr;
@@ -81,7 +82,7 @@ impl Said<'_> {
         Decision {
             launch: None,
             image: None,
-            reference: Some(reference),
+            uri: Some(ImageUri::docker(reference)),
             candidates: self.files.iter().map(candidate).collect(),
             verdict: if self.image.is_some() { Verdict::Hit } else { Verdict::Miss },
         }
@@ -99,7 +100,7 @@ impl Said<'_> {
     }
 
     fn event(&self, decision: &Decision) -> Event {
-        let reference = decision.reference.as_ref().expect("it has one").to_string();
+        let reference = decision.reference().expect("it has one").to_string();
         Event {
             image: self.image.map(|image| path(image).to_owned()),
             reference: Reference::parse(reference.as_bytes()).expect("it is one"),

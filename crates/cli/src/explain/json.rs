@@ -44,7 +44,7 @@ pub(super) fn line(
         reason: decision.reason(),
         image_index: decision.launch.map(|launch| launch.image_index),
         image: decision.image.as_deref().map(text),
-        reference: decision.reference.as_ref().map(|reference| Reference {
+        reference: decision.reference().map(|reference| Reference {
             registry: reference.registry().to_owned(),
             repository: reference.repository().to_owned(),
             tag: reference.tag().map(str::to_owned),

@@ -34,14 +34,14 @@ pub(super) fn page(
     if decision.verdict == Verdict::Miss {
         page.row("then", then(decision::on_miss(choice, settings)));
     }
-    if decision.reference.is_some() {
+    if decision.uri.is_some() {
         page.roots(settings);
     }
     if choice != Choice::Auto {
         page.row("note", &format!("{ENVIRONMENT}={} in the environment", choice.as_str()));
     }
     page.coverage(settings, starters);
-    if decision.reference.is_some() && rustix::process::geteuid().is_root() {
+    if decision.uri.is_some() && rustix::process::geteuid().is_root() {
         page.row("note", "looked up as root; a job looks up as its own user, who may read less");
     }
     page.0
@@ -70,7 +70,7 @@ impl Page {
             let image = quoted(&[decision.image.as_deref().unwrap_or_default()]);
             self.row("image", &format!("{image} (argument {})", launch.image_index));
         }
-        if let Some(reference) = &decision.reference {
+        if let Some(reference) = decision.reference() {
             self.row("reference", &reference.to_string());
         }
     }

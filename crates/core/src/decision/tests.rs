@@ -31,7 +31,7 @@ fn hit_miss_and_pass() {
     let miss = auto(&root, "apptainer run docker://o/i:2");
     assert_eq!((miss.token(), miss.reason()), ("miss", "no-image"));
     assert_eq!(miss.candidates.len(), 4);
-    assert_eq!(miss.reference.unwrap().to_string(), "docker.io/o/i:2");
+    assert_eq!(miss.reference().unwrap().to_string(), "docker.io/o/i:2");
 
     let other = auto(&root, "echo docker://o/i:1");
     assert_eq!((other.token(), other.reason()), ("pass", "not-a-runtime"));
@@ -70,8 +70,8 @@ fn why_it_passes_in_words() {
         ("apptainer run --help x", "the runtime would print its help or version"),
         ("apptainer run", "too few arguments, the runtime would refuse them"),
         ("apptainer run x", "IMAGE is not docker://"),
-        ("apptainer run docker://x:", "IMAGE is no docker reference: its tag is not 1 to 128 of"),
-        ("apptainer run docker:x", "docker: without // means different things to runtimes"),
+        ("apptainer run docker://x:", "IMAGE is not a valid docker reference: its tag is not 1 to 128 of"),
+        ("apptainer run docker:x", "the runtimes disagree on docker: without //"),
         ("apptainer run --oci docker://x", "OCI mode, where a SIF file runs under other rules"),
     ] {
         let Verdict::Pass(pass) = auto(&root, line).verdict else { panic!("{line}") };

@@ -1,0 +1,177 @@
+//! Image URIs as users type them: `TRANSPORT://NAME`.
+//!
+//! This is the one place that knows how a transport is spelled, how its names are parsed, and
+//! which files may hold its images. A new transport is a new variant of [`Transport`].
+
+use crate::candidate;
+use crate::reference::{self, Reference};
+use std::fmt;
+
+/// Where the runtime would get an image from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// `docker://`: an OCI registry.
+    Docker,
+}
+
+impl Transport {
+    /// All transports.
+    const ALL: [Self; 1] = [Self::Docker];
+
+    /// The part before the `:`. The runtimes accept lower case only.
+    #[must_use]
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+        }
+    }
+
+    /// The transport of an argument, and what follows its `:`.
+    fn split(image: &[u8]) -> Option<(Self, &[u8])> {
+        Self::ALL.iter().find_map(|transport| {
+            let rest = image.strip_prefix(transport.scheme().as_bytes())?;
+            Some((*transport, rest.strip_prefix(b":")?))
+        })
+    }
+}
+
+/// A reference and the transport that it was typed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUri {
+    transport: Transport,
+    reference: Reference,
+}
+
+/// Why an argument is not an image URI that can be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// A local path, or a transport that is not looked up.
+    OtherTransport,
+    /// No `//` after the scheme. The runtimes disagree on what that means.
+    NoSlashes(Transport),
+    /// The name is invalid.
+    Reference(Transport, reference::Error),
+}
+
+impl ImageUri {
+    /// Parses the IMAGE argument of a runtime.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn parse(image: &[u8]) -> Result<Self, Error> {
+        let (transport, rest) = Transport::split(image).ok_or(Error::OtherTransport)?;
+        let name = rest.strip_prefix(b"//").ok_or(Error::NoSlashes(transport))?;
+        match Reference::parse(name) {
+            Ok(reference) => Ok(Self { transport, reference }),
+            Err(error) => Err(Error::Reference(transport, error)),
+        }
+    }
+
+    /// The docker URI of a reference.
+    #[must_use]
+    pub const fn docker(reference: Reference) -> Self {
+        Self { transport: Transport::Docker, reference }
+    }
+
+    /// Whether an argument begins like an image URI that can be looked up. It may still be
+    /// invalid.
+    #[must_use]
+    pub fn is_likely(argument: &[u8]) -> bool {
+        Transport::split(argument).is_some()
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The reference behind the transport.
+    #[must_use]
+    pub const fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// The same, by value.
+    #[must_use]
+    pub fn into_reference(self) -> Reference {
+        self.reference
+    }
+
+    /// The file names below an image root that may hold the image, in lookup order.
+    #[must_use]
+    pub fn candidate_names(&self) -> Vec<String> {
+        match self.transport {
+            Transport::Docker => candidate::names(&self.reference),
+        }
+    }
+}
+
+/// As the user typed it.
+impl fmt::Display for ImageUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.transport.scheme(), self.reference.typed())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherTransport => {
+                f.write_str("IMAGE is not ")?;
+                for (index, transport) in Transport::ALL.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{}://", transport.scheme())?;
+                }
+                Ok(())
+            }
+            Self::NoSlashes(transport) => {
+                write!(f, "the runtimes disagree on {}: without //", transport.scheme())
+            }
+            Self::Reference(transport, error) => {
+                write!(f, "IMAGE is not a valid {} reference: {error}", transport.scheme())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, ImageUri, Transport};
+    use crate::reference;
+
+    #[test]
+    fn as_typed() {
+        for image in ["docker://ubuntu", "docker://o/i:1", "docker://index.docker.io/library/a"] {
+            let uri = ImageUri::parse(image.as_bytes()).unwrap();
+            assert_eq!(uri.to_string(), image);
+            assert_eq!(uri.transport(), Transport::Docker);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up() {
+        for image in ["", "docker", "/docker://a", "DOCKER://a", "library://a", "docker-archive:a"]
+        {
+            assert_eq!(ImageUri::parse(image.as_bytes()), Err(Error::OtherTransport), "{image}");
+            assert!(!ImageUri::is_likely(image.as_bytes()), "{image}");
+        }
+        for image in ["docker:", "docker:a", "docker:/a"] {
+            let error = Error::NoSlashes(Transport::Docker);
+            assert_eq!(ImageUri::parse(image.as_bytes()), Err(error), "{image}");
+            assert!(ImageUri::is_likely(image.as_bytes()), "{image}");
+        }
+        let error = Error::Reference(Transport::Docker, reference::Error::Empty);
+        assert_eq!(ImageUri::parse(b"docker://"), Err(error));
+    }
+
+    #[test]
+    fn messages() {
+        let message = |image: &[u8]| ImageUri::parse(image).unwrap_err().to_string();
+        assert_eq!(message(b"/a.sif"), "IMAGE is not docker://");
+        assert_eq!(message(b"docker:a"), "the runtimes disagree on docker: without //");
+        assert_eq!(message(b"docker://"), "IMAGE is not a valid docker reference: it is empty");
+    }
+}
