@@ -2,12 +2,13 @@
 //! task, the shim for a launch inside a script, both in the same way.
 
 use crate::job::Job;
+use crate::lookup_timeout::HelperProcess;
 use crate::wish::Wish;
-use crate::{NAME, lookup_timeout, report};
+use crate::{NAME, report};
 use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::image::State;
-use sifcache_core::lookup::{Look, wait};
+use sifcache_core::lookup::Inline;
 use sifcache_core::message;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::path::{Path, PathBuf};
@@ -22,8 +23,8 @@ pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let ask = |look: Look<'_>| lookup_timeout::ask(settings, look);
-    let decision = decision::decide(&command, settings, wish.choice, &variable, &ask);
+    let prober = HelperProcess(settings.lookup_timeout);
+    let decision = decision::decide(&command, settings, wish.choice, &variable, &prober);
     if decision.uri.is_some() {
         say_ignored(job, wish);
     }
@@ -44,7 +45,7 @@ pub fn without_settings(job: &dyn Job, wish: &Wish) {
     let nowhere = Settings::with_roots(Vec::<PathBuf>::new());
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&command, &nowhere, wish.choice, &variable, &wait);
+    let decision = decision::decide(&command, &nowhere, wish.choice, &variable, &Inline);
     let Some(reference) = decision.reference().filter(|_| decision.verdict == Verdict::Miss) else {
         return;
     };
@@ -128,5 +129,5 @@ fn tell(
         .collect();
     let mut readable = settings.image_roots.clone();
     readable.retain(|root| !silent.contains(&root.as_path()));
-    job.tell_user(&lookup_timeout::text(settings, &readable, make));
+    job.tell_user(&HelperProcess(settings.lookup_timeout).text(&readable, make));
 }

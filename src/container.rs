@@ -12,7 +12,7 @@ use crate::wish::Wish;
 use crate::{NAME, nested, report};
 use sifcache_core::choice::Choice;
 use sifcache_core::decision::{self, Verdict};
-use sifcache_core::lookup::wait;
+use sifcache_core::lookup::Inline;
 use sifcache_core::settings::{OnMiss, Settings};
 
 /// Leaves the step alone, and refuses what cannot be had in it.
@@ -22,7 +22,7 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, wish: &Wish) {
     let mut nowhere = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
     nowhere.image_roots.clear();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&job.command(), &nowhere, wish.choice, &variable, &wait);
+    let decision = decision::decide(&job.command(), &nowhere, wish.choice, &variable, &Inline);
     match decision.reference().filter(|_| decision.verdict == Verdict::Miss) {
         Some(reference) if decision::on_miss(wish.choice, &nowhere) == OnMiss::Fail => {
             refuse(job, wish.choice, &reference.to_string());

@@ -1,95 +1,98 @@
-//! `lookup_timeout=`: how long a launch waits for an image root.
+//! `lookup_timeout=`: how long a launch waits for an image root that does not answer.
 //!
-//! A file server that hangs holds whoever asks it, often beyond every signal. So a scout asks,
-//! a process of its own. A root whose scout is not back in time has not answered, and the
-//! launch goes on without it.
+//! A system call on a hung file server can block uninterruptibly, so the probe runs in a helper
+//! process. If that process makes no progress for the timeout, the launch goes on without the
+//! root.
 
 use crate::fault;
 use crate::spank::within;
 use sifcache_core::image::State;
-use sifcache_core::lookup::{self, Answer, Look};
-use sifcache_core::settings::Settings;
+use sifcache_core::lookup::{Answer, Inline, Probe, Prober, has_image};
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Asks image roots.
-pub(crate) fn ask(settings: &Settings, look: Look<'_>) -> Vec<Answer> {
-    let Some(timeout) = settings.lookup_timeout else { return lookup::wait(look) };
-    let scout = |tell: &mut dyn FnMut(Answer)| {
-        fault::point("scout");
-        look(tell);
-    };
-    let (mut answers, all) = within(timeout, &scout);
-    if !all && !answers.iter().any(lookup::has_image) {
-        answers.push(Err(State::NoAnswer));
+/// A [`Prober`] that runs each probe in a helper process; without a timeout it runs them inline.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HelperProcess(pub(crate) Option<Duration>);
+
+impl Prober for HelperProcess {
+    fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
+        let Some(timeout) = self.0 else { return Inline.run(probe) };
+        let work = |report: &mut dyn FnMut(Answer)| {
+            fault::point("scout");
+            probe(report);
+        };
+        let (mut answers, complete) = within(timeout, &work);
+        if !complete && !answers.iter().any(has_image) {
+            answers.push(Err(State::NoAnswer));
+        }
+        answers
     }
-    answers
 }
 
-/// Makes a text of what `readable` image roots hold, or else of none.
-pub(crate) fn text(
-    settings: &Settings,
-    readable: &[PathBuf],
-    make: &dyn Fn(&[PathBuf]) -> String,
-) -> String {
-    let Some(timeout) = settings.lookup_timeout else { return make(readable) };
-    let scout = |tell: &mut dyn FnMut(String)| tell(make(readable));
-    within(timeout, &scout).0.pop().unwrap_or_else(|| make(&[]))
+impl HelperProcess {
+    /// Calls `make` with the `readable` image roots, whose files it may read. Calls it without any
+    /// root if that takes longer than the timeout.
+    pub(crate) fn text(self, readable: &[PathBuf], make: &dyn Fn(&[PathBuf]) -> String) -> String {
+        let Some(timeout) = self.0 else { return make(readable) };
+        let work = |report: &mut dyn FnMut(String)| report(make(readable));
+        within(timeout, &work).0.pop().unwrap_or_else(|| make(&[]))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ask, text};
+    use super::HelperProcess;
     use sifcache_core::image::State::{Absent, Empty, Failed, Image, NoAnswer, NoRoot};
-    use sifcache_core::settings::Settings;
+    use sifcache_core::lookup::Prober;
     use std::path::PathBuf;
     use std::time::Duration;
 
-    fn settings(timeout: &str) -> Settings {
-        Settings::parse(&["image_root=/sif", &format!("lookup_timeout={timeout}")]).unwrap()
-    }
+    const INLINE: HelperProcess = HelperProcess(None);
+    const PATIENT: HelperProcess = HelperProcess(Some(Duration::from_secs(600)));
+    const IMPATIENT: HelperProcess = HelperProcess(Some(Duration::from_secs(1)));
 
     #[test]
-    fn the_answer_is_the_same_with_a_scout_and_without() {
+    fn answers_are_the_same_inline_and_from_a_helper_process() {
         let answers =
             [Ok(vec![Empty, Failed(5)]), Err(NoRoot), Ok(vec![]), Ok(vec![Absent, Image])];
-        let look = |tell: &mut dyn FnMut(_)| answers.iter().cloned().for_each(tell);
-        let misses = |tell: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(tell);
-        for timeout in ["off", "600"] {
-            assert_eq!(ask(&settings(timeout), &look), answers, "{timeout}");
-            assert_eq!(ask(&settings(timeout), &misses), answers[..3], "{timeout}");
+        let probe = |report: &mut dyn FnMut(_)| answers.iter().cloned().for_each(report);
+        let misses = |report: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(report);
+        for prober in [INLINE, PATIENT] {
+            assert_eq!(prober.run(&probe), answers, "{prober:?}");
+            assert_eq!(prober.run(&misses), answers[..3], "{prober:?}");
         }
     }
 
     #[test]
     fn a_lookup_ends_at_its_timeout() {
-        let settings = settings("1");
         let never = |_: &[PathBuf]| std::thread::sleep(Duration::from_secs(600));
-        let look = |tell: &mut dyn FnMut(_)| {
-            tell(Ok(vec![Absent]));
+        let probe = |report: &mut dyn FnMut(_)| {
+            report(Ok(vec![Absent]));
             never(&[]);
-            tell(Ok(vec![Image]));
+            report(Ok(vec![Image]));
         };
-        assert_eq!(ask(&settings, &look), [Ok(vec![Absent]), Err(NoAnswer)]);
-        let hit = |tell: &mut dyn FnMut(_)| {
-            tell(Ok(vec![Image]));
+        assert_eq!(IMPATIENT.run(&probe), [Ok(vec![Absent]), Err(NoAnswer)]);
+        let hit = |report: &mut dyn FnMut(_)| {
+            report(Ok(vec![Image]));
             never(&[]);
         };
-        assert_eq!(ask(&settings, &hit), [Ok(vec![Image])]);
+        assert_eq!(IMPATIENT.run(&hit), [Ok(vec![Image])]);
         let make = |readable: &[PathBuf]| {
             if !readable.is_empty() {
                 never(readable);
             }
-            "nobody has looked".to_owned()
+            "no root was read".to_owned()
         };
-        assert_eq!(text(&settings, &[PathBuf::from("/sif")], &make), "nobody has looked");
+        assert_eq!(IMPATIENT.text(&[PathBuf::from("/sif")], &make), "no root was read");
     }
 
     #[test]
     fn a_text_of_what_is_there() {
         let make = |readable: &[PathBuf]| format!("{readable:?} of {}", std::process::id());
         let roots = [PathBuf::from("/sif")];
-        assert_eq!(text(&settings("off"), &roots, &make), make(&roots));
-        let made = text(&settings("600"), &roots, &make);
+        assert_eq!(INLINE.text(&roots, &make), make(&roots));
+        let made = PATIENT.text(&roots, &make);
         assert!(made.starts_with("[\"/sif\"] of ") && made != make(&roots), "{made}");
     }
 }

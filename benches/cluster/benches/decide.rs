@@ -5,7 +5,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sifcache_core::choice::Choice;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::launch;
-use sifcache_core::lookup::wait;
+use sifcache_core::lookup::Inline;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::fs;
@@ -83,7 +83,8 @@ fn look_ups(criterion: &mut Criterion) {
                 }
                 let image = format!("docker://{image}");
                 let argv = ["apptainer", "exec", &image, "true"];
-                let decide = || decision::decide(&argv, &settings, Choice::Auto, &|_| None, &wait);
+                let decide =
+                    || decision::decide(&argv, &settings, Choice::Auto, &|_| None, &Inline);
                 assert_eq!(decide().verdict, wanted);
                 let id = match count {
                     1 => format!("1 root of {files} files"),

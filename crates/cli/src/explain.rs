@@ -11,7 +11,7 @@ use crate::site;
 use clap::Args;
 use sifcache_core::choice::{Choice, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
-use sifcache_core::lookup::wait;
+use sifcache_core::lookup::Inline;
 use sifcache_core::settings::Settings;
 use starter::{Starters, Unclear};
 use std::env;
@@ -115,7 +115,7 @@ fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings, starters: &Starters) 
     let environment = |name: &str| {
         starters.variable(name, env::var_os(name)).map(|value| value.as_bytes().to_vec())
     };
-    decision::decide(argv, settings, choice(starters), &environment, &wait)
+    decision::decide(argv, settings, choice(starters), &environment, &Inline)
 }
 
 /// What `SIF_CACHE` or `--sif-cache` asks for; a wrong value counts as none, as in a job.

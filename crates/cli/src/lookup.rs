@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The image that a job gets.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
     let names = candidate::names(reference);
-    lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::wait)
+    lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::Inline)
         .into_iter()
         .find(|candidate| candidate.state == State::Image)
         .map(|candidate| candidate.path)

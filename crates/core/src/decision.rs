@@ -4,7 +4,7 @@ use crate::choice::Choice;
 use crate::image::State;
 use crate::image_uri::{self, ImageUri};
 use crate::launch::{self, Launch, NotLaunch};
-use crate::lookup::{self, Ask, Candidate};
+use crate::lookup::{self, Candidate, Prober};
 use crate::reference::Reference;
 use crate::settings::{OnMiss, Settings};
 use std::fmt;
@@ -54,14 +54,14 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 
 /// Decides on the command line `argv`, run by the calling user.
 ///
-/// `environment` gives the value of a variable of the job, `ask` the answer of an image
-/// root. File systems are touched only for a launch with a docker reference.
+/// `environment` returns the value of a variable of the job, `prober` runs the probes of the image
+/// roots. File systems are touched only for a launch of an image that can be looked up.
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
     choice: Choice,
     environment: &dyn Fn(&str) -> Option<Vec<u8>>,
-    ask: Ask<'_>,
+    prober: &dyn Prober,
 ) -> Decision {
     let mut decision = Decision {
         launch: None,
@@ -74,7 +74,7 @@ pub fn decide<A: AsRef<[u8]>>(
         Err(pass) => decision.verdict = Verdict::Pass(pass),
         Ok(names) => {
             let roots = &settings.image_roots;
-            decision.candidates = lookup::search(roots, &names, settings.untrusted, ask);
+            decision.candidates = lookup::search(roots, &names, settings.untrusted, prober);
             if decision.hit().is_some() {
                 decision.verdict = Verdict::Hit;
             }

@@ -1,50 +1,61 @@
-//! The look-up: candidates over the image roots, in order, until one is an image.
+//! The lookup: candidate files in the image roots, in order, up to the first image.
 
 use crate::image::{Root, State};
 use crate::settings::Untrusted;
 use std::path::{Path, PathBuf};
 
-/// A file that a reference may be stored as, and what it turned out to be.
+/// A file that may hold the image, and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its path: the image root as the site wrote it, and the name.
+    /// The image root as the site wrote it, joined with the file name.
     pub path: PathBuf,
-    /// What is there.
+    /// The result of the probe.
     pub state: State,
 }
 
-/// What an image root has: a state for each name, or why it has none as a whole, which is
-/// [`State::NoRoot`] or [`State::NoAnswer`].
+/// The result of probing one image root: a state for each name in the order of the names, or
+/// [`State::NoRoot`] or [`State::NoAnswer`] for the root as a whole.
 pub type Answer = Result<Vec<State>, State>;
 
-/// Looks into roots, one after the other, and tells what each has.
-pub type Look<'a> = &'a dyn Fn(&mut dyn FnMut(Answer));
+/// Probes image roots one after the other and passes each answer on as soon as it has it.
+pub type Probe<'a> = &'a dyn Fn(&mut dyn FnMut(Answer));
 
-/// The way to the answers: calls what it is given, or has it called in a process that it
-/// need not wait for. The last one is [`State::NoAnswer`] of a root that has not told.
-pub type Ask<'a> = &'a dyn Fn(Look<'_>) -> Vec<Answer>;
-
-/// Asks here, and waits for the answers however long it takes.
-#[must_use]
-pub fn wait(look: Look<'_>) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    look(&mut |answer| answers.push(answer));
-    answers
+/// Runs probes: in the calling process, or in another one with a timeout.
+pub trait Prober {
+    /// Runs `probe` and returns the answers that it passed on.
+    ///
+    /// A prober that stops waiting appends [`State::NoAnswer`] for the root that did not answer.
+    /// The search then calls it again for the roots after that one.
+    fn run(&self, probe: Probe<'_>) -> Vec<Answer>;
 }
 
-/// Every candidate of every root in the order of look-up; the first image ends the
-/// search, and those after it are [`State::NotTried`]. A root that is not there, or does not
-/// answer, stands for all its candidates.
+/// Runs probes in the calling process and waits without limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Inline;
+
+impl Prober for Inline {
+    fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        probe(&mut |answer| answers.push(answer));
+        answers
+    }
+}
+
+/// Looks for the first image among `names` in `roots`.
+///
+/// The result has every candidate of every root in lookup order. Those after the image are
+/// [`State::NotTried`]. A root that does not exist or does not answer is one candidate, with its
+/// own path.
 #[must_use]
 pub fn search(
     roots: &[PathBuf],
     names: &[String],
     untrusted: Untrusted,
-    ask: Ask<'_>,
+    prober: &dyn Prober,
 ) -> Vec<Candidate> {
     let mut answers: Vec<Answer> = Vec::with_capacity(roots.len());
     while let Some(rest) = roots.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-        let more = ask(&|tell| look(rest, names, untrusted, tell));
+        let more = prober.run(&|report| probe(rest, names, untrusted, report));
         let found = more.iter().any(has_image);
         let none = more.is_empty();
         answers.extend(more);
@@ -57,13 +68,17 @@ pub fn search(
     roots.iter().zip(answers).flat_map(|(root, answer)| candidates(root, names, answer)).collect()
 }
 
-/// Looks into roots up to the one with the image. One behind that must not be touched: it
-/// may hang.
-fn look(roots: &[PathBuf], names: &[String], untrusted: Untrusted, tell: &mut dyn FnMut(Answer)) {
+/// Probes roots up to the one with the image. Those behind it are not touched: they may hang.
+fn probe(
+    roots: &[PathBuf],
+    names: &[String],
+    untrusted: Untrusted,
+    report: &mut dyn FnMut(Answer),
+) {
     for root in roots {
-        let answer = look_into(root, names, untrusted);
+        let answer = probe_root(root, names, untrusted);
         let found = has_image(&answer);
-        tell(answer);
+        report(answer);
         if found {
             return;
         }
@@ -84,8 +99,7 @@ fn candidates(root: &Path, names: &[String], answer: Answer) -> Vec<Candidate> {
     }
 }
 
-/// Looks into one root.
-fn look_into(root: &Path, names: &[String], untrusted: Untrusted) -> Answer {
+fn probe_root(root: &Path, names: &[String], untrusted: Untrusted) -> Answer {
     let root = Root::enter(root, untrusted);
     if root.is_missing() {
         return Err(State::NoRoot);

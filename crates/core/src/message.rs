@@ -102,8 +102,9 @@ mod tests {
     use crate::decision::decide;
     use crate::image::State;
     use crate::image::tests::{TestRoot, sif};
-    use crate::lookup::{Look, wait};
+    use crate::lookup::{Answer, Inline, Probe, Prober};
     use crate::settings::{OnMiss, Settings};
+    use std::cell::Cell;
     use std::path::PathBuf;
 
     #[test]
@@ -115,7 +116,7 @@ mod tests {
         let settings =
             Settings::with_roots(vec![PathBuf::from("/nowhere"), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
-        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &wait);
+        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &Inline);
         let readable = &settings.image_roots;
         let text = miss(&decision, &settings, Choice::Auto, OnMiss::Fail, readable);
         let lines: Vec<&str> = text.lines().collect();
@@ -153,7 +154,19 @@ mod tests {
         assert_eq!(tags(&["1"], 3), "tags of o/i that are there: 1 and 3 more");
     }
 
-    /// Nobody looks into it once more.
+    /// A prober that stops waiting in its first run.
+    struct FirstTimesOut(Cell<bool>);
+
+    impl Prober for FirstTimesOut {
+        fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
+            match self.0.replace(true) {
+                false => vec![Err(State::NoAnswer)],
+                true => Inline.run(probe),
+            }
+        }
+    }
+
+    /// The message does not read a root that did not answer.
     #[test]
     fn a_root_that_has_not_answered() {
         let Some(root) = TestRoot::new() else { return };
@@ -161,12 +174,8 @@ mod tests {
         let (path, silent) = (root.path().display(), PathBuf::from("/silent"));
         let settings = Settings::with_roots(vec![silent.clone(), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
-        let asked = std::cell::Cell::new(0);
-        let ask = |look: Look<'_>| match asked.replace(asked.get() + 1) {
-            0 => vec![Err(State::NoAnswer)],
-            _ => wait(look),
-        };
-        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &ask);
+        let prober = FirstTimesOut(Cell::new(false));
+        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &prober);
         for (readable, tags) in [(vec![root.path().to_owned()], 1), (vec![], 0)] {
             let text = miss(&decision, &settings, Choice::Auto, OnMiss::Warn, &readable);
             let searched = format!("sifcache: searched: /silent (no answer), {path}\n");

@@ -2,7 +2,7 @@ use super::{Decision, Pass, Verdict, decide, on_miss};
 use crate::choice::Choice;
 use crate::image::tests::{TestRoot, sif};
 use crate::launch::NotLaunch;
-use crate::lookup::wait;
+use crate::lookup::Inline;
 use crate::settings::{OnMiss, Settings};
 
 fn decide_with(root: &TestRoot, line: &str, choice: Choice, oci: Option<(&str, &str)>) -> Decision {
@@ -11,7 +11,7 @@ fn decide_with(root: &TestRoot, line: &str, choice: Choice, oci: Option<(&str, &
     let environment = |name: &str| {
         oci.filter(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec())
     };
-    decide(&argv, &settings, choice, &environment, &wait)
+    decide(&argv, &settings, choice, &environment, &Inline)
 }
 
 fn auto(root: &TestRoot, line: &str) -> Decision {
@@ -70,7 +70,10 @@ fn why_it_passes_in_words() {
         ("apptainer run --help x", "the runtime would print its help or version"),
         ("apptainer run", "too few arguments, the runtime would refuse them"),
         ("apptainer run x", "IMAGE is not docker://"),
-        ("apptainer run docker://x:", "IMAGE is not a valid docker reference: its tag is not 1 to 128 of"),
+        (
+            "apptainer run docker://x:",
+            "IMAGE is not a valid docker reference: its tag is not 1 to 128 of",
+        ),
         ("apptainer run docker:x", "the runtimes disagree on docker: without //"),
         ("apptainer run --oci docker://x", "OCI mode, where a SIF file runs under other rules"),
     ] {
