@@ -2,7 +2,7 @@
 //! task, the shim for a launch inside a script, both in the same way.
 
 use crate::job::Job;
-use crate::lookup_timeout::HelperProcess;
+use crate::lookup_timeout::WithTimeout;
 use crate::wish::Wish;
 use crate::{NAME, report};
 use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
@@ -23,7 +23,7 @@ pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let prober = HelperProcess(settings.lookup_timeout);
+    let prober = WithTimeout(settings.lookup_timeout);
     let decision = decision::decide(&command, settings, wish.choice, &variable, &prober);
     if decision.uri.is_some() {
         say_ignored(job, wish);
@@ -129,5 +129,5 @@ fn tell(
         .collect();
     let mut readable = settings.image_roots.clone();
     readable.retain(|root| !silent.contains(&root.as_path()));
-    job.tell_user(&HelperProcess(settings.lookup_timeout).text(&readable, make));
+    job.tell_user(&WithTimeout(settings.lookup_timeout).text(&readable, make));
 }

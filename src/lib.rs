@@ -16,7 +16,7 @@
 //! uses the same for launches inside a script, which `nested.rs` leads to it.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
-//! the task's own process, or in the scout that it sends (`lookup_timeout.rs`), as the task's
+//! the task's own process, or in the helper process that it sends (`lookup_timeout.rs`), as the task's
 //! user, right before its `execve`.
 
 mod broadcast;

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 /// A [`Prober`] that runs each probe in a helper process; without a timeout it runs them inline.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct HelperProcess(pub(crate) Option<Duration>);
+pub(crate) struct WithTimeout(pub(crate) Option<Duration>);
 
-impl Prober for HelperProcess {
+impl Prober for WithTimeout {
     fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
         let Some(timeout) = self.0 else { return Inline.run(probe) };
         let work = |report: &mut dyn FnMut(Answer)| {
-            fault::point("scout");
+            fault::point("probe");
             probe(report);
         };
         let (mut answers, complete) = within(timeout, &work);
@@ -30,7 +30,7 @@ impl Prober for HelperProcess {
     }
 }
 
-impl HelperProcess {
+impl WithTimeout {
     /// Calls `make` with the `readable` image roots, whose files it may read. Calls it without any
     /// root if that takes longer than the timeout.
     pub(crate) fn text(self, readable: &[PathBuf], make: &dyn Fn(&[PathBuf]) -> String) -> String {
@@ -42,15 +42,15 @@ impl HelperProcess {
 
 #[cfg(test)]
 mod tests {
-    use super::HelperProcess;
+    use super::WithTimeout;
     use sifcache_core::image::State::{Absent, Empty, Failed, Image, NoAnswer, NoRoot};
     use sifcache_core::lookup::Prober;
     use std::path::PathBuf;
     use std::time::Duration;
 
-    const INLINE: HelperProcess = HelperProcess(None);
-    const PATIENT: HelperProcess = HelperProcess(Some(Duration::from_secs(600)));
-    const IMPATIENT: HelperProcess = HelperProcess(Some(Duration::from_secs(1)));
+    const INLINE: WithTimeout = WithTimeout(None);
+    const PATIENT: WithTimeout = WithTimeout(Some(Duration::from_secs(600)));
+    const IMPATIENT: WithTimeout = WithTimeout(Some(Duration::from_secs(1)));
 
     #[test]
     fn answers_are_the_same_inline_and_from_a_helper_process() {

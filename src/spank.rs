@@ -14,7 +14,7 @@
 //! | `line.rs` | which of several lines in plugstack.conf counts |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
-//! | `scout.rs`, `scout/` | a process that looks where this one may not wait |
+//! | `helper_process.rs`, `helper_process/` | a child process for what may block without limit |
 //!
 //! The rest of the plugin sees the trait [`Spank`], so that hooks are tested with a
 //! double and without Slurm.
@@ -28,12 +28,12 @@ mod environment;
 mod export;
 mod growth;
 mod handle;
+mod helper_process;
 mod line;
 mod memory;
 mod prepend;
 mod process;
 mod room;
-mod scout;
 mod slurm_log;
 
 #[cfg(test)]
@@ -41,8 +41,9 @@ pub(crate) mod double;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
+pub(crate) use helper_process::within;
 pub(crate) use process::{datagram_socket, may_execute};
-pub(crate) use scout::within;
+
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
 use crate::installed::Part;

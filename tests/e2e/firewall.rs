@@ -10,7 +10,7 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
     let directory = plugin_directory();
     push(&built("fault/libspank_sifcache.so"), &format!("{directory}/sifcache_fault.so"), "0755");
     for kind in ["optional", "required"] {
-        for point in ["init", "option", "task_init", "scout"] {
+        for point in ["init", "option", "task_init", "probe"] {
             site.plugstack(&format!(
                 "{kind} sifcache_fault.so image_root=/shared/sif panic={point}\n"
             ));
@@ -21,7 +21,7 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
             // What Rust prints of a panic by itself.
             assert!(!output.stderr.contains("RUST_BACKTRACE"), "{output:#?}");
             let launch = site.launch(option, "docker://o/i:1");
-            if ["task_init", "scout"].contains(&point) {
+            if ["task_init", "probe"].contains(&point) {
                 launch.tried_the_registry();
             } else {
                 launch.ran(IMAGE);

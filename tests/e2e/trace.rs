@@ -40,7 +40,7 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
     trace.lines().map(str::to_owned).collect()
 }
 
-/// The plugin's line where a task looks by itself, or sends a scout.
+/// The plugin's line where a task looks by itself, or sends a helper process.
 fn line(timeout: &str) -> String {
     format!("optional spank_sifcache.so image_root={LOCAL}:{SHARED} lookup_timeout={timeout}\n")
 }
@@ -72,7 +72,7 @@ fn only_the_task_looks() {
         for process in looked {
             let task = match timeout {
                 "off" => process,
-                _ => sender(&all, process).expect("a scout has been sent"),
+                _ => sender(&all, process).expect("a helper process has been sent"),
             };
             // It became the runtime with the image in its arguments.
             let image = format!("\"{SHARED}/o/i:1\"");
@@ -84,9 +84,9 @@ fn only_the_task_looks() {
     }
 }
 
-/// The process that has made this one, such as the task that has sent a scout.
-pub(crate) fn sender<'a>(trace: &'a str, scout: &str) -> Option<&'a str> {
-    let end = format!(") = {scout}");
+/// The process that has made this one, such as the task that has sent a helper process.
+pub(crate) fn sender<'a>(trace: &'a str, helper: &str) -> Option<&'a str> {
+    let end = format!(") = {helper}");
     let sent = trace.lines().find(|line| line.contains("clone") && line.ends_with(&end))?;
     sent.split_whitespace().next()
 }
@@ -159,7 +159,7 @@ fn what_a_task_pays() {
     }
     let hit = |timeout| added(&site, timeout, "/usr/bin/apptainer", "exec docker://o/i:1 true");
     let files = [("close", 1), ("openat", 1), ("read", 1), ("statx", 6)];
-    let scout =
+    let helper =
         [("clone", 1), ("futex", 1), ("mmap", 1), ("mprotect", 1), ("munmap", 1), ("wait4", 1)];
     let syslog = [("sendto", 1), ("socket", 1)];
     // Whether memory is limited, before Slurm's allocator is asked; and memory and files, before a
@@ -169,13 +169,13 @@ fn what_a_task_pays() {
         let calls = [looks, &syslog, log].concat();
         calls.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
     };
-    let looks: [(&str, &[_]); 2] = [("off", &files), ("30", &scout)];
+    let looks: [(&str, &[_]); 2] = [("off", &files), ("30", &helper)];
     for (timeout, looks) in looks {
         let mut verbose = hit(timeout);
         // slurmstepd's own log of the hit: as long as somebody reads it, and not ours to save.
         // 22.05 asks about the file as well.
         verbose.retain(|name, _| !matches!(name.as_str(), "write" | "poll" | "newfstatat"));
-        // A scout can be back before it is waited for.
+        // A helper process can be back before it is waited for.
         verbose.entry("futex".to_owned()).or_insert(1);
         let expected = expected(looks, &[log]);
         verbose.retain(|name, _| expected.contains_key(name) || name != "futex");

@@ -12,9 +12,9 @@ const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
 /// Opening a candidate, reading header and descriptor table at once, and closing it.
 const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
-/// Sending a scout, and taking it back.
+/// Sending a helper process, and taking it back.
 const SENDING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
-/// What a scout does beside its look-up.
+/// What a helper process does beside its look-up.
 const SCOUT: [&str; 4] = ["prctl", "prctl", "close_range", "exit"];
 /// A word from Slurm's allocator: whether memory is limited.
 const REPLACEMENT: [&str; 2] = ["prlimit64"; 2];
@@ -40,7 +40,7 @@ fn a_hit() {
     // The budget is that of a root like /shared/sif.
     assert!(walk(2 + 3).len() + HEADER.len() + replaced.len() <= 14);
 
-    // With a scout, whose calls come at any time, and who may be back before it is waited for.
+    // With a helper process, whose calls come at any time, and who may be back before it is waited for.
     let Some(mut report) = trusted(&site, "", &HIT) else { return };
     assert_eq!(report.image, site.image());
     report.task.retain(|name| name != "futex");

@@ -179,7 +179,7 @@ impl Outcome {
         report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
     }
 
-    /// The report without what differs between two calls, and without what a scout used. The
+    /// The report without what differs between two calls, and without what a helper process used. The
     /// runtime must be the process that the caller was, so that no shim has forked.
     #[track_caller]
     fn comparable(&self) -> Report {

@@ -56,7 +56,7 @@ fn the_process() {
     }
 }
 
-/// None but the scout, which is gone by then.
+/// None but the helper process, which is gone by then.
 #[test]
 fn no_child_was_waited_for() {
     let site = Site::new();
@@ -64,8 +64,8 @@ fn no_child_was_waited_for() {
     let alone = site.call(&HIT).settings(Some(&settings));
     let alone = alone.is_bare_with_image(IMAGE);
     assert_eq!(alone.told("waited for"), ["0"]);
-    let with_scout = site.call(&HIT).is_bare_with_image(IMAGE);
-    assert_ne!(with_scout.told("waited for"), ["0"]);
+    let with_helper = site.call(&HIT).is_bare_with_image(IMAGE);
+    assert_ne!(with_helper.told("waited for"), ["0"]);
 }
 
 /// With a limit on processes too: the shim is none of its own. Root has no such limit,

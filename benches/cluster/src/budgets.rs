@@ -74,7 +74,7 @@ fn no_launch(results: &Results) -> Result<Budget> {
     })
 }
 
-/// The hook of ours on a hit, of the empty plugin, of ours without a scout, and without a line
+/// The hook of ours on a hit, of the empty plugin, of ours without a helper process, and without a line
 /// to syslog either.
 fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 4]> {
     let stage = |name: &str| {

@@ -33,7 +33,7 @@ pub(crate) struct Stage {
     pub(crate) faults: f64,
 }
 
-/// Lives of an empty plugin, of ours without a scout and a line to syslog too, and of `others` (lines
+/// Lives of an empty plugin, of ours without a helper process and a line to syslog too, and of `others` (lines
 /// of plugstack.conf), alternating, for each command, on n1.
 pub(crate) fn measure(
     runs: usize,

@@ -61,7 +61,7 @@ fn prepare() -> Site {
     site
 }
 
-/// The calls of each process before it became the runtime, and of the scouts that it sent, but
+/// The calls of each process before it became the runtime, and of the helper processes that it sent, but
 /// for those that start a program.
 fn before_the_runtime(trace: &str, runtime: &str) -> String {
     let start = format!("execve(\"{runtime}\"");

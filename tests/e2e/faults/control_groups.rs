@@ -1,8 +1,8 @@
 //! Slurm with control groups, as most sites have it: no process of a step leaves the step, and
-//! so a scout that nobody can kill does not.
+//! so a helper process that nobody can kill does not.
 
 use super::given_up::health_check;
-use super::hanging::scouts;
+use super::hanging::helpers;
 use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::{Found, compare};
 use super::{NAME, WITHOUT, both, launch, of_root_with, on_n1, unharmed, with_registry};
@@ -60,7 +60,7 @@ fn all_ends_with_the_step() {
     });
 }
 
-/// The step waits for the scout, srun and the node for the step, until the site gives the file
+/// The step waits for the helper process, srun and the node for the step, until the site gives the file
 /// system up.
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -78,7 +78,7 @@ fn by_the_health_check() {
                     assert!(Instant::now() < limit, "the task does not end: {}", site.log("n1"));
                     std::thread::sleep(Duration::from_millis(50));
                 }
-                assert!(groups.processes().iter().any(|name| name == "sifcache-scout"));
+                assert!(groups.processes().iter().any(|name| name == "sifcache-probe"));
                 assert!(!found.is_finished());
                 assert!(on_n1(site, &check).contains("was given up"));
                 found.join().unwrap()
@@ -93,7 +93,7 @@ fn by_the_health_check() {
     });
 }
 
-/// What came of a launch whose step has waited for its scout.
+/// What came of a launch whose step has waited for its helper process.
 fn waited(found: Found) -> Found {
     Found { with: format!("{}; srun returns when it is given up", found.with), ..found }
 }
@@ -130,9 +130,9 @@ fn by_nobody() {
             "for n in $(seq 1200); do sinfo -h -n n1 -R -o %E | grep . && exit; sleep 0.1; done";
         let reason = site.exec(&[], &["bash", "-c", drained], "").stdout;
         assert!(reason.starts_with("Kill task failed"), "{reason:?}");
-        assert_eq!(scouts(site), 1);
+        assert_eq!(helpers(site), 1);
         mounted.dies();
-        on_n1(site, "while pgrep -x sifcache-scout || pgrep -x slurmstepd; do sleep 0.02; done");
+        on_n1(site, "while pgrep -x sifcache-probe || pgrep -x slurmstepd; do sleep 0.02; done");
         let resume = ["scontrol", "update", "nodename=n1", "state=resume"];
         assert_eq!(site.exec(&[], &resume, "").status, 0);
         unharmed(site);

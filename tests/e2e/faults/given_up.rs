@@ -1,7 +1,7 @@
 //! An image root that does not answer, and that the kernel or the site gives up: then all that
 //! waits for it goes on.
 
-use super::hanging::scouts;
+use super::hanging::helpers;
 use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::compare;
 use super::{WITHOUT, both, launch, of_root_with, on_n1, seen, settled, unharmed, with_registry};
@@ -61,10 +61,10 @@ fn by_the_health_check() {
     assert_eq!(on_n1(&site, &check), "");
     mounted.fault("all hang");
     launch(&site).tried_the_registry();
-    assert_eq!(scouts(&site), 1);
+    assert_eq!(helpers(&site), 1);
     let gave_up = format!("{ROOT} has not answered for 1 s and was given up: mount it again");
     assert_eq!(on_n1(&site, &check), format!("{gave_up}\n"));
-    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+    on_n1(&site, "while pgrep -x sifcache-probe; do sleep 0.02; done");
     site.logged("n1", &gave_up);
     // It answers now, with an error, until its server is gone, and its mount with it.
     assert_eq!(on_n1(&site, &check), "");

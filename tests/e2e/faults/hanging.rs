@@ -1,7 +1,7 @@
 //! An image root that does not answer.
 //!
 //! A process that waits for what FUSE's server has read, and does not answer, is beyond every
-//! signal. That is the scout and not the task: the launch goes on without the root, the step
+//! signal. That is the helper process and not the task: the launch goes on without the root, the step
 //! ends, and the node takes the next one, all while the server is as it was. With
 //! `lookup_timeout=off` the task itself waits.
 
@@ -19,12 +19,12 @@ fn line(settings: &str) -> String {
     of_root_with(ROOT, settings)
 }
 
-/// Succeeds for whoever may read the memory that a scout has of slurmstepd.
-const READ_MEMORY: &str = "cat /proc/$(pgrep -x sifcache-scout)/environ >/dev/null 2>&1";
+/// Succeeds for whoever may read the memory that a helper process has of slurmstepd.
+const READ_MEMORY: &str = "cat /proc/$(pgrep -x sifcache-probe)/environ >/dev/null 2>&1";
 
-/// The scouts on n1.
-pub(super) fn scouts(site: &Site) -> usize {
-    on_n1(site, "pgrep -c -x sifcache-scout || true").trim().parse().unwrap()
+/// The helper processes on n1.
+pub(super) fn helpers(site: &Site) -> usize {
+    on_n1(site, "pgrep -c -x sifcache-probe || true").trim().parse().unwrap()
 }
 
 /// A launch under way.
@@ -59,13 +59,13 @@ fn hangs() {
         let mounted = Mounted::faulty(&site);
         mounted.fault(&format!("{call} hang"));
         with_registry(|| meets(&site, fault, &line, launch));
-        assert_eq!(scouts(&site), left, "{fault}");
+        assert_eq!(helpers(&site), left, "{fault}");
         if left > 0 {
             on_n1(&site, READ_MEMORY);
             on_n1(&site, &format!("! setpriv --reuid=1001 --clear-groups sh -c '{READ_MEMORY}'"));
         }
         mounted.dies();
-        on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+        on_n1(&site, "while pgrep -x sifcache-probe; do sleep 0.02; done");
     }
 }
 
@@ -211,7 +211,7 @@ fn answers_later() {
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
         waiting.still();
         // A pause of the task's own in the middle of it.
-        let task = "-u alice 'slurmstepd|sifcache-scout'";
+        let task = "-u alice 'slurmstepd|sifcache-probe'";
         on_n1(&site, &format!("pkill -STOP {task} && sleep 0.2 && pkill -CONT {task}"));
         waiting.still();
         mounted.heal();
@@ -227,10 +227,10 @@ fn answers_later() {
     };
     compare("no answer for some seconds, in which the task is stopped and goes on", &found);
     unharmed(&site);
-    assert_eq!(scouts(&site), 0);
+    assert_eq!(helpers(&site), 0);
 }
 
-/// A request that nobody has read the kernel takes back, so a scout that waits for it can be
+/// A request that nobody has read the kernel takes back, so a helper process that waits for it can be
 /// killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -240,5 +240,5 @@ fn stopped() {
     mounted.stops();
     let fault = "its server is stopped, so that it reads no request";
     with_registry(|| meets(&site, fault, &line("lookup_timeout=1"), launch));
-    assert_eq!(scouts(&site), 0);
+    assert_eq!(helpers(&site), 0);
 }

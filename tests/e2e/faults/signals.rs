@@ -147,14 +147,14 @@ fn stopped_at_each_call() {
     unharmed(&site);
 }
 
-/// A task that waits for its scout ends as any other does, whatever the scout waits for.
+/// A task that waits for its helper process ends as any other does, whatever the helper process waits for.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_task_that_waits() {
     let site = Site::with_line(&of_root_with(ROOT, "lookup_timeout=600"));
     other::install();
-    let find = "for n in $(seq 500); do scout=$(pgrep -n -x sifcache-scout) && \
-                    ps -o ppid= -p $scout && exit; sleep 0.02; done; exit 1";
+    let find = "for n in $(seq 500); do helper=$(pgrep -n -x sifcache-probe) && \
+                    ps -o ppid= -p $helper && exit; sleep 0.02; done; exit 1";
     for (signal, number) in [("TERM", 15), ("KILL", 9), ("INT", 2), ("ALRM", 14), ("USR1", 10)] {
         let mounted = Mounted::faulty(&site);
         mounted.fault("all hang");
@@ -182,15 +182,15 @@ fn in_a_task_that_waits() {
         admin: String::new(),
     };
     compare(
-        "SIGTERM, SIGKILL, SIGINT, SIGALRM, SIGUSR1 in a task that waits for its scout",
+        "SIGTERM, SIGKILL, SIGINT, SIGALRM, SIGUSR1 in a task that waits for its helper process",
         &found,
     );
 }
 
-/// The scout is lost, and the task is not.
+/// The helper process is lost, and the task is not.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn in_the_scout() {
+fn in_the_helper_process() {
     let site = Site::new("");
     other::install();
     site.store(IMAGE, NAME);
@@ -214,7 +214,7 @@ fn in_the_scout() {
         user: String::new(),
         admin: format!("`the image root {SHARED} does not answer`"),
     };
-    compare("SIGKILL or SIGSTOP in the scout", &found);
+    compare("SIGKILL or SIGSTOP in the helper process", &found);
     unharmed(&site);
 }
 

@@ -9,7 +9,7 @@ use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
-/// The plugin's arguments as it leaves them for the shim, but for the scout, and for the line to
+/// The plugin's arguments as it leaves them for the shim, but for the helper process, and for the line to
 /// syslog.
 const ALONE: &str = "image_root=/shared/sif patience=off";
 const SILENT: &str = "image_root=/shared/sif patience=off syslog=off";

@@ -1,6 +1,6 @@
 //! Image roots on FUSE file systems, and what becomes of who waits for a server that hangs.
 //!
-//! A scout that waits for an answer to what the server has read cannot be killed, so under
+//! A helper process that waits for an answer to what the server has read cannot be killed, so under
 //! control groups a step of Slurm cannot be ended. From Linux 6.14 on the kernel can give up
 //! such a server (`fs/fuse/req_timeout.c`; it looks every 15 seconds); docs/faults.md has what
 //! was tried.

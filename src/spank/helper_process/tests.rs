@@ -1,4 +1,4 @@
-use super::departure::close_each;
+use super::child_setup::close_each_file;
 use super::within;
 use std::io::Read;
 use std::panic;
@@ -15,7 +15,7 @@ fn sleep() {
     thread::sleep(LONG);
 }
 
-/// The files that this process has open, but for the directory that says so.
+/// The open files of this process, without the directory that lists them.
 fn files() -> Vec<String> {
     let entries = std::fs::read_dir("/proc/thread-self/fd").unwrap();
     let links = entries.filter_map(|entry| entry.unwrap().path().read_link().ok());
@@ -23,32 +23,32 @@ fn files() -> Vec<String> {
     links.filter(|link| !link.ends_with("/fd")).collect()
 }
 
-/// What a scout finds that has one thing to find.
+/// The one result of `work`; `None` if it timed out.
 fn one<T>(timeout: Duration, work: impl Fn() -> T) -> Option<T> {
-    let (mut found, all) = within(timeout, &|tell: &mut dyn FnMut(T)| tell(work()));
+    let (mut found, all) = within(timeout, &|report: &mut dyn FnMut(T)| report(work()));
     assert!(found.len() == usize::from(all));
     found.pop()
 }
 
 #[test]
-fn brings_what_it_found() {
+fn results_arrive() {
     let none = within(LONG, &|_: &mut dyn FnMut(u8)| {});
     assert_eq!(none, (vec![], true));
-    let work = |tell: &mut dyn FnMut(String)| {
-        tell("as it is".to_owned());
-        tell("x".repeat(1 << 20));
+    let work = |report: &mut dyn FnMut(String)| {
+        report("as it is".to_owned());
+        report("x".repeat(1 << 20));
     };
     let (found, all) = within(LONG, &work);
     assert_eq!((found[0].as_str(), found[1].len(), all), ("as it is", 1 << 20, true));
 }
 
-/// What it has told before is not lost, and it has its time for each piece.
+/// Earlier results are kept, and the timeout starts anew with each of them.
 #[test]
-fn is_slow_and_then_lost() {
-    let work = |tell: &mut dyn FnMut(u8)| {
+fn the_timeout_is_per_result() {
+    let work = |report: &mut dyn FnMut(u8)| {
         (1..=4).for_each(|piece| {
             thread::sleep(Duration::from_millis(600));
-            tell(piece);
+            report(piece);
         });
         sleep();
     };
@@ -56,42 +56,42 @@ fn is_slow_and_then_lost() {
 }
 
 #[test]
-fn is_a_process_of_its_own() {
+fn runs_in_another_process() {
     let process = one(LONG, process::id).unwrap();
     assert_ne!(process, process::id());
-    // And nothing is left of it.
+    // It was reaped.
     assert!(!Path::new(&format!("/proc/{process}")).exists());
 }
 
 #[test]
-fn is_not_waited_for() {
-    let (start, scout) = (Instant::now(), AtomicU32::new(0));
+fn a_child_that_blocks_is_killed() {
+    let (start, child) = (Instant::now(), AtomicU32::new(0));
     let never = || {
-        scout.store(process::id(), Relaxed);
+        child.store(process::id(), Relaxed);
         sleep();
     };
     assert_eq!(one(SHORT, never), None);
     assert!(start.elapsed() < LONG / 10);
-    // Where it can be killed, nothing is left of it either.
-    let scout = scout.into_inner();
-    assert_ne!(scout, 0);
-    assert!(!Path::new(&format!("/proc/{scout}")).exists());
+    // It was reaped.
+    let child = child.into_inner();
+    assert_ne!(child, 0);
+    assert!(!Path::new(&format!("/proc/{child}")).exists());
 }
 
 #[test]
-fn one_that_is_lost_brings_what_it_has_told() {
-    let work = |tell: &mut dyn FnMut(u8)| {
-        tell(1);
-        // SAFETY: this very process.
+fn a_child_that_dies_leaves_its_results() {
+    let work = |report: &mut dyn FnMut(u8)| {
+        report(1);
+        // SAFETY: the call takes two integers; the process ends itself.
         unsafe { libc::kill(process::id().cast_signed(), libc::SIGKILL) };
     };
     assert_eq!(within(LONG, &work), (vec![1], false));
     assert_eq!(one(LONG, || super::super::process::end(0)), None::<()>);
 }
 
-/// So that it is seen where panics are, and there it ends nothing.
+/// The work runs again in the caller, whose panic firewall handles what happens then.
 #[test]
-fn a_panic_is_ours_too() {
+fn after_a_panic_the_caller_does_the_work() {
     let (here, times) = (process::id(), AtomicU32::new(0));
     let work = || -> u8 {
         times.fetch_add(1, Relaxed);
@@ -101,9 +101,9 @@ fn a_panic_is_ours_too() {
     assert_eq!(times.into_inner(), 2);
 }
 
-/// Else whoever reads the output of a task would wait for its scout too.
+/// Otherwise a reader of the task's output would wait for the child, too.
 #[test]
-fn holds_nothing_open() {
+fn closes_all_files() {
     let (mut end, other) = std::io::pipe().unwrap();
     assert!(!files().is_empty());
     assert_eq!(one(LONG, files), Some(Vec::new()));
@@ -112,11 +112,11 @@ fn holds_nothing_open() {
 }
 
 #[test]
-fn holds_nothing_open_before_linux_5_9() {
+fn closes_all_files_before_linux_5_9() {
     let opened = || {
         let _files = [std::io::pipe().unwrap(), std::io::pipe().unwrap()].map(std::mem::forget);
         let before = files().len();
-        close_each();
+        close_each_file();
         (before, files())
     };
     assert_eq!(one(LONG, opened), Some((4, Vec::new())));

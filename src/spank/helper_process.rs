@@ -1,0 +1,240 @@
+//! A child process that does what may block without limit, so that this process need not wait.
+//!
+//! A system call on a hung file server can block uninterruptibly: no signal ends it. Its parent
+//! can go on without it. A thread would not do, because `execve` waits for the end of all threads.
+//! The child shares this process's memory and none of its descriptors. That makes it as cheap as a
+//! process can be, and lets it pass its results on without a pipe.
+//!
+//! The two never use memory at the same time. The parent only waits until the child has ended or
+//! was killed, and does not kill a child that is running. A child that is killed inside a blocking
+//! system call never returns to its own code; the memory that the call may still write to is
+//! leaked. The exception is `errno`, which both share. The parent does not read it, and a child
+//! that reads the parent's mistakes one error for another, never for an image.
+//!
+//! The child sends no signal when it ends, and only waitpid(2) with `__WCLONE` or `__WALL` returns
+//! it, so a program that waits for its own children never sees an unknown one. For a child that is
+//! left behind and ends after the `execve`, the kernel sends SIGCHLD, but wait(2) skips it even then.
+
+mod child_setup;
+mod stack;
+
+use child_setup::{close_all_files, set_process_name};
+use stack::Stack;
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
+use std::fs;
+use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a killed child gets to end, and a running one to go on.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// The longest wait between two checks for progress. A child that was stopped together with its
+/// parent, by SIGSTOP or a frozen control group, loses at most this much of its timeout.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// The work of a child: it passes each result to the function that it gets.
+type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
+
+/// Runs `work` in a child process and returns its results, and whether they are complete.
+///
+/// A child that reports nothing for `timeout` is killed, or left behind if the kernel cannot kill
+/// it. If no child can be started, or if it panics, `work` runs in the calling process, and the
+/// caller sees the panic.
+///
+/// `work` must not depend on another thread.
+pub(crate) fn within<T>(timeout: Duration, work: Work<'_, T>) -> (Vec<T>, bool) {
+    let from_child = HelperProcess::start(work).ok().and_then(|child| {
+        let ended = child.ends_within(timeout) || child.ends_while_running() || child.is_killed();
+        child.results(ended)
+    });
+    from_child.unwrap_or_else(|| {
+        let mut results = Vec::new();
+        work(&mut |result| results.push(result));
+        (results, true)
+    })
+}
+
+/// What the parent and the child share.
+struct Shared<'a, T> {
+    work: Work<'a, T>,
+    results: UnsafeCell<Vec<T>>,
+    /// Counts the child's progress.
+    steps: AtomicUsize,
+    /// The work is complete.
+    done: AtomicBool,
+    panicked: AtomicBool,
+    /// 1 while the child uses this memory. The kernel sets it to 0 and wakes the parent.
+    alive: AtomicI32,
+}
+
+/// A child that was started.
+struct HelperProcess<'a, T> {
+    pid: libc::pid_t,
+    shared: *mut Shared<'a, T>,
+    stack: Stack,
+}
+
+impl<'a, T> HelperProcess<'a, T> {
+    fn start(work: Work<'a, T>) -> io::Result<Self> {
+        let stack = Stack::new()?;
+        let shared = Shared {
+            work,
+            results: UnsafeCell::new(Vec::new()),
+            steps: AtomicUsize::new(0),
+            done: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+            alive: AtomicI32::new(1),
+        };
+        let shared = Box::into_raw(Box::new(shared));
+        // SAFETY: `shared` comes from a box and has no other user yet.
+        let alive = unsafe { (*shared).alive.as_ptr() };
+        let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID;
+        let unused = ptr::null_mut::<c_void>();
+        // SAFETY: the stack belongs to the child alone. Stack, `shared` and `alive` live until the
+        // child has ended. Until then this thread only waits.
+        let pid = unsafe {
+            libc::clone(child_main::<T>, stack.top(), flags, shared.cast(), unused, unused, alive)
+        };
+        if pid < 0 {
+            let error = io::Error::last_os_error();
+            // SAFETY: `shared` comes from a box, and there is no child that has it.
+            drop(unsafe { Box::from_raw(shared) });
+            stack.unmap();
+            return Err(error);
+        }
+        Ok(Self { pid, shared, stack })
+    }
+
+    /// The shared memory. Only the atomic fields may be read while the child is alive.
+    fn shared(&self) -> &Shared<'a, T> {
+        // SAFETY: the box is alive. While the child is, it and the kernel change only the atomic
+        // fields and `results`, which no caller of this function reads.
+        unsafe { &*self.shared }
+    }
+
+    /// Waits until the child has ended. False if it makes no progress for `timeout`.
+    fn ends_within(&self, timeout: Duration) -> bool {
+        let shared = self.shared();
+        let (mut left, mut steps) = (timeout, shared.steps.load(Acquire));
+        while shared.alive.load(Acquire) != 0 {
+            if left.is_zero() {
+                return false;
+            }
+            let slice = left.min(SLICE);
+            let waited = wait(&shared.alive, slice).min(slice);
+            let before = mem::replace(&mut steps, shared.steps.load(Acquire));
+            left = if steps == before { left - waited } else { timeout };
+        }
+        true
+    }
+
+    /// Waits on for a child that does not block but runs, or waits for a processor.
+    fn ends_while_running(&self) -> bool {
+        let stat = format!("/proc/{}/stat", self.pid);
+        // proc(5): the state follows the name, which may contain anything.
+        let state = || fs::read_to_string(&stat).ok()?.rsplit_once(") ")?.1.chars().next();
+        while state() == Some('R') {
+            if self.ends_within(GRACE) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Kills the child. False if it does not end: the kernel cannot kill it while it blocks.
+    fn is_killed(&self) -> bool {
+        // SAFETY: the process is a child that was not waited for, so its number is not reused.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        self.ends_within(GRACE)
+    }
+
+    /// The results, and whether they are complete. `None` if the child panicked.
+    ///
+    /// A child that has not `ended` blocks in a system call and runs no code of its own any more.
+    /// Its stack and the shared memory are leaked, because that call may still write to them.
+    fn results(self, ended: bool) -> Option<(Vec<T>, bool)> {
+        if !ended {
+            // SAFETY: the child runs no code of its own any more, and nothing is freed here.
+            let shared = unsafe { &mut *self.shared };
+            return Some((mem::take(shared.results.get_mut()), false));
+        }
+        self.reap();
+        self.stack.unmap();
+        // SAFETY: `shared` comes from a box, and the child, its only other user, has ended.
+        let shared = unsafe { Box::from_raw(self.shared) };
+        let Shared { results, done, panicked, .. } = *shared;
+        (!panicked.into_inner()).then(|| (results.into_inner(), done.into_inner()))
+    }
+
+    /// Takes the exit status of a child that has released the memory. A killed child may still
+    /// block while the kernel closes its files, so the wait for it is short.
+    fn reap(&self) {
+        let done = self.shared().done.load(Acquire);
+        let flags = if done { libc::__WALL } else { libc::__WALL | libc::WNOHANG };
+        let start = Instant::now();
+        loop {
+            let mut status = 0;
+            // SAFETY: the process is a child; the call writes an integer that lives on.
+            let ended = unsafe { libc::waitpid(self.pid, &raw mut status, flags) };
+            let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            if ended > 0 || (ended < 0 && !interrupted()) || start.elapsed() > GRACE {
+                return;
+            }
+            if !done {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+/// Waits up to `time` while `alive` is 1. Returns the time that it waited.
+fn wait(alive: &AtomicI32, time: Duration) -> Duration {
+    let start = Instant::now();
+    let limit = libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // SAFETY: the kernel only reads the counter and the time. The futex is not a private one,
+    // because the kernel wakes CLONE_CHILD_CLEARTID waiters on the shared kind.
+    let woken = unsafe {
+        let (address, wait) = (alive.as_ptr(), libc::FUTEX_WAIT);
+        libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)
+    };
+    let waited = start.elapsed();
+    if woken < 0 && waited < time && alive.load(Acquire) != 0 {
+        // A signal arrived, or a seccomp filter forbids the call.
+        thread::sleep(Duration::from_millis(1));
+    }
+    start.elapsed()
+}
+
+/// The main function of the child.
+extern "C" fn child_main<T>(shared: *mut c_void) -> c_int {
+    // SAFETY: until the child exits the parent only reads the atomic fields.
+    let shared = unsafe { &*shared.cast::<Shared<'_, T>>() };
+    let work = AssertUnwindSafe(|| {
+        set_process_name();
+        close_all_files();
+        // Closing a file can take long, so it counts as progress.
+        shared.steps.fetch_add(1, Release);
+        (shared.work)(&mut |result| {
+            // SAFETY: until the child exits the parent does not touch `results`.
+            unsafe { &mut *shared.results.get() }.push(result);
+            shared.steps.fetch_add(1, Release);
+        });
+        shared.done.store(true, Release);
+    });
+    let panicked = panic::catch_unwind(work).is_err();
+    shared.panicked.store(panicked, Release);
+    0
+}
+
+#[cfg(test)]
+mod tests;
