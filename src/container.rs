@@ -5,32 +5,32 @@
 //! has inherited from a covered job. Who will have no pull is told, and the launch ends: whether
 //! the container has the image is not to be known from here.
 
-use crate::carry_out::MISSING;
+use crate::apply::MISSING;
 use crate::job::Job;
+use crate::requested_mode::RequestedMode;
 use crate::spank::Spank;
-use crate::wish::Wish;
 use crate::{NAME, nested, report};
-use sifcache_core::choice::Choice;
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::lookup::Inline;
 use sifcache_core::settings::{OnMiss, Settings};
 
 /// Leaves the step alone, and refuses what cannot be had in it.
-pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, wish: &Wish) {
+pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode) {
     nested::remove(spank);
     let settings = Settings::parse(&spank.arguments()).ok();
     let mut nowhere = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
     nowhere.image_roots.clear();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&job.command(), &nowhere, wish.choice, &variable, &Inline);
+    let decision = decision::decide(&job.command(), &nowhere, requested.mode, &variable, &Inline);
     match decision.reference().filter(|_| decision.verdict == Verdict::Miss) {
-        Some(reference) if decision::on_miss(wish.choice, &nowhere) == OnMiss::Fail => {
-            refuse(job, wish.choice, &reference.to_string());
+        Some(reference) if decision::on_miss(requested.mode, &nowhere) == OnMiss::Fail => {
+            refuse(job, requested.mode, &reference.to_string());
         }
         Some(_) => report::left_alone(job, WHY),
-        None if wish.choice == Choice::Require && job.step().reports() => job.tell_user(&format!(
-            "{NAME}: --sif-cache=require (or SIF_CACHE=require) has no effect: {WHY}\n"
-        )),
+        None if requested.mode == CacheMode::Require && job.step().is_reporter() => job.tell_user(
+            &format!("{NAME}: --sif-cache=require (or SIF_CACHE=require) has no effect: {WHY}\n"),
+        ),
         None => {}
     }
 }
@@ -38,11 +38,11 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, wish: &Wish) {
 const WHY: &str = "the step runs in a container (--container), where the image cache is not";
 
 /// Ends a launch that may not pull.
-fn refuse(job: &dyn Job, choice: Choice, reference: &str) {
-    if job.step().reports() {
-        let because = match choice {
-            Choice::Require => "--sif-cache=require (or SIF_CACHE=require)",
-            Choice::Auto | Choice::Off => "on_miss=fail in plugstack.conf",
+fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
+    if job.step().is_reporter() {
+        let because = match mode {
+            CacheMode::Require => "--sif-cache=require (or SIF_CACHE=require)",
+            CacheMode::Auto | CacheMode::Off => "on_miss=fail in plugstack.conf",
         };
         job.tell_user(&format!(
             "{NAME}: {reference} cannot be taken from the image cache: {WHY}\n{NAME}: the launch \
@@ -55,22 +55,22 @@ fn refuse(job: &dyn Job, choice: Choice, reference: &str) {
 #[cfg(test)]
 mod tests {
     use crate::Hook;
+    use crate::apply::MISSING;
     use crate::broadcast::PROGRAM;
-    use crate::carry_out::MISSING;
     use crate::logging::captured;
     use crate::spank::Context;
-    use crate::spank::double::Double;
+    use crate::spank::test_double::Double;
     use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIMS, installed};
 
     const LAUNCH: &str = "singularity exec docker://o/i:1 true";
 
     /// A task in a container, which inherits what a covered job has.
-    fn task(settings: &[&str], command: &str, choice: Option<&str>) -> Double {
+    fn task(settings: &[&str], command: &str, mode: Option<&str>) -> Double {
         let arguments = [&["syslog=off"], settings].concat();
         let mut double = Double::new(Context::Remote, &arguments);
         double.in_container = true;
         double.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        double.option = choice.map(str::to_owned);
+        double.option = mode.map(str::to_owned);
         double.set("PATH", &format!("{}:/bin", installed(SHIMS)));
         double.set("LD_PRELOAD", &installed(INTERPOSER));
         double.set(SETTINGS, "image_root=/sif");
@@ -101,17 +101,17 @@ mod tests {
     #[test]
     fn who_will_have_no_pull_is_told() {
         let root = "image_root=/nowhere";
-        let outcome = |settings: &[&str], command: &str, choice: Option<&str>| {
-            let double = task(settings, command, choice);
+        let outcome = |settings: &[&str], command: &str, mode: Option<&str>| {
+            let double = task(settings, command, mode);
             (double.ended.get(), double.told.take())
         };
         let fail = [root, "on_miss=fail"];
-        for (settings, choice, because) in [
+        for (settings, mode, because) in [
             (&[root][..], Some("require"), "--sif-cache=require"),
             (&["x"], Some("require"), "--sif-cache=require"),
             (&fail, None, "on_miss=fail"),
         ] {
-            let (ended, told) = outcome(settings, LAUNCH, choice);
+            let (ended, told) = outcome(settings, LAUNCH, mode);
             assert_eq!(ended, Some(MISSING), "{settings:?}");
             assert!(told.starts_with("sifcache: docker.io/o/i:1 cannot be taken"), "{told}");
             assert!(told.contains(because) && told.contains("--container"), "{told}");

@@ -67,7 +67,7 @@ mod tests {
     use crate::Hook;
     use crate::logging::captured;
     use crate::spank::Context;
-    use crate::spank::double::Double;
+    use crate::spank::test_double::Double;
 
     const EVERY: [Context; 4] =
         [Context::Local, Context::Allocator, Context::Slurmd, Context::Remote];

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 
 /// What of the shim can be missing on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Component {
     /// The program itself.
     Shim,
     /// The directory for `PATH`.
@@ -24,28 +24,28 @@ pub(crate) enum Part {
 /// What was found. Nothing that owns memory: a static is not dropped when the library is
 /// unloaded.
 #[derive(Clone, Copy)]
-enum Seen {
+enum Status {
     Good,
     NotUsable,
     Failed(Option<i32>),
 }
 
-static SHIM_PROGRAM: OnceCell<Seen> = OnceCell::new();
-static SHIMS_DIRECTORY: OnceCell<Seen> = OnceCell::new();
-static INTERPOSER_LIBRARY: OnceCell<Seen> = OnceCell::new();
+static SHIM_PROGRAM: OnceCell<Status> = OnceCell::new();
+static SHIMS_DIRECTORY: OnceCell<Status> = OnceCell::new();
+static INTERPOSER_LIBRARY: OnceCell<Status> = OnceCell::new();
 
 /// Whether `part` is there: all that a task pays for.
-pub(crate) fn is_there(part: Part) -> bool {
-    matches!(look(part).1, Seen::Good)
+pub(crate) fn is_there(part: Component) -> bool {
+    matches!(look(part).1, Status::Good)
 }
 
 /// Why `part` is missing, if it is.
-pub(crate) fn missing(part: Part) -> Option<String> {
+pub(crate) fn missing(part: Component) -> Option<String> {
     let (name, seen) = look(part);
     seen.reason(&installed(name))
 }
 
-impl Seen {
+impl Status {
     fn at(path: &str, good: fn(&Metadata) -> bool) -> Self {
         match fs::metadata(path) {
             Ok(metadata) if good(&metadata) => Self::Good,
@@ -68,24 +68,24 @@ impl Seen {
 }
 
 /// What was found, and of what.
-fn look(part: Part) -> (&'static str, Seen) {
+fn look(part: Component) -> (&'static str, Status) {
     match part {
-        Part::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
-        Part::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
+        Component::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
+        Component::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
         // To it belongs the shim that it starts.
-        Part::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
-            (_, Seen::Good) => look(Part::Shim),
+        Component::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
+            (_, Status::Good) => look(Component::Shim),
             missing => missing,
         },
     }
 }
 
 fn once(
-    seen: &OnceCell<Seen>,
+    seen: &OnceCell<Status>,
     name: &'static str,
     good: fn(&Metadata) -> bool,
-) -> (&'static str, Seen) {
-    (name, *seen.get_or_init(|| Seen::at(&installed(name), good)))
+) -> (&'static str, Status) {
+    (name, *seen.get_or_init(|| Status::at(&installed(name), good)))
 }
 
 fn is_program(metadata: &Metadata) -> bool {
@@ -98,7 +98,7 @@ fn is_readable(metadata: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metadata, Seen, is_program, is_readable};
+    use super::{Metadata, Status, is_program, is_readable};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
@@ -115,12 +115,12 @@ mod tests {
             for path in [file, parent] {
                 fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
             }
-            let seen = |good, path| matches!(Seen::at(path, good), Seen::Good);
+            let seen = |good, path| matches!(Status::at(path, good), Status::Good);
             assert_eq!((seen(is_program, file), seen(is_readable, file)), (program, readable));
             assert!(!seen(is_program, parent) && !seen(is_readable, parent));
         }
-        assert_eq!(Seen::at(parent, Metadata::is_dir).reason(parent), None);
-        let reason = |path: &str| Seen::at(path, Metadata::is_dir).reason(path);
+        assert_eq!(Status::at(parent, Metadata::is_dir).reason(parent), None);
+        let reason = |path: &str| Status::at(path, Metadata::is_dir).reason(path);
         assert_eq!(reason(file), Some(format!("{file} is not what users can use")));
         let nowhere = format!("{parent}/nowhere");
         assert_eq!(

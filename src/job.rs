@@ -31,7 +31,7 @@ impl Step {
     /// Whether this launch reports: of tasks that share a command, the first of a node
     /// does for all.
     #[must_use]
-    pub fn reports(&self) -> bool {
+    pub fn is_reporter(&self) -> bool {
         self.nested || self.is_first_of_node()
     }
 
@@ -71,12 +71,12 @@ pub enum Error {
     /// A number of `spank_err_t`.
     Slurm(u32),
     /// What is wrong.
-    Impossible(&'static str),
+    InvalidArgument(&'static str),
 }
 
 impl Error {
     /// Longer, the command would not start.
-    pub(crate) const NO_ROOM: Self = Self::Impossible(
+    pub(crate) const TOO_LONG: Self = Self::InvalidArgument(
         "the command and its environment are as long as they may be, or there is no memory",
     );
 }
@@ -85,7 +85,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Slurm(number) => write!(f, "SPANK error {number}"),
-            Self::Impossible(what) => f.write_str(what),
+            Self::InvalidArgument(what) => f.write_str(what),
         }
     }
 }
@@ -127,7 +127,7 @@ mod tests {
     fn a_launch_of_a_script_stands_for_itself() {
         let own = Step { task: 1, ..Step::default() };
         let nested = Step { nested: true, uid: 7, ..own };
-        assert!(!own.reports() && nested.reports());
+        assert!(!own.is_reporter() && nested.is_reporter());
         assert_eq!(nested.to_string(), "uid=7 via=shim");
     }
 }

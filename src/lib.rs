@@ -12,15 +12,15 @@
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
 //! | the same in a container | `container.rs`: leaves the command alone |
 //!
-//! A task's own command is decided on in `carry_out.rs`; the shim, `src/bin/sifcache-shim`,
+//! A task's own command is decided on in `apply.rs`; the shim, `src/bin/sifcache-shim`,
 //! uses the same for launches inside a script, which `nested.rs` leads to it.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
 //! the task's own process, or in the helper process that it sends (`lookup_timeout.rs`), as the task's
 //! user, right before its `execve`.
 
+pub mod apply;
 mod broadcast;
-pub mod carry_out;
 mod container;
 mod fault;
 mod init;
@@ -32,12 +32,12 @@ pub mod multi_prog;
 mod nested;
 mod option;
 mod report;
+pub mod requested_mode;
 mod runtimes;
 mod spank;
 mod srun;
 pub mod syslog;
 mod task;
-pub mod wish;
 
 use spank::{Context, Spank};
 

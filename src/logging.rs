@@ -91,7 +91,7 @@ mod capture {
 #[cfg(test)]
 mod tests {
     use super::{EVENT, Sinks};
-    use crate::spank::stand_in::{LOG_LEVEL, LOGGED};
+    use crate::spank::stubs::{LOG_LEVEL, LOGGED};
     use log::{Level, Log, Record};
 
     #[test]

@@ -5,14 +5,14 @@
 //! task's command and decides on it; Slurm before 23.11 has no call for this.
 
 use crate::NAME;
-use crate::installed::Part;
+use crate::installed::Component;
+use crate::requested_mode::RequestedMode;
 use crate::spank::Spank;
-use crate::wish::Wish;
-use sifcache_core::choice::Choice;
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;
 
 /// The shim's first argument here. Then follow the plugin's arguments in one word, the
-/// user's wish, and the command.
+/// user's requested, and the command.
 pub const FLAG: &str = "--multi-prog";
 
 /// Whether this command of a step is a configuration file of `--multi-prog`.
@@ -46,28 +46,28 @@ fn is_assignment(line: &[u8]) -> bool {
 }
 
 /// Puts the shim in front of the task's command.
-pub(crate) fn run(spank: &dyn Spank, wish: &Wish) {
-    let done = match spank.missing(Part::Shim) {
+pub(crate) fn run(spank: &dyn Spank, requested: &RequestedMode) {
+    let done = match spank.missing(Component::Shim) {
         Some(why) => Err(why),
-        None => prepend(spank, wish),
+        None => prepend(spank, requested),
     };
     let Err(why) = done else { return };
     if !spank.step().is_first_of_node() {
         return;
     }
     log::warn!("the commands of --multi-prog are not looked at: {why}");
-    if wish.choice == Choice::Require {
+    if requested.mode == CacheMode::Require {
         spank.tell_user(&format!(
             "{NAME}: --sif-cache=require has no effect on the commands of --multi-prog: {why}\n"
         ));
     }
 }
 
-fn prepend(spank: &dyn Spank, wish: &Wish) -> Result<(), String> {
+fn prepend(spank: &dyn Spank, requested: &RequestedMode) -> Result<(), String> {
     let shim = nested::installed(nested::SHIM);
     let settings = spank.arguments().join(&b' ');
-    let choice = wish.choice.as_str();
-    let words = [shim.as_bytes(), FLAG.as_bytes(), &settings, choice.as_bytes()];
+    let mode = requested.mode.as_str();
+    let words = [shim.as_bytes(), FLAG.as_bytes(), &settings, mode.as_bytes()];
     spank.prepend(&words).map_err(|error| error.to_string())
 }
 

@@ -3,7 +3,7 @@
 //! With `nested=path` a task gets the shims of those runtimes that its own `PATH` has on its
 //! own node: what is not installed must not be found either.
 
-use crate::installed::Part;
+use crate::installed::Component;
 use crate::job::Error;
 use crate::spank::Spank;
 use sifcache_core::nested::shims::{Found, directories};
@@ -17,7 +17,7 @@ use sifcache_core::settings::{Nested, Settings};
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
         None => {}
-        Some(Part::Shims) if spank.is_there(Part::Shims) => {
+        Some(Component::Shims) if spank.is_there(Component::Shims) => {
             apply(spank, settings.nested, &shims(spank, &settings.runtimes));
         }
         Some(part) if spank.is_there(part) => apply(spank, settings.nested, &[]),
@@ -48,17 +48,17 @@ pub(crate) fn missing(spank: &dyn Spank, nested: Nested) -> Option<String> {
 }
 
 /// What has to be installed.
-fn part(nested: Nested) -> Option<Part> {
+fn part(nested: Nested) -> Option<Component> {
     match nested {
-        Nested::Path => Some(Part::Shims),
-        Nested::Preload => Some(Part::Interposer),
+        Nested::Path => Some(Component::Shims),
+        Nested::Preload => Some(Component::Interposer),
         Nested::Off => None,
     }
 }
 
 /// Has slurmstepd look for the runtimes of the node, for its tasks.
 pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
-    if settings.nested == Nested::Path && spank.is_there(Part::Shims) {
+    if settings.nested == Nested::Path && spank.is_there(Component::Shims) {
         spank.look_for_runtimes(&settings.runtimes);
     }
 }
@@ -79,8 +79,10 @@ fn shims(spank: &dyn Spank, runtimes: &[String]) -> Vec<String> {
 fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
     let settings = spank.arguments().join(&b' ');
     let changes = nested::changes(nested, shims, &settings, &|name: &str| spank.variable(name));
-    if changes.iter().any(|change| change.value.is_some()) && !spank.has_room(growth(&changes)) {
-        log::warn!("launches inside the task's program are not covered: {}", Error::NO_ROOM);
+    if changes.iter().any(|change| change.value.is_some())
+        && !spank.fits_in_exec_limit(growth(&changes))
+    {
+        log::warn!("launches inside the task's program are not covered: {}", Error::TOO_LONG);
         return;
     }
     for Change { name, value } in changes {
@@ -108,7 +110,7 @@ mod tests {
     use crate::Hook;
     use crate::logging::captured;
     use crate::spank::Context;
-    use crate::spank::double::Double;
+    use crate::spank::test_double::Double;
     use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIM, SHIMS, installed};
 
     const SCRIPT: &str = "/var/spool/slurm_script";

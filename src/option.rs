@@ -1,9 +1,9 @@
 //! `--sif-cache=auto|off|require`, for srun, sbatch and salloc.
 
 use crate::fault;
+use crate::requested_mode::RequestedMode;
 use crate::spank::{Context, Spank};
-use crate::wish::Wish;
-use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 
 /// What the callback of the option does: refuse a bad value, and hand a good one on.
 ///
@@ -15,7 +15,7 @@ use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
 /// The value is none of the three; srun, sbatch and salloc stop then.
 pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     fault::point("option");
-    let Some(choice) = Choice::parse(value) else {
+    let Some(mode) = CacheMode::parse(value) else {
         let line = format!("--sif-cache={}: valid values are {VALUES}", value.escape_ascii());
         // Past srun it only comes by a variable that somebody has made up. Slurm would write
         // it into slurmd's log as it is, and start the job all the same.
@@ -27,7 +27,7 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
         return Err(());
     };
     if spank.context() == Context::Allocator
-        && let Err(error) = spank.set_variable(ENVIRONMENT, choice.as_str().as_bytes())
+        && let Err(error) = spank.set_variable(ENVIRONMENT, mode.as_str().as_bytes())
     {
         log::error!("cannot set {ENVIRONMENT} for the steps of this job: {error}");
     }
@@ -35,8 +35,8 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
 }
 
 /// The wish of a task.
-pub(crate) fn of_task(spank: &dyn Spank) -> Wish {
-    Wish::new(spank.option().as_deref(), spank.variable(ENVIRONMENT))
+pub(crate) fn of_task(spank: &dyn Spank) -> RequestedMode {
+    RequestedMode::new(spank.option().as_deref(), spank.variable(ENVIRONMENT))
 }
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
     use super::check;
     use crate::logging::captured;
     use crate::spank::Context;
-    use crate::spank::double::Double;
+    use crate::spank::test_double::Double;
 
     #[test]
     fn a_bad_value_is_refused_and_named() {

@@ -7,7 +7,7 @@
 use crate::NAME;
 use crate::job::Job;
 use crate::syslog::{self, EVENT};
-use sifcache_core::choice::Choice;
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
 use sifcache_core::image::State;
 use sifcache_core::image_uri::ImageUri;
@@ -25,7 +25,7 @@ pub(crate) fn use_syslog(settings: &Settings) {
 
 pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
     let (Some(uri), step) = (&decision.uri, job.step()) else { return };
-    if !step.reports() {
+    if !step.is_reporter() {
         return;
     }
     refused(decision);
@@ -39,7 +39,7 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
 /// With `quiet` another message tells the user.
 pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
     let (Some(uri), step) = (&decision.uri, job.step()) else { return };
-    if !step.reports() {
+    if !step.is_reporter() {
         return;
     }
     refused(decision);
@@ -102,15 +102,15 @@ pub(crate) fn node_name(job: &dyn Job) -> String {
 
 /// Why a command that names a docker image is looked at no further. Who asked for
 /// `require` learns that it has no effect on this one.
-pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pass) {
+pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pass) {
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
     let names_image = || job.command().iter().any(|word| ImageUri::is_likely(word));
     let concerns = decision.image.as_ref().is_none_or(|image| ImageUri::is_likely(image));
-    if !(is_runtime && concerns && names_image() && job.step().reports()) {
+    if !(is_runtime && concerns && names_image() && job.step().is_reporter()) {
         return;
     }
     log::debug!("left alone: {pass}");
-    if choice == Choice::Require {
+    if mode == CacheMode::Require {
         let option = "--sif-cache=require has no effect on this command";
         job.tell_user(&format!("{NAME}: {option}: {pass}\n"));
     } else {
@@ -120,7 +120,7 @@ pub(crate) fn pass(job: &dyn Job, choice: Choice, decision: &Decision, pass: Pas
 
 /// The same for a launch that is left alone for another reason than its own words.
 pub(crate) fn left_alone(job: &dyn Job, why: &str) {
-    if !job.step().reports() {
+    if !job.step().is_reporter() {
         return;
     }
     log::debug!("left alone: {why}");
@@ -131,7 +131,7 @@ pub(crate) fn left_alone(job: &dyn Job, why: &str) {
 /// Who will have no pull learns that it is not looked up.
 pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
     let command = job.command();
-    let Some(program) = command.first().filter(|_| job.step().reports()) else { return };
+    let Some(program) = command.first().filter(|_| job.step().is_reporter()) else { return };
     job.tell_user(&format!(
         "{NAME}: {} is not called like a container runtime ({}), so its image may not \
          be looked up: {because} may have no effect on it\n",

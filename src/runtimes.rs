@@ -33,7 +33,7 @@ type File = (u64, u64);
 /// What a directory has under the name of a runtime. Nothing that owns memory: a static is
 /// not dropped when the library is unloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum Status {
     Absent,
     /// A program that everybody may execute.
     Program(File),
@@ -41,7 +41,7 @@ enum Seen {
     Restricted,
 }
 
-static AHEAD: [[OnceCell<Seen>; SYSTEM.len()]; USUAL.len()] =
+static AHEAD: [[OnceCell<Status>; SYSTEM.len()]; USUAL.len()] =
     [const { [const { OnceCell::new() }; SYSTEM.len()] }; USUAL.len()];
 
 /// A runtime in `PATH`: the number of its name, the entry that has it, and its file.
@@ -51,7 +51,7 @@ pub(crate) type Located = (usize, Vec<u8>, File);
 pub(crate) fn look_ahead(names: &[String]) {
     for name in names {
         SYSTEM.iter().enumerate().find(|(place, _)| {
-            ahead(name, *place).is_some_and(|seen| matches!(seen, Seen::Program(_)))
+            ahead(name, *place).is_some_and(|seen| matches!(seen, Status::Program(_)))
         });
     }
 }
@@ -100,7 +100,7 @@ fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
 }
 
 /// What one of the system's directories has; looked at once.
-fn ahead(name: &str, place: usize) -> Option<Seen> {
+fn ahead(name: &str, place: usize) -> Option<Status> {
     let number = USUAL.iter().position(|usual| *usual == name)?;
     let directory = SYSTEM.get(place)?;
     let seen = AHEAD.get(number)?.get(place)?;
@@ -132,24 +132,24 @@ fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Loca
 }
 
 /// What this directory has under this name.
-fn see(directory: &[u8], name: &str) -> Seen {
+fn see(directory: &[u8], name: &str) -> Status {
     let path = Path::new(OsStr::from_bytes(directory)).join(name);
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => match metadata.permissions().mode() & 0o111 {
-            0 => Seen::Absent,
-            0o111 => Seen::Program((metadata.dev(), metadata.ino())),
-            _ => Seen::Restricted,
+            0 => Status::Absent,
+            0o111 => Status::Program((metadata.dev(), metadata.ino())),
+            _ => Status::Restricted,
         },
-        _ => Seen::Absent,
+        _ => Status::Absent,
     }
 }
 
 /// The file, if this user may execute it.
-fn usable(directory: &[u8], name: &str, seen: Seen) -> Option<File> {
+fn usable(directory: &[u8], name: &str, seen: Status) -> Option<File> {
     match seen {
-        Seen::Absent => None,
-        Seen::Program(file) => Some(file),
-        Seen::Restricted => {
+        Status::Absent => None,
+        Status::Program(file) => Some(file),
+        Status::Restricted => {
             let path = CString::new([directory, b"/", name.as_bytes()].concat()).ok()?;
             let metadata = may_execute(&path).then(|| fs::metadata(to_path(&path)).ok())??;
             Some((metadata.dev(), metadata.ino()))

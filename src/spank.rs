@@ -9,7 +9,7 @@
 //! | `container.rs` | whether the step runs in a container |
 //! | `environment.rs` | the task's environment |
 //! | `arena.rs`, `memory.rs` | memory, where there may be none left, and whether there is any |
-//! | `room.rs`, `growth.rs` | how long a command may be, and whether this one may be longer |
+//! | `arg_limits.rs` | the kernel's limit on argv plus environment |
 //! | `slurm_log.rs` | Slurm's log |
 //! | `line.rs` | which of several lines in plugstack.conf counts |
 //! | `prepend.rs` | a call that not every release of Slurm has |
@@ -22,31 +22,30 @@
 
 mod allocator;
 mod arena;
+mod arg_limits;
 mod argv;
 mod container;
 mod environment;
 mod export;
-mod growth;
 mod handle;
 mod helper_process;
 mod line;
 mod memory;
 mod prepend;
 mod process;
-mod room;
 mod slurm_log;
 
 #[cfg(test)]
-pub(crate) mod double;
+pub(crate) mod stubs;
 #[cfg(test)]
-pub(crate) mod stand_in;
+pub(crate) mod test_double;
 
 pub(crate) use helper_process::within;
 pub(crate) use process::{datagram_socket, may_execute};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
-use crate::installed::Part;
+use crate::installed::Component;
 use crate::job::{Error, Job};
 use crate::runtimes::Located;
 
@@ -78,7 +77,7 @@ pub(crate) trait Spank: Job {
     fn option(&self) -> Option<Vec<u8>>;
     /// Whether the task's command and environment may be so many bytes longer: for the
     /// kernel, and for the memory that Slurm takes to change them. In a task only.
-    fn has_room(&self, bytes: usize) -> bool;
+    fn fits_in_exec_limit(&self, bytes: usize) -> bool;
     /// Whether the task's command will run in a container that Slurm makes. In a task only.
     fn is_in_container(&self) -> bool;
     /// The words that this process was started with. In srun: its options and the command.
@@ -90,9 +89,9 @@ pub(crate) trait Spank: Job {
     /// Puts words in front of the task's own command, also under `--multi-prog`.
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error>;
     /// Whether a part of the shim is on this node. Looks once a process.
-    fn is_there(&self, part: Part) -> bool;
+    fn is_there(&self, part: Component) -> bool;
     /// Why it is not, if it is not.
-    fn missing(&self, part: Part) -> Option<String>;
+    fn missing(&self, part: Component) -> Option<String>;
     /// Looks for runtimes where every task would look. In slurmstepd only.
     fn look_for_runtimes(&self, names: &[String]);
     /// The runtimes of these names in a `PATH`. In a task only.

@@ -91,7 +91,7 @@ mod tests {
     use super::PROGRAM;
     use crate::Hook;
     use crate::spank::Context;
-    use crate::spank::double::Double;
+    use crate::spank::test_double::Double;
     use sifcache_core::nested::{SETTINGS, SHIMS, installed};
 
     const LAUNCH: &str = "singularity exec docker://o/i:1 true";

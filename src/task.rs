@@ -5,10 +5,10 @@
 
 use crate::broadcast::Broadcast;
 use crate::job::{Error, Job};
+use crate::requested_mode::RequestedMode;
 use crate::spank::Spank;
-use crate::wish::Wish;
-use crate::{carry_out, container, fault, multi_prog, nested, option, report};
-use sifcache_core::choice::{Choice, ENVIRONMENT};
+use crate::{apply, container, fault, multi_prog, nested, option, report};
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Pass, Verdict};
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::{self, NotLaunch};
@@ -16,40 +16,40 @@ use sifcache_core::settings::{OnMiss, Settings};
 
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
-    let wish = option::of_task(spank);
+    let requested = option::of_task(spank);
     let broadcast = Broadcast::take(spank);
     let job: &dyn Job = broadcast.as_ref().map_or(spank, |broadcast| broadcast);
     if spank.is_in_container() {
-        return container::leave(spank, job, &wish);
+        return container::leave(spank, job, &requested);
     }
     let Ok(settings) = Settings::parse(&spank.arguments()) else {
-        return carry_out::without_settings(job, &wish);
+        return apply::without_settings(job, &requested);
     };
     if multi_prog::is_one(&spank.command()) {
-        multi_prog::run(spank, &wish);
-        return start_others(spank, &settings, &wish);
+        multi_prog::run(spank, &requested);
+        return start_others(spank, &settings, &requested);
     }
-    let decision = carry_out::carry_out(job, &settings, &wish);
+    let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
         // Decided, whatever came out: nothing is to decide once more.
         nested::uncover(spank, &settings);
         if decision.launch.is_none() {
-            hand_on(spank, &wish);
+            hand_on(spank, &requested);
         }
     } else {
-        tell_of_launch(spank, &settings, &wish);
-        start_others(spank, &settings, &wish);
+        tell_of_launch(spank, &settings, &requested);
+        start_others(spank, &settings, &requested);
     }
 }
 
 /// Tells whoever will have no pull of a launch by a program that is not known as a runtime: a
 /// copy, a link. A wish that has no effect must not look granted. Of the site's own `on_miss=fail`
 /// it is told only where `--bcast=DIRECTORY/` has taken the name away.
-fn tell_of_launch(spank: &dyn Spank, settings: &Settings, wish: &Wish) {
+fn tell_of_launch(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
     let command = spank.command();
-    let because = match (wish.choice, settings.on_miss) {
-        (Choice::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
-        (Choice::Auto, OnMiss::Fail) if command.first().is_some_and(|p| p.ends_with(b"/")) => {
+    let because = match (requested.mode, settings.on_miss) {
+        (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
+        (CacheMode::Auto, OnMiss::Fail) if command.first().is_some_and(|p| p.ends_with(b"/")) => {
             "on_miss=fail in plugstack.conf"
         }
         _ => return,
@@ -65,8 +65,8 @@ fn tell_of_launch(spank: &dyn Spank, settings: &Settings, wish: &Wish) {
 }
 
 /// The task is no launch, but what it starts may be one.
-fn start_others(spank: &dyn Spank, settings: &Settings, wish: &Wish) {
-    hand_on(spank, wish);
+fn start_others(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
+    hand_on(spank, requested);
     nested::cover(spank, settings);
 }
 
@@ -80,14 +80,14 @@ const LONGER: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
 
 /// The option reaches this step only; the steps and the launches of a script read the
 /// variable.
-fn hand_on(spank: &dyn Spank, wish: &Wish) {
-    if !wish.by_option {
+fn hand_on(spank: &dyn Spank, requested: &RequestedMode) {
+    if !requested.by_option {
         return;
     }
-    let value = wish.choice.as_str().as_bytes();
-    let done = match spank.has_room(value.len() + LONGER) {
+    let value = requested.mode.as_str().as_bytes();
+    let done = match spank.fits_in_exec_limit(value.len() + LONGER) {
         true => spank.set_variable(ENVIRONMENT, value),
-        false => Err(Error::NO_ROOM),
+        false => Err(Error::TOO_LONG),
     };
     if let Err(error) = done {
         log::warn!("cannot hand --sif-cache on: {error}");

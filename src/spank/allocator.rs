@@ -8,7 +8,7 @@
 //! The function is looked up at run time, like the one in `prepend.rs`: a release without it
 //! would otherwise refuse to load the plugin.
 
-use super::growth;
+use super::memory;
 use crate::job::Error;
 use std::ffi::{CStr, c_char};
 
@@ -18,15 +18,15 @@ type Duplicate = unsafe extern "C" fn(*const c_char) -> *mut c_char;
 
 /// A copy of `text` that `slurm_xfree` can free.
 pub(super) fn duplicate(text: &CStr) -> Result<*mut c_char, Error> {
-    let duplicate = find().ok_or(Error::Impossible(
+    let duplicate = find().ok_or(Error::InvalidArgument(
         "this Slurm does not export slurm_xstrdup, so it could not free the new argument",
     ))?;
-    if !growth::is_memory_for_slurm() {
-        return Err(Error::NO_ROOM);
+    if !memory::is_left_for_slurm() {
+        return Err(Error::TOO_LONG);
     }
     // SAFETY: a C string, which it copies.
     let copy = unsafe { duplicate(text.as_ptr()) };
-    if copy.is_null() { Err(Error::NO_ROOM) } else { Ok(copy) }
+    if copy.is_null() { Err(Error::TOO_LONG) } else { Ok(copy) }
 }
 
 /// The function of the Slurm that has loaded us.
@@ -46,6 +46,8 @@ mod tests {
     #[test]
     fn without_slurms_allocator_there_is_no_copy() {
         let refused = duplicate(c"/sif/x");
-        assert!(matches!(refused, Err(Error::Impossible(why)) if why.contains("slurm_xstrdup")));
+        assert!(
+            matches!(refused, Err(Error::InvalidArgument(why)) if why.contains("slurm_xstrdup"))
+        );
     }
 }

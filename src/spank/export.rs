@@ -15,7 +15,7 @@ use std::sync::Once;
 
 include!(concat!(env!("OUT_DIR"), "/slurm_version.rs"));
 
-/// Part of the name of the option's variable, so it must never change.
+/// Component of the name of the option's variable, so it must never change.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 static plugin_name: [u8; 9] = *b"sifcache\0";
@@ -143,7 +143,7 @@ mod tests {
         sif_cache_option, slurm_spank_init, slurm_spank_local_user_init, slurm_spank_task_init,
     };
     use crate::logging::captured;
-    use crate::spank::stand_in::CONTEXT;
+    use crate::spank::stubs::CONTEXT;
     use slurm_spank::spank_sys::{spank_context_S_CTX_LOCAL, spank_context_S_CTX_REMOTE};
     use std::ffi::{CStr, CString, c_char, c_int};
     use std::ptr;

@@ -1,10 +1,8 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
-use super::{
-    Context, Spank, allocator, argv, export, growth, line, memory, prepend, process, room,
-};
+use super::{Context, Spank, allocator, arg_limits, argv, export, line, memory, prepend, process};
 use crate::fault;
-use crate::installed::{self, Part};
+use crate::installed::{self, Component};
 use crate::job::{Error, Job, Step};
 use crate::runtimes::{self, Located};
 use slurm_spank::spank_sys as sys;
@@ -81,7 +79,7 @@ fn checked(answer: sys::spank_err_t) -> Result<(), Error> {
 }
 
 fn c_string(text: &[u8]) -> Result<CString, Error> {
-    CString::new(text).map_err(|_| Error::Impossible("a null byte"))
+    CString::new(text).map_err(|_| Error::InvalidArgument("a null byte"))
 }
 
 impl Spank for Handle {
@@ -126,8 +124,8 @@ impl Spank for Handle {
         Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.may_grow(bytes) && growth::is_memory_for_slurm()
+    fn fits_in_exec_limit(&self, bytes: usize) -> bool {
+        self.fits_kernel_limit(bytes) && memory::is_left_for_slurm()
     }
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
@@ -149,18 +147,18 @@ impl Spank for Handle {
     }
 
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
-        let call = prepend::find().ok_or(Error::Impossible(
+        let call = prepend::find().ok_or(Error::InvalidArgument(
             "this release of Slurm cannot prepend to a command, 23.11 and later can",
         ))?;
         let words: Vec<CString> =
             words.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
-        let growth = words.iter().map(|word| room::of_string(word.count_bytes())).sum();
-        if !self.has_room(growth) {
-            return Err(Error::NO_ROOM);
+        let growth = words.iter().map(|word| arg_limits::of_string(word.count_bytes())).sum();
+        if !self.fits_in_exec_limit(growth) {
+            return Err(Error::TOO_LONG);
         }
         let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
-        let count =
-            c_int::try_from(pointers.len()).map_err(|_| Error::Impossible("too many words"))?;
+        let count = c_int::try_from(pointers.len())
+            .map_err(|_| Error::InvalidArgument("too many words"))?;
         // SAFETY: as many C strings as are counted, which Slurm copies.
         checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
     }
@@ -173,11 +171,11 @@ impl Spank for Handle {
         process::command_line()
     }
 
-    fn is_there(&self, part: Part) -> bool {
+    fn is_there(&self, part: Component) -> bool {
         installed::is_there(part)
     }
 
-    fn missing(&self, part: Part) -> Option<String> {
+    fn missing(&self, part: Component) -> Option<String> {
         installed::missing(part)
     }
 
@@ -199,14 +197,15 @@ impl Job for Handle {
     }
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
-        let (argc, argv) = self.job_argv().ok_or(Error::Impossible("Slurm gives no command"))?;
+        let (argc, argv) =
+            self.job_argv().ok_or(Error::InvalidArgument("Slurm gives no command"))?;
         let old = self.command().get(index).map_or(0, |word| word.len());
-        if !self.may_grow(path.as_os_str().len().saturating_sub(old)) {
-            return Err(Error::NO_ROOM);
+        if !self.fits_kernel_limit(path.as_os_str().len().saturating_sub(old)) {
+            return Err(Error::TOO_LONG);
         }
         let word = allocator::duplicate(&c_string(path.as_os_str().as_encoded_bytes())?)?;
         // SAFETY: Slurm's own array, in the task's process, whose only thread we are in.
-        unsafe { argv::replace(argc, argv, index, word) }.map_err(Error::Impossible)
+        unsafe { argv::replace(argc, argv, index, word) }.map_err(Error::InvalidArgument)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
@@ -214,7 +213,7 @@ impl Job for Handle {
             return process::variable(name);
         }
         let value = self.value(name)?;
-        let affordable = value.len() <= SHORT || memory::may_take((COPIES * value.len()) as u64);
+        let affordable = value.len() <= SHORT || memory::is_left((COPIES * value.len()) as u64);
         affordable.then(|| value.to_vec())
     }
 

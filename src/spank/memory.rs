@@ -1,13 +1,40 @@
-//! How much memory this process may still ask for.
+//! Whether enough memory is left within the limits of this process.
 //!
-//! `malloc` is not asked: also a piece that it does not have, it looks for in a way that
-//! moves what it has, and a task that has no byte too many is then ended by Slurm.
+//! `malloc` cannot be used to find out: an attempt that fails changes its layout of the heap, after
+//! which Slurm's own calls can fail in a task that is close to its limit.
 
+use super::handle::Handle;
 use super::process::soft_limit;
+use crate::spank::Spank as _;
 use std::fs;
 
-/// Whether so many bytes more are within the limits of this process.
-pub(super) fn may_take(bytes: u64) -> bool {
+/// Decisions on commands and settings up to this size use the plugin's own arena.
+const FEW_WORDS: usize = 1000;
+const FEW_SETTINGS: usize = 512;
+/// The bytes that a word, and a byte of the settings, take at most during a decision.
+const FOR_WORD: usize = 64;
+const FOR_SETTING: usize = 512;
+
+/// Slurm allocates 256 KiB temporarily to set a variable, and sets more variables later.
+const FOR_SLURM: u64 = 1 << 20;
+
+/// Whether there is enough memory left for Slurm's own setenv and prepend calls.
+pub(super) fn is_left_for_slurm() -> bool {
+    is_left(FOR_SLURM)
+}
+
+impl Handle {
+    /// Whether there is memory for a decision on this command with these settings.
+    pub(super) fn has_memory(&self) -> bool {
+        let words = self.job_argv().map_or(0, |(argc, _)| usize::try_from(argc).unwrap_or(0));
+        let settings: usize = self.arguments().iter().map(|argument| argument.len()).sum();
+        let few = words <= FEW_WORDS && settings <= FEW_SETTINGS;
+        few || is_left((words * FOR_WORD).max(settings * FOR_SETTING) as u64)
+    }
+}
+
+/// Whether so many more bytes are within the limits of this process.
+pub(super) fn is_left(bytes: u64) -> bool {
     let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(soft_limit);
     if limits == [Some(libc::RLIM_INFINITY); 2] {
         return true;
@@ -21,8 +48,8 @@ fn is_enough(bytes: u64, limits: [Option<u64>; 2], used: [u64; 2]) -> bool {
     both.all(|(limit, used)| limit.is_some_and(|limit| limit.saturating_sub(used) >= bytes))
 }
 
-/// What counts for each of the limits: the first and the sixth number of proc(5),
-/// `/proc/pid/statm`, in pages.
+/// The bytes that count towards each of the limits: the first and the sixth number of
+/// `/proc/pid/statm`, see proc(5), which are in pages.
 fn used(statm: &str, page: u64) -> Option<[u64; 2]> {
     let number =
         |at: usize| statm.split_whitespace().nth(at)?.parse::<u64>().ok()?.checked_mul(page);
@@ -31,14 +58,14 @@ fn used(statm: &str, page: u64) -> Option<[u64; 2]> {
 
 /// The size of a page, in bytes.
 fn page() -> Option<u64> {
-    // SAFETY: any number of a setting is allowed.
+    // SAFETY: the call takes an integer, and returns -1 for one that it does not know.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).ok().filter(|size| *size > 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_enough, may_take, page, used};
+    use super::{is_enough, is_left, page, used};
 
     const NONE: Option<u64> = Some(libc::RLIM_INFINITY);
 
@@ -60,9 +87,9 @@ mod tests {
         assert!(!is_enough(6, [Some(15), NONE], [10, 10]));
         assert!(is_enough(5, [NONE, Some(15)], [10, 10]));
         assert!(!is_enough(6, [NONE, Some(15)], [10, 10]));
-        // Beyond a limit that came later; and one that is not to be had.
+        // Already beyond a limit that was lowered; a limit that the kernel does not report.
         assert!(!is_enough(1, [Some(9), NONE], [10, 10]));
         assert!(!is_enough(1, [None, NONE], [10, 10]));
-        assert!(may_take(1 << 20));
+        assert!(is_left(1 << 20));
     }
 }

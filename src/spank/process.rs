@@ -14,7 +14,7 @@ pub(super) fn set_variable(name: &CString, value: &CString) -> Result<(), Error>
     // then, in 26.05, serve its sockets and read no variable.
     match unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) } {
         0 => Ok(()),
-        _ => Err(Error::Impossible("the environment is full")),
+        _ => Err(Error::InvalidArgument("the environment is full")),
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn unset_variable(name: &CString) -> Result<(), Error> {
     // SAFETY: a C string, which unsetenv only reads; the thread is the same as above.
     match unsafe { libc::unsetenv(name.as_ptr()) } {
         0 => Ok(()),
-        _ => Err(Error::Impossible("the variable has no valid name")),
+        _ => Err(Error::InvalidArgument("the variable has no valid name")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Slurm's log.
 
-use super::{growth, process};
+use super::{memory, process};
 use log::Level;
 use slurm_spank::spank_sys;
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -46,7 +46,7 @@ pub(crate) fn log(level: Level, line: &str) {
     };
     // The small pieces that Slurm takes for a line can lie in the way of the large ones that
     // it needs after us.
-    if growth::is_memory_for_slurm() {
+    if memory::is_left_for_slurm() {
         // SAFETY: "%s" takes one C string, and both live until the call returns.
         process::writing(|| unsafe { log(FORMAT.as_ptr(), text.as_ptr()) });
     }

@@ -1,9 +1,9 @@
 use crate::Hook;
+use crate::apply::MISSING;
 use crate::broadcast::PROGRAM;
-use crate::carry_out::MISSING;
 use crate::logging::captured;
 use crate::spank::Context;
-use crate::spank::double::Double;
+use crate::spank::test_double::Double;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -79,12 +79,12 @@ fn srun_v_shows_one_line() {
     let hit = format!("sifcache: docker://o/i:1 is {}\n", root.0.join("o/i:1").display());
     let miss = "sifcache: docker://o/i:2 is not in the image cache\n";
     let off = "sifcache: the command is left alone: the user has switched the cache off\n";
-    for (command, choice, line) in
+    for (command, mode, line) in
         [(HIT, "auto", hit.as_str()), (MISS, "auto", miss), (HIT, "off", off), ("echo", "off", "")]
     {
         for (level, shown) in [("3", ""), ("4", line), ("6", line), ("", ""), ("x", "")] {
             let mut double = root.task(&[], command);
-            double.option = Some(choice.to_owned());
+            double.option = Some(mode.to_owned());
             double.set("SRUN_DEBUG", level);
             run(&double);
             assert_eq!(double.told.borrow().as_str(), shown, "{command} {level}");
@@ -95,9 +95,9 @@ fn srun_v_shows_one_line() {
 #[test]
 fn a_command_that_is_left_alone_is_explained_where_somebody_asks() {
     let root = Root::new("left-alone");
-    let told = |command: &str, choice: &str, level: &str| {
+    let told = |command: &str, mode: &str, level: &str| {
         let mut double = root.task(&[], command);
-        double.option = Some(choice.to_owned());
+        double.option = Some(mode.to_owned());
         double.set("SRUN_DEBUG", level);
         run(&double);
         double.told.take()

@@ -5,10 +5,10 @@ use crate::kit::{HIT, MISS, Site};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-fn task<'a>(site: &'a Site, choice: &str, command: &[&str]) -> Call<'a> {
+fn task<'a>(site: &'a Site, mode: &str, command: &[&str]) -> Call<'a> {
     let settings = site.settings();
     let shim = site.text("sifcache-shim");
-    let own = [shim.as_str(), "--multi-prog", &settings, choice];
+    let own = [shim.as_str(), "--multi-prog", &settings, mode];
     Call::new(site, &[&own, command].concat()).program("sifcache-shim").path("real")
 }
 
@@ -28,8 +28,8 @@ fn a_launch_gets_its_image() {
         assert_eq!(through.told("argv"), bare.told("argv"));
         assert_eq!(through.told("environ"), bare.told("environ"));
     }
-    for (choice, command) in [("off", &HIT), ("auto", &MISS)] {
-        let through = task(&site, choice, command).run();
+    for (mode, command) in [("off", &HIT), ("auto", &MISS)] {
+        let through = task(&site, mode, command).run();
         assert_eq!(through.told("argv"), [&real, "exec", command[2], "true"]);
     }
     task(&site, "require", &MISS).run().ended(66, "docker.io/o/i:2");
@@ -105,8 +105,8 @@ fn what_cannot_be_started_has_slurms_exit_status() {
 fn settings_that_are_wrong() {
     let site = Site::new();
     let shim = site.text("sifcache-shim");
-    let call = |choice: &str| {
-        let own = [shim.as_str(), "--multi-prog", "nonsense", choice];
+    let call = |mode: &str| {
+        let own = [shim.as_str(), "--multi-prog", "nonsense", mode];
         Call::new(&site, &[&own, &HIT[..]].concat()).program("sifcache-shim").path("real").run()
     };
     assert_eq!(call("auto").told("argv")[2], HIT[2]);

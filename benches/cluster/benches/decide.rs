@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sifcache_core::choice::Choice;
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::launch;
 use sifcache_core::lookup::Inline;
@@ -84,7 +84,7 @@ fn look_ups(criterion: &mut Criterion) {
                 let image = format!("docker://{image}");
                 let argv = ["apptainer", "exec", &image, "true"];
                 let decide =
-                    || decision::decide(&argv, &settings, Choice::Auto, &|_| None, &Inline);
+                    || decision::decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
                 assert_eq!(decide().verdict, wanted);
                 let id = match count {
                     1 => format!("1 root of {files} files"),

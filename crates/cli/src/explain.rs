@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::site;
 use clap::Args;
-use sifcache_core::choice::{Choice, ENVIRONMENT};
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::lookup::Inline;
 use sifcache_core::settings::Settings;
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     let decision = decide(&argv, &settings, &starters);
     let output = match args.json {
         true => json::line(&decision, &argv, &starters.names)?,
-        false => text::page(&decision, &argv, &settings, choice(&starters), &starters),
+        false => text::page(&decision, &argv, &settings, mode(&starters), &starters),
     };
     anstream::stdout().write_all(output.as_bytes())?;
     Ok(exit(&decision))
@@ -115,13 +115,13 @@ fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings, starters: &Starters) 
     let environment = |name: &str| {
         starters.variable(name, env::var_os(name)).map(|value| value.as_bytes().to_vec())
     };
-    decision::decide(argv, settings, choice(starters), &environment, &Inline)
+    decision::decide(argv, settings, mode(starters), &environment, &Inline)
 }
 
 /// What `SIF_CACHE` or `--sif-cache` asks for; a wrong value counts as none, as in a job.
-fn choice(starters: &Starters) -> Choice {
+fn mode(starters: &Starters) -> CacheMode {
     let value = starters.variable(ENVIRONMENT, env::var_os(ENVIRONMENT));
-    value.as_deref().map(OsStr::as_bytes).and_then(Choice::parse).unwrap_or_default()
+    value.as_deref().map(OsStr::as_bytes).and_then(CacheMode::parse).unwrap_or_default()
 }
 
 fn exit(decision: &Decision) -> Exit {

@@ -1,6 +1,6 @@
 //! Hit, miss or pass, with everything that is needed to act on it, log it and explain it.
 
-use crate::choice::Choice;
+use crate::cache_mode::CacheMode;
 use crate::image::State;
 use crate::image_uri::{self, ImageUri};
 use crate::launch::{self, Launch, NotLaunch};
@@ -13,16 +13,29 @@ use std::path::Path;
 /// What to do with one command line, and how that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Where IMAGE stands; none if the command line is no launch.
+    /// The position of IMAGE; `None` if the command is not a launch.
     pub launch: Option<Launch>,
     /// IMAGE as typed.
     pub image: Option<Vec<u8>>,
     /// IMAGE, if it can be looked up.
     pub uri: Option<ImageUri>,
-    /// The files that were looked for; none if nobody looked.
+    /// The probed files; empty if there was no lookup.
     pub candidates: Vec<Candidate>,
     /// The outcome.
     pub verdict: Verdict,
+}
+
+/// What a hit does to the command. A command that is answered without the runtime, such as a
+/// pull, is to be another variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Replace an entry of argv with the path of the image.
+    ReplaceArgument {
+        /// The entry's index.
+        index: usize,
+        /// The path of the image.
+        path: &'a Path,
+    },
 }
 
 /// The three outcomes.
@@ -30,20 +43,20 @@ pub struct Decision {
 pub enum Verdict {
     /// An image was found: [`Decision::hit`] has its path.
     Hit,
-    /// A docker reference without an image.
+    /// No image root has the image.
     Miss,
-    /// Not ours to touch.
+    /// The command is left as it is.
     Pass(Pass),
 }
 
-/// Why a command is not ours to touch.
+/// Why a command is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// It is no launch.
+    /// It is not a launch.
     NotLaunch(NotLaunch),
     /// IMAGE cannot be looked up.
     Image(image_uri::Error),
-    /// OCI mode, where a SIF runs under other rules than what a pull would have made.
+    /// OCI mode, which treats a SIF differently from the OCI image that a pull would make.
     OciMode,
     /// The user has switched the cache off.
     Off,
@@ -59,7 +72,7 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
-    choice: Choice,
+    mode: CacheMode,
     environment: &dyn Fn(&str) -> Option<Vec<u8>>,
     prober: &dyn Prober,
 ) -> Decision {
@@ -70,7 +83,7 @@ pub fn decide<A: AsRef<[u8]>>(
         candidates: Vec::new(),
         verdict: Verdict::Miss,
     };
-    match decision.prepare(argv, settings, choice, environment) {
+    match decision.prepare(argv, settings, mode, environment) {
         Err(pass) => decision.verdict = Verdict::Pass(pass),
         Ok(names) => {
             let roots = &settings.image_roots;
@@ -84,12 +97,12 @@ pub fn decide<A: AsRef<[u8]>>(
 }
 
 impl Decision {
-    /// Finds IMAGE and its reference; the names to look for, or why not to look.
+    /// Finds IMAGE. Returns the file names to look for, or why there is no lookup.
     fn prepare<A: AsRef<[u8]>>(
         &mut self,
         argv: &[A],
         settings: &Settings,
-        choice: Choice,
+        mode: CacheMode,
         environment: &dyn Fn(&str) -> Option<Vec<u8>>,
     ) -> Result<Vec<String>, Pass> {
         let launch = launch::find(argv, &settings.runtimes).map_err(Pass::NotLaunch)?;
@@ -98,7 +111,7 @@ impl Decision {
         self.image = Some(image.to_owned());
         let uri = ImageUri::parse(image).map_err(Pass::Image)?;
         let uri = self.uri.insert(uri);
-        if choice == Choice::Off {
+        if mode == CacheMode::Off {
             return Err(Pass::Off);
         }
         if oci_mode(launch, environment) {
@@ -119,12 +132,19 @@ impl Decision {
         self.candidates.iter().find(|c| c.state == State::Image).map(|c| c.path.as_path())
     }
 
-    /// The candidates that are there and are no image.
+    /// What to do with the command; `None` leaves it as it is.
+    #[must_use]
+    pub fn action(&self) -> Option<Action<'_>> {
+        let index = self.launch?.image_index;
+        self.hit().map(|path| Action::ReplaceArgument { index, path })
+    }
+
+    /// The candidates that exist and are not images.
     pub fn refused(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.state.is_refusal())
     }
 
-    /// The image roots that are not there or have not answered, as far as they were asked.
+    /// The probed image roots that do not exist or did not answer.
     pub fn unusable_roots(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.state.is_of_root())
     }
@@ -150,17 +170,17 @@ impl Decision {
     }
 }
 
-/// What a miss leads to, after the user's and the site's wish.
+/// What a miss leads to, after the user's and the site's requested.
 #[must_use]
-pub fn on_miss(choice: Choice, settings: &Settings) -> OnMiss {
-    match choice {
-        Choice::Require => OnMiss::Fail,
-        Choice::Auto | Choice::Off => settings.on_miss,
+pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
+    match mode {
+        CacheMode::Require => OnMiss::Fail,
+        CacheMode::Auto | CacheMode::Off => settings.on_miss,
     }
 }
 
-/// The command line beats the environment. With a value that is no boolean the runtime
-/// stops, and it is for the runtime to say so: that counts as OCI mode too.
+/// The command line takes precedence over the environment. The runtime refuses a value that is not
+/// a boolean; such a value counts as OCI mode, so that the runtime reports it.
 fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
     let asked = |name: &&str| match environment(name) {
         Some(value) => {

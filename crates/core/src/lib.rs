@@ -13,8 +13,8 @@
 //! prints or ends a process: that is for the caller who carries a decision out.
 #![forbid(unsafe_code)]
 
+pub mod cache_mode;
 pub mod candidate;
-pub mod choice;
 pub mod decision;
 pub mod flags;
 pub mod image;

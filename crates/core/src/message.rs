@@ -1,6 +1,6 @@
 //! What a user reads about a miss.
 
-use crate::choice::Choice;
+use crate::cache_mode::CacheMode;
 use crate::decision::Decision;
 use crate::image::Root;
 use crate::settings::{OnMiss, Settings};
@@ -18,7 +18,7 @@ const NAME: &str = "sifcache: ";
 pub fn miss(
     decision: &Decision,
     settings: &Settings,
-    choice: Choice,
+    mode: CacheMode,
     on_miss: OnMiss,
     readable: &[PathBuf],
 ) -> String {
@@ -34,7 +34,7 @@ pub fn miss(
         let tags = tags::similar(reference, readable, settings.untrusted);
         lines.push(available(&reference.short_repository(), &tags));
     }
-    lines.push(next_step(choice, on_miss).to_owned());
+    lines.push(next_step(mode, on_miss).to_owned());
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 
@@ -78,9 +78,9 @@ fn available(repository: &str, tags: &Tags) -> String {
     }
 }
 
-fn next_step(choice: Choice, on_miss: OnMiss) -> &'static str {
-    match (on_miss, choice) {
-        (OnMiss::Fail, Choice::Require) => {
+fn next_step(mode: CacheMode, on_miss: OnMiss) -> &'static str {
+    match (on_miss, mode) {
+        (OnMiss::Fail, CacheMode::Require) => {
             "the launch ends here because of --sif-cache=require (or SIF_CACHE=require); use a tag that \
              is there, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
@@ -98,7 +98,7 @@ fn next_step(choice: Choice, on_miss: OnMiss) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{Tags, available, miss, short_miss};
-    use crate::choice::Choice;
+    use crate::cache_mode::CacheMode;
     use crate::decision::decide;
     use crate::image::State;
     use crate::image::tests::{TestRoot, sif};
@@ -116,9 +116,9 @@ mod tests {
         let settings =
             Settings::with_roots(vec![PathBuf::from("/nowhere"), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
-        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &Inline);
+        let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
         let readable = &settings.image_roots;
-        let text = miss(&decision, &settings, Choice::Auto, OnMiss::Fail, readable);
+        let text = miss(&decision, &settings, CacheMode::Auto, OnMiss::Fail, readable);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..4],
@@ -129,12 +129,12 @@ mod tests {
                 "sifcache: tags of o/i that are there: 1",
             ]
         );
-        for (choice, on_miss, part) in [
-            (Choice::Auto, OnMiss::Fail, "as this site has set it"),
-            (Choice::Require, OnMiss::Fail, "because of --sif-cache=require"),
-            (Choice::Auto, OnMiss::Warn, "the runtime pulls it from its registry now"),
+        for (mode, on_miss, part) in [
+            (CacheMode::Auto, OnMiss::Fail, "as this site has set it"),
+            (CacheMode::Require, OnMiss::Fail, "because of --sif-cache=require"),
+            (CacheMode::Auto, OnMiss::Warn, "the runtime pulls it from its registry now"),
         ] {
-            let text = miss(&decision, &settings, choice, on_miss, readable);
+            let text = miss(&decision, &settings, mode, on_miss, readable);
             assert!(text.lines().last().unwrap().contains(part), "{text}");
         }
         let line = short_miss(&decision, &settings, "n2", readable);
@@ -175,9 +175,9 @@ mod tests {
         let settings = Settings::with_roots(vec![silent.clone(), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
         let prober = FirstTimesOut(Cell::new(false));
-        let decision = decide(&argv, &settings, Choice::Auto, &|_| None, &prober);
+        let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &prober);
         for (readable, tags) in [(vec![root.path().to_owned()], 1), (vec![], 0)] {
-            let text = miss(&decision, &settings, Choice::Auto, OnMiss::Warn, &readable);
+            let text = miss(&decision, &settings, CacheMode::Auto, OnMiss::Warn, &readable);
             let searched = format!("sifcache: searched: /silent (no answer), {path}\n");
             assert!(text.contains(&searched), "{text}");
             assert_eq!(text.matches("tags of o/i that are there: 1\n").count(), tags, "{text}");

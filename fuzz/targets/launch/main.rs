@@ -20,19 +20,19 @@ use grammar::Meaning;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use root::SITE;
 use sifcache_core::candidate;
-use sifcache_core::choice::Choice;
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::Verdict;
 use sifcache_core::reference::Reference;
-use spank_sifcache::carry_out::{MISSING, carry_out};
-use spank_sifcache::wish::Wish;
+use spank_sifcache::apply::{MISSING, apply};
+use spank_sifcache::requested_mode::RequestedMode;
 use std::path::PathBuf;
 use task::Task;
 
 fuzz_target!(|input: &[u8]| {
     let mut task = Task::new(input);
-    let wish = Wish::new(None, task.variable("SIF_CACHE").map(<[u8]>::to_vec));
-    let expected = expected(&task, wish.choice);
-    let decision = carry_out(&task, &SITE.settings, &wish);
+    let requested = RequestedMode::new(None, task.variable("SIF_CACHE").map(<[u8]>::to_vec));
+    let expected = expected(&task, requested.mode);
+    let decision = apply(&task, &SITE.settings, &requested);
     match expected {
         Expected::Hit(index, path) => {
             assert_eq!(decision.verdict, Verdict::Hit);
@@ -48,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     // Only who asks for it is refused a launch.
-    let refused = decision.verdict == Verdict::Miss && wish.choice == Choice::Require;
+    let refused = decision.verdict == Verdict::Miss && requested.mode == CacheMode::Require;
     assert_eq!(task.ended(), refused.then_some(MISSING));
 });
 
@@ -70,14 +70,14 @@ enum Expected {
     Pass,
 }
 
-fn expected(task: &Task, choice: Choice) -> Expected {
+fn expected(task: &Task, mode: CacheMode) -> Expected {
     let Meaning::Launch { image, oci } = grammar::read(&task.words()) else {
         return Expected::Pass;
     };
     let words = task.words();
     let name = words[image].strip_prefix(b"docker://".as_slice());
     let Some(Ok(reference)) = name.map(Reference::parse) else { return Expected::Pass };
-    if choice == Choice::Off || oci.unwrap_or_else(|| oci_in_environment(task)) {
+    if mode == CacheMode::Off || oci.unwrap_or_else(|| oci_in_environment(task)) {
         return Expected::Pass;
     }
     match SITE.first_of(&candidate::names(&reference)) {

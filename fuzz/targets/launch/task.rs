@@ -59,7 +59,7 @@ impl Job for Task {
     }
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
-        self.slots.replace(index, path).map_err(Error::Impossible)
+        self.slots.replace(index, path).map_err(Error::InvalidArgument)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

@@ -14,7 +14,7 @@ pub(crate) enum Call {
         /// The plugin's arguments.
         settings: CString,
         /// The value of `--sif-cache` or `SIF_CACHE`.
-        choice: CString,
+        mode: CString,
     },
     /// By its own name, by somebody who wants to know what it is.
     Itself,
@@ -42,8 +42,8 @@ impl Call {
             return Self::Runtime(name);
         }
         match arguments {
-            [_, flag, settings, choice, ..] if flag.as_bytes() == multi_prog::FLAG.as_bytes() => {
-                Self::MultiProg { settings: settings.clone(), choice: choice.clone() }
+            [_, flag, settings, mode, ..] if flag.as_bytes() == multi_prog::FLAG.as_bytes() => {
+                Self::MultiProg { settings: settings.clone(), mode: mode.clone() }
             }
             _ => Self::Itself,
         }
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn before_a_command_of_multi_prog() {
         let arguments = [ITSELF, c"--multi-prog", c"image_root=/sif", c"auto"];
-        let expected = Call::MultiProg { settings: arguments[2].into(), choice: c"auto".into() };
+        let expected = Call::MultiProg { settings: arguments[2].into(), mode: c"auto".into() };
         assert_eq!(call(Some(ITSELF), &arguments, None), expected);
         assert_eq!(expected.own_arguments(), 4);
     }

@@ -5,8 +5,8 @@ use crate::launch::Launch;
 use crate::log_sink;
 use sifcache_core::decision::on_miss;
 use sifcache_core::settings::{OnMiss, Settings};
-use spank_sifcache::carry_out;
-use spank_sifcache::wish::Wish;
+use spank_sifcache::apply;
+use spank_sifcache::requested_mode::RequestedMode;
 use std::ffi::CString;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -25,21 +25,21 @@ pub(crate) struct Decided {
 pub(crate) fn decide(
     command: Vec<&[u8]>,
     settings: Option<Settings>,
-    wish: &Wish,
+    requested: &RequestedMode,
     environment: &Environment,
 ) -> Decided {
     let work = || {
         log_sink::install();
         let launch = Launch::new(command, environment);
         let Some(settings) = settings else {
-            carry_out::without_settings(&launch, wish);
+            apply::without_settings(&launch, requested);
             return Decided::default();
         };
-        let decision = carry_out::carry_out(&launch, &settings, wish);
+        let decision = apply::apply(&launch, &settings, requested);
         Decided {
             is_launch: decision.launch.is_some(),
             image: launch.replaced.take(),
-            requires_image: on_miss(wish.choice, &settings) == OnMiss::Fail,
+            requires_image: on_miss(requested.mode, &settings) == OnMiss::Fail,
         }
     };
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()

@@ -42,7 +42,7 @@ impl Job for Launch<'_> {
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
         let path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::Impossible("the path has a null byte"))?;
+            .map_err(|_| Error::InvalidArgument("the path has a null byte"))?;
         self.replaced.replace(Some((index, path)));
         Ok(())
     }

@@ -6,9 +6,9 @@ use crate::environment::Environment;
 use crate::program::{Identity, Kind, Program, Scripts};
 use crate::runtime::Told;
 use crate::{execution, help, label, process, runtime, settings, task};
-use sifcache_core::choice::ENVIRONMENT;
+use sifcache_core::cache_mode::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
-use spank_sifcache::wish::Wish;
+use spank_sifcache::requested_mode::RequestedMode;
 use std::ffi::{CStr, CString};
 use std::io;
 
@@ -18,7 +18,7 @@ const NOT_FOUND: i32 = 127;
 pub(crate) const FAILED: i32 = 126;
 
 /// Does all of it; the exit status is for where that fails.
-pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
+pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let mut environment = Environment::new(variables);
     let told = environment.get(RUNTIME).filter(|_| !process::is_privileged());
     let told = told.and_then(|told| CString::new(told).ok());
@@ -48,9 +48,9 @@ pub(crate) fn carry_out(arguments: &[CString], variables: Vec<CString>) -> i32 {
             name_runtime(name, executed_as, &program, &mut arguments, &mut environment);
             be_runtime(name, &program, &arguments, environment, &scripts)
         }
-        Call::MultiProg { settings, choice } => {
+        Call::MultiProg { settings, mode } => {
             let command = arguments.get(call.own_arguments()..).unwrap_or_default();
-            task::run(command, (settings, choice), environment, own)
+            task::run(command, (settings, mode), environment, own)
         }
         Call::Itself => help::introduce(arguments),
     }
@@ -111,8 +111,8 @@ fn be_runtime(
     let decided = match process::is_privileged() {
         true => Decided::default(),
         false => {
-            let wish = Wish::new(None, environment.get(ENVIRONMENT));
-            decide(command, settings::find(&environment), &wish, &environment)
+            let requested = RequestedMode::new(None, environment.get(ENVIRONMENT));
+            decide(command, settings::find(&environment), &requested, &environment)
         }
     };
     match program.kind {

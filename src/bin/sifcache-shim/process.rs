@@ -45,7 +45,7 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
     let variables = unsafe { environ };
     // SAFETY: as the arguments.
     let variables = unsafe { strings(variables) };
-    panic::catch_unwind(|| plan::carry_out(&arguments, variables)).unwrap_or(plan::FAILED)
+    panic::catch_unwind(|| plan::run(&arguments, variables)).unwrap_or(plan::FAILED)
 }
 
 /// The strings of an array that ends with a null pointer.

@@ -7,16 +7,16 @@ use crate::environment::Environment;
 use crate::plan::{FAILED, eprint};
 use crate::program::{Identity, Kind, Program, metadata};
 use crate::{execution, settings};
-use spank_sifcache::wish::Wish;
+use spank_sifcache::requested_mode::RequestedMode;
 use std::env;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Becomes the command, or gives the exit status of a task that cannot be started.
-/// `arguments` are the plugin's, `choice` is the user's wish, and `own` is the shim.
+/// `arguments` are the plugin's, `mode` is the user's requested, and `own` is the shim.
 pub(crate) fn run(
     command: &[CString],
-    (arguments, choice): (&CString, &CString),
+    (arguments, mode): (&CString, &CString),
     mut environment: Environment,
     own: Option<Identity>,
 ) -> i32 {
@@ -25,13 +25,13 @@ pub(crate) fn run(
         return libc::ENOENT;
     };
     let words = command.iter().map(|word| word.as_bytes()).collect();
-    let wish = Wish::new(None, Some(choice.as_bytes().to_vec()));
+    let requested = RequestedMode::new(None, Some(mode.as_bytes().to_vec()));
     let settings = settings::parse(arguments.as_bytes());
     let is_runtime = settings.as_ref().is_some_and(|settings| {
         let name = file_name(first);
         settings.runtimes.iter().any(|runtime| runtime.as_bytes() == name.as_bytes())
     });
-    let decided = decide(words, settings, &wish, &environment);
+    let decided = decide(words, settings, &requested, &environment);
     let program = find(first, environment.get("PATH").as_deref(), own);
     if is_runtime {
         environment.clean();

@@ -3,7 +3,7 @@
 //! What they start is what is explained. An option that is not in the tables below may take a
 //! value or not, so where the command begins is unknown, and that is an error.
 
-use sifcache_core::choice::ENVIRONMENT;
+use sifcache_core::cache_mode::ENVIRONMENT;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 

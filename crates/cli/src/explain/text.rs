@@ -4,7 +4,7 @@ use super::resulting;
 use super::starter::Starters;
 use crate::command_line::quoted;
 use anstyle::{AnsiColor, Style};
-use sifcache_core::choice::{Choice, ENVIRONMENT};
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{Nested, OnMiss, Settings};
@@ -20,7 +20,7 @@ pub(super) fn page(
     decision: &Decision,
     argv: &[impl AsRef<[u8]>],
     settings: &Settings,
-    choice: Choice,
+    mode: CacheMode,
     starters: &Starters,
 ) -> String {
     let mut page = Page(String::new());
@@ -32,13 +32,13 @@ pub(super) fn page(
     page.verdict(decision);
     page.row("command", &quoted(&resulting(decision, argv)));
     if decision.verdict == Verdict::Miss {
-        page.row("then", then(decision::on_miss(choice, settings)));
+        page.row("then", then(decision::on_miss(mode, settings)));
     }
     if decision.uri.is_some() {
         page.roots(settings);
     }
-    if choice != Choice::Auto {
-        page.row("note", &format!("{ENVIRONMENT}={} in the environment", choice.as_str()));
+    if mode != CacheMode::Auto {
+        page.row("note", &format!("{ENVIRONMENT}={} in the environment", mode.as_str()));
     }
     page.coverage(settings, starters);
     if decision.uri.is_some() && rustix::process::geteuid().is_root() {

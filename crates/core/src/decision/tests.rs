@@ -1,21 +1,26 @@
 use super::{Decision, Pass, Verdict, decide, on_miss};
-use crate::choice::Choice;
+use crate::cache_mode::CacheMode;
 use crate::image::tests::{TestRoot, sif};
 use crate::launch::NotLaunch;
 use crate::lookup::Inline;
 use crate::settings::{OnMiss, Settings};
 
-fn decide_with(root: &TestRoot, line: &str, choice: Choice, oci: Option<(&str, &str)>) -> Decision {
+fn decide_with(
+    root: &TestRoot,
+    line: &str,
+    mode: CacheMode,
+    oci: Option<(&str, &str)>,
+) -> Decision {
     let argv: Vec<&str> = line.split(' ').collect();
     let settings = Settings::with_roots(vec![root.path().to_owned()]);
     let environment = |name: &str| {
         oci.filter(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec())
     };
-    decide(&argv, &settings, choice, &environment, &Inline)
+    decide(&argv, &settings, mode, &environment, &Inline)
 }
 
 fn auto(root: &TestRoot, line: &str) -> Decision {
-    decide_with(root, line, Choice::Auto, None)
+    decide_with(root, line, CacheMode::Auto, None)
 }
 
 #[test]
@@ -88,10 +93,10 @@ fn why_it_passes_in_words() {
 fn switched_off_looks_for_nothing() {
     let Some(root) = TestRoot::new() else { return };
     root.file("x:1", &sif());
-    let decision = decide_with(&root, "apptainer run docker://x:1", Choice::Off, None);
+    let decision = decide_with(&root, "apptainer run docker://x:1", CacheMode::Off, None);
     assert_eq!(decision.verdict, Verdict::Pass(Pass::Off));
     assert!(decision.candidates.is_empty());
-    let decision = decide_with(&root, "apptainer run docker://x:1", Choice::Require, None);
+    let decision = decide_with(&root, "apptainer run docker://x:1", CacheMode::Require, None);
     assert_eq!(decision.verdict, Verdict::Hit);
 }
 
@@ -101,7 +106,7 @@ fn oci_mode_is_never_substituted() {
     root.file("x:1", &sif());
     let reason = |flags: &str, oci| {
         let line = format!("singularity run{flags} docker://x:1");
-        decide_with(&root, &line, Choice::Auto, oci).reason()
+        decide_with(&root, &line, CacheMode::Auto, oci).reason()
     };
     for flags in [" --oci", " --oci=true", " --oci=false --oci", " --no-oci --oci"] {
         assert_eq!(reason(flags, None), "oci-mode", "{flags}");
@@ -126,7 +131,7 @@ fn the_users_wish_beats_the_sites() {
     let mut settings = Settings::with_roots(Vec::new());
     for site in [OnMiss::Pull, OnMiss::Warn, OnMiss::Fail] {
         settings.on_miss = site;
-        assert_eq!(on_miss(Choice::Auto, &settings), site);
-        assert_eq!(on_miss(Choice::Require, &settings), OnMiss::Fail);
+        assert_eq!(on_miss(CacheMode::Auto, &settings), site);
+        assert_eq!(on_miss(CacheMode::Require, &settings), OnMiss::Fail);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Call {
 
 /// What was seen of a program that was started.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct Status {
     /// All of it, but for the variable of the runtime.
     rest: Vec<String>,
     /// The program.
@@ -87,7 +87,7 @@ impl Call {
         self
     }
 
-    fn run(&self, library: &Path) -> Seen {
+    fn run(&self, library: &Path) -> Status {
         let mut command = Command::new(&kit().caller);
         command.args(&self.words).current_dir(&self.directory);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LD_PRELOAD", library);
@@ -102,7 +102,7 @@ impl Call {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{:?}: {:?} {text} {errors}", self.words, output.status);
         assert_eq!(errors, "", "{:?}", self.words);
-        Seen::new(&text)
+        Status::new(&text)
     }
 
     /// Asserts that the shim is started as the program would be, and is told of `runtime`.
@@ -115,12 +115,12 @@ impl Call {
     }
 
     /// What is seen with the interposer.
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Status {
         self.run(&self.library)
     }
 
     /// Asserts that all is as without the interposer, and returns what is seen.
-    pub(crate) fn passes(&self) -> Seen {
+    pub(crate) fn passes(&self) -> Status {
         let (with, without) = (self.run(&self.library), self.run(Path::new("")));
         assert_eq!(with, without, "{:?}", self.words);
         with
@@ -135,7 +135,7 @@ impl Call {
     }
 }
 
-impl Seen {
+impl Status {
     fn new(text: &str) -> Self {
         let mut seen = Self { rest: Vec::new(), exe: None, runtimes: Vec::new() };
         for line in text.lines() {

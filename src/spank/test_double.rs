@@ -1,7 +1,7 @@
 //! A double of Slurm's side, for testing hooks without Slurm.
 
 use super::{Context, Spank};
-use crate::installed::Part;
+use crate::installed::Component;
 use crate::job::{Error, Job, Step};
 use crate::runtimes::Located;
 use std::cell::{Cell, RefCell};
@@ -92,7 +92,7 @@ impl Spank for Double {
         self.option.as_ref().map(|value| value.as_bytes().to_vec())
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
+    fn fits_in_exec_limit(&self, bytes: usize) -> bool {
         bytes <= self.room
     }
 
@@ -108,7 +108,7 @@ impl Spank for Double {
 
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
         if self.cannot_prepend {
-            return Err(Error::Impossible("an old Slurm"));
+            return Err(Error::InvalidArgument("an old Slurm"));
         }
         let text = |word: &&[u8]| String::from_utf8_lossy(word).into_owned();
         self.prepended.replace(words.iter().map(text).collect());
@@ -123,11 +123,11 @@ impl Spank for Double {
         self.command_line.clone()
     }
 
-    fn is_there(&self, _part: Part) -> bool {
+    fn is_there(&self, _part: Component) -> bool {
         self.missing.is_none()
     }
 
-    fn missing(&self, _part: Part) -> Option<String> {
+    fn missing(&self, _part: Component) -> Option<String> {
         self.missing.clone()
     }
 
@@ -154,7 +154,7 @@ impl Job for Double {
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
         if self.refuses_replacement {
-            return Err(Error::Impossible("refused"));
+            return Err(Error::InvalidArgument("refused"));
         }
         self.replaced.replace(Some((index, path.to_owned())));
         Ok(())

@@ -1,55 +1,53 @@
-//! Decides on one command and carries the decision out: the plugin for the command of a
-//! task, the shim for a launch inside a script, both in the same way.
+//! Decides on a command and applies the decision. The plugin calls it for the command of a task,
+//! the shim for a launch inside a script.
 
 use crate::job::Job;
 use crate::lookup_timeout::WithTimeout;
-use crate::wish::Wish;
+use crate::requested_mode::RequestedMode;
 use crate::{NAME, report};
-use sifcache_core::choice::{Choice, ENVIRONMENT, VALUES};
-use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
+use sifcache_core::decision::{self, Action, Decision, Verdict};
 use sifcache_core::image::State;
 use sifcache_core::lookup::Inline;
 use sifcache_core::message;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::path::{Path, PathBuf};
 
-/// Exit status of a launch that ends because its image is missing: `EX_NOINPUT` of
-/// sysexits(3), an input that does not exist.
+/// The exit status of a launch that ends because its image is missing: `EX_NOINPUT` of sysexits(3).
 pub const MISSING: i32 = 66;
 
-/// Decides on the command of `job`, replaces IMAGE or ends the process as it takes, and
-/// reports it.
-pub fn carry_out(job: &dyn Job, settings: &Settings, wish: &Wish) -> Decision {
+/// Decides on the command of `job`, then replaces IMAGE or ends the process, and logs the outcome.
+pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
     let variable = |name: &str| job.variable(name);
     let prober = WithTimeout(settings.lookup_timeout);
-    let decision = decision::decide(&command, settings, wish.choice, &variable, &prober);
+    let decision = decision::decide(&command, settings, requested.mode, &variable, &prober);
     if decision.uri.is_some() {
-        say_ignored(job, wish);
+        warn_of_invalid_mode(job, requested);
     }
     match decision.verdict {
-        Verdict::Hit => hit(job, &decision, decision::on_miss(wish.choice, settings)),
-        Verdict::Miss => miss(job, &decision, settings, wish.choice),
-        Verdict::Pass(pass) => report::pass(job, wish.choice, &decision, pass),
+        Verdict::Hit => hit(job, &decision, decision::on_miss(requested.mode, settings)),
+        Verdict::Miss => miss(job, &decision, settings, requested.mode),
+        Verdict::Pass(pass) => report::pass(job, requested.mode, &decision, pass),
     }
     decision
 }
 
-/// The same where there are no valid settings. Jobs run as without us, but who asked for
-/// `require` did not ask for a pull.
-pub fn without_settings(job: &dyn Job, wish: &Wish) {
-    if wish.choice != Choice::Require {
+/// The same with invalid settings: the job runs unmodified, except under `require`, where falling
+/// back to a pull would violate the user's request.
+pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
+    if requested.mode != CacheMode::Require {
         return;
     }
     let nowhere = Settings::with_roots(Vec::<PathBuf>::new());
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&command, &nowhere, wish.choice, &variable, &Inline);
+    let decision = decision::decide(&command, &nowhere, requested.mode, &variable, &Inline);
     let Some(reference) = decision.reference().filter(|_| decision.verdict == Verdict::Miss) else {
         return;
     };
-    if job.step().reports() {
+    if job.step().is_reporter() {
         job.tell_user(&format!(
             "{NAME}: {reference} cannot be looked up: there are no valid settings in \
              plugstack.conf on this node\n{NAME}: the launch ends here because of \
@@ -59,10 +57,10 @@ pub fn without_settings(job: &dyn Job, wish: &Wish) {
     job.end(MISSING);
 }
 
-/// A misspelt wish must not look like one that was granted.
-fn say_ignored(job: &dyn Job, wish: &Wish) {
-    if let Some(value) = &wish.ignored
-        && job.step().reports()
+/// Warns about an invalid value of `SIF_CACHE` instead of silently ignoring it.
+fn warn_of_invalid_mode(job: &dyn Job, requested: &RequestedMode) {
+    if let Some(value) = &requested.invalid
+        && job.step().is_reporter()
     {
         let value = value.escape_ascii();
         job.tell_user(&format!(
@@ -72,15 +70,15 @@ fn say_ignored(job: &dyn Job, wish: &Wish) {
 }
 
 fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
-    let (Some(path), Some(launch)) = (decision.hit(), decision.launch) else { return };
-    match job.replace(launch.image_index, path) {
+    let Some(Action::ReplaceArgument { index, path }) = decision.action() else { return };
+    match job.replace(index, path) {
         Ok(()) => report::hit(job, decision, path),
         Err(error) => {
             log::warn!("cannot put {} into the command: {error}", path.display());
-            // For whoever will have no pull, this is as good as a miss.
+            // With on_miss=fail, this is treated like a miss.
             if on_miss == OnMiss::Fail {
                 let path = path.display();
-                if job.step().reports() {
+                if job.step().is_reporter() {
                     let line = format!("{NAME}: cannot put {path} into the command: {error}\n");
                     job.tell_user(&line);
                 }
@@ -90,17 +88,17 @@ fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
     }
 }
 
-fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, choice: Choice) {
-    let on_miss = decision::on_miss(choice, settings);
+fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode) {
+    let on_miss = decision::on_miss(mode, settings);
     report::miss(job, decision, on_miss != OnMiss::Pull);
     if on_miss == OnMiss::Pull {
         return;
     }
     let step = job.step();
-    // All tasks of a step run the same command: one of each node speaks for them.
-    match (step.reports(), step.nested, step.node) {
+    // All tasks of a step run the same command, so one task of each node prints the message.
+    match (step.is_reporter(), step.nested, step.node) {
         (true, true, _) | (true, false, 0) => tell(job, decision, settings, &|readable| {
-            message::miss(decision, settings, choice, on_miss, readable)
+            message::miss(decision, settings, mode, on_miss, readable)
         }),
         (true, false, _) => {
             let name = report::node_name(job);
@@ -115,7 +113,8 @@ fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, choice: Choice)
     }
 }
 
-/// Tells about a miss. A root that has not answered is not asked again.
+/// Prints a message about a miss. `make` reads the image roots that it gets; roots that did not
+/// answer are not among them.
 fn tell(
     job: &dyn Job,
     decision: &Decision,

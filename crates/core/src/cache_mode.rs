@@ -1,25 +1,25 @@
-//! What a job asks of the cache: `--sif-cache=` and `SIF_CACHE=`.
+//! The cache modes: the values of `--sif-cache=` and `SIF_CACHE=`.
 
-/// The values of the option and of the environment variable.
+/// How a job uses the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Choice {
-    /// As the site has set it with `on_miss`.
+pub enum CacheMode {
+    /// As the site's `on_miss` says.
     #[default]
     Auto,
-    /// Leave every command alone.
+    /// Leave all commands unmodified.
     Off,
-    /// End the task if the site has no image for it.
+    /// Fail the task if the image is not in the cache.
     Require,
 }
 
-/// The environment variable that says the same as the option; the option beats it.
+/// The environment variable. The option takes precedence over it.
 pub const ENVIRONMENT: &str = "SIF_CACHE";
 
-/// Every value, for messages.
+/// All values, for messages.
 pub const VALUES: &str = "auto, off, require";
 
-impl Choice {
-    /// The choice that is spelt `value`.
+impl CacheMode {
+    /// Parses a value.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         match value {
@@ -30,7 +30,7 @@ impl Choice {
         }
     }
 
-    /// How the choice is spelt.
+    /// The value that means this mode.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,15 +43,15 @@ impl Choice {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, VALUES};
+    use super::{CacheMode, VALUES};
 
     #[test]
     fn spelt_as_listed() {
         for value in VALUES.split(", ") {
-            assert_eq!(Choice::parse(value.as_bytes()).map(Choice::as_str), Some(value));
+            assert_eq!(CacheMode::parse(value.as_bytes()).map(CacheMode::as_str), Some(value));
         }
         for wrong in ["", "Auto", "on", "required", " auto", "off "] {
-            assert_eq!(Choice::parse(wrong.as_bytes()), None, "{wrong:?}");
+            assert_eq!(CacheMode::parse(wrong.as_bytes()), None, "{wrong:?}");
         }
     }
 }
