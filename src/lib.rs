@@ -1,43 +1,36 @@
-//! `spank_sifcache.so`: what Slurm loads.
+//! `spank_sifcache.so`: the plugin that Slurm loads.
 //!
-//! Slurm calls the symbols that [`spank`] exports; each lands in [`dispatch`], behind
-//! a panic firewall. One file per thing that is done:
+//! Slurm calls the symbols that [`spank`] exports. Each call goes to [`dispatch`], behind a panic
+//! firewall.
 //!
-//! | hook, context | file |
+//! | room | holds | may import |
+//! | --- | --- | --- |
+//! | `hooks/` | what each of Slurm's hooks does | `decide`, `logging`, `spank` |
+//! | `decide/` | the decision on one command, its effect and its report; shared with the shim | `logging`, `spank` |
+//! | `logging/` | Slurm's log and syslog | `spank` |
+//! | `spank/` | the boundary to Slurm and the kernel: all `unsafe` code | types of the other rooms in signatures |
+//!
+//! | hook, context | file in `hooks/` |
 //! | --- | --- |
 //! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
 //! | option callback, every context | `option.rs`: checks the value |
 //! | `slurm_spank_init`, local | `srun.rs` too: `--bcast` and `--container` inside a covered job |
 //! | `slurm_spank_local_user_init`, local | `srun.rs`: the name of a program that srun copies |
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
-//! | the same in a container | `container.rs`: leaves the command alone |
+//! | the same in a container | `container.rs`: leaves the command as it is |
 //!
-//! A task's own command is decided on in `apply.rs`; the shim, `src/bin/sifcache-shim`,
-//! uses the same for launches inside a script, which `nested.rs` leads to it.
+//! `decide/apply.rs` decides on a task's own command. For launches inside a script, `hooks/nested.rs`
+//! puts the shim (`src/bin/sifcache-shim`) in the runtime's place, which then uses `decide/` too.
 //!
-//! `slurmd`, `slurmstepd` and `srun` never touch an image root: every look-up is in
-//! the task's own process, or in the helper process that it sends (`lookup_timeout.rs`), as the task's
-//! user, right before its `execve`.
+//! `slurmd`, `slurmstepd` and `srun` never touch an image root. Every lookup happens right before the
+//! task's `execve`, as the task's user: in the task's own process, or in its helper process
+//! (`decide/lookup_timeout.rs`).
 
-pub mod apply;
-mod broadcast;
-mod container;
+pub mod decide;
 mod fault;
-mod init;
-mod installed;
-pub mod job;
-mod logging;
-mod lookup_timeout;
-pub mod multi_prog;
-mod nested;
-mod option;
-mod report;
-pub mod requested_mode;
-mod runtimes;
+pub mod hooks;
+pub mod logging;
 mod spank;
-mod srun;
-pub mod syslog;
-mod task;
 
 use spank::{Context, Spank};
 
@@ -54,14 +47,14 @@ enum Hook {
 fn dispatch(hook: Hook, spank: &dyn Spank) {
     if !spank.is_first_line() {
         if hook == Hook::Init {
-            init::ignore(spank.context());
+            hooks::init::ignore(spank.context());
         }
         return;
     }
     match (hook, spank.context()) {
-        (Hook::Init, context) => init::run(spank, context),
-        (Hook::LocalUserInit, Context::Local) => srun::name_program(spank),
-        (Hook::TaskInit, Context::Remote) => task::run(spank),
+        (Hook::Init, context) => hooks::init::run(spank, context),
+        (Hook::LocalUserInit, Context::Local) => hooks::srun::name_program(spank),
+        (Hook::TaskInit, Context::Remote) => hooks::task::run(spank),
         (Hook::LocalUserInit | Hook::TaskInit, _) => {}
     }
 }

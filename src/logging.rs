@@ -9,9 +9,11 @@
 //!
 //! Records with the target [`EVENT`] go to syslog instead.
 
+pub mod syslog;
+
 use crate::spank;
-use crate::syslog::{self, EVENT};
 use log::{LevelFilter, Log, Metadata, Record};
+use syslog::EVENT;
 
 struct Sinks;
 

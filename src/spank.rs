@@ -45,9 +45,9 @@ pub(crate) use process::{datagram_socket, may_execute};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
-use crate::installed::Component;
-use crate::job::{Error, Job};
-use crate::runtimes::Located;
+use crate::decide::job::{Error, Job};
+use crate::hooks::installed::Component;
+use crate::hooks::runtimes::Located;
 
 /// Where Slurm runs us: `enum spank_context`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

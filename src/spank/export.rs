@@ -5,7 +5,11 @@
 
 use super::Spank as _;
 use super::handle::Handle;
-use crate::{Hook, NAME, dispatch, logging, option};
+use crate::Hook;
+use crate::NAME;
+use crate::dispatch;
+use crate::hooks::option;
+use crate::logging;
 use slurm_spank::spank_sys::spank_t;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_uint};

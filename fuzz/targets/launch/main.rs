@@ -19,12 +19,12 @@ mod argv;
 use grammar::Meaning;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use root::SITE;
-use sifcache_core::candidate;
 use sifcache_core::cache_mode::CacheMode;
+use sifcache_core::candidate;
 use sifcache_core::decision::Verdict;
 use sifcache_core::reference::Reference;
-use spank_sifcache::apply::{MISSING, apply};
-use spank_sifcache::requested_mode::RequestedMode;
+use spank_sifcache::decide::apply::{MISSING, apply};
+use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::path::PathBuf;
 use task::Task;
 

@@ -10,7 +10,7 @@ mod said;
 // go on to their tests and not find them; they are formatted where they belong.
 #[allow(dead_code, unreachable_pub, reason = "what is said of a pass is not for syslog")]
 #[rustfmt::skip]
-#[path = "../../../src/report.rs"]
+#[path = "../../../src/decide/report.rs"]
 mod report;
 #[allow(dead_code, unreachable_pub, reason = "tests of the command use more of it")]
 #[rustfmt::skip]
@@ -41,8 +41,14 @@ mod stamp;
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use said::Said;
-// Where the files above expect them.
-use spank_sifcache::{NAME, job, syslog};
+// The files above expect these modules at the crate's root.
+use spank_sifcache::NAME;
+mod decide {
+    pub(crate) use spank_sifcache::decide::job;
+}
+mod logging {
+    pub(crate) use spank_sifcache::logging::syslog;
+}
 
 fuzz_target!(|bytes: &[u8]| {
     lines::read(bytes);

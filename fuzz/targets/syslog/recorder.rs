@@ -1,6 +1,6 @@
 //! Keeps what goes to syslog, in the place of the plugin's own logger.
 
-use crate::syslog::EVENT;
+use crate::logging::syslog::EVENT;
 use log::{LevelFilter, Log, Metadata, Record};
 use std::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! What the shim was called as.
 
 use sifcache_core::nested::SHIM;
-use spank_sifcache::multi_prog;
+use spank_sifcache::hooks::multi_prog;
 use std::ffi::{CStr, CString};
 
 /// The ways to come here.

@@ -5,8 +5,8 @@ use crate::launch::Launch;
 use crate::log_sink;
 use sifcache_core::decision::on_miss;
 use sifcache_core::settings::{OnMiss, Settings};
-use spank_sifcache::apply;
-use spank_sifcache::requested_mode::RequestedMode;
+use spank_sifcache::decide::apply;
+use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::ffi::CString;
 use std::panic::{self, AssertUnwindSafe};
 

@@ -3,7 +3,7 @@
 use crate::decided::Decided;
 use crate::environment::Environment;
 use crate::{plan, process};
-use spank_sifcache::apply::MISSING;
+use spank_sifcache::decide::apply::MISSING;
 use std::ffi::{CStr, CString};
 use std::io;
 

@@ -1,7 +1,7 @@
 //! The `log` facade: what is for the admin goes to syslog, the rest nowhere.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use spank_sifcache::syslog::{self, EVENT};
+use spank_sifcache::logging::syslog::{self, EVENT};
 
 struct Sink;
 

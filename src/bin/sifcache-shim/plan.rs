@@ -8,7 +8,7 @@ use crate::runtime::Told;
 use crate::{execution, help, label, process, runtime, settings, task};
 use sifcache_core::cache_mode::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
-use spank_sifcache::requested_mode::RequestedMode;
+use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::ffi::{CStr, CString};
 use std::io;
 

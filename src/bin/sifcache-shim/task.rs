@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::plan::{FAILED, eprint};
 use crate::program::{Identity, Kind, Program, metadata};
 use crate::{execution, settings};
-use spank_sifcache::requested_mode::RequestedMode;
+use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::env;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;

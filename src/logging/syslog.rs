@@ -3,7 +3,8 @@
 //! The `syslog` crate has the facilities and the message; the socket is our own,
 //! because its socket waits when the daemon does not read, and a task must not.
 
-use crate::{NAME, spank};
+use crate::NAME;
+use crate::spank;
 use once_cell::sync::OnceCell;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;

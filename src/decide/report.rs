@@ -5,8 +5,8 @@
 //! reports for itself, with `via=shim`.
 
 use crate::NAME;
-use crate::job::Job;
-use crate::syslog::{self, EVENT};
+use crate::decide::job::Job;
+use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
 use sifcache_core::image::State;

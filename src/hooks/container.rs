@@ -5,11 +5,13 @@
 //! has inherited from a covered job. Who will have no pull is told, and the launch ends: whether
 //! the container has the image is not to be known from here.
 
-use crate::apply::MISSING;
-use crate::job::Job;
-use crate::requested_mode::RequestedMode;
+use crate::NAME;
+use crate::decide::apply::MISSING;
+use crate::decide::job::Job;
+use crate::decide::report;
+use crate::decide::requested_mode::RequestedMode;
+use crate::hooks::nested;
 use crate::spank::Spank;
-use crate::{NAME, nested, report};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::lookup::Inline;
@@ -55,8 +57,8 @@ fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
 #[cfg(test)]
 mod tests {
     use crate::Hook;
-    use crate::apply::MISSING;
-    use crate::broadcast::PROGRAM;
+    use crate::decide::apply::MISSING;
+    use crate::hooks::broadcast::PROGRAM;
     use crate::logging::captured;
     use crate::spank::Context;
     use crate::spank::test_double::Double;

@@ -3,8 +3,8 @@
 //! With `nested=path` a task gets the shims of those runtimes that its own `PATH` has on its
 //! own node: what is not installed must not be found either.
 
-use crate::installed::Component;
-use crate::job::Error;
+use crate::decide::job::Error;
+use crate::hooks::installed::Component;
 use crate::spank::Spank;
 use sifcache_core::nested::shims::{Found, directories};
 use sifcache_core::nested::{self, Change};

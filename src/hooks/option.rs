@@ -1,7 +1,7 @@
 //! `--sif-cache=auto|off|require`, for srun, sbatch and salloc.
 
+use crate::decide::requested_mode::RequestedMode;
 use crate::fault;
-use crate::requested_mode::RequestedMode;
 use crate::spank::{Context, Spank};
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 

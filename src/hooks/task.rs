@@ -3,11 +3,17 @@
 //! This runs in the task's process, forked from slurmstepd, already as the user. So
 //! a file server that hangs stalls nothing of Slurm, and this task for `lookup_timeout=` only.
 
-use crate::broadcast::Broadcast;
-use crate::job::{Error, Job};
-use crate::requested_mode::RequestedMode;
+use crate::decide::apply;
+use crate::decide::job::{Error, Job};
+use crate::decide::report;
+use crate::decide::requested_mode::RequestedMode;
+use crate::fault;
+use crate::hooks::broadcast::Broadcast;
+use crate::hooks::container;
+use crate::hooks::multi_prog;
+use crate::hooks::nested;
+use crate::hooks::option;
 use crate::spank::Spank;
-use crate::{apply, container, fault, multi_prog, nested, option, report};
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Pass, Verdict};
 use sifcache_core::image_uri::ImageUri;

@@ -1,6 +1,6 @@
 use crate::Hook;
-use crate::apply::MISSING;
-use crate::broadcast::PROGRAM;
+use crate::decide::apply::MISSING;
+use crate::hooks::broadcast::PROGRAM;
 use crate::logging::captured;
 use crate::spank::Context;
 use crate::spank::test_double::Double;

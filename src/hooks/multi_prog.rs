@@ -5,8 +5,8 @@
 //! task's command and decides on it; Slurm before 23.11 has no call for this.
 
 use crate::NAME;
-use crate::installed::Component;
-use crate::requested_mode::RequestedMode;
+use crate::decide::requested_mode::RequestedMode;
+use crate::hooks::installed::Component;
 use crate::spank::Spank;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;

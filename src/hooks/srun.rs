@@ -5,9 +5,10 @@
 //! nodes, and `--container` of Slurm 21.08 and 22.05 writes the variables into the bundle. So
 //! for these srun itself gives the shims up. Tasks get them back from `slurm_spank_task_init`.
 
-use crate::broadcast::PROGRAM;
+use crate::fault;
+use crate::hooks::broadcast::PROGRAM;
+use crate::hooks::nested;
 use crate::spank::Spank;
-use crate::{fault, nested};
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch;
 use sifcache_core::settings::Settings;

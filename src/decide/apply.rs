@@ -1,10 +1,11 @@
 //! Decides on a command and applies the decision. The plugin calls it for the command of a task,
 //! the shim for a launch inside a script.
 
-use crate::job::Job;
-use crate::lookup_timeout::WithTimeout;
-use crate::requested_mode::RequestedMode;
-use crate::{NAME, report};
+use crate::NAME;
+use crate::decide::job::Job;
+use crate::decide::lookup_timeout::WithTimeout;
+use crate::decide::report;
+use crate::decide::requested_mode::RequestedMode;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 use sifcache_core::decision::{self, Action, Decision, Verdict};
 use sifcache_core::image::State;

@@ -4,8 +4,10 @@
 //! a daemon starts or a command is typed; the task reads them again. No image root
 //! is touched, whatever the context.
 
+use crate::fault;
+use crate::hooks::nested;
+use crate::hooks::srun;
 use crate::spank::{Context, Spank};
-use crate::{fault, nested, srun};
 use sifcache_core::settings::Settings;
 
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
