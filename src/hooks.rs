@@ -3,10 +3,8 @@
 pub(crate) mod broadcast;
 pub(crate) mod container;
 pub(crate) mod init;
-pub(crate) mod installed;
 pub mod multi_prog;
 pub(crate) mod nested;
 pub(crate) mod option;
-pub(crate) mod runtimes;
 pub(crate) mod srun;
 pub(crate) mod task;

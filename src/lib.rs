@@ -8,7 +8,9 @@
 //! | `hooks/` | what each of Slurm's hooks does | `decide`, `logging`, `spank` |
 //! | `decide/` | the decision on one command, its effect and its report; shared with the shim | `logging`, `spank` |
 //! | `logging/` | Slurm's log and syslog | `spank` |
-//! | `spank/` | the boundary to Slurm and the kernel: all `unsafe` code | types of the other rooms in signatures |
+//! | `spank/` | the boundary to Slurm and the kernel: all `unsafe` code | none; this file passes calls on |
+//!
+//! `job.rs` is the interface between a command and its decision, for all rooms.
 //!
 //! | hook, context | file in `hooks/` |
 //! | --- | --- |
@@ -29,6 +31,7 @@
 pub mod decide;
 mod fault;
 pub mod hooks;
+pub mod job;
 pub mod logging;
 mod spank;
 
@@ -41,6 +44,19 @@ enum Hook {
     Init,
     LocalUserInit,
     TaskInit,
+}
+
+/// Makes the `log` facade write to Slurm's log and to syslog.
+fn install_log() {
+    logging::install();
+}
+
+/// Checks a value of `--sif-cache`.
+///
+/// # Errors
+/// The value is invalid, and the command that it was given to must fail.
+fn check_option(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
+    hooks::option::check(spank, value)
 }
 
 /// What each hook does in each context.

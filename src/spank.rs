@@ -12,6 +12,7 @@
 //! | `arg_limits.rs` | the kernel's limit on argv plus environment |
 //! | `slurm_log.rs` | Slurm's log |
 //! | `line.rs` | which of several lines in plugstack.conf counts |
+//! | `installed.rs`, `runtimes.rs` | the shim's files and the runtimes on this node |
 //! | `prepend.rs` | a call that not every release of Slurm has |
 //! | `process.rs` | this process: its environment, its sockets, its end |
 //! | `helper_process.rs`, `helper_process/` | a child process for what may block without limit |
@@ -29,10 +30,12 @@ mod environment;
 mod export;
 mod handle;
 mod helper_process;
+pub(crate) mod installed;
 mod line;
 mod memory;
 mod prepend;
 mod process;
+pub(crate) mod runtimes;
 mod slurm_log;
 
 #[cfg(test)]
@@ -45,9 +48,9 @@ pub(crate) use process::{datagram_socket, may_execute};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 
-use crate::decide::job::{Error, Job};
-use crate::hooks::installed::Component;
-use crate::hooks::runtimes::Located;
+use crate::job::{Error, Job};
+use crate::spank::installed::Component;
+use crate::spank::runtimes::Located;
 
 /// Where Slurm runs us: `enum spank_context`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

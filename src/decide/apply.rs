@@ -2,10 +2,10 @@
 //! the shim for a launch inside a script.
 
 use crate::NAME;
-use crate::decide::job::Job;
 use crate::decide::lookup_timeout::WithTimeout;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
+use crate::job::Job;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 use sifcache_core::decision::{self, Action, Decision, Verdict};
 use sifcache_core::image::State;

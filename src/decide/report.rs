@@ -5,7 +5,7 @@
 //! reports for itself, with `via=shim`.
 
 use crate::NAME;
-use crate::decide::job::Job;
+use crate::job::Job;
 use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};

@@ -3,7 +3,7 @@
 //! srun knows the name and tells it by a variable (`srun.rs`); here the task's command is
 //! decided on as if it had that name. The command itself keeps the path of the copy.
 
-use crate::decide::job::{Error, Job, Step};
+use crate::job::{Error, Job, Step};
 use crate::spank::Spank;
 use std::path::Path;
 

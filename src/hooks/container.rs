@@ -7,10 +7,10 @@
 
 use crate::NAME;
 use crate::decide::apply::MISSING;
-use crate::decide::job::Job;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
 use crate::hooks::nested;
+use crate::job::Job;
 use crate::spank::Spank;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};

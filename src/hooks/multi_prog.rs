@@ -6,8 +6,8 @@
 
 use crate::NAME;
 use crate::decide::requested_mode::RequestedMode;
-use crate::hooks::installed::Component;
 use crate::spank::Spank;
+use crate::spank::installed::Component;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;
 

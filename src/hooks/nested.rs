@@ -3,9 +3,9 @@
 //! With `nested=path` a task gets the shims of those runtimes that its own `PATH` has on its
 //! own node: what is not installed must not be found either.
 
-use crate::decide::job::Error;
-use crate::hooks::installed::Component;
+use crate::job::Error;
 use crate::spank::Spank;
+use crate::spank::installed::Component;
 use sifcache_core::nested::shims::{Found, directories};
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::{Nested, Settings};

@@ -4,7 +4,6 @@
 //! a file server that hangs stalls nothing of Slurm, and this task for `lookup_timeout=` only.
 
 use crate::decide::apply;
-use crate::decide::job::{Error, Job};
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
 use crate::fault;
@@ -13,6 +12,7 @@ use crate::hooks::container;
 use crate::hooks::multi_prog;
 use crate::hooks::nested;
 use crate::hooks::option;
+use crate::job::{Error, Job};
 use crate::spank::Spank;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Pass, Verdict};

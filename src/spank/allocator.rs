@@ -9,7 +9,7 @@
 //! would otherwise refuse to load the plugin.
 
 use super::memory;
-use crate::decide::job::Error;
+use crate::job::Error;
 use std::ffi::{CStr, c_char};
 
 /// `slurm_xstrdup`, declared the same from 20.11 to 26.05. It ends the process if there is no
@@ -40,7 +40,7 @@ fn find() -> Option<Duplicate> {
 #[cfg(test)]
 mod tests {
     use super::duplicate;
-    use crate::decide::job::Error;
+    use crate::job::Error;
 
     /// A test program exports nothing, so here Slurm's function is not to be found.
     #[test]

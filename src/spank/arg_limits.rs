@@ -5,7 +5,7 @@
 
 use super::handle::Handle;
 use super::{environment, process};
-use crate::decide::job::Job as _;
+use crate::job::Job as _;
 
 /// The limit in bytes is never below this: `ARG_MAX`.
 const LEAST: usize = 128 << 10;

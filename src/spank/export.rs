@@ -7,9 +7,7 @@ use super::Spank as _;
 use super::handle::Handle;
 use crate::Hook;
 use crate::NAME;
-use crate::dispatch;
-use crate::hooks::option;
-use crate::logging;
+use crate::{check_option, dispatch, install_log};
 use slurm_spank::spank_sys::spank_t;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_uint};
@@ -91,7 +89,7 @@ pub(super) extern "C" fn sif_cache_option(
         };
         // SAFETY: a callback has no handle, and null is allowed.
         let handle = unsafe { Handle::new(ptr::null_mut(), 0, ptr::null()) };
-        match option::check(&handle, value.to_bytes()) {
+        match check_option(&handle, value.to_bytes()) {
             Ok(()) => 0,
             Err(()) => -1,
         }
@@ -102,7 +100,7 @@ pub(super) extern "C" fn sif_cache_option(
 fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         quiet_panics();
-        logging::install();
+        install_log();
         work()
     }));
     outcome.unwrap_or_else(|payload| {

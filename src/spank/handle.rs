@@ -1,10 +1,10 @@
 //! What we ask of Slurm, over the bindings of slurm-spank.
 
 use super::{Context, Spank, allocator, arg_limits, argv, export, line, memory, prepend, process};
-use crate::decide::job::{Error, Job, Step};
 use crate::fault;
-use crate::hooks::installed::{self, Component};
-use crate::hooks::runtimes::{self, Located};
+use crate::job::{Error, Job, Step};
+use crate::spank::installed::{self, Component};
+use crate::spank::runtimes::{self, Located};
 use slurm_spank::spank_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! This process: its environment, its limits, its sockets and its end.
 
-use crate::decide::job::Error;
+use crate::job::Error;
 use std::ffi::{CStr, CString, OsString};
 use std::fs;
 use std::io::{self, Write};

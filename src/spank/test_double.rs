@@ -1,9 +1,9 @@
 //! A double of Slurm's side, for testing hooks without Slurm.
 
 use super::{Context, Spank};
-use crate::decide::job::{Error, Job, Step};
-use crate::hooks::installed::Component;
-use crate::hooks::runtimes::Located;
+use crate::job::{Error, Job, Step};
+use crate::spank::installed::Component;
+use crate::spank::runtimes::Located;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

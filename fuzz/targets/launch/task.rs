@@ -1,7 +1,7 @@
 //! A task whose command is an array of C's, as under Slurm.
 
 use crate::slots::Slots;
-use spank_sifcache::decide::job::{Error, Job, Step};
+use spank_sifcache::job::{Error, Job, Step};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 

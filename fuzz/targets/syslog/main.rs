@@ -42,10 +42,7 @@ use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use said::Said;
 // The files above expect these modules at the crate's root.
-use spank_sifcache::NAME;
-mod decide {
-    pub(crate) use spank_sifcache::decide::job;
-}
+use spank_sifcache::{NAME, job};
 mod logging {
     pub(crate) use spank_sifcache::logging::syslog;
 }

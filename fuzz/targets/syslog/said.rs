@@ -1,7 +1,7 @@
 //! What the plugin says of a launch, whatever the image and its files are called.
 
-use crate::decide::job::{Error, Job, Step};
 use crate::event::Event;
+use crate::job::{Error, Job, Step};
 use crate::line::{self, Line};
 use crate::{recorder, report};
 use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 use crate::environment::Environment;
 use crate::process;
-use spank_sifcache::decide::job::{BATCH_SCRIPT, Error, Job, Step};
+use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
 use std::cell::RefCell;
 use std::ffi::CString;
 use std::path::Path;
@@ -76,7 +76,7 @@ impl Job for Launch<'_> {
 mod tests {
     use super::Launch;
     use crate::environment::environment;
-    use spank_sifcache::decide::job::Job;
+    use spank_sifcache::job::Job;
 
     #[test]
     fn the_step_is_the_one_of_the_environment() {
