@@ -2,7 +2,7 @@
 
 use crate::decided::Decided;
 use crate::environment::Environment;
-use crate::{plan, process};
+use crate::{message, process};
 use spank_sifcache::decide::apply::MISSING;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -50,7 +50,7 @@ fn become_one(
         // A longer argument may be one too long: then without, but for who wants no pull.
         if decided.requires_image {
             let path = path.to_string_lossy();
-            plan::eprint(&format!("cannot put {path} into the command: {error}"));
+            message::eprint(&format!("cannot put {path} into the command: {error}"));
             std::process::exit(MISSING);
         }
     }

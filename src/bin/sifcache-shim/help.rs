@@ -1,6 +1,6 @@
 //! What the shim says when it is called by its own name.
 
-use crate::plan::eprint;
+use crate::message::eprint;
 use sifcache_core::nested::DIRECTORY;
 use std::ffi::CString;
 use std::io::{self, Write as _};

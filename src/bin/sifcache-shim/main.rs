@@ -1,30 +1,31 @@
-//! The shim: what the plugin does for a task's own command, for a launch inside a script.
+//! The shim: applies the plugin's decision to launches inside a script.
 //!
-//! It is installed as `apptainer` and `singularity` in directories of its own. A job comes
-//! to it through `PATH`, through the interposer, or because the plugin has put it before a
-//! command of `--multi-prog`; `sifcache_core::nested` says how. It decides on the command
-//! line with the same code as the plugin, takes every trace of itself out of the
-//! environment, and becomes the runtime. What it does not know, it leaves as it is.
+//! It is installed as `apptainer` and `singularity` in directories of its own. A job starts it
+//! through `PATH`, through the interposer, or as the command of a `--multi-prog` task, in front of
+//! which the plugin puts it; see `sifcache_core::nested`. It uses the same lookup logic as the
+//! plugin, removes its own environment variables, and then executes the real runtime. Arguments
+//! that it does not understand stay as they are.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `call.rs` | what the shim was called as, and what that means |
-//! | `label.rs` | which runtime it stands for |
+//! | `call.rs` | how the shim was called, and what that means |
+//! | `label.rs` | the runtime that a copy of the shim stands for |
 //! | `runtime.rs` | the real runtime |
-//! | `ancestors.rs` | the `PATH` of the processes that have led here |
-//! | `program.rs` | what a program on the way to it is |
+//! | `ancestors.rs` | the `PATH` of the parent processes |
+//! | `program.rs` | the kind of a program on the way to the runtime |
 //! | `launch.rs` | one launch, as the code shared with the plugin sees it |
 //! | `decided.rs` | the decision on it |
-//! | `settings.rs` | the settings of the job, else of the site |
-//! | `environment.rs` | the environment, to the byte |
-//! | `plan.rs` | all of it put together: what is to be executed |
+//! | `settings.rs` | the settings of the job, or else of the site |
+//! | `environment.rs` | the environment, unchanged to the byte elsewhere |
+//! | `plan.rs` | the order of all steps up to the `execve` |
 //! | `task.rs` | the same for a command of `--multi-prog` |
-//! | `execution.rs` | its end as another program |
-//! | `log_sink.rs` | what is for the admin |
+//! | `execution.rs` | the `execve` |
+//! | `exit_status.rs`, `message.rs` | for a shim that cannot execute a program |
+//! | `log_sink.rs` | messages for the admin |
 //! | `help.rs` | `--help` |
 //! | `process.rs` | this process, and the only unsafe code |
 #![cfg_attr(not(test), no_main)]
-// The test harness has an entry of its own, and so nobody calls ours.
+// The test harness has its own entry point, so the shim's is unused.
 #![cfg_attr(test, allow(dead_code))]
 
 mod ancestors;
@@ -32,13 +33,22 @@ mod call;
 mod decided;
 mod environment;
 mod execution;
+mod exit_status;
 mod help;
 mod label;
 mod launch;
 mod log_sink;
+mod message;
 mod plan;
 mod process;
 mod program;
 mod runtime;
 mod settings;
 mod task;
+
+use std::ffi::CString;
+
+/// The entry point behind the C one in `process.rs`.
+fn start(arguments: &[CString], variables: Vec<CString>) -> i32 {
+    plan::run(arguments, variables)
+}

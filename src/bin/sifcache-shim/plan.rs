@@ -1,8 +1,10 @@
-//! What the shim does, from its call to its end as another program.
+//! The shim from its start to the `execve` of another program.
 
 use crate::call::{Call, file_name};
 use crate::decided::{Decided, decide};
 use crate::environment::Environment;
+use crate::exit_status::{FAILED, NOT_FOUND};
+use crate::message::eprint;
 use crate::program::{Identity, Kind, Program, Scripts};
 use crate::runtime::Told;
 use crate::{execution, help, label, process, runtime, settings, task};
@@ -12,12 +14,7 @@ use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::ffi::{CStr, CString};
 use std::io;
 
-/// Exit status where no program was started: of a shell, for a command not found.
-const NOT_FOUND: i32 = 127;
-/// The same for one that cannot be executed.
-pub(crate) const FAILED: i32 = 126;
-
-/// Does all of it; the exit status is for where that fails.
+/// Runs the shim. Returns an exit status if no program could be executed.
 pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let mut environment = Environment::new(variables);
     let told = environment.get(RUNTIME).filter(|_| !process::is_privileged());
@@ -147,9 +144,4 @@ fn not_found(name: &CString) -> i32 {
         "{name}: not found in PATH after {shims}; load the module of the runtime, or install it"
     ));
     NOT_FOUND
-}
-
-/// Writes one line, with our name in front.
-pub(crate) fn eprint(line: &str) {
-    process::tell(&format!("{}: {line}\n", spank_sifcache::NAME));
 }

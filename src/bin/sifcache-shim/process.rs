@@ -5,7 +5,7 @@
 //! is one system call; with `std`'s, the signal mask would go too.
 #![allow(unsafe_code)]
 
-use crate::plan;
+use crate::{exit_status, start};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io::{self, Write as _};
 use std::{panic, ptr};
@@ -45,7 +45,7 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
     let variables = unsafe { environ };
     // SAFETY: as the arguments.
     let variables = unsafe { strings(variables) };
-    panic::catch_unwind(|| plan::run(&arguments, variables)).unwrap_or(plan::FAILED)
+    panic::catch_unwind(|| start(&arguments, variables)).unwrap_or(exit_status::FAILED)
 }
 
 /// The strings of an array that ends with a null pointer.

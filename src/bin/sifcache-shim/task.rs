@@ -4,7 +4,8 @@
 use crate::call::file_name;
 use crate::decided::decide;
 use crate::environment::Environment;
-use crate::plan::{FAILED, eprint};
+use crate::exit_status::FAILED;
+use crate::message::eprint;
 use crate::program::{Identity, Kind, Program, metadata};
 use crate::{execution, settings};
 use spank_sifcache::decide::requested_mode::RequestedMode;

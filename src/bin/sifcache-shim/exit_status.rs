@@ -1,0 +1,6 @@
+//! Exit statuses of a shim that starts no program. They are those of a shell.
+
+/// The command was not found.
+pub(crate) const NOT_FOUND: i32 = 127;
+/// The command cannot be executed.
+pub(crate) const FAILED: i32 = 126;
