@@ -1,0 +1,160 @@
+//! The rooms of each crate: which room may import which, and that no imports form a circle.
+
+mod imports;
+
+use imports::{Module, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// A crate, its rooms with those that each may import, and the length of the module paths that
+/// must not form a circle. What stands beside the rooms may import all, and all may import it.
+struct Layout {
+    root: &'static str,
+    rooms: &'static [(&'static str, &'static [&'static str])],
+    depth: usize,
+}
+
+const LAYOUTS: [Layout; 4] = [
+    Layout {
+        root: "crates/cli/src",
+        rooms: &[
+            ("commands", &["pull", "cache", "events", "ui", "system"]),
+            ("pull", &["cache", "ui", "system"]),
+            // `usage` saves what the logs say.
+            ("cache", &["events", "ui", "system"]),
+            // Reading a log shows its progress.
+            ("events", &["ui"]),
+            ("ui", &[]),
+            ("system", &[]),
+        ],
+        depth: 2,
+    },
+    Layout {
+        root: "src",
+        rooms: &[
+            ("hooks", &["decide", "logging", "spank"]),
+            ("decide", &["logging", "spank"]),
+            ("logging", &["spank"]),
+            ("spank", &[]),
+        ],
+        depth: 1,
+    },
+    Layout { root: "src/bin/sifcache-shim", rooms: &[], depth: 1 },
+    Layout { root: "crates/core/src", rooms: &[], depth: 1 },
+];
+
+/// Room of the subcommands, none of which may import another one.
+const COMMANDS: &str = "commands";
+
+type Imports = BTreeMap<Module, BTreeSet<Module>>;
+
+/// Imports that the layout does not allow.
+fn forbidden(imports: &Imports, layout: &Layout) -> Vec<String> {
+    let allowed: BTreeMap<&str, &[&str]> = layout.rooms.iter().copied().collect();
+    let mut found = Vec::new();
+    for (module, paths) in imports {
+        let Some(may) = allowed.get(module[0].as_str()) else { continue };
+        for path in paths.iter().filter(|path| !path.is_empty()) {
+            let other_room = path[0] != module[0] && allowed.contains_key(path[0].as_str());
+            let other_command = module[0] == COMMANDS
+                && path[0] == COMMANDS
+                && path.get(1).is_some_and(|command| module.get(1) != Some(command));
+            if other_command || (other_room && !may.contains(&path[0].as_str())) {
+                found.push(format!("{} imports {}", module.join("::"), path.join("::")));
+            }
+        }
+    }
+    found
+}
+
+/// A circle of imports between modules, whose paths are cut to `depth` names.
+fn circle(imports: &Imports, depth: usize) -> Option<Vec<Module>> {
+    let known: BTreeSet<&[String]> = imports.keys().map(|module| cut(module, depth)).collect();
+    let mut graph: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+    for (module, paths) in imports {
+        let from = cut(module, depth);
+        for path in paths {
+            let to = (1..=depth.min(path.len())).rev().map(|n| &path[..n]);
+            if let Some(to) = to.into_iter().find(|to| known.contains(to) && *to != from) {
+                graph.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    // Modules that import nothing that is left are in no circle.
+    loop {
+        let left: BTreeSet<&[String]> = graph.keys().copied().collect();
+        let before = graph.len();
+        graph.retain(|_, to| to.iter().any(|to| left.contains(to)));
+        if graph.len() == before {
+            break;
+        }
+    }
+    let mut at = *graph.keys().next()?;
+    let mut way = vec![at];
+    loop {
+        at = graph[at].iter().copied().find(|to| graph.contains_key(to))?;
+        if let Some(start) = way.iter().position(|module| *module == at) {
+            return Some(way[start..].iter().map(|module| module.to_vec()).collect());
+        }
+        way.push(at);
+    }
+}
+
+fn cut(module: &Module, depth: usize) -> &[String] {
+    &module[..depth.min(module.len())]
+}
+
+#[test]
+fn imports_follow_the_layout() {
+    for layout in LAYOUTS {
+        let imports = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(layout.root));
+        assert!(imports.values().map(BTreeSet::len).sum::<usize>() > 5, "{}", layout.root);
+        for (room, _) in layout.rooms {
+            assert!(imports.keys().any(|module| module[0] == *room), "{}/{room}", layout.root);
+        }
+        assert_eq!(forbidden(&imports, &layout), [""; 0], "{}", layout.root);
+        assert_eq!(circle(&imports, layout.depth), None, "{}", layout.root);
+    }
+}
+
+/// What the test above must find.
+#[test]
+fn violations_are_found() {
+    let layout = Layout { root: "", rooms: LAYOUTS[0].rooms, depth: 2 };
+    let found = |files: &[(&str, &str)]| {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let imports = read(root.path());
+        let circle = circle(&imports, layout.depth);
+        let names = circle.unwrap_or_default();
+        (
+            forbidden(&imports, &layout),
+            names.iter().map(|module| module.join("::")).collect::<Vec<_>>(),
+        )
+    };
+    let (none, nothing) = (Vec::<String>::new(), Vec::<String>::new());
+    let fine = ("commands/add.rs", "use crate::ui::{output::{plain, lines}, self as shown};");
+    assert_eq!(found(&[fine, ("ui/output.rs", "use crate::error::Failure;")]), (none, nothing));
+    let upwards = ("ui/output.rs", "fn f() { crate::cache::store::open() }");
+    assert_eq!(found(&[upwards]).0, ["ui::output imports cache::store::open"]);
+    let grouped = ("system/pool.rs", "use crate::{error::{self, Failure}, pull::puller};");
+    assert_eq!(found(&[grouped]).0, ["system::pool imports pull::puller"]);
+    let sideways = ("commands/gc.rs", "use super::stage::nodes;");
+    assert_eq!(found(&[sideways]).0, ["commands::gc imports commands::stage::nodes"]);
+    let test = ("ui/output.rs", "#[cfg(test)]\nmod tests { use crate::cache::store; }");
+    assert_eq!(found(&[test]).0, [""; 0]);
+    let comment = ("ui/output.rs", "// as crate::cache::store does\n");
+    assert_eq!(found(&[comment]).0, [""; 0]);
+    let round = [
+        ("cache/a.rs", "use super::b;"),
+        ("cache/b.rs", "use crate::cache::c::d;"),
+        ("cache/c.rs", "use crate::cache::a;"),
+        ("cache/e.rs", "use crate::cache::a;"),
+    ];
+    assert_eq!(found(&round).1, ["cache::a", "cache::b", "cache::c"]);
+}
