@@ -85,7 +85,9 @@ fn expand<'a>(base: &Module, mut text: &'a str, found: &mut BTreeSet<Module>) ->
             _ => {
                 found.insert(path);
                 return match rest.strip_prefix(" as ") {
-                    Some(alias) => alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
+                    Some(alias) => {
+                        alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                    }
                     None => rest,
                 };
             }
