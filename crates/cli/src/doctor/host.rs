@@ -90,7 +90,7 @@ impl Host {
 
     /// Whether jobs run here.
     pub(crate) fn is_compute_node(&self) -> bool {
-        self.in_job || self.has_process("slurmd")
+        self.in_job || self.has_process(is_slurmd)
     }
 
     /// Whether users have `module`, if not this one then those who log in.
@@ -100,12 +100,13 @@ impl Host {
         self.modules || snippets.iter().any(|name| there(name))
     }
 
-    fn has_process(&self, name: &str) -> bool {
+    fn has_process(&self, is_it: fn(&str) -> bool) -> bool {
         let processes = fs::read_dir(self.path("/proc")).into_iter().flatten().flatten();
         processes
             .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
             .any(|entry| {
-                fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+                let name = fs::read_to_string(entry.path().join("comm"));
+                name.is_ok_and(|name| is_it(name.trim()))
             })
     }
 
@@ -137,4 +138,10 @@ pub(crate) fn mend(distrust: &Distrust) -> String {
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
         Writer::Others => format!("chmod o-w {path}"),
     }
+}
+
+/// Whether a process of this name is slurmd. Debian's is called `slurmd-wlm` after `scontrol
+/// reconfigure`, which executes the file behind the alternative `slurmd`.
+fn is_slurmd(name: &str) -> bool {
+    name.strip_prefix("slurmd").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

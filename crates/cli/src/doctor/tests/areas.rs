@@ -29,6 +29,20 @@ fn roots() {
     assert!(tree.advice("image roots", "there").contains("mkdir -p /none"));
 }
 
+/// After `scontrol reconfigure` Debian's slurmd is called `slurmd-wlm`.
+#[test]
+fn a_compute_node_runs_slurmd() {
+    for (name, expected) in
+        [("slurmd", true), ("slurmd-wlm", true), ("slurmdbd", false), ("slurmctld", false)]
+    {
+        let Some(tree) = Tree::new() else { return };
+        tree.write("/proc/7/comm", format!("{name}\n"));
+        let mut host = tree.host();
+        host.in_job = false;
+        assert_eq!(host.is_compute_node(), expected, "{name}");
+    }
+}
+
 #[test]
 fn roots_that_users_may_write() {
     let Some(mut tree) = Tree::new() else { return };
