@@ -166,6 +166,16 @@ e2e-binary: tools nextest
 	SLURM_VERSION=$(ANY_RELEASE) $(NEXTEST) nextest list --locked --workspace --test e2e \
 		--list-type binaries-only --message-format json >$(E2E_BINARY)/binaries.json
 
+## make workflows-check               checks the hosted CI's workflow files
+.PHONY: workflows-check
+WORKFLOW_TOOLS := $(TOOLS)/workflows
+workflows-check: $(WORKFLOW_TOOLS)
+	$(WORKFLOW_TOOLS)/bin/zizmor --offline --no-progress --quiet .github/workflows
+	PYTHONPATH=$(WORKFLOW_TOOLS) python3 -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+$(WORKFLOW_TOOLS):
+	@$(NEED) pip3:python3-pip
+	pip3 install --quiet --target $@ zizmor==1.32.0 check-jsonschema==0.39.0
+
 # cargo-nextest runs each test in a process of its own. The machine's is taken if it has one.
 NEXTEST_VERSION := 0.9.143
 NEXTEST = $(if $(shell $(CARGO) nextest --version 2>/dev/null),$(CARGO),PATH="$(TOOLS)/cargo-nextest-$(NEXTEST_VERSION)/bin:$$PATH" $(CARGO))
