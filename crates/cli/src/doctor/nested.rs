@@ -38,7 +38,7 @@ fn modules(host: &Host) -> Option<Finding> {
         let what = "a module that brings a runtime puts it before the shims";
         Finding::note("modules", what).advice(format!(
             "if there is one, prepend {}-NAME to PATH at the end of the modulefile of the runtime \
-             NAME: README.md, step 5",
+             NAME: docs/install.md, step 5",
             installed(SHIMS)
         ))
     })
