@@ -166,6 +166,12 @@ e2e-binary: tools nextest
 	SLURM_VERSION=$(ANY_RELEASE) $(NEXTEST) nextest list --locked --workspace --test e2e \
 		--list-type binaries-only --message-format json >$(E2E_BINARY)/binaries.json
 
+## make diagrams                      renders docs/diagrams/*.dot with Graphviz
+.PHONY: diagrams
+diagrams:
+	@$(NEED) dot:graphviz
+	for source in docs/diagrams/*.dot; do dot -Tsvg -o "$${source%.dot}.svg" "$$source"; done
+
 ## make workflows-check               checks the hosted CI's workflow files
 .PHONY: workflows-check
 WORKFLOW_TOOLS := $(TOOLS)/workflows
