@@ -16,13 +16,13 @@
 //! | --- | --- |
 //! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
 //! | option callback, every context | `option.rs`: checks the value |
-//! | `slurm_spank_init`, local | `srun.rs` too: `--bcast` and `--container` inside a covered job |
-//! | `slurm_spank_local_user_init`, local | `srun.rs`: the name of a program that srun copies |
+//! | `slurm_spank_init`, local | also `srun.rs`: `--bcast` and `--container` inside a covered job |
+//! | `slurm_spank_local_user_init`, local | `srun.rs`: the name of a program that `srun --bcast` copies |
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
 //! | the same in a container | `container.rs`: leaves the command as it is |
 //!
 //! `decide/apply.rs` decides on a task's own command. For launches inside a script, `hooks/nested.rs`
-//! puts the shim (`src/bin/sifcache-shim`) in the runtime's place, which then uses `decide/` too.
+//! puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The shim uses `decide/`, too.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root. Every lookup happens right before the
 //! task's `execve`, as the task's user: in the task's own process, or in its helper process
@@ -37,8 +37,8 @@ mod spank;
 
 use spank::{Context, Spank};
 
-/// The entry points of SPANK that do something here. One that is exported and does
-/// nothing still costs: `slurm_spank_job_prolog` makes slurmd start a process a job.
+/// The SPANK entry points that the plugin uses. An entry point that is exported but does nothing
+/// has a cost, too: `slurm_spank_job_prolog` makes slurmd start a process for each job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hook {
     Init,
@@ -54,7 +54,7 @@ fn install_log() {
 /// Checks a value of `--sif-cache`.
 ///
 /// # Errors
-/// The value is invalid, and the command that it was given to must fail.
+/// The value is invalid, and the command with this option must fail.
 fn check_option(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     hooks::option::check(spank, value)
 }
@@ -75,5 +75,5 @@ fn dispatch(hook: Hook, spank: &dyn Spank) {
     }
 }
 
-/// The name that Slurm knows us by, and that stands in front of every message.
+/// The plugin's name in Slurm. Every message starts with it.
 pub const NAME: &str = "sifcache";

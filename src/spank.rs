@@ -3,22 +3,23 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `export.rs` | the symbols that Slurm calls, each a panic firewall |
-//! | `handle.rs` | what we ask of Slurm, over `slurm_spank::spank_sys` |
-//! | `argv.rs` | C arrays of strings, and the replacement of an entry |
-//! | `allocator.rs` | memory that Slurm can free |
+//! | `handle.rs` | calls to Slurm, through `slurm_spank::spank_sys` |
+//! | `argv.rs` | reads C string arrays and replaces an entry |
+//! | `allocator.rs` | strings that Slurm can free |
 //! | `container.rs` | whether the step runs in a container |
 //! | `environment.rs` | the task's environment |
-//! | `arena.rs`, `memory.rs` | memory, where there may be none left, and whether there is any |
+//! | `arena.rs` | memory of the plugin's own, for tasks close to a memory limit |
+//! | `memory.rs` | whether enough memory is left |
 //! | `arg_limits.rs` | the kernel's limit on argv plus environment |
 //! | `slurm_log.rs` | Slurm's log |
-//! | `line.rs` | which of several lines in plugstack.conf counts |
+//! | `line.rs` | which of several plugin lines in plugstack.conf is used |
 //! | `installed.rs`, `runtimes.rs` | the shim's files and the runtimes on this node |
-//! | `prepend.rs` | a call that not every release of Slurm has |
-//! | `process.rs` | this process: its environment, its sockets, its end |
-//! | `helper_process.rs`, `helper_process/` | a child process for what may block without limit |
+//! | `prepend.rs` | `spank_prepend_task_argv`, which older Slurm releases lack |
+//! | `process.rs` | this process: environment, limits, sockets, exit |
+//! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
-//! The rest of the plugin sees the trait [`Spank`], so that hooks are tested with a
-//! double and without Slurm.
+//! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with a
+//! test double.
 #![allow(unsafe_code)]
 
 mod allocator;
@@ -52,7 +53,7 @@ use crate::job::{Error, Job};
 use crate::spank::installed::Component;
 use crate::spank::runtimes::Located;
 
-/// Where Slurm runs us: `enum spank_context`.
+/// The context in which Slurm runs the plugin: `enum spank_context`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Context {
     /// srun
@@ -63,40 +64,56 @@ pub(crate) enum Context {
     Remote,
     /// slurmd
     Slurmd,
-    /// Job scripts of slurmd, or something newer than us.
+    /// slurmd's job script context, or one that a newer Slurm has added.
     Other,
 }
 
-/// What hooks need of Slurm.
+/// The functions of Slurm that hooks use.
 pub(crate) trait Spank: Job {
+    /// The context of this call.
     fn context(&self) -> Context;
-    /// What follows the plugin's name in plugstack.conf.
+    /// The arguments after the plugin's path in plugstack.conf.
     fn arguments(&self) -> Vec<&[u8]>;
-    /// Whether this call is for the line in plugstack.conf that counts: the first of ours.
+    /// Whether this call is for the first line of this plugin in plugstack.conf. The other lines
+    /// are ignored.
     fn is_first_line(&self) -> bool;
-    /// Adds `--sif-cache`.
+    /// Registers `--sif-cache`.
+    ///
+    /// # Errors
+    /// Slurm refused the registration.
     fn register_option(&self) -> Result<(), Error>;
     /// The value of `--sif-cache`, if the user gave one. In a task only.
     fn option(&self) -> Option<Vec<u8>>;
-    /// Whether the task's command and environment may be so many bytes longer: for the
-    /// kernel, and for the memory that Slurm takes to change them. In a task only.
+    /// Whether the task's argv and environment may grow by `bytes`: the kernel's limit allows it,
+    /// and enough memory is left for Slurm to change them. In a task only.
     fn fits_in_exec_limit(&self, bytes: usize) -> bool;
-    /// Whether the task's command will run in a container that Slurm makes. In a task only.
+    /// Whether Slurm will run the task's command in a container. In a task only.
     fn is_in_container(&self) -> bool;
-    /// The words that this process was started with. In srun: its options and the command.
+    /// The argv of this process. In srun: its options and the command.
     fn command_line(&self) -> Vec<Vec<u8>>;
-    /// Sets a variable: of the task, or in srun and an allocator of what they start.
+    /// Sets an environment variable. In a task, it is set for the task; in srun and in an
+    /// allocator, for the processes that they start.
+    ///
+    /// # Errors
+    /// Name or value contains a null byte, or Slurm or the C library refused the change.
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error>;
-    /// Removes such a variable.
+    /// Removes a variable from the environment that [`Spank::set_variable`] changes.
+    ///
+    /// # Errors
+    /// As for [`Spank::set_variable`].
     fn unset_variable(&self, name: &str) -> Result<(), Error>;
-    /// Puts words in front of the task's own command, also under `--multi-prog`.
+    /// Prepends `words` to the task's own argv, also under `--multi-prog`.
+    ///
+    /// # Errors
+    /// This Slurm has no such function, a word contains a null byte, the result would exceed a
+    /// limit, or Slurm refused it.
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error>;
-    /// Whether a part of the shim is on this node. Looks once a process.
+    /// Whether a component of the shim is installed on this node. Checked once per process.
     fn is_there(&self, part: Component) -> bool;
-    /// Why it is not, if it is not.
+    /// Why a component cannot be used; `None` if it can.
     fn missing(&self, part: Component) -> Option<String>;
-    /// Looks for runtimes where every task would look. In slurmstepd only.
+    /// Looks for runtimes in the system's directories, before tasks are forked. In slurmstepd only.
     fn look_for_runtimes(&self, names: &[String]);
-    /// The runtimes of these names in a `PATH`. In a task only.
+    /// The runtimes in `names` that are found in `path`, a value of `PATH`. In a task only.
     fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located>;
 }

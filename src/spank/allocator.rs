@@ -1,22 +1,25 @@
-//! Slurm's own allocator, for a word that Slurm may free.
+//! Copies strings with Slurm's own allocator, for argv entries that Slurm may free.
 //!
-//! After `slurm_spank_task_init` Slurm takes over the words of the command in some steps: it
-//! moves them into the config.json of a container and frees them there with its own
-//! `slurm_xfree` (docs/slurm-argv.md). A word from any other allocator ends the task with
-//! `free(): invalid pointer`.
+//! In some steps Slurm takes over the argv entries after `slurm_spank_task_init`: it moves them
+//! into the config.json of a container and frees them there with its own `slurm_xfree`
+//! (docs/slurm-argv.md). A string from any other allocator ends the task with `free(): invalid
+//! pointer`.
 //!
-//! The function is looked up at run time, like the one in `prepend.rs`: a release without it
-//! would otherwise refuse to load the plugin.
+//! The function is looked up at run time, like the one in `prepend.rs`: otherwise a release without
+//! it would refuse to load the plugin.
 
 use super::memory;
 use crate::job::Error;
 use std::ffi::{CStr, c_char};
 
-/// `slurm_xstrdup`, declared the same from 20.11 to 26.05. It ends the process if there is no
-/// memory.
+/// `slurm_xstrdup`, with the same declaration from 20.11 to 26.05. It ends the process if no memory
+/// is left.
 type Duplicate = unsafe extern "C" fn(*const c_char) -> *mut c_char;
 
-/// A copy of `text` that `slurm_xfree` can free.
+/// Returns a copy of `text` that `slurm_xfree` can free.
+///
+/// # Errors
+/// This Slurm does not export `slurm_xstrdup`, or too little memory is left.
 pub(super) fn duplicate(text: &CStr) -> Result<*mut c_char, Error> {
     let duplicate = find().ok_or(Error::InvalidArgument(
         "this Slurm does not export slurm_xstrdup, so it could not free the new argument",
@@ -24,16 +27,16 @@ pub(super) fn duplicate(text: &CStr) -> Result<*mut c_char, Error> {
     if !memory::is_left_for_slurm() {
         return Err(Error::TOO_LONG);
     }
-    // SAFETY: a C string, which it copies.
+    // SAFETY: `text` is a valid C string, which the function copies.
     let copy = unsafe { duplicate(text.as_ptr()) };
     if copy.is_null() { Err(Error::TOO_LONG) } else { Ok(copy) }
 }
 
-/// The function of the Slurm that has loaded us.
+/// `slurm_xstrdup` of the Slurm process that loaded the plugin.
 fn find() -> Option<Duplicate> {
-    // SAFETY: a C string; the answer is null or the address of that symbol.
+    // SAFETY: the name is a valid C string. The result is null or the address of that symbol.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"slurm_xstrdup".as_ptr()) };
-    // SAFETY: null or a function of this type.
+    // SAFETY: the address is null, which becomes `None`, or that of a function of this type.
     unsafe { std::mem::transmute::<*mut libc::c_void, Option<Duplicate>>(address) }
 }
 
@@ -42,7 +45,7 @@ mod tests {
     use super::duplicate;
     use crate::job::Error;
 
-    /// A test program exports nothing, so here Slurm's function is not to be found.
+    /// The test program does not link Slurm, so the lookup fails here.
     #[test]
     fn without_slurms_allocator_there_is_no_copy() {
         let refused = duplicate(c"/sif/x");

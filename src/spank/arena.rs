@@ -1,13 +1,14 @@
-//! Memory of our own: what is loaded into Slurm comes with a little of it.
+//! The plugin's own memory: a small static area inside the library.
 //!
-//! A task may have none left, under a limit that another plugin or PAM has set. Then Rust
-//! would end it, although its program may need less than slurmstepd has by then; and what
-//! we took and gave back of Slurm's heap could be in the way of the large pieces that
-//! Slurm still asks of it. So what we take comes from here first, and from `malloc` only
-//! when this is used up. Pages that nobody has written to cost nothing.
+//! A task may have no memory left, under a limit that another plugin or PAM has set. A failed
+//! allocation would then make Rust abort the task, although its program may need less memory than
+//! slurmstepd uses at that point. Memory that the plugin allocates and frees in Slurm's heap could
+//! also fragment it, so that the large allocations that Slurm still makes fail. The global
+//! allocator therefore takes memory from this area first, and from `malloc` only when the area is
+//! full. Pages of the area that were never written to use no memory.
 //!
-//! In the order of a stack memory is given back; other memory stays taken, which in a
-//! task is until its `execve`.
+//! Only the piece that was allocated last can be freed, as on a stack. Other memory stays in use,
+//! in a task until its `execve`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -15,21 +16,22 @@ use std::ptr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-/// Much more than a decision takes.
+/// Size in bytes: much more than a decision needs.
 const SIZE: usize = 256 << 10;
 
 #[global_allocator]
 static ARENA: Arena<SIZE> = Arena::new();
 
-/// Memory up to `used` is taken. That stands in front: a forked task pays for each page that
-/// it writes to, and so it is on the page of the first pieces.
+/// The first `used` bytes are allocated. `used` is the first field so that it shares a page with
+/// the first pieces: a forked task pays for each page that it writes to.
 #[repr(C)]
 struct Arena<const SIZE: usize> {
     used: AtomicUsize,
     bytes: UnsafeCell<[u8; SIZE]>,
 }
 
-// SAFETY: each byte belongs to whom it was given to; `used` alone says who is next.
+// SAFETY: `used` is only changed atomically, and allocations never overlap, so each byte is used by
+// at most one owner.
 unsafe impl<const SIZE: usize> Sync for Arena<SIZE> {}
 
 impl<const SIZE: usize> Arena<SIZE> {
@@ -41,13 +43,13 @@ impl<const SIZE: usize> Arena<SIZE> {
         self.bytes.get().cast()
     }
 
-    /// Where `pointer` is in here, if it is.
+    /// The offset of `pointer` in the arena; `None` if it points elsewhere.
     fn place(&self, pointer: *mut u8) -> Option<usize> {
         let place = pointer.addr().checked_sub(self.start().addr())?;
         (place < SIZE).then_some(place)
     }
 
-    /// The next place for such a piece, and its end.
+    /// The offsets of the start and the end of the next piece; `None` if it does not fit.
     fn next(&self, layout: Layout, used: usize) -> Option<(usize, usize)> {
         let start = self.start().addr();
         let place = (start + used).checked_next_multiple_of(layout.align())? - start;
@@ -56,14 +58,15 @@ impl<const SIZE: usize> Arena<SIZE> {
     }
 
     fn take(&self, layout: Layout) -> Option<*mut u8> {
-        // Whoever watches the memory sees malloc's pieces, and not what is around ours.
+        // Memory checkers track the pieces of malloc, but not the gaps between ours.
         if cfg!(watched_memory) {
             return None;
         }
         let mut used = self.used.load(Relaxed);
         loop {
             let (place, end) = self.next(layout, used)?;
-            // What was given back may be of another thread, which is done with it by now.
+            // `Acquire`: the memory may have been freed by another thread, whose accesses to it
+            // must come first.
             match self.used.compare_exchange_weak(used, end, Acquire, Relaxed) {
                 Ok(_) => return Some(self.start().wrapping_add(place)),
                 Err(now) => used = now,
@@ -71,7 +74,8 @@ impl<const SIZE: usize> Arena<SIZE> {
         }
     }
 
-    /// Makes the piece that was taken last one of another size, and tells whether it could.
+    /// Changes the size of the piece at `place` if it was allocated last and the new size fits.
+    /// Returns whether it did.
     fn resize_last(&self, place: usize, size: usize, new_size: usize) -> bool {
         let Some(end) = place.checked_add(new_size).filter(|end| *end <= SIZE) else {
             return false;
@@ -80,36 +84,36 @@ impl<const SIZE: usize> Arena<SIZE> {
     }
 }
 
-// SAFETY: pieces do not overlap, have the alignment that was asked for, and stay what they
-// are until they are given back; nothing here unwinds.
+// SAFETY: allocations do not overlap, have the requested alignment and keep their address until
+// they are freed or reallocated. No method unwinds.
 unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller vouches for the layout.
+        // SAFETY: the caller guarantees a valid layout of non-zero size.
         self.take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match self.place(pointer) {
             Some(place) => _ = self.resize_last(place, layout.size(), 0),
-            // SAFETY: not of here, so it came from there with this layout.
+            // SAFETY: the pointer is outside the arena, so `System` allocated it with this layout.
             None => unsafe { System.dealloc(pointer, layout) },
         }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let Some(place) = self.place(pointer) else {
-            // SAFETY: not of here, so it came from there with this layout.
+            // SAFETY: the pointer is outside the arena, so `System` allocated it with this layout.
             return unsafe { System.realloc(pointer, layout, new_size) };
         };
         if self.resize_last(place, layout.size(), new_size) || new_size <= layout.size() {
             return pointer;
         }
-        // SAFETY: the caller vouches for the size, and the alignment is the old one.
+        // SAFETY: the caller guarantees a valid size, and the alignment is that of the old layout.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        // SAFETY: as above.
+        // SAFETY: the layout is valid, see above.
         let new = unsafe { self.alloc(new_layout) };
         if !new.is_null() {
-            // SAFETY: two pieces that do not overlap, and the old one is the shorter.
+            // SAFETY: the pieces do not overlap, and the new one is longer than the old one.
             unsafe { ptr::copy_nonoverlapping(pointer, new, layout.size()) };
         }
         new

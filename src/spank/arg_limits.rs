@@ -19,8 +19,8 @@ pub(super) fn of_string(length: usize) -> usize {
     length + 1 + size_of::<*const u8>()
 }
 
-/// Whether `bytes` fit within the limit that follows from each of the stack limits. `limits` is
-/// called only if they matter.
+/// Whether `bytes` fit within the limits that follow from each stack limit. `limits` is called only
+/// if the result depends on them.
 fn fits<I: Iterator<Item = u64>>(bytes: usize, limits: impl FnOnce() -> I) -> bool {
     let bytes = bytes.saturating_add(OF_PROGRAM);
     let most = |stack: u64| usize::try_from(stack / 4).unwrap_or(MOST).clamp(LEAST, MOST);
@@ -40,7 +40,7 @@ fn stack_then(value: &[u8]) -> Option<u64> {
 }
 
 impl Handle {
-    /// Whether command and environment still fit if they get longer by `bytes`.
+    /// Whether argv and environment still fit if they grow by `bytes`.
     pub(super) fn fits_kernel_limit(&self, bytes: usize) -> bool {
         let limits = || {
             let then = self.variable("SLURM_RLIMIT_STACK");
@@ -49,7 +49,7 @@ impl Handle {
         bytes == 0 || fits(self.length().saturating_add(bytes), limits)
     }
 
-    /// The bytes that command and environment take now.
+    /// The current size of argv and environment, in bytes.
     fn length(&self) -> usize {
         let command = self.command();
         // SAFETY: Slurm's own array, which ends with a null pointer, as execve requires.
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_that_slurm_sets() {
+    fn parses_the_limit_that_slurm_sets() {
         assert_eq!(stack_then(b"8388608"), Some(8 << 20));
         assert_eq!(stack_then(b"U8388608"), Some(8 << 20));
         assert_eq!(stack_then(b"18446744073709551615"), Some(u64::MAX));

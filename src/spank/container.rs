@@ -1,32 +1,33 @@
 //! Whether slurmstepd runs the step in an OCI container (`--container=BUNDLE`).
 //!
-//! SPANK has no item for this, and the variables that srun and sbatch leave are the user's: with
-//! `--export=NIL` they are missing, and anybody can set them. slurmstepd itself keeps the
-//! settings of oci.conf in the global `oci_conf`, and reads them for a step with a container
-//! only. slurmstepd exports it, from 21.08, the first release with containers, to 26.05.
+//! SPANK has no item for this. The variables that srun and sbatch set are under the user's control:
+//! they are missing with `--export=NIL`, and anybody can set them. slurmstepd itself keeps the
+//! settings of oci.conf in the global variable `oci_conf`, and reads them only for a step with a
+//! container. slurmstepd exports this variable from 21.08, the first release with containers, to
+//! 26.05.
 
 use super::handle::Handle;
 use std::ffi::c_void;
 
-/// What srun, sbatch and salloc leave in the environment of a step with a container.
+/// The variables that srun, sbatch and salloc set for a step with a container.
 const VARIABLES: [&str; 2] = ["SLURM_CONTAINER", "SLURM_CONTAINER_ID"];
 
-/// Whether oci.conf has been read for this step; none if slurmstepd has no such variable.
+/// Whether oci.conf was read for this step; `None` if slurmstepd has no such variable.
 fn is_configured() -> Option<bool> {
-    // SAFETY: a C string; the answer is null or the address of that symbol.
+    // SAFETY: the name is a valid C string. The result is null or the address of that symbol.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"oci_conf".as_ptr()) };
     if address.is_null() {
         return None;
     }
-    // SAFETY: it is a pointer in each of these releases. Slurm writes it before the hooks of
-    // the step are called, and again when the step has ended.
+    // SAFETY: the variable is a pointer in each of these releases. Slurm writes it before it calls
+    // the hooks of the step, and again after the step has ended.
     let configuration = unsafe { address.cast::<*const c_void>().read() };
     Some(!configuration.is_null())
 }
 
 impl Handle {
-    /// Whether the command will be executed in a container. Without a word of slurmstepd's,
-    /// the environment decides: a user who has made it up loses the cache for this step.
+    /// Whether the command will be executed in a container. Without slurmstepd's variable, the
+    /// environment decides: a user who sets these variables by hand loses the cache for this step.
     pub(super) fn runs_in_container(&self) -> bool {
         is_configured().unwrap_or_else(|| is_named(|name| self.value(name)))
     }

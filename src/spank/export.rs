@@ -1,7 +1,7 @@
 //! The symbols that Slurm looks up, and nothing else.
 //!
-//! Each entry point is a panic firewall: whatever happens below is logged, and Slurm
-//! goes on as if we had not been called.
+//! Each entry point is a panic firewall: a panic is logged, and Slurm goes on as if the plugin had
+//! not been called.
 
 use super::Spank as _;
 use super::handle::Handle;
@@ -17,22 +17,22 @@ use std::sync::Once;
 
 include!(concat!(env!("OUT_DIR"), "/slurm_version.rs"));
 
-/// Component of the name of the option's variable, so it must never change.
+/// Part of the name of the variable that carries the option, so it must never change.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 static plugin_name: [u8; 9] = *b"sifcache\0";
 
-/// Every plugin of plugstack.conf is of this type.
+/// The type of every plugin in plugstack.conf.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 static plugin_type: [u8; 6] = *b"spank\0";
 
-/// Slurm loads us only if major and minor number are its own.
+/// Slurm loads the plugin only if the major and minor version equal its own.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 static plugin_version: c_uint = PLUGIN_VERSION;
 
-/// Called in every context, once the plugin is loaded. Always succeeds.
+/// Called in every context after the plugin is loaded. Always succeeds.
 #[unsafe(no_mangle)]
 extern "C" fn slurm_spank_init(spank: spank_t, argc: c_int, argv: *const *const c_char) -> c_int {
     enter(Hook::Init, spank, argc, argv)
@@ -60,7 +60,7 @@ extern "C" fn slurm_spank_task_init(
 
 fn enter(hook: Hook, spank: spank_t, argc: c_int, argv: *const *const c_char) -> c_int {
     firewall(0, || {
-        // SAFETY: what Slurm has just called us with.
+        // SAFETY: these are the arguments of the current hook call.
         let handle = unsafe { Handle::new(spank, argc, argv) };
         // Reading the arguments arms the faults that tests inject.
         if cfg!(any(test, feature = "fault-injection")) {
@@ -74,20 +74,20 @@ fn enter(hook: Hook, spank: spank_t, argc: c_int, argv: *const *const c_char) ->
     })
 }
 
-/// Called where the user gave `--sif-cache`, and in slurmstepd for the same.
+/// The callback of `--sif-cache`: called where the user gives the option, and again in slurmstepd.
 pub(super) extern "C" fn sif_cache_option(
     _val: c_int,
     value: *const c_char,
     _remote: c_int,
 ) -> c_int {
-    // After a panic the value counts as good: a job is never refused because of us.
+    // After a panic the value counts as valid: an error of the plugin must never reject a job.
     firewall(0, || {
         let value = match value.is_null() {
             true => c"",
-            // SAFETY: not null, so it is the C string of the option's value.
+            // SAFETY: `value` is not null, so it points to the C string of the option's value.
             false => unsafe { CStr::from_ptr(value) },
         };
-        // SAFETY: a callback has no handle, and null is allowed.
+        // SAFETY: a callback has no handle, and `Handle::new` allows null.
         let handle = unsafe { Handle::new(ptr::null_mut(), 0, ptr::null()) };
         match check_option(&handle, value.to_bytes()) {
             Ok(()) => 0,
@@ -96,7 +96,7 @@ pub(super) extern "C" fn sif_cache_option(
     })
 }
 
-/// Runs `work`; after a panic in it, logs that and returns `otherwise`.
+/// Runs `work` and returns its result. If it panics, logs the panic and returns `otherwise`.
 fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
         quiet_panics();
@@ -108,7 +108,8 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
             let what = LAST_PANIC.take();
             log::warn!("internal error, the task goes on: {what}");
         });
-        // The payload's own drop could panic again, and that one's, too.
+        // Dropping the payload can panic again. The payload of that second panic is leaked, because
+        // dropping it could panic, too.
         let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
         let _ = dropped.map_err(std::mem::forget);
         otherwise
@@ -116,18 +117,19 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
 }
 
 thread_local! {
-    /// What the last panic of this thread said, and where.
+    /// Message and location of this thread's last panic.
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Keeps panics off the user's terminal, where Rust would print them.
+/// Keeps panic messages off the user's terminal, where Rust would print them.
 fn quiet_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // In unit tests, a failed assertion is a panic that people want to read.
+        // In unit tests, a failed assertion is a panic whose message must be printed.
         #[cfg(test)]
         let loud = panic::take_hook();
-        // Elsewhere this holds nothing, and so leaves nothing behind when we are unloaded.
+        // Outside unit tests the closure captures nothing, so no memory is left allocated when the
+        // library is unloaded.
         panic::set_hook(Box::new(move |info| {
             let text = format!("{NAME} {}: {info}", env!("CARGO_PKG_VERSION")).replace('\n', " ");
             #[cfg(test)]
@@ -154,20 +156,20 @@ mod tests {
         extern "C" fn(slurm_spank::spank_sys::spank_t, c_int, *const *const c_char) -> c_int;
 
     fn call(entry: Entry, arguments: &[&str]) -> c_int {
-        // As in a process of its own.
+        // Each call acts as the first one in a new process.
         super::super::line::forget();
         let strings: Vec<_> = arguments.iter().map(|a| CString::new(*a).unwrap()).collect();
         let pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
         entry(ptr::null_mut(), c_int::try_from(pointers.len()).unwrap(), pointers.as_ptr())
     }
 
-    /// Slurm calls every hook for each line of the plugin, with the words of that line.
+    /// Slurm calls every hook once for each line of the plugin, with the arguments of that line.
     #[test]
-    fn the_first_line_counts() {
+    fn only_the_first_line_is_used() {
         CONTEXT.set(spank_context_S_CTX_LOCAL);
         let words = [c"image_root=/sif", c"nonsense"].map(CStr::as_ptr);
         let [first, second] = [&words[..1], &words[1..]].map(<[_]>::as_ptr);
-        // Without a handle, Slurm refuses the option; the second line does not ask for it.
+        // Without a handle, registering the option fails. The second line does not register it.
         let init = |line| captured(|| assert_eq!(slurm_spank_init(ptr::null_mut(), 1, line), 0));
         let is_first = |lines: &[String]| lines[0].starts_with("WARN cannot register --sif-cache");
         assert!(is_first(&init(first)));
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_the_option_lets_the_job_through() {
+    fn a_panic_in_the_option_callback_does_not_reject_the_job() {
         call(slurm_spank_init, &["image_root=/sif", "panic=option"]);
         for value in ["auto", "wrong"] {
             let value = CString::new(value).unwrap();

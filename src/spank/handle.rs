@@ -1,4 +1,4 @@
-//! What we ask of Slurm, over the bindings of slurm-spank.
+//! Calls to Slurm, through the bindings of slurm-spank.
 
 use super::{Context, Spank, allocator, arg_limits, argv, export, line, memory, prepend, process};
 use crate::fault;
@@ -10,9 +10,9 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
 
-/// Values up to this size, in bytes, are worked on in memory of our own.
+/// The arena holds values up to this size, in bytes, with all their copies.
 const SHORT: usize = 8 << 10;
-/// What is done with a value takes a few copies of it.
+/// The number of copies of a value that a decision makes.
 const COPIES: usize = 8;
 
 const NAME: &CStr = c"sif-cache";
@@ -20,7 +20,7 @@ const VALUES: &CStr = c"auto|off|require";
 const USAGE: &CStr = c"start docker:// images from the site's SIF cache: auto (as the site \
     has set it), off (leave commands alone), require (fail if the image is missing)";
 
-/// One call of a hook: the handle and the arguments that Slurm gave us.
+/// One hook call: Slurm's handle and the arguments of the plugin line.
 pub(super) struct Handle {
     pub(super) spank: sys::spank_t,
     argc: c_int,
@@ -29,9 +29,9 @@ pub(super) struct Handle {
 
 impl Handle {
     /// # Safety
-    /// The three are what Slurm called a hook with, and outlive this. `spank` may be
-    /// null, as in an option callback, which has no handle: Slurm then refuses what
-    /// needs one.
+    /// `spank`, `argc` and `argv` are the arguments of a hook call and outlive this handle. `spank`
+    /// may be null, as in an option callback, which has no handle: Slurm's functions that need one
+    /// then return an error.
     pub(super) unsafe fn new(spank: sys::spank_t, argc: c_int, argv: *const *const c_char) -> Self {
         Self { spank, argc, argv }
     }
@@ -39,30 +39,31 @@ impl Handle {
     fn number(&self, item: sys::spank_item) -> Option<u32> {
         let mut number: u32 = 0;
         let out: *mut u32 = &raw mut number;
-        // SAFETY: the items asked for below all write one 32-bit integer.
+        // SAFETY: for every item that is requested below, Slurm writes one 32-bit integer.
         let answer = unsafe { sys::spank_get_item(self.spank, item, out) };
         (answer == sys::ESPANK_SUCCESS).then_some(number)
     }
 
-    /// Whether variables are those of this process, which what it starts inherits: in srun,
-    /// sbatch and salloc, where Slurm has no environment of a task yet.
+    /// Whether variables are those of this process, which its children inherit. This is so in srun,
+    /// sbatch and salloc, where Slurm has no task environment yet.
     fn is_process_environment(&self) -> bool {
         matches!(self.context(), Context::Local | Context::Allocator)
     }
 
-    /// The array of the step's command, as Slurm will give it to `execve`.
+    /// The number of entries and the argv array of the step's command, which Slurm will pass to
+    /// `execve`.
     pub(super) fn job_argv(&self) -> Option<(c_int, *mut *mut c_char)> {
         let mut argc: c_int = 0;
         let mut argv: *mut *mut c_char = ptr::null_mut();
         let (count, array): (*mut c_int, *mut *mut *mut c_char) = (&raw mut argc, &raw mut argv);
         let item = sys::spank_item_S_JOB_ARGV;
-        // SAFETY: S_JOB_ARGV writes a count and a pointer to the array.
+        // SAFETY: for S_JOB_ARGV, Slurm writes a count and a pointer to the array.
         let answer = unsafe { sys::spank_get_item(self.spank, item, count, array) };
         (answer == sys::ESPANK_SUCCESS).then_some((argc, argv))
     }
 }
 
-/// The option as Slurm wants it described; it makes a copy.
+/// The description of the option, which Slurm copies.
 fn option() -> sys::spank_option {
     sys::spank_option {
         name: NAME.as_ptr(),
@@ -84,7 +85,7 @@ fn c_string(text: &[u8]) -> Result<CString, Error> {
 
 impl Spank for Handle {
     fn context(&self) -> Context {
-        // SAFETY: takes nothing and reads a variable of Slurm's.
+        // SAFETY: the call has no arguments and reads a variable of Slurm.
         match unsafe { sys::spank_context() } {
             sys::spank_context_S_CTX_LOCAL => Context::Local,
             sys::spank_context_S_CTX_ALLOCATOR => Context::Allocator,
@@ -95,7 +96,7 @@ impl Spank for Handle {
     }
 
     fn arguments(&self) -> Vec<&[u8]> {
-        // SAFETY: these are the arguments of the call that this handle stands for.
+        // SAFETY: `argc` and `argv` come from the hook call that this handle stands for.
         let mut arguments = unsafe { argv::strings(self.argc, self.argv) };
         fault::arm(&mut arguments);
         arguments
@@ -114,13 +115,14 @@ impl Spank for Handle {
     fn option(&self) -> Option<Vec<u8>> {
         let mut option = option();
         let mut value: *mut c_char = ptr::null_mut();
-        // SAFETY: the option is registered under the same name; Slurm writes `value`.
+        // SAFETY: the option is registered under the same name, and Slurm only writes `value`.
         let answer =
             unsafe { sys::spank_option_getopt(self.spank, &raw mut option, &raw mut value) };
         if answer != sys::ESPANK_SUCCESS || value.is_null() {
             return None;
         }
-        // SAFETY: not null, so it is the C string that Slurm keeps for the option.
+        // SAFETY: `value` is not null, so it points to the C string that Slurm keeps for the
+        // option.
         Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
     }
 
@@ -133,7 +135,7 @@ impl Spank for Handle {
         if self.is_process_environment() {
             return process::set_variable(&name, &value);
         }
-        // SAFETY: C strings, which Slurm copies.
+        // SAFETY: both are valid C strings, which Slurm copies.
         checked(unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) })
     }
 
@@ -142,7 +144,7 @@ impl Spank for Handle {
         if self.is_process_environment() {
             return process::unset_variable(&name);
         }
-        // SAFETY: a C string, which Slurm only reads.
+        // SAFETY: `name` is a valid C string, which Slurm only reads.
         checked(unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) })
     }
 
@@ -159,7 +161,7 @@ impl Spank for Handle {
         let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
         let count = c_int::try_from(pointers.len())
             .map_err(|_| Error::InvalidArgument("too many words"))?;
-        // SAFETY: as many C strings as are counted, which Slurm copies.
+        // SAFETY: `pointers` holds `count` valid C strings, which Slurm copies.
         checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
     }
 
@@ -191,8 +193,8 @@ impl Spank for Handle {
 impl Job for Handle {
     fn command(&self) -> Vec<&[u8]> {
         let Some((argc, argv)) = self.job_argv() else { return Vec::new() };
-        // SAFETY: Slurm's own array, which lives as long as the step. `replace` swaps a
-        // pointer in it, not the string that it pointed to.
+        // SAFETY: this is Slurm's own array, which lives as long as the step. `replace` overwrites
+        // a pointer in it, not the string that it pointed to.
         unsafe { argv::strings(argc, argv.cast_const().cast()) }
     }
 
@@ -204,7 +206,7 @@ impl Job for Handle {
             return Err(Error::TOO_LONG);
         }
         let word = allocator::duplicate(&c_string(path.as_os_str().as_encoded_bytes())?)?;
-        // SAFETY: Slurm's own array, in the task's process, whose only thread we are in.
+        // SAFETY: this is Slurm's own array, in the task's process, which has no other thread.
         unsafe { argv::replace(argc, argv, index, word) }.map_err(Error::InvalidArgument)
     }
 

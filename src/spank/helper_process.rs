@@ -1,4 +1,4 @@
-//! A child process that does what may block without limit, so that this process need not wait.
+//! Runs work that may block forever in a child process, so that this process need not wait for it.
 //!
 //! A system call on a hung file server can block uninterruptibly: no signal ends it. Its parent
 //! can go on without it. A thread would not do, because `execve` waits for the end of all threads.

@@ -1,8 +1,7 @@
-//! What of the shim is installed on this node.
+//! Checks which components of the shim are installed on this node.
 //!
-//! slurmstepd looks once, before it forks the tasks: what a task pays for something that
-//! is no launch is not to hold a call on a file system. This is the node's own directory,
-//! never an image root.
+//! slurmstepd checks once, before it forks the tasks, so that a task that starts no container makes
+//! no file system call. The files are in a local directory of the node, never in an image root.
 
 use once_cell::sync::OnceCell;
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
@@ -10,18 +9,18 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 
-/// What of the shim can be missing on a node.
+/// A component of the shim that can be missing on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Component {
     /// The program itself.
     Shim,
-    /// The directory for `PATH`.
+    /// The directory of shims for `PATH`.
     Shims,
     /// The library for `LD_PRELOAD`.
     Interposer,
 }
 
-/// What was found. Nothing that owns memory: a static is not dropped when the library is
+/// The result of a check. It must not own memory: a static is not dropped when the library is
 /// unloaded.
 #[derive(Clone, Copy)]
 enum Status {
@@ -34,12 +33,13 @@ static SHIM_PROGRAM: OnceCell<Status> = OnceCell::new();
 static SHIMS_DIRECTORY: OnceCell<Status> = OnceCell::new();
 static INTERPOSER_LIBRARY: OnceCell<Status> = OnceCell::new();
 
-/// Whether `part` is there: all that a task pays for.
+/// Whether `part` can be used. This is all that most tasks need; [`missing`] also formats the
+/// reason.
 pub(crate) fn is_there(part: Component) -> bool {
     matches!(look(part).1, Status::Good)
 }
 
-/// Why `part` is missing, if it is.
+/// Why `part` cannot be used; `None` if it can.
 pub(crate) fn missing(part: Component) -> Option<String> {
     let (name, seen) = look(part);
     seen.reason(&installed(name))
@@ -54,7 +54,7 @@ impl Status {
         }
     }
 
-    /// Why it is not good, if it is not.
+    /// Why this status is not `Good`; `None` if it is.
     fn reason(self, path: &str) -> Option<String> {
         match self {
             Self::Good => None,
@@ -67,12 +67,12 @@ impl Status {
     }
 }
 
-/// What was found, and of what.
+/// The name and the status of `part`, or of the shim if that is what the interposer lacks.
 fn look(part: Component) -> (&'static str, Status) {
     match part {
         Component::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
         Component::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
-        // To it belongs the shim that it starts.
+        // The interposer needs the shim, which it starts.
         Component::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
             (_, Status::Good) => look(Component::Shim),
             missing => missing,
@@ -102,9 +102,9 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    /// Users are neither the owner nor in the group.
+    /// Ordinary users are neither the owner nor in the group.
     #[test]
-    fn what_users_can_use() {
+    fn the_mode_for_others_decides() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
@@ -122,10 +122,10 @@ mod tests {
         assert_eq!(Status::at(parent, Metadata::is_dir).reason(parent), None);
         let reason = |path: &str| Status::at(path, Metadata::is_dir).reason(path);
         assert_eq!(reason(file), Some(format!("{file} is not what users can use")));
-        let nowhere = format!("{parent}/nowhere");
+        let absent = format!("{parent}/nowhere");
         assert_eq!(
-            reason(&nowhere),
-            Some(format!("{nowhere}: No such file or directory (os error 2)"))
+            reason(&absent),
+            Some(format!("{absent}: No such file or directory (os error 2)"))
         );
     }
 }

@@ -1,12 +1,12 @@
-//! Which of our lines in plugstack.conf counts in this process: the first.
+//! Finds the first of the plugin's lines in plugstack.conf. Only this line is used.
 //!
-//! Slurm loads a plugin once for each of its lines and calls each hook for each of them. The
-//! library is the same one, and so is this state. Slurm makes the words of a line once a
-//! process and keeps them, so their address tells the lines apart.
+//! Slurm loads a plugin once for each of its lines and calls each hook once for each line. All
+//! lines share one library, and so this state. Slurm allocates the arguments of a line once per
+//! process and keeps them, so their address identifies the line.
 
 use std::sync::OnceLock;
 
-/// The first line that Slurm has called us for.
+/// The address of the arguments of the first line that Slurm called a hook for.
 #[derive(Default)]
 struct First(OnceLock<usize>);
 
@@ -15,7 +15,7 @@ impl First {
         Self(OnceLock::new())
     }
 
-    /// Whether the line whose words are at this address is the first.
+    /// Whether the line whose arguments are at `address` is the first.
     fn is(&self, address: usize) -> bool {
         *self.0.get_or_init(|| address) == address
     }
@@ -24,7 +24,7 @@ impl First {
 #[cfg(not(test))]
 static FIRST: First = First::new();
 
-/// Whether a hook is called for the line that counts.
+/// Whether a hook is called for the first line. `address` is that of the line's arguments.
 #[cfg(not(test))]
 pub(super) fn is_first(address: usize) -> bool {
     FIRST.is(address)
@@ -33,7 +33,7 @@ pub(super) fn is_first(address: usize) -> bool {
 #[cfg(test)]
 pub(super) use per_thread::{forget, is_first};
 
-/// In tests, each thread is a process of its own.
+/// In tests, each thread has its own state, like a process.
 #[cfg(test)]
 mod per_thread {
     use super::First;
@@ -60,7 +60,7 @@ mod tests {
     fn the_first_line_stays_the_first() {
         let first = First::new();
         assert_eq!([8, 8, 0, 16, 8].map(|line| first.is(line)), [true, true, false, false, true]);
-        // A line without words has no address.
+        // A line without arguments has address 0.
         let first = First::new();
         assert_eq!([0, 8, 0].map(|line| first.is(line)), [true, false, true]);
     }

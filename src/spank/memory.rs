@@ -8,10 +8,11 @@ use super::process::soft_limit;
 use crate::spank::Spank as _;
 use std::fs;
 
-/// Decisions on commands and settings up to this size use the plugin's own arena.
+/// Decisions on commands with this many argv entries, and on settings of this many bytes, fit into
+/// the plugin's own arena.
 const FEW_WORDS: usize = 1000;
 const FEW_SETTINGS: usize = 512;
-/// The bytes that a word, and a byte of the settings, take at most during a decision.
+/// The most bytes that a decision needs for each argv entry and for each byte of the settings.
 const FOR_WORD: usize = 64;
 const FOR_SETTING: usize = 512;
 
@@ -33,7 +34,7 @@ impl Handle {
     }
 }
 
-/// Whether so many more bytes are within the limits of this process.
+/// Whether `bytes` more bytes are within the limits of this process.
 pub(super) fn is_left(bytes: u64) -> bool {
     let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(soft_limit);
     if limits == [Some(libc::RLIM_INFINITY); 2] {
@@ -58,7 +59,7 @@ fn used(statm: &str, page: u64) -> Option<[u64; 2]> {
 
 /// The size of a page, in bytes.
 fn page() -> Option<u64> {
-    // SAFETY: the call takes an integer, and returns -1 for one that it does not know.
+    // SAFETY: the call takes an integer, and returns -1 for an unknown one.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).ok().filter(|size| *size > 0)
 }
@@ -70,7 +71,7 @@ mod tests {
     const NONE: Option<u64> = Some(libc::RLIM_INFINITY);
 
     #[test]
-    fn the_numbers_of_a_process() {
+    fn memory_in_use_is_read_from_statm() {
         let page = page().unwrap();
         assert_eq!(used("10 9 8 7 0 3 0\n", page), Some([10 * page, 3 * page]));
         assert_eq!(used("10 9 8 7 0", page), None);
@@ -82,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_each_limit() {
+    fn each_limit_is_checked() {
         assert!(is_enough(5, [Some(15), NONE], [10, 10]));
         assert!(!is_enough(6, [Some(15), NONE], [10, 10]));
         assert!(is_enough(5, [NONE, Some(15)], [10, 10]));
         assert!(!is_enough(6, [NONE, Some(15)], [10, 10]));
-        // Already beyond a limit that was lowered; a limit that the kernel does not report.
+        // Usage above a limit that was lowered later; a limit that the kernel does not report.
         assert!(!is_enough(1, [Some(9), NONE], [10, 10]));
         assert!(!is_enough(1, [None, NONE], [10, 10]));
         assert!(is_left(1 << 20));

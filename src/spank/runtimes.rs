@@ -1,9 +1,9 @@
-//! Which runtimes a job finds in its `PATH` on this node.
+//! Finds the runtimes in a job's `PATH` on this node.
 //!
-//! slurmstepd looks into the system's own directories once, before it forks the tasks, so
-//! that on most nodes a task makes no call on a file system. A user's directories are looked
-//! at by the task, as the user, and by a helper process: one that is on a hung file server
-//! delays the task for a moment and counts as having no runtime.
+//! slurmstepd searches the system's own directories once, before it forks the tasks, so that on
+//! most nodes a task makes no file system call. Other directories are searched by the task, as the
+//! user, in a helper process: a directory on a hung file server delays the task briefly and counts
+//! as having no runtime.
 
 use crate::spank::{may_execute, within};
 use once_cell::sync::OnceCell;
@@ -15,39 +15,39 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// Where distributions and sites put programs, the likely ones first. No user's `PATH` leads
-/// anywhere else by these names.
+/// The directories where distributions and sites install programs, the most likely ones first.
+/// These paths lead to the same directories for every user.
 const SYSTEM: [&str; 6] =
     ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/usr/local/sbin", "/sbin"];
 
-/// The runtimes that are looked for ahead.
+/// The runtimes that slurmstepd looks for.
 const USUAL: [&str; 2] = ["apptainer", "singularity"];
 
-/// How long a task waits for the other directories. A launch waits longer for its image, but
-/// this is paid by tasks that start no container at all.
+/// The timeout for the other directories. The lookup of an image has a longer timeout, but tasks
+/// that start no container have to wait here, too.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Device and inode.
+/// Device and inode number.
 type File = (u64, u64);
 
-/// What a directory has under the name of a runtime. Nothing that owns memory: a static is
-/// not dropped when the library is unloaded.
+/// What a directory holds under the name of a runtime. It must not own memory: a static is not
+/// dropped when the library is unloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
     Absent,
     /// A program that everybody may execute.
     Program(File),
-    /// A program for some users only.
+    /// A program that only some users may execute.
     Restricted,
 }
 
 static AHEAD: [[OnceCell<Status>; SYSTEM.len()]; USUAL.len()] =
     [const { [const { OnceCell::new() }; SYSTEM.len()] }; USUAL.len()];
 
-/// A runtime in `PATH`: the number of its name, the entry that has it, and its file.
+/// A runtime in `PATH`: the index of its name, the `PATH` entry that holds it, and its file.
 pub(crate) type Located = (usize, Vec<u8>, File);
 
-/// Looks into the system's directories, for the tasks that are forked later.
+/// Searches the system's directories, for the tasks that are forked later.
 pub(crate) fn look_ahead(names: &[String]) {
     for name in names {
         SYSTEM.iter().enumerate().find(|(place, _)| {
@@ -56,9 +56,10 @@ pub(crate) fn look_ahead(names: &[String]) {
     }
 }
 
-/// The runtimes of these names that the user can execute from `path`, in the order of names.
+/// Returns the runtimes that the user can execute from `path`, a value of `PATH`, in the order of
+/// `names`.
 pub(crate) fn find(names: &[String], path: &[u8]) -> Vec<Located> {
-    // A relative entry leads elsewhere whenever the task changes its directory.
+    // A relative entry is skipped: its meaning changes with the task's working directory.
     let entries: Vec<&[u8]> = path
         .split(|byte| *byte == b':')
         .filter(|entry| entry.starts_with(b"/") && !is_shims(entry))
@@ -81,14 +82,14 @@ pub(crate) fn find(names: &[String], path: &[u8]) -> Vec<Located> {
     found
 }
 
-/// The number of a directory in [`SYSTEM`].
+/// The index of a directory in [`SYSTEM`].
 fn place(entry: &[u8]) -> Option<usize> {
     let end = entry.iter().rposition(|byte| *byte != b'/')?;
     let entry = entry.get(..=end)?;
     SYSTEM.iter().position(|directory| directory.as_bytes() == entry)
 }
 
-/// Where one of the system's directories that are in `PATH` has this runtime.
+/// The first of the system's directories that is in `PATH` and has this runtime.
 fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
     let in_path: Vec<usize> = entries.iter().filter_map(|entry| place(entry)).collect();
     SYSTEM.iter().enumerate().filter(|(number, _)| in_path.contains(number)).find_map(
@@ -99,7 +100,8 @@ fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
     )
 }
 
-/// What one of the system's directories has; looked at once.
+/// What one of the system's directories holds under this name. The file system is read once; the
+/// result is kept. `None` if the name is not in [`USUAL`].
 fn ahead(name: &str, place: usize) -> Option<Status> {
     let number = USUAL.iter().position(|usual| *usual == name)?;
     let directory = SYSTEM.get(place)?;
@@ -107,9 +109,9 @@ fn ahead(name: &str, place: usize) -> Option<Status> {
     Some(*seen.get_or_init(|| see(directory.as_bytes(), name)))
 }
 
-/// The first of the other directories for each name that is missing yet.
+/// For each missing name, the first of the other directories that has it.
 fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
-    let look = |tell: &mut dyn FnMut(Located)| {
+    let look = |report: &mut dyn FnMut(Located)| {
         for number in missing {
             let Some(name) = names.get(*number) else { continue };
             let found = entries.iter().find_map(|directory| {
@@ -117,7 +119,7 @@ fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Loca
                 Some((*number, directory.to_vec(), file))
             });
             if let Some(found) = found {
-                tell(found);
+                report(found);
             }
         }
     };
@@ -131,7 +133,7 @@ fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Loca
     found
 }
 
-/// What this directory has under this name.
+/// What the directory holds under this name.
 fn see(directory: &[u8], name: &str) -> Status {
     let path = Path::new(OsStr::from_bytes(directory)).join(name);
     match fs::metadata(path) {
@@ -173,7 +175,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// The names that are found in `PATH` of these directories, and where.
+    /// The names that are found in `path`, and their directories. `R` stands for `root`.
     fn found(root: &std::path::Path, names: &[&str], path: &str) -> Vec<(String, String)> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let root = root.to_str().unwrap();
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_in_directories_of_the_users() {
+    fn finds_programs_in_other_directories() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         program(&root.join("a/apptainer"), 0o755);
@@ -212,18 +214,18 @@ mod tests {
         is(&format!("{shims}:{shims}-apptainer"), &[]);
     }
 
-    /// For some users only, as a site limits a runtime to a group.
+    /// Sites restrict a runtime to a group in this way.
     #[test]
-    fn programs_that_not_everybody_may_execute() {
+    fn finds_programs_with_restricted_execute_permission() {
         let directory = tempfile::tempdir().unwrap();
         program(&directory.path().join("a/apptainer"), 0o750);
         let expected = [("apptainer".to_owned(), "R/a".to_owned())];
         assert_eq!(found(directory.path(), &["apptainer"], "R/a"), expected);
     }
 
-    /// Whatever this machine has: the same as its directories say.
+    /// The result agrees with this machine's own directories.
     #[test]
-    fn programs_of_the_system() {
+    fn finds_programs_in_system_directories() {
         let names = ["sh".to_owned(), "no-such-program".to_owned(), "apptainer".to_owned()];
         look_ahead(&names);
         let found = find(&names, b"/usr/bin/:/bin:/no/where");
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_of_the_system() {
+    fn recognizes_system_directories() {
         assert_eq!(place(b"/usr/bin"), Some(0));
         assert_eq!(place(b"/usr/bin//"), Some(0));
         assert_eq!(place(b"/"), None);

@@ -1,6 +1,6 @@
-//! Stand-ins for the functions of Slurm that unit tests link against.
+//! Stubs of the Slurm functions that unit tests link against.
 //!
-//! They answer as Slurm does for a handle that it does not know: with an error.
+//! Functions that take a handle return an error, as Slurm does for an unknown handle.
 
 use slurm_spank::spank_sys::{slurm_err_t_ESPANK_BAD_ARG, spank_context_S_CTX_REMOTE};
 use std::cell::{Cell, RefCell};
@@ -42,11 +42,11 @@ extern "C" fn slurm_get_log_level() -> c_int {
 }
 
 thread_local! {
-    /// What is shown of this thread's log: everything, up to `LOG_LEVEL_DEBUG2`.
+    /// The log level of this thread. The initial value shows everything, up to `LOG_LEVEL_DEBUG2`.
     pub(crate) static LOG_LEVEL: Cell<c_int> = const { Cell::new(6) };
-    /// Where this thread is run.
+    /// The SPANK context of this thread.
     pub(crate) static CONTEXT: Cell<u32> = const { Cell::new(spank_context_S_CTX_REMOTE) };
-    /// What this thread has logged: the function and the text.
+    /// The log calls of this thread: function name and text.
     pub(crate) static LOGGED: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -54,7 +54,7 @@ macro_rules! keep_log {
     ($($name:ident)*) => {$(
         #[unsafe(no_mangle)]
         extern "C" fn $name(format: *const c_char, text: *const c_char) {
-            // SAFETY: the one caller, `slurm_log::log`, passes two C strings.
+            // SAFETY: the only caller, `slurm_log::log`, passes two valid C strings.
             let [format, text] = [format, text].map(|text| unsafe { CStr::from_ptr(text) });
             assert_eq!(format, c"%s", "a text must never be the format");
             let text = text.to_string_lossy().into_owned();

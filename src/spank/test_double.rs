@@ -1,4 +1,4 @@
-//! A double of Slurm's side, for testing hooks without Slurm.
+//! A test double of Slurm, for testing hooks without Slurm.
 
 use super::{Context, Spank};
 use crate::job::{Error, Job, Step};
@@ -8,11 +8,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Slurm, as a hook sees it, and what the hook did to it.
+/// Slurm's state as a hook sees it, and the changes that the hook made.
 pub(crate) struct Double {
     context: Context,
     arguments: Vec<String>,
-    /// Whether another line of ours comes before this one.
+    /// Whether this is not the first line of the plugin in plugstack.conf.
     pub(crate) is_second_line: bool,
     pub(crate) command: Vec<Vec<u8>>,
     pub(crate) option: Option<String>,
@@ -27,10 +27,10 @@ pub(crate) struct Double {
     pub(crate) in_container: bool,
     pub(crate) command_line: Vec<Vec<u8>>,
     pub(crate) cannot_prepend: bool,
-    /// The most that the command and the environment may grow.
+    /// The most bytes by which argv and environment may grow.
     pub(crate) room: usize,
     pub(crate) prepended: RefCell<Vec<String>>,
-    /// The runtimes of the node: names, directories, inodes.
+    /// The runtimes of the node: name, directory, inode number.
     pub(crate) runtimes: Vec<(&'static str, &'static str, u64)>,
     pub(crate) looked_ahead: Cell<bool>,
 }

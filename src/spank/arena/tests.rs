@@ -8,23 +8,23 @@ fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
 
-/// A piece, filled with `byte`.
+/// Allocates a piece and fills it with `byte`.
 fn take(arena: &Small, layout: Layout, byte: u8) -> *mut u8 {
-    // SAFETY: the sizes of these tests are not 0.
+    // SAFETY: no test uses size 0.
     let piece = unsafe { arena.alloc(layout) };
     assert_eq!(piece.addr() % layout.align(), 0);
-    // SAFETY: as long as was asked for.
+    // SAFETY: the piece has the size of the layout.
     unsafe { piece.write_bytes(byte, layout.size()) };
     piece
 }
 
 fn read(piece: *mut u8, size: usize) -> Vec<u8> {
-    // SAFETY: filled by `take`.
+    // SAFETY: `take` has initialized the piece.
     unsafe { slice::from_raw_parts(piece, size) }.to_vec()
 }
 
 #[test]
-fn pieces_are_apart_and_aligned() {
+fn pieces_are_aligned_and_do_not_overlap() {
     let arena = Small::new();
     let layouts = [layout(3, 1), layout(8, 8), layout(1, 1), layout(16, 32)];
     let pieces: Vec<_> = (1..).zip(layouts).map(|(n, l)| (n, l, take(&arena, l, n))).collect();
@@ -35,13 +35,13 @@ fn pieces_are_apart_and_aligned() {
 }
 
 #[test]
-fn what_does_not_fit_comes_from_malloc() {
+fn a_piece_that_does_not_fit_comes_from_malloc() {
     let arena = Small::new();
     let (half, rest) = (layout(200, 1), layout(57, 1));
     assert!(arena.place(take(&arena, half, 1)).is_some());
     let piece = take(&arena, rest, 2);
     assert!(arena.place(piece).is_none());
-    // SAFETY: of this allocator, with this layout.
+    // SAFETY: this allocator returned the piece for this layout.
     let longer = unsafe { arena.realloc(piece, rest, 100) };
     assert_eq!(read(longer, 57), [2; 57]);
     // SAFETY: as above, with the new size.
@@ -53,10 +53,10 @@ fn what_does_not_fit_comes_from_malloc() {
 }
 
 #[test]
-fn the_last_piece_grows_where_it_is_and_comes_back() {
+fn the_last_piece_grows_in_place_and_can_be_freed() {
     let arena = Small::new();
     let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
-    // SAFETY: of this allocator, with this layout, here and below.
+    // SAFETY: this allocator returned the piece for this layout, here and below.
     let grown = unsafe { arena.realloc(second, layout(10, 1), 100) };
     assert_eq!(grown, second);
     // SAFETY: as above.
@@ -71,22 +71,22 @@ fn the_last_piece_grows_where_it_is_and_comes_back() {
 }
 
 #[test]
-fn a_piece_that_shrinks_stays_where_it_is() {
+fn a_piece_shrinks_in_place() {
     let arena = Small::new();
     let (first, second) = (take(&arena, layout(10, 1), 1), take(&arena, layout(10, 1), 2));
     for piece in [first, second] {
-        // SAFETY: of this allocator, with this layout.
+        // SAFETY: this allocator returned the piece for this layout.
         assert_eq!(unsafe { arena.realloc(piece, layout(10, 1), 5) }, piece);
     }
     assert_eq!(take(&arena, layout(1, 1), 3), second.wrapping_add(5));
 }
 
-/// Zeroes also where somebody else has written before.
+/// Memory that was used before is cleared.
 #[test]
-fn what_is_to_be_zero_is_zero() {
+fn alloc_zeroed_clears_reused_memory() {
     let arena = Small::new();
     let piece = take(&arena, layout(64, 1), 0xff);
-    // SAFETY: of this allocator, with this layout.
+    // SAFETY: this allocator returned the piece for this layout.
     unsafe { arena.dealloc(piece, layout(64, 1)) };
     // SAFETY: the size is not 0.
     let zeroed = unsafe { arena.alloc_zeroed(layout(64, 1)) };
