@@ -1,7 +1,7 @@
 //! Panics on request, for the tests of the panic firewall.
 //!
-//! `panic=POINT` among the plugin's arguments arms a point. Only unit tests and
-//! builds with the feature `fault-injection` have any of this in them.
+//! `panic=POINT` among the plugin's arguments arms a point. Only unit tests and builds with the
+//! feature `fault-injection` contain this code.
 
 #[cfg(any(test, feature = "fault-injection"))]
 mod armed {
@@ -11,7 +11,7 @@ mod armed {
         static POINT: RefCell<String> = const { RefCell::new(String::new()) };
     }
 
-    /// Takes `panic=POINT` out of the arguments and arms that point in this thread.
+    /// Removes `panic=POINT` from the arguments and arms that point in this thread.
     pub(crate) fn arm(arguments: &mut Vec<&[u8]>) {
         arguments.retain(|argument| match argument.strip_prefix(b"panic=") {
             Some(point) => {

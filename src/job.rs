@@ -1,35 +1,35 @@
-//! What carrying a decision out needs of a job, whoever asks: the plugin in a task, or
-//! the shim in a script.
+//! The job as a decision sees it. The plugin implements this for a task, the shim for a launch
+//! inside a script.
 
 use std::fmt;
 use std::path::Path;
 
-/// The part of a job that a launch belongs to.
+/// The job step that a launch belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Step {
-    /// Job and step, as Slurm numbers them; none outside a job.
+    /// Job and step number; `None` outside a job.
     pub id: Option<(u32, u32)>,
-    /// The user.
+    /// The user ID.
     pub uid: u32,
-    /// Number of this node in the job, from 0.
+    /// Index of this node in the job, from 0.
     pub node: u32,
     /// Number of the step's tasks on this node.
     pub tasks: u32,
-    /// Number of this task on this node, from 0.
+    /// Index of this task on this node, from 0.
     pub task: u32,
-    /// Whether the launch is one of the task's program, instead of the task's own command,
-    /// which all tasks of a step share.
+    /// Whether the task's program started the launch. Otherwise the launch is the task's own
+    /// command, which all tasks of a step share.
     pub nested: bool,
 }
 
-/// Steps that Slurm numbers from the top: `slurm.h`.
+/// The step number of a batch script. Slurm numbers special steps from the top: `slurm.h`.
 pub const BATCH_SCRIPT: u32 = 0xffff_fffb;
-/// The step of `salloc` with `use_interactive_step`.
+/// The step number of `salloc` with `use_interactive_step`.
 pub const INTERACTIVE_STEP: u32 = 0xffff_fffa;
 
 impl Step {
-    /// Whether this launch reports: of tasks that share a command, the first of a node
-    /// does for all.
+    /// Whether this launch reports its decision. The first task of a node reports for all tasks
+    /// that share its command.
     #[must_use]
     pub fn is_reporter(&self) -> bool {
         self.nested || self.is_first_of_node()
@@ -42,7 +42,7 @@ impl Step {
     }
 }
 
-/// `key=value` for syslog: job, step, node, tasks, user.
+/// The fields of a syslog line, as `key=value`: job, step, node, tasks, user.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { uid, node, tasks, .. } = self;
@@ -56,7 +56,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// A step as `sacct` writes it.
+/// The name of a step in `sacct`.
 fn name(step: u32) -> String {
     match step {
         BATCH_SCRIPT => "batch".to_owned(),
@@ -65,17 +65,17 @@ fn name(step: u32) -> String {
     }
 }
 
-/// What Slurm answered: an `ESPANK_` number, or that an argument is impossible.
+/// A change to a job that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// A number of `spank_err_t`.
+    /// Slurm returned this `spank_err_t`.
     Slurm(u32),
-    /// What is wrong.
+    /// An argument is invalid; the text says why.
     InvalidArgument(&'static str),
 }
 
 impl Error {
-    /// Longer, the command would not start.
+    /// Argv plus environment would exceed the kernel's limit, or too little memory is left.
     pub(crate) const TOO_LONG: Self = Self::InvalidArgument(
         "the command and its environment are as long as they may be, or there is no memory",
     );
@@ -92,20 +92,20 @@ impl fmt::Display for Error {
 
 /// One command of a job, before it is executed.
 pub trait Job {
-    /// The command; nothing if there is none for us.
+    /// The argv of the command; empty if there is none.
     fn command(&self) -> Vec<&[u8]>;
-    /// Makes `path` the argument with this index, for the `execve` that follows.
+    /// Replaces the argv entry `index` by `path`, for the `execve` that follows.
     ///
     /// # Errors
-    /// The command stays as it is.
+    /// There is no such entry, or the new one cannot be stored. The command is unchanged.
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error>;
-    /// A variable of the job's environment.
+    /// The value of a variable in the job's environment.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
     /// The step that the command belongs to.
     fn step(&self) -> Step;
     /// Writes to the job's own stderr.
     fn tell_user(&self, text: &str);
-    /// Ends the process instead of its command. Returns only in tests.
+    /// Ends the process instead of executing the command. Returns only in tests.
     fn end(&self, status: i32);
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::Step;
 
     #[test]
-    fn steps_are_called_what_sacct_calls_them() {
+    fn steps_have_the_names_of_sacct() {
         for (step, name) in
             [(0, "0"), (7, "7"), (4_294_967_291, "batch"), (4_294_967_290, "interactive")]
         {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_of_a_script_stands_for_itself() {
+    fn a_nested_launch_reports_for_itself() {
         let own = Step { task: 1, ..Step::default() };
         let nested = Step { nested: true, uid: 7, ..own };
         assert!(!own.is_reporter() && nested.is_reporter());

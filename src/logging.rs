@@ -1,13 +1,13 @@
-//! The `log` facade with two sinks: Slurm's own log, and syslog.
+//! The backend of the `log` crate. It writes to Slurm's own log and to syslog.
 //!
-//! | level | Slurm | where it is read |
+//! | level | Slurm function | shown in |
 //! | --- | --- | --- |
 //! | error | `slurm_error` | daemon's log; the user's terminal |
 //! | warn | `slurm_info` | daemon's log |
 //! | info | `slurm_verbose` | daemon's log, if it is verbose |
 //! | debug, trace | `slurm_debug`, `slurm_debug2` | daemon's log, if it is that verbose |
 //!
-//! Records with the target [`EVENT`] go to syslog instead.
+//! Records with the target [`EVENT`] go to syslog only.
 
 pub mod syslog;
 
@@ -34,12 +34,12 @@ impl Log for Sinks {
     fn flush(&self) {}
 }
 
-/// Makes the sinks the ones of `log`. Later calls change nothing.
+/// Installs the backend. Later calls have no effect.
 #[cfg(not(test))]
 pub(crate) fn install() {
-    // Fails only if it was done before.
+    // This fails only if a logger is installed already.
     if log::set_logger(&Sinks).is_ok() {
-        // What Slurm's own level will not show is not worth a format.
+        // `Sinks::log` drops records that Slurm's own level hides, without formatting them.
         log::set_max_level(LevelFilter::Trace);
     }
 }
@@ -81,7 +81,7 @@ mod capture {
         }
     }
 
-    /// What `work` logs, a line each, its level in front.
+    /// Returns the lines that `work` logs, each with its level in front.
     pub(crate) fn captured(work: impl FnOnce()) -> Vec<String> {
         install();
         LINES.take();
@@ -97,7 +97,7 @@ mod tests {
     use log::{Level, Log, Record};
 
     #[test]
-    fn each_level_has_its_place_in_slurms_log() {
+    fn each_level_has_its_slurm_function() {
         LOGGED.take();
         for level in Level::iter() {
             let record = Record::builder().level(level).args(format_args!("50%s\0!")).build();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slurm_does_not_show_is_not_written() {
+    fn hidden_levels_are_not_written() {
         LOGGED.take();
         LOG_LEVEL.set(3);
         for level in Level::iter() {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_not_for_slurms_log() {
+    fn events_are_not_written_to_slurms_log() {
         LOGGED.take();
         Sinks.log(&Record::builder().target(EVENT).args(format_args!("event=hit")).build());
         assert!(LOGGED.take().is_empty());

@@ -18,8 +18,8 @@
 //! | `process.rs` | this process: environment, limits, sockets, exit |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
-//! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with a
-//! test double.
+//! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with
+//! a test double.
 #![allow(unsafe_code)]
 
 mod allocator;

@@ -1,8 +1,8 @@
-//! What is said about a hit or a miss: to Slurm's log, and one line to syslog.
+//! Reports a hit or a miss: to Slurm's log, and as one line to syslog.
 //!
-//! The tasks of a step on one node share their command and their fate, so the first
-//! of them reports for all, with their number as `tasks=`. A launch inside a script
-//! reports for itself, with `via=shim`.
+//! The tasks of a step on one node share their command and so its outcome. The first of them
+//! reports for all, with their number as `tasks=`. A launch inside a script reports for itself,
+//! with `via=shim`.
 
 use crate::NAME;
 use crate::job::Job;
@@ -16,19 +16,20 @@ use sifcache_core::lookup::Candidate;
 use sifcache_core::settings::{Settings, Syslog};
 use std::path::Path;
 
-/// Opens the way to syslog that the site has chosen.
+/// Selects the syslog facility that the site has configured, if any.
 pub(crate) fn use_syslog(settings: &Settings) {
     if let Syslog::Facility(facility) = settings.syslog {
         syslog::use_facility(facility);
     }
 }
 
+/// Reports a hit: `path` replaces the image of the decision.
 pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
     let (Some(uri), step) = (&decision.uri, job.step()) else { return };
     if !step.is_reporter() {
         return;
     }
-    refused(decision);
+    warn_of_refused(decision);
     let line = format!("{uri} is {}", path.display());
     log::info!("{line}");
     tell_verbose(job, &line);
@@ -36,13 +37,13 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
     log::info!(target: EVENT, "event=hit {step} reference={} image={image}", uri.reference());
 }
 
-/// With `quiet` another message tells the user.
+/// Reports a miss. With `quiet`, the user is not told, because another message follows.
 pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
     let (Some(uri), step) = (&decision.uri, job.step()) else { return };
     if !step.is_reporter() {
         return;
     }
-    refused(decision);
+    warn_of_refused(decision);
     for root in decision.unusable_roots().filter(|root| root.state == State::NoRoot) {
         log::warn!("{}", unusable(root));
     }
@@ -77,15 +78,16 @@ fn unusable(root: &Candidate) -> String {
     format!("the image root {} {what}", root.path.display())
 }
 
-/// Tells what `srun -v` is to show; the other nodes of a step speak at `-vv`.
+/// Writes a line to the job's stderr if `srun -v` was used, on the step's other nodes only with
+/// `-vv`.
 ///
-/// slurmstepd's own log does not know about `-v`, but srun leaves its level in the
-/// environment, from `LOG_LEVEL_VERBOSE` = 4 on.
+/// slurmstepd's own log level does not follow `-v`, but srun sets its level in the environment,
+/// from `LOG_LEVEL_VERBOSE` = 4 on.
 fn tell_verbose(job: &dyn Job, line: &str) {
     let level = job.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
     let step = job.step();
-    // Tasks that run the same script would all say the same.
+    // All tasks of a step run the same script, so only the first one on a node writes.
     match (level, step.node) {
         _ if !step.is_first_of_node() => {}
         (4.., 0) => job.tell_user(&format!("{NAME}: {line}\n")),
@@ -94,14 +96,14 @@ fn tell_verbose(job: &dyn Job, line: &str) {
     }
 }
 
-/// The name of this node, which slurmstepd gives every task.
+/// The name of this node, from a variable that slurmstepd sets for every task.
 pub(crate) fn node_name(job: &dyn Job) -> String {
     let name = job.variable("SLURMD_NODENAME").unwrap_or_default();
     String::from_utf8_lossy(&name).into_owned()
 }
 
-/// Why a command that names a docker image is looked at no further. Who asked for
-/// `require` learns that it has no effect on this one.
+/// Reports why a command with a docker image is a pass. With `require`, tells the user that it has
+/// no effect on this command.
 pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pass) {
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
     let names_image = || job.command().iter().any(|word| ImageUri::is_likely(word));
@@ -118,7 +120,7 @@ pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pa
     }
 }
 
-/// The same for a launch that is left alone for another reason than its own words.
+/// Reports a launch that is left alone for a reason other than its own argv.
 pub(crate) fn left_alone(job: &dyn Job, why: &str) {
     if !job.step().is_reporter() {
         return;
@@ -127,8 +129,9 @@ pub(crate) fn left_alone(job: &dyn Job, why: &str) {
     tell_verbose(job, &format!("the command is left alone: {why}"));
 }
 
-/// A program that nobody has told us to be a runtime starts a docker image in the way of one.
-/// Who will have no pull learns that it is not looked up.
+/// Tells the user that a program that is not listed as a runtime has the arguments of a launch of a
+/// docker image, so its image may not be looked up. `because` names the option or setting that
+/// forbids a pull.
 pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
     let command = job.command();
     let Some(program) = command.first().filter(|_| job.step().is_reporter()) else { return };
@@ -140,9 +143,9 @@ pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str)
     ));
 }
 
-/// A file that is there and does not count is for the admin to know, also on a hit. So is
-/// a root that the launch has waited for in vain.
-fn refused(decision: &Decision) {
+/// Warns the admin, on a hit too, of files that exist but are not accepted, and of image roots that
+/// did not answer within the timeout.
+fn warn_of_refused(decision: &Decision) {
     for candidate in decision.refused() {
         log::warn!("{} is refused: {}", candidate.path.display(), candidate.state);
     }
@@ -151,8 +154,8 @@ fn refused(decision: &Decision) {
     }
 }
 
-/// A value of `key=value`: quoted and escaped if it has anything but plain characters,
-/// so that a file name cannot pretend to be another key or another line.
+/// Formats a value of `key=value`. It is quoted and escaped if it contains other than plain
+/// characters, so that a file name cannot forge another key or another line.
 fn value(bytes: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     if !bytes.is_empty() && bytes.iter().all(plain) {
@@ -168,14 +171,14 @@ mod tests {
     use sifcache_core::lookup::Candidate;
 
     #[test]
-    fn what_is_wrong_with_a_root() {
+    fn the_reason_why_a_root_is_unusable() {
         let line = |state| unusable(&Candidate { path: "/sif".into(), state });
         assert_eq!(line(State::NoAnswer), "the image root /sif does not answer");
         assert_eq!(line(State::NoRoot), "the image root /sif is not there");
     }
 
     #[test]
-    fn values_cannot_pretend() {
+    fn values_cannot_forge_keys_or_lines() {
         assert_eq!(value(b"/sif/a:1"), "/sif/a:1");
         assert_eq!(value(b"/a b event=hit"), "\"/a b event=hit\"");
         assert_eq!(value(b"a\n\"\\\xff"), "\"a\\n\\\"\\\\\\xff\"");

@@ -1,14 +1,14 @@
 //! `srun --bcast` of a runtime: the task executes a copy under another name.
 //!
-//! srun knows the name and tells it by a variable (`srun.rs`); here the task's command is
-//! decided on as if it had that name. The command itself keeps the path of the copy.
+//! srun passes the runtime's name in a variable (`srun.rs`). The task's command is decided on as if
+//! argv[0] were that name. The command itself keeps the path of the copy.
 
 use crate::job::{Error, Job, Step};
 use crate::spank::Spank;
 use std::path::Path;
 
-/// The variable with the name of the runtime that is copied. Whatever `--export` says, Slurm
-/// passes on what begins with `SLURM`.
+/// The variable with the name of the runtime that is copied. Slurm passes on variables that begin
+/// with `SLURM`, whatever `--export` says.
 pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
 
 /// A task whose program is a copy.
@@ -18,7 +18,8 @@ pub(crate) struct Broadcast<'a> {
 }
 
 impl<'a> Broadcast<'a> {
-    /// The task, if srun has told of a copy. The variable goes: what the task starts is no copy.
+    /// Returns the task if srun has set the variable. The variable is removed, because a program
+    /// that the task starts is not the copy.
     pub(crate) fn take(spank: &'a dyn Spank) -> Option<Self> {
         let name = spank.variable(PROGRAM)?;
         if let Err(error) = spank.unset_variable(PROGRAM) {
@@ -28,7 +29,7 @@ impl<'a> Broadcast<'a> {
     }
 }
 
-/// All but the name is the task's.
+/// Everything except argv[0] is that of the task.
 impl Job for Broadcast<'_> {
     fn command(&self) -> Vec<&[u8]> {
         let mut command = self.spank.command();

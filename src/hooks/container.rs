@@ -1,9 +1,9 @@
 //! A step that Slurm runs in an OCI container (`--container=BUNDLE`): a pass.
 //!
-//! The command is executed inside the container, where neither the shim nor the image roots
-//! are. So the command stays as typed, and the bundle gets nothing of ours, not even what srun
-//! has inherited from a covered job. Who will have no pull is told, and the launch ends: whether
-//! the container has the image is not to be known from here.
+//! The command is executed inside the container, which has neither the shim nor the image roots. So
+//! the command stays as typed, and every variable of sifcache is removed, including those that srun
+//! inherited from a covered job. If a pull is forbidden (`require` or `on_miss=fail`), the launch
+//! ends with a message, because the plugin cannot see whether the container has the image.
 
 use crate::NAME;
 use crate::decide::apply::MISSING;
@@ -17,7 +17,7 @@ use sifcache_core::decision::{self, Verdict};
 use sifcache_core::lookup::Inline;
 use sifcache_core::settings::{OnMiss, Settings};
 
-/// Leaves the step alone, and refuses what cannot be had in it.
+/// Leaves the step alone, but ends a launch whose image must not be pulled.
 pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode) {
     nested::remove(spank);
     let settings = Settings::parse(&spank.arguments()).ok();
@@ -39,7 +39,7 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
 
 const WHY: &str = "the step runs in a container (--container), where the image cache is not";
 
-/// Ends a launch that may not pull.
+/// Ends a launch that must not pull, with a message.
 fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
     if job.step().is_reporter() {
         let because = match mode {
@@ -66,7 +66,7 @@ mod tests {
 
     const LAUNCH: &str = "singularity exec docker://o/i:1 true";
 
-    /// A task in a container, which inherits what a covered job has.
+    /// A task in a container that inherits the variables of a covered job.
     fn task(settings: &[&str], command: &str, mode: Option<&str>) -> Double {
         let arguments = [&["syslog=off"], settings].concat();
         let mut double = Double::new(Context::Remote, &arguments);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bundle_gets_the_command_as_typed_and_nothing_of_ours() {
+    fn the_command_stays_as_typed_and_our_variables_are_removed() {
         let several = "0 hostname\n1-3 apptainer run docker://o/i:1";
         let root = "image_root=/nowhere";
         for command in [LAUNCH, "bash -c true", several] {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn who_will_have_no_pull_is_told() {
+    fn a_launch_that_must_not_pull_ends_with_a_message() {
         let root = "image_root=/nowhere";
         let outcome = |settings: &[&str], command: &str, mode: Option<&str>| {
             let double = task(settings, command, mode);

@@ -1,8 +1,7 @@
-//! `slurm_spank_init`: the settings, and the option `--sif-cache`.
+//! `slurm_spank_init`: checks the settings and registers the option `--sif-cache`.
 //!
-//! The settings are only checked here, so that an admin reads about a mistake when
-//! a daemon starts or a command is typed; the task reads them again. No image root
-//! is touched, whatever the context.
+//! The settings are only checked here, so that admins see a mistake as soon as a daemon starts or a
+//! command is typed. Each task parses them again. No context touches an image root.
 
 use crate::fault;
 use crate::hooks::nested;
@@ -10,9 +9,11 @@ use crate::hooks::srun;
 use crate::spank::{Context, Spank};
 use sifcache_core::settings::Settings;
 
+/// Registers the option and checks the settings and the shim.
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
     fault::point("init");
-    // Before the settings: with bad ones, jobs that use the option must still start.
+    // This comes before the settings: even if they are invalid, jobs that use the option must
+    // start.
     if context != Context::Slurmd
         && let Err(error) = spank.register_option()
     {
@@ -23,27 +24,29 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     }
     match (Settings::parse(&spank.arguments()), context) {
         (Ok(settings), _) => look_for_shim(spank, context, &settings),
-        // What slurmstepd logs as an error, the user reads; this one is the admin's.
+        // slurmstepd forwards errors to the user's stderr. Only the admin can fix this one, so it
+        // is logged as a warning.
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
         (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
     }
 }
 
-/// Logs that a further plugin line is ignored. It would register the option a second time, and
-/// decide a second time on each command.
+/// Logs that a further line for the plugin is ignored. It would register the option again and
+/// decide on each command again.
 pub(crate) fn ignore(context: Context) {
     let line = "plugstack.conf has several lines for this plugin: the first one counts, this one \
                 is ignored; remove one of them (sifcache doctor shows both)";
     match context {
         Context::Slurmd => log::error!("{line}"),
         Context::Remote => log::warn!("{line}"),
-        // A user cannot change it.
+        // Users cannot change plugstack.conf.
         _ => log::debug!("{line}"),
     }
 }
 
-/// Looks for the shim where jobs run, and says once for slurmd and once a step that it is
-/// missing; the tasks know it, and the runtimes of the node, from here.
+/// Checks on compute nodes that the shim is installed. If it is missing, this is logged once by
+/// slurmd and once per step. Tasks inherit the result, and the runtimes of the node, from
+/// slurmstepd.
 fn look_for_shim(spank: &dyn Spank, context: Context, settings: &Settings) {
     if !matches!(context, Context::Slurmd | Context::Remote) {
         return;
@@ -75,7 +78,7 @@ mod tests {
         [Context::Local, Context::Allocator, Context::Slurmd, Context::Remote];
 
     #[test]
-    fn registers_the_option_wherever_jobs_are_made_or_run() {
+    fn registers_the_option_in_every_context_but_slurmd() {
         for context in EVERY {
             for arguments in [["image_root=/sif"], ["imag_root=/sif"]] {
                 let double = Double::new(context, &arguments);
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_the_settings() {
+    fn logs_invalid_settings() {
         for context in EVERY {
             let double = Double::new(context, &["image_root=/sif", "on_mis=fail"]);
             let lines = captured(|| crate::dispatch(Hook::Init, &double));
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn good_settings_say_nothing() {
+    fn valid_settings_log_nothing() {
         for context in EVERY {
             let double = Double::new(context, &["image_root=/sif"]);
             let lines = captured(|| crate::dispatch(Hook::Init, &double));

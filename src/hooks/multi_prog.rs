@@ -1,8 +1,8 @@
-//! `srun --multi-prog`: each task has a command of its own, which no plugin can see.
+//! `srun --multi-prog`: each task has its own command, which plugins cannot see.
 //!
-//! What SPANK shows then is the configuration file: its name, its text, and what follows
-//! for all (`_load_multi` in Slurm's `srun/launch.c`). The shim is put in front of the
-//! task's command and decides on it; Slurm before 23.11 has no call for this.
+//! SPANK shows the configuration file instead: its name, its text, and the arguments that follow it
+//! for all tasks (`_load_multi` in Slurm's `srun/launch.c`). The plugin prepends the shim to the
+//! task's command, and the shim decides on it. Slurm before 23.11 has no function for this.
 
 use crate::NAME;
 use crate::decide::requested_mode::RequestedMode;
@@ -11,23 +11,23 @@ use crate::spank::installed::Component;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;
 
-/// The shim's first argument here. Then follow the plugin's arguments in one word, the
-/// user's requested, and the command.
+/// The shim's first argument in this case. It is followed by the plugin's arguments in one argv
+/// entry, the cache mode that the user requested, and the command.
 pub const FLAG: &str = "--multi-prog";
 
-/// Whether this command of a step is a configuration file of `--multi-prog`.
+/// Whether the command of a step is a configuration file of `--multi-prog`.
 ///
-/// SPANK does not say so. Where a text that looks like one is the first argument of an
-/// ordinary program, the shim is in front of that, to no effect.
+/// SPANK does not report this. If the first argument of an ordinary program looks like such a file,
+/// the shim is prepended to that program, without any effect.
 pub(crate) fn is_one(command: &[&[u8]]) -> bool {
     let Some(text) = command.get(1) else { return false };
     let mut lines = 0;
     let mut continued = false;
     for line in text.split(|byte| *byte == b'\n') {
-        let goes_on = continued;
+        let is_continuation = continued;
         continued = line.ends_with(b"\\");
         let line = line.trim_ascii();
-        if goes_on || line.is_empty() || line.starts_with(b"#") {
+        if is_continuation || line.is_empty() || line.starts_with(b"#") {
             continue;
         }
         if !is_assignment(line) {
@@ -45,7 +45,7 @@ fn is_assignment(line: &[u8]) -> bool {
     words.next().is_some_and(|ranks| ranks.iter().all(is_rank)) && words.next().is_some()
 }
 
-/// Puts the shim in front of the task's command.
+/// Prepends the shim to the task's command.
 pub(crate) fn run(spank: &dyn Spank, requested: &RequestedMode) {
     let done = match spank.missing(Component::Shim) {
         Some(why) => Err(why),
@@ -76,7 +76,7 @@ mod tests {
     use super::is_one;
 
     #[test]
-    fn what_srun_accepts_as_a_configuration() {
+    fn recognizes_the_configurations_that_srun_accepts() {
         for text in [
             "0 hostname",
             "* hostname\n",

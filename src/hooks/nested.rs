@@ -1,7 +1,7 @@
-//! `nested=`: leads the launches of a task's program to the shim, or away from it.
+//! `nested=`: redirects the launches of a task's program to the shim, or removes the redirection.
 //!
-//! With `nested=path` a task gets the shims of those runtimes that its own `PATH` has on its
-//! own node: what is not installed must not be found either.
+//! With `nested=path`, a task gets only the shims of runtimes that its own `PATH` has on its own
+//! node, because a runtime that is not installed must not be found.
 
 use crate::job::Error;
 use crate::spank::Spank;
@@ -10,10 +10,10 @@ use sifcache_core::nested::shims::{Found, directories};
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::{Nested, Settings};
 
-/// Changes the task's environment so that launches inside its program come to the shim.
+/// Changes the task's environment so that launches inside its program reach the shim.
 ///
-/// A shim that is missing on this node is no reason to change anything, but what another
-/// node has handed on goes then: the loader would complain about it at every start.
+/// If the shim is missing on this node, only variables that were inherited from another node are
+/// removed: otherwise the loader would complain about a missing interposer at every program start.
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
         None => {}
@@ -25,29 +25,29 @@ pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     }
 }
 
-/// Takes out what this environment inherits of us, whatever `nested=` says here.
+/// Removes inherited variables of sifcache, whatever the setting `nested=` on this node.
 pub(crate) fn remove(spank: &dyn Spank) {
     apply(spank, Nested::Off, &[]);
 }
 
-/// Whether there is anything to take out.
+/// Whether the environment has variables that [`remove`] would change.
 pub(crate) fn is_inherited(spank: &dyn Spank) -> bool {
     !nested::changes(Nested::Off, &[], b"", &|name: &str| spank.variable(name)).is_empty()
 }
 
-/// Takes out what the task inherits of this, because its own command has been decided on.
+/// Removes the redirection that the task inherits, because its own command has been decided on.
 pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
     if settings.nested != Nested::Off {
         apply(spank, Nested::Off, &[]);
     }
 }
 
-/// Why `nested=` can have no effect on this node.
+/// Why `nested=` has no effect on this node; `None` if it has, or if it is off.
 pub(crate) fn missing(spank: &dyn Spank, nested: Nested) -> Option<String> {
     part(nested).and_then(|part| spank.missing(part))
 }
 
-/// What has to be installed.
+/// The component that this setting requires.
 fn part(nested: Nested) -> Option<Component> {
     match nested {
         Nested::Path => Some(Component::Shims),
@@ -56,14 +56,14 @@ fn part(nested: Nested) -> Option<Component> {
     }
 }
 
-/// Has slurmstepd look for the runtimes of the node, for its tasks.
+/// Lets slurmstepd look for the runtimes of the node, on behalf of its tasks.
 pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
     if settings.nested == Nested::Path && spank.is_there(Component::Shims) {
         spank.look_for_runtimes(&settings.runtimes);
     }
 }
 
-/// The directories of shims for what the task's `PATH` has on this node.
+/// The shim directories for the runtimes that the task's `PATH` has on this node.
 fn shims(spank: &dyn Spank, runtimes: &[String]) -> Vec<String> {
     let Some(path) = spank.variable("PATH") else { return Vec::new() };
     let located = spank.runtimes(runtimes, &path);
@@ -96,13 +96,14 @@ fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
     }
 }
 
-/// How much longer the environment can be after `changes`: as if nothing was there before.
+/// An upper bound, in bytes, of the growth of the environment by `changes`: it counts every
+/// variable as new.
 fn growth(changes: &[Change]) -> usize {
-    // `=`, the null byte, and the pointer to it.
-    let of_one = |change: &Change| {
+    // The 2 bytes are `=` and the null byte; the pointer is that to the string.
+    let bytes = |change: &Change| {
         change.value.as_ref().map(|value| change.name.len() + value.len() + 2 + size_of::<usize>())
     };
-    changes.iter().filter_map(of_one).sum()
+    changes.iter().filter_map(bytes).sum()
 }
 
 #[cfg(test)]
@@ -114,7 +115,7 @@ mod tests {
     use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIM, SHIMS, installed};
 
     const SCRIPT: &str = "/var/spool/slurm_script";
-    /// Launches, and what is none and yet no program that starts others.
+    /// Commands of a runtime: launches, and others that do not start programs.
     const RUNTIMES: [&str; 3] = [
         "apptainer exec docker://o/i:2 true",
         "apptainer exec --x docker://o/i true",
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_are_led_to_the_shim() {
+    fn scripts_are_redirected_to_the_shim() {
         let (shims, library) = (installed(SHIMS), installed(INTERPOSER));
         let after = |nested: &str| run(&task(nested, SCRIPT, &[("PATH", "/bin")]));
         let arguments = |nested: &str| some(&format!("image_root=/nowhere syslog=off {nested}"));
@@ -152,9 +153,9 @@ mod tests {
         assert_eq!(after("nested=off"), [some("/bin"), None, None]);
     }
 
-    /// A task finds the runtimes that its own `PATH` has on its node, and no other.
+    /// A task finds only the runtimes that its own `PATH` has on its node.
     #[test]
-    fn only_the_runtimes_of_the_node_have_shims() {
+    fn only_installed_runtimes_have_shims() {
         let shims = installed(SHIMS);
         let after = |runtimes: &[(&'static str, &'static str, u64)], path: &str| {
             let mut double = task("nested=path", SCRIPT, &[("PATH", path)]);
@@ -169,14 +170,14 @@ mod tests {
         assert_eq!(after(&apart, "/bin:/opt/bin"), "S-singularity:S-apptainer:/bin:/opt/bin");
         assert_eq!(after(&apart, "/bin"), "S-singularity:/bin");
         assert_eq!(after(&[], "/bin"), "/bin");
-        // What another node has handed on goes.
+        // Directories that were inherited from another node are removed.
         let handed = format!("{shims}:/bin:{shims}-linked");
         assert_eq!(after(&[(s, "/bin", 1)], &handed), "S-singularity:/bin");
         assert_eq!(after(&[], &handed), "/bin");
     }
 
     #[test]
-    fn slurmstepd_looks_for_runtimes_where_they_matter() {
+    fn slurmstepd_looks_for_runtimes_only_with_nested_path() {
         let looked = |context, nested: &str, missing: Option<&str>| {
             let mut double = Double::new(context, &["image_root=/sif", nested]);
             double.missing = missing.map(str::to_owned);
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_is_led_away_from_it() {
+    fn a_runtime_is_not_redirected_to_the_shim() {
         let (path, preload) = (format!("{}:/bin", installed(SHIMS)), installed(INTERPOSER));
         let inherited =
             [("PATH", path.as_str()), ("LD_PRELOAD", &preload), (SETTINGS, "image_root=/sif")];
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_shim_changes_nothing_and_is_said_once() {
+    fn a_missing_shim_changes_nothing_and_is_logged_once() {
         for nested in ["nested=path", "nested=preload"] {
             let mut double = task(nested, SCRIPT, &[("PATH", "/bin")]);
             double.missing = some("not there");
@@ -222,22 +223,22 @@ mod tests {
             ] {
                 let mut double = Double::new(context, &["image_root=/sif", nested]);
                 double.missing = some("not there");
-                let mut said = captured(|| crate::dispatch(Hook::Init, &double));
-                said.retain(|line| !line.starts_with("TRACE"));
-                assert_eq!(said.len(), lines, "{said:?}");
+                let mut logged = captured(|| crate::dispatch(Hook::Init, &double));
+                logged.retain(|line| !line.starts_with("TRACE"));
+                assert_eq!(logged.len(), lines, "{logged:?}");
                 assert!(
-                    said.iter().all(|line| line.starts_with(level) && line.contains("not there"))
+                    logged.iter().all(|line| line.starts_with(level) && line.contains("not there"))
                 );
             }
         }
         let mut off = Double::new(Context::Remote, &["image_root=/sif", "nested=off"]);
         off.missing = some("not there");
-        let said = captured(|| crate::dispatch(Hook::Init, &off));
-        assert!(said.iter().all(|line| line.starts_with("TRACE")), "{said:?}");
+        let logged = captured(|| crate::dispatch(Hook::Init, &off));
+        assert!(logged.iter().all(|line| line.starts_with("TRACE")), "{logged:?}");
     }
 
     #[test]
-    fn an_environment_that_is_full_stays_as_it_is() {
+    fn a_full_environment_is_unchanged() {
         let full = [("PATH", "/bin")];
         for nested in ["nested=path", "nested=preload"] {
             let mut double = task(nested, SCRIPT, &full);
@@ -248,7 +249,7 @@ mod tests {
                 [some("/bin"), None, None]
             );
             assert!(lines.iter().any(|line| line.starts_with("WARN launches inside")), "{lines:?}");
-            // What it takes: two variables, and what execve needs for each.
+            // The space that is needed: two variables, and what execve needs for each.
             let roomy = task(nested, SCRIPT, &full);
             run(&roomy);
             let value = |name| roomy.get(name).unwrap_or_default().len() + name.len() + 2 + 8;
@@ -262,9 +263,9 @@ mod tests {
         }
     }
 
-    /// What a node with the interposer hands on to one without it.
+    /// The interposer was inherited from a node that has it.
     #[test]
-    fn a_missing_interposer_is_not_handed_on() {
+    fn a_missing_interposer_is_removed() {
         let inherited = format!("/a.so:{}", installed(INTERPOSER));
         let mut double = task("nested=preload", SCRIPT, &[("LD_PRELOAD", &inherited)]);
         double.missing = some("not there");
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shim_stands_before_the_commands_of_multi_prog() {
+    fn the_shim_is_prepended_to_the_commands_of_multi_prog() {
         let command = |double: &mut Double| {
             double.command =
                 [b"conf".as_slice(), b"0 hostname\n1 apptainer"].map(<[u8]>::to_vec).into();

@@ -5,20 +5,20 @@ use crate::fault;
 use crate::spank::{Context, Spank};
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 
-/// What the callback of the option does: refuse a bad value, and hand a good one on.
+/// The callback of the option: rejects an invalid value and passes a valid one on.
 ///
-/// Slurm carries the option to the job's own steps. What srun in a batch script or
-/// in salloc's shell starts is another step, so for those the value goes into the
-/// environment that they inherit.
+/// Slurm carries the option to the steps of the command that has it. srun inside a batch script or
+/// inside salloc's shell starts other steps, so the value is also set in the environment that they
+/// inherit.
 ///
 /// # Errors
-/// The value is none of the three; srun, sbatch and salloc stop then.
+/// The value is invalid. srun, sbatch and salloc then stop.
 pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     fault::point("option");
     let Some(mode) = CacheMode::parse(value) else {
         let line = format!("--sif-cache={}: valid values are {VALUES}", value.escape_ascii());
-        // Past srun it only comes by a variable that somebody has made up. Slurm would write
-        // it into slurmd's log as it is, and start the job all the same.
+        // srun has validated the option, so here the value can only come from a forged variable.
+        // After an error, Slurm would write the raw value to slurmd's log and start the job anyway.
         if spank.context() == Context::Remote {
             log::warn!("{line}");
             return Ok(());
@@ -34,7 +34,7 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     Ok(())
 }
 
-/// The wish of a task.
+/// The cache mode that the user requested for a task.
 pub(crate) fn of_task(spank: &dyn Spank) -> RequestedMode {
     RequestedMode::new(spank.option().as_deref(), spank.variable(ENVIRONMENT))
 }
@@ -47,7 +47,7 @@ mod tests {
     use crate::spank::test_double::Double;
 
     #[test]
-    fn a_bad_value_is_refused_and_named() {
+    fn an_invalid_value_is_rejected_and_named() {
         for value in [b"requir".as_slice(), b"", b"REQUIRE", b"\xff\n"] {
             let double = Double::new(Context::Local, &[]);
             let lines = captured(|| assert_eq!(check(&double, value), Err(())));
@@ -58,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn in_slurmstepd_a_bad_value_is_none() {
+    fn slurmstepd_ignores_an_invalid_value() {
         let double = Double::new(Context::Remote, &[]);
         let lines = captured(|| assert_eq!(check(&double, b"\x1b[2J\n"), Ok(())));
         assert_eq!(lines, ["WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, require"]);
     }
 
     #[test]
-    fn the_steps_of_an_allocation_inherit_it() {
+    fn the_steps_of_an_allocation_inherit_the_option() {
         for (context, expected) in
             [(Context::Allocator, Some("off")), (Context::Local, None), (Context::Remote, None)]
         {

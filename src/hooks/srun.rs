@@ -1,9 +1,10 @@
-//! What the plugin does inside srun, where steps are made.
+//! The plugin inside srun, which creates steps.
 //!
-//! Inside a covered job srun inherits the shims. Two of its options read this environment before
-//! a task is there: `--bcast` looks the program up in `PATH` and copies what it finds to the
-//! nodes, and `--container` of Slurm 21.08 and 22.05 writes the variables into the bundle. So
-//! for these srun itself gives the shims up. Tasks get them back from `slurm_spank_task_init`.
+//! Inside a covered job srun inherits the shims. Two of its options read this environment before a
+//! task exists: `--bcast` looks the program up in `PATH` and copies the file that it finds to the
+//! nodes, and `--container` of Slurm 21.08 and 22.05 writes the variables into the bundle. With
+//! these options, the shims are removed from srun's own environment. `slurm_spank_task_init` gives
+//! them back to the tasks.
 
 use crate::fault;
 use crate::hooks::broadcast::PROGRAM;
@@ -13,8 +14,8 @@ use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch;
 use sifcache_core::settings::Settings;
 
-/// An option of srun: the start of its shortest spelling that getopt accepts, and the variable
-/// that stands for it.
+/// An option of srun: its shortest prefix that getopt accepts, and the variable that has the same
+/// effect.
 struct SrunOption {
     start: &'static [u8],
     variable: &'static str,
@@ -24,14 +25,15 @@ const BROADCAST: SrunOption = SrunOption { start: b"--bc", variable: "SLURM_BCAS
 const CONTAINER: SrunOption = SrunOption { start: b"--cont", variable: "SRUN_CONTAINER" };
 
 impl SrunOption {
-    /// Whether it may be in use. A word of the command that looks the same counts too, and does
-    /// no harm.
+    /// Whether the option may be in use. An argv entry of the command that looks the same counts,
+    /// too, which does no harm.
     fn is_used(&self, spank: &dyn Spank, words: &[Vec<u8>]) -> bool {
         spank.variable(self.variable).is_some() || words.iter().any(|w| w.starts_with(self.start))
     }
 }
 
-/// `slurm_spank_init`, before srun reads its options.
+/// Called by `slurm_spank_init`, before srun reads its options: removes the shims if an option
+/// requires it.
 pub(crate) fn uncover(spank: &dyn Spank) {
     if !nested::is_inherited(spank) {
         return;
@@ -42,8 +44,8 @@ pub(crate) fn uncover(spank: &dyn Spank) {
     }
 }
 
-/// `slurm_spank_local_user_init`: tells the tasks that the program which they execute under
-/// another name is a runtime. `--bcast` leaves them nothing but the path of the copy.
+/// Called by `slurm_spank_local_user_init`: tells the tasks which runtime they execute under
+/// another name. With `--bcast`, they see only the path of the copy.
 pub(crate) fn name_program(spank: &dyn Spank) {
     fault::point("local_user_init");
     let name = broadcast_runtime(spank);
@@ -57,7 +59,8 @@ pub(crate) fn name_program(spank: &dyn Spank) {
     }
 }
 
-/// The name of the runtime that srun copies to the nodes for a launch of a docker image.
+/// The name of the runtime that srun copies to the nodes, if the command is a launch of a docker
+/// image.
 fn broadcast_runtime(spank: &dyn Spank) -> Option<Vec<u8>> {
     let command = spank.command();
     if !command.iter().any(|word| ImageUri::is_likely(word)) {
@@ -65,11 +68,12 @@ fn broadcast_runtime(spank: &dyn Spank) -> Option<Vec<u8>> {
     }
     let settings = Settings::parse(&spank.arguments()).ok()?;
     let words = spank.command_line();
-    // The parts of a heterogeneous step share their variables, but not their programs.
+    // The components of a heterogeneous step share their variables, but not their programs.
     if !BROADCAST.is_used(spank, &words) || words.iter().any(|word| word == b":") {
         return None;
     }
-    // Slurm before 23.02 shows the path of the copy already; then what was typed has it.
+    // Slurm before 23.02 shows the path of the copy here. The name is then found in srun's own
+    // argv.
     let programs = [command.first().copied(), typed(&words, &command)];
     let runtime = programs
         .into_iter()
@@ -78,8 +82,8 @@ fn broadcast_runtime(spank: &dyn Spank) -> Option<Vec<u8>> {
     runtime.map(|program| launch::file_name(program).to_vec())
 }
 
-/// The program as it was typed: what stands before the arguments of `command` at the end of
-/// srun's own words.
+/// The program as typed: the entry of srun's argv `words` before the arguments of `command`, which
+/// are the last entries.
 fn typed<'a>(words: &'a [Vec<u8>], command: &[&[u8]]) -> Option<&'a [u8]> {
     let start = words.len().checked_sub(command.len())?;
     let (program, arguments) = words.get(start..)?.split_first()?;
@@ -101,7 +105,7 @@ mod tests {
         text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
     }
 
-    /// srun with these options inside a covered job.
+    /// srun with these options, inside a covered job.
     fn srun(options: &str, command: &str) -> Double {
         let mut double = Double::new(Context::Local, &["image_root=/sif"]);
         double.command_line = words(&format!("srun {options} {command}"));
@@ -112,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn srun_gives_the_shims_up_where_it_would_hand_them_over() {
-        for (options, variable, given_up) in [
+    fn srun_removes_the_shims_if_an_option_would_pass_them_on() {
+        for (options, variable, removed) in [
             ("-n1", None, false),
             ("--bcast=/tmp/x", None, true),
             ("--bcast", None, true),
@@ -129,34 +133,41 @@ mod tests {
             }
             crate::dispatch(Hook::Init, &double);
             let after = (double.get("PATH").as_deref() == Some("/bin"), double.get(SETTINGS));
-            assert_eq!(after, (given_up, (!given_up).then(|| "image_root=/sif".to_owned())));
+            assert_eq!(after, (removed, (!removed).then(|| "image_root=/sif".to_owned())));
         }
     }
 
     #[test]
-    fn tasks_learn_the_name_of_a_runtime_that_is_copied() {
-        let learnt = |options: &str, command: &str, shown: &str| {
+    fn tasks_get_the_name_of_a_copied_runtime() {
+        let name_for_tasks = |options: &str, command: &str, shown: &str| {
             let mut double = srun(options, command);
             double.command[0] = shown.as_bytes().to_vec();
             crate::dispatch(Hook::LocalUserInit, &double);
             double.get(PROGRAM)
         };
         let some = |name: &str| Some(name.to_owned());
-        // From 23.02 on Slurm shows the program that was found, before that the copy.
+        // From 23.02 on, Slurm shows the program that was found; before that, the copy.
         for shown in ["/usr/bin/singularity", "/tmp/x", "/tmp/"] {
-            assert_eq!(learnt("--bcast=/tmp/x", LAUNCH, shown), some("singularity"), "{shown}");
+            assert_eq!(
+                name_for_tasks("--bcast=/tmp/x", LAUNCH, shown),
+                some("singularity"),
+                "{shown}"
+            );
         }
         let typed = "/opt/a/apptainer run docker://o/i:1";
-        assert_eq!(learnt("--bcast", typed, "/tmp/x"), some("apptainer"));
-        // Not copied, no image, no runtime, or one of several parts.
-        assert_eq!(learnt("-n1", LAUNCH, "singularity"), None);
-        assert_eq!(learnt("--bcast", "singularity --version", "/tmp/x"), None);
-        assert_eq!(learnt("--bcast", "podman run docker://o/i:1", "/tmp/x"), None);
-        assert_eq!(learnt("--bcast=/x a : --bcast=/y", LAUNCH, "/usr/bin/singularity"), None);
+        assert_eq!(name_for_tasks("--bcast", typed, "/tmp/x"), some("apptainer"));
+        // No copy, no image, no runtime, or a heterogeneous step.
+        assert_eq!(name_for_tasks("-n1", LAUNCH, "singularity"), None);
+        assert_eq!(name_for_tasks("--bcast", "singularity --version", "/tmp/x"), None);
+        assert_eq!(name_for_tasks("--bcast", "podman run docker://o/i:1", "/tmp/x"), None);
+        assert_eq!(
+            name_for_tasks("--bcast=/x a : --bcast=/y", LAUNCH, "/usr/bin/singularity"),
+            None
+        );
     }
 
     #[test]
-    fn what_another_srun_has_left_goes() {
+    fn a_variable_of_another_srun_is_removed() {
         let double = srun("-n1", LAUNCH);
         double.set(PROGRAM, "singularity");
         crate::dispatch(Hook::LocalUserInit, &double);

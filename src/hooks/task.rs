@@ -1,7 +1,8 @@
-//! `slurm_spank_task_init`: the task's own command, and what it will start.
+//! `slurm_spank_task_init`: decides on the task's own command and prepares the launches that it may
+//! start.
 //!
-//! This runs in the task's process, forked from slurmstepd, already as the user. So
-//! a file server that hangs stalls nothing of Slurm, and this task for `lookup_timeout=` only.
+//! This runs in the task's process, forked from slurmstepd, already as the user. So a hung file
+//! server never blocks Slurm itself, and blocks this task for `lookup_timeout=` only.
 
 use crate::decide::apply;
 use crate::decide::report;
@@ -20,6 +21,7 @@ use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::{self, NotLaunch};
 use sifcache_core::settings::{OnMiss, Settings};
 
+/// Decides on the task's command and sets its environment.
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
     let requested = option::of_task(spank);
@@ -37,21 +39,22 @@ pub(crate) fn run(spank: &dyn Spank) {
     }
     let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
-        // Decided, whatever came out: nothing is to decide once more.
+        // This command has its decision, so the shim must not decide again.
         nested::uncover(spank, &settings);
         if decision.launch.is_none() {
-            hand_on(spank, &requested);
+            export_option(spank, &requested);
         }
     } else {
-        tell_of_launch(spank, &settings, &requested);
+        warn_of_unknown_runtime(spank, &settings, &requested);
         start_others(spank, &settings, &requested);
     }
 }
 
-/// Tells whoever will have no pull of a launch by a program that is not known as a runtime: a
-/// copy, a link. A wish that has no effect must not look granted. Of the site's own `on_miss=fail`
-/// it is told only where `--bcast=DIRECTORY/` has taken the name away.
-fn tell_of_launch(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
+/// Warns of a launch by a program that is not known as a runtime, such as a copy or a link, if the
+/// user forbids pulls: `require` has no effect on it and must not seem to have one. With the site's
+/// own `on_miss=fail`, the warning is only given where `--bcast=DIRECTORY/` has removed the
+/// program's name.
+fn warn_of_unknown_runtime(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
     let command = spank.command();
     let because = match (requested.mode, settings.on_miss) {
         (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
@@ -70,9 +73,9 @@ fn tell_of_launch(spank: &dyn Spank, settings: &Settings, requested: &RequestedM
     }
 }
 
-/// The task is no launch, but what it starts may be one.
+/// Prepares a task that is not a launch itself but may start launches.
 fn start_others(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
-    hand_on(spank, requested);
+    export_option(spank, requested);
     nested::cover(spank, settings);
 }
 
@@ -81,12 +84,12 @@ fn is_runtime(decision: &Decision) -> bool {
     !matches!(decision.verdict, Verdict::Pass(Pass::NotLaunch(Empty | NotRuntime)))
 }
 
-/// The name of the variable, `=`, a null byte, and the pointer to it.
+/// The bytes besides the value: the name of the variable, `=`, a null byte, and a pointer.
 const LONGER: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
 
-/// The option reaches this step only; the steps and the launches of a script read the
-/// variable.
-fn hand_on(spank: &dyn Spank, requested: &RequestedMode) {
+/// Sets the variable from the option. The option itself reaches this step only; the steps and
+/// launches that a script starts read the variable.
+fn export_option(spank: &dyn Spank, requested: &RequestedMode) {
     if !requested.by_option {
         return;
     }

@@ -1,7 +1,7 @@
-//! The lines for syslog, sent to `/dev/log`.
+//! Sends lines to syslog, through `/dev/log`.
 //!
-//! The `syslog` crate has the facilities and the message; the socket is our own,
-//! because its socket waits when the daemon does not read, and a task must not.
+//! The `syslog` crate provides the facilities and the message. The socket is the plugin's own,
+//! because that of the crate blocks while the daemon does not read, and a task must not block.
 
 use crate::NAME;
 use crate::spank;
@@ -11,41 +11,40 @@ use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixDatagram;
 use syslog::{Facility, LogFormat, Logger, Severity};
 
-/// The target of the log records that are meant for syslog: one line per hit and miss,
-/// `key=value`.
+/// The target of log records for syslog: one line of `key=value` fields for each hit and miss.
 pub const EVENT: &str = "sifcache::event";
 
 const SOCKET: &str = "/dev/log";
 
 static FACILITY: OnceCell<Facility> = OnceCell::new();
 
-/// Chooses the facility; without this nothing is sent. The first choice stays.
+/// Selects the facility by name. Only the first call has an effect; without it, nothing is sent.
 pub fn use_facility(name: &str) {
     if let Ok(facility) = name.parse() {
         let _ = FACILITY.set(facility);
     }
 }
 
-/// Sends one line. A syslog that is gone, full or slow loses it, and nobody waits.
+/// Sends one line without blocking. If the daemon is absent or its queue is full, the line is lost.
 pub fn send(line: &str) {
     let Some(facility) = FACILITY.get() else { return };
     if let Ok(socket) = Socket::open() {
-        // Not closed: the `execve` that follows does it.
+        // The socket is not closed here: the `execve` that follows closes it.
         let mut logger = ManuallyDrop::new(Logger::new(socket, Format(*facility)));
         let _ = logger.info(line);
     }
 }
 
-/// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. The time is left to
-/// the daemon, which knows it and the zone (4.3.2), and so is the process: by the time
-/// that somebody reads the line it is another program.
+/// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. It contains no time, because
+/// the daemon knows time and zone (4.3.2), and no process ID, because the process runs another
+/// program by the time that the line is read.
 struct Format(Facility);
 
 impl LogFormat<&str> for Format {
     fn format<W: Write>(&self, w: &mut W, severity: Severity, line: &str) -> syslog::Result<()> {
         let priority = self.0 as u8 | severity as u8;
         let message = format!("<{priority}>{NAME}: {line}");
-        // In one piece: each write is a message of its own.
+        // One write, because each write is a message of its own.
         w.write_all(message.as_bytes()).map_err(syslog::Error::Io)
     }
 }
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_facility_of_the_settings_is_one() {
+    fn every_facility_in_the_settings_is_valid() {
         for name in FACILITIES {
             assert!(name.parse::<Facility>().is_ok(), "{name}");
         }

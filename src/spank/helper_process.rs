@@ -13,7 +13,8 @@
 //!
 //! The child sends no signal when it ends, and only waitpid(2) with `__WCLONE` or `__WALL` returns
 //! it, so a program that waits for its own children never sees an unknown one. For a child that is
-//! left behind and ends after the `execve`, the kernel sends SIGCHLD, but wait(2) skips it even then.
+//! left behind and ends after the `execve`, the kernel sends SIGCHLD, but wait(2) skips it even
+//! then.
 
 mod child_setup;
 mod stack;

@@ -1,21 +1,20 @@
-//! The `PATH` of the processes that have led to this one.
+//! The `PATH` of the processes above this one.
 //!
-//! A shim that is executed by its path with an empty environment has nothing to find its
-//! runtime by. The script that has executed it still has the `PATH` of its job, in the
-//! environment that it was started with: proc(5). The kernel shows that of processes of the
-//! same user only.
+//! A shim that is executed by its path, with an empty environment, has no `PATH` in which to find
+//! its runtime. The script that executed it still has the `PATH` of its job in its initial
+//! environment, see proc(5). The kernel shows the environment of processes of the same user only.
 
 use crate::process;
 use std::fs;
 
-/// As many processes as are looked at.
+/// The largest number of processes that are read.
 const MOST: usize = 32;
 
-/// The values of `PATH`, the nearest process first.
+/// Returns the values of `PATH`, the nearest process first.
 pub(crate) fn paths() -> impl Iterator<Item = Vec<u8>> {
     let parents = std::iter::successors(Some(process::parent()), |process| parent(*process));
     let parents = parents.take(MOST).take_while(|process| *process > 1);
-    // What cannot be read belongs to somebody else, and so may what is above.
+    // A process that cannot be read belongs to another user, and so may the processes above it.
     parents.map_while(|process| fs::read(format!("/proc/{process}/environ")).ok()).filter_map(
         |environment| {
             let mut variables = environment.split(|byte| *byte == 0);
@@ -24,8 +23,8 @@ pub(crate) fn paths() -> impl Iterator<Item = Vec<u8>> {
     )
 }
 
-/// The parent of a process. Its name may have anything in it, and what follows the name does
-/// not.
+/// The parent of a process. The name of the process may contain any character, including `)`, but
+/// the fields after it do not.
 fn parent(process: i32) -> Option<i32> {
     let stat = fs::read(format!("/proc/{process}/stat")).ok()?;
     let after = stat.rsplit(|byte| *byte == b')').next()?;
@@ -43,7 +42,7 @@ mod tests {
         let above = i32::try_from(std::os::unix::process::parent_id()).unwrap();
         assert_eq!(parent(own), Some(above));
         assert_eq!(parent(-1), None);
-        // cargo has started us, and has a PATH.
+        // cargo started this process and has a `PATH`.
         assert!(paths().next().is_some());
     }
 }

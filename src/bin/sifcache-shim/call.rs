@@ -1,10 +1,10 @@
-//! What the shim was called as.
+//! How the shim was called.
 
 use sifcache_core::nested::SHIM;
 use spank_sifcache::hooks::multi_prog;
 use std::ffi::{CStr, CString};
 
-/// The ways to come here.
+/// The ways in which the shim is called.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// In place of the runtime of this name.
@@ -16,13 +16,13 @@ pub(crate) enum Call {
         /// The value of `--sif-cache` or `SIF_CACHE`.
         mode: CString,
     },
-    /// By its own name, by somebody who wants to know what it is.
+    /// By its own name, for example to see its help.
     Itself,
 }
 
 impl Call {
-    /// Tells from the path that was executed and the arguments. `stands_for` is the runtime
-    /// that the shim's label or the interposer names.
+    /// Determines the call from the path that was executed and the arguments. `stands_for` is the
+    /// runtime that the shim's label or the interposer names.
     pub(crate) fn new(
         executed_as: Option<&CStr>,
         arguments: &[CString],
@@ -32,8 +32,8 @@ impl Call {
             return Self::Runtime(name);
         }
         let first = arguments.first().map(|first| file_name(first)).unwrap_or_default();
-        // The link that was executed knows better than argv[0], which can be anything;
-        // what fexecve(3) has executed has no name.
+        // The link that was executed is more reliable than argv[0], which can be anything. A
+        // program that was executed by fexecve(3) has only a number as its name.
         let name = match executed_as.map(file_name) {
             Some(name) if !name.as_bytes().iter().all(u8::is_ascii_digit) => name,
             _ => first,
@@ -49,16 +49,16 @@ impl Call {
         }
     }
 
-    /// How many arguments are the shim's own and not the command's.
+    /// The number of argv entries that are the shim's own, before those of the command.
     pub(crate) fn own_arguments(&self) -> usize {
         if matches!(self, Self::MultiProg { .. }) { 4 } else { 0 }
     }
 }
 
-/// What follows the last slash.
+/// The part of a path after the last slash.
 pub(crate) fn file_name(path: &CStr) -> CString {
     let name = path.to_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    // Cannot fail: it is a part of a C string.
+    // This cannot fail: a part of a C string contains no null byte.
     CString::new(name).unwrap_or_default()
 }
 
@@ -76,7 +76,7 @@ mod tests {
     const ITSELF: &CStr = c"/usr/libexec/sifcache/sifcache-shim";
 
     #[test]
-    fn in_place_of_a_runtime() {
+    fn called_in_place_of_a_runtime() {
         for (executed_as, first) in [
             (Some(LINK), c"apptainer"),
             (Some(LINK), c"-something else"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn before_a_command_of_multi_prog() {
+    fn called_before_a_command_of_multi_prog() {
         let arguments = [ITSELF, c"--multi-prog", c"image_root=/sif", c"auto"];
         let expected = Call::MultiProg { settings: arguments[2].into(), mode: c"auto".into() };
         assert_eq!(call(Some(ITSELF), &arguments, None), expected);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn by_its_own_name() {
+    fn called_by_its_own_name() {
         for arguments in [&[ITSELF] as &[&CStr], &[ITSELF, c"--help"], &[ITSELF, c"--multi-prog"]] {
             assert_eq!(call(Some(ITSELF), arguments, None), Call::Itself);
         }

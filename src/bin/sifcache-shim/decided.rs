@@ -10,18 +10,18 @@ use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::ffi::CString;
 use std::panic::{self, AssertUnwindSafe};
 
-/// What came out of a decision.
+/// The outcome of a decision.
 #[derive(Default)]
 pub(crate) struct Decided {
     /// Whether the command starts a container.
     pub(crate) is_launch: bool,
-    /// The image that takes an argument's place, and its index.
+    /// The index of the argv entry to replace, and the path of the image.
     pub(crate) image: Option<(usize, CString)>,
-    /// Whether there may be no launch without the image.
+    /// Whether the launch must not start without the image.
     pub(crate) requires_image: bool,
 }
 
-/// Decides on a command. After a panic the command stays as it is.
+/// Decides on a command. After a panic, the command is left unchanged.
 pub(crate) fn decide(
     command: Vec<&[u8]>,
     settings: Option<Settings>,

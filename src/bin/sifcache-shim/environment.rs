@@ -1,10 +1,11 @@
-//! The environment that the runtime gets: what the shim got, but for its own traces.
+//! The environment for the runtime: that of the shim, without the variables and entries of
+//! sifcache.
 
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::Nested;
 use std::ffi::CString;
 
-/// Variables in their order, also those that have no `=`.
+/// The variables in their original order, including strings without `=`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(Vec<CString>);
 
@@ -17,17 +18,18 @@ impl Environment {
         &self.0
     }
 
-    /// The value of a variable; of one that is there twice, the first, as getenv(3) has it.
+    /// The value of a variable. If the variable is there twice, the first one counts, as in
+    /// getenv(3).
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         self.0.iter().find_map(|variable| value(variable, name)).map(<[u8]>::to_vec)
     }
 
-    /// The value as a number.
+    /// The value of a variable as a number; `None` if it is not one.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         String::from_utf8(self.get(name)?).ok()?.parse().ok()
     }
 
-    /// Sets a variable where it stands, or removes it.
+    /// Sets a variable, keeping its position, or removes it.
     pub(crate) fn change(&mut self, name: &str, new: Option<&[u8]>) {
         let variable = new.and_then(|new| CString::new([name.as_bytes(), b"=", new].concat()).ok());
         let place = self.0.iter().position(|variable| value(variable, name).is_some());
@@ -38,7 +40,7 @@ impl Environment {
         }
     }
 
-    /// Takes every trace of the plugin and of the shim out.
+    /// Removes every variable and entry that the plugin and the shim have added.
     pub(crate) fn clean(&mut self) {
         let changes = nested::changes(Nested::Off, &[], b"", &|name: &str| self.get(name));
         for Change { name, value } in changes {
@@ -62,7 +64,7 @@ mod tests {
     use sifcache_core::nested::{INTERPOSER, RUNTIME, SETTINGS, SHIMS, installed};
 
     #[test]
-    fn only_our_own_traces_go_and_the_order_stays() {
+    fn clean_removes_only_our_entries_and_keeps_the_order() {
         let mut with = environment(&[
             "A=1",
             &format!("PATH={}:/bin", installed(SHIMS)),

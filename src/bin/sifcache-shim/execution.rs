@@ -1,4 +1,4 @@
-//! The end of the shim: it becomes another program.
+//! Executes another program in place of the shim.
 
 use crate::decided::Decided;
 use crate::environment::Environment;
@@ -7,30 +7,30 @@ use spank_sifcache::decide::apply::MISSING;
 use std::ffi::{CStr, CString};
 use std::io;
 
-/// An `execve` of some kind: the program, its arguments, its variables.
+/// A variant of `execve`: its arguments are the program, the argv entries and the variables.
 type Execute = fn(&CStr, &[CString], &[CString]) -> io::Error;
 
-/// Becomes a runtime, as a shell would. Returns only if that fails.
+/// Executes a runtime as a shell would. Returns only if that fails.
 pub(crate) fn become_runtime(
     program: &CStr,
     arguments: &[CString],
     decided: Decided,
     environment: &Environment,
 ) -> io::Error {
-    become_one(as_shells_do, program, arguments, decided, environment)
+    execute_with_image(execute_like_a_shell, program, arguments, decided, environment)
 }
 
-/// Becomes the command of a task, as slurmstepd would. Returns only if that fails.
+/// Executes the command of a task as slurmstepd would. Returns only if that fails.
 pub(crate) fn become_task(
     program: &CStr,
     arguments: &[CString],
     decided: Decided,
     environment: &Environment,
 ) -> io::Error {
-    become_one(process::execute, program, arguments, decided, environment)
+    execute_with_image(process::execute, program, arguments, decided, environment)
 }
 
-fn become_one(
+fn execute_with_image(
     execute: Execute,
     program: &CStr,
     arguments: &[CString],
@@ -47,7 +47,8 @@ fn become_one(
         if error.raw_os_error() != Some(libc::E2BIG) {
             return error;
         }
-        // A longer argument may be one too long: then without, but for who wants no pull.
+        // The image's path may make the command exceed the kernel's limit. The command is then
+        // executed unchanged, unless a pull is forbidden.
         if decided.requires_image {
             let path = path.to_string_lossy();
             message::eprint(&format!("cannot put {path} into the command: {error}"));
@@ -57,8 +58,8 @@ fn become_one(
     execute(program, arguments, variables)
 }
 
-/// Executes a program, also a script without a first line: execvp(3).
-fn as_shells_do(program: &CStr, arguments: &[CString], variables: &[CString]) -> io::Error {
+/// Executes a program, including a script without an interpreter line, as execvp(3) does.
+fn execute_like_a_shell(program: &CStr, arguments: &[CString], variables: &[CString]) -> io::Error {
     let error = process::execute(program, arguments, variables);
     if error.raw_os_error() != Some(libc::ENOEXEC) {
         return error;

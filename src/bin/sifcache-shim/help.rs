@@ -1,14 +1,14 @@
-//! What the shim says when it is called by its own name.
+//! The output of the shim when it is called by its own name.
 
 use crate::message::eprint;
 use sifcache_core::nested::DIRECTORY;
 use std::ffi::CString;
 use std::io::{self, Write as _};
 
-/// Exit status of a wrong call: `EX_USAGE` of sysexits(3).
+/// The exit status for an invalid command line: `EX_USAGE` of sysexits(3).
 const USAGE: i32 = 64;
 
-/// `--help`, `--version`, and what else there is: nothing.
+/// Handles `--help` and `--version`, and rejects everything else. Returns the exit status.
 pub(crate) fn introduce(arguments: &[CString]) -> i32 {
     let version = env!("CARGO_PKG_VERSION");
     match arguments.get(1).map(|argument| argument.as_bytes()) {
@@ -22,7 +22,7 @@ pub(crate) fn introduce(arguments: &[CString]) -> i32 {
     0
 }
 
-/// A closed stdout is for whoever has closed it.
+/// Prints a line. A write to a closed stdout is ignored.
 fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }

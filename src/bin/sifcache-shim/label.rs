@@ -1,7 +1,7 @@
-//! Which runtime a shim stands for: the label behind the program.
+//! The runtime that a shim stands for, from the label at the end of its program file.
 //!
-//! The file that runs has it, whatever the link or the copy is called by which it was
-//! executed: `sifcache_core::nested::shims`.
+//! The label is part of the running file, so the name of the link or copy that was executed does
+//! not matter: `sifcache_core::nested::shims`.
 
 use sifcache_core::nested::shims::{LABEL_LENGTH, labelled};
 use std::ffi::{CStr, CString, OsStr};
@@ -10,15 +10,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// The program that runs, as the kernel knows it; a shim that was removed meanwhile too.
+/// The running program. The kernel opens it even if its file was removed.
 const SELF: &CStr = c"/proc/self/exe";
 
-/// The label of this program, which was executed as this path; none where it has none.
+/// The label of the running program, or else of the file at `executed_as`; `None` if neither has
+/// one.
 pub(crate) fn own(executed_as: Option<&CStr>) -> Option<CString> {
     of(SELF).or_else(|| of(executed_as?))
 }
 
-/// The label of the file at `path`.
+/// The label of the file at `path`; `None` if it has none or cannot be read.
 pub(crate) fn of(path: &CStr) -> Option<CString> {
     let file = File::open(Path::new(OsStr::from_bytes(path.to_bytes()))).ok()?;
     let length = file.metadata().ok()?.len();

@@ -1,4 +1,4 @@
-//! One launch, as the code that the shim shares with the plugin sees it.
+//! One launch, as the interface [`Job`] that the plugin's code uses.
 
 use crate::environment::Environment;
 use crate::process;
@@ -9,10 +9,10 @@ use std::path::Path;
 
 /// A command line and its environment.
 pub(crate) struct Launch<'a> {
-    /// The program's name first.
+    /// The argv entries; the first is the program's name.
     pub(crate) command: Vec<&'a [u8]>,
     pub(crate) environment: &'a Environment,
-    /// The image that takes an argument's place, and its index.
+    /// The index of the argv entry to replace, and the path of the image.
     pub(crate) replaced: RefCell<Option<(usize, CString)>>,
 }
 
@@ -24,8 +24,8 @@ impl<'a> Launch<'a> {
     fn id(&self) -> Option<(u32, u32)> {
         let number = |name| self.environment.number(name);
         let job = number("SLURM_JOB_ID")?;
-        // Newer releases write the steps that are numbered from the top as negative; in
-        // older ones a batch script has none.
+        // Newer Slurm releases write special steps as negative numbers. In older releases a batch
+        // script has no step number.
         let negative =
             |text: Vec<u8>| String::from_utf8(text).ok()?.parse().ok().map(i32::cast_unsigned);
         let step = number("SLURM_STEP_ID")
@@ -79,7 +79,7 @@ mod tests {
     use spank_sifcache::job::Job;
 
     #[test]
-    fn the_step_is_the_one_of_the_environment() {
+    fn the_step_comes_from_the_environment() {
         for (variables, expected) in [
             (&[] as &[&str], "uid="),
             (&["SLURM_JOB_ID=7", "SLURM_NODEID=1"], "job=7 step=batch node=1 uid="),

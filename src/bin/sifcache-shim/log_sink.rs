@@ -1,4 +1,5 @@
-//! The `log` facade: what is for the admin goes to syslog, the rest nowhere.
+//! The backend of the `log` crate: sends events, warnings and errors to syslog and drops everything
+//! else.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use spank_sifcache::logging::syslog::{self, EVENT};
@@ -19,6 +20,7 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
+/// Installs the backend. Later calls have no effect.
 pub(crate) fn install() {
     if log::set_logger(&Sink).is_ok() {
         log::set_max_level(LevelFilter::Info);

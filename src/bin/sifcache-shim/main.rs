@@ -8,22 +8,22 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `call.rs` | how the shim was called, and what that means |
+//! | `call.rs` | how the shim was called |
 //! | `label.rs` | the runtime that a copy of the shim stands for |
 //! | `runtime.rs` | the real runtime |
 //! | `ancestors.rs` | the `PATH` of the parent processes |
-//! | `program.rs` | the kind of a program on the way to the runtime |
-//! | `launch.rs` | one launch, as the code shared with the plugin sees it |
+//! | `program.rs` | the kind of a program: binary, script or shim |
+//! | `launch.rs` | one launch, behind the interface that the plugin's code uses |
 //! | `decided.rs` | the decision on it |
 //! | `settings.rs` | the settings of the job, or else of the site |
-//! | `environment.rs` | the environment, unchanged to the byte elsewhere |
-//! | `plan.rs` | the order of all steps up to the `execve` |
+//! | `environment.rs` | the environment, otherwise unchanged to the byte |
+//! | `plan.rs` | all steps up to the `execve` |
 //! | `task.rs` | the same for a command of `--multi-prog` |
 //! | `execution.rs` | the `execve` |
-//! | `exit_status.rs`, `message.rs` | for a shim that cannot execute a program |
+//! | `exit_status.rs`, `message.rs` | exit statuses and messages of a shim that executes no program |
 //! | `log_sink.rs` | messages for the admin |
 //! | `help.rs` | `--help` |
-//! | `process.rs` | this process, and the only unsafe code |
+//! | `process.rs` | this process; the only unsafe code |
 #![cfg_attr(not(test), no_main)]
 // The test harness has its own entry point, so the shim's is unused.
 #![cfg_attr(test, allow(dead_code))]
@@ -48,7 +48,7 @@ mod task;
 
 use std::ffi::CString;
 
-/// The entry point behind the C one in `process.rs`.
+/// Runs the shim. The C entry point in `process.rs` calls this.
 fn start(arguments: &[CString], variables: Vec<CString>) -> i32 {
     plan::run(arguments, variables)
 }

@@ -1,4 +1,4 @@
-//! The shim from its start to the `execve` of another program.
+//! The steps of the shim, from its start to the `execve` of another program.
 
 use crate::call::{Call, file_name};
 use crate::decided::{Decided, decide};
@@ -24,7 +24,8 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     environment.change(Scripts::VARIABLE, None);
     let executed_as = process::executed_as();
     let own = executed_as.as_deref().and_then(Identity::of);
-    // In our own directories a name is right, also that of a link to another runtime.
+    // In sifcache's own directories the executed name is the runtime, even if it is a link to the
+    // shim of another runtime.
     let is_installed = executed_as.as_deref().is_some_and(runtime::is_installed);
     let label = if is_installed { None } else { label::own(executed_as.as_deref()) };
     let (told, stands_for) = match told.map(|told| runtime::told(told, own)) {
@@ -32,7 +33,8 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
             let name = file_name(&program.path);
             (Some(program), Some(name))
         }
-        // What the interposer sends to us, and is another shim, stands for the same as that.
+        // The interposer redirected a call of another shim, so this one stands for the same
+        // runtime.
         Some(Told::Shim(name)) => (None, label.or(name)),
         None => (None, label),
     };
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
             let Some(program) = found else { return not_found(name) };
             let mut arguments = arguments.to_vec();
             name_runtime(name, executed_as, &program, &mut arguments, &mut environment);
-            be_runtime(name, &program, &arguments, environment, &scripts)
+            run_runtime(name, &program, &arguments, environment, &scripts)
         }
         Call::MultiProg { settings, mode } => {
             let command = arguments.get(call.own_arguments()..).unwrap_or_default();
@@ -53,8 +55,8 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     }
 }
 
-/// The runtime of this name. Where `PATH` has its shim alone, the directory of the runtime
-/// takes the place of the shim's.
+/// Finds the runtime of this name. If `PATH` has only its shim, the directory of the runtime
+/// replaces that of the shim in `PATH`.
 fn find(
     name: &CStr,
     own: Option<Identity>,
@@ -70,9 +72,9 @@ fn find(
     })
 }
 
-/// Names the runtime where the caller has named the full path of the shim: in the first
-/// argument, and in the variable in which shells name what they execute. A link or a copy of
-/// another name is the user's own.
+/// Replaces the full path of the shim by that of the runtime, in argv[0] and in the variable `_`,
+/// where shells store the path of the program that they execute. A link or a copy with another name
+/// was made by the user and is kept.
 fn name_runtime(
     name: &CString,
     executed_as: Option<CString>,
@@ -84,7 +86,7 @@ fn name_runtime(
     let Some(ours) = executed_as.filter(|path| is_full(path) && file_name(path) == *name) else {
         return;
     };
-    if environment.get("_").is_some_and(|said| said == ours.as_bytes()) {
+    if environment.get("_").is_some_and(|path| path == ours.as_bytes()) {
         environment.change("_", Some(program.path.as_bytes()));
     }
     if let Some(first) = arguments.first_mut().filter(|first| **first == ours) {
@@ -92,15 +94,15 @@ fn name_runtime(
     }
 }
 
-/// Becomes the runtime.
-fn be_runtime(
+/// Decides on the command and executes the runtime. Returns an exit status if that fails.
+fn run_runtime(
     name: &CString,
     program: &Program,
     arguments: &[CString],
     mut environment: Environment,
     scripts: &Scripts,
 ) -> i32 {
-    // What it is counts, not what it is called as.
+    // The runtime decides, not the name in argv[0].
     let mut command: Vec<&[u8]> = arguments.iter().map(|word| word.as_bytes()).collect();
     if let Some(first) = command.first_mut() {
         *first = name.as_bytes();
@@ -114,7 +116,7 @@ fn be_runtime(
     };
     match program.kind {
         Kind::Script(script) => {
-            lead_script(&program.path, decided.is_launch, &mut environment);
+            prepare_for_script(&program.path, decided.is_launch, &mut environment);
             environment.change(Scripts::VARIABLE, Some(scripts.and(script).as_bytes()));
         }
         Kind::Binary | Kind::Shim => environment.clean(),
@@ -124,9 +126,10 @@ fn be_runtime(
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { FAILED }
 }
 
-/// A script of the user's that is called like the runtime may make a launch out of what is
-/// none yet.
-fn lead_script(script: &CString, is_launch: bool, environment: &mut Environment) {
+/// Sets the environment of a user's script that has the runtime's name. If the command is no launch
+/// yet, the script may turn it into one, so the shims are moved behind the script's directory in
+/// `PATH`.
+fn prepare_for_script(script: &CString, is_launch: bool, environment: &mut Environment) {
     if is_launch {
         environment.clean();
         return;

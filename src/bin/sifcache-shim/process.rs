@@ -1,8 +1,9 @@
-//! This process: its entry, its environment and its end. The only unsafe code of the shim.
+//! This process: its entry point, environment and end. The only unsafe code of the shim.
 //!
-//! Rust's own entry would change what a runtime inherits: it ignores SIGPIPE, and opens
-//! /dev/null where a standard descriptor is closed. So the C entry is ours, and execution
-//! is one system call; with `std`'s, the signal mask would go too.
+//! Rust's own entry point would change what a runtime inherits: it ignores SIGPIPE, and opens
+//! /dev/null for each standard descriptor that is closed. So the shim defines the C entry point
+//! itself. It executes programs with one system call, because `std` would also reset the signal
+//! mask.
 #![allow(unsafe_code)]
 
 use crate::{exit_status, start};
@@ -15,8 +16,8 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// What makes a copy of the shim known to another one, whatever its name: a note of ELF,
-/// which linkers put right behind the program headers.
+/// The mark by which a shim recognizes a copy of itself under any name: an ELF note, which linkers
+/// place right behind the program headers.
 #[repr(C, align(4))]
 struct Note([u8; 24]);
 
@@ -28,95 +29,98 @@ static MARK: Note = Note(*if cfg!(target_endian = "little") {
     b"\0\0\0\x09\0\0\0\0\0\0\0\x01sifcache\0\0\0\0"
 });
 
-/// Whether a file that starts like this is a shim.
+/// Whether a file that begins with `start` is a shim.
 pub(crate) fn is_shim(start: &[u8]) -> bool {
-    // Notes are aligned to four bytes.
+    // ELF notes are aligned to four bytes.
     start.windows(MARK.0.len()).step_by(4).any(|bytes| bytes == MARK.0)
 }
 
-/// The C entry.
+/// The C entry point.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
-    // A panic would print to the job's stderr; `plan.rs` goes on without the cache then.
+    // A panic message would go to the job's stderr. After a panic `decided.rs` goes on without the
+    // cache.
     panic::set_hook(Box::new(|_| {}));
-    // SAFETY: libc has set it up before, and no other thread changes it.
+    // SAFETY: libc has set up the array, and no other thread changes it.
     let arguments = unsafe { strings(argv) };
-    // SAFETY: a variable of libc, which nobody changes.
+    // SAFETY: libc has initialized this variable, and nothing changes it.
     let variables = unsafe { environ };
-    // SAFETY: as the arguments.
+    // SAFETY: as for the arguments.
     let variables = unsafe { strings(variables) };
     panic::catch_unwind(|| start(&arguments, variables)).unwrap_or(exit_status::FAILED)
 }
 
-/// The strings of an array that ends with a null pointer.
+/// Returns the strings of an array that ends with a null pointer.
 ///
 /// # Safety
-/// It is null or such an array, and holds C strings.
+/// `next` is null or points to such an array of C strings.
 unsafe fn strings(mut next: *const *const c_char) -> Vec<CString> {
     let mut strings = Vec::new();
     while !next.is_null() {
-        // SAFETY: inside the array, which ends with the null pointer that ends this loop.
+        // SAFETY: `next` points into the array: the null pointer at the end stops this loop.
         let string = unsafe { next.read() };
         if string.is_null() {
             break;
         }
-        // SAFETY: not null, so it is a C string.
+        // SAFETY: the pointer is not null, so it points to a C string.
         strings.push(unsafe { CStr::from_ptr(string) }.to_owned());
-        // SAFETY: the null pointer has not come yet, so there is another one behind.
+        // SAFETY: this entry is not the null pointer at the end, so another entry follows.
         next = unsafe { next.add(1) };
     }
     strings
 }
 
-/// The path that this program was executed by, as the kernel got it: getauxval(3).
+/// The path by which this program was executed, as passed to the kernel: getauxval(3).
 pub(crate) fn executed_as() -> Option<CString> {
-    // SAFETY: takes a number, and gives 0 or the address of a C string of this process.
+    // SAFETY: the call takes an integer and returns 0 or the address of a C string of this process.
     let address = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
-    // SAFETY: not null here, so it is that C string.
+    // SAFETY: the address is not null, so it is that of the C string.
     (!address.is_null()).then(|| unsafe { CStr::from_ptr(address) }.to_owned())
 }
 
-/// The user.
+/// The real user ID.
 pub(crate) fn uid() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: the call takes no arguments and cannot fail.
     unsafe { libc::getuid() }
 }
 
-/// The parent of this process; 0 if it is out of sight.
+/// The process ID of the parent; 0 if the parent is in another PID namespace.
 pub(crate) fn parent() -> i32 {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: the call takes no arguments and cannot fail.
     unsafe { libc::getppid() }
 }
 
-/// Whether we run with more rights than who has made our environment, as what a set-uid
-/// program starts: getauxval(3). Nothing of ours in it may decide anything then.
+/// Whether this process has more rights than the creator of its environment, as in a set-user-ID
+/// program: getauxval(3). No variable of sifcache may then have an effect.
 pub(crate) fn is_privileged() -> bool {
-    // SAFETY: takes a number and gives one.
+    // SAFETY: the call takes and returns an integer.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether this user may execute the file at `path`, for all that its mode says.
+/// Whether this user may execute the file at `path`. The kernel decides, not only the file's mode.
 pub(crate) fn may_execute(path: &CStr) -> bool {
-    // SAFETY: a C string and a number.
+    // SAFETY: `path` is a valid C string.
     unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
 }
 
-/// Writes to stderr. If nobody reads it any more the text is lost, and the launch is not:
-/// the write would send us SIGPIPE, for something that the runtime may never have written.
+/// Writes to stderr. If stderr has no reader any more, the text is dropped and the launch goes on:
+/// the write would raise SIGPIPE, although the runtime itself may never have written there.
 pub(crate) fn tell(text: &str) {
     let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: 0, revents: 0 };
-    // SAFETY: one structure, and no time to wait.
+    // SAFETY: the pointer is to one valid structure, and the timeout is 0.
     unsafe { libc::poll(&raw mut stderr, 1, 0) };
     if stderr.revents == 0 {
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 
-/// Becomes another program. Returns only if that fails.
+/// Executes another program in place of this one. Returns only if that fails.
 pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
     let [arguments, environment] = [arguments, environment].map(pointers);
-    // Not the function of libc: the interposer would send the runtime back to us.
-    // SAFETY: a C string and two arrays of C strings that end with a null pointer.
+    // This is not libc's `execve`, because the interposer would redirect that to the shim again.
+    //
+    // SAFETY: the path is a valid C string, and both arrays hold C strings and end with a null
+    // pointer.
     unsafe {
         libc::syscall(libc::SYS_execve, path.as_ptr(), arguments.as_ptr(), environment.as_ptr())
     };

@@ -1,4 +1,5 @@
-//! One program on the way to the runtime: what it is, and whether we have been there.
+//! One program that the shim may execute: its kind, and whether the launch has come through it
+//! before.
 
 use crate::process;
 use std::ffi::{CStr, CString, OsStr};
@@ -9,10 +10,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// As much of a program as tells what it is: the shim's mark is further in front.
+/// The number of bytes at the start of a program that are read to determine its kind. The shim's
+/// mark is within them.
 const START: usize = 2048;
 
-/// A file, whatever its name.
+/// Identifies a file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -20,7 +22,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The file at `path`, links followed.
+    /// The identity of the file at `path`, following links.
     pub(crate) fn of(path: &CStr) -> Option<Self> {
         metadata(path).map(|metadata| Self::from(&metadata))
     }
@@ -38,18 +40,18 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What a program is.
+/// The kind of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// This shim, or a copy of it.
     Shim,
-    /// No binary: it may start the runtime itself, and come to the shim with that.
+    /// A script. It may start the runtime itself, and so call the shim again.
     Script(Identity),
-    /// Anything else, also what cannot be read.
+    /// Any other program, including one that cannot be read.
     Binary,
 }
 
-/// A program that can be executed, or is worth a try.
+/// A program that can be executed, or that the shim should try to execute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) path: CString,
@@ -57,7 +59,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// The program at `path`, if this user can execute it. `own` is the shim.
+    /// The program at `path`, if this user can execute it. `own` identifies the running shim.
     pub(crate) fn find(path: CString, own: Option<Identity>) -> Option<Self> {
         let metadata = metadata(&path)?;
         let identity = Identity::from(&metadata);
@@ -81,7 +83,7 @@ fn kind(path: &CStr, identity: Identity) -> Kind {
     }
 }
 
-/// The file at `path`, links followed.
+/// The metadata of the file at `path`, following links.
 pub(crate) fn metadata(path: &CStr) -> Option<Metadata> {
     fs::metadata(as_path(path)).ok()
 }
@@ -90,26 +92,27 @@ fn as_path(path: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 
-/// The scripts through which a launch has come here: the shim became one, and that one
-/// has called the shim. A variable holds them, as nothing else outlives an exec unseen.
+/// The scripts through which a launch has come: the shim executed the script, and the script called
+/// the shim. They are stored in a variable, because nothing else persists unnoticed across an exec.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scripts(String);
 
 impl Scripts {
-    /// The variable. Runtimes pass nothing on to a container that begins so.
+    /// The name of the variable. Runtimes do not pass variables with this prefix on to a container.
     pub(crate) const VARIABLE: &str = "SINGULARITY_SIFCACHE_SCRIPTS";
 
+    /// Parses the value of the variable.
     pub(crate) fn new(value: Option<Vec<u8>>) -> Self {
         Self(value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default())
     }
 
-    /// How often a launch has come through a script.
+    /// How often the launch has come through `script`.
     pub(crate) fn count(&self, script: Identity) -> usize {
         let script = script.to_string();
         self.0.split(',').filter(|other| *other == script).count()
     }
 
-    /// The variable's value for one more.
+    /// The value of the variable with `script` added.
     pub(crate) fn and(&self, script: Identity) -> String {
         if self.0.is_empty() { script.to_string() } else { format!("{},{script}", self.0) }
     }
@@ -121,7 +124,7 @@ mod tests {
     use std::ffi::CString;
 
     #[test]
-    fn what_programs_are() {
+    fn the_kinds_of_programs() {
         let find = |path: &str, own| Program::find(CString::new(path).unwrap(), own);
         let own = Identity::of(c"/bin/sh");
         assert_eq!(find("/bin/sh", None).map(|p| p.kind), Some(Kind::Binary));

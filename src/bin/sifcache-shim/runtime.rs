@@ -1,8 +1,8 @@
 //! The real runtime: the next program of that name in `PATH` after the shim itself.
 //!
-//! The shim can be executed by its path, and then `PATH` may have no runtime: it was cleared,
-//! or set to the directory of the shim, in which a script had found the runtime. A runtime
-//! would start all the same, so the shim looks where the script found it.
+//! The shim can be executed by its path while `PATH` has no runtime: a script found the shim, and
+//! then cleared `PATH` or set it to the directory of the shim. The real runtime would start in this
+//! case, so the shim looks for the runtime where the script found the shim.
 
 use crate::label;
 use crate::program::{Identity, Kind, Program, Scripts};
@@ -13,18 +13,19 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Where a runtime is looked for when `PATH` does not have it.
+/// The directories in which a runtime is looked for if `PATH` does not have it.
 const USUAL_PLACES: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
-/// As often as a launch may come through one script, where there is nothing else.
+/// The most times that a launch may come through one script if there is no other program.
 const OFTEN: usize = 8;
 
-/// The next program called `name` in `path` after `own`, the shim.
+/// Returns the next program called `name` in `path` after the shim. `own` identifies the running
+/// shim.
 ///
-/// What comes before the shim is out of question: a user's script that is called like
-/// the runtime and looks for the next one would be called again by us, and so on. If the
-/// shim is not in `path`, all of it counts, and a script that has called us by our own path
-/// comes after all else; without anything else it is called again, but not for ever.
+/// Programs before the shim are skipped: a user's script with the name of the runtime that starts
+/// the next one in `PATH` would otherwise be called again by the shim, in an endless loop. If the
+/// shim is not in `path`, all entries count. A script that has called the shim already is used only
+/// if there is no other program, and at most [`OFTEN`] times.
 pub(crate) fn next(
     name: &CStr,
     path: Option<&[u8]>,
@@ -48,11 +49,12 @@ pub(crate) fn next(
     found.or(again)
 }
 
-/// The runtime `name` where `PATH` does not have it: behind the shims in the `PATH` of the
-/// script that has led here, or in one of the usual places.
+/// Returns the runtime `name` if `PATH` does not have it: from behind the shims in the `PATH` of
+/// the script that led here, or from one of the usual directories.
 ///
-/// Root gets to this through sudo too, with a user's script above: that `PATH` may only lead
-/// to what no user can write, and only where nothing else is.
+/// Root also gets here through sudo, possibly from a user's script. For root, the `PATH` of that
+/// script is used only if the usual directories have no runtime, and only for a program that no
+/// ordinary user can write.
 pub(crate) fn elsewhere(name: &CStr, own: Option<Identity>, scripts: &Scripts) -> Option<Program> {
     let usual = || next(name, Some(USUAL_PLACES), own, scripts);
     let above = || ancestors::paths().find_map(|path| behind_shims(name, &path, own, scripts));
@@ -63,15 +65,16 @@ pub(crate) fn elsewhere(name: &CStr, own: Option<Identity>, scripts: &Scripts) -
     }
 }
 
-/// The program `name` that comes after a shim of this name. A script of the user's could call
-/// the shim again without end, as nothing shows that it did before.
+/// The program `name` that comes after a shim of this name. A script that users can write is
+/// skipped: it could call the shim again without end, because nothing would show that it did so
+/// before.
 fn behind_shims(
     name: &CStr,
     path: &[u8],
     own: Option<Identity>,
     scripts: &Scripts,
 ) -> Option<Program> {
-    // Relative entries were meant for another process.
+    // Relative entries refer to the working directory of another process.
     let entries = path.split(|byte| *byte == b':').filter(|entry| entry.starts_with(b"/"));
     let mut programs = entries.filter_map(|entry| Program::find(candidate(entry, name)?, own));
     programs.find(|program| program.kind == Kind::Shim)?;
@@ -82,7 +85,7 @@ fn behind_shims(
     })
 }
 
-/// Whether no ordinary user can write it, or lead its path elsewhere.
+/// Whether no ordinary user can write the program or redirect its path.
 fn is_trusted(program: &Program) -> bool {
     let path = Path::new(OsStr::from_bytes(program.path.to_bytes()));
     let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str))
@@ -92,15 +95,15 @@ fn is_trusted(program: &Program) -> bool {
     trust::enter(parent).and_then(|directory| trust::find(&directory, name)).is_ok()
 }
 
-/// What the interposer has told.
+/// The meaning of a path that the interposer passes on.
 pub(crate) enum Told {
-    /// The program that is to be executed. Whether it can be is for the kernel to say.
+    /// The program to execute. The kernel decides whether it can be executed.
     Runtime(Program),
-    /// Another shim, which stands for the runtime of this name if it has one.
+    /// Another shim, with the name of its runtime, if it has one.
     Shim(Option<CString>),
 }
 
-/// What it means that the interposer has told of `path`.
+/// Determines what the `path` from the interposer means.
 pub(crate) fn told(path: CString, own: Option<Identity>) -> Told {
     match Program::find(path.clone(), own) {
         Some(program) if program.kind == Kind::Shim => Told::Shim(label::of(&path).or_else(|| {
@@ -112,14 +115,15 @@ pub(crate) fn told(path: CString, own: Option<Identity>) -> Told {
     }
 }
 
-/// An empty entry is the working directory.
+/// The path of `name` in an entry of `PATH`. An empty entry is the working directory.
 fn candidate(entry: &[u8], name: &CStr) -> Option<CString> {
     let entry = if entry.is_empty() { b"." } else { entry };
     CString::new([entry, b"/", name.to_bytes()].concat()).ok()
 }
 
-/// `path` with the shims right behind the directory of `program`, instead of where they
-/// stand: what that script looks for next can be the shim, and the shim looks behind it.
+/// Returns `path` with the shims moved right behind the directory of `program`, a script: the next
+/// program that the script finds can then be the shim, which looks for the runtime behind itself.
+/// `None` if `path` lacks shims or the script's directory.
 pub(crate) fn shims_behind(path: &[u8], program: &CStr) -> Option<Vec<u8>> {
     let entries = path.split(|byte| *byte == b':');
     let (shims, mut rest): (Vec<&[u8]>, Vec<&[u8]>) =
@@ -134,14 +138,15 @@ pub(crate) fn shims_behind(path: &[u8], program: &CStr) -> Option<Vec<u8>> {
     Some(rest.join(&b':'))
 }
 
-/// Whether a path leads to a shim by one of the directories for `PATH`.
+/// Whether a path is that of a shim in one of the directories for `PATH`.
 pub(crate) fn is_installed(path: &CStr) -> bool {
     let path = path.to_bytes();
     let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
     nested::is_shims(path.get(..end).unwrap_or_default())
 }
 
-/// `path` with the directory of `program` in place of the shims: what it was meant to be.
+/// Returns `path` with the shims replaced by the directory of `program`, as `PATH` would be without
+/// sifcache.
 pub(crate) fn in_place_of_shims(path: &[u8], program: &CStr) -> Vec<u8> {
     let directory = program.to_bytes();
     let end = directory.iter().rposition(|byte| *byte == b'/').unwrap_or_default();
@@ -161,8 +166,8 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::PathBuf;
 
-    /// Directories `shim`, with a link to the shim, `a` and `b`, with a program each,
-    /// `plain`, with a file that cannot be executed, and `dir`.
+    /// A tree with the directories `shim`, with a link to the shim; `a` and `b`, with a program
+    /// each; `plain`, with a file that cannot be executed; and `dir`, with a directory.
     struct Programs(PathBuf);
 
     impl Programs {
@@ -188,7 +193,7 @@ mod tests {
             CString::new(self.0.join(name).to_str().unwrap()).unwrap()
         }
 
-        /// The directory in which the next runtime is.
+        /// The directory that holds the next runtime.
         fn next(&self, directories: &str) -> Option<String> {
             self.next_after(directories, &[])
         }
@@ -216,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_one_after_the_shim() {
+    fn finds_the_next_program_after_the_shim() {
         let programs = Programs::new("next");
         for (path, expected) in [
             ("shim a b", Some("a")),
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_interposer_has_told() {
+    fn a_path_from_the_interposer() {
         let programs = Programs::new("told");
         let own = Identity::of(&programs.path("sifcache-shim"));
         let kind = |name: &str| match told(programs.path(name), own) {
@@ -265,10 +270,10 @@ mod tests {
         assert_eq!(kind("nowhere"), Ok(Kind::Binary));
     }
 
-    /// In the `PATH` of somebody else only what comes after the shim counts, and no script of
-    /// a user's.
+    /// In the `PATH` of another process only programs after the shim count, and no script that
+    /// users can write.
     #[test]
-    fn what_a_script_above_had_behind_the_shims() {
+    fn programs_behind_the_shims_in_the_path_of_a_parent() {
         let programs = Programs::new("behind");
         let own = Identity::of(&programs.path("shim/apptainer"));
         let root = programs.0.to_str().unwrap();
@@ -295,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_finds_the_shim_behind_itself() {
+    fn shims_move_behind_the_directory_of_a_script() {
         let shims = installed(SHIMS);
         let after = |path: String| {
             let path = shims_behind(path.as_bytes(), c"/home/me/bin/apptainer")?;
@@ -311,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn shims_that_are_called_by_their_own_names() {
+    fn recognizes_installed_shims() {
         for (path, expected) in [
             (format!("{}/apptainer", installed(SHIMS)), true),
             (format!("{}-linked/singularity", installed(SHIMS)), true),
@@ -325,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_of_the_runtime_stands_where_the_shims_were() {
+    fn the_directory_of_the_runtime_replaces_the_shims() {
         let shims = installed(SHIMS);
         for (path, expected) in [
             (shims.clone(), "/usr/bin"),

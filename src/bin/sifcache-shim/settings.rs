@@ -1,11 +1,11 @@
-//! The settings: those that the plugin has left in the job's environment, else the site's.
+//! The settings: those that the plugin has set in the job's environment, or else those of the site.
 
 use crate::environment::Environment;
 use sifcache_core::nested::SETTINGS;
 use sifcache_core::settings::Settings;
 use sifcache_plugstack as plugstack;
 
-/// The settings for a launch; none if they are wrong, or not to be found.
+/// The settings for a launch; `None` if they are invalid or cannot be found.
 pub(crate) fn find(environment: &Environment) -> Option<Settings> {
     match environment.get(SETTINGS) {
         Some(text) => parse(&text),
@@ -13,8 +13,8 @@ pub(crate) fn find(environment: &Environment) -> Option<Settings> {
     }
 }
 
-/// The plugin's arguments as one text: Slurm parts them by blanks and tabs, so no
-/// argument has one.
+/// Parses the plugin's arguments, joined by spaces. Slurm splits them at spaces and tabs, so no
+/// argument contains one.
 pub(crate) fn parse(text: &[u8]) -> Option<Settings> {
     let words: Vec<&[u8]> =
         text.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
@@ -28,7 +28,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_jobs_own() {
+    fn settings_from_the_environment_of_the_job() {
         let text = "SINGULARITY_SIFCACHE=image_root=/a:/b on_miss=warn";
         let settings = find(&environment(&[text])).unwrap();
         assert_eq!(settings.image_roots, [Path::new("/a"), Path::new("/b")]);

@@ -8,7 +8,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// An image root with one image, `o/i:1`, for tests that accept who owns it.
+/// An image root with one image, `o/i:1`. The tests use `untrusted=accept`, so its owner does not
+/// matter.
 struct Root(PathBuf);
 
 impl Root {
@@ -18,7 +19,8 @@ impl Root {
         let mut image = [0_u8; 713];
         image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
         image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        // One descriptor, of a primary system partition with ext3, which nobody reads here.
+        // One descriptor, of a primary system partition with ext3. The partition itself is not read
+        // here.
         (image[88], image[96]) = (1, 128);
         image[104..106].copy_from_slice(&585_u16.to_le_bytes());
         image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
@@ -51,7 +53,7 @@ const HIT: &str = "apptainer exec docker://o/i:1 true";
 const MISS: &str = "apptainer exec docker://o/i:2 true";
 
 #[test]
-fn a_hit_replaces_image_and_says_so_once() {
+fn a_hit_replaces_image_and_is_reported_once() {
     let root = Root::new("hit");
     let mut double = root.task(&[], HIT);
     double.step.id = Some((7, 0));
@@ -93,7 +95,7 @@ fn srun_v_shows_one_line() {
 }
 
 #[test]
-fn a_command_that_is_left_alone_is_explained_where_somebody_asks() {
+fn a_pass_is_explained_with_srun_v_and_require() {
     let root = Root::new("left-alone");
     let told = |command: &str, mode: &str, level: &str| {
         let mut double = root.task(&[], command);
@@ -116,7 +118,7 @@ fn a_command_that_is_left_alone_is_explained_where_somebody_asks() {
 }
 
 #[test]
-fn other_nodes_speak_at_vv() {
+fn other_nodes_print_with_vv() {
     let root = Root::new("nodes");
     for (level, told) in [("4", false), ("5", true)] {
         let mut double = root.task(&[], HIT);
@@ -129,7 +131,7 @@ fn other_nodes_speak_at_vv() {
 }
 
 #[test]
-fn a_replacement_that_slurm_refuses_leaves_the_command() {
+fn a_failed_replacement_leaves_the_command_unchanged() {
     let root = Root::new("refuses");
     for (setting, ended) in [("on_miss=pull", None), ("on_miss=fail", Some(MISSING))] {
         let mut double = root.task(&[setting], HIT);
@@ -179,7 +181,7 @@ fn on_miss() {
 }
 
 #[test]
-fn what_is_wrong_in_a_root_is_for_the_admin_and_at_v_for_the_user() {
+fn problems_of_a_root_are_logged_and_shown_with_v() {
     let root = Root::new("wrong");
     fs::write(root.0.join("o/i:2"), "").unwrap();
     let more = format!("image_root={}:/nowhere", root.0.display());
@@ -199,7 +201,7 @@ fn what_is_wrong_in_a_root_is_for_the_admin_and_at_v_for_the_user() {
 }
 
 #[test]
-fn one_task_of_each_node_tells_and_every_task_ends() {
+fn one_task_of_each_node_prints_and_every_task_ends() {
     let root = Root::new("tasks");
     for (task, node, lines) in [(0, 0, 4), (1, 0, 0), (0, 1, 1), (1, 1, 0)] {
         let mut double = root.task(&["on_miss=fail"], MISS);
@@ -214,7 +216,7 @@ fn one_task_of_each_node_tells_and_every_task_ends() {
 }
 
 #[test]
-fn the_users_wish() {
+fn the_cache_mode_of_the_user() {
     let root = Root::new("wish");
     let with = |command: &str, option: Option<&str>, environment: Option<&str>| {
         let mut double = root.task(&["on_miss=pull"], command);
@@ -235,7 +237,7 @@ fn the_users_wish() {
 }
 
 #[test]
-fn a_misspelt_wish_is_told_where_it_matters() {
+fn an_invalid_cache_mode_is_reported_for_launches() {
     let root = Root::new("misspelt");
     for (command, told) in [(HIT, true), (MISS, true), ("echo docker://o/i:1", false)] {
         let double = root.task(&[], command);
@@ -247,7 +249,7 @@ fn a_misspelt_wish_is_told_where_it_matters() {
 }
 
 #[test]
-fn what_is_no_launch_hands_the_option_on() {
+fn a_command_that_is_no_launch_exports_the_option() {
     let root = Root::new("hand-on");
     for (command, option, handed) in [
         ("/tmp/slurm_script", Some("require"), Some("require")),
@@ -271,7 +273,7 @@ fn what_is_no_launch_hands_the_option_on() {
 }
 
 #[test]
-fn bad_settings_leave_everything_but_require() {
+fn with_invalid_settings_only_require_has_an_effect() {
     for (option, command, ended) in [
         (None, HIT, None),
         (Some("require"), HIT, Some(MISSING)),
@@ -289,7 +291,7 @@ fn bad_settings_leave_everything_but_require() {
 }
 
 #[test]
-fn commands_that_are_strange() {
+fn unusual_commands_are_left_alone() {
     let root = Root::new("strange");
     let mut double = root.task(&["on_miss=fail"], HIT);
     double.command = Vec::new();
@@ -300,9 +302,9 @@ fn commands_that_are_strange() {
     assert_eq!((double.ended.get(), double.replaced.borrow().is_some()), (None, false));
 }
 
-/// srun has copied the runtime: the command keeps the path of the copy.
+/// srun has copied the runtime. The command keeps the path of the copy.
 #[test]
-fn a_copy_is_decided_on_by_the_name_that_srun_tells() {
+fn the_name_from_srun_decides_for_a_copy() {
     let root = Root::new("copy");
     for program in ["/tmp/x", "/tmp/"] {
         let copied = |command: &str, settings: &[&str], name: &str| {
@@ -325,7 +327,7 @@ fn a_copy_is_decided_on_by_the_name_that_srun_tells() {
 }
 
 #[test]
-fn a_launch_by_an_unknown_program_is_told_of_where_a_pull_is_not_wanted() {
+fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     let root = Root::new("unknown");
     let told = |settings: &[&str], command: &str, option: Option<&str>| {
         let mut double = root.task(settings, command);
