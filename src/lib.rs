@@ -22,7 +22,8 @@
 //! | the same in a container | `container.rs`: leaves the command as it is |
 //!
 //! `decide/apply.rs` decides on a task's own command. For launches inside a script,
-//! `hooks/nested.rs` puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The shim uses `decide/`, too.
+//! `hooks/nested.rs` puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The
+//! shim uses `decide/`, too.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never touch an image root. Every lookup happens right before
 //! the task's `execve`, as the task's user: in the task's own process, or in its helper process

@@ -1,6 +1,6 @@
-//! Every crate that is loaded into Slurm, and into the programs of a job, stands in
-//! `docs/security.md` with its licence and its reason; and whose code may come into the
-//! build at all.
+//! Checks that every crate that is loaded into Slurm, or into the programs of a job, is listed in
+//! `docs/security.md` with its licence and its reason, and that the build uses only allowed
+//! licences.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -15,10 +15,10 @@ fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-/// What `cargo tree` says of these packages.
+/// The output of `cargo tree` with these arguments.
 fn tree(words: &[&str]) -> BTreeSet<Crate> {
     let mut cargo = Command::new(env!("CARGO"));
-    // All of it was needed to build this test.
+    // Building this test required all packages, so none has to be downloaded.
     cargo.args(["tree", "--locked", "--offline", "--prefix=none", "--format={p}|{l}"]);
     let output = cargo.args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -30,12 +30,12 @@ fn tree(words: &[&str]) -> BTreeSet<Crate> {
     text.lines().filter_map(one).collect()
 }
 
-/// What is linked of a package: what macros run while it is built is not.
+/// The crates that are linked into a package. Crates that only macros use at build time are not.
 fn linked(package: &str) -> BTreeSet<Crate> {
     tree(&["--package", package, "--edges=normal,no-proc-macro"])
 }
 
-/// The rows of the table under this heading of the page: the first two cells.
+/// The first two cells of each row in the table below this heading of docs/security.md.
 fn listed(heading: &str) -> BTreeSet<Crate> {
     let text = read("docs/security.md");
     let section = text.split("\n## ").find(|section| section.starts_with(heading));
@@ -64,8 +64,8 @@ fn the_interposer_has_constants_alone() {
     assert_eq!(names, ["libc", "sifcache-core", "sifcache-preload"]);
 }
 
-/// Async runtimes, TLS, clients of a network, regular expressions.
-const STRANGERS: [&str; 22] = [
+/// Crates that must not be linked: async runtimes, TLS, network clients, regular expressions.
+const FORBIDDEN: [&str; 22] = [
     "async-std",
     "aws-lc-rs",
     "curl",
@@ -96,16 +96,16 @@ const STRANGERS: [&str; 22] = [
 fn nothing_of_what_must_not_be_loaded_into_slurm() {
     for package in ["spank-sifcache", "sifcache-preload"] {
         let all = linked(package);
-        let strange = all.iter().filter(|(name, _)| STRANGERS.contains(&name.as_str()));
+        let strange = all.iter().filter(|(name, _)| FORBIDDEN.contains(&name.as_str()));
         assert_eq!(strange.collect::<Vec<_>>(), Vec::<&Crate>::new());
     }
-    // The command has them, so the look itself works.
+    // The `sifcache` command links them, which shows that the check works.
     assert!(linked("sifcache").iter().any(|(name, _)| name == "tokio"));
 }
 
-/// Two versions of one crate would be twice the code.
+/// Two versions of one crate would double its code.
 #[test]
-fn one_version_of_each() {
+fn one_version_of_each_crate() {
     let all =
         tree(&["--package", "spank-sifcache", "--edges=normal,no-proc-macro", "--duplicates"]);
     // libc is built with two sets of features, for macros and for us.
@@ -113,8 +113,8 @@ fn one_version_of_each() {
     assert_eq!(twice, Vec::<&str>::new());
 }
 
-/// Whether a licence lets us give the result on: an SPDX expression, or the older form with
-/// a slash for a choice.
+/// Whether a licence permits redistribution: `licence` is an SPDX expression, or in the older form
+/// with a slash for a choice.
 fn is_allowed(licence: &str, allowed: &[&str]) -> bool {
     let licence = licence.trim();
     let parts = |word: &str| parts(licence, word);
@@ -129,7 +129,7 @@ fn is_allowed(licence: &str, allowed: &[&str]) -> bool {
     }
 }
 
-/// An expression in its parts, where the word is not inside of parentheses.
+/// Splits an expression at a word, except inside parentheses.
 fn parts<'a>(expression: &'a str, word: &str) -> Vec<&'a str> {
     let mut parts: Vec<&str> = Vec::new();
     let mut start = 0;

@@ -1,5 +1,5 @@
-//! `packaging/shims`, with which `make install` and the packages put a shim for each name of
-//! `runtimes=`.
+//! Tests `packaging/shims`, with which `make install` and the packages install a shim for each name
+//! in `runtimes=`.
 #![allow(clippy::unwrap_used)]
 
 use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What each shim below a directory stands for.
+/// Installs shims for these names. Returns each installed shim with the runtime that it stands for.
 fn shims(names: &[&str]) -> Vec<String> {
     let directory =
         std::env::temp_dir().join(format!("shims-{}-{}", std::process::id(), names.len()));
@@ -15,7 +15,7 @@ fn shims(names: &[&str]) -> Vec<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/shims");
     let program = directory.join("program");
     fs::write(&program, "a program").unwrap();
-    // Twice, as an upgrade does.
+    // An upgrade runs it a second time.
     for _ in 0..2 {
         let mut command = Command::new(script);
         command.arg(&program).arg(directory.join("d")).args(names).stdout(Stdio::null());
@@ -25,7 +25,7 @@ fn shims(names: &[&str]) -> Vec<String> {
     for entry in fs::read_dir(directory.join("d")).unwrap() {
         let path = entry.unwrap().path();
         for shim in fs::read_dir(&path).unwrap() {
-            found.push(said(&path, &shim.unwrap().path()));
+            found.push(describe(&path, &shim.unwrap().path()));
         }
     }
     fs::remove_dir_all(directory).unwrap();
@@ -33,7 +33,7 @@ fn shims(names: &[&str]) -> Vec<String> {
     found
 }
 
-fn said(directory: &Path, shim: &Path) -> String {
+fn describe(directory: &Path, shim: &Path) -> String {
     let file = fs::read(shim).unwrap();
     assert!(file.starts_with(b"a program"), "{}", shim.display());
     let label = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap();
@@ -43,7 +43,7 @@ fn said(directory: &Path, shim: &Path) -> String {
 }
 
 #[test]
-fn each_name_gets_one() {
+fn each_name_gets_a_shim() {
     let usual = [
         "bin-apptainer/apptainer: apptainer".to_owned(),
         format!("{LINKED}/apptainer: apptainer"),

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
-/// The variable with the command that the program is to run under, such as valgrind.
+/// The variable with the command under which the program is run, such as valgrind.
 pub(crate) const UNDER: &str = "SIFCACHE_HOST_UNDER";
 
 /// An image root with `o/i:1`.
@@ -16,8 +16,8 @@ pub(crate) struct Site {
     directory: TempDir,
 }
 
-/// What the program says of one plugin: names of system calls, and the image that came into
-/// the command.
+/// The program's report on one plugin: the names of its system calls, and the image that it put
+/// into the command.
 pub(crate) struct Report {
     pub(crate) init: Vec<String>,
     pub(crate) task: Vec<String>,
@@ -31,7 +31,8 @@ impl Site {
         let mut image = [0_u8; 713];
         image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
         image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        // One descriptor, of a primary system partition with ext3, which nobody reads here.
+        // One descriptor, of a primary system partition with ext3. The partition itself is not read
+        // here.
         (image[88], image[96]) = (1, 128);
         image[104..106].copy_from_slice(&585_u16.to_le_bytes());
         image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
@@ -44,7 +45,7 @@ impl Site {
         self.directory.path().join("o/i:1").into_os_string().into_string().unwrap()
     }
 
-    /// How many directories are between `/` and the root, with the root.
+    /// The number of directories from below `/` down to the root, including the root.
     pub(crate) fn depth(&self) -> usize {
         self.directory.path().components().count() - 1
     }
@@ -74,7 +75,7 @@ impl Site {
         host.output().unwrap()
     }
 
-    /// One life with these settings.
+    /// Loads the plugin with these settings, runs its hooks once and unloads it.
     pub(crate) fn run(&self, settings: &str, flags: &[&str], command: &[&str]) -> Report {
         let flags = [&["--runs", "1"], flags].concat();
         let output = self.host(&self.line(settings), &flags, command);
@@ -83,7 +84,8 @@ impl Site {
         let names = |step: &str| {
             let names = plugin["steps"][step]["names"].as_array().expect("counted");
             let names = names.iter().map(|name| name.as_str().unwrap().to_owned());
-            // With debug assertions, std looks once more at a descriptor that it closes.
+            // With debug assertions, std makes an additional fcntl call on a descriptor that it
+            // closes.
             names.filter(|name| !(cfg!(debug_assertions) && name == "fcntl")).collect()
         };
         let image = plugin["image"].as_str().unwrap().to_owned();
@@ -91,7 +93,8 @@ impl Site {
     }
 }
 
-/// One life with the roots checked as on a site, which only root can make here.
+/// The same as [`Site::run`], with the ownership of the root checked as on a real site. Only root
+/// can create such files here; otherwise the result is `None`.
 pub(crate) fn trusted(site: &Site, settings: &str, command: &[&str]) -> Option<Report> {
     use std::os::unix::fs::MetadataExt;
     if fs::metadata(site.directory.path()).unwrap().uid() != 0 {
@@ -105,7 +108,7 @@ pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// The library that cargo has built with these tests.
+/// The library that cargo built with these tests.
 fn plugin() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let library = tests.with_file_name("libspank_sifcache.so");
@@ -118,7 +121,7 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/host/build");
-        // Another run of the tests may be using what is there.
+        // Another run of the tests may be using a program that exists already.
         let into = format!("host-{}", std::process::id());
         let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join(into);
         let status = Command::new(build).arg(&into).status().unwrap();

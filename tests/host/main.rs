@@ -1,6 +1,6 @@
-//! The plugin in the program that loads plugins as Slurm does: which system calls its
-//! hooks make, and that nothing is left of it when it is unloaded. Neither Slurm nor root is
-//! needed, only a C compiler.
+//! Tests the plugin in a program that loads plugins as Slurm does: which system calls its hooks
+//! make, and that nothing is left after it is unloaded. The tests need neither Slurm nor root, only
+//! a C compiler.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod kit;
@@ -10,20 +10,20 @@ use kit::{Site, json, trusted};
 
 const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
-/// Opening a candidate, reading header and descriptor table at once, and closing it.
+/// Opening a candidate, reading header and descriptor table in one call, and closing it.
 const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
-/// Sending a helper process, and taking it back.
-const SENDING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
-/// What a helper process does beside its look-up.
-const SCOUT: [&str; 4] = ["prctl", "prctl", "close_range", "exit"];
-/// A word from Slurm's allocator: whether memory is limited.
+/// Starting a helper process, and waiting for its end.
+const STARTING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
+/// The system calls of a helper process besides its lookup.
+const HELPER: [&str; 4] = ["prctl", "prctl", "close_range", "exit"];
+/// A string from Slurm's allocator: two checks of the memory limits.
 const REPLACEMENT: [&str; 2] = ["prlimit64"; 2];
 /// A line to syslog.
 const SYSLOG: [&str; 2] = ["socket", "sendto"];
-/// One to Slurm's log, if it is shown there: whether memory and files are limited.
+/// A line to Slurm's log, if it is shown: checks of the memory limits and of the file size limit.
 const LOG: [&str; 3] = ["prlimit64"; 3];
 
-/// A walk of this many steps.
+/// The system calls for checking this many components of a path.
 fn walk(steps: usize) -> Vec<&'static str> {
     vec!["statx"; steps]
 }
@@ -32,28 +32,29 @@ fn walk(steps: usize) -> Vec<&'static str> {
 fn a_hit() {
     let site = Site::new();
     // From / to the root, then `o` and `i:1`.
-    let looks = [&walk(site.depth() + 3), &HEADER[..]].concat();
+    let calls = [&walk(site.depth() + 3), &HEADER[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
-    assert_eq!(report.task, [&looks[..], &replaced].concat());
-    // The budget is that of a root like /shared/sif.
+    assert_eq!(report.task, [&calls[..], &replaced].concat());
+    // The budget is for a root like /shared/sif.
     assert!(walk(2 + 3).len() + HEADER.len() + replaced.len() <= 14);
 
-    // With a helper process, whose calls come at any time, and who may be back before it is waited for.
+    // With a helper process. Its calls come at any time, and it may have ended before the parent
+    // waits for it.
     let Some(mut report) = trusted(&site, "", &HIT) else { return };
     assert_eq!(report.image, site.image());
     report.task.retain(|name| name != "futex");
     report.task.sort_unstable();
-    let mut expected = [&SENDING[..], &SCOUT, &looks, &replaced].concat();
+    let mut expected = [&STARTING[..], &HELPER, &calls, &replaced].concat();
     expected.sort_unstable();
     assert_eq!(report.task, expected);
-    assert!(SENDING.len() + ["futex"].len() + replaced.len() <= 12);
+    assert!(STARTING.len() + ["futex"].len() + replaced.len() <= 12);
 }
 
 /// A descriptor table at the end of a file costs one system call more.
 #[test]
-fn a_hit_with_its_table_elsewhere() {
+fn a_hit_with_the_descriptor_table_at_the_end() {
     let site = Site::new();
     let mut image = std::fs::read(site.image()).unwrap();
     let table = image[128..].to_vec();
@@ -61,15 +62,15 @@ fn a_hit_with_its_table_elsewhere() {
     image[96..104].copy_from_slice(&(1_u64 << 16).to_le_bytes());
     std::fs::write(site.image(), [image, table].concat()).unwrap();
     let content = ["openat", "statx", "read", "pread64", "close"];
-    let looks = [&walk(site.depth() + 3), &content[..]].concat();
+    let calls = [&walk(site.depth() + 3), &content[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
-    assert_eq!(report.task, [&looks[..], &replaced].concat());
+    assert_eq!(report.task, [&calls[..], &replaced].concat());
     assert!(walk(2 + 3).len() + content.len() + replaced.len() <= 14);
 }
 
-/// In a step with a container the command stays as it is, and no image root is looked at.
+/// In a step with a container, the command is unchanged and no image root is read.
 #[test]
 fn a_step_with_a_container() {
     let site = Site::new();
@@ -77,8 +78,8 @@ fn a_step_with_a_container() {
     assert_eq!((report.image.as_str(), report.task), ("", vec![]));
 }
 
-/// `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory `o` is there,
-/// `docker.io` is not, and nothing is opened.
+/// The candidates are `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory
+/// `o` exists, `docker.io` does not, and no file is opened.
 #[test]
 fn a_miss() {
     let site = Site::new();
@@ -90,7 +91,7 @@ fn a_miss() {
 }
 
 #[test]
-fn what_is_no_launch_of_a_docker_image_makes_none() {
+fn other_commands_make_no_system_call() {
     let site = Site::new();
     let commands: [&[&str]; 4] = [
         &["true"],
@@ -104,23 +105,23 @@ fn what_is_no_launch_of_a_docker_image_makes_none() {
     assert_eq!(site.run("", &["--option", "off"], &HIT).task, [""; 0]);
 }
 
-/// slurmstepd looks for the shim and never at an image root, and logs that it is missing;
-/// srun looks for nothing.
+/// slurmstepd calls for the shim, logs that it is missing, and never reads an image root. srun
+/// makes no file system call.
 #[test]
 fn what_loads_the_plugin_looks_at_no_image_root() {
     let site = Site::new();
-    for (nested, looks) in [("off", 0), ("path", 2), ("preload", 2)] {
-        let logs = if looks > 0 { &LOG[..] } else { &[] };
+    for (nested, calls) in [("off", 0), ("path", 2), ("preload", 2)] {
+        let logs = if calls > 0 { &LOG[..] } else { &[] };
         let settings = format!("nested={nested}");
         let report = site.run(&settings, &[], &HIT);
-        assert_eq!(report.init, [&walk(looks), logs].concat(), "{nested}");
+        assert_eq!(report.init, [&walk(calls), logs].concat(), "{nested}");
         assert_eq!(site.run(&settings, &["--context", "local"], &HIT).init, [""; 0], "{nested}");
     }
 }
 
-/// An option or a line that is no good is not looked at any further.
+/// With an invalid line, nothing else is read.
 #[test]
-fn bad_settings_look_at_nothing() {
+fn with_invalid_settings_nothing_is_read() {
     let site = Site::new();
     let report = site.run("on_miss=perhaps", &[], &HIT);
     assert_eq!((report.image.as_str(), report.task), ("", vec![]));
@@ -128,7 +129,7 @@ fn bad_settings_look_at_nothing() {
 }
 
 #[test]
-fn ten_thousand_lives_leave_nothing_behind() {
+fn ten_thousand_loads_leave_nothing_behind() {
     let site = Site::new();
     let output = site.host(&site.line(""), &["--rounds", "10000"], &HIT);
     let said = String::from_utf8_lossy(&output.stdout);

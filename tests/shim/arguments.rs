@@ -1,4 +1,4 @@
-//! The arguments: one is replaced on a hit, and none otherwise.
+//! The arguments: on a hit one is replaced, otherwise none.
 
 use crate::kit::{HIT, IMAGE, MISS, Site};
 
@@ -19,7 +19,7 @@ fn a_hit_replaces_one_argument() {
 }
 
 #[test]
-fn what_the_program_in_the_container_gets_can_be_anything() {
+fn arguments_of_the_containers_program_can_be_anything() {
     let site = Site::new();
     let odd: [&[u8]; 6] = [b"", b"\xff\xfe", b"a\nb", b"docker://o/i:1", b"--", b"\x01"];
     let arguments = [&HIT.map(str::as_bytes)[..], &odd].concat();
@@ -61,7 +61,7 @@ fn a_miss_or_a_pass_changes_nothing() {
 }
 
 #[test]
-fn the_first_argument_is_the_callers() {
+fn the_callers_argv0_is_kept() {
     let site = Site::new();
     for first in [&b""[..], b"-", b"x y", b"/no/where", b"sifcache-shim", b"singularity", b"\xff"] {
         let words = [first, b"exec", b"docker://o/i:1", b"true"];

@@ -1,4 +1,4 @@
-//! One call of a runtime, bare or through the shim, and what the runtime then tells.
+//! One call of a runtime, directly or through the shim, and the report of the runtime.
 
 use crate::kit::{Site, compiled, programs};
 use std::ffi::OsStr;
@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Nothing here takes longer, so what does goes round in a circle.
+/// No call takes longer, except in an endless loop.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A call, and how its caller has set itself up.
+/// A call, and the state that its caller sets up.
 #[derive(Clone)]
 pub(crate) struct Call<'a> {
     site: &'a Site,
@@ -19,20 +19,20 @@ pub(crate) struct Call<'a> {
     program: Vec<u8>,
     arguments: Vec<Vec<u8>>,
     variables: Vec<Vec<u8>>,
-    /// What is in the environment because of us, and is not to be seen by the runtime.
+    /// The variables of sifcache, which the runtime must not see.
     ours: Vec<Vec<u8>>,
 }
 
-/// What the runtime tells, in its order.
+/// The records that the runtime reports, in order.
 pub(crate) type Report = Vec<String>;
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// None if no runtime was started.
+    /// `None` if no runtime was started.
     pub(crate) report: Option<Report>,
     process: u32,
 }
@@ -49,14 +49,14 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// `PATH` of directories of the site.
+    /// Sets `PATH` to directories of the site.
     pub(crate) fn path(self, directories: &str) -> Self {
         let path = self.site.search(directories);
         self.variable(format!("PATH={path}"))
     }
 
-    /// One more string in the environment; of `PATH` there is one, unless asked for by
-    /// [`Self::variables`].
+    /// Adds a string to the environment. It replaces an earlier `PATH`; [`Self::variables`] can set
+    /// several.
     pub(crate) fn variable<V: Into<Vec<u8>>>(mut self, variable: V) -> Self {
         let variable = variable.into();
         if variable.starts_with(b"PATH=") {
@@ -75,20 +75,21 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Something of ours in the environment.
+    /// Adds a variable of sifcache.
     pub(crate) fn ours<V: Into<Vec<u8>>>(mut self, variable: V) -> Self {
         self.ours.push(variable.into());
         self
     }
 
-    /// Nothing of ours in the environment, or another setting than the site's.
+    /// Removes the variables of sifcache, and sets other settings, if any.
     pub(crate) fn settings(mut self, settings: Option<&str>) -> Self {
         self.ours.clear();
         self.ours.extend(settings.map(|text| format!("SINGULARITY_SIFCACHE={text}").into_bytes()));
         self
     }
 
-    /// Another program than the shim in its directory: a path on the site, or an own one.
+    /// Calls another program than the shim in its directory: a path on the site, or a path that
+    /// starts with a dot.
     pub(crate) fn program(mut self, program: &str) -> Self {
         self.program = match program.starts_with('.') {
             true => program.into(),
@@ -97,13 +98,13 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Something that the caller does before: see caller.c.
+    /// Adds an action of the caller before the call: see caller.c.
     pub(crate) fn set_up(mut self, word: &str, value: &str) -> Self {
         self.set_up.push([word, value].map(|text| text.as_bytes().to_vec()));
         self
     }
 
-    /// The call as it would be without us: of the real runtime, with nothing of ours.
+    /// The same call without sifcache: of the real runtime, without the variables of sifcache.
     pub(crate) fn bare(&self) -> Self {
         let bare = self.clone().program("real/apptainer");
         Self { ours: Vec::new(), ..bare }
@@ -113,7 +114,7 @@ impl<'a> Call<'a> {
     pub(crate) fn run(&self) -> Outcome {
         let directory = tempfile::tempdir_in(self.site.path("")).unwrap();
         let [variables, report] = ["variables", "report"].map(|name| directory.path().join(name));
-        // Ours in the middle, so that an order that changes is noticed.
+        // The variables of sifcache are in the middle, so that the test notices a changed order.
         let (before, after) = self.variables.split_at(self.variables.len() / 2);
         let all: Vec<_> = [before, &self.ours, after].concat();
         fs::write(
@@ -145,13 +146,13 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The runtime is started with all that it would be started with without us.
+    /// Asserts that the runtime gets exactly what it would get without sifcache.
     #[track_caller]
     pub(crate) fn is_bare(&self) -> Outcome {
         self.is_bare_but(|_| {})
     }
 
-    /// The same, but for the image instead of the argument with this index.
+    /// The same, except that the image replaces the argument with this index.
     #[track_caller]
     pub(crate) fn is_bare_with_image(&self, index: usize) -> Outcome {
         let image = self.site.image();
@@ -162,7 +163,7 @@ impl<'a> Call<'a> {
     fn is_bare_but(&self, change: impl FnOnce(&mut [String])) -> Outcome {
         let (bare, through) = (self.bare().run(), self.run());
         let (mut expected, report) = (bare.comparable(), through.comparable());
-        // In front of them is their number.
+        // The first record is the number of arguments.
         change(&mut expected[1..]);
         let differ: Vec<_> = expected.iter().zip(&report).filter(|(one, two)| one != two).collect();
         assert_eq!((&differ, expected.len()), (&Vec::new(), report.len()));
@@ -179,8 +180,9 @@ impl Outcome {
         report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
     }
 
-    /// The report without what differs between two calls, and without what a helper process used. The
-    /// runtime must be the process that the caller was, so that no shim has forked.
+    /// The report without the records that differ between two calls, and without the resources that
+    /// a helper process used. The runtime must be the same process as the caller, which shows that
+    /// the shim has not forked.
     #[track_caller]
     fn comparable(&self) -> Report {
         assert_eq!(self.told("pid"), [self.process.to_string()]);
@@ -190,7 +192,7 @@ impl Outcome {
         self.report.iter().flatten().filter(|line| !differs(line)).cloned().collect()
     }
 
-    /// No runtime was started; this came instead.
+    /// Asserts that no runtime was started, and checks exit status and stderr.
     #[track_caller]
     pub(crate) fn ended(&self, status: i32, stderr: &str) {
         assert!(self.report.is_none() && self.status == Some(status), "{self:#?}");
@@ -198,7 +200,7 @@ impl Outcome {
     }
 }
 
-/// The exit status; none after a signal.
+/// Waits for the child. Returns its exit status, or `None` after a signal.
 fn wait(mut child: Child) -> Option<i32> {
     let start = Instant::now();
     while start.elapsed() < LONGEST {
@@ -212,7 +214,7 @@ fn wait(mut child: Child) -> Option<i32> {
     panic!("did not end");
 }
 
-/// The records, but for the name of the directory that each call has for itself.
+/// The records of a report. The call's own directory is replaced by a constant.
 fn read(path: &Path, directory: &str) -> Option<Report> {
     let bytes = fs::read(path).ok()?;
     let records = bytes.strip_suffix(b"\0")?.split(|byte| *byte == 0);

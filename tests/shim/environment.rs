@@ -1,20 +1,21 @@
-//! The environment: to the byte what it would be without us.
+//! The environment is byte for byte what it would be without sifcache.
 
 use crate::kit::{HIT, IMAGE, MISS, Site};
 
-/// Where the shims of this build are when they are installed.
+/// The directory where the shims of this build are installed.
 const SHIMS: &str = "/usr/libexec/sifcache/bin";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
 
-/// For a test whose build says another directory, nothing here would be ours.
+/// Whether the build has another installation directory. The paths in these tests then have no
+/// meaning for the shim.
 fn installed_elsewhere() -> bool {
     option_env!("SIFCACHE_LIBEXECDIR").is_some_and(|directory| !SHIMS.starts_with(directory))
 }
 
 #[test]
-fn odd_variables_stay_as_and_where_they_are() {
+fn unusual_variables_keep_value_and_position() {
     let site = Site::new();
-    let odd: [&[u8]; 14] = [
+    let unusual: [&[u8]; 14] = [
         b"no equals sign",
         b"B=1",
         b"A=1",
@@ -32,7 +33,7 @@ fn odd_variables_stay_as_and_where_they_are() {
     ];
     for command in [&HIT[..], &["apptainer", "exec", "docker://o/i:1"]] {
         let mut call = site.call(command);
-        for variable in odd {
+        for variable in unusual {
             call = call.variable(variable);
         }
         match command.len() {
@@ -43,22 +44,23 @@ fn odd_variables_stay_as_and_where_they_are() {
 }
 
 #[test]
-fn the_users_own_wish_stays() {
+fn the_users_cache_mode_is_kept() {
     let site = Site::new();
-    for wish in ["auto", "require"] {
-        site.call(&HIT).variable(format!("SIF_CACHE={wish}")).is_bare_with_image(IMAGE);
+    for mode in ["auto", "require"] {
+        site.call(&HIT).variable(format!("SIF_CACHE={mode}")).is_bare_with_image(IMAGE);
     }
     site.call(&HIT).variable("SIF_CACHE=off").is_bare();
 }
 
-/// Shells name the program there that they start, which for them is the shim.
+/// Shells store the path of the program that they execute in `_`. For them, this is the shim.
 #[test]
-fn the_program_that_a_shell_names() {
+fn the_variable_in_which_shells_store_the_program() {
     let site = Site::new();
-    for (said, kept) in [("shims/apptainer", false), ("real/apptainer", true), ("shims/x", true)] {
-        let said = site.text(said);
-        let outcome = site.call(&HIT).variable(format!("_={said}")).run();
-        let expected = if kept { said } else { site.text("real/apptainer") };
+    for (program, kept) in [("shims/apptainer", false), ("real/apptainer", true), ("shims/x", true)]
+    {
+        let program = site.text(program);
+        let outcome = site.call(&HIT).variable(format!("_={program}")).run();
+        let expected = if kept { program } else { site.text("real/apptainer") };
         assert!(outcome.told("environ").contains(&&*format!("_={expected}")), "{outcome:#?}");
     }
 }
@@ -69,12 +71,12 @@ fn what_is_there_twice_stays_twice_but_for_ours() {
     let path = format!("PATH={}", site.search("shims real"));
     let variables = ["X=1".to_owned(), path, "PATH=/second".into(), "X=2".into()];
     let call = site.call(&HIT).variables(variables);
-    // The first counts, for getenv(3).
+    // The first one counts, as in getenv(3).
     call.ours("SINGULARITY_SIFCACHE=nonsense").is_bare_with_image(IMAGE);
 }
 
 #[test]
-fn every_trace_of_ours_goes() {
+fn all_variables_of_sifcache_are_removed() {
     if installed_elsewhere() {
         eprintln!("skipped: SIFCACHE_LIBEXECDIR is another directory");
         return;
@@ -90,7 +92,7 @@ fn every_trace_of_ours_goes() {
         for preload in [None, Some(INTERPOSER)] {
             let mut call = site.call(&HIT).variable(format!("PATH={before}"));
             if let Some(preload) = preload {
-                // ld.so complains about a library that is not there, before our time.
+                // ld.so reports a missing library before the shim starts.
                 call = call.ours(format!("LD_PRELOAD={preload}"));
             }
             let told = format!("SINGULARITY_SIFCACHE_RUNTIME={real}/apptainer");

@@ -1,10 +1,10 @@
-//! All else that a program inherits. None of it changes on its way through the shim,
-//! which `Call::is_bare` tells; here the caller is in an odd state.
+//! All other state that a program inherits. The shim changes none of it, which `Call::is_bare`
+//! checks. In these tests, the caller is in an unusual state.
 
 use crate::call::Call;
 use crate::kit::{HIT, IMAGE, MISS, Site};
 
-/// On a hit, a miss and a pass, as each goes another way.
+/// Checks a hit, a miss and a pass, because each takes a different path through the shim.
 fn is_inherited(set_up: impl Fn(Call<'_>) -> Call<'_>) {
     let site = Site::new();
     set_up(site.call(&HIT)).is_bare_with_image(IMAGE);
@@ -46,7 +46,7 @@ fn open_descriptors_stay_open() {
 }
 
 #[test]
-fn the_process() {
+fn process_attributes() {
     let directory = tempfile::tempdir().unwrap();
     is_inherited(|call| call.set_up("directory", directory.path().to_str().unwrap()));
     for (word, value) in
@@ -56,9 +56,9 @@ fn the_process() {
     }
 }
 
-/// None but the helper process, which is gone by then.
+/// The runtime has waited for no child, except for the helper process, which has ended by then.
 #[test]
-fn no_child_was_waited_for() {
+fn only_the_helper_process_was_waited_for() {
     let site = Site::new();
     let settings = format!("{} lookup_timeout=off", site.settings());
     let alone = site.call(&HIT).settings(Some(&settings));
@@ -68,8 +68,8 @@ fn no_child_was_waited_for() {
     assert_ne!(with_helper.told("waited for"), ["0"]);
 }
 
-/// With a limit on processes too: the shim is none of its own. Root has no such limit,
-/// but whoever had a child would tell.
+/// This includes a limit on processes: the shim starts no process of its own. Root has no such
+/// limit, but `is_bare` would detect a child.
 #[test]
 fn limits() {
     for (limit, soft) in [
@@ -85,7 +85,7 @@ fn limits() {
     }
 }
 
-/// With less than one nothing starts, as the loader has to open libc.
+/// With no further descriptor, no program starts, because the loader has to open libc.
 #[test]
 fn one_further_descriptor() {
     let limit = |soft: u32| format!("{} {soft}", u64::from(libc::RLIMIT_NOFILE));
@@ -94,7 +94,7 @@ fn one_further_descriptor() {
 }
 
 #[test]
-fn nobody_reads_stderr() {
+fn stderr_without_a_reader() {
     let pipe = libc::SIGPIPE.to_string();
     for disposition in ["default", "ignore"] {
         let site = Site::new();

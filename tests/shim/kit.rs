@@ -1,5 +1,4 @@
-//! The test kit: a directory with shims, runtimes and an image root, and what came of one
-//! call.
+//! The test kit: a directory with shims, runtimes and an image root.
 
 use crate::call::Call;
 use std::fs;
@@ -10,16 +9,16 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tempfile::TempDir;
 
-/// The reference that has an image, and what the tests launch with it.
+/// A launch whose reference has an image.
 pub(crate) const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
-/// Where IMAGE is in it.
+/// The index of IMAGE in [`HIT`].
 pub(crate) const IMAGE: usize = 2;
-/// One without an image.
+/// A launch whose reference has no image.
 pub(crate) const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/i:2", "true"];
 
-/// Programs that were written a moment ago must not be open for writing, not even in the
-/// child of another test's thread that has not come to its exec: so no test writes one
-/// while another starts one.
+/// A program can be executed only if no process has it open for writing. A child that another
+/// test's thread has forked inherits such a descriptor until its exec. So no test writes a program
+/// while another one starts one.
 static PROGRAMS: Mutex<()> = Mutex::new(());
 
 pub(crate) fn programs() -> MutexGuard<'static, ()> {
@@ -44,7 +43,8 @@ impl Site {
         let mut image = [0_u8; 713];
         image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
         image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        // One descriptor, of a primary system partition with ext3, which nobody reads here.
+        // One descriptor, of a primary system partition with ext3. The partition itself is not read
+        // here.
         (image[88], image[96]) = (1, 128);
         image[104..106].copy_from_slice(&585_u16.to_le_bytes());
         image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
@@ -57,34 +57,34 @@ impl Site {
         self.directory.path().join(name)
     }
 
-    /// The path as a text.
+    /// The path as a string.
     pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).into_os_string().into_string().unwrap()
     }
 
-    /// What the plugin leaves in the environment.
+    /// The settings that the plugin sets in the environment.
     pub(crate) fn settings(&self) -> String {
         format!("image_root={} untrusted=accept syslog=off", self.text("roots"))
     }
 
-    /// `PATH` of these directories, separated by blanks.
+    /// A value of `PATH` with these directories, which are separated by spaces.
     pub(crate) fn search(&self, directories: &str) -> String {
         directories.split(' ').map(|name| self.text(name)).collect::<Vec<_>>().join(":")
     }
 
-    /// Puts the stand-in for the real runtime somewhere.
+    /// Installs the stub of the real runtime at this path.
     pub(crate) fn real(&self, name: &str) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::hard_link(compiled("runtime"), self.path(name)).unwrap();
     }
 
-    /// Puts the shim of a runtime somewhere, as it is installed.
+    /// Installs the shim of a runtime, with its label, at this path.
     pub(crate) fn labelled(&self, runtime: &'static str, name: &str) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::hard_link(labelled(runtime), self.path(name)).unwrap();
     }
 
-    /// Puts a copy of the program without a label somewhere, which is another file.
+    /// Copies the shim program without a label to this path. The copy is a different file.
     pub(crate) fn shim(&self, name: &str) {
         let _lock = programs();
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
@@ -96,7 +96,7 @@ impl Site {
         symlink(target, self.path(name)).unwrap();
     }
 
-    /// Puts a program of this text somewhere; `ROOT` in it is the directory of all.
+    /// Writes a script with this text. `ROOT` in it stands for the site's directory.
     pub(crate) fn script(&self, name: &str, text: &str) {
         let _lock = programs();
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
@@ -105,7 +105,7 @@ impl Site {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// A call of `apptainer` in a job with `nested=path`, with the shims in front.
+    /// A call of `apptainer` in a job with `nested=path`: the shims are first in `PATH`.
     pub(crate) fn call<A: AsRef<[u8]>>(&self, arguments: &[A]) -> Call<'_> {
         Call::new(self, arguments).path("shims real")
     }
@@ -116,7 +116,7 @@ impl Site {
     }
 }
 
-/// The shim of a runtime, which the first test that needs it makes.
+/// The shim of a runtime with its label. The first test that needs it makes it.
 fn labelled(runtime: &'static str) -> &'static Path {
     static APPTAINER: OnceLock<PathBuf> = OnceLock::new();
     static SINGULARITY: OnceLock<PathBuf> = OnceLock::new();
@@ -134,7 +134,7 @@ fn labelled(runtime: &'static str) -> &'static Path {
     })
 }
 
-/// One of the C programs here, which the first test compiles.
+/// One of the C programs in this directory. The first test that needs it compiles it.
 pub(crate) fn compiled(name: &'static str) -> &'static Path {
     static RUNTIME: OnceLock<PathBuf> = OnceLock::new();
     static CALLER: OnceLock<PathBuf> = OnceLock::new();
@@ -142,7 +142,7 @@ pub(crate) fn compiled(name: &'static str) -> &'static Path {
     program.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{name}"));
-        // Another run of the tests may be using the one that is there.
+        // Another run of the tests may be using a program that exists already.
         let new = program.with_extension(std::process::id().to_string());
         let mut cc = Command::new("cc");
         cc.args(["-Wall", "-Werror", "-O1", "-o"]).arg(&new);

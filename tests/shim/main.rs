@@ -1,5 +1,5 @@
-//! The shim between a caller and a runtime: what the runtime gets is compared with what it
-//! gets without the shim, to the byte. Neither Slurm nor root is needed, only a C compiler.
+//! Tests the shim between a caller and a runtime. What the runtime gets is compared byte for byte
+//! with what it gets without the shim. The tests need neither Slurm nor root, only a C compiler.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod call;

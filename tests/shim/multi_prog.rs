@@ -1,4 +1,4 @@
-//! A command of `srun --multi-prog`, which slurmstepd would have executed.
+//! A command of `srun --multi-prog`, which the shim executes instead of slurmstepd.
 
 use crate::call::Call;
 use crate::kit::{HIT, MISS, Site};
@@ -12,7 +12,7 @@ fn task<'a>(site: &'a Site, mode: &str, command: &[&str]) -> Call<'a> {
     Call::new(site, &[&own, command].concat()).program("sifcache-shim").path("real")
 }
 
-/// What slurmstepd would execute: the same without the shim's own arguments.
+/// The call that slurmstepd would make: the same without the shim's own arguments.
 fn slurmstepd<'a>(site: &'a Site, command: &[&str]) -> Call<'a> {
     Call::new(site, command).path("real").settings(Some(&site.settings()))
 }
@@ -39,9 +39,9 @@ fn a_launch_gets_its_image() {
     assert_eq!(root.told("argv"), [&real, "run", &image]);
 }
 
-/// A user's own one before the shims is what slurmstepd would have found.
+/// A user's own program before the shims is the one that slurmstepd would have found.
 #[test]
-fn the_first_file_in_path_counts() {
+fn the_first_file_in_path_is_executed() {
     let site = Site::new();
     site.real("own/apptainer");
     fs::create_dir_all(site.path("directory/apptainer")).unwrap();
@@ -55,7 +55,8 @@ fn the_first_file_in_path_counts() {
     outcome.ended(libc::EACCES, &format!("execve(): {}", site.text("directory/other")));
 }
 
-/// What the plugin has set for what the program starts stays, as for any other task.
+/// The variables that the plugin has set for launches inside the program are kept, as for any other
+/// task.
 #[test]
 fn another_program_is_left_alone() {
     let site = Site::new();
@@ -77,7 +78,7 @@ fn another_program_is_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_started_has_slurms_exit_status() {
+fn a_command_that_cannot_be_started_has_slurms_exit_status() {
     let site = Site::new();
     let failed = |program: &str, status: i32| {
         let root = site.text("");
@@ -91,7 +92,7 @@ fn what_cannot_be_started_has_slurms_exit_status() {
     failed("/etc/passwd", libc::EACCES);
     failed("/etc", libc::EACCES);
     failed("/etc/passwd/x", libc::ENOTDIR);
-    // slurmstepd is no shell.
+    // slurmstepd does not start a shell for a script without an interpreter line.
     site.script("real/text", "echo wrong\n");
     failed("text", libc::ENOEXEC);
     fs::set_permissions(site.path("real/text"), fs::Permissions::from_mode(0o644)).unwrap();

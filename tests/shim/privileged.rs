@@ -1,11 +1,11 @@
-//! With more rights than who has made the environment, as below a set-uid program: nothing
-//! of ours in it decides anything.
+//! A shim with more rights than the creator of its environment, as below a set-user-ID program.
+//! Variables of sifcache have no effect then.
 
 use crate::call::Call;
 use crate::kit::{HIT, MISS, Site};
 
-/// A call by a program that user 1001 has started and that is set-uid root; none for who
-/// cannot make one.
+/// A call by a set-user-ID root program that user 1001 started; `None` if the test does not run as
+/// root, which it needs for such a call.
 fn privileged<'a>(site: &'a Site, command: &[&str]) -> Option<Call<'a>> {
     use std::os::unix::fs::MetadataExt as _;
     if std::fs::metadata(site.path("roots")).unwrap().uid() != 0 {

@@ -1,11 +1,11 @@
-//! Scripts of a user or a site that are called like the runtime, and call the next one.
+//! Scripts of a user or a site that have the runtime's name and call the next program of that name.
 
 use crate::kit::{HIT, IMAGE, MISS, Site};
 
 const SHIMS: &str = "/usr/libexec/sifcache/bin";
 
-/// The runtime gets the image, and the settings are gone. A script that does not come to
-/// the shim again hands on that it has been there, which no container sees.
+/// Asserts that the runtime gets the image and that the settings are removed. A script that does
+/// not call the shim again passes on the variable with the scripts, which no container sees.
 #[track_caller]
 fn ends_with_the_image(site: &Site, path: &str, program: &str) {
     let outcome = site.call(&HIT).path(path).program(program).run();
@@ -18,12 +18,12 @@ fn ends_with_the_image(site: &Site, path: &str, program: &str) {
     assert_eq!((ours, outcome.told("argc")), (Vec::new(), vec!["4"]), "{path}");
 }
 
-/// Wherever the script stands, and however it comes to the next one: round in a circle it
-/// goes nowhere, and the image is in.
+/// Whatever the position of the script and however it calls the next program, no endless loop
+/// occurs and the image is used.
 #[test]
 fn a_script_calls_the_next_one() {
     let site = Site::new();
-    // Finds what comes after its own directory, as careful ones do.
+    // This one finds the program after its own directory, as careful scripts do.
     site.script(
         "wrapper/apptainer",
         "#!/bin/sh\nPATH=${PATH#*ROOT/wrapper:}\nexec apptainer \"$@\"\n",
@@ -46,18 +46,18 @@ fn a_script_calls_the_next_one() {
         let first = path.split(' ').next().unwrap();
         ends_with_the_image(&site, path, &format!("{first}/apptainer"));
         let shim = site.call(&HIT).path(path).program("shims/apptainer").run();
-        // Where a script has run before the shim knows of it, it runs once more.
+        // If a script ran before the shim was called for the first time, it runs once more.
         assert!(shim.stdout.matches("once").count() <= 2, "{path}");
         assert_eq!(shim.told("argv")[IMAGE], site.image(), "{path}");
     }
-    // Through the shim again, not even the scripts are left to be seen.
+    // If the shim is called again, it also removes the variable with the scripts.
     let outcome = site.call(&HIT).path("shims shim real").run();
     assert!(!outcome.told("environ").iter().any(|variable| variable.contains("SIFCACHE")));
     let outcome = site.call(&HIT).path("shims forks real").run();
     assert!(outcome.status == Some(7), "{outcome:#?}");
 }
 
-/// The one case that cannot end well: the only runtime is a script that calls the shim.
+/// The one case without a solution: the only runtime is a script that calls the shim.
 #[test]
 fn a_script_that_has_nothing_but_the_shim() {
     let site = Site::new();
@@ -71,7 +71,7 @@ fn a_script_that_has_nothing_but_the_shim() {
     }
 }
 
-/// What is no launch yet may become one in the script, so the script can find the shim.
+/// A script may turn a command into a launch, so the script must find the shim.
 #[test]
 fn a_script_makes_a_launch() {
     let site = Site::new();
@@ -83,7 +83,7 @@ fn a_script_makes_a_launch() {
     let call = site.call(&["apptainer", "my-app"]);
     let outcome = call.variable(format!("PATH={SHIMS}:{wrapper}:{real}:{helper}")).run();
     assert_eq!(outcome.stdout, format!("{wrapper}:{SHIMS}:{real}:{helper}\n"));
-    // For a launch it is not needed any more.
+    // For a launch, the shim is not needed any more.
     let call = site.call(&HIT);
     let outcome = call.variable(format!("PATH={SHIMS}:{wrapper}:{real}:{helper}")).run();
     assert_eq!(outcome.stdout, format!("{wrapper}:{real}:{helper}\n"));

@@ -1,4 +1,4 @@
-//! Which runtime is the real one: the next of that name in `PATH`.
+//! The search for the real runtime: the next program of that name in `PATH`.
 
 use crate::call::{Call, Outcome};
 use crate::kit::{HIT, IMAGE, Site};
@@ -44,7 +44,7 @@ fn wherever_the_shim_is_in_path() {
 }
 
 #[test]
-fn however_the_shim_is_called() {
+fn any_way_to_call_the_shim() {
     let site = Site::new();
     site.link("../shims/apptainer", "bin/apptainer");
     site.link("../shims", "linked/shims");
@@ -56,13 +56,13 @@ fn however_the_shim_is_called() {
         site.call(&HIT).program(program).path("real").is_bare_with_image(IMAGE);
     }
     site.call(&HIT).set_up("by descriptor", "1").is_bare_with_image(IMAGE);
-    // The shim itself is open then.
+    // The shim itself is open in this case.
     let outcome = site.call(&HIT).set_up("by descriptor", "2").run();
     assert_eq!(outcome.told("argv")[IMAGE], site.image());
 }
 
 #[test]
-fn by_a_relative_path() {
+fn called_by_a_relative_path() {
     let site = Site::new();
     let root = site.text("");
     for (path, program) in [
@@ -73,7 +73,7 @@ fn by_a_relative_path() {
         let call = site.call(&HIT).variable(format!("PATH={path}")).program(program);
         call.set_up("directory", &root).is_bare_with_image(IMAGE);
     }
-    // An empty entry is the working directory, at any place.
+    // An empty entry is the working directory, at any position.
     for path in ["", ":", "/nowhere:", ":/nowhere", "/nowhere::/other"] {
         let call = site.call(&HIT).variable(format!("PATH={path}"));
         call.set_up("directory", &site.text("real")).is_bare_with_image(IMAGE);
@@ -96,9 +96,9 @@ fn a_very_long_path() {
     }
 }
 
-/// As execvp(3) has it. No runtime is there on every machine, so another name stands for one.
+/// As in execvp(3). No runtime is installed on every machine, so another program is used instead.
 #[test]
-fn without_a_path() {
+fn without_path_variable() {
     let site = Site::new();
     site.link("../sifcache-shim", "shims/false");
     let without = |name: &str| {
@@ -111,7 +111,7 @@ fn without_a_path() {
 }
 
 #[test]
-fn what_cannot_be_executed_is_none() {
+fn files_that_cannot_be_executed_are_skipped() {
     let site = Site::new();
     fs::create_dir_all(site.path("directory/apptainer")).unwrap();
     site.link("/no/where", "dangling/apptainer");
@@ -125,7 +125,7 @@ fn what_cannot_be_executed_is_none() {
 }
 
 #[test]
-fn a_runtime_without_a_first_line() {
+fn a_runtime_without_an_interpreter_line() {
     let site = Site::new();
     site.script("text/apptainer", "echo \"$0 $*\"\n");
     let outcome = site.call(&HIT).path("shims text").run();

@@ -1,10 +1,10 @@
-//! The settings: of the job, else of the site; and what becomes of a miss.
+//! The settings, of the job or else of the site, and the effect of a miss.
 
 use crate::call::{Call, Outcome};
 use crate::kit::{HIT, IMAGE, MISS, Site};
 use std::fs;
 
-/// A call without the settings of a job, where plugstack.conf is this.
+/// A call without the settings of a job, with this text in plugstack.conf.
 fn with_plugstack<'a>(site: &'a Site, command: &[&str], plugstack: Option<&str>) -> Call<'a> {
     fs::create_dir_all(site.path("etc")).unwrap();
     fs::write(site.path("etc/slurm.conf"), "ClusterName=x\n").unwrap();
@@ -24,13 +24,13 @@ fn missing(outcome: &Outcome, texts: &[&str]) {
 }
 
 #[test]
-fn those_of_the_job_beat_those_of_the_site() {
+fn settings_of_the_job_override_those_of_the_site() {
     let site = Site::new();
     let other = format!("optional spank_sifcache.so {} on_miss=fail\n", site.settings());
     with_plugstack(&site, &HIT, Some(&other)).is_bare_with_image(IMAGE);
     missing(&with_plugstack(&site, &MISS, Some(&other)).run(), &["docker.io/o/i:2"]);
     with_plugstack(&site, &MISS, Some(&other)).settings(Some(&site.settings())).is_bare();
-    // Settings that are wrong are none; the site's do not stand in for them.
+    // Invalid settings of the job are not replaced by those of the site.
     with_plugstack(&site, &HIT, Some(&other)).settings(Some("nonsense")).is_bare();
     let included = "include plugstack.conf.d/*\n";
     fs::create_dir_all(site.path("etc/plugstack.conf.d")).unwrap();
@@ -39,7 +39,7 @@ fn those_of_the_job_beat_those_of_the_site() {
 }
 
 #[test]
-fn without_valid_ones_nothing_changes_but_require_means_it() {
+fn without_valid_settings_only_require_has_an_effect() {
     let site = Site::new();
     let no_settings = "there are no valid settings in plugstack.conf";
     for plugstack in ["", "optional spank_sifcache.so\n", "optional spank_sifcache.so a=b", "x\0y"]
@@ -62,7 +62,7 @@ fn without_valid_ones_nothing_changes_but_require_means_it() {
 }
 
 #[test]
-fn what_becomes_of_a_miss() {
+fn the_effect_of_a_miss() {
     let site = Site::new();
     let settings = |on_miss: &str| format!("{} on_miss={on_miss}", site.settings());
     let miss = |on_miss: &str| site.call(&MISS).settings(Some(&settings(on_miss)));
@@ -71,7 +71,8 @@ fn what_becomes_of_a_miss() {
     missing(&miss("fail").run(), &["docker.io/o/i:2", "this site", &site.text("roots")]);
     missing(&miss("pull").variable("SIF_CACHE=require").run(), &["docker.io/o/i:2", "require"]);
     miss("fail").variable("SIF_CACHE=off").is_bare();
-    // Several tasks of a step, and other nodes: each launch of a script speaks for itself.
+    // Each launch of a script prints its message, on other nodes and in other tasks of the step,
+    // too.
     let call = miss("fail").variable("SLURM_LOCALID=3").variable("SLURM_NODEID=2");
     missing(&call.run(), &["docker.io/o/i:2"]);
     let typo = site.call(&HIT).variable("SIF_CACHE=of").is_bare_with_image(IMAGE);
@@ -79,7 +80,7 @@ fn what_becomes_of_a_miss() {
 }
 
 #[test]
-fn what_is_not_a_docker_launch_is_not_held_up_by_anything() {
+fn other_commands_are_never_stopped() {
     let site = Site::new();
     let settings = format!("{} on_miss=fail", site.settings());
     for command in [
@@ -92,7 +93,7 @@ fn what_is_not_a_docker_launch_is_not_held_up_by_anything() {
 }
 
 #[test]
-fn programs_that_the_site_does_not_count_as_a_runtime() {
+fn programs_that_are_not_in_runtimes() {
     let site = Site::new();
     let settings = format!("{} runtimes=singularity", site.settings());
     site.call(&HIT).settings(Some(&settings)).is_bare();
@@ -100,7 +101,7 @@ fn programs_that_the_site_does_not_count_as_a_runtime() {
     singularity.settings(Some(&settings)).program("shims/singularity").is_bare_with_image(IMAGE);
 }
 
-/// Other rules hold there, so an image of ours is none for it.
+/// OCI mode treats a SIF differently from an OCI image, so no image of the cache is used.
 #[test]
 fn oci_mode_of_the_environment() {
     let site = Site::new();

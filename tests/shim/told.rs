@@ -1,4 +1,4 @@
-//! The path that the interposer hands over.
+//! The path that the interposer passes to the shim.
 
 use crate::call::Call;
 use crate::kit::{HIT, IMAGE, MISS, Site};
@@ -7,20 +7,20 @@ fn told<'a>(call: &Call<'a>, path: &str) -> Call<'a> {
     call.clone().ours(format!("SINGULARITY_SIFCACHE_RUNTIME={path}"))
 }
 
-/// As the interposer does it: the shim by its own name.
+/// A call as the interposer makes it: of the shim, by its own name.
 fn interposed<'a>(site: &'a Site, command: &[&str]) -> Call<'a> {
     site.call(command).program("sifcache-shim").path("real")
 }
 
 #[test]
-fn beats_what_is_in_path() {
+fn overrides_path() {
     let site = Site::new();
     site.real("module/apptainer");
     let runtime = site.text("module/apptainer");
     let outcome = told(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
     assert_eq!(outcome.told("program"), [runtime.as_str()]);
     told(&interposed(&site, &MISS), &runtime).is_bare();
-    // By any name for argv[0]: that of the file counts.
+    // argv[0] can be any name: that of the file counts.
     let call = interposed(&site, &["-", "exec", "docker://o/i:1", "true"]);
     told(&call, &runtime).is_bare_with_image(IMAGE);
     let call = interposed(&site, &["sifcache-shim", "--multi-prog", "x", "auto", "true"]);
@@ -37,7 +37,7 @@ fn relative_to_the_working_directory() {
 }
 
 #[test]
-fn the_shim_itself_says_nothing() {
+fn the_path_of_a_shim_is_ignored() {
     let site = Site::new();
     site.shim("copy/apptainer");
     for path in ["shims/apptainer", "shims/../shims/singularity", "sifcache-shim", "copy/apptainer"]
@@ -49,7 +49,7 @@ fn the_shim_itself_says_nothing() {
 }
 
 #[test]
-fn what_is_not_there_is_the_kernels_to_refuse() {
+fn the_kernel_rejects_an_invalid_path() {
     let site = Site::new();
     let call = interposed(&site, &HIT);
     told(&call, "/no/where/apptainer").run().ended(127, "cannot execute /no/where/apptainer");
@@ -60,7 +60,7 @@ fn what_is_not_there_is_the_kernels_to_refuse() {
 }
 
 #[test]
-fn a_script_of_the_users() {
+fn a_users_script() {
     let site = Site::new();
     let runtime = site.text("real/apptainer");
     site.script("wrapper/apptainer", "#!/bin/sh\nexec ROOT/shims/apptainer \"$@\"\n");
@@ -75,9 +75,10 @@ fn a_script_of_the_users() {
     }
 }
 
-/// It is said once: a script that goes on to another runtime does not come back to this one.
+/// The variable is passed on once: a script that starts another runtime must not come back to this
+/// one.
 #[test]
-fn a_script_is_not_told() {
+fn a_script_does_not_get_the_path() {
     let site = Site::new();
     site.script(
         "wrapper/apptainer",

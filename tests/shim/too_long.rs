@@ -1,14 +1,14 @@
-//! Argument lists at the limit of the kernel, where the path of the image no longer fits.
+//! Commands at the kernel's limit, for which the path of the image is too long.
 
 use crate::call::Call;
 use crate::kit::{HIT, IMAGE, Site};
 use std::fs;
 
-/// The exit status of caller.c where the kernel refuses the shim itself.
+/// The exit status of caller.c if the kernel refuses to execute the shim itself.
 const REFUSED: Option<i32> = Some(200 + libc::E2BIG);
 
-/// The call with so much in its environment that no 16 bytes more would do. The image is
-/// deep in its root, so that its path is longer than the reference by much more.
+/// A call whose environment is so large that 16 more bytes would exceed the limit. The image is
+/// deep inside its root, so that its path is much longer than the reference.
 fn full<'a>(site: &'a Site, on_miss: &str) -> Call<'a> {
     let deep = vec!["deep"; 100].join("/");
     fs::create_dir_all(site.path(&format!("{deep}/o"))).unwrap();
@@ -18,10 +18,11 @@ fn full<'a>(site: &'a Site, on_miss: &str) -> Call<'a> {
     let line = format!("image_root={} untrusted=accept syslog=off {on_miss}", site.text(&deep));
     fs::write(site.path("etc/plugstack.conf"), format!("optional spank_sifcache.so {line}"))
         .unwrap();
-    // Of the site, as those of a job go, and leave room.
+    // The settings are those of the site: the settings of a job are removed from the environment,
+    // which would free space.
     let call = site.call(&HIT).settings(None);
     let call = call.variable(format!("SLURM_CONF={}", site.text("etc/slurm.conf")));
-    // A quarter of the stack is for arguments, but 128 KiB at least.
+    // A quarter of the stack limit is available for argv plus environment, but at least 128 KiB.
     let call = call.set_up("limit", &format!("{} {}", u64::from(libc::RLIMIT_STACK), 512 << 10));
     let with = |size: usize| {
         let sizes = [size / 2, size - size / 2];
@@ -39,14 +40,14 @@ fn full<'a>(site: &'a Site, on_miss: &str) -> Call<'a> {
 }
 
 #[test]
-fn the_reference_stays_where_a_pull_will_do() {
+fn the_reference_is_kept_if_a_pull_is_allowed() {
     let site = Site::new();
     let outcome = full(&site, "").run();
     assert_eq!(outcome.told("argv")[IMAGE], HIT[IMAGE]);
 }
 
 #[test]
-fn and_nothing_is_pulled_where_it_will_not() {
+fn the_launch_ends_if_a_pull_is_forbidden() {
     let site = Site::new();
     let call = full(&site, "on_miss=fail");
     call.run().ended(66, "into the command: Argument list too long");

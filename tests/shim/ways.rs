@@ -1,15 +1,15 @@
-//! Ways to a runtime that resolve its path, or change its name or the environment: each must
-//! lead to what it would lead to without us.
+//! Ways to call a runtime that resolve its path, or change its name or the environment. The result
+//! must be the same as without sifcache.
 
 use crate::call::Outcome;
 use crate::kit::{HIT, IMAGE, MISS, Site};
 use std::fs;
 
-/// A launch of a SIF, which the cache has nothing to do with.
+/// A launch of a SIF, which does not involve the cache.
 const PASS: [&str; 4] = ["apptainer", "exec", "/a.sif", "true"];
 
 #[test]
-fn by_its_resolved_path() {
+fn called_by_its_resolved_path() {
     let site = Site::new();
     for name in ["apptainer", "singularity"] {
         let resolved = fs::canonicalize(site.path(&format!("shims/{name}"))).unwrap();
@@ -19,9 +19,9 @@ fn by_its_resolved_path() {
     site.call(&HIT).program("linked/shims/apptainer").is_bare_with_image(IMAGE);
 }
 
-/// What a user calls a link does not say which runtime it is, even if it is a runtime's name.
+/// The name of a user's link does not determine the runtime, even if it is that of a runtime.
 #[test]
-fn by_a_link_of_another_name() {
+fn called_by_a_link_of_another_name() {
     let site = Site::new();
     fs::remove_file(site.path("real/singularity")).unwrap();
     for link in ["sing", "singularity", "sifcache-shim", "x y", "apptainer-1.4", "7"] {
@@ -30,7 +30,7 @@ fn by_a_link_of_another_name() {
         site.call(&PASS).program(&link).is_bare();
         site.call(&MISS).program(&link).is_bare();
         site.call(&HIT).program(&link).is_bare_with_image(IMAGE);
-        // In the user's own directory, which is first in `PATH`.
+        // The link is in the user's own directory, which is first in `PATH`.
         site.call(&HIT).program(&link).path("own shims real").is_bare_with_image(IMAGE);
         let again = format!("{link}-again");
         site.link(&site.text(&link), &again);
@@ -39,7 +39,7 @@ fn by_a_link_of_another_name() {
 }
 
 #[test]
-fn by_a_copy_of_another_name() {
+fn called_by_a_copy_of_another_name() {
     let site = Site::new();
     fs::remove_file(site.path("real/singularity")).unwrap();
     for copy in ["sing", "singularity", "sifcache-shim", "apptainer"] {
@@ -55,9 +55,9 @@ fn by_a_copy_of_another_name() {
     }
 }
 
-/// The interposer finds a copy in a user's directory and takes it for a runtime.
+/// The interposer finds a copy in a user's directory and treats it as a runtime.
 #[test]
-fn by_a_copy_that_the_interposer_has_told_of() {
+fn called_by_the_interposer_for_a_copy() {
     let site = Site::new();
     fs::create_dir_all(site.path("copy")).unwrap();
     {
@@ -70,18 +70,18 @@ fn by_a_copy_that_the_interposer_has_told_of() {
     call.is_bare_with_image(IMAGE);
 }
 
-/// The variable in which shells name the program is the user's own for a link of theirs.
+/// For a user's link, the variable in which shells store the program keeps the path of the link.
 #[test]
-fn what_a_shell_names_is_the_link() {
+fn the_shells_variable_keeps_the_users_link() {
     let site = Site::new();
     site.link("../shims/apptainer", "own/sing");
-    let said = site.text("own/sing");
-    let outcome = site.call(&PASS).program("own/sing").variable(format!("_={said}")).run();
-    assert!(outcome.told("environ").contains(&&*format!("_={said}")), "{outcome:#?}");
+    let link = site.text("own/sing");
+    let outcome = site.call(&PASS).program("own/sing").variable(format!("_={link}")).run();
+    assert!(outcome.told("environ").contains(&&*format!("_={link}")), "{outcome:#?}");
 }
 
-/// A script that starts `RUNTIME` in its own way, in a job that has the shims in `PATH`, with
-/// the runtime, and with the shim in its place. The runtime gets the same arguments and the
+/// Runs a script that starts `RUNTIME`, once with the runtime and once with the shim in its place,
+/// in a job that has the shims in `PATH`. Asserts that the runtime gets the same arguments and the
 /// same environment.
 #[track_caller]
 fn same(site: &Site, text: &str) {
@@ -92,7 +92,7 @@ fn same(site: &Site, text: &str) {
         if runtime == "real" { call.settings(None).run() } else { call.run() }
     };
     let (bare, through) = (run("real", "real"), run("shims", "shims real"));
-    // Where the script goes to the directory of the runtime, it goes to that of the shim.
+    // If the script changes to the directory of the runtime, it changes to that of the shim here.
     let [shims, real] = ["shims", "real"].map(|name| site.text(name));
     let text_of = |line: &str| line.replace(&shims, &real);
     let [expected, found] = [&bare, &through].map(|outcome| {
@@ -106,7 +106,7 @@ fn same(site: &Site, text: &str) {
 }
 
 #[test]
-fn out_of_a_script() {
+fn called_from_a_script() {
     let site = Site::new();
     for text in [
         "/usr/bin/env -i ROOT/RUNTIME/apptainer exec /a.sif true; exit $?",
@@ -130,9 +130,10 @@ fn out_of_a_script() {
     }
 }
 
-/// What was put into `PATH` behind the shims is what a script above has found there.
+/// If `PATH` has only the shims, the runtime is found behind the shims in the `PATH` of the parent
+/// script.
 #[test]
-fn what_only_the_shim_was_found_by_is_the_directory_of_the_runtime() {
+fn the_runtimes_directory_replaces_the_shims_in_path() {
     let site = Site::new();
     const SHIMS: &str = "/usr/libexec/sifcache/bin";
     let text = format!("PATH={SHIMS} ROOT/shims/apptainer exec /a.sif true; exit $?");
@@ -142,14 +143,14 @@ fn what_only_the_shim_was_found_by_is_the_directory_of_the_runtime() {
     assert!(outcome.told("environ").contains(&&*path), "{outcome:#?}");
 }
 
-/// A user's script that calls the shim with nothing that shows that it has been there.
+/// A user's script that calls the shim and removes all variables that would show an earlier call.
 #[test]
 fn a_script_that_clears_its_environment_ends() {
     use std::os::unix::fs::PermissionsExt as _;
     let site = Site::new();
     site.script("own/apptainer", "#!/bin/sh\nexec /usr/bin/env -i ROOT/shims/apptainer \"$@\"\n");
     site.script("script", "#!/bin/sh\napptainer exec /a.sif true; exit $?\n");
-    // Others could write it, as a user's own could be written by the user.
+    // Other users can write this script, so it counts as one that a user can write.
     fs::set_permissions(site.path("own/apptainer"), fs::Permissions::from_mode(0o777)).unwrap();
     let outcome = site.call(&PASS).program("script").path("shims own real").run();
     assert_eq!(outcome.told("argv").len(), 4, "{outcome:#?}");

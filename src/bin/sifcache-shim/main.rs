@@ -20,7 +20,7 @@
 //! | `plan.rs` | all steps up to the `execve` |
 //! | `task.rs` | the same for a command of `--multi-prog` |
 //! | `execution.rs` | the `execve` |
-//! | `exit_status.rs`, `message.rs` | exit statuses and messages of a shim that executes no program |
+//! | `exit_status.rs`, `message.rs` | exit statuses and messages of the shim itself |
 //! | `log_sink.rs` | messages for the admin |
 //! | `help.rs` | `--help` |
 //! | `process.rs` | this process; the only unsafe code |

@@ -1,5 +1,5 @@
-//! A command of `--multi-prog`, run as slurmstepd would have: `exec_task` and `_build_path`
-//! in Slurm's `slurmstepd/task.c`.
+//! A command of `--multi-prog`. It is executed as slurmstepd would execute it: `exec_task` and
+//! `_build_path` in Slurm's `slurmstepd/task.c`.
 
 use crate::call::file_name;
 use crate::decided::decide;
@@ -13,8 +13,9 @@ use std::env;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
 
-/// Becomes the command, or gives the exit status of a task that cannot be started.
-/// `arguments` are the plugin's, `mode` is the user's requested, and `own` is the shim.
+/// Executes the command. If it cannot be started, returns the exit status of the task. `arguments`
+/// are the plugin's, `mode` is the cache mode that the user requested, and `own` identifies the
+/// running shim.
 pub(crate) fn run(
     command: &[CString],
     (arguments, mode): (&CString, &CString),
@@ -37,15 +38,16 @@ pub(crate) fn run(
     if is_runtime {
         environment.clean();
     }
-    // A task is told the path that was found, not the word of the configuration file.
+    // As in slurmstepd, argv[0] is the path that was found, not the name in the configuration file.
     let command = [std::slice::from_ref(&program), command.get(1..).unwrap_or_default()].concat();
     let error = execution::become_task(&program, &command, decided, &environment);
     eprint(&format!("execve(): {}: {error}", program.to_string_lossy()));
     error.raw_os_error().unwrap_or(FAILED)
 }
 
-/// The first file of that name in `path` that is no directory, whether it can be executed
-/// or not, else the name itself. A shim counts as not there: without us it would not be.
+/// The first file of that name in `path` that is not a directory, even if it cannot be executed, or
+/// else the name itself. Shims are skipped, because slurmstepd would not find them without
+/// sifcache.
 fn find(name: &CString, path: Option<&[u8]>, own: Option<Identity>) -> CString {
     let found = match name.as_bytes().first() {
         Some(b'/') => None,

@@ -1,4 +1,4 @@
-//! What is wrong at the moment.
+//! The faults that are currently injected.
 
 use std::any::Any;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// The faults that the control file asks for.
+/// The faults that the control file requests.
 pub(crate) struct Faults {
     control: PathBuf,
-    /// Whoever would answer a call that hangs. To drop one is an answer.
+    /// The reply objects of calls that hang. They are kept, because dropping one sends a reply.
     unanswered: Vec<Box<dyn Any>>,
 }
 
-/// What a call is to do.
+/// The fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -26,14 +26,14 @@ impl Faults {
         Self { control: control.to_owned(), unanswered: Vec::new() }
     }
 
-    /// What this call is to do, after it has taken its time.
+    /// The fault of this call, after any delay has passed.
     pub(crate) fn of(&self, call: &str) -> Fault {
-        match self.asked(call).as_str() {
+        match self.requested(call).as_str() {
             "hang" => return Fault::Hang,
             "eio" => return Fault::Eio,
             "slow" => thread::sleep(Duration::from_secs(1)),
             "pause" => {
-                while self.asked(call) == "pause" {
+                while self.requested(call) == "pause" {
                     thread::sleep(Duration::from_millis(20));
                 }
             }
@@ -42,15 +42,15 @@ impl Faults {
         Fault::None
     }
 
-    /// The fault of this call, or nothing.
-    fn asked(&self, call: &str) -> String {
+    /// The fault that the control file requests for this call; empty if none.
+    fn requested(&self, call: &str) -> String {
         let text = fs::read_to_string(&self.control).unwrap_or_default();
         let mut words = text.split_whitespace();
         let concerned = words.next().is_some_and(|which| which == call || which == "all");
         words.next().filter(|_| concerned).unwrap_or_default().to_owned()
     }
 
-    /// Never answers.
+    /// Lets a call hang: its reply is never sent.
     pub(crate) fn hang(&mut self, reply: impl Any) {
         self.unanswered.push(Box::new(reply));
     }

@@ -1,11 +1,11 @@
-//! Shows a directory again at another place, read-only, with calls that hang, fail or take
-//! long: `faultfs SOURCE MOUNTPOINT CONTROL`.
+//! Mounts a copy of a directory tree, read-only, with calls that hang, fail or are slow: `faultfs
+//! SOURCE MOUNTPOINT CONTROL`.
 //!
-//! The file CONTROL says what is wrong, and is read at each call: `CALL FAULT`, such as
-//! `open hang`. CALL is `lookup`, `getattr`, `open`, `read` or `all`; FAULT is `hang` (no
-//! answer ever), `pause` (none until CONTROL says something else), `eio`, or `slow` (after a
-//! second). Without the file, all is well. It mounts, goes on in the foreground until it is
-//! unmounted or killed, and needs fusermount3.
+//! The file CONTROL specifies the fault and is read at each call: `CALL FAULT`, such as `open
+//! hang`. CALL is `lookup`, `getattr`, `open`, `read` or `all`. FAULT is `hang` (no reply ever),
+//! `pause` (no reply until CONTROL changes), `eio`, or `slow` (a reply after one second). Without
+//! the file, all calls work. The program stays in the foreground until it is unmounted or killed,
+//! and needs fusermount3.
 
 mod fault;
 mod tree;
