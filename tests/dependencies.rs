@@ -90,8 +90,8 @@ const FORBIDDEN: [&str; 22] = [
     "webpki-roots",
 ];
 
-/// The engine of tracing-subscriber stands in the list and is not in the library, as
-/// tests/e2e/exports.rs sees.
+/// The regex engine of tracing-subscriber is listed in docs/security.md but not linked into the
+/// library, which tests/e2e/exports.rs checks.
 #[test]
 fn nothing_of_what_must_not_be_loaded_into_slurm() {
     for package in ["spank-sifcache", "sifcache-preload"] {
@@ -108,7 +108,7 @@ fn nothing_of_what_must_not_be_loaded_into_slurm() {
 fn one_version_of_each_crate() {
     let all =
         tree(&["--package", "spank-sifcache", "--edges=normal,no-proc-macro", "--duplicates"]);
-    // libc is built with two sets of features, for macros and for us.
+    // libc is built with two sets of features, one for macros and one for the plugin.
     let twice: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(twice, Vec::<&str>::new());
 }

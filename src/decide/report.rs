@@ -37,7 +37,7 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
     log::info!(target: EVENT, "event=hit {step} reference={} image={image}", uri.reference());
 }
 
-/// Reports a miss. With `quiet`, the user is not told, because another message follows.
+/// Reports a miss. With `quiet`, nothing is written for the user, because another message follows.
 pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
     let (Some(uri), step) = (&decision.uri, job.step()) else { return };
     if !step.is_reporter() {
@@ -87,7 +87,8 @@ fn tell_verbose(job: &dyn Job, line: &str) {
     let level = job.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
     let step = job.step();
-    // All tasks of a step run the same script, so only the first one on a node writes.
+    // Tasks that run the same script would all write the same line, so only the first one on a node
+    // writes.
     match (level, step.node) {
         _ if !step.is_first_of_node() => {}
         (4.., 0) => job.tell_user(&format!("{NAME}: {line}\n")),

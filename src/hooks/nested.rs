@@ -42,7 +42,8 @@ pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
     }
 }
 
-/// Why `nested=` has no effect on this node; `None` if it has, or if it is off.
+/// Why `nested=` has no effect on this node; `None` if its component is installed, or with
+/// `nested=off`.
 pub(crate) fn missing(spank: &dyn Spank, nested: Nested) -> Option<String> {
     part(nested).and_then(|part| spank.missing(part))
 }
@@ -115,7 +116,8 @@ mod tests {
     use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIM, SHIMS, installed};
 
     const SCRIPT: &str = "/var/spool/slurm_script";
-    /// Commands of a runtime: launches, and others that do not start programs.
+    /// Commands of a runtime: a launch, and two that are not launches and do not start other
+    /// programs either.
     const RUNTIMES: [&str; 3] = [
         "apptainer exec docker://o/i:2 true",
         "apptainer exec --x docker://o/i true",

@@ -39,7 +39,7 @@ pub(crate) fn run(spank: &dyn Spank) {
     }
     let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
-        // This command has its decision, so the shim must not decide again.
+        // The command has been decided on, so the shim must not decide again.
         nested::uncover(spank, &settings);
         if decision.launch.is_none() {
             export_option(spank, &requested);

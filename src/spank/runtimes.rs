@@ -20,7 +20,7 @@ use std::time::Duration;
 const SYSTEM: [&str; 6] =
     ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/usr/local/sbin", "/sbin"];
 
-/// The runtimes that slurmstepd looks for.
+/// The runtimes that slurmstepd looks for ahead of its tasks.
 const USUAL: [&str; 2] = ["apptainer", "singularity"];
 
 /// The timeout for the other directories. The lookup of an image has a longer timeout, but tasks

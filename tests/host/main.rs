@@ -105,7 +105,7 @@ fn other_commands_make_no_system_call() {
     assert_eq!(site.run("", &["--option", "off"], &HIT).task, [""; 0]);
 }
 
-/// slurmstepd calls for the shim, logs that it is missing, and never reads an image root. srun
+/// slurmstepd looks for the shim, logs that it is missing, and never reads an image root. srun
 /// makes no file system call.
 #[test]
 fn what_loads_the_plugin_looks_at_no_image_root() {

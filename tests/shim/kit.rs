@@ -17,7 +17,7 @@ pub(crate) const IMAGE: usize = 2;
 pub(crate) const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/i:2", "true"];
 
 /// A program can be executed only if no process has it open for writing. A child that another
-/// test's thread has forked inherits such a descriptor until its exec. So no test writes a program
+/// test's thread has forked keeps such a descriptor until its exec. So no test writes a program
 /// while another one starts one.
 static PROGRAMS: Mutex<()> = Mutex::new(());
 

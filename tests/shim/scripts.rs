@@ -4,8 +4,9 @@ use crate::kit::{HIT, IMAGE, MISS, Site};
 
 const SHIMS: &str = "/usr/libexec/sifcache/bin";
 
-/// Asserts that the runtime gets the image and that the settings are removed. A script that does
-/// not call the shim again passes on the variable with the scripts, which no container sees.
+/// Asserts that the runtime gets the image and that the settings are removed. If the script does
+/// not call the shim again, the variable that lists the scripts remains; a container does not see
+/// it.
 #[track_caller]
 fn ends_with_the_image(site: &Site, path: &str, program: &str) {
     let outcome = site.call(&HIT).path(path).program(program).run();

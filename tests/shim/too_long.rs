@@ -18,8 +18,8 @@ fn full<'a>(site: &'a Site, on_miss: &str) -> Call<'a> {
     let line = format!("image_root={} untrusted=accept syslog=off {on_miss}", site.text(&deep));
     fs::write(site.path("etc/plugstack.conf"), format!("optional spank_sifcache.so {line}"))
         .unwrap();
-    // The settings are those of the site: the settings of a job are removed from the environment,
-    // which would free space.
+    // The settings come from plugstack.conf: the shim would remove those in the environment, which
+    // frees space.
     let call = site.call(&HIT).settings(None);
     let call = call.variable(format!("SLURM_CONF={}", site.text("etc/slurm.conf")));
     // A quarter of the stack limit is available for argv plus environment, but at least 128 KiB.

@@ -150,7 +150,8 @@ fn a_script_that_clears_its_environment_ends() {
     let site = Site::new();
     site.script("own/apptainer", "#!/bin/sh\nexec /usr/bin/env -i ROOT/shims/apptainer \"$@\"\n");
     site.script("script", "#!/bin/sh\napptainer exec /a.sif true; exit $?\n");
-    // Other users can write this script, so it counts as one that a user can write.
+    // Other users can write this script, so the shim does not trust it, like a script that its own
+    // user can write.
     fs::set_permissions(site.path("own/apptainer"), fs::Permissions::from_mode(0o777)).unwrap();
     let outcome = site.call(&PASS).program("script").path("shims own real").run();
     assert_eq!(outcome.told("argv").len(), 4, "{outcome:#?}");

@@ -1,4 +1,4 @@
-//! What deciding costs in a process: references, command lines, look-ups.
+//! The cost of a decision within a process: references, command lines, lookups.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -39,14 +39,16 @@ fn command_lines(criterion: &mut Criterion) {
     }
 }
 
-/// A root with this many images in one directory; the content of all is header and table.
+/// Makes a root with this many images in one directory. Each image is a header and a descriptor
+/// table.
 fn root(path: &Path, files: usize) -> PathBuf {
     let directory = path.join("determinedai");
     fs::create_dir_all(&directory).unwrap();
     let mut header = [0_u8; 713];
     header[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     header[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    // One descriptor, of a primary system partition with ext3. The partition itself is not read
+    // here.
     (header[88], header[96]) = (1, 128);
     header[104..106].copy_from_slice(&585_u16.to_le_bytes());
     header[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
@@ -54,7 +56,7 @@ fn root(path: &Path, files: usize) -> PathBuf {
     let mut original = PathBuf::new();
     for number in 0..files {
         let file = directory.join(format!("environments:tag-{number}"));
-        // A file may have 65,000 names where most file systems are concerned.
+        // On most file systems, a file can have 65,000 hard links.
         if number % 50_000 == 0 {
             fs::write(&file, header).unwrap();
             original = file;

@@ -1,22 +1,25 @@
-//! The budgets of the design, and whether this run has kept them.
+//! The budgets of the design, and whether this run is within them.
 
 use crate::results::Results;
 use crate::statistics::Difference;
 use anyhow::{Context, Result};
 
-/// A budget beside what was found.
+/// A budget and the measured value.
 pub(crate) struct Budget {
-    /// What is limited.
+    /// The quantity that is limited.
     pub(crate) what: &'static str,
-    /// The limit, in words.
+    /// The limit, as text.
     pub(crate) limit: &'static str,
-    /// What was found.
+    /// The measured value, as text.
     pub(crate) found: String,
-    /// Whether that is within the limit.
+    /// Whether the measured value is within the limit.
     pub(crate) kept: bool,
 }
 
-/// All of them, in the order of the design.
+/// Returns all budgets, in the order of the design.
+///
+/// # Errors
+/// The results lack an experiment.
 pub(crate) fn all(results: &Results) -> Result<Vec<Budget>> {
     Ok(vec![
         every_step(results)?,
@@ -48,13 +51,13 @@ fn every_step(results: &Results) -> Result<Budget> {
     })
 }
 
-/// A difference with its range.
+/// Formats a difference with its confidence interval, in milliseconds.
 fn milliseconds(more: Difference) -> String {
     let [median, low, high] = [more.median, more.low, more.high].map(|seconds| seconds * 1e3);
     format!("{median:+.2} ms ({low:+.2} to {high:+.2})")
 }
 
-/// Calls that take a path or a descriptor of a file.
+/// System calls that take a path or the descriptor of a file.
 const OF_FILES: [&str; 8] =
     ["openat", "open", "statx", "newfstatat", "readlink", "access", "faccessat2", "getdents64"];
 
@@ -74,8 +77,8 @@ fn no_launch(results: &Results) -> Result<Budget> {
     })
 }
 
-/// The hook of ours on a hit, of the empty plugin, of ours without a helper process, and without a line
-/// to syslog either.
+/// The task hook on a hit: of sifcache, of the empty plugin, of sifcache without a helper process,
+/// and of sifcache without a helper process or a line to syslog.
 fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 4]> {
     let stage = |name: &str| {
         let hooks = results.hooks.iter().find(|hooks| hooks.name == name);

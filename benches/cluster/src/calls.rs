@@ -1,4 +1,4 @@
-//! How many system calls a step makes with the plugin and without, as strace sees them.
+//! The number of system calls of a step with and without the plugin, counted by strace.
 
 use crate::experiments::launches::SMALL;
 use crate::site::{LINE, NONE, image, sif};
@@ -10,20 +10,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What one kind of task adds.
+/// The system calls that the plugin adds to one kind of task.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Added {
-    /// What the task is.
+    /// The kind of task.
     pub(crate) task: String,
-    /// In the task's process between fork and `execve`: how many more of each call.
+    /// The additional calls of each name in the task's process, between fork and `execve`.
     pub(crate) in_task: BTreeMap<String, i64>,
-    /// In slurmstepd's main thread, without and with: medians.
+    /// All calls in slurmstepd's main thread, without and with the plugin: medians.
     pub(crate) slurmstepd: (f64, f64),
-    /// In srun's main thread.
+    /// The same in srun's main thread.
     pub(crate) srun: (f64, f64),
 }
 
-/// What was traced of one step.
+/// The calls that were traced in one step.
 #[derive(Default)]
 struct Traced {
     in_task: BTreeMap<String, i64>,
@@ -31,10 +31,11 @@ struct Traced {
     srun: f64,
 }
 
-/// Traces each kind of task this often, with and without.
+/// Traces each kind of task this many times, without and with the plugin.
 pub(crate) fn count(times: usize) -> Result<Vec<Added>> {
     let docker = |name: &str| format!("/usr/bin/apptainer exec docker://{name} true");
-    // The same in all columns: a link to the SIF is not what is counted.
+    // The path of the SIF is the same in all columns, because calls for following a link to it are
+    // not to be counted.
     let kinds = [
         ("no launch", "/usr/bin/true".to_owned()),
         ("a pass", format!("/usr/bin/apptainer exec {} true", sif(SMALL))),
@@ -71,7 +72,7 @@ fn added(task: &str, line: &str, times: usize) -> Result<Added> {
     })
 }
 
-/// One step under strace, at both ends.
+/// Traces one step, in srun and on the node.
 fn trace(line: &str) -> Result<Traced> {
     testbed::on("n1", START)?;
     let srun = format!(
@@ -89,7 +90,7 @@ fn trace(line: &str) -> Result<Traced> {
     Ok(traced)
 }
 
-/// Returns when slurmd is traced.
+/// A script that attaches strace to slurmd. It returns when slurmd is traced.
 const START: &str = "rm -rf /tmp/calls; mkdir /tmp/calls; slurmd=$(pidof slurmd)
     setsid timeout 60 strace -ff -s 200 -o /tmp/calls/t -p $slurmd </dev/null >/dev/null 2>&1 &
     echo $! >/run/strace.pid
@@ -98,10 +99,10 @@ const START: &str = "rm -rf /tmp/calls; mkdir /tmp/calls; slurmd=$(pidof slurmd)
         sleep 0.02
     done; exit 1";
 
-/// What slurmstepd does at its end belongs to it.
+/// A script that stops the trace. It waits first, so that the exit of slurmstepd is included.
 const STOP: &str = "sleep 0.3; kill $(cat /run/strace.pid); sleep 0.2";
 
-/// Reads the files that strace has written, one for each thread: `t.PID`.
+/// Reads the files of strace, one for each thread: `t.PID`.
 fn read(directory: &Path, program: &str, traced: &mut Traced) -> Result<()> {
     let mut threads = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
@@ -130,7 +131,7 @@ fn read_threads(threads: &BTreeMap<String, String>, program: &str, traced: &mut 
     }
 }
 
-/// What a child of slurmstepd has done until it became the task's program.
+/// Adds the calls of a child of slurmstepd up to the `execve` of the task's program.
 fn read_task(text: &str, program: &str, traced: &mut Traced) {
     if executed(text).is_some_and(|first| first.contains(&format!("\"{program}\""))) {
         for name in calls(text).take_while(|name| *name != "execve") {
@@ -143,12 +144,12 @@ fn executed(text: &str) -> Option<&str> {
     text.lines().find(|line| line.starts_with("execve("))
 }
 
-/// The names of the calls.
+/// The names of the calls in a trace.
 fn calls(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.split_once('(')).map(|(name, _)| name)
 }
 
-/// The processes that it has started.
+/// The processes that the traced thread has started.
 fn children(text: &str) -> impl Iterator<Item = &str> {
     let forks = ["clone(", "clone3(", "fork(", "vfork("];
     let started = move |line: &&str| forks.iter().any(|fork| line.starts_with(fork));

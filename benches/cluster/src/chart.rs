@@ -1,5 +1,5 @@
-//! docs/benchmarks.svg: how long images take to start, by their size and by how many users
-//! start them.
+//! Draws docs/benchmarks.svg: the time that images take to start, by image size and by number of
+//! users.
 
 use crate::experiments::{images, users};
 use crate::results::Results;
@@ -19,10 +19,10 @@ const RED: RGBColor = RGBColor(0xc0, 0x4a, 0x2f);
 const GRAY: RGBColor = RGBColor(0x8a, 0x8a, 0x8a);
 const GREEN: RGBColor = RGBColor(0x1f, 0x7a, 0x4d);
 
-/// A line of a chart: its name, its colour, and its points.
+/// A line of a chart: name, colour, and points.
 type Line = (&'static str, RGBColor, Vec<(f64, f64)>);
 
-/// The drawing, as SVG.
+/// Returns the chart as SVG.
 pub(crate) fn draw(results: &Results) -> Result<String> {
     let mut text = String::new();
     {
@@ -76,7 +76,8 @@ fn by_users(results: &Results) -> Result<Vec<Line>> {
 
 type Place = Cartesian2d<LogCoord<f64>, LogCoord<f64>>;
 
-/// Both axes are logarithmic: sizes, numbers and times are far apart.
+/// Draws one panel. Both axes are logarithmic, because sizes, counts and times span several orders
+/// of magnitude.
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, Shift>,
     title: &str,
@@ -109,7 +110,7 @@ fn panel(
     labels.label_font(("sans-serif", 13)).draw().map_err(broken)
 }
 
-/// From the least to the most of one coordinate, with some room.
+/// The range of one coordinate over all lines, with a margin.
 fn span(lines: &[Line], of: fn(&(f64, f64)) -> f64, room: f64) -> LogCoord<f64> {
     let all = || lines.iter().flat_map(|(_, _, points)| points).map(of);
     let least = all().fold(f64::INFINITY, f64::min).clamp(1e-3, 1e9);
@@ -117,7 +118,7 @@ fn span(lines: &[Line], of: fn(&(f64, f64)) -> f64, room: f64) -> LogCoord<f64> 
     (least / room..most * room).log_scale().into()
 }
 
-/// One line with its points and its name.
+/// Draws one line with its points and its name.
 fn series<'a>(
     chart: &mut ChartContext<'a, SVGBackend<'_>, Place>,
     (name, colour, points): &Line,

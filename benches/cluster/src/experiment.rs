@@ -1,74 +1,75 @@
-//! What is measured: ways to do the same thing, which take turns.
+//! The definition of a measurement: variants of the same task, which run in turn.
 
 use serde::{Deserialize, Serialize};
 
-/// Some variants, each run `rounds` times in turn with the others.
+/// Variants that run in turn, `rounds` times each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Experiment {
-    /// A word for `--only` and for the page.
+    /// The name, for `--only` and the page.
     pub(crate) name: String,
-    /// Before the rounds that count, this many.
+    /// The number of rounds before those that are recorded.
     pub(crate) warm_up: usize,
-    /// How often each variant runs.
+    /// The number of recorded runs of each variant.
     pub(crate) rounds: usize,
-    /// What takes turns.
+    /// The variants.
     pub(crate) variants: Vec<Variant>,
-    /// Whether the first one is what the others are compared with.
+    /// Whether the other variants are compared with the first one.
     pub(crate) compared: bool,
 }
 
-/// One way to do it.
+/// One variant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Variant {
-    /// What the page calls it.
+    /// The name on the page.
     pub(crate) name: String,
-    /// What plugstack.conf holds meanwhile; nothing of it is changed if there is none.
+    /// The text of plugstack.conf during the run; `None` leaves the file unchanged.
     pub(crate) plugstack: Option<String>,
-    /// A shell script that is run before, as whoever measures, and not timed.
+    /// A shell script that runs before the commands, as the measuring user. It is not timed.
     pub(crate) before: Option<String>,
-    /// What is started at once, and timed until the last has ended.
+    /// The commands. All are started together, and the time ends with the last one.
     pub(crate) commands: Vec<Timed>,
-    /// A shell script that prints a number afterwards, such as bytes that were left.
+    /// A shell script that prints a number after the run, such as the bytes in use.
     pub(crate) gauge: Option<String>,
 }
 
-/// One command, and what it must come to: a time of something else is worth nothing.
+/// One command and its expected result. A run with another result is an error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Timed {
-    /// Who runs it; none is whoever measures.
+    /// The user who runs it; `None` is the measuring user.
     pub(crate) user: Option<User>,
-    /// The command, found in `PATH`.
+    /// The argv entries. The program is looked up in `PATH`.
     pub(crate) words: Vec<String>,
-    /// Variables that it has beside those of whoever measures; without a value, has not.
+    /// Variables that are set, or removed if there is no value, in the measuring user's
+    /// environment.
     pub(crate) environment: Vec<(String, Option<String>)>,
-    /// Its exit status.
+    /// The expected exit status.
     pub(crate) status: i32,
-    /// What its output holds.
+    /// A text that the output must contain.
     pub(crate) says: String,
 }
 
 /// A user of the cluster.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct User {
-    /// The name; the home is below `/home`.
+    /// The name. The home directory is below `/home`.
     pub(crate) name: String,
-    /// User and group.
+    /// User and group ID.
     pub(crate) id: u32,
 }
 
-/// What one variant took, round by round.
+/// The measurements of one variant, by round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Taken {
     /// The variant's name.
     pub(crate) name: String,
     /// Wall-clock seconds.
     pub(crate) seconds: Vec<f64>,
-    /// What its gauge has said.
+    /// The numbers of its gauge.
     pub(crate) gauge: Vec<f64>,
 }
 
 impl Variant {
-    /// One that runs this command.
+    /// A variant that runs this command.
     pub(crate) fn new(name: &str, command: Timed) -> Self {
         Self {
             name: name.to_owned(),
@@ -79,13 +80,13 @@ impl Variant {
         }
     }
 
-    /// With this in plugstack.conf.
+    /// Sets the text of plugstack.conf.
     pub(crate) fn plugstack(mut self, text: &str) -> Self {
         self.plugstack = Some(text.to_owned());
         self
     }
 
-    /// After this script.
+    /// Sets the script that runs before the commands.
     pub(crate) fn after(mut self, script: &str) -> Self {
         self.before = Some(script.to_owned());
         self
@@ -93,7 +94,7 @@ impl Variant {
 }
 
 impl Timed {
-    /// A command line, split at its blanks, that succeeds.
+    /// A command line, split at spaces, that must succeed.
     pub(crate) fn new(line: &str) -> Self {
         Self {
             user: None,
@@ -104,25 +105,25 @@ impl Timed {
         }
     }
 
-    /// Run by alice.
+    /// Lets alice run it.
     pub(crate) fn by_alice(self) -> Self {
         self.by("alice", 1001)
     }
 
-    /// Run by this user.
+    /// Lets this user run it.
     pub(crate) fn by(mut self, name: &str, id: u32) -> Self {
         self.user = Some(User { name: name.to_owned(), id });
         self
     }
 
-    /// Ends with this status and says this.
+    /// Sets the expected exit status and a text that the output must contain.
     pub(crate) fn ends(mut self, status: i32, says: &str) -> Self {
         self.status = status;
         self.says = says.to_owned();
         self
     }
 
-    /// With this variable; without a value, without it.
+    /// Sets a variable, or removes it if there is no value.
     pub(crate) fn variable(mut self, name: &str, value: Option<&str>) -> Self {
         self.environment.push((name.to_owned(), value.map(str::to_owned)));
         self

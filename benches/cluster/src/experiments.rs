@@ -1,4 +1,4 @@
-//! The experiments, one file for each thing that is asked.
+//! The experiments, one file for each question.
 
 pub(crate) mod command;
 pub(crate) mod images;
@@ -7,15 +7,15 @@ pub(crate) mod nested;
 pub(crate) mod srun;
 pub(crate) mod users;
 
-/// How often things are done: in full, or once to see that they can be.
+/// How often the runs are repeated: in full, or only as a test of the benchmark.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
-    /// A try, whose figures mean nothing.
+    /// Only a test: the numbers have no meaning.
     pub(crate) quick: bool,
 }
 
 impl Effort {
-    /// So many rounds, or two.
+    /// `full` rounds, or two if `quick`.
     pub(crate) fn rounds(self, full: usize) -> usize {
         if self.quick { 2 } else { full }
     }

@@ -1,40 +1,39 @@
-//! The hooks in the program that loads plugins as Slurm does, `benches/host`.
+//! Measures the hooks in a program that loads plugins as Slurm does: `benches/host`.
 
 use crate::testbed;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The steps of a plugin's life that are told.
+/// The measured steps from load to unload of a plugin.
 pub(crate) const STAGES: [&str; 5] = ["load", "symbols", "init", "task_init", "unload"];
 
-/// One plugin with one command.
+/// The measurements of one plugin with one command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Hooks {
-    /// The plugin, and what the command is.
+    /// The plugin and the kind of command.
     pub(crate) name: String,
-    /// For each of [`STAGES`]: median, tenth and ninetieth percentile in microseconds, system
-    /// calls, page faults.
+    /// One entry for each of [`STAGES`].
     pub(crate) stages: Vec<Stage>,
 }
 
-/// One step of a life.
+/// The measurements of one step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// Microseconds.
+    /// Median, in microseconds.
     pub(crate) median: f64,
-    /// Microseconds, the tenth percentile.
+    /// Tenth percentile, in microseconds.
     pub(crate) p10: f64,
-    /// Microseconds, the ninetieth.
+    /// Ninetieth percentile, in microseconds.
     pub(crate) p90: f64,
-    /// System calls.
+    /// Number of system calls.
     pub(crate) calls: f64,
-    /// Page faults.
+    /// Number of page faults.
     pub(crate) faults: f64,
 }
 
-/// Lives of an empty plugin, of ours without a helper process and a line to syslog too, and of `others` (lines
-/// of plugstack.conf), alternating, for each command, on n1.
+/// Measures an empty plugin, sifcache with and without a helper process and a line to syslog, and
+/// `others` (lines of plugstack.conf), in turn, for each command, on n1.
 pub(crate) fn measure(
     runs: usize,
     commands: &[(&str, &str)],
@@ -61,7 +60,8 @@ pub(crate) fn measure(
     Ok(all)
 }
 
-/// A line by the name of its file and its arguments, where the image cache is no matter.
+/// The name of a line: its file name and its arguments, without the image root, which is the same
+/// for all.
 fn name(line: &str) -> String {
     let mut words = line.split_whitespace();
     let file = words.next().and_then(|path| path.rsplit('/').next());

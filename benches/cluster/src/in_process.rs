@@ -1,4 +1,4 @@
-//! What criterion has found of `benches/decide.rs`.
+//! Reads the results of criterion for `benches/decide.rs`.
 
 use crate::testbed::project;
 use anyhow::{Context, Result};
@@ -8,25 +8,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// One of its benchmarks.
+/// The result of one benchmark.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// Group and name.
     pub(crate) name: String,
-    /// Nanoseconds: the median, and its confidence interval of 95 %.
+    /// The median, in nanoseconds. `low` and `high` are its confidence interval of 95 %.
     pub(crate) median: f64,
-    /// Lower end.
+    /// Lower end of the interval, in nanoseconds.
     pub(crate) low: f64,
-    /// Upper end.
+    /// Upper end of the interval, in nanoseconds.
     pub(crate) high: f64,
 }
 
-/// Runs them and reads what criterion leaves in `target/criterion`.
+/// Runs the benchmarks and reads the results that criterion stores in `target/criterion`.
 pub(crate) fn measure(quick: bool) -> Result<Vec<Found>> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or(project().join("target"), PathBuf::from);
     let target = target.join("criterion");
-    // What an earlier one was called is not measured now.
+    // Results of earlier runs may have names that this run does not measure.
     let _ = fs::remove_dir_all(&target);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(project()).args([
@@ -48,7 +48,7 @@ pub(crate) fn measure(quick: bool) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// A name such that 9 is before 10.
+/// A sort key of a name that compares numbers by value, so that 9 is before 10.
 fn by_number(name: &str) -> Vec<(u64, String)> {
     let words = name.split_inclusive([' ', '/']);
     words.map(|word| (word.trim().parse().unwrap_or_default(), word.to_owned())).collect()

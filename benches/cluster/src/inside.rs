@@ -1,5 +1,5 @@
-//! The part that runs on a host of the cluster: times commands without a process of the
-//! testbed's around them.
+//! The part that runs on a host of the cluster. It times commands directly, without a process of
+//! the testbed around them.
 
 use crate::experiment::{Experiment, Taken, Timed, Variant};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 const PLUGSTACK: &str = "/etc/slurm/plugstack.conf";
 
-/// Reads an experiment from standard input and prints what its variants took, as JSON.
+/// Reads an experiment from standard input and prints the measurements of its variants, as JSON.
 pub(crate) fn run() -> Result<()> {
     let experiment: Experiment = serde_json::from_reader(std::io::stdin().lock())?;
     let taken = measure(&experiment)?;
@@ -27,7 +27,8 @@ fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
         .collect();
     let count = taken.len();
     for round in 0..experiment.warm_up + experiment.rounds {
-        // Who is first changes, lest it always pays for the others.
+        // A different variant is first in each round, so that none always bears a cost of being
+        // first.
         for place in 0..count {
             let at = (place + round) % count;
             let (Some(variant), Some(taken)) = (experiment.variants.get(at), taken.get_mut(at))
@@ -57,7 +58,7 @@ fn once(variant: &Variant) -> Result<f64> {
     let started: Vec<Child> = variant.commands.iter().map(start_one).collect::<Result<_>>()?;
     let mut ended = Vec::with_capacity(started.len());
     for child in started {
-        // Each says less than a pipe holds, so that none waits for its turn here.
+        // The output of each command fits into a pipe, so no command waits for this loop.
         ended.push(child.wait_with_output()?);
     }
     let seconds = start.elapsed().as_secs_f64();

@@ -1,10 +1,10 @@
-//! What the measurements ran on.
+//! The machine and the software of the measurements.
 
 use crate::testbed;
 use anyhow::Result;
 use std::fs;
 
-/// What, and its name or version.
+/// Returns pairs of a label and a name or version.
 pub(crate) fn describe() -> Result<Vec<(String, String)>> {
     let on_node =
         |script: &str| Ok::<_, anyhow::Error>(testbed::on("n1", script)?.trim().to_owned());
@@ -29,7 +29,7 @@ fn processor() -> String {
     line.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name).to_owned()
 }
 
-/// KB of memory.
+/// The memory, in KB.
 fn memory() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("MemTotal:"));

@@ -1,8 +1,8 @@
-//! What sifcache costs, measured side by side on the testbed.
+//! Measures the cost of sifcache on the testbed, in comparisons.
 //!
-//! `make bench` runs `all`, which makes a cluster ready, measures there, and leaves
-//! docs/benchmarks.json; `render` makes the page, the chart and the README's table of it.
-//! Nothing in them is written by hand, which a test sees to.
+//! `make bench` runs `all`, which prepares a cluster, measures there, and writes
+//! docs/benchmarks.json. `render` generates the page, the chart and the README's table from that
+//! file. A test checks that they contain nothing else.
 
 mod budgets;
 mod calls;

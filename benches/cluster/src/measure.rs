@@ -1,4 +1,4 @@
-//! A whole run, from an empty cluster to results.
+//! A complete run, from an empty cluster to results.
 
 use crate::experiment::{Experiment, Taken};
 use crate::experiments::{Effort, command, images, launches, nested, srun, users};
@@ -11,13 +11,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What a run is asked for.
+/// The parameters of a run.
 pub(crate) struct Run {
-    /// Where the built plugin, shim, interposer and command are.
+    /// The directory of the built plugin, shim, interposer and command.
     pub(crate) build: PathBuf,
-    /// Where the host program is.
+    /// The directory of the host program.
     pub(crate) host: PathBuf,
-    /// How often things are done.
+    /// How often the runs are repeated.
     pub(crate) effort: Effort,
     /// Further plugins for the host program, lines of plugstack.conf.
     pub(crate) plugins: Vec<String>,
@@ -51,13 +51,13 @@ impl Run {
         })
     }
 
-    /// Sizes of the images.
+    /// The sizes of the images, in MB.
     fn sizes(&self) -> impl Iterator<Item = u32> {
         let count = if self.effort.quick { 1 } else { images::SIZES.len() };
         images::SIZES.into_iter().take(count)
     }
 
-    /// How many users start one at once.
+    /// The numbers of users who start an image at once.
     fn counts(&self) -> impl Iterator<Item = u32> {
         let count = if self.effort.quick { 1 } else { users::COUNTS.len() };
         users::COUNTS.into_iter().take(count)
@@ -96,14 +96,14 @@ impl Run {
 
 type Way = fn(&Experiment) -> Result<Vec<Taken>>;
 
-/// In a job, which has our variables only with our line.
+/// Measures in a job. The job has the variables of sifcache only if plugstack.conf has its line.
 fn in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
     let plugstack = testbed::at("ctl", "/etc/slurm/plugstack.conf")?;
     fs::write(&plugstack, LINE).context("plugstack.conf")?;
     testbed::measure_in_job(experiment)
 }
 
-/// What the hooks are given in the host program.
+/// The commands for the hooks in the host program: kind and command line.
 fn commands() -> [(&'static str, &'static str); 4] {
     [
         ("no launch", "true"),

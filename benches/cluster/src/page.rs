@@ -1,4 +1,4 @@
-//! docs/benchmarks.md, and the table in the README.
+//! Generates docs/benchmarks.md and the table in the README.
 
 mod readme;
 mod tables;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Writes all that is made of results below the project's directory.
+/// Writes everything that is generated from results, below the project's directory.
 pub(crate) fn write(results: &Results, project: &Path) -> Result<()> {
     let put = |name: &str, text: &str| {
         let path = project.join(name);
@@ -65,9 +65,9 @@ mod tests {
     use crate::testbed::project;
     use std::fs;
 
-    /// What docs/ and the README say is what the run has found, to the letter.
+    /// The text in docs/ and the README is exactly what the results yield.
     #[test]
-    fn nothing_is_written_by_hand() {
+    fn generated_files_match_the_results() {
         let copy = std::env::temp_dir().join(format!("benchmarks-{}", std::process::id()));
         fs::create_dir_all(copy.join("docs")).unwrap();
         fs::copy(project().join("README.md"), copy.join("README.md")).unwrap();

@@ -1,4 +1,4 @@
-//! Everything that one run has found: what the page, the chart and the README are made of.
+//! The results of one run, from which the page, the chart and the README's table are generated.
 
 use crate::calls::Added;
 use crate::experiment::{Experiment, Taken};
@@ -13,50 +13,50 @@ use std::path::Path;
 /// One run of `make bench`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// What it ran on: what, and its name or version.
+    /// The machine and the software: label, and name or version.
     pub(crate) machine: Vec<(String, String)>,
     /// The experiments on the cluster.
     pub(crate) groups: Vec<Group>,
-    /// For each image: MB of its layers, MB of its SIF.
+    /// For each image, the size of its layers and of its SIF, in MB.
     pub(crate) sif_sizes: Vec<(u32, f64)>,
-    /// The hooks in the host program.
+    /// The measurements of the hooks in the host program.
     pub(crate) hooks: Vec<Hooks>,
-    /// System calls on the cluster.
+    /// The system calls on the cluster.
     pub(crate) calls: Vec<Added>,
-    /// Benchmarks in a process.
+    /// The benchmarks within a process.
     pub(crate) in_process: Vec<Found>,
-    /// KB of the plugin.
+    /// The size of the plugin, in KB.
     pub(crate) library: f64,
-    /// The symbols that it exports.
+    /// The symbols that the plugin exports.
     pub(crate) exported: Vec<String>,
 }
 
-/// One experiment.
+/// The results of one experiment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Group {
     /// Its name.
     pub(crate) name: String,
-    /// Its variants; the first is what the others are compared with.
+    /// The variants. The others are compared with the first.
     pub(crate) variants: Vec<Line>,
 }
 
-/// One of its variants.
+/// The results of one variant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
     /// Its name.
     pub(crate) name: String,
-    /// What it is, for whoever wants to repeat it.
+    /// The command, for repeating the measurement.
     pub(crate) command: String,
-    /// Seconds.
+    /// The times, in seconds.
     pub(crate) seconds: Summary,
-    /// Seconds more than the first; none for that.
+    /// The difference from the first variant, in seconds; `None` for the first.
     pub(crate) more: Option<Difference>,
-    /// Median of its gauge, if it has one.
+    /// The median of its gauge, if it has one.
     pub(crate) gauge: Option<f64>,
 }
 
 impl Group {
-    /// Sums up what an experiment has taken.
+    /// Summarizes the measurements of an experiment.
     pub(crate) fn new(experiment: &Experiment, taken: &[Taken]) -> Self {
         let first = taken.first().map(|taken| taken.seconds.as_slice()).unwrap_or_default();
         let line = |(at, taken): (usize, &Taken)| Line {
@@ -88,19 +88,28 @@ fn command(experiment: &Experiment, at: usize) -> String {
 }
 
 impl Results {
-    /// The results that a run has left in this file.
+    /// Reads the results of a run from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read or has another form.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// Leaves them there.
+    /// Writes the results to a file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = format!("{}\n", serde_json::to_string_pretty(self)?);
         fs::write(path, text).with_context(|| path.display().to_string())
     }
 
-    /// An experiment.
+    /// The experiment of this name.
+    ///
+    /// # Errors
+    /// There is none.
     pub(crate) fn group(&self, name: &str) -> Result<&Group> {
         let group = self.groups.iter().find(|group| group.name == name);
         group.with_context(|| format!("no experiment '{name}'"))
@@ -108,7 +117,10 @@ impl Results {
 }
 
 impl Group {
-    /// The variant with this number.
+    /// The variant with this index.
+    ///
+    /// # Errors
+    /// There is none.
     pub(crate) fn line(&self, at: usize) -> Result<&Line> {
         self.variants.get(at).with_context(|| format!("{}: no variant {at}", self.name))
     }

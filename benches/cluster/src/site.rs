@@ -1,4 +1,4 @@
-//! Makes the cluster ready: sifcache, images of several sizes, users.
+//! Prepares the cluster: installs sifcache, makes images of several sizes, and adds users.
 
 use crate::testbed::{self, INSIDE};
 use anyhow::{Context, Result};
@@ -7,19 +7,19 @@ use std::process::Command;
 
 /// The shared image root.
 pub(crate) const ROOT: &str = "/shared/sif";
-/// The line of plugstack.conf.
+/// plugstack.conf with sifcache.
 pub(crate) const LINE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
-/// That of a plugin that does nothing.
+/// plugstack.conf with a plugin that does nothing.
 pub(crate) const EMPTY: &str = "optional empty.so\n";
-/// No plugin.
+/// plugstack.conf without a plugin.
 pub(crate) const NONE: &str = "# nothing\n";
-/// Number of the first of the users that are made.
+/// The user ID of the first user that is added.
 pub(crate) const FIRST_USER: u32 = 2001;
-/// The script that a site would write by hand, found as `apptainer`.
+/// The wrapper script that a site would write by hand, under the name `apptainer`.
 pub(crate) const WRAPPER: &str = "/opt/wrapper/apptainer";
 /// A program that starts the runtime and does nothing else: `benches/host/launcher.c`.
 pub(crate) const LAUNCHER: &str = "/opt/launcher/apptainer";
-/// A program that ends at once, found as `apptainer`.
+/// A program that ends at once, under the name `apptainer`.
 pub(crate) const NOTHING: &str = "/opt/nothing/apptainer";
 
 /// The reference of the image with this many MB.
@@ -27,12 +27,12 @@ pub(crate) fn image(megabytes: u32) -> String {
     format!("bench/env:{megabytes}")
 }
 
-/// The path of its SIF.
+/// The path of that image's SIF.
 pub(crate) fn sif(megabytes: u32) -> String {
     format!("{ROOT}/{}", image(megabytes))
 }
 
-/// Installs what `build` and `host` hold, and what else is measured.
+/// Installs the files in `build` and `host`, and the other programs that are measured.
 pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
     let plugins = testbed::plugin_directory()?;
     let tree = build.join("tree");
@@ -60,7 +60,7 @@ pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes images of these sizes, on the hub and in the image root.
+/// Makes images of these sizes in MB, in the registry and in the image root.
 pub(crate) fn fill(sizes: impl Iterator<Item = u32>) -> Result<()> {
     let layouts = testbed::at("ctl", "/shared/layout")?;
     let busybox = testbed::at("ctl", "/usr/bin/busybox")?;
@@ -80,13 +80,13 @@ pub(crate) fn fill(sizes: impl Iterator<Item = u32>) -> Result<()> {
     Ok(())
 }
 
-/// MB of the SIF of an image.
+/// The size of an image's SIF, in MB.
 pub(crate) fn sif_size(megabytes: u32) -> Result<f64> {
     let bytes = testbed::at("ctl", &sif(megabytes))?.metadata()?.len();
     Ok(bytes as f64 / 1e6)
 }
 
-/// Makes this many users, `u1` and so on, on every host.
+/// Adds this many users, `u1` and so on, on every host.
 pub(crate) fn users(count: u32) -> Result<()> {
     let last = FIRST_USER + count - 1;
     let script = format!(
@@ -100,7 +100,7 @@ pub(crate) fn users(count: u32) -> Result<()> {
     ["ctl", "n1", "n2"].iter().try_for_each(|host| testbed::on(host, &script).map(drop))
 }
 
-/// How large a file is, in KB.
+/// The size of a file, in KB.
 pub(crate) fn kilobytes(file: &Path) -> Result<f64> {
     let bytes = file.metadata().with_context(|| file.display().to_string())?.len();
     Ok(bytes as f64 / 1e3)

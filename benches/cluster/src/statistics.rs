@@ -1,32 +1,32 @@
-//! Medians, and how sure they are.
+//! Medians and their confidence intervals.
 
 use serde::{Deserialize, Serialize};
 
-/// What is told of some numbers.
+/// A summary of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
-    /// Half are below.
+    /// The median.
     pub(crate) median: f64,
-    /// A tenth is below.
+    /// The tenth percentile.
     pub(crate) p10: f64,
-    /// A tenth is above.
+    /// The ninetieth percentile.
     pub(crate) p90: f64,
-    /// How many there are.
+    /// The number of values.
     pub(crate) count: usize,
 }
 
-/// A median, and the range that holds the true one in 95 of 100 cases.
+/// The median of a difference, and its confidence interval of 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Difference {
-    /// Of what one took more than the other, round by round.
+    /// The median of the differences of two variants, by round.
     pub(crate) median: f64,
-    /// Lower end of the range.
+    /// Lower end of the interval.
     pub(crate) low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub(crate) high: f64,
 }
 
-/// Sums up; all are zero if there is nothing.
+/// Summarizes values. All fields are zero if there are none.
 pub(crate) fn summary(values: &[f64]) -> Summary {
     let sorted = sorted(values);
     Summary {
@@ -37,12 +37,13 @@ pub(crate) fn summary(values: &[f64]) -> Summary {
     }
 }
 
-/// Of the differences between two that took turns: what disturbs a round disturbs both.
+/// Compares two variants that ran in turn, round by round: a disturbance in a round affects both.
 pub(crate) fn difference(with: &[f64], without: &[f64]) -> Difference {
     let all: Vec<f64> = with.iter().zip(without).map(|(with, without)| with - without).collect();
     let sorted = sorted(&all);
-    // The order statistics around the median, whatever the distribution: each value is
-    // above it or below by chance, which for many is nearly normal.
+    // The interval is given by order statistics around the median, for any distribution: each value
+    // is above or below the median by chance, and the number above it is nearly normally
+    // distributed for large counts.
     let count = sorted.len() as f64;
     let reach = if count > 0.0 { 0.98 * count.sqrt() / count } else { 0.0 };
     Difference {
@@ -58,7 +59,7 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// Between two values, in proportion.
+/// The value at this fraction of the sorted values, by linear interpolation.
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     let at = part * sorted.len().saturating_sub(1) as f64;
     let value = |at: f64| sorted.get(at as usize).copied().unwrap_or_default();
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!((eleven.p10, eleven.median, eleven.p90), (1.0, 5.0, 9.0));
     }
 
-    /// A disturbance that both see is in neither the median nor the range.
+    /// A disturbance that affects both variants changes neither the median nor the interval.
     #[test]
     fn differences_are_of_the_same_round() {
         let without: Vec<f64> = (0..100).map(|n| f64::from(n % 10)).collect();
@@ -90,9 +91,9 @@ mod tests {
         assert_eq!((found.median, found.low, found.high), (0.5, 0.5, 0.5));
     }
 
-    /// Of a hundred values, the 41st and the 60th are the ends of the range (conover 1999, 3.2).
+    /// Of a hundred values, the 41st and the 60th are the ends of the interval (Conover 1999, 3.2).
     #[test]
-    fn the_range_is_that_of_order_statistics() {
+    fn order_statistics_give_the_interval() {
         let with: Vec<f64> = (1..=101).map(f64::from).collect();
         let found = difference(&with, &[0.0; 101]);
         assert_eq!(found.median, 51.0);

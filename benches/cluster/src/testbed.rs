@@ -1,4 +1,4 @@
-//! The cluster, from outside: `testbed/testbed` with a few words.
+//! Access to the cluster from outside: runs `testbed/testbed`.
 
 use crate::experiment::{Experiment, Taken};
 use anyhow::{Context, Result, ensure};
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Where this program is on the hosts.
+/// The path of this program on the hosts.
 pub(crate) const INSIDE: &str = "/usr/local/libexec/cluster-bench";
 
 /// The project's directory.
@@ -14,19 +14,22 @@ pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A `testbed` command with these words.
+/// A `testbed` command with these arguments.
 fn testbed(words: &[&str]) -> Command {
     let mut command = Command::new(project().join("testbed/testbed"));
     command.args(words);
     command
 }
 
-/// What a command prints that succeeds.
+/// Runs a command with this input and returns its output.
+///
+/// # Errors
+/// The command cannot be run or fails.
 pub(crate) fn output(command: &mut Command, input: &str) -> Result<String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // Who does not read all of it says why by its status.
+        // A command that does not read all of its input reports the reason by its exit status.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output()?;
@@ -45,7 +48,7 @@ pub(crate) fn hub(action: &str) -> Result<()> {
     output(&mut testbed(&["hub", action]), "").map(drop)
 }
 
-/// Puts a file or what is in a directory on every host.
+/// Copies a file, or the contents of a directory, to every host.
 pub(crate) fn push(source: &Path, destination: &str, mode: &str) -> Result<()> {
     let mut command = testbed(&["push"]);
     command.arg(source).arg(destination);
@@ -55,7 +58,7 @@ pub(crate) fn push(source: &Path, destination: &str, mode: &str) -> Result<()> {
     output(&mut command, "").map(drop)
 }
 
-/// Where a path of a host is to be found from outside.
+/// The path outside the host that corresponds to a path on it.
 pub(crate) fn at(host: &str, path: &str) -> Result<PathBuf> {
     let root = output(&mut testbed(&["root", host]), "")?;
     Ok(Path::new(root.trim_end()).join(path.trim_start_matches('/')))
@@ -66,13 +69,13 @@ pub(crate) fn plugin_directory() -> Result<String> {
     Ok(output(&mut testbed(&["plugindir"]), "")?.trim_end().to_owned())
 }
 
-/// Measures on the login node, as root.
+/// Runs an experiment on the login node, as root.
 pub(crate) fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
     measure_by(testbed(&["exec", "--", INSIDE, "inside"]), experiment)
 }
 
-/// Measures in a step of a job of alice's on n1, with what the plugin puts into its
-/// environment.
+/// Runs an experiment in a job step of alice's on n1, with the variables that the plugin sets
+/// there.
 pub(crate) fn measure_in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
     let srun = ["srun", "--quiet", "-w", "n1", "env", "-u", "LD_PRELOAD", INSIDE, "inside"];
     let words = [&["exec", "--user", "alice", "--"], &srun[..]].concat();

@@ -126,9 +126,9 @@ fn run_runtime(
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { FAILED }
 }
 
-/// Sets the environment of a user's script that has the runtime's name. If the command is no launch
-/// yet, the script may turn it into one, so the shims are moved behind the script's directory in
-/// `PATH`.
+/// Sets the environment of a user's script that has the runtime's name. If the command is not a
+/// launch yet, the script may turn it into one, so the shims are moved behind the script's
+/// directory in `PATH`.
 fn prepare_for_script(script: &CString, is_launch: bool, environment: &mut Environment) {
     if is_launch {
         environment.clean();

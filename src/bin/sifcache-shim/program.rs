@@ -45,7 +45,8 @@ impl fmt::Display for Identity {
 pub(crate) enum Kind {
     /// This shim, or a copy of it.
     Shim,
-    /// A script. It may start the runtime itself, and so call the shim again.
+    /// A file that is not in ELF format, such as a script. It may start the runtime itself, and so
+    /// call the shim again.
     Script(Identity),
     /// Any other program, including one that cannot be read.
     Binary,

@@ -22,10 +22,10 @@ const OFTEN: usize = 8;
 /// Returns the next program called `name` in `path` after the shim. `own` identifies the running
 /// shim.
 ///
-/// Programs before the shim are skipped: a user's script with the name of the runtime that starts
-/// the next one in `PATH` would otherwise be called again by the shim, in an endless loop. If the
-/// shim is not in `path`, all entries count. A script that has called the shim already is used only
-/// if there is no other program, and at most [`OFTEN`] times.
+/// Programs before the shim are skipped. One of them can be a user's script with the name of the
+/// runtime that has called the shim as the next program of that name; executing it again would be
+/// an endless loop. If the shim is not in `path`, all entries count. A script that has called the
+/// shim already is used only if there is no other program, and at most [`OFTEN`] times.
 pub(crate) fn next(
     name: &CStr,
     path: Option<&[u8]>,

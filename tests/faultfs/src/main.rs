@@ -1,5 +1,5 @@
-//! Mounts a copy of a directory tree, read-only, with calls that hang, fail or are slow: `faultfs
-//! SOURCE MOUNTPOINT CONTROL`.
+//! Mounts a read-only view of a directory tree whose calls hang, fail or are slow:
+//! `faultfs SOURCE MOUNTPOINT CONTROL`.
 //!
 //! The file CONTROL specifies the fault and is read at each call: `CALL FAULT`, such as `open
 //! hang`. CALL is `lookup`, `getattr`, `open`, `read` or `all`. FAULT is `hang` (no reply ever),

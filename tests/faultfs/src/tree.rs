@@ -1,4 +1,4 @@
-//! The directory that is shown, as the calls of FUSE see it.
+//! The mounted directory tree: the implementation of the FUSE calls.
 
 use crate::fault::{Fault, Faults};
 use fuser::{
@@ -14,16 +14,16 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Every call is to come here: the kernel may keep nothing.
+/// How long the kernel may cache a reply: never, so that every call gets here.
 const KEEP: Duration = Duration::ZERO;
 
 pub(crate) struct Tree {
-    /// Paths by inode number, which begins with 1.
+    /// The path of each inode. Inode numbers start at 1.
     paths: Vec<PathBuf>,
     faults: Faults,
 }
 
-/// A reply that can say what went wrong.
+/// A reply that can return an error.
 trait Refusal: Any {
     fn refuse(self, errno: i32);
 }
@@ -59,7 +59,7 @@ impl Tree {
         index as u64 + 1
     }
 
-    /// Answers a call as its fault says, else with what `work` gives.
+    /// Replies to a call with its fault, if any, or else with the result of `work`.
     fn answer<R: Refusal, T>(
         &mut self,
         call: &str,

@@ -1,4 +1,4 @@
-//! The admin's command on a large cache.
+//! The command `sifcache` on a large cache.
 
 use super::Effort;
 use super::launches::SMALL;
@@ -7,10 +7,10 @@ use crate::site::sif;
 use crate::testbed;
 use anyhow::Result;
 
-/// Where the many images are.
+/// The directory of the images.
 const MANY: &str = "/srv/many";
 
-/// Makes 10,000 images: the header of a real one, and a hole as long as it says.
+/// Makes 10,000 images. Each has the header of a real one and a hole of the size in that header.
 pub(crate) fn make() -> Result<()> {
     let script = format!(
         "rm -rf {MANY}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header
@@ -25,7 +25,7 @@ pub(crate) fn make() -> Result<()> {
     testbed::on("ctl", &script).map(drop)
 }
 
-/// `sifcache list` and `sifcache verify`.
+/// Measures `sifcache list` and `sifcache verify`.
 pub(crate) fn large_cache(effort: Effort) -> Experiment {
     let one = |word: &str, says: &str| {
         let line = format!("sifcache {word} --root {MANY}");

@@ -1,13 +1,14 @@
-//! A task whose command is a launch: hit, pass and miss.
+//! Tasks whose command is a launch: hit, pass and miss.
 
 use super::Effort;
 use crate::experiment::{Experiment, Timed, Variant};
 use crate::site::{LINE, NONE, image, sif};
 
-/// The image of all experiments that are not about sizes, in MB.
+/// The size in MB of the image in all experiments that do not compare sizes.
 pub(crate) const SMALL: u32 = 10;
 
-/// A hit, against the same with the SIF's path typed; typed, with the plugin, it is a pass.
+/// Measures a hit against a launch with the SIF's path typed. With the plugin, that launch is a
+/// pass.
 pub(crate) fn hit_and_pass(effort: Effort) -> Experiment {
     let srun = "srun -w n1 apptainer exec";
     launches("a hit and a pass", srun, effort.rounds(120))
@@ -36,7 +37,7 @@ fn launches(name: &str, srun: &str, rounds: usize) -> Experiment {
     }
 }
 
-/// A miss, with the hub up and the image in the user's own cache.
+/// Measures a miss, with the registry running and the image in the user's own cache.
 pub(crate) fn miss(effort: Effort) -> Experiment {
     let timed =
         Timed::new("srun -w n1 apptainer --silent exec docker://alpine:3.20 true").by_alice();

@@ -1,6 +1,6 @@
-//! Launches inside a job script: the shim and the interposer, the bare runtime, a wrapper
-//! that a site would write by hand, and the least that any of them can cost. All in one job
-//! step.
+//! Launches inside a job script: with the shim, with the interposer, with the bare runtime, with a
+//! wrapper that a site would write by hand, and with the smallest possible program in between. All
+//! run in one job step.
 
 use super::Effort;
 use super::launches::SMALL;
@@ -9,20 +9,20 @@ use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
-/// The plugin's arguments as it leaves them for the shim, but for the helper process, and for the line to
+/// The plugin's arguments for the shim, without a helper process, and also without a line to
 /// syslog.
 const ALONE: &str = "image_root=/shared/sif patience=off";
 const SILENT: &str = "image_root=/shared/sif patience=off syslog=off";
 const RUNTIME: &str = "/usr/bin/apptainer";
 
-/// A launch of an image, in each of the ways.
+/// Measures the launch of an image with each variant.
 pub(crate) fn launch(effort: Effort) -> Experiment {
     let rounds = effort.rounds(100);
     ways("in a script", RUNTIME, rounds, |timed| timed)
 }
 
-/// The same with a program in the runtime's place that ends at once, so that what stands
-/// before it is seen alone.
+/// The same with a program that ends at once instead of the runtime, to measure the cost before the
+/// runtime's start alone.
 pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =
@@ -42,7 +42,7 @@ fn ways(
     surroundings: impl Fn(Timed) -> Timed,
 ) -> Experiment {
     let docker = format!("docker://{}", image(SMALL));
-    // A shell as in a script, so that the interposer has somebody to be loaded into.
+    // A shell, as in a script, so that the interposer is loaded into a process.
     let launch = |runtime: &str, image: &str| {
         let mut timed = Timed::new("sh -c");
         timed.words.push(format!("exec {runtime} exec {image} true"));
@@ -70,7 +70,7 @@ fn ways(
     }
 }
 
-/// What each program of a job pays for the interposer.
+/// Measures the cost of the interposer for each program of a job.
 pub(crate) fn any_program(effort: Effort) -> Experiment {
     let plain = Timed::new("/usr/bin/true");
     let loaded = plain.clone().variable("LD_PRELOAD", Some(INTERPOSER));

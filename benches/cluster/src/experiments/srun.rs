@@ -1,10 +1,10 @@
-//! What every step pays, a launch or not.
+//! The cost for every step, whether it is a launch or not.
 
 use super::Effort;
 use crate::experiment::{Experiment, Timed, Variant};
 use crate::site::{EMPTY, LINE, NONE};
 
-/// `srun true` without a plugin, with one that does nothing, and with ours.
+/// Measures `srun true` without a plugin, with an empty one, and with sifcache.
 pub(crate) fn one_task(effort: Effort) -> Experiment {
     plugins("srun true", "srun -w n1 true", effort.rounds(300))
 }

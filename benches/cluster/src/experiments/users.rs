@@ -1,16 +1,16 @@
-//! Many users who start the same image at once, each for the first time.
+//! Many users start the same image at once, each for the first time.
 
 use super::Effort;
 use crate::experiment::{Experiment, Timed, Variant};
 use crate::site::{FIRST_USER, LINE, NONE, image};
 
-/// The image that they start, in MB.
+/// The size of the image, in MB.
 pub(crate) const IMAGE: u32 = 40;
-/// How many they are.
+/// The numbers of users.
 pub(crate) const COUNTS: [u32; 3] = [2, 10, 100];
 
-/// The time until the last of them has ended; the gauge is what their homes hold then, in
-/// MB.
+/// Measures the time until the last launch has ended. The gauge is the size of the users' homes
+/// afterwards, in MB.
 pub(crate) fn start(effort: Effort, count: u32) -> Experiment {
     let launch = format!("srun --quiet apptainer --silent exec docker://{} true", image(IMAGE));
     let one = |number: u32| Timed::new(&launch).by(&format!("u{number}"), FIRST_USER + number - 1);

@@ -1,4 +1,4 @@
-//! The table in the README, between two marks.
+//! The table in the README, between two markers.
 
 use super::tables::{signed, time};
 use crate::experiments::{images, users};
@@ -9,7 +9,7 @@ use std::fmt::Write;
 const START: &str = "<!-- made by make bench-page -->\n";
 const END: &str = "<!-- until here -->\n";
 
-/// The README with the table of these results.
+/// Returns the README with the table of these results.
 pub(super) fn renewed(readme: &str, results: &Results) -> Result<String> {
     let (before, rest) = readme.split_once(START).context("README.md: no mark for the table")?;
     let (_, after) = rest.split_once(END).context("README.md: no end of the table")?;

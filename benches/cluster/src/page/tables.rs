@@ -6,7 +6,7 @@ use crate::results::{Group, Line, Results};
 use anyhow::Result;
 use std::fmt::Write;
 
-/// What it ran on.
+/// The machine and the software of the measurements.
 pub(super) fn machine(results: &Results) -> String {
     let mut text = "## Where\n\n| | |\n| --- | --- |\n".to_owned();
     for (what, value) in &results.machine {
@@ -73,7 +73,7 @@ fn row(line: &Line) -> String {
     format!("| {} | {median} | {p10} | {p90} | {more} |{gauge}\n", line.name)
 }
 
-/// The hooks in the host program.
+/// The measurements of the hooks in the host program.
 pub(super) fn hooks(results: &Results) -> String {
     let mut text = format!(
         "## The hooks alone\n\nIn a program that loads plugins as slurmstepd does (`benches/host`), on a \
@@ -126,7 +126,7 @@ pub(super) fn calls(results: &Results) -> String {
     text
 }
 
-/// Benchmarks in a process.
+/// The benchmarks within a process.
 pub(super) fn in_process(results: &Results) -> String {
     let mut text = "## In a process\n\nBy criterion, warm: medians with their confidence interval of 95 %. A decision parses the \
          command line and the reference, and looks for the image; a hit is in the last root.\n\n\
@@ -149,7 +149,7 @@ fn capital(text: &str) -> String {
     first.into_iter().chain(characters).collect()
 }
 
-/// A time in the unit that suits it, with three digits that count.
+/// Formats a time in a suitable unit, with three significant digits.
 pub(super) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         size if size >= 1.0 => (seconds, "s"),
