@@ -1,7 +1,7 @@
 //! `srun --bcast` of a runtime: the task executes a copy under another name.
 //!
 //! srun passes the runtime's name in a variable (`srun.rs`). The task's command is decided on as if
-//! argv[0] were that name. The command itself keeps the path of the copy.
+//! `argv[0]` were that name. The command itself keeps the path of the copy.
 
 use crate::job::{Error, Job, Step};
 use crate::spank::Spank;
@@ -29,7 +29,7 @@ impl<'a> Broadcast<'a> {
     }
 }
 
-/// Everything except argv[0] is that of the task.
+/// Everything except `argv[0]` is that of the task.
 impl Job for Broadcast<'_> {
     fn command(&self) -> Vec<&[u8]> {
         let mut command = self.spank.command();

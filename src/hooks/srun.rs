@@ -44,8 +44,8 @@ pub(crate) fn uncover(spank: &dyn Spank) {
     }
 }
 
-/// Called by `slurm_spank_local_user_init`: tells the tasks which runtime they execute under
-/// another name. With `--bcast`, they see only the path of the copy.
+/// Called by `slurm_spank_local_user_init`: passes the name of the runtime to the tasks if they
+/// execute it under another name. With `--bcast`, they see only the path of the copy.
 pub(crate) fn name_program(spank: &dyn Spank) {
     fault::point("local_user_init");
     let name = broadcast_runtime(spank);

@@ -36,8 +36,8 @@ pub fn send(line: &str) {
 }
 
 /// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. It contains no time, because
-/// the daemon knows time and zone (4.3.2), and no process ID, because the process runs another
-/// program by the time that the line is read.
+/// the daemon adds the time in its own zone (4.3.2), and no process ID, because the process runs
+/// another program by the time that the line is read.
 struct Format(Facility);
 
 impl LogFormat<&str> for Format {

@@ -105,7 +105,7 @@ impl<'a, T> HelperProcess<'a, T> {
         };
         if pid < 0 {
             let error = io::Error::last_os_error();
-            // SAFETY: `shared` comes from a box, and there is no child that has it.
+            // SAFETY: `shared` comes from a box, and no child uses it.
             drop(unsafe { Box::from_raw(shared) });
             stack.unmap();
             return Err(error);

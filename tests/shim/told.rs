@@ -20,7 +20,7 @@ fn overrides_path() {
     let outcome = told(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
     assert_eq!(outcome.told("program"), [runtime.as_str()]);
     told(&interposed(&site, &MISS), &runtime).is_bare();
-    // argv[0] can be any name: that of the file counts.
+    // `argv[0]` can be any name: that of the file counts.
     let call = interposed(&site, &["-", "exec", "docker://o/i:1", "true"]);
     told(&call, &runtime).is_bare_with_image(IMAGE);
     let call = interposed(&site, &["sifcache-shim", "--multi-prog", "x", "auto", "true"]);

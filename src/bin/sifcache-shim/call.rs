@@ -32,7 +32,7 @@ impl Call {
             return Self::Runtime(name);
         }
         let first = arguments.first().map(|first| file_name(first)).unwrap_or_default();
-        // The link that was executed is more reliable than argv[0], which can be anything. A
+        // The link that was executed is more reliable than `argv[0]`, which can be anything. A
         // program that was executed by fexecve(3) has only a number as its name.
         let name = match executed_as.map(file_name) {
             Some(name) if !name.as_bytes().iter().all(u8::is_ascii_digit) => name,

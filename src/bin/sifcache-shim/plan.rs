@@ -72,7 +72,7 @@ fn find(
     })
 }
 
-/// Replaces the full path of the shim by that of the runtime, in argv[0] and in the variable `_`,
+/// Replaces the full path of the shim by that of the runtime, in `argv[0]` and in the variable `_`,
 /// where shells store the path of the program that they execute. A link or a copy with another name
 /// was made by the user and is kept.
 fn name_runtime(
@@ -102,7 +102,7 @@ fn run_runtime(
     mut environment: Environment,
     scripts: &Scripts,
 ) -> i32 {
-    // The runtime decides, not the name in argv[0].
+    // The runtime decides, not the name in `argv[0]`.
     let mut command: Vec<&[u8]> = arguments.iter().map(|word| word.as_bytes()).collect();
     if let Some(first) = command.first_mut() {
         *first = name.as_bytes();

@@ -38,7 +38,8 @@ pub(crate) fn run(
     if is_runtime {
         environment.clean();
     }
-    // As in slurmstepd, argv[0] is the path that was found, not the name in the configuration file.
+    // As in slurmstepd, `argv[0]` is the path that was found, not the name in the configuration
+    // file.
     let command = [std::slice::from_ref(&program), command.get(1..).unwrap_or_default()].concat();
     let error = execution::become_task(&program, &command, decided, &environment);
     eprint(&format!("execve(): {}: {error}", program.to_string_lossy()));
