@@ -170,7 +170,7 @@ impl Decision {
     }
 }
 
-/// What a miss leads to, after the user's and the site's requested.
+/// What a miss does: the user's mode takes precedence over the site's setting.
 #[must_use]
 pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
     match mode {

@@ -39,7 +39,7 @@ next program of that name in PATH. It takes no options of its own.
 Jobs come to it by themselves, as plugstack.conf says with nested=path or nested=preload.
 Elsewhere, put DIRECTORY/bin in front of PATH, or DIRECTORY/bin-apptainer or bin-singularity
 where only that runtime is installed. Settings are those of the plugin's line
-in plugstack.conf; SIF_CACHE=auto|off|require in the environment is the user's own requested.
+in plugstack.conf; SIF_CACHE=auto|off|require in the environment is the mode that the user requests.
 `sifcache explain -- apptainer exec docker://...` says what would happen, and why.
 
 Exit status: the runtime's; 66 if the image is missing and the site or the user wants no
