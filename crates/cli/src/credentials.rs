@@ -13,7 +13,6 @@ mod question;
 
 use crate::failure::Failure;
 use authfile::AuthFile;
-use oci_client::secrets::RegistryAuth;
 use sifcache_core::reference::Reference;
 use std::env;
 use std::ffi::OsString;
@@ -43,6 +42,27 @@ enum Source {
         file: AuthFile,
         explicit: bool,
     },
+}
+
+/// What a registry is told of who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum RegistryAuth {
+    /// Nothing.
+    Anonymous,
+    /// User name and password.
+    Basic(String, String),
+}
+
+/// Without the password: this may be printed.
+impl fmt::Debug for RegistryAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("Anonymous"),
+            Self::Basic(username, _) => {
+                f.debug_tuple("Basic").field(username).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// A user name with its password.

@@ -1,22 +1,32 @@
 //! What a registry says of a reference: its digest, and what it takes to pull it.
 //!
-//! It is asked directly, as docker.io and others allow it; mirrors that only the runtime's
-//! own configuration knows (`registries.conf`) are not. So no answer here must not fail a
-//! pull.
+//! It is asked as Apptainer asks it: with the certificates, mirrors and proxies that Go's libraries
+//! find on this host (docs/registries.md). Another runtime may have other ways, so no answer here
+//! must not fail a pull.
 
 mod asker;
 mod cause;
 mod client;
 mod error;
+mod fault;
+mod manifest;
+mod mirrors;
 mod platform;
+mod proxy;
+mod roots;
+mod route;
+mod session;
+mod token;
+mod trust;
 
 pub(crate) use error::Error;
 
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
 use crate::stop;
-use asker::{Asker, Call, Patience, Stop};
-use oci_client::manifest::{OciImageManifest, OciManifest};
+use asker::{Asker, Patience, Stop, Surroundings, wanted};
+use manifest::Document;
+use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
 
@@ -37,25 +47,27 @@ pub(crate) struct Manifest {
 }
 
 impl Registry {
-    /// `insecure` is `--no-https`: as with the runtimes, TLS without a look at the
-    /// certificate, or no TLS where there is none.
+    /// `insecure` is `--no-https`: as with Apptainer, TLS with a certificate that this host
+    /// trusts, or no TLS where there is none.
     ///
     /// # Errors
     /// If the system has no means for it.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
-        Self::with(insecure, credentials, PATIENCE, Box::new(stop::check))
+        let surroundings = Surroundings::here();
+        Self::with(insecure, credentials, surroundings, PATIENCE, Box::new(stop::check))
     }
 
     fn with(
         insecure: bool,
         credentials: Credentials,
+        surroundings: Surroundings,
         patience: Patience,
         stop: Box<Stop>,
     ) -> Result<Self, Failure> {
-        let asker = Asker::new(insecure, credentials, patience, stop).map_err(|error| {
+        let asker = Asker::new(insecure, credentials, surroundings, patience, stop);
+        asker.map(Self).map_err(|error| {
             Failure::new(Exit::UNAVAILABLE, format!("cannot use the network: {error}"))
-        })?;
-        Ok(Self(asker))
+        })
     }
 
     /// The digest that a reference points at now. This is a HEAD request, which registries
@@ -64,8 +76,8 @@ impl Registry {
     /// # Errors
     /// Why that is not known.
     pub(crate) fn digest(&self, reference: &Reference) -> Result<String, Error> {
-        self.0.ask(reference, async |call: &Call| {
-            call.client.fetch_manifest_digest(&call.image, &call.auth).await
+        self.0.ask(reference, async |session: &Session<'_>| {
+            session.digest(wanted(session.image)).await
         })
     }
 
@@ -78,20 +90,20 @@ impl Registry {
         reference: &Reference,
         architecture: &str,
     ) -> Result<Manifest, Error> {
-        let (manifest, digest) = self.pull_manifest(reference, None)?;
-        let index = match manifest {
-            OciManifest::Image(image) => {
-                return Ok(Manifest { digests: vec![digest], compressed: compressed(&image) });
+        let (document, digest) = self.pull_manifest(reference, None)?;
+        let entries = match document {
+            Document::Image { compressed } => {
+                return Ok(Manifest { digests: vec![digest], compressed });
             }
-            OciManifest::ImageIndex(index) => index,
+            Document::Index(entries) => entries,
         };
-        let own = platform::choose(architecture, &index.manifests)
+        let own = platform::choose(architecture, &entries)
             .map_err(|others| Error::no_such_platform(reference, architecture, &others))?;
         match self.pull_manifest(reference, Some(own))? {
-            (OciManifest::Image(image), own) => {
-                Ok(Manifest { digests: vec![digest, own], compressed: compressed(&image) })
+            (Document::Image { compressed }, own) => {
+                Ok(Manifest { digests: vec![digest, own], compressed })
             }
-            (OciManifest::ImageIndex(_), _) => Err(Error::nested_index(reference)),
+            (Document::Index(_), _) => Err(Error::nested_index(reference)),
         }
     }
 
@@ -100,17 +112,11 @@ impl Registry {
         &self,
         reference: &Reference,
         digest: Option<&str>,
-    ) -> Result<(OciManifest, String), Error> {
-        self.0.ask(reference, async |call: &Call| {
-            let own = digest.map(|digest| call.image.clone_with_digest(digest.to_owned()));
-            call.client.pull_manifest(own.as_ref().unwrap_or(&call.image), &call.auth).await
+    ) -> Result<(Document, String), Error> {
+        self.0.ask(reference, async |session: &Session<'_>| {
+            session.manifest(digest.unwrap_or(wanted(session.image))).await
         })
     }
-}
-
-fn compressed(image: &OciImageManifest) -> u64 {
-    let sizes = image.layers.iter().filter_map(|layer| u64::try_from(layer.size).ok());
-    sizes.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-use super::{Credentials, Source};
-use oci_client::secrets::RegistryAuth;
+use super::{Credentials, RegistryAuth, Source};
 use sifcache_core::reference::Reference;
 use std::ffi::OsString;
 use std::fs;

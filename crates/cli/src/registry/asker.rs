@@ -1,12 +1,16 @@
 //! Asking a registry: by the ways there are, once more if need be, and not for too long.
 
 use super::client::{Clients, Transport};
-use super::error::{self, Error};
+use super::error::{Circumstances, Error};
+use super::fault::Fault;
+use super::mirrors::Mirrors;
+use super::proxy::Proxies;
+use super::route::{Endpoint, Route};
+use super::session::Session;
+use super::token;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
-use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, RegistryOperation};
+use reqwest::Url;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::io;
 use std::time::Duration;
@@ -19,7 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Says whether the command has been asked to end.
 pub(super) type Stop = dyn Fn() -> Result<(), Failure> + Send + Sync;
 
-type Answer<T> = Result<T, OciDistributionError>;
+type Answer<T> = Result<T, Fault>;
 
 /// How long registries are waited for.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +34,22 @@ pub(super) struct Patience {
     pub(super) busy: Duration,
 }
 
-/// One question to one registry.
-pub(super) struct Call {
-    pub(super) client: Client,
-    pub(super) image: oci_client::Reference,
-    pub(super) auth: RegistryAuth,
+/// What surrounds this process: files and variables that the runtimes read too.
+pub(super) struct Surroundings {
+    pub(super) mirrors: Result<Mirrors, String>,
+    pub(super) proxies: Result<Proxies, String>,
+}
+
+impl Surroundings {
+    pub(super) fn here() -> Self {
+        Self { mirrors: Mirrors::from_environment(), proxies: Proxies::from_environment() }
+    }
+
+    /// As on a host without any of it.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { mirrors: Ok(Mirrors::default()), proxies: Ok(Proxies::default()) }
+    }
 }
 
 /// Who asks.
@@ -42,8 +57,11 @@ pub(super) struct Asker {
     /// Only taken out when this is dropped.
     runtime: Option<Runtime>,
     clients: Clients,
+    tokens: token::Cache,
+    /// What keeps the runtime from asking anything is told when something is asked.
+    mirrors: Result<Mirrors, String>,
     credentials: Credentials,
-    transports: &'static [Transport],
+    insecure: bool,
     patience: Patience,
     stop: Box<Stop>,
 }
@@ -54,66 +72,128 @@ impl Asker {
     pub(super) fn new(
         insecure: bool,
         credentials: Credentials,
+        surroundings: Surroundings,
         patience: Patience,
         stop: Box<Stop>,
     ) -> io::Result<Self> {
         let runtime = Some(Builder::new_current_thread().enable_all().build()?);
-        let transports = Transport::all(insecure);
-        Ok(Self { runtime, clients: Clients::default(), credentials, transports, patience, stop })
+        let (mirrors, proxies) = match surroundings.proxies {
+            Ok(proxies) => (surroundings.mirrors, proxies),
+            Err(why) => (Err(why), Proxies::default()),
+        };
+        let clients = Clients::new(proxies);
+        let tokens = token::Cache::default();
+        Ok(Self { runtime, clients, tokens, mirrors, credentials, insecure, patience, stop })
     }
 
-    /// The answer to a question about a reference.
+    /// The answer to a question about a reference, from where its image comes.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is none, or why the runtime would have none.
     pub(super) fn ask<T>(
         &self,
         reference: &Reference,
-        question: impl AsyncFn(&Call) -> Answer<T>,
+        question: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
-        let auth = self.credentials.of(reference);
-        let Some(runtime) = &self.runtime else { return Err(Error::no_answer(reference)) };
-        let mut answer = None;
-        for transport in self.transports {
-            let client = self.clients.get(&auth, *transport);
-            let client = client.map_err(|error| Error::new(reference, &auth, &error))?;
-            let call = Call { client, image: image(reference), auth: auth.clone() };
-            let said = runtime.block_on(self.patiently(reference, self.twice(&call, &question)))?;
-            let connected = !said.as_ref().is_err_and(error::is_about_connecting);
-            answer = Some(said);
-            if connected {
-                break;
+        let mirrors = self.mirrors.as_ref().map_err(Error::surroundings)?;
+        let route = Route::find(mirrors, reference, self.insecure).map_err(Error::surroundings)?;
+        let source = &route.source;
+        // Nobody talks in the clear before it is sure that the runtime would.
+        let plain = source.plain && route.is_confirmed(true);
+        let (answer, transport) = match self.at(source, plain, &question) {
+            Err(error) if error.is_unreachable() && source.plain && !plain => {
+                if self.confirm(&route).is_err() {
+                    return Err(error);
+                }
+                return self.at(source, true, &question).map(|(answer, _)| answer);
+            }
+            answer => answer?,
+        };
+        if !route.is_confirmed(transport == Transport::Plain) {
+            self.confirm(&route)?;
+        }
+        Ok(answer)
+    }
+
+    /// Sees whether one of the others has an answer.
+    fn confirm(&self, route: &Route) -> Result<(), Error> {
+        let mut failed = None;
+        for other in &route.others {
+            let asked = self.at(other, other.plain, &async |session: &Session<'_>| {
+                session.digest(wanted(session.image)).await
+            });
+            match asked {
+                Ok(_) => return Ok(()),
+                Err(Error::Stopped(failure)) => return Err(Error::Stopped(failure)),
+                Err(error) => failed = Some(error),
             }
         }
-        match answer {
-            Some(answer) => answer.map_err(|error| Error::new(reference, &auth, &error)),
-            None => Err(Error::no_answer(reference)),
+        let why = route.cut.clone().or(failed.map(|error| error.to_string()));
+        Err(Error::unconfirmed(&route.source.name(), &why.unwrap_or_default()))
+    }
+
+    /// Asks at one place, by the ways that there are.
+    fn at<T>(
+        &self,
+        place: &Endpoint,
+        plain: bool,
+        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Result<(T, Transport), Error> {
+        let auth = self.credentials.of(&place.image);
+        let name = place.name();
+        let Some(runtime) = &self.runtime else { return Err(Error::no_answer(&name)) };
+        let tls = if place.any_certificate { Transport::AnyTls } else { Transport::Tls };
+        let session = |transport| Session {
+            clients: &self.clients,
+            transport,
+            host: place.host(),
+            image: &place.image,
+            auth: &auth,
+            tokens: &self.tokens,
+        };
+        let ask = |transport| {
+            let session = session(transport);
+            runtime.block_on(self.patiently(&name, self.twice(&session, question)))
+        };
+        let mut transport = tls;
+        let mut said = ask(tls)?;
+        if plain && said.as_ref().is_err_and(Fault::is_about_connecting) {
+            let clear = ask(Transport::Plain)?;
+            // What answers with TLS alone says nothing without: the first reason is the point.
+            if !matches!(clear, Err(Fault::Status(400))) {
+                (transport, said) = (Transport::Plain, clear);
+            }
+        }
+        let url = Url::parse(&format!("{}://{}/", transport.scheme(), place.host())).ok();
+        let circumstances = Circumstances {
+            name: &name,
+            host: place.host(),
+            image: &place.image,
+            auth: &auth,
+            proxy: url.as_ref().and_then(|url| self.clients.proxies.of(url)),
+            certificates: self.clients.origin(),
+        };
+        match said {
+            Ok(answer) => Ok((answer, transport)),
+            Err(fault) => Err(Error::new(&circumstances, &fault)),
         }
     }
 
     /// Asks once more where that may help.
     async fn twice<T>(
         &self,
-        call: &Call,
-        question: &impl AsyncFn(&Call) -> Answer<T>,
+        session: &Session<'_>,
+        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        match question(call).await {
-            // The client goes on without a token if it cannot get one. Here we hear why.
-            Err(OciDistributionError::UnauthorizedError { .. }) => {
-                call.client.auth(&call.image, &call.auth, RegistryOperation::Pull).await?;
-            }
-            Err(error) if error::is_passing(&error) => sleep(self.patience.busy).await,
+        match question(session).await {
+            Err(fault) if fault.is_passing() => sleep(self.patience.busy).await,
             answer => return answer,
         }
-        question(call).await
+        question(session).await
     }
 
     /// Ends the waiting when the command shall end, or when it has been long enough.
-    async fn patiently<T>(
-        &self,
-        reference: &Reference,
-        answer: impl Future<Output = T>,
-    ) -> Result<T, Error> {
+    async fn patiently<T>(&self, name: &str, answer: impl Future<Output = T>) -> Result<T, Error> {
         let whole = async {
             let mut answer = std::pin::pin!(answer);
             loop {
@@ -125,7 +205,7 @@ impl Asker {
         };
         match timeout(self.patience.answer, whole).await {
             Ok(answer) => answer,
-            Err(_) => Err(Error::no_answer(reference)),
+            Err(_) => Err(Error::no_answer(name)),
         }
     }
 }
@@ -139,15 +219,7 @@ impl Drop for Asker {
     }
 }
 
-/// The reference as the client wants it. A digest says it all.
-fn image(reference: &Reference) -> oci_client::Reference {
-    let registry = reference.registry().to_owned();
-    let repository = reference.repository().to_owned();
-    match reference.digest() {
-        Some(digest) => oci_client::Reference::with_digest(registry, repository, digest.to_owned()),
-        None => {
-            let tag = reference.tag().unwrap_or(DEFAULT_TAG).to_owned();
-            oci_client::Reference::with_tag(registry, repository, tag)
-        }
-    }
+/// What is asked for: the digest, which says it all, or the tag.
+pub(super) fn wanted(image: &Reference) -> &str {
+    image.digest().or(image.tag()).unwrap_or(DEFAULT_TAG)
 }

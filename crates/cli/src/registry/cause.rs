@@ -1,32 +1,61 @@
 //! Why there is no connection, in words.
 
+use super::error::Circumstances;
 use rustls::CertificateError;
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
-/// What is wrong with the way to a registry.
-pub(super) fn unreachable(registry: &str, error: &(dyn Error + 'static)) -> String {
+/// Where podman and docker keep certificates for single registries.
+const CERTIFICATES: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+
+/// What is wrong with the way to a server that is called `name`.
+pub(super) fn unreachable(
+    name: &str,
+    at: &Circumstances<'_>,
+    error: &(dyn Error + 'static),
+) -> String {
     let cause = cause(error);
     match cause.downcast_ref() {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             return format!(
-                "{registry} has a certificate of an authority that is not known here: add it to \
-                 the certificates of this host"
+                "{name} has a certificate of an authority that is not known here: add it to the \
+                 certificates of this host (they are from {}){}",
+                at.certificates,
+                beside(at.host)
             );
         }
         Some(rustls::Error::InvalidCertificate(_)) => {
-            return format!("{registry} is not trusted: {cause}");
+            return format!("{name} is not trusted: {cause}");
         }
+        Some(rustls::Error::General(why)) => return format!("{name} is not trusted: {why}"),
         _ => {}
     }
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-    format!(
-        "{registry} cannot be reached: {}",
-        first.into_iter().chain(letters).collect::<String>()
-    )
+    let text = first.into_iter().chain(letters).collect::<String>();
+    match at.proxy {
+        Some(proxy) => {
+            let (host, port) = (proxy.url.host_str(), proxy.url.port_or_known_default());
+            format!(
+                "{name} cannot be reached through the proxy {}:{} ({}): {text}",
+                host.unwrap_or_default(),
+                port.unwrap_or_default(),
+                proxy.variable
+            )
+        }
+        None => format!("{name} cannot be reached: {text}"),
+    }
+}
+
+/// Where the certificate may have been put in vain.
+fn beside(host: &str) -> String {
+    let mut places = CERTIFICATES.iter().map(|place| Path::new(place).join(host));
+    places.find(|place| place.is_dir()).map_or_else(String::new, |place| {
+        format!("; Apptainer does not read {} for the image itself", place.display())
+    })
 }
 
 /// The innermost reason; those around it have the whole URL, and say less.
@@ -44,19 +73,42 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
 
 #[cfg(test)]
 mod tests {
-    use super::{cause, unreachable};
+    use super::{Circumstances, cause, unreachable};
+    use crate::credentials::RegistryAuth;
+    use crate::registry::proxy::Proxy;
     use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    use sifcache_core::reference::Reference;
     use std::io;
+
+    fn said(error: &io::Error, proxy: Option<&Proxy>) -> String {
+        let at = Circumstances {
+            name: "q.io",
+            host: "q.io",
+            image: &Reference::parse(b"q.io/o/i:1").unwrap(),
+            auth: &RegistryAuth::Anonymous,
+            proxy,
+            certificates: "SSL_CERT_FILE=/x",
+        };
+        unreachable("q.io", &at, error)
+    }
 
     #[test]
     fn what_to_do() {
-        let said = |error: rustls::Error| unreachable("q.io", &io::Error::other(error));
-        let unknown = said(rustls::Error::InvalidCertificate(UnknownIssuer));
-        assert!(unknown.contains("add it to the certificates of this host"), "{unknown}");
-        let bad = said(rustls::Error::InvalidCertificate(BadSignature));
+        let tls = |error: rustls::Error| said(&io::Error::other(error), None);
+        let unknown = tls(rustls::Error::InvalidCertificate(UnknownIssuer));
+        let advice = "add it to the certificates of this host (they are from SSL_CERT_FILE=/x)";
+        assert!(unknown.ends_with(advice), "{unknown}");
+        let bad = tls(rustls::Error::InvalidCertificate(BadSignature));
         assert!(bad.starts_with("q.io is not trusted: invalid peer certificate"), "{bad}");
+        let old = tls(rustls::Error::General("it is old".into()));
+        assert_eq!(old, "q.io is not trusted: it is old");
         let refused = io::Error::from_raw_os_error(111);
-        assert_eq!(unreachable("q.io", &refused), "q.io cannot be reached: connection refused");
+        assert_eq!(said(&refused, None), "q.io cannot be reached: connection refused");
+        let proxy = Proxy { url: "http://u:s3cret@p.io".parse().unwrap(), variable: "https_proxy" };
+        assert_eq!(
+            said(&refused, Some(&proxy)),
+            "q.io cannot be reached through the proxy p.io:80 (https_proxy): connection refused"
+        );
     }
 
     #[test]

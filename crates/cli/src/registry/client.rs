@@ -1,10 +1,13 @@
-//! The clients that talk to registries.
+//! The HTTP clients that talk to registries: certificates and proxies as the runtimes have them.
 
-use oci_client::Client;
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
-use std::sync::{Mutex, PoisonError};
+use super::proxy::Proxies;
+use super::roots::Roots;
+use super::trust::Verifier;
+use reqwest::Client;
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::UnixTime;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -23,55 +26,81 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    /// Those to be tried, in their order.
-    pub(super) fn all(insecure: bool) -> &'static [Self] {
-        match insecure {
-            false => &[Self::Tls],
-            true => &[Self::AnyTls, Self::Plain],
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Tls | Self::AnyTls => "https",
+            Self::Plain => "http",
         }
     }
 }
 
-/// A client for each user name and password, so that one that is meant for a single
-/// repository is not used for all of its registry: a client keeps the first that it gets.
-#[derive(Default)]
-pub(super) struct Clients(Mutex<Vec<(RegistryAuth, Transport, Client)>>);
+/// A client for each way, made when first asked for.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub(super) proxies: Proxies,
+    /// Where the certificates of this host have been found.
+    origin: OnceLock<String>,
+    trusting: OnceLock<Client>,
+    verifying: OnceLock<Client>,
+}
 
 impl Clients {
-    /// The client for this; made when first asked for.
-    ///
+    pub(super) fn new(proxies: Proxies) -> Self {
+        Self {
+            proxies,
+            origin: OnceLock::new(),
+            trusting: OnceLock::new(),
+            verifying: OnceLock::new(),
+        }
+    }
+
     /// # Errors
-    /// If the certificates of this host cannot be read.
-    pub(super) fn get(
-        &self,
-        auth: &RegistryAuth,
-        transport: Transport,
-    ) -> Result<Client, OciDistributionError> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = clients.iter().find(|(a, t, _)| a == auth && *t == transport);
-        if let Some((_, _, client)) = known {
+    /// If the system has no means for it.
+    pub(super) fn get(&self, transport: Transport) -> Result<Client, reqwest::Error> {
+        let kept = match transport {
+            Transport::Tls => &self.verifying,
+            Transport::AnyTls | Transport::Plain => &self.trusting,
+        };
+        if let Some(client) = kept.get() {
             return Ok(client.clone());
         }
-        let client = make(transport)?;
-        clients.push((auth.clone(), transport, client.clone()));
-        Ok(client)
+        let made = self.make(transport == Transport::Tls)?;
+        Ok(kept.get_or_init(|| made).clone())
     }
-}
 
-fn make(transport: Transport) -> Result<Client, OciDistributionError> {
-    // An error says that there is one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::try_from(ClientConfig {
-        protocol: match transport {
-            Transport::Plain => ClientProtocol::Http,
-            Transport::Tls | Transport::AnyTls => ClientProtocol::Https,
-        },
-        accept_invalid_certificates: transport == Transport::AnyTls,
-        // We choose ourselves, and say what there is.
-        platform_resolver: None,
-        connect_timeout: Some(CONNECT),
-        read_timeout: Some(READ),
-        user_agent: USER_AGENT,
-        ..ClientConfig::default()
-    })
+    /// Where the certificates of this host have been found; nothing before they were needed.
+    pub(super) fn origin(&self) -> &str {
+        self.origin.get().map(String::as_str).unwrap_or_default()
+    }
+
+    fn make(&self, verify: bool) -> Result<Client, reqwest::Error> {
+        let proxies = self.proxies.clone();
+        let choose = move |url: &reqwest::Url| proxies.of(url).map(|proxy| proxy.url.clone());
+        // no_proxy() stands for: none but ours.
+        let builder = Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT)
+            .read_timeout(READ)
+            .no_proxy()
+            .proxy(reqwest::Proxy::custom(choose));
+        if verify {
+            return builder.tls_backend_preconfigured(self.configuration()).build();
+        }
+        // An error says that there is one already, which is as good.
+        let _ = ring::default_provider().install_default();
+        builder.tls_danger_accept_invalid_certs(true).build()
+    }
+
+    fn configuration(&self) -> ClientConfig {
+        let roots = Roots::from_environment();
+        self.origin.get_or_init(|| roots.origin.clone());
+        let provider = Arc::new(ring::default_provider());
+        let verifier = Arc::new(Verifier::new(roots, &provider, UnixTime::now()));
+        let versions = &[&rustls::version::TLS13, &rustls::version::TLS12];
+        let builder = ClientConfig::builder_with_provider(provider);
+        // The provider has what both versions need.
+        let builder = builder.with_protocol_versions(versions);
+        let builder = builder.unwrap_or_else(|_| ClientConfig::builder());
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    }
 }

@@ -3,9 +3,10 @@
 //! What a registry sends along is not repeated: nobody knows what it holds.
 
 use super::cause;
+use super::fault::Fault;
+use super::proxy::Proxy;
+use crate::credentials::RegistryAuth;
 use crate::failure::Failure;
-use oci_client::errors::{OciDistributionError, OciErrorCode};
-use oci_client::secrets::RegistryAuth;
 use sifcache_core::reference::Reference;
 use std::fmt;
 
@@ -16,6 +17,19 @@ pub(crate) enum Error {
     Stopped(Failure),
     /// The registry's reason.
     Registry(Kind, String),
+}
+
+/// What was asked, and how.
+pub(super) struct Circumstances<'a> {
+    /// What the registry is called.
+    pub(super) name: &'a str,
+    /// `HOST[:PORT]`
+    pub(super) host: &'a str,
+    pub(super) image: &'a Reference,
+    pub(super) auth: &'a RegistryAuth,
+    pub(super) proxy: Option<&'a Proxy>,
+    /// Where this host's certificates have been found.
+    pub(super) certificates: &'a str,
 }
 
 /// What to do with it.
@@ -56,7 +70,6 @@ impl Error {
     }
 
     /// There is no way to the registry from here, or it does not work right now.
-    #[cfg(test)]
     pub(crate) fn is_unreachable(&self) -> bool {
         self.is(Kind::Unreachable)
     }
@@ -65,41 +78,49 @@ impl Error {
         matches!(self, Self::Registry(own, _) if *own == kind)
     }
 
-    pub(super) fn new(
-        reference: &Reference,
-        auth: &RegistryAuth,
-        error: &OciDistributionError,
-    ) -> Self {
-        let registry = reference.registry();
-        let image = image(reference);
-        let (kind, message) = match (status(error), error) {
-            (Some(404), _) => (Kind::NotFound, format!("{registry} has no {image}")),
-            (Some(401 | 403), _) => (Kind::Unauthorized, unauthorized(registry, &image, auth)),
-            (Some(429), _) => (
+    pub(super) fn new(at: &Circumstances<'_>, fault: &Fault) -> Self {
+        let (name, image) = (at.name, image(at.image));
+        let (kind, message) = match fault {
+            Fault::Status(404) => (Kind::NotFound, format!("{name} has no {image}")),
+            Fault::Status(401 | 403) => (Kind::Unauthorized, unauthorized(name, &image, at.auth)),
+            Fault::Status(429) => (
                 Kind::Unreachable,
-                format!("{registry} has had too many requests from here; log in, or wait"),
+                format!("{name} has had too many requests from here; log in, or wait"),
             ),
-            (Some(status), _) if status >= 500 => {
-                (Kind::Unreachable, format!("{registry} fails with status {status}"))
+            Fault::Status(status) if *status >= 500 => {
+                (Kind::Unreachable, format!("{name} fails with status {status}"))
             }
-            (Some(status), _) => {
-                (Kind::Strange, format!("{registry} refuses {image} with status {status}"))
+            Fault::Status(status) => {
+                (Kind::Strange, format!("{name} refuses {image} with status {status}"))
             }
-            (None, OciDistributionError::RequestError(error)) if error.is_timeout() => {
-                return Self::no_answer(reference);
+            Fault::Request(error) | Fault::TokenServer(_, error) if error.is_timeout() => {
+                return Self::no_answer(name);
             }
-            (None, OciDistributionError::RequestError(error)) => {
-                (Kind::Unreachable, cause::unreachable(registry, error))
+            Fault::Request(error) => (Kind::Unreachable, cause::unreachable(name, at, error)),
+            Fault::TokenServer(host, error) => {
+                let who = format!("{host}, which gives the tokens for {name},");
+                (Kind::Unreachable, cause::unreachable(&who, at, error))
             }
-            (None, error) => {
-                (Kind::Strange, format!("{registry} says of {image} what is no manifest: {error}"))
+            Fault::Strange(why) => {
+                (Kind::Strange, format!("{name} says of {image} what is no manifest: {why}"))
             }
         };
         Self::Registry(kind, message)
     }
 
-    pub(super) fn no_answer(reference: &Reference) -> Self {
-        let message = format!("{} cannot be reached: no answer in time", reference.registry());
+    pub(super) fn no_answer(name: &str) -> Self {
+        Self::Registry(Kind::Unreachable, format!("{name} cannot be reached: no answer in time"))
+    }
+
+    /// Something in the files and variables that the runtimes read too.
+    pub(super) fn surroundings(why: impl fmt::Display) -> Self {
+        Self::Registry(Kind::Strange, why.to_string())
+    }
+
+    /// The source has the image, and nobody else knows its digest.
+    pub(super) fn unconfirmed(source: &str, why: &str) -> Self {
+        let message =
+            format!("{source} has it, but the runtime asks for the digest elsewhere first: {why}");
         Self::Registry(Kind::Unreachable, message)
     }
 
@@ -119,41 +140,6 @@ impl Error {
     pub(super) fn nested_index(reference: &Reference) -> Self {
         let message = format!("{reference} is an index of indexes, which has no image for a host");
         Self::Registry(Kind::Strange, message)
-    }
-}
-
-/// Whether no connection came about, so that another transport may.
-pub(super) fn is_about_connecting(error: &OciDistributionError) -> bool {
-    matches!(error, OciDistributionError::RequestError(error) if error.is_connect())
-}
-
-/// Whether another try soon may have an answer.
-pub(super) fn is_passing(error: &OciDistributionError) -> bool {
-    match error {
-        // A connection that broke, not one that never was.
-        OciDistributionError::RequestError(error) => !error.is_connect() && !error.is_timeout(),
-        error => status(error).is_some_and(|status| status == 429 || status >= 500),
-    }
-}
-
-/// The status of the registry's answer, or the one that it should have had.
-fn status(error: &OciDistributionError) -> Option<u16> {
-    match error {
-        OciDistributionError::UnauthorizedError { .. }
-        | OciDistributionError::AuthenticationFailure(_) => Some(401),
-        OciDistributionError::ImageManifestNotFoundError(_) => Some(404),
-        OciDistributionError::ServerError { code, .. } => Some(*code),
-        OciDistributionError::RegistryError { envelope, .. } => {
-            Some(envelope.errors.first().map_or(400, |error| match error.code {
-                OciErrorCode::ManifestUnknown
-                | OciErrorCode::NameUnknown
-                | OciErrorCode::NotFound => 404,
-                OciErrorCode::Unauthorized | OciErrorCode::Denied => 403,
-                OciErrorCode::Toomanyrequests => 429,
-                _ => 400,
-            }))
-        }
-        _ => None,
     }
 }
 

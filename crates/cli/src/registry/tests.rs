@@ -1,7 +1,7 @@
 mod manifest;
 mod server;
 
-use super::{Error, Patience, Registry};
+use super::{Error, Patience, Registry, Surroundings};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use serde_json::json;
@@ -19,7 +19,7 @@ const PATIENCE: Patience =
 
 /// A registry without TLS: each test goes the way of --no-https.
 fn registry(credentials: Credentials) -> Registry {
-    Registry::with(true, credentials, PATIENCE, Box::new(|| Ok(()))).unwrap()
+    Registry::with(true, credentials, Surroundings::none(), PATIENCE, Box::new(|| Ok(()))).unwrap()
 }
 
 fn anonymous() -> Registry {
@@ -56,7 +56,7 @@ fn a_digest_takes_one_head_request() {
     // By its digest, whatever the tag.
     let pinned = format!("o/i:1@{digest}");
     assert_eq!(registry.digest(&reference(&server, &pinned)).unwrap(), digest);
-    assert_eq!(server.lines()[3], format!("HEAD /v2/o/i/manifests/{digest}"));
+    assert_eq!(server.lines()[2], format!("HEAD /v2/o/i/manifests/{digest}"));
 }
 
 #[test]
@@ -215,7 +215,13 @@ fn nobody_there() {
 fn an_answer_that_never_comes() {
     let server = Server::new(|_| Deed::Silence);
     let patience = Patience { answer: Duration::from_millis(300), ..PATIENCE };
-    let registry = Registry::with(true, Credentials::none(), patience, Box::new(|| Ok(())));
+    let registry = Registry::with(
+        true,
+        Credentials::none(),
+        Surroundings::none(),
+        patience,
+        Box::new(|| Ok(())),
+    );
     let begun = Instant::now();
     let error = registry.unwrap().digest(&reference(&server, "o/i:1")).unwrap_err();
     assert!(error.is_unreachable() && error.to_string().contains("no answer"), "{error}");
@@ -230,7 +236,9 @@ fn waiting_ends_when_the_command_shall_end() {
         true => Err(Failure::Stopped(2)),
         false => Ok(()),
     };
-    let registry = Registry::with(true, Credentials::none(), PATIENCE, Box::new(stop)).unwrap();
+    let registry =
+        Registry::with(true, Credentials::none(), Surroundings::none(), PATIENCE, Box::new(stop))
+            .unwrap();
     let error = registry.digest(&reference(&server, "o/i:1")).unwrap_err();
     assert!(matches!(error, Error::Stopped(Failure::Stopped(2))), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
@@ -239,8 +247,14 @@ fn waiting_ends_when_the_command_shall_end() {
 #[test]
 fn without_no_https_nobody_talks_in_the_clear() {
     let server = Server::new(|_| answer(200, "manifest"));
-    let registry =
-        Registry::with(false, Credentials::none(), PATIENCE, Box::new(|| Ok(()))).unwrap();
+    let registry = Registry::with(
+        false,
+        Credentials::none(),
+        Surroundings::none(),
+        PATIENCE,
+        Box::new(|| Ok(())),
+    )
+    .unwrap();
     assert!(registry.digest(&reference(&server, "o/i:1")).unwrap_err().is_unreachable());
     assert_eq!(server.lines(), [] as [&str; 0]);
 }

@@ -1,0 +1,233 @@
+//! Proxies, as Go reads them from the environment, and so every runtime: `HTTPS_PROXY`,
+//! `HTTP_PROXY`, `NO_PROXY`, the same in lower case where that is not set. There is no
+//! `all_proxy`.
+
+use ipnet::IpNet;
+use reqwest::Url;
+use std::env;
+use std::net::IpAddr;
+
+/// Gives the value of a variable.
+type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The proxies of this environment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Proxies {
+    https: Option<Proxy>,
+    http: Option<Proxy>,
+    exceptions: Vec<Exception>,
+}
+
+/// A proxy, and the variable that names it.
+#[derive(Debug, Clone)]
+pub(super) struct Proxy {
+    pub(super) url: Url,
+    pub(super) variable: &'static str,
+}
+
+/// An entry of `NO_PROXY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Exception {
+    /// `*`
+    All,
+    /// `10.0.0.0/8`
+    Net(IpNet),
+    /// `10.0.0.1`, `[::1]:443`
+    Address(IpAddr, Option<String>),
+    /// `.example.org`: what lies in the domain; with `itself`, for `example.org`, also that.
+    Domain { suffix: String, itself: bool, port: Option<String> },
+}
+
+impl Proxies {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// Which variable is no proxy's address.
+    pub(super) fn from_environment() -> Result<Self, String> {
+        Self::gather(&|name| env::var(name).ok())
+    }
+
+    fn gather(get: Get<'_>) -> Result<Self, String> {
+        // Where a program answers requests, as CGI does, clients may set HTTP_PROXY.
+        let cgi = get("REQUEST_METHOD").is_some_and(|method| !method.is_empty());
+        let http = proxy(get, ["HTTP_PROXY", "http_proxy"])?;
+        if let (true, Some(proxy)) = (cgi, &http) {
+            let variable = proxy.variable;
+            return Err(format!(
+                "{variable} does not count where REQUEST_METHOD is set: unset one"
+            ));
+        }
+        let https = proxy(get, ["HTTPS_PROXY", "https_proxy"])?;
+        let list = first(get, ["NO_PROXY", "no_proxy"]).map(|(_, value)| value);
+        let exceptions = list.unwrap_or_default().split(',').filter_map(Exception::parse).collect();
+        Ok(Self { https, http, exceptions })
+    }
+
+    /// The proxy for what has this address, if there is one.
+    pub(super) fn of(&self, url: &Url) -> Option<&Proxy> {
+        let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
+        let host = url.host_str()?.trim_matches(['[', ']']).to_ascii_lowercase();
+        let port = url.port_or_known_default()?.to_string();
+        let address: Option<IpAddr> = host.parse().ok();
+        let local = host == "localhost" || address.is_some_and(|address| address.is_loopback());
+        let excepted = || self.exceptions.iter().any(|one| one.is(&host, address, &port));
+        proxy.as_ref().filter(|_| !local && !excepted())
+    }
+}
+
+/// The first of these variables that has a value.
+fn first(get: Get<'_>, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+    let mut values = names.into_iter().filter_map(|name| Some((name, get(name)?)));
+    values.find(|(_, value)| !value.is_empty())
+}
+
+fn proxy(get: Get<'_>, names: [&'static str; 2]) -> Result<Option<Proxy>, String> {
+    let Some((variable, value)) = first(get, names) else { return Ok(None) };
+    // HOST:PORT is for Go what http://HOST:PORT is.
+    let url = Url::parse(&value).ok().filter(Url::has_host);
+    // The value may hold a password, so the message does not.
+    let url = match url.map_or_else(|| Url::parse(&format!("http://{value}")), Ok) {
+        Ok(url) if url.has_host() => url,
+        _ => return Err(format!("{variable} is not a proxy's address: write http://HOST:PORT")),
+    };
+    match url.scheme() {
+        "http" | "https" | "socks5" | "socks5h" => Ok(Some(Proxy { url, variable })),
+        scheme => Err(format!(
+            "{variable} has the scheme {scheme}, which is not one of http, https, socks5, socks5h"
+        )),
+    }
+}
+
+impl Exception {
+    fn parse(entry: &str) -> Option<Self> {
+        let entry = entry.trim().to_ascii_lowercase();
+        if entry == "*" {
+            return Some(Self::All);
+        }
+        if let Ok(net) = entry.parse() {
+            return Some(Self::Net(net));
+        }
+        let (host, port) = match entry.rsplit_once(':') {
+            // More colons without brackets are those of an IPv6 address.
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
+            }
+            _ => (entry.as_str(), None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = host.parse() {
+            return Some(Self::Address(address, port));
+        }
+        let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+        let itself = !host.starts_with('.');
+        let suffix = if itself { format!(".{host}") } else { host.to_owned() };
+        (!host.is_empty()).then_some(Self::Domain { suffix, itself, port })
+    }
+
+    fn is(&self, host: &str, address: Option<IpAddr>, port: &str) -> bool {
+        let right = |own: &Option<String>| own.as_deref().is_none_or(|own| own == port);
+        match self {
+            Self::All => true,
+            Self::Net(net) => address.is_some_and(|address| net.contains(&address)),
+            Self::Address(own, number) => address == Some(*own) && right(number),
+            Self::Domain { suffix, itself, port: number } => {
+                let same = *itself && suffix.strip_prefix('.') == Some(host);
+                (same || host.ends_with(suffix.as_str())) && right(number)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Proxies;
+    use reqwest::Url;
+
+    fn proxies(environment: &[(&str, &str)]) -> Result<Proxies, String> {
+        Proxies::gather(&|name| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned())
+        })
+    }
+
+    /// The proxy's address, or nothing.
+    fn of(environment: &[(&str, &str)], url: &str) -> Option<String> {
+        let proxies = proxies(environment).unwrap();
+        proxies.of(&Url::parse(url).unwrap()).map(|proxy| proxy.url.to_string())
+    }
+
+    #[test]
+    fn which_variable_counts() {
+        let url = "https://q.io/";
+        let p = Some("http://p:1/".to_owned());
+        assert_eq!(of(&[("https_proxy", "http://p:1")], url), p);
+        assert_eq!(of(&[("HTTPS_PROXY", "p:1"), ("https_proxy", "http://x")], url), p);
+        assert_eq!(of(&[("HTTPS_PROXY", ""), ("https_proxy", "p:1")], url), p);
+        assert_eq!(
+            of(&[("http_proxy", "p:1"), ("all_proxy", "p:1"), ("ALL_PROXY", "p:1")], url),
+            None
+        );
+        assert_eq!(of(&[("http_proxy", "p:1"), ("https_proxy", "x")], "http://q.io:5000/"), p);
+        assert_eq!(of(&[], url), None);
+        assert_eq!(of(&[("https_proxy", "socks5://p:1")], url).as_deref(), Some("socks5://p:1"));
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_said_without_its_password() {
+        for value in ["://", "ftp://u:s3cret@x:1"] {
+            let error = proxies(&[("https_proxy", value)]).unwrap_err();
+            assert!(error.starts_with("https_proxy "), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        let error = proxies(&[("REQUEST_METHOD", "GET"), ("http_proxy", "p:1")]).unwrap_err();
+        assert!(error.contains("REQUEST_METHOD"), "{error}");
+    }
+
+    /// NO_PROXY, a host, whether it is excepted.
+    const EXCEPTIONS: [(&str, &str, bool); 34] = [
+        ("r.example.org", "r.example.org", true),
+        ("R.Example.ORG", "r.example.org", true),
+        ("example.org", "r.example.org", true),
+        ("example.org", "example.org", true),
+        (".example.org", "r.example.org", true),
+        (".example.org", "example.org", false),
+        ("*.example.org", "r.example.org", true),
+        ("*.example.org", "example.org", false),
+        ("ple.org", "r.example.org", false),
+        ("*ple.org", "r.example.org", false),
+        ("x, r.example.org ,", "r.example.org", true),
+        ("r.example.org:6001", "r.example.org:6001", true),
+        ("r.example.org:443", "r.example.org", true),
+        ("r.example.org:6002", "r.example.org:6001", false),
+        ("example.org:6001", "r.example.org:6001", true),
+        ("*", "r.example.org", true),
+        ("", "r.example.org", false),
+        (":6001", "r.example.org:6001", false),
+        ("10.0.0.0/8", "10.1.2.3", true),
+        ("10.0.0.0/8", "11.1.2.3", false),
+        ("10.0.0.0/8", "r.example.org", false),
+        ("10.1.2.3", "10.1.2.3:6001", true),
+        ("10.1.2.3:6001", "10.1.2.3:6001", true),
+        ("10.1.2.3:6002", "10.1.2.3:6001", false),
+        ("fd00::/8", "[fd00::1]:6001", true),
+        ("fd00::1", "[fd00::1]:6001", true),
+        ("[fd00::1]:6001", "[fd00::1]:6001", true),
+        ("[fd00::1]:6002", "[fd00::1]:6001", false),
+        // Never through a proxy.
+        ("", "localhost:5000", true),
+        ("", "127.0.0.1:5000", true),
+        ("", "127.9.9.9", true),
+        ("", "[::1]:5000", true),
+        ("", "a.localhost", false),
+    ];
+
+    #[test]
+    fn exceptions_as_go_matches_them() {
+        for (list, host, excepted) in EXCEPTIONS {
+            let environment = [("https_proxy", "p:1"), ("no_proxy", list)];
+            let found = of(&environment, &format!("https://{host}/v2/"));
+            assert_eq!(found.is_none(), excepted, "no_proxy={list} {host}");
+        }
+        let both = [("https_proxy", "p:1"), ("NO_PROXY", "q.io"), ("no_proxy", "x")];
+        assert_eq!(of(&both, "https://q.io"), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! The certificates that this host trusts, as Go's `crypto/x509` finds them on Linux, and so
+//! every runtime.
+//!
+//! The first file of a list that can be read, and every file of some directories. `SSL_CERT_FILE`
+//! replaces the list of files and `SSL_CERT_DIR`, with colons between, the directories; one does
+//! not replace the other. What cannot be read is passed over.
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::collections::HashSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+const FILES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Gives the value of a variable.
+type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The certificates of this host.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    /// Without duplicates.
+    pub(super) certificates: HashSet<CertificateDer<'static>>,
+    /// Where they come from, for messages.
+    pub(super) origin: String,
+}
+
+impl Roots {
+    /// Those of this process.
+    pub(super) fn from_environment() -> Self {
+        Self::gather(&|name| env::var_os(name), &FILES, &DIRECTORIES)
+    }
+
+    fn gather(get: Get<'_>, files: &[&str], directories: &[&str]) -> Self {
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let (file, directory) = (get("SSL_CERT_FILE"), get("SSL_CERT_DIR"));
+        let files = file.clone().map_or_else(|| paths(files), |file| vec![file.into()]);
+        let directories = directory.as_ref().map_or_else(
+            || paths(directories),
+            |list| {
+                let parts = list.as_bytes().split(|byte| *byte == b':');
+                parts.map(|part| OsString::from_vec(part.to_owned()).into()).collect()
+            },
+        );
+        let mut roots = Self::default();
+        let found = files.iter().find_map(|path| Some((path, fs::read(path).ok()?)));
+        if let Some((_, text)) = &found {
+            roots.add(text);
+        }
+        directories.iter().for_each(|directory| roots.add_directory(directory));
+        let mut places = vec![match (&found, &file) {
+            (Some((path, _)), None) => path.display().to_string(),
+            (Some((path, _)), Some(_)) => format!("SSL_CERT_FILE={}", path.display()),
+            (None, Some(path)) => {
+                format!("SSL_CERT_FILE={} (which cannot be read)", Path::new(path).display())
+            }
+            (None, None) => "no file".to_owned(),
+        }];
+        match &directory {
+            Some(list) => places.push(format!("SSL_CERT_DIR={}", Path::new(list).display())),
+            None => {
+                let there = directories.iter().filter(|path| path.is_dir());
+                places.extend(there.map(|path| path.display().to_string()));
+            }
+        }
+        roots.origin = places.join(" and ");
+        roots
+    }
+
+    fn add_directory(&mut self, directory: &Path) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // Links by a certificate's hash to a file beside them.
+            let beside = |target: PathBuf| !target.as_os_str().as_bytes().contains(&b'/');
+            if !fs::read_link(&path).is_ok_and(beside) {
+                fs::read(&path).into_iter().for_each(|text| self.add(&text));
+            }
+        }
+    }
+
+    /// Adds the certificates in a file. What is none is passed over.
+    fn add(&mut self, text: &[u8]) {
+        self.certificates.extend(CertificateDer::pem_slice_iter(text).flatten());
+    }
+}
+
+fn paths(list: &[&str]) -> Vec<PathBuf> {
+    list.iter().map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Roots;
+    use std::ffi::OsString;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    /// The environment, how many certificates there are, and what the origin holds.
+    type Row<'a> = (&'a [(&'a str, &'a str)], usize, &'a str);
+
+    /// A certificate, as far as this file looks.
+    fn pem(byte: char) -> String {
+        format!("x\n-----BEGIN CERTIFICATE-----\n{0}{0}{0}{0}\n-----END CERTIFICATE-----\n", byte)
+    }
+
+    #[test]
+    fn what_replaces_what() {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        for name in ["d", "d1", "d2"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::write(at("file"), pem('f') + &pem('g')).unwrap();
+        fs::write(at("later"), pem('l')).unwrap();
+        fs::write(at("d/any-name"), pem('d')).unwrap();
+        fs::write(at("d/none"), "-----BEGIN CERTIFICATE-----\n?\n-----END").unwrap();
+        symlink("any-name", at("d/0.0")).unwrap();
+        symlink(at("later"), at("d1/elsewhere")).unwrap();
+        symlink("nowhere", at("d1/dangling")).unwrap();
+        fs::write(at("d2/two"), pem('2')).unwrap();
+        let (none, file, later) = (at("none"), at("file"), at("later"));
+        let (d, d1, d2) = (at("d"), at("d1"), at("d2"));
+        let list = format!("{d1}:{none}:{d2}");
+        let table: [Row<'_>; 8] = [
+            (&[], 3, "/file and /"),
+            (&[("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", "")], 3, "/file and"),
+            (&[("SSL_CERT_FILE", &later)], 2, "SSL_CERT_FILE=/"),
+            (&[("SSL_CERT_FILE", &none)], 1, "(which cannot be read)"),
+            (&[("SSL_CERT_DIR", &d2)], 3, "SSL_CERT_DIR=/"),
+            (&[("SSL_CERT_DIR", &list)], 4, ":"),
+            (&[("SSL_CERT_DIR", &none)], 2, ""),
+            (&[("SSL_CERT_DIR", &d2), ("SSL_CERT_FILE", &later)], 2, ""),
+        ];
+        for (environment, count, origin) in table {
+            let get = |name: &str| {
+                environment.iter().find(|(known, _)| *known == name).map(|(_, v)| OsString::from(v))
+            };
+            let roots = Roots::gather(&get, &[&none, &file, &later], &[&d, &none]);
+            assert_eq!(roots.certificates.len(), count, "{environment:?}");
+            assert!(roots.origin.contains(origin), "{}", roots.origin);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Which registry has an image: the one in its reference, or a mirror.
+//!
+//! Apptainer 1.4 asks twice, by two libraries with rules of their own (docs/registries.md has a table
+//! of what comes of it):
+//!
+//! 1. The *source* of the image is the first mirror of the registry's **host**, and there is no second
+//!    one. `location`, `blocked`, `insecure` and rules for a part of a registry are not read here.
+//! 2. Before that, *others* are asked for the digest, and one of them has to know it: the registry
+//!    itself, then all mirrors of the rule with the longest prefix, and its `location`.
+//!
+//! We take the digest from the source, as it is the digest of what is pulled. The others only
+//! have to be asked if the source is not one of them.
+
+use super::mirrors::{Mirrors, Rule, Used};
+use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
+use std::net::IpAddr;
+
+/// What Docker Hub's registry is called as a host.
+const DOCKER_HUB: &str = "index.docker.io";
+
+/// The way to an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) source: Endpoint,
+    pub(super) others: Vec<Endpoint>,
+    /// Why there are no more others.
+    pub(super) cut: Option<String>,
+}
+
+/// A registry, and what an image is called there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) image: Reference,
+    /// Whether it may do without TLS.
+    pub(super) plain: bool,
+    /// Whether it may have any certificate.
+    pub(super) any_certificate: bool,
+    /// What it is a mirror of, and where that is said.
+    pub(super) mirror: Option<String>,
+}
+
+impl Route {
+    /// `insecure` is `--no-https`.
+    ///
+    /// # Errors
+    /// If the image is blocked.
+    pub(super) fn find(
+        mirrors: &Mirrors,
+        image: &Reference,
+        insecure: bool,
+    ) -> Result<Self, String> {
+        let rule = mirrors.find(&name(image));
+        if let Some(rule) = rule.filter(|rule| rule.blocked) {
+            return Err(blocked(rule));
+        }
+        let direct_insecure = insecure || rule.is_some_and(|rule| rule.insecure);
+        let mut others = vec![Endpoint::new(image.clone(), direct_insecure, direct_insecure)];
+        let mut cut = None;
+        match rule.map(|rule| attempts(mirrors, rule, image, insecure)) {
+            Some(Ok(more)) => others.extend(more),
+            Some(Err(why)) => cut = Some(why),
+            None => {}
+        }
+        Ok(Self { source: source(mirrors, image, insecure), others, cut })
+    }
+
+    /// Whether one of the others knows what the source has said, `plain` without TLS.
+    pub(super) fn is_confirmed(&self, plain: bool) -> bool {
+        let same = |other: &Endpoint| {
+            let (a, b) = (&other.image, &self.source.image);
+            (a.registry(), a.repository()) == (b.registry(), b.repository())
+        };
+        self.others.iter().any(|other| same(other) && (!plain || other.plain))
+    }
+}
+
+impl Endpoint {
+    fn new(image: Reference, plain: bool, any_certificate: bool) -> Self {
+        Self { image, plain, any_certificate, mirror: None }
+    }
+
+    /// Where it listens.
+    pub(super) fn host(&self) -> &str {
+        host(&self.image)
+    }
+
+    /// What messages call it.
+    pub(super) fn name(&self) -> String {
+        let registry = self.image.registry();
+        self.mirror.as_ref().map_or_else(
+            || registry.to_owned(),
+            |mirror| format!("{registry}, the mirror of {mirror},"),
+        )
+    }
+}
+
+fn host(image: &Reference) -> &str {
+    match image.registry() {
+        DEFAULT_REGISTRY => DOCKER_HUB,
+        other => other,
+    }
+}
+
+fn name(image: &Reference) -> String {
+    format!("{}/{}", image.registry(), image.repository())
+}
+
+/// `:TAG`, `@DIGEST` or both.
+fn suffix(image: &Reference) -> String {
+    let tag = image.tag().map(|tag| format!(":{tag}"));
+    let digest = image.digest().map(|digest| format!("@{digest}"));
+    tag.unwrap_or_default() + &digest.unwrap_or_default()
+}
+
+/// Where the image itself comes from.
+fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
+    let host = host(image);
+    // Docker Hub by its other name, unless there is a rule for this one, whatever it says.
+    let rule = mirrors.find(host).or_else(|| mirrors.find(image.registry()));
+    let mirrored = rule.and_then(|rule| {
+        let mirror = rule.mirrors.first()?;
+        let place = format!("{}/{}{}", mirror.location, image.repository(), suffix(image));
+        let image = Reference::parse(place.as_bytes()).ok()?;
+        let plain = mirror.insecure || is_local(image.registry());
+        let of = format!("{} in {}", rule.prefix, rule.file.display());
+        // Without TLS, or with a certificate that this host trusts: nothing between.
+        Some(Endpoint { mirror: Some(of), ..Endpoint::new(image, plain, false) })
+    });
+    mirrored.unwrap_or_else(|| {
+        Endpoint::new(image.clone(), insecure || is_local(image.registry()), false)
+    })
+}
+
+/// Where the digest is asked for after the registry itself.
+fn attempts(
+    mirrors: &Mirrors,
+    rule: &Rule,
+    image: &Reference,
+    insecure: bool,
+) -> Result<Vec<Endpoint>, String> {
+    let wanted = |used: Used| match used {
+        Used::Always => true,
+        Used::ForDigests => image.digest().is_some(),
+        Used::ForTags => image.digest().is_none(),
+    };
+    let of = format!("{} in {}", rule.prefix, rule.file.display());
+    let used = rule.mirrors.iter().filter(|mirror| wanted(mirror.used));
+    let places = used.map(|mirror| (mirror.location.as_str(), mirror.insecure, Some(of.clone())));
+    let mut endpoints = Vec::new();
+    for (place, own, mirror) in places.chain([(rule.location.as_str(), rule.insecure, None)]) {
+        let text = name(image) + &suffix(image);
+        let text = match (place, rule.rest(&text)) {
+            ("", _) | (_, None) => text,
+            (place, Some(rest)) => format!("{place}{rest}"),
+        };
+        let image = Reference::parse(text.as_bytes())
+            .map_err(|error| format!("{of} leads to {text}, which is no reference: {error}"))?;
+        let insecure = insecure || own;
+        if mirrors.find(&name(&image)).is_none_or(|rule| !rule.blocked) {
+            endpoints.push(Endpoint { mirror, ..Endpoint::new(image, insecure, insecure) });
+        }
+    }
+    Ok(endpoints)
+}
+
+fn blocked(rule: &Rule) -> String {
+    format!("{} is blocked in {}", rule.prefix, rule.file.display())
+}
+
+/// What Apptainer also tries without TLS, unasked: go-containerregistry's `Scheme`.
+fn is_local(registry: &str) -> bool {
+    let name = registry.rsplit_once(':').map_or(registry, |(name, _)| name);
+    let private = match name.parse() {
+        Ok(IpAddr::V4(address)) => address.is_private(),
+        _ => false,
+    };
+    let named = name.ends_with(".local") || name.ends_with(".localhost");
+    private
+        || named
+        || registry.starts_with("localhost:")
+        || registry.contains("127.0.0.1")
+        || registry.contains("::1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, Mirrors, Route};
+    use sifcache_core::reference::Reference;
+
+    fn route(configuration: &str, image: &str, insecure: bool) -> Result<Route, String> {
+        let image = Reference::parse(image.as_bytes()).unwrap();
+        Route::find(&Mirrors::of(configuration), &image, insecure)
+    }
+
+    /// Where it is, and what is allowed there.
+    fn said(endpoint: &Endpoint) -> String {
+        let marks = [(endpoint.plain, " plain"), (endpoint.any_certificate, " any")];
+        let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
+        endpoint.image.to_string() + &marks.collect::<String>()
+    }
+
+    fn source(configuration: &str, image: &str) -> String {
+        said(&route(configuration, image, false).unwrap().source)
+    }
+
+    #[test]
+    fn without_a_rule() {
+        let all = route("", "q.io/o/i:1", false).unwrap();
+        assert_eq!((said(&all.source), all.others.len()), ("q.io/o/i:1".into(), 1));
+        assert!(all.is_confirmed(false) && !all.is_confirmed(true));
+        let all = route("", "q.io/o/i:1", true).unwrap();
+        assert_eq!(said(&all.source), "q.io/o/i:1 plain");
+        assert_eq!(said(&all.others[0]), "q.io/o/i:1 plain any");
+        assert!(all.is_confirmed(true));
+        assert_eq!(route("", "ubuntu", false).unwrap().source.host(), "index.docker.io");
+        for (host, plain) in [
+            ("localhost:5000", true),
+            ("127.0.0.1:5000", true),
+            ("10.0.0.1:5000", true),
+            ("172.31.0.1", true),
+            ("r.local", true),
+            ("r.local:5000", true),
+            ("11.0.0.1:5000", false),
+            ("local.org", false),
+        ] {
+            let all = route("", &format!("{host}/o/i:1"), false).unwrap();
+            assert_eq!(all.source.plain, plain, "{host}");
+            assert!(!all.is_confirmed(true), "the digest is only asked for with TLS");
+        }
+    }
+
+    #[test]
+    fn the_source_is_the_first_mirror_of_the_host() {
+        let two = "[[registry]]\nlocation='docker.io'\n[[registry.mirror]]\nlocation='m.io/hub/'\n\
+                   [[registry.mirror]]\nlocation='second.io'\n";
+        assert_eq!(source(two, "ubuntu"), "m.io/hub/library/ubuntu:latest");
+        assert_eq!(source(two, "docker.io/o/i:1"), "m.io/hub/o/i:1");
+        assert_eq!(source(two, "q.io/o/i:1"), "q.io/o/i:1");
+        let all = route(two, "ubuntu", true).unwrap();
+        assert_eq!(said(&all.source), "m.io/hub/library/ubuntu:latest", "--no-https is not for it");
+        let others: Vec<String> = all.others.iter().map(said).collect();
+        assert_eq!(
+            others[1..3],
+            [
+                "m.io/hub/library/ubuntu:latest plain any",
+                "second.io/library/ubuntu:latest plain any",
+            ]
+        );
+        assert!(all.is_confirmed(false));
+        let name = all.source.name();
+        assert_eq!(name, "m.io, the mirror of docker.io in /r.conf,");
+        let insecure = two.replace("hub/'\n", "hub'\ninsecure=true\n");
+        assert_eq!(source(&insecure, "o/i:1"), "m.io/hub/o/i:1 plain");
+        // The rest of a rule is not read for the source.
+        let path = "[[registry]]\nlocation='q.io/o'\n[[registry.mirror]]\nlocation='m.io/o'\n";
+        assert_eq!(source(path, "q.io/o/i:1"), "q.io/o/i:1");
+        let elsewhere = "[[registry]]\nprefix='q.io'\nlocation='e.io'\ninsecure=true\n";
+        let all = route(elsewhere, "q.io/o/i:1", false).unwrap();
+        assert_eq!(said(&all.source), "q.io/o/i:1");
+        assert_eq!(said(&all.others[1]), "e.io/o/i:1 plain any");
+    }
+
+    #[test]
+    fn a_mirror_that_may_not_be_asked_for_the_digest() {
+        let only = |key: &str| {
+            format!(
+                "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n\
+                 pull-from-mirror='{key}'\n"
+            )
+        };
+        let digest = format!("q.io/o/i@sha256:{}", "a".repeat(64));
+        for (key, image, confirmed) in [
+            ("digest-only", "q.io/o/i:1", false),
+            ("digest-only", digest.as_str(), true),
+            ("tag-only", "q.io/o/i:1", true),
+            ("tag-only", digest.as_str(), false),
+            ("all", digest.as_str(), true),
+        ] {
+            let all = route(&only(key), image, false).unwrap();
+            assert_eq!(all.source.image.registry(), "m.io", "it is the source all the same");
+            assert_eq!(all.is_confirmed(false), confirmed, "{key} {image}");
+        }
+    }
+
+    #[test]
+    fn blocked() {
+        let rule = "[[registry]]\nlocation='q.io/o'\nblocked=true\n";
+        assert_eq!(route(rule, "q.io/o/i", false), Err("q.io/o is blocked in /r.conf".to_owned()));
+        assert!(route(rule, "q.io/other/i", false).is_ok());
+    }
+
+    #[test]
+    fn a_rule_that_leads_nowhere() {
+        let rule = "[[registry]]\nprefix='*.example.org'\n[[registry.mirror]]\nlocation='m.io:1'\n";
+        let all = route(rule, "a.example.org:5/o/i:1", false).unwrap();
+        assert!(all.cut.unwrap().contains("m.io:1:5/o/i:1"));
+        assert_eq!(said(&all.source), "m.io:1/o/i:1");
+    }
+}

@@ -1,0 +1,112 @@
+//! The certificates were made with OpenSSL, for registry.example.org and for a hundred years from
+//! 2026; those of an authority that expired in 2021 for as long.
+
+use super::{Roots, Verifier};
+use rustls::CertificateError;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 2026-07-01
+const NOW: u64 = 1_782_864_000;
+/// 2127-01-01
+const TOO_LATE: u64 = 4_954_435_200;
+const HOST: &str = "registry.example.org";
+
+fn certificate(name: &str) -> CertificateDer<'static> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/registry/trust/certificates");
+    let text = fs::read(directory.join(format!("{name}.pem"))).unwrap();
+    CertificateDer::from_pem_slice(&text).unwrap()
+}
+
+/// What a host with these certificates says of a server's, at this time.
+fn verify(roots: &[&str], server: &str, host: &str, seconds: u64) -> Result<(), rustls::Error> {
+    let certificates = roots.iter().map(|name| certificate(name)).collect();
+    let roots = Roots { certificates, origin: String::new() };
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let verifier = Verifier::new(roots, &Arc::new(ring::default_provider()), now);
+    let name = ServerName::try_from(host).unwrap();
+    verifier.verify_server_cert(&certificate(server), &[], &name, &[], now).map(drop)
+}
+
+fn now(roots: &[&str], server: &str) -> Result<(), rustls::Error> {
+    verify(roots, server, HOST, NOW)
+}
+
+#[test]
+fn what_is_trusted() {
+    for (root, server) in [
+        ("authority", "issued"),
+        ("authority", "issued-authority"),
+        ("rsa-authority", "issued-authority-rsa"),
+        // Itself among those of the host.
+        ("own-authority", "own-authority"),
+        ("own", "own"),
+        ("issued", "issued"),
+        ("issued-authority", "issued-authority"),
+        ("issued-by-old", "issued-by-old"),
+    ] {
+        assert_eq!(now(&[root], server), Ok(()), "{root} {server}");
+        // Whatever else is there.
+        assert_eq!(now(&["old-authority", "constrained-authority", root], server), Ok(()));
+    }
+}
+
+#[test]
+fn what_is_not() {
+    use CertificateError::UnknownIssuer;
+    let unknown = rustls::Error::from(UnknownIssuer);
+    assert_eq!(now(&[], "issued"), Err(unknown.clone()));
+    assert_eq!(now(&[], "own"), Err(unknown.clone()));
+    assert_eq!(now(&["rsa-authority"], "issued"), Err(unknown.clone()));
+    // An authority that may issue nothing.
+    assert_eq!(now(&["no-authority"], "issued-by-none"), Err(unknown));
+    for (root, server) in [
+        ("own", "own-authority"),
+        ("own-authority", "own"),
+        ("rsa-authority", "issued-authority"),
+        // Of the authority's name, with another key.
+        ("authority", "forged"),
+        // Limits that are webpki's to weigh, which does not look at an authority's certificate.
+        ("not-for-servers-authority", "issued-authority-by-client-authority"),
+        ("constrained-authority", "issued-authority-by-constrained"),
+    ] {
+        assert!(now(&[root], server).is_err(), "{root} {server}");
+    }
+}
+
+#[test]
+fn an_authority_that_has_expired() {
+    for server in ["issued-by-old", "issued-authority-by-old"] {
+        let error = now(&["old-authority"], server).unwrap_err().to_string();
+        assert!(error.contains("CN=old-authority, has expired"), "{error}");
+    }
+}
+
+#[test]
+fn the_name_the_time_and_the_purpose_count_each_time() {
+    for (root, server) in [
+        ("authority", "issued"),
+        ("authority", "issued-authority"),
+        ("own-authority", "own-authority"),
+        ("own", "own"),
+    ] {
+        let error = verify(&[root], server, "other.example.org", NOW).unwrap_err().to_string();
+        assert!(error.contains("not valid for name"), "{server}: {error}");
+        let error = verify(&[root], server, HOST, TOO_LATE).unwrap_err().to_string();
+        assert!(error.contains("xpired"), "{server}: {error}");
+    }
+    for (root, server) in [
+        ("own-for-clients", "own-for-clients"),
+        ("authority", "issued-authority-for-clients"),
+        ("issued-authority-for-clients", "issued-authority-for-clients"),
+    ] {
+        let error = now(&[root], server).unwrap_err();
+        assert_eq!(error, CertificateError::InvalidPurpose.into(), "{server}");
+    }
+}
