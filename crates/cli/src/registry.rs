@@ -6,6 +6,7 @@
 
 mod asker;
 mod cause;
+mod certs_d;
 mod client;
 mod error;
 mod fault;

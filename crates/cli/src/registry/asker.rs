@@ -1,5 +1,6 @@
 //! Asking a registry: by the ways there are, once more if need be, and not for too long.
 
+use super::certs_d::Directories;
 use super::client::{Clients, Transport};
 use super::error::{Circumstances, Error};
 use super::fault::Fault;
@@ -8,7 +9,7 @@ use super::proxy::Proxies;
 use super::route::{Endpoint, Route};
 use super::session::Session;
 use super::token;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, RegistryAuth};
 use crate::failure::Failure;
 use reqwest::Url;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
@@ -38,17 +39,23 @@ pub(super) struct Patience {
 pub(super) struct Surroundings {
     pub(super) mirrors: Result<Mirrors, String>,
     pub(super) proxies: Result<Proxies, String>,
+    pub(super) certificates: Directories,
 }
 
 impl Surroundings {
     pub(super) fn here() -> Self {
-        Self { mirrors: Mirrors::from_environment(), proxies: Proxies::from_environment() }
+        Self {
+            mirrors: Mirrors::from_environment(),
+            proxies: Proxies::from_environment(),
+            certificates: Directories::from_environment(),
+        }
     }
 
     /// As on a host without any of it.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        Self { mirrors: Ok(Mirrors::default()), proxies: Ok(Proxies::default()) }
+        let (mirrors, proxies) = (Ok(Mirrors::default()), Ok(Proxies::default()));
+        Self { mirrors, proxies, certificates: Directories::default() }
     }
 }
 
@@ -60,6 +67,7 @@ pub(super) struct Asker {
     tokens: token::Cache,
     /// What keeps the runtime from asking anything is told when something is asked.
     mirrors: Result<Mirrors, String>,
+    certificates: Directories,
     credentials: Credentials,
     insecure: bool,
     patience: Patience,
@@ -83,7 +91,17 @@ impl Asker {
         };
         let clients = Clients::new(proxies);
         let tokens = token::Cache::default();
-        Ok(Self { runtime, clients, tokens, mirrors, credentials, insecure, patience, stop })
+        Ok(Self {
+            runtime,
+            clients,
+            tokens,
+            mirrors,
+            certificates: surroundings.certificates,
+            credentials,
+            insecure,
+            patience,
+            stop,
+        })
     }
 
     /// The answer to a question about a reference, from where its image comes.
@@ -96,7 +114,8 @@ impl Asker {
         question: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
         let mirrors = self.mirrors.as_ref().map_err(Error::surroundings)?;
-        let route = Route::find(mirrors, reference, self.insecure).map_err(Error::surroundings)?;
+        let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
+        let route = route.map_err(Error::surroundings)?;
         let source = &route.source;
         // Nobody talks in the clear before it is sure that the runtime would.
         let plain = source.plain && route.is_confirmed(true);
@@ -158,25 +177,39 @@ impl Asker {
         let mut transport = tls;
         let mut said = ask(tls)?;
         if plain && said.as_ref().is_err_and(Fault::is_about_connecting) {
+            let proxies = &self.clients.proxies;
+            if let Some(why) = proxies.of_cgi() {
+                return Err(Error::surroundings(why));
+            }
             let clear = ask(Transport::Plain)?;
             // What answers with TLS alone says nothing without: the first reason is the point.
             if !matches!(clear, Err(Fault::Status(400))) {
                 (transport, said) = (Transport::Plain, clear);
             }
         }
-        let url = Url::parse(&format!("{}://{}/", transport.scheme(), place.host())).ok();
-        let circumstances = Circumstances {
-            name: &name,
-            host: place.host(),
-            image: &place.image,
-            auth: &auth,
-            proxy: url.as_ref().and_then(|url| self.clients.proxies.of(url)),
-            certificates: self.clients.origin(),
-        };
         match said {
             Ok(answer) => Ok((answer, transport)),
-            Err(fault) => Err(Error::new(&circumstances, &fault)),
+            Err(fault) => Err(self.explain(place, transport, &auth, &fault)),
         }
+    }
+
+    fn explain(
+        &self,
+        place: &Endpoint,
+        transport: Transport,
+        auth: &RegistryAuth,
+        fault: &Fault,
+    ) -> Error {
+        let url = Url::parse(&format!("{}://{}/", transport.scheme(), place.host())).ok();
+        let circumstances = Circumstances {
+            name: &place.name(),
+            image: &place.image,
+            auth,
+            proxy: url.as_ref().and_then(|url| self.clients.proxies.of(url)),
+            certificates: self.clients.origin(),
+            beside: self.certificates.of(place.image.registry()),
+        };
+        Error::new(&circumstances, fault)
     }
 
     /// Asks once more where that may help.

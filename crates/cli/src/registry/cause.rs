@@ -4,10 +4,6 @@ use super::error::Circumstances;
 use rustls::CertificateError;
 use std::error::Error;
 use std::io;
-use std::path::Path;
-
-/// Where podman and docker keep certificates for single registries.
-const CERTIFICATES: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
 /// What is wrong with the way to a server that is called `name`.
 pub(super) fn unreachable(
@@ -16,20 +12,8 @@ pub(super) fn unreachable(
     error: &(dyn Error + 'static),
 ) -> String {
     let cause = cause(error);
-    match cause.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            return format!(
-                "{name} has a certificate of an authority that is not known here: add it to the \
-                 certificates of this host (they are from {}){}",
-                at.certificates,
-                beside(at.host)
-            );
-        }
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            return format!("{name} is not trusted: {cause}");
-        }
-        Some(rustls::Error::General(why)) => return format!("{name} is not trusted: {why}"),
-        _ => {}
+    if let Some(message) = cause.downcast_ref().and_then(|error| of_tls(name, at, error)) {
+        return message;
     }
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
@@ -50,11 +34,26 @@ pub(super) fn unreachable(
     }
 }
 
-/// Where the certificate may have been put in vain.
-fn beside(host: &str) -> String {
-    let mut places = CERTIFICATES.iter().map(|place| Path::new(place).join(host));
-    places.find(|place| place.is_dir()).map_or_else(String::new, |place| {
-        format!("; Apptainer does not read {} for the image itself", place.display())
+/// What TLS does not agree to.
+fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<String> {
+    Some(match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            let beside = at.beside.as_ref().map_or_else(String::new, |directory| {
+                format!("; Apptainer does not read {} for the image itself", directory.display())
+            });
+            format!(
+                "{name} has a certificate of an authority that is not known here: add it to the \
+                 certificates of this host (they are from {}){beside}",
+                at.certificates
+            )
+        }
+        rustls::Error::InvalidCertificate(_) => format!("{name} is not trusted: {error}"),
+        rustls::Error::General(why) => format!("{name} is not trusted: {why}"),
+        rustls::Error::InvalidMessage(_) => format!(
+            "{name} does not speak TLS: try --no-https, or insecure = true for a mirror in \
+             registries.conf"
+        ),
+        _ => return None,
     })
 }
 
@@ -83,11 +82,11 @@ mod tests {
     fn said(error: &io::Error, proxy: Option<&Proxy>) -> String {
         let at = Circumstances {
             name: "q.io",
-            host: "q.io",
             image: &Reference::parse(b"q.io/o/i:1").unwrap(),
             auth: &RegistryAuth::Anonymous,
             proxy,
             certificates: "SSL_CERT_FILE=/x",
+            beside: None,
         };
         unreachable("q.io", &at, error)
     }

@@ -9,6 +9,7 @@ use crate::credentials::RegistryAuth;
 use crate::failure::Failure;
 use sifcache_core::reference::Reference;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -23,13 +24,13 @@ pub(crate) enum Error {
 pub(super) struct Circumstances<'a> {
     /// What the registry is called.
     pub(super) name: &'a str,
-    /// `HOST[:PORT]`
-    pub(super) host: &'a str,
     pub(super) image: &'a Reference,
     pub(super) auth: &'a RegistryAuth,
     pub(super) proxy: Option<&'a Proxy>,
     /// Where this host's certificates have been found.
     pub(super) certificates: &'a str,
+    /// Where there are certificates for this registry alone.
+    pub(super) beside: Option<PathBuf>,
 }
 
 /// What to do with it.

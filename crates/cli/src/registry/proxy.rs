@@ -16,6 +16,8 @@ pub(super) struct Proxies {
     https: Option<Proxy>,
     http: Option<Proxy>,
     exceptions: Vec<Exception>,
+    /// Where a program answers requests, as CGI does, clients may set HTTP_PROXY.
+    cgi: bool,
 }
 
 /// A proxy, and the variable that names it.
@@ -48,19 +50,18 @@ impl Proxies {
     }
 
     fn gather(get: Get<'_>) -> Result<Self, String> {
-        // Where a program answers requests, as CGI does, clients may set HTTP_PROXY.
         let cgi = get("REQUEST_METHOD").is_some_and(|method| !method.is_empty());
         let http = proxy(get, ["HTTP_PROXY", "http_proxy"])?;
-        if let (true, Some(proxy)) = (cgi, &http) {
-            let variable = proxy.variable;
-            return Err(format!(
-                "{variable} does not count where REQUEST_METHOD is set: unset one"
-            ));
-        }
         let https = proxy(get, ["HTTPS_PROXY", "https_proxy"])?;
         let list = first(get, ["NO_PROXY", "no_proxy"]).map(|(_, value)| value);
         let exceptions = list.unwrap_or_default().split(',').filter_map(Exception::parse).collect();
-        Ok(Self { https, http, exceptions })
+        Ok(Self { https, http, exceptions, cgi })
+    }
+
+    /// Why nothing is asked without TLS.
+    pub(super) fn of_cgi(&self) -> Option<String> {
+        let variable = self.http.as_ref().filter(|_| self.cgi)?.variable;
+        Some(format!("{variable} does not count where REQUEST_METHOD is set: unset one of them"))
     }
 
     /// The proxy for what has this address, if there is one.
@@ -84,9 +85,12 @@ fn first(get: Get<'_>, names: [&'static str; 2]) -> Option<(&'static str, String
 fn proxy(get: Get<'_>, names: [&'static str; 2]) -> Result<Option<Proxy>, String> {
     let Some((variable, value)) = first(get, names) else { return Ok(None) };
     // HOST:PORT is for Go what http://HOST:PORT is.
-    let url = Url::parse(&value).ok().filter(Url::has_host);
+    let url = match value.contains("://") {
+        true => Url::parse(&value),
+        false => Url::parse(&format!("http://{value}")),
+    };
     // The value may hold a password, so the message does not.
-    let url = match url.map_or_else(|| Url::parse(&format!("http://{value}")), Ok) {
+    let url = match url {
         Ok(url) if url.has_host() => url,
         _ => return Err(format!("{variable} is not a proxy's address: write http://HOST:PORT")),
     };
@@ -114,7 +118,10 @@ impl Exception {
             }
             _ => (entry.as_str(), None),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        // Brackets are only taken off where a port follows.
+        let bare = |host: &str| host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned);
+        let bare = Some(host).filter(|_| host != entry).and_then(bare);
+        let host = bare.as_deref().unwrap_or(host);
         if let Ok(address) = host.parse() {
             return Some(Self::Address(address, port));
         }
@@ -173,17 +180,19 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_said_without_its_password() {
-        for value in ["://", "ftp://u:s3cret@x:1"] {
+        for value in ["://", "ftp://u:s3cret@x:1", "http://[::1", "http:u:s3cret", "a b"] {
             let error = proxies(&[("https_proxy", value)]).unwrap_err();
             assert!(error.starts_with("https_proxy "), "{error}");
             assert!(!error.contains("s3cret"), "{error}");
         }
-        let error = proxies(&[("REQUEST_METHOD", "GET"), ("http_proxy", "p:1")]).unwrap_err();
-        assert!(error.contains("REQUEST_METHOD"), "{error}");
+        let cgi = proxies(&[("REQUEST_METHOD", "GET"), ("http_proxy", "p:1")]).unwrap();
+        assert!(cgi.of_cgi().unwrap().contains("REQUEST_METHOD"));
+        assert_eq!(proxies(&[("http_proxy", "p:1")]).unwrap().of_cgi(), None);
+        assert_eq!(proxies(&[("REQUEST_METHOD", "GET")]).unwrap().of_cgi(), None);
     }
 
     /// NO_PROXY, a host, whether it is excepted.
-    const EXCEPTIONS: [(&str, &str, bool); 34] = [
+    const EXCEPTIONS: [(&str, &str, bool); 37] = [
         ("r.example.org", "r.example.org", true),
         ("R.Example.ORG", "r.example.org", true),
         ("example.org", "r.example.org", true),
@@ -208,6 +217,10 @@ mod tests {
         ("10.1.2.3", "10.1.2.3:6001", true),
         ("10.1.2.3:6001", "10.1.2.3:6001", true),
         ("10.1.2.3:6002", "10.1.2.3:6001", false),
+        ("[10.1.2.3]", "10.1.2.3", false),
+        ("r.example.org:", "r.example.org:6001", true),
+        ("x r.example.org", "r.example.org", false),
+        ("r.example.*", "r.example.org", false),
         ("fd00::/8", "[fd00::1]:6001", true),
         ("fd00::1", "[fd00::1]:6001", true),
         ("[fd00::1]:6001", "[fd00::1]:6001", true),

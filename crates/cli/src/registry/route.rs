@@ -11,6 +11,7 @@
 //! We take the digest from the source, as it is the digest of what is pulled. The others only
 //! have to be asked if the source is not one of them.
 
+use super::certs_d::Directories;
 use super::mirrors::{Mirrors, Rule, Used};
 use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
 use std::net::IpAddr;
@@ -46,6 +47,7 @@ impl Route {
     /// If the image is blocked.
     pub(super) fn find(
         mirrors: &Mirrors,
+        certificates: &Directories,
         image: &Reference,
         insecure: bool,
     ) -> Result<Self, String> {
@@ -61,6 +63,14 @@ impl Route {
             Some(Err(why)) => cut = Some(why),
             None => {}
         }
+        // Who has a certificate without its key is not asked.
+        others.retain(|other| match certificates.problem(other.image.registry()) {
+            Some(why) => {
+                cut = Some(why);
+                false
+            }
+            None => true,
+        });
         Ok(Self { source: source(mirrors, image, insecure), others, cut })
     }
 
@@ -184,12 +194,14 @@ fn is_local(registry: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, Mirrors, Route};
+    use super::{Directories, Endpoint, Mirrors, Route};
     use sifcache_core::reference::Reference;
+    use std::fs;
+    use tempfile::TempDir;
 
     fn route(configuration: &str, image: &str, insecure: bool) -> Result<Route, String> {
         let image = Reference::parse(image.as_bytes()).unwrap();
-        Route::find(&Mirrors::of(configuration), &image, insecure)
+        Route::find(&Mirrors::of(configuration), &Directories::default(), &image, insecure)
     }
 
     /// Where it is, and what is allowed there.
@@ -287,6 +299,26 @@ mod tests {
         let rule = "[[registry]]\nlocation='q.io/o'\nblocked=true\n";
         assert_eq!(route(rule, "q.io/o/i", false), Err("q.io/o is blocked in /r.conf".to_owned()));
         assert!(route(rule, "q.io/other/i", false).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_without_its_key() {
+        let directory = TempDir::new().unwrap();
+        let own = directory.path().join("a/q.io");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("client.cert"), "").unwrap();
+        let find = |configuration: &str, image: &[u8]| {
+            let certificates = Directories::below(directory.path());
+            let image = Reference::parse(image).unwrap();
+            Route::find(&Mirrors::of(configuration), &certificates, &image, false).unwrap()
+        };
+        let all = find("", b"q.io/o/i:1");
+        assert!(!all.is_confirmed(false) && all.others.is_empty());
+        assert!(all.cut.unwrap().contains("client.cert without client.key"));
+        assert!(find("", b"q.io:5000/o/i:1").is_confirmed(false));
+        // The digest then comes from the mirror, as the image does.
+        let rule = "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n";
+        assert!(find(rule, b"q.io/o/i:1").is_confirmed(false));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 mod manifest;
+mod mirrors;
 mod server;
 
 use super::{Error, Patience, Registry, Surroundings};

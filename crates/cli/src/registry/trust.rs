@@ -92,6 +92,8 @@ impl Verifier {
                     "the authority of its certificate, {}, has expired or is not valid yet",
                     one.tbs_certificate().subject()
                 )),
+                // webpki only says that it is an authority's own.
+                None if is_authority(&certificate) => CertificateError::UnknownIssuer.into(),
                 None => refusal,
             });
         }

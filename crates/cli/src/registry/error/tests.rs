@@ -22,11 +22,11 @@ fn each_answer_has_its_kind_and_no_secret() {
         for auth in [RegistryAuth::Anonymous, RegistryAuth::Basic("u".into(), "p4ss".into())] {
             let circumstances = Circumstances {
                 name: "q.io",
-                host: "q.io",
                 image: &reference(),
                 auth: &auth,
                 proxy: None,
                 certificates: "",
+                beside: None,
             };
             let error = Error::new(&circumstances, &Fault::Status(status));
             let text = error.to_string();

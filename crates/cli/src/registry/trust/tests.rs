@@ -63,6 +63,7 @@ fn what_is_not() {
     let unknown = rustls::Error::from(UnknownIssuer);
     assert_eq!(now(&[], "issued"), Err(unknown.clone()));
     assert_eq!(now(&[], "own"), Err(unknown.clone()));
+    assert_eq!(now(&[], "own-authority"), Err(unknown.clone()));
     assert_eq!(now(&["rsa-authority"], "issued"), Err(unknown.clone()));
     // An authority that may issue nothing.
     assert_eq!(now(&["no-authority"], "issued-by-none"), Err(unknown));

@@ -1,0 +1,96 @@
+//! `certs.d`: certificates for single registries, in a directory named after each.
+//!
+//! Apptainer 1.4 reads them where it asks for a digest, and not where it fetches the image, so they
+//! open no registry. But a directory that is wrong closes one: then no digest is asked for, and
+//! nothing is pulled.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const SYSTEM: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+const AT_HOME: &str = ".config/containers/certs.d";
+
+/// Where the directories are, the first of which counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Directories(Vec<PathBuf>);
+
+impl Directories {
+    /// Those of this process.
+    pub(super) fn from_environment() -> Self {
+        let home = env::var_os("HOME").filter(|home| !home.is_empty());
+        let home = home.map(|home| Path::new(&home).join(AT_HOME));
+        Self(home.into_iter().chain(SYSTEM.map(PathBuf::from)).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn below(directory: &Path) -> Self {
+        Self(vec![directory.join("a"), directory.join("b")])
+    }
+
+    /// The directory of a registry, `HOST[:PORT]`.
+    pub(super) fn of(&self, registry: &str) -> Option<PathBuf> {
+        let mut places = self.0.iter().map(|place| place.join(registry));
+        places.find(|place| place.exists())
+    }
+
+    /// What is wrong with the directory of a registry.
+    pub(super) fn problem(&self, registry: &str) -> Option<String> {
+        let directory = self.of(registry)?;
+        let entries = fs::read_dir(&directory).ok()?.flatten();
+        let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names.iter().find_map(|name| {
+            let name = Path::new(name);
+            let partner = match name.extension()?.to_str()? {
+                "cert" => name.with_extension("key"),
+                "key" => name.with_extension("cert"),
+                _ => return None,
+            };
+            let missing = !names.iter().any(|name| Path::new(name) == partner);
+            missing.then(|| {
+                format!(
+                    "{} has {} without {}: add that, or remove the first (an authority's \
+                     certificate ends in .crt)",
+                    directory.display(),
+                    name.display(),
+                    partner.display()
+                )
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Directories;
+    use std::fs;
+    use tempfile::TempDir;
+
+    #[test]
+    fn a_certificate_has_its_key() {
+        let directory = TempDir::new().unwrap();
+        let directories = Directories::below(directory.path());
+        assert_eq!(directories.of("q.io"), None);
+        assert_eq!(directories.problem("q.io"), None);
+        let second = directory.path().join("b/q.io");
+        fs::create_dir_all(&second).unwrap();
+        fs::write(second.join("ca.crt"), "").unwrap();
+        assert_eq!(
+            (directories.of("q.io"), directories.problem("q.io")),
+            (Some(second.clone()), None)
+        );
+        fs::write(second.join("client.cert"), "").unwrap();
+        let problem = directories.problem("q.io").unwrap();
+        assert!(problem.contains("b/q.io has client.cert without client.key"), "{problem}");
+        fs::write(second.join("client.key"), "").unwrap();
+        assert_eq!(directories.problem("q.io"), None);
+        fs::remove_file(second.join("client.cert")).unwrap();
+        assert!(directories.problem("q.io").unwrap().contains("client.key without client.cert"));
+        assert_eq!(directories.problem("q.io:5000"), None);
+        // The first directory hides the second.
+        fs::create_dir_all(directory.path().join("a/q.io")).unwrap();
+        assert_eq!(directories.problem("q.io"), None);
+    }
+}
