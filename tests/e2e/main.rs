@@ -37,6 +37,7 @@ mod starters;
 mod status;
 mod tool;
 mod trace;
+mod trust;
 mod two_lines;
 mod unchanged;
 mod verify;

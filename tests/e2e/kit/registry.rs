@@ -174,3 +174,34 @@ pub(crate) fn index(repository: &str, tag: &str, images: &[(&str, &str)]) -> Vec
     assert_eq!(output.status, 0, "{output:#?}");
     output.stdout.split_whitespace().map(str::to_owned).collect()
 }
+
+/// The hub's images at a port, with this certificate and the key beside it; with `clients`, only
+/// for those whose certificate this authority has issued.
+pub(crate) fn with_certificate(port: u16, certificate: &str, clients: Option<&str>) -> Server {
+    let key = certificate.replace(".pem", ".key");
+    let clients = clients.map(|one| format!("    clientcas:\n      - {one}\n"));
+    let more = format!(
+        "  tls:\n    certificate: {certificate}\n    key: {key}\n{}",
+        clients.unwrap_or_default()
+    );
+    Server::start(&configuration(&format!("port-{port}"), &format!(":{port}"), &more), port)
+}
+
+/// The hub's images without TLS at a port.
+pub(crate) fn without_tls(port: u16) -> Server {
+    Server::start(&configuration(&format!("port-{port}"), &format!(":{port}"), ""), port)
+}
+
+/// A proxy of the web on host hub.
+pub(crate) fn web_proxy(port: u16) -> Server {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/trust/connect.py");
+    let text = fs::read_to_string(script).unwrap();
+    super::program(&super::at("hub", "/usr/local/bin/connect.py"), &text);
+    Server::start(&format!("/usr/local/bin/connect.py {port}"), port)
+}
+
+/// Runs a bash script as root on host hub.
+pub(crate) fn script_on_hub(text: &str) {
+    let output = testbed("exec", &["--on", "hub"], &["bash", "-s"], text);
+    assert_eq!(output.status, 0, "{output:#?}");
+}
