@@ -26,6 +26,11 @@ use std::sync::OnceLock;
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
 /// runtime's own cache is not used, unless APPTAINER_DISABLE_CACHE=false is set; it unpacks in
 /// APPTAINER_TMPDIR.
+///
+/// Before the pull, the registry is asked for the digest as Apptainer asks: with the certificates
+/// of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the
+/// proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). Without an answer the image is pulled
+/// all the same, but without its digest.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Add {

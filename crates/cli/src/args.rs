@@ -102,7 +102,7 @@ pub(crate) struct Pull {
     /// root is declared to be for (docs/cache.md), else for this host's
     #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
     pub(crate) arch: Option<Architecture>,
-    /// Talk to the registry without TLS
+    /// Talk to the registry without TLS if it has none; a certificate is verified all the same
     #[arg(long)]
     pub(crate) no_https: bool,
     /// When a pull fails, print all that the runtime said

@@ -126,8 +126,8 @@ impl<'a> Puller<'a> {
         Ok((size, kept))
     }
 
-    /// What the registry says of the reference. A registry that cannot be asked this way,
-    /// but through a mirror that only the runtime knows, costs the digest and no more.
+    /// What the registry says of the reference. A registry that only another runtime than
+    /// Apptainer can reach costs the digest and no more.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
         task.say("asking the registry");
         match self.registry.manifest(reference, self.store.architecture()) {

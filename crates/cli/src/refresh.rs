@@ -30,6 +30,10 @@ use std::path::Path;
 /// Of a file that was put there by hand the digest is known if Apptainer 1.5 or later has pulled
 /// it, which records it in the file. Without one, it is pulled again if it is named, or with
 /// --unknown.
+///
+/// Registries are asked as Apptainer asks them: with the certificates of this host (or of
+/// SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of HTTPS_PROXY
+/// and NO_PROXY (docs/registries.md).
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Refresh {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # certificates.sh: makes the certificates of tests/e2e/trust in /etc/trust, each with its key.
 
 set -euo pipefail

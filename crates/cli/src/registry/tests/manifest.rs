@@ -1,4 +1,4 @@
-use super::server::Server;
+use super::server::{Deed, Response, Server};
 use super::{anonymous, answer, digest_of, reference};
 use crate::registry::Manifest;
 use serde_json::{Value, json};
@@ -79,5 +79,22 @@ fn a_manifest_that_is_none() {
             anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap_err();
         assert!(!error.not_found() && !error.is_unreachable(), "{error:?}");
         assert!(error.to_string().contains("what is no manifest"), "{error}");
+    }
+}
+
+#[test]
+fn a_manifest_that_has_another_digest() {
+    let image = image_of(&[1]).to_string();
+    let other = digest_of("other");
+    let said = other.clone();
+    let body = image.clone();
+    let server = Server::new(move |_| {
+        Deed::Answer(Response::new(200, &body).with("Docker-Content-Digest", &said))
+    });
+    let pinned = manifests(vec![(other.clone(), image.clone())]);
+    for (server, rest) in [(&server, "o/i:1".to_owned()), (&pinned, format!("o/i@{other}"))] {
+        let error = anonymous().manifest(&reference(server, &rest), host_architecture());
+        let text = error.unwrap_err().to_string();
+        assert!(text.ends_with(&format!("{} and not {other}", digest_of(&image))), "{text}");
     }
 }
