@@ -35,7 +35,7 @@ pub(super) struct Patience {
     pub(super) busy: Duration,
 }
 
-/// What surrounds this process: files and variables that the runtimes read too.
+/// Configuration files and environment variables that the runtimes read too.
 pub(super) struct Surroundings {
     pub(super) mirrors: Result<Mirrors, String>,
     pub(super) proxies: Result<Proxies, String>,
@@ -65,7 +65,7 @@ pub(super) struct Asker {
     runtime: Option<Runtime>,
     clients: Clients,
     tokens: token::Cache,
-    /// What keeps the runtime from asking anything is told when something is asked.
+    /// An error is reported with each question, not at the start.
     mirrors: Result<Mirrors, String>,
     certificates: Directories,
     credentials: Credentials,
@@ -117,7 +117,7 @@ impl Asker {
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
         let route = route.map_err(Error::surroundings)?;
         let source = &route.source;
-        // Nobody talks in the clear before it is sure that the runtime would.
+        // Plain HTTP is used only where the runtime would use it, too.
         let plain = source.plain && route.is_confirmed(true);
         let (answer, transport) = match self.at(source, plain, &question) {
             Err(error) if error.is_unreachable() && source.plain && !plain => {
@@ -134,7 +134,7 @@ impl Asker {
         Ok(answer)
     }
 
-    /// Sees whether one of the others has an answer.
+    /// Checks that one of the others knows the digest.
     fn confirm(&self, route: &Route) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
@@ -182,7 +182,7 @@ impl Asker {
                 return Err(Error::surroundings(why));
             }
             let clear = ask(Transport::Plain)?;
-            // What answers with TLS alone says nothing without: the first reason is the point.
+            // A server with TLS answers plain HTTP with 400; the error of TLS is the useful one.
             if !matches!(clear, Err(Fault::Status(400))) {
                 (transport, said) = (Transport::Plain, clear);
             }

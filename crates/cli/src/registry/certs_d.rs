@@ -1,8 +1,8 @@
 //! `certs.d`: certificates for single registries, in a directory named after each.
 //!
-//! Apptainer 1.4 reads them where it asks for a digest, and not where it fetches the image, so they
-//! open no registry. But a directory that is wrong closes one: then no digest is asked for, and
-//! nothing is pulled.
+//! Apptainer 1.4 reads them when it asks for a digest, but not when it fetches the image, so they
+//! make no further registry trusted. But with an incomplete directory it asks for no digest, and
+//! pulls nothing.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const SYSTEM: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 const AT_HOME: &str = ".config/containers/certs.d";
 
-/// Where the directories are, the first of which counts.
+/// The directories that may hold one for a registry; the first that does counts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Directories(Vec<PathBuf>);
 

@@ -7,11 +7,11 @@ use serde::Deserialize;
 pub(super) enum Fault {
     /// No answer, or half of one.
     Request(reqwest::Error),
-    /// The same, of the server that this host gives out the registry's tokens.
+    /// The same, from the host that gives tokens for the registry.
     TokenServer(String, reqwest::Error),
     /// The status of the answer; or the one that its body means.
     Status(u16),
-    /// Something that is no answer.
+    /// An answer that makes no sense.
     Strange(String),
 }
 
@@ -33,8 +33,8 @@ struct Item {
 }
 
 impl Fault {
-    /// The fault of an answer with this status and body. The code in the body is closer to the
-    /// point than the status.
+    /// The fault of an answer with this status and body. The error code in the body is more precise
+    /// than the status.
     pub(super) fn of(status: u16, body: &[u8]) -> Self {
         if status >= 500 || status == 401 {
             return Self::Status(status);

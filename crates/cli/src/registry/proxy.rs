@@ -49,6 +49,13 @@ impl Proxies {
         Self::gather(&|name| env::var(name).ok())
     }
 
+    #[cfg(test)]
+    pub(super) fn of_environment(variables: &[(&str, String)]) -> Result<Self, String> {
+        Self::gather(&|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        })
+    }
+
     fn gather(get: Get<'_>) -> Result<Self, String> {
         let cgi = get("REQUEST_METHOD").is_some_and(|method| !method.is_empty());
         let http = proxy(get, ["HTTP_PROXY", "http_proxy"])?;
@@ -58,7 +65,7 @@ impl Proxies {
         Ok(Self { https, http, exceptions, cgi })
     }
 
-    /// Why nothing is asked without TLS.
+    /// Why no plain HTTP request may be sent.
     pub(super) fn of_cgi(&self) -> Option<String> {
         let variable = self.http.as_ref().filter(|_| self.cgi)?.variable;
         Some(format!("{variable} does not count where REQUEST_METHOD is set: unset one of them"))

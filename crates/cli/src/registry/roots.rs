@@ -3,7 +3,7 @@
 //!
 //! The first file of a list that can be read, and every file of some directories. `SSL_CERT_FILE`
 //! replaces the list of files and `SSL_CERT_DIR`, with colons between, the directories; one does
-//! not replace the other. What cannot be read is passed over.
+//! not replace the other. Unreadable files are skipped.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -89,7 +89,7 @@ impl Roots {
         }
     }
 
-    /// Adds the certificates in a file. What is none is passed over.
+    /// Adds the certificates in a file, and skips everything else.
     fn add(&mut self, text: &[u8]) {
         self.certificates.extend(CertificateDer::pem_slice_iter(text).flatten());
     }

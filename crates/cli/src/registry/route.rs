@@ -1,15 +1,15 @@
 //! Which registry has an image: the one in its reference, or a mirror.
 //!
-//! Apptainer 1.4 asks twice, by two libraries with rules of their own (docs/registries.md has a table
-//! of what comes of it):
+//! Apptainer 1.4 sends requests by two libraries with different rules (docs/registries.md has tables of
+//! the results):
 //!
 //! 1. The *source* of the image is the first mirror of the registry's **host**, and there is no second
 //!    one. `location`, `blocked`, `insecure` and rules for a part of a registry are not read here.
 //! 2. Before that, *others* are asked for the digest, and one of them has to know it: the registry
 //!    itself, then all mirrors of the rule with the longest prefix, and its `location`.
 //!
-//! We take the digest from the source, as it is the digest of what is pulled. The others only
-//! have to be asked if the source is not one of them.
+//! The command asks the source, whose digest is that of the pulled image. It asks the others only
+//! if the source is not one of them.
 
 use super::certs_d::Directories;
 use super::mirrors::{Mirrors, Rule, Used};
@@ -24,7 +24,7 @@ const DOCKER_HUB: &str = "index.docker.io";
 pub(super) struct Route {
     pub(super) source: Endpoint,
     pub(super) others: Vec<Endpoint>,
-    /// Why there are no more others.
+    /// Why some of the others are left out.
     pub(super) cut: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Route {
             Some(Err(why)) => cut = Some(why),
             None => {}
         }
-        // Who has a certificate without its key is not asked.
+        // Apptainer does not ask a registry whose certs.d is incomplete.
         others.retain(|other| match certificates.problem(other.image.registry()) {
             Some(why) => {
                 cut = Some(why);
@@ -133,7 +133,7 @@ fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
         let image = Reference::parse(place.as_bytes()).ok()?;
         let plain = mirror.insecure || is_local(image.registry());
         let of = format!("{} in {}", rule.prefix, rule.file.display());
-        // Without TLS, or with a certificate that this host trusts: nothing between.
+        // `insecure` allows plain HTTP here; certificates are verified all the same.
         Some(Endpoint { mirror: Some(of), ..Endpoint::new(image, plain, false) })
     });
     mirrored.unwrap_or_else(|| {
@@ -177,7 +177,7 @@ fn blocked(rule: &Rule) -> String {
     format!("{} is blocked in {}", rule.prefix, rule.file.display())
 }
 
-/// What Apptainer also tries without TLS, unasked: go-containerregistry's `Scheme`.
+/// Whether Apptainer tries plain HTTP for a registry by itself: go-containerregistry's `Scheme`.
 fn is_local(registry: &str) -> bool {
     let name = registry.rsplit_once(':').map_or(registry, |(name, _)| name);
     let private = match name.parse() {

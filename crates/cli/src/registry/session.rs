@@ -53,7 +53,7 @@ impl Session<'_> {
             "sha256:".to_owned() + &hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let digest = stated.unwrap_or_else(|| own.clone());
         let promised = if name.contains(':') { name } else { &digest };
-        // What has another algorithm's digest is compared by the runtime.
+        // The runtime compares digests of other algorithms.
         for one in [digest.as_str(), promised] {
             if one.starts_with("sha256:") && one != own {
                 return Err(Fault::Strange(format!("its digest is {own} and not {one}")));
@@ -75,7 +75,7 @@ impl Session<'_> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return check(response).await;
         }
-        // A token that is too old, or a registry that only says here who gives them.
+        // The token has expired, or the registry sends its challenge only here.
         let again = self.authorize(response.headers()).await?;
         if first && again == authorization {
             return check(response).await;
@@ -95,12 +95,12 @@ impl Session<'_> {
         Ok(authorization.put_on(request).send().await?)
     }
 
-    /// Asks who may ask.
+    /// Asks the registry which authorization it requires.
     async fn greet(&self) -> Answer<Authorization> {
         let response = self.send(&Method::GET, "", &Authorization::Nothing).await?;
         match response.status() {
             StatusCode::UNAUTHORIZED => self.authorize(response.headers()).await,
-            // Whatever else: the manifest's own answer says more.
+            // Other errors are reported by the request for the manifest.
             _ => Ok(self.keep(Authorization::Nothing)),
         }
     }

@@ -1,5 +1,6 @@
 mod manifest;
 mod mirrors;
+mod proxies;
 mod server;
 
 use super::{Error, Patience, Registry, Surroundings};

@@ -1,5 +1,5 @@
-//! What a registry wants to be told: nothing, a user name and a password, or the token that
-//! another server gives for them.
+//! The authorization that a registry requires: none, a user name and a password, or a token from
+//! another server.
 
 use super::fault::Fault;
 use crate::credentials::RegistryAuth;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sifcache_core::reference::Reference;
 use std::sync::{Mutex, PoisonError};
 
-/// What a request says of who asks.
+/// The `Authorization` header of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Authorization {
     Nothing,
@@ -38,7 +38,7 @@ impl From<&RegistryAuth> for Authorization {
     }
 }
 
-/// What registries wanted so far: host, repository, who asks.
+/// The authorizations that were accepted so far: host, repository, credentials, header.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Vec<(String, String, RegistryAuth, Authorization)>>);
 
@@ -118,7 +118,7 @@ async fn fetch(
     let status = response.status();
     let text = response.text().await.map_err(failed)?;
     if status != StatusCode::OK {
-        // Of who is unknown, some say that the request is a bad one.
+        // Some token servers answer 400 to wrong credentials.
         return Err(Fault::Status(if status == 400 { 401 } else { status.as_u16() }));
     }
     let given: Option<Given> = serde_json::from_str(&text).ok();

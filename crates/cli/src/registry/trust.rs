@@ -5,7 +5,7 @@
 //! - A certificate that is itself among those of the host is trusted, whoever issued it, also an
 //!   authority's own (`CA:TRUE`), with which sites serve small registries.
 //! - An authority's certificate may be a server's if one of the host's authorities issued it.
-//! - An authority that has expired, or may not issue certificates, vouches for nobody.
+//! - An authority that has expired, or may not issue certificates, is not trusted.
 //!
 //! The name, the time and the purpose of a certificate are checked in each case.
 
@@ -51,10 +51,10 @@ impl Verifier {
                     continue;
                 }
                 Ok(certificate) => authorities.push(certificate),
-                // Of a form that only webpki knows.
+                // webpki may still be able to read it.
                 Err(_) => {}
             }
-            // What webpki cannot read is no authority; Go passes it over too.
+            // Go skips certificates that it cannot parse, too.
             let _ = store.add(der.clone());
         }
         let builder =
@@ -68,7 +68,7 @@ impl Verifier {
         }
     }
 
-    /// What webpki does not accept by itself.
+    /// Applies the additional rules to a certificate that webpki has refused.
     fn accepts(
         &self,
         der: &CertificateDer<'_>,
@@ -107,8 +107,8 @@ impl Verifier {
         Ok(())
     }
 
-    /// Whether the signature of a certificate is this authority's, without limits to it that are
-    /// left to webpki.
+    /// Whether this authority has signed a certificate. An authority with constraints is left to
+    /// webpki.
     fn issued(&self, authority: &Certificate, certificate: &Certificate) -> bool {
         let key = authority.tbs_certificate().subject_public_key_info();
         let (Ok(message), Some(algorithm), Some(key_algorithm)) = (
