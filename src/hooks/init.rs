@@ -7,7 +7,8 @@ use crate::fault;
 use crate::hooks::nested;
 use crate::hooks::srun;
 use crate::spank::{Context, Spank};
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{Settings, Untrusted};
+use sifcache_core::trust::ids;
 
 /// Registers the option and checks the settings and the shim.
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
@@ -23,7 +24,13 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         srun::uncover(spank);
     }
     match (Settings::parse(&spank.arguments()), context) {
-        (Ok(settings), _) => look_for_shim(spank, context, &settings),
+        (Ok(settings), _) => {
+            if context == Context::Remote && settings.untrusted == Untrusted::Refuse {
+                // Once for all tasks, so that a hit needs no system call for it.
+                ids::look_ahead();
+            }
+            look_for_shim(spank, context, &settings);
+        }
         // slurmstepd forwards errors to the user's stderr. Only the admin can fix this one, so it
         // is logged as a warning.
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),

@@ -23,6 +23,9 @@ const SYSLOG: [&str; 2] = ["socket", "sendto"];
 /// A line to Slurm's log, if it is shown: checks of the memory limits and of the file size limit.
 const LOG: [&str; 3] = ["prlimit64"; 3];
 
+/// The system calls for reading the kernel's overflow id.
+const OVERFLOW_ID: [&str; 3] = ["openat", "read", "close"];
+
 /// The system calls for checking this many components of a path.
 fn walk(steps: usize) -> Vec<&'static str> {
     vec!["statx"; steps]
@@ -105,8 +108,8 @@ fn other_commands_make_no_system_call() {
     assert_eq!(site.run("", &["--option", "off"], &HIT).task, [""; 0]);
 }
 
-/// slurmstepd looks for the shim, logs that it is missing, and never reads an image root. srun
-/// makes no file system call.
+/// slurmstepd looks for the shim, logs that it is missing, and reads the overflow id if owners
+/// matter. It never reads an image root. srun makes no file system call.
 #[test]
 fn what_loads_the_plugin_looks_at_no_image_root() {
     let site = Site::new();
@@ -114,6 +117,8 @@ fn what_loads_the_plugin_looks_at_no_image_root() {
         let logs = if calls > 0 { &LOG[..] } else { &[] };
         let settings = format!("nested={nested}");
         let report = site.run(&settings, &[], &HIT);
+        assert_eq!(report.init, [&OVERFLOW_ID[..], &walk(calls), logs].concat(), "{nested}");
+        let report = site.run(&format!("{settings} untrusted=accept"), &[], &HIT);
         assert_eq!(report.init, [&walk(calls), logs].concat(), "{nested}");
         assert_eq!(site.run(&settings, &["--context", "local"], &HIT).init, [""; 0], "{nested}");
     }

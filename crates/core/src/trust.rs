@@ -13,6 +13,8 @@
 //! An ACL that lets somebody write shows in the group bits and nowhere else in the
 //! mode: acl(5), so those bits count for root's own group too.
 //! Links are followed by hand, since only so every directory on the way is seen.
+//!
+//! In a user namespace an owner may have no id. `ids.rs` says when an id is not to be believed.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -22,6 +24,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+pub mod ids;
+
 /// The first user id of ordinary users, as Debian's and RHEL's login.defs set `UID_MIN`.
 pub const FIRST_ORDINARY_USER: u32 = 1000;
 /// As many links as the kernel follows in one path: path_resolution(7).
@@ -30,6 +34,12 @@ const MAX_LINKS: u32 = 40;
 const GROUP_WRITE: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
+
+/// Whether this id, as it appears here, is that of root or a system account.
+#[must_use]
+pub fn is_of_system(uid: u32) -> bool {
+    uid < FIRST_ORDINARY_USER && !ids::stands_for_others(uid)
+}
 
 /// Something on the way that an ordinary user could write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +55,8 @@ pub struct Distrust {
 pub enum Writer {
     /// Its owner, an ordinary user: the user id.
     Owner(u32),
+    /// Its owner, whom this user namespace does not map: the id that stands for all of those.
+    Unmapped(u32),
     /// Its group, or whom an ACL names: the group id.
     Group(u32),
     /// Everybody.
@@ -56,6 +68,12 @@ impl fmt::Display for Distrust {
         let path = self.path.display();
         match self.by {
             Writer::Owner(uid) => write!(f, "{path} belongs to the ordinary user {uid}"),
+            Writer::Unmapped(uid) => {
+                write!(
+                    f,
+                    "{path} belongs to {uid}, as everything whose owner this user namespace does not map"
+                )
+            }
             Writer::Group(gid) => {
                 write!(f, "{path} can be written by the group {gid} or by an ACL")
             }
@@ -198,6 +216,10 @@ impl Place {
 
     fn owner(&self) -> Option<Distrust> {
         let uid = self.metadata.uid();
+        // Before anything else: whoever has no id here appears under that of the others, too.
+        if ids::stands_for_others(uid) {
+            return Some(self.distrust(Writer::Unmapped(uid)));
+        }
         let is_stranger = uid >= FIRST_ORDINARY_USER && Some(uid) != self.friend;
         is_stranger.then(|| self.distrust(Writer::Owner(uid)))
     }

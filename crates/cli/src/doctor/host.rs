@@ -125,7 +125,7 @@ impl Host {
         };
         distrust.filter(|found| match found.by {
             Writer::Owner(uid) => Some(uid) != self.slurm_user(),
-            Writer::Group(_) | Writer::Others => true,
+            Writer::Unmapped(_) | Writer::Group(_) | Writer::Others => true,
         })
     }
 }
@@ -135,6 +135,7 @@ pub(crate) fn mend(distrust: &Distrust) -> String {
     let path = crate::output::plain(&distrust.path);
     match distrust.by {
         Writer::Owner(_) => format!("chown root:root {path}"),
+        Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
         Writer::Others => format!("chmod o-w {path}"),
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use sifcache_core::settings::Untrusted;
-use sifcache_core::trust::FIRST_ORDINARY_USER;
+use sifcache_core::trust;
 use std::path::PathBuf;
 
 /// This program. Nodes have it under the same path.
@@ -27,7 +27,7 @@ pub(super) fn word(untrusted: Untrusted) -> &'static str {
 /// If not, with what to do.
 pub(super) fn may_stage(untrusted: Untrusted) -> Result<(), Failure> {
     let uid = rustix::process::geteuid().as_raw();
-    if untrusted == Untrusted::Accept || uid < FIRST_ORDINARY_USER {
+    if untrusted == Untrusted::Accept || trust::is_of_system(uid) {
         return Ok(());
     }
     Err(Failure::new(

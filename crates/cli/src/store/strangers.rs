@@ -40,6 +40,7 @@ pub(crate) fn said(stranger: &Distrust) -> String {
     let who = plain(Path::new(&stranger.to_string()));
     let advice = match stranger.by {
         Writer::Owner(_) => format!("chown it to root, or run this as that user: {path}"),
+        Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
         Writer::Others => format!("chmod o-w {path}"),
     };

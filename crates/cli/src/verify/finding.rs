@@ -123,6 +123,12 @@ impl Finding {
             Writer::Owner(uid) => {
                 (format!("belongs to the ordinary user {uid}"), "chown it to root")
             }
+            Writer::Unmapped(uid) => (
+                format!(
+                    "belongs to {uid}, as everything whose owner this user namespace does not map"
+                ),
+                "run this outside of the user namespace",
+            ),
             Writer::Group(gid) => {
                 (format!("can be written by the group {gid} or by an ACL"), "chmod g-w")
             }

@@ -3,7 +3,7 @@
 
 use crate::output::plain;
 use crate::store::{directory, scratch, strangers};
-use sifcache_core::trust::{Distrust, FIRST_ORDINARY_USER, Writer};
+use sifcache_core::trust::{self, Distrust, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -31,7 +31,7 @@ impl Fix {
     /// For something under `root`, a real path, that others than its owner may write.
     pub(crate) fn close(distrust: &Distrust, root: &Path) -> Option<Self> {
         let path = &distrust.path;
-        let by_mode = !matches!(distrust.by, Writer::Owner(_));
+        let by_mode = !matches!(distrust.by, Writer::Owner(_) | Writer::Unmapped(_));
         (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
     }
 
@@ -113,7 +113,7 @@ fn mode(
     if !real_path(&file)?.starts_with(root) {
         return Err(io::Error::other("it is not under the image root"));
     }
-    if metadata.uid() >= FIRST_ORDINARY_USER {
+    if !trust::is_of_system(metadata.uid()) {
         return Err(io::Error::other(format!("it belongs to the user {}", metadata.uid())));
     }
     let old = metadata.mode() & 0o7777;

@@ -45,6 +45,10 @@ fn a_chain_of_links() {
 fn who_could_write_in_words() {
     for (by, words) in [
         (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
+        (
+            Writer::Unmapped(65534),
+            "/x belongs to 65534, as everything whose owner this user namespace does not map",
+        ),
         (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
         (Writer::Others, "/x can be written by everybody"),
     ] {
