@@ -43,6 +43,8 @@ const char *spank_strerror(int error) { return error == SUCCESS ? "Success" : "E
 int spank_get_item(spank_t spank, enum item item, ...)
 {
 	(void)spank;
+	if (step.refuse)
+		return BAD_ARGUMENT;
 	va_list answers;
 	va_start(answers, item);
 	int answer = SUCCESS;
@@ -72,6 +74,8 @@ int spank_getenv(spank_t spank, const char *name, char *value, int size)
 {
 	(void)spank;
 	const char *found = name ? getenv(name) : NULL;
+	if (step.refuse)
+		return BAD_ARGUMENT;
 	if (!found)
 		return NO_VARIABLE;
 	if (strlen(found) >= (size_t)size)
@@ -83,22 +87,26 @@ int spank_getenv(spank_t spank, const char *name, char *value, int size)
 int spank_setenv(spank_t spank, const char *name, const char *value, int overwrite)
 {
 	(void)spank;
-	return setenv(name, value, overwrite) ? BAD_ARGUMENT : SUCCESS;
+	return step.refuse || setenv(name, value, overwrite) ? BAD_ARGUMENT : SUCCESS;
 }
 
 int spank_unsetenv(spank_t spank, const char *name)
 {
 	(void)spank;
-	return unsetenv(name) ? BAD_ARGUMENT : SUCCESS;
+	return step.refuse || unsetenv(name) ? BAD_ARGUMENT : SUCCESS;
 }
 
 int spank_option_register(spank_t spank, struct spank_option *option)
 {
 	(void)spank;
+	if (step.refuse)
+		return BAD_ARGUMENT;
 	registered = *option;
 	/* Slurm calls it while it reads the options of the step. */
-	if (step.option && registered.cb)
-		registered.cb(registered.val, step.option, step.context == CONTEXT_REMOTE);
+	if (step.option && registered.cb) {
+		step.answer = registered.cb(registered.val, step.option, step.context == CONTEXT_REMOTE);
+		step.answered = 1;
+	}
 	return SUCCESS;
 }
 
@@ -106,7 +114,7 @@ int spank_option_getopt(spank_t spank, struct spank_option *option, char **value
 {
 	(void)spank;
 	(void)option;
-	if (!step.option)
+	if (!step.option || step.refuse)
 		return NOT_AVAILABLE;
 	*value = (char *)step.option;
 	return SUCCESS;
@@ -115,7 +123,7 @@ int spank_option_getopt(spank_t spank, struct spank_option *option, char **value
 int spank_prepend_task_argv(spank_t spank, int argc, const char *argv[])
 {
 	(void)spank; (void)argc; (void)argv;
-	return SUCCESS;
+	return step.refuse ? BAD_ARGUMENT : SUCCESS;
 }
 
 /* All, or what slurmd logs if nothing is said: LOG_LEVEL_INFO. */

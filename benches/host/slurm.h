@@ -31,6 +31,10 @@ struct step {
 	int status;
 	/* Whether plugins are told of an argument more than there is. */
 	int miscount;
+	/* Whether every call of a plugin fails. */
+	int refuse;
+	/* What the option's callback has returned, and whether it was called. */
+	int answer, answered;
 	/* Whether what plugins log goes to stderr. */
 	int verbose;
 };

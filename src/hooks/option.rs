@@ -17,9 +17,10 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
     fault::point("option");
     let Some(mode) = CacheMode::parse(value) else {
         let line = format!("--sif-cache={}: valid values are {VALUES}", value.escape_ascii());
-        // srun has validated the option, so here the value can only come from a forged variable.
-        // After an error, Slurm would write the raw value to slurmd's log and start the job anyway.
-        if spank.context() == Context::Remote {
+        // srun, sbatch and salloc have validated the option, so elsewhere the value can only come
+        // from a forged variable. After an error, Slurm would write the raw value to slurmd's log
+        // and start the job anyway.
+        if !matches!(spank.context(), Context::Local | Context::Allocator) {
             log::warn!("{line}");
             return Ok(());
         }
@@ -58,10 +59,13 @@ mod tests {
     }
 
     #[test]
-    fn slurmstepd_ignores_an_invalid_value() {
-        let double = Double::new(Context::Remote, &[]);
-        let lines = captured(|| assert_eq!(check(&double, b"\x1b[2J\n"), Ok(())));
-        assert_eq!(lines, ["WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, require"]);
+    fn daemons_ignore_an_invalid_value() {
+        for context in [Context::Remote, Context::Slurmd, Context::Other] {
+            let double = Double::new(context, &[]);
+            let lines = captured(|| assert_eq!(check(&double, b"\x1b[2J\n"), Ok(())));
+            let line = "WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, require";
+            assert_eq!(lines, [line]);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The panic firewall on the real Slurm, with a build that panics on request.
 
 use crate::kit::{IMAGE, Site, built, plugin_directory, push};
+use crate::returns;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -30,4 +31,12 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
             site.logged("n1", &format!("injected at {point}"));
         }
     }
+}
+
+/// As it is loaded into Slurm, without Slurm: `tests/host` has the same for cargo's own build.
+#[test]
+#[ignore = "needs the built library: make test"]
+fn every_entry_point_returns_0() {
+    returns::every_hook_is_listed(&built("libspank_sifcache.so"));
+    returns::every_entry_point(&built("fault/libspank_sifcache.so"), true);
 }

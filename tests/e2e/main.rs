@@ -29,6 +29,8 @@ mod partitions;
 mod pass;
 mod registries;
 mod releases;
+#[path = "../host/returns.rs"]
+mod returns;
 mod settings;
 mod several;
 mod shapes;

@@ -109,7 +109,7 @@ pub(crate) fn json(text: &str) -> Value {
 }
 
 /// The library that cargo built with these tests.
-fn plugin() -> PathBuf {
+pub(crate) fn plugin() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let library = tests.with_file_name("libspank_sifcache.so");
     assert!(library.is_file(), "{} is missing", library.display());

@@ -5,8 +5,9 @@
 
 mod kit;
 mod memory;
+mod returns;
 
-use kit::{Site, json, trusted};
+use kit::{Site, json, plugin, trusted};
 
 const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
@@ -140,4 +141,12 @@ fn ten_thousand_loads_leave_nothing_behind() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(json(&said)["rounds"], 10000);
+}
+
+/// With `--features fault-injection` panics are among the conditions; `tests/e2e/firewall.rs` has
+/// them always.
+#[test]
+fn every_entry_point_returns_0() {
+    returns::every_hook_is_listed(&plugin());
+    returns::every_entry_point(&plugin(), cfg!(feature = "fault-injection"));
 }

@@ -1,0 +1,318 @@
+//! What each entry point of the plugin returns to Slurm, in every context and condition.
+//!
+//! Since 25.05 Slurm takes whatever is not 0 for an error, of which a `required` line lets the
+//! job fail; before, only what was negative. So each returns 0, except for the callback of the
+//! option where a user types a value that is none. A task that is to fail ends by itself, with
+//! its message and a status of its own.
+
+use object::{Object, ObjectSymbol};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Every hook that the plugin exports. A new one belongs here, and is called then in all that
+/// follows.
+const HOOKS: [&str; 3] =
+    ["slurm_spank_init", "slurm_spank_local_user_init", "slurm_spank_task_init"];
+
+/// `enum spank_context`, with what is none and what may come.
+const CONTEXTS: [(&str, u32); 7] = [
+    ("error", 0),
+    ("local", 1),
+    ("remote", 2),
+    ("allocator", 3),
+    ("slurmd", 4),
+    ("job_script", 5),
+    ("unknown", 6),
+];
+const REMOTE: u32 = 2;
+/// Where users type the option: srun, sbatch, salloc.
+const TYPED: [u32; 2] = [1, 3];
+
+/// The status of a task that ends for lack of its image.
+const MISSING: &str = "ended 66";
+
+/// What is tried: the plugin's arguments, the program's flags, and the command.
+struct Condition {
+    name: String,
+    arguments: Vec<String>,
+    flags: Vec<&'static str>,
+    command: Vec<String>,
+    variable: Option<&'static str>,
+    /// What becomes of a task where the site or the user has asked for a failure.
+    task: &'static str,
+    /// The value of the option is none.
+    is_misspelt: bool,
+    /// Where the plugin is to panic.
+    fault: Option<&'static str>,
+}
+
+impl Condition {
+    fn new(name: &str, arguments: &[&str]) -> Self {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            name: format!("{name} {arguments:?}"),
+            arguments: owned(arguments),
+            flags: Vec::new(),
+            command: owned(&["apptainer", "exec", "docker://o/none:1", "true"]),
+            variable: None,
+            task: "returned 0",
+            is_misspelt: false,
+            fault: None,
+        }
+    }
+
+    fn command(mut self, words: &[&str]) -> Self {
+        self.name += &format!(" {words:?}");
+        self.command = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    fn flags(mut self, flags: &[&'static str]) -> Self {
+        self.name += &format!(" {flags:?}");
+        self.flags = flags.to_vec();
+        self
+    }
+
+    fn option(self, value: &'static str) -> Self {
+        self.flags(&["-o", value])
+    }
+
+    /// `SIF_CACHE`
+    fn variable(mut self, value: &'static str) -> Self {
+        self.name += &format!(" SIF_CACHE={value}");
+        self.variable = Some(value);
+        self
+    }
+
+    /// The task ends because somebody wants that.
+    fn fails(mut self) -> Self {
+        self.task = MISSING;
+        self
+    }
+}
+
+/// A hook, and what became of it.
+type Results = Vec<(String, String)>;
+
+/// Image roots of every sort, and the program that calls the hooks.
+struct Bench {
+    directory: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let bench = Self { directory };
+        let mode = |path: PathBuf, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(bench.directory.path().to_owned(), 0o755);
+        for (root, bits) in [("good", 0o755), ("untrusted", 0o777), ("unreadable", 0o700)] {
+            let path = bench.directory.path().join(root);
+            fs::create_dir(&path).unwrap();
+            mode(path, bits);
+        }
+        fs::write(bench.directory.path().join("file"), "no directory").unwrap();
+        let (host, here) = (Path::new(env!("CARGO_MANIFEST_DIR")), bench.program());
+        let mut cc = Command::new("cc");
+        cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-I"]);
+        cc.arg(host.join("benches/host")).arg("-o").arg(here);
+        cc.args([host.join("tests/host/returns.c"), host.join("benches/host/slurm.c")]);
+        assert!(cc.arg("-ldl").status().unwrap().success());
+        bench
+    }
+
+    fn program(&self) -> PathBuf {
+        self.directory.path().join("returns")
+    }
+
+    fn root(&self, name: &str) -> String {
+        format!("image_root={}", self.directory.path().join(name).display())
+    }
+
+    /// What every hook, and the option, has returned, and what the plugin has logged.
+    fn call(&self, library: &Path, context: u32, condition: &Condition) -> (Results, String) {
+        let mut program = Command::new(self.program());
+        program.args(["-v", "-c", &context.to_string()]).args(&condition.flags).arg(library);
+        program.args(HOOKS).arg("--").args(&condition.arguments).arg("--");
+        program.args(&condition.command).env_remove("SIF_CACHE");
+        program.envs(condition.variable.map(|value| ("SIF_CACHE", value)));
+        let output = program.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}: {output:?}", condition.name);
+        let pair = |line: &str| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let results = said.lines().map(|line| pair(line).expect(line)).collect();
+        (results, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// All conditions; with faults only in a plugin that has them.
+fn conditions(bench: &Bench, has_faults: bool) -> Vec<Condition> {
+    let faults = if has_faults { faults(bench) } else { Vec::new() };
+    [lines(bench), commands(bench), wishes(bench), calls_that_fail(bench), faults]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What stands in plugstack.conf, and the image roots that it names.
+fn lines(bench: &Bench) -> Vec<Condition> {
+    let good = &bench.root("good");
+    let long = "image_root=/".to_owned() + &"x/".repeat(60_000);
+    let many: Vec<String> = (0..5_000).map(|number| format!("key{number}=value")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let new = Condition::new;
+    let mut all = vec![
+        new("no arguments", &[]),
+        new("an empty argument", &[""]),
+        new("an unknown key", &[good, "on_mis=fail"]),
+        new("a wrong value", &[good, "on_miss=perhaps"]),
+        new("a wrong value", &[good, "patience=never"]),
+        new("no value", &["image_root="]),
+        new("no root", &["on_miss=fail"]),
+        new("control characters", &[good, "syslog=\u{1b}[2J\n"]),
+        new("a line that is long", &[&long]),
+        new("a line of many words", &many),
+    ];
+    for root in ["good", "nowhere", "file", "untrusted", "unreadable"] {
+        all.push(new("a miss", &[&bench.root(root)]));
+    }
+    for nested in ["nested=path", "nested=preload", "nested=off"] {
+        for on_miss in ["on_miss=pull", "on_miss=warn"] {
+            all.push(new("settings", &[good, nested, on_miss, "patience=off"]));
+            all.push(new("settings", &[good, nested, on_miss]).command(&["true"]));
+        }
+    }
+    all
+}
+
+/// What the task's command is.
+fn commands(bench: &Bench) -> Vec<Condition> {
+    let good = &bench.root("good");
+    let of = |words: &[&str]| Condition::new("a command", &[good]).command(words);
+    let long = format!("docker://{}", "x".repeat(100_000));
+    vec![
+        of(&[]),
+        of(&[""]),
+        of(&["apptainer"]),
+        of(&["true"]),
+        of(&["/var/spool/slurmd/job1/slurm_script"]),
+        of(&["apptainer", "exec", &long, "true"]),
+        of(&["conf", "0 hostname\n1 apptainer run x\n"]),
+        Condition::new("a hundred thousand words", &[good]).flags(&["-w", "100000"]),
+        Condition::new("no file can be opened", &[good]).flags(&["-f"]),
+        Condition::new("a container", &[good]).flags(&["-b"]),
+    ]
+}
+
+/// What the user and the site want, a failure among them.
+fn wishes(bench: &Bench) -> Vec<Condition> {
+    let [good, missing] = ["good", "nowhere"].map(|name| bench.root(name));
+    let (good, missing) = (good.as_str(), missing.as_str());
+    let new = Condition::new;
+    let mut all = vec![
+        new("off", &[good, "on_miss=fail"]).option("off"),
+        new("off", &[good, "on_miss=fail"]).variable("off"),
+        new("auto", &[good]).option("auto"),
+        new("a wish that is none", &[good]).variable("\u{1b}perhaps"),
+        new("fail", &[good, "on_miss=fail"]).fails(),
+        new("fail", &[missing, "on_miss=fail"]).fails(),
+        new("fail in a container", &[good, "on_miss=fail"]).flags(&["-b"]).fails(),
+        new("require", &[good]).option("require").fails(),
+        new("require", &[good]).variable("require").fails(),
+        new("require without settings", &["nonsense"]).option("require").fails(),
+        new("require in a container", &[good]).flags(&["-b", "-o", "require"]).fails(),
+    ];
+    for value in ["", "perhaps", "REQUIRE", "\u{1b}[2J\n"] {
+        let misspelt = new("an option's value that is none", &[good]).option(value);
+        all.push(Condition { is_misspelt: true, ..misspelt });
+    }
+    all
+}
+
+/// Without the task's command there is nothing that could be missing.
+fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
+    let good = &bench.root("good");
+    let mut all = vec![Condition::new("every call fails", &[]).flags(&["-r"])];
+    for nested in ["nested=path", "nested=preload", "nested=off"] {
+        for on_miss in ["on_miss=pull", "on_miss=fail"] {
+            let condition = Condition::new("every call fails", &[good, nested, on_miss]);
+            all.push(condition.flags(&["-r"]));
+        }
+        let condition = Condition::new("every call fails", &[good, nested]);
+        all.push(condition.flags(&["-r", "-o", "require"]));
+    }
+    all
+}
+
+/// Panics, which only a plugin with fault injection has.
+fn faults(bench: &Bench) -> Vec<Condition> {
+    let good = &bench.root("good");
+    let mut all = Vec::new();
+    for point in ["init", "local_user_init", "task_init", "option", "scout"] {
+        let panic = format!("panic={point}");
+        for option in ["auto", "perhaps"] {
+            let is_misspelt = option == "perhaps" && !["init", "option"].contains(&point);
+            let condition = Condition::new("a panic", &[good, &panic]).option(option);
+            all.push(Condition { is_misspelt, fault: Some(point), ..condition });
+        }
+        let condition = Condition::new("a panic, and every call fails", &[good, &panic]);
+        all.push(condition.flags(&["-r"]));
+    }
+    all
+}
+
+/// What is to be returned, by hook.
+fn expected(hook: &str, context: u32, condition: &Condition) -> &'static str {
+    match hook {
+        "slurm_spank_task_init" if context == REMOTE => condition.task,
+        "option" if condition.is_misspelt && TYPED.contains(&context) => "returned -1",
+        _ => "returned 0",
+    }
+}
+
+/// Calls everything in this library, and compares.
+pub(crate) fn every_entry_point(library: &Path, has_faults: bool) {
+    let bench = Bench::new();
+    let mut wrong = Vec::new();
+    let mut options = 0;
+    for condition in conditions(&bench, has_faults) {
+        let mut logged = String::new();
+        for (name, context) in CONTEXTS {
+            let (found, log) = bench.call(library, context, &condition);
+            logged.push_str(&log);
+            let hooks: Vec<_> =
+                found.iter().map(|(hook, _)| hook.as_str()).take(HOOKS.len()).collect();
+            assert_eq!(hooks, HOOKS, "{name}, {}", condition.name);
+            options += usize::from(found.len() > HOOKS.len());
+            for (hook, result) in found {
+                let expected = expected(&hook, context, &condition);
+                if result != expected {
+                    let condition = &condition.name;
+                    wrong.push(format!("{hook} {result}, not {expected}: {name}, {condition}"));
+                }
+            }
+        }
+        // A fault that is injected nowhere would test nothing.
+        let fault = condition.fault.map(|point| format!("injected at {point}"));
+        assert!(fault.is_none_or(|fault| logged.contains(&fault)), "{}: {logged}", condition.name);
+    }
+    assert!(options > 0, "no option was registered");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every hook that Slurm would find in this library stands in the list.
+pub(crate) fn every_hook_is_listed(library: &Path) {
+    let bytes = fs::read(library).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let names = file.dynamic_symbols().filter(|symbol| symbol.is_definition());
+    let names = names.filter_map(|symbol| symbol.name().ok().map(str::to_owned));
+    // Slurm also takes options from a table of this name, with callbacks of their own.
+    let mut hooks: Vec<String> =
+        names.filter(|name| name.starts_with("slurm_spank_") || name == "spank_options").collect();
+    hooks.sort();
+    assert_eq!(hooks, HOOKS, "on the left: what the library exports");
+}
