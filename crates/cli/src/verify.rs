@@ -1,7 +1,7 @@
 //! `sifcache verify`: every file under the image roots: what jobs make of it, and what is
 //! wrong with it.
 
-mod access;
+pub(crate) mod access;
 mod chosen;
 mod deep;
 mod descriptors;

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
@@ -57,8 +58,12 @@ struct Node {
 
 impl Node {
     fn start(root: &Path) -> Self {
+        Self::start_with(root, "accept")
+    }
+
+    fn start_with(root: &Path, untrusted: &str) -> Self {
         let root = root.to_str().unwrap();
-        let mut command = command(&["stage-node", "--root", root, "--untrusted", "accept"]);
+        let mut command = command(&["stage-node", "--root", root, "--untrusted", untrusted]);
         command.env("SLURM_STEP_ID", "3");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
@@ -93,6 +98,41 @@ fn item() -> Value {
     let sha256: String = Sha256::digest(sif()).iter().map(|byte| format!("{byte:02x}")).collect();
     json!({"reference": "o/i:1", "size": 713, "sha256": sha256, "digests": [],
         "source": "docker://docker.io/o/i:1", "runtime": null})
+}
+
+/// As where Slurm gives each job a directory of its own.
+#[test]
+fn a_root_that_no_other_user_may_read_is_refused() {
+    let directory = TempDir::new().unwrap();
+    if fs::metadata(directory.path()).unwrap().uid() != 0 {
+        eprintln!("skipped: needs root, to make files that root owns");
+        return;
+    }
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    let root = directory.path().join("sif");
+    fs::create_dir(&root).unwrap();
+    let look = json!({"order": "look", "items": [item()]});
+    let prepare = json!({"order": "prepare", "item": item(), "place": "stage.1.1"});
+    for (above, own, closed) in
+        [(0o755, 0o700, Some(&root)), (0o700, 0o755, None), (0o755, 0o755, None)]
+    {
+        mode(directory.path(), above);
+        mode(&root, own);
+        let closed = closed.map_or(directory.path(), |path| path);
+        let is_open = (above, own) == (0o755, 0o755);
+        let mut node = Node::start_with(&root, "refuse");
+        assert_eq!(node.answer()["said"], "ready");
+        for order in [&look, &prepare] {
+            node.tell(order);
+            let answer = node.answer().to_string();
+            let reason = format!("users may not read {}, so no job would find", closed.display());
+            assert_eq!(answer.contains(&reason), !is_open, "{answer}");
+        }
+        assert_eq!(root.join(".sifcache/tmp/stage.1.1").exists(), is_open);
+        node.end();
+    }
 }
 
 #[test]

@@ -9,15 +9,17 @@ mod stock;
 use super::message::{Answer, Order, Said};
 use crate::args::Site;
 use crate::failure::{Exit, Failure};
+use crate::output::plain;
 use crate::store::Store;
 use crate::store::kept::Keep;
+use crate::verify::access::{Access, Doors};
 use crate::{human, output, site, stop};
 use arriving::Arriving;
 use clap::Args;
 use jiff::SignedDuration;
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{Settings, Untrusted};
 use std::io::{self, BufRead as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -58,6 +60,19 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::OK),
         }
     }
+}
+
+/// Fails for a directory that is the caller's alone, as Slurm can make one for each job: a copy
+/// there would be gone with this one. A process in the job's namespaces cannot see more of it.
+fn refuse_private(root: &Path) -> Result<(), Failure> {
+    let Access::Closed(path, _) = Doors::default().directory(root) else { return Ok(()) };
+    let message = format!(
+        "image root {}: users may not read {}, so no job would find a copy: chmod a+rx; where Slurm \
+         gives each job a directory of its own there, stage into another image root",
+        plain(root),
+        plain(&path)
+    );
+    Err(Failure::new(Exit::CONFIG, message))
 }
 
 /// What Slurm calls this node.
@@ -122,7 +137,11 @@ impl Node<'_> {
     }
 
     fn store(&self) -> Result<Store, Failure> {
-        Store::open(&self.root, self.settings)
+        let store = Store::open(&self.root, self.settings)?;
+        if self.settings.untrusted == Untrusted::Refuse {
+            refuse_private(&self.root)?;
+        }
+        Ok(store)
     }
 
     fn settle(&mut self) -> Result<(), Failure> {
