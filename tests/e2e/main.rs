@@ -23,6 +23,7 @@ mod firewall;
 mod hit;
 mod miss;
 mod names;
+mod namespaces;
 mod nested;
 mod oracle;
 mod partitions;

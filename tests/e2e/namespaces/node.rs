@@ -1,0 +1,120 @@
+//! A node whose slurmd makes namespaces for jobs.
+
+use crate::kit::{NODES, Output, SLURMD, Site, slurm_release};
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// The files with the settings of the namespace plugins.
+pub(super) const TMPFS: &str = "job_container.conf";
+pub(super) const LINUX: &str = "namespace.yaml";
+
+/// What slurm.conf calls the plugin with private directories.
+pub(super) fn tmpfs() -> &'static str {
+    match slurm_release() >= (25, 11) {
+        true => "NamespaceType=namespace/tmpfs",
+        false => "JobContainerType=job_container/tmpfs",
+    }
+}
+
+/// How slurmd is started here. Linux 6.18 lets a mount namespace be kept only by a process whose
+/// own has a lower number, and numbers grow for each processor apart. So all of them are made on
+/// one.
+const PINNED: &str =
+    "first=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//'); taskset -c $first unshare -m slurmd";
+
+/// n1, and the controller, with another slurm.conf until this is dropped.
+pub(super) struct Node<'a> {
+    site: &'a Site,
+    slurm_conf: String,
+}
+
+impl<'a> Node<'a> {
+    /// Has the controller start the process that makes the namespaces of a job.
+    pub(super) fn new(site: &'a Site) -> Self {
+        let slurm_conf = fs::read_to_string(site.at("ctl", "/etc/slurm/slurm.conf")).unwrap();
+        let node = Self { site, slurm_conf };
+        node.write("");
+        node.end("n1", SLURMD);
+        node.start_controller();
+        node
+    }
+
+    /// From now on jobs get these namespaces: lines of slurm.conf, and what is in a file beside it.
+    #[track_caller]
+    pub(super) fn configure(&self, lines: &str, file: &str, text: &str) {
+        self.remove_settings();
+        self.write(lines);
+        fs::write(self.site.at("ctl", "/etc/slurm").join(file), text).unwrap();
+        self.end("n1", SLURMD);
+        let output = self.start("n1", PINNED, "scontrol show slurmd");
+        assert_eq!(output.status, 0, "{output:#?}");
+        self.ready();
+    }
+
+    fn write(&self, lines: &str) {
+        let conf = format!("{}PrologFlags=Contain\n{lines}\n", self.slurm_conf);
+        fs::write(self.site.at("ctl", "/etc/slurm/slurm.conf"), conf).unwrap();
+    }
+
+    fn remove_settings(&self) {
+        for file in [TMPFS, LINUX] {
+            let _ = fs::remove_file(self.site.at("ctl", "/etc/slurm").join(file));
+        }
+    }
+
+    fn end(&self, host: &str, name: &str) {
+        let script = format!("pkill -x '{name}'; while pgrep -x '{name}'; do sleep 0.02; done");
+        self.site.exec(&["--on", host], &["bash", "-c", &script], "");
+    }
+
+    /// Starts a daemon, and waits until it answers.
+    fn start(&self, host: &str, daemon: &str, answers: &str) -> Output {
+        let script = format!(
+            "{daemon} || exit
+             for n in $(seq 1000); do {answers} >/dev/null 2>&1 && exit; sleep 0.02; done; exit 1"
+        );
+        self.site.exec(&["--on", host], &["bash", "-c", &script], "")
+    }
+
+    /// While n1 is down, lest the controller asks a slurmd that is about to end, and counts the
+    /// node as lost for a while.
+    fn start_controller(&self) -> Output {
+        self.end("ctl", "slurmctld(-wlm)?");
+        self.start("ctl", "slurmctld", "scontrol ping | grep -q UP")
+    }
+
+    /// Waits until the controller has heard of every node.
+    #[track_caller]
+    fn ready(&self) {
+        let count = ["sinfo", "-h", "--responding", "-t", "idle", "-o", "%D"];
+        let limit = Instant::now() + Duration::from_secs(120);
+        loop {
+            let output = self.site.exec(&[], &count, "");
+            if output.stdout.trim_end() == NODES.len().to_string() {
+                return;
+            }
+            assert!(Instant::now() < limit, "not every node is idle: {output:#?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Node<'_> {
+    fn drop(&mut self) {
+        self.remove_settings();
+        let written = fs::write(self.site.at("ctl", "/etc/slurm/slurm.conf"), &self.slurm_conf);
+        self.end("n1", SLURMD);
+        let clean = "umount -R /var/ns; rm -rf /var/ns";
+        self.site.exec(&["--on", "n1"], &["bash", "-c", clean], "");
+        let controller = self.start_controller();
+        let slurmd = self.start("n1", "slurmd", "scontrol show slurmd");
+        let resume = ["scontrol", "update", "nodename=n1", "state=resume"];
+        self.site.exec(&[], &resume, "");
+        // A test that fails already is not to end all of them.
+        if !std::thread::panicking() {
+            written.unwrap();
+            assert_eq!((controller.status, slurmd.status), (0, 0), "{controller:#?} {slurmd:#?}");
+            self.ready();
+        }
+    }
+}
