@@ -3,7 +3,7 @@
 /// How a job uses the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CacheMode {
-    /// As the site's `on_miss` says.
+    /// Look up images; the site's `on_miss` decides how a miss is handled.
     #[default]
     Auto,
     /// Leave all commands unmodified.
@@ -12,14 +12,14 @@ pub enum CacheMode {
     Require,
 }
 
-/// The environment variable. The option takes precedence over it.
+/// The environment variable for the cache mode. The option takes precedence over it.
 pub const ENVIRONMENT: &str = "SIF_CACHE";
 
-/// All values, for messages.
+/// All values, as messages list them.
 pub const VALUES: &str = "auto, off, require";
 
 impl CacheMode {
-    /// Parses a value.
+    /// Parses a value; `None` if it is invalid.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         match value {
@@ -30,7 +30,7 @@ impl CacheMode {
         }
     }
 
-    /// The value that means this mode.
+    /// The spelling of this mode.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ mod tests {
     use super::{CacheMode, VALUES};
 
     #[test]
-    fn spelt_as_listed() {
+    fn modes_are_spelt_as_listed() {
         for value in VALUES.split(", ") {
             assert_eq!(CacheMode::parse(value.as_bytes()).map(CacheMode::as_str), Some(value));
         }

@@ -1,18 +1,19 @@
-//! The file names that a reference may be stored under, in the order of look-up.
+//! The file names under which the image of a reference may be stored, in lookup order.
 //!
-//! For a tag: the reference exactly as typed, its short name, its full name. For
-//! a digest: the path with the digest, then registry and path with the digest; a
-//! tag file never answers for a digest. Each first as is, then with `.sif`.
+//! A reference with a tag has these names: the reference exactly as typed, its short name, its full
+//! name. A reference with a digest has these: the path with the digest, then the registry and path
+//! with the digest. A file named after a tag is never used for a digest. Each name is looked up
+//! without and then with the suffix `.sif`.
 
 use crate::reference::Reference;
 
-/// What `singularity pull` and people append to the name of an image file.
+/// The suffix that `singularity pull` and people append to the name of an image file.
 const SUFFIX: &str = ".sif";
 
-/// Relative file names, best first, without repeats.
+/// The file names relative to an image root, in lookup order and without duplicates.
 ///
-/// Every name is a reference's own text or its normal form, so by the grammar of
-/// [`Reference`] none is absolute and none has a `..` or an empty component.
+/// Every name is made from the text of a reference or from its normal form. By the grammar of
+/// [`Reference`], no name is absolute, and none has a `..` or an empty component.
 #[must_use]
 pub fn names(reference: &Reference) -> Vec<String> {
     let stems = match reference.digest() {
@@ -38,8 +39,8 @@ fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {
     ]
 }
 
-/// The path alone comes first even for another registry than Docker Hub: a digest
-/// names the same content wherever it was pulled from.
+/// The path without the registry comes first, even for another registry than Docker Hub: a digest
+/// identifies the same content in every registry.
 fn digest_stems(reference: &Reference, digest: &str) -> Vec<String> {
     let typed = typed_name(reference);
     vec![
@@ -50,7 +51,7 @@ fn digest_stems(reference: &Reference, digest: &str) -> Vec<String> {
     ]
 }
 
-/// What was typed, without tag and digest.
+/// The typed text without tag and digest.
 fn typed_name(reference: &Reference) -> &str {
     let name = reference.typed().split('@').next().unwrap_or_default();
     match reference.tag() {
@@ -59,8 +60,8 @@ fn typed_name(reference: &Reference) -> &str {
     }
 }
 
-/// What was typed, without the registry too: the repository, or its last word
-/// where the normal form has put `library/` in front.
+/// The typed text without registry, tag and digest: the repository, or its last component if only
+/// the normal form has added `library/`.
 fn typed_path<'a>(reference: &'a Reference, typed: &str) -> &'a str {
     let repository = reference.repository();
     match repository.strip_prefix("library/") {
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_as_typed_then_short_then_full() {
+    fn tags_are_looked_up_as_typed_then_short_then_full() {
         assert_eq!(stems("ubuntu"), ["ubuntu", "ubuntu:latest", "docker.io/library/ubuntu:latest"]);
         assert_eq!(stems("ubuntu:22.04"), ["ubuntu:22.04", "docker.io/library/ubuntu:22.04"]);
         assert_eq!(
@@ -100,7 +101,7 @@ mod tests {
         );
         assert_eq!(stems("localhost:5000/a"), ["localhost:5000/a", "localhost:5000/a:latest"]);
         assert_eq!(stems("quay.io/o/i:1"), ["quay.io/o/i:1"]);
-        // Not `quay.io/o:1`, which is another registry's.
+        // `quay.io/o:1` is not a candidate: it names an image of another registry.
         assert_eq!(stems("docker.io/quay.io/o:1"), ["docker.io/quay.io/o:1"]);
         assert_eq!(stems("library/a/b:1"), ["library/a/b:1", "docker.io/library/a/b:1"]);
     }

@@ -1,4 +1,5 @@
-//! Hit, miss or pass, with everything that is needed to act on it, log it and explain it.
+//! The decision on a command line: hit, miss or pass, with the data needed to apply, log and
+//! explain it.
 
 use crate::cache_mode::CacheMode;
 use crate::image::State;
@@ -10,14 +11,14 @@ use crate::settings::{OnMiss, Settings};
 use std::fmt;
 use std::path::Path;
 
-/// What to do with one command line, and how that was found.
+/// The decision on one command line, and the data that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The position of IMAGE; `None` if the command is not a launch.
+    /// The parsed launch, with the position of IMAGE; `None` if the command is not a launch.
     pub launch: Option<Launch>,
-    /// IMAGE as typed.
+    /// IMAGE as typed; `None` if the command is not a launch.
     pub image: Option<Vec<u8>>,
-    /// IMAGE, if it can be looked up.
+    /// IMAGE, parsed; `None` if it cannot be looked up.
     pub uri: Option<ImageUri>,
     /// The probed files; empty if there was no lookup.
     pub candidates: Vec<Candidate>,
@@ -25,8 +26,8 @@ pub struct Decision {
     pub verdict: Verdict,
 }
 
-/// What a hit does to the command. A command that is answered without the runtime, such as a
-/// pull, is to be another variant.
+/// How to apply a hit to the command. A command that sifcache answers itself, such as a pull, will
+/// need another variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
     /// Replace an entry of argv with the path of the image.
@@ -45,11 +46,11 @@ pub enum Verdict {
     Hit,
     /// No image root has the image.
     Miss,
-    /// The command is left as it is.
+    /// The command is left unchanged.
     Pass(Pass),
 }
 
-/// Why a command is left as it is.
+/// Why a command is left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
     /// It is not a launch.
@@ -67,8 +68,8 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 
 /// Decides on the command line `argv`, run by the calling user.
 ///
-/// `environment` returns the value of a variable of the job, `prober` runs the probes of the image
-/// roots. File systems are touched only for a launch of an image that can be looked up.
+/// `environment` returns the value of a variable of the job. `prober` runs the probes of the image
+/// roots. File systems are accessed only for a launch whose IMAGE can be looked up.
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
@@ -97,7 +98,7 @@ pub fn decide<A: AsRef<[u8]>>(
 }
 
 impl Decision {
-    /// Finds IMAGE. Returns the file names to look for, or why there is no lookup.
+    /// Finds and parses IMAGE. Returns the file names to look up, or the reason to skip the lookup.
     fn prepare<A: AsRef<[u8]>>(
         &mut self,
         argv: &[A],
@@ -132,14 +133,14 @@ impl Decision {
         self.candidates.iter().find(|c| c.state == State::Image).map(|c| c.path.as_path())
     }
 
-    /// What to do with the command; `None` leaves it as it is.
+    /// How to change the command; `None` leaves it unchanged.
     #[must_use]
     pub fn action(&self) -> Option<Action<'_>> {
         let index = self.launch?.image_index;
         self.hit().map(|path| Action::ReplaceArgument { index, path })
     }
 
-    /// The candidates that exist and are not images.
+    /// The candidates that exist but are not valid images, or that could not be checked.
     pub fn refused(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|candidate| candidate.state.is_refusal())
     }
@@ -149,7 +150,7 @@ impl Decision {
         self.candidates.iter().filter(|candidate| candidate.state.is_of_root())
     }
 
-    /// A stable word for the outcome: `hit`, `miss`, `pass`.
+    /// A stable word for the outcome, for scripts: `hit`, `miss` or `pass`.
     #[must_use]
     pub fn token(&self) -> &'static str {
         match self.verdict {
@@ -159,7 +160,7 @@ impl Decision {
         }
     }
 
-    /// A stable word for the reason.
+    /// A stable word for the reason, for scripts.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self.verdict {
@@ -170,7 +171,7 @@ impl Decision {
     }
 }
 
-/// What a miss does: the user's mode takes precedence over the site's setting.
+/// How to handle a miss. The user's `require` takes precedence over the site's `on_miss`.
 #[must_use]
 pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
     match mode {
@@ -179,8 +180,11 @@ pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
     }
 }
 
-/// The command line takes precedence over the environment. The runtime refuses a value that is not
-/// a boolean; such a value counts as OCI mode, so that the runtime reports it.
+/// Whether the launch uses OCI mode.
+///
+/// The command line takes precedence over the environment. The runtime rejects a value that is not
+/// a boolean. Such a value counts as OCI mode here, so that the command passes and the runtime
+/// reports the error.
 fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
     let asked = |name: &&str| match environment(name) {
         Some(value) => {

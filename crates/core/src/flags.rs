@@ -1,23 +1,23 @@
-//! The flags of the runtimes, over all the releases that the grammar was read from.
+//! The flags of the runtimes, in all releases that docs/launch-grammar.md covers.
 //!
-//! The source is `runtime-flags.tsv`, one row a flag; a test below compares the two.
-//! What every release agrees on is all that is kept: whether a flag takes a value,
-//! its letter, and the commands that know it.
+//! The source is `runtime-flags.tsv` with one row per flag; a test below compares the two. This
+//! table only contains the properties on which all releases agree: whether a flag takes a value,
+//! its letter, and the commands that accept it.
 
 /// One flag of the runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flag {
-    /// Its long name without `--`.
+    /// The long name without `--`.
     pub long: &'static str,
-    /// Its letter, if it has one.
+    /// The letter of the short form, if there is one.
     pub short: Option<u8>,
-    /// Whether it takes a value; if not it is a boolean.
+    /// Whether the flag takes a value; otherwise it is a boolean.
     pub takes_value: bool,
-    /// The commands that know it, as a union of the constants below.
+    /// The commands that accept the flag, as a bitwise OR of the constants below.
     pub commands: u8,
 }
 
-/// Stands before the subcommand.
+/// The flag stands before the subcommand.
 pub const GLOBAL: u8 = 1;
 /// `run`
 pub const RUN: u8 = 1 << 1;
@@ -42,19 +42,19 @@ const fn flag(long: &'static str, short: Option<u8>, takes_value: bool, commands
     Flag { long, short, takes_value, commands }
 }
 
-/// The flag called `--name` of `command`.
+/// The flag `--name` of `command`, which is one of the constants above.
 #[must_use]
 pub fn by_name(command: u8, name: &[u8]) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.long.as_bytes() == name)
 }
 
-/// The flag with the letter `-letter` of `command`.
+/// The flag `-letter` of `command`, which is one of the constants above.
 #[must_use]
 pub fn by_letter(command: u8, letter: u8) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.short == Some(letter))
 }
 
-/// Every flag. Order does not matter; it is the table's.
+/// All flags, in the order of the table. The order has no meaning.
 pub const FLAGS: &[Flag] = &[
     flag("build-config", None, BOOL, GLOBAL),
     flag("config", Some(b'c'), VALUE, GLOBAL),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn same_as_the_table() {
+    fn flags_equal_the_table() {
         let rows: Vec<&str> = include_str!("../runtime-flags.tsv").lines().skip(1).collect();
         assert_eq!(rows.len(), FLAGS.len());
         for (row, flag) in rows.iter().zip(FLAGS) {
@@ -207,13 +207,13 @@ mod tests {
     const COMMANDS: [u8; 7] = [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN];
 
     #[test]
-    fn each_command_has_a_bit_of_its_own() {
+    fn each_command_has_its_own_bit() {
         let all = COMMANDS.iter().fold(0, |all, command| all | command);
         assert_eq!((COMMANDS.map(u8::count_ones), all.count_ones()), ([1; 7], 7));
     }
 
     #[test]
-    fn no_name_or_letter_twice_in_one_command() {
+    fn names_and_letters_are_unique_within_a_command() {
         for command in COMMANDS {
             for flag in FLAGS.iter().filter(|flag| flag.commands & command != 0) {
                 assert_eq!(by_name(command, flag.long.as_bytes()), Some(flag));

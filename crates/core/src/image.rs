@@ -1,4 +1,4 @@
-//! The checks that make a candidate an image.
+//! The checks that decide whether a candidate is a valid image.
 
 use crate::settings::Untrusted;
 use crate::sif;
@@ -10,53 +10,55 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What a candidate turned out to be.
+/// The result of checking a candidate, or an image root as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// An image.
+    /// The candidate is a valid image.
     Image,
-    /// Nobody looked, because an image was found before.
+    /// The candidate was not checked, for example because an image was found before it.
     NotTried,
-    /// There is no such file.
+    /// The candidate does not exist.
     Absent,
-    /// Said of an image root: it is not there, as where a file system is not mounted.
+    /// The image root does not exist, for example because its file system is not mounted.
     NoRoot,
-    /// Said of an image root: nobody knows, because it has not answered in time.
+    /// The image root did not answer within the timeout.
     NoAnswer,
-    /// A link that leads nowhere.
+    /// A symbolic link has no target, or the links form a loop.
     DanglingLink,
-    /// Something else than a regular file, and what.
+    /// The candidate is not a regular file; the value is its type, such as `directory`.
     NotAFile(&'static str),
-    /// The user may not read it.
+    /// The user has no permission to read the candidate.
     Unreadable,
-    /// An ordinary user could have written it.
+    /// An ordinary user could have written the candidate.
     Untrusted(Distrust),
-    /// A file of no bytes.
+    /// The file has a size of 0 bytes.
     Empty,
-    /// No SIF file.
+    /// The file is not a SIF file.
     NotSif,
-    /// A SIF file of a version that we do not know.
+    /// The version of the SIF format is not supported.
     UnknownVersion,
-    /// A SIF file for another architecture, and which.
+    /// The SIF file is for another architecture; the value is Go's name of it.
     WrongArchitecture(&'static str),
-    /// A SIF file whose table of descriptors cannot be right.
+    /// The descriptor table of the SIF file is invalid.
     BadTable,
-    /// A SIF file with something else in it than a root file system: data or an overlay.
+    /// The SIF file does not have exactly one root file system; it has data or an overlay, for
+    /// example.
     NoRootFileSystem,
-    /// A SIF file with the blobs of an OCI image.
+    /// The SIF file contains the blobs of an OCI image instead of a root file system.
     OciSif,
-    /// A SIF file with a root file system that needs a key.
+    /// The root file system is encrypted and needs a key.
     Encrypted,
-    /// A SIF file with a root file system that the runtimes do not mount, and its code.
+    /// The runtimes do not mount this type of root file system; the value is its code in the SIF
+    /// file.
     UnknownFileSystem(i32),
-    /// Shorter than its header says: a copy that is still going on or was cut. Bytes.
+    /// The file is shorter than its header or table requires: a copy is in progress or was cut off.
     Truncated {
-        /// The size that the file has.
+        /// The size of the file, in bytes.
         size: u64,
-        /// The size that the header asks for.
+        /// The size that the header or the table requires, in bytes.
         needed: u64,
     },
-    /// The file system answered with this errno.
+    /// A system call failed with this `errno`.
     Failed(i32),
 }
 
@@ -88,13 +90,14 @@ impl State {
         }
     }
 
-    /// Whether something is there that was refused.
+    /// Whether this state belongs to a candidate that exists but was refused, or that could not be
+    /// checked.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Image | Self::NotTried | Self::Absent) && !self.is_of_root()
     }
 
-    /// Whether it is said of an image root, in the place of its candidates.
+    /// Whether this state belongs to an image root as a whole rather than to a candidate.
     #[must_use]
     pub fn is_of_root(&self) -> bool {
         matches!(self, Self::NoRoot | Self::NoAnswer)
@@ -134,14 +137,15 @@ impl fmt::Display for State {
     }
 }
 
-/// An image root with what the walk to it gave, made once for all its candidates.
+/// An image root and the result of the walk to it, which is made once for all its candidates.
 pub struct Root<'a> {
     path: &'a Path,
     entered: Option<Result<Place, State>>,
 }
 
 impl<'a> Root<'a> {
-    /// Goes to the root; with [`Untrusted::Accept`] nobody cares how.
+    /// Walks to the root and checks who can write the directories on the path. With
+    /// [`Untrusted::Accept`], there is no walk and no such check.
     #[must_use]
     pub fn enter(path: &'a Path, untrusted: Untrusted) -> Self {
         let entered = match untrusted {
@@ -151,8 +155,8 @@ impl<'a> Root<'a> {
         Self { path, entered }
     }
 
-    /// Why nothing under this root can be an image, if that is so: said of the root
-    /// itself, also where the candidates are not there.
+    /// Why no file under this root can be an image; `None` if the root is usable. This checks the
+    /// root itself, so a problem is found even if none of its candidates exist.
     #[must_use]
     pub fn problem(&self) -> Option<State> {
         match &self.entered {
@@ -162,7 +166,7 @@ impl<'a> Root<'a> {
         }
     }
 
-    /// Whether there is no such root at all.
+    /// Whether the root does not exist, or is a dangling link.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         let gone = |state: &State| matches!(state, State::Absent | State::DanglingLink);
@@ -172,13 +176,13 @@ impl<'a> Root<'a> {
         }
     }
 
-    /// Where the candidate called `name` is.
+    /// The path of the candidate `name`.
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Checks the candidate called `name`.
+    /// Checks the candidate `name`.
     #[must_use]
     pub fn check(&self, name: &str) -> State {
         let path = self.join(name);
@@ -192,7 +196,8 @@ impl<'a> Root<'a> {
     }
 }
 
-/// Opening something else could block or have an effect, so this comes before.
+/// Checks that it is a regular file. This comes before opening it: opening another type of file
+/// could block or have side effects.
 fn regular(metadata: &Metadata) -> Result<(), State> {
     if metadata.is_file() { Ok(()) } else { Err(State::NotAFile(trust::kind(metadata))) }
 }
@@ -204,9 +209,9 @@ fn stat(path: &Path) -> Result<Metadata, State> {
     })
 }
 
-/// Opens it and compares it with this host.
+/// Opens the file and checks that it contains an image for this host.
 fn content(path: &Path) -> Result<(), State> {
-    // In case the file has become a fifo meanwhile, opening must not wait.
+    // The file may have been replaced by a fifo since the check; opening a fifo must not block.
     let mut file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
@@ -217,20 +222,23 @@ fn content(path: &Path) -> Result<(), State> {
     }
 }
 
-/// What is in a SIF file that a runtime can start.
+/// The content of a SIF file that a runtime can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Content {
-    /// Go's name of the architecture that it is for.
+    /// Go's name of the architecture of the image.
     pub architecture: &'static str,
-    /// The partition with its root file system.
+    /// The partition with the root file system.
     pub root: RootFileSystem,
 }
 
-/// Reads header and descriptor table of a file of this size, from its start: with one system
-/// call, if the table is where the runtimes put it, else with two.
+/// Reads the header and the descriptor table of a file. `size` is its size in bytes, and its
+/// position must be at its start.
+///
+/// This takes one read system call if the table is where the runtimes put it, otherwise two.
 ///
 /// # Errors
-/// Why no runtime can start it.
+/// The file cannot be read, or it is not a complete SIF file that a runtime can start on this
+/// architecture. The [`State`] is the reason.
 pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
     let mut start = [0; sif::USUAL_TABLE_END];
     let start = beginning(file, size, &mut start)?;
@@ -265,7 +273,7 @@ fn complete(size: u64, needed: u64) -> Result<(), State> {
     if needed > size { Err(State::Truncated { size, needed }) } else { Ok(()) }
 }
 
-/// The first bytes of the file, as many as it has and `buffer` holds.
+/// Reads the first bytes of the file: all `size` of them, or as many as fit in `buffer`.
 fn beginning<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], State> {
     if size == 0 {
         return Err(State::Empty);
@@ -279,7 +287,7 @@ fn beginning<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b
     }
 }
 
-/// A table that is not where it usually is. Its length has been limited.
+/// Reads a table outside its usual place. The caller has limited `length`.
 fn elsewhere(file: &File, from: u64, length: usize) -> Result<Vec<u8>, State> {
     let mut table = Vec::new();
     table.try_reserve_exact(length).map_err(|_| State::Failed(libc::ENOMEM))?;

@@ -1,13 +1,13 @@
 //! Image URIs as users type them: `TRANSPORT://NAME`.
 //!
-//! This is the one place that knows how a transport is spelled, how its names are parsed, and
-//! which files may hold its images. A new transport is a new variant of [`Transport`].
+//! Only this module defines how a transport is spelled, how its names are parsed, and which files
+//! may contain its images. A new transport is a new variant of [`Transport`].
 
 use crate::candidate;
 use crate::reference::{self, Reference};
 use std::fmt;
 
-/// Where the runtime would get an image from.
+/// The source from which the runtime would get an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
     /// `docker://`: an OCI registry.
@@ -26,7 +26,7 @@ impl Transport {
         }
     }
 
-    /// The transport of an argument, and what follows its `:`.
+    /// The transport of an argument, and the text after its `:`.
     fn split(image: &[u8]) -> Option<(Self, &[u8])> {
         Self::ALL.iter().find_map(|transport| {
             let rest = image.strip_prefix(transport.scheme().as_bytes())?;
@@ -45,11 +45,11 @@ pub struct ImageUri {
 /// Why an argument is not an image URI that can be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// A local path, or a transport that is not looked up.
+    /// The argument is a local path, or has a transport that is not looked up.
     OtherTransport,
-    /// No `//` after the scheme. The runtimes disagree on what that means.
+    /// There is no `//` after the scheme. The runtimes disagree on what that means.
     NoSlashes(Transport),
-    /// The name is invalid.
+    /// The name after the `//` is invalid.
     Reference(Transport, reference::Error),
 }
 
@@ -57,7 +57,8 @@ impl ImageUri {
     /// Parses the IMAGE argument of a runtime.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// The transport is not supported, the `//` is missing, or the reference is invalid: see
+    /// [`Error`].
     pub fn parse(image: &[u8]) -> Result<Self, Error> {
         let (transport, rest) = Transport::split(image).ok_or(Error::OtherTransport)?;
         let name = rest.strip_prefix(b"//").ok_or(Error::NoSlashes(transport))?;
@@ -73,8 +74,8 @@ impl ImageUri {
         Self { transport: Transport::Docker, reference }
     }
 
-    /// Whether an argument begins like an image URI that can be looked up. It may still be
-    /// invalid.
+    /// Whether an argument starts with a transport that can be looked up. The rest of it may still
+    /// be invalid.
     #[must_use]
     pub fn is_likely(argument: &[u8]) -> bool {
         Transport::split(argument).is_some()
@@ -86,19 +87,19 @@ impl ImageUri {
         self.transport
     }
 
-    /// The reference behind the transport.
+    /// The reference after the transport.
     #[must_use]
     pub const fn reference(&self) -> &Reference {
         &self.reference
     }
 
-    /// The same, by value.
+    /// The reference after the transport, by value.
     #[must_use]
     pub fn into_reference(self) -> Reference {
         self.reference
     }
 
-    /// The file names below an image root that may hold the image, in lookup order.
+    /// The file names relative to an image root that may contain the image, in lookup order.
     #[must_use]
     pub fn candidate_names(&self) -> Vec<String> {
         match self.transport {
@@ -107,7 +108,7 @@ impl ImageUri {
     }
 }
 
-/// As the user typed it.
+/// Formats the URI as the user typed it.
 impl fmt::Display for ImageUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.transport.scheme(), self.reference.typed())
@@ -143,7 +144,7 @@ mod tests {
     use crate::reference;
 
     #[test]
-    fn as_typed() {
+    fn a_uri_is_printed_as_typed() {
         for image in ["docker://ubuntu", "docker://o/i:1", "docker://index.docker.io/library/a"] {
             let uri = ImageUri::parse(image.as_bytes()).unwrap();
             assert_eq!(uri.to_string(), image);
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_up() {
+    fn uris_that_cannot_be_looked_up() {
         for image in ["", "docker", "/docker://a", "DOCKER://a", "library://a", "docker-archive:a"]
         {
             assert_eq!(ImageUri::parse(image.as_bytes()), Err(Error::OtherTransport), "{image}");

@@ -1,16 +1,16 @@
-//! Launches: where IMAGE stands in a command line of a runtime.
+//! Launches: finds IMAGE in a command line of a runtime.
 //!
-//! `docs/launch-grammar.md` is the grammar, read from the sources of 119 releases.
-//! The runtimes parse with cobra and pflag, and so does this, rule for rule: the
-//! part before the subcommand in [`global`], the part after it in [`pflag`].
-//! Whatever is unknown or in doubt is no launch, and the command stays as it is.
+//! `docs/launch-grammar.md` describes the grammar, as read from the sources of 119 releases. The
+//! runtimes parse their command lines with cobra and pflag. This module follows the same rules:
+//! [`global`] parses the part before the subcommand, [`pflag`] the part after it. A command line
+//! that is unknown or ambiguous is not a launch, and the command is left unchanged.
 
 mod global;
 mod pflag;
 
 use crate::flags;
 
-/// One way to start a container, all of which take IMAGE as their first argument.
+/// A subcommand that starts a container. All of them take IMAGE as their first argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Subcommand {
@@ -23,7 +23,7 @@ pub enum Subcommand {
 }
 
 impl Subcommand {
-    /// As it is typed.
+    /// The subcommand as typed on a command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Subcommand {
         }
     }
 
-    /// How many arguments the runtime insists on before it looks at IMAGE.
+    /// The number of arguments, including IMAGE, that the runtime requires before it reads IMAGE.
     fn least_arguments(self) -> usize {
         match self {
             Self::Run | Self::Shell | Self::Test => 1,
@@ -56,40 +56,40 @@ impl Subcommand {
     }
 }
 
-/// A command line that starts a runtime on IMAGE.
+/// A parsed command line that starts a container from IMAGE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Launch {
-    /// What starts.
+    /// The subcommand of the runtime.
     pub subcommand: Subcommand,
-    /// Where IMAGE stands, counted from the runtime's own name at 0.
+    /// The index of IMAGE in argv; the runtime itself has index 0.
     pub image_index: usize,
-    /// The last `--oci` or `--oci=…`, if there is one.
+    /// The value of the last `--oci` or `--oci=…`, if there is one.
     pub oci: Option<bool>,
 }
 
-/// Why a command line is no launch. Indices count from the command's own name at 0.
+/// Why a command line is not a launch. Indices are those of argv entries; the program has index 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotLaunch {
-    /// There is no command at all.
+    /// argv is empty.
     Empty,
-    /// Another program.
+    /// The program is not a runtime.
     NotRuntime,
-    /// The runtime without a subcommand, or with one that starts no container.
+    /// The runtime has no subcommand, or one that does not start a container.
     OtherSubcommand,
-    /// A flag that no release of a runtime has there.
+    /// No release of a runtime has this flag in this place.
     UnknownFlag(usize),
-    /// A value that the flag cannot take, or none where it needs one.
+    /// The value of a flag is invalid or missing.
     BadValue(usize),
     /// The runtime would only print its help or its version.
     Help,
-    /// Too few arguments: the runtime would stop with a usage error.
+    /// There are too few arguments: the runtime would stop with a usage error.
     TooFewArguments,
 }
 
-/// Finds IMAGE in `argv`. `runtimes` are the program names that count as a runtime.
+/// Finds IMAGE in `argv`. `runtimes` are the file names of the runtimes.
 ///
 /// # Errors
-/// Why the command line is no launch.
+/// The command line is not a launch: see [`NotLaunch`].
 pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, NotLaunch> {
     let (program, rest) = argv.split_first().ok_or(NotLaunch::Empty)?;
     if !is_runtime(program.as_ref(), runtimes) {
@@ -108,21 +108,21 @@ pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, N
     Ok(Launch { subcommand, image_index: first + parsed.used, oci: parsed.oci })
 }
 
-/// Whether the file name of `program`, after any path, is one of `runtimes`.
+/// Whether the file name of the path `program` is one of `runtimes`.
 #[must_use]
 pub fn is_runtime(program: &[u8], runtimes: &[String]) -> bool {
     let name = file_name(program);
     runtimes.iter().any(|runtime| runtime.as_bytes() == name)
 }
 
-/// What stands after the last slash of a path.
+/// The part of a path after its last slash.
 #[must_use]
 pub fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 impl NotLaunch {
-    /// The same error, found `by` arguments further on.
+    /// The same error, with its index increased by `by`.
     fn shift(self, by: usize) -> Self {
         match self {
             Self::UnknownFlag(index) => Self::UnknownFlag(index + by),

@@ -1,16 +1,16 @@
-//! What sifcache decides with, shared by the SPANK plugin and the `sifcache`
-//! command so that both always give the same answer.
+//! The decision logic of sifcache. The SPANK plugin, the shim and the `sifcache` command share
+//! it, so that they always come to the same result.
 //!
-//! The way of one launch, one module each:
+//! A launch passes through these modules:
 //!
 //! ```text
 //! argv ─▶ launch ─▶ image_uri ─▶ candidate ─▶ lookup ─▶ image ─▶ decision
 //!         (flags)   (reference)               (trust, sif)
 //! ```
 //!
-//! Everything here parses bytes and returns values. Only [`lookup`], [`image`],
-//! [`trust`] and [`tags`] touch a file system, and they only read. Nothing logs,
-//! prints or ends a process: that is for the caller who carries a decision out.
+//! The modules parse bytes and return values. Only [`lookup`], [`image`], [`trust`] and [`tags`]
+//! access a file system, and they only read. Nothing here logs, prints or ends a process: the
+//! caller applies the decision.
 #![forbid(unsafe_code)]
 
 pub mod cache_mode;

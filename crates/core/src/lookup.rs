@@ -1,4 +1,4 @@
-//! The lookup: candidate files in the image roots, in order, up to the first image.
+//! The lookup: checks the candidates in the image roots in order, up to the first image.
 
 use crate::image::{Root, State};
 use crate::settings::Untrusted;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A file that may hold the image, and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The image root as the site wrote it, joined with the file name.
+    /// The image root as in the site's settings, joined with the file name.
     pub path: PathBuf,
     /// The result of the probe.
     pub state: State,
@@ -17,19 +17,19 @@ pub struct Candidate {
 /// [`State::NoRoot`] or [`State::NoAnswer`] for the root as a whole.
 pub type Answer = Result<Vec<State>, State>;
 
-/// Probes image roots one after the other and passes each answer on as soon as it has it.
+/// Probes image roots one after the other and passes each answer to the callback immediately.
 pub type Probe<'a> = &'a dyn Fn(&mut dyn FnMut(Answer));
 
-/// Runs probes: in the calling process, or in another one with a timeout.
+/// Runs probes, either in the calling process or in a helper process with a timeout.
 pub trait Prober {
-    /// Runs `probe` and returns the answers that it passed on.
+    /// Runs `probe` and returns the answers that it passed to its callback.
     ///
-    /// A prober that stops waiting appends [`State::NoAnswer`] for the root that did not answer.
-    /// The search then calls it again for the roots after that one.
+    /// On a timeout, the prober appends [`State::NoAnswer`] for the root that did not answer. The
+    /// search then calls it again for the roots after that one.
     fn run(&self, probe: Probe<'_>) -> Vec<Answer>;
 }
 
-/// Runs probes in the calling process and waits without limit.
+/// Runs probes in the calling process without a timeout.
 #[derive(Debug, Clone, Copy)]
 pub struct Inline;
 
@@ -41,11 +41,11 @@ impl Prober for Inline {
     }
 }
 
-/// Looks for the first image among `names` in `roots`.
+/// Looks up the first image among `names` in `roots`.
 ///
-/// The result has every candidate of every root in lookup order. Those after the image are
-/// [`State::NotTried`]. A root that does not exist or does not answer is one candidate, with its
-/// own path.
+/// The result contains every candidate of every root in lookup order. The candidates after the
+/// image are [`State::NotTried`]. A root that does not exist or does not answer is represented by a
+/// single candidate with the path of the root.
 #[must_use]
 pub fn search(
     roots: &[PathBuf],
@@ -68,7 +68,8 @@ pub fn search(
     roots.iter().zip(answers).flat_map(|(root, answer)| candidates(root, names, answer)).collect()
 }
 
-/// Probes roots up to the one with the image. Those behind it are not touched: they may hang.
+/// Probes the roots up to the first one with an image. Later roots are not accessed, because they
+/// may hang.
 fn probe(
     roots: &[PathBuf],
     names: &[String],

@@ -1,4 +1,4 @@
-//! What a user reads about a miss.
+//! The messages for users about a miss.
 
 use crate::cache_mode::CacheMode;
 use crate::decision::Decision;
@@ -7,13 +7,14 @@ use crate::settings::{OnMiss, Settings};
 use crate::tags::{self, Tags};
 use std::path::PathBuf;
 
-/// In front of every line, so that a user knows who speaks.
+/// The prefix of every line, so that users can see where the message comes from.
 const NAME: &str = "sifcache: ";
 
-/// The whole message about a miss, several lines, each ended by a line feed.
+/// The full message about a miss. It has several lines; each ends with a line feed.
 ///
-/// It says what is missing, where was looked, what was refused, which tags are
-/// there, and how to go on. Reads the image roots that are `readable`, and no others.
+/// The message names the missing reference, the image roots that were searched, the refused files
+/// and similar tags, and it suggests what to do. Only the image roots in `readable` are read for
+/// it. The message is empty if the decision has no reference.
 #[must_use]
 pub fn miss(
     decision: &Decision,
@@ -38,7 +39,7 @@ pub fn miss(
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 
-/// The same in one line, for the other nodes of a step.
+/// A one-line message about a miss, for the other nodes of a step.
 #[must_use]
 pub fn short_miss(
     decision: &Decision,
@@ -51,7 +52,7 @@ pub fn short_miss(
     format!("{NAME}{node}: {reference} is not in the image cache of this node ({roots})\n")
 }
 
-/// The roots, each with what is wrong with it as a whole.
+/// The image roots, separated by commas. A root that cannot be used is followed by the reason.
 fn roots(decision: &Decision, settings: &Settings, readable: &[PathBuf]) -> String {
     let known = |path: &PathBuf| {
         decision.unusable_roots().find(|root| root.path == *path).map(|root| root.state.clone())
@@ -108,7 +109,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn what_where_and_what_to_do() {
+    fn a_miss_names_image_roots_refusals_tags_and_next_step() {
         let Some(root) = TestRoot::new() else { return };
         root.file("o/i:1", &sif());
         root.file("o/i:2", b"");
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_are_there() {
+    fn available_tags_and_their_number() {
         let tags = |shown: &[&str], more| {
             available("o/i", &Tags { shown: shown.iter().map(|&s| s.to_owned()).collect(), more })
         };
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!(tags(&["1"], 3), "tags of o/i that are there: 1 and 3 more");
     }
 
-    /// A prober that stops waiting in its first run.
+    /// A prober whose first run times out.
     struct FirstTimesOut(Cell<bool>);
 
     impl Prober for FirstTimesOut {
@@ -166,9 +167,9 @@ mod tests {
         }
     }
 
-    /// The message does not read a root that did not answer.
+    /// The message must not access a root that timed out.
     #[test]
-    fn a_root_that_has_not_answered() {
+    fn a_root_that_timed_out_is_not_read() {
         let Some(root) = TestRoot::new() else { return };
         root.file("o/i:1", &sif());
         let (path, silent) = (root.path().display(), PathBuf::from("/silent"));

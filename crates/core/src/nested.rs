@@ -1,29 +1,30 @@
-//! How launches inside a job script come to the shim, and how its traces go away.
+//! The environment variables that direct launches inside a job script to the shim, and their
+//! removal.
 //!
-//! The plugin changes the environment of a task, and what the task starts inherits it:
+//! The plugin changes the environment of a task. The processes that the task starts inherit it:
 //!
-//! | `nested=` | variable | gets |
+//! | `nested=` | variable | change |
 //! | --- | --- | --- |
-//! | `path` | `PATH` | the directories of the shims in front: [`shims`] |
-//! | `preload` | `LD_PRELOAD` | the interposer at the end |
-//! | both | [`SETTINGS`] | the plugin's arguments, for the shim |
+//! | `path` | `PATH` | the directories of the shims are added in front: [`shims`] |
+//! | `preload` | `LD_PRELOAD` | the interposer is added at the end |
+//! | both | [`SETTINGS`] | is set to the plugin's arguments, for the shim |
 //!
-//! What is put in can be taken out again to the byte, so that a runtime and what runs in
-//! its container see the environment that there would be without us.
-//! Nothing here touches a file system or an environment: callers apply the [`Change`]s.
+//! The changes can be undone byte for byte. A runtime and the processes in its container therefore
+//! see the same environment as without sifcache.
+//! This module does not access a file system or the environment: callers apply each [`Change`].
 
 pub mod shims;
 
 use crate::settings::Nested;
 
-/// Where the shim and the interposer are installed; `SIFCACHE_LIBEXECDIR` at build time
-/// says otherwise.
+/// The installation directory of the shim and the interposer. Setting `SIFCACHE_LIBEXECDIR` at
+/// build time overrides the default.
 pub const DIRECTORY: &str = match option_env!("SIFCACHE_LIBEXECDIR") {
     Some(directory) => directory,
     None => "/usr/libexec/sifcache",
 };
 
-// `PATH` and `LD_PRELOAD` have no way to write such a character.
+// `PATH` and `LD_PRELOAD` have no way to escape blanks, ':' or '$'.
 const _: () = {
     let mut rest = DIRECTORY.as_bytes();
     assert!(matches!(rest, [b'/', ..]), "SIFCACHE_LIBEXECDIR must be absolute");
@@ -38,43 +39,46 @@ const _: () = {
 
 /// File name of the shim in [`DIRECTORY`].
 pub const SHIM: &str = "sifcache-shim";
-/// The directory of the shims in [`DIRECTORY`], and how the names of all others begin:
-/// [`shims`].
+/// The directory of the shims in [`DIRECTORY`]. The names of all other directories of shims are
+/// this name followed by `-` and a word: see [`shims`].
 pub const SHIMS: &str = "bin";
 /// File name of the interposer in [`DIRECTORY`].
 pub const INTERPOSER: &str = "libsifcache_preload.so";
 
-/// The variable with the plugin's arguments, separated by blanks.
+/// The environment variable with the plugin's arguments, separated by blanks.
 ///
-/// The runtimes do not pass on what begins with `SINGULARITY_`, so a container cannot see
-/// it even where a runtime was started without the shim.
+/// The runtimes do not pass on variables whose name begins with `SINGULARITY_`. A container
+/// therefore cannot see this one, even if its runtime was started without the shim.
 pub const SETTINGS: &str = "SINGULARITY_SIFCACHE";
-/// The variable in which the interposer hands the path of the runtime to the shim.
+/// The environment variable with which the interposer passes the path of the runtime to the shim.
 pub const RUNTIME: &str = "SINGULARITY_SIFCACHE_RUNTIME";
 
-/// As long as Slurm lets `NAME=VALUE` be, with its null byte, in bytes: one byte less than the
-/// kernel, `MAX_ARG_STRLEN` in linux/binfmts.h. It tells the user if somebody asks for more.
+/// The maximum length of `NAME=VALUE` with its null byte that Slurm accepts, in bytes. It is one
+/// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. Slurm reports an attempt
+/// to set a longer one to the user.
 const LONGEST: usize = 32 * 4096 - 1;
 
-/// The full path of something in [`DIRECTORY`].
+/// The full path of the file or directory `name` in [`DIRECTORY`].
 #[must_use]
 pub fn installed(name: &str) -> String {
     format!("{DIRECTORY}/{name}")
 }
 
-/// One variable to be set, or to be removed.
+/// A change of one environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Its name.
+    /// The name of the variable.
     pub name: &'static str,
-    /// Its new value; none removes it.
+    /// The new value; `None` removes the variable.
     pub value: Option<Vec<u8>>,
 }
 
-/// What makes an environment lead launches to the shim. `shims` are the directories for
-/// `PATH`, `settings` are the plugin's arguments; `get` gives the value of a variable.
+/// The changes that direct launches to the shim. `shims` are the directories for `PATH`,
+/// `settings` are the plugin's arguments separated by blanks, and `get` returns the value of a
+/// variable.
 ///
-/// With [`Nested::Off`] it is what takes every trace of us out.
+/// With [`Nested::Off`], the changes remove everything that sifcache has added. The result is empty
+/// if one of the new values would exceed the length that Slurm accepts.
 #[must_use]
 pub fn changes(
     nested: Nested,
@@ -102,7 +106,7 @@ pub fn changes(
     let fits = |name: &str, value: &Option<Vec<u8>>| {
         value.as_ref().is_none_or(|value| name.len() + value.len() + 2 <= LONGEST)
     };
-    // Half of a way would be a runtime that finds no settings, or settings for nobody.
+    // All or nothing: a shim without settings is useless, and so are settings without a shim.
     if !wanted.iter().all(|(name, value)| fits(name, value)) {
         return Vec::new();
     }
@@ -113,8 +117,8 @@ pub fn changes(
         .collect()
 }
 
-/// `PATH` with these directories in front, and no other shims. An unset `PATH` stays unset:
-/// with these alone no program would be found.
+/// `PATH` with the directories `shims` in front and all other directories of shims removed. Callers
+/// leave an unset `PATH` unset: if it had only these directories, no other program would be found.
 fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
     if shims.is_empty() {
         return without_shims(path);
@@ -123,9 +127,10 @@ fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
     Some([shims.join(":").as_bytes(), b":", &rest].concat())
 }
 
-/// `PATH` without any directory of shims; none if that was all.
+/// `PATH` without any directory of shims; `None` if it has no other entry.
 ///
-/// An empty value is not nothing: it stands for the working directory.
+/// An empty `PATH` is returned unchanged, because its one empty entry stands for the working
+/// directory.
 #[must_use]
 pub fn without_shims(path: &[u8]) -> Option<Vec<u8>> {
     let rest: Vec<&[u8]> =
@@ -133,7 +138,7 @@ pub fn without_shims(path: &[u8]) -> Option<Vec<u8>> {
     (!rest.is_empty()).then(|| rest.join(&b':'))
 }
 
-/// Whether an entry of `PATH` is a directory of shims, whatever slashes are at its end.
+/// Whether an entry of `PATH` is a directory of shims. Slashes at its end are ignored.
 #[must_use]
 pub fn is_shims(entry: &[u8]) -> bool {
     let end = entry.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
@@ -146,12 +151,13 @@ pub fn is_shims(entry: &[u8]) -> bool {
     }
 }
 
-/// The characters between the libraries of `LD_PRELOAD`: ld.so(8).
-fn separates(byte: u8) -> bool {
+/// Whether `byte` separates libraries in `LD_PRELOAD`: see ld.so(8).
+fn is_separator(byte: u8) -> bool {
     matches!(byte, b':' | b' ')
 }
 
-/// `LD_PRELOAD` with `library` after what a user has put there.
+/// `LD_PRELOAD` with `library` after the user's own libraries. A value that already contains
+/// `library` is returned unchanged.
 fn at_the_end(preload: Option<Vec<u8>>, library: &str) -> Vec<u8> {
     match preload {
         Some(old) if place(&old, library).is_some() => old,
@@ -160,8 +166,8 @@ fn at_the_end(preload: Option<Vec<u8>>, library: &str) -> Vec<u8> {
     }
 }
 
-/// `LD_PRELOAD` without `library` and the separator that came with it; none if that
-/// was all.
+/// `LD_PRELOAD` without `library` and the separator that was added with it; `None` if it has no
+/// other entry.
 fn without_library(preload: &[u8], library: &str) -> Option<Vec<u8>> {
     let Some(start) = place(preload, library) else { return Some(preload.to_vec()) };
     let (before, rest) = preload.split_at_checked(start)?;
@@ -173,10 +179,10 @@ fn without_library(preload: &[u8], library: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Where `library` stands as a word of its own.
+/// The offset of `library` in `preload`, where it is a complete entry.
 fn place(preload: &[u8], library: &str) -> Option<usize> {
     let mut start = 0;
-    for word in preload.split(|byte| separates(*byte)) {
+    for word in preload.split(|byte| is_separator(*byte)) {
         if word == library.as_bytes() {
             return Some(start);
         }

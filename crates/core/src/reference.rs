@@ -1,9 +1,9 @@
 //! Docker references: `[REGISTRY/]PATH[:TAG][@DIGEST]`.
 //!
 //! The grammar and the normal form are those of the [distribution project]
-//! (`ParseNormalizedNamed`), written by hand because this runs in every launch.
-//! It cannot spell `..`, an empty or absolute component, or a control character,
-//! so a file name made from a reference that parses stays under the image root.
+//! (`ParseNormalizedNamed`). The parser is written by hand because it runs in every launch.
+//! The grammar does not allow `..`, an empty component, an absolute path or a control character.
+//! A file name made from a valid reference therefore stays under the image root.
 //!
 //! [distribution project]: https://github.com/distribution/reference
 
@@ -14,20 +14,20 @@ pub(crate) use name::is_tag;
 
 use std::fmt;
 
-/// Longest repository, in bytes, without the registry.
+/// Maximum length of a repository without its registry, in bytes.
 pub const MAX_REPOSITORY: usize = 255;
-/// Longest tag, in bytes.
+/// Maximum length of a tag, in bytes.
 pub const MAX_TAG: usize = 128;
-/// The registry that a reference without one means.
+/// The registry of a reference that names none.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
-/// What `index.docker.io` was called first; it means the same registry.
+/// An old name of the same registry.
 const LEGACY_DEFAULT_REGISTRY: &str = "index.docker.io";
-/// Where Docker Hub keeps the images that are named by one word.
+/// The prefix of repositories on Docker Hub that users name with a single component.
 const OFFICIAL: &str = "library/";
-/// The tag that a reference without tag and digest means.
+/// The tag of a reference that has neither a tag nor a digest.
 pub const DEFAULT_TAG: &str = "latest";
 
-/// A docker reference that follows the grammar, with its normal form.
+/// A valid docker reference: the text as typed, and its normal form in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     typed: String,
@@ -37,24 +37,26 @@ pub struct Reference {
     digest: Option<String>,
 }
 
-/// Why a text is no docker reference.
+/// Why a text is not a valid docker reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
     /// Nothing follows `docker://`.
     Empty,
-    /// A byte that no part of a reference may hold (not ASCII, a blank, a control character…).
+    /// A byte that is not allowed in any part of a reference: not ASCII, a blank, a control
+    /// character or similar.
     Byte(u8),
-    /// The part before the first `/` looks like a registry and is none.
+    /// The part before the first `/` looks like a registry but is not a valid one.
     Registry,
     /// A path component is empty, starts or ends with a separator, or is not lower case.
     Path,
     /// The repository is longer than [`MAX_REPOSITORY`].
     TooLong,
-    /// The tag is empty, too long, or has a wrong character.
+    /// The tag is empty, longer than [`MAX_TAG`], or has an invalid character.
     Tag,
-    /// The digest is not `sha256:`, `sha384:` or `sha512:` with its lower-case hexadecimal digits.
+    /// The digest is not `sha256:`, `sha384:` or `sha512:` followed by the right number of
+    /// lower-case hexadecimal digits.
     Digest,
-    /// 64 hexadecimal digits: an image identifier, which no registry can be asked for.
+    /// The text is 64 hexadecimal digits: an image identifier, which registries do not accept.
     Identifier,
 }
 
@@ -78,10 +80,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Reference {
-    /// Parses what follows `docker://`.
+    /// Parses the text after `docker://`.
     ///
     /// # Errors
-    /// The first rule of the grammar that `bytes` breaks.
+    /// `bytes` violates the grammar; the error names the first rule that was found violated.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let typed = printable(bytes)?;
         if digest::is_identifier(typed) {
@@ -118,13 +120,14 @@ impl Reference {
         &self.registry
     }
 
-    /// The full repository: `library/ubuntu`, `determinedai/environments`.
+    /// The full repository without the registry, such as `library/ubuntu` or
+    /// `determinedai/environments`.
     #[must_use]
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The tag; `latest` if neither tag nor digest was typed, none if only a digest was.
+    /// The tag: `latest` if neither a tag nor a digest was typed, `None` if only a digest was.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
@@ -136,18 +139,18 @@ impl Reference {
         self.digest.as_deref()
     }
 
-    /// Registry and full repository: `docker.io/library/ubuntu`.
+    /// The registry and the full repository, such as `docker.io/library/ubuntu`.
     #[must_use]
     pub fn full_repository(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// The repository as people write it: no `docker.io/`, no `library/`, where it
-    /// can do without.
+    /// The repository as users write it, without `docker.io/` and `library/` where they can be
+    /// omitted.
     #[must_use]
     pub fn short_repository(&self) -> String {
         let first = self.repository.split('/').next().unwrap_or_default();
-        // `docker.io/quay.io/o` without `docker.io/` would be another registry's name.
+        // Without `docker.io/`, `docker.io/quay.io/o` would name an image of another registry.
         if self.registry != DEFAULT_REGISTRY || name::looks_like_registry(first) {
             return self.full_repository();
         }
@@ -158,7 +161,7 @@ impl Reference {
     }
 }
 
-/// The normal form: registry and full repository, then the tag, then the digest.
+/// Formats the normal form: registry and full repository, then the tag, then the digest.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.full_repository())?;
@@ -172,11 +175,11 @@ impl fmt::Display for Reference {
     }
 }
 
-/// The text, if every byte of it may stand somewhere in a reference.
+/// `bytes` as text, if each of them is allowed in some part of a reference.
 fn printable(bytes: &[u8]) -> Result<&str, Error> {
-    let stranger =
+    let invalid =
         bytes.iter().find(|byte| !(byte.is_ascii_alphanumeric() || b"._-/:@+[]".contains(byte)));
-    match (stranger, std::str::from_utf8(bytes)) {
+    match (invalid, std::str::from_utf8(bytes)) {
         (Some(byte), _) => Err(Error::Byte(*byte)),
         (None, Ok("")) | (None, Err(_)) => Err(Error::Empty),
         (None, Ok(text)) => Ok(text),
@@ -185,8 +188,9 @@ fn printable(bytes: &[u8]) -> Result<&str, Error> {
 
 /// Splits a name into registry and full repository.
 ///
-/// The first component is a registry if it is `localhost`, has a `.` or a `:`,
-/// or is not lower case (no path may be): `splitDockerDomain` of the distribution project.
+/// The first component is a registry if it is `localhost`, contains a `.` or a `:`, or contains an
+/// upper-case letter, which no path may have. This is the rule of `splitDockerDomain` of the
+/// distribution project.
 fn normalize(name: &str) -> Result<(&str, String), Error> {
     let (registry, path) = match name.split_once('/') {
         Some((LEGACY_DEFAULT_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),

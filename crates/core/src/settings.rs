@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Parsing is strict: an unknown key, an invalid value or a duplicate key is an error that names
-//! it and lists what is valid. The plugin is then inactive.
+//! it. For an unknown key or an invalid value, the error also lists the valid ones. The plugin is
+//! then inactive.
 
 mod key;
 
@@ -20,17 +21,17 @@ use std::time::Duration;
 pub struct Settings {
     /// The image roots in lookup order: absolute paths, at least one.
     pub image_roots: Vec<PathBuf>,
-    /// What a miss does.
+    /// How a miss is handled.
     pub on_miss: OnMiss,
-    /// How launches inside a job script are covered.
+    /// How launches inside a job script are handled.
     pub nested: Nested,
     /// The file names of the container runtimes.
     pub runtimes: Vec<String>,
     /// Whether images that ordinary users could have written are used.
     pub untrusted: Untrusted,
-    /// How long a launch waits for an image root that does not answer; `None` waits without limit.
+    /// How long a launch waits for an image root that does not answer; `None` means no limit.
     pub lookup_timeout: Option<Duration>,
-    /// Where the log line of each hit and miss goes.
+    /// The destination of the log line for each hit and miss.
     pub syslog: Syslog,
 }
 
@@ -39,7 +40,7 @@ pub struct Settings {
 pub enum OnMiss {
     /// The command runs unchanged, so the runtime pulls the image.
     Pull,
-    /// The same, with a warning on the task's stderr.
+    /// The command runs unchanged, with a warning on the task's stderr.
     Warn,
     /// The task fails with a message.
     Fail,
@@ -48,11 +49,11 @@ pub enum OnMiss {
 /// `nested=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nested {
-    /// Shims in front of the job's `PATH`.
+    /// The directories of the shims are in front of the job's `PATH`.
     Path,
-    /// An interposer in the job's `LD_PRELOAD`.
+    /// The interposer is in the job's `LD_PRELOAD`.
     Preload,
-    /// Only the task's own command is covered.
+    /// Launches inside a job script are not handled, only the task's own command is.
     Off,
 }
 
@@ -61,16 +62,16 @@ pub enum Nested {
 pub enum Untrusted {
     /// An image that an ordinary user could have written is not used.
     Refuse,
-    /// It is used.
+    /// An image is used no matter who could have written it.
     Accept,
 }
 
 /// `syslog=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syslog {
-    /// The facility, spelt as in syslog.conf(5).
+    /// Log lines go to this facility, spelt as in syslog.conf(5).
     Facility(&'static str),
-    /// No syslog.
+    /// No log lines are sent.
     Off,
 }
 
@@ -83,8 +84,8 @@ pub const FACILITIES: [&str; 18] = [
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`. A user accepts that wait, and no time limit of Slurm is shorter
-/// than twice that.
+/// The default of `lookup_timeout=`. Users accept to wait this long, and no time limit of Slurm is
+/// shorter than twice this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest `lookup_timeout=`, in seconds: a day.
@@ -93,17 +94,18 @@ const MAX_LOOKUP_TIMEOUT: u64 = 86_400;
 /// Why the plugin's line is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// An argument with control characters, or that is not UTF-8; escaped.
+    /// An argument is not UTF-8, or has control characters or U+FFFD; the value is the argument,
+    /// escaped.
     NotText(String),
-    /// An argument that is not `KEY=VALUE`.
+    /// An argument is not `KEY=VALUE`; the value is the argument.
     NoValue(String),
-    /// A key that does not exist.
+    /// A key does not exist.
     UnknownKey(String),
-    /// A value that is invalid for the key.
+    /// A value is invalid for the key.
     BadValue(Key, String),
-    /// A key that is given more than once.
+    /// A key is given more than once, possibly under different names.
     Twice(Key),
-    /// No `image_root`.
+    /// The required `image_root` is missing.
     NoImageRoot,
 }
 
@@ -129,7 +131,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Settings {
-    /// Settings with these image roots and the default for all else.
+    /// Settings with these image roots and the defaults of all other settings.
     #[must_use]
     pub fn with_roots(image_roots: Vec<PathBuf>) -> Self {
         Self {
@@ -143,10 +145,11 @@ impl Settings {
         }
     }
 
-    /// Reads the arguments that follow the plugin's name in plugstack.conf.
+    /// Parses the arguments that follow the plugin's name in plugstack.conf, one per element.
     ///
     /// # Errors
-    /// The first argument that is wrong.
+    /// An argument is invalid, or `image_root` is missing. The error is about the first invalid
+    /// argument.
     pub fn parse<A: AsRef<[u8]>>(arguments: &[A]) -> Result<Self, Error> {
         let mut settings = Self::with_roots(Vec::new());
         let mut seen: Vec<Key> = Vec::new();
@@ -182,8 +185,8 @@ impl Settings {
     }
 }
 
-/// Removes the carriage return that Slurm leaves at the end of a line with CRLF. `None` if the
-/// argument is nothing else.
+/// Removes the carriage return that Slurm leaves at the end of a line with CRLF. `None` if nothing
+/// else is left.
 fn without_line_end(argument: &[u8]) -> Option<&[u8]> {
     match argument.strip_suffix(b"\r") {
         Some(b"") => None,
@@ -192,7 +195,8 @@ fn without_line_end(argument: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The argument as text. U+FFFD is refused: it stands where invalid bytes were decoded before.
+/// The argument as text. U+FFFD is refused: it indicates invalid bytes that were replaced in an
+/// earlier decoding step.
 fn text(bytes: &[u8]) -> Result<&str, Error> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(|c: char| c.is_control() || c == '\u{fffd}') => Ok(text),
@@ -200,7 +204,7 @@ fn text(bytes: &[u8]) -> Result<&str, Error> {
     }
 }
 
-/// `DIR[:DIR…]`, each absolute and without `.` or `..`.
+/// Parses `DIR[:DIR…]`. Each directory must be absolute, without `.` or `..`.
 fn roots(value: &str) -> Option<Vec<PathBuf>> {
     split_roots(value).iter().map(|directory| root(directory)).collect()
 }
@@ -224,7 +228,7 @@ pub fn split_roots(value: &str) -> Vec<String> {
     roots
 }
 
-/// The opposite of [`split_roots`], for one directory.
+/// Escapes one directory so that [`split_roots`] returns it unchanged.
 #[must_use]
 pub fn escape_root(directory: &str) -> String {
     directory.replace(':', "\\:")
@@ -233,7 +237,7 @@ pub fn escape_root(directory: &str) -> String {
 fn root(directory: &str) -> Option<PathBuf> {
     let plain = |component: &str| component != "." && component != "..";
     let good = directory.starts_with('/') && directory.split('/').all(plain);
-    // Collected from its components, so that no slash is doubled or at the end.
+    // Collecting the components removes duplicate and trailing slashes.
     good.then(|| PathBuf::from(directory).components().collect())
 }
 
@@ -272,7 +276,7 @@ fn lookup_timeout(value: &str) -> Option<Option<Duration>> {
     if value == "off" {
         return Some(None);
     }
-    // Rust would accept `+30`, too.
+    // Rust's `parse` would also accept `+30`.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let seconds =
         value.parse().ok().filter(|seconds| digits && (1..=MAX_LOOKUP_TIMEOUT).contains(seconds));

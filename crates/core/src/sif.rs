@@ -1,4 +1,5 @@
-//! The header of a SIF file: its first 128 bytes. What is in the file, `descriptors` says.
+//! The header of a SIF file: its first 128 bytes. The module [`descriptors`] reads the table of the
+//! file's contents.
 //!
 //! ```text
 //!   0  launch line      32   "#!/usr/bin/env run-singularity\n"
@@ -18,13 +19,14 @@ use descriptors::Table;
 
 /// Length of the header, in bytes.
 pub const HEADER: usize = 128;
-/// As far as the table reaches in what the runtimes make: 48 descriptors from byte 4096 on.
+/// The end of the descriptor table in files that the runtimes create, in bytes from the start of
+/// the file: 48 descriptors from byte 4096 on.
 pub const USUAL_TABLE_END: usize = 4096 + 48 * descriptors::DESCRIPTOR;
 
 const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";
 
-/// Architecture codes of the format with Go's names for them.
+/// The architecture codes of the format and Go's names for them.
 const ARCHITECTURES: [(&[u8], &str); 12] = [
     (b"01\0", "386"),
     (b"02\0", "amd64"),
@@ -40,35 +42,36 @@ const ARCHITECTURES: [(&[u8], &str); 12] = [
     (b"12\0", "riscv64"),
 ];
 
-/// The name of an architecture without a code, such as that of a file without a partition.
+/// The name for a code that the format does not list, such as the code in a file without a
+/// partition.
 pub const UNKNOWN_ARCHITECTURE: &str = "unknown";
 
-/// What the header says that matters for a look-up.
+/// The fields of the header that a lookup needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Go's name of the architecture; `unknown` for a code that the format does not list.
     pub architecture: &'static str,
-    /// Where the data end, in bytes from the start of the file.
+    /// The end of the data, in bytes from the start of the file.
     pub data_end: u64,
-    /// Where it says what the data are.
+    /// The location of the descriptor table.
     pub table: Table,
 }
 
-/// Why 128 bytes are no SIF header.
+/// Why 128 bytes are not a valid SIF header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// No SIF magic.
+    /// The SIF magic is missing.
     NotSif,
-    /// A version of the format that we do not know.
+    /// The version of the format is not supported.
     Version,
-    /// Offsets that no file can have.
+    /// An offset, size or count is negative, or the end of the data overflows.
     Offsets,
 }
 
-/// Reads a header.
+/// Parses a header.
 ///
 /// # Errors
-/// What makes it none.
+/// The magic or the version is wrong, or a number is out of range: see [`Error`].
 pub fn parse(header: &[u8; HEADER]) -> Result<Header, Error> {
     let field = |from: usize, length: usize| header.get(from..from + length).unwrap_or_default();
     if field(32, 10) != MAGIC {
@@ -83,31 +86,31 @@ pub fn parse(header: &[u8; HEADER]) -> Result<Header, Error> {
     Ok(Header { architecture: architecture(field(45, 3)), data_end, table })
 }
 
-/// Go's name for the code of an architecture; `unknown` for one that the format does not list.
+/// Go's name for an architecture code; `unknown` for a code that the format does not list.
 fn architecture(code: &[u8]) -> &'static str {
     let known = ARCHITECTURES.iter().find(|(known, _)| *known == code);
     known.map_or(UNKNOWN_ARCHITECTURE, |(_, name)| *name)
 }
 
-/// A little-endian signed 64-bit integer, if it is not negative.
+/// Reads a little-endian signed 64-bit integer; `None` if it is negative.
 fn integer(bytes: &[u8]) -> Option<u64> {
     let bytes: [u8; 8] = bytes.try_into().ok()?;
     u64::try_from(i64::from_le_bytes(bytes)).ok()
 }
 
-/// Go's name of an architecture that SIF files can be for.
+/// `name` itself if it is Go's name of an architecture that the SIF format lists.
 #[must_use]
 pub fn known_architecture(name: &str) -> Option<&'static str> {
     architectures().into_iter().find(|known| *known == name)
 }
 
-/// All of them.
+/// Go's names of all architectures that the SIF format lists.
 #[must_use]
 pub fn architectures() -> [&'static str; ARCHITECTURES.len()] {
     ARCHITECTURES.map(|(_, name)| name)
 }
 
-/// Go's name of the architecture that this was built for.
+/// Go's name of the architecture that this program was built for.
 #[must_use]
 pub fn host_architecture() -> &'static str {
     match std::env::consts::ARCH {
@@ -125,7 +128,7 @@ pub(crate) mod tests {
     use super::descriptors::{DESCRIPTOR, Table};
     use super::{Error, HEADER, Header, host_architecture, parse};
 
-    /// A header as Apptainer writes it, for data from `offset` on, `size` bytes, and no table.
+    /// A header as Apptainer writes it, for `size` bytes of data at `offset`, without a table.
     pub(crate) fn header(architecture: &[u8; 2], offset: i64, size: i64) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..31].copy_from_slice(b"#!/usr/bin/env run-singularity\n");
@@ -137,7 +140,7 @@ pub(crate) mod tests {
         bytes
     }
 
-    /// A file of one descriptor behind its header and `data` behind that.
+    /// A file that consists of a header, the bytes `descriptor` as its table, and `data`.
     pub(crate) fn file(architecture: &[u8; 2], descriptor: &[u8], data: &[u8]) -> Vec<u8> {
         let start = HEADER + descriptor.len();
         let mut bytes = header(architecture, start as i64, data.len() as i64);
@@ -162,7 +165,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_what_is_none() {
+    fn invalid_headers_are_rejected() {
         assert_eq!(parse(&[0; HEADER]), Err(Error::NotSif));
         let mut other_version = header(b"02", 0, 0);
         other_version[43] = b'2';
@@ -183,7 +186,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_host_has_a_code() {
+    fn the_host_architecture_has_a_code() {
         let host = host_architecture();
         assert!(super::ARCHITECTURES.iter().any(|(_, name)| *name == host), "{host}");
     }

@@ -1,4 +1,5 @@
-//! The tags of a repository that a site has, for the message about a miss.
+//! The tags of a repository that are available under the image roots, for the message about a
+//! miss.
 
 use crate::image::{Root, State};
 use crate::reference::{Reference, is_tag};
@@ -6,24 +7,24 @@ use crate::settings::Untrusted;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// As many tags as a message shows.
+/// The maximum number of tags that a message shows.
 const SHOWN: usize = 8;
-/// As many names as are looked up to see whether they are images.
+/// The maximum number of names that are checked for an image.
 const TRIED: usize = 256;
-/// As many directory entries as are read, so that a huge directory costs no more
-/// than a fraction of a second.
+/// The maximum number of entries that are read of a directory, so that a huge directory takes no
+/// more than a fraction of a second.
 const ENTRIES: usize = 20_000;
 
 /// Tags of one repository under the image roots.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags {
-    /// Those that are images, most similar to the one that was asked for first.
+    /// The first tags that are valid images. The tag most similar to the requested one comes first.
     pub shown: Vec<String>,
-    /// How many more names look like tags; nobody has looked whether they are images.
+    /// The number of further file names that look like tags. They were not checked for an image.
     pub more: usize,
 }
 
-/// Looks for tags of the repository of `reference` in these image roots.
+/// Finds tags of the repository of `reference` under the image roots `roots`.
 #[must_use]
 pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -> Tags {
     let wanted = reference.tag().unwrap_or_default();
@@ -48,7 +49,7 @@ pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -
     Tags { shown, more: tags.len() - tried }
 }
 
-/// The names under a root that tags of the repository begin with.
+/// The paths relative to a root with which the file names of the repository's tags begin.
 fn stems(reference: &Reference) -> Vec<String> {
     let mut stems = vec![reference.short_repository(), reference.full_repository()];
     stems.dedup();
@@ -65,7 +66,8 @@ fn listed(root: &Path, stem: &str) -> Vec<String> {
     let tag = |name: &str| -> Option<String> {
         let tag = name.strip_prefix(word.to_str()?)?.strip_prefix(':')?;
         let tag = tag.strip_suffix(".sif").unwrap_or(tag);
-        // Only what a reference can spell: the rest could be made to look like anything.
+        // Only valid tags are shown: another name could contain control characters or imitate a
+        // message.
         is_tag(tag).then(|| tag.to_owned())
     };
     entries.take(ENTRIES).filter_map(|entry| tag(entry.ok()?.file_name().to_str()?)).collect()
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn only_images_most_similar_first_each_once() {
+    fn each_image_is_listed_once_most_similar_first() {
         let Some(root) = TestRoot::new() else { return };
         for name in ["o/i:cuda-11", "o/i:cuda-12.sif", "docker.io/o/i:cpu", "o/i:cuda-12", "o/j:1"]
         {
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_no_reference_can_spell_are_not_shown() {
+    fn names_that_are_not_valid_tags_are_not_shown() {
         let Some(root) = TestRoot::new() else { return };
         for name in ["word:\x1b[31mred", "word:a\nsifcache: run something", "word:", "word:.sif"] {
             root.file(name, &sif());

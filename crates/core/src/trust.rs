@@ -1,20 +1,20 @@
-//! Who could have chosen what stands under a name: the walk from `/` to an image.
+//! Checks which users could have created or replaced a file, on a walk from `/` to the file.
 //!
-//! Everybody's jobs start what an image root holds, so an image counts only if no
-//! ordinary user could have put it there, now or while the look-up runs:
+//! The jobs of all users start the files in an image root. A file is therefore a valid image only
+//! if no ordinary user could have put it there, neither before nor during the lookup:
 //!
-//! * every directory, link and file on the way belongs to root or a system account;
-//! * a directory in which a name is *looked up* (the root and below) cannot be
-//!   written by its group or by others, because a user could add the name;
-//! * a directory that is only *passed* (above the root, or on the way of a link)
-//!   may be that if it is sticky, because what is there cannot be replaced then;
-//! * the file itself cannot be written so either.
+//! * every directory, link and file on the path belongs to root or a system account;
+//! * a directory in which a name is *looked up* (the root and below) is not writable by its group
+//!   or by others, because such a user could add the name;
+//! * a directory that is only *passed* (above the root, or on the path of a link's target) may be
+//!   writable if it is sticky, because its entries cannot be replaced then;
+//! * the file itself is not writable by its group or by others.
 //!
-//! An ACL that lets somebody write shows in the group bits and nowhere else in the
-//! mode: acl(5), so those bits count for root's own group too.
-//! Links are followed by hand, since only so every directory on the way is seen.
+//! An ACL that grants write permission shows only in the group bits of the mode: acl(5). The group
+//! bits therefore count even if the group is that of root.
+//! The walk resolves links itself, because only then can it check every directory on the path.
 //!
-//! In a user namespace an owner may have no id. `ids.rs` says when an id is not to be believed.
+//! In a user namespace, an owner may have no ID. `ids.rs` says when an ID cannot be trusted.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -26,40 +26,41 @@ use std::path::{Component, Path, PathBuf};
 
 pub mod ids;
 
-/// The first user id of ordinary users, as Debian's and RHEL's login.defs set `UID_MIN`.
+/// The lowest user ID of ordinary users: `UID_MIN` in the login.defs of Debian and RHEL.
 pub const FIRST_ORDINARY_USER: u32 = 1000;
-/// As many links as the kernel follows in one path: path_resolution(7).
+/// The number of links that the kernel follows in one path: path_resolution(7).
 const MAX_LINKS: u32 = 40;
 
 const GROUP_WRITE: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Whether this id, as it appears here, is that of root or a system account.
+/// Whether this ID, as it appears in this process's user namespace, is that of root or a system
+/// account.
 #[must_use]
 pub fn is_of_system(uid: u32) -> bool {
     uid < FIRST_ORDINARY_USER && !ids::stands_for_others(uid)
 }
 
-/// Something on the way that an ordinary user could write.
+/// A directory, link or file on the path that an ordinary user could write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distrust {
-    /// What could be written.
+    /// The path of the writable directory, link or file.
     pub path: PathBuf,
-    /// By whom.
+    /// The users that could write it.
     pub by: Writer,
 }
 
-/// Who can write there.
+/// The users that could write a directory, link or file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer {
-    /// Its owner, an ordinary user: the user id.
+    /// The owner, an ordinary user; the value is the user ID.
     Owner(u32),
-    /// Its owner, whom this user namespace does not map: the id that stands for all of those.
+    /// The owner, whom this user namespace does not map; the value is the overflow ID.
     Unmapped(u32),
-    /// Its group, or whom an ACL names: the group id.
+    /// The members of the group, or the users in an ACL; the value is the group ID.
     Group(u32),
-    /// Everybody.
+    /// All users.
     Others,
 }
 
@@ -82,55 +83,55 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// Why a walk did not arrive.
+/// Why a walk ended before its destination.
 #[derive(Debug)]
 pub enum Stop {
-    /// Nothing has that name.
+    /// A component of the path does not exist.
     Absent,
-    /// A link on the way leads nowhere, or in a circle.
+    /// A link on the path has no target, or the path has more links than the kernel follows.
     Dangling,
-    /// An ordinary user could write something on the way.
+    /// An ordinary user could write a directory, link or file on the path.
     Distrust(Distrust),
-    /// The file system said no.
+    /// A system call failed.
     Io(io::Error),
 }
 
-/// A directory that the walk has come to, by its real path.
+/// A directory or file that a walk has reached, with its path without links.
 #[derive(Debug, Clone)]
 pub struct Place {
     path: PathBuf,
     metadata: Metadata,
-    /// Whose things are trusted beside the system's, if anybody's are.
-    friend: Option<u32>,
+    /// The ID of an ordinary user whose files are trusted like those of the system, if any.
+    trusted_user: Option<u32>,
 }
 
-/// Walks to the image root, from `/`.
+/// Walks from `/` to the image root.
 ///
 /// # Errors
-/// Why the walk did not arrive.
+/// The path does not exist, is not trusted, or cannot be read: see [`Stop`].
 pub fn enter(root: &Path) -> Result<Place, Stop> {
     enter_with(root, None)
 }
 
-/// The same for somebody who works there themselves: what belongs to them is as good to
-/// them as what belongs to the system.
+/// Walks from `/` to the image root on behalf of a user who manages it: files that belong to `user`
+/// are trusted like those of the system.
 ///
 /// # Errors
-/// Why the walk did not arrive.
+/// The path does not exist, is not trusted, or cannot be read: see [`Stop`].
 pub fn enter_as(user: u32, root: &Path) -> Result<Place, Stop> {
     enter_with(root, Some(user))
 }
 
-fn enter_with(root: &Path, friend: Option<u32>) -> Result<Place, Stop> {
+fn enter_with(root: &Path, trusted_user: Option<u32>) -> Result<Place, Stop> {
     let steps = root.components().filter_map(normal).map(|name| (name, Step::Passed)).collect();
-    walk(Place::top(friend)?, steps)
+    walk(Place::top(trusted_user)?, steps)
 }
 
-/// Walks on from the image root to the file called `name` under it, and returns
-/// what it is. Its type is for the caller to check.
+/// Walks from the image root to the file `name` under it, and returns its metadata. The caller must
+/// check the file type.
 ///
 /// # Errors
-/// Why the walk did not arrive.
+/// The path does not exist, is not trusted, or cannot be read: see [`Stop`].
 pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     let steps = name.split('/').map(|part| (part.into(), Step::LookedUp)).collect();
     let place = walk(root.clone(), steps)?;
@@ -138,18 +139,18 @@ pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     distrust.map_or(Ok(place.metadata), |distrust| Err(Stop::Distrust(distrust)))
 }
 
-/// Who could add a name to the image root itself.
+/// Why the image root itself is not trusted: the users that could add a name to it.
 #[must_use]
 pub fn distrust(root: &Place) -> Option<Distrust> {
     root.writer(false)
 }
 
-/// Where the name of the next step comes from.
+/// The origin of the name of a step.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
-    /// From a reference: anybody who can write the directory can make it.
+    /// The name comes from a reference: a user who can write the directory could create it.
     LookedUp,
-    /// From the site's own path or link: it is there already.
+    /// The name comes from the site's path or from a link: it exists already.
     Passed,
 }
 
@@ -164,9 +165,9 @@ fn normal(component: Component<'_>) -> Option<OsString> {
 fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place, Stop> {
     let mut links = 0;
     while let Some((name, step)) = steps.pop_front() {
-        // First whether it is there: what is absent needs nobody's trust.
-        let next =
-            place.step(&name).map_err(|error| arrival(error, links > 0 && step == Step::Passed))?;
+        // The existence comes first: an absent name is reported as absent, trusted or not.
+        let behind_link = links > 0 && step == Step::Passed;
+        let next = place.step(&name).map_err(|error| step_error(error, behind_link))?;
         if let Some(distrust) = place.writer(step == Step::Passed) {
             return Err(Stop::Distrust(distrust));
         }
@@ -186,16 +187,16 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
             steps.push_front((part, Step::Passed));
         }
         if target.is_absolute() {
-            place = Place::top(place.friend)?;
+            place = Place::top(place.trusted_user)?;
         }
     }
     Ok(place)
 }
 
-/// What it means that a step failed; `linked` if a link has led to it.
-fn arrival(error: io::Error, linked: bool) -> Stop {
+/// The meaning of the error of a step; `behind_link` says that the name comes from a link.
+fn step_error(error: io::Error, behind_link: bool) -> Stop {
     match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR) if linked => Stop::Dangling,
+        Some(libc::ENOENT | libc::ENOTDIR) if behind_link => Stop::Dangling,
         Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG) => Stop::Absent,
         _ => Stop::Io(error),
     }
@@ -205,30 +206,30 @@ impl Place {
     fn step(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         let metadata = fs::symlink_metadata(&path)?;
-        Ok(Self { path, metadata, friend: self.friend })
+        Ok(Self { path, metadata, trusted_user: self.trusted_user })
     }
 
-    fn top(friend: Option<u32>) -> Result<Self, Stop> {
+    fn top(trusted_user: Option<u32>) -> Result<Self, Stop> {
         let path = PathBuf::from("/");
         let metadata = fs::symlink_metadata(&path).map_err(Stop::Io)?;
-        Ok(Self { path, metadata, friend })
+        Ok(Self { path, metadata, trusted_user })
     }
 
     fn owner(&self) -> Option<Distrust> {
         let uid = self.metadata.uid();
-        // Before anything else: whoever has no id here appears under that of the others, too.
+        // First of all: an owner without an ID here appears under the overflow ID.
         if ids::stands_for_others(uid) {
             return Some(self.distrust(Writer::Unmapped(uid)));
         }
-        let is_stranger = uid >= FIRST_ORDINARY_USER && Some(uid) != self.friend;
-        is_stranger.then(|| self.distrust(Writer::Owner(uid)))
+        let is_untrusted = uid >= FIRST_ORDINARY_USER && Some(uid) != self.trusted_user;
+        is_untrusted.then(|| self.distrust(Writer::Owner(uid)))
     }
 
-    /// The ordinary user who could write here, if there is one. With `sticky_will_do`
-    /// what is there must only be safe from being replaced.
-    fn writer(&self, sticky_will_do: bool) -> Option<Distrust> {
+    /// The ordinary users who could write here, if there are any. With `sticky_suffices`, the mode
+    /// of a sticky directory is accepted, because its existing entries cannot be replaced.
+    fn writer(&self, sticky_suffices: bool) -> Option<Distrust> {
         let (mode, gid) = (self.metadata.mode(), self.metadata.gid());
-        let fixed = sticky_will_do && mode & STICKY != 0;
+        let fixed = sticky_suffices && mode & STICKY != 0;
         self.owner().or_else(|| match mode {
             _ if fixed => None,
             mode if mode & OTHERS_WRITE != 0 => Some(self.distrust(Writer::Others)),
@@ -242,7 +243,7 @@ impl Place {
     }
 }
 
-/// What people call a thing that is no regular file.
+/// The common name of a file's type: `file` if it is a regular file.
 #[must_use]
 pub fn kind(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();

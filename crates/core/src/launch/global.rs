@@ -1,18 +1,18 @@
-//! Global options and the subcommand.
+//! Parses the global options and the subcommand.
 //!
-//! cobra finds the subcommand with rules of its own, cruder than pflag's, and then
-//! hands the tokens before it to pflag. Both passes must agree for the command to
-//! run, so both are made here.
+//! cobra first finds the subcommand by its own rules, which are simpler than those of pflag. It
+//! then passes the tokens before the subcommand to pflag. The command runs only if both passes
+//! agree, so this module performs both.
 
 use super::{NotLaunch, Subcommand, pflag};
 use crate::flags;
 
-/// The subcommand, and how many tokens it and everything before it took.
+/// The subcommand, and the number of tokens up to its end.
 pub(super) fn subcommand<A: AsRef<[u8]>>(rest: &[A]) -> Result<(Subcommand, usize), NotLaunch> {
     let options = crude_length(rest);
     let before = rest.get(..options).unwrap_or_default();
     let parsed = pflag::parse(before, flags::GLOBAL).map_err(|e| e.shift(1))?;
-    // `--` or a lone word among the options: the passes do not agree.
+    // With a `--` or a separate word among the options, the two passes disagree.
     if parsed.used != options || before.iter().any(|token| token.as_ref() == b"--") {
         return Err(NotLaunch::OtherSubcommand);
     }
@@ -29,10 +29,10 @@ pub(super) fn subcommand<A: AsRef<[u8]>>(rest: &[A]) -> Result<(Subcommand, usiz
     Ok((found.0, options + found.1))
 }
 
-/// How many tokens cobra takes for global options and their values.
+/// The number of tokens that cobra counts as global options and their values.
 ///
-/// A long flag without `=`, or two characters of a short one, takes the next token
-/// unless it is known as a boolean; anything else that looks like a flag stands alone.
+/// To cobra, a long flag without `=` or a single-letter flag takes the next token as its value,
+/// unless it is a known boolean flag. Any other token that looks like a flag has no separate value.
 fn crude_length<A: AsRef<[u8]>>(rest: &[A]) -> usize {
     let known_bool = |flag: Option<&flags::Flag>| flag.is_some_and(|flag| !flag.takes_value);
     let mut value_follows = false;

@@ -1,21 +1,22 @@
-//! The rules by which pflag reads flags, with `SetInterspersed(false)`: the first
-//! token that is neither a flag nor the value of one ends them.
+//! Parses flags by the rules of pflag with `SetInterspersed(false)`: the first token that is
+//! neither a flag nor the value of one ends the flags.
 
 use super::NotLaunch;
 use crate::flags::{self, Flag};
 
-/// What the flags of one command said.
+/// The parsed flags of one command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Parsed {
-    /// How many tokens were flags, their values, and the `--` that ends them.
+    /// The number of tokens that are flags, their values, or the `--` that ends the flags.
     pub(super) used: usize,
-    /// Whether help was asked for and not taken back.
+    /// Whether help is requested; the last help flag counts.
     pub(super) help: bool,
-    /// The last `--oci`.
+    /// The value of the last `--oci`.
     pub(super) oci: Option<bool>,
 }
 
-/// Reads the flags at the start of `tokens`, for the command with the bit `command`.
+/// Parses the flags at the start of `tokens`. `command` is one of the constants in
+/// [`flags`](crate::flags).
 pub(super) fn parse<A: AsRef<[u8]>>(tokens: &[A], command: u8) -> Result<Parsed, NotLaunch> {
     let mut parsed = Parsed::default();
     loop {
@@ -38,7 +39,7 @@ pub(super) fn parse<A: AsRef<[u8]>>(tokens: &[A], command: u8) -> Result<Parsed,
     }
 }
 
-/// Whether a flag takes the token after it.
+/// Whether a flag takes the next token as its value.
 enum Takes {
     Nothing,
     Next,
@@ -48,7 +49,7 @@ const UNKNOWN: NotLaunch = NotLaunch::UnknownFlag(0);
 const BAD_VALUE: NotLaunch = NotLaunch::BadValue(0);
 
 impl Parsed {
-    /// `--name` or `--name=value`
+    /// Parses `--name` or `--name=value`; `text` is the part after the `--`.
     fn long(&mut self, text: &[u8], command: u8) -> Result<Takes, NotLaunch> {
         let (name, value) = split_value(text);
         match (flags::by_name(command, name), name) {
@@ -63,11 +64,11 @@ impl Parsed {
         }
     }
 
-    /// `-a`, `-abc`, `-avalue`, `-a=value`
+    /// Parses `-a`, `-abc`, `-avalue` or `-a=value`; `letters` is the part after the `-`.
     fn group(&mut self, letters: &[u8], command: u8) -> Result<Takes, NotLaunch> {
         let mut rest = letters;
         while let [letter, more @ ..] = rest {
-            // A `=` belongs to the letter before it only if something follows it.
+            // A `=` introduces a value only if something follows it.
             let value = more.strip_prefix(b"=").filter(|value| !value.is_empty());
             match flags::by_letter(command, *letter) {
                 Some(flag) if flag.takes_value => {
@@ -88,14 +89,14 @@ impl Parsed {
 
     fn boolean(&mut self, name: &str, value: Option<&[u8]>) -> Result<Takes, NotLaunch> {
         let on = value.map_or(Some(true), parse_bool).ok_or(BAD_VALUE)?;
-        // `--no-oci` needs no note: the runtimes refuse it together with OCI mode.
+        // `--no-oci` can be ignored: the runtimes refuse it together with OCI mode.
         if name == "oci" {
             self.oci = Some(on);
         }
         Ok(Takes::Nothing)
     }
 
-    /// Before the subcommand even `--help=false` asks for help.
+    /// Records a request for help. Before the subcommand, even `--help=false` requests help.
     fn ask_help(&mut self, value: Option<&[u8]>, command: u8) -> Result<Takes, NotLaunch> {
         if command == flags::GLOBAL {
             return Err(NotLaunch::Help);
@@ -111,7 +112,7 @@ fn split_value(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     (parts.next().unwrap_or_default(), parts.next())
 }
 
-/// The words that Go's `strconv.ParseBool` knows.
+/// Parses the words that Go's `strconv.ParseBool` accepts.
 pub(crate) fn parse_bool(value: &[u8]) -> Option<bool> {
     match value {
         b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True" => Some(true),

@@ -1,45 +1,47 @@
-//! The shims that a job gets in `PATH`: one for each runtime that is there, and no other.
+//! The shims that a job gets in `PATH`: exactly one for each runtime that is installed.
 //!
-//! Programs ask `PATH` which runtime a node has, so a shim must not be found where its
-//! runtime is not. Each directory of shims therefore stands for one combination:
+//! Programs search `PATH` to find out which runtime a node has, so `PATH` must not contain a shim
+//! for a runtime that is not installed. Each directory of shims therefore stands for one
+//! combination:
 //!
-//! | directory | holds | for a `PATH` in which |
+//! | directory | contains | for a `PATH` in which |
 //! | --- | --- | --- |
 //! | `bin` | `apptainer` and `singularity` | one directory has both |
-//! | `bin-linked` | `apptainer`, and `singularity` as a link to it | the same, and they are one file |
-//! | `bin-NAME` | `NAME` | a directory has this runtime alone |
+//! | `bin-linked` | `apptainer`, and `singularity` as a link | the same, and they are one file |
+//! | `bin-NAME` | `NAME` | there is this runtime, and neither of the rows above applies to it |
 //!
-//! A shim is a program of its own, not a link, so that its resolved path still ends with the
-//! name of the runtime. A label behind the program says which one, whatever a link or a copy of
-//! the shim is called.
+//! Each shim is a separate program, not a link, so that its resolved path still ends with the name
+//! of the runtime. A label appended to the program names the runtime, regardless of the name of a
+//! link to the shim or of a copy of it.
 
 use super::{SHIMS, installed};
 
-/// The directory for two names of one file, in [`DIRECTORY`](super::DIRECTORY).
+/// The directory in [`DIRECTORY`](super::DIRECTORY) for two runtimes that are names of one file.
 pub const LINKED: &str = "bin-linked";
 
-/// The two runtimes that have a directory together.
+/// The two runtimes that share a directory of shims.
 const PAIR: [&str; 2] = ["apptainer", "singularity"];
 
-/// What a label begins with; the name of the runtime and a line feed follow.
+/// The start of a label. The name of the runtime and a line feed follow.
 const LABEL: &[u8] = b"\nsifcache-shim for ";
 
-/// As much of the end of a program as holds a label: a file name has 255 bytes at most.
+/// The maximum length of a label, in bytes: a file name has at most 255 bytes.
 pub const LABEL_LENGTH: usize = LABEL.len() + 256;
 
-/// The name of the directory that holds the shim of this runtime alone.
+/// The name of the directory that contains only the shim of this runtime.
 #[must_use]
 pub fn alone(runtime: &str) -> String {
     format!("{SHIMS}-{runtime}")
 }
 
-/// The label of a runtime's shim.
+/// The label to append to the shim of this runtime.
 #[must_use]
 pub fn label(runtime: &str) -> Vec<u8> {
     [LABEL, runtime.as_bytes(), b"\n"].concat()
 }
 
-/// The runtime in the label of a program that ends like this; none if it has no label.
+/// The name of the runtime in the label at the end of `end`, the last bytes of a program; `None` if
+/// there is no valid label.
 #[must_use]
 pub fn labelled(end: &[u8]) -> Option<&[u8]> {
     let start = end.windows(LABEL.len()).rposition(|bytes| bytes == LABEL)?;
@@ -51,15 +53,15 @@ pub fn labelled(end: &[u8]) -> Option<&[u8]> {
 /// A runtime that was found in `PATH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found<'a> {
-    /// Its name.
+    /// The file name of the runtime.
     pub name: &'a str,
-    /// The entry of `PATH` that has it.
+    /// The entry of `PATH` that contains it.
     pub directory: &'a [u8],
     /// Device and inode of the file.
     pub file: (u64, u64),
 }
 
-/// The directories of shims that stand for these runtimes, as full paths.
+/// The full paths of the directories of shims for these runtimes.
 #[must_use]
 pub fn directories(found: &[Found<'_>]) -> Vec<String> {
     let pair = PAIR.map(|name| found.iter().find(|one| one.name == name));
@@ -79,7 +81,7 @@ mod tests {
     use super::{Found, LABEL_LENGTH, directories, label, labelled};
     use crate::nested::{installed, is_shims};
 
-    /// The directories for `name directory inode` of each runtime.
+    /// The directories of shims for these runtimes, each given as (name, directory, inode).
     fn chosen(found: &[(&'static str, &'static str, u64)]) -> Vec<String> {
         let found: Vec<Found<'_>> = found
             .iter()
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_runtimes_that_are_there() {
+    fn only_installed_runtimes_have_a_shim() {
         let [a, s] = ["apptainer", "singularity"];
         assert_eq!(chosen(&[]), [""; 0]);
         assert_eq!(chosen(&[(a, "/usr/bin", 1)]), ["bin-apptainer"]);
@@ -127,7 +129,7 @@ mod tests {
             assert_eq!(labelled(&label(none)), None, "{none:?}");
         }
         assert_eq!(labelled(b""), None);
-        // The last one counts.
+        // The last label counts.
         assert_eq!(labelled(&[label("a"), label("b")].concat()), Some(b"b".as_slice()));
     }
 }

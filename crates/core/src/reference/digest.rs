@@ -4,7 +4,7 @@ use super::Error;
 
 /// The algorithms that OCI registers, each with its number of hexadecimal digits.
 /// Source: <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#registered-algorithms>
-/// and go-digest, which also takes sha384.
+/// and go-digest, which also accepts sha384.
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
 
 /// Splits `NAME[@DIGEST]` and checks the digest.
@@ -22,7 +22,7 @@ fn is_digest(text: &str) -> bool {
         && is_hex(hex)
 }
 
-/// 64 lower-case hexadecimal digits and nothing else.
+/// Whether the text is exactly 64 lower-case hexadecimal digits.
 pub(super) fn is_identifier(text: &str) -> bool {
     text.len() == 64 && is_hex(text)
 }

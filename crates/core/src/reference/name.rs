@@ -15,7 +15,7 @@ pub(super) fn split_tag(text: &str) -> Result<(&str, Option<&str>), Error> {
     }
 }
 
-/// `[\w][\w.-]{0,127}`
+/// Whether `tag` matches `[\w][\w.-]{0,127}`.
 pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let mut bytes = tag.bytes();
@@ -24,12 +24,13 @@ pub(crate) fn is_tag(tag: &str) -> bool {
         && bytes.all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }
 
-/// Whether a first component cannot be anything but a registry.
+/// Whether the first component of a name can only be a registry.
 pub(super) fn looks_like_registry(first: &str) -> bool {
     first == "localhost" || first.bytes().any(|b| matches!(b, b'.' | b':' | b'A'..=b'Z'))
 }
 
-/// `HOST[:PORT]`, where HOST is a domain name, an IPv4 address or an IPv6 address in brackets.
+/// Whether the text is `HOST[:PORT]`. HOST is a domain name, an IPv4 address or an IPv6 address in
+/// brackets.
 pub(super) fn is_registry(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };
@@ -40,7 +41,8 @@ pub(super) fn is_registry(text: &str) -> bool {
     host.split('.').all(is_domain_label) && is_port_suffix(port)
 }
 
-/// Nothing, or `:` and digits. The distribution project sets no upper bound either.
+/// Whether the text is empty, or `:` and digits. Like in the distribution project, there is no
+/// upper bound.
 fn is_port_suffix(text: &str) -> bool {
     match text.strip_prefix(':') {
         Some(digits) => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
@@ -48,7 +50,7 @@ fn is_port_suffix(text: &str) -> bool {
     }
 }
 
-/// Letters, digits and dashes, no dash at either end.
+/// Whether the label consists of letters, digits and dashes, without a dash at either end.
 fn is_domain_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')
@@ -56,12 +58,13 @@ fn is_domain_label(label: &str) -> bool {
         && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// One or more components, joined by `/`.
+/// Whether the path is one or more valid components joined by `/`.
 pub(super) fn is_path(path: &str) -> bool {
     path.split('/').all(is_component)
 }
 
-/// Runs of `[a-z0-9]` joined by one `.`, one or two `_`, or any number of `-`.
+/// Whether the component consists of runs of `[a-z0-9]` joined by one `.`, one or two `_`, or any
+/// number of `-`.
 fn is_component(component: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = component.as_bytes();

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// Defines the enum and the list of its variants together, so that neither can lack one.
+/// Defines the enum and the list of its variants together, so that the two cannot differ.
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// A key that a site can set. Every `match` on it is exhaustive: a new key does not
-        /// compile until it has a name, a description of its values and a place in the settings.
+        /// A key that a site can set. Every `match` on it is exhaustive: the code does not compile
+        /// until a new key has a name, a description of its values and a field in the settings.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Key {
             $($(#[$doc])* $name,)+
@@ -97,7 +97,7 @@ mod tests {
     use super::Key;
 
     #[test]
-    fn every_spelling_names_one_key() {
+    fn every_spelling_names_exactly_one_key() {
         for key in Key::ALL {
             for spelling in [&[key.name()], key.aliases()].concat() {
                 assert_eq!(Key::named(spelling), Some(*key), "{spelling}");

@@ -1,16 +1,17 @@
-//! The descriptor table of a SIF file: which root file system it holds.
+//! The descriptor table of a SIF file, which describes its root file system.
 //!
 //! ```text
 //! each descriptor has 585 bytes:
 //!   0  data type         4   0x4004 is a partition
-//!   4  in use            1   not 0; what was deleted is all zero
+//!   4  in use            1   not 0; a deleted descriptor is all zeros
 //!  17  offset, size         of the data: two little-endian signed 64-bit integers
 //! 201  file system       4   of a partition: 1 is squashfs
 //! 205  partition type    4   2 is the primary system partition
 //! 209  architecture      3   as in the header
 //! ```
 //!
-//! The rules are the runtime's, tried with Apptainer 1.4: docs/verify.md lists what it starts.
+//! The rules are those of the runtime, tested with Apptainer 1.4. docs/verify.md lists the files
+//! that it starts.
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/descriptor.go`.
 
@@ -18,31 +19,33 @@ use super::{architecture, integer};
 
 /// Length of a descriptor, in bytes.
 pub const DESCRIPTOR: usize = 585;
-/// More than any image has: a table is read into memory, and a file may claim anything.
+/// The maximum number of descriptors in a table; no image has this many. The table is read into
+/// memory, and the count in a file can be arbitrarily large.
 pub const MOST: u64 = 1024;
 
 const PARTITION: i32 = 0x4004;
 const SIGNATURE: i32 = 0x4005;
-/// The index of an OCI image, and the blobs of one.
+/// Data types of an OCI image: its index and its blobs.
 const OCI: [i32; 2] = [0x400a, 0x400b];
 const PRIMARY_SYSTEM: i32 = 2;
 
-/// Where the table is.
+/// The location of the table, as stated in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// From the start of the file, in bytes.
+    /// The start of the table, in bytes from the start of the file.
     pub offset: u64,
     /// The number of descriptors, in use or not.
     pub count: u64,
-    /// The number of bytes that the runtime reads of it.
+    /// The size of the table, in bytes. The runtime reads no more than this.
     pub size: u64,
 }
 
 impl Table {
-    /// The range of its bytes, if the table is one that the runtime reads.
+    /// The offset and the length of the `count` descriptors, in bytes.
     ///
     /// # Errors
-    /// [`Problem::BadTable`].
+    /// [`Problem::BadTable`] if there are more than [`MOST`] descriptors, if they do not fit in
+    /// `size`, or if their end overflows.
     pub fn range(&self) -> Result<(u64, usize), Problem> {
         let length = self.count.min(MOST) * DESCRIPTOR as u64;
         let fits = self.count <= MOST && self.size >= length;
@@ -55,64 +58,65 @@ impl Table {
 /// The file system of the primary system partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileSystem {
-    /// squashfs, which nearly every image has.
+    /// squashfs, used by nearly all images.
     Squashfs,
-    /// ext3: images that older runtimes made.
+    /// ext3, used by images of older runtimes.
     Ext3,
 }
 
 /// The primary system partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RootFileSystem {
-    /// Which file system it is.
+    /// The type of the file system.
     pub file_system: FileSystem,
     /// Go's name of the architecture; `unknown` for a code that the format does not list.
     pub architecture: &'static str,
-    /// Where it begins, in bytes from the start of the file.
+    /// The start of the partition, in bytes from the start of the file.
     pub offset: u64,
-    /// In bytes.
+    /// The size of the partition, in bytes.
     pub size: u64,
 }
 
 impl RootFileSystem {
-    /// Where it ends, in bytes from the start of the file.
+    /// The end of the partition, in bytes from the start of the file.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset.saturating_add(self.size)
     }
 }
 
-/// Why the runtime cannot start what a table describes.
+/// Why the runtime cannot start a file with this table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
-    /// The table is not one: too long, shorter than it claims, or an impossible partition.
+    /// The table is invalid: it has too many descriptors, its size is too small for their number,
+    /// or the offset or size of the partition is out of range.
     BadTable,
     /// No primary system partition, or two of them.
     NoRootFileSystem,
-    /// Blobs of an OCI image instead of a partition.
+    /// The blobs of an OCI image instead of a partition.
     Oci,
     /// The root file system is encrypted.
     Encrypted,
-    /// The root file system is none that the runtimes mount; its code.
+    /// The runtimes do not mount this type of root file system; the value is its code.
     FileSystem(i32),
 }
 
-/// Looks for the root file system in the bytes of a table.
+/// Finds the root file system in the bytes of a table.
 ///
 /// # Errors
-/// Why there is none to start.
+/// The table has no root file system that the runtime can start: see [`Problem`].
 pub fn root_file_system(table: &[u8]) -> Result<RootFileSystem, Problem> {
     let mut primary = in_use(table).filter(Descriptor::is_primary_system);
     match (primary.next(), primary.next()) {
         (Some(partition), None) => partition.root_file_system(),
-        // The runtime takes neither of two.
+        // With two of them, the runtime uses neither.
         (Some(_), Some(_)) => Err(Problem::NoRootFileSystem),
         (None, _) if in_use(table).any(|one| OCI.contains(&one.data_type())) => Err(Problem::Oci),
         (None, _) => Err(Problem::NoRootFileSystem),
     }
 }
 
-/// Whether the bytes of a table have a signature.
+/// Whether the table contains a signature.
 #[must_use]
 pub fn has_signature(table: &[u8]) -> bool {
     in_use(table).any(|one| one.data_type() == SIGNATURE)
@@ -147,7 +151,7 @@ impl Descriptor<'_> {
         let file_system = match self.code(201) {
             1 => FileSystem::Squashfs,
             2 => FileSystem::Ext3,
-            // With dm-crypt, and with gocryptfs.
+            // Encrypted with dm-crypt and with gocryptfs.
             5 | 6 => return Err(Problem::Encrypted),
             other => return Err(Problem::FileSystem(other)),
         };
