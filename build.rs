@@ -1,14 +1,14 @@
-//! Which Slurm release the plugin is for, and how it is linked.
+//! The Slurm release that the plugin is built for, and its linker options.
 //!
-//! Slurm loads a SPANK plugin only if its `plugin_version` has the same major and
-//! minor number. Nothing else differs between releases, so no headers are needed:
-//! the release is given as `SLURM_VERSION=MAJOR.MINOR`, else it is read from the
-//! installed `slurm/slurm_version.h`.
+//! Slurm loads a SPANK plugin only if the major and minor number in its `plugin_version` are those
+//! of Slurm. Nothing else differs between releases, so the build needs no headers. The release is
+//! set with `SLURM_VERSION=MAJOR.MINOR`; otherwise it is read from the installed
+//! `slurm/slurm_version.h`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-/// Where distributions and people install Slurm's headers.
+/// The directories where distributions and administrators install Slurm's headers.
 const INCLUDES: [&str; 5] = [
     "/usr/include",
     "/usr/local/include",
@@ -17,7 +17,7 @@ const INCLUDES: [&str; 5] = [
     "/opt/slurm/current/include",
 ];
 
-/// The releases whose SPANK interface is the one we speak, as far as there are any.
+/// The existing Slurm releases with the SPANK interface that the plugin uses.
 const RELEASES: [(u32, u32); 10] =
     [(20, 11), (21, 8), (22, 5), (23, 2), (23, 11), (24, 5), (24, 11), (25, 5), (25, 11), (26, 5)];
 
@@ -46,8 +46,8 @@ fn main() {
     println!("cargo:rerun-if-changed=plugin.ld");
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/plugin.ld");
-    // The unwinder goes in: without this, srun and every slurmstepd search for and load
-    // libgcc_s.so.1 together with us, which takes longer than all else that we do there.
+    // Links the unwinder statically. Otherwise srun and every slurmstepd would search for and load
+    // libgcc_s.so.1 with the plugin, which takes longer than all other work of the plugin there.
     println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
 }
 
@@ -62,7 +62,8 @@ fn release() -> Result<(u32, u32), String> {
     Ok(release)
 }
 
-/// Refuses what no plugin of ours can serve; of a release after all that we know, warns.
+/// Rejects a release that the plugin does not support. A release that is newer than all known ones
+/// is accepted with a warning.
 fn check(release: (u32, u32)) -> Result<(), String> {
     let text = |(major, minor): (u32, u32)| format!("{major}.{minor:02}");
     let [oldest, .., newest] = RELEASES;
@@ -86,7 +87,7 @@ fn check(release: (u32, u32)) -> Result<(), String> {
     Ok(())
 }
 
-/// `MAJOR.MINOR`, and whatever follows a further dot.
+/// Parses `MAJOR.MINOR`. Anything after a second dot is ignored.
 fn parse(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().split('.');
     let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
@@ -106,7 +107,8 @@ fn installed() -> Result<(u32, u32), String> {
     from_header(&text).ok_or_else(|| format!("{} defines no SLURM_VERSION_NUMBER", path.display()))
 }
 
-/// The line `#define SLURM_VERSION_NUMBER 0x180b05`: a byte each for major, minor, micro.
+/// Parses the line `#define SLURM_VERSION_NUMBER 0x180b05`, with one byte each for the major, minor
+/// and micro number.
 fn from_header(text: &str) -> Option<(u32, u32)> {
     let line = text.lines().find(|line| line.contains("define SLURM_VERSION_NUMBER"))?;
     let number = line.split_whitespace().last()?.strip_prefix("0x")?;

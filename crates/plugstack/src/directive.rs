@@ -1,36 +1,37 @@
-//! The lines of plugstack.conf, split as Slurm splits them.
+//! The lines of plugstack.conf, split by the rules of Slurm.
 //!
-//! `#` starts a comment and words are parted by blanks and tabs. A line ends with a line
-//! feed alone, so that in a file from Windows the last word keeps its carriage return, and
-//! after as many bytes as Slurm's buffer takes. What Slurm ignores is left out.
+//! `#` starts a comment. Blanks and tabs separate words. Only a line feed ends a line, so in a file
+//! from Windows the last word keeps its carriage return. A line that is longer than Slurm's buffer
+//! is read as several lines. Lines that Slurm ignores are left out.
 
-/// As much of a line as Slurm reads at once: `PATH_MAX` less the null byte.
+/// The part of a line that Slurm reads at once, in bytes: `PATH_MAX` without the null byte.
 const LONGEST: usize = 4095;
 
-/// What a line says.
+/// A line that Slurm does not ignore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directive {
-    /// Read the files that this pattern finds.
+    /// Read the files that match this pattern.
     Include(String),
     /// Load a plugin.
     Plugin {
-        /// Whether jobs fail without it.
+        /// Whether jobs fail if the plugin cannot be loaded.
         required: bool,
-        /// A path, or a name in Slurm's plugin directory.
+        /// The path of the plugin, or its name in Slurm's plugin directory.
         plugin: String,
-        /// What follows.
+        /// The words after the plugin.
         arguments: Vec<String>,
     },
 }
 
-/// The directives of a file, in their order.
+/// The directives in `text`, the content of a file, in order. Invalid UTF-8 in a word becomes
+/// U+FFFD.
 pub fn directives(text: &[u8]) -> impl Iterator<Item = Directive> {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     lines.flat_map(|line| line.chunks(LONGEST)).filter_map(directive)
 }
 
 fn directive(line: &[u8]) -> Option<Directive> {
-    // To C a text ends with a null byte.
+    // Slurm handles the line as a C string, which ends at a null byte.
     let line = line.split(|byte| matches!(byte, b'#' | 0)).next()?;
     let words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
     let mut words = words.filter(|word| !word.is_empty());
@@ -68,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn a_null_byte_ends_what_c_sees_of_a_line() {
+    fn a_null_byte_ends_the_directive() {
         let expected = [plugin("a.so", &["b"]), plugin("d.so", &[])];
         assert_eq!(all("optional a.so b\0c\noptional d.so"), expected);
     }
 
     #[test]
-    fn a_line_that_is_too_long_goes_on_as_another() {
+    fn a_line_that_is_too_long_is_read_as_two() {
         let start = "optional a.so ";
         let fits = "x".repeat(LONGEST - start.len());
         assert_eq!(all(&format!("{start}{fits}\n")), [plugin("a.so", &[&fits])]);
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slurm_ignores() {
+    fn lines_that_slurm_ignores() {
         for text in ["", "\n", "include", "optional", "Optional a.so", "# optional a.so", "a.so"] {
             assert_eq!(all(text), [], "{text}");
         }

@@ -1,8 +1,8 @@
-//! plugstack.conf as Slurm reads it, to find the plugin's own line.
+//! Reads plugstack.conf by the rules of Slurm, to find the line of the sifcache plugin.
 //!
-//! Source: `src/common/spank.c` of Slurm (`plugstack.c` before 24.11). How a line is
-//! split is in [`directive`]; `include PATTERN` reads what a glob finds, relative to the
-//! file's own directory.
+//! Source: `src/common/spank.c` of Slurm (`plugstack.c` before 24.11). [`directive`] splits the
+//! lines. `include PATTERN` reads the files that match a glob pattern, relative to the directory of
+//! the including file.
 
 #![forbid(unsafe_code)]
 
@@ -13,14 +13,14 @@ use directive::{Directive, directives};
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, io};
 
-/// The file name of the plugin, wherever it is installed.
+/// The file name of the plugin, regardless of its directory.
 const PLUGIN: &str = "spank_sifcache.so";
 
-/// As deep as includes may nest, so that a circle ends.
+/// The maximum depth of nested includes, so that a circular include ends.
 const DEEPEST: usize = 16;
 
-/// Where Slurm's configuration is, with and without distributions' changes; the
-/// one of `configless` nodes too.
+/// The directories of Slurm's configuration, with and without the changes of distributions,
+/// including that of `configless` nodes.
 const DIRECTORIES: [&str; 6] = [
     "/etc/slurm",
     "/run/slurm/conf",
@@ -30,65 +30,68 @@ const DIRECTORIES: [&str; 6] = [
     "/etc/slurm-llnl",
 ];
 
-/// The plugin's line: the file it stands in, and its arguments.
+/// The line of the sifcache plugin.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The file.
+    /// The file that contains the line.
     pub file: PathBuf,
-    /// What follows the plugin's name.
+    /// The words after the plugin.
     pub arguments: Vec<String>,
 }
 
 /// The line of any plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The file that it stands in.
+    /// The file that contains the line.
     pub file: PathBuf,
-    /// Whether jobs fail without the plugin.
+    /// Whether jobs fail if the plugin cannot be loaded.
     pub required: bool,
-    /// The plugin: a path, or a name in Slurm's plugin directory.
+    /// The path of the plugin, or its name in Slurm's plugin directory.
     pub plugin: String,
-    /// What follows the plugin's name.
+    /// The words after the plugin.
     pub arguments: Vec<String>,
 }
 
 impl Entry {
-    /// Whether it is the line of our plugin.
+    /// Whether this is a line of the sifcache plugin.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.plugin.rsplit('/').next() == Some(PLUGIN)
     }
 
-    /// Whether Slurm passes over this line: it names a file that is not there, and need not be.
+    /// Whether Slurm skips this line, because the plugin is optional and its file does not exist.
     fn is_skipped(&self) -> bool {
         !self.required && self.plugin.starts_with('/') && !Path::new(&self.plugin).exists()
     }
 
-    /// Whether this plugin line counts as soon as it is read.
+    /// Whether this is a line of the sifcache plugin that Slurm does not skip. The first such line
+    /// is the effective one.
     fn counts(&self) -> bool {
         self.is_ours() && !self.is_skipped()
     }
 }
 
-/// Our line that counts, of all the lines of plugins in Slurm's order: the first whose plugin
-/// Slurm loads, else the first. Slurm would call the plugin for each line; the plugin follows
-/// the first that it is called for, and ignores the others.
+/// The effective line of the sifcache plugin among `entries`, the lines of all plugins in Slurm's
+/// order. This is the first one that Slurm does not skip; if it skips all of them, the first one.
+/// Slurm calls the plugin for each of its lines. The plugin uses the first of these calls and
+/// ignores the others.
 #[must_use]
 pub fn ours(entries: &[Entry]) -> Option<&Entry> {
-    let of_us = || entries.iter().filter(|entry| entry.is_ours());
-    of_us().find(|entry| entry.counts()).or_else(|| of_us().next())
+    let lines = || entries.iter().filter(|entry| entry.is_ours());
+    lines().find(|entry| entry.counts()).or_else(|| lines().next())
 }
 
-/// Why there is no line.
+/// Why there is no line of the sifcache plugin.
 #[derive(Debug)]
 pub enum Error {
-    /// No plugstack.conf where Slurm looks for it; these were tried.
+    /// There is no plugstack.conf; the value lists the paths that were tried.
     NotFound(Vec<PathBuf>),
-    /// A plugstack.conf without the plugin.
+    /// This plugstack.conf and the files that it includes have no line of the plugin.
     NoLine(PathBuf),
-    /// No line for the plugin, in a file with the line ends of Windows.
+    /// There is no line of the plugin, and this file has Windows line ends in a place where they
+    /// become part of a file name.
     LineEnds(PathBuf),
-    /// A file cannot be read.
+    /// This file cannot be read.
     Read(PathBuf, io::Error),
 }
 
@@ -115,23 +118,25 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Finds plugstack.conf: beside slurm.conf, or where that says.
+/// Finds plugstack.conf: next to slurm.conf, or at the path that slurm.conf sets. `SLURM_CONF` and
+/// then the usual directories are searched for slurm.conf.
 ///
 /// # Errors
-/// [`Error::NotFound`].
+/// [`Error::NotFound`] if no plugstack.conf exists.
 pub fn locate() -> Result<PathBuf, Error> {
     let named = env::var_os("SLURM_CONF").map(PathBuf::from);
     let usual = DIRECTORIES.map(|directory| Path::new(directory).join("slurm.conf"));
     beside(&named.into_iter().chain(usual).collect::<Vec<_>>())
 }
 
-/// The plugstack.conf that belongs to the first of these slurm.conf that is there. On a
-/// `configless` node a package may have left a plugstack.conf in /etc/slurm, which Slurm
-/// does not read; without any slurm.conf it is the best that can be found.
+/// The first plugstack.conf that exists, among those that belong to these slurm.conf files. Those
+/// of an existing slurm.conf come first: on a `configless` node, a package may have left a
+/// plugstack.conf in /etc/slurm, which Slurm does not read. If no slurm.conf exists, such a
+/// plugstack.conf is the best guess.
 fn beside(slurm_confs: &[PathBuf]) -> Result<PathBuf, Error> {
-    let (there, others): (Vec<_>, Vec<_>) = slurm_confs.iter().partition(|path| path.is_file());
+    let (existing, others): (Vec<_>, Vec<_>) = slurm_confs.iter().partition(|path| path.is_file());
     let mut tried = Vec::new();
-    for slurm_conf in there.into_iter().chain(others) {
+    for slurm_conf in existing.into_iter().chain(others) {
         let text = fs::read_to_string(slurm_conf).unwrap_or_default();
         let path = setting(&text, "PlugStackConfig")
             .map_or_else(|| slurm_conf.with_file_name("plugstack.conf"), PathBuf::from);
@@ -143,7 +148,7 @@ fn beside(slurm_confs: &[PathBuf]) -> Result<PathBuf, Error> {
     Err(Error::NotFound(tried))
 }
 
-/// The value of `key` in slurm.conf, whose keys have no case.
+/// The value of `key` in the text of slurm.conf, without quotes. Keys are case-insensitive.
 #[must_use]
 pub fn setting(slurm_conf: &str, key: &str) -> Option<String> {
     slurm_conf.lines().find_map(|line| {
@@ -153,18 +158,21 @@ pub fn setting(slurm_conf: &str, key: &str) -> Option<String> {
     })
 }
 
-/// The plugin's line in `path` or in what it includes that counts: see [`ours`].
+/// The effective line of the sifcache plugin in `path` and in the files that it includes: see
+/// [`ours`].
 ///
 /// # Errors
-/// [`Error::NoLine`], or a file that cannot be read.
+/// [`Error::NoLine`] or [`Error::LineEnds`] if there is no such line, [`Error::Read`] if a file
+/// cannot be read.
 pub fn line(path: &Path) -> Result<Line, Error> {
     let entries = up_to_ours(path)?;
     let ours = ours(&entries).ok_or_else(|| no_line(path))?;
     Ok(Line { file: ours.file.clone(), arguments: ours.arguments.clone() })
 }
 
-/// Why there is no line for the plugin in `path` and in what it includes: [`Error::NoLine`], or
-/// that one would be there but for a carriage return at the end of a file name.
+/// Why `path` and the files that it includes have no line of the sifcache plugin:
+/// [`Error::LineEnds`] if a carriage return at the end of a file name is the cause, otherwise
+/// [`Error::NoLine`].
 #[must_use]
 pub fn no_line(path: &Path) -> Error {
     let mut files = vec![path.to_owned()];
@@ -184,11 +192,11 @@ pub fn no_line(path: &Path) -> Error {
     }
 }
 
-/// All lines of plugins in `path` and in what it includes, in Slurm's order. What cannot be
-/// read after the plugin line that counts is left out.
+/// The lines of all plugins in `path` and in the files that it includes, in Slurm's order. If a
+/// file after the effective line of the sifcache plugin cannot be read, the result ends there.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// [`Error::Read`] if a file before that line cannot be read.
 pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     match search(path, 0, &|_| false, &mut entries) {
@@ -197,14 +205,16 @@ pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
     }
 }
 
-/// The same up to the first plugin line that counts, or all lines if none does.
+/// The lines of all plugins up to the effective line of the sifcache plugin; all lines if Slurm
+/// skips every line of the sifcache plugin.
 fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     search(path, 0, &Entry::counts, &mut entries)?;
     Ok(entries)
 }
 
-/// Adds the entries of `path`; true if the last one is the `last` to be read.
+/// Appends the entries in `path` and in the files that it includes, up to the first one for which
+/// `last` is true. Returns whether there was such an entry.
 fn search(
     path: &Path,
     depth: usize,
@@ -241,7 +251,7 @@ fn include(
     if depth > DEEPEST {
         return Ok(false);
     }
-    // A pattern that is none finds nothing, for Slurm too.
+    // An invalid pattern matches nothing, in Slurm too.
     let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(false) };
     for path in paths.flatten() {
         if search(&path, depth, last, entries)? {
@@ -286,8 +296,8 @@ mod tests {
             ),
             Some(Vec::new())
         );
-        // Slurm passes over one that is not there and need not be; no job starts without one
-        // that has to be.
+        // Slurm skips an optional plugin whose file does not exist. No job starts without a
+        // required one.
         let [gone, here] = ["/none/spank_sifcache.so a", "spank_sifcache.so b"];
         assert_eq!(found(&format!("optional {gone}\noptional {here}")), Some(vec!["b".into()]));
         assert_eq!(found(&format!("required {gone}\noptional {here}")), Some(vec!["a".into()]));
@@ -304,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn it_belongs_to_a_slurm_conf() {
+    fn plugstack_conf_belongs_to_an_existing_slurm_conf() {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name);
         for name in ["etc", "run"] {
@@ -338,7 +348,7 @@ mod tests {
         assert_eq!(arguments(&[("plugstack.conf", "include nowhere/*\ninclude")]), None);
     }
 
-    /// Slurm finds neither the file nor the plugin then.
+    /// With such line ends, Slurm finds neither the included file nor the plugin.
     #[test]
     fn line_ends_of_windows() {
         let directory = TempDir::new().unwrap();
@@ -386,9 +396,9 @@ mod tests {
         assert_eq!((all(&stack).unwrap().len(), ours(&all(&stack).unwrap())), (2, None));
     }
 
-    /// What stands before our line has to be readable, what stands after it need not be.
+    /// A file included before the plugin's line must be readable, a file after it need not be.
     #[test]
-    fn what_cannot_be_read() {
+    fn an_unreadable_file_only_matters_before_the_line() {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("c")).unwrap();

@@ -1,4 +1,4 @@
-//! The boundary to C: what is exported, what is called, and every raw pointer.
+//! The boundary to C: the exported functions, the calls to libc, and all raw pointers.
 
 mod errno;
 mod exec;

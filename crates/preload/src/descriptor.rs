@@ -1,9 +1,10 @@
-//! Paths of open files, from the links in `/proc/self/fd`.
+//! Paths of open files, read from the links in `/proc/self/fd`.
 
-/// As long as the path of such a link can be, with its null byte.
+/// The length of a buffer for the path of such a link with its null byte, in bytes.
 pub(crate) const LONGEST: usize = 32;
 
-/// The path of the link for `descriptor`, a C string; none for what is no descriptor.
+/// The path of the link for `descriptor`, padded with null bytes; `None` if the descriptor is
+/// negative.
 pub(crate) fn link(descriptor: i32) -> Option<[u8; LONGEST]> {
     let mut rest = u32::try_from(descriptor).ok()?;
     let mut digits = [0; 10];
@@ -23,7 +24,7 @@ pub(crate) fn link(descriptor: i32) -> Option<[u8; LONGEST]> {
     Some(path)
 }
 
-/// Whether what such a link says can be a path: not a pipe, and not a file without a name.
+/// Whether the target of such a link can be a path, rather than a pipe or a deleted file.
 pub(crate) fn is_path(link: &[u8]) -> bool {
     link.starts_with(b"/") && !link.ends_with(b" (deleted)")
 }
@@ -46,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_path() {
+    fn link_targets_that_are_paths() {
         assert!(is_path(b"/usr/bin/apptainer"));
         assert!(!is_path(b"/usr/bin/apptainer (deleted)"));
         assert!(!is_path(b"pipe:[1234]"));

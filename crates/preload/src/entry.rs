@@ -1,50 +1,51 @@
-//! The entry of the environment that tells the shim which program was meant.
+//! The environment entry that passes the path of the runtime to the shim.
 
 use sifcache_core::nested::RUNTIME;
 
-/// `PATH_MAX`: as long as the kernel lets a path be, with its null byte.
+/// `PATH_MAX`: the kernel's maximum length of a path with its null byte, in bytes.
 const LONGEST: usize = 4096;
-/// Where the path starts: after the name and `=`.
+/// The offset of the path in the entry: after the name and `=`.
 const START: usize = RUNTIME.len() + 1;
 
-/// `RUNTIME=PATH` with a null byte at its end. The path is tried and handed over in the
-/// same place, so they cannot differ.
+/// `RUNTIME=PATH`, followed by a null byte. The path is checked and passed on in the same buffer,
+/// so the shim always gets the path that was checked.
 pub(crate) struct Entry {
     bytes: [u8; START + LONGEST],
     length: usize,
 }
 
 impl Entry {
-    /// Nothing yet.
+    /// An entry without name and path.
     pub(crate) const EMPTY: Self = Self { bytes: [0; START + LONGEST], length: 0 };
 
-    /// Makes the path what `parts` are together; none if it does not fit.
+    /// Sets the path to the concatenation of `parts`; `None` if it does not fit.
     pub(crate) fn set_path(&mut self, parts: &[&[u8]]) -> Option<()> {
         self.begin()?;
         self.append(parts)
     }
 
-    /// Makes the path what `read` writes into a buffer, of which it returns the length.
+    /// Sets the path to the bytes that `read` writes into the buffer that it gets. `read` returns
+    /// their number. `None` if `read` fails or the path does not fit.
     pub(crate) fn read_path(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<()> {
         self.begin()?;
-        let slots = self.bytes.get_mut(START..)?;
-        self.length = read(slots).and_then(|length| length.checked_add(START))?;
+        let buffer = self.bytes.get_mut(START..)?;
+        self.length = read(buffer).and_then(|length| length.checked_add(START))?;
         self.append(&[])
     }
 
-    /// Adds `parts` to the path; none if they do not fit.
+    /// Appends `parts` to the path; `None` if they do not fit.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> Option<()> {
         parts.iter().try_for_each(|part| self.push(part))?;
         self.push(b"\0")?;
-        // The null byte is no part of the path.
+        // The null byte is not part of the path.
         self.length = self.length.checked_sub(1)?;
         Some(())
     }
 
-    /// Leaves the name of the variable only.
+    /// Resets the entry to the name of the variable and `=`.
     fn begin(&mut self) -> Option<()> {
         self.length = 0;
         self.push(RUNTIME.as_bytes())?;
@@ -53,24 +54,24 @@ impl Entry {
 
     fn push(&mut self, part: &[u8]) -> Option<()> {
         let end = self.length.checked_add(part.len())?;
-        let slots = self.bytes.get_mut(self.length..end)?;
-        slots.iter_mut().zip(part).for_each(|(slot, byte)| *slot = *byte);
+        let target = self.bytes.get_mut(self.length..end)?;
+        target.iter_mut().zip(part).for_each(|(slot, byte)| *slot = *byte);
         self.length = end;
         Some(())
     }
 
-    /// The whole entry; a null byte follows.
+    /// The entry without its null byte, which follows in memory.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// The path; a null byte follows.
+    /// The path without its null byte, which follows in memory.
     pub(crate) fn path(&self) -> &[u8] {
         self.as_bytes().get(START..).unwrap_or_default()
     }
 }
 
-/// Whether `entry` of an environment is one for this variable.
+/// Whether the environment entry `entry` sets this variable.
 pub(crate) fn is_entry(entry: &[u8]) -> bool {
     entry.strip_prefix(RUNTIME.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
 }
@@ -80,7 +81,7 @@ mod tests {
     use super::{Entry, LONGEST, START, is_entry};
 
     #[test]
-    fn holds_one_path_after_the_other() {
+    fn an_entry_can_be_reused_for_another_path() {
         let mut entry = Entry::EMPTY;
         assert_eq!(entry.set_path(&[b"/opt/long/bin", b"/", b"apptainer"]), Some(()));
         assert_eq!(entry.path(), b"/opt/long/bin/apptainer");
@@ -102,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn a_path_can_be_read_and_go_on() {
+    fn a_path_can_be_read_and_extended() {
         let mut entry = Entry::EMPTY;
         assert_eq!(entry.set_path(&[&[b'y'; 99]]), Some(()));
-        let read = |slots: &mut [u8]| {
-            assert_eq!(slots.len(), LONGEST);
-            slots[..2].copy_from_slice(b"/a");
+        let read = |buffer: &mut [u8]| {
+            assert_eq!(buffer.len(), LONGEST);
+            buffer[..2].copy_from_slice(b"/a");
             Some(2)
         };
         assert_eq!(entry.read_path(read), Some(()));
@@ -115,13 +116,13 @@ mod tests {
         assert_eq!(entry.append(&[b"/", b"b"]), Some(()));
         assert_eq!((entry.path(), entry.bytes[entry.length]), (b"/a/b".as_slice(), 0));
         assert_eq!(entry.append(&[&[b'x'; LONGEST - 4]]), None);
-        assert_eq!(entry.read_path(|slots| Some(slots.len())), None);
+        assert_eq!(entry.read_path(|buffer| Some(buffer.len())), None);
         assert_eq!(entry.read_path(|_| Some(usize::MAX)), None);
         assert_eq!(entry.read_path(|_| None), None);
     }
 
     #[test]
-    fn other_variables_are_no_such_entry() {
+    fn other_variables_do_not_match() {
         assert!(is_entry(b"SINGULARITY_SIFCACHE_RUNTIME="));
         for other in ["", "SINGULARITY_SIFCACHE=a", "SINGULARITY_SIFCACHE_RUNTIME", "X=/x"] {
             assert!(!is_entry(other.as_bytes()), "{other}");

@@ -1,7 +1,7 @@
 //! The environment for the shim.
 
-/// Fills `slots` with what is `given`, but for those that are `ours`, then `new`, then
-/// `end`; none if there are too few of them.
+/// Fills `slots` with the `given` entries for which `ours` is false, then with `new`, then with
+/// `end`. `None` if there are too few slots.
 pub(crate) fn fill<T>(
     slots: &mut [T],
     given: impl Iterator<Item = T>,
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_is_replaced_and_all_else_kept_in_order() {
+    fn own_entries_are_replaced_and_others_keep_their_order() {
         let given = ["B=1", "OURS=a", "A=2", "OURS=b", "B=1"];
         let wanted = ["B=1", "A=2", "B=1", "OURS=new", "end", "-"];
         assert_eq!(filled(6, &given).as_deref(), Some(wanted.as_slice()));
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_it_must_fit() {
+    fn too_few_slots_are_an_error() {
         assert!(filled(4, &["A=1", "B=2"]).is_some());
         assert!(filled(3, &["A=1", "B=2"]).is_none());
         assert!(filled(2, &["A=1", "B=2"]).is_none());

@@ -1,22 +1,23 @@
-//! An interposer for `LD_PRELOAD`: an exec of a container runtime becomes an exec of the
-//! shim, which decides on the image and then starts the runtime.
+//! An interposer for `LD_PRELOAD`: it replaces an exec of a container runtime by an exec of the
+//! shim. The shim decides on the image and then starts the runtime.
 //!
-//! It replaces the functions of libc with which a program starts another one. Each asks:
-//! is the file name a runtime's, and would the exec work? If so it execs the shim with the
-//! same `argv`, and an environment with one entry more, which names the runtime. If not,
-//! or in any doubt, or where the shim cannot be started, the original function gets the
-//! original arguments, so what a program sees of a failure is what it would see without us.
+//! The library replaces the functions of libc that start another program. Each replacement checks
+//! whether the file name is that of a runtime and whether the exec would succeed. If so, it execs
+//! the shim with the same `argv` and with one additional environment entry, which names the
+//! runtime. If not, in case of doubt, or if the shim cannot be started, it calls the original
+//! function with the original arguments. A failing call therefore fails in the same way as without
+//! the interposer.
 //!
-//! These functions run between `fork` or `vfork` and `exec`, where another thread may hold
-//! any lock, and where the memory may be the parent's. So after the constructor there is no
-//! allocation, no lock, no `dlsym`, and no write but to the stack and `errno`; all
-//! buffers are fixed, and what does not fit is passed. Two tests hold us to it: one reads
-//! the imports of the library, one makes them fail at run time.
+//! These functions run between `fork` or `vfork` and `exec`. There, another thread may hold any
+//! lock, and the memory may be shared with the parent. After the constructor, the library therefore
+//! does not allocate, take locks or call `dlsym`, and it writes only to the stack and `errno`. All
+//! buffers have a fixed size; a launch that does not fit passes. Two tests enforce these rules: one
+//! checks the imports of the library, the other makes them fail at run time.
 //!
-//! What it does not see: static programs, programs that use the system call themselves, and
-//! those with more rights than their user, for which ld.so ignores `LD_PRELOAD`. On
-//! other processors than x86-64 and 64-bit ARM also `execl`, `execlp` and `execle`.
-//! Programs linked before glibc 2.15 get the `posix_spawn` of today, which does not run a
+//! The interposer does not cover static programs, programs that make the system call directly, and
+//! programs with more privileges than their user, for which ld.so ignores `LD_PRELOAD`. On
+//! processors other than x86-64 and 64-bit ARM, it does not cover `execl`, `execlp` and `execle`.
+//! Programs linked against a glibc before 2.15 get the current `posix_spawn`, which does not run a
 //! script without `#!`.
 
 mod descriptor;
@@ -26,7 +27,7 @@ mod own;
 mod runtimes;
 mod search;
 
-// Not in unit tests: their program would have its own exec replaced.
+// Excluded from unit tests, because it would replace the exec functions of the test program.
 #[cfg(not(test))]
 #[allow(unsafe_code, reason = "the boundary to C; all else is safe")]
 mod boundary;

@@ -1,15 +1,16 @@
-//! What is ours: the shim, and the directory that is never redirected.
+//! The paths and names of sifcache itself: the shim, the variable with the settings, and the
+//! directory whose programs are never redirected.
 
 use sifcache_core::nested::{DIRECTORY, SETTINGS, SHIM};
 
-/// The path of the shim, a C string.
+/// The path of the shim, with a null byte at its end.
 pub(crate) const SHIM_PATH: &[u8] =
     &c_string::<{ DIRECTORY.len() + SHIM.len() + 2 }>([DIRECTORY, "/", SHIM]);
 
-/// The name of the variable with the plugin's arguments, a C string.
+/// The name of the variable with the plugin's arguments, with a null byte at its end.
 pub(crate) const SETTINGS_NAME: &[u8] = &c_string::<{ SETTINGS.len() + 1 }>([SETTINGS, "", ""]);
 
-/// Joins strings and a null byte while compiling, as nothing may be allocated later.
+/// Joins strings and a null byte at compile time, because nothing may be allocated at run time.
 const fn c_string<const LENGTH: usize>([first, second, third]: [&str; 3]) -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     let rest = fill(&mut bytes, first.as_bytes());
@@ -19,7 +20,7 @@ const fn c_string<const LENGTH: usize>([first, second, third]: [&str; 3]) -> [u8
     bytes
 }
 
-/// Copies `text` to the start of `slots`, and returns the rest of them.
+/// Copies `text` to the start of `slots` and returns the remaining slots.
 const fn fill<'a>(slots: &'a mut [u8], text: &[u8]) -> &'a mut [u8] {
     let (mut slots, mut text) = (slots, text);
     while let [byte, more @ ..] = text {
@@ -30,7 +31,8 @@ const fn fill<'a>(slots: &'a mut [u8], text: &[u8]) -> &'a mut [u8] {
     slots
 }
 
-/// Whether `path` is one of our own shims: to redirect it would be a circle.
+/// Whether `path` is in the installation directory of sifcache. Redirecting one of its shims would
+/// cause an endless loop.
 pub(crate) fn is_own(path: &[u8]) -> bool {
     path.strip_prefix(DIRECTORY.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
 }
@@ -51,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_lies_in_the_directory_is_own() {
+    fn only_paths_in_the_directory_are_own() {
         assert!(is_own(installed("bin/apptainer").as_bytes()));
         assert!(!is_own(DIRECTORY.as_bytes()));
         assert!(!is_own(format!("{DIRECTORY}2/apptainer").as_bytes()));

@@ -1,15 +1,15 @@
-//! Which program names count as a runtime.
+//! The file names of the runtimes.
 
-/// As long as a list of names may be, in bytes. With a longer one nothing is a runtime.
+/// The maximum length of the list of names, in bytes. With a longer list, no program is a runtime.
 const LONGEST: usize = 1024;
 
-/// The names if the site says nothing else.
+/// The names without a setting of the site.
 const DEFAULT: &[u8] = b"singularity,apptainer";
 
 /// The key of the setting.
 const KEY: &[u8] = b"runtimes=";
 
-/// The names, with commas between them as the site has written them.
+/// The names, separated by commas as in the setting.
 pub(crate) struct Runtimes {
     list: [u8; LONGEST],
     length: usize,
@@ -19,7 +19,7 @@ impl Runtimes {
     /// No program is a runtime.
     pub(crate) const NONE: Self = Self { list: [0; LONGEST], length: 0 };
 
-    /// Takes the names out of the plugin's arguments, which have blanks between them.
+    /// Reads the names from the plugin's arguments, which are separated by blanks.
     pub(crate) fn from_settings(settings: &[u8]) -> Self {
         let mut words = settings.split(|byte| *byte == b' ');
         let list = words.find_map(|word| word.strip_prefix(KEY)).unwrap_or(DEFAULT);
@@ -31,14 +31,14 @@ impl Runtimes {
         runtimes
     }
 
-    /// Whether a program of this file name is a runtime.
+    /// Whether a program with this file name is a runtime.
     pub(crate) fn contains(&self, name: &[u8]) -> bool {
         let list = self.list.get(..self.length).unwrap_or_default();
         !name.is_empty() && list.split(|byte| *byte == b',').any(|runtime| runtime == name)
     }
 }
 
-/// What follows the last slash of `path`.
+/// The part of `path` after its last slash.
 pub(crate) fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_that_of_the_settings() {
+    fn the_default_equals_that_of_the_settings() {
         let settings = sifcache_core::settings::Settings::with_roots(Vec::new());
         assert_eq!(settings.runtimes.join(",").as_bytes(), super::DEFAULT);
         for name in settings.runtimes {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_makes_nothing_a_runtime() {
+    fn no_program_is_a_runtime_if_the_list_is_too_long() {
         let list = |length: usize| format!("runtimes=x,{}", "y".repeat(length - 2));
         assert!(contains(&list(LONGEST), "x"));
         assert!(!contains(&list(LONGEST + 1), "x"));

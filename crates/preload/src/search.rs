@@ -1,22 +1,23 @@
-//! The search for a program in `PATH`, as the exec functions of glibc do it.
+//! The search for a program in `PATH`, by the rules of glibc's exec functions.
 
 use crate::entry::Entry;
 
-/// What is found where a program is looked for.
+/// The result of checking one path in the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// A program that can be executed.
+    /// The path is a program that can be executed.
     Program,
-    /// None, and glibc goes on to the next entry.
+    /// The path is not such a program, and glibc continues with the next entry.
     Other,
-    /// An error that ends the search of glibc.
+    /// The check fails with an error that ends the search of glibc.
     Error,
 }
 
-/// Leaves in `entry` the path of the first program `name` in `path`; none if there is
-/// none, or where it cannot be told which one glibc would take.
+/// Stores in `entry` the path of the first program `name` in the directories of `path`. `None` if
+/// there is no such program, or if it is uncertain which one glibc would find.
 ///
-/// `moved` says that the search happens in another working directory than ours.
+/// `moved` says that the search may happen in another working directory than that of the calling
+/// process.
 pub(crate) fn find(
     path: &[u8],
     name: &[u8],
@@ -28,8 +29,8 @@ pub(crate) fn find(
         if moved && !directory.starts_with(b"/") {
             return None;
         }
-        // The empty entry is the working directory. With the dot the path has a slash, and
-        // nobody searches for it again.
+        // An empty entry stands for the working directory. With `.` the path contains a slash, so
+        // it will not be searched for again.
         let directory = if directory.is_empty() { b".".as_slice() } else { directory };
         entry.set_path(&[directory, b"/", name])?;
         match look(entry) {
@@ -46,7 +47,8 @@ mod tests {
     use super::{Look, find};
     use crate::entry::Entry;
 
-    /// Searches where `programs` exist, and looking at something in `/broken` is an error.
+    /// Searches in a file system that contains `programs`, and in which every check of a path in
+    /// `/broken` fails.
     fn found(path: &str, moved: bool, programs: &[&str]) -> Option<String> {
         let mut entry = Entry::EMPTY;
         let look = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn in_another_directory_only_absolute_entries_count() {
+    fn a_relative_entry_ends_the_search_in_another_directory() {
         let programs = ["/a/x", "./x", "c/x"];
         assert_eq!(found("/none:/a:c", true, &programs).as_deref(), Some("/a/x"));
         assert_eq!(found("c:/a", true, &programs), None);

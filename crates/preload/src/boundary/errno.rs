@@ -2,18 +2,18 @@
 
 use std::ffi::c_int;
 
-/// What it is.
+/// Returns the error number.
 pub(super) fn get() -> c_int {
-    // SAFETY: always allowed.
+    // SAFETY: this function has no preconditions.
     let place = unsafe { libc::__errno_location() };
-    // SAFETY: the place is this thread's own, and lives as long as it.
+    // SAFETY: `place` belongs to this thread and is valid during its lifetime.
     unsafe { place.read() }
 }
 
-/// Makes it `number`.
+/// Sets the error number.
 pub(super) fn set(number: c_int) {
-    // SAFETY: always allowed.
+    // SAFETY: this function has no preconditions.
     let place = unsafe { libc::__errno_location() };
-    // SAFETY: the place is this thread's own, and lives as long as it.
+    // SAFETY: `place` belongs to this thread and is valid during its lifetime.
     unsafe { place.write(number) };
 }

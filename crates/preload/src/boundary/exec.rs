@@ -1,5 +1,5 @@
-//! What the functions do that replace the running program: try the shim, which comes back
-//! only if it could not be started, then call the original.
+//! The implementation of the functions that replace the running program: they first try to execute
+//! the shim. If this returns, the shim was not started, and they call the original function.
 
 use super::errno;
 use super::launch::Launch;
@@ -14,22 +14,26 @@ unsafe extern "C" {
 }
 
 fn environment() -> Strings {
-    // SAFETY: libc's own variable; its own exec functions read it in the same way.
+    // SAFETY: the variable belongs to libc, whose own exec functions read it in the same way.
     unsafe { environ }
 }
 
+/// Executes the shim if this is the launch of a runtime. Returns if it is not, or if the shim
+/// cannot be executed.
+///
 /// # Safety
-/// As execve.
+/// The strings in `program` and the arrays must be null, or valid for execve.
 unsafe fn try_shim(program: Program, argv: Strings, envp: Strings) {
     let launch = Launch { program, argv, envp, moved: false };
     let execve = originals().execve;
-    // SAFETY: the caller vouches for `argv`, and the rest is ours.
+    // SAFETY: the caller guarantees that `argv` is valid for execve, and `with_shim` passes a valid
+    // path and environment.
     let start = |shim, envp| execve.map(|execve| unsafe { execve(shim, argv, envp) });
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees that the strings and arrays are null or valid for execve.
     let _ = unsafe { launch.with_shim(start) };
 }
 
-/// What comes of a function that libc does not have.
+/// The result of a function that libc does not have: -1, with `errno` set to `ENOSYS`.
 pub(super) fn missing() -> c_int {
     errno::set(libc::ENOSYS);
     -1
@@ -38,9 +42,9 @@ pub(super) fn missing() -> c_int {
 /// `execv`, `execl`
 ///
 /// # Safety
-/// As in their manual page.
+/// The requirements of their manual page apply.
 pub(super) unsafe fn by_path(path: *const c_char, argv: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     unsafe { try_shim(Program::Path(path), argv, environment()) };
     // SAFETY: as above.
     originals().execv.map_or_else(missing, |execv| unsafe { execv(path, argv) })
@@ -49,9 +53,9 @@ pub(super) unsafe fn by_path(path: *const c_char, argv: Strings) -> c_int {
 /// `execve`, `execle`
 ///
 /// # Safety
-/// As in their manual pages.
+/// The requirements of their manual pages apply.
 pub(super) unsafe fn by_path_with(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     unsafe { try_shim(Program::Path(path), argv, envp) };
     // SAFETY: as above.
     originals().execve.map_or_else(missing, |execve| unsafe { execve(path, argv, envp) })
@@ -60,9 +64,9 @@ pub(super) unsafe fn by_path_with(path: *const c_char, argv: Strings, envp: Stri
 /// `execvp`, `execlp`
 ///
 /// # Safety
-/// As in their manual page.
+/// The requirements of their manual page apply.
 pub(super) unsafe fn by_name(file: *const c_char, argv: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     unsafe { try_shim(Program::Search(file), argv, environment()) };
     // SAFETY: as above.
     originals().execvp.map_or_else(missing, |execvp| unsafe { execvp(file, argv) })
@@ -71,9 +75,9 @@ pub(super) unsafe fn by_name(file: *const c_char, argv: Strings) -> c_int {
 /// `execvpe`
 ///
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 pub(super) unsafe fn by_name_with(file: *const c_char, argv: Strings, envp: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     unsafe { try_shim(Program::Search(file), argv, envp) };
     // SAFETY: as above.
     originals().execvpe.map_or_else(missing, |execvpe| unsafe { execvpe(file, argv, envp) })
@@ -82,11 +86,11 @@ pub(super) unsafe fn by_name_with(file: *const c_char, argv: Strings, envp: Stri
 /// `fexecve`
 ///
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 pub(super) unsafe fn opened(descriptor: c_int, argv: Strings, envp: Strings) -> c_int {
-    // Unlike the others, this one refuses to start without an environment.
+    // Unlike the other functions, fexecve rejects a null environment.
     if !envp.is_null() {
-        // SAFETY: the caller vouches for the arguments.
+        // SAFETY: the caller guarantees valid arguments, as the manual page requires.
         unsafe { try_shim(Program::Opened(descriptor, c"".as_ptr()), argv, envp) };
     }
     // SAFETY: as above.
@@ -96,7 +100,7 @@ pub(super) unsafe fn opened(descriptor: c_int, argv: Strings, envp: Strings) -> 
 /// `execveat`
 ///
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 pub(super) unsafe fn at(
     directory: c_int,
     path: *const c_char,
@@ -104,9 +108,9 @@ pub(super) unsafe fn at(
     envp: Strings,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: the caller vouches for the path.
+    // SAFETY: the caller guarantees that `path` is null or a C string.
     if let Some(program) = unsafe { Program::at(directory, path, flags) } {
-        // SAFETY: the caller vouches for the arguments.
+        // SAFETY: the caller guarantees valid arguments, as the manual page requires.
         unsafe { try_shim(program, argv, envp) };
     }
     match originals().execveat {

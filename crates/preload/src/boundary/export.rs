@@ -1,14 +1,15 @@
-//! The exported functions of fixed arguments, each as in its manual page.
+//! The exported functions with a fixed number of arguments. Each behaves as in its manual page.
 
 use super::strings::Strings;
 use super::{exec, spawn};
 use std::ffi::{c_char, c_int};
 
 /// # Safety
-/// As in its manual page; so for all below.
+/// The requirements of its manual page apply. The same holds for all functions below.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
-    // SAFETY: the caller vouches for the arguments; so for all below.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires. The same holds
+    // for all functions below.
     unsafe { exec::by_path_with(path, argv, envp) }
 }
 

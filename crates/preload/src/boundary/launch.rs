@@ -1,4 +1,4 @@
-//! One call that starts a program, and what becomes of it.
+//! One call that starts a program, and its redirection to the shim.
 
 use super::program::Program;
 use super::strings::{self, Strings};
@@ -9,71 +9,74 @@ use crate::own::{SHIM_PATH, is_own};
 use std::ffi::c_char;
 use std::ptr;
 
-/// As many entries as the environment for the shim may have, the null pointer at its end
-/// included. With more the launch passes.
+/// The maximum number of entries in the environment for the shim, including the null pointer at its
+/// end. A launch with more entries passes.
 const MOST: usize = 2048;
 
-/// What a caller asks for.
+/// A call that starts a program.
 pub(super) struct Launch {
-    /// What to start.
+    /// The program to start.
     pub(super) program: Program,
-    /// Its arguments.
+    /// The arguments of the program.
     pub(super) argv: Strings,
-    /// Its environment.
+    /// The environment of the program.
     pub(super) envp: Strings,
-    /// Whether it may start in another working directory than ours.
+    /// Whether it may start in another working directory than that of the calling process.
     pub(super) moved: bool,
 }
 
 impl Launch {
-    /// Starts the shim with `start` if this is the launch of a runtime. `start` gets the
-    /// path of the shim and the environment for it; what it returns is returned. None means
-    /// that the launch passes.
+    /// Starts the shim by calling `start` if this is the launch of a runtime. `start` gets the path
+    /// of the shim and the environment for it. Returns the result of `start`, or `None` if the
+    /// launch passes. `errno` is preserved.
     ///
     /// # Safety
-    /// The strings and arrays are null, or what exec asks for.
+    /// The strings and arrays must be null, or valid for exec.
     pub(super) unsafe fn with_shim<R>(
         &self,
         start: impl FnOnce(*const c_char, Strings) -> R,
     ) -> Option<R> {
-        // SAFETY: the caller vouches for the array.
+        // SAFETY: the caller guarantees that `argv` is null or an array for exec.
         let no_arguments = unsafe { strings::pointers(self.argv) }.next().is_none();
-        // SAFETY: the caller vouches for the string.
+        // SAFETY: the caller guarantees that the string is null or a C string.
         if no_arguments || !unsafe { self.program.may_be_runtime() } {
             return None;
         }
         let before = errno::get();
-        // SAFETY: the caller vouches for the strings.
+        // SAFETY: the caller guarantees that the strings and arrays are null or valid for exec.
         let result = unsafe { self.redirect(start) };
         errno::set(before);
         result
     }
 
-    /// Apart, so that only the launch of a runtime takes stack for buffers: 20 KiB in all.
+    /// Redirects the launch of a runtime. This is a separate function so that only such a launch
+    /// uses stack for the buffers, which have 20 KiB in total.
     ///
     /// # Safety
-    /// As [`Self::with_shim`].
+    /// The requirements of [`Self::with_shim`] apply.
     #[inline(never)]
     unsafe fn redirect<R>(&self, start: impl FnOnce(*const c_char, Strings) -> R) -> Option<R> {
         let shim_path = SHIM_PATH.as_ptr().cast::<c_char>();
         let mut entry = Entry::EMPTY;
-        // SAFETY: the caller vouches for the string.
+        // SAFETY: `may_be_runtime` excludes a null string, and the caller guarantees that any other
+        // string is a C string.
         let program = unsafe { self.program.locate(self.moved, &mut entry) }?;
-        // SAFETY: a C string.
+        // SAFETY: `shim_path` is a C string.
         let shim = unsafe { files::program(shim_path) }.ok()?;
-        // The shim by another name must not come to itself either.
+        // The shim must not be redirected to itself under another name, such as a hard link.
         if is_own(entry.path()) || program == shim {
             return None;
         }
-        // SAFETY: the caller vouches for the array.
+        // SAFETY: the caller guarantees that `envp` is null or an array for exec.
         unsafe { with_environment(self.envp, &entry, |envp| start(shim_path, envp)) }
     }
 }
 
-/// Starts with what is `given` and the entry. Apart, as [`Launch::redirect`].
+/// Calls `start` with the `given` environment and the entry. This is a separate function for the
+/// same reason as [`Launch::redirect`].
 ///
 /// # Safety
-/// `given` is null, or what exec asks for.
+/// `given` must be null, or valid for exec.
 #[inline(never)]
 unsafe fn with_environment<R>(
     given: Strings,
@@ -81,9 +84,9 @@ unsafe fn with_environment<R>(
     start: impl FnOnce(Strings) -> R,
 ) -> Option<R> {
     let mut slots = [ptr::null(); MOST];
-    // SAFETY: the caller vouches for the array.
+    // SAFETY: the caller guarantees that `given` is null or an array for exec.
     let given = unsafe { strings::pointers(given) };
-    // SAFETY: what comes out of the array is a C string.
+    // SAFETY: the pointers in the array are C strings.
     let ours = |pointer: &*const c_char| entry::is_entry(unsafe { strings::bytes(*pointer) });
     let new = entry.as_bytes().as_ptr().cast();
     environment::fill(&mut slots, given, ours, new, ptr::null())?;

@@ -1,20 +1,21 @@
-//! `execl`, `execlp` and `execle`, whose arguments have no fixed number.
+//! `execl`, `execlp` and `execle`, which have a variable number of arguments.
 //!
-//! Rust cannot define such a function, so a few lines of assembler turn the arguments into
-//! an array. On both processors the first ones come in registers and the others lie on the
-//! stack, one after the other. With the registers stored right below, all of them are an
-//! array where they are, with the null pointer at its end that the caller has put there:
-//! nothing is counted or copied, and there is no limit. (On x86-64 the return address is in
-//! the way, and moves.)
+//! Rust cannot define such functions, so a few lines of assembler turn the arguments into an array.
+//! On both architectures, the first arguments are in registers and the others are on the stack, one
+//! after the other. The code stores the registers directly below the arguments on the stack. All
+//! arguments then form an array in place, with the null pointer from the caller at its end. The
+//! code neither counts nor copies them, and there is no limit on their number. (On x86-64, the
+//! return address is in the way and is moved.)
 //!
-//! The lines for 64-bit ARM have been assembled, but not yet run.
+//! The code for 64-bit ARM has been assembled, but not yet run.
 
 use super::exec;
 use super::strings::{self, Strings};
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_int};
 
-/// The whole body: calls a function with the first argument and an array of the others.
+/// The whole body of an exported function: calls `$function` with the first argument and an array
+/// of the other arguments.
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_array {
     ($function:ident) => {
@@ -34,7 +35,7 @@ macro_rules! with_array {
             "push rsi",
             ".cfi_adjust_cfa_offset 8",
             "mov rsi, rsp",
-            // With this the stack is aligned for the call.
+            // This push also aligns the stack for the call.
             "push rax",
             ".cfi_adjust_cfa_offset 8",
             ".cfi_offset rip, -48",
@@ -54,14 +55,15 @@ macro_rules! with_array {
     };
 }
 
-/// The whole body: calls a function with the first argument and an array of the others.
+/// The whole body of an exported function: calls `$function` with the first argument and an array
+/// of the other arguments.
 #[cfg(target_arch = "aarch64")]
 macro_rules! with_array {
     ($function:ident) => {
         naked_asm!(
             ".cfi_startproc",
-            // Frame pointer and return address, a gap, then seven registers up to where
-            // the arguments on the stack begin.
+            // The frame pointer and return address, a gap, then the seven registers directly below
+            // the arguments on the stack.
             "stp x29, x30, [sp, #-80]!",
             ".cfi_def_cfa_offset 80",
             ".cfi_offset x29, -80",
@@ -85,7 +87,7 @@ macro_rules! with_array {
 }
 
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn execl(path: *const c_char, first: *const c_char) -> c_int {
@@ -93,7 +95,7 @@ unsafe extern "C" fn execl(path: *const c_char, first: *const c_char) -> c_int {
 }
 
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn execlp(file: *const c_char, first: *const c_char) -> c_int {
@@ -101,7 +103,7 @@ unsafe extern "C" fn execlp(file: *const c_char, first: *const c_char) -> c_int 
 }
 
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn execle(path: *const c_char, first: *const c_char) -> c_int {
@@ -109,23 +111,23 @@ unsafe extern "C" fn execle(path: *const c_char, first: *const c_char) -> c_int 
 }
 
 unsafe extern "C" fn path_and_list(path: *const c_char, list: Strings) -> c_int {
-    // SAFETY: the list is an array, and the caller vouches for the rest.
+    // SAFETY: the assembler passes the list as an array, and the caller guarantees valid arguments.
     unsafe { exec::by_path(path, list) }
 }
 
 unsafe extern "C" fn name_and_list(file: *const c_char, list: Strings) -> c_int {
-    // SAFETY: the list is an array, and the caller vouches for the rest.
+    // SAFETY: the assembler passes the list as an array, and the caller guarantees valid arguments.
     unsafe { exec::by_name(file, list) }
 }
 
-/// The environment follows the null pointer.
+/// For `execle`: the environment follows the null pointer at the end of the list.
 unsafe extern "C" fn path_and_list_with(path: *const c_char, list: Strings) -> c_int {
-    // SAFETY: the list is an array.
+    // SAFETY: the assembler passes the list as an array with a null pointer at its end.
     let length = unsafe { strings::pointers(list) }.count();
-    // SAFETY: the null pointer is there, and one more argument after it.
+    // SAFETY: the null pointer is at index `length`, and one more argument follows it.
     let place = unsafe { list.add(length.wrapping_add(1)) };
-    // SAFETY: as above; the argument is an array of strings.
+    // SAFETY: as above; this last argument is the environment, an array of C strings.
     let envp = unsafe { place.cast::<Strings>().read() };
-    // SAFETY: the list is an array, and the caller vouches for the rest.
+    // SAFETY: the assembler passes the list as an array, and the caller guarantees valid arguments.
     unsafe { exec::by_path_with(path, list, envp) }
 }

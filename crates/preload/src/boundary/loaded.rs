@@ -1,7 +1,8 @@
-//! What is found out once, when the library is loaded.
+//! The data that the constructor determines once, when the library is loaded.
 //!
-//! A call before that, from the constructor of another library, is passed, and looks the
-//! original up on its own: nothing else runs yet that could hold a lock.
+//! The constructor of another library may call a replaced function earlier. Such a call passes and
+//! looks up the original function itself. This is safe, because no other thread runs yet that could
+//! hold a lock.
 
 use super::originals::Originals;
 use super::strings;
@@ -21,7 +22,7 @@ struct Place {
     loaded: UnsafeCell<Loaded>,
 }
 
-// SAFETY: `ready` orders the one write before all reads.
+// SAFETY: `ready` orders the only write before all reads.
 unsafe impl Sync for Place {}
 
 static PLACE: Place = Place {
@@ -29,7 +30,7 @@ static PLACE: Place = Place {
     loaded: UnsafeCell::new(Loaded { originals: Originals::NONE, runtimes: Runtimes::NONE }),
 };
 
-/// Has the dynamic linker call [`load`].
+/// Makes the dynamic linker call [`load`].
 #[used]
 // SAFETY: the section holds pointers to functions of this type.
 #[unsafe(link_section = ".init_array")]
@@ -37,31 +38,32 @@ static CONSTRUCTOR: extern "C" fn() = load;
 
 extern "C" fn load() {
     let loaded = Loaded { originals: Originals::look_up(), runtimes: runtimes() };
-    // SAFETY: the dynamic linker calls a constructor once, and nobody reads before `ready`.
+    // SAFETY: the dynamic linker calls a constructor only once, and there are no reads before
+    // `ready` is set.
     unsafe { PLACE.loaded.get().write(loaded) };
     PLACE.ready.store(true, Ordering::Release);
 }
 
 /// Reads the names of the runtimes from the environment.
 fn runtimes() -> Runtimes {
-    // SAFETY: a C string, and no other thread of the program runs yet.
+    // SAFETY: the name is a C string, and no other thread of the program runs yet.
     let settings = unsafe { libc::getenv(SETTINGS_NAME.as_ptr().cast()) };
-    // SAFETY: null or a C string, which nobody changes meanwhile.
+    // SAFETY: `getenv` returns null or a C string, and no other thread runs that could change it.
     Runtimes::from_settings(unsafe { strings::bytes(settings) })
 }
 
 fn loaded() -> Option<&'static Loaded> {
     let ready = PLACE.ready.load(Ordering::Acquire);
-    // SAFETY: the one write came before `ready`.
+    // SAFETY: the only write happened before `ready` was set.
     ready.then(|| unsafe { &*PLACE.loaded.get() })
 }
 
-/// The functions that ours stand in front of.
+/// The original functions that this library replaces.
 pub(super) fn originals() -> Originals {
     loaded().map_or_else(Originals::look_up, |loaded| loaded.originals)
 }
 
-/// Whether a program of this file name is a runtime.
+/// Whether a program with this file name is a runtime. Always false before the constructor has run.
 pub(super) fn is_runtime(name: &[u8]) -> bool {
     loaded().is_some_and(|loaded| loaded.runtimes.contains(name))
 }

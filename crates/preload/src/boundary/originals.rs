@@ -1,4 +1,4 @@
-//! The functions that ours stand in front of.
+//! The original functions that this library replaces.
 
 use super::strings::Strings;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -23,8 +23,8 @@ pub(super) type Spawn = unsafe extern "C" fn(
     Strings,
 ) -> c_int;
 
-/// Those of the libraries after us, which need not be libc's: another interposer may stand
-/// between. None where there is none.
+/// The functions of the next libraries in the search order. They need not be those of libc, because
+/// another interposer may come first. A function that no library has is `None`.
 #[derive(Clone, Copy)]
 pub(super) struct Originals {
     pub(super) execv: Option<Exec>,
@@ -38,7 +38,7 @@ pub(super) struct Originals {
 }
 
 impl Originals {
-    /// None at all.
+    /// No functions.
     pub(super) const NONE: Self = Self {
         execv: None,
         execve: None,
@@ -50,10 +50,11 @@ impl Originals {
         posix_spawnp: None,
     };
 
-    /// Looks all of them up, which takes locks and may allocate.
+    /// Looks up all functions. This takes locks and may allocate.
     pub(super) fn look_up() -> Self {
         Self {
-            // SAFETY: the type is that of the manual page; so below.
+            // SAFETY: the type of the field is that of the function in its manual page. The same
+            // holds for all fields below.
             execv: unsafe { next(c"execv") },
             // SAFETY: as above.
             execve: unsafe { next(c"execve") },
@@ -73,14 +74,14 @@ impl Originals {
     }
 }
 
-/// The next function `name` after ours.
+/// The function `name` of the next library in the search order.
 ///
 /// # Safety
-/// `Function` is the type of a pointer to it.
+/// `Function` must be the type of a pointer to this function.
 unsafe fn next<Function>(name: &CStr) -> Option<Function> {
     const { assert!(mem::size_of::<Function>() == mem::size_of::<*mut c_void>()) };
-    // SAFETY: the name is a C string.
+    // SAFETY: `name` is a C string.
     let pointer = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-    // SAFETY: the caller vouches for the type, and the pointer is not null.
+    // SAFETY: the pointer is not null, and the caller guarantees that `Function` is its type.
     (!pointer.is_null()).then(|| unsafe { mem::transmute_copy(&pointer) })
 }

@@ -1,4 +1,4 @@
-//! The program that a caller names, and where it is.
+//! The program that a caller wants to start, and its path.
 
 use super::files::{self, Identity};
 use super::{loaded, strings};
@@ -8,27 +8,28 @@ use crate::runtimes::file_name;
 use crate::search::{self, Look};
 use std::ffi::{c_char, c_int};
 
-/// What glibc searches where `PATH` is not set.
+/// The search path of glibc if `PATH` is not set.
 const UNSET: &[u8] = b"/bin:/usr/bin";
 
-/// How a caller names it.
+/// A program as the caller specifies it.
 #[derive(Clone, Copy)]
 pub(super) enum Program {
-    /// By its path.
+    /// A path.
     Path(*const c_char),
-    /// By a name that is searched for in `PATH`, or by its path if that has a slash.
+    /// A name to search for in `PATH`, or a path if it contains a slash.
     Search(*const c_char),
-    /// By an open directory and a path from there, or an open file and an empty path.
+    /// An open directory and a path relative to it, or an open file and an empty path.
     Opened(c_int, *const c_char),
 }
 
 impl Program {
-    /// What execveat names; none with flags that change what it means.
+    /// The program that the arguments of execveat specify. `None` for an empty or null path without
+    /// `AT_EMPTY_PATH`, and for flags other than `AT_EMPTY_PATH`.
     ///
     /// # Safety
-    /// The path is null, or a C string.
+    /// `path` must be null or a C string.
     pub(super) unsafe fn at(directory: c_int, path: *const c_char, flags: c_int) -> Option<Self> {
-        // SAFETY: the caller vouches for the path.
+        // SAFETY: the caller guarantees that `path` is null or a C string.
         let text = unsafe { strings::bytes(path) };
         match (text, flags) {
             ([], libc::AT_EMPTY_PATH) => Some(Self::Opened(directory, c"".as_ptr())),
@@ -45,28 +46,29 @@ impl Program {
         text
     }
 
-    /// Whether to take a closer look. This is asked for every program that anybody starts,
-    /// so it takes little time, and little stack.
+    /// Whether the program may be a runtime and needs a closer check. This runs for every program
+    /// that is started, so it needs little time and little stack.
     ///
     /// # Safety
-    /// The string is null, or a C string.
+    /// The string must be null or a C string.
     pub(super) unsafe fn may_be_runtime(self) -> bool {
-        // SAFETY: the caller vouches for the string.
+        // SAFETY: the caller guarantees that the string is null or a C string.
         let text = unsafe { strings::bytes(self.text()) };
         let unnamed = text.is_empty() && matches!(self, Self::Opened(..));
         unnamed || loaded::is_runtime(file_name(text))
     }
 
-    /// Leaves in `entry` the path of what would be executed; none if the exec would fail,
-    /// or in any doubt. `moved` says that it may happen in another working directory.
+    /// Stores in `entry` the path of the program that would be executed. `None` if the exec would
+    /// fail, or if the program is uncertain. `moved` says that the exec may happen in another
+    /// working directory.
     ///
     /// # Safety
-    /// The string is a C string.
+    /// The string must be a C string.
     pub(super) unsafe fn locate(self, moved: bool, entry: &mut Entry) -> Option<Identity> {
-        // SAFETY: the caller vouches for the string.
+        // SAFETY: the caller guarantees that the string is a C string.
         let text = unsafe { strings::bytes(self.text()) };
         match self {
-            // SAFETY: the caller vouches for the string.
+            // SAFETY: as above.
             Self::Opened(descriptor, path) => unsafe { locate_opened(descriptor, path, entry) },
             Self::Search(_) if !text.contains(&b'/') => locate_in_path(text, moved, entry),
             _ if moved && !text.starts_with(b"/") => None,
@@ -79,14 +81,14 @@ impl Program {
 }
 
 fn program_at(entry: &Entry) -> Result<Identity, c_int> {
-    // SAFETY: a null byte follows the path.
+    // SAFETY: a null byte follows the path in memory, so it is a C string.
     unsafe { files::program(entry.path().as_ptr().cast()) }
 }
 
 fn locate_in_path(name: &[u8], moved: bool, entry: &mut Entry) -> Option<Identity> {
-    // SAFETY: a C string; the functions of glibc ask here and now as well.
+    // SAFETY: the name is a C string. The functions of glibc read `PATH` at the same point.
     let path = unsafe { libc::getenv(c"PATH".as_ptr()) };
-    // SAFETY: null or a C string.
+    // SAFETY: `path` is not null, so it is a C string.
     let path = if path.is_null() { UNSET } else { unsafe { strings::bytes(path) } };
     let mut found = None;
     search::find(path, name, moved, entry, |entry| match program_at(entry) {
@@ -107,22 +109,24 @@ fn locate_in_path(name: &[u8], moved: bool, entry: &mut Entry) -> Option<Identit
     found
 }
 
-/// The kernel tells the path of what is open, and we look whether it still is the same file.
+/// Stores in `entry` the path of an open file, or of `path` relative to an open directory. The path
+/// of the descriptor comes from the kernel. `None` if the path does not lead to the same file any
+/// more, or in case of doubt.
 ///
 /// # Safety
-/// `path` is a C string.
+/// `path` must be a C string.
 unsafe fn locate_opened(
     descriptor: c_int,
     path: *const c_char,
     entry: &mut Entry,
 ) -> Option<Identity> {
     let link = descriptor::link(descriptor)?;
-    // SAFETY: a C string.
+    // SAFETY: `link` ends with null bytes, so it is a C string.
     entry.read_path(|path| unsafe { files::read_link(link.as_ptr().cast(), path) })?;
     if !descriptor::is_path(entry.path()) {
         return None;
     }
-    // SAFETY: the caller vouches for the path.
+    // SAFETY: the caller guarantees that `path` is a C string.
     let name = unsafe { strings::bytes(path) };
     if !name.is_empty() {
         entry.append(&[b"/", name])?;
@@ -130,7 +134,7 @@ unsafe fn locate_opened(
     if !loaded::is_runtime(file_name(entry.path())) {
         return None;
     }
-    // SAFETY: the caller vouches for the path.
+    // SAFETY: the caller guarantees that `path` is a C string.
     let opened = unsafe { files::opened(descriptor, path) }.ok()?;
     program_at(entry).ok().filter(|program| *program == opened)
 }

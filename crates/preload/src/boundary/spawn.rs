@@ -1,5 +1,5 @@
-//! What the functions do that start a new process: try the shim, then the original. They
-//! return an error number, and leave `errno` alone.
+//! The implementation of the functions that start a new process: they first try to start the shim,
+//! then call the original function. They return an error number and leave `errno` unchanged.
 
 use super::launch::Launch;
 use super::loaded::originals;
@@ -12,7 +12,7 @@ use std::ffi::{c_char, c_int};
 /// `posix_spawn`
 ///
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 pub(super) unsafe fn by_path(
     pid: *mut pid_t,
     path: *const c_char,
@@ -23,10 +23,11 @@ pub(super) unsafe fn by_path(
 ) -> c_int {
     let launch = Launch { program: Program::Path(path), argv, envp, moved: !actions.is_null() };
     let start = |function: Spawn, path, envp| {
-        // SAFETY: the caller vouches for the arguments, and what differs is ours.
+        // SAFETY: the caller guarantees valid arguments. `path` and `envp` are either the caller's
+        // or the valid ones that `with_shim` passes.
         unsafe { function(pid, path, actions, attributes, argv, envp) }
     };
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     if unsafe { spawned(&launch, start) } {
         return 0;
     }
@@ -36,7 +37,7 @@ pub(super) unsafe fn by_path(
 /// `posix_spawnp`
 ///
 /// # Safety
-/// As in its manual page.
+/// The requirements of its manual page apply.
 pub(super) unsafe fn by_name(
     pid: *mut pid_t,
     file: *const c_char,
@@ -47,23 +48,24 @@ pub(super) unsafe fn by_name(
 ) -> c_int {
     let launch = Launch { program: Program::Search(file), argv, envp, moved: !actions.is_null() };
     let start = |function: Spawn, path, envp| {
-        // SAFETY: the caller vouches for the arguments, and what differs is ours.
+        // SAFETY: the caller guarantees valid arguments. `path` and `envp` are either the caller's
+        // or the valid ones that `with_shim` passes.
         unsafe { function(pid, path, actions, attributes, argv, envp) }
     };
-    // SAFETY: the caller vouches for the arguments.
+    // SAFETY: the caller guarantees valid arguments, as the manual page requires.
     if unsafe { spawned(&launch, start) } {
         return 0;
     }
     originals().posix_spawnp.map_or(libc::ENOSYS, |function| start(function, file, envp))
 }
 
-/// Whether the shim was started.
+/// Starts the shim if `launch` is the launch of a runtime. Returns whether the shim was started.
 ///
 /// # Safety
-/// The launch has what posix_spawn asks for.
+/// The strings and arrays of the launch must be valid for posix_spawn.
 unsafe fn spawned(launch: &Launch, start: impl Fn(Spawn, *const c_char, Strings) -> c_int) -> bool {
     let Some(function) = originals().posix_spawn else { return false };
-    // SAFETY: the caller vouches for the launch.
+    // SAFETY: the caller guarantees that the launch is valid for posix_spawn.
     let result = unsafe { launch.with_shim(|shim, envp| start(function, shim, envp)) };
     result == Some(0)
 }

@@ -1,41 +1,41 @@
-//! C strings and arrays of them, as callers hand them over.
+//! C strings and arrays of C strings that callers pass.
 
 use std::ffi::{CStr, c_char};
 use std::iter;
 
-/// An array of strings with a null pointer at its end: `argv`, or an environment.
+/// An array of C strings with a null pointer at its end: `argv` or an environment.
 pub(super) type Strings = *const *const c_char;
 
-/// The bytes of `text`; none of null.
+/// The bytes of `text` without its null byte; empty if `text` is null.
 ///
 /// # Safety
-/// `text` is null, or a C string that lives and stays what it is for `'a`.
+/// `text` must be null, or a C string that is valid and unchanged for `'a`.
 pub(super) unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
     if text.is_null() {
         return &[];
     }
-    // SAFETY: not null, so the caller vouches for it.
+    // SAFETY: `text` is not null, so the caller guarantees that it is a C string.
     unsafe { CStr::from_ptr(text) }.to_bytes()
 }
 
-/// The pointers of `array` up to the null pointer; none of null, which Linux takes for an
-/// empty array.
+/// The pointers of `array` before its null pointer. There are none if `array` itself is null, which
+/// Linux treats as an empty array.
 ///
 /// # Safety
-/// `array` is null, or an array with a null pointer at its end that lives and stays what
-/// it is as long as the iterator.
+/// `array` must be null, or an array with a null pointer at its end that is valid and unchanged
+/// during the lifetime of the iterator.
 pub(super) unsafe fn pointers(array: Strings) -> impl Iterator<Item = *const c_char> {
     let mut next = array;
     iter::from_fn(move || {
         if next.is_null() {
             return None;
         }
-        // SAFETY: the last one read was not the null pointer at the end.
+        // SAFETY: no null pointer has been read yet, so `next` is within the array.
         let pointer = unsafe { next.read() };
         if pointer.is_null() {
             return None;
         }
-        // SAFETY: as above, so there is one more.
+        // SAFETY: `pointer` is not the null pointer at the end, so another element follows.
         next = unsafe { next.add(1) };
         Some(pointer)
     })

@@ -1,10 +1,10 @@
-//! One call that starts a program, seen with the interposer and without it.
+//! One call that starts a program, run with and without the interposer.
 
 use crate::kit::kit;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every function, by what `caller` calls the ways to use it, that takes a path.
+/// Every way to use a function that takes a path, by its name in `caller`.
 pub(crate) const BY_PATH: [&str; 11] = [
     "execve",
     "execv",
@@ -18,12 +18,12 @@ pub(crate) const BY_PATH: [&str; 11] = [
     "posix_spawnp",
     "posix_spawn-actions",
 ];
-/// Those that search in `PATH`.
+/// The functions that search in `PATH`.
 pub(crate) const BY_NAME: [&str; 4] = ["execvp", "execvpe", "execlp", "posix_spawnp"];
-/// Those that take an open file.
+/// The functions that take an open file.
 pub(crate) const BY_FILE: [&str; 2] = ["fexecve", "execveat-open"];
 
-/// One use of `caller`.
+/// One invocation of `caller`.
 #[derive(Clone)]
 pub(crate) struct Call {
     words: Vec<String>,
@@ -32,18 +32,18 @@ pub(crate) struct Call {
     library: PathBuf,
 }
 
-/// What was seen of a program that was started.
+/// The report of a program that was started.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// All of it, but for the variable of the runtime.
+    /// All lines of the report, except those below.
     rest: Vec<String>,
-    /// The program.
+    /// The path of the program.
     pub(crate) exe: Option<String>,
-    /// The values of the variable of the runtime.
+    /// The values of the variable with the path of the runtime.
     pub(crate) runtimes: Vec<String>,
 }
 
-/// Calls `function` from `start` with the path or name of a program.
+/// Calls `function` in the situation `start` with the path or name of a program.
 pub(crate) fn call(function: &str, start: &str, program: impl AsRef<Path>) -> Call {
     let program = program.as_ref().to_str().unwrap();
     Call {
@@ -55,33 +55,33 @@ pub(crate) fn call(function: &str, start: &str, program: impl AsRef<Path>) -> Ca
 }
 
 impl Call {
-    /// With these arguments instead of one.
+    /// Replaces the one argument by these.
     pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.words.truncate(3);
         self.words.extend(arguments.iter().map(|word| (*word).to_owned()));
         self
     }
 
-    /// With a variable.
+    /// Sets a variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<Path>) -> Self {
         let value = value.as_ref().to_str().unwrap().to_owned();
         self.environment.push((name.to_owned(), Some(value)));
         self
     }
 
-    /// Without a variable.
+    /// Removes a variable.
     pub(crate) fn no_env(mut self, name: &str) -> Self {
         self.environment.push((name.to_owned(), None));
         self
     }
 
-    /// In a directory.
+    /// Sets the working directory.
     pub(crate) fn within(mut self, directory: &Path) -> Self {
         self.directory = directory.to_owned();
         self
     }
 
-    /// With another library.
+    /// Uses another library.
     pub(crate) fn library(mut self, library: &Path) -> Self {
         self.library = library.to_owned();
         self
@@ -105,8 +105,8 @@ impl Call {
         Status::new(&text)
     }
 
-    /// Asserts that the shim is started as the program would be, and is told of `runtime`.
-    pub(crate) fn comes_to_shim(&self, runtime: impl AsRef<Path>) {
+    /// Asserts that the shim is started in the place of the program, with the path `runtime`.
+    pub(crate) fn starts_shim_for(&self, runtime: impl AsRef<Path>) {
         let (with, without) = (self.run(&self.library), self.run(Path::new("")));
         let shim = kit().libexec.join("sifcache-shim");
         assert_eq!(with.exe.as_deref(), shim.to_str(), "{:?}", self.words);
@@ -114,24 +114,24 @@ impl Call {
         assert_eq!(with.rest, without.rest, "{:?}", self.words);
     }
 
-    /// What is seen with the interposer.
+    /// The report with the interposer.
     pub(crate) fn seen(&self) -> Status {
         self.run(&self.library)
     }
 
-    /// Asserts that all is as without the interposer, and returns what is seen.
+    /// Asserts that the report is the same as without the interposer, and returns it.
     pub(crate) fn passes(&self) -> Status {
         let (with, without) = (self.run(&self.library), self.run(Path::new("")));
         assert_eq!(with, without, "{:?}", self.words);
         with
     }
 
-    /// Asserts that all is as without the interposer, and that the call fails.
+    /// Asserts that the report is the same as without the interposer, and that the call fails.
     pub(crate) fn fails(&self, error: &str) {
         let seen = self.passes();
-        let told =
+        let failed =
             seen.rest.iter().any(|line| line.starts_with("returned") && line.ends_with(error));
-        assert!(told && seen.exe.is_none(), "{:?}: {seen:?}", self.words);
+        assert!(failed && seen.exe.is_none(), "{:?}: {seen:?}", self.words);
     }
 }
 
@@ -150,7 +150,7 @@ impl Status {
         seen
     }
 
-    /// The arguments with which the program was started.
+    /// The arguments of the program that was started.
     pub(crate) fn arguments(&self) -> Vec<&str> {
         self.rest.iter().filter_map(|line| line.strip_prefix("argv ")).collect()
     }

@@ -1,5 +1,5 @@
-//! What the tests work with: the interposer, a shim and runtimes that tell how they were
-//! started, and a program that starts them with any function.
+//! The fixture of the tests: the interposer, a shim and runtimes that report how they were started,
+//! and a program that starts them with any function.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,20 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Where everything is.
+/// The paths of the fixture.
 pub(crate) struct Kit {
-    /// All of it.
+    /// The directory with all files of the tests.
     pub(crate) root: PathBuf,
-    /// What stands for `/usr/libexec/sifcache`.
+    /// The directory in the place of `/usr/libexec/sifcache`.
     pub(crate) libexec: PathBuf,
     /// The interposer.
     pub(crate) library: PathBuf,
     /// The program that starts others.
     pub(crate) caller: PathBuf,
+    /// The program that reports how it was started.
     teller: PathBuf,
 }
 
-/// The kit, which the first test makes.
+/// The fixture. The first call creates it.
 pub(crate) fn kit() -> &'static Kit {
     static KIT: OnceLock<Kit> = OnceLock::new();
     KIT.get_or_init(|| {
@@ -43,8 +44,8 @@ pub(crate) fn kit() -> &'static Kit {
     })
 }
 
-/// The library as it is shipped, but for where the shim is: that can only be said while
-/// building.
+/// Builds the library as it is shipped, except for the path of the shim, which can only be set at
+/// build time.
 fn build(target: &Path, libexec: &Path) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
@@ -62,7 +63,7 @@ fn build(target: &Path, libexec: &Path) -> PathBuf {
     target.join("release/libsifcache_preload.so")
 }
 
-/// Compiles one of the C files here.
+/// Compiles one of the C files in this directory.
 pub(crate) fn compile(name: &str, root: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interpose");
     let program = root.join(name);
@@ -75,7 +76,7 @@ pub(crate) fn compile(name: &str, root: &Path) -> PathBuf {
 }
 
 impl Kit {
-    /// Makes `path` a program that tells how it was started.
+    /// Installs at `path` a program that reports how it was started.
     pub(crate) fn install(&self, path: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let _ = fs::remove_file(path);
@@ -96,8 +97,8 @@ impl Kit {
         path
     }
 
-    /// A library for a test that looks for the shim elsewhere: in a directory next to `libexec` whose
-    /// name is as long.
+    /// A copy of the library that expects the shim in another directory, which is next to the usual
+    /// one. The two names must have the same length.
     pub(crate) fn library_with(&self, test: &str, libexec: &str) -> PathBuf {
         let (old, new) = (self.libexec.to_str().unwrap(), self.root.join(libexec));
         let new = new.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! The interposer in real programs: what comes to the shim, and what stays as it is.
+//! The interposer in real programs: launches that start the shim, and calls that are unchanged.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod call;

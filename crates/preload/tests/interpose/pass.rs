@@ -1,4 +1,4 @@
-//! Calls that stay as they are, to the error number.
+//! Calls that are unchanged, including the error number.
 
 use crate::call::{BY_FILE, BY_NAME, BY_PATH, call};
 use crate::kit::{chmod, kit};
@@ -15,7 +15,7 @@ fn other_programs() {
 }
 
 #[test]
-fn what_cannot_be_executed() {
+fn runtimes_that_cannot_be_executed() {
     let directory = kit().directory("broken");
     let plain = directory.join("plain/apptainer");
     kit().install(&plain);
@@ -65,7 +65,7 @@ fn flags_of_execveat() {
 }
 
 #[test]
-fn a_file_that_lost_its_name() {
+fn a_deleted_file() {
     let runtime = kit().directory("deleted").join("apptainer");
     for function in BY_FILE {
         let call = call(function, "here", &runtime).env("ODD", "deleted");
@@ -90,7 +90,7 @@ fn our_own_shims() {
 }
 
 #[test]
-fn no_shim_that_could_be_started() {
+fn a_shim_that_cannot_be_started() {
     let runtime = kit().runtime("no_shim", "apptainer");
     let path = runtime.parent().unwrap();
     let plain = kit().root.join("no_exec/sifcache-shim");
@@ -127,7 +127,7 @@ fn without_shim_file_actions_happen_once() {
 }
 
 #[test]
-fn a_thread_with_files_of_its_own() {
+fn a_thread_with_its_own_descriptor_table() {
     let runtime = kit().runtime("unshared", "apptainer");
     let other = kit().runtime("unshared", "other");
     for function in BY_FILE {
@@ -145,6 +145,6 @@ fn an_environment_that_does_not_fit() {
     };
     for function in BY_PATH.iter().chain(&BY_FILE) {
         assert!(with(function, 5000).passes().exe.is_some());
-        with(function, 1800).comes_to_shim(&runtime);
+        with(function, 1800).starts_shim_for(&runtime);
     }
 }

@@ -1,4 +1,4 @@
-//! Programs of the system with the interposer in them.
+//! System programs that run with the interposer.
 
 use crate::kit::{compile, kit};
 use std::path::Path;
@@ -11,13 +11,13 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> Output {
     command.env("LD_PRELOAD", &kit().library).output().unwrap()
 }
 
-/// How often the shim was started, and told of `runtime`.
+/// The number of times that the shim was started with the path `runtime`.
 fn shims(output: &Output, runtime: &Path) -> usize {
     let text = String::from_utf8_lossy(&output.stdout);
     let shim = format!("exe {}", kit().libexec.join("sifcache-shim").display());
-    let told = format!("env SINGULARITY_SIFCACHE_RUNTIME={}", runtime.display());
+    let variable = format!("env SINGULARITY_SIFCACHE_RUNTIME={}", runtime.display());
     let count = |line: &str| text.lines().filter(|other| *other == line).count();
-    assert_eq!(count(&shim), count(&told), "{text}");
+    assert_eq!(count(&shim), count(&variable), "{text}");
     assert_eq!(text.matches("exe ").count(), count(&shim), "{text}");
     count(&shim)
 }
@@ -82,7 +82,7 @@ for missing in ['/no/such/singularity', 'no/singularity']:
 }
 
 #[test]
-fn libraries_that_start_a_program_before_we_are_loaded() {
+fn libraries_that_start_a_program_before_the_interposer_is_loaded() {
     let runtime = kit().runtime("early", "apptainer");
     let early = compile("early", &kit().root);
     let libraries = format!("{}:{}", kit().library.display(), early.display());

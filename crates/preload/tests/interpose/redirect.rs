@@ -1,4 +1,4 @@
-//! Launches that come to the shim.
+//! Launches that start the shim.
 
 use crate::call::{BY_FILE, BY_PATH, call};
 use crate::kit::kit;
@@ -10,12 +10,12 @@ fn every_function_by_path() {
     let runtime = kit().runtime("by_path", "apptainer");
     for function in BY_PATH {
         for start in ["here", "vfork", "thread"] {
-            call(function, start, &runtime).comes_to_shim(&runtime);
+            call(function, start, &runtime).starts_shim_for(&runtime);
         }
     }
     for function in BY_FILE.iter().chain(&["execveat-in"]) {
         for start in ["here", "vfork", "thread"] {
-            call(function, start, &runtime).comes_to_shim(&runtime);
+            call(function, start, &runtime).starts_shim_for(&runtime);
         }
     }
 }
@@ -26,34 +26,34 @@ fn relative_paths_stay_as_typed() {
     let directory = runtime.parent().unwrap();
     let parent = directory.parent().unwrap();
     for function in BY_PATH {
-        // What another process does in another directory is not for us to guess.
+        // With file actions, the new process may be in another directory, so relative paths pass.
         if function != "posix_spawn-actions" {
             call(function, "vfork", "./singularity")
                 .within(directory)
-                .comes_to_shim("./singularity");
+                .starts_shim_for("./singularity");
             let path = "relative/singularity";
-            call(function, "vfork", path).within(parent).comes_to_shim(path);
+            call(function, "vfork", path).within(parent).starts_shim_for(path);
         }
     }
-    // These do not ask for a slash.
+    // These functions do not search in `PATH`, so the path needs no slash.
     for function in ["execve", "execv", "execl", "execle", "execveat", "posix_spawn"] {
-        call(function, "vfork", "singularity").within(directory).comes_to_shim("singularity");
+        call(function, "vfork", "singularity").within(directory).starts_shim_for("singularity");
     }
     let within = call("execveat-in", "vfork", "relative/singularity").env("IN", parent);
-    within.comes_to_shim(&runtime);
+    within.starts_shim_for(&runtime);
 }
 
 #[test]
-fn a_link_has_the_name_it_is_called_by() {
+fn a_link_counts_by_its_own_name() {
     let runtime = kit().runtime("link", "apptainer");
     let (link, other) = (runtime.with_file_name("singularity"), runtime.with_file_name("other"));
     symlink("apptainer", &link).unwrap();
     symlink("apptainer", &other).unwrap();
-    call("execve", "here", &link).comes_to_shim(&link);
+    call("execve", "here", &link).starts_shim_for(&link);
     call("execve", "here", &other).passes();
-    // Of an open file only the path without links is known.
-    call("fexecve", "here", &link).comes_to_shim(&runtime);
-    call("fexecve", "here", &other).comes_to_shim(&runtime);
+    // For an open file, the kernel only provides the path without links.
+    call("fexecve", "here", &link).starts_shim_for(&runtime);
+    call("fexecve", "here", &other).starts_shim_for(&runtime);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn lists_of_any_length() {
     for count in ["0", "3", "4", "5", "10", "300"] {
         for function in ["execl", "execlp", "execle"] {
             for start in ["here", "vfork"] {
-                call(function, start, &runtime).arguments(&[count]).comes_to_shim(&runtime);
+                call(function, start, &runtime).arguments(&[count]).starts_shim_for(&runtime);
                 let seen = call(function, start, &other).arguments(&[count]).passes();
                 let length: usize = count.parse().unwrap();
                 assert_eq!(seen.arguments().len(), length + 1);
@@ -78,15 +78,15 @@ fn the_entry_of_an_outer_shim_is_replaced() {
     let runtime = kit().runtime("outer", "apptainer");
     for function in BY_PATH {
         let call = call(function, "vfork", &runtime);
-        call.env("SINGULARITY_SIFCACHE_RUNTIME", "/old/apptainer").comes_to_shim(&runtime);
+        call.env("SINGULARITY_SIFCACHE_RUNTIME", "/old/apptainer").starts_shim_for(&runtime);
     }
 }
 
 #[test]
-fn no_environment_is_an_empty_one() {
+fn a_null_environment_is_an_empty_one() {
     let runtime = kit().runtime("no_environment", "apptainer");
     for function in ["execve", "execvpe", "execle", "execveat", "execveat-open", "posix_spawn"] {
-        call(function, "vfork", &runtime).env("ODD", "envp=null").comes_to_shim(&runtime);
+        call(function, "vfork", &runtime).env("ODD", "envp=null").starts_shim_for(&runtime);
     }
     call("fexecve", "vfork", &runtime).env("ODD", "envp=null").fails("EINVAL");
 }
@@ -95,7 +95,7 @@ fn no_environment_is_an_empty_one() {
 fn closed_descriptors_stay_closed() {
     let runtime = kit().runtime("closed", "apptainer");
     for function in BY_PATH.iter().chain(&BY_FILE) {
-        call(function, "vfork", &runtime).env("ODD", "closed").comes_to_shim(&runtime);
+        call(function, "vfork", &runtime).env("ODD", "closed").starts_shim_for(&runtime);
     }
 }
 
@@ -106,16 +106,16 @@ fn the_setting_names_the_runtimes() {
     let settings = "image_root=/a:/b runtimes=other,sing nested=preload";
     for function in BY_PATH.iter().chain(&BY_FILE) {
         call(function, "here", &sing).passes();
-        call(function, "here", &sing).env("SINGULARITY_SIFCACHE", settings).comes_to_shim(&sing);
+        call(function, "here", &sing).env("SINGULARITY_SIFCACHE", settings).starts_shim_for(&sing);
         call(function, "here", &apptainer).env("SINGULARITY_SIFCACHE", settings).passes();
         let default =
             call(function, "here", &apptainer).env("SINGULARITY_SIFCACHE", "image_root=/a");
-        default.comes_to_shim(&apptainer);
+        default.starts_shim_for(&apptainer);
     }
 }
 
 #[test]
-fn a_path_as_long_as_paths_can_be() {
+fn a_path_of_the_maximum_length() {
     let mut directory = kit().directory("long");
     while directory.as_os_str().len() < 3800 {
         directory.push("d".repeat(200));
@@ -126,8 +126,8 @@ fn a_path_as_long_as_paths_can_be() {
     let runtime = directory.join("apptainer");
     assert_eq!(runtime.as_os_str().len(), 4095);
     kit().install(&runtime);
-    call("execve", "thread", &runtime).comes_to_shim(&runtime);
-    call("execvp", "thread", "apptainer").env("PATH", &directory).comes_to_shim(&runtime);
+    call("execve", "thread", &runtime).starts_shim_for(&runtime);
+    call("execvp", "thread", "apptainer").env("PATH", &directory).starts_shim_for(&runtime);
     call("execve", "thread", Path::new("/").join(format!("x{}", runtime.display())))
         .fails("ENAMETOOLONG");
 }

@@ -1,4 +1,4 @@
-//! The search in `PATH`.
+//! The search for a runtime in `PATH`.
 
 use crate::call::{BY_NAME, call};
 use crate::kit::{chmod, kit};
@@ -17,7 +17,7 @@ fn the_first_program_is_taken() {
     let path = path.map(|entry| entry.to_str().unwrap()).join(":");
     for function in BY_NAME.iter().chain(&["posix_spawnp-actions"]) {
         for start in ["here", "vfork", "thread"] {
-            call(function, start, "apptainer").env("PATH", &path).comes_to_shim(&runtime);
+            call(function, start, "apptainer").env("PATH", &path).starts_shim_for(&runtime);
             let nowhere = format!("{}:/no/such:", folder.display());
             call(function, start, "apptainer").env("PATH", nowhere).fails("EACCES");
             call(function, start, "apptainer").env("PATH", "/no/such").fails("ENOENT");
@@ -32,10 +32,10 @@ fn the_working_directory() {
     for function in BY_NAME {
         for path in ["", ":/no/such", "/no/such:", "/no/such::/other"] {
             let call = call(function, "vfork", "apptainer").env("PATH", path);
-            call.within(here).comes_to_shim("./apptainer");
+            call.within(here).starts_shim_for("./apptainer");
         }
         let relative = call(function, "vfork", "apptainer").env("PATH", "/no/such:working");
-        relative.within(here.parent().unwrap()).comes_to_shim("working/apptainer");
+        relative.within(here.parent().unwrap()).starts_shim_for("working/apptainer");
     }
 }
 
@@ -58,7 +58,7 @@ fn without_path_the_default_is_searched() {
     let sh = std::env::split_paths("/bin:/usr/bin").map(|d| d.join("sh")).find(|p| p.is_file());
     for function in BY_NAME {
         call(function, "vfork", "apptainer").no_env("PATH").passes();
-        // A program of the system plays the runtime.
+        // A system program takes the role of the runtime.
         let call = call(function, "vfork", "sh").no_env("PATH");
         let seen = call.env("SINGULARITY_SIFCACHE", "runtimes=sh").seen();
         assert_eq!(seen.runtimes, [sh.as_ref().unwrap().to_str().unwrap()], "{function}");
@@ -66,24 +66,24 @@ fn without_path_the_default_is_searched() {
 }
 
 #[test]
-fn a_path_variable_without_end() {
+fn a_very_long_path_variable() {
     let runtime = kit().runtime("endless", "apptainer");
     let here = runtime.parent().unwrap().to_str().unwrap();
     let many = "/no/such/directory:".repeat(5000) + here;
     assert!(many.len() > 90_000);
     let long = format!("/{}:{here}", "y".repeat(100_000));
     for function in BY_NAME {
-        call(function, "thread", "apptainer").env("PATH", &many).comes_to_shim(&runtime);
+        call(function, "thread", "apptainer").env("PATH", &many).starts_shim_for(&runtime);
         call(function, "thread", "apptainer").env("PATH", &long).passes();
     }
 }
 
 #[test]
-fn the_callers_path_counts_not_the_new_one() {
-    // The environment that is handed over is the caller's but where it is none at all.
+fn the_path_variable_of_the_caller_is_searched() {
+    // `caller` passes on its own environment, except in this case, where it passes null.
     let runtime = kit().runtime("callers", "apptainer");
     for function in ["execvpe", "posix_spawnp"] {
         let call = call(function, "vfork", "apptainer").env("ODD", "envp=null");
-        call.env("PATH", runtime.parent().unwrap()).comes_to_shim(&runtime);
+        call.env("PATH", runtime.parent().unwrap()).starts_shim_for(&runtime);
     }
 }
