@@ -1,4 +1,5 @@
-//! References: what parses prints and parses again, and no candidate leaves the image root.
+//! References: the normal form of a valid reference parses to the same reference, and no candidate
+//! is outside the image root.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,12 +16,12 @@ fuzz_target!(|typed: &[u8]| {
             prints_and_parses(&reference);
             candidates(&reference);
         }
-        // It goes to a terminal.
+        // The message is printed on terminals.
         Err(error) => assert!(!error.to_string().contains(char::is_control), "{error}"),
     }
 });
 
-/// What a reference means, however it is typed.
+/// The meaning of a reference, regardless of its spelling.
 fn meaning(reference: &Reference) -> [Option<&str>; 4] {
     [Some(reference.registry()), Some(reference.repository()), reference.tag(), reference.digest()]
 }
@@ -48,7 +49,7 @@ fn candidates(reference: &Reference) {
     }
 }
 
-/// Lexically, as nobody has looked yet.
+/// Checks that the path stays below the root. The check is lexical: nothing has been looked up yet.
 fn stays_below(name: &str) {
     let plain = |part: &str| !matches!(part, "" | "." | "..");
     assert!(name.split('/').all(plain), "{name:?}");
@@ -58,10 +59,10 @@ fn stays_below(name: &str) {
     assert!(below.components().all(|part| matches!(part, Component::Normal(_))), "{path:?}");
 }
 
-/// No file answers for a reference that is the name of another image.
+/// Checks that no candidate is the name of another image.
 fn means_the_same(name: &str, reference: &Reference) {
     let same = |stem: &str| match reference.digest() {
-        // It names the same content wherever that was pulled from, and no tag does.
+        // A digest identifies the same content in every registry; a tag does not.
         Some(digest) => stem.split_once('@').is_some_and(|(_, named)| named == digest),
         None => Reference::parse(stem.as_bytes())
             .is_ok_and(|other| meaning(&other) == meaning(reference)),

@@ -1,5 +1,6 @@
-//! plugstack.conf and the plugin's arguments in it: lines are split as Slurm does, what is
-//! accepted is what it says, and everybody who reads it reads the same.
+//! plugstack.conf and the plugin's arguments in it: lines are split as by Slurm, accepted settings
+//! are valid and print to the same settings, and the shim and the interposer read the same settings
+//! as the plugin.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +9,7 @@ use sifcache_core::settings::{Nested, OnMiss, Settings, Syslog, Untrusted};
 use sifcache_plugstack::directive::{Directive, directives};
 use std::path::Component;
 
-// The interposer cannot be linked: its `exec` would stand in front of libc's.
+// The interposer cannot be linked, because it would replace the exec functions of this program.
 #[allow(dead_code, unused_imports, reason = "some of it is for the interposer alone")]
 #[path = "../../crates/preload/src/runtimes.rs"]
 mod runtimes;
@@ -21,11 +22,11 @@ fuzz_target!(|text: &[u8]| {
             read(&arguments.iter().map(String::as_bytes).collect::<Vec<_>>());
         }
     }
-    // Slurm hands on bytes, which need not be text.
+    // Slurm passes bytes, which need not be valid UTF-8.
     read(&text.split(|byte| *byte == b' ').collect::<Vec<_>>());
 });
 
-/// What Slurm makes of the file with fgets, strchr and strtok, byte by byte.
+/// The directives that Slurm reads from the file with fgets, strchr and strtok, byte by byte.
 fn as_slurm(text: &[u8]) -> Vec<Directive> {
     let mut all = Vec::new();
     let (mut words, mut word, mut length, mut ended) = (Vec::new(), Vec::new(), 0, false);
@@ -72,7 +73,7 @@ fn read(arguments: &[&[u8]]) {
             the_shim_reads_the_same(arguments, &settings);
             the_interposer_reads_the_same(arguments, &settings);
         }
-        // It goes to logs and terminals.
+        // The message is printed in logs and on terminals.
         Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
     }
 }
@@ -84,7 +85,7 @@ fn makes_sense(settings: &Settings) {
         assert!(root.is_absolute() && root.components().all(plain), "{root:?}");
         let text = root.to_str().expect("settings are text");
         assert!(!text.contains(|c: char| c.is_control() || c == ':'), "{text:?}");
-        // Shown to people, and joined with a name by a slash.
+        // Messages show the path, and names are appended to it with a slash.
         assert!(text == "/" || !text.ends_with('/') && !text.contains("//"), "{text:?}");
     }
     for name in &settings.runtimes {
@@ -92,7 +93,7 @@ fn makes_sense(settings: &Settings) {
     }
 }
 
-/// The arguments that say the same.
+/// The arguments that result in these settings.
 fn print(settings: &Settings) -> Vec<String> {
     let roots: Vec<_> = settings.image_roots.iter().map(|r| r.display().to_string()).collect();
     let on_miss = match settings.on_miss {
@@ -126,18 +127,18 @@ fn print(settings: &Settings) -> Vec<String> {
     ]
 }
 
-/// It gets the arguments in one text, with blanks between them.
+/// The shim gets the arguments as one string, separated by blanks.
 fn the_shim_reads_the_same(arguments: &[&[u8]], settings: &Settings) {
     let text = arguments.join(&b' ');
     let words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     assert_eq!(Settings::parse(&words.collect::<Vec<_>>()).as_ref(), Ok(settings));
 }
 
-/// Of a list that is too long for it, it takes nothing.
+/// The interposer ignores a list of names that is too long for it.
 fn the_interposer_reads_the_same(arguments: &[&[u8]], settings: &Settings) {
     let runtimes = Runtimes::from_settings(&arguments.join(&b' '));
     let fits = settings.runtimes.join(",").len() <= 1024;
-    // A few of them, as there may be hundreds.
+    // Only a few names are checked, because there may be hundreds.
     let names = settings.runtimes.iter().rev().take(4).map(String::as_str);
     for name in names.chain(["", ",", "apptainer", "singularity", "runtimes="]) {
         let is_one = settings.runtimes.iter().any(|runtime| runtime == name);

@@ -1,6 +1,6 @@
-//! SIF files: a file is an image if and only if its header says so, the data that it promises
-//! are there, and its descriptor table has one root file system to start, whatever the file's
-//! length.
+//! SIF files: a file of any length is an image if and only if its header is valid, the file has all
+//! the data that the header requires, and the descriptor table has one root file system that can be
+//! started.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,10 +14,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Longer files are not made: sparse ones cost nothing, but file systems have a limit.
+/// The maximum length of a file in this test. The files are sparse, but file systems have a limit.
 const LONGEST: u64 = 1 << 40;
 
-/// A file without a name, so that no run leaves one behind. `/proc/self/fd` is its root.
+/// A file without a name, so that no run leaves it behind. `/proc/self/fd` is its image root.
 static IMAGE: LazyLock<File> = LazyLock::new(|| {
     let fast = Path::new("/dev/shm");
     let directory = if fast.is_dir() { fast.to_owned() } else { std::env::temp_dir() };
@@ -28,7 +28,7 @@ static IMAGE: LazyLock<File> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    // Where a file is made longer it gets null bytes.
+    // The header is padded with null bytes, as a file is when it is extended.
     let mut header = [0; HEADER];
     header.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
     let length = bytes.len() as u64;
@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Compares with the rule, written down once more.
+/// Compares the result of the check with an independent implementation of the rules.
 fn check(header: &[u8; HEADER], bytes: &[u8], length: u64) {
     let name = IMAGE.as_raw_fd().to_string();
     let state = Root::enter(Path::new("/proc/self/fd"), Untrusted::Accept).check(&name);
@@ -84,7 +84,8 @@ fn expected(header: &[u8; HEADER], bytes: &[u8], length: u64) -> State {
     root_file_system(theirs, from, size, bytes, length)
 }
 
-/// What the table says, byte by byte from the input, with null bytes behind its end.
+/// The expected state according to the table. It is read byte by byte from the input; bytes after
+/// the end of the input are null.
 fn root_file_system(
     of_header: &'static str,
     from: u128,
@@ -126,7 +127,7 @@ fn root_file_system(
     }
 }
 
-/// Where the table begins and how long it is; none if a file cannot have it there.
+/// The offset and the length of the table in bytes; `None` if one of the numbers is negative.
 fn table(header: &[u8; HEADER]) -> Option<(u128, u128)> {
     number(header, 104)?;
     Some((number(header, 96)?, number(header, 88)? * DESCRIPTOR as u128))
@@ -137,7 +138,7 @@ fn number(header: &[u8; HEADER], at: usize) -> Option<u128> {
     u128::try_from(i64::from_le_bytes(bytes)).ok()
 }
 
-/// Where the data end; none if no file can have them there.
+/// The end of the data in bytes from the start of the file; `None` if it is out of range.
 fn end(header: &[u8; HEADER]) -> Option<u64> {
     u64::try_from(number(header, 112)? + number(header, 120)?).ok()
 }

@@ -1,14 +1,14 @@
-//! Our parser of references against the one of `oci-spec`, over generated inputs.
+//! Compares the reference parser of sifcache with that of `oci-spec`, on generated inputs.
 //!
-//! `oci-spec` follows the grammar of the distribution project with a regular
-//! expression. Where the two differ, the difference is one of [`Difference`], each
-//! with the rule of the distribution project that decides it; anything else fails.
+//! `oci-spec` implements the grammar of the distribution project with a regular expression. The
+//! results may only differ in the ways that [`Difference`] lists. For each of them, a rule of the
+//! distribution project decides which result is right. Any other difference is a failure.
 
 use oci_spec::distribution::Reference as Theirs;
 use proptest::prelude::*;
 use sifcache_core::reference::Reference as Ours;
 
-/// What both say of one text: `None` for no reference, else its parts.
+/// The result of a parser: registry, repository, tag and digest; `None` if the text is invalid.
 type Parts = Option<(String, String, Option<String>, Option<String>)>;
 
 fn ours(text: &str) -> Parts {
@@ -65,26 +65,28 @@ fn reference() -> impl Strategy<Value = String> {
     (registry(), path, tail()).prop_map(|(registry, path, tail)| format!("{registry}{path}{tail}"))
 }
 
-/// Where `oci-spec` leaves the rules of the distribution project, which we follow.
+/// The cases in which `oci-spec` violates the rules of the distribution project, which sifcache
+/// follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
-    /// Its regular expression knows no IPv6 address; the grammar does (`ipv6address`).
+    /// The regular expression of `oci-spec` does not support IPv6 addresses. The grammar does
+    /// (`ipv6address`).
     Ipv6,
-    /// It takes an upper-case first word for a path on Docker Hub, which no path may
-    /// be; `splitDockerDomain` takes it for a registry.
+    /// `oci-spec` parses a first component with upper-case letters as part of a path on Docker Hub,
+    /// although paths must be lower case. `splitDockerDomain` treats it as a registry.
     UpperCaseRegistry,
-    /// It takes a name such as `exa_mple.com/x` for one of the registry
-    /// `exa_mple.com`, which no registry can be called; the distribution project
-    /// gives it an empty registry, and to us it is none.
+    /// `oci-spec` parses a name such as `exa_mple.com/x` as one of the registry `exa_mple.com`,
+    /// which is not a valid registry name. The distribution project gives it an empty registry,
+    /// and sifcache rejects it.
     NoRegistry,
-    /// It takes 64 hexadecimal digits for a name; `ParseNormalizedNamed` refuses them.
+    /// `oci-spec` accepts 64 hexadecimal digits as a name. `ParseNormalizedNamed` rejects them.
     Identifier,
-    /// It takes upper-case digits in a digest; go-digest refuses them.
+    /// `oci-spec` accepts upper-case digits in a digest. go-digest rejects them.
     UpperCaseDigest,
 }
 
 impl Difference {
-    /// Whether the two answers differ in the way that this difference says.
+    /// Whether the two results differ in the way that this variant describes.
     fn explains(self, text: &str, ours: &Parts, theirs: &Parts) -> bool {
         let first = text.split('/').next().unwrap_or_default();
         match self {
@@ -123,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn what_parses_prints_and_parses_again(text in reference()) {
+    fn the_normal_form_of_a_reference_parses_to_itself(text in reference()) {
         if let Ok(first) = Ours::parse(text.as_bytes()) {
             let printed = first.to_string();
             let again = Ours::parse(printed.as_bytes());
@@ -144,9 +146,9 @@ proptest! {
     }
 }
 
-/// Each listed difference is real: one input for each, on which the two differ.
+/// Each listed difference is real: there is an input on which the two parsers differ.
 #[test]
-fn every_difference_is_one() {
+fn every_listed_difference_exists() {
     let hex = "0a".repeat(32);
     for (text, expected) in [
         ("[::1]:5000/x".to_owned(), Difference::Ipv6),

@@ -1,10 +1,11 @@
-//! `docs/launch-grammar.md` once more, as cobra and pflag go about it: token by token, with
-//! the flags looked up in `runtime-flags.tsv`. No line of it is shared with the plugin.
+//! A second implementation of `docs/launch-grammar.md`. Like cobra and pflag, it works token by
+//! token, and it looks up the flags in `runtime-flags.tsv`. It shares no code with the plugin.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Each flag with its command, `exec --bind` or `exec -B`, and whether it takes a value.
+/// Maps each flag with its command, such as `exec --bind` or `exec -B`, to whether it takes a
+/// value.
 static FLAGS: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
     let mut flags = HashMap::new();
     for row in include_str!("../../../crates/core/runtime-flags.tsv").lines().skip(1) {
@@ -18,14 +19,14 @@ static FLAGS: LazyLock<HashMap<String, bool>> = LazyLock::new(|| {
     flags
 });
 
-/// What a command line means.
+/// The meaning of a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Launch { image: usize, oci: Option<bool> },
     Other,
 }
 
-/// Reads a command line of `singularity` or `apptainer`.
+/// Parses a command line of `singularity` or `apptainer`.
 pub(crate) fn read(words: &[&[u8]]) -> Meaning {
     launch(words).unwrap_or(Meaning::Other)
 }
@@ -37,7 +38,8 @@ fn launch(words: &[&[u8]]) -> Option<Meaning> {
     }
     let globals = traverse(&words[1..]);
     let (before, rest) = words[1..].split_at(globals);
-    // pflag would stop there too, but nobody writes such a thing: in doubt, hands off.
+    // pflag would stop there, too, but nobody writes such a command line. In case of doubt, the
+    // command passes.
     if before.contains(&b"--".as_slice()) || flags("global", before)?.used != globals {
         return None;
     }
@@ -56,7 +58,7 @@ fn launch(words: &[&[u8]]) -> Option<Meaning> {
     (enough && !flags.help).then_some(Meaning::Launch { image, oci: flags.oci })
 }
 
-/// How many words cobra's `Traverse` takes for flags and their values.
+/// The number of words that cobra's `Traverse` counts as flags and their values.
 fn traverse(words: &[&[u8]]) -> usize {
     let is_boolean = |flag: &str| FLAGS.get(&format!("global {flag}")) == Some(&false);
     let mut in_flag = false;
@@ -75,7 +77,7 @@ fn traverse(words: &[&[u8]]) -> usize {
     words.len()
 }
 
-/// What the flags in front of some words say.
+/// The flags at the start of some words.
 #[derive(Default)]
 struct Flags {
     used: usize,
@@ -83,7 +85,7 @@ struct Flags {
     oci: Option<bool>,
 }
 
-/// pflag's `parseArgs`; nothing where it stops with an error, or to print help.
+/// pflag's `parseArgs`. `None` if it stops with an error, or to print help.
 fn flags(command: &str, words: &[&[u8]]) -> Option<Flags> {
     let mut flags = Flags::default();
     while let Some(word) = words.get(flags.used) {
@@ -107,7 +109,7 @@ fn flags(command: &str, words: &[&[u8]]) -> Option<Flags> {
 }
 
 impl Flags {
-    /// Whether a flag takes the next word for its value.
+    /// Parses a long flag. Returns whether it takes the next word as its value.
     fn long(&mut self, command: &str, text: &[u8]) -> Option<bool> {
         let (name, value) = match text.iter().position(|byte| *byte == b'=') {
             Some(equals) => (&text[..equals], Some(&text[equals + 1..])),
@@ -150,7 +152,7 @@ impl Flags {
     }
 }
 
-/// Go's `ParseBool`; true without a value.
+/// Go's `ParseBool`; a flag without a value is true.
 fn boolean(value: Option<&[u8]>) -> Option<bool> {
     match value {
         None | Some(b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True") => Some(true),

@@ -1,8 +1,8 @@
-//! Launches: a command line, decided on and carried out as in a task.
+//! Launches: decides on a command line and applies the decision, as in a task.
 //!
-//! The input is what `/proc/PID/cmdline` shows, words that end with null bytes; those in
-//! front that are `NAME=VALUE` are the environment, as for env(1). What must come out is
-//! written down once more: where IMAGE is in `grammar`, which image is found in `root`.
+//! The input has the format of `/proc/PID/cmdline`: words that end with null bytes. Leading words
+//! of the form `NAME=VALUE` are the environment, as for env(1). Independent code computes the
+//! expected result: `grammar` finds IMAGE, `root` finds the image.
 #![no_main]
 
 mod grammar;
@@ -11,7 +11,7 @@ mod root;
 mod slots;
 mod task;
 
-// The plugin's own code for the slots of a command, which it shares with nobody.
+// The plugin's private code for the argv entries of a command.
 #[path = "../../../src/spank/argv.rs"]
 #[allow(unsafe_code, reason = "the plugin's boundary to C, under test here")]
 mod argv;
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(task.take_changes(), []);
         }
     }
-    // Only who asks for it is refused a launch.
+    // Only a miss in mode `require` ends the task.
     let refused = decision.verdict == Verdict::Miss && requested.mode == CacheMode::Require;
     assert_eq!(task.ended(), refused.then_some(MISSING));
 });
@@ -62,9 +62,9 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     }
 });
 
-/// What must become of a command.
+/// The expected result for a command.
 enum Expected {
-    /// This argument becomes this path, and nothing else changes.
+    /// The argument with this index is replaced by this path, and nothing else changes.
     Hit(usize, PathBuf),
     Miss,
     Pass,
@@ -86,7 +86,7 @@ fn expected(task: &Task, mode: CacheMode) -> Expected {
     }
 }
 
-/// Anything but what Go calls false.
+/// Whether a variable turns OCI mode on: any value except those that Go parses as false.
 fn oci_in_environment(task: &Task) -> bool {
     let falsehoods = ["", "0", "f", "F", "false", "FALSE", "False"];
     let values = ["SINGULARITY_OCI", "APPTAINER_OCI"].map(|name| task.variable(name));

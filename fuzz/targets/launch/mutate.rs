@@ -1,9 +1,9 @@
-//! Changes to whole words: libFuzzer's own are of bytes, and seldom make a flag.
+//! Mutations of whole words. libFuzzer's own mutations change bytes and rarely produce a flag.
 
 use std::sync::LazyLock;
 
-/// Words that mean something: every flag of the table, in each way to spell it, and what
-/// else a command line is made of.
+/// Words with a meaning: every flag of the table in all its spellings, and the other words of a
+/// command line.
 static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut words: Vec<String> = OTHERS.map(str::to_owned).into();
     for row in include_str!("../../../crates/core/runtime-flags.tsv").lines().skip(1) {
@@ -65,7 +65,8 @@ const OTHERS: [&str; 42] = [
     "APPTAINER_OCI=false",
 ];
 
-/// A change of a word that `seed` chooses; every other time none.
+/// The input with one word changed, inserted, removed or swapped, as chosen by `seed`. `None` for
+/// half of the seeds.
 pub(crate) fn words(input: &[u8], seed: u32) -> Option<Vec<u8>> {
     let mut dice = Dice(seed);
     if dice.below(2) == 0 {
@@ -86,7 +87,7 @@ pub(crate) fn words(input: &[u8], seed: u32) -> Option<Vec<u8>> {
     Some(words.join(&0))
 }
 
-/// xorshift32: what libFuzzer gives is one number.
+/// A linear congruential generator, because libFuzzer only provides a single random number.
 struct Dice(u32);
 
 impl Dice {

@@ -1,4 +1,5 @@
-//! Two small image roots, made once, and what is found in them, written down by hand.
+//! Two small image roots, which are created once, and a list of the images in them, written by
+//! hand.
 
 use sifcache_core::settings::{Settings, Syslog, Untrusted};
 use std::fs::{self, Permissions};
@@ -8,7 +9,7 @@ use std::sync::LazyLock;
 
 pub(crate) static SITE: LazyLock<Site> = LazyLock::new(Site::new);
 
-/// Images, by root: `near` before `far`.
+/// The images in each root. The root `near` comes before `far`.
 const NEAR: [&str; 3] = ["ubuntu:22.04", "o/i:1.sif", "link:1"];
 const FAR: [&str; 7] = [
     "ubuntu",
@@ -31,13 +32,13 @@ impl Site {
         let mut settings = Settings::with_roots(roots);
         settings.syslog = Syslog::Off;
         settings.lookup_timeout = None;
-        // Only root can make a root that is trusted.
+        // Only root can create a trusted image root.
         let uid = fs::metadata(&base).expect("it is there").uid();
         settings.untrusted = if uid == 0 { Untrusted::Refuse } else { Untrusted::Accept };
         Self { settings }
     }
 
-    /// Where the first of these is.
+    /// The path of the first image among `names`, in lookup order.
     pub(crate) fn first_of(&self, names: &[String]) -> Option<PathBuf> {
         let roots = self.settings.image_roots.iter().zip([NEAR.as_slice(), &FAR]);
         roots.into_iter().find_map(|(root, images)| {
@@ -47,7 +48,8 @@ impl Site {
     }
 }
 
-/// Under a name of its own until it is complete: others may be starting too.
+/// Creates an image root. It has a temporary name until it is complete, because other processes may
+/// create it at the same time.
 fn make(base: &Path, name: &str) -> PathBuf {
     fs::create_dir_all(base).expect("a directory for the image roots");
     let base = base.canonicalize().expect("it is there");
@@ -58,12 +60,12 @@ fn make(base: &Path, name: &str) -> PathBuf {
         let (images, refused) =
             if name == "near" { (&NEAR[..], "o/i:2") } else { (&FAR[..], "o/i:3") };
         images.iter().for_each(|image| put(&unfinished, image, &sif(800)));
-        // Cut short, no SIF file, a directory, a link to nowhere.
+        // A truncated file, a file that is not a SIF file, a directory, and a dangling link.
         put(&unfinished, refused, &sif(799));
         put(&unfinished, "ubuntu:18.04", b"no SIF file");
         fs::create_dir(unfinished.join("d")).expect("a directory");
         symlink("/nonexistent", unfinished.join("gone:1")).expect("a link");
-        // If somebody else was faster, theirs is as good.
+        // If another process was faster, its image root is used.
         if fs::rename(&unfinished, &root).is_err() {
             fs::remove_dir_all(&unfinished).expect("it is not needed");
         }
@@ -75,7 +77,7 @@ fn put(root: &Path, name: &str, content: &[u8]) {
     let path = root.join(name);
     fs::create_dir_all(path.parent().expect("it has one")).expect("its directory");
     match name {
-        // Images that are reached through links, of a file and of a directory.
+        // Images behind a link to a file and a link to a directory.
         "link:1" => symlink("o/i:1.sif", path).expect("a link"),
         "linked/i:1" => {
             fs::remove_dir(root.join("linked")).expect("it is empty");
@@ -85,12 +87,12 @@ fn put(root: &Path, name: &str, content: &[u8]) {
     }
 }
 
-/// A file that passes for an image if it has all of its 800 bytes.
+/// A file that is a valid image if `length` is the full 800 bytes.
 fn sif(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     bytes[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    // One descriptor, of a primary system partition with ext3. Its content is never read here.
     (bytes[88], bytes[96]) = (1, 128);
     bytes[104..106].copy_from_slice(&585_u16.to_le_bytes());
     bytes[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());

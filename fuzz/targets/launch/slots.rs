@@ -1,4 +1,4 @@
-//! A command as C has it: an array of pointers to strings, with a null pointer at its end.
+//! A command as a C array of pointers to strings, with a null pointer at its end.
 #![allow(unsafe_code, reason = "the plugin's code under test takes such an array")]
 
 use crate::argv;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 pub(crate) struct Slots {
-    /// The strings that were there first.
+    /// The original strings.
     strings: Vec<CString>,
     pointers: RefCell<Vec<*mut c_char>>,
 }
@@ -28,7 +28,8 @@ impl Slots {
 
     pub(crate) fn read(&self) -> Vec<&[u8]> {
         let pointers = self.pointers.borrow();
-        // SAFETY: as many C strings as are counted, which live as long as this does.
+        // SAFETY: the array has `count` pointers to C strings. The original ones belong to `self`;
+        // replacements are only freed by `take_changes`, which needs exclusive access.
         unsafe { argv::strings(self.count(), pointers.as_ptr().cast()) }
     }
 
@@ -36,7 +37,7 @@ impl Slots {
         let mut pointers = self.pointers.borrow_mut();
         let word = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| "a null byte")?;
         let word = word.into_raw();
-        // SAFETY: this array is nobody else's.
+        // SAFETY: the array belongs to `self` and is borrowed exclusively.
         let done = unsafe { argv::replace(self.count(), pointers.as_mut_ptr(), index, word) };
         if done.is_err() {
             path_of(word);
@@ -44,7 +45,8 @@ impl Slots {
         done
     }
 
-    /// What was replaced, and by what; the strings that were there first are untouched.
+    /// Undoes all replacements and returns them, each with its index and the new path. Also checks
+    /// that the original strings are unchanged.
     pub(crate) fn take_changes(&mut self, words: &[Vec<u8>]) -> Vec<(usize, PathBuf)> {
         let pointers = self.pointers.get_mut();
         assert!(pointers.last().is_some_and(|last| last.is_null()));
@@ -61,11 +63,11 @@ impl Slots {
     }
 }
 
-/// Takes back what was put there.
+/// Returns the path in a string that `replace` has created, and frees the string.
 fn path_of(now: *mut c_char) -> PathBuf {
-    // SAFETY: what `replace` puts in is a C string.
+    // SAFETY: `replace` only stores C strings.
     let text = unsafe { CStr::from_ptr(now) }.to_str().expect("paths here are text").to_owned();
-    // SAFETY: it comes from `into_raw`, and nobody else has it any more.
+    // SAFETY: the pointer comes from `into_raw` and is not stored anywhere else any more.
     drop(unsafe { CString::from_raw(now) });
     text.into()
 }

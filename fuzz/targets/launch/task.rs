@@ -1,4 +1,4 @@
-//! A task whose command is an array of C's, as under Slurm.
+//! A task whose command is a C array, as under Slurm.
 
 use crate::slots::Slots;
 use spank_sifcache::job::{Error, Job, Step};
@@ -26,7 +26,7 @@ impl Task {
         Self { environment, words, slots, ended: Cell::new(None) }
     }
 
-    /// The command as it was.
+    /// The original command.
     pub(crate) fn words(&self) -> Vec<&[u8]> {
         self.words.iter().map(Vec::as_slice).collect()
     }
@@ -45,7 +45,7 @@ impl Task {
     }
 }
 
-/// `NAME=VALUE`
+/// Parses `NAME=VALUE`.
 fn assignment(word: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let equals = word.iter().position(|byte| *byte == b'=')?;
     let (name, value) = word.split_at(equals);

@@ -1,4 +1,4 @@
-//! Lines that anybody may have written.
+//! Arbitrary log lines.
 
 use crate::coverage::{Span, Spans, confirm};
 use crate::event::{self, Event};
@@ -20,7 +20,7 @@ pub(crate) fn read(log: &[u8]) {
             Line::Event(time, event) => {
                 assert_eq!(line::time(&text, now()), Some(time));
                 assert!(time <= latest, "{time}");
-                counts(&event);
+                round_trips(&event);
                 scan.was_ours(time);
             }
             Line::Unread => {
@@ -28,10 +28,10 @@ pub(crate) fn read(log: &[u8]) {
                 assert!(time.is_none_or(|time| time <= latest), "{time:?}");
                 time.into_iter().for_each(|time| unread.add_wide(Span::unread(time)));
             }
-            Line::Ahead(event) => counts(&event),
+            Line::Ahead(event) => round_trips(&event),
             Line::Forged | Line::Other => {}
         }
-        said(text.trim_end());
+        check_message(text.trim_end());
     }
     let mut silent = Spans::default();
     for (_, found) in scan.finish() {
@@ -43,7 +43,7 @@ pub(crate) fn read(log: &[u8]) {
         let outside =
             |span: Span| unread.iter().all(|hole| span.to <= hole.from || span.from >= hole.to);
         assert!(spans.iter().all(outside), "{spans:?} {unread:?}");
-        // Of another host, but any times do.
+        // In the command, the second set of spans comes from another host. Any times will do here.
         let before = spans.iter().count();
         confirm(&mut spans, &mut silent);
         in_order(&spans);
@@ -58,17 +58,18 @@ fn in_order(spans: &Spans) {
     assert!(all.windows(2).all(|pair| pair[0].to < pair[1].from), "{all:?}");
 }
 
-/// The line without what syslog puts in front, which byte by byte is seldom come by.
-fn said(message: &str) {
+/// Checks the message without the header of syslog: random input rarely contains a valid header.
+fn check_message(message: &str) {
     let Some(event) = event::parse(message) else { return };
-    counts(&event);
+    round_trips(&event);
     let line = format!("2026-03-01T03:03:15Z n1 sifcache: {message}");
     let when: Timestamp = "2026-03-01T03:03:15Z".parse().expect("a time");
     assert_eq!(line::read(&line, now()), Line::Event(when, Box::new(event)), "{line}");
 }
 
-/// What is taken is written in one way: again as the plugin writes, it says the same.
-fn counts(event: &Event) {
+/// Checks that an accepted event is the same after writing it in the plugin's format and reading it
+/// back.
+fn round_trips(event: &Event) {
     let reference = Reference::parse(event.reference.to_string().as_bytes());
     let event = Event { reference: reference.expect("it prints and parses"), ..event.clone() };
     let job = event.job.map(|job| format!("job={job} ")).unwrap_or_default();

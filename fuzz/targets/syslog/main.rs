@@ -1,13 +1,13 @@
-//! Syslog: what the plugin writes of a hit or a miss is read back as that and nothing else,
-//! and of what anybody may have written, only what the plugin could have written counts.
+//! Syslog: the command reads back the plugin's line about a hit or a miss as exactly that event. Of
+//! arbitrary lines, it accepts only those that the plugin could have written.
 #![no_main]
 
 mod lines;
 mod recorder;
 mod said;
 
-// The plugin's side and the command's, neither of which is for others to use. rustfmt would
-// go on to their tests and not find them; they are formatted where they belong.
+// Private modules of the plugin and of the command. rustfmt is told to skip them, because it would
+// look for their test modules here and fail; it formats them in their own crates.
 #[allow(dead_code, unreachable_pub, reason = "what is said of a pass is not for syslog")]
 #[rustfmt::skip]
 #[path = "../../../src/decide/report.rs"]
@@ -41,7 +41,7 @@ mod stamp;
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use said::Said;
-// The files above expect these modules at the crate's root.
+// The files above expect these items at the root of the crate.
 use spank_sifcache::{NAME, job};
 mod logging {
     pub(crate) use spank_sifcache::logging::syslog;
@@ -50,6 +50,6 @@ mod logging {
 fuzz_target!(|bytes: &[u8]| {
     lines::read(bytes);
     if let Ok(said) = Said::arbitrary(&mut Unstructured::new(bytes)) {
-        said.comes_back();
+        said.round_trips();
     }
 });

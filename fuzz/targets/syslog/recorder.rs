@@ -1,4 +1,4 @@
-//! Keeps what goes to syslog, in the place of the plugin's own logger.
+//! Records the lines for syslog, in the place of the plugin's own logger.
 
 use crate::logging::syslog::EVENT;
 use log::{LevelFilter, Log, Metadata, Record};
@@ -24,9 +24,9 @@ impl Log for Recorder {
     fn flush(&self) {}
 }
 
-/// What `work` sends to syslog.
+/// The lines that `work` sends to syslog.
 pub(crate) fn sent(work: impl FnOnce()) -> Vec<String> {
-    // Fails from the second time on, when it is there.
+    // This fails from the second call on, because the logger is already set.
     if log::set_logger(&Recorder).is_ok() {
         log::set_max_level(LevelFilter::Trace);
     }

@@ -1,4 +1,4 @@
-//! What the plugin says of a launch, whatever the image and its files are called.
+//! The plugin's log line about a launch, for arbitrary names of the image and of its files.
 
 use crate::event::Event;
 use crate::job::{Error, Job, Step};
@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// A hit or a miss.
+/// A hit if there is an `image`, otherwise a miss.
 #[derive(Debug, Arbitrary)]
 pub(crate) struct Said<'a> {
     image: Option<&'a [u8]>,
@@ -32,13 +32,13 @@ pub(crate) struct Said<'a> {
 
 const WHEN: &str = "2026-03-01T03:03:15Z";
 
-/// The same as syslog writes it, without a year and in this host's zone.
+/// The same time in syslog's format, which has no year and is in the time zone of the host.
 static LOCAL: LazyLock<String> =
     LazyLock::new(|| when().to_zoned(TimeZone::system()).strftime("%b %e %H:%M:%S").to_string());
 
 impl Said<'_> {
-    /// Writes it and reads it back.
-    pub(crate) fn comes_back(&self) {
+    /// Writes the line, reads it back and compares the events.
+    pub(crate) fn round_trips(&self) {
         let decision = self.decision();
         let sent = recorder::sent(|| match &self.image {
             Some(image) => report::hit(self, &decision, path(image)),
@@ -53,7 +53,8 @@ impl Said<'_> {
         assert_eq!(line::read(&log, now()), Line::Event(when(), Box::new(expected)), "{log}");
     }
 
-    /// The line in one of the forms that the command reads, with how often that says it was there.
+    /// The line in one of the log formats that the command reads, and the number of occurrences
+    /// that the log line states.
     fn in_a_log(&self, line: &str) -> (String, u64) {
         match self.node % 9 {
             0 => (format!("{WHEN} n1 sifcache: {line}"), 1),
@@ -88,7 +89,7 @@ impl Said<'_> {
         }
     }
 
-    /// The files that a miss names, with why.
+    /// The refused files and unusable roots that a miss names, each with its reason.
     fn refused(&self, decision: &Decision) -> Vec<(PathBuf, String)> {
         let is_root = |candidate: &&Candidate| candidate.state.is_of_root();
         let roots = decision.candidates.iter().filter(is_root);
@@ -111,7 +112,7 @@ impl Said<'_> {
         }
     }
 
-    /// The keys that the line must have, and no others.
+    /// The keys that the line must have, in order.
     fn keys(&self, decision: &Decision) -> Vec<&'static str> {
         let mut keys = vec!["event"];
         if self.id.is_some() {
@@ -125,7 +126,7 @@ impl Said<'_> {
     }
 }
 
-/// The keys of a line for who knows no more of it than that quotes keep blanks together.
+/// The keys of a line, found by a simple parser that only knows that quotes enclose blanks.
 fn keys(line: &str) -> Vec<&str> {
     let (mut keys, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, byte) in line.bytes().enumerate() {
@@ -141,7 +142,7 @@ fn keys(line: &str) -> Vec<&str> {
     keys
 }
 
-/// As `journalctl --output=json` has it from this user.
+/// The line as `journalctl --output=json` prints it, sent by the user with the ID `sender`.
 fn journal(line: &str, sender: u32) -> String {
     let (when, sender) = (when().as_microsecond().to_string(), sender.to_string());
     serde_json::json!({
@@ -193,7 +194,7 @@ impl Job for Said<'_> {
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        // As under `srun -vv`, so that everything is said.
+        // As under `srun -vv`, so that every message is logged.
         (name == "SRUN_DEBUG").then(|| b"5".to_vec())
     }
 

@@ -65,7 +65,7 @@ fn images_that_are_not_docker() {
 }
 
 #[test]
-fn why_it_passes_in_words() {
+fn messages_for_each_reason_to_pass() {
     let Some(root) = TestRoot::new() else { return };
     for (line, why) in [
         ("true", "the program is no container runtime"),
@@ -90,7 +90,7 @@ fn why_it_passes_in_words() {
 }
 
 #[test]
-fn switched_off_looks_for_nothing() {
+fn there_is_no_lookup_in_mode_off() {
     let Some(root) = TestRoot::new() else { return };
     root.file("x:1", &sif());
     let decision = decide_with(&root, "apptainer run docker://x:1", CacheMode::Off, None);
@@ -101,7 +101,7 @@ fn switched_off_looks_for_nothing() {
 }
 
 #[test]
-fn oci_mode_is_never_substituted() {
+fn launches_in_oci_mode_pass() {
     let Some(root) = TestRoot::new() else { return };
     root.file("x:1", &sif());
     let reason = |flags: &str, oci| {
@@ -127,7 +127,7 @@ fn oci_mode_is_never_substituted() {
 }
 
 #[test]
-fn the_users_wish_beats_the_sites() {
+fn require_takes_precedence_over_on_miss() {
     let mut settings = Settings::with_roots(Vec::new());
     for site in [OnMiss::Pull, OnMiss::Warn, OnMiss::Fail] {
         settings.on_miss = site;

@@ -10,8 +10,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// An image root of its own for one test. Only root can make one that is trusted,
-/// so as an ordinary user these tests have nothing to stand on and say so.
+/// A separate image root for one test. Only root can create a trusted one, so these tests are
+/// skipped with a message if an ordinary user runs them.
 pub(crate) struct TestRoot(TempDir);
 
 impl TestRoot {
@@ -59,12 +59,12 @@ fn host() -> [u8; 2] {
     }
 }
 
-/// A small file that passes for an image: a header, a descriptor and 72 bytes of data.
+/// A small valid image: a header, a descriptor and 72 bytes of data.
 pub(crate) fn sif() -> Vec<u8> {
     file(&host(), &root_partition(1), &[0; 72])
 }
 
-/// The descriptor of a root file system, by its code, that begins at once behind it.
+/// The descriptor of a root file system with this code, whose data follow the descriptor directly.
 fn root_partition(file_system: i32) -> Vec<u8> {
     partition((file_system, 2), &host(), (713, 72))
 }
@@ -95,7 +95,7 @@ fn what_is_not_there() {
 }
 
 #[test]
-fn what_is_no_sif() {
+fn files_that_are_not_a_valid_sif() {
     let Some(root) = TestRoot::new() else { return };
     root.file("empty", b"");
     root.file("text", b"hello\n");
@@ -146,10 +146,10 @@ fn what_has_no_root_file_system_to_start() {
     }
 }
 
-/// Without a partition, `sif new` and OCI mode write no architecture; the runtimes go by the
-/// partition's.
+/// `sif new` without a partition and OCI mode write no architecture into the header. The runtimes
+/// use the architecture of the partition.
 #[test]
-fn two_architectures() {
+fn architectures_of_header_and_partition() {
     let Some(root) = TestRoot::new() else { return };
     let (other, name) = if host() == *b"02" { (b"04", "arm64") } else { (b"02", "amd64") };
     let of = |header: &[u8; 2], partition_is: &[u8; 2]| {
@@ -169,7 +169,7 @@ fn two_architectures() {
 }
 
 #[test]
-fn tables_elsewhere() {
+fn tables_outside_their_usual_place() {
     let Some(root) = TestRoot::new() else { return };
     let mut usual = file(&host(), &vec![0; 48 * DESCRIPTOR], &[0; 5000]);
     number(&mut usual, 96, 4096);
@@ -213,9 +213,9 @@ fn what_is_no_file() {
     }
 }
 
-/// Between the look at what it is and the opening, a file may become something else.
+/// A file may be replaced by something else between the check of its type and its opening.
 #[test]
-fn what_was_a_file_a_moment_ago() {
+fn a_file_that_was_replaced_after_the_type_check() {
     let Some(root) = TestRoot::new() else { return };
     let fifo = root.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -225,9 +225,9 @@ fn what_was_a_file_a_moment_ago() {
     assert_eq!(super::inspect(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
 }
 
-/// Scripts look for them.
+/// Scripts rely on these words.
 #[test]
-fn the_word_of_each_state() {
+fn states_have_stable_tokens() {
     let somewhere = Distrust { path: PathBuf::from("/x"), by: Writer::Others };
     for (state, word) in [
         (State::Image, "image"),
@@ -279,7 +279,7 @@ fn links() {
     }
 }
 
-/// A root that is itself a link counts as what it leads to.
+/// A root that is itself a link is treated like the target of the link.
 #[test]
 fn a_root_behind_a_link() {
     let Some(root) = TestRoot::new() else { return };
@@ -311,7 +311,7 @@ fn what_ordinary_users_could_write() {
             mode(path, bits);
             assert_eq!(writer(&root.check("o/i:1")), Some((path.to_owned(), by)));
         }
-        // An ACL shows in these bits only, so root's own group is no exception.
+        // An ACL shows only in these bits, so they count for root's own group, too.
         for gid in [0, 4, 1234] {
             mode(path, 0o775);
             chown(path, None, Some(gid)).unwrap();
@@ -330,7 +330,7 @@ fn what_ordinary_users_could_write() {
 }
 
 #[test]
-fn a_root_has_its_own_problem() {
+fn problems_of_the_root_itself() {
     let Some(root) = TestRoot::new() else { return };
     let problem = |path: &Path, untrusted| Root::enter(path, untrusted).problem();
     assert_eq!(problem(root.path(), Untrusted::Refuse), None);
@@ -345,7 +345,7 @@ fn a_root_has_its_own_problem() {
     }
 }
 
-/// A link in a trusted root does not make trusted what it leads to.
+/// A link in a trusted root does not make its target trusted.
 #[test]
 fn links_into_what_users_write() {
     let Some(root) = TestRoot::new() else { return };
@@ -364,7 +364,7 @@ fn links_into_what_users_write() {
     assert_eq!(writer(&root.check("x")), Some((image, Writer::Owner(1001))));
 }
 
-/// In a sticky directory, whoever owns a link can lead it elsewhere.
+/// In a sticky directory, the owner of a link can replace it.
 #[test]
 fn links_that_users_own() {
     let Some(root) = TestRoot::new() else { return };
@@ -379,7 +379,7 @@ fn links_that_users_own() {
     assert_eq!(writer(&root.check("x")), Some((link, Writer::Owner(1001))));
 }
 
-/// What is missing in a linked directory is missing, not a broken link.
+/// A missing file in a linked directory is reported as absent, not as a dangling link.
 #[test]
 fn absent_behind_a_link() {
     let Some(root) = TestRoot::new() else { return };

@@ -6,9 +6,9 @@ fn parse(line: &str) -> Result<Launch, NotLaunch> {
     find(&argv, &["singularity".to_owned(), "apptainer".to_owned()])
 }
 
-/// Each line's IMAGE is `IMG`; if it has none, it must be no launch.
+/// Command lines with `IMG` as IMAGE. A line without `IMG` must not be a launch.
 const LINES: &[&str] = &[
-    // Subcommands and how many arguments they need.
+    // Subcommands and their number of arguments.
     "apptainer run IMG",
     "singularity run IMG arg",
     "apptainer exec IMG true",
@@ -102,7 +102,7 @@ const LINES: &[&str] = &[
     "apptainer exec -e= x true",
     "apptainer exec -=e x true",
     "apptainer exec -B",
-    // What ends the flags.
+    // The end of the flags.
     "apptainer exec -- IMG true",
     "apptainer exec -e -- IMG true",
     "apptainer exec IMG -- true",
@@ -117,7 +117,7 @@ const LINES: &[&str] = &[
     "apptainer exec -h=false IMG true",
     "apptainer exec --help --help=false IMG true",
     "apptainer exec --help=maybe x true",
-    // Flags of other places, of docker, of nobody.
+    // Flags of other commands, flags of docker, and flags that do not exist.
     "apptainer exec -d x true",
     "apptainer exec --config f x true",
     "apptainer exec -v /a:/b x true",
@@ -157,7 +157,7 @@ fn image_may_be_a_dash_or_empty() {
 }
 
 #[test]
-fn why_it_is_none() {
+fn reasons_for_not_being_a_launch() {
     assert_eq!(find::<&str>(&[], &[]), Err(NotLaunch::Empty));
     assert_eq!(parse("echo run x"), Err(NotLaunch::NotRuntime));
     assert_eq!(parse("apptainer build a b"), Err(NotLaunch::OtherSubcommand));
@@ -173,7 +173,7 @@ fn why_it_is_none() {
 }
 
 #[test]
-fn a_subcommand_as_it_is_typed() {
+fn subcommands_are_printed_as_typed() {
     for typed in ["run", "exec", "shell", "test", "instance start", "instance run"] {
         let launch = parse(&format!("apptainer {typed} x y")).unwrap();
         assert_eq!(launch.subcommand.as_str(), typed);
@@ -196,6 +196,6 @@ fn other_names_of_runtimes() {
     let argv = ["/opt/sing", "run", "x"];
     assert!(find(&argv, &["sing".to_owned()]).is_ok());
     assert!(find(&argv, &["apptainer".to_owned()]).is_err());
-    // A name that is no text is no runtime's, even one that would look the same.
+    // A name that is not UTF-8 is not that of a runtime, even if it looks similar.
     assert!(find(&[b"appt\xffainer".as_slice(), b"run", b"x"], &["apptainer".to_owned()]).is_err());
 }

@@ -35,7 +35,7 @@ fn paths_are_the_roots_as_written() {
 }
 
 #[test]
-fn a_root_that_is_not_there_is_named_once() {
+fn a_missing_root_is_a_single_candidate() {
     let Some(far) = TestRoot::new() else { return };
     far.file("b", &sif());
     let gone = far.path().join("gone");
@@ -45,13 +45,13 @@ fn a_root_that_is_not_there_is_named_once() {
         let states: Vec<_> = found.iter().map(|one| one.state.clone()).collect();
         assert_eq!(states, [State::NoRoot, State::Absent, State::Image], "{untrusted:?}");
         assert_eq!(found[0].path, gone);
-        // Roots behind the image are not probed at all.
+        // Roots after the image are not probed.
         let found = search(&[far.path().to_owned(), gone.clone()], &names, untrusted, &Inline);
         assert_eq!(found[2].state, State::NotTried);
     }
 }
 
-/// A prober that stops waiting in its first run, and counts the runs.
+/// A prober whose first run times out. It counts the runs.
 struct FirstTimesOut(Cell<usize>);
 
 impl Prober for FirstTimesOut {
@@ -63,9 +63,10 @@ impl Prober for FirstTimesOut {
     }
 }
 
-/// It is one candidate. The roots after it are probed all the same, up to the image.
+/// A root that times out is a single candidate. The roots after it are still probed, up to the
+/// image.
 #[test]
-fn a_root_that_does_not_answer() {
+fn the_search_continues_after_a_root_that_times_out() {
     let (Some(near), Some(far)) = (TestRoot::new(), TestRoot::new()) else { return };
     far.file("b", &sif());
     let roots = ["/silent".into(), near.path().to_owned(), far.path().to_owned(), "/".into()];
@@ -79,9 +80,9 @@ fn a_root_that_does_not_answer() {
     assert_eq!((found[0].path.as_path(), prober.0.get()), (Path::new("/silent"), 2));
 }
 
-/// The search ends with a prober that returns no answers at all.
+/// The search ends if a prober returns no answers.
 #[test]
-fn no_answers() {
+fn the_search_ends_without_answers() {
     struct Silent;
     impl Prober for Silent {
         fn run(&self, _: Probe<'_>) -> Vec<Answer> {

@@ -30,7 +30,7 @@ fn path_gets_the_shims_in_front() {
         ("/usr/bin:/bin", format!("{shims}:/usr/bin:/bin")),
         ("", format!("{shims}:")),
         (":/bin", format!("{shims}::/bin")),
-        // Where it is already, it comes to the front and stands there once.
+        // An existing entry moves to the front, and duplicates are removed.
         (&format!("/opt/bin:{shims}:/bin:{shims}/"), format!("{shims}:/opt/bin:/bin")),
         (&format!("{shims}x:/bin"), format!("{shims}:{shims}x:/bin")),
     ] {
@@ -42,7 +42,7 @@ fn path_gets_the_shims_in_front() {
     assert_eq!(unset, environment(&[(SETTINGS, "image_root=/sif")]));
 }
 
-/// What another node, or the same one in another job, has put in front goes.
+/// Entries that were added on another node, or by another job on this node, are removed.
 #[test]
 fn path_has_the_shims_of_this_node_and_no_other() {
     let before = format!("{0}-linked:/opt/bin:{0}-sing//:{0}:/bin", installed(SHIMS));
@@ -99,7 +99,7 @@ fn preload_gets_the_interposer_at_the_end() {
 }
 
 #[test]
-fn nothing_is_changed_twice() {
+fn a_second_application_changes_nothing() {
     for nested in [Nested::Path, Nested::Preload, Nested::Off] {
         let once = apply(&environment(&[("PATH", "/bin"), ("LD_PRELOAD", "/a.so")]), nested);
         let again = changes(nested, &[installed(SHIMS)], b"image_root=/sif", &|name| {
@@ -110,7 +110,7 @@ fn nothing_is_changed_twice() {
 }
 
 #[test]
-fn every_trace_goes() {
+fn off_removes_everything_that_was_added() {
     let (shims, ours) = (installed(SHIMS), installed(INTERPOSER));
     let with = environment(&[
         ("PATH", &format!("/opt/bin:{shims}/:/bin")),
@@ -122,7 +122,7 @@ fn every_trace_goes() {
     let expected =
         environment(&[("PATH", "/opt/bin:/bin"), ("LD_PRELOAD", "/a.so /b.so"), ("OTHER", "1")]);
     assert_eq!(apply(&with, Nested::Off), expected);
-    // What had nothing else in it was made by us.
+    // A variable without any other entry was created by sifcache, so it is removed.
     let alone = environment(&[("PATH", &shims), ("LD_PRELOAD", &ours)]);
     assert_eq!(apply(&alone, Nested::Off), Environment::new());
 }
@@ -132,7 +132,7 @@ fn every_trace_goes() {
 fn what_would_not_fit_is_left_alone() {
     for (nested, name) in [(Nested::Path, "PATH"), (Nested::Preload, "LD_PRELOAD")] {
         let long = |length: usize| environment(&[(name, &"x".repeat(length))]);
-        // Slurm refuses what is as long as the kernel's 128 KiB.
+        // Slurm refuses a length of 128 KiB, which the kernel allows.
         assert_eq!(LONGEST, (128 << 10) - 1);
         let most = LONGEST - name.len() - 2;
         assert_eq!(apply(&long(most), nested), long(most), "{name}");
@@ -140,7 +140,7 @@ fn what_would_not_fit_is_left_alone() {
             Nested::Path => installed(SHIMS),
             _ => installed(INTERPOSER),
         };
-        // With the colon between the two.
+        // One byte is for the colon between the two.
         let fits = most - ours.len() - 1;
         assert_eq!(apply(&long(fits), nested)[name].len(), most, "{name}");
         assert_eq!(apply(&long(fits + 1), nested), long(fits + 1), "{name}");
@@ -150,9 +150,9 @@ fn what_would_not_fit_is_left_alone() {
 }
 
 proptest! {
-    /// Whatever stood there before, it is there again to the byte.
+    /// After the removal, the environment is the same as before, byte for byte.
     #[test]
-    fn in_and_out_again(
+    fn changes_can_be_undone(
         path in proptest::option::of("[a/:. ]{0,12}"),
         preload in proptest::option::of("[a/:. ]{0,12}"),
     ) {

@@ -4,7 +4,7 @@ fn parse(text: &str) -> Result<Reference, Error> {
     Reference::parse(text.as_bytes())
 }
 
-/// `text` and its normal form.
+/// Valid references, each with its normal form.
 const VALID: &[(&str, &str)] = &[
     ("ubuntu", "docker.io/library/ubuntu:latest"),
     ("ubuntu:22.04", "docker.io/library/ubuntu:22.04"),
@@ -81,7 +81,7 @@ fn invalid_references_and_why() {
 }
 
 #[test]
-fn why_in_words() {
+fn messages_for_each_error() {
     for (text, why) in [
         ("", "it is empty"),
         ("a\n", "it may not hold '\\n'"),
@@ -101,7 +101,7 @@ fn limits() {
     let longest = "a".repeat(super::MAX_REPOSITORY);
     assert!(parse(&format!("host.io/{longest}")).is_ok());
     assert_eq!(parse(&format!("host.io/{longest}a")), Err(Error::TooLong));
-    // `library/` counts: it is part of the repository.
+    // `library/` is part of the repository, so it counts towards the limit.
     assert_eq!(parse(&longest), Err(Error::TooLong));
     let tag = "t".repeat(super::MAX_TAG);
     assert!(parse(&format!("x:{tag}")).is_ok());

@@ -53,7 +53,7 @@ fn every_key_and_value() {
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
 
-/// Slurm leaves the carriage return of a file from Windows at the end of the last argument.
+/// With Windows line ends, Slurm leaves a carriage return at the end of the last argument.
 #[test]
 fn line_ends_of_windows() {
     let expected = parse("image_root=/sif on_miss=warn");
@@ -92,7 +92,7 @@ fn a_root_with_a_colon_in_its_path() {
     }
 }
 
-/// Every key spelt wrong is refused with a message that names it and lists the keys.
+/// A misspelt key is rejected with a message that names it and lists the valid keys.
 #[test]
 fn misspelt_keys() {
     for key in Key::ALL.iter().map(|key| key.name()) {

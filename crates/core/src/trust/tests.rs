@@ -1,4 +1,4 @@
-//! Who is trusted with what is tested where it counts: in `image/tests.rs`.
+//! Tests of the walk. The tests of the trust rules themselves are in `image/tests.rs`.
 
 use super::{Distrust, Stop, Writer, enter, kind};
 use crate::image::tests::{TestRoot, sif};
@@ -9,13 +9,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn what_is_absent() {
+fn a_missing_root_is_absent() {
     let Some(root) = TestRoot::new() else { return };
     assert!(matches!(enter(&root.path().join("nowhere")), Err(Stop::Absent)));
 }
 
 #[test]
-fn what_people_call_it() {
+fn names_of_file_types() {
     let Some(root) = TestRoot::new() else { return };
     let [file, socket] = [root.file("file", b""), root.path().join("socket")];
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -26,7 +26,7 @@ fn what_people_call_it() {
     }
 }
 
-/// As many as the kernel follows.
+/// The walk follows as many links as the kernel.
 #[test]
 fn a_chain_of_links() {
     let Some(root) = TestRoot::new() else { return };
@@ -42,7 +42,7 @@ fn a_chain_of_links() {
 }
 
 #[test]
-fn who_could_write_in_words() {
+fn messages_for_each_writer() {
     for (by, words) in [
         (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
         (

@@ -12,7 +12,7 @@ pub(crate) fn descriptor(data_type: i32, offset: i64, size: i64) -> Vec<u8> {
     bytes
 }
 
-/// A partition with the codes of its file system and of its type.
+/// The descriptor of a partition with these codes for its file system and its type.
 pub(crate) fn partition(
     (file_system, kind): (i32, i32),
     architecture: &[u8; 2],
@@ -43,7 +43,7 @@ fn squashfs() -> RootFileSystem {
 }
 
 #[test]
-fn images() {
+fn tables_of_valid_images() {
     let expected = Ok(squashfs());
     let json = descriptor(0x4006, 32213, 3971);
     let overlay = partition((2, 4), b"02", (40960, 8));
@@ -69,7 +69,7 @@ fn images() {
 }
 
 #[test]
-fn what_has_no_root_file_system() {
+fn tables_without_exactly_one_root_file_system() {
     let mut unused = primary(1);
     unused[4] = 0;
     for (table, what) in [
@@ -87,14 +87,14 @@ fn what_has_no_root_file_system() {
         let found = root_file_system(&table.concat());
         assert_eq!(found, Err(Problem::NoRootFileSystem), "{what}");
     }
-    // The same bytes where a partition's codes are mean nothing in other data.
+    // For other data types, the bytes at the offsets of the partition codes have no meaning.
     let mut labels = primary(5);
     labels[..4].copy_from_slice(&0x4003_i32.to_le_bytes());
     assert_eq!(root_file_system(&labels), Err(Problem::NoRootFileSystem));
 }
 
 #[test]
-fn what_the_runtime_cannot_mount() {
+fn root_file_systems_that_the_runtime_cannot_mount() {
     for code in [5, 6] {
         assert_eq!(root_file_system(&primary(code)), Err(Problem::Encrypted), "{code}");
     }
@@ -113,7 +113,7 @@ fn oci_images() {
 }
 
 #[test]
-fn impossible_places() {
+fn offsets_and_sizes_out_of_range() {
     for place in [(-1, 5), (0, -1), (0, 0), (i64::MIN, i64::MAX)] {
         let found = root_file_system(&partition((1, 2), b"02", place));
         assert_eq!(found, Err(Problem::BadTable), "{place:?}");
