@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
     header.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
     let length = bytes.len() as u64;
     let around = end(&header).map(|end| [end.saturating_sub(1), end, end.saturating_add(1)]);
-    // One of these is enough for a run.
+    // Each run checks only one of the `others`.
     let table = table(&header).map_or(0, |(from, size)| from + size);
     let table = u64::try_from(table).unwrap_or(LONGEST);
     let others = [0, HEADER as u64 - 1, HEADER as u64, length / 2, table, table.saturating_sub(1)];

@@ -44,7 +44,7 @@ pub enum Action<'a> {
 pub enum Verdict {
     /// An image was found: [`Decision::hit`] has its path.
     Hit,
-    /// No image root has the image.
+    /// No image root contains the image.
     Miss,
     /// The command is left unchanged.
     Pass(Pass),
@@ -186,13 +186,13 @@ pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
 /// a boolean. Such a value counts as OCI mode here, so that the command passes and the runtime
 /// reports the error.
 fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
-    let asked = |name: &&str| match environment(name) {
+    let turns_on = |name: &&str| match environment(name) {
         Some(value) => {
             !matches!(value.trim_ascii(), b"" | b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False")
         }
         None => false,
     };
-    launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(asked))
+    launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(turns_on))
 }
 
 impl Pass {

@@ -29,7 +29,7 @@ pub enum State {
     NotAFile(&'static str),
     /// The user has no permission to read the candidate.
     Unreadable,
-    /// An ordinary user could have written the candidate.
+    /// An ordinary user could have written or replaced the candidate.
     Untrusted(Distrust),
     /// The file has a size of 0 bytes.
     Empty,
@@ -137,7 +137,7 @@ impl fmt::Display for State {
     }
 }
 
-/// An image root and the result of the walk to it, which is made once for all its candidates.
+/// An image root and the result of the walk to it, which is performed once for all its candidates.
 pub struct Root<'a> {
     path: &'a Path,
     entered: Option<Result<Place, State>>,

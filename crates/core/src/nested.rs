@@ -54,8 +54,8 @@ pub const SETTINGS: &str = "SINGULARITY_SIFCACHE";
 pub const RUNTIME: &str = "SINGULARITY_SIFCACHE_RUNTIME";
 
 /// The maximum length of `NAME=VALUE` with its null byte that Slurm accepts, in bytes. It is one
-/// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. Slurm reports an attempt
-/// to set a longer one to the user.
+/// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. If a longer one is set,
+/// Slurm reports it to the user.
 const LONGEST: usize = 32 * 4096 - 1;
 
 /// The full path of the file or directory `name` in [`DIRECTORY`].

@@ -20,7 +20,7 @@ pub const MAX_REPOSITORY: usize = 255;
 pub const MAX_TAG: usize = 128;
 /// The registry of a reference that names none.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
-/// An old name of the same registry.
+/// The legacy name of the default registry.
 const LEGACY_DEFAULT_REGISTRY: &str = "index.docker.io";
 /// The prefix of repositories on Docker Hub that users name with a single component.
 const OFFICIAL: &str = "library/";
@@ -83,7 +83,7 @@ impl Reference {
     /// Parses the text after `docker://`.
     ///
     /// # Errors
-    /// `bytes` violates the grammar; the error names the first rule that was found violated.
+    /// `bytes` violates the grammar; the error is the first violation found.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let typed = printable(bytes)?;
         if digest::is_identifier(typed) {

@@ -35,7 +35,7 @@ pub struct Settings {
     pub syslog: Syslog,
 }
 
-/// `on_miss=`
+/// How a miss is handled: the values of `on_miss=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnMiss {
     /// The command runs unchanged, so the runtime pulls the image.
@@ -46,7 +46,7 @@ pub enum OnMiss {
     Fail,
 }
 
-/// `nested=`
+/// How launches inside a job script are handled: the values of `nested=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nested {
     /// The directories of the shims are in front of the job's `PATH`.
@@ -57,7 +57,7 @@ pub enum Nested {
     Off,
 }
 
-/// `untrusted=`
+/// Whether untrusted images are used: the values of `untrusted=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Untrusted {
     /// An image that an ordinary user could have written is not used.
@@ -66,7 +66,7 @@ pub enum Untrusted {
     Accept,
 }
 
-/// `syslog=`
+/// The destination of log lines: the values of `syslog=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syslog {
     /// Log lines go to this facility, spelt as in syslog.conf(5).
@@ -84,8 +84,8 @@ pub const FACILITIES: [&str; 18] = [
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`. Users accept to wait this long, and no time limit of Slurm is
-/// shorter than twice this.
+/// The default of `lookup_timeout=`. Users accept a wait of this length, and no time limit of Slurm
+/// is shorter than twice this.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest `lookup_timeout=`, in seconds: a day.

@@ -1,5 +1,5 @@
-//! The header of a SIF file: its first 128 bytes. The module [`descriptors`] reads the table of the
-//! file's contents.
+//! The header of a SIF file: its first 128 bytes. The module [`descriptors`] reads the table that
+//! describes the rest of the file.
 //!
 //! ```text
 //!   0  launch line      32   "#!/usr/bin/env run-singularity\n"

@@ -165,7 +165,8 @@ fn normal(component: Component<'_>) -> Option<OsString> {
 fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place, Stop> {
     let mut links = 0;
     while let Some((name, step)) = steps.pop_front() {
-        // The existence comes first: an absent name is reported as absent, trusted or not.
+        // Existence is checked first: an absent name is reported as absent, even in an untrusted
+        // directory.
         let behind_link = links > 0 && step == Step::Passed;
         let next = place.step(&name).map_err(|error| step_error(error, behind_link))?;
         if let Some(distrust) = place.writer(step == Step::Passed) {

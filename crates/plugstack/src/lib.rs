@@ -296,8 +296,8 @@ mod tests {
             ),
             Some(Vec::new())
         );
-        // Slurm skips an optional plugin whose file does not exist. No job starts without a
-        // required one.
+        // Slurm skips an optional plugin whose file does not exist. If the plugin is required, no
+        // job starts.
         let [gone, here] = ["/none/spank_sifcache.so a", "spank_sifcache.so b"];
         assert_eq!(found(&format!("optional {gone}\noptional {here}")), Some(vec!["b".into()]));
         assert_eq!(found(&format!("required {gone}\noptional {here}")), Some(vec!["a".into()]));

@@ -3,7 +3,7 @@
 /// The maximum length of the list of names, in bytes. With a longer list, no program is a runtime.
 const LONGEST: usize = 1024;
 
-/// The names without a setting of the site.
+/// The default, used if the site does not set `runtimes`.
 const DEFAULT: &[u8] = b"singularity,apptainer";
 
 /// The key of the setting.

@@ -8,7 +8,7 @@ mod said;
 
 // Private modules of the plugin and of the command. rustfmt is told to skip them, because it would
 // look for their test modules here and fail; it formats them in their own crates.
-#[allow(dead_code, unreachable_pub, reason = "what is said of a pass is not for syslog")]
+#[allow(dead_code, unreachable_pub, reason = "messages about a pass do not go to syslog")]
 #[rustfmt::skip]
 #[path = "../../../src/decide/report.rs"]
 mod report;

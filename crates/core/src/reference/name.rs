@@ -41,7 +41,7 @@ pub(super) fn is_registry(text: &str) -> bool {
     host.split('.').all(is_domain_label) && is_port_suffix(port)
 }
 
-/// Whether the text is empty, or `:` and digits. Like in the distribution project, there is no
+/// Whether the text is empty, or `:` and digits. As in the distribution project, the number has no
 /// upper bound.
 fn is_port_suffix(text: &str) -> bool {
     match text.strip_prefix(':') {

@@ -110,8 +110,8 @@ fn locate_in_path(name: &[u8], moved: bool, entry: &mut Entry) -> Option<Identit
 }
 
 /// Stores in `entry` the path of an open file, or of `path` relative to an open directory. The path
-/// of the descriptor comes from the kernel. `None` if the path does not lead to the same file any
-/// more, or in case of doubt.
+/// of the descriptor comes from the kernel. `None` if the file is not a runtime, if the path no
+/// longer leads to the same file, or in case of doubt.
 ///
 /// # Safety
 /// `path` must be a C string.
