@@ -2,7 +2,7 @@
 //!
 //! `docs/launch-grammar.md` describes the grammar, as read from the sources of 119 releases. The
 //! runtimes parse their command lines with cobra and pflag. This module follows the same rules:
-//! [`global`] parses the part before the subcommand, [`pflag`] the part after it. A command line
+//! `global` parses the part before the subcommand, `pflag` the part after it. A command line
 //! that is unknown or ambiguous is not a launch, and the command is left unchanged.
 
 mod global;

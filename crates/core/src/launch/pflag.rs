@@ -16,7 +16,7 @@ pub(super) struct Parsed {
 }
 
 /// Parses the flags at the start of `tokens`. `command` is one of the constants in
-/// [`flags`](crate::flags).
+/// [`flags`].
 pub(super) fn parse<A: AsRef<[u8]>>(tokens: &[A], command: u8) -> Result<Parsed, NotLaunch> {
     let mut parsed = Parsed::default();
     loop {
