@@ -252,7 +252,7 @@ fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
 fn faults(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let mut all = Vec::new();
-    for point in ["init", "local_user_init", "task_init", "option", "scout"] {
+    for point in ["init", "local_user_init", "task_init", "option", "probe"] {
         let panic = format!("panic={point}");
         for option in ["auto", "perhaps"] {
             let is_misspelt = option == "perhaps" && !["init", "option"].contains(&point);
