@@ -45,7 +45,7 @@ NEED := testbed/need
 # Which end-to-end tests; all, if nothing is said.
 TESTS ?=
 # What is tried on the other releases of Slurm: everything that touches Slurm itself.
-SMOKE := batch:: broadcast:: choice:: containers:: exports:: firewall:: hit:: miss:: names:: nested:: settings:: shapes::steps status:: two_lines::
+SMOKE := batch:: broadcast:: choice:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: two_lines::
 SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean

@@ -152,7 +152,7 @@ impl Bench {
 /// All conditions; with faults only in a plugin that has them.
 fn conditions(bench: &Bench, has_faults: bool) -> Vec<Condition> {
     let faults = if has_faults { faults(bench) } else { Vec::new() };
-    [lines(bench), commands(bench), wishes(bench), calls_that_fail(bench), faults]
+    [lines(bench), commands(bench), modes(bench), calls_that_fail(bench), faults]
         .into_iter()
         .flatten()
         .collect()
@@ -209,7 +209,7 @@ fn commands(bench: &Bench) -> Vec<Condition> {
 }
 
 /// What the user and the site want, a failure among them.
-fn wishes(bench: &Bench) -> Vec<Condition> {
+fn modes(bench: &Bench) -> Vec<Condition> {
     let [good, missing] = ["good", "nowhere"].map(|name| bench.root(name));
     let (good, missing) = (good.as_str(), missing.as_str());
     let new = Condition::new;
@@ -217,7 +217,7 @@ fn wishes(bench: &Bench) -> Vec<Condition> {
         new("off", &[good, "on_miss=fail"]).option("off"),
         new("off", &[good, "on_miss=fail"]).variable("off"),
         new("auto", &[good]).option("auto"),
-        new("a wish that is none", &[good]).variable("\u{1b}perhaps"),
+        new("an invalid mode", &[good]).variable("\u{1b}perhaps"),
         new("fail", &[good, "on_miss=fail"]).fails(),
         new("fail", &[missing, "on_miss=fail"]).fails(),
         new("fail in a container", &[good, "on_miss=fail"]).flags(&["-b"]).fails(),
