@@ -1,6 +1,7 @@
 //! The test kit: an image root, and the program under `benches/host`.
 
 use serde_json::Value;
+use sif_fixture::Sif;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,17 +28,7 @@ pub(crate) struct Report {
 impl Site {
     pub(crate) fn new() -> Self {
         let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
-        fs::create_dir_all(site.directory.path().join("o")).unwrap();
-        let mut image = [0_u8; 713];
-        image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-        image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        // One descriptor, of a primary system partition with ext3. The partition itself is not read
-        // here.
-        (image[88], image[96]) = (1, 128);
-        image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-        image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-        (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-        fs::write(site.image(), image).unwrap();
+        Sif::image().write(site.image()).unwrap();
         site
     }
 

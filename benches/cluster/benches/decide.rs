@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use sif_fixture::Sif;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::launch;
@@ -43,22 +44,12 @@ fn command_lines(criterion: &mut Criterion) {
 /// table.
 fn root(path: &Path, files: usize) -> PathBuf {
     let directory = path.join("determinedai");
-    fs::create_dir_all(&directory).unwrap();
-    let mut header = [0_u8; 713];
-    header[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    header[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3. The partition itself is not read
-    // here.
-    (header[88], header[96]) = (1, 128);
-    header[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    header[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (header[132], header[153], header[329], header[333]) = (1, 1, 2, 2);
     let mut original = PathBuf::new();
     for number in 0..files {
         let file = directory.join(format!("environments:tag-{number}"));
         // On most file systems, a file can have 65,000 hard links.
         if number % 50_000 == 0 {
-            fs::write(&file, header).unwrap();
+            Sif::image().write(&file).unwrap();
             original = file;
         } else {
             fs::hard_link(&original, file).unwrap();

@@ -112,6 +112,7 @@ pub(crate) fn said(state: &State, architecture: Architecture) -> String {
 #[cfg(test)]
 mod tests {
     use super::{check, declared, path, wanted};
+    use sif_fixture::Sif;
     use sifcache_core::image::{Root, State};
     use sifcache_core::settings::Untrusted;
     use sifcache_core::sif::host_architecture;
@@ -141,23 +142,10 @@ mod tests {
     #[test]
     fn as_nodes_of_that_architecture_do() {
         let directory = tempfile::tempdir().unwrap();
-        let write = |name: &str, code: &[u8], length: usize| {
-            let mut bytes = [0; 785];
-            bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-            bytes[45..47].copy_from_slice(code);
-            // One descriptor, of a primary system partition with ext3: 72 bytes at its end.
-            (bytes[88], bytes[96]) = (1, 128);
-            bytes[104..106].copy_from_slice(&585_u16.to_le_bytes());
-            bytes[112..114].copy_from_slice(&713_u16.to_le_bytes());
-            bytes[120] = 72;
-            bytes[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-            bytes[145..147].copy_from_slice(&713_u16.to_le_bytes());
-            (bytes[132], bytes[153], bytes[329], bytes[333]) = (1, 72, 2, 2);
-            fs::write(directory.path().join(name), &bytes[..length]).unwrap();
-        };
-        write("own", if cfg!(target_arch = "aarch64") { b"04" } else { b"02" }, 785);
-        write("other", b"11", 785);
-        write("cut", b"11", 750);
+        let write = |name: &str, sif: Sif| sif.write(directory.path().join(name)).unwrap();
+        write("own", Sif::image_of(72));
+        write("other", Sif::image_of(72).architecture("s390x"));
+        write("cut", Sif::image_of(72).architecture("s390x").without_last(35));
         let root = Root::enter(directory.path(), Untrusted::Accept);
         assert_eq!(check(&root, "own", host_architecture()), State::Image);
         assert_eq!(check(&root, "other", host_architecture()), State::WrongArchitecture("s390x"));

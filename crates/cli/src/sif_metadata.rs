@@ -192,8 +192,9 @@ fn integer(bytes: &[u8], at: usize) -> Option<u64> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{BASE_DIGEST, BASE_NAME, DESCRIPTOR, Origin, VERSION, origin, pulled};
+    use super::{BASE_DIGEST, BASE_NAME, Origin, VERSION, origin, pulled};
     use serde_json::json;
+    use sif_fixture::{Object, Sif};
     use std::fs;
 
     const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
@@ -203,27 +204,9 @@ pub(crate) mod tests {
         let labels: serde_json::Map<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         let metadata = json!({"data": {"attributes": {"labels": labels}}}).to_string();
-        let definition = definition.map(|text| (0x4001_i32, "", text.to_owned()));
-        let objects = definition.into_iter().chain([(0x4006, "inspect-metadata.json", metadata)]);
-        let mut bytes = vec![0_u8; 128 + 4 * DESCRIPTOR];
-        bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-        bytes[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        bytes[88] = 4;
-        bytes[96] = 128;
-        for (index, (kind, name, content)) in objects.enumerate() {
-            let at = 128 + index * DESCRIPTOR;
-            let offset = bytes.len() as u64;
-            bytes[at..at + 4].copy_from_slice(&kind.to_le_bytes());
-            bytes[at + 4] = 1;
-            bytes[at + 17..at + 25].copy_from_slice(&offset.to_le_bytes());
-            bytes[at + 25..at + 33].copy_from_slice(&(content.len() as u64).to_le_bytes());
-            bytes[at + 73..at + 73 + name.len()].copy_from_slice(name.as_bytes());
-            bytes.extend(content.bytes());
-        }
-        let end = bytes.len() as u64;
-        bytes[112] = 128;
-        bytes[120..128].copy_from_slice(&(end - 128).to_le_bytes());
-        bytes
+        let definition = definition.map(Object::definition);
+        let objects = definition.into_iter().chain([Object::metadata(metadata)]);
+        objects.fold(Sif::empty(), Sif::with).unused(2).bytes()
     }
 
     fn of(bytes: &[u8]) -> Option<Origin> {

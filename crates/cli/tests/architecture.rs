@@ -6,17 +6,17 @@
 #[allow(dead_code)]
 mod tree;
 
+use sif_fixture::Sif;
 use std::fs;
 use std::process::{Command, Stdio};
-use tree::{Tree, mode, sif};
+use tree::{Tree, mode};
 
 /// Nobody listens there, so that the runtime's own pull is left.
 const REFERENCE: &str = "127.0.0.1:1/o/z:1";
 
 /// A runtime that makes a file for s390x if it is asked to, and else one for this host.
 fn runtime(tree: &Tree) -> String {
-    let mut foreign = sif(9);
-    foreign[45..47].copy_from_slice(b"11");
+    let foreign = Sif::image().architecture("s390x").id(9).bytes();
     let (foreign, own) = (tree.file("foreign.sif", &foreign), tree.image("own.sif", 8));
     let script = format!(
         "#!/bin/sh\ncase $* in\n--version) echo test version 1;;\n\

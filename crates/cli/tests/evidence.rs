@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sif_fixture::Sif;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -26,25 +27,11 @@ fn days_ago(days: i64) -> Timestamp {
     Timestamp::now() - SignedDuration::from_hours(24 * days) - SignedDuration::from_mins(1)
 }
 
-/// The smallest file that passes for an image.
-fn sif() -> Vec<u8> {
-    let mut image = vec![0_u8; 713];
-    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
-    (image[88], image[96]) = (1, 128);
-    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-    image
-}
-
 impl Site {
     fn new() -> Self {
         let site = Self { directory: TempDir::new().unwrap() };
         let image = site.root().join("o/i:1");
-        fs::create_dir_all(image.parent().unwrap()).unwrap();
-        fs::write(&image, sif()).unwrap();
+        Sif::image().write(&image).unwrap();
         File::options().write(true).open(image).unwrap().set_modified(days_ago(90).into()).unwrap();
         site
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
+use sif_fixture::Sif;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -29,16 +30,7 @@ fn run(words: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
 /// An image root with a file for `o/i:1` that is an image but for who owns it.
 fn root() -> TempDir {
     let root = TempDir::new().unwrap();
-    let mut image = [0_u8; 713];
-    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
-    (image[88], image[96]) = (1, 128);
-    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-    std::fs::create_dir(root.path().join("o")).unwrap();
-    std::fs::write(root.path().join("o/i:1"), image).unwrap();
+    Sif::image().write(root.path().join("o/i:1")).unwrap();
     root
 }
 

@@ -6,8 +6,9 @@
 mod tree;
 
 use serde_json::Value;
+use sif_fixture::Sif;
 use std::process::{Command, Stdio};
-use tree::{Tree, pulled, sif};
+use tree::{Tree, pulled};
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const NAME: &str = "org.opencontainers.image.base.name";
@@ -24,9 +25,7 @@ fn run(tree: &Tree, words: &[&str]) -> (Option<i32>, String, String) {
 
 /// An image that no architecture of a test host can start, and one for it.
 fn foreign() -> Vec<u8> {
-    let mut image = sif(9);
-    image[45..47].copy_from_slice(b"11");
-    image
+    Sif::image().architecture("s390x").id(9).bytes()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use sif_fixture::{SMALLEST, Sif};
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -16,17 +17,9 @@ fn command(words: &[&str]) -> Command {
     command
 }
 
-/// The smallest image.
+/// An image, as bytes.
 fn sif() -> Vec<u8> {
-    let mut image = vec![0_u8; 713];
-    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
-    (image[88], image[96]) = (1, 128);
-    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-    image
+    Sif::image().bytes()
 }
 
 #[test]
@@ -96,7 +89,7 @@ impl Node {
 
 fn item() -> Value {
     let sha256: String = Sha256::digest(sif()).iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({"reference": "o/i:1", "size": 713, "sha256": sha256, "digests": [],
+    json!({"reference": "o/i:1", "size": SMALLEST, "sha256": sha256, "digests": [],
         "source": "docker://docker.io/o/i:1", "runtime": null})
 }
 

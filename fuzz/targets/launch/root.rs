@@ -1,6 +1,7 @@
 //! Two small image roots, which are created once, and a list of the images in them, written by
 //! hand.
 
+use sif_fixture::Sif;
 use sifcache_core::settings::{Settings, Syslog, Untrusted};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -59,9 +60,10 @@ fn make(base: &Path, name: &str) -> PathBuf {
         fs::set_permissions(&unfinished, Permissions::from_mode(0o755)).expect("its mode");
         let (images, refused) =
             if name == "near" { (&NEAR[..], "o/i:2") } else { (&FAR[..], "o/i:3") };
-        images.iter().for_each(|image| put(&unfinished, image, &sif(800)));
+        let sif = Sif::image_of(87);
+        images.iter().for_each(|image| put(&unfinished, image, &sif.bytes()));
         // A truncated file, a file that is not a SIF file, a directory, and a dangling link.
-        put(&unfinished, refused, &sif(799));
+        put(&unfinished, refused, &sif.clone().without_last(1).bytes());
         put(&unfinished, "ubuntu:18.04", b"no SIF file");
         fs::create_dir(unfinished.join("d")).expect("a directory");
         symlink("/nonexistent", unfinished.join("gone:1")).expect("a link");
@@ -85,19 +87,4 @@ fn put(root: &Path, name: &str, content: &[u8]) {
         }
         _ => fs::write(path, content).expect("a file"),
     }
-}
-
-/// A file that is a valid image if `length` is the full 800 bytes.
-fn sif(length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    bytes[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    bytes[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3. Its content is never read here.
-    (bytes[88], bytes[96]) = (1, 128);
-    bytes[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    bytes[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (bytes[132], bytes[153], bytes[329], bytes[333]) = (1, 1, 2, 2);
-    bytes[112..120].copy_from_slice(&713_u64.to_le_bytes());
-    bytes[120..128].copy_from_slice(&87_u64.to_le_bytes());
-    bytes
 }

@@ -4,6 +4,7 @@ use crate::hooks::broadcast::PROGRAM;
 use crate::logging::captured;
 use crate::spank::Context;
 use crate::spank::test_double::Double;
+use sif_fixture::Sif;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -15,17 +16,7 @@ struct Root(PathBuf);
 impl Root {
     fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("sifcache-{}-{test}", std::process::id()));
-        fs::create_dir_all(path.join("o")).unwrap();
-        let mut image = [0_u8; 713];
-        image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-        image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-        // One descriptor, of a primary system partition with ext3. The partition itself is not read
-        // here.
-        (image[88], image[96]) = (1, 128);
-        image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-        image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-        (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-        fs::write(path.join("o/i:1"), image).unwrap();
+        Sif::image().write(path.join("o/i:1")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }

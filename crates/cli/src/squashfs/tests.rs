@@ -1,15 +1,13 @@
 use super::{Damage, check, read};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use sifcache_core::sif::host_architecture;
+use sif_fixture::{Object, Sif, file_system};
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
 const BLOCK: usize = 4096;
-/// Where the partition of the test's image begins.
-const PARTITION: usize = 713;
 
 /// A squashfs with one file of two blocks and a fragment, as mksquashfs lays it out.
 struct Small {
@@ -80,18 +78,8 @@ impl Small {
     fn write(&self) -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("image.sif");
-        let code = if host_architecture() == "arm64" { b"04" } else { b"02" };
-        let mut sif = vec![0; PARTITION];
-        sif[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-        sif[45..47].copy_from_slice(code);
-        (sif[88], sif[96]) = (1, 128);
-        sif[104..106].copy_from_slice(&585_u16.to_le_bytes());
-        sif[128..133].copy_from_slice(&[4, 0x40, 0, 0, 1]);
-        sif[145..153].copy_from_slice(&(PARTITION as u64).to_le_bytes());
-        sif[153..161].copy_from_slice(&(self.bytes.len() as u64).to_le_bytes());
-        (sif[329], sif[333]) = (1, 2);
-        sif.extend_from_slice(&self.bytes);
-        fs::write(&path, sif).unwrap();
+        let partition = Object::root_file_system(file_system::SQUASHFS, self.bytes.clone());
+        Sif::empty().with(partition).write(&path).unwrap();
         (directory, path)
     }
 

@@ -214,6 +214,7 @@ mod tests {
     use crate::spelling;
     use crate::stage::message::Said;
     use crate::store::tests::{sif, store};
+    use sif_fixture::SMALLEST;
     use sifcache_core::settings::{Settings, Untrusted};
 
     fn copy(reference: &str, size: u64) -> Copy {
@@ -244,9 +245,9 @@ mod tests {
         let mut others = Settings::with_roots(vec![directory.path().to_owned()]);
         others.untrusted = Untrusted::Accept;
         sif(&store.path("o/i:1"), 1);
-        assert_eq!(state(&others, &copy("o/i:2", 713)), State::Alone);
+        assert_eq!(state(&others, &copy("o/i:2", SMALLEST)), State::Alone);
         assert_eq!(state(&others, &copy("o/i:1", 127)), State::Differs);
         // No record of it, and it is not read for this.
-        assert_eq!(state(&others, &copy("o/i:1", 713)), State::Unknown);
+        assert_eq!(state(&others, &copy("o/i:1", SMALLEST)), State::Unknown);
     }
 }

@@ -101,6 +101,7 @@ mod tests {
     use crate::store::scan::names;
     use crate::store::tests::{sif, store};
     use rustix::fs::{CWD, Mode, mkfifoat};
+    use sif_fixture::SMALLEST;
     use std::collections::HashSet;
     use std::ffi::OsStr;
     use std::fs;
@@ -122,7 +123,7 @@ mod tests {
             found.iter().map(|file| &file.names[0]).collect::<Vec<_>>(),
             all.iter().collect::<Vec<_>>()
         );
-        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == 713));
+        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == SMALLEST));
     }
 
     #[test]

@@ -169,6 +169,7 @@ fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, u
 mod tests {
     use super::{images, names};
     use crate::store::tests::{sif, store};
+    use sif_fixture::SMALLEST;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::Path;
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!((scan.images.len(), scan.others), (1, 1));
         let image = &scan.images[0];
         assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
-        assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), 713));
+        assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), SMALLEST));
         assert_eq!(image.digests(&image.references()), [digest]);
     }
 

@@ -4,6 +4,7 @@ use super::Store;
 use super::kept::Keep;
 use crate::failure::Exit;
 use jiff::SignedDuration;
+use sif_fixture::{Object, Sif, file_system};
 use sifcache_core::settings::{Settings, Untrusted};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,19 +20,9 @@ pub(crate) fn store() -> (TempDir, Store) {
     (directory, store)
 }
 
-/// The smallest file that the checks take for an image, and which one it is.
+/// Writes the smallest file that the checks take for an image, and which one it is.
 pub(crate) fn sif(path: &Path, which: u8) {
-    let mut image = vec![0_u8; 713];
-    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
-    (image[88], image[96]) = (1, 128);
-    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-    image[48] = which;
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, image).unwrap();
+    Sif::image().id(which).write(path).unwrap();
 }
 
 fn which(path: &Path) -> u8 {
@@ -62,21 +53,16 @@ fn a_root_file_system_that_is_not_there_gets_no_name() {
     let (_directory, store) = store();
     let scratch = store.scratch().unwrap();
     let path = scratch.path("image");
-    sif(&path, 1);
-    let mut image = fs::read(&path).unwrap();
-    // squashfs, without a superblock.
-    image[329] = 1;
-    image.resize(1000, 0);
-    image[153..155].copy_from_slice(&1000_u16.to_le_bytes());
-    fs::write(&path, &image).unwrap();
+    let of = |file_system| Sif::empty().with(Object::root_file_system(file_system, [0; 287]));
+    // Without a superblock.
+    of(file_system::SQUASHFS).write(&path).unwrap();
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(failure.exit(), Exit::DATA);
     assert_eq!(
         failure.to_string(),
         "this is not a valid image: its root file system is not squashfs 4.0"
     );
-    image[329] = 6;
-    fs::write(&path, &image).unwrap();
+    of(file_system::GOCRYPTFS_SQUASHFS).write(&path).unwrap();
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(
         failure.to_string(),

@@ -2,6 +2,7 @@
 
 use super::tree::{Tree, mode, pulled, sif};
 use serde_json::Value;
+use sif_fixture::Sif;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -231,8 +232,7 @@ fn of_what_is_refused() {
     let names = ["bad/cut:1", "bad/empty:1", "bad/html:1", "bad/version:1", "bad/arch:1"];
     let mut version = sif(2);
     version[43] = b'9';
-    let mut foreign = sif(3);
-    foreign[46] = b'9';
+    let foreign = Sif::image().architecture("s390x").id(3).bytes();
     let cut = &sif(4)[..150];
     for (name, content) in names.iter().zip([cut, b"", b"<html>", &version, &foreign]) {
         tree.file(format!("root/{name}"), content);

@@ -1,7 +1,8 @@
 //! What is printed, and the runtime's part in it.
 
-use super::tree::{Tree, mode, sif};
+use super::tree::{Tree, mode};
 use serde_json::json;
+use sif_fixture::{Object, Sif};
 
 #[test]
 fn the_object_is_as_documented() {
@@ -51,13 +52,8 @@ fn every_file_on_request() {
 #[test]
 fn the_runtime_is_asked_about_signatures() {
     let Some(tree) = Tree::new() else { return };
-    let mut signed = sif(2);
-    // A second descriptor behind the first, where there are no data then.
-    signed.resize(128 + 2 * 585, 0);
-    signed[88] = 2;
-    signed[104..106].copy_from_slice(&(2 * 585_u16).to_le_bytes());
-    signed[713..718].copy_from_slice(&[0x05, 0x40, 0, 0, 1]);
-    tree.file("root/o/signed:1", &signed);
+    let signed = Sif::image_of(87).id(2).with(Object::signature());
+    tree.file("root/o/signed:1", &signed.bytes());
     let tokens = || -> Vec<(String, bool)> {
         let findings = tree.findings(&["--deep"]).into_iter();
         findings.map(|(token, name, problem)| (format!("{token} {name}"), problem)).collect()

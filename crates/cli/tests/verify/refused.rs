@@ -1,6 +1,7 @@
 //! Files that jobs refuse.
 
 use super::tree::{Tree, sif};
+use sif_fixture::{Object, Sif, file_system, other_architecture, partition};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -13,9 +14,7 @@ fn nothing_wrong() {
 
 #[test]
 fn what_core_refuses_under_its_words() {
-    let other: &[u8; 2] = if cfg!(target_arch = "aarch64") { b"02" } else { b"04" };
-    let mut foreign = sif(2);
-    foreign[45..47].copy_from_slice(other);
+    let foreign = Sif::image().architecture(other_architecture()).bytes();
     let mut version = sif(2);
     version[43] = b'9';
     for (token, content, said) in [
@@ -31,32 +30,28 @@ fn what_core_refuses_under_its_words() {
 
 #[test]
 fn what_has_no_root_file_system_to_start() {
-    let file_system = |code: u8| {
-        let mut sif = sif(2);
-        sif[329] = code;
-        sif
-    };
-    let data_type = |code: u16| {
-        let mut sif = sif(2);
-        sif[128..130].copy_from_slice(&code.to_le_bytes());
-        sif
-    };
-    let mut oci = data_type(0x400a);
-    oci[45..47].copy_from_slice(b"00");
-    let mut overlay = sif(2);
-    (overlay[333], overlay[45], overlay[46]) = (4, b'0', b'0');
+    let of = |object: Object| Sif::empty().with(object).bytes();
+    let file_system = |code: i32| of(Object::root_file_system(code, [0; 87]));
+    // Neither of them has an architecture.
+    let without = |object: Object| Sif::empty().architecture("none").with(object).bytes();
+    let oci = without(Object::oci_index());
+    let overlay = without(Object::partition(file_system::EXT3, partition::OVERLAY, [0]));
     let mut table = sif(2);
     table[104..106].copy_from_slice(&584_u16.to_le_bytes());
     for (token, content, said) in [
-        ("encrypted", file_system(5), "build it without encryption"),
-        ("encrypted", file_system(6), "the runtime needs its key"),
+        ("encrypted", file_system(file_system::ENCRYPTED_SQUASHFS), "build it without encryption"),
+        ("encrypted", file_system(file_system::GOCRYPTFS_SQUASHFS), "the runtime needs its key"),
         ("oci-sif", oci, "an OCI-SIF file, which only --oci starts: pull it without --oci"),
-        ("oci-sif", data_type(0x400b), "pull it without --oci"),
-        ("no-root-file-system", data_type(0x4007), "keep data and overlays outside"),
+        ("oci-sif", of(Object::oci_blob()), "pull it without --oci"),
+        ("no-root-file-system", of(Object::generic([0])), "keep data and overlays outside"),
         ("no-root-file-system", overlay, "a SIF file without a root file system"),
-        ("unknown-file-system", file_system(4), "a root file system of type 4"),
+        ("unknown-file-system", file_system(file_system::RAW), "a root file system of type 4"),
         ("bad-descriptors", table, "an invalid descriptor table"),
-        ("damaged-file-system", file_system(1), "not squashfs 4.0: get the image again"),
+        (
+            "damaged-file-system",
+            file_system(file_system::SQUASHFS),
+            "not squashfs 4.0: get the image again",
+        ),
     ] {
         refused(token, &content, said);
     }
@@ -75,9 +70,8 @@ fn refused(token: &str, content: &[u8], said: &str) {
 #[test]
 fn refused_without_a_reference() {
     let Some(tree) = Tree::new() else { return };
-    let mut encrypted = sif(2);
-    encrypted[329] = 6;
-    tree.file("root/Encrypted", &encrypted);
+    let encrypted = Object::root_file_system(file_system::GOCRYPTFS_SQUASHFS, [0]);
+    tree.file("root/Encrypted", &Sif::empty().with(encrypted).bytes());
     let findings = tree.findings(&[]);
     assert_eq!(findings, [("stray".to_owned(), "root/Encrypted".to_owned(), false)]);
 }

@@ -1,6 +1,7 @@
 //! The test kit: an image root, and what the command says of it.
 
 use serde_json::Value;
+use sif_fixture::{Object, Sif};
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -156,49 +157,24 @@ impl Tree {
     }
 }
 
-/// The smallest file that passes for an image: header, table, and 87 bytes of data.
+/// An image of 800 bytes, and which one it is.
 pub(crate) fn sif(which: u8) -> Vec<u8> {
-    let mut image = vec![0_u8; 800];
-    image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
-    image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    image[48] = which;
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
-    (image[88], image[96]) = (1, 128);
-    image[104..106].copy_from_slice(&585_u16.to_le_bytes());
-    image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
-    (image[132], image[153], image[329], image[333]) = (1, 1, 2, 2);
-    image[112..114].copy_from_slice(&713_u16.to_le_bytes());
-    image[120] = 87;
-    image
+    Sif::image_of(87).id(which).bytes()
 }
 
-/// A SIF file with a definition, as a pull writes it, and labels.
+/// An image with a definition, as a pull writes it, and labels.
 pub(crate) fn pulled(from: &str, labels: &[(&str, &str)]) -> Vec<u8> {
     let labels: serde_json::Map<_, _> =
         labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
     let metadata = serde_json::json!({"data": {"attributes": {"labels": labels}}}).to_string();
-    let definition = format!("bootstrap: docker\nfrom: {from}\n\n");
-    // Behind the descriptor of the partition.
-    let mut image = sif(1);
-    let data = 128 + 3 * 585;
-    image.resize(data, 0);
-    image[88] = 3;
-    image[104..106].copy_from_slice(&(3 * 585_u16).to_le_bytes());
-    let objects = [(0x4001_i32, "", definition), (0x4006, "inspect-metadata.json", metadata)];
-    for (index, (kind, name, content)) in objects.into_iter().enumerate() {
-        let at = 128 + (index + 1) * 585;
-        let offset = image.len() as u64;
-        image[at..at + 4].copy_from_slice(&kind.to_le_bytes());
-        image[at + 4] = 1;
-        image[at + 17..at + 25].copy_from_slice(&offset.to_le_bytes());
-        image[at + 25..at + 33].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        image[at + 73..at + 73 + name.len()].copy_from_slice(name.as_bytes());
-        image.extend(content.bytes());
-    }
-    let size = (image.len() - data) as u64;
-    image[112..120].copy_from_slice(&(data as u64).to_le_bytes());
-    image[120..128].copy_from_slice(&size.to_le_bytes());
-    image
+    let definition = format!(
+        "bootstrap: docker
+from: {from}
+
+"
+    );
+    let image = Sif::image_of(87).id(1);
+    image.with(Object::definition(definition)).with(Object::metadata(metadata)).bytes()
 }
 
 pub(crate) fn mode(path: &Path, mode: u32) {

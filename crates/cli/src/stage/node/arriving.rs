@@ -129,6 +129,7 @@ mod tests {
     use crate::store::known::{Known, modified};
     use crate::store::tests::{sif, store};
     use jiff::SignedDuration;
+    use sif_fixture::SMALLEST;
     use sifcache_core::settings::{Settings, Untrusted};
     use std::fs;
     use std::path::Path;
@@ -162,7 +163,7 @@ mod tests {
         let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
         // Another file than was meant, then half of it, then the right one.
         fs::copy(&two, &place).unwrap();
-        assert_eq!(arriving.came(), Some(713));
+        assert_eq!(arriving.came(), Some(SMALLEST));
         assert_eq!(arriving.came(), None);
         let failure = arriving.settle(&settings, NOT_KEPT).unwrap_err();
         assert_eq!(failure.exit(), Exit::DATA);
@@ -173,7 +174,7 @@ mod tests {
         fs::copy(&one, &place).unwrap();
         arriving.settle(&settings, NOT_KEPT).unwrap();
         let metadata = fs::metadata(root.join("o/i:1")).unwrap();
-        let known = Known::load(&root, "o/i:1", 713, modified(&metadata).unwrap()).unwrap();
+        let known = Known::load(&root, "o/i:1", SMALLEST, modified(&metadata).unwrap()).unwrap();
         assert_eq!(known.sha256, item(&one).sha256);
         assert!(root.join(format!("o/i@sha256:{}", "0f".repeat(32))).exists());
         drop(arriving);

@@ -80,6 +80,7 @@ mod tests {
     use crate::failure::Exit;
     use crate::stage::message::{Copy, Item, Said};
     use crate::store::tests::{sif, store};
+    use sif_fixture::SMALLEST;
 
     #[test]
     fn there_or_not_and_space_for_it() {
@@ -89,15 +90,18 @@ mod tests {
             super::arriving::read(&store.path("o/i:1"), &super::Progress::new(true)).unwrap();
         let mut item = Item {
             reference: "o/i:1".to_owned(),
-            size: 713,
+            size: SMALLEST,
             sha256: content.sha256,
             digests: Vec::new(),
             source: "-".to_owned(),
             runtime: None,
         };
-        let mut room = Some(785);
+        let mut room = Some(SMALLEST + 72);
         let said = look(&store, &item, &mut room).unwrap();
-        assert_eq!((said, room), (Said::Present { reference: "o/i:1".to_owned() }, Some(785)));
+        assert_eq!(
+            (said, room),
+            (Said::Present { reference: "o/i:1".to_owned() }, Some(SMALLEST + 72))
+        );
         // The same size, and another content.
         sif(&store.path("o/i:1"), 2);
         let said = look(&store, &item, &mut room).unwrap();
@@ -105,7 +109,7 @@ mod tests {
         item.reference = "o/i:2".to_owned();
         let failure = look(&store, &item, &mut room).unwrap_err();
         assert_eq!(failure.exit(), Exit::CANT_CREATE);
-        assert!(failure.to_string().starts_with("not enough space: about 713 B"), "{failure}");
+        assert!(failure.to_string().starts_with("not enough space: about 714 B"), "{failure}");
         // Who does not say how much space there is has it.
         assert!(look(&store, &item, &mut None).is_ok());
         let mut copies = Vec::new();
@@ -114,6 +118,6 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(copies, [Copy { reference: "o/i:1".to_owned(), size: 713, sha256: None }]);
+        assert_eq!(copies, [Copy { reference: "o/i:1".to_owned(), size: SMALLEST, sha256: None }]);
     }
 }
