@@ -9,10 +9,10 @@
 use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::store::{STATE, known};
-use sifcache_core::image::{Root, State};
-use sifcache_core::sif::{self, HEADER, host_architecture};
+use sifcache_core::image::{self, Root, State};
+use sifcache_core::sif::{self, host_architecture};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Go's name of an architecture.
@@ -79,24 +79,16 @@ pub(crate) fn check(root: &Root<'_>, name: &str, architecture: Architecture) -> 
         State::Image => State::WrongArchitecture(host_architecture()),
         // Nothing beyond the architecture was looked at.
         State::WrongArchitecture(theirs) if theirs == architecture => {
-            complete(&root.join(name)).err().unwrap_or(State::Image)
+            content(&root.join(name), architecture).err().unwrap_or(State::Image)
         }
         state => state,
     }
 }
 
-fn complete(path: &Path) -> Result<(), State> {
+fn content(path: &Path, architecture: Architecture) -> Result<(), State> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
-    let mut header = [0; HEADER];
-    file.read_exact(&mut header)?;
-    match sif::parse(&header) {
-        Ok(header) if header.data_end > size => {
-            Err(State::Truncated { size, needed: header.data_end })
-        }
-        Ok(_) => Ok(()),
-        Err(_) => Err(State::NotSif),
-    }
+    image::inspect_for(&mut file, size, architecture).map(drop)
 }
 
 /// What a state means for a root of this architecture.
@@ -112,7 +104,7 @@ pub(crate) fn said(state: &State, architecture: Architecture) -> String {
 #[cfg(test)]
 mod tests {
     use super::{check, declared, path, wanted};
-    use sif_fixture::Sif;
+    use sif_fixture::{Object, Sif, file_system};
     use sifcache_core::image::{Root, State};
     use sifcache_core::settings::Untrusted;
     use sifcache_core::sif::host_architecture;
@@ -154,5 +146,21 @@ mod tests {
         assert_eq!(check(&root, "other", "riscv64"), State::WrongArchitecture("s390x"));
         assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 750, needed: 785 });
         assert_eq!(check(&root, "none", "s390x"), State::Absent);
+        // All that a node of that architecture looks at.
+        let of = |object: Object| Sif::empty().architecture("s390x").with(object);
+        write("encrypted", of(Object::root_file_system(file_system::GOCRYPTFS_SQUASHFS, [0])));
+        write("data", of(Object::generic([0])));
+        write("oci", of(Object::oci_index()));
+        write("raw", of(Object::root_file_system(file_system::RAW, [0])));
+        let partition = Object::root_file_system(file_system::EXT3, [0]);
+        write("mixed", of(partition.clone().architecture("riscv64")));
+        write("header", Sif::empty().with(partition.architecture("s390x")));
+        assert_eq!(check(&root, "encrypted", "s390x"), State::Encrypted);
+        assert_eq!(check(&root, "data", "s390x"), State::NoRootFileSystem);
+        assert_eq!(check(&root, "oci", "s390x"), State::OciSif);
+        assert_eq!(check(&root, "raw", "s390x"), State::UnknownFileSystem(file_system::RAW));
+        assert_eq!(check(&root, "mixed", "s390x"), State::WrongArchitecture("riscv64"));
+        let own = State::WrongArchitecture(host_architecture());
+        assert_eq!(check(&root, "header", "s390x"), own, "by its header");
     }
 }

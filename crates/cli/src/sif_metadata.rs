@@ -16,24 +16,19 @@
 //! `internal/pkg/build/metadata.go`.
 
 use serde::Deserialize;
+use sifcache_core::image;
 use sifcache_core::reference::Reference;
-use sifcache_core::sif::HEADER;
+use sifcache_core::sif::descriptors::{self, DEFINITION, Descriptor, JSON};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Length of a descriptor, in bytes.
-const DESCRIPTOR: usize = 585;
-/// Apptainer makes 48; no more are read.
-const MOST: usize = 256;
 /// No definition is longer, in bytes, nor is the object with the labels.
 const LONGEST_DEFINITION: u64 = 64 << 10;
 const LONGEST_METADATA: u64 = 1 << 20;
 
-const DEFINITION: i32 = 0x4001;
-const JSON: i32 = 0x4006;
-const METADATA: &[u8] = b"inspect-metadata.json\0";
+const METADATA: &[u8] = b"inspect-metadata.json";
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
@@ -54,11 +49,15 @@ pub(crate) struct Origin {
 /// of its own, or says nothing.
 pub(crate) fn origin(path: &Path) -> Option<Origin> {
     let file = open(path)?;
-    let objects = objects(&file)?;
-    let definition = objects.iter().find(|object| object.kind == DEFINITION);
-    let definition = definition.and_then(|object| object.read(&file, LONGEST_DEFINITION));
-    let metadata = objects.iter().find(|object| object.kind == JSON && object.is_metadata);
-    let metadata = metadata.and_then(|object| object.read(&file, LONGEST_METADATA));
+    let table = image::descriptor_table(&file).ok()?;
+    let data = |longest, wanted: &dyn Fn(&Descriptor<'_>) -> bool| {
+        let object = descriptors::in_use(&table).find(wanted)?;
+        read(&file, object, longest)
+    };
+    let definition = data(LONGEST_DEFINITION, &|object| object.data_type() == DEFINITION);
+    let is_metadata =
+        |object: &Descriptor<'_>| object.data_type() == JSON && object.name() == METADATA;
+    let metadata = data(LONGEST_METADATA, &is_metadata);
     let metadata: Option<Metadata> = metadata.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let attributes = metadata.map(|metadata| metadata.data.attributes).unwrap_or_default();
     let definition = match definition {
@@ -135,24 +134,12 @@ struct Attributes {
     deffile: Option<String>,
 }
 
-/// A data object of the file.
-#[derive(Debug)]
-struct Object {
-    kind: i32,
-    is_metadata: bool,
-    offset: u64,
-    size: u64,
-}
-
-impl Object {
-    fn read(&self, file: &File, longest: u64) -> Option<Vec<u8>> {
-        if self.size > longest {
-            return None;
-        }
-        let mut bytes = vec![0; usize::try_from(self.size).ok()?];
-        file.read_exact_at(&mut bytes, self.offset).ok()?;
-        Some(bytes)
-    }
+/// The data of an object, if they are not too long.
+fn read(file: &File, object: Descriptor<'_>, longest: u64) -> Option<Vec<u8>> {
+    let (offset, size) = object.place().filter(|(_, size)| *size <= longest)?;
+    let mut bytes = vec![0; usize::try_from(size).ok()?];
+    file.read_exact_at(&mut bytes, offset).ok()?;
+    Some(bytes)
 }
 
 fn open(path: &Path) -> Option<File> {
@@ -160,34 +147,6 @@ fn open(path: &Path) -> Option<File> {
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
     file.metadata().ok()?.is_file().then_some(file)
-}
-
-/// The objects of the table behind the header.
-fn objects(file: &File) -> Option<Vec<Object>> {
-    let mut header = [0; HEADER];
-    file.read_exact_at(&mut header, 0).ok()?;
-    sifcache_core::sif::parse(&header).ok()?;
-    let total = usize::try_from(integer(&header, 88)?).ok()?.min(MOST);
-    let mut table = vec![0; total * DESCRIPTOR];
-    file.read_exact_at(&mut table, integer(&header, 96)?).ok()?;
-    Some(table.chunks_exact(DESCRIPTOR).filter_map(object).collect())
-}
-
-fn object(descriptor: &[u8]) -> Option<Object> {
-    let kind = descriptor.get(..4)?.try_into().ok().map(i32::from_le_bytes)?;
-    let is_used = *descriptor.get(4)? != 0;
-    is_used.then_some(Object {
-        kind,
-        is_metadata: descriptor.get(73..)?.starts_with(METADATA),
-        offset: integer(descriptor, 17)?,
-        size: integer(descriptor, 25)?,
-    })
-}
-
-/// A little-endian signed 64-bit integer, if it is not negative.
-fn integer(bytes: &[u8], at: usize) -> Option<u64> {
-    let bytes: [u8; 8] = bytes.get(at..at + 8)?.try_into().ok()?;
-    u64::try_from(i64::from_le_bytes(bytes)).ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 pub(crate) mod access;
 mod chosen;
 mod deep;
-mod descriptors;
 mod file;
 mod finding;
 mod fix;

@@ -216,10 +216,7 @@ fn content(path: &Path) -> Result<(), State> {
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
     regular(&metadata)?;
-    match inspect(&mut file, metadata.len())?.architecture {
-        host if host == sif::host_architecture() => Ok(()),
-        theirs => Err(State::WrongArchitecture(theirs)),
-    }
+    inspect_for(&mut file, metadata.len(), sif::host_architecture()).map(drop)
 }
 
 /// The content of a SIF file that a runtime can start.
@@ -237,19 +234,52 @@ pub struct Content {
 /// This takes one read system call if the table is where the runtimes put it, otherwise two.
 ///
 /// # Errors
-/// The file cannot be read, or it is not a complete SIF file that a runtime can start on this
-/// architecture. The [`State`] is the reason.
+/// The file cannot be read, or no runtime can start it on a node of any architecture. The
+/// [`State`] is the reason.
 pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
-    let mut start = [0; sif::USUAL_TABLE_END];
-    let start = beginning(file, size, &mut start)?;
-    let header = start.first_chunk().ok_or(State::NotSif)?;
-    let header = sif::parse(header).map_err(|error| match error {
+    read(file, size, &|_| Ok(()))
+}
+
+/// The same for nodes of one architecture, which is given by its name in Go.
+///
+/// # Errors
+/// The reason why no runtime can start it there.
+pub fn inspect_for(file: &mut File, size: u64, architecture: &str) -> Result<Content, State> {
+    read(file, size, &|theirs| match theirs == architecture {
+        true => Ok(()),
+        false => Err(State::WrongArchitecture(theirs)),
+    })
+}
+
+/// The bytes of the descriptor table of a SIF file, for [`descriptors::in_use`].
+///
+/// # Errors
+/// If it is not a SIF file, its table cannot be one, or the file system's.
+pub fn descriptor_table(file: &File) -> Result<Vec<u8>, State> {
+    let mut header = [0; sif::HEADER];
+    file.read_exact_at(&mut header, 0)?;
+    let (from, length) = parse(&header)?.table.range()?;
+    elsewhere(file, from, length)
+}
+
+fn parse(header: &[u8; sif::HEADER]) -> Result<sif::Header, State> {
+    sif::parse(header).map_err(|error| match error {
         sif::Error::Version => State::UnknownVersion,
         sif::Error::NotSif | sif::Error::Offsets => State::NotSif,
-    })?;
-    let is_known = header.architecture != sif::UNKNOWN_ARCHITECTURE;
-    if is_known && header.architecture != sif::host_architecture() {
-        return Err(State::WrongArchitecture(header.architecture));
+    })
+}
+
+/// Calls `accept` with the architecture of the header and with that of the partition.
+fn read(
+    file: &mut File,
+    size: u64,
+    accept: &dyn Fn(&'static str) -> Result<(), State>,
+) -> Result<Content, State> {
+    let mut start = [0; sif::USUAL_TABLE_END];
+    let start = beginning(file, size, &mut start)?;
+    let header = parse(start.first_chunk().ok_or(State::NotSif)?)?;
+    if header.architecture != sif::UNKNOWN_ARCHITECTURE {
+        accept(header.architecture)?;
     }
     let (from, length) = header.table.range()?;
     let table_end = from.saturating_add(length as u64);
@@ -266,6 +296,7 @@ pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
         sif::UNKNOWN_ARCHITECTURE => header.architecture,
         of_partition => of_partition,
     };
+    accept(architecture)?;
     Ok(Content { architecture, root })
 }
 

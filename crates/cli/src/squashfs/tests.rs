@@ -93,6 +93,20 @@ impl Small {
     }
 }
 
+/// A host that fills a root for other nodes reads their images too.
+#[test]
+fn for_another_architecture() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("image.sif");
+    let of = |bytes: Vec<u8>| {
+        let partition = Object::root_file_system(file_system::SQUASHFS, bytes);
+        Sif::empty().architecture("s390x").with(partition).write(&path).unwrap();
+        said(check(&path))
+    };
+    assert_eq!(of(Small::new().bytes), "nothing");
+    assert_eq!(of(vec![0; 96]), "its root file system is not squashfs 4.0");
+}
+
 fn said(result: Result<(), Damage>) -> String {
     result.map_or_else(|damage| damage.to_string(), |()| "nothing".to_owned())
 }

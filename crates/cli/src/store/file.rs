@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, openat, statat};
 use rustix::path::Arg;
-use sifcache_core::image::{self, State};
+use sifcache_core::image;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -88,11 +88,7 @@ pub(super) fn architecture(
     // In case it has become a fifo meanwhile, opening must not wait.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::empty()).ok()?;
-    match image::inspect(&mut file.into(), size) {
-        Ok(image) => Some(image.architecture),
-        Err(State::WrongArchitecture(theirs)) => Some(theirs),
-        Err(_) => None,
-    }
+    image::inspect(&mut file.into(), size).ok().map(|image| image.architecture)
 }
 
 #[cfg(test)]

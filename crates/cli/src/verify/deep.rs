@@ -3,18 +3,19 @@
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
 use super::timeout::{self, Outcome, Pulse};
-use super::{descriptors, signature, survey};
+use super::{signature, survey};
 use crate::failure::Failure;
 use crate::progress::{Progress, Task};
 use crate::runtime::Runtime;
 use crate::{squashfs, store, workers};
 use sha2::{Digest as _, Sha256};
-use sifcache_core::image::State;
+use sifcache_core::image::{self, State};
 use sifcache_core::settings::Settings;
+use sifcache_core::sif::descriptors::has_signature;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -137,7 +138,7 @@ impl Desk {
         {
             self.add(Finding::damaged(&job.path, &damage));
         }
-        descriptors::has_signature(&job.path).unwrap_or(false)
+        is_signed(&job.path)
     }
 
     /// SHA-256 of the file; `done` counts the bytes.
@@ -159,6 +160,12 @@ impl Desk {
             pulse.beat();
         }
     }
+}
+
+/// Whether it has a signature; a file that cannot be read has been reported before.
+fn is_signed(path: &Path) -> bool {
+    let table = fs::File::open(path).map_err(State::from);
+    table.and_then(|file| image::descriptor_table(&file)).is_ok_and(|table| has_signature(&table))
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ fn content(path: &Path, metadata: Option<&Metadata>) -> State {
     let size = metadata.len();
     match fs::File::open(path).map(|mut file| image::inspect(&mut file, size)) {
         // That it is for other hosts does not matter before it has a name.
-        Ok(Ok(_) | Err(State::WrongArchitecture(_))) => State::Image,
+        Ok(Ok(_)) => State::Image,
         Ok(Err(State::Empty)) => State::NotSif,
         Ok(Err(state)) => state,
         Err(error) => State::from(error),

@@ -169,7 +169,51 @@ fn architectures_of_header_and_partition() {
 }
 
 #[test]
-fn tables_outside_their_usual_place() {
+fn for_nodes_of_another_architecture() {
+    let Some(root) = TestRoot::new() else { return };
+    let read = |content: &[u8], architecture: Option<&str>| {
+        let mut file = fs::File::open(root.file("i", content)).unwrap();
+        let size = content.len() as u64;
+        let content = match architecture {
+            Some(architecture) => super::inspect_for(&mut file, size, architecture),
+            None => super::inspect(&mut file, size),
+        };
+        content.map(|content| content.architecture)
+    };
+    let image = |header: &[u8; 2], partition_is: &[u8; 2]| {
+        file(header, &partition((1, 2), partition_is, (713, 72)), &[0; 72])
+    };
+    let foreign = image(b"11", b"11");
+    assert_eq!(read(&foreign, None), Ok("s390x"));
+    assert_eq!(read(&foreign, Some("s390x")), Ok("s390x"));
+    assert_eq!(read(&foreign, Some("riscv64")), Err(State::WrongArchitecture("s390x")));
+    assert_eq!(read(&image(b"00", b"11"), Some("s390x")), Ok("s390x"));
+    let mixed = image(b"11", b"12");
+    assert_eq!(read(&mixed, Some("s390x")), Err(State::WrongArchitecture("riscv64")));
+    let encrypted = file(b"11", &partition((6, 2), b"11", (713, 72)), &[0; 72]);
+    for architecture in [None, Some("s390x")] {
+        assert_eq!(read(&encrypted, architecture), Err(State::Encrypted));
+    }
+}
+
+#[test]
+fn the_table_alone() {
+    let Some(root) = TestRoot::new() else { return };
+    let table =
+        |content: &[u8]| super::descriptor_table(&fs::File::open(root.file("i", content)).unwrap());
+    let whole = file(b"11", &[root_partition(1), descriptor(0x4005, 785, 0)].concat(), &[0; 72]);
+    let expected = whole[128..128 + 2 * DESCRIPTOR].to_vec();
+    assert_eq!(table(&whole), Ok(expected.clone()));
+    assert_eq!(table(&whole[..128 + 2 * DESCRIPTOR]), Ok(expected), "whatever the data are");
+    assert_eq!(table(&whole[..200]), Err(State::Failed(libc::EIO)), "cut");
+    assert_eq!(table(&[0; 128]), Err(State::NotSif));
+    let mut hostile = whole;
+    number(&mut hostile, 88, 1025);
+    assert_eq!(table(&hostile), Err(State::BadTable));
+}
+
+#[test]
+fn tables_elsewhere() {
     let Some(root) = TestRoot::new() else { return };
     let mut usual = file(&host(), &vec![0; 48 * DESCRIPTOR], &[0; 5000]);
     number(&mut usual, 96, 4096);

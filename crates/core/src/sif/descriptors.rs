@@ -1,10 +1,11 @@
-//! The descriptor table of a SIF file, which describes its root file system.
+//! The descriptor table of a SIF file: its objects, and which of them is the root file system.
 //!
 //! ```text
 //! each descriptor has 585 bytes:
 //!   0  data type         4   0x4004 is a partition
 //!   4  in use            1   not 0; a deleted descriptor is all zeros
 //!  17  offset, size         of the data: two little-endian signed 64-bit integers
+//!  73  name            128  ends with a null byte
 //! 201  file system       4   of a partition: 1 is squashfs
 //! 205  partition type    4   2 is the primary system partition
 //! 209  architecture      3   as in the header
@@ -23,6 +24,10 @@ pub const DESCRIPTOR: usize = 585;
 /// memory, and the count in a file can be arbitrarily large.
 pub const MOST: u64 = 1024;
 
+/// The data type of the definition that the file was built from.
+pub const DEFINITION: i32 = 0x4001;
+/// The data type of JSON, such as the labels.
+pub const JSON: i32 = 0x4006;
 const PARTITION: i32 = 0x4004;
 const SIGNATURE: i32 = 0x4005;
 /// Data types of an OCI image: its index and its blobs.
@@ -122,25 +127,44 @@ pub fn has_signature(table: &[u8]) -> bool {
     in_use(table).any(|one| one.data_type() == SIGNATURE)
 }
 
-fn in_use(table: &[u8]) -> impl Iterator<Item = Descriptor<'_>> {
+/// The descriptors of a table that are in use. Bytes behind the last one are ignored.
+pub fn in_use(table: &[u8]) -> impl Iterator<Item = Descriptor<'_>> {
     let whole = table.chunks_exact(DESCRIPTOR).map(Descriptor);
     whole.filter(|descriptor| descriptor.field(4, 1) != [0])
 }
 
 /// The bytes of one descriptor.
-struct Descriptor<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptor<'a>(&'a [u8]);
 
 impl Descriptor<'_> {
+    /// The code of what the data are.
+    #[must_use]
+    pub fn data_type(&self) -> i32 {
+        self.code(0)
+    }
+
+    /// Where the data begin and how long they are, in bytes; none if no file can have them
+    /// there.
+    #[must_use]
+    pub fn place(&self) -> Option<(u64, u64)> {
+        let (offset, size) = integer(self.field(17, 8)).zip(integer(self.field(25, 8)))?;
+        offset.checked_add(size).map(|_| (offset, size))
+    }
+
+    /// The name of the data, which the runtime gives to some.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        let name = self.field(73, 128);
+        name.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
     fn field(&self, from: usize, length: usize) -> &[u8] {
         self.0.get(from..from + length).unwrap_or_default()
     }
 
     fn code(&self, from: usize) -> i32 {
         self.field(from, 4).try_into().map_or(0, i32::from_le_bytes)
-    }
-
-    fn data_type(&self) -> i32 {
-        self.code(0)
     }
 
     fn is_primary_system(&self) -> bool {
@@ -155,10 +179,7 @@ impl Descriptor<'_> {
             5 | 6 => return Err(Problem::Encrypted),
             other => return Err(Problem::FileSystem(other)),
         };
-        let (offset, size) = integer(self.field(17, 8))
-            .zip(integer(self.field(25, 8)))
-            .filter(|(offset, size)| *size > 0 && offset.checked_add(*size).is_some())
-            .ok_or(Problem::BadTable)?;
+        let (offset, size) = self.place().filter(|(_, size)| *size > 0).ok_or(Problem::BadTable)?;
         Ok(RootFileSystem {
             file_system,
             architecture: architecture(self.field(209, 3)),

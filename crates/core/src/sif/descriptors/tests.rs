@@ -1,5 +1,6 @@
 use super::{
-    DESCRIPTOR, FileSystem, MOST, Problem, RootFileSystem, Table, has_signature, root_file_system,
+    DESCRIPTOR, FileSystem, MOST, Problem, RootFileSystem, Table, has_signature, in_use,
+    root_file_system,
 };
 
 /// A descriptor in use, as Apptainer writes it.
@@ -120,6 +121,20 @@ fn offsets_and_sizes_out_of_range() {
     }
     let far = root_file_system(&partition((1, 2), b"02", (i64::MAX, i64::MAX))).unwrap();
     assert_eq!(far.end(), u64::MAX - 1);
+}
+
+#[test]
+fn objects() {
+    let mut named = descriptor(0x4006, 32213, 3971);
+    named[73..78].copy_from_slice(b"ab\0cd");
+    let mut long = descriptor(0x4001, -1, 5);
+    long[73..201].fill(b'n');
+    let table = [named, deleted(), long, descriptor(7, i64::MAX, i64::MAX)].concat();
+    let found: Vec<_> =
+        in_use(&table).map(|one| (one.data_type(), one.place(), one.name().len())).collect();
+    let far = Some((i64::MAX as u64, i64::MAX as u64));
+    assert_eq!(found, [(0x4006, Some((32213, 3971)), 2), (0x4001, None, 128), (7, far, 0)]);
+    assert!(in_use(&table).any(|one| one.name() == b"ab"));
 }
 
 #[test]
