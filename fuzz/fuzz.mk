@@ -1,6 +1,6 @@
 # Fuzz targets: fuzz/README.md.
 
-FUZZ_TARGETS := reference launch sif settings syslog
+FUZZ_TARGETS := reference launch sif settings syslog origin
 TARGET ?= $(FUZZ_TARGETS)
 RUNS ?= 10000000
 # The targets hold safe code, so what a sanitizer costs is better spent on runs; make asan is for

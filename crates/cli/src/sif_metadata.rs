@@ -93,8 +93,10 @@ fn pulled(definition: &str) -> Option<Reference> {
     if bootstrap != Some("docker") {
         return None;
     }
-    let from = from?;
-    let parts = [registry, namespace, Some(from.strip_prefix("//").unwrap_or(from))];
+    // Else the registry or the namespace would be the image.
+    let from = from.map(|from: &str| from.strip_prefix("//").unwrap_or(from));
+    let from = from.filter(|from| !from.is_empty())?;
+    let parts = [registry, namespace, Some(from)];
     let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     Reference::parse(parts.join("/").as_bytes()).ok()
 }
@@ -231,6 +233,8 @@ pub(crate) mod tests {
             "bootstrap: docker\nfrom: a\nbootstrap: docker\nfrom: b",
             "bootstrap: docker\nfrom: ../../etc/passwd",
             "bootstrap: docker\nfrom: a\u{1b}[2J",
+            "bootstrap: docker\nnamespace: quay.io/o/i:1\nfrom:",
+            "bootstrap: docker\nregistry: o/i\nfrom: //",
         ] {
             assert_eq!(shown(text), None, "{text}");
         }
