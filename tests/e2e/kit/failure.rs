@@ -109,4 +109,19 @@ fn long_output_is_cut() {
     let mut text = String::new();
     lines(&mut text, "stdout", "1\n2\n3\n", 2, false);
     assert_eq!(text, "stdout   2\n         3\n         … and 1 more lines\n");
+    text.clear();
+    lines(&mut text, "failed", "1\n2\n3", 2, true);
+    assert_eq!(text, "failed   1\n         2\n         … and 1 more lines\n");
+    text.clear();
+    lines(&mut text, "command", &"é".repeat(COLUMNS + 1), 2, true);
+    assert_eq!(text, format!("command  {}\n", "é".repeat(COLUMNS)));
+    text.clear();
+    lines(&mut text, "stderr", "\n", 2, true);
+    assert_eq!(text, "");
+}
+
+#[test]
+fn log_lines_that_explain_a_failure() {
+    let log = "x\nsifcache: image=none\nslurmd: debug: y\nerror: z\nn1 drained\n";
+    assert_eq!(relevant(log), ["sifcache: image=none", "error: z", "n1 drained"]);
 }

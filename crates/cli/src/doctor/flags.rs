@@ -125,8 +125,7 @@ fn flag(line: &str) -> Option<Listed<'_>> {
     }
     // A type follows after one blank, a description after more. With `[=…]` the value has to
     // stand in the same word, so the next word is none.
-    let kind = rest.strip_prefix(' ').filter(|rest| !rest.starts_with(' ')).unwrap_or_default();
-    let kind = kind.split(' ').next().unwrap_or_default();
+    let kind = rest.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     let takes_value = !kind.is_empty() && !kind.contains("[=") && kind != "count";
     Some(Listed { letter, name, takes_value })
 }
@@ -155,6 +154,8 @@ mod tests {
             \x20     --more count                    several times\n\
             \x20     --bare\n\
             \x20     --\n\
+            \x20     --one/two                       no name of a flag\n\
+            \x20     --short[=value]                 in one word\n\
             \x20 -x                                  no long name\n\
             \x20 -xy, --z                            no letter\n\
             Examples:\n  $ apptainer exec --other x\n";
@@ -167,6 +168,7 @@ mod tests {
             of(None, "maybe", false),
             of(None, "more", false),
             of(None, "bare", false),
+            of(None, "short", false),
         ];
         assert_eq!(listed(help).collect::<Vec<_>>(), expected);
         assert_eq!(listed("").count(), 0);

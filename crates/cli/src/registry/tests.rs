@@ -1,6 +1,7 @@
 mod manifest;
 mod mirrors;
 mod proxies;
+#[path = "../../tests/registry/server.rs"]
 mod server;
 
 use super::{Error, Patience, Registry, Surroundings};

@@ -179,6 +179,48 @@ mod tests {
         assert_eq!((said.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
     }
 
+    /// A name that is taken meanwhile, a link, and directories that users write to.
+    #[test]
+    fn no_name_is_taken_from_another_file() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root, to make files that root owns");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        let (from, to) = (root.join("i_1.sif"), root.join("o/new/i:1"));
+        let rename = |from: &Path| {
+            let (from, to, root) = (from.to_owned(), to.clone(), root.clone());
+            Fix::Rename { from, to, root }.apply()
+        };
+        fs::write(&from, "one").unwrap();
+        assert_eq!(rename(&from).unwrap().unwrap(), "renamed to o/new/i:1");
+        assert!(!from.exists());
+        fs::write(&from, "two").unwrap();
+        assert_eq!(rename(&from).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            (fs::read(&from).unwrap(), fs::read(&to).unwrap()),
+            (b"two".into(), b"one".into())
+        );
+        fs::remove_file(&to).unwrap();
+        let link = root.join("link");
+        symlink("i_1.sif", &link).unwrap();
+        let said = rename(&link).unwrap_err().to_string();
+        assert_eq!((said.as_str(), link.is_symlink()), ("it is a link: rename it by hand", true));
+        for theirs in [root.join("o"), root.clone()] {
+            fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
+            assert!(rename(&from).is_err(), "{}", theirs.display());
+            fs::set_permissions(&theirs, Permissions::from_mode(0o755)).unwrap();
+        }
+        assert!(from.exists() && !to.exists());
+        let theirs = root.join("theirs");
+        fs::create_dir(&theirs).unwrap();
+        fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
+        fs::write(theirs.join("i_1.sif"), "three").unwrap();
+        assert!(rename(&theirs.join("i_1.sif")).is_err() && !to.exists());
+    }
+
     #[test]
     fn a_link_that_leads_somewhere_stays() {
         let root = tempfile::tempdir().unwrap();

@@ -36,6 +36,11 @@ fn what_has_no_root_file_system_to_start() {
     let without = |object: Object| Sif::empty().architecture("none").with(object).bytes();
     let oci = without(Object::oci_index());
     let overlay = without(Object::partition(file_system::EXT3, partition::OVERLAY, [0]));
+    // A superblock of squashfs 4.0 that claims more bytes than the partition has.
+    let mut cut = [0; 96];
+    cut[..4].copy_from_slice(b"hsqs");
+    (cut[14], cut[28], cut[40]) = (2, 4, 97);
+    let cut = of(Object::root_file_system(file_system::SQUASHFS, cut));
     let mut table = sif(2);
     table[104..106].copy_from_slice(&584_u16.to_le_bytes());
     for (token, content, said) in [
@@ -52,6 +57,7 @@ fn what_has_no_root_file_system_to_start() {
             file_system(file_system::SQUASHFS),
             "not squashfs 4.0: get the image again",
         ),
+        ("damaged-file-system", cut, "is cut short: 96 of 97 bytes: get the image again"),
     ] {
         refused(token, &content, said);
     }

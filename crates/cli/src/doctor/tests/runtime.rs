@@ -96,6 +96,10 @@ fn a_runtime_that_cuts_images_short() {
     tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{BUILT}"));
     let advice = tree.advice("runtime", "complete-images");
     assert!(advice.contains("/usr/bin/apptainer is 1.5.1") && advice.contains("update it"));
+    // Of the other family, that version is something else.
+    let built = BUILT.replace("APPTAINER_", "SINGULARITY_");
+    tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{built}"));
+    assert!(!tree.said().contains(&"Warn runtime: complete-images".to_owned()));
 }
 
 /// Set-uid, Apptainer refuses a SIF that neither the kernel may mount nor FUSE can.

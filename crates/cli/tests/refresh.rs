@@ -1,0 +1,102 @@
+//! `sifcache refresh` of files that were put there by hand, and whose digest the runtime has
+//! recorded in their labels.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[path = "registry/server.rs"]
+#[allow(dead_code)]
+mod server;
+#[path = "verify/tree.rs"]
+#[allow(dead_code)]
+mod tree;
+
+use serde_json::Value;
+use server::{Deed, Response, Server};
+use std::fs;
+use std::process::{Command, Stdio};
+use tree::{Tree, mode, pulled};
+
+const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+const MOVED: &str = "sha256:1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e";
+
+/// A registry whose every tag has this digest.
+fn registry(digest: &'static str) -> Server {
+    Server::new(move |request| {
+        let response = match request.line.as_str() {
+            "GET /v2/" => Response::new(200, "{}"),
+            _ => Response::new(200, "").with("Docker-Content-Digest", digest),
+        };
+        Deed::Answer(response)
+    })
+}
+
+/// An image as Apptainer of this version writes it, for a reference in its labels.
+fn image(from: &str, version: &str, name: &str) -> Vec<u8> {
+    let labels = [
+        ("org.label-schema.usage.apptainer.version", version),
+        ("org.opencontainers.image.base.name", name),
+        ("org.opencontainers.image.base.digest", DIGEST),
+    ];
+    pulled(from, &labels)
+}
+
+/// Refreshes one reference with a runtime that pulls an image and writes down that it did.
+fn refresh(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
+    let own = tree.image("own.sif", 8);
+    let script = format!(
+        "#!/bin/sh\ncase $* in\n--version) echo test version 1;;\n\
+         *) echo \"$*\" >>{log}; /bin/cp {own} \"$2\";;\nesac\n",
+        log = tree.text("pulls"),
+        own = own.display()
+    );
+    let runtime = tree.file("bin/apptainer", script.as_bytes());
+    mode(&runtime, 0o755);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    command.args(["refresh", "--root", &tree.text("root"), "--no-https", "--json"]);
+    command.arg("--runtime").arg(runtime).args(words).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!line.is_empty(), "{stderr}");
+    let object: Value = serde_json::from_str(&line).unwrap();
+    (output.status.code(), object["status"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_digest_in_the_labels_is_compared() {
+    let Some(tree) = Tree::new() else { return };
+    let (same, moved) = (registry(DIGEST), registry(MOVED));
+    for (server, check, status) in [(&same, Some(0), "unchanged"), (&moved, Some(1), "moved")] {
+        let reference = format!("{}/o/i:1", server.address);
+        let content = image(&reference, "1.5.0", &reference);
+        let path = tree.file(format!("root/{reference}"), &content);
+        assert_eq!(refresh(&tree, &["--check", &reference]), (check, status.to_owned()));
+        assert!(!tree.path("pulls").exists(), "a check pulls nothing");
+        assert!(server.lines().iter().any(|line| line == "HEAD /v2/o/i/manifests/1"));
+        let (exit, done) = refresh(&tree, &[&reference]);
+        let expected = if status == "moved" { "refreshed" } else { "unchanged" };
+        assert_eq!((exit, done.as_str()), (Some(0), expected));
+        assert_eq!(fs::read(&path).unwrap() == content, status == "unchanged");
+        assert_eq!(tree.path("pulls").exists(), status == "moved");
+    }
+}
+
+/// Of these nobody knows the digest, so they are pulled again if they are named.
+#[test]
+fn labels_that_are_not_about_this_image() {
+    let Some(tree) = Tree::new() else { return };
+    let server = registry(DIGEST);
+    let reference = format!("{}/o/i:1", server.address);
+    let other = format!("{}/o/i:2", server.address);
+    for (content, what) in [
+        (image(&reference, "1.4.5", &reference), "of a release that inherits them"),
+        (image(&reference, "1.5.0", &other), "of the image that it was built on"),
+        (image(&other, "1.5.0", &other), "of an image of another name"),
+        (pulled(&reference, &[]), "none"),
+    ] {
+        tree.file(format!("root/{reference}"), &content);
+        let found = refresh(&tree, &["--check", &reference]);
+        assert_eq!(found, (Some(1), "unknown".to_owned()), "{what}");
+    }
+    assert_eq!(refresh(&tree, &[&reference]), (Some(0), "refreshed".to_owned()));
+    assert!(tree.path("pulls").exists());
+}
