@@ -66,6 +66,7 @@ fn the_object_is_as_documented() {
             ],
             "argv": ["/usr/bin/singularity", "run", "/shared/sif/ubuntu:latest", "a"],
             "started_by": [],
+            "notes": [],
         })
     );
     let (status, object) = explain(&site, &["true"]);
@@ -75,6 +76,7 @@ fn the_object_is_as_documented() {
         json!({
             "decision": "pass", "reason": "not-a-runtime", "image_index": null, "image": null,
             "reference": null, "candidates": [], "argv": ["true"], "started_by": [],
+            "notes": [],
         })
     );
 }

@@ -1,6 +1,7 @@
 //! `sifcache explain`: what would happen to a command line, and why.
 
 mod json;
+mod notes;
 mod starter;
 mod text;
 
@@ -81,9 +82,10 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     let command = args.command.get(starters.length..).unwrap_or_default();
     let argv: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
     let decision = decide(&argv, &settings, &starters);
+    let notes = notes::of(&decision, &settings, mode(&starters), &starters);
     let output = match args.json {
-        true => json::line(&decision, &argv, &starters.names)?,
-        false => text::page(&decision, &argv, &settings, mode(&starters), &starters),
+        true => json::line(&decision, &argv, &starters.names, notes)?,
+        false => text::page(&decision, &argv, &settings, mode(&starters), &starters, &notes),
     };
     anstream::stdout().write_all(output.as_bytes())?;
     Ok(exit(&decision))
@@ -104,8 +106,10 @@ fn each_line(settings: &Settings) -> Result<Exit, Failure> {
     for (index, line) in io::stdin().lock().split(b'\n').enumerate() {
         let argv: Vec<String> =
             serde_json::from_slice(&line?).map_err(|error| Failure::Input(index + 1, error))?;
-        let decision = decide(&argv, settings, &Starters::default());
-        let output = json::line(&decision, &argv, &[])?;
+        let starters = Starters::default();
+        let decision = decide(&argv, settings, &starters);
+        let notes = notes::of(&decision, settings, choice(&starters), &starters);
+        let output = json::line(&decision, &argv, &[], notes)?;
         io::stdout().write_all(output.as_bytes())?;
     }
     Ok(Exit::OK)

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sif_fixture::Sif;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -116,6 +117,7 @@ fn one_object_a_line() {
         "candidates",
         "argv",
         "started_by",
+        "notes",
     ];
     let places: Vec<_> = keys
         .iter()
@@ -187,6 +189,47 @@ fn what_srun_mpirun_and_env_start() {
     let line = "[\"srun\",\"apptainer\",\"run\",\"docker://o/i:1\"]\n";
     let answer: Value = serde_json::from_str(&self::run(&words, &[], line).stdout).unwrap();
     assert_eq!(answer["reason"], "not-a-runtime");
+}
+
+/// What the page notes, scripts get too.
+#[test]
+fn notes_are_in_the_object() {
+    let root = root();
+    let both = |untrusted: &str, words: &[&str], environment: &[(&str, &str)]| {
+        let path = root.path().to_str().unwrap();
+        let start = ["explain", "--root", path, "--untrusted", untrusted];
+        let page = run(&[&start, words].concat(), environment, "").stdout;
+        let shown = page.lines().filter_map(|line| line.strip_prefix("note        "));
+        let object = run(&[&start[..], &["--json"], words].concat(), environment, "").stdout;
+        let object: Value = serde_json::from_str(&object).unwrap();
+        let notes = object["notes"].as_array().unwrap().iter();
+        let notes: Vec<String> = notes.map(|note| note.as_str().unwrap().to_owned()).collect();
+        assert_eq!(shown.collect::<Vec<_>>(), notes, "{words:?}");
+        notes
+    };
+    let image = "docker://o/i:1";
+    let root_alone = rustix::process::geteuid().is_root().then_some("looked up as root; ");
+    let started = "env without the job's PATH: ";
+    let wish = "SIF_CACHE=require in the environment";
+    for (words, environment, expected) in [
+        (&["apptainer", "run", image] as &[&str], &[] as &[_], &[] as &[&str]),
+        (&["apptainer", "run", image], &[("SIF_CACHE", "require")], &[wish]),
+        (&["env", "-i", "apptainer", "run", image], &[], &[started]),
+        (&["env", "-i", "SIF_CACHE=require", "apptainer", "run", image], &[], &[wish, started]),
+    ] {
+        let notes = both("accept", words, environment);
+        let expected: Vec<&str> = expected.iter().copied().chain(root_alone).collect();
+        assert_eq!(notes.len(), expected.len(), "{notes:?}");
+        assert!(
+            notes.iter().zip(&expected).all(|(note, text)| note.starts_with(text)),
+            "{notes:?}"
+        );
+    }
+    // Without a look-up there is nothing to say of the roots; with one there is.
+    assert_eq!(both("refuse", &["hostname"], &[]), [""; 0]);
+    std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let notes = both("refuse", &["apptainer", "run", image], &[]);
+    assert!(notes[0].starts_with("image root ") && notes[0].contains("not trusted"), "{notes:?}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ struct Object {
     candidates: Vec<Candidate>,
     argv: Vec<String>,
     started_by: Vec<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +38,7 @@ pub(super) fn line(
     decision: &Decision,
     argv: &[impl AsRef<[u8]>],
     started_by: &[String],
+    notes: Vec<String>,
 ) -> Result<String, Failure> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let object = Object {
@@ -60,6 +62,7 @@ pub(super) fn line(
             .collect(),
         argv: resulting(decision, argv).iter().map(|word| text(word)).collect(),
         started_by: started_by.to_vec(),
+        notes,
     };
     let mut line = serde_json::to_string(&object).map_err(|error| Failure::Io(error.into()))?;
     line.push('\n');

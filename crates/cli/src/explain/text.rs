@@ -4,10 +4,10 @@ use super::resulting;
 use super::starter::Starters;
 use crate::command_line::quoted;
 use anstyle::{AnsiColor, Style};
-use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
+use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Decision, Verdict};
-use sifcache_core::image::{Root, State};
-use sifcache_core::settings::{Nested, OnMiss, Settings};
+use sifcache_core::image::State;
+use sifcache_core::settings::{OnMiss, Settings};
 use std::fmt::Write as _;
 
 /// Width of the column of headings.
@@ -22,6 +22,7 @@ pub(super) fn page(
     settings: &Settings,
     mode: CacheMode,
     starters: &Starters,
+    notes: &[String],
 ) -> String {
     let mut page = Page(String::new());
     if !starters.names.is_empty() {
@@ -34,15 +35,8 @@ pub(super) fn page(
     if decision.verdict == Verdict::Miss {
         page.row("then", then(decision::on_miss(mode, settings)));
     }
-    if decision.uri.is_some() {
-        page.roots(settings);
-    }
-    if mode != CacheMode::Auto {
-        page.row("note", &format!("{ENVIRONMENT}={} in the environment", mode.as_str()));
-    }
-    page.coverage(settings, starters);
-    if decision.uri.is_some() && rustix::process::geteuid().is_root() {
-        page.row("note", "looked up as root; a job looks up as its own user, who may read less");
+    for note in notes {
+        page.row("note", note);
     }
     page.0
 }
@@ -87,34 +81,6 @@ impl Page {
             let heading = if index == 0 { "candidates" } else { "" };
             let (path, state) = (candidate.path.to_string_lossy(), &candidate.state);
             self.row(heading, &format!("{path:widest$}  {style}{state}{style:#}"));
-        }
-    }
-
-    /// The plugin sees what srun starts; everything else is seen by the shim alone.
-    fn coverage(&mut self, settings: &Settings, starters: &Starters) {
-        let Some(other) = starters.names.iter().find(|name| *name != "srun") else { return };
-        let why = match settings.nested {
-            Nested::Off => format!("nested=off: what {other} starts is left alone in a job"),
-            Nested::Path if starters.empty => {
-                "env without the job's PATH: the shims are not found, and the command is left alone"
-                    .to_owned()
-            }
-            Nested::Preload if starters.empty => {
-                "env without the job's LD_PRELOAD: the command is left alone".to_owned()
-            }
-            Nested::Path | Nested::Preload => return,
-        };
-        self.row("note", &why);
-    }
-
-    /// What is wrong with a root as a whole shows at no candidate that is not there.
-    fn roots(&mut self, settings: &Settings) {
-        for path in &settings.image_roots {
-            let root = Root::enter(path, settings.untrusted);
-            // One that is not there is said where its candidates would be.
-            if let Some(state) = root.problem().filter(|_| !root.is_missing()) {
-                self.row("note", &format!("image root {}: {state}", path.display()));
-            }
         }
     }
 
