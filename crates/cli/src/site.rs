@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The settings for one run.
@@ -55,6 +55,13 @@ fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
+/// One image root as the word that follows `--root`.
+pub(crate) fn root_word(root: &Path) -> OsString {
+    let escape = |text: &str| settings::escape_root(text).into();
+    // The settings are text, and so is every root in them.
+    root.to_str().map_or_else(|| root.into(), escape)
+}
+
 /// `image_root=…` with each directory made absolute: on a command line, unlike in
 /// plugstack.conf, there is a directory that a relative one is relative to. The name of a
 /// directory that is there is one root, also with a colon in it.
@@ -81,4 +88,26 @@ fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
     let path = path.map_or_else(plugstack::locate, |path| Ok(path.to_owned()));
     let line = path.and_then(|path| plugstack::line(&path)).map_err(Failure::Plugstack)?;
     Settings::parse(&line.arguments).map_err(|error| Failure::Settings(line.file, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_root, root_word};
+    use crate::args::Untrusted;
+    use std::path::{Path, PathBuf};
+
+    /// What one host is told is what another one understands, also where it is not there.
+    #[test]
+    fn one_root_comes_back_as_one_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let there = directory.path().join("a:b");
+        std::fs::create_dir(&there).unwrap();
+        let others = ["/local/sif", "/none/a:b", "/none/:", "/none/a:b:c/d e", "/none/b\\c"];
+        for root in others.map(PathBuf::from).iter().chain([&there]) {
+            let settings = from_root(&root_word(root), Untrusted::Accept).unwrap();
+            assert_eq!(settings.image_roots, [root.as_path()], "{}", root.display());
+        }
+        let two = from_root("/a\\:b:/c".as_ref(), Untrusted::Accept).unwrap();
+        assert_eq!(two.image_roots, ["/a:b", "/c"].map(Path::new));
+    }
 }

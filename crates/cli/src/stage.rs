@@ -36,7 +36,7 @@ use listing::{Failed, Listing};
 use nodes::Chosen;
 use outcome::Outcomes;
 use sifcache_core::reference::Reference;
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{self, Settings};
 use source::Source;
 use std::path::{Path, PathBuf};
 use step::Terms;
@@ -156,8 +156,9 @@ fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Fail
     }
     let message = format!(
         "{} is the only image root: a node-local one has to stand before it, as in \
-         image_root=/local/sif:{0}",
-        plain(&root)
+         image_root=/local/sif:{}",
+        plain(&root),
+        settings::escape_root(&plain(&root))
     );
     Err(Failure::new(Exit::USAGE, message))
 }

@@ -41,6 +41,11 @@ fn one_image_root_is_not_enough() {
     assert!(said.starts_with("sifcache: /shared/sif is the only image root: "), "{said}");
     assert!(said.ends_with("image_root=/local/sif:/shared/sif\n"), "{said}");
     assert_eq!(output.status.code(), Some(64));
+    // As plugstack.conf would have it.
+    let words = ["stage", "--root", "/shared/a\\:b", "--nodes", "n1", "o/i:1"];
+    let said = String::from_utf8(command(&words).output().unwrap().stderr).unwrap();
+    assert!(said.starts_with("sifcache: /shared/a:b is the only image root: "), "{said}");
+    assert!(said.ends_with("image_root=/local/sif:/shared/a\\:b\n"), "{said}");
 }
 
 /// What runs on a node, and its two pipes.
@@ -170,5 +175,43 @@ fn what_has_begun_goes_when_nobody_speaks_any_more() {
     for directory in ["tmp", "lock"] {
         let left = fs::read_dir(root.path().join(".sifcache").join(directory)).unwrap();
         assert_eq!(left.count(), 0, "{directory}");
+    }
+}
+
+/// Slurm of one node, which is this host: what srun and salloc start runs here.
+fn slurm() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let run = "while [ \"$1\" != /bin/sh ]; do shift; done\nexec \"$@\"\n";
+    for (name, script) in [
+        ("scontrol", "echo \"$3\"\n".to_owned()),
+        ("sinfo", "echo 'n7|all*|idle'\n".to_owned()),
+        ("salloc", format!("SLURM_JOB_ID=5\nexport SLURM_JOB_ID\n{run}")),
+        ("srun", format!("SLURM_STEP_ID=0\nexport SLURM_STEP_ID\n{run}")),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    directory
+}
+
+/// A root that is not there yet on a node is still one root, whatever is in its path.
+#[test]
+fn colons_in_the_node_local_root() {
+    let (slurm, top) = (slurm(), TempDir::new().unwrap());
+    let path = |name: &str| top.path().join(name);
+    Sif::image().write(path("shared/o/i:1")).unwrap();
+    let local = path("local:x/a:b");
+    let escaped = local.to_str().unwrap().replace(':', "\\:");
+    let root = format!("{escaped}:{}", path("shared").display());
+    for (last, said) in
+        [("--list", "cannot read LOCAL: No such"), ("o/i:1", "image root LOCAL: not")]
+    {
+        let words = ["stage", "--root", &root, "--untrusted", "accept", "--nodes", "n7", last];
+        let search = format!("{}:/usr/bin:/bin", slurm.path().display());
+        let output = command(&words).env("PATH", search).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let said = format!("sifcache: n7: {}", said.replace("LOCAL", local.to_str().unwrap()));
+        assert!(stderr.contains(&said), "{stderr}");
     }
 }

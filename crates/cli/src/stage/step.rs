@@ -7,11 +7,11 @@ use super::nodes::{self, Nodes};
 use super::{here, slurm};
 use crate::failure::{Exit, Failure};
 use crate::group::{Group, PATIENCE};
-use crate::stop;
+use crate::{site, stop};
 use sifcache_core::settings::Untrusted;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout};
+use std::process::{ChildStdin, ChildStdout, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
@@ -92,14 +92,7 @@ impl Step {
     /// # Errors
     /// If there is no srun, or a signal asked the command to end.
     pub(crate) fn start(terms: Terms<'_>, nodes: &Nodes) -> Result<(Self, Vec<Lost>), Failure> {
-        let mut srun = slurm::command("srun");
-        srun.args(OPTIONS).arg(format!("--jobid={}", terms.job));
-        srun.arg(format!("--nodelist={}", nodes::fold(nodes)?));
-        srun.arg(format!("--nodes={0}", nodes.len())).arg(format!("--ntasks={}", nodes.len()));
-        srun.args(["/bin/sh", "-c", PROGRAM]).arg(here::program()?);
-        srun.args(["stage-node", "--untrusted", here::word(terms.untrusted)]);
-        srun.args(["--keep", terms.keep, "--root"]).arg(terms.root);
-        let started = Group::start(&mut srun);
+        let started = Group::start(&mut command(terms, nodes)?);
         let mut srun = started.map_err(|error| slurm::not_started("srun", &error))?;
         let orders = srun.stdin();
         let answers = listen(srun.stdout());
@@ -190,6 +183,18 @@ impl Step {
         }
         is_there
     }
+}
+
+/// The srun of a step.
+fn command(terms: Terms<'_>, nodes: &Nodes) -> Result<Command, Failure> {
+    let mut srun = slurm::command("srun");
+    srun.args(OPTIONS).arg(format!("--jobid={}", terms.job));
+    srun.arg(format!("--nodelist={}", nodes::fold(nodes)?));
+    srun.arg(format!("--nodes={0}", nodes.len())).arg(format!("--ntasks={}", nodes.len()));
+    srun.args(["/bin/sh", "-c", PROGRAM]).arg(here::program()?);
+    srun.args(["stage-node", "--untrusted", here::word(terms.untrusted)]);
+    srun.args(["--keep", terms.keep, "--root"]).arg(site::root_word(terms.root));
+    Ok(srun)
 }
 
 impl Drop for Step {
