@@ -4,9 +4,11 @@ use crate::architecture::{self, Architecture};
 use crate::args::{Change, Pull, Site};
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Failure};
+use crate::output::plain;
 use crate::progress::Progress;
 use crate::pull::Puller;
 use crate::report::{self, Outcome, Report, Status};
+use crate::squashfs::{self, Damage};
 use crate::store::Store;
 use crate::{arrival, list_of_references, lookup, site, spelling, stop, workers};
 use clap::Args;
@@ -20,7 +22,8 @@ use std::sync::OnceLock;
 /// Pulls with the site's own runtime, which has its credentials, proxies and policies, into a
 /// temporary file beside the image's place. The file is checked as a job would check it,
 /// synced, made readable for all, and then gets the image's short name; and another name, with
-/// its digest, for references with a digest. What is in the cache already is left alone.
+/// its digest, for references with a digest. What is in the cache already is left alone, unless
+/// its root file system is cut short or damaged: that is pulled again.
 ///
 /// Credentials are the runtime's: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
@@ -114,7 +117,9 @@ fn would(
     architecture: Architecture,
 ) -> Outcome {
     match lookup::find_for(settings, reference, architecture) {
-        Some(path) if !args.force => Outcome::of(Status::Present, path),
+        Some(path) if !args.force && squashfs::check(&path).is_ok() => {
+            Outcome::of(Status::Present, path)
+        }
         _ => Outcome::nowhere(Status::WouldPull),
     }
 }
@@ -133,7 +138,7 @@ impl<'a> Adder<'a> {
         puller: &OnceLock<Result<Puller<'a>, (Exit, String)>>,
     ) -> Result<Outcome, Failure> {
         stop::check()?;
-        if let Some(path) = self.there(reference) {
+        if let Some(path) = self.there(reference)? {
             if reference.digest().is_some() {
                 arrival::pin(self.store, reference, &path);
             }
@@ -143,7 +148,7 @@ impl<'a> Adder<'a> {
         self.store.can_hold(&name)?;
         let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
         let _lock = self.store.lock(&name, &waiting)?;
-        if let Some(path) = self.there(reference) {
+        if let Some(path) = self.there(reference)? {
             return Ok(Outcome::of(Status::Present, path));
         }
         if !self.args.force {
@@ -162,9 +167,23 @@ impl<'a> Adder<'a> {
         }
     }
 
-    fn there(&self, reference: &Reference) -> Option<PathBuf> {
+    /// The image that a job gets, if nothing needs to be pulled.
+    fn there(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
         let found = lookup::find_for(self.settings, reference, self.store.architecture());
-        found.filter(|_| !self.args.force)
+        let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
+        let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
+        let what = format!("{} is damaged: {damage}", plain(&path));
+        // Another pull would be of no use: jobs would still find this one first.
+        if path != self.store.path(&spelling::short(reference)) {
+            let message = format!("{what}; remove it, or get it again there with --into");
+            return Err(Failure::new(Exit::DATA, message));
+        }
+        if matches!(damage, Damage::Io(_)) {
+            let message = format!("{what}; look at the disk, or pull it again with --force");
+            return Err(Failure::new(Exit::IO, message));
+        }
+        self.progress.note(&format!("{what}; pulling it again"));
+        Ok(None)
     }
 
     fn puller(&self) -> Result<Puller<'a>, (Exit, String)> {

@@ -38,7 +38,16 @@ impl Arrival<'_> {
         runtime: Option<String>,
         content: Content,
     ) -> Result<Option<PathBuf>, Failure> {
+        // A name with a digest that leads to the old file, or to one that is damaged.
+        let is_stale = |pinned: &String| {
+            self.store.is_one_file(pinned, self.name)
+                || (self.store.is_image(pinned) && !self.store.is_whole_image(pinned))
+        };
+        let stale: Vec<String> = self.pinned().filter(is_stale).collect();
         let kept = self.store.place(temporary, self.name, self.keep)?;
+        for pinned in &stale {
+            self.replace(pinned)?;
+        }
         let metadata = fs::metadata(self.store.path(self.name)).ok();
         if let Some(modified) = metadata.as_ref().and_then(known::modified) {
             self.record(&Known {
@@ -55,6 +64,17 @@ impl Arrival<'_> {
         }
         self.link_digests()?;
         Ok(kept)
+    }
+
+    /// Lets a name with a digest lead to the new file, in one step.
+    fn replace(&self, pinned: &str) -> Result<(), Failure> {
+        let scratch = self.store.scratch()?;
+        let link = scratch.path("image.sif");
+        // Without hard links, such a name is a link to the other one.
+        if fs::hard_link(self.store.path(self.name), &link).is_ok() {
+            self.store.place(&link, pinned, self.keep)?;
+        }
+        Ok(())
     }
 
     /// Makes the names with the digests.

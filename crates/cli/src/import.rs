@@ -12,7 +12,7 @@ use crate::report::{Outcome, Report, Status};
 use crate::sif_metadata::{self, Origin};
 use crate::store::kept::Keep;
 use crate::store::{Store, cannot_write};
-use crate::{lookup, site, space, spelling, stop};
+use crate::{lookup, site, space, spelling, squashfs, stop};
 use clap::Args;
 use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
@@ -166,7 +166,11 @@ impl Importer<'_> {
         let _lock = self.store.lock(&name, &waiting)?;
         if !self.args.force && self.store.is_image(&name) {
             let path = plain(&self.store.path(&name));
-            let message = format!("{path} is there already; --force replaces it");
+            let state = match squashfs::check(&self.store.path(&name)) {
+                Ok(()) => String::new(),
+                Err(damage) => format!(", but it is damaged: {damage}"),
+            };
+            let message = format!("{path} is there already{state}; --force replaces it");
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
         if !self.args.force {

@@ -148,7 +148,13 @@ impl<'a> Puller<'a> {
     fn link(&self, arrival: &Arrival<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
         let named = |digest: &String| spelling::with_digest(arrival.reference, digest);
         let names = arrival.digests.iter().map(named);
-        let mut there = names.filter(|there| there != arrival.name && self.store.is_image(there));
+        // The file that is to be pulled again is no copy of the one that it gets.
+        let is_copy = |there: &String| {
+            there != arrival.name
+                && !self.store.is_one_file(there, arrival.name)
+                && self.store.is_whole_image(there)
+        };
+        let mut there = names.filter(is_copy);
         let Some(there) = there.next() else { return Ok(None) };
         let scratch = self.store.scratch()?;
         let image = scratch.path(IMAGE);

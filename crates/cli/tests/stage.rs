@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sif_fixture::{SMALLEST, Sif};
+use sif_fixture::{Object, SMALLEST, Sif, file_system};
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -214,4 +214,21 @@ fn colons_in_the_node_local_root() {
         let said = format!("sifcache: n7: {}", said.replace("LOCAL", local.to_str().unwrap()));
         assert!(stderr.contains(&said), "{stderr}");
     }
+}
+
+#[test]
+fn a_damaged_image_is_not_sent() {
+    let (slurm, top) = (slurm(), TempDir::new().unwrap());
+    let path = |name: &str| top.path().join(name);
+    // No superblock in it.
+    let root = Object::root_file_system(file_system::SQUASHFS, [0; 96]);
+    Sif::empty().with(root).write(path("shared/o/i:1")).unwrap();
+    let roots = format!("{}:{}", path("local").display(), path("shared").display());
+    let words = ["stage", "--root", &roots, "--untrusted", "accept", "--nodes", "n7", "o/i:1"];
+    let search = format!("{}:/usr/bin:/bin", slurm.path().display());
+    let output = command(&words).env("PATH", search).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let said =
+        "is damaged: its root file system is not squashfs 4.0; `sifcache add o/i:1` pulls it";
+    assert!(output.status.code() == Some(65) && stderr.contains(said), "{stderr}");
 }

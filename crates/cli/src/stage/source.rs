@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::plain;
 use crate::progress::Progress;
 use crate::store::known::{self, Known};
-use crate::{lookup, spelling};
+use crate::{lookup, spelling, squashfs};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::fs::{File, Metadata};
@@ -42,6 +42,12 @@ pub(crate) fn find(
         let message = format!("it is not in {roots}: `sifcache add {short}` pulls it");
         return Err(Failure::new(Exit::UNAVAILABLE, message));
     };
+    if let Err(damage) = squashfs::check(&path) {
+        let short = spelling::short(reference);
+        let message =
+            format!("{} is damaged: {damage}; `sifcache add {short}` pulls it again", plain(&path));
+        return Err(Failure::new(Exit::DATA, message));
+    }
     let item = item(others, reference, &path, progress)?;
     Ok(Source { path, item })
 }

@@ -166,6 +166,17 @@ impl Store {
         Root::enter(self.root(), self.untrusted()).check(name) == State::Image
     }
 
+    /// Whether two names lead to one file.
+    pub(crate) fn is_one_file(&self, one: &str, other: &str) -> bool {
+        let identity = |name| fs::metadata(self.path(name)).map(|m| (m.dev(), m.ino()));
+        matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
+    /// Whether it is an image whose root file system is all there.
+    pub(crate) fn is_whole_image(&self, name: &str) -> bool {
+        self.is_image(name) && squashfs::check(&self.path(name)).is_ok()
+    }
+
     /// Whether a job would take the file called `name` for an image.
     pub(crate) fn is_image(&self, name: &str) -> bool {
         let root = Root::enter(self.root(), self.untrusted());
