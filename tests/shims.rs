@@ -60,4 +60,44 @@ fn each_name_gets_a_shim() {
     let names = ["apptainer", "singularity", "sing", "singularity-ce"];
     assert_eq!(shims(&names), sorted([&usual[..], &pair, &further].concat()));
     assert_eq!(shims(&["sing"]), further[..1]);
+    let odd = "Singularity-ce_4.3@site+1";
+    assert_eq!(shims(&["a", odd]), [format!("bin-{odd}/{odd}: {odd}"), "bin-a/a: a".to_owned()]);
+}
+
+/// Of names of which one is wrong, none gets a shim.
+#[test]
+fn names_that_are_refused() {
+    let directory = std::env::temp_dir().join(format!("shims-{}-refused", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let program = directory.join("program");
+    fs::write(&program, "a program").unwrap();
+    let long = "a".repeat(65);
+    for name in [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/usr/bin/apptainer",
+        "a/b",
+        "a b",
+        "a,b",
+        "a\nb",
+        "-n",
+        ".hidden",
+        "a;reboot",
+        "$(reboot)",
+        "a*",
+        "é",
+        "linked",
+        &long,
+    ] {
+        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/shims"));
+        command.arg(&program).arg(directory.join("d")).args(["apptainer", "singularity", name]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{name:?}: {said}");
+        assert!(said.contains("is not a valid name of a runtime: ") && said.lines().count() == 1);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "{name:?}: nothing is written");
+    }
+    fs::remove_dir_all(directory).unwrap();
 }
