@@ -146,7 +146,7 @@ fn end(header: &[u8; HEADER]) -> Option<u64> {
 fn architecture(code: &[u8]) -> &'static str {
     let names = [
         "386", "amd64", "arm", "arm64", "ppc64", "ppc64le", "mips", "mipsle", "mips64", "mips64le",
-        "s390x", "riscv64",
+        "s390x", "riscv64", "loong64",
     ];
     match *code {
         [tens @ b'0'..=b'1', ones @ b'0'..=b'9', 0] => {

@@ -95,6 +95,7 @@ fn content(path: &Path, architecture: Architecture) -> Result<(), State> {
 pub(crate) fn said(state: &State, architecture: Architecture) -> String {
     match state {
         State::WrongArchitecture(theirs) => {
+            let theirs = sif::architecture_in_words(theirs);
             format!("for {theirs}, this image root is for {architecture}")
         }
         state => state.to_string(),

@@ -17,6 +17,7 @@ use clap::Args;
 use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::{Settings, Untrusted};
+use sifcache_core::sif;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -135,7 +136,9 @@ fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
         state => {
             let said = architecture::said(&state, architecture);
             let advice = match state {
-                State::WrongArchitecture(theirs) => format!("; --arch {theirs} takes it"),
+                State::WrongArchitecture(theirs) if theirs != sif::UNKNOWN_ARCHITECTURE => {
+                    format!("; --arch {theirs} takes it")
+                }
                 _ => String::new(),
             };
             let message = format!("{} is not a valid image: {said}{advice}", plain(file));

@@ -120,6 +120,7 @@ impl fmt::Display for State {
             Self::NotSif => f.write_str("not a SIF file"),
             Self::UnknownVersion => f.write_str("a SIF file of an unknown version"),
             Self::WrongArchitecture(theirs) => {
+                let theirs = sif::architecture_in_words(theirs);
                 write!(f, "for {theirs}, this host is {}", sif::host_architecture())
             }
             Self::BadTable => f.write_str("a SIF file with an invalid descriptor table"),

@@ -27,7 +27,7 @@ const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";
 
 /// The architecture codes of the format and Go's names for them.
-const ARCHITECTURES: [(&[u8], &str); 12] = [
+const ARCHITECTURES: [(&[u8], &str); 13] = [
     (b"01\0", "386"),
     (b"02\0", "amd64"),
     (b"03\0", "arm"),
@@ -40,6 +40,7 @@ const ARCHITECTURES: [(&[u8], &str); 12] = [
     (b"10\0", "mips64le"),
     (b"11\0", "s390x"),
     (b"12\0", "riscv64"),
+    (b"13\0", "loong64"),
 ];
 
 /// The name for a code that the format does not list, such as the code in a file without a
@@ -98,6 +99,12 @@ fn integer(bytes: &[u8]) -> Option<u64> {
     u64::try_from(i64::from_le_bytes(bytes)).ok()
 }
 
+/// The name of an architecture in messages.
+#[must_use]
+pub fn architecture_in_words(name: &str) -> &str {
+    if name == UNKNOWN_ARCHITECTURE { "an unknown architecture" } else { name }
+}
+
 /// `name` itself if it is Go's name of an architecture that the SIF format lists.
 #[must_use]
 pub fn known_architecture(name: &str) -> Option<&'static str> {
@@ -117,6 +124,7 @@ pub fn host_architecture() -> &'static str {
         "x86" => "386",
         "x86_64" => "amd64",
         "aarch64" => "arm64",
+        "loongarch64" => "loong64",
         "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
         "powerpc64" => "ppc64",
         other => other,

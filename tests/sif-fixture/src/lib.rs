@@ -150,6 +150,7 @@ pub fn host_architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
+        "loongarch64" => "loong64",
         "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
         other => other,
     }
@@ -171,6 +172,7 @@ fn code(architecture: &str) -> &'static [u8; 2] {
         "ppc64le" => b"06",
         "s390x" => b"11",
         "riscv64" => b"12",
+        "loong64" => b"13",
         _ => NO_ARCHITECTURE,
     }
 }

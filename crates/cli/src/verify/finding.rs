@@ -110,10 +110,12 @@ impl Finding {
             true => state.to_string(),
             false => architecture::said(&state, wanted),
         };
-        let advice = format!(
-            "pull it with --arch {wanted}, or keep it in a root for {theirs}, which says so in \
-             .sifcache/architecture"
-        );
+        let mut advice = format!("pull it with --arch {wanted}");
+        if theirs != sif::UNKNOWN_ARCHITECTURE {
+            advice += &format!(
+                ", or keep it in a root for {theirs}, which says so in .sifcache/architecture"
+            );
+        }
         Self::problem(state.token(), path, what, advice)
     }
 
