@@ -121,7 +121,7 @@ fn a_plugin_for_another_slurm() {
     }
     fs::write(site.at("ctl", path), "no library").unwrap();
     let report = doctor(&site, As::AliceOnN1);
-    report.names(&["fail plugin: library", "fail plugin: loaded"], "is no shared library");
+    report.names(&["fail plugin: library", "fail plugin: loaded"], "is not a shared library");
     fs::remove_file(site.at("ctl", path)).unwrap();
     let report = doctor(&site, As::RootOnN1);
     let wrong = ["fail plugin: file", "fail plugin: loaded"];

@@ -76,8 +76,8 @@ Examples:
 Exit status:
    0  all of them are in the cache now
    1  some are not; standard error says why
-  64  wrong usage, or a word that is no reference
-  65  a line of a list is no reference
+  64  wrong usage, or an invalid image reference
+  65  a line of a list is not a valid image reference
   69  there is no runtime, or the registry does not give the one image that was named
   73  something cannot be written
   77  not permitted

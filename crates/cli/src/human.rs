@@ -25,7 +25,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 /// # Errors
 /// What clap prints behind the value.
 pub(crate) fn parse_age(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("'{text}' is no time; write it as 12h, 90d, 8w or 1y");
+    let wrong = || format!("'{text}' is not a valid time; write it as 12h, 90d, 8w or 1y");
     let span: Span = text.parse().map_err(|_| wrong())?;
     // Of a year that has no 29th of February behind it.
     let start = jiff::civil::date(2023, 1, 1);

@@ -70,8 +70,8 @@ Examples:
 
 Exit status:
    0  it is in the cache
-  64  wrong usage, or REF is no reference
-  65  the file is no image for this host
+  64  wrong usage, or REF is not a valid image reference
+  65  the file is not a valid image for this host
   73  there is no space, or an image of that name is there already
   74  reading or writing failed
   77  not permitted

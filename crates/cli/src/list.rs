@@ -194,7 +194,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
     text.push_str(&format!("{} images, {}\n", total.images, human::size(total.size)));
     if total.not_images > 0 {
         let verify = "see `sifcache verify`";
-        text.push_str(&format!("{} files are no images: {verify}\n", total.not_images));
+        text.push_str(&format!("{} files are not valid images: {verify}\n", total.not_images));
     }
     text
 }

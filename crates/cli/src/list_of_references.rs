@@ -133,7 +133,7 @@ mod tests {
         }
         assert_eq!(read("\u{feff}".as_bytes()).as_deref(), Ok(""));
         let error = read("\u{feff}alpine\r\nFoo\r\n".as_bytes()).unwrap_err();
-        assert!(error.contains("line 2: 'Foo' is no reference"), "{error}");
+        assert!(error.contains("line 2: 'Foo' is not a valid image reference"), "{error}");
         let unmarked = &wide(marked, u16::to_le_bytes)[2..];
         for bytes in [unmarked, b"alpine\0", b"caf\xe9", b"\xff\xfea", b"\xff\xfe\0\0a\0\0\0"] {
             let error = read(bytes).unwrap_err();
@@ -149,8 +149,11 @@ mod tests {
         let said = gather(&[], std::slice::from_ref(&list)).unwrap_err().to_string();
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines.len(), 2);
-        assert!(lines[0].contains(", line 2: 'Foo' is no reference: "), "{said}");
-        assert!(lines[1].contains(", line 4: '../../etc/passwd' is no reference: "), "{said}");
+        assert!(lines[0].contains(", line 2: 'Foo' is not a valid image reference: "), "{said}");
+        assert!(
+            lines[1].contains(", line 4: '../../etc/passwd' is not a valid image reference: "),
+            "{said}"
+        );
         assert!(gather(&[], &[directory.path().join("none")]).is_err());
     }
 }

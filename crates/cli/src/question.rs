@@ -9,7 +9,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 /// If nobody is there to answer.
 pub(crate) fn agreed(what: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let message = "this asks first, and standard input is no terminal: \
+        let message = "this asks first, and standard input is not a terminal: \
                        --yes goes ahead, --dry-run shows what would go";
         return Err(Failure::new(Exit::USAGE, message));
     }

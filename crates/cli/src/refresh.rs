@@ -71,7 +71,7 @@ Examples:
 Exit status:
    0  all is as in the registry now
    1  some could not be refreshed; with --check: some have moved, are gone or not known
-  64  wrong usage, or a word that is no reference
+  64  wrong usage, or an invalid image reference
   69  there is no runtime, or the registry does not answer for the one that is named
   73  something cannot be written
   77  not permitted

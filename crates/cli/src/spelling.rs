@@ -24,7 +24,10 @@ pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
         return Err(Failure::new(Exit::USAGE, message));
     }
     Reference::parse(bare.as_bytes()).map_err(|error| {
-        Failure::new(Exit::USAGE, format!("'{}' is no reference: {error}", text.escape_debug()))
+        Failure::new(
+            Exit::USAGE,
+            format!("'{}' is not a valid image reference: {error}", text.escape_debug()),
+        )
     })
 }
 
@@ -117,9 +120,9 @@ mod tests {
             ),
             (
                 "Foo",
-                "'Foo' is no reference: its path is not lower-case words joined by . _ __ - and /",
+                "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - and /",
             ),
-            ("", "'' is no reference: it is empty"),
+            ("", "'' is not a valid image reference: it is empty"),
         ] {
             assert_eq!(parse(wrong).unwrap_err().to_string(), said);
         }

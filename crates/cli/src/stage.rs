@@ -115,7 +115,7 @@ Exit status:
    0  all nodes have all of them now
    1  some do not; standard error says which and why
   64  wrong usage: no reference, no such node, no node-local image root
-  65  a line of a list is no reference, or what came was not what was sent
+  65  a line of a list is not a valid image reference, or a node received other bytes than were sent
   69  Slurm gives no job, nodes do not answer, or the image is not in the cache
   73  no node has the space
   77  not permitted

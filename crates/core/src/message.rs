@@ -72,7 +72,9 @@ fn available(repository: &str, tags: &Tags) -> String {
     match (tags.shown.join(", "), tags.more) {
         (shown, 0) if shown.is_empty() => format!("no other tag of {repository} is there"),
         (shown, more) if shown.is_empty() => {
-            format!("{more} files look like tags of {repository}; the first ones are no images")
+            format!(
+                "{more} files look like tags of {repository}; the first ones are not valid images"
+            )
         }
         (shown, 0) => format!("tags of {repository} that are there: {shown}"),
         (shown, more) => format!("tags of {repository} that are there: {shown} and {more} more"),
@@ -149,7 +151,7 @@ mod tests {
             available("o/i", &Tags { shown: shown.iter().map(|&s| s.to_owned()).collect(), more })
         };
         assert_eq!(tags(&[], 0), "no other tag of o/i is there");
-        let none_is = "3 files look like tags of o/i; the first ones are no images";
+        let none_is = "3 files look like tags of o/i; the first ones are not valid images";
         assert_eq!(tags(&[], 3), none_is);
         assert_eq!(tags(&["1", "2"], 0), "tags of o/i that are there: 1, 2");
         assert_eq!(tags(&["1"], 3), "tags of o/i that are there: 1 and 3 more");

@@ -89,7 +89,10 @@ fn a_list_adds_what_is_missing() {
     // One wrong line, and nothing is touched.
     let output = site.exec(&[], &["sifcache", "add", "--from", "-"], "alpine\nNot/Good\nbusybox\n");
     assert_eq!((output.status, output.stdout.as_str()), (65, ""), "{output:#?}");
-    assert!(output.stderr.contains("-, line 2: 'Not/Good' is no reference"), "{output:#?}");
+    assert!(
+        output.stderr.contains("-, line 2: 'Not/Good' is not a valid image reference"),
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn what_stands_in_the_way_is_said_before_any_pull() {
         assert!(output.stderr.contains(said), "{said}: {output:#?}");
     }
     let output = sifcache(&site, &["add", "library/o/i:1"]);
-    let said = "/shared/sif/library is no directory, and library/o/i:1 needs one";
+    let said = "/shared/sif/library is not a directory, and library/o/i:1 needs one";
     assert!(output.stderr.contains(said), "{output:#?}");
     fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();
     let output = sifcache(&site, &["add", "alpine"]);

@@ -69,8 +69,8 @@ fn what_is_no_image_changes_nothing() {
             "this is not a valid image: not a SIF file",
         ),
         ("head -c 500000 FILE | sifcache import - o/i:1", 65, "cut short or still being copied"),
-        ("sifcache import FILE O/I:1", 64, "'O/I:1' is no reference"),
-        ("sifcache import FILE o/i:1 --digest sha256:12", 64, "is no reference"),
+        ("sifcache import FILE O/I:1", 64, "'O/I:1' is not a valid image reference"),
+        ("sifcache import FILE o/i:1 --digest sha256:12", 64, "is not a valid image reference"),
         ("sifcache import FILE o/i:1 --into /tmp", 64, "jobs do not look there"),
         ("sifcache import", 64, "required"),
     ] {

@@ -55,7 +55,7 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     }
     findings.extend(execution_control(host, runtime));
     if findings.is_empty() {
-        let what = format!("{}: refuses no image for where it is or whose it is", plain(file));
+        let what = format!("{}: refuses no image because of its path or owner", plain(file));
         findings.push(Finding::ok("file", what));
     }
     findings

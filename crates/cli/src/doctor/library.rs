@@ -21,7 +21,7 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Read(error) => write!(f, "cannot be read: {error}"),
-            Self::NotShared => f.write_str("is no shared library"),
+            Self::NotShared => f.write_str("is not a shared library"),
             Self::Architecture(theirs) => {
                 write!(f, "is for {theirs}, this host is {}", std::env::consts::ARCH)
             }

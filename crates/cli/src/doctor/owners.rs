@@ -44,7 +44,7 @@ fn judge(
             Finding::warn("owners", what).advice("add the owner of the images there, by name")
         }
         Ok(Answer::Unknown(name)) => {
-            let what = format!("{limit}: nobody knows {name} here, so images are refused");
+            let what = format!("{limit}: {name} is unknown on this host, so images are refused");
             Finding::fail("owners", what).advice(format!("take {name} out there"))
         }
         Err(silence) => {

@@ -82,7 +82,7 @@ fn file(host: &Host, path: &Path) -> Finding {
 fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
     let name = plain(path);
     let Some(number) = number else {
-        let what = format!("{name} exports no {VERSION}: it is no plugin of Slurm");
+        let what = format!("{name} exports no {VERSION}: it is not a Slurm plugin");
         return Finding::fail("release", what).advice(reinstall(host));
     };
     let built = Release(number >> 16, number >> 8 & 0xff);

@@ -78,7 +78,7 @@ fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     let path = host.path(root);
     let name = plain(root);
     if !path.is_dir() {
-        return Finding::fail("there", format!("{name}: no directory"))
+        return Finding::fail("there", format!("{name}: not a directory"))
             .advice(format!("make it one: mkdir -p {name}"));
     }
     if settings.untrusted == Untrusted::Refuse {
@@ -169,7 +169,7 @@ fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let path = host.path(&state);
     let mut findings = Vec::new();
     if path.symlink_metadata().is_ok() && !path.is_dir() {
-        let what = format!("{name}: no directory, so the command cannot write");
+        let what = format!("{name}: not a directory, so the command cannot write");
         return vec![Finding::fail("state", what).advice(format!("move it away: {name}"))];
     }
     let parts = store::PARTS.iter().map(|part| state.join(part));

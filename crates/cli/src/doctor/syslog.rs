@@ -26,7 +26,7 @@ fn socket(host: &Host) -> Finding {
         Ok(()) => Finding::ok("socket", format!("{SOCKET}: a syslog daemon listens")),
         Err(error) => {
             Finding::warn("socket", format!("{SOCKET}: {error}: hits and misses are lost")).advice(
-                "start rsyslog or systemd-journald; or syslog=off, if nobody is to count them",
+                "start rsyslog or systemd-journald; or syslog=off, if nothing is to count them",
             )
         }
     }

@@ -102,9 +102,10 @@ impl Error {
                 let who = format!("{host}, which gives the tokens for {name},");
                 (Kind::Unreachable, cause::unreachable(&who, at, error))
             }
-            Fault::Strange(why) => {
-                (Kind::Strange, format!("{name} says of {image} what is no manifest: {why}"))
-            }
+            Fault::Strange(why) => (
+                Kind::Strange,
+                format!("{name} answers with an invalid manifest for {image}: {why}"),
+            ),
         };
         Self::Registry(kind, message)
     }

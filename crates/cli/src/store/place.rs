@@ -33,7 +33,7 @@ impl Store {
         let nearest = parents.into_iter().find(|parent| parent.symlink_metadata().is_ok());
         let Some(nearest) = nearest else { return Ok(()) };
         if !nearest.is_dir() {
-            let message = format!("{} is no directory, and {name} needs one", plain(nearest));
+            let message = format!("{} is not a directory, and {name} needs one", plain(nearest));
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
         match Root::enter(nearest, self.untrusted()).problem() {

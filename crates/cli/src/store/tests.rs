@@ -106,7 +106,7 @@ fn what_is_in_the_way_is_named() {
     let path = directory.path().display();
     let said = |name| store.can_hold(name).unwrap_err().to_string();
     assert_eq!(said("alpine:3"), format!("{path}/alpine:3 is a directory"));
-    let expected = format!("{path}/ubuntu is no directory, and ubuntu/i:1 needs one");
+    let expected = format!("{path}/ubuntu is not a directory, and ubuntu/i:1 needs one");
     assert_eq!(said("ubuntu/i:1"), expected);
     assert!(store.can_hold("ubuntu").is_ok() && store.can_hold("a/b/c:1").is_ok());
 }

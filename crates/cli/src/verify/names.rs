@@ -138,7 +138,7 @@ impl<'a> Names<'a> {
         let shown = plain(Path::new(name));
         if self.place(name) == Place::Broken {
             return Advice::other(format!(
-                "rename it to {shown}, in place of the file there, which is no image"
+                "rename it to {shown}, in place of the file there, which is not a valid image"
             ));
         }
         match names.iter().find(|name| self.place(name) == Place::Free) {

@@ -69,7 +69,7 @@ impl Walk<'_> {
         let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path) };
         self.jumps.push(parent);
         if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
-            let what = "a link to a directory above it, which is not looked into";
+            let what = "a link to a directory above it, which is not searched";
             self.tree.findings.push(Finding::note(LINK_LOOP, path, what, ""));
         } else if !self.is_unpacked(path) {
             self.descend(path);

@@ -41,7 +41,7 @@ fn what_cannot_be_meant() {
     for (word, said) in [
         ("/nowhere/else", "/nowhere/else: jobs do not look there; the image roots are "),
         ("./Foo", "jobs do not look there"),
-        ("Foo", "'Foo' is no reference: "),
+        ("Foo", "'Foo' is not a valid image reference: "),
         ("library://a/b", "only docker references have a name in the cache"),
     ] {
         let output = tree.run(&[word]);

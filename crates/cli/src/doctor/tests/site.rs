@@ -101,9 +101,9 @@ fn the_plugin() {
     let mut program = elf::plugin(0x1a_0500);
     program[16] = 2;
     tree.write(file, program);
-    one(&tree, "library", "is no shared library");
+    one(&tree, "library", "is not a shared library");
     tree.write(file, "text");
-    one(&tree, "library", "is no shared library");
+    one(&tree, "library", "is not a shared library");
     tree.write(file, elf::plugin(0x1a_0500));
     tree.mode(file, 0o600);
     one(&tree, "file", "chmod 0755 /lib/spank_sifcache.so");

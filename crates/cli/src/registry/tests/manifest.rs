@@ -78,7 +78,7 @@ fn a_manifest_that_is_none() {
         let error =
             anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap_err();
         assert!(!error.not_found() && !error.is_unreachable(), "{error:?}");
-        assert!(error.to_string().contains("what is no manifest"), "{error}");
+        assert!(error.to_string().contains("with an invalid manifest"), "{error}");
     }
 }
 
