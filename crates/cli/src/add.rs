@@ -43,19 +43,19 @@ pub(crate) struct Add {
     change: Change,
     #[command(flatten)]
     pull: Pull,
-    /// Add what this file lists: one reference a line, # starts a comment; - is standard input
+    /// Add the images in this file: one reference a line, # starts a comment; - is standard input
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
-    /// Pull also what is there already; the old file is kept (see --keep)
+    /// Also pull images that are in the cache already; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
-    /// Only say what would be pulled
+    /// Only show which images would be pulled
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object for each reference
     #[arg(long)]
     json: bool,
-    /// What to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
     #[arg(value_name = "REF", required_unless_present = "from")]
     references: Vec<String>,
 }
@@ -66,11 +66,11 @@ Examples:
       sifcache add determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f
   All that a list names and that is missing; the list is made to be kept in git:
       sifcache add --from images.txt --jobs 4
-  What jobs asked for and did not find:
+  References that jobs asked for and did not find:
       sifcache misses --refs | sifcache add --from -
   For the nodes of another architecture:
       sifcache add --into /shared/sif-arm64 --arch arm64 ubuntu:22.04
-  From a registry that asks who you are:
+  From a registry that needs credentials:
       sifcache add --docker-login registry.example.org/team/image:1
 
 Exit status:

@@ -33,10 +33,10 @@ pub(crate) struct Gc {
     /// Only of this repository, or of all that begin with these words: determinedai
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
-    /// What came into the cache longer ago than this: 90d, 8w, 1y
+    /// Images added to the cache longer ago than this: 90d, 8w, 1y
     #[arg(long, value_name = "TIME", value_parser = human::parse_age)]
     older_than: Option<SignedDuration>,
-    /// What has served no job for this long, as the logs say; they have to reach back so far for
+    /// Images that have served no job for this long, as the logs say; they have to reach back so far for
     /// each node that uses the cache
     #[arg(long, value_name = "TIME", value_parser = human::parse_age)]
     unused_for: Option<SignedDuration>,
@@ -53,7 +53,7 @@ pub(crate) struct Gc {
 
 const EXAMPLES: &str = "\
 Examples:
-  What would go?
+  Which images would be removed?
       sifcache gc --older-than 90d --unused-for 60d --dry-run
   The same with the log of all nodes:
       sifcache gc --unused-for 60d --log /var/log/central/slurm* --dry-run

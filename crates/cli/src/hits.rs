@@ -44,7 +44,7 @@ Examples:
 Exit status:
    0  also if nothing was used
   64  wrong usage
-  65  a file is no log
+  65  a file is not a readable log
   69  this host has no log that can be read
   74  reading or writing failed
 

@@ -36,7 +36,7 @@ pub(crate) struct Import {
     site: Site,
     #[command(flatten)]
     change: Change,
-    /// Replace what is in the cache under that reference; the old file is kept (see --keep)
+    /// Replace the image in the cache under that reference; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
     /// What the reference pointed to when the file was pulled, so that references with the
@@ -111,7 +111,7 @@ fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failur
         (None, Some(origin)) => Ok(origin.reference.clone()),
         (None, None) => {
             let file = plain(&args.file);
-            let message = format!("{file} does not say what it was pulled from: give its REF too");
+            let message = format!("{file} does not record its reference: give REF too");
             Err(Failure::new(Exit::USAGE, message))
         }
     }

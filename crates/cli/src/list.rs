@@ -27,10 +27,10 @@ pub(crate) struct List {
     /// Only of this repository, or of all that begin with these words: determinedai
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
-    /// Only what came into the cache longer ago than this: 90d, 8w, 1y
+    /// Only images added to the cache longer ago than this: 90d, 8w, 1y
     #[arg(long, value_name = "TIME", value_parser = human::parse_age)]
     older_than: Option<SignedDuration>,
-    /// Only what is larger than this: 300M, 5G; powers of 1024
+    /// Only images larger than this: 300M, 5G; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = human::parse_size)]
     larger_than: Option<u64>,
     /// Sort by this
@@ -60,9 +60,9 @@ const EXAMPLES: &str = "\
 Examples:
   Everything:
       sifcache list
-  What takes the space:
+  The largest images:
       sifcache list --sort size --larger-than 5G
-  What is old and of one repository:
+  Old images of one repository:
       sifcache list --repo determinedai --older-than 90d
   A list to fill another cluster's cache with:
       sifcache list --refs >images.txt

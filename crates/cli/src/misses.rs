@@ -13,19 +13,19 @@ use serde::Serialize;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 
-/// Tell what jobs asked for that was not there
+/// List the references that jobs asked for and that were not in the cache
 ///
 /// From the lines that the plugin and the shim write to syslog on each node: give the central
 /// log of all nodes with --log if there is one, for without it only this host's own is read,
-/// its journal or /var/log/syslog. What is in the cache by now is left out.
+/// its journal or /var/log/syslog. References that are in the cache by now are left out.
 ///
-/// Whoever may write to syslog may write such lines: look at a list before you add it.
+/// Every user can write such lines to syslog: check a list before you add it.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Misses {
     #[command(flatten)]
     which: Which,
-    /// Also what is in the cache by now
+    /// Also references that are in the cache by now
     #[arg(long)]
     all: bool,
     /// Print only the references, one a line, as `add --from -` reads them
@@ -35,9 +35,9 @@ pub(crate) struct Misses {
 
 const EXAMPLES: &str = "\
 Examples:
-  What should be added next?
+  References to add next:
       sifcache misses --since 30d --log /var/log/central/slurm-nodes.log*
-  Add what more than two users asked for:
+  Add the references that more than two users asked for:
       sifcache misses --min-users 3 --refs | sifcache add --from -
   On one node, by its journal:
       srun -w n17 sifcache misses --since 1d
@@ -45,7 +45,7 @@ Examples:
 Exit status:
    0  also if nothing was missed
   64  wrong usage
-  65  a file is no log
+  65  a file is not a readable log
   69  this host has no log that can be read
   74  reading or writing failed
 

@@ -19,7 +19,7 @@ use item::{Item, items};
 use std::fs;
 use std::path::Path;
 
-/// Pull again what has moved in its registry
+/// Pull images again whose tags have moved in their registries
 ///
 /// Asks the registry of each image whether its tag points to something else by now, which
 /// takes one HEAD request, and pulls what does. The new file takes the old one's name in one
@@ -46,7 +46,7 @@ pub(crate) struct Refresh {
     /// Every image of the image root
     #[arg(long)]
     all: bool,
-    /// With --all: pull also what nobody knows the digest of
+    /// With --all: also pull images whose digest is not known
     #[arg(long, requires = "all")]
     unknown: bool,
     /// Only report; nothing is pulled
@@ -55,7 +55,7 @@ pub(crate) struct Refresh {
     /// Print one JSON object for each reference
     #[arg(long)]
     json: bool,
-    /// What to refresh
+    /// References to refresh
     #[arg(value_name = "REF", required_unless_present = "all", conflicts_with = "all")]
     references: Vec<String>,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Refresh {
 const EXAMPLES: &str = "\
 Examples:
       sifcache refresh ubuntu:22.04
-  What has moved?
+  Which tags have moved?
       sifcache refresh --all --check
   Every night:
       sifcache refresh --all --jobs 4

@@ -22,7 +22,7 @@ pub(crate) struct Remove {
     change: Change,
     #[command(flatten)]
     manner: Manner,
-    /// What to remove: a reference, or the path of a file in the image root
+    /// A reference, or the path of a file in the image root
     #[arg(value_name = "REF", required = true)]
     references: Vec<String>,
 }

@@ -68,7 +68,7 @@ pub(crate) struct Stage {
     /// All nodes of this partition, or those of --nodes in it
     #[arg(long, short, value_name = "PARTITION")]
     partition: Option<String>,
-    /// Stage what this file lists: one reference a line, # starts a comment; - is standard input
+    /// Stage the images in this file: one reference a line, # starts a comment; - is standard input
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
     /// The time limit of the job, as Slurm reads it
@@ -78,16 +78,16 @@ pub(crate) struct Stage {
     /// that on a local file system
     #[arg(long, value_name = "TIME", default_value = "0d")]
     keep: String,
-    /// Only say what would be staged
+    /// Only show which images would be staged
     #[arg(long)]
     dry_run: bool,
-    /// Say which node has what instead
+    /// List the images of each node instead
     #[arg(long, conflicts_with = "dry_run")]
     list: bool,
     /// Print JSON: an object for each image on each node; with --list, one for all
     #[arg(long)]
     json: bool,
-    /// What to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
     #[arg(value_name = "REF", required_unless_present_any = ["from", "list"])]
     references: Vec<String>,
     /// Further options of salloc
@@ -99,13 +99,13 @@ const EXAMPLES: &str = "\
 Examples:
   One image to all nodes of a partition:
       sifcache stage --partition gpu determinedai/environments:cpu
-  What a list names, to some nodes:
+  All images of a list, to some nodes:
       sifcache stage --nodes 'n[1-16]' --from images.txt
   Before a maintenance ends, in its reservation:
       sifcache stage --partition gpu --from images.txt -- --reservation=maint
   Not in the queue: now, or not at all:
       sifcache stage --nodes 'n[1-16]' o/i:1 -- --immediate=60
-  Which node has what:
+  Images of each node:
       sifcache stage --list --partition gpu
   Take it away from the nodes again:
       srun --nodelist='n[1-16]' --ntasks-per-node=1 \\

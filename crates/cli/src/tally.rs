@@ -25,13 +25,13 @@ pub(crate) struct Which {
     /// standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
-    /// Only what is not older than this (30d, 12h), or from this day on (2026-11-24)
+    /// Only log lines not older than this (30d, 12h), or from this day on (2026-11-24)
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
-    /// Only what is older than this, or before this day
+    /// Only log lines older than this, or before this day
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
-    /// Only what so many users asked for, or more
+    /// Only references that at least this many users asked for
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_users: usize,
     /// Only so many, the most wanted first

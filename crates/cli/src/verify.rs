@@ -38,11 +38,12 @@ use survey::Survey;
 /// What one mended thing uncovers is mended too, so many layers deep.
 const ROUNDS: usize = 8;
 
-/// Check every file of the cache: would a job find it, and what is wrong with it
+/// Check every file of the cache: would a job find it, and if not, why
 ///
-/// Looks at everything under the image roots, whoever put it there, and says what jobs would
-/// refuse, what hides something else, and what no reference leads to. What users may read
-/// is told from owners and modes, so run it as root, who sees everything.
+/// Looks at everything under the image roots, also at files that were put there by hand. It
+/// reports files that jobs would refuse, that hide others, or that no reference leads to. It
+/// tells from owners and modes which files users may read, so run it as root, who sees
+/// everything.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -63,7 +64,7 @@ pub(crate) struct Verify {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// List every file with what jobs know it as
+    /// List every file with the references that lead to it
     #[arg(long)]
     pub(crate) all: bool,
     /// Go on without a directory or file that has not answered for so long
@@ -78,13 +79,13 @@ const EXAMPLES: &str = "\
 Examples:
   Is everything all right?
       sifcache verify
-  What is one image found as, and is its data good?
+  References that lead to one image, and its data checked:
       sifcache verify --all --deep ubuntu:22.04
   Mend what is safe to mend:
       sifcache verify --fix
   Give files that singularity pull, Nextflow or the like have named their proper names:
       sifcache verify --fix --rename
-  What is wrong, for a script:
+  All findings, for a script:
       sifcache verify --json | jq -r '.findings[] | select(.problem) | .path'
 
 Exit status:

@@ -53,7 +53,7 @@ fn without_a_name_in_the_file() {
     let file = tree.image("nameless.sif", 2);
     let (status, _, stderr) = run(&tree, &["import", file.to_str().unwrap()]);
     assert_eq!(status, Some(64));
-    let said = "nameless.sif does not say what it was pulled from: give its REF too\n";
+    let said = "nameless.sif does not record its reference: give REF too\n";
     assert!(stderr.ends_with(said), "{stderr}");
     assert_eq!(run(&tree, &["import", "-"]).0, Some(64));
 }

@@ -30,7 +30,8 @@ fn what_was_changed_on_the_way_gets_no_name() {
         let output = stage(&site, &["--partition", "all", "o/i:1"]);
         assert_eq!(output.status, 65, "{change}: {output:#?}");
         for node in ["n1", "n2", "n3"] {
-            let said = format!("{node}: o/i:1: what has come is not what was sent: ");
+            let said =
+                format!("{node}: o/i:1: the bytes that arrived are not those that were sent: ");
             assert!(output.stderr.contains(&said), "{change}: {output:#?}");
         }
         nothing_anywhere(&site);

@@ -84,7 +84,7 @@ fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
 fn oci(file: &Path, text: &str) -> Option<Finding> {
     is(text, "oci mode", "yes").then(|| {
         let what = format!(
-            "{}: 'oci mode = yes', where a SIF runs under other rules than what a pull makes",
+            "{}: 'oci mode = yes', where a SIF runs under other rules than an image that is pulled",
             plain(file)
         );
         Finding::warn("oci", what).advice(

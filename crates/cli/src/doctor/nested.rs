@@ -66,7 +66,7 @@ fn program(host: &Host) -> Finding {
         }
         Ok(_) => match host.writer(Path::new(&path)) {
             Some(distrust) => Finding::fail("shim", distrust.to_string()).advice(format!(
-                "whoever writes there chooses what everybody's jobs run: {}",
+                "every account that can write there chooses what all jobs run: {}",
                 mend(&distrust)
             )),
             None => Finding::ok("shim", format!("{path}: there, and users may execute it")),

@@ -67,7 +67,7 @@ fn file(host: &Host, path: &Path) -> Finding {
     let name = plain(path);
     if let Some(distrust) = host.writer(path) {
         return Finding::fail("file", distrust.to_string()).advice(format!(
-            "whoever writes there chooses what everybody's jobs run: {}",
+            "every account that can write there chooses what all jobs run: {}",
             mend(&distrust)
         ));
     }

@@ -145,7 +145,7 @@ fn writable(host: &Host, file: &Path) -> Finding {
     // Its path is a real one already, also in tests.
     match host.writer_of_real(file) {
         Some(distrust) => Finding::fail("writable", distrust.to_string()).advice(format!(
-            "whoever writes there chooses what everybody's jobs load: {}",
+            "every account that can write there chooses what all jobs load: {}",
             mend(&distrust)
         )),
         None => Finding::ok("writable", format!("{}: only for the system", plain(file))),

@@ -66,7 +66,7 @@ fn refused(root: &Path, state: &State) -> Finding {
     let finding = Finding::fail("trusted", what);
     match state {
         State::Untrusted(distrust) => finding.advice(format!(
-            "{}; or untrusted=accept, if you know who writes there",
+            "{}; or untrusted=accept, if every account that can write there is trusted",
             mend(distrust)
         )),
         State::Unreadable => finding.advice("chmod o+rx it and every directory above"),
@@ -85,8 +85,9 @@ fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
         return Finding::ok("trusted", format!("{name}: there, and only the system writes there"));
     }
     match Root::enter(&path, Untrusted::Refuse).problem() {
-        Some(state) => Finding::note("trusted", format!("{name}: {state}"))
-            .advice("untrusted=accept lets whoever writes there choose what jobs run"),
+        Some(state) => Finding::note("trusted", format!("{name}: {state}")).advice(
+            "with untrusted=accept, every account that can write there chooses what jobs run",
+        ),
         None => Finding::note("trusted", format!("{name}: untrusted=accept is not needed for it")),
     }
 }
@@ -175,7 +176,9 @@ fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let parts = store::PARTS.iter().map(|part| state.join(part));
     let mut all = [state.clone()].into_iter().chain(parts).filter(|part| host.path(part).is_dir());
     if let Some(distrust) = all.find_map(|part| host.writer(&part)) {
-        let what = format!("{distrust}: whoever writes there can swap what is being pulled");
+        let what = format!(
+            "{distrust}: every account that can write there can swap an image while it is pulled"
+        );
         findings.push(Finding::fail("state", what).advice(mend(&distrust)));
     }
     findings.push(trial::check(host, root));

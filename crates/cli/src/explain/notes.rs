@@ -44,7 +44,9 @@ fn roots(settings: &Settings) -> impl Iterator<Item = String> {
 fn coverage(settings: &Settings, starters: &Starters) -> Option<String> {
     let other = starters.names.iter().find(|name| *name != "srun")?;
     match settings.nested {
-        Nested::Off => Some(format!("nested=off: what {other} starts is left alone in a job")),
+        Nested::Off => {
+            Some(format!("nested=off: commands that {other} starts are left alone in a job"))
+        }
         Nested::Path if starters.empty => Some(
             "env without the job's PATH: the shims are not found, and the command is left alone"
                 .to_owned(),

@@ -19,7 +19,7 @@ pub(crate) struct Manner {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
-    /// Only say what would go, and how much it frees
+    /// Only show which files would be removed, and how much space that frees
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object

@@ -54,7 +54,7 @@ impl<'a, 'p> Course<'a, 'p> {
     }
 
     fn look(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
-        let task = self.progress.on_terminal("asking the nodes what they have", 0);
+        let task = self.progress.on_terminal("asking the nodes for their images", 0);
         let mut nodes = nodes.clone();
         let (step, lost) = Step::start_where_it_goes(self.terms, &mut nodes)?;
         lost.iter().try_for_each(|lost| self.lost(lost))?;

@@ -83,7 +83,7 @@ impl Listing {
         nodes: &Nodes,
         progress: &Progress,
     ) -> Result<Self, Failure> {
-        let _task = progress.on_terminal("asking the nodes what they have", 0);
+        let _task = progress.on_terminal("asking the nodes for their images", 0);
         let mut listing = Self::default();
         let mut nodes = nodes.clone();
         let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;

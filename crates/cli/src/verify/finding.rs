@@ -173,7 +173,7 @@ fn advice(state: &State) -> String {
         }
         State::BadTable => "pull the image again".into(),
         State::UnknownFileSystem(_) => "pull the image again, or build it from a sandbox".into(),
-        State::DanglingLink => "remove the link, or bring back what it led to".into(),
+        State::DanglingLink => "remove the link, or restore its target".into(),
         State::NotAFile("directory") => "build a SIF file from it, or take it elsewhere".into(),
         State::NotAFile(_) => "take it out of the image root".into(),
         State::Unreadable => "verify it as root, or open it to all".into(),

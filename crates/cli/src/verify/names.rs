@@ -73,7 +73,7 @@ impl<'a> Names<'a> {
                      and no reference can spell its name"
                 );
                 let advice = format!(
-                    "if nobody writes it, remove it; else, when it is complete, {}",
+                    "remove it if it is left over; if it is still being written, wait, and then {}",
                     self.rename(file).text
                 );
                 Finding::problem(NO_REFERENCE, path, what, advice)

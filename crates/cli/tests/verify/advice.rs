@@ -36,13 +36,12 @@ fn follow_all(tree: &Tree) {
 }
 
 /// Advice that takes the file away, and advice that brings a new one.
-const REMOVED: [&str; 7] = [
+const REMOVED: [&str; 6] = [
     "remove it",
     "remove one of them",
     "remove this name",
     "remove the link, ",
     "it looks like a second ",
-    "if nobody writes it, remove it",
     "take it out of the image root",
 ];
 const BROUGHT: [&str; 4] = [

@@ -94,7 +94,7 @@ impl Arriving {
         }
         let (came, sent) = (short(&content.sha256), short(&self.item.sha256));
         let message = format!(
-            "what has come is not what was sent: {} bytes with SHA-256 {came}, not {} with {sent}; \
+            "the bytes that arrived are not those that were sent: {} bytes with SHA-256 {came}, not {} with {sent}; \
              it was thrown away, stage it again",
             content.size, self.item.size
         );
@@ -167,7 +167,10 @@ mod tests {
         assert_eq!(arriving.came(), None);
         let failure = arriving.settle(&settings, NOT_KEPT).unwrap_err();
         assert_eq!(failure.exit(), Exit::DATA);
-        assert!(failure.to_string().starts_with("what has come is not what was sent"), "{failure}");
+        assert!(
+            failure.to_string().starts_with("the bytes that arrived are not those that were sent"),
+            "{failure}"
+        );
         fs::write(&place, &fs::read(&one).unwrap()[..64]).unwrap();
         assert_eq!(arriving.settle(&settings, NOT_KEPT).unwrap_err().exit(), Exit::DATA);
         assert!(!root.join("o").exists());
