@@ -108,7 +108,7 @@ fn each_line(settings: &Settings) -> Result<Exit, Failure> {
             serde_json::from_slice(&line?).map_err(|error| Failure::Input(index + 1, error))?;
         let starters = Starters::default();
         let decision = decide(&argv, settings, &starters);
-        let notes = notes::of(&decision, settings, choice(&starters), &starters);
+        let notes = notes::of(&decision, settings, mode(&starters), &starters);
         let output = json::line(&decision, &argv, &[], notes)?;
         io::stdout().write_all(output.as_bytes())?;
     }
