@@ -10,13 +10,15 @@ rootfs_packages=(
     rpm # the packages of ours that are for others than Debian
     busybox-static # the userland of the images on the hub
     # The ways in which jobs start programs. openmpi-bin brings perl.
-    environment-modules openmpi-bin parallel python3 numactl make time tcsh
+    environment-modules openmpi-bin parallel python3 numactl make time tcsh zsh fish sudo
+    e2fsprogs # makes ext3 images: apptainer overlay create
 )
 
 # Left out of the packages: what nobody reads here, and what UCX, below Open MPI,
 # wants for the graphics processors of AMD alone: 260 MB of LLVM and ROCm.
 rootfs_excludes=(
     '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*'
+    '/usr/share/zsh/functions/Completion/*' '/usr/share/fish/man/*'
     '/usr/lib/llvm-*' '/usr/lib/*/libLLVM*' '/usr/lib/*/libamd_comgr*'
     '/usr/lib/*/libamdhip64*' '/usr/lib/*/libz3.so*'
 )
