@@ -2,22 +2,42 @@
 # nested=path this puts them back in front: those of the runtimes that PATH has, and no other.
 # Anywhere else it does nothing.
 if ( $?SINGULARITY_SIFCACHE ) then
-    if ( " $SINGULARITY_SIFCACHE :${PATH}:" !~ *" nested=preload "* && \
+    if ( " $SINGULARITY_SIFCACHE :${PATH}:" !~ *" nested=preload"* && \
          " $SINGULARITY_SIFCACHE :${PATH}:" !~ *:/usr/libexec/sifcache/bin[:-]* ) then
+        # The runtimes of the plugin's line, as far as they have a shim here.
+        set _sifcache_n = "singularity apptainer"
+        # Slurm leaves the carriage return of a line that ends as those of Windows do.
+        if ( " $SINGULARITY_SIFCACHE" =~ *" runtimes="* ) set _sifcache_n = \
+            "`printenv SINGULARITY_SIFCACHE | tr ' \r' '\n\n' | sed -n 's/^runtimes=//p' | tr ',' ' '`"
         set _sifcache_a = ""
         set _sifcache_s = ""
-        foreach _sifcache_d ( $path )
-            if ( "$_sifcache_a" == "" && -f "$_sifcache_d/apptainer" && -x "$_sifcache_d/apptainer" ) \
-                set _sifcache_a = "$_sifcache_d"
-            if ( "$_sifcache_s" == "" && -f "$_sifcache_d/singularity" && -x "$_sifcache_d/singularity" ) \
-                set _sifcache_s = "$_sifcache_d"
+        set _sifcache_r = ""
+        foreach _sifcache_w ( $_sifcache_n:x )
+            if ( ! -x "/usr/libexec/sifcache/bin-$_sifcache_w/$_sifcache_w" ) continue
+            set _sifcache_f = ""
+            foreach _sifcache_d ( $path:q )
+                if ( "$_sifcache_f" == "" && -f "$_sifcache_d/$_sifcache_w" && -x "$_sifcache_d/$_sifcache_w" ) \
+                    set _sifcache_f = "$_sifcache_d"
+            end
+            if ( "$_sifcache_f" !~ /* ) continue
+            switch ( "$_sifcache_w" )
+            case apptainer:
+                set _sifcache_a = "$_sifcache_f"
+                breaksw
+            case singularity:
+                set _sifcache_s = "$_sifcache_f"
+                breaksw
+            default:
+                set _sifcache_r = "${_sifcache_r}/usr/libexec/sifcache/bin-${_sifcache_w}:"
+            endsw
         end
         if ( "$_sifcache_a" != "" && "$_sifcache_a" == "$_sifcache_s" ) then
-            setenv PATH "/usr/libexec/sifcache/bin:${PATH}"
+            setenv PATH "/usr/libexec/sifcache/bin:${_sifcache_r}${PATH}"
         else
+            setenv PATH "${_sifcache_r}${PATH}"
             if ( "$_sifcache_s" != "" ) setenv PATH "/usr/libexec/sifcache/bin-singularity:${PATH}"
             if ( "$_sifcache_a" != "" ) setenv PATH "/usr/libexec/sifcache/bin-apptainer:${PATH}"
         endif
-        unset _sifcache_a _sifcache_s _sifcache_d
+        unset _sifcache_n _sifcache_a _sifcache_s _sifcache_r _sifcache_w _sifcache_f _sifcache_d
     endif
 endif

@@ -3,29 +3,52 @@
 # nested=path this puts them back in front: those of the runtimes that PATH has, and no other.
 # Anywhere else it does nothing.
 #
-# The file's name makes it one of the last in /etc/profile.d, after module systems.
+# The file's name makes it one of the last in /etc/profile.d, after module systems. It splits no
+# words, because zsh does not either.
 if [ -n "${SINGULARITY_SIFCACHE-}" ] && [ -n "${PATH-}" ]; then
     case " $SINGULARITY_SIFCACHE :$PATH:" in
-    *" nested=preload "* | *:/usr/libexec/sifcache/bin[:-]*) ;;
+    *" nested=preload"[[:space:]]* | *:/usr/libexec/sifcache/bin[:-]*) ;;
     *)
-        _sifcache_a=$(command -v apptainer) || _sifcache_a=
-        _sifcache_s=$(command -v singularity) || _sifcache_s=
-        # Neither a function nor an alias is a program.
-        case $_sifcache_a in /*) ;; *) _sifcache_a= ;; esac
-        case $_sifcache_s in /*) ;; *) _sifcache_s= ;; esac
+        # The runtimes of the plugin's line, as far as they have a shim here. Slurm leaves the
+        # carriage return of a line that ends as those of Windows do.
+        _sifcache_names=singularity,apptainer
+        case " $SINGULARITY_SIFCACHE" in
+        *" runtimes="*)
+            _sifcache_names=" $SINGULARITY_SIFCACHE"
+            _sifcache_names=${_sifcache_names##* runtimes=}
+            _sifcache_names=${_sifcache_names%%[[:space:]]*}
+            ;;
+        esac
+        _sifcache_a='' _sifcache_s='' _sifcache_rest=''
+        while [ -n "$_sifcache_names" ]; do
+            _sifcache_name=${_sifcache_names%%,*}
+            case $_sifcache_names in
+            *,*) _sifcache_names=${_sifcache_names#*,} ;;
+            *) _sifcache_names='' ;;
+            esac
+            [ -x "/usr/libexec/sifcache/bin-$_sifcache_name/$_sifcache_name" ] || continue
+            _sifcache_file=$(command -v "$_sifcache_name") || continue
+            # Neither a function nor an alias is a program.
+            case $_sifcache_name:$_sifcache_file in
+            apptainer:/*) _sifcache_a=$_sifcache_file ;;
+            singularity:/*) _sifcache_s=$_sifcache_file ;;
+            *:/*) _sifcache_rest=$_sifcache_rest/usr/libexec/sifcache/bin-$_sifcache_name: ;;
+            esac
+        done
         if [ -n "$_sifcache_a" ] && [ "${_sifcache_a%/*}" = "${_sifcache_s%/*}" ]; then
             # shellcheck disable=SC3013
             if [ "$_sifcache_a" -ef "$_sifcache_s" ]; then
-                PATH=/usr/libexec/sifcache/bin-linked:$PATH
+                PATH=/usr/libexec/sifcache/bin-linked:$_sifcache_rest$PATH
             else
-                PATH=/usr/libexec/sifcache/bin:$PATH
+                PATH=/usr/libexec/sifcache/bin:$_sifcache_rest$PATH
             fi
         else
+            PATH=$_sifcache_rest$PATH
             [ -z "$_sifcache_s" ] || PATH=/usr/libexec/sifcache/bin-singularity:$PATH
             [ -z "$_sifcache_a" ] || PATH=/usr/libexec/sifcache/bin-apptainer:$PATH
         fi
         export PATH
-        unset _sifcache_a _sifcache_s
+        unset _sifcache_a _sifcache_s _sifcache_rest _sifcache_names _sifcache_name _sifcache_file
         ;;
     esac
 fi
