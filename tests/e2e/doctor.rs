@@ -5,6 +5,7 @@ mod report;
 
 use crate::kit::{IMAGE, LOCAL, Output, SHARED, Site, built, plugin_directory};
 use report::{ALL, As, doctor};
+use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -206,6 +207,58 @@ fn the_shim_and_login_shells() {
         Damage::new(&site, "ctl", &format!("echo PATH=/usr/bin >{home}"), &format!("rm {home}"));
     doctor(&site, As::AliceOnN1).names(&["warn login shells: bash"], "user's own profile");
     doctor(&site, As::RootOnN1).is_fine();
+}
+
+/// A start file of the site, and a line that sets `PATH` anew.
+const START_FILES: [(&str, &str, &str); 5] = [
+    ("tcsh", "/etc/csh.login", "setenv PATH /usr/bin:/bin"),
+    ("zsh", "/etc/zsh/zprofile", "PATH=/usr/bin:/bin"),
+    ("zsh", "/etc/zsh/zshenv", "PATH=/usr/bin:/bin"),
+    ("fish", "/etc/fish/config.fish", "set -gx PATH /usr/bin /bin"),
+    ("fish", "/etc/fish/conf.d/site.fish", "set -gx PATH /usr/bin /bin"),
+];
+
+/// What is advised does it, in the real shells.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn login_shells_that_need_a_line_more() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let said = |shell: &str| -> Vec<(String, String, String)> {
+        let findings = doctor(&site, As::AliceOnN1).findings;
+        let text =
+            |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let ours = findings.iter().filter(|f| f["area"] == "login shells" && f["check"] == shell);
+        ours.map(|f| (text(f, "level"), text(f, "what"), text(f, "advice"))).collect()
+    };
+    for (shell, file, line) in START_FILES {
+        let keeps = format!("a login shell ({shell}) keeps the shims in front");
+        let fine = vec![("ok".to_owned(), keeps, String::new())];
+        assert_eq!(said(shell), fine, "{shell} as it is");
+        let does = format!("! test -e {file} || cp -a {file} {file}.away; echo '{line}' >>{file}");
+        let undoes = format!("rm {file}; ! test -e {file}.away || mv {file}.away {file}");
+        let _damage = Damage::new(&site, "n1", &does, &undoes);
+        let found = said(shell);
+        let (level, what, advice) = &found[0];
+        assert_eq!(level, "note", "{found:#?}");
+        assert!(what.contains("loses the shims"), "{found:#?}");
+        let (place, more) = match advice.strip_prefix("add at the end of ") {
+            Some(advice) => advice.split_once(": ").unwrap(),
+            None => {
+                advice.split_once(" at the end of ").map(|(more, place)| (place, more)).unwrap()
+            }
+        };
+        let place = place.split(" or ").next().unwrap();
+        let does = format!("cp -a {place} /tmp/place; cat >>{place} <<'END'\n{more}\nEND");
+        let _followed =
+            Damage::new(&site, "n1", &does, &format!("cp -a /tmp/place {place}; rm /tmp/place"));
+        let after = said(shell);
+        assert_eq!(after[0], fine[0], "{shell} {file}: {after:#?}\n{found:#?}");
+        let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
+        let output = site.sbatch(&[], &format!("exec {shell} -l <<'END'\n{launch}\nEND"));
+        // tcsh says first that it has no terminal.
+        assert_eq!(output.stdout.lines().last(), Some(IMAGE), "{shell}: {output:#?}");
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ const WAYS: [(&str, &str); 24] = [
 ];
 
 /// The same on a node that lacks one of them, or both: `HAS` prints what programs find.
-const FEWER: [(&str, &str); 6] = [
+const FEWER: [(&str, &str); 7] = [
     ("which runtimes `command -v` finds", "for r in apptainer singularity; do HAS; done"),
     (
         "which runtimes Python finds",
@@ -102,10 +102,84 @@ const FEWER: [(&str, &str); 6] = [
          tcsh -lc 'which apptainer singularity' | grep -c '^/'",
     ),
     (
+        "the same after a login shell of zsh, and of fish",
+        "zsh -lc 'for r in apptainer singularity; do HAS; done'\n\
+         fish -lc 'for r in apptainer singularity; command -q $r; and echo $r; end'",
+    ),
+    (
         "a runtime that a module brings later",
         "bash -lc 'for r in apptainer singularity; do HAS; done; module use /shared/modules; \
          module load one/1; for r in apptainer singularity; do HAS; done; apptainer RUN'",
     ),
+];
+
+/// By sudo, which alice may use for every program as anybody, and as www-data for the runtime
+/// alone.
+const SUDO: [(&str, &str); 19] = [
+    ("`sudo apptainer`", "sudo -n apptainer RUN"),
+    ("`sudo -E apptainer`", "sudo -n -E apptainer RUN"),
+    ("`sudo -u bob singularity`", "cd /; sudo -n -u bob singularity RUN"),
+    ("`sudo -E -u bob singularity`", "cd /; sudo -n -E -u bob singularity RUN"),
+    ("`sudo PATH=$PATH apptainer`", "sudo -n PATH=$PATH apptainer RUN"),
+    ("`sudo --preserve-env=PATH apptainer`", "sudo -n --preserve-env=PATH apptainer RUN"),
+    ("`sudo env PATH=$PATH apptainer`", "sudo -n env PATH=$PATH apptainer RUN"),
+    ("`sudo sh -c 'apptainer …'`", "sudo -n sh -c \"apptainer RUN\""),
+    ("`sudo -E -u bob sh -c 'apptainer …'`", "cd /; sudo -n -E -u bob sh -c \"apptainer RUN\""),
+    ("`sudo -E bash -lc 'apptainer …'`", "sudo -n -E bash -lc \"apptainer RUN\""),
+    ("`sudo -i apptainer`", "sudo -n -i apptainer RUN"),
+    ("`sudo -u bob -i apptainer`", "sudo -n -u bob -i apptainer RUN"),
+    ("`sudo $(which apptainer)`", "sudo -n $(which apptainer) RUN"),
+    (
+        "`sudo -u bob $(readlink -f $(which apptainer))`",
+        "cd /; sudo -n -u bob $(readlink -f $(which apptainer)) RUN",
+    ),
+    ("`sudo su bob -c 'apptainer …'`", "cd /; sudo -n su bob -c \"apptainer RUN\""),
+    ("`sudo -E su - bob -c 'apptainer …'`", "cd /; sudo -n -E su - bob -c \"apptainer RUN\""),
+    (
+        "which runtimes there are for another user",
+        "cd /; sudo -n -E -u bob sh -c 'for r in apptainer singularity sing; do HAS; done'",
+    ),
+    ("by a rule for `/usr/bin/apptainer` alone", "cd /; sudo -n -u www-data apptainer --version"),
+    ("the same by `$(which apptainer)`", "cd /; sudo -n -u www-data $(which apptainer) --version"),
+];
+
+const RULES: &str = "alice ALL=(ALL) NOPASSWD:SETENV: ALL
+alice ALL=(www-data) PASSWD: ALL
+alice ALL=(www-data) NOPASSWD: /usr/bin/apptainer
+";
+
+/// By shells that read start files for scripts, too.
+const SHELLS: [(&str, &str); 11] = [
+    ("`zsh -c`", "zsh -c 'apptainer RUN; for r in apptainer singularity sing; do HAS; done'"),
+    ("`zsh -c`, and a path that zsh looks up", "zsh -c '=apptainer RUN'"),
+    ("`zsh -lc`", "zsh -lc 'apptainer RUN; singularity --version'"),
+    (
+        "`zsh -lc`, whose start files read /etc/profile",
+        "mkdir -p ~/z; echo \"emulate sh -c '. /etc/profile'\" >~/z/.zprofile\n\
+         ZDOTDIR=~/z zsh -lc 'apptainer RUN; singularity --version'; rm -r ~/z",
+    ),
+    (
+        "the same without `emulate`",
+        "mkdir -p ~/z; echo '. /etc/profile' >~/z/.zprofile\n\
+         ZDOTDIR=~/z zsh -lc 'apptainer RUN; singularity --version'; rm -r ~/z",
+    ),
+    (
+        "`zsh -c`, whose start file sets `PATH` anew",
+        "mkdir -p ~/z; echo 'path=(/usr/bin /bin)' >~/z/.zshenv\n\
+         ZDOTDIR=~/z zsh -c 'apptainer RUN; singularity --version'; rm -r ~/z",
+    ),
+    ("`env -i zsh -lc`", "env -i HOME=$HOME zsh -lc 'apptainer RUN'"),
+    (
+        "`fish -c`",
+        "fish -c 'apptainer RUN; for r in apptainer singularity sing; command -q $r; and echo $r; end'",
+    ),
+    ("`fish -lc`", "fish -lc 'apptainer RUN; singularity --version'"),
+    (
+        "`fish -c`, whose start file extends `PATH`",
+        "mkdir -p ~/f/fish; echo 'fish_add_path --path --move /usr/bin' >~/f/fish/config.fish\n\
+         XDG_CONFIG_HOME=~/f fish -c 'apptainer RUN; singularity --version'; rm -r ~/f",
+    ),
+    ("`env -i fish -lc`", "env -i HOME=$HOME fish -lc 'apptainer RUN'"),
 ];
 
 /// What a way prints with standard error, and its exit status.
@@ -134,7 +208,7 @@ fn run(site: &Site, ways: &[(&'static str, &str)]) -> BTreeMap<&'static str, End
 /// Compares these ways without the plugin and with each value of `nested=`, on a node that a
 /// command has changed; the other one changes it back.
 #[track_caller]
-fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&'static str; 2]) {
+fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&str; 2]) {
     let site = Site::with_line("# nothing\n");
     let case = site.at("ctl", "/home/alice/case.sif");
     fs::copy(crate::kit::sif(IMAGE), &case).unwrap();
@@ -170,10 +244,10 @@ fn modulefile(site: &Site) {
 }
 
 /// A node whose runtimes are changed by a command, for as long as this lives.
-struct Changed<'a>(&'a Site, &'static str);
+struct Changed<'a>(&'a Site, &'a str);
 
 impl<'a> Changed<'a> {
-    fn new(site: &'a Site, change: &str, back: &'static str) -> Self {
+    fn new(site: &'a Site, change: &str, back: &'a str) -> Self {
         Self::shell(site, change);
         Self(site, back)
     }
@@ -223,6 +297,25 @@ fn where_a_runtime_is_missing() {
             "cd /usr/bin; mv apptainer.away apptainer; mv singularity.away singularity",
         ],
     );
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn by_sudo() {
+    let remove = "rm /etc/sudoers.d/ways";
+    let rules = |defaults: &str| {
+        let write = "umask 0227; cat >/etc/sudoers.d/ways";
+        format!("{write} <<'END'\n{defaults}{RULES}END\nvisudo -cq")
+    };
+    compare(table::SECURE_PATH, &SUDO, [&rules(""), remove]);
+    let own = "Defaults !secure_path\n";
+    compare(table::OWN_PATH, &SUDO, [&rules(own), remove]);
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn by_other_shells() {
+    compare(table::BOTH, &SHELLS, ["true", "true"]);
 }
 
 /// A job's `PATH` comes to each node with the shims of the node where it was made.

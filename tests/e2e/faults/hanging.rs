@@ -158,6 +158,39 @@ fn in_a_script() {
     });
 }
 
+/// A runtime that the system's directories lack is looked for in the others of `PATH`, also for
+/// tasks that start no container.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_directory_in_path() {
+    struct Back<'a>(&'a Site);
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            on_n1(self.0, "mv /usr/bin/singularity.away /usr/bin/singularity");
+        }
+    }
+    let site = Site::new("");
+    on_n1(&site, "mv /usr/bin/singularity /usr/bin/singularity.away");
+    let _back = Back(&site);
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    // What waits for ever is to end.
+    let path = format!("--export=HOME,PATH=/usr/bin:/bin:{ROOT}/bin");
+    let bash =
+        |site: &Site, script| site.srun(&["-w", "n1", "--time=1", &path, "bash", "-c", script]);
+    let line = of_root_with(SHARED, "nested=path");
+    let fault = "no answer, ever, from a directory in `PATH`, where a runtime is missing";
+    meets(&site, fault, &line, |site| bash(site, "echo ran"));
+    // The runtime that is there is covered all the same. It is not started: Apptainer itself looks
+    // for programs in every directory of PATH.
+    let shim = bash(&site, "command -v apptainer");
+    let expected = "/usr/libexec/sifcache/bin-apptainer/apptainer\n";
+    assert_eq!((shim.status, shim.stdout.as_str()), (0, expected), "{shim:#?}");
+    assert_eq!(scouts(&site), 2);
+    mounted.dies();
+    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+}
+
 /// The task itself waits. A job that reaches its time limit there ends, and its step when the
 /// server is gone. Until then Slurm starts nothing new on the node, as with each process that
 /// cannot be killed.

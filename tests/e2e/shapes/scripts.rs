@@ -27,6 +27,15 @@ fn login_shells() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
+fn zsh_and_fish() {
+    script("`#!/usr/bin/zsh -l`", &format!("#!/usr/bin/zsh -l\n{LAUNCH}\n"));
+    script("`zsh -c`", &format!("zsh -c '{LAUNCH}; exit $?'"));
+    script("`#!/usr/bin/fish -l`", &format!("#!/usr/bin/fish -l\n{LAUNCH}\n"));
+    script("`fish -c`", &format!("fish -c '{LAUNCH}; exit $status'"));
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
 fn job_array() {
     shape("a job array of three", 3, |site| {
         let each = "--output=/home/alice/array.%a";

@@ -8,6 +8,9 @@ pub(super) const BOTH: &str = "both";
 pub(super) const APPTAINER: &str = "`apptainer` alone";
 pub(super) const SINGULARITY: &str = "`singularity` alone";
 pub(super) const NONE: &str = "none";
+/// Both, and how sudo searches for programs.
+pub(super) const SECURE_PATH: &str = "both, `secure_path`";
+pub(super) const OWN_PATH: &str = "both, no `secure_path`";
 
 fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
@@ -42,11 +45,14 @@ fn every_row_is_tested() {
     let mut found: Vec<String> = rows
         .map(|row| row.split('|').skip(1).take(2).map(str::trim).collect::<Vec<_>>().join(" "))
         .collect();
-    let ways = super::WAYS.iter().map(|(name, _)| format!("{BOTH} {name}"));
+    let both = super::WAYS.iter().chain(&super::SHELLS);
+    let ways = both.map(|(name, _)| format!("{BOTH} {name}"));
+    let sudo = [SECURE_PATH, OWN_PATH];
+    let sudo = sudo.iter().flat_map(|place| super::SUDO.map(|(name, _)| format!("{place} {name}")));
     let fewer = [APPTAINER, SINGULARITY, NONE];
     let fewer =
         fewer.iter().flat_map(|place| super::FEWER.map(|(name, _)| format!("{place} {name}")));
-    let mut expected: Vec<String> = ways.chain(fewer).collect();
+    let mut expected: Vec<String> = ways.chain(fewer).chain(sudo).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
