@@ -16,8 +16,7 @@
 //! | --- | --- |
 //! | `slurm_spank_init`, every context | `init.rs`: settings, `--sif-cache` |
 //! | option callback, every context | `option.rs`: checks the value |
-//! | `slurm_spank_init`, local | also `srun.rs`: `--bcast` and `--container` inside a covered job |
-//! | `slurm_spank_local_user_init`, local | `srun.rs`: the name of a program that `srun --bcast` copies |
+//! | `slurm_spank_init`, local | also `srun.rs`: `--bcast` and `--container` |
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
 //! | the same in a container | `container.rs`: leaves the command as it is |
 //!
@@ -43,7 +42,6 @@ use spank::{Context, Spank};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hook {
     Init,
-    LocalUserInit,
     TaskInit,
 }
 
@@ -70,9 +68,8 @@ fn dispatch(hook: Hook, spank: &dyn Spank) {
     }
     match (hook, spank.context()) {
         (Hook::Init, context) => hooks::init::run(spank, context),
-        (Hook::LocalUserInit, Context::Local) => hooks::srun::name_program(spank),
         (Hook::TaskInit, Context::Remote) => hooks::task::run(spank),
-        (Hook::LocalUserInit | Hook::TaskInit, _) => {}
+        (Hook::TaskInit, _) => {}
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         log::warn!("cannot register --sif-cache: {error}");
     }
     if context == Context::Local {
-        srun::uncover(spank);
+        srun::run(spank);
     }
     match (Settings::parse(&spank.arguments()), context) {
         (Ok(settings), _) => {

@@ -6,12 +6,9 @@
 //! these options, the shims are removed from srun's own environment. `slurm_spank_task_init` gives
 //! them back to the tasks.
 
-use crate::fault;
-use crate::hooks::broadcast::PROGRAM;
+use crate::hooks::broadcast::{self, PROGRAM};
 use crate::hooks::nested;
 use crate::spank::Spank;
-use sifcache_core::image_uri::ImageUri;
-use sifcache_core::launch;
 use sifcache_core::settings::Settings;
 
 /// An option of srun: its shortest prefix that getopt accepts, and the variable that has the same
@@ -32,63 +29,37 @@ impl SrunOption {
     }
 }
 
-/// Called by `slurm_spank_init`, before srun reads its options: removes the shims if an option
-/// requires it.
-pub(crate) fn uncover(spank: &dyn Spank) {
+/// Called by `slurm_spank_init`, before srun reads its options.
+pub(crate) fn run(spank: &dyn Spank) {
+    let words = spank.command_line();
+    name_programs(spank, &words);
+    uncover(spank, &words);
+}
+
+/// Removes the shims if an option requires it.
+fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
     if !nested::is_inherited(spank) {
         return;
     }
-    let words = spank.command_line();
-    if [BROADCAST, CONTAINER].iter().any(|option| option.is_used(spank, &words)) {
+    if [BROADCAST, CONTAINER].iter().any(|option| option.is_used(spank, words)) {
         nested::remove(spank);
     }
 }
 
-/// Called by `slurm_spank_local_user_init`: passes the name of the runtime to the tasks if they
-/// execute it under another name. With `--bcast`, they see only the path of the copy.
-pub(crate) fn name_program(spank: &dyn Spank) {
-    fault::point("local_user_init");
-    let name = broadcast_runtime(spank);
-    let done = match &name {
-        Some(name) => spank.set_variable(PROGRAM, name),
+/// Passes the names of the runtimes in srun's argv to the tasks. With `--bcast`, they see only the
+/// path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed in any case.
+fn name_programs(spank: &dyn Spank, words: &[Vec<u8>]) {
+    let names = Settings::parse(&spank.arguments())
+        .ok()
+        .and_then(|settings| broadcast::names(words, &settings.runtimes));
+    let done = match names {
+        Some(names) => spank.set_variable(PROGRAM, &names),
         None if spank.variable(PROGRAM).is_some() => spank.unset_variable(PROGRAM),
         None => Ok(()),
     };
     if let Err(error) = done {
-        log::warn!("cannot tell the tasks what --bcast copies: {error}");
+        log::warn!("cannot tell the tasks what --bcast may copy: {error}");
     }
-}
-
-/// The name of the runtime that srun copies to the nodes, if the command is a launch of a docker
-/// image.
-fn broadcast_runtime(spank: &dyn Spank) -> Option<Vec<u8>> {
-    let command = spank.command();
-    if !command.iter().any(|word| ImageUri::is_likely(word)) {
-        return None;
-    }
-    let settings = Settings::parse(&spank.arguments()).ok()?;
-    let words = spank.command_line();
-    // The components of a heterogeneous step share their variables, but not their programs.
-    if !BROADCAST.is_used(spank, &words) || words.iter().any(|word| word == b":") {
-        return None;
-    }
-    // Slurm before 23.02 shows the path of the copy here. The name is then found in srun's own
-    // argv.
-    let programs = [command.first().copied(), typed(&words, &command)];
-    let runtime = programs
-        .into_iter()
-        .flatten()
-        .find(|program| launch::is_runtime(program, &settings.runtimes));
-    runtime.map(|program| launch::file_name(program).to_vec())
-}
-
-/// The program as typed: the entry of srun's argv `words` before the arguments of `command`, which
-/// are the last entries.
-fn typed<'a>(words: &'a [Vec<u8>], command: &[&[u8]]) -> Option<&'a [u8]> {
-    let start = words.len().checked_sub(command.len())?;
-    let (program, arguments) = words.get(start..)?.split_first()?;
-    let (_, same) = command.split_first()?;
-    arguments.iter().eq(same).then_some(program.as_slice())
 }
 
 #[cfg(test)]
@@ -138,39 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn tasks_get_the_name_of_a_copied_runtime() {
-        let name_for_tasks = |options: &str, command: &str, shown: &str| {
-            let mut double = srun(options, command);
-            double.command[0] = shown.as_bytes().to_vec();
-            crate::dispatch(Hook::LocalUserInit, &double);
+    fn tasks_get_the_names_of_runtimes() {
+        let names = |options: &str, command: &str| {
+            let double = srun(options, command);
+            // The value that another srun has set.
+            double.set(PROGRAM, "0:singularity");
+            crate::dispatch(Hook::Init, &double);
             double.get(PROGRAM)
         };
-        let some = |name: &str| Some(name.to_owned());
-        // From 23.02 on, Slurm shows the program that was found; before that, the copy.
-        for shown in ["/usr/bin/singularity", "/tmp/x", "/tmp/"] {
-            assert_eq!(
-                name_for_tasks("--bcast=/tmp/x", LAUNCH, shown),
-                some("singularity"),
-                "{shown}"
-            );
+        for options in ["--bcast=/tmp/x", "-n1"] {
+            let names = names(options, LAUNCH).unwrap();
+            assert!(names.ends_with(":singularity"), "{names}");
         }
-        let typed = "/opt/a/apptainer run docker://o/i:1";
-        assert_eq!(name_for_tasks("--bcast", typed, "/tmp/x"), some("apptainer"));
-        // No copy, no image, no runtime, or a heterogeneous step.
-        assert_eq!(name_for_tasks("-n1", LAUNCH, "singularity"), None);
-        assert_eq!(name_for_tasks("--bcast", "singularity --version", "/tmp/x"), None);
-        assert_eq!(name_for_tasks("--bcast", "podman run docker://o/i:1", "/tmp/x"), None);
-        assert_eq!(
-            name_for_tasks("--bcast=/x a : --bcast=/y", LAUNCH, "/usr/bin/singularity"),
-            None
-        );
-    }
-
-    #[test]
-    fn a_variable_of_another_srun_is_removed() {
-        let double = srun("-n1", LAUNCH);
-        double.set(PROGRAM, "singularity");
-        crate::dispatch(Hook::LocalUserInit, &double);
-        assert_eq!(double.get(PROGRAM), None);
+        assert_eq!(names("--bcast", "singularity --version"), None);
+        assert_eq!(names("--bcast", "podman run docker://o/i:1"), None);
     }
 }

@@ -38,16 +38,6 @@ extern "C" fn slurm_spank_init(spank: spank_t, argc: c_int, argv: *const *const 
     enter(Hook::Init, spank, argc, argv)
 }
 
-/// Called in srun, before it starts the step. Always succeeds.
-#[unsafe(no_mangle)]
-extern "C" fn slurm_spank_local_user_init(
-    spank: spank_t,
-    argc: c_int,
-    argv: *const *const c_char,
-) -> c_int {
-    enter(Hook::LocalUserInit, spank, argc, argv)
-}
-
 /// Called in each task, as its user, right before `execve`. Always succeeds.
 #[unsafe(no_mangle)]
 extern "C" fn slurm_spank_task_init(
@@ -143,9 +133,7 @@ fn quiet_panics() {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        sif_cache_option, slurm_spank_init, slurm_spank_local_user_init, slurm_spank_task_init,
-    };
+    use super::{sif_cache_option, slurm_spank_init, slurm_spank_task_init};
     use crate::logging::captured;
     use crate::spank::stubs::CONTEXT;
     use slurm_spank::spank_sys::{spank_context_S_CTX_LOCAL, spank_context_S_CTX_REMOTE};
@@ -187,7 +175,6 @@ mod tests {
     fn a_panic_in_a_hook_is_logged_and_slurm_goes_on() {
         for (entry, point, context) in [
             (slurm_spank_init as Entry, "init", spank_context_S_CTX_REMOTE),
-            (slurm_spank_local_user_init, "local_user_init", spank_context_S_CTX_LOCAL),
             (slurm_spank_task_init, "task_init", spank_context_S_CTX_REMOTE),
         ] {
             CONTEXT.set(context);

@@ -125,6 +125,133 @@ fn a_copy_without_a_name_is_told_of() {
     assert!(output.stdout.contains(told), "{output:#?}");
 }
 
+/// The parts of a heterogeneous step share one environment.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn heterogeneous_steps() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let which = WHICH.join(" ");
+    let step = |settings: &str, option: &str, first: &str, second: &str| {
+        site.plugstack(settings);
+        let command = format!(
+            "srun {option} -w n1 --bcast=/tmp/copy {first} : -w n2 --bcast=/tmp/other {second}"
+        );
+        let output = shell(&site, &command);
+        let remove = "rm -f /tmp/copy /tmp/other";
+        ["n1", "n2"].map(|node| site.exec(&["--on", node], &["sh", "-c", remove], ""));
+        output
+    };
+    let sorted = |output: &Output| {
+        let mut lines: Vec<_> = printed(output).into_iter().map(str::to_owned).collect();
+        lines.sort();
+        (output.status, lines)
+    };
+    for (first, second) in
+        [("apptainer --version", "singularity --version"), ("hostname", "apptainer --version")]
+    {
+        let without = step("", "", first, second);
+        assert_eq!((without.status, printed(&without).len()), (0, 2), "{without:#?}");
+        let with = step(&with(""), "", first, second);
+        assert_eq!(sorted(&with), sorted(&without), "{first} : {second}");
+    }
+    let there = |runtime: &str| format!("{runtime} exec {THERE} {which}");
+    for (first, second, hits) in [
+        (there("apptainer"), there("/usr/bin/singularity"), 2),
+        (format!("apptainer exec {THERE} sh -c '{which}'"), there("singularity"), 2),
+        ("hostname".to_owned(), there("singularity"), 1),
+        (there("singularity"), "hostname".to_owned(), 1),
+    ] {
+        let output = step(&with(""), "", &first, &second);
+        let found = printed(&output).into_iter().filter(|line| *line == IMAGE).count();
+        assert_eq!((output.status, found), (0, hits), "{first} : {second}: {output:#?}");
+    }
+    let absent = format!("singularity exec {ABSENT} true");
+    for (settings, option) in [("", "--sif-cache=require"), ("on_miss=fail", "")] {
+        for (first, second) in [(&*there("apptainer"), &*absent), (&absent, "hostname")] {
+            let output = step(&with(settings), option, first, second);
+            assert_eq!(output.status, 66, "{settings} {option} {first} : {second}: {output:#?}");
+            assert!(said(&output).contains("is not in the image cache of this cluster"));
+        }
+    }
+}
+
+/// A cli_filter plugin of the site, for whoever has `SLURM_CONF` name its slurm.conf.
+struct Filter<'a>(&'a Site);
+
+impl<'a> Filter<'a> {
+    const CONF: &'static str = "SLURM_CONF=/shared/filter/slurm.conf";
+
+    fn new(site: &'a Site, defaults: &str) -> Self {
+        let script = "rm -rf /shared/filter; mkdir /shared/filter; cd /shared/filter; \
+            ln -s /etc/slurm/* .; rm slurm.conf; cat >cli_filter.lua; \
+            (cat /etc/slurm/slurm.conf; echo CliFilterPlugins=cli_filter/lua) >slurm.conf";
+        let lua = format!(
+            "function slurm_cli_setup_defaults(options, early)\n\
+             if options['type'] == 'srun' then {defaults} end\nreturn slurm.SUCCESS\nend\n\
+             function slurm_cli_pre_submit() return slurm.SUCCESS end\n\
+             function slurm_cli_post_submit() return slurm.SUCCESS end\n"
+        );
+        let output = site.exec(&[], &["sh", "-ec", script], &lua);
+        assert_eq!(output.status, 0, "{output:#?}");
+        Self(site)
+    }
+}
+
+impl Drop for Filter<'_> {
+    fn drop(&mut self) {
+        self.0.exec(&[], &["rm", "-rf", "/shared/filter"], "");
+        self.0.exec(&["--on", "n1"], &["rm", "-f", "/tmp/copy"], "");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_cli_filter_that_adds_it() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _filter = Filter::new(&site, "options['bcast'] = '/tmp/copy'");
+    let which = WHICH.join(" ");
+    let srun = |settings: &str, command: &str| {
+        site.plugstack(settings);
+        shell(&site, &format!("{} srun -w n1 {command}", Filter::CONF))
+    };
+    assert_eq!(srun("", "bash -c 'echo $0'").stdout, "/tmp/copy\n");
+    let without = srun("", "singularity --version");
+    assert!(without.stdout.contains(" version "), "{without:#?}");
+    for nested in ["nested=path", "nested=preload"] {
+        let output = srun(&with(nested), "singularity --version");
+        assert_eq!(printed(&output), printed(&without), "{nested}");
+        for runtime in ["apptainer", "/usr/bin/singularity"] {
+            srun(&with(nested), &format!("{runtime} exec {THERE} {which}")).ran(IMAGE);
+        }
+    }
+    let absent = format!("singularity exec {ABSENT} true");
+    for (settings, option) in [("", "--sif-cache=require"), ("on_miss=fail", "")] {
+        let output = srun(&with(settings), &format!("{option} {absent}"));
+        assert_eq!(output.status, 66, "{settings} {option}: {output:#?}");
+        assert!(said(&output).contains("is not in the image cache of this cluster"));
+    }
+}
+
+/// What a cli_filter can do about the option: by the environment of the step.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_cli_filter_that_sets_the_wish() {
+    let site = Site::new("");
+    site.store(IMAGE, "o/i:1");
+    let _filter = Filter::new(&site, "options['export'] = 'ALL,SIF_CACHE=require'");
+    let launch = |image: &str| {
+        shell(
+            &site,
+            &format!("{} srun -w n1 apptainer exec {image} cat /etc/image-name", Filter::CONF),
+        )
+    };
+    launch(THERE).ran(IMAGE);
+    let output = launch(ABSENT);
+    assert_eq!(output.status, 66, "{output:#?}");
+}
+
 /// What else is copied, and what a copied runtime starts, has no trace of it.
 #[test]
 #[ignore = "needs a testbed: make test"]
@@ -132,7 +259,7 @@ fn the_variable_does_not_reach_the_program() {
     let site = Site::new("nested=off");
     let output = shell(&site, "srun -w n1 --bcast=/tmp/copy env docker://x=1 env | grep SIFCACHE");
     assert_eq!(output.stdout, "", "{output:#?}");
-    let forged = "SLURM_SIFCACHE_BROADCAST=apptainer srun -w n1 env | grep SIFCACHE";
+    let forged = "SLURM_SIFCACHE_BROADCAST=0:apptainer srun -w n1 env | grep SIFCACHE";
     let output = shell(&site, forged);
     assert_eq!(output.stdout, "", "{output:#?}");
 }

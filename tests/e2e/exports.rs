@@ -22,7 +22,6 @@ fn only_what_slurm_looks_up() {
         "plugin_type",
         "plugin_version",
         "slurm_spank_init",
-        "slurm_spank_local_user_init",
         "slurm_spank_task_init",
     ];
     assert_eq!(symbols("--defined-only"), expected);

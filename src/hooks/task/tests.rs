@@ -1,6 +1,6 @@
 use crate::Hook;
 use crate::decide::apply::MISSING;
-use crate::hooks::broadcast::PROGRAM;
+use crate::hooks::broadcast::{PROGRAM, names};
 use crate::logging::captured;
 use crate::spank::Context;
 use crate::spank::test_double::Double;
@@ -301,7 +301,13 @@ fn the_name_from_srun_decides_for_a_copy() {
         let copied = |command: &str, settings: &[&str], name: &str| {
             let command = command.replacen("apptainer", program, 1);
             let double = root.task(settings, &command);
-            double.set(PROGRAM, name);
+            let words: Vec<Vec<u8>> =
+                format!("srun --bcast {}", command.replacen(program, name, 1))
+                    .split(' ')
+                    .map(|w| w.as_bytes().to_vec())
+                    .collect();
+            let told = names(&words, &[name.to_owned()]).unwrap();
+            double.set(PROGRAM, &String::from_utf8(told).unwrap());
             double.set("PATH", "/bin");
             run(&double);
             assert_eq!(double.get(PROGRAM), None);
@@ -329,18 +335,18 @@ fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     };
     let copy = MISS.replacen("apptainer", "/tmp/x", 1);
     let directory = MISS.replacen("apptainer", "/tmp/", 1);
-    let line = told(&[], &copy, Some("require"));
+    let line = names(&[], &copy, Some("require"));
     assert!(
         line.starts_with("sifcache: /tmp/x is not called like a container runtime ("),
         "{line}"
     );
     assert!(line.contains("--sif-cache=require"), "{line}");
-    let line = told(&["on_miss=fail"], &directory, None);
+    let line = names(&["on_miss=fail"], &directory, None);
     assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
-    assert_eq!(told(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
-    assert_eq!(told(&["on_miss=fail"], &directory, Some("off")), "");
+    assert_eq!(names(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
+    assert_eq!(names(&["on_miss=fail"], &directory, Some("off")), "");
     for command in [copy.as_str(), "echo docker://o/i:2", "/tmp/x exec /local.sif true"] {
-        assert_eq!(told(&[], command, None), "", "{command}");
+        assert_eq!(names(&[], command, None), "", "{command}");
     }
-    assert_eq!(told(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
+    assert_eq!(names(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
 }
