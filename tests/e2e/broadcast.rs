@@ -139,7 +139,9 @@ fn heterogeneous_steps() {
         );
         let output = shell(&site, &command);
         let remove = "rm -f /tmp/copy /tmp/other";
-        ["n1", "n2"].map(|node| site.exec(&["--on", node], &["sh", "-c", remove], ""));
+        for node in ["n1", "n2"] {
+            site.exec(&["--on", node], &["sh", "-c", remove], "");
+        }
         output
     };
     let sorted = |output: &Output| {
@@ -216,7 +218,7 @@ fn a_cli_filter_that_adds_it() {
         site.plugstack(settings);
         shell(&site, &format!("{} srun -w n1 {command}", Filter::CONF))
     };
-    assert_eq!(srun("", "bash -c 'echo $0'").stdout, "/tmp/copy\n");
+    assert_eq!(srun("", "bash -c 'echo $0'").stdout, "/tmp/copy\n", "it does add it");
     let without = srun("", "singularity --version");
     assert!(without.stdout.contains(" version "), "{without:#?}");
     for nested in ["nested=path", "nested=preload"] {
