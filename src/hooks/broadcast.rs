@@ -54,8 +54,8 @@ pub(crate) fn names(words: &[Vec<u8>], runtimes: &[String]) -> Option<Vec<u8>> {
                 break;
             }
             let Some(arguments) = part.get(place + 1..) else { continue };
-            let launch =
-                is_runtime(program, runtimes) && arguments.iter().any(|word| ImageUri::is_likely(word));
+            let launch = is_runtime(program, runtimes)
+                && arguments.iter().any(|word| ImageUri::is_likely(word));
             if launch && parts.iter().all(|other| agrees(other, arguments, runtimes)) {
                 let name = String::from_utf8_lossy(file_name(program)).into_owned();
                 names.push(format!("{:016x}:{name}", hash(arguments)));

@@ -14,8 +14,7 @@ use tempfile::TempDir;
 
 /// Every hook that the plugin exports. A new one belongs here, and is called then in all that
 /// follows.
-const HOOKS: [&str; 3] =
-    ["slurm_spank_init", "slurm_spank_local_user_init", "slurm_spank_task_init"];
+const HOOKS: [&str; 2] = ["slurm_spank_init", "slurm_spank_task_init"];
 
 /// `enum spank_context`, with what is none and what may come.
 const CONTEXTS: [(&str, u32); 7] = [
@@ -170,7 +169,7 @@ fn lines(bench: &Bench) -> Vec<Condition> {
         new("an empty argument", &[""]),
         new("an unknown key", &[good, "on_mis=fail"]),
         new("a wrong value", &[good, "on_miss=perhaps"]),
-        new("a wrong value", &[good, "patience=never"]),
+        new("a wrong value", &[good, "lookup_timeout=never"]),
         new("no value", &["image_root="]),
         new("no root", &["on_miss=fail"]),
         new("control characters", &[good, "syslog=\u{1b}[2J\n"]),
@@ -182,7 +181,7 @@ fn lines(bench: &Bench) -> Vec<Condition> {
     }
     for nested in ["nested=path", "nested=preload", "nested=off"] {
         for on_miss in ["on_miss=pull", "on_miss=warn"] {
-            all.push(new("settings", &[good, nested, on_miss, "patience=off"]));
+            all.push(new("settings", &[good, nested, on_miss, "lookup_timeout=off"]));
             all.push(new("settings", &[good, nested, on_miss]).command(&["true"]));
         }
     }
@@ -252,7 +251,7 @@ fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
 fn faults(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let mut all = Vec::new();
-    for point in ["init", "local_user_init", "task_init", "option", "probe"] {
+    for point in ["init", "task_init", "option", "probe"] {
         let panic = format!("panic={point}");
         for option in ["auto", "perhaps"] {
             let is_misspelt = option == "perhaps" && !["init", "option"].contains(&point);

@@ -335,18 +335,18 @@ fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     };
     let copy = MISS.replacen("apptainer", "/tmp/x", 1);
     let directory = MISS.replacen("apptainer", "/tmp/", 1);
-    let line = names(&[], &copy, Some("require"));
+    let line = told(&[], &copy, Some("require"));
     assert!(
         line.starts_with("sifcache: /tmp/x is not called like a container runtime ("),
         "{line}"
     );
     assert!(line.contains("--sif-cache=require"), "{line}");
-    let line = names(&["on_miss=fail"], &directory, None);
+    let line = told(&["on_miss=fail"], &directory, None);
     assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
-    assert_eq!(names(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
-    assert_eq!(names(&["on_miss=fail"], &directory, Some("off")), "");
+    assert_eq!(told(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
+    assert_eq!(told(&["on_miss=fail"], &directory, Some("off")), "");
     for command in [copy.as_str(), "echo docker://o/i:2", "/tmp/x exec /local.sif true"] {
-        assert_eq!(names(&[], command, None), "", "{command}");
+        assert_eq!(told(&[], command, None), "", "{command}");
     }
-    assert_eq!(names(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
+    assert_eq!(told(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
 }

@@ -186,7 +186,7 @@ fn a_directory_in_path() {
     let shim = bash(&site, "command -v apptainer");
     let expected = "/usr/libexec/sifcache/bin-apptainer/apptainer\n";
     assert_eq!((shim.status, shim.stdout.as_str()), (0, expected), "{shim:#?}");
-    assert_eq!(scouts(&site), 2);
+    assert_eq!(helpers(&site), 2);
     mounted.dies();
     on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
 }
