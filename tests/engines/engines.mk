@@ -1,6 +1,6 @@
-# Real workflow engines, from PyPI.
+# Real workflow engines, in the versions that snakemake.txt pins with their hashes.
 
-## make engines-check                 Snakemake on nodes with one of the two runtimes: a minute, and 200 MB from PyPI
+## make engines-check                 Snakemake on nodes with one of the two runtimes: two minutes
 .PHONY: engines-check
 # The release whose Python is that of the machine, 3.11.
 engines-check: SUITE := bookworm
