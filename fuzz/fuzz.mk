@@ -1,7 +1,8 @@
 # Fuzz targets: fuzz/README.md.
 
 FUZZ_TARGETS := reference launch sif settings syslog origin
-TARGET ?= $(FUZZ_TARGETS)
+# Those that `make fuzz` runs.
+FUZZ ?= $(FUZZ_TARGETS)
 RUNS ?= 10000000
 # The targets hold safe code, so what a sanitizer costs is better spent on runs; make asan is for
 # the rest. With SANITIZER=address, RUSTC_BOOTSTRAP opens the flag for it on a stable toolchain.
@@ -11,9 +12,9 @@ FUZZ_DIRECTORY := $(TARGET)/fuzz
 
 .PHONY: fuzz fuzz-check fuzz-build fuzz-tools
 
-## make fuzz [TARGET=launch] [RUNS=10000000]   hours of odd input for what reads input
+## make fuzz [FUZZ=launch] [RUNS=10000000]   hours of odd input for what reads input
 fuzz: fuzz-build
-	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(TARGET)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(FUZZ)
 
 # All that was ever found, and a short search. The tests of the command's files that
 # `syslog` takes in are not here, so there are no targets of tests.

@@ -1,61 +1,24 @@
 //! The `sifcache` command, for admins and curious users. One file per subcommand.
 #![forbid(unsafe_code)]
 
-mod add;
-mod architecture;
-mod args;
-mod arrival;
-mod cluster;
-mod command_line;
-mod completions;
-mod content;
-mod credentials;
-mod doctor;
-mod event;
-mod explain;
-mod failure;
-mod gc;
-mod group;
-mod hits;
-mod human;
-mod import;
-mod list;
-mod list_of_references;
-mod logs;
-mod lookup;
-mod misses;
-mod output;
-mod process;
-mod progress;
+mod cache;
+mod cli;
+mod commands;
+mod error;
+mod events;
+mod options;
 mod pull;
-mod question;
-mod refresh;
-mod registry;
-mod removal;
-mod remove;
-mod report;
-mod runtime;
-mod select;
-mod served;
-mod sif_metadata;
+mod reference_list;
 mod site;
-mod space;
-mod spelling;
-mod squashfs;
-mod stage;
-mod stop;
-mod store;
-mod tally;
-mod tmpdir;
-mod verify;
-mod workers;
+mod system;
+mod ui;
 
-use args::{Cli, Command};
 use clap::Parser as _;
-use failure::{Exit, Failure};
-use output::{plain, plain_lines};
+use cli::{Cli, Command};
+use error::{Exit, Failure};
 use std::io;
 use std::process::ExitCode;
+use ui::output::{plain, plain_lines};
 
 /// Help and version are no errors; clap writes them to stdout. What it says of an argument
 /// holds that as it came, and a shell may have made it of the name of a file.
@@ -77,21 +40,21 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Add(args) => add::run(&args),
-        Command::Import(args) => import::run(&args),
-        Command::List(args) => list::run(&args),
-        Command::Verify(args) => verify::run(&args),
-        Command::Refresh(args) => refresh::run(&args),
-        Command::Remove(args) => remove::run(&args),
-        Command::Gc(args) => gc::run(&args),
-        Command::Stage(args) => stage::run(&args),
-        Command::StageNode(args) => stage::node::run(&args),
-        Command::Misses(args) => misses::run(&args),
-        Command::Hits(args) => hits::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Completions { shell } => completions::completions(shell),
-        Command::Manpages { directory } => completions::manpages(&directory),
+        Command::Add(args) => commands::add::run(&args),
+        Command::Import(args) => commands::import::run(&args),
+        Command::List(args) => commands::list::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Refresh(args) => commands::refresh::run(&args),
+        Command::Remove(args) => commands::remove::run(&args),
+        Command::Gc(args) => commands::gc::run(&args),
+        Command::Stage(args) => commands::stage::run(&args),
+        Command::StageNode(args) => commands::stage::node::run(&args),
+        Command::Misses(args) => commands::misses::run(&args),
+        Command::Hits(args) => commands::hits::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Completions { shell } => commands::completions::completions(shell),
+        Command::Manpages { directory } => commands::completions::manpages(&directory),
     };
     match outcome {
         Ok(exit) => exit.into(),

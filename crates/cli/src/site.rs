@@ -1,8 +1,8 @@
 //! The settings that count: those of `--root`, else the site's own.
 
-use crate::args::{Site, Untrusted};
-use crate::failure::{Exit, Failure};
-use crate::output::plain;
+use crate::error::{Exit, Failure};
+use crate::options::{Site, Untrusted};
+use crate::ui::output::plain;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
@@ -93,7 +93,7 @@ fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
 #[cfg(test)]
 mod tests {
     use super::{from_root, root_word};
-    use crate::args::Untrusted;
+    use crate::options::Untrusted;
     use std::path::{Path, PathBuf};
 
     /// What one host is told is what another one understands, also where it is not there.

@@ -10,7 +10,7 @@ mod written;
 // The command's, which is for nobody else to use.
 #[allow(unreachable_pub, reason = "as in the command")]
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/sif_metadata.rs"]
+#[path = "../../../crates/cli/src/cache/sif_metadata.rs"]
 mod sif_metadata;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};

@@ -14,28 +14,28 @@ mod said;
 mod report;
 #[allow(dead_code, unreachable_pub, reason = "tests of the command use more of it")]
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/event.rs"]
+#[path = "../../../crates/cli/src/events/event.rs"]
 mod event;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/coverage.rs"]
+#[path = "../../../crates/cli/src/events/logs/coverage.rs"]
 mod coverage;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/header.rs"]
+#[path = "../../../crates/cli/src/events/logs/header.rs"]
 mod header;
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/json.rs"]
+#[path = "../../../crates/cli/src/events/logs/json.rs"]
 mod json;
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/line.rs"]
+#[path = "../../../crates/cli/src/events/logs/line.rs"]
 mod line;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/scan.rs"]
+#[path = "../../../crates/cli/src/events/logs/scan.rs"]
 mod scan;
 #[rustfmt::skip]
-#[path = "../../../crates/cli/src/logs/stamp.rs"]
+#[path = "../../../crates/cli/src/events/logs/stamp.rs"]
 mod stamp;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
@@ -43,6 +43,9 @@ use libfuzzer_sys::fuzz_target;
 use said::Said;
 // The files above expect these items at the root of the crate.
 use spank_sifcache::{NAME, job};
+mod events {
+    pub(crate) use crate::event;
+}
 mod logging {
     pub(crate) use spank_sifcache::logging::syslog;
 }

@@ -1,0 +1,15 @@
+//! The image roots and what is in them: files, records, locks, trust. No network.
+
+pub(crate) mod access;
+pub(crate) mod hash;
+pub(crate) mod image_name;
+pub(crate) mod install;
+pub(crate) mod lookup;
+pub(crate) mod removal;
+pub(crate) mod reserve;
+pub(crate) mod select;
+pub(crate) mod sif_metadata;
+pub(crate) mod squashfs;
+pub(crate) mod store;
+pub(crate) mod usage;
+pub(crate) mod usage_from_logs;

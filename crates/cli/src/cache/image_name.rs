@@ -1,0 +1,130 @@
+//! From references to file names and back.
+
+use crate::error::{Exit, Failure};
+use sifcache_core::candidate;
+use sifcache_core::reference::Reference;
+
+/// What `singularity pull` and people append.
+const SUFFIX: &str = ".sif";
+
+/// Endings that programs give a file while they write it, and people one that they put
+/// aside. A reference could spell them, but nobody means it.
+const LEFTOVERS: [&str; 8] =
+    [".tmp", ".part", ".partial", ".filepart", ".old", ".bak", ".orig", ".new"];
+
+/// Reads a reference as people give it: with or without `docker://`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
+    let bare = text.strip_prefix("docker://").unwrap_or(text);
+    if let Some((scheme, _)) = bare.split_once("://") {
+        let message =
+            format!("{text}: only docker references have a name in the cache, not {scheme}:");
+        return Err(Failure::new(Exit::USAGE, message));
+    }
+    Reference::parse(bare.as_bytes()).map_err(|error| {
+        Failure::new(
+            Exit::USAGE,
+            format!("'{}' is not a valid image reference: {error}", text.escape_debug()),
+        )
+    })
+}
+
+/// The short name: what people type, and what a file is called. With a digest, the tag
+/// is left out: it would name another file.
+pub(crate) fn short(reference: &Reference) -> String {
+    with_end(reference.short_repository(), reference)
+}
+
+/// The same with the registry and the whole repository.
+pub(crate) fn full(reference: &Reference) -> String {
+    with_end(reference.full_repository(), reference)
+}
+
+fn with_end(repository: String, reference: &Reference) -> String {
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => format!("{repository}@{digest}"),
+        (None, Some(tag)) => format!("{repository}:{tag}"),
+        (None, None) => repository,
+    }
+}
+
+/// The name of the same repository with this digest.
+pub(crate) fn with_digest(reference: &Reference, digest: &str) -> String {
+    format!("{}@{digest}", reference.short_repository())
+}
+
+/// The reference that leads a job to the file called `name`, if there is one.
+pub(crate) fn reference(name: &str) -> Option<Reference> {
+    let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
+    if is_leftover(stem) {
+        return None;
+    }
+    let parsed = [stem, name].iter().find_map(|text| Reference::parse(text.as_bytes()).ok())?;
+    // What was typed is a candidate itself, but not with tag and digest together.
+    let leads_there = parsed.digest().is_none()
+        || candidate::names(&parsed).iter().any(|candidate| candidate == name);
+    leads_there.then_some(parsed)
+}
+
+/// Whether a name is one that a program or a person has put aside.
+pub(crate) fn is_leftover(name: &str) -> bool {
+    let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
+    stem.contains(".sif.") || LEFTOVERS.iter().any(|ending| stem.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse, reference, short, with_digest};
+
+    fn shown(name: &str) -> Option<String> {
+        reference(name).map(|reference| short(&reference))
+    }
+
+    #[test]
+    fn names_and_what_they_answer_for() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let (pinned, both) = (format!("o/i@{digest}"), format!("o/i:1@{digest}"));
+        for (name, expected) in [
+            ("ubuntu", Some("ubuntu:latest")),
+            ("ubuntu.sif", Some("ubuntu:latest")),
+            ("ubuntu:22.04.sif", Some("ubuntu:22.04")),
+            ("docker.io/library/ubuntu:22.04", Some("ubuntu:22.04")),
+            ("quay.io/o/i:1", Some("quay.io/o/i:1")),
+            ("o/i:1.0", Some("o/i:1.0")),
+            (pinned.as_str(), Some(pinned.as_str())),
+            (both.as_str(), None),
+            ("foo.sif.tmp", None),
+            ("foo:1.sif.part", None),
+            ("foo:1.bak", None),
+            ("o/.i:1.sif.Ab12Cd", None),
+            ("Foo.sif", None),
+            ("o/README.md", None),
+            ("o/i:1 (copy)", None),
+            ("o/i:", None),
+        ] {
+            assert_eq!(shown(name).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn as_people_give_them() {
+        assert_eq!(short(&parse("docker://ubuntu").unwrap()), "ubuntu:latest");
+        let reference = parse("quay.io/o/i:1").unwrap();
+        assert_eq!(with_digest(&reference, "sha256:0f"), "quay.io/o/i@sha256:0f");
+        for (wrong, said) in [
+            (
+                "library://a/b",
+                "library://a/b: only docker references have a name in the cache, not library:",
+            ),
+            (
+                "Foo",
+                "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - and /",
+            ),
+            ("", "'' is not a valid image reference: it is empty"),
+        ] {
+            assert_eq!(parse(wrong).unwrap_err().to_string(), said);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A finished file becomes an image of the cache: its names, and what is known of it.
+
+use crate::cache::hash::Content;
+use crate::cache::image_name;
+use crate::cache::store::Store;
+use crate::cache::store::kept::Keep;
+use crate::cache::store::metadata::{self, Known};
+use crate::error::Failure;
+use crate::ui::progress::Progress;
+use jiff::Timestamp;
+use sifcache_core::reference::Reference;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is to be known of a file that has come.
+#[derive(Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) progress: &'a Progress,
+    pub(crate) keep: Keep,
+    pub(crate) reference: &'a Reference,
+    /// The name that it gets.
+    pub(crate) name: &'a str,
+    /// What the reference points to.
+    pub(crate) digests: &'a [String],
+}
+
+impl Arrival<'_> {
+    /// Gives the finished file its names. Returns where the file is kept that had the
+    /// name before.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn settle(
+        &self,
+        temporary: &Path,
+        source: String,
+        runtime: Option<String>,
+        content: Content,
+    ) -> Result<Option<PathBuf>, Failure> {
+        // A name with a digest that leads to the old file, or to one that is damaged.
+        let is_stale = |pinned: &String| {
+            self.store.is_one_file(pinned, self.name)
+                || (self.store.is_image(pinned) && !self.store.is_whole_image(pinned))
+        };
+        let stale: Vec<String> = self.pinned().filter(is_stale).collect();
+        let kept = self.store.place(temporary, self.name, self.keep)?;
+        for pinned in &stale {
+            self.replace(pinned)?;
+        }
+        let metadata = fs::metadata(self.store.path(self.name)).ok();
+        if let Some(modified) = metadata.as_ref().and_then(metadata::modified) {
+            self.record(&Known {
+                reference: self.reference.to_string(),
+                source,
+                digests: self.digests.to_vec(),
+                added: Timestamp::now(),
+                runtime,
+                sha256: content.sha256,
+                size: content.size,
+                architecture: self.store.architecture().to_owned(),
+                modified,
+            });
+        }
+        self.link_digests()?;
+        Ok(kept)
+    }
+
+    /// Lets a name with a digest lead to the new file, in one step.
+    fn replace(&self, pinned: &str) -> Result<(), Failure> {
+        let scratch = self.store.scratch()?;
+        let link = scratch.path("image.sif");
+        // Without hard links, such a name is a link to the other one.
+        if fs::hard_link(self.store.path(self.name), &link).is_ok() {
+            self.store.place(&link, pinned, self.keep)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the names with the digests.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn link_digests(&self) -> Result<(), Failure> {
+        for pinned in self.pinned() {
+            self.store.link_digest(self.name, &pinned, self.keep)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the record under each of the names. One that cannot be written is no reason
+    /// to give up the image.
+    pub(crate) fn record(&self, known: &Known) {
+        for name in self.pinned().chain([self.name.to_owned()]) {
+            if name != self.name && is_pinned(self.store, &name, known) {
+                continue;
+            }
+            if let Err(error) = known.save(self.store, &name) {
+                self.progress.note(&format!("{name}: nothing will be known of it: {error}"));
+            }
+        }
+    }
+
+    /// The names with the digests, but for the one that it gets anyway.
+    fn pinned(&self) -> impl Iterator<Item = String> {
+        let names =
+            self.digests.iter().map(|digest| image_name::with_digest(self.reference, digest));
+        names.filter(|name| name != self.name)
+    }
+}
+
+/// Whether the name with a digest was asked for by itself.
+fn is_pinned(store: &Store, name: &str, known: &Known) -> bool {
+    Known::load(store.root(), name, known.size, known.modified)
+        .is_some_and(|own| own.reference.contains('@'))
+}
+
+/// Notes that a name with a digest, which came along with a tag, is wanted by itself: it
+/// is to stay when the tag moves.
+pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
+    let name = path.strip_prefix(store.root()).ok().and_then(Path::to_str);
+    let (Some(name), Ok(metadata)) = (name, fs::metadata(path)) else { return };
+    let known = metadata::modified(&metadata)
+        .and_then(|time| Known::load(store.root(), name, metadata.len(), time));
+    if let Some(known) = known.filter(|known| !known.reference.contains('@')) {
+        let pinned = Known { reference: reference.to_string(), ..known };
+        // It is there in any case; only that it is to stay is not noted then.
+        let _ = pinned.save(store, name);
+    }
+}

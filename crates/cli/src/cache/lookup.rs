@@ -1,0 +1,48 @@
+//! What a job would find for a reference, asked on the spot.
+
+use crate::cache::store::architecture::{self, Architecture};
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use sifcache_core::image::{Root, State};
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use sifcache_core::sif::host_architecture;
+use sifcache_core::{candidate, lookup};
+use std::path::{Path, PathBuf};
+
+/// The image that a job gets.
+pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
+    let names = candidate::names(reference);
+    lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::Inline)
+        .into_iter()
+        .find(|candidate| candidate.state == State::Image)
+        .map(|candidate| candidate.path)
+}
+
+/// The image that a job gets on a node of the architecture that these images are for.
+pub(crate) fn find_for(
+    settings: &Settings,
+    reference: &Reference,
+    architecture: Architecture,
+) -> Option<PathBuf> {
+    if architecture == host_architecture() {
+        return find(settings, reference);
+    }
+    let names = candidate::names(reference);
+    settings.image_roots.iter().find_map(|path| {
+        let root = Root::enter(path, settings.untrusted);
+        let is_image =
+            |name: &&String| architecture::check(&root, name, architecture) == State::Image;
+        names.iter().find(is_image).map(|name| root.join(name))
+    })
+}
+
+/// An image stands in its place, and a job would not get it.
+pub(crate) fn not_found_there(path: &Path, found: Option<&Path>) -> Failure {
+    let path = plain(path);
+    let message = match found {
+        Some(other) => format!("it is {path} now, but jobs find {} before it", plain(other)),
+        None => format!("it is {path} now, but jobs do not find it: see `sifcache verify`"),
+    };
+    Failure::new(Exit::FOUND, message)
+}

@@ -1,0 +1,117 @@
+//! Images that go out of the cache, with all names that have to go with them.
+
+pub(crate) mod all;
+
+use crate::cache::image_name;
+use crate::cache::select::Stock;
+use crate::cache::store::kept::Keep;
+use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::scan::Image;
+use crate::cache::store::{Store, cannot_write, directory, sync_directory};
+use crate::error::Failure;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// One file that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Removal {
+    /// What people call it.
+    pub(crate) reference: String,
+    /// Its names that go, the one that it is kept under first.
+    pub(crate) names: Vec<String>,
+    /// Bytes that are free once it is gone for good: none while it has other names.
+    pub(crate) frees: u64,
+    /// When it came into the cache.
+    pub(crate) added: Option<Timestamp>,
+    /// When it last served a job, if that is known.
+    pub(crate) last_served: Option<Timestamp>,
+    /// Where it is kept, once it is gone.
+    pub(crate) kept: Option<PathBuf>,
+}
+
+impl Removal {
+    /// The image with all its names.
+    pub(crate) fn whole(stock: &Stock, image: &Image) -> Self {
+        Self {
+            reference: image.title(),
+            names: image.names.clone(),
+            frees: image.size,
+            added: Some(image.added()),
+            last_served: stock.last_served(image),
+            kept: None,
+        }
+    }
+
+    /// The files that have these names. A name with a digest that was made along with the
+    /// others goes with the last of them.
+    pub(crate) fn of_names(stock: &Stock, names: &[String]) -> Vec<Self> {
+        let mut removals: Vec<Self> = Vec::new();
+        for name in names {
+            if removals.iter().any(|removal| removal.names.contains(name)) {
+                continue;
+            }
+            let image = stock.images.iter().find(|image| image.names.contains(name));
+            removals.push(match image {
+                Some(image) => Self::of_image(stock, image, names),
+                None => Self::of_file(&stock.root, name),
+            });
+        }
+        removals
+    }
+
+    fn of_image(stock: &Stock, image: &Image, names: &[String]) -> Self {
+        let (mut going, staying): (Vec<String>, Vec<String>) =
+            image.names.iter().cloned().partition(|name| names.contains(name));
+        let (along, staying): (Vec<String>, Vec<String>) =
+            staying.into_iter().partition(|name| came_along(&stock.root, image, name));
+        let all = staying.is_empty();
+        going.extend(if all { along } else { Vec::new() });
+        let frees = if all { image.size } else { 0 };
+        Self { names: going, frees, ..Self::whole(stock, image) }
+    }
+
+    fn of_file(root: &Path, name: &str) -> Self {
+        let size = root.join(name).symlink_metadata().map_or(0, |metadata| metadata.len());
+        Self {
+            reference: name.to_owned(),
+            names: vec![name.to_owned()],
+            frees: size,
+            added: None,
+            last_served: None,
+            kept: None,
+        }
+    }
+
+    /// Takes the names away.
+    ///
+    /// # Errors
+    /// The file system's, or that strangers could lead a name elsewhere.
+    pub(crate) fn carry_out(&mut self, store: &Store, keep: Keep) -> Result<(), Failure> {
+        let Some((first, others)) = self.names.split_first() else { return Ok(()) };
+        self.names.iter().try_for_each(|name| store.guard(name))?;
+        let _lock = store.lock(first, &|| ())?;
+        // Links before what they may lead to.
+        for name in others {
+            let path = store.path(name);
+            std::fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
+        }
+        let path = store.path(first);
+        self.kept = keep.take(store, first).map_err(|error| cannot_write(&path, &error))?;
+        for name in &self.names {
+            let path = store.path(name);
+            metadata::forget(store, name);
+            // Synced before it may be tidied away itself.
+            let _ = path.parent().map(sync_directory);
+            directory::tidy(store.root(), &path);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the name with a digest was made along with another name of the image.
+pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
+    let pinned = image_name::reference(name).is_some_and(|one| one.digest().is_some());
+    let known = Known::load(root, name, image.size, image.modified);
+    pinned && known.is_some_and(|known| !known.reference.contains('@'))
+}

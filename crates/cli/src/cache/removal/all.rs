@@ -1,0 +1,142 @@
+//! Several images that go out of the cache: shown, asked about, and taken out.
+
+use super::Removal;
+use crate::cache::store::Store;
+use crate::cache::store::kept::Keep;
+use crate::error::{Exit, Failure};
+use crate::system::signals;
+use crate::ui::format;
+use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::progress::Progress;
+use crate::ui::prompt;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::Serialize;
+use sifcache_core::settings::Settings;
+use std::path::Path;
+
+/// How images are taken out.
+#[derive(Debug, Args)]
+pub(crate) struct Manner {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Only show which files would be removed, and how much space that frees
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Manner {
+    /// Takes them out of `root`, unless it is only to be shown or the answer is no.
+    ///
+    /// # Errors
+    /// The file system's; what was removed before stays so.
+    pub(crate) fn remove(
+        &self,
+        settings: &Settings,
+        root: &Path,
+        mut removals: Vec<Removal>,
+        keep: SignedDuration,
+    ) -> Result<Exit, Failure> {
+        unique(&mut removals);
+        if self.dry_run {
+            match self.json {
+                true => object(&removals, root, None)?,
+                false => output::print(&format!("{}\n", summary(&removals)))?,
+            }
+            return Ok(Exit::OK);
+        }
+        if !removals.is_empty() && !self.yes && !prompt::agreed(&summary(&removals))? {
+            return Ok(Exit::FOUND);
+        }
+        signals::watch()?;
+        let store = Store::open(root, settings)?;
+        self.carry_out(&store, removals, Keep::new(keep))
+    }
+
+    fn carry_out(
+        &self,
+        store: &Store,
+        mut removals: Vec<Removal>,
+        keep: Keep,
+    ) -> Result<Exit, Failure> {
+        let progress = Progress::new(self.json);
+        for removal in &mut removals {
+            signals::check()?;
+            removal.carry_out(store, keep)?;
+            if !self.json {
+                let frees = format::size(removal.frees);
+                progress
+                    .line(&format!("removed  {}  {frees}", plain(removal.reference.as_ref())))?;
+            }
+        }
+        match self.json {
+            true => object(&removals, store.root(), Some(keep))?,
+            false => progress.line(&sum(&removals, store, keep))?,
+        }
+        Ok(Exit::OK)
+    }
+}
+
+/// What has gone, in a line.
+fn sum(removals: &[Removal], store: &Store, keep: Keep) -> String {
+    if removals.is_empty() {
+        return "nothing to remove".to_owned();
+    }
+    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
+    let when = keep.until().map_or("free now".to_owned(), |until| {
+        let day = until.to_zoned(TimeZone::system()).date();
+        format!("kept in {} until {day}", plain(&store.state().join("kept")))
+    });
+    format!("{} removed, {}, {when}", removals.len(), format::size(frees))
+}
+
+/// Each file once.
+fn unique(removals: &mut Vec<Removal>) {
+    let all = std::mem::take(removals);
+    for removal in all {
+        if !removals.iter().any(|other| other.names == removal.names) {
+            removals.push(removal);
+        }
+    }
+}
+
+/// What would go, for people.
+fn summary(removals: &[Removal]) -> String {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("FREES", Align::Right),
+        ("ADDED", Align::Left),
+        ("SERVED", Align::Left),
+    ]);
+    let day = |time: Option<Timestamp>| time.map_or("-".to_owned(), format::day);
+    for removal in removals {
+        let (size, reference) = (format::size(removal.frees), plain(removal.reference.as_ref()));
+        table.row(vec![reference, size, day(removal.added), day(removal.last_served)]);
+    }
+    let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
+    format!("{}{} to remove, {}", table.text(), removals.len(), format::size(frees))
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object<'a> {
+    dry_run: bool,
+    root: String,
+    removed: &'a [Removal],
+    frees: u64,
+    kept_until: Option<Timestamp>,
+}
+
+fn object(removals: &[Removal], root: &Path, keep: Option<Keep>) -> Result<(), Failure> {
+    output::json(&Object {
+        dry_run: keep.is_none(),
+        root: root.to_string_lossy().into_owned(),
+        removed: removals,
+        frees: removals.iter().map(|removal| removal.frees).sum(),
+        kept_until: keep.and_then(Keep::until),
+    })
+}

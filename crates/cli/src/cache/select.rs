@@ -1,0 +1,104 @@
+//! Which images of the cache a subcommand is about.
+
+use crate::cache::image_name;
+use crate::cache::store::scan::{self, Image};
+use crate::cache::usage::Served;
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use jiff::{SignedDuration, Timestamp};
+use sifcache_core::candidate;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An image root with what is in it.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    pub(crate) root: PathBuf,
+    pub(crate) images: Vec<Image>,
+    /// Files that are no images.
+    pub(crate) others: usize,
+    pub(crate) served: Served,
+}
+
+/// Looks through an image root. One that is not there is empty: a node may lack it.
+///
+/// # Errors
+/// A directory that cannot be read.
+pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
+    let scan = match scan::images(root) {
+        Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
+            scan::Scan::default()
+        }
+        other => other.map_err(|(path, error)| {
+            Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(&path)))
+        })?,
+    };
+    let served = Served::load(root);
+    Ok(Stock { root: root.to_owned(), images: scan.images, others: scan.others, served })
+}
+
+impl Stock {
+    /// When the image last served a job, under any of its names, if that is known.
+    pub(crate) fn last_served(&self, image: &Image) -> Option<Timestamp> {
+        image.names.iter().filter_map(|name| self.served.last(name)).max()
+    }
+}
+
+/// What narrows a list of images down.
+#[derive(Debug, Default)]
+pub(crate) struct Filter<'a> {
+    /// A repository, or the first words of several: `determinedai`.
+    pub(crate) repository: Option<&'a str>,
+    /// Came into the cache longer ago.
+    pub(crate) older_than: Option<SignedDuration>,
+    /// In bytes.
+    pub(crate) larger_than: Option<u64>,
+}
+
+impl Filter<'_> {
+    /// Whether the image is one of them.
+    pub(crate) fn takes(&self, image: &Image, now: Timestamp) -> bool {
+        let older = |age: SignedDuration| now.duration_since(image.added()) > age;
+        self.repository.is_none_or(|repository| is_of(image, repository))
+            && self.older_than.is_none_or(older)
+            && self.larger_than.is_none_or(|size| image.size > size)
+    }
+}
+
+fn is_of(image: &Image, repository: &str) -> bool {
+    let repository = repository.trim_end_matches('/');
+    let is = |name: String| {
+        name.strip_prefix(repository).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let of = |one: &Reference| is(one.short_repository()) || is(one.full_repository());
+    image.references().iter().any(of)
+}
+
+/// The names under `root` that lead from the reference to a file, or the name itself if it
+/// is the path of a file there: what no reference spells can be named so.
+///
+/// # Errors
+/// If it is neither.
+pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<String>, Failure> {
+    let path = Path::new(word);
+    if path.is_absolute() {
+        let inside = settings.image_roots.iter().find_map(|root| path.strip_prefix(root).ok());
+        return match (inside, path.strip_prefix(root).ok().and_then(Path::to_str)) {
+            (_, Some(name)) if path.symlink_metadata().is_ok() => Ok(vec![name.to_owned()]),
+            (Some(_), _) => Ok(Vec::new()),
+            (None, _) => {
+                let message = format!("{} is in no image root", plain(path));
+                Err(Failure::new(Exit::USAGE, message))
+            }
+        };
+    }
+    let reference = image_name::parse(word)?;
+    let all = candidate::names(&reference);
+    Ok(all.into_iter().filter(|name| is_file(&root.join(name))).collect())
+}
+
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir())
+}

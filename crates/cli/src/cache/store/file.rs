@@ -1,0 +1,140 @@
+//! The files under an image root, looked at directory by directory.
+//!
+//! A cache has thousands of them, so that system calls count, and how long a path each has
+//! to walk: names are looked up in their directory, which is opened once for many.
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, openat, statat};
+use rustix::path::Arg;
+use sifcache_core::image;
+use std::collections::HashSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// So many names of one directory are one piece of work for a thread.
+const PIECE: usize = 64;
+
+/// A regular file, with the names that lead to it.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Under the root.
+    pub(super) names: Vec<String>,
+    /// Device and inode.
+    pub(super) place: (u64, u64),
+    /// In bytes.
+    pub(super) size: u64,
+    /// When it was last modified.
+    pub(super) modified: Timestamp,
+    /// For what its header says it is, if that was read and is one.
+    pub(super) architecture: Option<&'static str>,
+}
+
+/// Looks at each of `names`, which are in order; none is what is no regular file. Of those
+/// in `recorded` the header is not read: the record says more.
+pub(super) fn look(
+    root: &Path,
+    names: &[PathBuf],
+    recorded: &HashSet<String>,
+) -> Vec<Option<File>> {
+    let directories = names.chunk_by(|one, other| split(one).0 == split(other).0);
+    let pieces: Vec<&[PathBuf]> = directories.flat_map(|names| names.chunks(PIECE)).collect();
+    pieces.into_par_iter().flat_map_iter(|names| piece(root, names, recorded)).collect()
+}
+
+/// Some names of one directory.
+fn piece(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Option<File>> {
+    let directory = names.first().and_then(|first| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(root.join(split(first).0), flags, Mode::empty()).ok()
+    });
+    let one = |name: &PathBuf| file(directory.as_ref()?, name, recorded);
+    names.iter().map(one).collect()
+}
+
+/// The directory that a name is in, and the rest of it. Parts are not looked at one by one,
+/// as `Path` does it: that takes longer than the system calls.
+fn split(name: &Path) -> (&str, &str) {
+    let text = name.to_str().unwrap_or_default();
+    text.rsplit_once('/').unwrap_or(("", text))
+}
+
+fn file(directory: &OwnedFd, path: &Path, recorded: &HashSet<String>) -> Option<File> {
+    let name = path.to_str()?.to_owned();
+    let (_, last) = split(path);
+    let stat = statat(directory, last, AtFlags::empty()).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let size = u64::try_from(stat.st_size).ok()?;
+    let architecture = match recorded.contains(&name) {
+        true => None,
+        false => architecture(directory, last, size),
+    };
+    let (place, modified) = ((stat.st_dev, stat.st_ino), modified(&stat)?);
+    Some(File { names: vec![name], place, size, modified, architecture })
+}
+
+fn modified(stat: &Stat) -> Option<Timestamp> {
+    Timestamp::new(stat.st_mtime, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
+}
+
+/// What it is for, if it is one that a runtime can start there.
+pub(super) fn architecture(
+    directory: impl AsFd,
+    name: impl Arg,
+    size: u64,
+) -> Option<&'static str> {
+    // In case it has become a fifo meanwhile, opening must not wait.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(directory, name, flags, Mode::empty()).ok()?;
+    image::inspect(&mut file.into(), size).ok().map(|image| image.architecture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, PIECE, look};
+    use crate::cache::store::scan::names;
+    use crate::cache::store::tests::{sif, store};
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    use sif_fixture::SMALLEST;
+    use std::collections::HashSet;
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    #[test]
+    fn more_than_a_piece_between_directories() {
+        let (_directory, store) = store();
+        // In order, those of `o` stand on both sides of those of `o/i`.
+        let of =
+            |number: usize| [format!("o/a{number}"), format!("o/i/{number}"), format!("z{number}")];
+        let mut all: Vec<String> = (0..2 * PIECE + 3).flat_map(of).collect();
+        all.push("o/i0".to_owned());
+        all.iter().for_each(|name| sif(&store.path(name), 1));
+        all.sort();
+        let files = look(store.root(), &names(store.root()).unwrap(), &HashSet::new());
+        let found: Vec<File> = files.into_iter().flatten().collect();
+        assert_eq!(
+            found.iter().map(|file| &file.names[0]).collect::<Vec<_>>(),
+            all.iter().collect::<Vec<_>>()
+        );
+        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == SMALLEST));
+    }
+
+    #[test]
+    fn what_is_none_and_what_has_a_record() {
+        let (_directory, store) = store();
+        let root = store.root();
+        sif(&store.path("a"), 1);
+        fs::write(store.path("cut"), &fs::read(store.path("a")).unwrap()[..127]).unwrap();
+        mkfifoat(CWD, store.path("fifo"), Mode::RUSR).unwrap();
+        fs::write(root.join(OsStr::from_bytes(b"\xff")), "").unwrap();
+        sif(&store.path("z"), 1);
+        let recorded = HashSet::from(["z".to_owned()]);
+        let files = look(root, &names(root).unwrap(), &recorded);
+        let said = |file: &Option<File>| file.as_ref().map(|file| file.architecture.is_some());
+        let said: Vec<Option<bool>> = files.iter().map(said).collect();
+        assert_eq!(said, [Some(true), Some(false), None, Some(false), None]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Files that were replaced or removed, and are kept for a while: jobs may still run
+//! from them, and on NFS a file without a name dies under its readers.
+
+use super::scratch::unique;
+use super::{STATE, Store, directory};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How the time stands in front of a directory's name; UTC.
+const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+/// How long that is, in characters.
+const LENGTH: usize = "20261224T030000Z".len();
+
+/// How long something without a name is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep(SignedDuration);
+
+impl Keep {
+    /// For this long from now on; zero is not at all.
+    pub(crate) const fn new(duration: SignedDuration) -> Self {
+        Self(duration)
+    }
+
+    /// Until when something is kept that goes now; none if it is not kept.
+    pub(crate) fn until(self) -> Option<Timestamp> {
+        let until = Timestamp::now().checked_add(self.0).unwrap_or(Timestamp::MAX);
+        (!self.0.is_zero()).then_some(until)
+    }
+
+    /// A place for the file called `name`, if it is to be kept.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn place(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
+        let Some(until) = self.until() else { return Ok(None) };
+        let label = format!("{}.{}", until.strftime(FORMAT), unique());
+        let path = store.state().join("kept").join(label).join(name);
+        directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
+        Ok(Some(path))
+    }
+
+    /// Gives the file called `name` one more name, under which it is kept. It keeps its
+    /// own, unless the file system has no hard links.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn link(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
+        let Some(kept) = self.place(store, name)? else { return Ok(None) };
+        let path = store.path(name);
+        match fs::hard_link(&path, &kept) {
+            Err(error) if !has_links(&error) => fs::rename(&path, &kept)?,
+            result => result?,
+        }
+        Ok(Some(kept))
+    }
+
+    /// Takes the file called `name` out of the cache.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn take(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
+        let path = store.path(name);
+        let kept = self.place(store, name)?;
+        match &kept {
+            Some(kept) => fs::rename(&path, kept)?,
+            None => fs::remove_file(&path)?,
+        }
+        Ok(kept)
+    }
+}
+
+/// Whether a failed link(2) failed for another reason than that there are no hard links.
+pub(crate) fn has_links(error: &io::Error) -> bool {
+    const NONE: [rustix::io::Errno; 4] = [
+        rustix::io::Errno::PERM,
+        rustix::io::Errno::NOTSUP,
+        rustix::io::Errno::NOSYS,
+        rustix::io::Errno::MLINK,
+    ];
+    !error.raw_os_error().is_some_and(|code| NONE.iter().any(|none| none.raw_os_error() == code))
+}
+
+/// What is kept: the directory, and until when.
+pub(crate) fn list(root: &Path) -> Vec<(PathBuf, Timestamp)> {
+    let entries = fs::read_dir(root.join(STATE).join("kept")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.path(), until(&entry.path())?))).collect()
+}
+
+/// The time in the name; none for names that are not ours.
+fn until(path: &Path) -> Option<Timestamp> {
+    let text = path.file_name()?.to_str()?.get(..LENGTH)?;
+    let time = DateTime::strptime(FORMAT, text).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Takes away what has been kept long enough.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn purge(directory: &Path, now: Timestamp) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if until(&path).is_some_and(|until| until <= now) {
+            match fs::remove_dir_all(&path) {
+                // Another command was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keep, purge};
+    use crate::cache::store::tests::store;
+    use jiff::{SignedDuration, Timestamp};
+    use std::fs;
+
+    #[test]
+    fn kept_until_then() {
+        let (directory, store) = store();
+        fs::create_dir(directory.path().join("o")).unwrap();
+        fs::write(store.path("o/i:1"), "old").unwrap();
+        let keep = Keep::new(SignedDuration::from_hours(48));
+        let linked = keep.link(&store, "o/i:1").unwrap().unwrap();
+        assert!(store.path("o/i:1").exists());
+        let taken = keep.take(&store, "o/i:1").unwrap().unwrap();
+        assert!(!store.path("o/i:1").exists());
+        assert_eq!(fs::read_to_string(&taken).unwrap(), "old");
+        assert_ne!(linked, taken);
+        let kept = store.state().join("kept");
+        fs::create_dir(kept.join("not ours")).unwrap();
+        let hours = |hours| Timestamp::now() + SignedDuration::from_hours(hours);
+        purge(&kept, hours(47)).unwrap();
+        assert!(linked.exists() && taken.exists());
+        assert_eq!(super::list(store.root()).len(), 2);
+        purge(&kept, hours(49)).unwrap();
+        assert!(!linked.exists() && !taken.exists());
+        assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn not_kept_at_all() {
+        let (_directory, store) = store();
+        fs::write(store.path("i:1"), "old").unwrap();
+        let keep = Keep::new(SignedDuration::ZERO);
+        assert_eq!(keep.take(&store, "i:1").unwrap(), None);
+        assert!(!store.path("i:1").exists());
+    }
+}

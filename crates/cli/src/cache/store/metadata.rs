@@ -1,0 +1,163 @@
+//! What is known of an image beyond its file. Losing it costs only that knowledge.
+
+use super::{STATE, Store, directory, scratch};
+use jiff::Timestamp;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// No record has more bytes.
+const LARGEST: usize = 8192;
+/// Nor has any other file of ours there.
+const MOST: u64 = 64 << 20;
+
+/// One image's record: `.sifcache/known/NAME.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// The reference in normal form.
+    pub(crate) reference: String,
+    /// Where it came from: `docker://…`, a file's path, `-` for a pipe.
+    pub(crate) source: String,
+    /// What the reference pointed at: the manifest or index, then this platform's manifest.
+    pub(crate) digests: Vec<String>,
+    /// When it came.
+    pub(crate) added: Timestamp,
+    /// The runtime that made the file, if one did.
+    pub(crate) runtime: Option<String>,
+    /// SHA-256 of the file, hexadecimal.
+    pub(crate) sha256: String,
+    /// Size of the file, in bytes.
+    pub(crate) size: u64,
+    /// Go's name of the architecture it is for; checked when it came.
+    #[serde(default)]
+    pub(crate) architecture: String,
+    /// When the file was last modified. With the size, it tells whether this is still
+    /// the file that the record is about.
+    pub(crate) modified: Timestamp,
+}
+
+impl Known {
+    /// The record of the file called `name`, if it is still about that file.
+    pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
+        // In one read, as all records are small; `fs::read` takes three.
+        let mut buffer = [0; LARGEST];
+        let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
+        let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
+        (known.size == size && known.modified == modified).then_some(known)
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
+        let path = path(store.root(), name);
+        directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
+        write(store, &path, &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// The names that have a record.
+pub(crate) fn names(root: &Path) -> HashSet<String> {
+    let known = root.join(STATE).join("known");
+    let files = WalkDir::new(&known).into_iter().flatten().filter(|one| one.file_type().is_file());
+    let name = |path: &Path| {
+        Some(path.strip_prefix(&known).ok()?.to_str()?.strip_suffix(".json")?.to_owned())
+    };
+    files.filter_map(|one| name(one.path())).collect()
+}
+
+/// Where the record of `name` is.
+pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
+    root.join(STATE).join("known").join(format!("{name}.json"))
+}
+
+/// Forgets what is known of `name`.
+pub(crate) fn forget(store: &Store, name: &str) {
+    let path = path(store.root(), name);
+    if fs::remove_file(&path).is_ok() {
+        directory::tidy(&store.state().join("known"), &path);
+    }
+}
+
+/// When a file was last modified.
+pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
+    metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
+}
+
+/// Reads a file under the hidden directory. Whoever may write there could have put a fifo
+/// or a device in its place, which would be waited for or never end.
+///
+/// # Errors
+/// The file system's, or that it is no file.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Writes a small file under the hidden directory so that it is there as a whole or not
+/// at all.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let scratch = scratch::Scratch::new(&store.state().join("tmp"))?;
+    let temporary = scratch.path("record");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    super::place::open_to_all(store.root(), &temporary)?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, modified};
+    use crate::cache::store::tests::store;
+    use jiff::Timestamp;
+    use sifcache_core::sif;
+    use std::fs;
+
+    #[test]
+    fn about_that_file_and_no_other() {
+        let (_directory, store) = store();
+        let file = store.path("i:1");
+        fs::write(&file, "image").unwrap();
+        let metadata = fs::metadata(&file).unwrap();
+        let known = Known {
+            reference: "docker.io/library/i:1".into(),
+            source: "docker://i:1".into(),
+            digests: Vec::new(),
+            added: Timestamp::now(),
+            runtime: None,
+            sha256: String::new(),
+            size: 5,
+            architecture: sif::host_architecture().into(),
+            modified: modified(&metadata).unwrap(),
+        };
+        known.save(&store, "i:1").unwrap();
+        assert_eq!(super::names(store.root()), ["i:1".to_owned()].into());
+        let load = |size, modified| Known::load(store.root(), "i:1", size, modified);
+        let time = known.modified;
+        assert_eq!(load(5, time), Some(known));
+        assert_eq!(load(6, time), None);
+        assert_eq!(load(5, Timestamp::UNIX_EPOCH), None);
+        fs::write(super::path(store.root(), "i:1"), "{").unwrap();
+        assert_eq!(load(5, time), None);
+    }
+}

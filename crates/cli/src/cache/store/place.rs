@@ -1,0 +1,206 @@
+//! How a file becomes an image of the cache: made readable, checked, synced, and only
+//! then given its name.
+
+use super::kept::{Keep, has_links};
+use super::{Store, cannot_write, directory, sync_directory};
+use crate::cache::squashfs;
+use crate::cache::store::architecture;
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use sifcache_core::image::{Root, State};
+use sifcache_core::sif::host_architecture;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+/// How often a name is tried that others make and take away meanwhile.
+const TRIES: u32 = 16;
+
+impl Store {
+    /// Whether `name` can be a file here: fails if a directory has that name, if a file
+    /// is where a directory must be, or if users could write the directory.
+    ///
+    /// # Errors
+    /// What is in the way, and what to do.
+    pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
+        let path = self.path(name);
+        if path.is_dir() {
+            let message = format!("{} is a directory", plain(&path));
+            return Err(Failure::new(Exit::CANT_CREATE, message));
+        }
+        let parents = path.ancestors().skip(1).take_while(|parent| *parent != self.root());
+        let nearest = parents.into_iter().find(|parent| parent.symlink_metadata().is_ok());
+        let Some(nearest) = nearest else { return Ok(()) };
+        if !nearest.is_dir() {
+            let message = format!("{} is not a directory, and {name} needs one", plain(nearest));
+            return Err(Failure::new(Exit::CANT_CREATE, message));
+        }
+        match Root::enter(nearest, self.untrusted()).problem() {
+            None => self.guard(name),
+            Some(problem) => {
+                let message = format!("jobs would not use {}: {problem}", plain(&path));
+                Err(Failure::new(Exit::CONFIG, message))
+            }
+        }
+    }
+
+    /// Makes a file under `.sifcache/tmp` ready to become an image: readable for all,
+    /// the root's owner's, on the disk, and looked at as a job would.
+    ///
+    /// # Errors
+    /// Why it is no image, or the file system's.
+    pub(crate) fn finish(&self, temporary: &Path) -> Result<(), Failure> {
+        let write = |error| cannot_write(temporary, &error);
+        open_to_all(self.root(), temporary).map_err(write)?;
+        File::open(temporary).and_then(|file| file.sync_all()).map_err(write)?;
+        let name = temporary.strip_prefix(self.root()).unwrap_or(temporary);
+        let root = Root::enter(self.root(), self.untrusted());
+        match architecture::check(&root, &name.to_string_lossy(), self.architecture()) {
+            State::Image => squashfs::check(temporary).map_err(|damage| {
+                Failure::new(Exit::DATA, format!("this is not a valid image: {damage}"))
+            }),
+            State::Untrusted(_) => Err(Failure::new(
+                Exit::NO_PERMISSION,
+                "jobs would not use an image that belongs to an ordinary user: \
+                 run this as root or as a system account, or set untrusted=accept",
+            )),
+            state => {
+                let said = architecture::said(&state, self.architecture());
+                Err(Failure::new(Exit::DATA, format!("this is not a valid image: {said}")))
+            }
+        }
+    }
+
+    /// Gives a finished file the name. What had it before is kept, and returned.
+    ///
+    /// # Errors
+    /// The file system's; then nothing has changed but that something may be kept too.
+    pub(crate) fn place(
+        &self,
+        temporary: &Path,
+        name: &str,
+        keep: Keep,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let path = self.path(name);
+        let placed = self.try_place(temporary, name, keep);
+        let synced = placed.and_then(|kept| {
+            sync_directory(path.parent().unwrap_or(self.root()))?;
+            Ok(kept)
+        });
+        synced.map_err(|error| cannot_write(&path, &error))
+    }
+
+    fn try_place(&self, file: &Path, name: &str, keep: Keep) -> io::Result<Option<PathBuf>> {
+        let path = self.path(name);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            directory::make(self.root(), path.parent().unwrap_or(self.root()))?;
+            let error = match fs::hard_link(file, &path) {
+                Ok(()) => return Ok(None),
+                Err(error) => error,
+            };
+            match error.kind() {
+                io::ErrorKind::AlreadyExists if same(file, &path) => return Ok(None),
+                io::ErrorKind::AlreadyExists => {
+                    return self.replace(file, name, keep);
+                }
+                // Another command has found the directory empty and taken it away.
+                io::ErrorKind::NotFound if tries < TRIES && file.exists() => {}
+                _ if has_links(&error) => return Err(error),
+                _ if path.symlink_metadata().is_ok() => return self.replace(file, name, keep),
+                _ => return fs::rename(file, &path).map(|()| None),
+            }
+        }
+    }
+
+    fn replace(&self, file: &Path, name: &str, keep: Keep) -> io::Result<Option<PathBuf>> {
+        let kept = keep.link(self, name)?;
+        fs::rename(file, self.path(name))?;
+        Ok(kept)
+    }
+
+    /// Makes `name`, which has a digest in it, another name of the image called `of`.
+    /// Where it leads to an image already, that has the same content.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn link_digest(&self, of: &str, name: &str, keep: Keep) -> Result<(), Failure> {
+        let (from, path) = (self.path(of), self.path(name));
+        let made = directory::make(self.root(), path.parent().unwrap_or(self.root()));
+        let linked = made.and_then(|()| match fs::hard_link(&from, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if same(&from, &path) || self.is_image(name) || self.is_own_image(name) {
+                    return Ok(());
+                }
+                keep.take(self, name)?;
+                fs::hard_link(&from, &path)
+            }
+            Err(error) if !has_links(&error) => symlink(beside(of, name), &path),
+            result => result,
+        });
+        linked.map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Makes sure that no image of the nodes that are like this host is replaced by one for
+    /// others.
+    ///
+    /// # Errors
+    /// What is there, and what to do.
+    pub(crate) fn refuse_own_image(&self, name: &str) -> Result<(), Failure> {
+        if self.architecture() == host_architecture() || !self.is_own_image(name) {
+            return Ok(());
+        }
+        let (path, host, wanted) =
+            (plain(&self.path(name)), host_architecture(), self.architecture());
+        let message = format!(
+            "{path} is an image for {host}: keep those for {wanted} in an image root of their \
+             own, or replace it with --force"
+        );
+        Err(Failure::new(Exit::CANT_CREATE, message))
+    }
+
+    /// Whether it is an image for hosts like this one.
+    fn is_own_image(&self, name: &str) -> bool {
+        Root::enter(self.root(), self.untrusted()).check(name) == State::Image
+    }
+
+    /// Whether two names lead to one file.
+    pub(crate) fn is_one_file(&self, one: &str, other: &str) -> bool {
+        let identity = |name| fs::metadata(self.path(name)).map(|m| (m.dev(), m.ino()));
+        matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
+    /// Whether it is an image whose root file system is all there.
+    pub(crate) fn is_whole_image(&self, name: &str) -> bool {
+        self.is_image(name) && squashfs::check(&self.path(name)).is_ok()
+    }
+
+    /// Whether a job would take the file called `name` for an image.
+    pub(crate) fn is_image(&self, name: &str) -> bool {
+        let root = Root::enter(self.root(), self.untrusted());
+        architecture::check(&root, name, self.architecture()) == State::Image
+    }
+}
+
+/// Readable for all, writable for its owner alone, who is the root's.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn open_to_all(root: &Path, path: &Path) -> io::Result<()> {
+    directory::give(root, path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o644))
+}
+
+/// Whether two paths lead to one file.
+fn same(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The target of a link called `name` to `of`: relative, so that the root can move.
+fn beside(of: &str, name: &str) -> PathBuf {
+    let ups = name.matches('/').count();
+    PathBuf::from("../".repeat(ups)).join(of)
+}

@@ -1,0 +1,219 @@
+//! What lies under an image root: every file, and the images among them.
+
+use super::STATE;
+use super::file::{self, File};
+use super::metadata::{self, Known};
+use crate::cache::image_name;
+use jiff::Timestamp;
+use rayon::prelude::*;
+use rustix::fs::CWD;
+use sifcache_core::reference::Reference;
+use sifcache_core::sif;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// The names of all that is no directory under `root`, in order, but for our own.
+/// Links to directories are followed, as a look-up does.
+///
+/// # Errors
+/// A directory that cannot be read: with its path.
+pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let walk = WalkDir::new(root).min_depth(1).follow_links(true).into_iter();
+    let mut names = Vec::new();
+    for entry in walk.filter_entry(|e| !(e.depth() == 1 && e.file_name() == STATE)) {
+        let path = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => entry.into_path(),
+            Err(error) => match broken_link(&error) {
+                Some(path) => path,
+                None => return Err(unreadable(root, error)),
+            },
+        };
+        names.extend(path.strip_prefix(root).map(Path::to_owned));
+    }
+    // By bytes: comparing paths part by part takes longer than to find them.
+    names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+    Ok(names)
+}
+
+/// A link that leads nowhere, in a circle, or to where we may not go.
+fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
+    let path = error.path()?;
+    (error.loop_ancestor().is_some() || path.is_symlink()).then(|| path.to_owned())
+}
+
+fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {
+    let path = error.path().unwrap_or(root).to_owned();
+    let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+    // A file that has gone meanwhile is no failure of the walk as a whole.
+    (path, source)
+}
+
+/// An image, with all names that one file has.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Its names under the root, in order.
+    pub(crate) names: Vec<String>,
+    /// Its size, in bytes.
+    pub(crate) size: u64,
+    /// Go's name of the architecture it is for.
+    pub(crate) architecture: &'static str,
+    /// When the file was last modified.
+    pub(crate) modified: Timestamp,
+    /// What is known beyond the file.
+    pub(crate) known: Option<Known>,
+}
+
+impl Image {
+    /// The references that lead to it: those with a tag before those with a digest.
+    pub(crate) fn references(&self) -> Vec<Reference> {
+        let mut all: Vec<Reference> =
+            self.names.iter().filter_map(|name| image_name::reference(name)).collect();
+        all.sort_by_key(|reference| reference.digest().is_some());
+        all
+    }
+
+    /// What people would call it: its first reference, else its first name.
+    pub(crate) fn title(&self) -> String {
+        let first = self.references().first().map(image_name::short);
+        first.or_else(|| self.names.first().cloned()).unwrap_or_default()
+    }
+
+    /// The digests that it was pulled under, as far as they are known, if `references` are
+    /// those that lead to it.
+    pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
+        let mut digests =
+            self.known.as_ref().map(|known| known.digests.clone()).unwrap_or_default();
+        for reference in references {
+            match reference.digest() {
+                Some(digest) if !digests.iter().any(|known| known == digest) => {
+                    digests.push(digest.to_owned());
+                }
+                _ => {}
+            }
+        }
+        digests
+    }
+
+    /// When it came into the cache.
+    pub(crate) fn added(&self) -> Timestamp {
+        self.known.as_ref().map_or(self.modified, |known| known.added)
+    }
+}
+
+/// The images under a root, and how many files there are no images.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// In the order of their first names.
+    pub(crate) images: Vec<Image>,
+    /// Files that are none.
+    pub(crate) others: usize,
+}
+
+/// Looks at every file under `root`. Whether users could have written them is not asked.
+///
+/// One system call for each name, and three more for each image to read its record, which
+/// says that it is one, or else its header.
+///
+/// # Errors
+/// A directory that cannot be read.
+pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
+    let names = names(root)?;
+    let recorded = metadata::names(root);
+    let looked = file::look(root, &names, &recorded);
+    let mut others = looked.iter().filter(|file| file.is_none()).count();
+    let files = together(looked.into_iter().flatten());
+    let images: Vec<Result<Image, usize>> =
+        files.into_par_iter().map(|file| image(file, root, &recorded)).collect();
+    others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
+    Ok(Scan { images: images.into_iter().flatten().collect(), others })
+}
+
+/// Each file once, in the order of their first names.
+fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
+    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut files: Vec<File> = Vec::new();
+    for file in looked {
+        let next = files.len();
+        let index = *places.entry(file.place).or_insert(next);
+        match files.get_mut(index) {
+            Some(first) => {
+                first.architecture = first.architecture.or(file.architecture);
+                first.names.extend(file.names);
+            }
+            None => files.push(file),
+        }
+    }
+    files
+}
+
+/// The image that the file is; else how many names there are of what is none.
+fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
+    let File { names, size, modified, architecture, .. } = file;
+    let mut with_record = names.iter().filter(|name| recorded.contains(*name));
+    let known = with_record.find_map(|name| Known::load(root, name, size, modified));
+    let of_record = known.as_ref().and_then(|known| sif::known_architecture(&known.architecture));
+    // A record may be about another file, or older than that it says something of this.
+    let unread = names.iter().all(|name| recorded.contains(name));
+    let first = names.first().filter(|_| unread);
+    let of_header = || first.and_then(|name| file::architecture(CWD, root.join(name), size));
+    match of_record.or(architecture).or_else(of_header) {
+        Some(architecture) => Ok(Image { names, size, architecture, modified, known }),
+        None => Err(names.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{images, names};
+    use crate::cache::store::tests::{sif, store};
+    use sif_fixture::SMALLEST;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    #[test]
+    fn every_file_and_none_of_ours() {
+        let (_directory, store) = store();
+        let elsewhere = tempfile::tempdir().unwrap();
+        sif(&elsewhere.path().join("i:1"), 1);
+        symlink(elsewhere.path(), store.path("linked")).unwrap();
+        symlink("nowhere", store.path("dangling")).unwrap();
+        symlink(store.root(), store.path("circle")).unwrap();
+        sif(&store.path("o/i:1"), 2);
+        fs::create_dir(store.path("empty")).unwrap();
+        let found = names(store.root()).unwrap();
+        assert_eq!(found, ["circle", "dangling", "linked/i:1", "o/i:1"].map(Path::new));
+    }
+
+    #[test]
+    fn one_image_with_all_its_names() {
+        let (_directory, store) = store();
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        sif(&store.path("o/i:1"), 1);
+        fs::hard_link(store.path("o/i:1"), store.path(&format!("o/i@{digest}"))).unwrap();
+        symlink("i:1", store.path("o/i:stable")).unwrap();
+        fs::write(store.path("o/README"), "read").unwrap();
+        let scan = images(store.root()).unwrap();
+        assert_eq!((scan.images.len(), scan.others), (1, 1));
+        let image = &scan.images[0];
+        assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
+        assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), SMALLEST));
+        assert_eq!(image.digests(&image.references()), [digest]);
+    }
+
+    /// The header is read after all.
+    #[test]
+    fn a_record_that_is_about_another_file() {
+        let (_directory, store) = store();
+        sif(&store.path("o/i:1"), 1);
+        let record = super::metadata::path(store.root(), "o/i:1");
+        fs::create_dir_all(record.parent().unwrap()).unwrap();
+        fs::write(record, "{}").unwrap();
+        let scan = images(store.root()).unwrap();
+        assert_eq!((scan.images.len(), scan.others), (1, 0));
+        assert_eq!(scan.images[0].known, None);
+    }
+}

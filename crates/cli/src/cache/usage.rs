@@ -1,0 +1,149 @@
+//! When images last served a job: what the logs said, saved beside the images.
+
+use crate::cache::store::{STATE, Store, metadata};
+use crate::events::logs::Hits;
+use crate::events::logs::coverage::Spans;
+use crate::events::logs::evidence::Evidence;
+use crate::events::logs::read::Read;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path};
+
+/// The file, below the hidden directory.
+const FILE: &str = "served.json";
+
+/// What is known of an image root's service. A file of an older release has no `nodes`: what it
+/// says of the times that it covers did not count lines that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Served {
+    /// Which times of which nodes the logs cover.
+    #[serde(default)]
+    nodes: Evidence,
+    /// By the name under the root.
+    last: BTreeMap<String, Timestamp>,
+}
+
+impl Served {
+    /// What is saved; nothing where nothing is, or something else.
+    pub(crate) fn load(root: &Path) -> Self {
+        let text = metadata::read(&root.join(STATE).join(FILE)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// What logs say of the images under `root`.
+    pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
+        let mut served = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
+        for (path, time) in hits.iter().chain(&read.ahead.hits) {
+            if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
+                served.saw(name, *time);
+            }
+        }
+        served
+    }
+
+    fn saw(&mut self, name: &str, time: Timestamp) {
+        let last = self.last.entry(name.to_owned()).or_insert(time);
+        *last = time.max(*last);
+    }
+
+    /// Adds what other logs say, but for the times in which lines could not be read.
+    pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
+        for (name, time) in &other.last {
+            self.saw(name, *time);
+        }
+        self.nodes.learn(&other.nodes, unread);
+    }
+
+    /// Which times of which nodes are known.
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.nodes
+    }
+
+    /// Forgets what is gone.
+    pub(crate) fn tidy(&mut self, root: &Path) {
+        self.last.retain(|name, _| root.join(name).symlink_metadata().is_ok());
+    }
+
+    /// When the image of this name last served a job.
+    pub(crate) fn last(&self, name: &str) -> Option<Timestamp> {
+        self.last.get(name).copied()
+    }
+
+    /// Saves it for the next time.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
+        metadata::write(store, &store.state().join(FILE), &serde_json::to_vec(self)?)
+    }
+}
+
+/// The name of a file under a root: a line can say anything, and `..` too.
+fn name(path: &Path) -> Option<&str> {
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    path.to_str().filter(|_| inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Served;
+    use crate::cache::store::tests::store;
+    use crate::events::logs::Hits;
+    use crate::events::logs::coverage::Spans;
+    use crate::events::logs::read::Read;
+    use jiff::Timestamp;
+    use std::path::{Path, PathBuf};
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_second(number * 86_400).unwrap()
+    }
+
+    fn of(root: &Path, all: &[(&str, i64)]) -> Served {
+        let hits: Hits =
+            all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect();
+        Served::of(root, &hits, &Read::default())
+    }
+
+    #[test]
+    fn the_last_time_counts_and_is_saved() {
+        let (_directory, store) = store();
+        let root = Path::new("/s");
+        let mut served = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
+        assert_eq!((served.last("i:1"), served.last("i:2")), (Some(day(5)), None));
+        served.learn(&of(root, &[("/s/i:1", 3), ("/s/j:1", 2)]), &Spans::default());
+        assert_eq!((served.last("i:1"), served.last("j:1")), (Some(day(5)), Some(day(2))));
+        served.save(&store).unwrap();
+        assert_eq!(Served::load(store.root()), served);
+        for wrong in ["{", "[1]", "{\"last\":{\"i:1\":\"x\"}}"] {
+            std::fs::write(store.state().join("served.json"), wrong).unwrap();
+            assert_eq!(Served::load(store.root()), Served::default(), "{wrong}");
+        }
+    }
+
+    /// What an older release has saved of the time that its logs covered proves nothing.
+    #[test]
+    fn an_older_file_knows_of_hits_alone() {
+        let (_directory, store) = store();
+        let old = r#"{"from":"2026-01-01T00:00:00Z","to":"2026-11-24T00:00:00Z",
+            "last":{"i:1":"2026-11-20T00:00:00Z"}}"#;
+        std::fs::write(store.state().join("served.json"), old).unwrap();
+        let served = Served::load(store.root());
+        assert!(served.last("i:1").is_some() && served.evidence().is_empty(), "{served:?}");
+    }
+
+    /// A line names any path, and names that are gone would be kept for ever.
+    #[test]
+    fn names_of_files_that_are_there() {
+        let (_directory, store) = store();
+        let outside = store.root().join("../../etc/passwd");
+        let here = store.path("i:1");
+        std::fs::write(&here, "").unwrap();
+        let all = [(here, day(1)), (store.path("gone:1"), day(1)), (outside, day(1))];
+        let mut served = Served::of(store.root(), &all.into_iter().collect(), &Read::default());
+        assert_eq!(served.last.len(), 2);
+        served.tidy(store.root());
+        assert_eq!(served.last.into_keys().collect::<Vec<_>>(), ["i:1"]);
+    }
+}

@@ -1,0 +1,42 @@
+//! `--log`: logs that tell when images last served a job.
+
+use super::select::Stock;
+use super::usage::Served;
+use crate::error::Failure;
+use crate::events::event::Event;
+use crate::events::logs::source::Source;
+use crate::events::logs::{self, Hits, read};
+use crate::ui::progress::Progress;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Which logs tell when images last served a job.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Read this log, besides what `sifcache hits` has read before: syslog of a node or of all
+    /// nodes, also compressed, or the output of `journalctl --output=json`; - is standard input
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    log: Vec<PathBuf>,
+}
+
+/// Adds to each stock what the logs say of its images.
+///
+/// # Errors
+/// A log that cannot be read.
+pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
+    if logs.log.is_empty() {
+        return Ok(());
+    }
+    let sources: Vec<Source> = logs.log.iter().cloned().map(Source::File).collect();
+    let mut hits = Hits::new();
+    let mut take = |time, event: Event| logs::note(&mut hits, time, &event);
+    let progress = Progress::new(false);
+    let read = read::read(&sources, &progress, &mut take)?;
+    for remark in read.remarks() {
+        progress.note(&remark);
+    }
+    for stock in stocks {
+        stock.served.learn(&Served::of(&stock.root, &hits, &read), &read.unread.times);
+    }
+    Ok(())
+}

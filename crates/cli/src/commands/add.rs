@@ -1,0 +1,203 @@
+//! `sifcache add`: pulls what is missing.
+
+use crate::cache::image_name;
+use crate::cache::install;
+use crate::cache::lookup;
+use crate::cache::squashfs::{self, Damage};
+use crate::cache::store::Store;
+use crate::cache::store::architecture::{self, Architecture};
+use crate::error::{Exit, Failure};
+use crate::options::{Change, Pull, Site};
+use crate::pull::credentials::Credentials;
+use crate::pull::outcome::{self, Outcome, Report, Status};
+use crate::pull::puller::Puller;
+use crate::reference_list;
+use crate::site;
+use crate::system::pool;
+use crate::system::signals;
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use clap::Args;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// Pull images into the cache
+///
+/// Pulls with the site's own runtime, which has its credentials, proxies and policies, into a
+/// temporary file beside the image's place. The file is checked as a job would check it,
+/// synced, made readable for all, and then gets the image's short name; and another name, with
+/// its digest, for references with a digest. What is in the cache already is left alone, unless
+/// its root file system is cut short or damaged: that is pulled again.
+///
+/// Credentials are the runtime's: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
+/// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
+/// runtime's own cache is not used, unless APPTAINER_DISABLE_CACHE=false is set; it unpacks in
+/// APPTAINER_TMPDIR.
+///
+/// Before the pull, the registry is asked for the digest as Apptainer asks: with the certificates
+/// of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the
+/// proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). Without an answer the image is pulled
+/// all the same, but without its digest.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    pull: Pull,
+    /// Add the images in this file: one reference a line, # starts a comment; - is standard input
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// Also pull images that are in the cache already; the old file is kept (see --keep)
+    #[arg(long)]
+    force: bool,
+    /// Only show which images would be pulled
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object for each reference
+    #[arg(long)]
+    json: bool,
+    /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    #[arg(value_name = "REF", required_unless_present = "from")]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  One image:
+      sifcache add determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f
+  All that a list names and that is missing; the list is made to be kept in git:
+      sifcache add --from images.txt --jobs 4
+  References that jobs asked for and did not find:
+      sifcache misses --refs | sifcache add --from -
+  For the nodes of another architecture:
+      sifcache add --into /shared/sif-arm64 --arch arm64 ubuntu:22.04
+  From a registry that needs credentials:
+      sifcache add --docker-login registry.example.org/team/image:1
+
+Exit status:
+   0  all of them are in the cache now
+   1  some are not; standard error says why
+  64  wrong usage, or an invalid image reference
+  65  a line of a list is not a valid image reference
+  69  there is no runtime, or the registry does not give the one image that was named
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted; nothing is left behind
+
+The JSON objects are described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let references = reference_list::gather(&args.references, &args.from)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let progress = Progress::new(args.json);
+    let report = Report::new(&progress, args.json);
+    let architecture = architecture::wanted(&root, args.pull.arch)?;
+    if args.dry_run {
+        let would = |reference: &Reference| would(args, &settings, reference, architecture);
+        return report.all(references.iter().map(|one| (one, Ok(would(one)))));
+    }
+    signals::watch()?;
+    let store = Store::open_for(&root, &settings, architecture)?;
+    let adder = Adder { args, settings: &settings, store: &store, progress: &progress };
+    let puller = OnceLock::new();
+    let done = pool::each(args.pull.jobs.into(), &references, &|reference| {
+        let outcome = adder.add(reference, &puller);
+        report.one(reference, &outcome)?;
+        outcome.map(drop)
+    });
+    outcome::exit(done)
+}
+
+fn would(
+    args: &Add,
+    settings: &Settings,
+    reference: &Reference,
+    architecture: Architecture,
+) -> Outcome {
+    match lookup::find_for(settings, reference, architecture) {
+        Some(path) if !args.force && squashfs::check(&path).is_ok() => {
+            Outcome::of(Status::Present, path)
+        }
+        _ => Outcome::nowhere(Status::WouldPull),
+    }
+}
+
+struct Adder<'a> {
+    args: &'a Add,
+    settings: &'a Settings,
+    store: &'a Store,
+    progress: &'a Progress,
+}
+
+impl<'a> Adder<'a> {
+    fn add(
+        &self,
+        reference: &Reference,
+        puller: &OnceLock<Result<Puller<'a>, (Exit, String)>>,
+    ) -> Result<Outcome, Failure> {
+        signals::check()?;
+        if let Some(path) = self.there(reference)? {
+            if reference.digest().is_some() {
+                install::pin(self.store, reference, &path);
+            }
+            return Ok(Outcome::of(Status::Present, path));
+        }
+        let name = image_name::short(reference);
+        self.store.can_hold(&name)?;
+        let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
+        let _lock = self.store.lock(&name, &waiting)?;
+        if let Some(path) = self.there(reference)? {
+            return Ok(Outcome::of(Status::Present, path));
+        }
+        if !self.args.force {
+            self.store.refuse_own_image(&name)?;
+        }
+        // Only now: what is there needs no runtime and no credentials.
+        let puller = puller.get_or_init(|| self.puller()).as_ref();
+        let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;
+        let pulled = puller.pull(reference, &name)?;
+        let path = self.store.path(&name);
+        match lookup::find_for(self.settings, reference, self.store.architecture()) {
+            Some(found) if found == path => {
+                Ok(Outcome::came(Status::Added, path, pulled, reference))
+            }
+            found => Err(lookup::not_found_there(&path, found.as_deref())),
+        }
+    }
+
+    /// The image that a job gets, if nothing needs to be pulled.
+    fn there(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
+        let found = lookup::find_for(self.settings, reference, self.store.architecture());
+        let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
+        let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
+        let what = format!("{} is damaged: {damage}", plain(&path));
+        // Another pull would be of no use: jobs would still find this one first.
+        if path != self.store.path(&image_name::short(reference)) {
+            let message = format!("{what}; remove it, or get it again there with --into");
+            return Err(Failure::new(Exit::DATA, message));
+        }
+        if matches!(damage, Damage::Io(_)) {
+            let message = format!("{what}; look at the disk, or pull it again with --force");
+            return Err(Failure::new(Exit::IO, message));
+        }
+        self.progress.note(&format!("{what}; pulling it again"));
+        Ok(None)
+    }
+
+    fn puller(&self) -> Result<Puller<'a>, (Exit, String)> {
+        let (change, pull) = (&self.args.change, &self.args.pull);
+        Credentials::find(pull.docker_login, pull.authfile.as_deref())
+            .and_then(|found| {
+                Puller::new(self.store, self.settings, change, pull, found, self.progress)
+            })
+            .map_err(|failure| (failure.exit(), failure.to_string()))
+    }
+}

@@ -1,0 +1,23 @@
+//! Completions and man pages, made from the definitions in `args.rs`.
+
+use crate::cli::Cli;
+use crate::error::{Exit, Failure};
+use clap::CommandFactory as _;
+use std::io;
+use std::path::Path;
+
+/// `sifcache completions SHELL`
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    // Into memory first: clap panics where its output is closed.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sifcache", &mut script);
+    io::Write::write_all(&mut io::stdout(), &script)?;
+    Ok(Exit::OK)
+}
+
+/// `sifcache manpages DIRECTORY`
+pub(crate) fn manpages(directory: &Path) -> Result<Exit, Failure> {
+    clap_mangen::generate_to(Cli::command(), directory)
+        .map_err(|error| Failure::Write(directory.to_owned(), error))?;
+    Ok(Exit::OK)
+}

@@ -1,0 +1,127 @@
+//! The runtime's own configuration, as far as it would refuse what we put in place of a
+//! reference.
+//!
+//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits hold for every start
+//! that reads the file, set-uid or not; without set-uid a user can get around them, but a launch
+//! as jobs make it does not.
+
+use super::directives::{is, values};
+use super::finding::Finding;
+use super::host::Host;
+use super::owners;
+use super::runtimes::{self, Runtime};
+use crate::ui::output::plain;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let (found, _) = runtimes::find(host);
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut findings = Vec::new();
+    for runtime in &found {
+        match runtime.configuration() {
+            Some(file) if files.contains(&file) => {}
+            Some(file) => {
+                findings.extend(one(host, runtime, &file));
+                files.push(file);
+            }
+            None => {
+                let name = plain(&runtime.path);
+                let why = format!("{name} buildcfg does not say where its configuration is");
+                findings.push(Finding::skipped("file", why));
+            }
+        }
+    }
+    if found.is_empty() {
+        findings.push(Finding::skipped("file", "no runtime in PATH"));
+    }
+    findings
+}
+
+fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
+    let Some(text) = host.read(file) else {
+        return vec![Finding::skipped("file", format!("{}: cannot be read", plain(file)))];
+    };
+    let mut findings = Vec::new();
+    findings.extend(sif(file, &text));
+    findings.extend(squashfs(runtime, file, &text));
+    findings.extend(oci(file, &text));
+    for root in host.site.settings.iter().flat_map(|settings| &settings.image_roots) {
+        // Whether it is there is another check's.
+        let Ok(real) = fs::canonicalize(host.path(root)) else { continue };
+        findings.extend(paths(host, file, &text, root, &real));
+        findings.extend(owners::check(host, file, &text, root, &real));
+    }
+    findings.extend(execution_control(host, runtime));
+    if findings.is_empty() {
+        let what = format!("{}: refuses no image because of its path or owner", plain(file));
+        findings.push(Finding::ok("file", what));
+    }
+    findings
+}
+
+fn sif(file: &Path, text: &str) -> Option<Finding> {
+    let directive = "allow container sif";
+    is(text, directive, "no").then(|| {
+        let what = format!("{}: '{directive} = no' refuses every image", plain(file));
+        Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
+    })
+}
+
+/// What is in a SIF counted by itself from Singularity 3.5.1 to 3.8; later there is
+/// `allow container sif`.
+fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
+    let directive = "allow container squashfs";
+    let counts = runtime.version().is_some_and(|v| ((3, 5, 1)..(3, 9, 0)).contains(&v));
+    (counts && is(text, directive, "no")).then(|| {
+        let what = format!("{}: '{directive} = no' refuses what a SIF has in it", plain(file));
+        Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
+    })
+}
+
+/// SingularityCE's; the plugin sees OCI mode only where the job asks for it.
+fn oci(file: &Path, text: &str) -> Option<Finding> {
+    is(text, "oci mode", "yes").then(|| {
+        let what = format!(
+            "{}: 'oci mode = yes', where a SIF runs under other rules than an image that is pulled",
+            plain(file)
+        );
+        Finding::warn("oci", what).advice(
+            "set 'oci mode = no' there, or take the plugin's line out: jobs that ask for OCI mode \
+             themselves are left alone, this setting cannot be seen from their command",
+        )
+    })
+}
+
+/// The runtime goes through the list in its order, and gives up at one that is not there.
+fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Option<Finding> {
+    let directive = "limit container paths";
+    let mut limits = values(text, directive).peekable();
+    limits.peek()?;
+    for limit in limits {
+        let Ok(limited) = fs::canonicalize(host.path(limit)) else {
+            let what = format!("{}: '{directive}' has {limit}, which is not there", plain(file));
+            return Some(
+                Finding::fail("paths", format!("{what}: images under {} are refused", plain(root)))
+                    .advice(format!("make {limit}, or take it out there")),
+            );
+        };
+        if real.starts_with(limited) {
+            return None;
+        }
+    }
+    let root = plain(root);
+    let what = format!("{}: '{directive}' refuses images under {root}", plain(file));
+    Some(Finding::fail("paths", what).advice(format!("add there: {directive} = {root}")))
+}
+
+/// With an active list only images that are signed as it says are started.
+fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
+    let file = runtime.execution_control()?;
+    runtime.has_execution_control(host).then(|| {
+        let what = format!("{}: activated, so unsigned images may be refused", plain(&file));
+        Finding::warn("ecl", what)
+            .advice("sign the images as it wants them, or have no group for the image roots in it")
+    })
+}

@@ -1,0 +1,197 @@
+//! Flags of the installed runtime that the table of flags lacks, or has with another arity.
+//!
+//! The table ends with the releases that it was read from. A launch with a flag that it lacks
+//! is left alone, so it does not use the image roots; nothing else says so.
+
+use super::finding::Finding;
+use super::host::Host;
+use super::runtimes::Runtime;
+use crate::system::process::Silence;
+use crate::ui::output::plain;
+use sifcache_core::flags::{
+    EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
+};
+use std::path::Path;
+
+/// The commands whose flags count. Before the subcommand stand the global ones.
+const COMMANDS: [(&str, u8); 7] = [
+    ("", GLOBAL),
+    ("exec", EXEC),
+    ("run", RUN),
+    ("shell", SHELL),
+    ("test", TEST),
+    ("instance start", INSTANCE_START),
+    ("instance run", INSTANCE_RUN),
+];
+
+/// As many flags as one finding shows.
+const SHOWN: usize = 20;
+
+/// A flag as `--help` shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed<'a> {
+    letter: Option<u8>,
+    name: &'a str,
+    takes_value: bool,
+}
+
+/// Asks each command for its flags, as far as the runtime has that command.
+pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
+    let name = plain(&runtime.path);
+    let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut known = 0;
+    for (command, bit) in COMMANDS {
+        let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let help = match host.ask(&runtime.path.to_string_lossy(), &words) {
+            Ok(answer) if answer.success => answer.stdout,
+            // A release without that command.
+            Ok(_) => continue,
+            Err(silence @ Silence::TooLong) => {
+                return Finding::skipped(
+                    "flags",
+                    silence.said_of(&format!("{name} {command} --help")),
+                );
+            }
+            Err(_) => continue,
+        };
+        for flag in listed(&help) {
+            known += 1;
+            let Some(difference) = difference(&flag, bit) else { continue };
+            let command = if command.is_empty() { "before the subcommand" } else { command };
+            match differences.iter_mut().find(|(other, _)| *other == difference) {
+                Some((_, commands)) => commands.push(command),
+                None => differences.push((difference, vec![command])),
+            }
+        }
+    }
+    match (known, differences.is_empty()) {
+        (0, _) => Finding::skipped("flags", format!("{name} --help lists no flags")),
+        (_, true) => Finding::ok("flags", format!("{name}: sifcache knows all its flags")),
+        (_, false) => unknown(&name, &differences),
+    }
+}
+
+fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
+    let shown = differences.iter().take(SHOWN);
+    let mut shown: Vec<String> =
+        shown.map(|(flag, commands)| format!("{flag} ({})", commands.join(", "))).collect();
+    if differences.len() > SHOWN {
+        shown.push(format!("and {} more", differences.len() - SHOWN));
+    }
+    let what = format!("{name} has flags that sifcache does not know: {}", shown.join("; "));
+    Finding::warn("flags", plain(Path::new(&what))).advice(
+        "a launch with such a flag is left alone: the runtime pulls the image from its registry; \
+         upgrade sifcache, or report the flags to its maintainers",
+    )
+}
+
+/// What the table has otherwise, as a word for people.
+fn difference(flag: &Listed<'_>, command: u8) -> Option<String> {
+    let name = format!("--{}", flag.name);
+    let value = |takes: bool| if takes { "with a value" } else { "without a value" };
+    match by_name(command, flag.name.as_bytes()) {
+        None => Some(format!("{name}{}", if flag.takes_value { " VALUE" } else { "" })),
+        Some(known) if known.takes_value != flag.takes_value => {
+            Some(format!("{name} {}, known {}", value(flag.takes_value), value(known.takes_value)))
+        }
+        // A letter of the table that stands for another flag, or for none.
+        Some(known) => flag
+            .letter
+            .filter(|letter| by_letter(command, *letter) != Some(known))
+            .map(|letter| format!("-{} for {name}", char::from(letter))),
+    }
+}
+
+/// The flags in a help text. Lines of a description are indented further.
+fn listed(help: &str) -> impl Iterator<Item = Listed<'_>> {
+    // Every runtime's parser has these two.
+    help.lines().filter_map(flag).filter(|flag| !["help", "version"].contains(&flag.name))
+}
+
+/// `  -B, --bind strings   a user-bind path` or `      --compat   apply settings`.
+fn flag(line: &str) -> Option<Listed<'_>> {
+    let (letter, rest) = match line.strip_prefix("      --") {
+        Some(rest) => (None, rest),
+        None => {
+            let (letter, rest) = line.strip_prefix("  -")?.split_once(", --")?;
+            let [letter] = letter.as_bytes() else { return None };
+            (Some(*letter), rest)
+        }
+    };
+    let (name, rest) = rest.split_at(rest.find([' ', '[']).unwrap_or(rest.len()));
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.is_empty() || !name.bytes().all(good) {
+        return None;
+    }
+    // A type follows after one blank, a description after more. With `[=…]` the value has to
+    // stand in the same word, so the next word is none.
+    let kind = rest.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let takes_value = !kind.is_empty() && !kind.contains("[=") && kind != "count";
+    Some(Listed { letter, name, takes_value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Listed, difference, listed};
+    use sifcache_core::flags::{EXEC, GLOBAL, INSTANCE_START};
+
+    fn of(letter: Option<u8>, name: &str, takes_value: bool) -> Listed<'_> {
+        Listed { letter, name, takes_value }
+    }
+
+    #[test]
+    fn what_help_lists() {
+        let help = "Run a command\n\nOptions:\n\
+            \x20     --add-caps string               a comma separated list\n\
+            \x20 -B, --bind stringArray              a user-bind path\n\
+            \x20     --compat                        infers\n\
+            \x20                                     --containall, --no-init\n\
+            \x20 -e, --cleanenv                      clean\n\
+            \x20 -h, --help                          help for exec\n\
+            \x20     --version                       version\n\
+            \x20     --longest-of-all-the-flags int  a number\n\
+            \x20     --maybe string[=\"x\"]            may have one\n\
+            \x20     --more count                    several times\n\
+            \x20     --bare\n\
+            \x20     --\n\
+            \x20     --one/two                       no name of a flag\n\
+            \x20     --short[=value]                 in one word\n\
+            \x20 -x                                  no long name\n\
+            \x20 -xy, --z                            no letter\n\
+            Examples:\n  $ apptainer exec --other x\n";
+        let expected = [
+            of(None, "add-caps", true),
+            of(Some(b'B'), "bind", true),
+            of(None, "compat", false),
+            of(Some(b'e'), "cleanenv", false),
+            of(None, "longest-of-all-the-flags", true),
+            of(None, "maybe", false),
+            of(None, "more", false),
+            of(None, "bare", false),
+            of(None, "short", false),
+        ];
+        assert_eq!(listed(help).collect::<Vec<_>>(), expected);
+        assert_eq!(listed("").count(), 0);
+    }
+
+    #[test]
+    fn what_differs() {
+        let said = |flag: Listed<'_>, command| difference(&flag, command);
+        for (letter, name, takes_value) in
+            [(Some(b'B'), "bind", true), (None, "bind", true), (None, "compat32", false)]
+        {
+            assert_eq!(said(of(letter, name, takes_value), EXEC), None, "{name}");
+        }
+        assert_eq!(said(of(None, "made-up", true), EXEC).unwrap(), "--made-up VALUE");
+        assert_eq!(said(of(None, "made-up", false), EXEC).unwrap(), "--made-up");
+        let text = "--nv with a value, known without a value";
+        assert_eq!(said(of(None, "nv", true), EXEC).unwrap(), text);
+        let text = "--bind without a value, known with a value";
+        assert_eq!(said(of(Some(b'B'), "bind", false), EXEC).unwrap(), text);
+        assert_eq!(said(of(Some(b'b'), "bind", true), EXEC).unwrap(), "-b for --bind");
+        // A letter that another flag has, and flags of other commands.
+        assert_eq!(said(of(Some(b'c'), "cleanenv", false), EXEC).unwrap(), "-c for --cleanenv");
+        assert_eq!(said(of(None, "cwd", true), INSTANCE_START).unwrap(), "--cwd VALUE");
+        assert_eq!(said(of(None, "bind", true), GLOBAL).unwrap(), "--bind VALUE");
+    }
+}

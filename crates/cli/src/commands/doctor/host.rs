@@ -1,0 +1,148 @@
+//! The host that is looked at: its files, its environment, its programs, and who looks.
+
+use super::facts::Facts;
+use crate::system::process::{Answer, Call, Processes, Run, Silence};
+use sifcache_core::nested;
+use sifcache_core::trust::{self, Distrust, Writer};
+use std::cell::OnceCell;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// A host. Tests have one in a directory, with canned answers for programs.
+pub(crate) struct Host {
+    /// Where `/` is.
+    pub(super) prefix: PathBuf,
+    /// `PATH`.
+    pub(super) search: OsString,
+    /// Whether the environment has a module system.
+    pub(super) modules: bool,
+    /// Whether the environment is one that slurmd has made.
+    pub(super) in_job: bool,
+    /// Who looks.
+    pub(crate) uid: u32,
+    /// What the site has set.
+    pub(crate) site: Facts,
+    pub(super) processes: Box<dyn Run>,
+    /// What `scontrol show config` prints, asked once.
+    pub(super) config: OnceCell<Result<String, String>>,
+}
+
+impl Host {
+    /// This one.
+    pub(crate) fn this(site: Facts) -> Self {
+        Self {
+            prefix: PathBuf::from("/"),
+            search: env::var_os("PATH").unwrap_or_default(),
+            modules: env::var_os("MODULESHOME").or(env::var_os("MODULEPATH")).is_some(),
+            in_job: env::var_os("SLURMD_NODENAME").is_some(),
+            uid: rustix::process::geteuid().as_raw(),
+            site,
+            processes: Box::new(Processes),
+            config: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Where a path of the host is.
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.prefix.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The content of a file, without blanks around it.
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Option<String> {
+        let bytes = fs::read(self.path(path)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+
+    /// The first program of that name in `PATH`, the shims left out.
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
+        let is_shim =
+            |directory: &PathBuf| nested::is_shims(directory.as_os_str().as_encoded_bytes());
+        env::split_paths(&self.search)
+            .filter(|directory| !is_shim(directory))
+            .map(|directory| directory.join(name))
+            .find(|path| self.is_program(path))
+    }
+
+    /// Whether that is a file that somebody may execute.
+    pub(crate) fn is_program(&self, path: &Path) -> bool {
+        let metadata = fs::metadata(self.path(path));
+        metadata.is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    }
+
+    /// Asks a program something.
+    pub(crate) fn ask(&self, program: &str, arguments: &[&str]) -> Result<Answer, Silence> {
+        let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
+        self.call(&Call { program: program.into(), arguments, ..Call::default() })
+    }
+
+    /// The same, with all that a call may have.
+    pub(crate) fn call(&self, call: &Call) -> Result<Answer, Silence> {
+        self.processes.run(call)
+    }
+
+    /// Whether jobs run here.
+    pub(crate) fn is_compute_node(&self) -> bool {
+        self.in_job || self.has_process(is_slurmd)
+    }
+
+    /// Whether users have `module`, if not this one then those who log in.
+    pub(crate) fn has_modules(&self) -> bool {
+        let snippets = ["modules.sh", "lmod.sh", "z00_lmod.sh", "00-modulepath.sh"];
+        let there = |name: &str| self.path("/etc/profile.d").join(name).exists();
+        self.modules || snippets.iter().any(|name| there(name))
+    }
+
+    fn has_process(&self, is_it: fn(&str) -> bool) -> bool {
+        let processes = fs::read_dir(self.path("/proc")).into_iter().flatten().flatten();
+        processes
+            .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
+            .any(|entry| {
+                let name = fs::read_to_string(entry.path().join("comm"));
+                name.is_ok_and(|name| is_it(name.trim()))
+            })
+    }
+
+    /// The ordinary user who could change a file or what stands under its name. Slurm's own
+    /// user, whatever number it has, is none.
+    pub(crate) fn writer(&self, path: &Path) -> Option<Distrust> {
+        self.writer_of_real(&self.path(path))
+    }
+
+    /// The same for a path that needs no prefix.
+    pub(crate) fn writer_of_real(&self, path: &Path) -> Option<Distrust> {
+        let distrust = match trust::enter(path) {
+            Ok(place) => trust::distrust(&place),
+            Err(trust::Stop::Distrust(distrust)) => Some(distrust),
+            Err(_) => None,
+        };
+        distrust.filter(|found| match found.by {
+            Writer::Owner(uid) => Some(uid) != self.slurm_user(),
+            Writer::Unmapped(_) | Writer::Group(_) | Writer::Others => true,
+        })
+    }
+}
+
+/// What to do about a writer.
+pub(crate) fn mend(distrust: &Distrust) -> String {
+    let path = crate::ui::output::plain(&distrust.path);
+    match distrust.by {
+        Writer::Owner(_) => format!("chown root:root {path}"),
+        Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),
+        Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
+        Writer::Others => format!("chmod o-w {path}"),
+    }
+}
+
+/// Whether a process of this name is slurmd. Debian's is called `slurmd-wlm` after `scontrol
+/// reconfigure`, which executes the file behind the alternative `slurmd`.
+fn is_slurmd(name: &str) -> bool {
+    name.strip_prefix("slurmd").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}

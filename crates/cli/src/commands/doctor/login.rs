@@ -1,0 +1,200 @@
+//! Login shells set `PATH` anew: are the shims still in front in one that is started in a job?
+//!
+//! zsh, tcsh and fish read start files for each script, too.
+
+use super::finding::{Finding, Level};
+use super::host::Host;
+use crate::system::process::Call;
+use sifcache_core::nested::shims::alone;
+use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims};
+use sifcache_core::settings::Nested;
+use std::path::{Path, PathBuf};
+
+/// A shell, how it is called to be one for a login, and the snippet that it should read.
+struct Shell {
+    program: &'static str,
+    zeroth: &'static str,
+    command: &'static str,
+    snippet: &'static str,
+    /// What its scripts read of the user, if they read anything.
+    start: Option<&'static str>,
+    /// How it reads the snippet where the system does not let it.
+    remedy: Option<&'static str>,
+}
+
+const SHELLS: [Shell; 4] = [
+    Shell {
+        program: "bash",
+        zeroth: "-bash",
+        command: "printf '\\n%s' \"$PATH\"",
+        snippet: "/etc/profile.d/zz-sifcache.sh",
+        start: None,
+        remedy: None,
+    },
+    Shell {
+        program: "tcsh",
+        zeroth: "-tcsh",
+        command: "echo ''; printenv PATH",
+        snippet: "/etc/profile.d/zz-sifcache.csh",
+        start: Some("~/.tcshrc or ~/.cshrc"),
+        // Not all systems let it read /etc/profile.d.
+        remedy: Some("source /etc/profile.d/zz-sifcache.csh at the end of /etc/csh.login"),
+    },
+    Shell {
+        program: "zsh",
+        zeroth: "-zsh",
+        command: "printf '\\n%s' \"$PATH\"",
+        snippet: "/etc/profile.d/zz-sifcache.sh",
+        start: Some("~/.zshenv"),
+        remedy: Some(
+            "add at the end of /etc/zsh/zprofile or /etc/zprofile: \
+             emulate sh -c '. /etc/profile.d/zz-sifcache.sh'",
+        ),
+    },
+    Shell {
+        program: "fish",
+        zeroth: "-fish",
+        command: "echo ''; printenv PATH",
+        snippet: "/etc/profile.d/zz-sifcache.sh",
+        start: Some("~/.config/fish/config.fish"),
+        remedy: Some(
+            "add at the end of /etc/fish/config.fish: set -gx PATH (string split : -- \
+             (sh -c '. /etc/profile.d/zz-sifcache.sh; printenv PATH'))",
+        ),
+    },
+];
+
+/// Variables that name a file which a shell reads though nobody logs in with them.
+const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
+
+/// Variables that lead to start files beside `HOME`: root is not to run those of a user.
+const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let settings = host.site.settings.as_ref();
+    if settings.is_none_or(|settings| settings.nested != Nested::Path) {
+        let why = "only nested=path needs PATH to be kept";
+        return vec![Finding::skipped("bash", why)];
+    }
+    let runtimes = host.site.runtimes();
+    let shim = |name: &&String| PathBuf::from(installed(&alone(name))).join(name);
+    let shims: Vec<_> = runtimes.iter().filter(|name| host.is_program(&shim(name))).collect();
+    if shims.is_empty() {
+        return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];
+    }
+    if !shims.iter().any(|name| host.find(name).is_some()) {
+        let why = "no runtime is in PATH, so a job gets no shim";
+        return vec![Finding::skipped("bash", why)];
+    }
+    SHELLS.iter().flat_map(|shell| one(host, shell)).collect()
+}
+
+/// How a shell is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    Login,
+    Script,
+}
+
+impl As {
+    /// For people.
+    fn of(self, name: &str) -> String {
+        match self {
+            Self::Login => format!("a login shell ({name})"),
+            Self::Script => format!("a script of {name}"),
+        }
+    }
+}
+
+fn one(host: &Host, shell: &Shell) -> Vec<Finding> {
+    let Some(program) = host.find(shell.program) else { return Vec::new() };
+    let mut findings = vec![started(host, shell, &program, As::Login)];
+    if shell.start.is_some() {
+        // Worth a line only where it is another one.
+        let script = started(host, shell, &program, As::Script);
+        findings.extend(Some(script).filter(|finding| finding.level > Level::Skipped));
+    }
+    findings
+}
+
+fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
+    let shims = installed(SHIMS);
+    let mut path = std::ffi::OsString::from(&shims);
+    path.push(":");
+    path.push(&host.search);
+    // The snippet wants some settings, and does not care which.
+    let usual = || "image_root=/".to_owned();
+    let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
+    let directories = if host.is_root() { &DIRECTORIES[..] } else { &[] };
+    let answer = host.call(&Call {
+        program: program.to_owned(),
+        zeroth: (how == As::Login).then_some(shell.zeroth),
+        arguments: vec!["-c".to_owned(), shell.command.to_owned()],
+        set: [("PATH", path), (SETTINGS, arguments.into())].into_iter().chain(home(host)).collect(),
+        unset: [&FILES[..], directories].concat(),
+    });
+    // What profiles print comes before.
+    match answer.map(|answer| answer.stdout) {
+        Err(silence) => Finding::skipped(shell.program, silence.said_of(shell.program)),
+        Ok(text) => judge(host, shell, how, text.trim_end().lines().last().unwrap_or_default()),
+    }
+}
+
+/// root's own home: who has come by sudo or su may still have that of a user, whose
+/// profile root is not to run.
+fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
+    let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
+    let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let root = accounts.find(|fields| fields.get(2) == Some(&"0"))?;
+    Some(("HOME", (*root.get(5)?).into()))
+}
+
+fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
+    let name = shell.program;
+    let mut before = path.split(':').take_while(|entry| !is_shims(entry.as_bytes()));
+    let first = before.clone().find_map(|directory| {
+        let mut runtimes = host.site.runtimes().into_iter().map(|n| Path::new(directory).join(n));
+        runtimes.find(|runtime| host.is_program(runtime))
+    });
+    let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
+    match (kept, first) {
+        (true, None) => Finding::ok(name, format!("{} keeps the shims in front", how.of(name))),
+        (true, Some(runtime)) => behind(host, shell, how, &runtime),
+        (false, _) if before.next().is_none_or(str::is_empty) => {
+            Finding::skipped(name, format!("{} prints no PATH", how.of(name)))
+        }
+        (false, _) => lost(host, shell, how),
+    }
+}
+
+fn behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
+    let runtime = crate::ui::output::plain(runtime);
+    let what =
+        format!("in {} of user {}, {runtime} is before the shims", how.of(shell.program), host.uid);
+    Finding::warn(shell.program, what).advice(format!(
+        "a start file of the site or the user's own prepends its directory: \
+         let it prepend {} after that",
+        installed(SHIMS)
+    ))
+}
+
+fn lost(host: &Host, shell: &Shell, how: As) -> Finding {
+    let (name, snippet) = (shell.program, shell.snippet);
+    let what = format!("{} loses the shims: launches in it are not covered", how.of(name));
+    if !host.path(snippet).exists() {
+        let advice = format!("make install puts {snippet} there, which puts them back");
+        return Finding::fail(name, what).advice(advice);
+    }
+    match (how, shell.start, shell.remedy) {
+        (As::Script, Some(start), _) => Finding::warn(name, what).advice(format!(
+            "{start} or a start file of the site sets PATH anew: let it extend PATH, or put the \
+             shims back at its end, as {snippet} does"
+        )),
+        (_, _, Some(remedy)) => Finding::note(name, what).advice(remedy),
+        _ => Finding::warn(name, what).advice(format!(
+            "{snippet} is there: is it read last by /etc/profile, or does the user's own profile \
+             set PATH anew?"
+        )),
+    }
+}

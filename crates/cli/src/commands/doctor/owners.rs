@@ -1,0 +1,85 @@
+//! Whose images the runtime's configuration lets users start.
+
+use super::directives::values;
+use super::finding::Finding;
+use super::host::Host;
+use crate::system::process::Silence;
+use crate::ui::output::plain;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// Images may belong to others than their root does, so what is refused is only likely.
+pub(crate) fn check(
+    host: &Host,
+    file: &Path,
+    text: &str,
+    root: &Path,
+    real: &Path,
+) -> Vec<Finding> {
+    let Ok(metadata) = fs::metadata(real) else { return Vec::new() };
+    let limits = [
+        ("limit container owners", "passwd", metadata.uid()),
+        ("limit container groups", "group", metadata.gid()),
+    ];
+    let of = |(directive, database, id)| {
+        let names: Vec<&str> = values(text, directive).collect();
+        let limit = format!("{}: '{directive} = {}'", plain(file), names.join(", "));
+        judge(allows(host, database, &names, id), &limit, root, id)
+    };
+    limits.into_iter().filter_map(of).collect()
+}
+
+fn judge(
+    answer: Result<Answer<'_>, Silence>,
+    limit: &str,
+    root: &Path,
+    id: u32,
+) -> Option<Finding> {
+    Some(match answer {
+        Ok(Answer::Allowed) => return None,
+        Ok(Answer::Refused) => {
+            let what =
+                format!("{limit} refuses images that belong to {id}, as {} does", plain(root));
+            Finding::warn("owners", what).advice("add the owner of the images there, by name")
+        }
+        Ok(Answer::Unknown(name)) => {
+            let what = format!("{limit}: {name} is unknown on this host, so images are refused");
+            Finding::fail("owners", what).advice(format!("take {name} out there"))
+        }
+        Err(silence) => {
+            Finding::skipped("owners", format!("{limit}: {}", silence.said_of("getent")))
+        }
+    })
+}
+
+/// What the runtime makes of a list of names.
+enum Answer<'a> {
+    Allowed,
+    Refused,
+    /// It gives up at a name that it cannot find.
+    Unknown(&'a str),
+}
+
+/// Goes through the list in its order, as the runtime does.
+fn allows<'a>(
+    host: &Host,
+    database: &str,
+    names: &[&'a str],
+    id: u32,
+) -> Result<Answer<'a>, Silence> {
+    for name in names {
+        match number(host, database, name)? {
+            None => return Ok(Answer::Unknown(name)),
+            Some(number) if number == id => return Ok(Answer::Allowed),
+            Some(_) => {}
+        }
+    }
+    Ok(if names.is_empty() { Answer::Allowed } else { Answer::Refused })
+}
+
+/// The number of a user or a group.
+fn number(host: &Host, database: &str, name: &str) -> Result<Option<u32>, Silence> {
+    let answer = host.ask("getent", &[database, name])?;
+    Ok(answer.stdout.split(':').nth(2).and_then(|number| number.parse().ok()))
+}

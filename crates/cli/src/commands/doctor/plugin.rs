@@ -1,0 +1,140 @@
+//! The plugin: is it where Slurm looks, can it be loaded, does it fit this Slurm.
+
+use super::finding::Finding;
+use super::host::{Host, mend};
+use super::library;
+use super::slurm::Release;
+use crate::ui::output::plain;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The number that Slurm compares with its own.
+const VERSION: &str = "plugin_version";
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let Some(ours) = host.site.ours() else {
+        let why = "without the plugin's line, nothing says which library it is";
+        return vec![Finding::skipped("file", why), loaded(host)];
+    };
+    let path = match find(host, &ours.plugin) {
+        Ok(path) => path,
+        Err(finding) => return vec![finding, loaded(host)],
+    };
+    let mut findings = vec![file(host, &path)];
+    match library::number(&host.path(&path), VERSION) {
+        Ok(number) => findings.push(release(host, &path, number)),
+        Err(error) => {
+            let what = format!("{} {error}", plain(&path));
+            findings.push(Finding::fail("library", what).advice(reinstall(host)));
+        }
+    }
+    findings.push(loaded(host));
+    findings
+}
+
+/// Whether two names lead to two libraries. Slurm loads both then, and neither knows of the
+/// other.
+pub(crate) fn are_copies(host: &Host, one: &str, other: &str) -> bool {
+    let real = |plugin| fs::canonicalize(host.path(find(host, plugin).ok()?)).ok();
+    matches!((real(one), real(other)), (Some(one), Some(other)) if one != other)
+}
+
+/// Where Slurm would find it.
+fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
+    let (directories, said) = host.plugin_directories();
+    let candidates: Vec<PathBuf> = match plugin.starts_with('/') {
+        true => vec![plugin.into()],
+        false => directories.iter().map(|directory| directory.join(plugin)).collect(),
+    };
+    if let Some(path) = candidates.iter().find(|path| host.path(path).exists()) {
+        return Ok(path.clone());
+    }
+    let looked: Vec<String> = candidates.iter().map(|path| plain(path)).collect();
+    if !said && !plugin.starts_with('/') {
+        let why = format!("Slurm's PluginDir is unknown, and it is not at {}", looked.join(", "));
+        return Err(Finding::skipped("file", why));
+    }
+    let what = format!("{}: not there, so jobs run without it", looked.join(", "));
+    let directory = candidates.first().and_then(|path| path.parent());
+    let directory = directory.map(plain).unwrap_or_default();
+    Err(Finding::fail("file", what).advice(format!("make install plugindir={directory}")))
+}
+
+/// srun loads it as the user.
+fn file(host: &Host, path: &Path) -> Finding {
+    let name = plain(path);
+    if let Some(distrust) = host.writer(path) {
+        return Finding::fail("file", distrust.to_string()).advice(format!(
+            "every account that can write there chooses what all jobs run: {}",
+            mend(&distrust)
+        ));
+    }
+    let readable = fs::metadata(host.path(path)).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
+    match readable {
+        true => Finding::ok("file", format!("{name}: there, and readable for all")),
+        false => Finding::fail("file", format!("{name}: srun, as a user, may not read it"))
+            .advice(format!("chmod 0755 {name}")),
+    }
+}
+
+fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
+    let name = plain(path);
+    let Some(number) = number else {
+        let what = format!("{name} exports no {VERSION}: it is not a Slurm plugin");
+        return Finding::fail("release", what).advice(reinstall(host));
+    };
+    let built = Release(number >> 16, number >> 8 & 0xff);
+    match host.release() {
+        Err(why) => Finding::skipped("release", format!("{name} is for Slurm {built}; {why}")),
+        Ok((installed, _)) if installed == built => {
+            Finding::ok("release", format!("{name}: built for Slurm {built}, as installed"))
+        }
+        Ok((installed, _)) => Finding::fail(
+            "release",
+            format!(
+                "{name} is for Slurm {built}, but {installed} is installed: \
+                 Incompatible Slurm plugin version ({built}.{})",
+                number & 0xff
+            ),
+        )
+        .advice(format!("make plugin SLURM_VERSION={installed}, then {}", install(host))),
+    }
+}
+
+/// The proof: srun has loaded it, here and now.
+fn loaded(host: &Host) -> Finding {
+    let answer = match host.ask("srun", &["--help"]) {
+        Ok(answer) => answer,
+        Err(silence) => return Finding::skipped("loaded", silence.said_of("srun")),
+    };
+    if answer.stdout.contains("--sif-cache") {
+        return Finding::ok("loaded", "srun has loaded it: its --help has --sif-cache");
+    }
+    if host.site.plugstack.is_none() {
+        let why = "srun has not loaded it; with --root nothing says that it should";
+        return Finding::skipped("loaded", why);
+    }
+    let told = |line: &&str| line.contains("sifcache") || line.contains("spank");
+    let said = answer.stderr.lines().find(told).map(|l| format!(": {}", plain(Path::new(l))));
+    let what = format!("srun has not loaded it{}", said.unwrap_or_default());
+    Finding::fail("loaded", what).advice(
+        "see what stands above; `srun -vvv true 2>&1 | grep -i -e spank -e incompatible` says more",
+    )
+}
+
+fn reinstall(host: &Host) -> String {
+    let release = host.release().map(|(release, _)| format!(" SLURM_VERSION={release}"));
+    format!("make plugin{}, then {}", release.unwrap_or_default(), install(host))
+}
+
+fn install(host: &Host) -> String {
+    match host.plugin_directories() {
+        (directories, true) => {
+            let directory = directories.first().map(|path| plain(path)).unwrap_or_default();
+            format!("make install plugindir={directory}")
+        }
+        (_, false) => "make install plugindir=DIR".to_owned(),
+    }
+}

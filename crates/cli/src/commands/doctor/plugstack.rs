@@ -1,0 +1,153 @@
+//! plugstack.conf: is it there, is our line in it, is that right, and who can change it.
+
+use super::finding::Finding;
+use super::host::{Host, mend};
+use super::plugin;
+use crate::ui::output::plain;
+use sifcache_core::settings::{Settings, escape_root};
+use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let path = match &host.site.plugstack {
+        None => {
+            return vec![Finding::skipped("line", "--root is given: plugstack.conf is not read")];
+        }
+        Some(Err(error)) => return vec![not_found(error)],
+        Some(Ok(path)) => path,
+    };
+    let entries = match &host.site.entries {
+        Ok(entries) => entries,
+        Err(error) => return vec![cannot_read(error)],
+    };
+    let mut findings = Vec::new();
+    match host.site.ours() {
+        Some(ours) => {
+            findings.push(line(ours));
+            findings.extend(several(host, ours, entries));
+            findings.push(settings(host, ours));
+            findings.extend(order(ours, entries));
+        }
+        None => findings.push(no_line(path)),
+    }
+    findings.extend(files(path, entries).iter().map(|file| writable(host, file)));
+    findings
+}
+
+fn not_found(error: &Error) -> Finding {
+    Finding::fail("line", error.to_string()).advice(
+        "make it beside slurm.conf, with: optional spank_sifcache.so image_root=DIR; \
+         or name it with --plugstack FILE",
+    )
+}
+
+fn cannot_read(error: &Error) -> Finding {
+    let advice = "srun reads it as the user: it has to be readable for all";
+    Finding::fail("line", error.to_string()).advice(advice)
+}
+
+fn no_line(path: &Path) -> Finding {
+    let error = no_line_error(path);
+    let finding = Finding::fail("line", error.to_string());
+    if matches!(error, Error::LineEnds(_)) {
+        return finding;
+    }
+    finding.advice(format!(
+        "add to {}, the same on all hosts: optional spank_sifcache.so image_root=DIR",
+        plain(path)
+    ))
+}
+
+fn line(ours: &Entry) -> Finding {
+    let file = plain(&ours.file);
+    match ours.required {
+        false => Finding::ok("line", format!("{file}: has the plugin's line")),
+        true => Finding::note("line", format!("{file}: the plugin is 'required'")).advice(
+            "where it is missing or built for another Slurm, no job starts; \
+             with 'optional' they start without it",
+        ),
+    }
+}
+
+fn settings(host: &Host, ours: &Entry) -> Finding {
+    match &host.site.wrong {
+        None => Finding::ok("settings", said(host.site.settings.as_ref())),
+        Some(error) => Finding::fail("settings", format!("{}: {error}", plain(&ours.file)))
+            .advice("the plugin is inactive until this is mended; it counts from the next step on"),
+    }
+}
+
+fn said(settings: Option<&Settings>) -> String {
+    let roots: Vec<String> = settings
+        .iter()
+        .flat_map(|s| &s.image_roots)
+        .map(|root| escape_root(&plain(root)))
+        .collect();
+    format!("settings are valid, image_root={}", roots.join(":"))
+}
+
+/// Slurm loads a plugin once for each of its lines; ours follows one of them.
+fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
+    let others = entries.iter().filter(|entry| entry.is_ours() && !ptr::eq(*entry, ours));
+    let others: Vec<String> = others
+        .map(|entry| match plugin::are_copies(host, &ours.plugin, &entry.plugin) {
+            true => format!("{} (another copy of the library: counts too)", shown(entry)),
+            false => format!("{} (ignored)", shown(entry)),
+        })
+        .collect();
+    (!others.is_empty()).then(|| {
+        let what = format!(
+            "several lines for the plugin: {} (counts), {}",
+            shown(ours),
+            others.join(", ")
+        );
+        Finding::fail("several", what).advice(
+            "keep one line, the same on all hosts: remove the others, or the include that \
+             leads to them",
+        )
+    })
+}
+
+/// A line as it stands in its file.
+fn shown(entry: &Entry) -> String {
+    let kind = if entry.required { "required" } else { "optional" };
+    let words = [&[kind.to_owned(), entry.plugin.clone()], &entry.arguments[..]].concat();
+    format!("{}: {}", plain(&entry.file), plain(Path::new(&words.join(" "))))
+}
+
+/// Slurm shows a plugin another array of arguments than it executes once one before it has
+/// prepended something.
+fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
+    let before = entries.iter().take_while(|entry| !ptr::eq(*entry, ours));
+    let before: Vec<&str> =
+        before.filter(|entry| !entry.is_ours()).map(|entry| entry.plugin.as_str()).collect();
+    (!before.is_empty()).then(|| {
+        Finding::note("order", format!("before the plugin's line stands {}", before.join(", ")))
+            .advice("a plugin that prepends to the command of tasks has to stand after it")
+    })
+}
+
+/// plugstack.conf and the files with lines that it includes.
+fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
+    let mut files = vec![path.to_owned()];
+    for entry in entries {
+        if !files.contains(&entry.file) {
+            files.push(entry.file.clone());
+        }
+    }
+    files
+}
+
+/// Who writes there chooses what every job loads.
+fn writable(host: &Host, file: &Path) -> Finding {
+    // Its path is a real one already, also in tests.
+    match host.writer_of_real(file) {
+        Some(distrust) => Finding::fail("writable", distrust.to_string()).advice(format!(
+            "every account that can write there chooses what all jobs load: {}",
+            mend(&distrust)
+        )),
+        None => Finding::ok("writable", format!("{}: only for the system", plain(file))),
+    }
+}

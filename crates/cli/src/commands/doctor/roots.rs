@@ -1,0 +1,187 @@
+//! The image roots: are they there, would jobs trust them, can users read them, is there
+//! space.
+
+use super::finding::Finding;
+use super::host::{Host, mend};
+use super::{fuse, mounts, trial};
+use crate::cache::store;
+use crate::ui::format;
+use crate::ui::output::plain;
+use rustix::fs::{StatVfs, StatVfsMountFlags, getxattr, statvfs};
+use sifcache_core::image::{Root, State};
+use sifcache_core::settings::{Settings, Untrusted};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Less is too little for a pull of a usual image, in bytes.
+const LITTLE: u64 = 10 << 30;
+/// Less is a nearly full file system, in percent.
+const FEW: u64 = 5;
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let Some(settings) = &host.site.settings else {
+        return vec![Finding::skipped("there", "without settings there are no image roots")];
+    };
+    settings.image_roots.iter().flat_map(|root| one(host, settings, root)).collect()
+}
+
+fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
+    let path = host.path(root);
+    let state = Root::enter(&path, settings.untrusted).problem();
+    if let Some(state @ (State::Absent | State::DanglingLink)) = state {
+        return vec![absent(host, settings, root, &state)];
+    }
+    let mut findings = Vec::new();
+    match state {
+        Some(state) => findings.push(refused(root, &state)),
+        None => findings.push(usable(host, settings, root)),
+    }
+    if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+        findings.extend(readable(host, root));
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let kind = mounts::kind(&host.read("/proc/self/mountinfo").unwrap_or_default(), &real);
+        let kind = kind.as_deref().unwrap_or("unknown");
+        findings.extend(space(root, &real, kind));
+        findings.extend(fuse::check(host, &plain(root), kind));
+        findings.extend(own_state(host, root));
+    }
+    findings
+}
+
+/// A node-local root is only where jobs run, and one of several may be on some nodes only.
+fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
+    let what = format!("{}: {state}", plain(root));
+    let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
+    let finding = match (others, host.is_compute_node()) {
+        (false, _) => Finding::fail("there", what),
+        (true, true) => Finding::warn("there", what),
+        (true, false) => return Finding::note("there", format!("{what}; jobs do not run here")),
+    };
+    finding.advice(format!("mount it here, or: mkdir -p {}", plain(root)))
+}
+
+fn refused(root: &Path, state: &State) -> Finding {
+    let what = format!("{}: {state}, so no image there counts", plain(root));
+    let finding = Finding::fail("trusted", what);
+    match state {
+        State::Untrusted(distrust) => finding.advice(format!(
+            "{}; or untrusted=accept, if every account that can write there is trusted",
+            mend(distrust)
+        )),
+        State::Unreadable => finding.advice("chmod o+rx it and every directory above"),
+        _ => finding.advice("make it a directory that every node can reach"),
+    }
+}
+
+fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
+    let path = host.path(root);
+    let name = plain(root);
+    if !path.is_dir() {
+        return Finding::fail("there", format!("{name}: not a directory"))
+            .advice(format!("make it one: mkdir -p {name}"));
+    }
+    if settings.untrusted == Untrusted::Refuse {
+        return Finding::ok("trusted", format!("{name}: there, and only the system writes there"));
+    }
+    match Root::enter(&path, Untrusted::Refuse).problem() {
+        Some(state) => Finding::note("trusted", format!("{name}: {state}")).advice(
+            "with untrusted=accept, every account that can write there chooses what jobs run",
+        ),
+        None => Finding::note("trusted", format!("{name}: untrusted=accept is not needed for it")),
+    }
+}
+
+/// Jobs look as their users. Root, who may read everything, goes by the modes.
+fn readable(host: &Host, root: &Path) -> Vec<Finding> {
+    let real = fs::canonicalize(host.path(root)).unwrap_or_else(|_| host.path(root));
+    let closed = |path: &&Path| {
+        let wanted = if *path == real { 0o005 } else { 0o001 };
+        fs::metadata(path).is_ok_and(|metadata| metadata.mode() & wanted != wanted)
+    };
+    let inside = real.ancestors().take_while(|path| path.starts_with(&host.prefix));
+    let findings: Vec<Finding> = inside.filter(closed).map(|path| unreadable(root, path)).collect();
+    match findings.is_empty() {
+        true => vec![Finding::ok("readable", format!("{}: users can read there", plain(root)))],
+        false => findings,
+    }
+}
+
+fn unreadable(root: &Path, path: &Path) -> Finding {
+    let (root, name) = (plain(root), plain(path));
+    let metadata = fs::metadata(path);
+    let mode = metadata.as_ref().map_or(0, |m| m.permissions().mode() & 0o7777);
+    let what = format!("{root}: {name} has mode {mode:04o}");
+    let group = |metadata: &Metadata| metadata.mode() & 0o010 != 0;
+    if has_acl(path) {
+        Finding::note("readable", format!("{what} and an ACL: only whom it names finds images"))
+    } else if metadata.is_ok_and(|m| group(&m)) {
+        Finding::note("readable", format!("{what}: only members of its group find images"))
+    } else {
+        let what = format!("{what}: users find no images");
+        Finding::fail("readable", what).advice(format!("chmod o+rx {name}"))
+    }
+}
+
+fn has_acl(path: &Path) -> bool {
+    let mut nothing: [u8; 0] = [];
+    getxattr(path, "system.posix_acl_access", &mut nothing).is_ok_and(|length| length > 0)
+}
+
+fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
+    let name = plain(root);
+    let Ok(stat) = statvfs(real) else {
+        return vec![Finding::skipped("space", format!("{name}: its file system does not say"))];
+    };
+    if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        let what = format!("{name}: {kind}, mounted read-only here; jobs need no more");
+        return vec![Finding::ok("space", what)];
+    }
+    let free = store::free(real).unwrap_or_default();
+    room(&name, kind, &stat, free)
+}
+
+/// What is left, in bytes and in names.
+fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
+    let advice = "`sifcache gc` makes space; without it `sifcache add` fails";
+    let size = stat.f_blocks.saturating_mul(stat.f_frsize);
+    // A file system that counts nothing says 0.
+    let percent = free.saturating_mul(100).checked_div(size);
+    let what = format!("{name}: {kind}, {} of {} free", format::size(free), format::size(size));
+    let bytes = match percent {
+        None => Finding::note("space", format!("{name}: {kind}, which does not say what is free")),
+        Some(percent) if percent < FEW || free < LITTLE => {
+            Finding::warn("space", what).advice(advice)
+        }
+        Some(_) => Finding::ok("space", what),
+    };
+    let names = stat.f_ffree.saturating_mul(100).checked_div(stat.f_files);
+    let few = names.filter(|percent| *percent < FEW).map(|percent| {
+        let what = format!("{name}: {percent} % of its inodes are free");
+        Finding::warn("inodes", what).advice("`sifcache gc` removes files; or add inodes")
+    });
+    [Some(bytes), few].into_iter().flatten().collect()
+}
+
+/// What the command keeps there; a site that does without has none.
+fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
+    let state: PathBuf = root.join(store::STATE);
+    let name = plain(&state);
+    let path = host.path(&state);
+    let mut findings = Vec::new();
+    if path.symlink_metadata().is_ok() && !path.is_dir() {
+        let what = format!("{name}: not a directory, so the command cannot write");
+        return vec![Finding::fail("state", what).advice(format!("move it away: {name}"))];
+    }
+    let parts = store::PARTS.iter().map(|part| state.join(part));
+    let mut all = [state.clone()].into_iter().chain(parts).filter(|part| host.path(part).is_dir());
+    if let Some(distrust) = all.find_map(|part| host.writer(&part)) {
+        let what = format!(
+            "{distrust}: every account that can write there can swap an image while it is pulled"
+        );
+        findings.push(Finding::fail("state", what).advice(mend(&distrust)));
+    }
+    findings.push(trial::check(host, root));
+    findings
+}

@@ -1,0 +1,47 @@
+//! syslog: do the lines for hits and misses arrive, and can they be read again.
+
+use super::finding::Finding;
+use super::host::Host;
+use crate::events::logs::source;
+use sifcache_core::settings::Syslog;
+use std::os::unix::net::UnixDatagram;
+
+/// Where syslog(3) writes to.
+const SOCKET: &str = "/dev/log";
+
+/// The checks.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let off = host.site.settings.as_ref().is_some_and(|settings| settings.syslog == Syslog::Off);
+    if off {
+        let what = "syslog=off: `sifcache misses` and `hits` learn nothing of this host";
+        return vec![Finding::note("socket", what)];
+    }
+    vec![socket(host), log()]
+}
+
+/// Connects only: a check writes nothing into the site's logs.
+fn socket(host: &Host) -> Finding {
+    let connected = UnixDatagram::unbound().and_then(|s| s.connect(host.path(SOCKET)));
+    match connected {
+        Ok(()) => Finding::ok("socket", format!("{SOCKET}: a syslog daemon listens")),
+        Err(error) => {
+            Finding::warn("socket", format!("{SOCKET}: {error}: hits and misses are lost")).advice(
+                "start rsyslog or systemd-journald; or syslog=off, if nothing is to count them",
+            )
+        }
+    }
+}
+
+fn log() -> Finding {
+    match source::of_this_host(None) {
+        Ok((sources, _)) => {
+            let first = sources.first().map(source::Source::name).unwrap_or_default();
+            Finding::ok("log", format!("`sifcache misses` reads {first}"))
+        }
+        Err(_) => {
+            let why = "no log of this host that this user can read; `sifcache misses --log FILE` \
+                       takes a central one";
+            Finding::skipped("log", why)
+        }
+    }
+}

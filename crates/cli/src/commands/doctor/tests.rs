@@ -1,0 +1,211 @@
+//! Hosts in a directory: one that is set up right, and each kind of damage to it.
+
+mod areas;
+mod elf;
+mod runtime;
+mod site;
+
+use super::facts::Facts;
+use super::finding::{Finding, Level};
+use super::host::Host;
+use super::{AREAS, exit};
+use crate::error::Exit;
+use crate::system::process::{Answer, Call, Run, Silence};
+use std::cell::OnceCell;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// What programs print, by their command line.
+struct Answers {
+    all: Vec<(&'static str, String)>,
+    /// What login shells other than bash print, if that is something else.
+    login: Option<&'static str>,
+}
+
+impl Run for Answers {
+    fn run(&self, call: &Call) -> Result<Answer, Silence> {
+        let words = [&[call.program.to_string_lossy().into_owned()], &call.arguments[..]].concat();
+        let words = words.join(" ");
+        if let Some(text) = self.login.filter(|_| call.zeroth.is_some_and(|name| name != "-bash")) {
+            return Ok(Answer { success: true, stdout: text.to_owned(), ..Answer::default() });
+        }
+        let answer = self.all.iter().rev().find(|(start, _)| words.starts_with(start));
+        // getent is there, but does not know everybody.
+        let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
+        let nobody = ("", String::new());
+        let unknown = (knows && words.starts_with("getent")).then_some(&nobody);
+        let (_, stdout) = answer.or(unknown).ok_or(Silence::Missing)?;
+        Ok(Answer { success: true, stdout: stdout.clone(), stderr: String::new() })
+    }
+}
+
+/// A host that is set up right, for damage.
+struct Tree {
+    directory: TempDir,
+    arguments: String,
+    answers: Vec<(&'static str, String)>,
+    login: Option<&'static str>,
+    _syslog: UnixDatagram,
+}
+
+impl Tree {
+    /// None, with a word of it, where files cannot be root's.
+    fn new() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can make what root owns");
+            return None;
+        }
+        let directory = TempDir::new().unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(directory.path().join("dev")).unwrap();
+        let syslog = UnixDatagram::bind(directory.path().join("dev/log")).unwrap();
+        let arguments = "image_root=/sif".to_owned();
+        let tree = Self { directory, arguments, answers: answers(), login: None, _syslog: syslog };
+        tree.write(
+            "/etc/apptainer/apptainer.conf",
+            "allow setuid = yes\nallow container sif = yes\n",
+        );
+        tree.write("/etc/profile.d/zz-sifcache.sh", "");
+        tree.write("/proc/sys/user/max_user_namespaces", "9");
+        tree.write("/dev/fuse", "");
+        tree.mode("/dev/fuse", 0o666);
+        let shims = "/usr/libexec/sifcache";
+        let programs =
+            ["apptainer", "squashfuse_ll", "bash"].map(|name| format!("/usr/bin/{name}"));
+        for program in programs.into_iter().chain([format!("{shims}/sifcache-shim")]) {
+            tree.program(&program);
+        }
+        for name in ["apptainer", "singularity"] {
+            for directory in ["bin".to_owned(), format!("bin-{name}")] {
+                tree.shim(&directory, name);
+            }
+        }
+        tree.shim("bin-linked", "apptainer");
+        tree.link(&format!("{shims}/bin-linked/singularity"), "apptainer");
+        tree.write("/lib/spank_sifcache.so", elf::plugin(0x1a_0500));
+        fs::create_dir(tree.at("/sif")).unwrap();
+        Some(tree)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path.trim_start_matches('/'))
+    }
+
+    fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs::write(self.at(path), content).unwrap();
+    }
+
+    fn program(&self, path: &str) {
+        self.write(path, "");
+        self.mode(path, 0o755);
+    }
+
+    /// The shim of a runtime, as it is installed.
+    fn shim(&self, directory: &str, name: &str) {
+        let path = format!("/usr/libexec/sifcache/{directory}/{name}");
+        self.write(&path, sifcache_core::nested::shims::label(name));
+        self.mode(&path, 0o755);
+    }
+
+    fn mode(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.at(path), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn link(&self, path: &str, target: &str) {
+        symlink(target, self.at(path)).unwrap();
+    }
+
+    fn remove(&self, path: &str) {
+        fs::remove_file(self.at(path)).unwrap();
+    }
+
+    /// Lets a program print something else.
+    fn answer(&mut self, start: &'static str, stdout: &str) {
+        self.answers.push((start, stdout.to_owned()));
+    }
+
+    fn host(&self) -> Host {
+        let plugstack = self.at("/etc/slurm/plugstack.conf");
+        if !plugstack.exists() {
+            let line = format!("optional spank_sifcache.so {}\n", self.arguments);
+            self.write("/etc/slurm/plugstack.conf", line);
+        }
+        Host {
+            prefix: self.directory.path().to_owned(),
+            search: "/usr/libexec/sifcache/bin:/usr/bin".into(),
+            modules: false,
+            in_job: true,
+            uid: 0,
+            site: Facts::from_plugstack(Ok(plugstack)),
+            processes: Box::new(Answers { all: self.answers.clone(), login: self.login }),
+            config: OnceCell::new(),
+        }
+    }
+
+    /// What is said of it: the level, area and check of each finding that is not good.
+    fn said(&self) -> Vec<String> {
+        let host = self.host();
+        let areas = AREAS.map(|(area, check)| (area, check(&host)));
+        let bad = |f: &&Finding| matches!(f.level, Level::Note | Level::Warn | Level::Fail);
+        let line = |area: &str, f: &Finding| format!("{:?} {area}: {}", f.level, f.check);
+        let lines = |(area, found): &(&str, Vec<Finding>)| -> Vec<String> {
+            found.iter().filter(bad).map(|finding| line(area, finding)).collect()
+        };
+        areas.iter().flat_map(lines).collect()
+    }
+
+    /// What is said and what to do, of one finding.
+    fn advice(&self, area: &str, check: &str) -> String {
+        let host = self.host();
+        let (_, of) = AREAS.iter().find(|(name, _)| *name == area).unwrap();
+        let finding = of(&host).into_iter().find(|f| f.check == check && f.level > Level::Skipped);
+        finding.map(|f| format!("{}; {}", f.what, f.advice.unwrap_or_default())).unwrap()
+    }
+}
+
+fn answers() -> Vec<(&'static str, String)> {
+    [
+        ("srun --version", "slurm 26.05.5\n"),
+        ("srun --help", "      --sif-cache=auto|off|require\n"),
+        ("scontrol show config", "PluginDir = /lib\nSlurmUser = slurm(64030)\n"),
+        ("/usr/bin/apptainer --version", "apptainer version 1.4.5\n"),
+        (
+            "/usr/bin/apptainer buildcfg",
+            "LIBEXECDIR=/usr/libexec\nAPPTAINER_CONFDIR=/etc/apptainer\n\
+             APPTAINER_CONF_FILE=/etc/apptainer/apptainer.conf\n",
+        ),
+        ("/usr/bin/bash -c", "hello\n\n/usr/libexec/sifcache/bin:/usr/bin"),
+        ("getent passwd root", "root:x:0:0:root:/root:/bin/bash\n"),
+        ("getent group root", "root:x:0:\n"),
+        ("getent group alice", "alice:x:1001:\n"),
+        ("getent passwd alice", "alice:x:1001:1001::/home/alice:/bin/bash\n"),
+    ]
+    .map(|(start, stdout)| (start, stdout.to_owned()))
+    .into()
+}
+
+#[test]
+fn nothing_to_say_where_all_is_well() {
+    let Some(tree) = Tree::new() else { return };
+    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.advice("runtime", "found"), "no singularity in PATH; ");
+    assert!(!tree.at("/sif/.sifcache").exists());
+}
+
+#[test]
+fn exit_statuses() {
+    let Some(mut tree) = Tree::new() else { return };
+    let of =
+        |tree: &Tree, finding: Finding, strict| exit(&tree.host(), &[("a", vec![finding])], strict);
+    assert_eq!(of(&tree, Finding::note("a", ""), true), Exit::OK);
+    assert_eq!(of(&tree, Finding::warn("a", ""), false), Exit::OK);
+    assert_eq!(of(&tree, Finding::warn("a", ""), true), Exit::FOUND);
+    assert_eq!(of(&tree, Finding::fail("a", ""), false), Exit::FOUND);
+    tree.remove("/etc/slurm/plugstack.conf");
+    tree.arguments = String::new();
+    assert_eq!(of(&tree, Finding::ok("a", ""), false), Exit::CONFIG);
+}

@@ -1,0 +1,55 @@
+//! Whether a root's file system has what the command builds on: hard links and locks.
+
+use super::finding::Finding;
+use super::host::Host;
+use crate::cache::store::scratch::Scratch;
+use crate::cache::store::{self, directory, lock, path_trust};
+use crate::ui::output::plain;
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Tries both with files of its own, which it takes away again.
+pub(crate) fn check(host: &Host, root: &Path) -> Finding {
+    let name = plain(root);
+    if !host.is_root() {
+        let why = format!("{name}: only root tries hard links and locks there");
+        return Finding::skipped("links", why);
+    }
+    let path = host.path(root);
+    if statvfs(&path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+        return Finding::skipped("links", format!("{name}: mounted read-only here"));
+    }
+    if let Some(stranger) = path_trust::at(&path.join(store::STATE).join("tmp")) {
+        let why = format!("{name}: not tried: {}", path_trust::said(&stranger));
+        return Finding::skipped("links", why);
+    }
+    let was_there = path.join(store::STATE).exists();
+    let tried = attempt(&path);
+    if !was_there {
+        directory::tidy(&path, &path.join(store::STATE).join("tmp/x"));
+    }
+    match tried {
+        Ok((true, true)) => Finding::ok("links", format!("{name}: hard links and locks work")),
+        Ok((false, _)) => Finding::warn("links", format!("{name}: no hard links there"))
+            .advice("`sifcache add` needs them; put the image root on another file system"),
+        Ok((true, false)) => Finding::warn("links", format!("{name}: no locks there")).advice(
+            "run `sifcache add` and `refresh` on one host at a time, or mount it with locks",
+        ),
+        Err(error) => Finding::note("links", format!("{name}: root cannot write there: {error}"))
+            .advice("fill it on a host where its owner can"),
+    }
+}
+
+/// Whether links and locks work.
+fn attempt(root: &Path) -> io::Result<(bool, bool)> {
+    let parent = root.join(store::STATE).join("tmp");
+    directory::make(root, &parent)?;
+    let scratch = Scratch::new(&parent)?;
+    let (one, other) = (scratch.path("one"), scratch.path("other"));
+    fs::write(&one, "")?;
+    let links = fs::hard_link(&one, &other).is_ok();
+    let locks = lock::work(scratch.directory())?;
+    Ok((links, locks))
+}

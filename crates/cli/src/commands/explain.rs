@@ -1,0 +1,148 @@
+//! `sifcache explain`: what would happen to a command line, and why.
+
+mod json;
+mod notes;
+mod starter;
+mod text;
+
+use crate::error::{Exit, Failure};
+use crate::options::Site;
+use crate::site;
+use crate::ui::output::plain;
+use clap::Args;
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
+use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::lookup::Inline;
+use sifcache_core::settings::Settings;
+use starter::{Starters, Unclear};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Print what happens to a command line, and why
+///
+/// The look-up is the one of the plugin, made here and now as the calling user. Nothing is
+/// started and nothing is changed. SIF_CACHE and SINGULARITY_OCI in the environment count, as
+/// they do in a job. Of a command line that begins with srun, mpirun or env, the command that
+/// these start is explained.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) site: Site,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read one JSON array of strings a line, and print one JSON object a line
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) stdin: bool,
+    /// The command line; options of explain come before it
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = false,
+        value_name = "COMMAND",
+        required_unless_present = "stdin"
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Would this job find its image?
+      sifcache explain singularity run docker://ubuntu:22.04
+  A line of a job script, as it stands there:
+      sifcache explain srun -n 4 --mem=1G apptainer exec docker://ubuntu:22.04 true
+  The same for an image root that is not in use yet:
+      sifcache explain --root /shared/sif apptainer exec docker://ubuntu true
+  In a script:
+      sifcache explain --json apptainer run docker://ubuntu | jq -r .decision
+  Many command lines at once:
+      printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
+
+Exit status:
+   0  hit: the image is there, and its path takes the place of the reference
+   1  miss: a docker reference without an image
+   2  pass: the command is left alone
+  64  wrong usage
+  65  wrong input on --stdin (which otherwise exits with 0)
+  74  reading or writing failed
+  78  the site's settings are wrong or missing
+
+The JSON object is described in docs/explain.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    if args.stdin {
+        return each_line(&settings);
+    }
+    let starters = starter::find(&args.command).map_err(unclear)?;
+    let command = args.command.get(starters.length..).unwrap_or_default();
+    let argv: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
+    let decision = decide(&argv, &settings, &starters);
+    let notes = notes::of(&decision, &settings, mode(&starters), &starters);
+    let output = match args.json {
+        true => json::line(&decision, &argv, &starters.names, notes)?,
+        false => text::page(&decision, &argv, &settings, mode(&starters), &starters, &notes),
+    };
+    anstream::stdout().write_all(output.as_bytes())?;
+    Ok(exit(&decision))
+}
+
+fn unclear(unclear: Unclear) -> Failure {
+    let Unclear { program, word } = unclear;
+    let message = format!(
+        "{program} {word}: whether this option takes a value is unknown; write it as OPTION=VALUE, \
+         or leave {program} and its options out"
+    );
+    Failure::new(Exit::USAGE, plain(Path::new(&message)))
+}
+
+/// One JSON array in, one JSON object out, at once, so that a script can use one
+/// process as a partner.
+fn each_line(settings: &Settings) -> Result<Exit, Failure> {
+    for (index, line) in io::stdin().lock().split(b'\n').enumerate() {
+        let argv: Vec<String> =
+            serde_json::from_slice(&line?).map_err(|error| Failure::Input(index + 1, error))?;
+        let starters = Starters::default();
+        let decision = decide(&argv, settings, &starters);
+        let notes = notes::of(&decision, settings, mode(&starters), &starters);
+        let output = json::line(&decision, &argv, &[], notes)?;
+        io::stdout().write_all(output.as_bytes())?;
+    }
+    Ok(Exit::OK)
+}
+
+fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings, starters: &Starters) -> Decision {
+    let environment = |name: &str| {
+        starters.variable(name, env::var_os(name)).map(|value| value.as_bytes().to_vec())
+    };
+    decision::decide(argv, settings, mode(starters), &environment, &Inline)
+}
+
+/// What `SIF_CACHE` or `--sif-cache` asks for; a wrong value counts as none, as in a job.
+fn mode(starters: &Starters) -> CacheMode {
+    let value = starters.variable(ENVIRONMENT, env::var_os(ENVIRONMENT));
+    value.as_deref().map(OsStr::as_bytes).and_then(CacheMode::parse).unwrap_or_default()
+}
+
+fn exit(decision: &Decision) -> Exit {
+    match decision.verdict {
+        Verdict::Hit => Exit::OK,
+        Verdict::Miss => Exit::MISS,
+        Verdict::Pass(_) => Exit::PASS,
+    }
+}
+
+/// The command line that would run.
+fn resulting(decision: &Decision, argv: &[impl AsRef<[u8]>]) -> Vec<Vec<u8>> {
+    let mut result: Vec<Vec<u8>> = argv.iter().map(|word| word.as_ref().to_vec()).collect();
+    if let (Some(path), Some(launch)) = (decision.hit(), decision.launch)
+        && let Some(image) = result.get_mut(launch.image_index)
+    {
+        *image = path.as_os_str().as_bytes().to_vec();
+    }
+    result
+}

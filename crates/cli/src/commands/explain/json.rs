@@ -1,0 +1,70 @@
+//! The JSON object of `explain`. Its shape is a promise: docs/explain.md.
+
+use super::resulting;
+use crate::error::Failure;
+use serde::Serialize;
+use sifcache_core::decision::Decision;
+
+/// One decision. Texts that are not UTF-8 have U+FFFD where they are not.
+#[derive(Serialize)]
+struct Object {
+    decision: &'static str,
+    reason: &'static str,
+    image_index: Option<usize>,
+    image: Option<String>,
+    reference: Option<Reference>,
+    candidates: Vec<Candidate>,
+    argv: Vec<String>,
+    started_by: Vec<String>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Reference {
+    registry: String,
+    repository: String,
+    tag: Option<String>,
+    digest: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Candidate {
+    path: String,
+    state: &'static str,
+}
+
+/// The object in one line.
+pub(super) fn line(
+    decision: &Decision,
+    argv: &[impl AsRef<[u8]>],
+    started_by: &[String],
+    notes: Vec<String>,
+) -> Result<String, Failure> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let object = Object {
+        decision: decision.token(),
+        reason: decision.reason(),
+        image_index: decision.launch.map(|launch| launch.image_index),
+        image: decision.image.as_deref().map(text),
+        reference: decision.reference().map(|reference| Reference {
+            registry: reference.registry().to_owned(),
+            repository: reference.repository().to_owned(),
+            tag: reference.tag().map(str::to_owned),
+            digest: reference.digest().map(str::to_owned),
+        }),
+        candidates: decision
+            .candidates
+            .iter()
+            .map(|candidate| Candidate {
+                path: candidate.path.to_string_lossy().into_owned(),
+                state: candidate.state.token(),
+            })
+            .collect(),
+        argv: resulting(decision, argv).iter().map(|word| text(word)).collect(),
+        started_by: started_by.to_vec(),
+        notes,
+    };
+    let mut line = serde_json::to_string(&object).map_err(|error| Failure::Io(error.into()))?;
+    line.push('\n');
+    Ok(line)
+}

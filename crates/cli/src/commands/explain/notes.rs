@@ -1,0 +1,59 @@
+//! Notes on a decision, the same in text and in JSON.
+
+use super::starter::Starters;
+use crate::ui::output::plain;
+use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
+use sifcache_core::decision::Decision;
+use sifcache_core::image::Root;
+use sifcache_core::settings::{Nested, Settings};
+
+/// The notes, in the order in which they are shown.
+pub(super) fn of(
+    decision: &Decision,
+    settings: &Settings,
+    mode: CacheMode,
+    starters: &Starters,
+) -> Vec<String> {
+    let is_looked_up = decision.uri.is_some();
+    let mut notes = Vec::new();
+    if is_looked_up {
+        notes.extend(roots(settings));
+    }
+    if mode != CacheMode::Auto {
+        notes.push(format!("{ENVIRONMENT}={} in the environment", mode.as_str()));
+    }
+    notes.extend(coverage(settings, starters));
+    if is_looked_up && rustix::process::geteuid().is_root() {
+        let text = "looked up as root; a job looks up as its own user, who may read less";
+        notes.push(text.to_owned());
+    }
+    notes
+}
+
+/// What is wrong with a root as a whole shows at no candidate that is not there.
+fn roots(settings: &Settings) -> impl Iterator<Item = String> {
+    settings.image_roots.iter().filter_map(|path| {
+        let root = Root::enter(path, settings.untrusted);
+        // One that is not there is said where its candidates would be.
+        let state = root.problem().filter(|_| !root.is_missing())?;
+        Some(format!("image root {}: {state}", plain(path)))
+    })
+}
+
+/// The plugin sees what srun starts; everything else is seen by the shim alone.
+fn coverage(settings: &Settings, starters: &Starters) -> Option<String> {
+    let other = starters.names.iter().find(|name| *name != "srun")?;
+    match settings.nested {
+        Nested::Off => {
+            Some(format!("nested=off: commands that {other} starts are left alone in a job"))
+        }
+        Nested::Path if starters.empty => Some(
+            "env without the job's PATH: the shims are not found, and the command is left alone"
+                .to_owned(),
+        ),
+        Nested::Preload if starters.empty => {
+            Some("env without the job's LD_PRELOAD: the command is left alone".to_owned())
+        }
+        Nested::Path | Nested::Preload => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! The page that people read.
+
+use super::resulting;
+use super::starter::Starters;
+use crate::ui::shell_quote::quoted;
+use anstyle::{AnsiColor, Style};
+use sifcache_core::cache_mode::CacheMode;
+use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::image::State;
+use sifcache_core::settings::{OnMiss, Settings};
+use std::fmt::Write as _;
+
+/// Width of the column of headings.
+const HEADING: usize = 12;
+
+struct Page(String);
+
+/// The whole page; colours are taken out later where they do not belong.
+pub(super) fn page(
+    decision: &Decision,
+    argv: &[impl AsRef<[u8]>],
+    settings: &Settings,
+    mode: CacheMode,
+    starters: &Starters,
+    notes: &[String],
+) -> String {
+    let mut page = Page(String::new());
+    if !starters.names.is_empty() {
+        page.row("started by", &starters.names.join(", "));
+    }
+    page.launch(decision, argv);
+    page.candidates(decision);
+    page.verdict(decision);
+    page.row("command", &quoted(&resulting(decision, argv)));
+    if decision.verdict == Verdict::Miss {
+        page.row("then", then(decision::on_miss(mode, settings)));
+    }
+    for note in notes {
+        page.row("note", note);
+    }
+    page.0
+}
+
+fn then(on_miss: OnMiss) -> &'static str {
+    match on_miss {
+        OnMiss::Pull => "the runtime pulls the image from its registry (on_miss=pull)",
+        OnMiss::Warn => "the user is told, and the runtime pulls the image (on_miss=warn)",
+        OnMiss::Fail => "the task ends with a message and status 66 (on_miss=fail or require)",
+    }
+}
+
+impl Page {
+    fn row(&mut self, heading: &str, text: &str) {
+        let bold = Style::new().bold();
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{bold}{heading:HEADING$}{bold:#}{text}");
+    }
+
+    fn launch(&mut self, decision: &Decision, argv: &[impl AsRef<[u8]>]) {
+        if let (Some(launch), Some(program)) = (decision.launch, argv.first()) {
+            let program = String::from_utf8_lossy(program.as_ref());
+            let subcommand = launch.subcommand.as_str();
+            self.row("launch", &format!("{program} {subcommand}"));
+            let image = quoted(&[decision.image.as_deref().unwrap_or_default()]);
+            self.row("image", &format!("{image} (argument {})", launch.image_index));
+        }
+        if let Some(reference) = decision.reference() {
+            self.row("reference", &reference.to_string());
+        }
+    }
+
+    fn candidates(&mut self, decision: &Decision) {
+        let width = |c: &sifcache_core::lookup::Candidate| c.path.to_string_lossy().chars().count();
+        let widest = decision.candidates.iter().map(width).max().unwrap_or_default();
+        for (index, candidate) in decision.candidates.iter().enumerate() {
+            let style = match &candidate.state {
+                State::Image => AnsiColor::Green.on_default(),
+                state if state.is_refusal() => AnsiColor::Red.on_default(),
+                _ => Style::new().dimmed(),
+            };
+            let heading = if index == 0 { "candidates" } else { "" };
+            let (path, state) = (candidate.path.to_string_lossy(), &candidate.state);
+            self.row(heading, &format!("{path:widest$}  {style}{state}{style:#}"));
+        }
+    }
+
+    fn verdict(&mut self, decision: &Decision) {
+        let (style, why) = match &decision.verdict {
+            Verdict::Hit => (AnsiColor::Green, "the image takes the reference's place".to_owned()),
+            Verdict::Miss => (AnsiColor::Yellow, "no candidate is an image".to_owned()),
+            Verdict::Pass(pass) => (AnsiColor::Cyan, pass.to_string()),
+        };
+        let (style, token) = (style.on_default().bold(), decision.token());
+        self.row("decision", &format!("{style}{token}{style:#}: {why}"));
+    }
+}

@@ -1,0 +1,241 @@
+//! `sifcache gc`: takes out what is old, unused or too much.
+
+use crate::cache::removal::Removal;
+use crate::cache::removal::all::Manner;
+use crate::cache::select::{self, Filter, Stock};
+use crate::cache::store::scan::Image;
+use crate::cache::store::{kept, path_trust};
+use crate::cache::usage_from_logs;
+use crate::error::{Exit, Failure};
+use crate::events::logs;
+use crate::events::logs::evidence::Gap;
+use crate::options::{Change, Site};
+use crate::site;
+use crate::system::hostlist;
+use crate::system::nodes;
+use crate::system::process::Processes;
+use crate::ui::format;
+use crate::ui::output;
+use crate::ui::output::{plain, plain_lines};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Take out images that are old, unused, or more than there is space for
+///
+/// What goes has to fulfil every condition that is given. With --max-size, of those only as
+/// many go as it takes, the longest unused first. Like with `remove`, files are kept for the
+/// time of --keep. What commands that were killed have left behind, and what has been kept
+/// long enough, goes at every call.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Gc {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    logs: usage_from_logs::Logs,
+    /// Only of this repository, or of all that begin with these words: determinedai
+    #[arg(long, value_name = "REPOSITORY")]
+    repo: Option<String>,
+    /// Images added to the cache longer ago than this: 90d, 8w, 1y
+    #[arg(long, value_name = "TIME", value_parser = format::parse_age)]
+    older_than: Option<SignedDuration>,
+    /// Images that have served no job for this long, as the logs say; they have to reach back so far for
+    /// each node that uses the cache
+    #[arg(long, value_name = "TIME", value_parser = format::parse_age)]
+    unused_for: Option<SignedDuration>,
+    /// So much that the rest has no more than this: 500G, 2T; powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
+    max_size: Option<u64>,
+    /// With --unused-for, do without the logs of these nodes: they do not use this cache, or
+    /// are gone. n1,n2 or n[1-3]
+    #[arg(long, value_name = "NODES", requires = "unused_for")]
+    without_nodes: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Which images would be removed?
+      sifcache gc --older-than 90d --unused-for 60d --dry-run
+  The same with the log of all nodes:
+      sifcache gc --unused-for 60d --log /var/log/central/slurm* --dry-run
+  Every night, down to two TiB:
+      sifcache gc --older-than 30d --max-size 2T --yes
+  Only clear up after killed commands, and what has been kept long enough:
+      sifcache gc
+
+Exit status:
+   0  done, also if there was nothing to do
+   1  the answer was no: nothing has changed
+  64  wrong usage; also if it cannot ask and --yes is not given
+  69  the logs do not cover the time that --unused-for asks about, on each node
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing
+
+The JSON object is described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let mut stocks = vec![select::stock(&root)?];
+    if args.unused_for.is_some() || args.max_size.is_some() {
+        usage_from_logs::learn(&args.logs, &mut stocks)?;
+    }
+    let Some(stock) = stocks.first() else { return Ok(Exit::OK) };
+    let removals = choose(args, stock, Timestamp::now())?;
+    let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
+    if !args.manner.json {
+        output::print(&still_kept(&root))?;
+    }
+    Ok(exit)
+}
+
+/// What goes: of what fulfils every condition, the longest unused first.
+fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Failure> {
+    if args.older_than.is_none() && args.unused_for.is_none() && args.max_size.is_none() {
+        return Ok(Vec::new());
+    }
+    let filter =
+        Filter { repository: args.repo.as_deref(), older_than: args.older_than, larger_than: None };
+    let unused = unused_since(args, stock, now)?;
+    let last_use = |image: &&Image| {
+        stock.last_served(image).map_or(image.added(), |served| served.max(image.added()))
+    };
+    let mut images: Vec<&Image> = stock
+        .images
+        .iter()
+        .filter(|image| filter.takes(image, now))
+        .filter(|image| unused.is_none_or(|since| last_use(image) < since))
+        .filter(|image| is_ours_to_take(stock, image))
+        .collect();
+    images.sort_by_key(last_use);
+    let mut size: u64 = stock.images.iter().map(|image| image.size).sum();
+    let too_much = |image: &&&Image| {
+        let more = args.max_size.is_none_or(|most| size > most);
+        size -= if more { image.size } else { 0 };
+        more
+    };
+    Ok(images.iter().take_while(too_much).map(|image| Removal::whole(stock, image)).collect())
+}
+
+/// Whether nobody else could lead one of its names elsewhere. One that is left must not
+/// keep the others from going.
+fn is_ours_to_take(stock: &Stock, image: &Image) -> bool {
+    let names = image.names.iter().map(|name| stock.root.join(name));
+    let stranger = names.filter_map(|path| path_trust::at(path.parent()?)).next();
+    if let Some(stranger) = &stranger {
+        let title = plain(image.title().as_ref());
+        anstream::eprintln!("sifcache: {title} stays: {}", path_trust::said(stranger));
+    }
+    stranger.is_none()
+}
+
+/// The time before which a last use counts as none.
+fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let Some(unused_for) = args.unused_for else { return Ok(None) };
+    let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
+    let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
+    let gap = stock.served.evidence().gap(since, now, cluster(args).as_ref(), &without);
+    match gap {
+        None => Ok(Some(since)),
+        Some(gap) => Err(Failure::new(Exit::UNAVAILABLE, explain(&gap, since))),
+    }
+}
+
+/// The nodes of the cluster that the site's settings are of. With `--root`, nobody knows which
+/// nodes use that one but the logs.
+fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
+    if args.site.root.is_some() {
+        return None;
+    }
+    let nodes = nodes::nodes(&Processes);
+    if let Err(why) = &nodes {
+        let why = plain_lines(why);
+        anstream::eprintln!(
+            "sifcache: the cluster's list of nodes is not known ({why}): only nodes that logs \
+             name are looked at"
+        );
+    }
+    let normal = |(name, is_up): (String, bool)| (logs::host_name(&name), is_up);
+    nodes.ok().map(|nodes| nodes.into_iter().map(normal).collect())
+}
+
+/// The nodes of a list; Slurm knows what brackets mean.
+fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
+    let names: BTreeSet<String> = match list.contains('[') {
+        true => hostlist::expand(list)?,
+        false => list.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    Ok(names.iter().map(|name| logs::host_name(name)).collect())
+}
+
+/// Why the logs do not tell what was unused, and what to do.
+fn explain(gap: &Gap, since: Timestamp) -> String {
+    let asked = format::day(since);
+    let read = "with --log, or to `sifcache hits` every day";
+    let without = |names: &[String]| {
+        let all = plain(names.join(",").as_ref());
+        format!("if they do not use this cache, are new or are gone: --without-nodes {all}")
+    };
+    match gap {
+        Gap::Nothing => format!(
+            "nothing is known of what served jobs, and --unused-for asks back to {asked}: give \
+             the logs of all nodes {read}"
+        ),
+        Gap::Silent(last) => format!(
+            "the last line of sifcache in the logs is of {}, and --unused-for asks back to \
+             {asked}: nothing can be said of what served jobs since; see whether the nodes still \
+             log hits and misses (`sifcache doctor`)",
+            format::day(*last)
+        ),
+        Gap::NoLog(names) => format!(
+            "no log is known of {}, where jobs may use the cache: give their logs {read}; {}",
+            some(names),
+            without(names)
+        ),
+        Gap::Begins(names, begin) => format!(
+            "what is known of served jobs begins on {} (node {}), and --unused-for asks back to \
+             {asked}: give older logs with --log; {}",
+            format::day(*begin),
+            some(names),
+            without(names)
+        ),
+        Gap::Ends(names, end) => format!(
+            "what is known of served jobs ends on {} (node {}): give newer logs of these nodes \
+             {read}; {}",
+            format::day(*end),
+            some(names),
+            without(names)
+        ),
+    }
+}
+
+/// The first of them, for a sentence.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| if name.is_empty() { "without a name".into() } else { plain(name.as_ref()) })
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn still_kept(root: &std::path::Path) -> String {
+    let kept = kept::list(root);
+    match kept.iter().map(|(_, until)| *until).min() {
+        None => String::new(),
+        Some(next) => {
+            format!("{} kept, the next goes on {}\n", kept.len(), format::day(next))
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `sifcache list`: what is in the cache.
+
+use crate::cache::image_name;
+use crate::cache::select::{self, Filter, Stock};
+use crate::cache::store::scan::Image;
+use crate::cache::usage_from_logs;
+use crate::error::{Exit, Failure};
+use crate::options::Site;
+use crate::site;
+use crate::ui::format;
+use crate::ui::output::{self, Align, Table, plain};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// List the images of the cache
+///
+/// Each image has one line, with all names that one file has. What is known beyond the file
+/// (digest, where it came from) is there for images that `add` and `import` have put there;
+/// when an image last served a job is known after `sifcache hits` has read the logs, or with
+/// --log.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct List {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    logs: usage_from_logs::Logs,
+    /// Only of this repository, or of all that begin with these words: determinedai
+    #[arg(long, value_name = "REPOSITORY")]
+    repo: Option<String>,
+    /// Only images added to the cache longer ago than this: 90d, 8w, 1y
+    #[arg(long, value_name = "TIME", value_parser = format::parse_age)]
+    older_than: Option<SignedDuration>,
+    /// Only images larger than this: 300M, 5G; powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
+    larger_than: Option<u64>,
+    /// Sort by this
+    #[arg(long, value_enum, default_value = "name")]
+    sort: Sort,
+    /// Print only the references, one a line, as `add --from` reads them
+    #[arg(long, conflicts_with = "json")]
+    refs: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--sort`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    Name,
+    /// Largest first
+    Size,
+    /// Oldest first
+    Age,
+    /// Longest unused first
+    Served,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Everything:
+      sifcache list
+  The largest images:
+      sifcache list --sort size --larger-than 5G
+  Old images of one repository:
+      sifcache list --repo determinedai --older-than 90d
+  A list to fill another cluster's cache with:
+      sifcache list --refs >images.txt
+  In a script:
+      sifcache list --json | jq -r '.images[] | select(.digests == []) | .path'
+
+Exit status:
+   0  also if there is none
+  64  wrong usage
+  74  reading or writing failed
+  78  the site's settings are wrong or missing
+
+The JSON object is described in docs/cache.md.";
+
+/// One line of the list.
+#[derive(Serialize)]
+struct Row {
+    reference: Option<String>,
+    references: Vec<String>,
+    path: String,
+    names: Vec<String>,
+    size: u64,
+    architecture: &'static str,
+    added: Timestamp,
+    digests: Vec<String>,
+    source: Option<String>,
+    last_served: Option<Timestamp>,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object {
+    images: Vec<Row>,
+    total: Total,
+}
+
+/// Of the images that are listed; the files that are none are those of all image roots.
+#[derive(Serialize)]
+struct Total {
+    images: usize,
+    size: u64,
+    not_images: usize,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let now = Timestamp::now();
+    let filter = Filter {
+        repository: args.repo.as_deref(),
+        older_than: args.older_than,
+        larger_than: args.larger_than,
+    };
+    let mut rows = Vec::new();
+    let mut not_images = 0;
+    let mut stocks: Vec<Stock> =
+        settings.image_roots.iter().map(|root| select::stock(root)).collect::<Result<_, _>>()?;
+    usage_from_logs::learn(&args.logs, &mut stocks)?;
+    for stock in &stocks {
+        not_images += stock.others;
+        let images = stock.images.par_iter().filter(|image| filter.takes(image, now));
+        rows.par_extend(images.map(|image| row(stock, image)));
+    }
+    sort(&mut rows, args.sort);
+    let total = Total { images: rows.len(), size: rows.iter().map(|r| r.size).sum(), not_images };
+    match () {
+        () if args.json => output::json(&Object { images: rows, total })?,
+        () if args.refs => output::print(&references(&rows))?,
+        () => output::print(&page(&rows, &total, now))?,
+    }
+    Ok(Exit::OK)
+}
+
+fn row(stock: &Stock, image: &Image) -> Row {
+    let all = image.references();
+    let references: Vec<String> = all.iter().map(image_name::short).collect();
+    let first = image.names.first().cloned().unwrap_or_default();
+    Row {
+        reference: references.first().cloned(),
+        references,
+        path: stock.root.join(first).to_string_lossy().into_owned(),
+        names: image.names.clone(),
+        size: image.size,
+        architecture: image.architecture,
+        added: image.added(),
+        digests: image.digests(&all),
+        source: image.known.as_ref().map(|known| known.source.clone()),
+        last_served: stock.last_served(image),
+    }
+}
+
+fn sort(rows: &mut [Row], by: Sort) {
+    match by {
+        Sort::Name => rows.sort_by(|a, b| (&a.reference, &a.path).cmp(&(&b.reference, &b.path))),
+        Sort::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.size)),
+        Sort::Age => rows.sort_by_key(|row| row.added),
+        Sort::Served => rows.sort_by_key(|row| row.last_served),
+    }
+}
+
+fn references(rows: &[Row]) -> String {
+    let lines = rows.iter().filter_map(|row| row.reference.as_ref());
+    lines.map(|reference| format!("{reference}\n")).collect()
+}
+
+fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("SIZE", Align::Right),
+        ("ARCH", Align::Left),
+        ("AGE", Align::Right),
+        ("SERVED", Align::Right),
+        ("DIGEST", Align::Left),
+        ("SOURCE", Align::Left),
+    ]);
+    for row in rows {
+        let unspelled = || plain(row.path.as_ref());
+        table.row(vec![
+            row.reference.clone().unwrap_or_else(unspelled),
+            format::size(row.size),
+            row.architecture.to_owned(),
+            format::ago(row.added, now),
+            row.last_served.map_or("-".to_owned(), |served| format::ago(served, now)),
+            row.digests.first().map_or("-".to_owned(), |digest| abridged(digest)),
+            row.source.as_ref().map_or("-".to_owned(), |source| plain(source.as_ref())),
+        ]);
+    }
+    let mut text = if rows.is_empty() { String::new() } else { table.text() };
+    text.push_str(&format!("{} images, {}\n", total.images, format::size(total.size)));
+    if total.not_images > 0 {
+        let verify = "see `sifcache verify`";
+        text.push_str(&format!("{} files are not valid images: {verify}\n", total.not_images));
+    }
+    text
+}
+
+/// As many digits as people compare.
+fn abridged(digest: &str) -> String {
+    digest.rsplit(':').next().unwrap_or_default().chars().take(12).collect()
+}

@@ -1,0 +1,181 @@
+//! `sifcache misses`: what jobs asked for that was not there.
+
+use crate::cache::image_name;
+use crate::cache::lookup;
+use crate::error::{Exit, Failure};
+use crate::events::aggregate::{self, Count, Which};
+use crate::events::event::Event;
+use crate::events::logs::read::Unread;
+use crate::events::logs::source::Skipped;
+use crate::site;
+use crate::ui::format;
+use crate::ui::output::{self, Align, Table, plain};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+
+/// List the references that jobs asked for and that were not in the cache
+///
+/// From the lines that the plugin and the shim write to syslog on each node: give the central
+/// log of all nodes with --log if there is one, for without it only this host's own is read,
+/// its journal or /var/log/syslog. References that are in the cache by now are left out.
+///
+/// Every user can write such lines to syslog: check a list before you add it.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Misses {
+    #[command(flatten)]
+    which: Which,
+    /// Also references that are in the cache by now
+    #[arg(long)]
+    all: bool,
+    /// Print only the references, one a line, as `add --from -` reads them
+    #[arg(long, conflicts_with = "json")]
+    refs: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  References to add next:
+      sifcache misses --since 30d --log /var/log/central/slurm-nodes.log*
+  Add the references that more than two users asked for:
+      sifcache misses --min-users 3 --refs | sifcache add --from -
+  On one node, by its journal:
+      srun -w n17 sifcache misses --since 1d
+
+Exit status:
+   0  also if nothing was missed
+  64  wrong usage
+  65  a file is not a readable log
+  69  this host has no log that can be read
+  74  reading or writing failed
+
+The JSON object is described in docs/logs.md.";
+
+#[derive(Serialize)]
+struct Refused {
+    path: String,
+    why: String,
+}
+
+/// One reference.
+#[derive(Serialize)]
+struct Row {
+    reference: String,
+    launches: u64,
+    jobs: usize,
+    users: usize,
+    last: Timestamp,
+    /// Where it is by now.
+    present: Option<String>,
+    refused: Vec<Refused>,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object<'a> {
+    misses: Vec<Row>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    forged: u64,
+    ahead: u64,
+    unread: &'a Unread,
+    skipped: &'a [Skipped],
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
+    let settings = site::settings_if_any(&args.which.site)?;
+    let missed = |event: &Event| event.image.is_none().then(|| image_name::short(&event.reference));
+    let mut tally = aggregate::tally(&args.which, &missed)?;
+    let described = tally.described()?;
+    let before = tally.counts.len();
+    let here = |name: &str| present(settings.as_ref(), name);
+    if !args.all {
+        tally.counts.retain(|(name, _)| here(name).is_none());
+    }
+    let come = before - tally.counts.len();
+    tally.limit(&args.which);
+    let (from, to) = tally.range();
+    let rows: Vec<Row> =
+        tally.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
+    match () {
+        () if args.which.json => {
+            let read = &tally.read;
+            output::json(&Object {
+                misses: rows,
+                from,
+                to,
+                forged: read.forged,
+                ahead: read.ahead.lines,
+                unread: &read.unread,
+                skipped: &read.skipped,
+            })?;
+        }
+        () if args.refs => {
+            // Standard output is a list for `add`.
+            anstream::eprint!("{}", tally.remarks());
+            output::print(&references(&rows))?;
+        }
+        () => output::print(&page(&rows, come, &described, &tally.remarks()))?,
+    }
+    Ok(Exit::OK)
+}
+
+fn present(settings: Option<&Settings>, name: &str) -> Option<String> {
+    let reference = Reference::parse(name.as_bytes()).ok()?;
+    Some(lookup::find(settings?, &reference)?.to_string_lossy().into_owned())
+}
+
+fn row(name: &str, count: &Count, present: Option<String>) -> Row {
+    let refused = count
+        .refused
+        .iter()
+        .map(|(path, why)| Refused { path: path.to_string_lossy().into_owned(), why: why.clone() });
+    Row {
+        reference: name.to_owned(),
+        launches: count.launches,
+        jobs: count.jobs(),
+        users: count.users(),
+        last: count.last,
+        present,
+        refused: refused.collect(),
+    }
+}
+
+fn references(rows: &[Row]) -> String {
+    rows.iter().map(|row| format!("{}\n", row.reference)).collect()
+}
+
+fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("LAUNCHES", Align::Right),
+        ("JOBS", Align::Right),
+        ("USERS", Align::Right),
+        ("LAST", Align::Left),
+        ("NOTE", Align::Left),
+    ]);
+    for row in rows {
+        let refused = row.refused.iter().map(|one| {
+            format!("{} was refused: {}", plain(one.path.as_ref()), plain(one.why.as_ref()))
+        });
+        let present = row.present.iter().map(|path| format!("is {} now", plain(path.as_ref())));
+        table.row(vec![
+            row.reference.clone(),
+            row.launches.to_string(),
+            row.jobs.to_string(),
+            row.users.to_string(),
+            format::minute(row.last),
+            refused.chain(present).collect::<Vec<_>>().join("; "),
+        ]);
+    }
+    let mut text = if rows.is_empty() { "nothing was missed\n".to_owned() } else { table.text() };
+    if come > 0 {
+        text.push_str(&format!("{come} more are in the cache by now (--all)\n"));
+    }
+    text.push_str(&format!("read: {read}\n{remarks}"));
+    text
+}

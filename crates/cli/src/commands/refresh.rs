@@ -1,0 +1,181 @@
+//! `sifcache refresh`: pulls again what has moved in its registry.
+
+mod item;
+
+use crate::cache::select;
+use crate::cache::store::architecture;
+use crate::cache::store::kept::Keep;
+use crate::cache::store::{Store, metadata};
+use crate::error::{Exit, Failure};
+use crate::options::{Change, Pull, Site};
+use crate::pull::credentials::Credentials;
+use crate::pull::outcome::{self, Outcome, Report, Status};
+use crate::pull::puller::Puller;
+use crate::pull::registry::{self, Registry};
+use crate::site;
+use crate::system::pool;
+use crate::system::signals;
+use crate::ui::progress::Progress;
+use clap::Args;
+use item::{Item, items};
+use std::fs;
+use std::path::Path;
+
+/// Pull images again whose tags have moved in their registries
+///
+/// Asks the registry of each image whether its tag points to something else by now, which
+/// takes one HEAD request, and pulls what does. The new file takes the old one's name in one
+/// step, so that every launch finds the one or the other; the old file is kept for the time of
+/// --keep, for the jobs that run from it. The name with the old digest goes, unless that digest
+/// was added by itself.
+///
+/// Of a file that was put there by hand the digest is known if Apptainer 1.5 or later has pulled
+/// it, which records it in the file. Without one, it is pulled again if it is named, or with
+/// --unknown.
+///
+/// Registries are asked as Apptainer asks them: with the certificates of this host (or of
+/// SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of HTTPS_PROXY
+/// and NO_PROXY (docs/registries.md).
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    pull: Pull,
+    /// Every image of the image root
+    #[arg(long)]
+    all: bool,
+    /// With --all: also pull images whose digest is not known
+    #[arg(long, requires = "all")]
+    unknown: bool,
+    /// Only report; nothing is pulled
+    #[arg(long)]
+    check: bool,
+    /// Print one JSON object for each reference
+    #[arg(long)]
+    json: bool,
+    /// References to refresh
+    #[arg(value_name = "REF", required_unless_present = "all", conflicts_with = "all")]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+      sifcache refresh ubuntu:22.04
+  Which tags have moved?
+      sifcache refresh --all --check
+  Every night:
+      sifcache refresh --all --jobs 4
+
+Exit status:
+   0  all is as in the registry now
+   1  some could not be refreshed; with --check: some have moved, are gone or not known
+  64  wrong usage, or an invalid image reference
+  69  there is no runtime, or the registry does not answer for the one that is named
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted; nothing is left behind
+
+The JSON objects are described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let stock = select::stock(&root)?;
+    let architecture = architecture::wanted(&root, args.pull.arch)?;
+    let items = items(args, &settings, &stock, architecture)?;
+    let progress = Progress::new(args.json);
+    let report = Report::new(&progress, args.json);
+    let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
+    let registry = Registry::new(args.pull.no_https, credentials.clone())?;
+    signals::watch()?;
+    // A check needs neither a runtime nor the right to write.
+    let store = match args.check {
+        true => None,
+        false => Some(Store::open_for(&root, &settings, architecture)?),
+    };
+    let (change, pull) = (&args.change, &args.pull);
+    let puller = store
+        .as_ref()
+        .map(|store| Puller::new(store, &settings, change, pull, credentials.clone(), &progress));
+    let puller = puller.transpose()?;
+    let work = Work {
+        args,
+        root: &root,
+        store: store.as_ref(),
+        puller: puller.as_ref(),
+        registry: &registry,
+    };
+    let done = pool::each(pull.jobs.into(), &items, &|item| {
+        let outcome = signals::check().and_then(|()| work.refresh(item));
+        report.one(&item.reference, &outcome)?;
+        let current = |outcome: &Outcome| {
+            !matches!(outcome.status, Status::Moved | Status::Unknown | Status::Gone)
+        };
+        outcome.map(|outcome| !args.check || current(&outcome))
+    });
+    let stale = done.iter().any(|done| matches!(done, Ok(false)));
+    let exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect())?;
+    Ok(if stale && exit == Exit::OK { Exit::FOUND } else { exit })
+}
+
+struct Work<'a> {
+    args: &'a Refresh,
+    root: &'a Path,
+    store: Option<&'a Store>,
+    puller: Option<&'a Puller<'a>>,
+    registry: &'a Registry,
+}
+
+impl Work<'_> {
+    fn refresh(&self, item: &Item) -> Result<Outcome, Failure> {
+        let status = self.status(item)?;
+        let pull = match status {
+            Status::Moved => true,
+            Status::Unknown => !self.args.all || self.args.unknown,
+            _ => false,
+        };
+        match (self.puller, self.store) {
+            (Some(puller), Some(store)) if pull => {
+                let outcome = swap(puller, store, item)?;
+                for orphan in &item.orphans {
+                    orphan.clone().carry_out(store, Keep::new(self.args.change.keep))?;
+                }
+                Ok(outcome)
+            }
+            _ => Ok(Outcome::of(status, self.root.join(&item.name))),
+        }
+    }
+
+    fn status(&self, item: &Item) -> Result<Status, Failure> {
+        if item.reference.digest().is_some() {
+            return Ok(Status::Pinned);
+        }
+        match self.registry.digest(&item.reference) {
+            Ok(_) if item.digests.is_empty() => Ok(Status::Unknown),
+            Ok(digest) if item.digests.contains(&digest) => Ok(Status::Unchanged),
+            Ok(_) => Ok(Status::Moved),
+            Err(registry::Error::Stopped(failure)) => Err(failure),
+            Err(error) if error.not_found() => Ok(Status::Gone),
+            Err(error) => Err(Failure::new(Exit::UNAVAILABLE, error.to_string())),
+        }
+    }
+}
+
+fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Failure> {
+    let _lock = store.lock(&item.name, &|| ())?;
+    let pulled = puller.pull(&item.reference, &item.name)?;
+    for name in &item.along {
+        let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
+        if !leads_there && store.guard(name).is_ok() && fs::remove_file(store.path(name)).is_ok() {
+            metadata::forget(store, name);
+        }
+    }
+    let path = store.path(&item.name);
+    Ok(Outcome::came(Status::Refreshed, path, pulled, &item.reference))
+}

@@ -1,0 +1,130 @@
+//! What is to be refreshed: names of images, and what goes with their old files.
+
+use super::Refresh;
+use crate::cache::image_name;
+use crate::cache::removal::{Removal, came_along};
+use crate::cache::select::{self, Stock};
+use crate::cache::sif_metadata;
+use crate::cache::store::architecture::Architecture;
+use crate::cache::store::scan::Image;
+use crate::error::{Exit, Failure};
+use crate::ui::output;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::collections::HashSet;
+use std::path::Path;
+
+/// One name to refresh.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) reference: Reference,
+    pub(super) name: String,
+    pub(super) digests: Vec<String>,
+    /// Names with a digest that go with the old file.
+    pub(super) along: Vec<String>,
+    /// Older files of the same tag that have nothing but such names: a command was killed
+    /// before it took them away.
+    pub(super) orphans: Vec<Removal>,
+}
+
+/// The names that were asked for, or all.
+///
+/// # Errors
+/// A word that is no reference, or none of an image here.
+pub(super) fn items(
+    args: &Refresh,
+    settings: &Settings,
+    stock: &Stock,
+    architecture: Architecture,
+) -> Result<Vec<Item>, Failure> {
+    let mut names: Vec<String> = Vec::new();
+    for word in &args.references {
+        let found = select::names(settings, &stock.root, word)?;
+        if found.is_empty() {
+            let root = output::plain(&stock.root);
+            let message = format!("{word} is not in {root}: `sifcache add` pulls it");
+            return Err(Failure::new(Exit::FOUND, message));
+        }
+        names.extend(found);
+    }
+    let mut seen = HashSet::new();
+    let wanted = |name: &String| args.all || names.contains(name);
+    let mut items = Vec::new();
+    for image in &stock.images {
+        for name in image.names.iter().filter(|name| wanted(name)) {
+            let Some(reference) = image_name::reference(name) else { continue };
+            // With --all a digest is nothing to ask about: it cannot move.
+            let pinned = args.all && reference.digest().is_some();
+            // A pull for another architecture would not be the same image.
+            if image.architecture != architecture {
+                if args.all {
+                    continue;
+                }
+                let theirs = image.architecture;
+                let message = format!("{name} is for {theirs}: refresh it with --arch {theirs}");
+                return Err(Failure::new(Exit::USAGE, message));
+            }
+            if !pinned && seen.insert(name.clone()) {
+                items.push(item(stock, image, reference, name));
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item {
+    let (along, others): (Vec<String>, Vec<String>) = image
+        .names
+        .iter()
+        .filter(|other| *other != name)
+        .cloned()
+        .partition(|other| came_along(&stock.root, image, other));
+    // Another tag goes on to point to it.
+    let along = if others.is_empty() { along } else { Vec::new() };
+    let orphans = orphans(stock, &reference);
+    let mut digests = image.digests(&image.references());
+    if digests.is_empty() {
+        digests.extend(recorded_digest(&stock.root.join(name), &reference));
+    }
+    Item { reference, name: name.to_owned(), digests, along, orphans }
+}
+
+/// The digest that the runtime has recorded in a file that was put there by hand.
+fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
+    let origin = sif_metadata::origin(path)?;
+    let is_same = origin.reference.to_string() == reference.to_string();
+    origin.digest.filter(|_| is_same)
+}
+
+/// Files of this tag that have no name with a tag any more.
+fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
+    let of_this = |image: &&Image| {
+        image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
+            && image.names.iter().all(|name| came_along(&stock.root, image, name))
+    };
+    stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recorded_digest;
+    use crate::cache::image_name;
+    use crate::cache::sif_metadata::tests::sif;
+    use std::fs;
+
+    #[test]
+    fn what_the_runtime_has_recorded_of_the_same_reference() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let name = "docker.io/library/alpine:3.20";
+        let labels = [
+            ("org.label-schema.usage.apptainer.version", "1.5.3"),
+            ("org.opencontainers.image.base.name", name),
+            ("org.opencontainers.image.base.digest", digest.as_str()),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), sif(Some("bootstrap: docker\nfrom: alpine:3.20"), &labels)).unwrap();
+        let of = |text: &str| recorded_digest(file.path(), &image_name::parse(text).unwrap());
+        assert_eq!(of("alpine:3.20"), Some(digest));
+        assert_eq!(of("o/mine:1"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! `sifcache remove`: takes images out of the cache.
+
+use crate::cache::removal::Removal;
+use crate::cache::removal::all::Manner;
+use crate::cache::select;
+use crate::error::{Exit, Failure};
+use crate::options::{Change, Site};
+use crate::site;
+use crate::ui::output;
+use clap::Args;
+
+/// Take images out of the cache
+///
+/// Jobs find them no more from then on. The file is kept for the time of --keep, for the jobs
+/// that still run from it, and its space is free only after that. With an image go the names
+/// with its digest that `add` has made for it; a digest that was added by itself stays.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    site: Site,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    manner: Manner,
+    /// A reference, or the path of a file in the image root
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+      sifcache remove determinedai/environments:cpu
+  A file under a name that no reference spells:
+      sifcache remove /shared/sif/Ubuntu.sif
+  At once and for good, where no job can be running from it:
+      sifcache remove --yes --keep 0d ubuntu:22.04
+  Bring it back: move it from where it is kept to its old place:
+      mv /shared/sif/.sifcache/kept/20261224T030000Z.ctl.17.0/ubuntu:22.04 /shared/sif/
+
+Exit status:
+   0  done
+   1  a reference is not in this image root, or the answer was no: nothing has changed
+  64  wrong usage; also if it cannot ask and --yes is not given
+  73  something cannot be written
+  77  not permitted
+  78  the site's settings are wrong or missing
+
+The JSON object is described in docs/cache.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let root = site::target(&settings, args.change.into.as_deref())?;
+    let stock = select::stock(&root)?;
+    let mut removals: Vec<Removal> = Vec::new();
+    for word in &args.references {
+        let names = select::names(&settings, &root, word)?;
+        if names.is_empty() {
+            let message = format!("{word} is not in {}", output::plain(&root));
+            return Err(Failure::new(Exit::FOUND, message));
+        }
+        removals.extend(Removal::of_names(&stock, &names));
+    }
+    args.manner.remove(&settings, &root, removals, args.change.keep)
+}

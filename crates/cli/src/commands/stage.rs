@@ -1,0 +1,259 @@
+//! `sifcache stage`: copies of images on the nodes' own disks, by Slurm's own means.
+//!
+//! ```text
+//! login node                          n1 … n9, one job
+//!   salloc ─────────────────────────▶ the nodes
+//!   srun ───────────────────────────▶ stage-node: what is there? is there space?
+//!   srun ───────────────────────────▶ stage-node: makes .sifcache/tmp/PLACE, locks the name
+//!   sbcast ── Slurm's tree, slurmd ──▶ .sifcache/tmp/PLACE/image.sif
+//!                                      stage-node: SHA-256, checks, sync, rename, record
+//! ```
+
+mod allocation;
+mod broadcast;
+mod failure_attribution;
+mod listing;
+mod local;
+mod message;
+pub(crate) mod node;
+pub(crate) mod nodes;
+mod outcome;
+mod source;
+mod stderr_lines;
+mod step;
+mod transfer;
+
+use crate::cache::image_name;
+use crate::error::{Exit, Failure};
+use crate::options::Site;
+use crate::reference_list;
+use crate::site;
+use crate::system::signals;
+use crate::ui::format;
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use allocation::{Allocation, Request};
+use clap::Args;
+use listing::{Failed, Listing};
+use nodes::Chosen;
+use outcome::Outcomes;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::{self, Settings};
+use source::Source;
+use std::path::{Path, PathBuf};
+use step::Terms;
+use transfer::Course;
+
+/// What a file is called while it comes, in a place of its own under [`PLACES`].
+const FILE: &str = "image.sif";
+/// Where the places are, under an image root.
+const PLACES: &str = ".sifcache/tmp";
+
+/// Copy images to the nodes' own disks
+///
+/// Takes images from the other image roots, as this host sees them, to the first one, the
+/// node-local one, of each node. It asks for a small job on these nodes, asks them what they
+/// have, sends what they lack with sbcast, Slurm's broadcast tree, and lets each node check it
+/// before it gets its name. Nodes that are down are named and left out. Run it as the owner of
+/// the node-local image root, where salloc and srun work; the nodes need this command too, under
+/// the same path.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Stage {
+    #[command(flatten)]
+    site: Site,
+    /// Stage into this image root of the nodes; without it, into the first one of the settings
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// These nodes, as Slurm writes lists of them: n[1-9],g1
+    #[arg(long, short = 'w', value_name = "NODELIST", required_unless_present = "partition")]
+    nodes: Option<String>,
+    /// All nodes of this partition, or those of --nodes in it
+    #[arg(long, short, value_name = "PARTITION")]
+    partition: Option<String>,
+    /// Stage the images in this file: one reference a line, # starts a comment; - is standard input
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// The time limit of the job, as Slurm reads it
+    #[arg(long, value_name = "TIME", default_value = "1:00:00")]
+    time: String,
+    /// How long a file that was replaced is kept on the node; jobs that run from it do not need
+    /// that on a local file system
+    #[arg(long, value_name = "TIME", default_value = "0d")]
+    keep: String,
+    /// Only show which images would be staged
+    #[arg(long)]
+    dry_run: bool,
+    /// List the images of each node instead
+    #[arg(long, conflicts_with = "dry_run")]
+    list: bool,
+    /// Print JSON: an object for each image on each node; with --list, one for all
+    #[arg(long)]
+    json: bool,
+    /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    #[arg(value_name = "REF", required_unless_present_any = ["from", "list"])]
+    references: Vec<String>,
+    /// Further options of salloc
+    #[arg(last = true, value_name = "SALLOC OPTION")]
+    options: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  One image to all nodes of a partition:
+      sifcache stage --partition gpu determinedai/environments:cpu
+  All images of a list, to some nodes:
+      sifcache stage --nodes 'n[1-16]' --from images.txt
+  Before a maintenance ends, in its reservation:
+      sifcache stage --partition gpu --from images.txt -- --reservation=maint
+  Not in the queue: now, or not at all:
+      sifcache stage --nodes 'n[1-16]' o/i:1 -- --immediate=60
+  Images of each node:
+      sifcache stage --list --partition gpu
+  Take it away from the nodes again:
+      srun --nodelist='n[1-16]' --ntasks-per-node=1 \\
+          sifcache remove --root /local/sif --keep 0d --yes o/i:1
+
+Exit status:
+   0  all nodes have all of them now
+   1  some do not; standard error says which and why
+  64  wrong usage: no reference, no such node, no node-local image root
+  65  a line of a list is not a valid image reference, or a node received other bytes than were sent
+  69  Slurm gives no job, nodes do not answer, or the image is not in the cache
+  73  no node has the space
+  77  not permitted
+  78  the site's settings are wrong or missing, or jobs would not trust the image root
+ 130  interrupted: the job is ended, and nothing is left behind
+Above 1, if it was the same for all of them.
+
+The JSON objects are described in docs/stage.md.";
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    format::parse_age(&args.keep)
+        .map_err(|message| Failure::new(Exit::USAGE, format!("--keep: {message}")))?;
+    let references = reference_list::gather(&args.references, &args.from)?;
+    let root = destination(&settings, args.into.as_deref())?;
+    if !args.list {
+        local::may_stage(settings.untrusted)?;
+    }
+    let progress = Progress::new(args.json);
+    signals::watch()?;
+    let errand = Errand { args, settings: &settings, root: &root, progress: &progress };
+    match args.list {
+        true => errand.list(&references),
+        false => errand.stage(&references),
+    }
+}
+
+/// The node-local image root: `--into`, else the first one.
+///
+/// # Errors
+/// If `--into` is none, or there is no other one to take images from.
+fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
+    let first = settings.image_roots.first().cloned().unwrap_or_default();
+    let root = into.map_or(Ok(first), |into| site::target(settings, Some(into)))?;
+    if settings.image_roots.iter().any(|other| *other != root) {
+        return Ok(root);
+    }
+    let message = format!(
+        "{} is the only image root: a node-local one has to stand before it, as in \
+         image_root=/local/sif:{}",
+        plain(&root),
+        settings::escape_root(&plain(&root))
+    );
+    Err(Failure::new(Exit::USAGE, message))
+}
+
+/// One run of the command.
+struct Errand<'a> {
+    args: &'a Stage,
+    settings: &'a Settings,
+    root: &'a Path,
+    progress: &'a Progress,
+}
+
+impl Errand<'_> {
+    fn stage(&self, references: &[Reference]) -> Result<Exit, Failure> {
+        // A wrong name is said before anything is read.
+        let chosen = self.choose()?;
+        let mut outcomes = Outcomes::new(self.progress, self.args.json, self.root);
+        let sources = self.sources(references, &mut outcomes)?;
+        if sources.is_empty() {
+            return Ok(outcomes.exit());
+        }
+        let (chosen, job) = self.job(chosen)?;
+        for (node, why) in &chosen.left_out {
+            outcomes.bad(Some(node), None, Exit::UNAVAILABLE, why)?;
+        }
+        if let Some(job) = job {
+            Course::new(self.terms(&job), &sources, self.progress, &mut outcomes)
+                .run(&chosen.nodes, self.args.dry_run)?;
+        }
+        Ok(outcomes.exit())
+    }
+
+    fn sources(
+        &self,
+        references: &[Reference],
+        outcomes: &mut Outcomes<'_>,
+    ) -> Result<Vec<Source>, Failure> {
+        let others = source::others(self.settings, self.root);
+        let mut sources = Vec::new();
+        for reference in references {
+            match source::find(&others, reference, self.progress) {
+                Ok(source) => sources.push(source),
+                Err(failure @ Failure::Stopped(_)) => return Err(failure),
+                Err(failure) => {
+                    let (short, exit) = (image_name::short(reference), failure.exit());
+                    outcomes.bad(None, Some(&short), exit, &failure.to_string())?;
+                }
+            }
+        }
+        Ok(sources)
+    }
+
+    fn list(&self, references: &[Reference]) -> Result<Exit, Failure> {
+        let (chosen, job) = self.job(self.choose()?)?;
+        let mut listing = Listing::default();
+        if let Some(job) = job {
+            listing = Listing::gather(self.terms(&job), &chosen.nodes, self.progress)?;
+        }
+        let left_out = chosen.left_out.into_iter();
+        listing.failed.extend(left_out.map(|(node, error)| Failed { node, error }));
+        let exit = if listing.failed.is_empty() { Exit::OK } else { Exit::FOUND };
+        let others = source::others(self.settings, self.root);
+        listing.print(self.root, &others, references, self.args.json, self.progress)?;
+        Ok(exit)
+    }
+
+    fn choose(&self) -> Result<Chosen, Failure> {
+        nodes::choose(self.args.nodes.as_deref(), self.args.partition.as_deref())
+    }
+
+    /// The job on the nodes that can run one. A node may go down while the job waits, which
+    /// would then wait for that node: then it is asked for again, without it.
+    fn job(&self, mut chosen: Chosen) -> Result<(Chosen, Option<Allocation>), Failure> {
+        while !chosen.nodes.is_empty() {
+            let request = Request {
+                partition: &chosen.partition,
+                nodes: &chosen.nodes,
+                time: &self.args.time,
+                options: &self.args.options,
+            };
+            // A controller that restarts is no reason to give up a place in the queue.
+            let still = || self.choose().map_or(true, |now| chosen.nodes.is_subset(&now.nodes));
+            if let Some(job) = Allocation::request(&request, self.progress, &still)? {
+                return Ok((chosen, Some(job)));
+            }
+            chosen = self.choose()?;
+        }
+        Ok((chosen, None))
+    }
+
+    fn terms<'a>(&'a self, job: &'a Allocation) -> Terms<'a> {
+        let (root, untrusted) = (self.root, self.settings.untrusted);
+        Terms { job: job.id(), root, untrusted, keep: &self.args.keep }
+    }
+}

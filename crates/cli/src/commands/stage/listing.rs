@@ -1,0 +1,255 @@
+//! `sifcache stage --list`: which node has what.
+
+use super::message::{Copy, Order, Said};
+use super::nodes::{self, Nodes};
+use super::source;
+use super::step::{Lost, Step, Terms};
+use crate::cache::image_name;
+use crate::cache::lookup;
+use crate::error::Failure;
+use crate::ui::format;
+use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::progress::Progress;
+use serde::Serialize;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How a copy compares with what the other image roots have for its reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// It is the same.
+    Current,
+    /// They have something else: it has moved since, or was never the same.
+    Differs,
+    /// They have nothing.
+    Alone,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Differs => "differs",
+            Self::Alone => "alone",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One line of the list.
+#[derive(Debug, Serialize)]
+struct Row {
+    reference: String,
+    size: u64,
+    sha256: Option<String>,
+    state: State,
+    nodes: Nodes,
+}
+
+/// The JSON object.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    root: &'a Path,
+    nodes: Nodes,
+    images: Vec<Row>,
+    failed: Vec<Failed>,
+}
+
+/// A node of which nothing is known.
+#[derive(Debug, Serialize)]
+pub(super) struct Failed {
+    pub(super) node: String,
+    pub(super) error: String,
+}
+
+/// What the nodes have said.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    nodes: Nodes,
+    copies: BTreeMap<Copy, Nodes>,
+    pub(super) failed: Vec<Failed>,
+}
+
+impl Listing {
+    /// Asks the nodes.
+    ///
+    /// # Errors
+    /// What concerns all of them: no Slurm, a signal.
+    pub(super) fn gather(
+        terms: Terms<'_>,
+        nodes: &Nodes,
+        progress: &Progress,
+    ) -> Result<Self, Failure> {
+        let _task = progress.on_terminal("asking the nodes for their images", 0);
+        let mut listing = Self::default();
+        let mut nodes = nodes.clone();
+        let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;
+        if let Some(mut step) = step {
+            step.tell(&Order::List)?;
+            lost.extend(step.gather(&nodes, &mut |node, said| listing.hear(node, said))?);
+        }
+        listing.failed.extend(lost.into_iter().map(Failed::from));
+        Ok(listing)
+    }
+
+    /// True if that is all of the node.
+    fn hear(&mut self, node: &str, said: Said) -> bool {
+        match said {
+            Said::Has(copy) => {
+                self.copies.entry(copy).or_default().insert(node.to_owned());
+                return false;
+            }
+            Said::Listed => drop(self.nodes.insert(node.to_owned())),
+            Said::Failed { error, .. } => {
+                self.failed.push(Failed { node: node.to_owned(), error });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Prints it; with `wanted`, only those references, also if no node has them.
+    ///
+    /// # Errors
+    /// Standard output's, or that Slurm does not fold the names of nodes.
+    pub(super) fn print(
+        self,
+        root: &Path,
+        others: &Settings,
+        wanted: &[Reference],
+        json: bool,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let rows = rows(self.copies, wanted, &|copy| state(others, copy));
+        if json {
+            let (nodes, failed) = (self.nodes, self.failed);
+            return output::json(&Object { root, nodes, images: rows, failed });
+        }
+        if !rows.is_empty() {
+            output::print(&table(&rows)?.text())?;
+        }
+        let answered = match self.nodes.is_empty() {
+            true => "no node".to_owned(),
+            false => nodes::fold(&self.nodes)?,
+        };
+        let there = rows.iter().filter(|row| !row.nodes.is_empty()).count();
+        let images = if there == 1 { "image" } else { "images" };
+        output::print(&format!("{there} {images} under {} of {answered}\n", plain(root)))?;
+        for Failed { node, error } in &self.failed {
+            progress.note(&format!("{node}: {error}"));
+        }
+        Ok(())
+    }
+}
+
+impl From<Lost> for Failed {
+    fn from(lost: Lost) -> Self {
+        Self { node: lost.node, error: lost.error }
+    }
+}
+
+fn rows(
+    copies: BTreeMap<Copy, Nodes>,
+    wanted: &[Reference],
+    state: &dyn Fn(&Copy) -> State,
+) -> Vec<Row> {
+    let wanted: Vec<String> = wanted.iter().map(image_name::short).collect();
+    let row = |(copy, nodes): (Copy, Nodes)| {
+        let state = state(&copy);
+        Row { reference: copy.reference, size: copy.size, sha256: copy.sha256, state, nodes }
+    };
+    let is_wanted = |row: &Row| wanted.is_empty() || wanted.contains(&row.reference);
+    let mut rows: Vec<Row> = copies.into_iter().map(row).filter(is_wanted).collect();
+    for reference in wanted {
+        if !rows.iter().any(|row| row.reference == reference) {
+            let (sha256, nodes) = (None, Nodes::new());
+            rows.push(Row { reference, size: 0, sha256, state: State::Unknown, nodes });
+        }
+    }
+    rows
+}
+
+/// Told from what is known without reading the images.
+fn state(others: &Settings, copy: &Copy) -> State {
+    let Ok(reference) = image_name::parse(&copy.reference) else { return State::Unknown };
+    let Some(path) = lookup::find(others, &reference) else { return State::Alone };
+    let Ok(metadata) = path.metadata() else { return State::Unknown };
+    if metadata.len() != copy.size {
+        return State::Differs;
+    }
+    let known = source::record(others, &path, &metadata).map(|known| known.sha256);
+    match (known, &copy.sha256) {
+        (Some(one), Some(other)) if one == *other => State::Current,
+        (Some(_), Some(_)) => State::Differs,
+        _ => State::Unknown,
+    }
+}
+
+fn table(rows: &[Row]) -> Result<Table, Failure> {
+    let mut table = Table::new(&[
+        ("REFERENCE", Align::Left),
+        ("SIZE", Align::Right),
+        ("STATE", Align::Left),
+        ("NODES", Align::Left),
+    ]);
+    for row in rows {
+        let reference = plain(row.reference.as_ref());
+        table.row(match row.nodes.is_empty() {
+            true => vec![reference, "-".to_owned(), "-".to_owned(), "none".to_owned()],
+            false => {
+                let nodes = nodes::fold(&row.nodes)?;
+                vec![reference, format::size(row.size), row.state.word().to_owned(), nodes]
+            }
+        });
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Copy, Nodes, State, rows, state};
+    use crate::cache::image_name;
+    use crate::cache::store::tests::{sif, store};
+    use crate::commands::stage::message::Said;
+    use sif_fixture::SMALLEST;
+    use sifcache_core::settings::{Settings, Untrusted};
+
+    fn copy(reference: &str, size: u64) -> Copy {
+        Copy { reference: reference.to_owned(), size, sha256: None }
+    }
+
+    #[test]
+    fn nodes_with_the_same_copy_are_one_line() {
+        let mut listing = super::Listing::default();
+        for (node, size) in [("n1", 1), ("n3", 1), ("n2", 2)] {
+            assert!(!listing.hear(node, Said::Has(copy("o/i:1", size))));
+            assert!(listing.hear(node, Said::Listed));
+        }
+        let wanted = ["o/i:1", "o/i:2"].map(|text| image_name::parse(text).unwrap());
+        let rows = rows(listing.copies, &wanted, &|_| State::Current);
+        let said: Vec<(&str, u64, usize)> =
+            rows.iter().map(|row| (row.reference.as_str(), row.size, row.nodes.len())).collect();
+        assert_eq!(said, [("o/i:1", 1, 2), ("o/i:1", 2, 1), ("o/i:2", 0, 0)]);
+        assert_eq!(
+            listing.nodes,
+            ["n1", "n2", "n3"].map(str::to_owned).into_iter().collect::<Nodes>()
+        );
+    }
+
+    #[test]
+    fn compared_with_the_other_roots() {
+        let (directory, store) = store();
+        let mut others = Settings::with_roots(vec![directory.path().to_owned()]);
+        others.untrusted = Untrusted::Accept;
+        sif(&store.path("o/i:1"), 1);
+        assert_eq!(state(&others, &copy("o/i:2", SMALLEST)), State::Alone);
+        assert_eq!(state(&others, &copy("o/i:1", 127)), State::Differs);
+        // No record of it, and it is not read for this.
+        assert_eq!(state(&others, &copy("o/i:1", SMALLEST)), State::Unknown);
+    }
+}

@@ -1,0 +1,124 @@
+//! What is on this node already.
+
+use super::receive;
+use crate::cache::image_name;
+use crate::cache::reserve;
+use crate::cache::store::Store;
+use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::scan::{self, Image};
+use crate::commands::stage::message::{Copy, Item, Said};
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use std::fs;
+use std::path::Path;
+
+/// Whether an image is there with that content, and whether there is space for it if not:
+/// `room` is what those before it have left, in bytes.
+///
+/// # Errors
+/// That there is no space, or something is in its place.
+pub(super) fn look(store: &Store, item: &Item, room: &mut Option<u64>) -> Result<Said, Failure> {
+    let reference = item.reference.clone();
+    store.can_hold(&reference)?;
+    if is_present(store, item)? {
+        return Ok(Said::Present { reference });
+    }
+    if let Some(free) = room {
+        if *free < item.size {
+            return Err(reserve::too_little(store.root(), item.size, *free));
+        }
+        *free -= item.size;
+    }
+    Ok(Said::Missing { reference })
+}
+
+/// By its record, else by reading it.
+fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
+    let path = store.path(&item.reference);
+    let metadata = fs::metadata(&path).ok();
+    let Some(metadata) = metadata.filter(|metadata| metadata.len() == item.size) else {
+        return Ok(false);
+    };
+    if !store.is_image(&item.reference) {
+        return Ok(false);
+    }
+    let known = metadata::modified(&metadata)
+        .and_then(|time| Known::load(store.root(), &item.reference, item.size, time));
+    let sha256 = match known {
+        Some(known) => known.sha256,
+        None => receive::read(&path, &Progress::new(true))?.sha256,
+    };
+    Ok(sha256 == item.sha256)
+}
+
+/// Each image under the root.
+///
+/// # Errors
+/// A directory that cannot be read, or what `say` returns.
+pub(super) fn list(
+    root: &Path,
+    say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let scan = scan::images(root).map_err(|(path, error)| {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(&path)))
+    })?;
+    scan.images.iter().try_for_each(|image| say(copy(image)))
+}
+
+fn copy(image: &Image) -> Copy {
+    let name = || image.names.first().cloned().unwrap_or_default();
+    Copy {
+        reference: image.references().first().map_or_else(name, image_name::short),
+        size: image.size,
+        sha256: image.known.as_ref().map(|known| known.sha256.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list, look};
+    use crate::cache::store::tests::{sif, store};
+    use crate::commands::stage::message::{Copy, Item, Said};
+    use crate::error::Exit;
+    use sif_fixture::SMALLEST;
+
+    #[test]
+    fn there_or_not_and_space_for_it() {
+        let (_directory, store) = store();
+        sif(&store.path("o/i:1"), 1);
+        let content =
+            super::receive::read(&store.path("o/i:1"), &super::Progress::new(true)).unwrap();
+        let mut item = Item {
+            reference: "o/i:1".to_owned(),
+            size: SMALLEST,
+            sha256: content.sha256,
+            digests: Vec::new(),
+            source: "-".to_owned(),
+            runtime: None,
+        };
+        let mut room = Some(SMALLEST + 72);
+        let said = look(&store, &item, &mut room).unwrap();
+        assert_eq!(
+            (said, room),
+            (Said::Present { reference: "o/i:1".to_owned() }, Some(SMALLEST + 72))
+        );
+        // The same size, and another content.
+        sif(&store.path("o/i:1"), 2);
+        let said = look(&store, &item, &mut room).unwrap();
+        assert_eq!((said, room), (Said::Missing { reference: "o/i:1".to_owned() }, Some(72)));
+        item.reference = "o/i:2".to_owned();
+        let failure = look(&store, &item, &mut room).unwrap_err();
+        assert_eq!(failure.exit(), Exit::CANT_CREATE);
+        assert!(failure.to_string().starts_with("not enough space: about 714 B"), "{failure}");
+        // Who does not say how much space there is has it.
+        assert!(look(&store, &item, &mut None).is_ok());
+        let mut copies = Vec::new();
+        list(store.root(), &mut |copy| {
+            copies.push(copy);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(copies, [Copy { reference: "o/i:1".to_owned(), size: SMALLEST, sha256: None }]);
+    }
+}

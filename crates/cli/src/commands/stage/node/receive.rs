@@ -1,0 +1,187 @@
+//! One image on its way to this node: from the place that it is sent to, to its name.
+
+use crate::cache::hash::{self, Content};
+use crate::cache::image_name;
+use crate::cache::install::Arrival;
+use crate::cache::lookup;
+use crate::cache::store::kept::Keep;
+use crate::cache::store::lock::Lock;
+use crate::cache::store::scratch::Scratch;
+use crate::cache::store::{Store, cannot_write};
+use crate::commands::stage;
+use crate::commands::stage::message::Item;
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use sifcache_core::settings::Settings;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// So many times at most is said how much has come: many nodes speak at once.
+const TIMES: u64 = 20;
+
+/// The place of a file that comes, and the right to its name. The place goes with this.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    store: Store,
+    item: Item,
+    scratch: Scratch,
+    _lock: Lock,
+    said: u64,
+}
+
+impl Arriving {
+    /// Makes the place.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
+        store.can_hold(&item.reference)?;
+        let parent = store.state().join("tmp");
+        let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, &e))?;
+        let Some(scratch) = scratch else {
+            let root = plain(store.root());
+            let message = format!("another node is at work in {root}: is it local to each node?");
+            return Err(Failure::new(Exit::CONFIG, message));
+        };
+        // After that: another node would hold it until it is told something, and for ever.
+        let lock = store.lock(&item.reference, &|| {})?;
+        Ok(Self { store, item: item.clone(), scratch, _lock: lock, said: 0 })
+    }
+
+    /// What comes.
+    pub(super) fn reference(&self) -> &str {
+        &self.item.reference
+    }
+
+    /// How many bytes have come, if that is worth a word.
+    pub(super) fn came(&mut self) -> Option<u64> {
+        let bytes = fs::metadata(self.scratch.path(stage::FILE)).ok()?.len();
+        let is_news = bytes > self.said.saturating_add(self.item.size / TIMES);
+        is_news.then(|| {
+            self.said = bytes;
+            bytes
+        })
+    }
+
+    /// Checks what has come, and gives it its names.
+    ///
+    /// # Errors
+    /// Why it gets none.
+    pub(super) fn settle(&self, settings: &Settings, keep: Keep) -> Result<(), Failure> {
+        let file = self.scratch.path(stage::FILE);
+        let progress = Progress::new(true);
+        let content = self.same(&file, &progress)?;
+        self.store.finish(&file)?;
+        let (store, item) = (&self.store, &self.item);
+        let reference = image_name::parse(&item.reference)?;
+        let (name, digests) = (item.reference.as_str(), item.digests.as_slice());
+        let arrival =
+            Arrival { store, progress: &progress, keep, reference: &reference, name, digests };
+        arrival.settle(&file, item.source.clone(), item.runtime.clone(), content)?;
+        let path = store.path(name);
+        match lookup::find(settings, &reference) {
+            Some(found) if found == path => Ok(()),
+            found => Err(lookup::not_found_there(&path, found.as_deref())),
+        }
+    }
+
+    /// Whether the file is what was sent.
+    fn same(&self, file: &Path, progress: &Progress) -> Result<Content, Failure> {
+        let content = read(file, progress)?;
+        if content.size == self.item.size && content.sha256 == self.item.sha256 {
+            return Ok(content);
+        }
+        let (came, sent) = (short(&content.sha256), short(&self.item.sha256));
+        let message = format!(
+            "the bytes that arrived are not those that were sent: {} bytes with SHA-256 {came}, not {} with {sent}; \
+             it was thrown away, stage it again",
+            content.size, self.item.size
+        );
+        Err(Failure::new(Exit::DATA, message))
+    }
+}
+
+/// Reads a file, for its SHA-256.
+pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure> {
+    let task = progress.on_terminal("", 0);
+    let failed =
+        |error: io::Error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(path)));
+    let mut file = File::open(path).map_err(failed)?;
+    hash::copy(&mut file, &mut io::sink(), &task).map_err(|error| match error {
+        hash::Error::Read(error) | hash::Error::Write(error) => failed(error),
+        hash::Error::Stopped(failure) => failure,
+    })
+}
+
+/// As many digits as people compare.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arriving, Item};
+    use crate::cache::hash;
+    use crate::cache::store::kept::Keep;
+    use crate::cache::store::metadata::{Known, modified};
+    use crate::cache::store::tests::{sif, store};
+    use crate::commands::stage;
+    use crate::error::Exit;
+    use jiff::SignedDuration;
+    use sif_fixture::SMALLEST;
+    use sifcache_core::settings::{Settings, Untrusted};
+    use std::fs;
+    use std::path::Path;
+
+    const NOT_KEPT: Keep = Keep::new(SignedDuration::ZERO);
+
+    fn item(file: &Path) -> Item {
+        let content = super::read(file, &crate::ui::progress::Progress::new(true)).unwrap();
+        let hash::Content { sha256, size } = content;
+        Item {
+            reference: "o/i:1".to_owned(),
+            size,
+            sha256,
+            digests: vec![format!("sha256:{}", "0f".repeat(32))],
+            source: "docker://docker.io/o/i:1".to_owned(),
+            runtime: None,
+        }
+    }
+
+    #[test]
+    fn checked_and_named() {
+        let (directory, store) = store();
+        let root = directory.path().to_owned();
+        let mut settings = Settings::with_roots(vec![root.clone()]);
+        settings.untrusted = Untrusted::Accept;
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (one, two) = (elsewhere.path().join("1"), elsewhere.path().join("2"));
+        sif(&one, 1);
+        sif(&two, 2);
+        let mut arriving = Arriving::prepare(store, &item(&one), "stage.7.1").unwrap();
+        let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
+        // Another file than was meant, then half of it, then the right one.
+        fs::copy(&two, &place).unwrap();
+        assert_eq!(arriving.came(), Some(SMALLEST));
+        assert_eq!(arriving.came(), None);
+        let failure = arriving.settle(&settings, NOT_KEPT).unwrap_err();
+        assert_eq!(failure.exit(), Exit::DATA);
+        assert!(
+            failure.to_string().starts_with("the bytes that arrived are not those that were sent"),
+            "{failure}"
+        );
+        fs::write(&place, &fs::read(&one).unwrap()[..64]).unwrap();
+        assert_eq!(arriving.settle(&settings, NOT_KEPT).unwrap_err().exit(), Exit::DATA);
+        assert!(!root.join("o").exists());
+        fs::copy(&one, &place).unwrap();
+        arriving.settle(&settings, NOT_KEPT).unwrap();
+        let metadata = fs::metadata(root.join("o/i:1")).unwrap();
+        let known = Known::load(&root, "o/i:1", SMALLEST, modified(&metadata).unwrap()).unwrap();
+        assert_eq!(known.sha256, item(&one).sha256);
+        assert!(root.join(format!("o/i@sha256:{}", "0f".repeat(32))).exists());
+        drop(arriving);
+        assert_eq!(fs::read_dir(root.join(".sifcache/tmp")).unwrap().count(), 0);
+    }
+}

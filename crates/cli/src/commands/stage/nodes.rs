@@ -1,0 +1,164 @@
+//! Which nodes are meant, and which of them can run a job now.
+
+use crate::error::{Exit, Failure};
+pub(crate) use crate::system::hostlist::{Nodes, expand, fold};
+use crate::system::slurm;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The nodes that a job is to have, and those that are left out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) partition: String,
+    pub(crate) nodes: Nodes,
+    /// Why each of them cannot run a job.
+    pub(crate) left_out: BTreeMap<String, String>,
+}
+
+/// One node in one partition, as sinfo says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row<'a> {
+    node: &'a str,
+    partition: &'a str,
+    is_default: bool,
+    state: &'a str,
+}
+
+/// The nodes of `--nodes` and `--partition`.
+///
+/// # Errors
+/// Nodes and partitions that there are not, or nodes that no partition has together.
+pub(crate) fn choose(list: Option<&str>, partition: Option<&str>) -> Result<Chosen, Failure> {
+    let listed = list.map(expand).transpose()?;
+    let text = slurm::ask("sinfo", &["--all", "--noheader", "--Node", "--format=%N|%P|%T"])?;
+    let rows: Vec<Row<'_>> = text.lines().filter_map(row).collect();
+    of_rows(&rows, listed, partition).map_err(|message| Failure::new(Exit::USAGE, message))
+}
+
+fn row(line: &str) -> Option<Row<'_>> {
+    let mut fields = line.trim().split('|');
+    let (node, partition, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let name = partition.strip_suffix('*');
+    Some(Row { node, partition: name.unwrap_or(partition), is_default: name.is_some(), state })
+}
+
+fn of_rows(
+    rows: &[Row<'_>],
+    listed: Option<Nodes>,
+    wanted: Option<&str>,
+) -> Result<Chosen, String> {
+    if let Some(partition) = wanted.filter(|one| rows.iter().all(|row| row.partition != *one)) {
+        return Err(format!(
+            "--partition {partition}: there is no such partition, or it has no nodes"
+        ));
+    }
+    let meant = |row: &&Row<'_>| wanted.is_none_or(|partition| row.partition == partition);
+    let of: BTreeMap<&str, &str> =
+        rows.iter().filter(meant).map(|row| (row.node, row.state)).collect();
+    let listed = listed.unwrap_or_else(|| of.keys().map(|&node| node.to_owned()).collect());
+    let unknown: Vec<&str> =
+        listed.iter().map(String::as_str).filter(|node| !of.contains_key(node)).collect();
+    if !unknown.is_empty() {
+        let unknown = unknown.join(", ");
+        return Err(match wanted {
+            Some(partition) => format!("partition {partition} has no node {unknown}"),
+            None => format!("no partition has a node {unknown}"),
+        });
+    }
+    let mut chosen = Chosen::default();
+    for node in listed {
+        match of.get(node.as_str()).and_then(|state| unusable(state)) {
+            Some(why) => drop(chosen.left_out.insert(node, why)),
+            None => drop(chosen.nodes.insert(node)),
+        }
+    }
+    chosen.partition = match wanted {
+        Some(partition) => partition.to_owned(),
+        None => partition_of(rows, &chosen.nodes)?,
+    };
+    Ok(chosen)
+}
+
+/// A partition that has them all: the default one, if it does.
+fn partition_of(rows: &[Row<'_>], nodes: &Nodes) -> Result<String, String> {
+    let mut partitions: BTreeMap<(bool, &str), BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        partitions.entry((!row.is_default, row.partition)).or_default().insert(row.node);
+    }
+    let has_all = |has: &BTreeSet<&str>| nodes.iter().all(|node| has.contains(node.as_str()));
+    let found = partitions.into_iter().find(|(_, has)| has_all(has));
+    found.map(|((_, partition), _)| partition.to_owned()).ok_or_else(|| {
+        "no partition has all these nodes: stage to the nodes of one partition after the other"
+            .to_owned()
+    })
+}
+
+/// Why a job that asked for a node in that state would wait, as sinfo writes states: a word,
+/// and perhaps a sign behind it.
+fn unusable(state: &str) -> Option<String> {
+    let word = state.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    match word {
+        _ if state.ends_with('*') => Some(format!("it does not respond (state {word})")),
+        _ if state.ends_with(['~', '%', '!']) => Some("it is powered down".to_owned()),
+        "idle" | "mixed" | "allocated" | "completing" | "planned" | "reserved" | "maint" => None,
+        _ => Some(format!("it takes no jobs (state {word})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chosen, Nodes, of_rows, row, unusable};
+
+    const SINFO: &str = "\
+n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|allocated\n";
+
+    fn chosen(list: Option<&[&str]>, partition: Option<&str>) -> Result<Chosen, String> {
+        let rows: Vec<_> = SINFO.lines().filter_map(row).collect();
+        of_rows(&rows, list.map(nodes), partition)
+    }
+
+    fn nodes(list: &[&str]) -> Nodes {
+        list.iter().map(|&node| node.to_owned()).collect()
+    }
+
+    #[test]
+    fn by_name_in_a_partition_that_has_them() {
+        let one = chosen(Some(&["n1", "n2"]), None).unwrap();
+        assert_eq!((one.partition.as_str(), one.nodes), ("all", nodes(&["n1", "n2"])));
+        let other = chosen(Some(&["n1"]), Some("cpu")).unwrap();
+        assert_eq!((other.partition.as_str(), other.nodes), ("cpu", nodes(&["n1"])));
+        assert_eq!(chosen(Some(&["g1"]), None).unwrap().partition, "gpu");
+        let said = chosen(Some(&["n1", "g1"]), None).unwrap_err();
+        assert!(said.starts_with("no partition has all these nodes"), "{said}");
+    }
+
+    #[test]
+    fn what_is_down_is_left_out() {
+        let all = chosen(None, Some("all")).unwrap();
+        assert_eq!(all.nodes, nodes(&["n1", "n2"]));
+        assert_eq!(all.left_out["n3"], "it does not respond (state down)");
+    }
+
+    #[test]
+    fn what_there_is_not() {
+        assert_eq!(chosen(Some(&["n1", "x1"]), None).unwrap_err(), "no partition has a node x1");
+        assert_eq!(chosen(Some(&["g1"]), Some("cpu")).unwrap_err(), "partition cpu has no node g1");
+        let said = chosen(None, Some("none")).unwrap_err();
+        assert_eq!(said, "--partition none: there is no such partition, or it has no nodes");
+    }
+
+    #[test]
+    fn states_of_nodes() {
+        for usable in ["idle", "mixed", "allocated", "completing", "planned", "idle#", "mixed-"] {
+            assert_eq!(unusable(usable), None, "{usable}");
+        }
+        for (state, said) in [
+            ("idle*", "it does not respond (state idle)"),
+            ("drained", "it takes no jobs (state drained)"),
+            ("draining", "it takes no jobs (state draining)"),
+            ("down", "it takes no jobs (state down)"),
+            ("idle~", "it is powered down"),
+        ] {
+            assert_eq!(unusable(state).as_deref(), Some(said));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What came of each image on each node: a line for people, a JSON object for scripts.
+
+use super::step::Lost;
+use crate::error::{Exit, Failure};
+use crate::ui::format;
+use crate::ui::output::{self, plain};
+use crate::ui::progress::Progress;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What came of one image on one node; the words stand in docs/stage.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// It was there.
+    Present,
+    /// It is now.
+    Staged,
+    /// Without --dry-run it would be.
+    WouldStage,
+    /// It did not work.
+    Failed,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Staged => "staged",
+            Self::WouldStage => "would stage",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Staged => AnsiColor::Green.on_default(),
+            _ => Style::new(),
+        }
+    }
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object<'a> {
+    node: Option<&'a str>,
+    reference: Option<&'a str>,
+    status: Status,
+    path: Option<PathBuf>,
+    size: Option<u64>,
+    seconds: Option<f64>,
+    error: Option<&'a str>,
+}
+
+/// Prints what came of it all, and counts.
+#[derive(Debug)]
+pub(crate) struct Outcomes<'a> {
+    progress: &'a Progress,
+    json: bool,
+    root: &'a Path,
+    good: usize,
+    bad: Vec<Exit>,
+}
+
+impl<'a> Outcomes<'a> {
+    /// Of images that are staged into `root`; `json`: objects instead of lines.
+    pub(crate) fn new(progress: &'a Progress, json: bool, root: &'a Path) -> Self {
+        Self { progress, json, root, good: 0, bad: Vec::new() }
+    }
+
+    /// It is there; `took` is how long it took to come.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn good(
+        &mut self,
+        status: Status,
+        node: &str,
+        reference: &str,
+        size: u64,
+        took: Option<Duration>,
+    ) -> Result<(), Failure> {
+        self.good += 1;
+        let path = self.root.join(reference);
+        if self.json {
+            let (node, reference, seconds) =
+                (Some(node), Some(reference), took.map(|took| took.as_secs_f64()));
+            let (path, size) = (Some(path), Some(size));
+            let error = None;
+            return output::json(&Object { node, reference, status, path, size, seconds, error });
+        }
+        let (style, word) = (status.style(), status.word());
+        let mut text = format!("{style}{word:11}{style:#}  {node}  {reference}  {}", plain(&path));
+        if let Some(took) = took {
+            text.push_str(&format!("  {} in {}", format::size(size), format::took(took)));
+        }
+        self.progress.line(&text)
+    }
+
+    /// It is not: an image on a node, a node, or an image on all of them.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn bad(
+        &mut self,
+        node: Option<&str>,
+        reference: Option<&str>,
+        exit: Exit,
+        error: &str,
+    ) -> Result<(), Failure> {
+        self.bad.push(exit);
+        if self.json {
+            let (status, path, size, seconds) = (Status::Failed, None, None, None);
+            let error = Some(error);
+            return output::json(&Object { node, reference, status, path, size, seconds, error });
+        }
+        let what: Vec<&str> = node.into_iter().chain(reference).collect();
+        let error: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.progress.note(&format!("{}: {error}", what.join(": ")));
+        Ok(())
+    }
+
+    /// A node takes no part any more.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn lost(&mut self, lost: &Lost) -> Result<(), Failure> {
+        self.bad(Some(&lost.node), None, lost.exit, &lost.error)
+    }
+
+    /// The exit status: that of the failures if there is nothing else and they are of one
+    /// kind, else that some have failed.
+    pub(crate) fn exit(&self) -> Exit {
+        match self.bad.split_first() {
+            None => Exit::OK,
+            Some((first, rest)) if self.good == 0 && rest.iter().all(|exit| exit == first) => {
+                *first
+            }
+            Some(_) => Exit::FOUND,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcomes, Status};
+    use crate::error::Exit;
+    use crate::ui::progress::Progress;
+    use std::path::Path;
+
+    #[test]
+    fn the_exit_status() {
+        let progress = Progress::new(true);
+        let new = || Outcomes::new(&progress, true, Path::new("/local/sif"));
+        let mut outcomes = new();
+        assert_eq!(outcomes.exit(), Exit::OK);
+        outcomes.bad(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
+        outcomes.bad(Some("n2"), None, Exit::NO_PERMISSION, "no").unwrap();
+        assert_eq!(outcomes.exit(), Exit::NO_PERMISSION);
+        outcomes.bad(Some("n3"), None, Exit::CANT_CREATE, "no").unwrap();
+        assert_eq!(outcomes.exit(), Exit::FOUND);
+        let mut outcomes = new();
+        outcomes.bad(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
+        outcomes.good(Status::Present, "n2", "o/i:1", 1, None).unwrap();
+        assert_eq!(outcomes.exit(), Exit::FOUND);
+    }
+}

@@ -1,0 +1,96 @@
+//! The files that are staged: what jobs find under the other image roots.
+
+use super::message::Item;
+use crate::cache::hash;
+use crate::cache::image_name;
+use crate::cache::lookup;
+use crate::cache::squashfs;
+use crate::cache::store::metadata::{self, Known};
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file, and what nodes have to know of it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) item: Item,
+}
+
+/// The settings without the image root that is staged to.
+pub(crate) fn others(settings: &Settings, destination: &Path) -> Settings {
+    let mut others = settings.clone();
+    others.image_roots.retain(|root| root != destination);
+    others
+}
+
+/// The file of a reference.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub(crate) fn find(
+    others: &Settings,
+    reference: &Reference,
+    progress: &Progress,
+) -> Result<Source, Failure> {
+    let Some(path) = lookup::find(others, reference) else {
+        let roots: Vec<String> = others.image_roots.iter().map(|root| plain(root)).collect();
+        let (roots, short) = (roots.join(", "), image_name::short(reference));
+        let message = format!("it is not in {roots}: `sifcache add {short}` pulls it");
+        return Err(Failure::new(Exit::UNAVAILABLE, message));
+    };
+    if let Err(damage) = squashfs::check(&path) {
+        let short = image_name::short(reference);
+        let message =
+            format!("{} is damaged: {damage}; `sifcache add {short}` pulls it again", plain(&path));
+        return Err(Failure::new(Exit::DATA, message));
+    }
+    let item = item(others, reference, &path, progress)?;
+    Ok(Source { path, item })
+}
+
+fn item(
+    others: &Settings,
+    reference: &Reference,
+    path: &Path,
+    progress: &Progress,
+) -> Result<Item, Failure> {
+    let unreadable =
+        |error: io::Error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(path)));
+    let metadata = path.metadata().map_err(unreadable)?;
+    let known = record(others, path, &metadata);
+    let (sha256, size) = match &known {
+        Some(known) => (known.sha256.clone(), known.size),
+        None => {
+            let task = progress.bytes(&format!("reading {}", plain(path)), metadata.len());
+            let mut file = File::open(path).map_err(unreadable)?;
+            let content = hash::copy(&mut file, &mut io::sink(), &task).map_err(|e| match e {
+                hash::Error::Read(error) | hash::Error::Write(error) => unreadable(error),
+                hash::Error::Stopped(failure) => failure,
+            })?;
+            (content.sha256, content.size)
+        }
+    };
+    Ok(Item {
+        reference: image_name::short(reference),
+        size,
+        sha256,
+        digests: known.as_ref().map(|known| known.digests.clone()).unwrap_or_default(),
+        source: known.as_ref().map_or_else(|| plain(path), |known| known.source.clone()),
+        runtime: known.and_then(|known| known.runtime),
+    })
+}
+
+/// What is known of a file under one of the roots.
+pub(crate) fn record(others: &Settings, path: &Path, metadata: &Metadata) -> Option<Known> {
+    let modified = metadata::modified(metadata)?;
+    others.image_roots.iter().find_map(|root| {
+        let name = path.strip_prefix(root).ok()?.to_str()?;
+        Known::load(root, name, metadata.len(), modified)
+    })
+}

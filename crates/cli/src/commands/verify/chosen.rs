@@ -1,0 +1,105 @@
+//! Which part of it all somebody wants to hear of.
+
+use super::file::File;
+use super::finding::{ABSENT, Finding};
+use super::survey::Survey;
+use crate::cache::image_name;
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Paths and references from the command line; with none of both, everything.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen {
+    paths: Vec<PathBuf>,
+    references: Vec<Reference>,
+}
+
+impl Chosen {
+    /// Reads the words of the command line.
+    ///
+    /// # Errors
+    /// A path that is under no image root, or a word that is no reference.
+    pub(crate) fn parse(words: &[OsString], settings: &Settings) -> Result<Self, Failure> {
+        let mut chosen = Self::default();
+        for word in words {
+            let path = Path::new(word);
+            let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..");
+            match (is_path, word.to_str()) {
+                (false, Some(text)) => chosen.references.push(image_name::parse(text)?),
+                _ => chosen.paths.push(under_a_root(path, settings)?),
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn is_all(&self) -> bool {
+        self.paths.is_empty() && self.references.is_empty()
+    }
+
+    /// The files that are meant.
+    pub(crate) fn files<'a>(&self, files: &'a [File]) -> Vec<&'a File> {
+        files.iter().filter(|file| self.is_meant(file)).collect()
+    }
+
+    fn is_meant(&self, file: &File) -> bool {
+        let named =
+            |one: &Reference| file.reference.as_ref().is_some_and(|other| is_same(one, other));
+        self.is_all() || self.has_path(&file.path) || self.references.iter().any(named)
+    }
+
+    fn has_path(&self, path: &Path) -> bool {
+        self.paths.iter().any(|chosen| path.starts_with(chosen))
+    }
+
+    /// The findings that are about what is meant, and one for each thing that is
+    /// not there.
+    pub(crate) fn findings(&self, survey: &Survey) -> Vec<Finding> {
+        let mut findings = survey.findings.clone();
+        if self.is_all() {
+            return findings;
+        }
+        let files = self.files(&survey.files);
+        let is_meant =
+            |path: &Path| self.has_path(path) || files.iter().any(|file| file.path == path);
+        findings.retain(|finding| {
+            is_meant(&finding.path) || finding.affected.iter().any(|path| is_meant(path))
+        });
+        for path in self.paths.iter().filter(|path| path.symlink_metadata().is_err()) {
+            findings.push(Finding::problem(ABSENT, path, "not there", ""));
+        }
+        for reference in &self.references {
+            let is_there =
+                |file: &&File| file.reference.as_ref().is_some_and(|one| is_same(reference, one));
+            if !files.iter().any(is_there) {
+                let short = image_name::short(reference);
+                let advice = format!("`sifcache add {short}` pulls it");
+                let what = "no file under any image root is called that";
+                findings.push(Finding::problem(ABSENT, Path::new(&short), what, advice));
+            }
+        }
+        findings
+    }
+}
+
+/// Whether two references lead to the same files.
+fn is_same(one: &Reference, other: &Reference) -> bool {
+    image_name::short(one) == image_name::short(other)
+}
+
+fn under_a_root(path: &Path, settings: &Settings) -> Result<PathBuf, Failure> {
+    let path: PathBuf = std::path::absolute(path)?.components().collect();
+    if settings.image_roots.iter().any(|root| path.starts_with(root)) {
+        return Ok(path);
+    }
+    let roots: Vec<String> = settings.image_roots.iter().map(|root| plain(root)).collect();
+    let message = format!(
+        "{}: jobs do not look there; the image roots are {}",
+        plain(&path),
+        roots.join(", ")
+    );
+    Err(Failure::new(Exit::USAGE, message))
+}

@@ -1,0 +1,191 @@
+//! `--deep`: reading the images, all of them, and asking the runtime about signatures.
+
+use super::file::File;
+use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
+use super::timeout::{self, Outcome, Pulse};
+use super::{signature, survey};
+use crate::cache::squashfs;
+use crate::cache::store;
+use crate::error::Failure;
+use crate::pull::runtime::Runtime;
+use crate::system::pool;
+use crate::ui::progress::{Progress, Task};
+use sha2::{Digest as _, Sha256};
+use sifcache_core::image::{self, State};
+use sifcache_core::settings::Settings;
+use sifcache_core::sif::descriptors::has_signature;
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Files that are read at once: more would only make one disk's head jump.
+const AT_ONCE: usize = 4;
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// One file to read, whatever names it has.
+#[derive(Debug)]
+struct Job {
+    path: PathBuf,
+    size: u64,
+    /// SHA-256, as its record has it.
+    expected: Option<String>,
+    /// Whether its root file system is known to be damaged.
+    damaged: bool,
+}
+
+/// What all readers share.
+#[derive(Debug, Clone)]
+struct Desk {
+    task: Arc<Task>,
+    findings: Arc<Mutex<Vec<Finding>>>,
+}
+
+/// Reads the images among `files`.
+///
+/// # Errors
+/// That a signal asked the command to end, or that the runtime could not be started.
+pub(crate) fn read(
+    files: &[&File],
+    settings: &Settings,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<Vec<Finding>, Failure> {
+    let jobs = jobs(files);
+    let bytes = jobs.iter().map(|job| job.size).sum();
+    let task = progress.bytes("reading the images", bytes);
+    let desk = Desk { task: Arc::new(task), findings: Arc::default() };
+    let theirs = desk.clone();
+    let outcome = timeout::wait(timeout, move |pulse| theirs.all(&jobs, pulse))?;
+    let signed = match outcome {
+        Outcome::Done(signed) => signed,
+        Outcome::Stuck(paths) => {
+            paths.iter().for_each(|path| desk.add(survey::stuck(path, timeout)));
+            Vec::new()
+        }
+    };
+    let mut findings = std::mem::take(&mut *lock(&desk.findings));
+    findings.extend(signatures(&signed, settings)?);
+    Ok(findings)
+}
+
+/// Lets the runtime check what has a signature. How long it takes is its own matter.
+fn signatures(signed: &[PathBuf], settings: &Settings) -> Result<Vec<Finding>, Failure> {
+    if signed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Ok(runtime) = Runtime::find(settings, None) else {
+        let what = "it is signed, and there is no runtime in PATH to check that";
+        let advice = "load the runtime's module";
+        let note = |path: &PathBuf| Finding::note(NOT_VERIFIED, path, what, advice);
+        return Ok(signed.iter().map(note).collect());
+    };
+    let checked = pool::each(AT_ONCE, signed, &|path| signature::check(&runtime, path));
+    checked.into_iter().filter_map(Result::transpose).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn jobs(files: &[&File]) -> Vec<Job> {
+    let mut seen = HashSet::new();
+    let whole = |file: &&&File| {
+        matches!(file.state, State::Image | State::WrongArchitecture(_) | State::Untrusted(_))
+            && file.metadata.as_ref().is_some_and(fs::Metadata::is_file)
+    };
+    let job = |file: &&File| Job {
+        path: file.path.clone(),
+        size: file.size(),
+        expected: file.known.as_ref().map(|known| known.sha256.clone()),
+        damaged: file.damage.is_some(),
+    };
+    files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()
+}
+
+impl Desk {
+    fn add(&self, finding: Finding) {
+        lock(&self.findings).push(finding);
+    }
+
+    /// Reads all, and returns what has a signature.
+    fn all(&self, jobs: &[Job], pulse: &Pulse) -> Vec<PathBuf> {
+        let one = |job: &Job| self.one(job, pulse).then(|| job.path.clone());
+        pool::each(AT_ONCE, jobs, &one).into_iter().flatten().collect()
+    }
+
+    /// Reads one, and says whether it has a signature.
+    fn one(&self, job: &Job, pulse: &Pulse) -> bool {
+        let mut done = 0;
+        let sha256 = match pulse.at(&job.path, || self.sum(job, pulse, &mut done)) {
+            Ok(sha256) => sha256,
+            Err(error) => {
+                let what = format!("reading fails after {done} bytes: {error}");
+                let token = State::Failed(0).token();
+                let advice = "look at the disk and the kernel's log, and get the image again";
+                self.add(Finding::problem(token, &job.path, what, advice));
+                return false;
+            }
+        };
+        if job.expected.as_ref().is_some_and(|expected| *expected != sha256) {
+            let what = "its content is not what its record says: it has changed in its place";
+            self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
+        }
+        // What the survey has said is not said again.
+        if !job.damaged
+            && let Err(damage) = pulse.at(&job.path, || squashfs::read(&job.path, &|| pulse.beat()))
+        {
+            self.add(Finding::damaged(&job.path, &damage));
+        }
+        is_signed(&job.path)
+    }
+
+    /// SHA-256 of the file; `done` counts the bytes.
+    fn sum(&self, job: &Job, pulse: &Pulse, done: &mut u64) -> io::Result<String> {
+        let mut file = fs::File::open(&job.path)?;
+        let (mut buffer, mut sha256) = (vec![0; CHUNK], Sha256::new());
+        loop {
+            let length = match file.read(&mut buffer) {
+                Ok(0) => return Ok(store::hex(&sha256.finalize())),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if job.expected.is_some() {
+                sha256.update(buffer.get(..length).unwrap_or_default());
+            }
+            *done += length as u64;
+            self.task.advance(length as u64);
+            pulse.beat();
+        }
+    }
+}
+
+/// Whether it has a signature; a file that cannot be read has been reported before.
+fn is_signed(path: &Path) -> bool {
+    let table = fs::File::open(path).map_err(State::from);
+    table.and_then(|file| image::descriptor_table(&file)).is_ok_and(|table| has_signature(&table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Desk, Job};
+    use crate::commands::verify::timeout::Pulse;
+    use crate::ui::progress::Progress;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_finding() {
+        let task = Arc::new(Progress::new(true).bytes("", 0));
+        let desk = Desk { task, findings: Arc::default() };
+        // Opens, and nothing is at its start.
+        let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
+        assert!(!desk.one(&job, &Pulse::default()));
+        let findings = super::lock(&desk.findings);
+        let said = "reading fails after 0 bytes: Input/output error (os error 5)";
+        assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", said));
+    }
+}

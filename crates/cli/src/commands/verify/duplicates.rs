@@ -1,0 +1,215 @@
+//! Several files for one reference: which of them jobs get.
+
+use super::file::File;
+use super::finding::{Finding, SHADOWED, TWO_FILES};
+use crate::cache::image_name;
+use crate::ui::output::plain;
+use sifcache_core::candidate;
+use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+/// Says of each file under which names jobs get it, and what is wrong with that.
+pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        if let Some(reference) = file.reference.as_ref().filter(|_| file.is_usable()) {
+            groups.entry(reference.to_string()).or_default().push(index);
+        }
+    }
+    let mut findings = Vec::new();
+    for group in groups.values() {
+        let members: Vec<&File> = group.iter().filter_map(|index| files.get(*index)).collect();
+        let contest = Contest::new(members, roots);
+        findings.extend(contest.findings());
+        let found_as: Vec<Vec<String>> =
+            contest.files.iter().map(|file| contest.found_as(file)).collect();
+        for (index, found_as) in group.iter().zip(found_as) {
+            if let Some(file) = files.get_mut(*index) {
+                file.found_as = found_as;
+            }
+        }
+    }
+    findings
+}
+
+/// The files for one reference, and the one that each way to write it leads to.
+struct Contest<'a> {
+    files: Vec<&'a File>,
+    winners: Vec<(String, &'a File)>,
+}
+
+impl<'a> Contest<'a> {
+    fn new(files: Vec<&'a File>, roots: usize) -> Self {
+        let one: HashSet<_> = files.iter().map(|file| file.identity()).collect();
+        let first = files.first().and_then(|file| Some((*file, file.reference.as_ref()?)));
+        let winners = match first {
+            // There is nothing to choose from, and each way to write it leads here.
+            Some((file, reference)) if one.len() == 1 && files.iter().any(|f| is_universal(f)) => {
+                vec![(image_name::short(reference), file)]
+            }
+            Some((_, reference)) => winners(&files, reference, roots),
+            None => Vec::new(),
+        };
+        Self { files, winners }
+    }
+
+    /// What users may write to get this file: the short reference alone, if whatever they
+    /// write leads here.
+    fn found_as(&self, file: &File) -> Vec<String> {
+        let leads_here = |winner: &File| winner.identity() == file.identity();
+        if self.winners.iter().all(|(_, winner)| leads_here(winner)) {
+            return self.winners.first().map(|(typed, _)| typed.clone()).into_iter().collect();
+        }
+        let here = self.winners.iter().filter(|(_, winner)| leads_here(winner));
+        here.map(|(typed, _)| typed.clone()).collect()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let Some((typed, first)) = self.winners.first() else { return Vec::new() };
+        let mut findings = Vec::new();
+        let mut seen: Vec<&File> = vec![first];
+        for file in &self.files {
+            if !seen.iter().all(|other| differ(file, other)) {
+                continue;
+            }
+            seen.push(file);
+            let winner =
+                self.winners.iter().find(|(_, winner)| winner.identity() == file.identity());
+            findings.push(match winner {
+                Some((theirs, _)) => two_files(first, typed, file, theirs),
+                None => shadowed(first, typed, file),
+            });
+        }
+        findings
+    }
+}
+
+/// Whether it matters which of two a job gets. Under one root two files are two, also if
+/// they hold the same now: whoever replaces one leaves the other.
+fn differ(one: &File, other: &File) -> bool {
+    match one.root == other.root {
+        true => one.identity() != other.identity(),
+        // A digest says itself what the content is.
+        false => !has_digest(one) && !one.is_same_image(other),
+    }
+}
+
+fn has_digest(file: &File) -> bool {
+    file.reference.as_ref().is_some_and(|reference| reference.digest().is_some())
+}
+
+fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
+    let other = plain(&first.path);
+    let what = format!(
+        "one of two files for one image: jobs get {other} for docker://{typed}, \
+         and this for docker://{theirs}"
+    );
+    Finding::problem(TWO_FILES, &file.path, what, advice(first, file))
+}
+
+fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
+    let what = format!("never found: jobs get {} for docker://{typed}", plain(&first.path));
+    Finding::problem(SHADOWED, &file.path, what, advice(first, file))
+}
+
+/// Which of two files may go. One whose name answers for one way to write the reference alone
+/// cannot stay by itself under that name.
+fn advice(one: &File, other: &File) -> String {
+    match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
+        None => "remove one of them".to_owned(),
+        Some(reference) => format!(
+            "remove one of them, and let the other one be called {}",
+            plain(Path::new(&image_name::short(reference)))
+        ),
+    }
+}
+
+/// Whether each way to write the reference leads to a file of this name: the short name and
+/// the full one are looked up for all of them, what was typed only for itself.
+fn is_universal(file: &File) -> bool {
+    let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
+        return false;
+    };
+    let stem = name.strip_suffix(".sif").unwrap_or(name);
+    stem == image_name::short(reference) || stem == image_name::full(reference)
+}
+
+/// The file that a job gets, for each way to write the reference.
+fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
+    let named: HashMap<(usize, &str), &'a File> =
+        files.iter().filter_map(|file| Some(((file.root, file.name.to_str()?), *file))).collect();
+    let winner = |reference: &Reference| {
+        let names = candidate::names(reference);
+        (0..roots)
+            .flat_map(|root| names.iter().map(move |name| (root, name.as_str())))
+            .find_map(|key| named.get(&key).copied())
+    };
+    let all = spellings(one).into_iter();
+    all.filter_map(|one| Some((one.typed().to_owned(), winner(&one)?))).collect()
+}
+
+/// Every way to write a reference, the short one first.
+fn spellings(reference: &Reference) -> Vec<Reference> {
+    let registry = reference.registry();
+    let hosts = match registry {
+        DEFAULT_REGISTRY => vec![String::new(), "docker.io/".into(), "index.docker.io/".into()],
+        other => vec![format!("{other}/")],
+    };
+    let repository = reference.repository();
+    let paths = [repository.strip_prefix("library/").unwrap_or(repository), repository];
+    let ends = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => vec![format!("@{digest}")],
+        (None, Some(DEFAULT_TAG)) => vec![format!(":{DEFAULT_TAG}"), String::new()],
+        (None, tag) => vec![format!(":{}", tag.unwrap_or_default())],
+    };
+    let mut all: Vec<Reference> = Vec::new();
+    for (host, path) in hosts.iter().flat_map(|host| paths.map(|path| (host, path))) {
+        for end in &ends {
+            let spelled = Reference::parse(format!("{host}{path}{end}").as_bytes());
+            all.extend(spelled.ok().filter(|other| is_same(other, reference)));
+        }
+    }
+    all.dedup();
+    all
+}
+
+fn is_same(one: &Reference, other: &Reference) -> bool {
+    (one.registry(), one.repository()) == (other.registry(), other.repository())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spellings;
+    use sifcache_core::reference::Reference;
+
+    fn all(text: &str) -> Vec<String> {
+        let reference = Reference::parse(text.as_bytes()).unwrap();
+        spellings(&reference).iter().map(|one| one.typed().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_way_to_write_it() {
+        let expected = [
+            "ubuntu:latest",
+            "ubuntu",
+            "library/ubuntu:latest",
+            "library/ubuntu",
+            "docker.io/ubuntu:latest",
+            "docker.io/ubuntu",
+            "docker.io/library/ubuntu:latest",
+            "docker.io/library/ubuntu",
+            "index.docker.io/ubuntu:latest",
+            "index.docker.io/ubuntu",
+            "index.docker.io/library/ubuntu:latest",
+            "index.docker.io/library/ubuntu",
+        ];
+        assert_eq!(all("docker.io/ubuntu"), expected);
+        assert_eq!(all("quay.io/o/i:1"), ["quay.io/o/i:1"]);
+        // Without its registry this would be another one's.
+        let expected = ["docker.io/quay.io/o:1", "index.docker.io/quay.io/o:1"];
+        assert_eq!(all("docker.io/quay.io/o:1"), expected);
+        let pinned = format!("o/i@sha256:{}", "0f".repeat(32));
+        assert_eq!(all(&pinned).len(), 3);
+    }
+}

@@ -1,0 +1,182 @@
+//! What is wrong, or worth a word: one line for people, one object for scripts.
+
+use super::fix::Fix;
+use crate::cache::squashfs::Damage;
+use crate::cache::store::architecture::{self, Architecture};
+use sifcache_core::image::State;
+use sifcache_core::sif;
+use sifcache_core::trust::{Distrust, Writer};
+use std::path::{Path, PathBuf};
+
+// Beside these there are the words of core for a candidate that was refused.
+pub(crate) const UNREADABLE_FOR_USERS: &str = "unreadable-for-users";
+pub(crate) const NO_REFERENCE: &str = "no-reference";
+pub(crate) const MISNAMED: &str = "misnamed";
+pub(crate) const TWO_FILES: &str = "two-files";
+pub(crate) const SHADOWED: &str = "shadowed";
+pub(crate) const DIGEST_MISMATCH: &str = "digest-mismatch";
+pub(crate) const INTERRUPTED: &str = "interrupted";
+pub(crate) const RECORD_WITHOUT_IMAGE: &str = "record-without-image";
+pub(crate) const BAD_SIGNATURE: &str = "bad-signature";
+pub(crate) const DAMAGED: &str = "damaged-file-system";
+pub(crate) const NO_ANSWER: &str = "no-answer";
+pub(crate) const ABSENT: &str = "absent";
+pub(crate) const BAD_DECLARATION: &str = "bad-architecture";
+// Notes.
+pub(crate) const STRAY: &str = "stray";
+pub(crate) const GROUP_ONLY: &str = "group-only";
+pub(crate) const LINK_LOOP: &str = "link-loop";
+pub(crate) const IN_PROGRESS: &str = "in-progress";
+pub(crate) const KEPT: &str = "kept";
+pub(crate) const UNKNOWN_SIGNER: &str = "unknown-signer";
+pub(crate) const NOT_VERIFIED: &str = "not-verified";
+
+/// One thing that was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    /// A stable word: docs/verify.md.
+    pub(crate) token: &'static str,
+    /// Whether jobs miss something because of it, or will.
+    pub(crate) is_problem: bool,
+    /// What it is about.
+    pub(crate) path: PathBuf,
+    /// What is the matter with it.
+    pub(crate) what: String,
+    /// What to do; empty where nothing needs doing.
+    pub(crate) advice: String,
+    /// What `--fix` does about it.
+    pub(crate) fix: Option<Fix>,
+    /// Files that jobs do not get because of it, where it is about a directory.
+    pub(crate) affected: Vec<PathBuf>,
+}
+
+impl Finding {
+    /// Something that makes the exit status 1.
+    pub(crate) fn problem(
+        token: &'static str,
+        path: &Path,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            token,
+            is_problem: true,
+            path: path.to_owned(),
+            what: what.into(),
+            advice: advice.into(),
+            fix: None,
+            affected: Vec::new(),
+        }
+    }
+
+    /// Something that does not.
+    pub(crate) fn note(
+        token: &'static str,
+        path: &Path,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { is_problem: false, ..Self::problem(token, path, what, advice) }
+    }
+
+    /// A candidate that core refused.
+    pub(crate) fn refused(path: &Path, state: &State) -> Self {
+        Self::problem(state.token(), path, state.to_string(), advice(state))
+    }
+
+    /// An image whose root file system cannot be read, or not all of it.
+    pub(crate) fn damaged(path: &Path, damage: &Damage) -> Self {
+        let what = damage.to_string();
+        match damage {
+            Damage::Unsupported(_) => Self::note(NOT_VERIFIED, path, what, "start it once"),
+            Damage::Io(_) => {
+                let token = State::Failed(0).token();
+                Self::problem(token, path, what, "look at the disk and the kernel's log")
+            }
+            _ => Self::problem(DAMAGED, path, what, "get the image again"),
+        }
+    }
+
+    /// An image for others than the nodes that the root is for.
+    pub(crate) fn wrong_architecture(
+        path: &Path,
+        theirs: &'static str,
+        wanted: Architecture,
+        root: &Path,
+    ) -> Self {
+        let state = State::WrongArchitecture(theirs);
+        let declaration = architecture::path(root);
+        let what = match wanted == sif::host_architecture() && !declaration.exists() {
+            true => state.to_string(),
+            false => architecture::said(&state, wanted),
+        };
+        let mut advice = format!("pull it with --arch {wanted}");
+        if theirs != sif::UNKNOWN_ARCHITECTURE {
+            advice += &format!(
+                ", or keep it in a root for {theirs}, which says so in .sifcache/architecture"
+            );
+        }
+        Self::problem(state.token(), path, what, advice)
+    }
+
+    /// Something on the way to images that an ordinary user could write.
+    pub(crate) fn untrusted(distrust: &Distrust) -> Self {
+        let (what, advice) = match distrust.by {
+            Writer::Owner(uid) => {
+                (format!("belongs to the ordinary user {uid}"), "chown it to root")
+            }
+            Writer::Unmapped(uid) => (
+                format!(
+                    "belongs to {uid}, as everything whose owner this user namespace does not map"
+                ),
+                "run this outside of the user namespace",
+            ),
+            Writer::Group(gid) => {
+                (format!("can be written by the group {gid} or by an ACL"), "chmod g-w")
+            }
+            Writer::Others => ("can be written by everybody".to_owned(), "chmod go-w"),
+        };
+        let token = State::Untrusted(distrust.clone()).token();
+        Self::problem(token, &distrust.path, what, advice)
+    }
+
+    /// The same with what `--fix` does about it.
+    pub(crate) fn with_fix(self, fix: Option<Fix>) -> Self {
+        Self { fix, ..self }
+    }
+
+    /// The text behind the path.
+    pub(crate) fn message(&self) -> String {
+        match self.affected.len() {
+            0 => self.what.clone(),
+            1 => format!("{}, so jobs do not get 1 file", self.what),
+            count => format!("{}, so jobs do not get {count} files", self.what),
+        }
+    }
+}
+
+/// What to do about a refused file.
+fn advice(state: &State) -> String {
+    match state {
+        State::Truncated { .. } => "wait until the copy is through, or copy it again".into(),
+        State::Empty | State::NotSif => {
+            "put the image there again, or take the file out of the image root".into()
+        }
+        State::UnknownVersion => "pull it with a runtime whose images this host can start".into(),
+        State::Encrypted => {
+            "pull or build it without encryption; the key is asked for wherever it is started"
+                .into()
+        }
+        State::OciSif => "pull it without --oci".into(),
+        State::NoRootFileSystem => {
+            "pull the image again; keep data and overlays outside the image root".into()
+        }
+        State::BadTable => "pull the image again".into(),
+        State::UnknownFileSystem(_) => "pull the image again, or build it from a sandbox".into(),
+        State::DanglingLink => "remove the link, or restore its target".into(),
+        State::NotAFile("directory") => "build a SIF file from it, or take it elsewhere".into(),
+        State::NotAFile(_) => "take it out of the image root".into(),
+        State::Unreadable => "verify it as root, or open it to all".into(),
+        _ => "look at the file system, and at the kernel's log".into(),
+    }
+}

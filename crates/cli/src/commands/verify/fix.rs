@@ -1,0 +1,235 @@
+//! What `--fix` does: only what cannot take anything from anybody. No file that a person
+//! put there is removed, given to somebody else, or, without `--rename`, renamed.
+
+use crate::cache::store::{directory, path_trust, scratch};
+use crate::ui::output::plain;
+use sifcache_core::trust::{self, Distrust, Writer};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// One thing to mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fix {
+    /// Take write permission from all but the owner; the image root that it is under.
+    Close(PathBuf, PathBuf),
+    /// Let everybody read it; the image root that it is under.
+    Open(PathBuf, PathBuf),
+    /// Remove a link with a digest for a name that leads nowhere.
+    Unlink(PathBuf),
+    /// Remove what dead commands have left in this directory.
+    Sweep(PathBuf),
+    /// Give an image the name that a launch finds; the image root that it is under.
+    Rename { from: PathBuf, to: PathBuf, root: PathBuf },
+    /// Remove a record, and directories above it that are empty then, up to this one.
+    Forget(PathBuf, PathBuf),
+}
+
+impl Fix {
+    /// For something under `root`, a real path, that others than its owner may write.
+    pub(crate) fn close(distrust: &Distrust, root: &Path) -> Option<Self> {
+        let path = &distrust.path;
+        let by_mode = !matches!(distrust.by, Writer::Owner(_) | Writer::Unmapped(_));
+        (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
+    }
+
+    /// For something under `root`, a real path, that users may not read.
+    pub(crate) fn open(path: &Path, root: &Path) -> Option<Self> {
+        let real = fs::canonicalize(path).ok().filter(|real| real.starts_with(root))?;
+        Some(Self::Open(real, root.to_owned()))
+    }
+
+    /// Does it, and says what was done; nothing if somebody else was faster.
+    ///
+    /// # Errors
+    /// The file system's, or that it is not for us to mend.
+    pub(crate) fn apply(&self) -> io::Result<Option<String>> {
+        match self {
+            Self::Close(path, root) => mode(path, root, |mode, _| mode & !0o022),
+            Self::Open(path, root) => mode(path, root, |mode, metadata| {
+                mode | if metadata.is_dir() { 0o555 } else { 0o444 }
+            }),
+            Self::Unlink(path) => {
+                guard(path.parent().unwrap_or(path))?;
+                let leads_nowhere = path.is_symlink() && fs::metadata(path).is_err();
+                leads_nowhere.then(|| fs::remove_file(path)).transpose()?;
+                Ok(leads_nowhere.then(|| "removed".to_owned()))
+            }
+            Self::Rename { from, to, root } => rename(from, to, root).map(Some),
+            Self::Sweep(parent) => {
+                guard(parent)?;
+                scratch::sweep(parent)?;
+                Ok(Some("removed".into()))
+            }
+            Self::Forget(record, top) => {
+                guard(record.parent().unwrap_or(top))?;
+                fs::remove_file(record)?;
+                directory::tidy(top, record);
+                Ok(Some("removed".into()))
+            }
+        }
+    }
+}
+
+/// Renames a file, never over another.
+fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
+    guard(from.parent().unwrap_or(root))?;
+    let parent = to.parent().unwrap_or(root);
+    let there = parent.ancestors().find(|parent| parent.is_dir()).unwrap_or(root);
+    guard(there)?;
+    directory::make(root, parent)?;
+    // A link would lead elsewhere from another directory.
+    if !from.symlink_metadata()?.is_file() {
+        return Err(io::Error::other("it is a link: rename it by hand"));
+    }
+    // Like rename, but fails if the name is taken.
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)?;
+    let name = to.strip_prefix(root).unwrap_or(to);
+    Ok(format!("renamed to {}", plain(name)))
+}
+
+/// Nothing is removed where somebody could lead the way to the files of others.
+fn guard(directory: &Path) -> io::Result<()> {
+    match path_trust::at(directory) {
+        None => Ok(()),
+        Some(stranger) => Err(io::Error::other(path_trust::said(&stranger))),
+    }
+}
+
+/// Changes the mode of something that the system owns and that lies under `root` indeed:
+/// the open file is asked, so that nobody can put another in its place meanwhile.
+fn mode(
+    path: &Path,
+    root: &Path,
+    change: impl Fn(u32, &Metadata) -> u32,
+) -> io::Result<Option<String>> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !real_path(&file)?.starts_with(root) {
+        return Err(io::Error::other("it is not under the image root"));
+    }
+    if !trust::is_of_system(metadata.uid()) {
+        return Err(io::Error::other(format!("it belongs to the user {}", metadata.uid())));
+    }
+    let old = metadata.mode() & 0o7777;
+    let new = change(old, &metadata);
+    if new == old {
+        return Ok(None);
+    }
+    file.set_permissions(Permissions::from_mode(new))?;
+    Ok(Some(format!("mode {old:04o} is {new:04o} now")))
+}
+
+fn real_path(file: &File) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fix;
+    use sifcache_core::trust::{Distrust, Writer};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+    use std::path::Path;
+
+    fn file(path: &Path, mode: u32) {
+        fs::write(path, "x").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_not_under_the_root_or_not_the_systems_is_left_alone() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root, to make files that root owns");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path().canonicalize().unwrap();
+        let root = top.join("root");
+        fs::create_dir(&root).unwrap();
+        let (inside, outside, link) = (root.join("in"), top.join("out"), root.join("link"));
+        file(&inside, 0o626);
+        file(&outside, 0o622);
+        symlink(&outside, &link).unwrap();
+        let by = Writer::Others;
+        assert_eq!(Fix::close(&Distrust { path: outside.clone(), by }, &root), None);
+        assert_eq!((Fix::open(&outside, &root), Fix::open(&link, &root)), (None, None));
+        let close = Fix::close(&Distrust { path: inside.clone(), by }, &root).unwrap();
+        assert_eq!(close.apply().unwrap().unwrap(), "mode 0626 is 0604 now");
+        assert_eq!(close.apply().unwrap(), None);
+        // Put in the place of what was judged.
+        fs::remove_file(&inside).unwrap();
+        symlink(&outside, &inside).unwrap();
+        assert!(close.apply().is_err());
+        assert!(Fix::Open(root.join("../out"), root.clone()).apply().is_err());
+        assert_eq!(mode(&outside), 0o622);
+        let theirs = root.join("theirs");
+        file(&theirs, 0o622);
+        chown(&theirs, Some(1001), None).unwrap();
+        let said = Fix::Close(theirs.clone(), root).apply().unwrap_err().to_string();
+        assert_eq!((said.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
+    }
+
+    /// A name that is taken meanwhile, a link, and directories that users write to.
+    #[test]
+    fn no_name_is_taken_from_another_file() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: needs root, to make files that root owns");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        let (from, to) = (root.join("i_1.sif"), root.join("o/new/i:1"));
+        let rename = |from: &Path| {
+            let (from, to, root) = (from.to_owned(), to.clone(), root.clone());
+            Fix::Rename { from, to, root }.apply()
+        };
+        fs::write(&from, "one").unwrap();
+        assert_eq!(rename(&from).unwrap().unwrap(), "renamed to o/new/i:1");
+        assert!(!from.exists());
+        fs::write(&from, "two").unwrap();
+        assert_eq!(rename(&from).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            (fs::read(&from).unwrap(), fs::read(&to).unwrap()),
+            (b"two".into(), b"one".into())
+        );
+        fs::remove_file(&to).unwrap();
+        let link = root.join("link");
+        symlink("i_1.sif", &link).unwrap();
+        let said = rename(&link).unwrap_err().to_string();
+        assert_eq!((said.as_str(), link.is_symlink()), ("it is a link: rename it by hand", true));
+        for theirs in [root.join("o"), root.clone()] {
+            fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
+            assert!(rename(&from).is_err(), "{}", theirs.display());
+            fs::set_permissions(&theirs, Permissions::from_mode(0o755)).unwrap();
+        }
+        assert!(from.exists() && !to.exists());
+        let theirs = root.join("theirs");
+        fs::create_dir(&theirs).unwrap();
+        fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
+        fs::write(theirs.join("i_1.sif"), "three").unwrap();
+        assert!(rename(&theirs.join("i_1.sif")).is_err() && !to.exists());
+    }
+
+    #[test]
+    fn a_link_that_leads_somewhere_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("link");
+        symlink("/", &path).unwrap();
+        assert_eq!(Fix::Unlink(path.clone()).apply().unwrap(), None);
+        fs::remove_file(&path).unwrap();
+        symlink("nowhere", &path).unwrap();
+        assert!(Fix::Unlink(path.clone()).apply().unwrap().is_some());
+        assert!(!path.is_symlink());
+    }
+}

@@ -1,0 +1,51 @@
+//! What `.sifcache` holds for a while: things in progress, and files that are kept.
+
+use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
+use super::fix::Fix;
+use super::timeout::Pulse;
+use crate::cache::store::scratch::{self, Maker};
+use crate::cache::store::{STATE, kept};
+use crate::ui::format;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// What is under way, and what was left by commands that are dead.
+pub(crate) fn scratches(root: &Path, pulse: &Pulse) -> Vec<Finding> {
+    let parent = root.join(STATE).join("tmp");
+    let finding = |(path, maker): (PathBuf, Maker)| match maker {
+        Maker::Lives => Finding::note(IN_PROGRESS, &path, "a command is at work here", ""),
+        Maker::Dead => {
+            let size = format::size(usage(&path, pulse).1);
+            let what = format!("left by a command that was killed, {size}");
+            let advice = "--fix removes it, and so does the next command that writes here";
+            let finding = Finding::problem(INTERRUPTED, &path, what, advice);
+            finding.with_fix(Some(Fix::Sweep(parent.clone())))
+        }
+    };
+    scratch::list(&parent).into_iter().map(finding).collect()
+}
+
+/// Files that were replaced or removed, in one line.
+pub(crate) fn kept_files(root: &Path, pulse: &Pulse) -> Option<Finding> {
+    let kept = kept::list(root);
+    let until = kept.iter().map(|(_, until)| *until).max()?;
+    let usages: Vec<_> = kept.iter().map(|(path, _)| usage(path, pulse)).collect();
+    let files: u64 = usages.iter().map(|(files, _)| files).sum();
+    let bytes: u64 = usages.iter().map(|(_, bytes)| bytes).sum();
+    let noun = if files == 1 { "file" } else { "files" };
+    let what = format!(
+        "{files} replaced or removed {noun}, {}, kept until {} at the latest",
+        format::size(bytes),
+        format::day(until)
+    );
+    Some(Finding::note(KEPT, &root.join(STATE).join("kept"), what, ""))
+}
+
+/// How many files there are below a directory, and their bytes.
+fn usage(directory: &Path, pulse: &Pulse) -> (u64, u64) {
+    let entries = WalkDir::new(directory).into_iter().flatten();
+    let files = entries.filter_map(|entry| pulse.at(entry.path(), || entry.metadata().ok()));
+    files
+        .filter(std::fs::Metadata::is_file)
+        .fold((0, 0), |(count, bytes), metadata| (count + 1, bytes + metadata.len()))
+}

@@ -1,0 +1,162 @@
+//! Images under a name that nobody's launch spells: `singularity pull` and workflow engines
+//! leave files called `alpine_3.20.sif` or `quay.io-org-tool-1.img`, which a reference could
+//! spell, and none that a user writes does.
+
+use super::file::File;
+use super::finding::{Finding, MISNAMED};
+use super::names::Names;
+use crate::cache::image_name;
+use crate::ui::output::plain;
+use sifcache_core::image::State;
+use sifcache_core::reference::{DEFAULT_TAG, Reference};
+use std::path::Path;
+
+/// Endings that workflow engines give to images.
+const ENGINE_SUFFIXES: [&str; 2] = [".img", ".simg"];
+
+/// Whether the name alone makes it worth reading where the file comes from: it has no tag, or
+/// no repository above the last word.
+pub(crate) fn is_suspicious(name: &str) -> bool {
+    let stem = stem(name);
+    !stem.contains('@') && (!has_tag(stem) || !stem.contains('/'))
+}
+
+/// What to report about an image that has a reference, if nobody's launch leads to it.
+pub(crate) fn judge(file: &File, names: &Names<'_>) -> Option<Finding> {
+    let name = file.name.to_str().filter(|name| is_suspicious(name))?;
+    let reference = file.reference.as_ref().filter(|_| file.state == State::Image)?;
+    match &file.origin {
+        Some(origin) => with_origin(file, name, reference, &origin.reference, names),
+        None => without_origin(file, name),
+    }
+}
+
+fn with_origin(
+    file: &File,
+    name: &str,
+    reference: &Reference,
+    origin: &Reference,
+    names: &Names<'_>,
+) -> Option<Finding> {
+    let proper = image_name::short(origin);
+    let is_pulled = looks_pulled(stem(name), origin);
+    if image_name::short(reference) == proper || !(is_pulled || is_engine_name(name)) {
+        return None;
+    }
+    let shown = plain(Path::new(&proper));
+    let what =
+        format!("made from docker://{shown}, and no launch of that finds it under this name");
+    // The same file has the proper name too.
+    if names.is_same_file(file, origin) {
+        return None;
+    }
+    // With a tag it may be a short name that the site has chosen.
+    if has_tag(stem(name)) {
+        let advice = format!("if it is not a name of your own, rename it to {shown}");
+        return Some(Finding::note(MISNAMED, &file.path, what, advice));
+    }
+    let advice = names.advice(&proper);
+    let finding = Finding::problem(MISNAMED, &file.path, what, &*advice.text);
+    let finding = finding.with_fix(names.fix(file, &advice));
+    Some(Finding { is_problem: !advice.is_there, ..finding })
+}
+
+fn without_origin(file: &File, name: &str) -> Option<Finding> {
+    if has_tag(stem(name)) {
+        return None;
+    }
+    if is_engine_name(name) {
+        let what = "named by a workflow engine, and no launch that users write leads to it";
+        let advice = "rename it to NAME:TAG, as its reference is written";
+        return Some(Finding::problem(MISNAMED, &file.path, what, advice));
+    }
+    let (repository, tag) = name.strip_suffix(".sif")?.split_once('_')?;
+    let guess = image_name::reference(&format!("{repository}:{tag}"))?;
+    let looks_like_tag = tag == DEFAULT_TAG || tag.starts_with(|c: char| c.is_ascii_digit());
+    (looks_like_tag && !name.contains('/')).then(|| {
+        let guess = image_name::short(&guess);
+        let what = "named as `singularity pull` names files: only docker://NAME_TAG finds it";
+        let advice = format!("if it was pulled from docker://{guess}, rename it to {guess}");
+        Finding::note(MISNAMED, &file.path, what, advice)
+    })
+}
+
+fn has_tag(stem: &str) -> bool {
+    stem.rsplit('/').next().is_some_and(|last| last.contains(':'))
+}
+
+fn stem(name: &str) -> &str {
+    let name = name.strip_suffix(".sif").unwrap_or(name);
+    ENGINE_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+}
+
+/// A suffix of theirs, or the hash of a reference.
+fn is_engine_name(name: &str) -> bool {
+    let last = stem(name).rsplit('/').next().unwrap_or_default();
+    let is_hash = matches!(last.len(), 32 | 40 | 64) && last.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash || ENGINE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// Whether a name is what remains of a reference if its separators are replaced.
+fn looks_pulled(stem: &str, origin: &Reference) -> bool {
+    let repository = origin.repository();
+    let last = repository.rsplit('/').next().unwrap_or_default();
+    let full = origin.full_repository();
+    let ends = match (origin.digest(), origin.tag()) {
+        (Some(digest), _) => vec![letters(digest)],
+        (None, Some(DEFAULT_TAG)) => vec![letters(DEFAULT_TAG), String::new()],
+        (None, tag) => vec![letters(tag.unwrap_or_default())],
+    };
+    let name = letters(stem.rsplit('/').next().unwrap_or_default());
+    let name = name.strip_prefix("docker").unwrap_or(&name);
+    let repositories = [last, repository, &full, &origin.short_repository()].map(letters);
+    repositories.iter().any(|repository| {
+        let repository = repository.strip_prefix("docker").unwrap_or(repository);
+        ends.iter().any(|end| name.strip_prefix(repository) == Some(end))
+    })
+}
+
+/// Letters and digits, in lower case.
+fn letters(text: &str) -> String {
+    let all = text.chars().filter(char::is_ascii_alphanumeric);
+    all.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_engine_name, is_suspicious, looks_pulled, stem};
+    use sifcache_core::reference::Reference;
+
+    #[test]
+    fn names_that_pulls_and_engines_give() {
+        let samtools = "quay.io/biocontainers/samtools:1.19.2--h50ea8bc_0";
+        let pinned = format!("alpine@sha256:{}", "0f".repeat(32));
+        for (name, origin) in [
+            ("alpine_3.20.sif", "alpine:3.20"),
+            ("alpine_latest.sif", "alpine"),
+            ("ubuntu-22.04.img", "docker.io/library/ubuntu:22.04"),
+            ("docker___ubuntu_22.04.sif", "ubuntu:22.04"),
+            ("docker.io_library_ubuntu_22.04.sif", "ubuntu:22.04"),
+            ("environments_cpu.sif", "determinedai/environments:cpu"),
+            ("determinedai-environments-cpu.img", "determinedai/environments:cpu"),
+            ("quay.io-biocontainers-samtools-1.19.2--h50ea8bc_0.img", samtools),
+            ("quay.io_biocontainers_samtools:1.19.2--h50ea8bc_0.sif", samtools),
+            ("samtools:1.19.2--h50ea8bc_0", samtools),
+            ("singularity/mulled/samtools_1.19.2--h50ea8bc_0", samtools),
+            ("127.0.0.1-5000-o-i-1.img", "127.0.0.1:5000/o/i:1"),
+            (&format!("alpine_sha256.{}.sif", "0f".repeat(32)), &pinned),
+        ] {
+            let origin = Reference::parse(origin.as_bytes()).unwrap();
+            assert!(looks_pulled(stem(name), &origin), "{name}");
+            assert!(is_suspicious(name), "{name}");
+        }
+        let origin = Reference::parse(samtools.as_bytes()).unwrap();
+        for name in ["samtools", "tool:1.19.2--h50ea8bc_0", "mysamtools_1.19.2--h50ea8bc_0.sif"] {
+            assert!(!looks_pulled(stem(name), &origin), "{name}");
+        }
+        assert!(is_engine_name("0123456789abcdef0123456789abcdef.simg"));
+        assert!(is_engine_name("0123456789abcdef0123456789abcdef"));
+        assert!(!is_engine_name("deadbeef") && !is_engine_name("alpine_3.20.sif"));
+        assert!(!is_suspicious("o/i:1") && !is_suspicious(&pinned));
+    }
+}

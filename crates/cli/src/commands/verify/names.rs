@@ -1,0 +1,183 @@
+//! Files that no reference leads to, because of their names.
+
+use super::file::File;
+use super::finding::{Finding, NO_REFERENCE, STRAY};
+use super::fix::Fix;
+use super::proper_name::proper;
+use crate::cache::image_name;
+use crate::ui::output::plain;
+use sifcache_core::candidate;
+use sifcache_core::image::State;
+use sifcache_core::reference::Reference;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// Gives names to the files of one root: to no two files the same one.
+pub(crate) struct Names<'a> {
+    root: &'a Path,
+    states: HashMap<&'a Path, &'a State>,
+    given: RefCell<BTreeSet<String>>,
+}
+
+/// What to do with a file under a wrong name.
+#[derive(Debug)]
+pub(crate) struct Advice {
+    pub(crate) text: String,
+    /// The free name that it should get.
+    pub(crate) name: Option<String>,
+    /// Whether jobs find another image for the reference.
+    pub(crate) is_there: bool,
+}
+
+impl Advice {
+    fn other(text: String) -> Self {
+        Self { text, name: None, is_there: false }
+    }
+}
+
+/// What is where a name would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Free,
+    /// An image that jobs find.
+    Image,
+    /// A file that is not a valid image.
+    Broken,
+    /// A directory, or a file where a directory would have to be.
+    Blocked,
+}
+
+impl<'a> Names<'a> {
+    /// For the files of the root at this path.
+    pub(crate) fn new(root: &'a Path, files: &'a [File]) -> Self {
+        let named = files.iter().filter(|file| file.reference.is_some());
+        let states = named.map(|file| (file.name.as_path(), &file.state)).collect();
+        Self { root, states, given: RefCell::default() }
+    }
+
+    /// What to report about a file that has no reference.
+    pub(crate) fn judge(&self, file: &File) -> Finding {
+        let path = &file.path;
+        match &file.state {
+            State::Image => {
+                let what = "a SIF file whose name no reference can spell";
+                let advice = self.rename(file);
+                let finding = Finding::problem(NO_REFERENCE, path, what, &*advice.text);
+                finding.with_fix(self.fix(file, &advice))
+            }
+            State::Truncated { size, needed } => {
+                let what = format!(
+                    "cut short or still being copied, {size} of {needed} bytes, \
+                     and no reference can spell its name"
+                );
+                let advice = format!(
+                    "remove it if it is left over; if it is still being written, wait, and then {}",
+                    self.rename(file).text
+                );
+                Finding::problem(NO_REFERENCE, path, what, advice)
+            }
+            state @ (State::Failed(_) | State::Unreadable) => Finding::refused(path, state),
+            State::Encrypted
+            | State::OciSif
+            | State::NoRootFileSystem
+            | State::BadTable
+            | State::UnknownFileSystem(_) => {
+                let what = format!("{}, and no reference leads to it", file.state);
+                Finding::note(STRAY, path, what, "")
+            }
+            State::DanglingLink => {
+                Finding::note(STRAY, path, "a link that leads nowhere, not an image", "")
+            }
+            _ => Finding::note(STRAY, path, "not an image, and no reference leads to it", ""),
+        }
+    }
+
+    /// By its name, so that a registry and a tag that somebody has chosen stay; else by what
+    /// the file was pulled from.
+    fn rename(&self, file: &File) -> Advice {
+        let origin = || file.origin.as_ref().map(|origin| image_name::short(&origin.reference));
+        match proper(&file.name).or_else(origin) {
+            Some(name) => self.advice(&name),
+            None => Advice::other("rename it to NAME:TAG, all lower case".into()),
+        }
+    }
+
+    /// What `--fix --rename` does, where the advice is no more than a name.
+    pub(crate) fn fix(&self, file: &File, advice: &Advice) -> Option<Fix> {
+        let to = self.root.join(advice.name.as_ref()?);
+        Some(Fix::Rename { from: file.path.clone(), to, root: self.root.to_owned() })
+    }
+
+    /// Whether one of the names that every launch of the reference finds is the same file.
+    pub(crate) fn is_same_file(&self, file: &File, reference: &Reference) -> bool {
+        let same = |name: String| {
+            let other = self.root.join(name).metadata().ok();
+            other.is_some_and(|other| Some((other.dev(), other.ino())) == file.identity())
+        };
+        names(&image_name::short(reference), reference).into_iter().any(same)
+    }
+
+    /// How a file gets this name, or the next best one for the same reference.
+    pub(crate) fn advice(&self, name: &str) -> Advice {
+        let Some(reference) = image_name::reference(name) else {
+            return Advice::other("rename it to NAME:TAG, all lower case".into());
+        };
+        let names = names(name, &reference);
+        let is_image = |name: &&String| self.place(name) == Place::Image;
+        if let Some(other) = names.iter().find(is_image) {
+            let text = format!("it looks like a second {}; remove one", plain(Path::new(other)));
+            return Advice { is_there: true, ..Advice::other(text) };
+        }
+        // Another file has been told to take the name.
+        if !self.given.borrow_mut().insert(reference.to_string()) {
+            let text = format!("it looks like a second {}; remove one", plain(Path::new(name)));
+            return Advice::other(text);
+        }
+        let shown = plain(Path::new(name));
+        if self.place(name) == Place::Broken {
+            return Advice::other(format!(
+                "rename it to {shown}, in place of the file there, which is not a valid image"
+            ));
+        }
+        match names.iter().find(|name| self.place(name) == Place::Free) {
+            Some(free) => Advice {
+                text: format!("rename it to {}", plain(Path::new(free))),
+                name: Some(free.clone()),
+                is_there: false,
+            },
+            None => Advice::other(format!("make way for {shown} and rename it to that")),
+        }
+    }
+
+    fn place(&self, name: &str) -> Place {
+        let path = self.root.join(name);
+        if self.states.get(Path::new(name)).is_some_and(|state| **state == State::Image) {
+            return Place::Image;
+        }
+        let parents = path.ancestors().skip(1).take_while(|parent| parent.starts_with(self.root));
+        if parents.into_iter().any(|parent| parent.symlink_metadata().is_ok() && !parent.is_dir()) {
+            return Place::Blocked;
+        }
+        match path.symlink_metadata() {
+            Err(_) => Place::Free,
+            Ok(_) if path.is_dir() => Place::Blocked,
+            Ok(_) => Place::Broken,
+        }
+    }
+}
+
+/// The names that a file for the reference may have: the one that is proposed, then those that
+/// every way to write the reference leads to.
+fn names(name: &str, reference: &Reference) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    let short = Reference::parse(image_name::short(reference).as_bytes());
+    let others = short.as_ref().map(candidate::names).unwrap_or_default();
+    for other in others.into_iter().chain(candidate::names(reference)) {
+        if !names.contains(&other) {
+            names.push(other);
+        }
+    }
+    names
+}

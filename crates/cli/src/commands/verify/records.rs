@@ -1,0 +1,61 @@
+//! What `.sifcache/known` says, held against the files.
+
+use super::file::{File, Identity};
+use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
+use super::fix::Fix;
+use super::timeout::Pulse;
+use crate::cache::store::STATE;
+use crate::cache::store::metadata::{Known, modified};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use walkdir::WalkDir;
+
+/// Gives each file the record that is about it, under whichever of its names that is.
+pub(crate) fn recall(root: &Path, files: &mut [File], pulse: &Pulse) {
+    let recall = |file: &File| {
+        let known = pulse.at(&file.path, || load(root, file));
+        Some((file.identity()?, Arc::new(known?)))
+    };
+    let loaded: Vec<Option<(Identity, Arc<Known>)>> = files.par_iter().map(recall).collect();
+    let known: HashMap<Identity, Arc<Known>> = loaded.into_iter().flatten().collect();
+    for file in files {
+        file.known = file.identity().and_then(|identity| known.get(&identity).cloned());
+    }
+}
+
+fn load(root: &Path, file: &File) -> Option<Known> {
+    let metadata = file.metadata.as_ref().filter(|metadata| metadata.is_file())?;
+    Known::load(root, file.name.to_str()?, metadata.len(), modified(metadata)?)
+}
+
+/// A name with a digest, of a file that was pulled under another one.
+pub(crate) fn mismatch(file: &File) -> Option<Finding> {
+    let digest = file.reference.as_ref()?.digest()?;
+    let known = file.known.as_ref().filter(|known| !known.digests.is_empty())?;
+    if known.digests.iter().any(|known| known == digest) {
+        return None;
+    }
+    let what = format!("its record says that it is {}", known.digests.join(" and "));
+    Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
+}
+
+/// Records of files that are not there.
+pub(crate) fn orphans(root: &Path, pulse: &Pulse) -> Vec<Finding> {
+    let directory = root.join(STATE).join("known");
+    let entries = WalkDir::new(&directory).into_iter().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files.filter_map(|entry| orphan(root, &directory, entry.path(), pulse)).collect()
+}
+
+fn orphan(root: &Path, directory: &Path, record: &Path, pulse: &Pulse) -> Option<Finding> {
+    let name = record.strip_prefix(directory).ok()?.to_str()?.strip_suffix(".json")?;
+    if pulse.at(record, || root.join(name).symlink_metadata().is_ok()) {
+        return None;
+    }
+    let what = format!("a record of {name}, which is not there");
+    let fix = Fix::Forget(record.to_owned(), directory.to_owned());
+    let finding = Finding::problem(RECORD_WITHOUT_IMAGE, record, what, "remove it");
+    Some(finding.with_fix(Some(fix)))
+}

@@ -1,0 +1,126 @@
+//! What is printed: a line for each finding and a last one with the sums, or an object.
+
+mod json;
+
+use super::file::File;
+use super::finding::Finding;
+use crate::cache::image_name;
+use crate::error::Failure;
+use crate::ui::format;
+use crate::ui::output::{self, plain};
+use anstyle::{AnsiColor, Style};
+use sifcache_core::image::State;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Something that `--fix` has done, or could not do.
+#[derive(Debug)]
+pub(crate) struct Mended {
+    pub(crate) path: PathBuf,
+    pub(crate) did: String,
+    pub(crate) failed: bool,
+}
+
+/// All that is to be said.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) files: &'a [&'a File],
+    pub(crate) findings: &'a [Finding],
+    pub(crate) mended: &'a [Mended],
+}
+
+impl Report<'_> {
+    /// Prints lines for people.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn text(&self, all: bool) -> Result<(), Failure> {
+        let mut text = String::new();
+        for mended in self.mended {
+            text.push_str(&mended.line());
+        }
+        for file in self.files.iter().filter(|_| all) {
+            text.push_str(&format!("{}: {}\n", plain(&file.path), what(file)));
+        }
+        for finding in self.findings {
+            text.push_str(&line(finding));
+        }
+        text.push_str(&self.summary());
+        output::print(&text)
+    }
+
+    fn summary(&self) -> String {
+        let notes = self.findings.len() - self.problems();
+        let mut parts = vec![
+            count(self.files.len(), "file"),
+            count(self.images(), "image"),
+            format::size(self.size()),
+            count(self.problems(), "problem"),
+        ];
+        parts.extend((notes > 0).then(|| count(notes, "note")));
+        format!("{}\n", parts.join(", "))
+    }
+
+    fn problems(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.is_problem).count()
+    }
+
+    fn images(&self) -> usize {
+        self.files.iter().filter(|file| file.is_image()).count()
+    }
+
+    /// Bytes on the disk: of several names of one file once.
+    fn size(&self) -> u64 {
+        let mut seen = HashSet::new();
+        self.files.iter().filter(|file| seen.insert(file.identity())).map(|file| file.size()).sum()
+    }
+}
+
+impl Mended {
+    fn line(&self) -> String {
+        let path = plain(&self.path);
+        let (style, verb) = match self.failed {
+            false => (AnsiColor::Green.on_default(), "fixed"),
+            true => (AnsiColor::Red.on_default(), "cannot fix"),
+        };
+        format!("{path}: {style}{verb}{style:#}: {}\n", self.did)
+    }
+}
+
+fn count(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn line(finding: &Finding) -> String {
+    let style = match finding.is_problem {
+        true => AnsiColor::Red.on_default(),
+        false => Style::new(),
+    };
+    let message = plain(Path::new(&finding.message()));
+    let (path, note) = (plain(&finding.path), if finding.is_problem { "" } else { "note: " });
+    match finding.advice.as_str() {
+        "" => format!("{path}: {style}{note}{message}{style:#}\n"),
+        advice => format!("{path}: {style}{note}{message}{style:#}: {advice}\n"),
+    }
+}
+
+/// What a file is to jobs.
+fn what(file: &File) -> String {
+    let size = format::size(file.size());
+    match (&file.reference, &file.state) {
+        (None, State::Image) => format!("a SIF file, {size}, that no reference leads to"),
+        (None, _) => "no image".to_owned(),
+        (Some(reference), _) if file.found_as.is_empty() => {
+            let short = image_name::short(reference);
+            match file.state {
+                State::Image => format!("an image, {size}, not found as docker://{short}"),
+                _ => format!("no image for docker://{short}: {}", file.state),
+            }
+        }
+        _ => {
+            let all: Vec<String> =
+                file.found_as.iter().map(|reference| format!("docker://{reference}")).collect();
+            format!("an image, {size}, found as {}", all.join(", "))
+        }
+    }
+}

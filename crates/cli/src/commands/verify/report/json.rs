@@ -1,0 +1,104 @@
+//! The JSON object: docs/verify.md.
+
+use super::{Mended, Report};
+use crate::cache::image_name;
+use crate::commands::verify::file::File;
+use crate::commands::verify::finding::Finding;
+use crate::error::Failure;
+use crate::ui::output;
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Serialize)]
+struct Object {
+    files: usize,
+    images: usize,
+    size: u64,
+    problems: usize,
+    notes: usize,
+    findings: Vec<FindingObject>,
+    fixed: Vec<FixedObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all: Option<Vec<FileObject>>,
+}
+
+#[derive(Serialize)]
+struct FindingObject {
+    path: String,
+    finding: &'static str,
+    problem: bool,
+    message: String,
+    advice: Option<String>,
+    affected: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FixedObject {
+    path: String,
+    did: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FileObject {
+    path: String,
+    state: &'static str,
+    reference: Option<String>,
+    found_as: Vec<String>,
+    size: u64,
+}
+
+impl Report<'_> {
+    /// Prints one object.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn json(&self, all: bool) -> Result<(), Failure> {
+        output::json(&Object {
+            files: self.files.len(),
+            images: self.images(),
+            size: self.size(),
+            problems: self.problems(),
+            notes: self.findings.len() - self.problems(),
+            findings: self.findings.iter().map(FindingObject::new).collect(),
+            fixed: self.mended.iter().map(FixedObject::new).collect(),
+            all: all.then(|| self.files.iter().map(|file| FileObject::new(file)).collect()),
+        })
+    }
+}
+
+fn lossy(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+impl FindingObject {
+    fn new(finding: &Finding) -> Self {
+        Self {
+            path: lossy(&finding.path),
+            finding: finding.token,
+            problem: finding.is_problem,
+            message: finding.message(),
+            advice: Some(finding.advice.clone()).filter(|advice| !advice.is_empty()),
+            affected: finding.affected.iter().map(|path| lossy(path)).collect(),
+        }
+    }
+}
+
+impl FixedObject {
+    fn new(mended: &Mended) -> Self {
+        let text = |failed| (mended.failed == failed).then(|| mended.did.clone());
+        Self { path: lossy(&mended.path), did: text(false), error: text(true) }
+    }
+}
+
+impl FileObject {
+    fn new(file: &File) -> Self {
+        Self {
+            path: lossy(&file.path),
+            state: file.state.token(),
+            reference: file.reference.as_ref().map(image_name::short),
+            found_as: file.found_as.clone(),
+            size: file.size(),
+        }
+    }
+}

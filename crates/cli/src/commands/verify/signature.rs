@@ -1,0 +1,79 @@
+//! What the runtime says of an image's signatures.
+
+use super::finding::{BAD_SIGNATURE, Finding, UNKNOWN_SIGNER};
+use crate::error::Failure;
+use crate::pull::runtime::{Error, Runtime};
+use std::path::Path;
+
+/// The runtimes' word for data that are not what was signed.
+const COMPROMISED: &str = "integrity compromised";
+/// Their last words where this host does not have the key. That says nothing about the
+/// image.
+const UNKNOWN: [&str; 4] = [
+    "signature made by unknown entity",
+    "key material not provided",
+    "failed to get key material",
+    "certificate signed by unknown authority",
+];
+
+/// Lets the runtime verify a file.
+///
+/// # Errors
+/// That a signal asked the command to end, or that the runtime could not be started.
+pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, Failure> {
+    match runtime.verify(file) {
+        Ok(_) => Ok(None),
+        Err(error @ Error::Ended { .. }) => {
+            Ok(Some(judge(file, &error.to_string(), &error.output())))
+        }
+        Err(Error::Stopped(failure)) => Err(failure),
+        Err(Error::Start(error)) => Err(error.into()),
+    }
+}
+
+/// What it means that the runtime did not like a signature.
+fn judge(file: &Path, last: &str, said: &str) -> Finding {
+    // Of several signatures one may be unknown, and another one wrong.
+    if !said.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
+        let what = format!("signed with a key that is not known here: {last}");
+        return Finding::note(UNKNOWN_SIGNER, file, what, "import the key with `key import`");
+    }
+    let what = format!("its signature does not hold: {last}");
+    Finding::problem(BAD_SIGNATURE, file, what, "do not use it; get the image again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use std::path::Path;
+
+    /// In the words of Apptainer 1.4.5.
+    #[test]
+    fn an_unknown_key_is_no_wrong_signature() {
+        let tampered = "\
+INFO:    Verifying image with PGP key material
+Error encountered during signature verification: data object integrity compromised: 4
+FATAL:   Failed to verify container: integrity: data object integrity compromised: 4
+";
+        let unknown = "\
+WARNING: failed to get key material: Get \"https://keys.example.org/\": connection refused
+
+FATAL:   Failed to verify container: integrity: signature object 5 not valid: openpgp: signature made by unknown entity
+";
+        let pem = "\
+FATAL:   Failed to verify container: integrity: key material not provided for DSSE envelope signature
+";
+        // Two signatures, one of an unknown key.
+        let both = format!("{tampered}{unknown}");
+        let last = |said: &str| said.lines().last().unwrap_or_default().to_owned();
+        let token = |said: &str| judge(Path::new("/i"), &last(said), said).token;
+        assert_eq!((token(tampered), token(&both)), ("bad-signature", "bad-signature"));
+        assert_eq!((token(unknown), token(pem)), ("unknown-signer", "unknown-signer"));
+        // What went wrong on the way is not what it ended with.
+        let warned = unknown.replace("signature made by unknown entity", "key expired");
+        assert_eq!(token(&warned), "bad-signature");
+        let what = judge(Path::new("/i"), "it says so", tampered).what;
+        assert_eq!(what, "its signature does not hold: it says so");
+        assert_eq!(token(""), "bad-signature");
+    }
+}

@@ -1,0 +1,224 @@
+//! Everything about all image roots that can be told without reading the images.
+
+use super::file::File;
+use super::finding::{
+    ABSENT, BAD_DECLARATION, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS,
+};
+use super::fix::Fix;
+use super::names::Names;
+use super::timeout::{self, Outcome, Pulse};
+use super::{duplicates, hidden, misnamed, records, tree};
+use crate::cache::access::{Access, Doors};
+use crate::cache::store::architecture::{self, Architecture};
+use crate::error::Failure;
+use rayon::prelude::*;
+use sifcache_core::image::{Root, State};
+use sifcache_core::settings::{Settings, Untrusted};
+use sifcache_core::sif::host_architecture;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What lies under the roots, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) files: Vec<File>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Looks at all roots. One that does not answer in time is a finding like others.
+///
+/// # Errors
+/// That a signal asked the command to end.
+pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, Failure> {
+    let mut all = Survey::default();
+    for (index, root) in settings.image_roots.iter().enumerate() {
+        let (path, untrusted) = (root.clone(), settings.untrusted);
+        match timeout::wait(timeout, move |pulse| one_root(index, &path, untrusted, pulse))? {
+            Outcome::Done(survey) => {
+                all.files.extend(survey.files);
+                all.findings.extend(survey.findings);
+            }
+            // Between two files, it is at nothing but the root.
+            Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, timeout)),
+            Outcome::Stuck(paths) => {
+                all.findings.extend(paths.iter().map(|path| stuck(path, timeout)));
+            }
+        }
+    }
+    all.judge_absent_roots(&settings.image_roots);
+    all.findings.extend(duplicates::judge(&mut all.files, settings.image_roots.len()));
+    Ok(all)
+}
+
+/// Nothing came back about a path.
+pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
+    let what = format!("no answer within {} s", timeout.as_secs());
+    Finding::problem(NO_ANSWER, path, what, "look at the file server and the mount")
+}
+
+impl Survey {
+    /// A root of other hosts alone is none of this one's trouble, unless it has no other.
+    fn judge_absent_roots(&mut self, roots: &[PathBuf]) {
+        let is_absent = |finding: &Finding| finding.token == ABSENT;
+        let absent = self.findings.iter().filter(|finding| is_absent(finding)).count();
+        for finding in self.findings.iter_mut().filter(|finding| is_absent(finding)) {
+            finding.is_problem = absent == roots.len();
+        }
+    }
+}
+
+fn one_root(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
+    // Threads of its own: those that hang are not missed by the next root.
+    let work = || look(index, path, untrusted, pulse);
+    match rayon::ThreadPoolBuilder::new().build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
+    let root = pulse.at(path, || Root::enter(path, untrusted));
+    let tree = tree::walk(path, pulse);
+    let mut doors = Doors::default();
+    for name in &tree.names {
+        let directory = path.join(name);
+        let directory = directory.parent().unwrap_or(path);
+        pulse.at(directory, || doors.directory(directory));
+    }
+    let declared = pulse.at(path, || architecture::declared(path));
+    let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
+    let look = |name: &PathBuf| {
+        pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors, architecture))
+    };
+    let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
+    // Gone meanwhile.
+    files.retain(|file| file.state != State::Absent);
+    records::recall(path, &mut files, pulse);
+    let names = Names::new(path, &files);
+    let mut judge = Judge::new(path, &names, architecture);
+    judge.found.extend(declared.err().map(|error| {
+        let file = architecture::path(path);
+        let advice = "write the name of one architecture into it, or remove it";
+        Finding::problem(BAD_DECLARATION, &file, error, advice)
+    }));
+    judge.found.extend(tree.findings);
+    judge.root(&root);
+    judge.access(&pulse.at(path, || doors.directory(path)), &State::Image, None);
+    files.iter().for_each(|file| judge.file(file));
+    judge.found.extend(hidden::scratches(path, pulse));
+    judge.found.extend(hidden::kept_files(path, pulse));
+    judge.found.extend(records::orphans(path, pulse));
+    let findings = judge.all();
+    Survey { files, findings }
+}
+
+/// Findings about one root. What is wrong with a directory is said once, not of each file.
+struct Judge<'a> {
+    root: &'a Path,
+    names: &'a Names<'a>,
+    architecture: Architecture,
+    real: PathBuf,
+    found: Vec<Finding>,
+    shared: BTreeMap<(PathBuf, &'static str), Finding>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(root: &'a Path, names: &'a Names<'a>, architecture: Architecture) -> Self {
+        let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+        Self { root, names, architecture, real, found: Vec::new(), shared: BTreeMap::new() }
+    }
+
+    fn all(self) -> Vec<Finding> {
+        self.found.into_iter().chain(self.shared.into_values()).collect()
+    }
+
+    fn root(&mut self, root: &Root<'_>) {
+        match root.problem() {
+            None => {}
+            Some(State::Absent) => {
+                let what = "this image root is not there";
+                self.found.push(Finding::note(
+                    ABSENT,
+                    self.root,
+                    what,
+                    "make it, or take it out of image_root",
+                ));
+            }
+            Some(State::Untrusted(distrust)) => {
+                let finding =
+                    Finding::untrusted(&distrust).with_fix(Fix::close(&distrust, &self.real));
+                self.share(finding, None);
+            }
+            Some(state) => self.found.push(Finding::refused(self.root, &state)),
+        }
+    }
+
+    fn file(&mut self, file: &File) {
+        let Some(reference) = &file.reference else {
+            return self.found.push(self.names.judge(file));
+        };
+        self.access(&file.access, &file.state, Some(file));
+        self.found.extend(records::mismatch(file));
+        self.found.extend(misnamed::judge(file, self.names));
+        match &file.state {
+            State::Untrusted(distrust) => {
+                let finding =
+                    Finding::untrusted(distrust).with_fix(Fix::close(distrust, &self.real));
+                self.share(finding, Some(file));
+            }
+            // Said of the same file already, or of what keeps it from users.
+            State::Unreadable if file.access != Access::Everybody => {}
+            state @ State::DanglingLink if reference.digest().is_some() => {
+                let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
+                self.found.push(Finding::refused(&file.path, state).with_fix(fix));
+            }
+            State::Image => self
+                .found
+                .extend(file.damage.as_ref().map(|damage| Finding::damaged(&file.path, damage))),
+            State::WrongArchitecture(theirs) => {
+                let finding =
+                    Finding::wrong_architecture(&file.path, theirs, self.architecture, self.root);
+                self.found.push(finding);
+            }
+            state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
+            _ => {}
+        }
+    }
+
+    /// Who may read a file, or look names up in the root itself.
+    fn access(&mut self, access: &Access, state: &State, file: Option<&File>) {
+        match access {
+            Access::Everybody => {}
+            Access::Group(path, gid) => {
+                let what = format!("open to the group {gid} alone");
+                self.share(Finding::note(GROUP_ONLY, path, what, ""), file);
+            }
+            Access::Closed(path, gid) => {
+                let what = match gid {
+                    None => "users may not read it".to_owned(),
+                    Some(gid) => format!("users may not read it, only the group {gid}"),
+                };
+                let advice = if path.is_dir() { "chmod a+rx" } else { "chmod a+r" };
+                let finding = Finding::problem(UNREADABLE_FOR_USERS, path, what, advice);
+                // What may be an ordinary user's doing is not opened before it is looked at.
+                let fix = match state {
+                    State::Image => Fix::open(path, &self.real),
+                    _ => None,
+                };
+                self.share(finding.with_fix(fix), file);
+            }
+        }
+    }
+
+    fn share(&mut self, finding: Finding, file: Option<&File>) {
+        let key = (finding.path.clone(), finding.token);
+        let entry = self.shared.entry(key).or_insert_with(|| finding.clone());
+        entry.fix = entry.fix.take().or(finding.fix);
+        // Of the file itself, one line says all.
+        entry
+            .affected
+            .extend(file.map(|file| file.path.clone()).filter(|path| *path != entry.path));
+    }
+}

@@ -1,0 +1,137 @@
+//! What lies under an image root, whatever parts of it cannot be read.
+
+use super::finding::{Finding, LINK_LOOP};
+use super::timeout::Pulse;
+use crate::cache::store::STATE;
+use sifcache_core::image::State;
+use std::fs;
+use std::path::{Path, PathBuf};
+use walkdir::{DirEntry, WalkDir};
+
+/// What the runtimes leave in an image that is unpacked into a directory.
+const UNPACKED: &str = ".singularity.d";
+
+/// The names under a root.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    /// All that is no directory, in order, relative to the root.
+    pub(crate) names: Vec<PathBuf>,
+    /// Directories that could not be read, and such.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Walks through `root`. Links to directories are followed, as a look-up does; by hand,
+/// so that the one that does not answer is known.
+pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
+    let mut walk = Walk { root, pulse, jumps: Vec::new(), tree: Tree::default() };
+    walk.descend(root);
+    walk.tree.names.sort();
+    walk.tree
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    pulse: &'a Pulse,
+    /// The real directories of the links that have led here.
+    jumps: Vec<PathBuf>,
+    tree: Tree,
+}
+
+impl Walk<'_> {
+    fn descend(&mut self, top: &Path) {
+        let mut entries = WalkDir::new(top).min_depth(1).into_iter();
+        let mut at = top.to_owned();
+        while let Some(entry) = self.pulse.at(&at, || entries.next()) {
+            match entry {
+                Ok(entry) if top == self.root && is_ours(&entry) => entries.skip_current_dir(),
+                Ok(entry) if entry.file_type().is_dir() => {
+                    at = entry.into_path();
+                    if self.is_unpacked(&at) {
+                        entries.skip_current_dir();
+                    }
+                }
+                Ok(entry) if entry.file_type().is_symlink() => self.link(entry.path()),
+                Ok(entry) => self.add(entry.path()),
+                Err(error) => self.fail(&at, error),
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path) {
+        self.tree.names.extend(path.strip_prefix(self.root).map(Path::to_owned));
+    }
+
+    fn link(&mut self, path: &Path) {
+        let target = self.pulse.at(path, || path.is_dir().then(|| fs::canonicalize(path)));
+        let parent = path.parent().unwrap_or(self.root);
+        let parent = self.pulse.at(parent, || fs::canonicalize(parent));
+        // No directory: a file, or a link that leads nowhere.
+        let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path) };
+        self.jumps.push(parent);
+        if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
+            let what = "a link to a directory above it, which is not searched";
+            self.tree.findings.push(Finding::note(LINK_LOOP, path, what, ""));
+        } else if !self.is_unpacked(path) {
+            self.descend(path);
+        }
+        self.jumps.pop();
+    }
+
+    /// Whether it is an image as a directory, which is no candidate, nor what it holds.
+    fn is_unpacked(&mut self, path: &Path) -> bool {
+        let is_unpacked = self.pulse.at(path, || path.join(UNPACKED).is_dir());
+        let finding = || Finding::refused(path, &State::NotAFile("directory"));
+        self.tree.findings.extend(is_unpacked.then(finding));
+        is_unpacked
+    }
+
+    fn fail(&mut self, at: &Path, error: walkdir::Error) {
+        let path = error.path().unwrap_or(at).to_owned();
+        let state = error.into_io_error().map_or(State::Absent, State::from);
+        // What has gone meanwhile was no trouble; the root itself is spoken of elsewhere.
+        if state.is_refusal() && path != self.root {
+            self.tree.findings.push(Finding::refused(&path, &state));
+        }
+    }
+}
+
+fn is_ours(entry: &DirEntry) -> bool {
+    entry.depth() == 1 && entry.file_name() == STATE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pulse, walk};
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    #[test]
+    fn every_file_but_ours_and_no_circle() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir_all(path(".sifcache/tmp")).unwrap();
+        fs::write(path(".sifcache/tmp/x"), "").unwrap();
+        fs::create_dir_all(path("o/.sifcache")).unwrap();
+        fs::write(path("o/.sifcache/y"), "").unwrap();
+        fs::create_dir_all(path("box/.singularity.d")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        symlink(".", path("circle")).unwrap();
+        fs::create_dir_all(path("a/b")).unwrap();
+        fs::create_dir_all(path("c")).unwrap();
+        fs::write(path("a/f"), "").unwrap();
+        symlink("../../a", path("a/b/up")).unwrap();
+        symlink("../a", path("c/to-a")).unwrap();
+        symlink("../c", path("a/to-c")).unwrap();
+        symlink("box", path("boxed")).unwrap();
+        let tree = walk(root.path(), &Pulse::default());
+        let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
+        assert_eq!(tree.names, names.map(Path::new));
+        let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();
+        found.sort();
+        let link_loops = ["a/b/up", "a/to-c/to-a", "c/to-a/b/up", "c/to-a/to-c", "circle"];
+        let mut expected: Vec<_> = link_loops.map(|name| ("link-loop", path(name))).into();
+        expected.extend(["box", "boxed"].map(|name| ("not-a-file", path(name))));
+        assert_eq!(found, expected);
+    }
+}

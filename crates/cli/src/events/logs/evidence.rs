@@ -1,0 +1,222 @@
+//! Which times of which nodes the logs cover, and which nodes use the cache: without it,
+//! nothing can be said to be unused.
+
+use super::coverage::{self, Span, Spans};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More nodes than a cluster has.
+const MOST: usize = 1 << 17;
+
+/// What is known of one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Node {
+    /// The times that logs cover which have lines of the plugin's.
+    #[serde(default)]
+    pub(crate) spans: Spans,
+    /// Times after these of logs that have none: the next log may confirm them.
+    #[serde(default, skip_serializing_if = "Spans::is_empty")]
+    pub(crate) silent: Spans,
+    /// When it last wrote a line of the plugin's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) used: Option<Timestamp>,
+}
+
+/// What is known of all nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Evidence(BTreeMap<String, Node>);
+
+/// Why nothing can be said to be unused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// No log had a line of the plugin's.
+    Nothing,
+    /// None had one since then.
+    Silent(Timestamp),
+    /// Of these nodes no log is known.
+    NoLog(Vec<String>),
+    /// The logs of these nodes begin later, the latest then.
+    Begins(Vec<String>, Timestamp),
+    /// The logs of these nodes end earlier, the earliest then.
+    Ends(Vec<String>, Timestamp),
+}
+
+impl Evidence {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.values().all(|node| node.spans.is_empty())
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(name, node)| (name.as_str(), node))
+    }
+
+    /// A node, to add to what is known of it.
+    pub(super) fn node(&mut self, name: &str) -> &mut Node {
+        self.0.entry(name.to_owned()).or_default()
+    }
+
+    /// Adds what other logs say, but for the times that are `unread`. Logs without a line of the
+    /// plugin's say something only of nodes whose other logs have some.
+    pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
+        let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
+        for (name, theirs) in &other.0 {
+            let has_room = self.0.len() < MOST;
+            if !(self.0.contains_key(name) || has_room && says_something(theirs)) {
+                continue;
+            }
+            let ours = self.node(name);
+            ours.spans.add_all(&theirs.spans);
+            ours.silent.add_all(&theirs.silent);
+            ours.used = ours.used.max(theirs.used);
+        }
+        self.cut(unread);
+        for node in self.0.values_mut() {
+            coverage::confirm(&mut node.spans, &mut node.silent);
+        }
+    }
+
+    /// Takes these times out, of all nodes: whose line it was may be what could not be read.
+    pub(super) fn cut(&mut self, unread: &Spans) {
+        for node in self.0.values_mut() {
+            node.spans.cut(unread);
+            node.silent.cut(unread);
+        }
+    }
+
+    /// Why the logs do not tell what was unused from `since` to `now`; none if they do.
+    /// `current` are the nodes that the cluster has, where that is known, and whether each can
+    /// run jobs now; `without` are nodes that need no log.
+    pub(crate) fn gap(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        current: Option<&BTreeMap<String, bool>>,
+        without: &BTreeSet<String>,
+    ) -> Option<Gap> {
+        let used = || self.0.iter().filter(|(_, node)| node.used.is_some());
+        let Some(last) = used().filter_map(|(_, node)| node.used).max() else {
+            return Some(Gap::Nothing);
+        };
+        // A node that the cluster has no more cannot have served a job since it went.
+        let is_there = |name: &String| current.is_none_or(|all| all.contains_key(name));
+        let can_run = |name: &String| current.and_then(|all| all.get(name)).is_none_or(|can| *can);
+        let known = used().map(|(name, _)| name).filter(|name| is_there(name));
+        let nodes: BTreeSet<&String> = known
+            .chain(current.into_iter().flat_map(BTreeMap::keys))
+            .filter(|name| can_run(name) && !without.contains(*name))
+            .collect();
+        let newest = |name: &String| self.0.get(name).and_then(|node| node.spans.newest());
+        let names = |is: &dyn Fn(Option<Span>) -> bool| -> Vec<String> {
+            let all = nodes.iter().filter(|name| is(newest(name)));
+            all.map(|name| (*name).clone()).collect()
+        };
+        let spans = || nodes.iter().filter_map(|name| newest(name));
+        let no_log = names(&|span| span.is_none());
+        let begins = names(&|span| span.is_some_and(|span| span.from > since));
+        let ends = names(&|span| span.is_some_and(|span| !span.leads_to(Span::at(now))));
+        match () {
+            () if !no_log.is_empty() => Some(Gap::NoLog(no_log)),
+            () if !ends.is_empty() => {
+                Some(Gap::Ends(ends, spans().map(|span| span.to).min().unwrap_or(now)))
+            }
+            () if !begins.is_empty() => {
+                Some(Gap::Begins(begins, spans().map(|span| span.from).max().unwrap_or(now)))
+            }
+            () if last < since => Some(Gap::Silent(last)),
+            () => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Evidence, Gap};
+    use crate::events::logs::coverage::{Span, Spans};
+    use jiff::Timestamp;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_second(number * 86_400).unwrap()
+    }
+
+    /// Nodes with the time that a log covers, and when they used the cache.
+    fn evidence(nodes: &[(&str, i64, i64, Option<i64>)]) -> Evidence {
+        let mut evidence = Evidence::default();
+        for (name, from, to, used) in nodes {
+            let node = evidence.node(name);
+            node.spans.add(Span { from: day(*from), to: day(*to) });
+            node.used = used.map(day);
+        }
+        evidence
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn every_node_that_used_the_cache_has_to_be_covered() {
+        let gap = |evidence: &Evidence, current: Option<&[(&str, bool)]>, without: &[&str]| {
+            let current: Option<BTreeMap<String, bool>> = current
+                .map(|all| all.iter().map(|(name, can)| ((*name).to_owned(), *can)).collect());
+            let without: BTreeSet<String> = names(without).into_iter().collect();
+            evidence.gap(day(20), day(40), current.as_ref(), &without)
+        };
+        let one = evidence(&[("n1", 1, 40, Some(39))]);
+        assert_eq!(gap(&one, None, &[]), None);
+        assert_eq!(gap(&Evidence::default(), None, &[]), Some(Gap::Nothing));
+        assert_eq!(gap(&evidence(&[("n1", 1, 40, None)]), None, &[]), Some(Gap::Nothing));
+        let silent = evidence(&[("n1", 1, 40, Some(19))]);
+        assert_eq!(gap(&silent, None, &[]), Some(Gap::Silent(day(19))));
+        // A node whose lines have stopped, or began late, and one that never had any of ours.
+        let two = evidence(&[("n1", 1, 40, Some(39)), ("n2", 1, 30, Some(29))]);
+        assert_eq!(gap(&two, None, &[]), Some(Gap::Ends(names(&["n2"]), day(30))));
+        assert_eq!(gap(&two, None, &["n2"]), None);
+        let late = evidence(&[("n1", 1, 40, Some(39)), ("n2", 30, 40, Some(29))]);
+        assert_eq!(gap(&late, None, &[]), Some(Gap::Begins(names(&["n2"]), day(30))));
+        let idle = evidence(&[("n1", 1, 40, Some(39)), ("login", 30, 40, None)]);
+        assert_eq!(gap(&idle, None, &[]), None);
+        // What the cluster has.
+        assert_eq!(
+            gap(&one, Some(&[("n1", true), ("n2", true)]), &[]),
+            Some(Gap::NoLog(names(&["n2"])))
+        );
+        assert_eq!(gap(&one, Some(&[("n1", true), ("n2", true)]), &["n2"]), None);
+        assert_eq!(gap(&one, Some(&[("n1", true), ("n2", false)]), &[]), None);
+        assert_eq!(gap(&two, Some(&[("n1", true)]), &[]), None);
+    }
+
+    #[test]
+    fn logs_without_our_lines() {
+        let silent = |name: &str| {
+            let mut evidence = Evidence::default();
+            evidence.node(name).silent.add(Span { from: day(30), to: day(34) });
+            evidence
+        };
+        let mut known = evidence(&[("n1", 1, 30, Some(29))]);
+        known.learn(&silent("login1"), &Spans::default());
+        assert_eq!(known.nodes().count(), 1);
+        known.learn(&silent("n1"), &Spans::default());
+        assert_eq!(known.node("n1").spans.newest().unwrap().to, day(30));
+        known.learn(&evidence(&[("n1", 34, 35, Some(34))]), &Spans::default());
+        let newest = known.node("n1").spans.newest().unwrap();
+        assert_eq!((newest.from, newest.to), (day(1), day(35)));
+    }
+
+    #[test]
+    fn lines_that_cannot_be_read() {
+        let mut known = evidence(&[("n1", 1, 30, Some(29)), ("n2", 1, 30, None)]);
+        let mut unread = Spans::default();
+        unread.add(Span::unread(day(31)));
+        known.learn(&evidence(&[("n1", 30, 32, Some(29))]), &unread);
+        known.learn(&evidence(&[("n1", 32, 40, Some(39))]), &Spans::default());
+        let newest = known.node("n1").spans.newest().unwrap();
+        assert_eq!((newest.from, newest.to), (day(32), day(40)));
+        // The same time from a log that can be read.
+        known.learn(&evidence(&[("n1", 29, 33, Some(29))]), &Spans::default());
+        let newest = known.node("n1").spans.newest().unwrap();
+        assert_eq!((newest.from, newest.to), (day(1), day(40)));
+    }
+}

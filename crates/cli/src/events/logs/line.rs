@@ -1,0 +1,109 @@
+//! One line of a log: when it was written, and what the plugin said in it.
+
+use super::header::{self, Header, Program, TAG};
+use super::json::{self, Entry};
+use super::stamp;
+use crate::events::event::{self, Event};
+use jiff::Timestamp;
+
+/// What a line is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Another program's.
+    Other,
+    /// It has our name as its program, and the plugin does not write so, or another user sent it.
+    Forged,
+    /// It seems to be a line of the plugin's, and its form is unknown or it is cut short.
+    Unread,
+    /// A hit or a miss of a node whose clock is ahead.
+    Ahead(Box<Event>),
+    /// A hit or a miss.
+    Event(Timestamp, Box<Event>),
+}
+
+/// When a line was written.
+pub(super) fn time(line: &str, now: Timestamp) -> Option<Timestamp> {
+    // Else one wrong clock would make everything known and in use for years.
+    written(line, now).filter(|time| *time <= stamp::tomorrow(now))
+}
+
+fn written(line: &str, now: Timestamp) -> Option<Timestamp> {
+    match json::object(line) {
+        Some(object) => Entry::parse(object)?.time(now),
+        None => stamp::moment(header::read(line.as_bytes())?.stamp, now),
+    }
+}
+
+/// When, and what the plugin said.
+pub(super) fn read(line: &str, now: Timestamp) -> Line {
+    let unread_or_other = || if is_like_ours(line) { Line::Unread } else { Line::Other };
+    match json::object(line) {
+        Some(object) => {
+            let Some(entry) = Entry::parse(object) else { return unread_or_other() };
+            match (entry.is_ours(), entry.message()) {
+                (Some(true), Some(message)) => said(message, entry.sender(), entry.time(now), now),
+                (Some(true), None) => Line::Forged,
+                (Some(false), _) => Line::Other,
+                (None, _) => unread_or_other(),
+            }
+        }
+        None => match header::read(line.as_bytes()) {
+            Some(Header { stamp, program: Program::Ours(message), .. }) => {
+                let message = String::from_utf8_lossy(message);
+                said(&message, None, stamp::moment(stamp, now), now)
+            }
+            _ => unread_or_other(),
+        },
+    }
+}
+
+/// What a message with our name as its program is.
+fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
+    let Some(event) = event::parse(message) else {
+        // A hit that was cut short must not be lost without a word.
+        return if message.contains("event=hit") { Line::Unread } else { Line::Forged };
+    };
+    // A job's own processes write the plugin's lines; the journal knows who wrote a line.
+    if !sender.is_none_or(|uid| uid == "0" || uid == event.uid.to_string()) {
+        return Line::Forged;
+    }
+    match time {
+        Some(time) if time <= stamp::tomorrow(now) => Line::Event(time, Box::new(event)),
+        Some(_) => Line::Ahead(Box::new(event)),
+        None => Line::Unread,
+    }
+}
+
+/// Whether a line in no known form has what the plugin writes in it: our name as a word, and
+/// the beginning of a message. Also `SYSLOG_IDENTIFIER=sifcache`, of journalctl's outputs that
+/// have several lines for each entry.
+fn is_like_ours(line: &str) -> bool {
+    let trimmed = line.trim_start().trim_start_matches('"');
+    if let Some(rest) = trimmed.strip_prefix("SYSLOG_IDENTIFIER") {
+        return rest.trim_matches(|c: char| !c.is_ascii_alphanumeric()) == TAG;
+    }
+    // The same entry once more.
+    !trimmed.starts_with("SYSLOG_RAW") && has_name(line) && has_event(line)
+}
+
+fn has_name(line: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
+    line.match_indices(TAG).any(|(at, _)| {
+        let (before, after) = line.split_at(at);
+        let after = after.strip_prefix(TAG).and_then(|rest| rest.chars().next());
+        !before.ends_with(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+fn has_event(line: &str) -> bool {
+    ["event=hit", "event=miss"].iter().any(|event| {
+        line.match_indices(event).any(|(at, _)| {
+            let rest = line.get(at + event.len()..).unwrap_or_default();
+            let keys = [" job=", " tasks=", " uid="];
+            rest.is_empty() || keys.iter().any(|key| rest.starts_with(key) || key.starts_with(rest))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

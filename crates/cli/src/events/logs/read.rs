@@ -1,0 +1,278 @@
+//! Logs read line by line: what they say, and what in them could not be read.
+
+use super::coverage::{Span, Spans};
+use super::evidence::Evidence;
+use super::line::{self, Line};
+use super::scan::{self, Scan};
+use super::source::{Skipped, Source};
+use super::{Hits, header, journal};
+use crate::error::Failure;
+use crate::events::event::Event;
+use crate::ui::output::plain;
+use crate::ui::progress::Progress;
+use jiff::Timestamp;
+use memchr::memmem;
+use serde::Serialize;
+
+/// So many characters of a line are enough of an example.
+const EXAMPLE: usize = 200;
+
+/// What was read beside the events.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// Which times of which nodes the logs cover.
+    pub(crate) evidence: Evidence,
+    /// The earliest and the latest time of a line.
+    pub(crate) range: Option<Span>,
+    /// How many lines were hits or misses.
+    pub(crate) events: u64,
+    /// Lines with our name that the plugin did not write so.
+    pub(crate) forged: u64,
+    /// Lines of the plugin's with a time in the future.
+    pub(crate) ahead: Ahead,
+    /// Lines of the plugin's, as it seems, that could not be read.
+    pub(crate) unread: Unread,
+    /// Files that were not read.
+    pub(crate) skipped: Vec<Skipped>,
+    /// Whether this user sees only a part of the journal.
+    is_partial: bool,
+}
+
+/// Lines of nodes whose clock is ahead.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    pub(crate) lines: u64,
+    /// The images that they say were used, with a guess of when.
+    pub(crate) hits: Hits,
+    /// The first of these nodes.
+    host: Option<String>,
+}
+
+/// Lines that could not be read.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Unread {
+    pub(crate) lines: u64,
+    /// The first of them.
+    example: Option<String>,
+    /// The file that it is in.
+    file: Option<String>,
+    /// The times that nothing is known of because of them.
+    #[serde(skip)]
+    pub(crate) times: Spans,
+    /// Whether some of them may be hits.
+    #[serde(skip)]
+    hits: bool,
+}
+
+/// Reads logs; `take` gets each event with its time.
+///
+/// # Errors
+/// A log that cannot be read.
+pub(crate) fn read(
+    sources: &[Source],
+    progress: &Progress,
+    take: &mut dyn FnMut(Timestamp, Event),
+) -> Result<Read, Failure> {
+    let now = Timestamp::now();
+    let mut all = Read::default();
+    for source in sources {
+        let mut lines = match source.open(progress)? {
+            Ok(lines) => lines,
+            Err(skipped) => {
+                all.skipped.push(skipped);
+                continue;
+            }
+        };
+        let mut log = Log::new(source, now);
+        let finder = memmem::Finder::new(header::TAG);
+        let each = &mut |line: &[u8]| {
+            log.is_empty = false;
+            log.scan.line(line);
+            if finder.find(line).is_some() {
+                log.ours(&mut all, line, take);
+            }
+        };
+        lines.each(each).map_err(|error| source.failed(&error))?;
+        log.finish(&mut all);
+    }
+    all.evidence.cut(&all.unread.times);
+    Ok(all)
+}
+
+/// One log that is being read.
+struct Log<'a> {
+    source: &'a Source,
+    now: Timestamp,
+    scan: Scan,
+    /// The hits and misses in it, and what seems to be one.
+    events: u64,
+    /// Lines that could not be read and may be hits, with no time before them.
+    without_time: bool,
+    is_empty: bool,
+}
+
+impl<'a> Log<'a> {
+    fn new(source: &'a Source, now: Timestamp) -> Self {
+        Self { source, now, scan: Scan::new(now), events: 0, without_time: false, is_empty: true }
+    }
+
+    /// A line with our name in it, after the scan of the hosts has seen it.
+    fn ours(&mut self, all: &mut Read, line: &[u8], take: &mut dyn FnMut(Timestamp, Event)) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
+        match line::read(line, self.now) {
+            Line::Event(time, event) => {
+                self.events += 1;
+                self.scan.was_ours(time);
+                take(time, *event);
+            }
+            Line::Forged => all.forged += 1,
+            Line::Ahead(event) => {
+                // When it was is not known, but that this node uses the cache, and the image was
+                // in use: about when the lines around it were written.
+                self.scan.was_ours(self.now);
+                all.ahead.lines += 1;
+                super::note(&mut all.ahead.hits, self.scan.about().unwrap_or(self.now), &event);
+                all.ahead.host.get_or_insert_with(|| self.scan.host());
+            }
+            Line::Unread => self.unread(&mut all.unread, line),
+            Line::Other => {}
+        }
+    }
+
+    fn unread(&mut self, unread: &mut Unread, line: &str) {
+        unread.lines += 1;
+        if unread.example.is_none() {
+            unread.example = Some(line.trim().chars().take(EXAMPLE).collect());
+            unread.file = Some(self.source.name());
+        }
+        // A miss that is lost costs nothing but its count.
+        if line.contains("event=miss") {
+            return;
+        }
+        unread.hits = true;
+        match line::time(line, self.now).or_else(|| self.scan.about()) {
+            Some(time) => unread.times.add_wide(Span::unread(time)),
+            None => self.without_time = true,
+        }
+    }
+
+    /// Adds what is known of the hosts.
+    fn finish(self, all: &mut Read) {
+        let journal = match self.source {
+            Source::Journal(since) => Some(of_journal(*since, self.now)),
+            Source::File(_) => None,
+        };
+        let is_partial = journal.is_some() && !journal::is_whole();
+        all.is_partial |= is_partial;
+        let mut any = journal.flatten();
+        for (name, found) in self.scan.finish() {
+            let name = if journal.is_some() && name.is_empty() { this_host() } else { name };
+            let node = all.evidence.node(&name);
+            node.used = node.used.max(found.used);
+            any = found.spans.iter().chain(any).reduce(both);
+            // The journal was asked for our lines alone; it knows of all time since its first.
+            let mut spans = if journal.is_some() { Spans::default() } else { found.spans };
+            journal.flatten().into_iter().for_each(|span| spans.add(span));
+            match () {
+                // Of a part of the journal, or of a log whose lines nobody could place.
+                () if is_partial || self.without_time => {}
+                () if self.events > 0 => node.spans.add_all(&spans),
+                () => node.silent.add_all(&spans),
+            }
+        }
+        if any.is_none() {
+            let why = match self.is_empty {
+                true => "it is empty",
+                false => "no line begins as a log's does",
+            };
+            all.skipped.push(self.source.skipped(why.to_owned()));
+        }
+        all.range = any.into_iter().chain(all.range).reduce(both);
+        all.events += self.events;
+    }
+}
+
+fn both(one: Span, other: Span) -> Span {
+    Span { from: one.from.min(other.from), to: one.to.max(other.to) }
+}
+
+fn of_journal(since: Option<Timestamp>, now: Timestamp) -> Option<Span> {
+    let first = line::time(&journal::first_line()?, now)?;
+    Some(Span { from: since.map_or(first, |since| since.max(first)), to: now })
+}
+
+fn this_host() -> String {
+    scan::short(rustix::system::uname().nodename().to_bytes())
+}
+
+impl Read {
+    /// Whether the logs say something of what was used: they have lines of the plugin's, and not
+    /// all of their time has lines that could not be read.
+    pub(crate) fn says_something(&self) -> bool {
+        self.events > 0 && !self.evidence.is_empty()
+    }
+
+    /// What the reader should know beside the result, a sentence each.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> =
+            self.skipped.iter().map(|one| format!("skipped {}: {}", one.path, one.why)).collect();
+        remarks.extend(self.unread.remark());
+        remarks.extend(self.ahead.remark());
+        match self.forged {
+            0 => {}
+            1 => remarks.push("1 line with our name is incomplete or not the plugin's".to_owned()),
+            n => {
+                remarks.push(format!("{n} lines with our name are incomplete or not the plugin's"))
+            }
+        }
+        if self.is_partial {
+            let remark = "this user sees only a part of the journal, so nothing is saved of what jobs \
+                          used: run this as root or as a member of the group systemd-journal";
+            remarks.push(remark.to_owned());
+        }
+        let ours = self.events + self.unread.lines + self.ahead.lines;
+        if self.range.is_some() && ours == 0 {
+            let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
+                          the log of nodes that run jobs, and does it have the site's syslog \
+                          facility? (journalctl's `cat` and `with-unit` leave out our name: use \
+                          --output=json)";
+            remarks.push(remark.to_owned());
+        }
+        remarks
+    }
+}
+
+impl Ahead {
+    fn remark(&self) -> Option<String> {
+        let host = self.host.as_deref().filter(|host| !host.is_empty());
+        let whose = host.map_or_else(|| "its node".to_owned(), |host| plain(host.as_ref()));
+        match self.lines {
+            0 => None,
+            1 => Some(format!("1 line has a time in the future: look at the clock of {whose}")),
+            lines => Some(format!(
+                "{lines} lines have a time in the future: look at the clock of {whose}"
+            )),
+        }
+    }
+}
+
+impl Unread {
+    /// How many there are, with one of them and what to do.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let (example, file) = (self.example.as_ref()?, self.file.as_ref()?);
+        let lines = match self.lines {
+            1 => "1 line of sifcache could not be read".to_owned(),
+            lines => format!("{lines} lines of sifcache could not be read"),
+        };
+        let saved = match self.hits {
+            true => ", so nothing is saved for the days around them",
+            false => "",
+        };
+        let example = plain(example.as_ref());
+        Some(format!(
+            "{lines}{saved}. For example, in {file}: {example} -- give the log in a form of \
+             docs/logs.md, such as `journalctl --output=json` or rsyslog's RSYSLOG_FileFormat"
+        ))
+    }
+}

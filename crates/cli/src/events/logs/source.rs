@@ -1,0 +1,254 @@
+//! Where log lines come from: files, packed ones too, standard input, or the journal.
+
+use super::journal;
+use super::packed::{self, Opened};
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use crate::ui::progress::{Progress, Task};
+use crate::ui::shell_quote::quoted;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// Of a longer line, the rest is left out: the plugin's have some hundred bytes, and what has
+/// no line ends at all is no log.
+const LONGEST: usize = 1 << 16;
+
+/// Where this host keeps its log if it is no journal.
+const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
+
+/// One log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file; `-` is standard input.
+    File(PathBuf),
+    /// The journal of this host, from a time on if one is given.
+    Journal(Option<Timestamp>),
+}
+
+impl Source {
+    /// For messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) if path.as_os_str() == "-" => "standard input".to_owned(),
+            Self::File(path) => plain(path),
+            Self::Journal(_) => "the journal".to_owned(),
+        }
+    }
+
+    /// What went wrong with it.
+    pub(super) fn failed(&self, error: &io::Error) -> Failure {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", self.name()))
+    }
+
+    /// Its size for a progress bar, in bytes; zero is not known.
+    fn size(&self) -> u64 {
+        match self {
+            Self::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            Self::Journal(_) => 0,
+        }
+    }
+
+    /// Opens it; a file that is no text is skipped.
+    ///
+    /// # Errors
+    /// The file system's, or that there is no journalctl.
+    pub(super) fn open(&self, progress: &Progress) -> Result<Result<Lines, Skipped>, Failure> {
+        if let Self::File(path) = self
+            && path.is_dir()
+        {
+            return Ok(Err(self.skipped("it is a directory".to_owned())));
+        }
+        let opened = || -> io::Result<Box<dyn Read>> {
+            Ok(match self {
+                Self::File(path) if path.as_os_str() == "-" => Box::new(io::stdin()),
+                Self::File(path) => Box::new(File::open(path)?),
+                Self::Journal(since) => Box::new(journal::Journal::open(*since)?),
+            })
+        };
+        let task = progress.reading(&self.name(), self.size());
+        match opened().and_then(|reader| packed::open(task.watch(reader))) {
+            Ok(Opened::Text(reader)) => Ok(Ok(Lines { reader, _task: task })),
+            Ok(Opened::Other(what, command)) => {
+                let file = match self {
+                    Self::File(path) if path.as_os_str() != "-" => {
+                        plain(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref())
+                    }
+                    _ => "FILE".to_owned(),
+                };
+                let why = format!("it is {what}: use `{command} {file} | sifcache … --log -`");
+                Ok(Err(self.skipped(why)))
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// This one, left out.
+    pub(super) fn skipped(&self, why: String) -> Skipped {
+        Skipped { path: self.name(), why }
+    }
+}
+
+/// A file that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) path: String,
+    pub(crate) why: String,
+}
+
+/// The lines of an open log.
+pub(super) struct Lines {
+    reader: Box<dyn BufRead>,
+    _task: Task,
+}
+
+impl Lines {
+    /// Calls `take` with each line, without its end. What lies in the buffer is not copied.
+    ///
+    /// # Errors
+    /// The file system's, or of what is packed.
+    pub(super) fn each(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        // The beginning of a line that goes on in the next buffer.
+        let mut begun: Vec<u8> = Vec::new();
+        loop {
+            let buffer = match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                buffer => buffer?,
+            };
+            if buffer.is_empty() {
+                if !begun.is_empty() {
+                    take(&begun);
+                }
+                return Ok(());
+            }
+            let mut rest = buffer;
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                let line = rest.get(..end).unwrap_or_default();
+                match begun.is_empty() {
+                    true => take(line.get(..LONGEST).unwrap_or(line)),
+                    false => {
+                        extend(&mut begun, line);
+                        take(&begun);
+                        begun.clear();
+                    }
+                }
+                rest = rest.get(end + 1..).unwrap_or_default();
+            }
+            extend(&mut begun, rest);
+            let used = buffer.len();
+            self.reader.consume(used);
+        }
+    }
+}
+
+fn extend(line: &mut Vec<u8>, part: &[u8]) {
+    let room = LONGEST.saturating_sub(line.len());
+    line.extend_from_slice(part.get(..room).unwrap_or(part));
+}
+
+/// This host's own log: its journal, else the files of syslog with those rotated away, and
+/// the files that seem to belong to them and are left out.
+///
+/// # Errors
+/// If there is neither, or they cannot be read by this user.
+pub(crate) fn of_this_host(
+    since: Option<Timestamp>,
+) -> Result<(Vec<Source>, Vec<Skipped>), Failure> {
+    if journal::first_line().is_some() {
+        return Ok((vec![Source::Journal(since)], Vec::new()));
+    }
+    for file in FILES {
+        if File::open(file).is_ok() {
+            return Ok(rotated(Path::new(file)));
+        }
+    }
+    let message = "no journal and no /var/log/syslog or /var/log/messages that you can read: \
+                   name the log with --log FILE, or run this as root";
+    Err(Failure::new(Exit::UNAVAILABLE, message))
+}
+
+/// A file and what logrotate has made of it before: `syslog.1`, `syslog.2.gz`.
+fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
+    let all = glob::glob(&format!("{}*", file.display())).ok().into_iter().flatten().flatten();
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (mut sources, mut skipped) = (Vec::new(), Vec::new());
+    for path in all {
+        let other = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(rest) = other.strip_prefix(&name) else { continue };
+        // `syslogger` is another log.
+        if !rest.is_empty() && !rest.starts_with(['.', '-']) {
+            continue;
+        }
+        // Whatever packed it: files that cannot be unpacked are skipped by name.
+        let number = rest.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+        let number = number.strip_suffix('.').filter(|number| !number.is_empty()).unwrap_or(rest);
+        let source = Source::File(path);
+        if number.chars().skip(1).all(|c| c.is_ascii_digit() || c == '-') {
+            sources.push(source);
+        } else {
+            let why = "logrotate does not name files so: give it with --log if it is a log";
+            skipped.push(source.skipped(why.to_owned()));
+        }
+    }
+    (sources, skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Lines, Source, rotated};
+    use crate::ui::progress::Progress;
+    use std::fs;
+    use std::io::BufReader;
+
+    fn lines(bytes: &[u8], buffer: usize) -> Vec<String> {
+        let reader = BufReader::with_capacity(buffer, std::io::Cursor::new(bytes.to_vec()));
+        let task = Progress::new(true).reading("", 0);
+        let mut all = Vec::new();
+        let mut take = |line: &[u8]| all.push(String::from_utf8_lossy(line).into_owned());
+        Lines { reader: Box::new(reader), _task: task }.each(&mut take).unwrap();
+        all
+    }
+
+    #[test]
+    fn lines_of_any_buffer() {
+        for buffer in 1..9 {
+            assert_eq!(lines(b"a\n\nbcdef\ng", buffer), ["a", "", "bcdef", "g"]);
+            assert_eq!(lines(b"", buffer), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
+        for buffer in [1 << 12, 4 << 20] {
+            assert_eq!(lines(&long, buffer), ["x".repeat(LONGEST), "next".to_owned()]);
+        }
+    }
+
+    #[test]
+    fn what_logrotate_leaves() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let ours = [
+            "syslog",
+            "syslog-20261124",
+            "syslog-20261124-1795489395.xz",
+            "syslog.1",
+            "syslog.2.gz",
+            "syslog.3.bz2",
+            "syslog.4.zst",
+            "syslog.5.lz4",
+        ];
+        for name in ours.iter().chain(&["syslog.bak", "syslogger", "syslog-old.gz"]) {
+            fs::write(path(name), "").unwrap();
+        }
+        let expected: Vec<Source> = ours.iter().map(|name| Source::File(path(name))).collect();
+        let (sources, skipped) = rotated(&path("syslog"));
+        assert_eq!(sources, expected);
+        let skipped: Vec<&str> = skipped.iter().map(|one| one.path.as_str()).collect();
+        let names = ["syslog-old.gz", "syslog.bak"].map(|name| path(name).display().to_string());
+        assert_eq!(skipped, names);
+    }
+}

@@ -1,0 +1,125 @@
+//! The file in which docker, and the runtimes' `registry login`, keep credentials.
+//!
+//! Where the runtimes look for it, when `--authfile` does not say it (Apptainer's
+//! `syfs.SearchDockerConf`, SingularityCE's `syfs.DockerConf`):
+//!
+//! 1. `APPTAINER_AUTH_FILE` or `SINGULARITY_AUTHFILE`: then nowhere else;
+//! 2. `docker-config.json` in `APPTAINER_CONFIGDIR`, `SINGULARITY_CONFIGDIR`, `~/.apptainer`,
+//!    `~/.singularity`;
+//! 3. `~/.docker/config.json`.
+//!
+//! The first that is there counts. Neither `REGISTRY_AUTH_FILE` nor the files of podman are
+//! read by any of them.
+
+use super::{Get, Login};
+use crate::error::{Exit, Failure};
+use crate::ui::output::plain;
+use docker_credential::DockerCredential;
+use serde::de::IgnoredAny;
+use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs};
+
+/// Where files are named outright.
+const FILES: [&str; 2] = ["APPTAINER_AUTH_FILE", "SINGULARITY_AUTHFILE"];
+/// Directories of the runtimes' own settings.
+const DIRECTORIES: [&str; 2] = ["APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"];
+/// Files in the home directory.
+const AT_HOME: [&str; 3] =
+    [".apptainer/docker-config.json", ".singularity/docker-config.json", ".docker/config.json"];
+/// What Docker Hub is called in such a file, in the order in which the names count.
+const DOCKER_HUB: [&str; 3] = ["https://index.docker.io/v1/", "index.docker.io", "docker.io"];
+
+/// A file with credentials of registries.
+#[derive(Clone)]
+pub(super) struct AuthFile {
+    path: PathBuf,
+    content: Arc<[u8]>,
+}
+
+/// Without the content: this may be printed.
+impl fmt::Debug for AuthFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl AuthFile {
+    /// The file that `--authfile` names.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not JSON.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let failed = |exit, error: &dyn fmt::Display| {
+            Failure::new(exit, format!("--authfile: cannot read {}: {error}", plain(path)))
+        };
+        let content = fs::read(path).map_err(|error| failed(Exit::IO, &error))?;
+        let json = serde_json::from_slice::<IgnoredAny>(&content);
+        json.map_err(|error| failed(Exit::DATA, &format!("it is not JSON: {error}")))?;
+        Ok(Self { path: path.to_owned(), content: content.into() })
+    }
+
+    /// The file that the runtimes would find. One that cannot be read has no credentials,
+    /// for them too.
+    pub(super) fn search(get: Get<'_>) -> Option<Self> {
+        let path = places(get).into_iter().find(|path| path.exists())?;
+        let content = fs::read(&path).ok()?.into();
+        Some(Self { path, content })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file has for a reference: for its repository, for what that lies in, for
+    /// its registry. An identity token needs another way to log in, which only the runtime
+    /// goes; it is as good as nothing here.
+    pub(super) fn of(&self, reference: &Reference) -> Option<Login> {
+        let credential = |key: &String| {
+            docker_credential::get_credential_from_reader(self.content.as_ref(), key).ok()
+        };
+        match keys(reference).iter().find_map(credential)? {
+            DockerCredential::UsernamePassword(username, password) => {
+                Some(Login { username, password })
+            }
+            DockerCredential::IdentityToken(_) => None,
+        }
+    }
+}
+
+fn places(get: Get<'_>) -> Vec<PathBuf> {
+    let get = |name: &str| get(name).filter(|value: &OsString| !value.is_empty());
+    if let Some(file) = FILES.iter().find_map(|name| get(name)) {
+        return vec![file.into()];
+    }
+    let directories = DIRECTORIES.iter().filter_map(|name| get(name));
+    let mut places: Vec<PathBuf> =
+        directories.map(|directory| Path::new(&directory).join("docker-config.json")).collect();
+    if let Some(home) = get("HOME") {
+        places.extend(AT_HOME.iter().map(|file| Path::new(&home).join(file)));
+    }
+    places
+}
+
+/// What the credentials for a reference may be filed under, the nearest first.
+fn keys(reference: &Reference) -> Vec<String> {
+    let registry = reference.registry();
+    let names = match registry {
+        DEFAULT_REGISTRY => DOCKER_HUB.to_vec(),
+        _ => vec![registry],
+    };
+    let mut keys = Vec::new();
+    let mut path = Some(reference.repository());
+    while let Some(repository) = path {
+        let hosts = names.iter().filter(|name| !name.contains('/'));
+        keys.extend(hosts.map(|host| format!("{host}/{repository}")));
+        path = repository.rsplit_once('/').map(|(parent, _)| parent);
+    }
+    keys.extend(names.into_iter().map(str::to_owned));
+    keys
+}
+
+#[cfg(test)]
+mod tests;

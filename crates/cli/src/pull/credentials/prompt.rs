@@ -1,0 +1,62 @@
+//! Asking for user name and password.
+
+use super::Login;
+use crate::error::{Exit, Failure};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
+
+/// The terminal, whatever standard input and output are.
+const TERMINAL: &str = "/dev/tty";
+
+/// Asks for what is not known.
+///
+/// # Errors
+/// If there is no terminal, or no answer.
+pub(super) fn ask(username: Option<String>) -> Result<Login, Failure> {
+    let username = match username {
+        Some(username) => username,
+        None => line(Path::new(TERMINAL), "User name for the registry: ").map_err(no_answer)?,
+    };
+    let password = rpassword::prompt_password(format!("Password of {username}: "));
+    let password = password.map_err(no_answer)?;
+    Ok(Login { username, password })
+}
+
+fn line(terminal: &Path, question: &str) -> io::Result<String> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open(terminal)?;
+    terminal.write_all(question.as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(terminal).read_line(&mut answer)?;
+    match answer.trim() {
+        "" => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no user name was given")),
+        answer => Ok(answer.to_owned()),
+    }
+}
+
+fn no_answer(error: io::Error) -> Failure {
+    let message = match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
+            format!("--docker-login: {error}")
+        }
+        _ => format!(
+            "--docker-login: there is no terminal to ask on ({error}); set \
+             APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD, or use --authfile"
+        ),
+    };
+    Failure::new(Exit::UNAVAILABLE, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{line, no_answer};
+    use std::path::Path;
+
+    #[test]
+    fn no_terminal_has_advice() {
+        let error = line(Path::new("/no/such"), "?").map_err(no_answer).unwrap_err();
+        assert!(error.to_string().contains("set APPTAINER_DOCKER_USERNAME"), "{error}");
+        let error = line(Path::new("/dev/null"), "?").map_err(no_answer).unwrap_err();
+        assert_eq!(error.to_string(), "--docker-login: no user name was given");
+    }
+}

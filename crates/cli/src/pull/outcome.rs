@@ -1,0 +1,212 @@
+//! What came of each reference: a line or two for people, a JSON object for scripts.
+
+use crate::cache::image_name;
+use crate::error::{Exit, Failure};
+use crate::pull::puller::Pulled;
+use crate::ui::format;
+use crate::ui::output::{self, plain};
+use crate::ui::progress::Progress;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use sifcache_core::reference::Reference;
+use std::path::PathBuf;
+
+/// What came of one reference; the words stand in docs/cache.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Status {
+    /// It was in the cache.
+    Present,
+    /// It is now.
+    Added,
+    /// The tag pointed to something else, and the file was replaced.
+    Refreshed,
+    /// The tag still points to what is in the cache.
+    Unchanged,
+    /// The tag points to something else now.
+    Moved,
+    /// A digest, which cannot point to anything else.
+    Pinned,
+    /// Nobody knows which digest the file was pulled under.
+    Unknown,
+    /// The registry has it no more.
+    Gone,
+    /// Without --dry-run it would be pulled.
+    WouldPull,
+    /// It did not work.
+    Failed,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Added => "added",
+            Self::Refreshed => "refreshed",
+            Self::Unchanged => "unchanged",
+            Self::Moved => "moved",
+            Self::Pinned => "pinned",
+            Self::Unknown => "unknown",
+            Self::Gone => "gone",
+            Self::WouldPull => "would pull",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Added | Self::Refreshed => AnsiColor::Green.on_default(),
+            Self::Moved | Self::Unknown | Self::Gone => AnsiColor::Yellow.on_default(),
+            Self::Failed => AnsiColor::Red.on_default(),
+            _ => Style::new(),
+        }
+    }
+}
+
+/// What came of a reference that nothing went wrong with.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) pulled: Option<Pulled>,
+    /// References that lead to the image now.
+    pub(crate) found_as: Vec<String>,
+}
+
+impl Outcome {
+    /// Something about a file that is there.
+    pub(crate) fn of(status: Status, path: PathBuf) -> Self {
+        Self { status, path: Some(path), pulled: None, found_as: Vec::new() }
+    }
+
+    /// Something about a reference without a file.
+    pub(crate) fn nowhere(status: Status) -> Self {
+        Self { status, path: None, pulled: None, found_as: Vec::new() }
+    }
+
+    /// A file that came just now.
+    pub(crate) fn came(status: Status, path: PathBuf, pulled: Pulled, one: &Reference) -> Self {
+        let pinned = pulled.digests.iter().map(|digest| image_name::with_digest(one, digest));
+        let mut found_as = vec![image_name::short(one)];
+        found_as.extend(pinned.filter(|pinned| *pinned != image_name::short(one)));
+        Self { status, path: Some(path), pulled: Some(pulled), found_as }
+    }
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Object<'a> {
+    reference: String,
+    status: Status,
+    path: Option<String>,
+    size: Option<u64>,
+    seconds: Option<f64>,
+    digests: &'a [String],
+    found_as: &'a [String],
+    kept: Option<String>,
+    error: Option<String>,
+}
+
+/// Prints outcomes as they come.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    progress: &'a Progress,
+    json: bool,
+}
+
+impl<'a> Report<'a> {
+    /// `json`: objects instead of lines.
+    pub(crate) fn new(progress: &'a Progress, json: bool) -> Self {
+        Self { progress, json }
+    }
+
+    /// Prints what came of one reference.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn one(
+        &self,
+        reference: &Reference,
+        outcome: &Result<Outcome, Failure>,
+    ) -> Result<(), Failure> {
+        match outcome {
+            // Said once, at the end.
+            Err(Failure::Stopped(_)) => Ok(()),
+            outcome if self.json => output::json(&object(reference, outcome)),
+            Ok(outcome) => self.progress.line(&text(reference, outcome)),
+            Err(failure) => {
+                self.progress.note(&format!("{}: {failure}", image_name::short(reference)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints all and ends.
+    ///
+    /// # Errors
+    /// Standard output's.
+    pub(crate) fn all<'r>(
+        &self,
+        outcomes: impl Iterator<Item = (&'r Reference, Result<Outcome, Failure>)>,
+    ) -> Result<Exit, Failure> {
+        let mut done = Vec::new();
+        for (reference, outcome) in outcomes {
+            self.one(reference, &outcome)?;
+            done.push(outcome.map(drop));
+        }
+        exit(done)
+    }
+}
+
+/// The exit status: of one reference its own, of several that some have failed.
+///
+/// # Errors
+/// A signal or a closed standard output, which concern all of them.
+pub(crate) fn exit(done: Vec<Result<(), Failure>>) -> Result<Exit, Failure> {
+    let alone = done.len() == 1;
+    let mut exit = Exit::OK;
+    for failure in done.into_iter().filter_map(Result::err) {
+        match failure {
+            Failure::Stopped(_) | Failure::Io(_) => return Err(failure),
+            _ if alone => exit = failure.exit(),
+            _ => exit = Exit::FOUND,
+        }
+    }
+    Ok(exit)
+}
+
+fn object<'a>(reference: &Reference, outcome: &'a Result<Outcome, Failure>) -> Object<'a> {
+    let good = outcome.as_ref().ok();
+    let pulled = good.and_then(|outcome| outcome.pulled.as_ref());
+    let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+    Object {
+        reference: image_name::short(reference),
+        status: good.map_or(Status::Failed, |outcome| outcome.status),
+        path: good.and_then(|outcome| outcome.path.as_ref()).map(text),
+        size: pulled.map(|pulled| pulled.size),
+        seconds: pulled.map(|pulled| pulled.took.as_secs_f64()),
+        digests: pulled.map_or(&[], |pulled| &pulled.digests),
+        found_as: good.map_or(&[], |outcome| &outcome.found_as),
+        kept: pulled.and_then(|pulled| pulled.kept.as_ref()).map(text),
+        error: outcome.as_ref().err().map(ToString::to_string),
+    }
+}
+
+fn text(reference: &Reference, outcome: &Outcome) -> String {
+    let (style, word) = (outcome.status.style(), outcome.status.word());
+    let mut text = format!("{style}{word:10}{style:#}  {}", image_name::short(reference));
+    if let Some(path) = &outcome.path {
+        text.push_str(&format!("  {}", plain(path)));
+    }
+    let Some(pulled) = &outcome.pulled else { return text };
+    let (size, took) = (format::size(pulled.size), format::took(pulled.took));
+    let how = if pulled.linked { " (the same content was there under its digest)" } else { "" };
+    text.push_str(&format!("  {size} in {took}{how}"));
+    for found_as in &outcome.found_as {
+        text.push_str(&format!("\n{:10}  found as docker://{found_as}", ""));
+    }
+    if let Some(kept) = &pulled.kept {
+        text.push_str(&format!("\n{:10}  the old file is {}", "", plain(kept)));
+    }
+    text
+}

@@ -1,0 +1,258 @@
+//! Asking a registry: by the ways there are, once more if need be, and not for too long.
+
+use super::certs_d::Directories;
+use super::client::{Clients, Transport};
+use super::error::{Circumstances, Error};
+use super::fault::Fault;
+use super::mirrors::Mirrors;
+use super::proxy::Proxies;
+use super::route::{Endpoint, Route};
+use super::session::Session;
+use super::token;
+use crate::error::Failure;
+use crate::pull::credentials::{Credentials, RegistryAuth};
+use reqwest::Url;
+use sifcache_core::reference::{DEFAULT_TAG, Reference};
+use std::io;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep, timeout};
+
+/// How often we look whether the command has been asked to end.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Says whether the command has been asked to end.
+pub(super) type Stop = dyn Fn() -> Result<(), Failure> + Send + Sync;
+
+type Answer<T> = Result<T, Fault>;
+
+/// How long registries are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For an answer, with all that has to be asked before it.
+    pub(super) answer: Duration,
+    /// Before another try with one that is busy.
+    pub(super) busy: Duration,
+}
+
+/// Configuration files and environment variables that the runtimes read too.
+pub(super) struct Surroundings {
+    pub(super) mirrors: Result<Mirrors, String>,
+    pub(super) proxies: Result<Proxies, String>,
+    pub(super) certificates: Directories,
+}
+
+impl Surroundings {
+    pub(super) fn here() -> Self {
+        Self {
+            mirrors: Mirrors::from_environment(),
+            proxies: Proxies::from_environment(),
+            certificates: Directories::from_environment(),
+        }
+    }
+
+    /// As on a host without any of it.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        let (mirrors, proxies) = (Ok(Mirrors::default()), Ok(Proxies::default()));
+        Self { mirrors, proxies, certificates: Directories::default() }
+    }
+}
+
+/// Who asks.
+pub(super) struct Asker {
+    /// Only taken out when this is dropped.
+    runtime: Option<Runtime>,
+    clients: Clients,
+    tokens: token::Cache,
+    /// An error is reported with each question, not at the start.
+    mirrors: Result<Mirrors, String>,
+    certificates: Directories,
+    credentials: Credentials,
+    insecure: bool,
+    patience: Patience,
+    stop: Box<Stop>,
+}
+
+impl Asker {
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn new(
+        insecure: bool,
+        credentials: Credentials,
+        surroundings: Surroundings,
+        patience: Patience,
+        stop: Box<Stop>,
+    ) -> io::Result<Self> {
+        let runtime = Some(Builder::new_current_thread().enable_all().build()?);
+        let (mirrors, proxies) = match surroundings.proxies {
+            Ok(proxies) => (surroundings.mirrors, proxies),
+            Err(why) => (Err(why), Proxies::default()),
+        };
+        let clients = Clients::new(proxies);
+        let tokens = token::Cache::default();
+        Ok(Self {
+            runtime,
+            clients,
+            tokens,
+            mirrors,
+            certificates: surroundings.certificates,
+            credentials,
+            insecure,
+            patience,
+            stop,
+        })
+    }
+
+    /// The answer to a question about a reference, from where its image comes.
+    ///
+    /// # Errors
+    /// Why there is none, or why the runtime would have none.
+    pub(super) fn ask<T>(
+        &self,
+        reference: &Reference,
+        question: impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Result<T, Error> {
+        let mirrors = self.mirrors.as_ref().map_err(Error::surroundings)?;
+        let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
+        let route = route.map_err(Error::surroundings)?;
+        let source = &route.source;
+        // Plain HTTP is used only where the runtime would use it, too.
+        let plain = source.plain && route.is_confirmed(true);
+        let (answer, transport) = match self.at(source, plain, &question) {
+            Err(error) if error.is_unreachable() && source.plain && !plain => {
+                if self.confirm(&route).is_err() {
+                    return Err(error);
+                }
+                return self.at(source, true, &question).map(|(answer, _)| answer);
+            }
+            answer => answer?,
+        };
+        if !route.is_confirmed(transport == Transport::Plain) {
+            self.confirm(&route)?;
+        }
+        Ok(answer)
+    }
+
+    /// Checks that one of the others knows the digest.
+    fn confirm(&self, route: &Route) -> Result<(), Error> {
+        let mut failed = None;
+        for other in &route.others {
+            let asked = self.at(other, other.plain, &async |session: &Session<'_>| {
+                session.digest(wanted(session.image)).await
+            });
+            match asked {
+                Ok(_) => return Ok(()),
+                Err(Error::Stopped(failure)) => return Err(Error::Stopped(failure)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let why = route.cut.clone().or(failed.map(|error| error.to_string()));
+        Err(Error::unconfirmed(&route.source.name(), &why.unwrap_or_default()))
+    }
+
+    /// Asks at one place, by the ways that there are.
+    fn at<T>(
+        &self,
+        place: &Endpoint,
+        plain: bool,
+        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Result<(T, Transport), Error> {
+        let auth = self.credentials.of(&place.image);
+        let name = place.name();
+        let Some(runtime) = &self.runtime else { return Err(Error::no_answer(&name)) };
+        let tls = if place.any_certificate { Transport::AnyTls } else { Transport::Tls };
+        let session = |transport| Session {
+            clients: &self.clients,
+            transport,
+            host: place.host(),
+            image: &place.image,
+            auth: &auth,
+            tokens: &self.tokens,
+        };
+        let ask = |transport| {
+            let session = session(transport);
+            runtime.block_on(self.patiently(&name, self.twice(&session, question)))
+        };
+        let mut transport = tls;
+        let mut said = ask(tls)?;
+        if plain && said.as_ref().is_err_and(Fault::is_about_connecting) {
+            let proxies = &self.clients.proxies;
+            if let Some(why) = proxies.of_cgi() {
+                return Err(Error::surroundings(why));
+            }
+            let clear = ask(Transport::Plain)?;
+            // A server with TLS answers plain HTTP with 400; the error of TLS is the useful one.
+            if !matches!(clear, Err(Fault::Status(400))) {
+                (transport, said) = (Transport::Plain, clear);
+            }
+        }
+        match said {
+            Ok(answer) => Ok((answer, transport)),
+            Err(fault) => Err(self.explain(place, transport, &auth, &fault)),
+        }
+    }
+
+    fn explain(
+        &self,
+        place: &Endpoint,
+        transport: Transport,
+        auth: &RegistryAuth,
+        fault: &Fault,
+    ) -> Error {
+        let url = Url::parse(&format!("{}://{}/", transport.scheme(), place.host())).ok();
+        let circumstances = Circumstances {
+            name: &place.name(),
+            image: &place.image,
+            auth,
+            proxy: url.as_ref().and_then(|url| self.clients.proxies.of(url)),
+            certificates: self.clients.origin(),
+            beside: self.certificates.of(place.image.registry()),
+        };
+        Error::new(&circumstances, fault)
+    }
+
+    /// Asks once more where that may help.
+    async fn twice<T>(
+        &self,
+        session: &Session<'_>,
+        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        match question(session).await {
+            Err(fault) if fault.is_passing() => sleep(self.patience.busy).await,
+            answer => return answer,
+        }
+        question(session).await
+    }
+
+    /// Ends the waiting when the command shall end, or when it has been long enough.
+    async fn patiently<T>(&self, name: &str, answer: impl Future<Output = T>) -> Result<T, Error> {
+        let whole = async {
+            let mut answer = std::pin::pin!(answer);
+            loop {
+                match timeout(TICK, &mut answer).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(_) => (self.stop)().map_err(Error::Stopped)?,
+                }
+            }
+        };
+        match timeout(self.patience.answer, whole).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::no_answer(name)),
+        }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        // Looking up a host's name cannot be stopped, but need not be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What is asked for: the digest, which says it all, or the tag.
+pub(super) fn wanted(image: &Reference) -> &str {
+    image.digest().or(image.tag()).unwrap_or(DEFAULT_TAG)
+}

@@ -1,0 +1,119 @@
+//! Why there is no connection, in words.
+
+use super::error::Circumstances;
+use rustls::CertificateError;
+use std::error::Error;
+use std::io;
+
+/// What is wrong with the way to a server that is called `name`.
+pub(super) fn unreachable(
+    name: &str,
+    at: &Circumstances<'_>,
+    error: &(dyn Error + 'static),
+) -> String {
+    let cause = cause(error);
+    if let Some(message) = cause.downcast_ref().and_then(|error| of_tls(name, at, error)) {
+        return message;
+    }
+    let text = cause.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    let text = first.into_iter().chain(letters).collect::<String>();
+    match at.proxy {
+        Some(proxy) => {
+            let (host, port) = (proxy.url.host_str(), proxy.url.port_or_known_default());
+            format!(
+                "{name} cannot be reached through the proxy {}:{} ({}): {text}",
+                host.unwrap_or_default(),
+                port.unwrap_or_default(),
+                proxy.variable
+            )
+        }
+        None => format!("{name} cannot be reached: {text}"),
+    }
+}
+
+/// What TLS does not agree to.
+fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<String> {
+    Some(match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            let beside = at.beside.as_ref().map_or_else(String::new, |directory| {
+                format!("; Apptainer does not read {} for the image itself", directory.display())
+            });
+            format!(
+                "{name} has a certificate of an authority that is not known here: add it to the \
+                 certificates of this host (they are from {}){beside}",
+                at.certificates
+            )
+        }
+        rustls::Error::InvalidCertificate(_) => format!("{name} is not trusted: {error}"),
+        rustls::Error::General(why) => format!("{name} is not trusted: {why}"),
+        rustls::Error::InvalidMessage(_) => format!(
+            "{name} does not speak TLS: try --no-https, or insecure = true for a mirror in \
+             registries.conf"
+        ),
+        _ => return None,
+    })
+}
+
+/// The innermost reason; those around it have the whole URL, and say less.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
+    loop {
+        // An io::Error hides what it was made of.
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inner.map(|inner| inner as &(dyn Error + 'static)).or(cause.source()) {
+            Some(inner) => cause = inner,
+            None => return cause,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Circumstances, cause, unreachable};
+    use crate::pull::credentials::RegistryAuth;
+    use crate::pull::registry::proxy::Proxy;
+    use rustls::CertificateError::{BadSignature, UnknownIssuer};
+    use sifcache_core::reference::Reference;
+    use std::io;
+
+    fn said(error: &io::Error, proxy: Option<&Proxy>) -> String {
+        let at = Circumstances {
+            name: "q.io",
+            image: &Reference::parse(b"q.io/o/i:1").unwrap(),
+            auth: &RegistryAuth::Anonymous,
+            proxy,
+            certificates: "SSL_CERT_FILE=/x",
+            beside: None,
+        };
+        unreachable("q.io", &at, error)
+    }
+
+    #[test]
+    fn what_to_do() {
+        let tls = |error: rustls::Error| said(&io::Error::other(error), None);
+        let unknown = tls(rustls::Error::InvalidCertificate(UnknownIssuer));
+        let advice = "add it to the certificates of this host (they are from SSL_CERT_FILE=/x)";
+        assert!(unknown.ends_with(advice), "{unknown}");
+        let bad = tls(rustls::Error::InvalidCertificate(BadSignature));
+        assert!(bad.starts_with("q.io is not trusted: invalid peer certificate"), "{bad}");
+        let old = tls(rustls::Error::General("it is old".into()));
+        assert_eq!(old, "q.io is not trusted: it is old");
+        let refused = io::Error::from_raw_os_error(111);
+        assert_eq!(said(&refused, None), "q.io cannot be reached: connection refused");
+        let proxy = Proxy { url: "http://u:s3cret@p.io".parse().unwrap(), variable: "https_proxy" };
+        assert_eq!(
+            said(&refused, Some(&proxy)),
+            "q.io cannot be reached through the proxy p.io:80 (https_proxy): connection refused"
+        );
+    }
+
+    #[test]
+    fn the_innermost_cause() {
+        let inner = io::Error::other(io::Error::from(io::ErrorKind::ConnectionRefused));
+        let outer = io::Error::other(inner);
+        assert_eq!(cause(&outer).to_string(), "connection refused");
+    }
+}

@@ -1,0 +1,47 @@
+//! Which manifest of an index is for which architecture.
+
+use super::manifest::Entry;
+use std::collections::BTreeSet;
+
+/// The digest of the manifest for this architecture; else the architectures that there are.
+pub(super) fn choose<'a>(architecture: &str, entries: &'a [Entry]) -> Result<&'a str, Vec<String>> {
+    // Other systems, and what is no image: attestations are said to be for `unknown`.
+    let linux = entries.iter().filter_map(|entry| {
+        let platform = entry.platform.as_ref().filter(|p| p.os == "linux")?;
+        Some((platform.architecture.clone(), entry.digest.as_str()))
+    });
+    let own = linux.clone().find(|(name, _)| name == architecture);
+    let others = || linux.map(|(name, _)| name).collect::<BTreeSet<_>>().into_iter().collect();
+    own.map(|(_, digest)| digest).ok_or_else(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose;
+    use crate::pull::registry::manifest::Entry;
+    use serde_json::json;
+
+    #[test]
+    fn linux_and_this_architecture() {
+        let entry = |os: &str, architecture: &str, digest: &str| {
+            json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+                "digest": digest, "platform": {"os": os, "architecture": architecture}})
+        };
+        let entries: Vec<Entry> = serde_json::from_value(json!([
+            entry("windows", "amd64", "w"),
+            entry("linux", "s390x", "s"),
+            entry("linux", "amd64", "l"),
+            entry("linux", "arm", "v6"),
+            entry("linux", "arm", "v7"),
+            entry("unknown", "unknown", "u"),
+            {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+                "digest": "none"},
+        ]))
+        .unwrap();
+        assert_eq!(choose("amd64", &entries), Ok("l"));
+        assert_eq!(choose("arm", &entries), Ok("v6"));
+        let others = ["amd64", "arm", "s390x"].map(str::to_owned).to_vec();
+        assert_eq!(choose("riscv64", &entries), Err(others));
+        assert_eq!(choose("amd64", &[]), Err(vec![]));
+    }
+}

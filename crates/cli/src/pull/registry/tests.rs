@@ -1,0 +1,280 @@
+mod manifest;
+mod mirrors;
+mod proxies;
+#[path = "../../../tests/registry/server.rs"]
+mod server;
+
+use super::{Error, Patience, Registry, Surroundings};
+use crate::error::Failure;
+use crate::pull::credentials::Credentials;
+use serde_json::json;
+use server::{Deed, Request, Response, Server};
+use sha2::{Digest as _, Sha256};
+use sifcache_core::reference::Reference;
+use sifcache_core::sif::host_architecture;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PATIENCE: Patience =
+    Patience { answer: Duration::from_secs(20), busy: Duration::from_millis(10) };
+
+/// A registry without TLS: each test goes the way of --no-https.
+fn registry(credentials: Credentials) -> Registry {
+    Registry::with(true, credentials, Surroundings::none(), PATIENCE, Box::new(|| Ok(()))).unwrap()
+}
+
+fn anonymous() -> Registry {
+    registry(Credentials::none())
+}
+
+fn reference(server: &Server, rest: &str) -> Reference {
+    Reference::parse(format!("{}/{rest}", server.address).as_bytes()).unwrap()
+}
+
+fn digest_of(text: &str) -> String {
+    let hex: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+fn answer(status: u16, body: &str) -> Deed {
+    Deed::Answer(Response::new(status, body))
+}
+
+#[test]
+fn a_digest_takes_one_head_request() {
+    let digest = digest_of("a");
+    let said = digest.clone();
+    let server = Server::new(move |request| match request.line.as_str() {
+        "GET /v2/" => answer(200, "{}"),
+        _ => Deed::Answer(Response::new(200, "body").with("Docker-Content-Digest", &said)),
+    });
+    let registry = anonymous();
+    assert_eq!(registry.digest(&reference(&server, "o/i:1")).unwrap(), digest);
+    assert_eq!(server.lines(), ["GET /v2/", "HEAD /v2/o/i/manifests/1"]);
+    let agent = &server.requests()[1].headers["user-agent"];
+    assert_eq!(agent, concat!("sifcache/", env!("CARGO_PKG_VERSION")));
+    assert!(server.requests()[1].headers["accept"].contains("image.index"));
+    // By its digest, whatever the tag.
+    let pinned = format!("o/i:1@{digest}");
+    assert_eq!(registry.digest(&reference(&server, &pinned)).unwrap(), digest);
+    assert_eq!(server.lines()[2], format!("HEAD /v2/o/i/manifests/{digest}"));
+}
+
+#[test]
+fn a_digest_that_the_answer_does_not_have_is_reckoned() {
+    let server = Server::new(|_| answer(200, "manifest"));
+    let digest = anonymous().digest(&reference(&server, "o/i:1")).unwrap();
+    assert_eq!(digest, digest_of("manifest"));
+    let lines = server.lines().into_iter().filter(|line| line != "GET /v2/");
+    let expected = ["HEAD /v2/o/i/manifests/1", "GET /v2/o/i/manifests/1"];
+    assert_eq!(lines.collect::<Vec<_>>(), expected);
+}
+
+/// Gives a token for `o/i` to everybody who says `a:b`, and a digest to whoever has it.
+fn token_server() -> Server {
+    Server::new(|request: &Request| {
+        let authorization = request.headers.get("authorization").map(String::as_str);
+        let host = &request.headers["host"];
+        let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"hub\"");
+        match (request.line.as_str(), authorization) {
+            // YTpi is a:b.
+            (line, Some("Basic YTpi"))
+                if line.starts_with("GET /token?scope=repository%3Ao%2Fi") =>
+            {
+                answer(200, r#"{"token": "t0ken"}"#)
+            }
+            (line, _) if line.starts_with("GET /token") => answer(401, "who? s3cret"),
+            (line, Some("Bearer t0ken")) if line.starts_with("HEAD") => {
+                Deed::Answer(Response::new(200, "").with("Docker-Content-Digest", &digest_of("a")))
+            }
+            _ => Deed::Answer(Response::new(401, "").with("WWW-Authenticate", &challenge)),
+        }
+    })
+}
+
+/// Credentials for what a file says for `key` of the server.
+fn credentials(directory: &TempDir, key: &str, auth: &str) -> Credentials {
+    let path = directory.path().join(auth);
+    fs::write(&path, json!({"auths": {key: {"auth": auth}}}).to_string()).unwrap();
+    Credentials::find(false, Some(&path)).unwrap()
+}
+
+#[test]
+fn a_token_for_who_is_known() {
+    let server = token_server();
+    let directory = TempDir::new().unwrap();
+    let known = registry(credentials(&directory, &server.address, "YTpi"));
+    let image = reference(&server, "o/i:1");
+    assert_eq!(known.digest(&image).unwrap(), digest_of("a"));
+    assert_eq!(server.lines().len(), 3, "ping, token, head: {:?}", server.lines());
+    assert_eq!(known.digest(&image).unwrap(), digest_of("a"));
+    assert_eq!(server.lines().len(), 4, "the token is kept");
+}
+
+#[test]
+fn no_token_for_who_is_not() {
+    let server = token_server();
+    let directory = TempDir::new().unwrap();
+    let image = reference(&server, "o/i:1");
+    for stranger in [Credentials::none(), credentials(&directory, &server.address, "YTp4")] {
+        let error = registry(stranger).digest(&image).unwrap_err();
+        assert!(error.unauthorized() && !error.is_unreachable(), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("has no o/i:1, or not for") && text.contains("--docker-login"));
+        assert!(!text.contains("s3cret") && !text.contains("a:x"), "{text}");
+    }
+}
+
+#[test]
+fn credentials_of_one_repository_are_not_for_another() {
+    let server = token_server();
+    let directory = TempDir::new().unwrap();
+    let registry = registry(credentials(&directory, &format!("{}/o/i", server.address), "YTpi"));
+    // The one with them first: a client keeps what it got for a registry.
+    assert!(registry.digest(&reference(&server, "o/i:1")).is_ok());
+    assert!(registry.digest(&reference(&server, "o/other:1")).unwrap_err().unauthorized());
+    let told = |request: &Request| {
+        request.line.contains("other") && request.headers.contains_key("authorization")
+    };
+    assert!(!server.requests().iter().any(told));
+}
+
+#[test]
+fn a_refusal_without_a_token_server_is_none() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let challenge = format!("Bearer realm=\"http://{}/token\"", listener.local_addr().unwrap());
+    drop(listener);
+    let server = Server::new(move |_| {
+        Deed::Answer(Response::new(401, "").with("WWW-Authenticate", &challenge))
+    });
+    let error = anonymous().digest(&reference(&server, "o/i:1")).unwrap_err();
+    assert!(error.is_unreachable() && !error.unauthorized(), "{error:?}");
+}
+
+#[test]
+fn not_found() {
+    let body = r#"{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}"#;
+    for body in [body, "404 page not found"] {
+        let server = Server::new(move |_| answer(404, body));
+        for error in [
+            anonymous().digest(&reference(&server, "o/i:no")).unwrap_err(),
+            anonymous().manifest(&reference(&server, "o/i:no"), host_architecture()).unwrap_err(),
+        ] {
+            assert!(error.not_found(), "{error:?}");
+            assert_eq!(error.to_string(), format!("{} has no o/i:no", server.address));
+        }
+    }
+}
+
+/// Answers questions for manifests with `first`, and then with a digest.
+fn recovering(first: impl Fn() -> Deed + Send + Sync + 'static) -> Server {
+    let count = AtomicUsize::new(0);
+    Server::new(move |request| {
+        let good = Response::new(200, "").with("Docker-Content-Digest", &digest_of("a"));
+        match request.line.starts_with("HEAD") {
+            true if count.fetch_add(1, Ordering::Relaxed) == 0 => first(),
+            true => Deed::Answer(good),
+            false if request.line == "GET /v2/" => answer(200, "{}"),
+            false => answer(500, "out of order"),
+        }
+    })
+}
+
+#[test]
+fn one_more_try_where_that_may_help() {
+    let table: [(fn() -> Deed, usize); 3] = [
+        (|| answer(500, "out of order"), 2),
+        (|| answer(429, "slow down"), 2),
+        (|| Deed::Hangup, 2),
+    ];
+    for (first, heads) in table {
+        let server = recovering(first);
+        assert_eq!(anonymous().digest(&reference(&server, "o/i:1")).unwrap(), digest_of("a"));
+        let lines = server.lines();
+        assert_eq!(lines.iter().filter(|line| line.starts_with("HEAD")).count(), heads);
+    }
+    let server = Server::new(|_| answer(503, "s3cret"));
+    let error = anonymous().digest(&reference(&server, "o/i:1")).unwrap_err();
+    assert!(error.is_unreachable() && !error.not_found(), "{error:?}");
+    assert_eq!(error.to_string(), format!("{} fails with status 503", server.address));
+    let heads = server.lines().iter().filter(|line| line.starts_with("HEAD")).count();
+    assert_eq!(heads, 2, "no third try");
+}
+
+#[test]
+fn nobody_there() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let image = Reference::parse(format!("{address}/o/i:1").as_bytes()).unwrap();
+    let error = anonymous().digest(&image).unwrap_err();
+    assert!(error.is_unreachable(), "{error:?}");
+    assert_eq!(error.to_string(), format!("{address} cannot be reached: connection refused"));
+}
+
+#[test]
+fn an_answer_that_never_comes() {
+    let server = Server::new(|_| Deed::Silence);
+    let patience = Patience { answer: Duration::from_millis(300), ..PATIENCE };
+    let registry = Registry::with(
+        true,
+        Credentials::none(),
+        Surroundings::none(),
+        patience,
+        Box::new(|| Ok(())),
+    );
+    let begun = Instant::now();
+    let error = registry.unwrap().digest(&reference(&server, "o/i:1")).unwrap_err();
+    assert!(error.is_unreachable() && error.to_string().contains("no answer"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn waiting_ends_when_the_command_shall_end() {
+    let server = Server::new(|_| Deed::Silence);
+    let begun = Instant::now();
+    let stop = move || match begun.elapsed() > Duration::from_millis(300) {
+        true => Err(Failure::Stopped(2)),
+        false => Ok(()),
+    };
+    let registry =
+        Registry::with(true, Credentials::none(), Surroundings::none(), PATIENCE, Box::new(stop))
+            .unwrap();
+    let error = registry.digest(&reference(&server, "o/i:1")).unwrap_err();
+    assert!(matches!(error, Error::Stopped(Failure::Stopped(2))), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn without_no_https_nobody_talks_in_the_clear() {
+    let server = Server::new(|_| answer(200, "manifest"));
+    let registry = Registry::with(
+        false,
+        Credentials::none(),
+        Surroundings::none(),
+        PATIENCE,
+        Box::new(|| Ok(())),
+    )
+    .unwrap();
+    assert!(registry.digest(&reference(&server, "o/i:1")).unwrap_err().is_unreachable());
+    assert_eq!(server.lines(), [] as [&str; 0]);
+}
+
+#[test]
+fn threads_share_one() {
+    let server = Server::new(|_| {
+        Deed::Answer(Response::new(200, "").with("Docker-Content-Digest", &digest_of("a")))
+    });
+    let registry = anonymous();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (registry, server) = (&registry, &server);
+            scope.spawn(move || {
+                let image = reference(server, &format!("o/i:{number}"));
+                assert_eq!(registry.digest(&image).unwrap(), digest_of("a"));
+            });
+        }
+    });
+}

@@ -1,0 +1,100 @@
+use super::server::{Deed, Response, Server};
+use super::{anonymous, answer, digest_of, reference};
+use crate::pull::registry::Manifest;
+use serde_json::{Value, json};
+use sifcache_core::sif::host_architecture;
+
+fn image_of(sizes: &[i64]) -> Value {
+    let descriptor = |size: i64| json!({"mediaType": "x", "digest": digest_of("x"), "size": size});
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor(7),
+        "layers": sizes.iter().map(|size| descriptor(*size)).collect::<Vec<_>>(),
+    })
+}
+
+/// Serves what has these names, as tag or digest.
+fn manifests(table: Vec<(String, String)>) -> Server {
+    Server::new(move |request| {
+        let name = request.line.rsplit('/').next().unwrap();
+        let found = table.iter().find(|(known, _)| known == name);
+        found.map_or(answer(404, ""), |(_, body)| answer(200, body))
+    })
+}
+
+#[test]
+fn a_manifest_has_the_size_of_its_layers() {
+    let image = image_of(&[100, 20, 3]).to_string();
+    let server = manifests(vec![("1".into(), image.clone())]);
+    let expected = Manifest { digests: vec![digest_of(&image)], compressed: 123 };
+    assert_eq!(
+        anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap(),
+        expected
+    );
+}
+
+fn index_of(entries: &[(&str, &str)]) -> String {
+    let entry = |(architecture, digest): &(&str, &str)| {
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+            "digest": digest, "platform": {"os": "linux", "architecture": architecture}})
+    };
+    json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": entries.iter().map(entry).collect::<Vec<_>>()})
+    .to_string()
+}
+
+#[test]
+fn an_index_has_one_for_this_host() {
+    let (own, other) = (image_of(&[5]).to_string(), image_of(&[6]).to_string());
+    let (own_digest, other_digest) = (digest_of(&own), digest_of(&other));
+    let index = index_of(&[("sparc64", &other_digest), (host_architecture(), &own_digest)]);
+    let table = vec![
+        ("1".into(), index.clone()),
+        (own_digest.clone(), own),
+        (other_digest.clone(), other.clone()),
+        ("2".into(), index_of(&[("sparc64", &other_digest), ("mips", &other_digest)])),
+        ("3".into(), index_of(&[(host_architecture(), &digest_of(&index))])),
+        (digest_of(&index), index.clone()),
+    ];
+    let server = manifests(table);
+    let registry = anonymous();
+    let expected = Manifest { digests: vec![digest_of(&index), own_digest], compressed: 5 };
+    assert_eq!(
+        registry.manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap(),
+        expected
+    );
+    let error = registry.manifest(&reference(&server, "o/i:2"), host_architecture()).unwrap_err();
+    assert!(error.no_platform() && !error.not_found(), "{error:?}");
+    assert!(error.to_string().ends_with("only for mips, sparc64"), "{error}");
+    let error = registry.manifest(&reference(&server, "o/i:3"), host_architecture()).unwrap_err();
+    assert!(error.to_string().contains("an index of indexes"), "{error}");
+}
+
+#[test]
+fn a_manifest_that_is_none() {
+    for body in ["<html>", r#"{"schemaVersion": 1}"#] {
+        let server = manifests(vec![("1".into(), body.to_owned())]);
+        let error =
+            anonymous().manifest(&reference(&server, "o/i:1"), host_architecture()).unwrap_err();
+        assert!(!error.not_found() && !error.is_unreachable(), "{error:?}");
+        assert!(error.to_string().contains("with an invalid manifest"), "{error}");
+    }
+}
+
+#[test]
+fn a_manifest_that_has_another_digest() {
+    let image = image_of(&[1]).to_string();
+    let other = digest_of("other");
+    let said = other.clone();
+    let body = image.clone();
+    let server = Server::new(move |_| {
+        Deed::Answer(Response::new(200, &body).with("Docker-Content-Digest", &said))
+    });
+    let pinned = manifests(vec![(other.clone(), image.clone())]);
+    for (server, rest) in [(&server, "o/i:1".to_owned()), (&pinned, format!("o/i@{other}"))] {
+        let error = anonymous().manifest(&reference(server, &rest), host_architecture());
+        let text = error.unwrap_err().to_string();
+        assert!(text.ends_with(&format!("{} and not {other}", digest_of(&image))), "{text}");
+    }
+}

@@ -1,0 +1,82 @@
+use super::server::{Deed, Response, Server};
+use super::{PATIENCE, answer, credentials, digest_of};
+use crate::pull::credentials::Credentials;
+use crate::pull::registry::auth_flow::Surroundings;
+use crate::pull::registry::mirrors::Mirrors;
+use crate::pull::registry::{Error, Registry};
+use sifcache_core::reference::Reference;
+use tempfile::TempDir;
+
+/// Knows one digest, without TLS.
+fn server(name: &'static str) -> Server {
+    Server::new(move |request| match request.line.as_str() {
+        "GET /v2/" => {
+            let basic = "Basic realm=\"r\"".to_owned();
+            Deed::Answer(Response::new(401, "").with("WWW-Authenticate", &basic))
+        }
+        line if line.ends_with("/none") => answer(404, ""),
+        _ => Deed::Answer(Response::new(200, "").with("Docker-Content-Digest", &digest_of(name))),
+    })
+}
+
+fn registry(configuration: &str, insecure: bool, credentials: Credentials) -> Registry {
+    let mirrors = Ok(Mirrors::of(configuration));
+    let surroundings = Surroundings { mirrors, ..Surroundings::none() };
+    Registry::with(insecure, credentials, surroundings, PATIENCE, Box::new(|| Ok(()))).unwrap()
+}
+
+fn ask(registry: &Registry, image: &str) -> Result<String, Error> {
+    registry.digest(&Reference::parse(image.as_bytes()).unwrap())
+}
+
+#[test]
+fn the_mirror_is_asked_with_its_own_credentials() {
+    let mirror = server("mirror");
+    let configuration = format!(
+        "[[registry]]\nlocation='docker.io'\n[[registry.mirror]]\nlocation='{}/hub'\n\
+         insecure=true\n",
+        mirror.address
+    );
+    let directory = TempDir::new().unwrap();
+    // YTpi is a:b.
+    let own = credentials(&directory, &mirror.address, "YTpi");
+    assert_eq!(ask(&registry(&configuration, false, own), "ubuntu").unwrap(), digest_of("mirror"));
+    assert_eq!(mirror.lines()[1], "HEAD /v2/hub/library/ubuntu/manifests/latest");
+    assert_eq!(mirror.requests()[1].headers["authorization"], "Basic YTpi");
+    // What is for Docker Hub is not for its mirror.
+    let other = credentials(&directory, "docker.io", "YTpj");
+    ask(&registry(&configuration, false, other), "ubuntu").unwrap();
+    assert!(!mirror.requests()[3].headers.contains_key("authorization"));
+    let error = ask(&registry(&configuration, false, Credentials::none()), "o/i:none").unwrap_err();
+    assert!(error.not_found(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("the mirror of docker.io in /r.conf, has no hub/o/i:none"), "{text}");
+}
+
+#[test]
+fn the_digest_has_to_be_known_elsewhere_too() {
+    let (mirror, origin) = (server("mirror"), server("origin"));
+    let configuration = format!(
+        "[[registry]]\nlocation='{0}'\ninsecure=true\n[[registry.mirror]]\nlocation='{1}'\n\
+         insecure=true\npull-from-mirror='digest-only'\n",
+        origin.address, mirror.address
+    );
+    let registry = registry(&configuration, false, Credentials::none());
+    let image = format!("{}/o/i", origin.address);
+    // The image comes from the mirror all the same.
+    assert_eq!(ask(&registry, &format!("{image}:1")).unwrap(), digest_of("mirror"));
+    assert_eq!(origin.lines().len(), 2);
+    let digest = digest_of("mirror");
+    assert_eq!(ask(&registry, &format!("{image}@{digest}")).unwrap(), digest);
+    assert_eq!(origin.lines().len(), 2, "not asked for a digest");
+}
+
+#[test]
+fn what_is_blocked_is_not_asked() {
+    let server = server("any");
+    let configuration = format!("[[registry]]\nlocation='{}'\nblocked=true\n", server.address);
+    let image = format!("{}/o/i:1", server.address);
+    let error = ask(&registry(&configuration, true, Credentials::none()), &image).unwrap_err();
+    assert!(error.to_string().ends_with("is blocked in /r.conf"), "{error}");
+    assert_eq!(server.lines(), [] as [&str; 0]);
+}

@@ -1,0 +1,54 @@
+use super::server::{Deed, Response, Server};
+use super::{PATIENCE, answer, digest_of};
+use crate::pull::credentials::Credentials;
+use crate::pull::registry::Registry;
+use crate::pull::registry::auth_flow::Surroundings;
+use crate::pull::registry::proxy::Proxies;
+use sifcache_core::reference::Reference;
+
+/// A proxy that opens no tunnel, and answers for each registry without TLS.
+fn proxy() -> Server {
+    Server::new(|request| match request.line.starts_with("CONNECT ") {
+        true => answer(403, ""),
+        false => {
+            Deed::Answer(Response::new(200, "").with("Docker-Content-Digest", &digest_of("a")))
+        }
+    })
+}
+
+fn registry(environment: &[(&str, String)], insecure: bool) -> Registry {
+    let proxies = Proxies::of_environment(environment);
+    let surroundings = Surroundings { proxies, ..Surroundings::none() };
+    let nothing = Credentials::none();
+    Registry::with(insecure, nothing, surroundings, PATIENCE, Box::new(|| Ok(()))).unwrap()
+}
+
+#[test]
+fn a_proxy_gets_its_own_password() {
+    let proxy = proxy();
+    let url = format!("http://a:b@{}", proxy.address);
+    let environment = [("https_proxy", url.clone()), ("http_proxy", url)];
+    let image = Reference::parse(b"r.invalid/o/i:1").unwrap();
+    assert_eq!(registry(&environment, true).digest(&image).unwrap(), digest_of("a"));
+    let lines = proxy.lines();
+    assert_eq!(lines.first().unwrap(), "CONNECT r.invalid:443");
+    assert_eq!(lines.last().unwrap(), "HEAD http://r.invalid/v2/o/i/manifests/1");
+    for request in proxy.requests() {
+        assert_eq!(request.headers["proxy-authorization"], "Basic YTpi", "{}", request.line);
+    }
+    // Without --no-https there is no second way; the message names the proxy, not the password.
+    let error = registry(&environment, false).digest(&image).unwrap_err();
+    let text = error.to_string();
+    let named =
+        format!("r.invalid cannot be reached through the proxy {} (https_proxy)", proxy.address);
+    assert!(error.is_unreachable() && text.starts_with(&named), "{text}");
+    assert!(!text.contains("a:b"), "{text}");
+}
+
+#[test]
+fn a_mistake_in_a_variable_is_named() {
+    let image = Reference::parse(b"r.invalid/o/i:1").unwrap();
+    let error = registry(&[("HTTPS_PROXY", "ftp://x".to_owned())], false).digest(&image);
+    let text = error.unwrap_err().to_string();
+    assert!(text.starts_with("HTTPS_PROXY has the scheme ftp"), "{text}");
+}

@@ -1,0 +1,135 @@
+//! With small scripts as stand-ins for the runtime.
+
+use super::{Error, PullOptions, Runtime};
+use crate::pull::credentials::Credentials;
+use sifcache_core::settings::Settings;
+use std::cell::RefCell;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A file that is open for writing cannot be started, and a process that another test is
+/// just starting has all that is open here.
+static STARTING: RwLock<()> = RwLock::new(());
+
+fn stand_in(script: &str) -> (TempDir, Runtime) {
+    let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("apptainer");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let settings = Settings::with_roots(Vec::new());
+    let runtime = Runtime::find(&settings, Some(&path)).unwrap();
+    (directory, runtime)
+}
+
+fn pull(script: &str, credentials: &Credentials) -> (Result<(), Error>, Vec<String>) {
+    pull_for(None, script, credentials)
+}
+
+fn pull_for(
+    architecture: Option<&'static str>,
+    script: &str,
+    credentials: &Credentials,
+) -> (Result<(), Error>, Vec<String>) {
+    let (directory, runtime) = stand_in(script);
+    let lock = File::create(directory.path().join("lock")).unwrap();
+    let options = PullOptions {
+        no_https: true,
+        credentials,
+        tmpdir: directory.path(),
+        lock: &lock,
+        architecture,
+    };
+    let _starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    let heard = RefCell::new(Vec::new());
+    let report = |line: &str| heard.borrow_mut().push(line.to_owned());
+    let result = runtime.pull("docker://o/i:1", Path::new("/to"), &options, &report);
+    (result, heard.into_inner())
+}
+
+#[test]
+fn what_the_runtime_is_given() {
+    let script = r#"
+        [ "$*$SINGULARITY_NOHTTPS" = "pull /to docker://o/i:1true" ] || exit 3
+        [ -d "$APPTAINER_TMPDIR" ] && [ "$SINGULARITY_DISABLE_CACHE" = true ] || exit 4
+        [ "$APPTAINER_DOCKER_USERNAME:$SINGULARITY_DOCKER_PASSWORD" = alice:secret ] || exit 5
+        ! read -r line"#;
+    let (result, heard) = pull(script, &Credentials::basic("alice", "secret"));
+    assert!(result.is_ok(), "{result:?}");
+    assert!(heard.is_empty(), "{heard:?}");
+}
+
+#[test]
+fn the_architecture_is_passed_on_as_runtimes_call_it() {
+    for (architecture, said) in [("arm64", "arm64"), ("s390x", "s390x"), ("arm", "arm32v7")] {
+        let script = format!(r#"[ "$*" = "pull --arch {said} /to docker://o/i:1" ]"#);
+        let (result, _) = pull_for(Some(architecture), &script, &Credentials::none());
+        assert!(result.is_ok(), "{result:?}");
+    }
+}
+
+#[test]
+fn an_auth_file_is_handed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("auth.json");
+    fs::write(&file, "{}").unwrap();
+    let credentials = Credentials::find(false, Some(&file)).unwrap();
+    let script = format!(r#"[ "$2 $3" = "--authfile {}" ]"#, file.display());
+    assert!(pull(&script, &credentials).0.is_ok());
+}
+
+#[test]
+fn what_it_says_is_heard() {
+    let script = r#"printf 'INFO:    Copying\rCopying 1\rCopying 2\n' >&2; echo last; exit 255"#;
+    let (result, heard) = pull(script, &Credentials::none());
+    assert_eq!(result.unwrap_err().output().lines().count(), 4);
+    assert!(heard.contains(&"Copying 2".to_owned()) && heard.contains(&"Copying".to_owned()));
+}
+
+#[test]
+fn why_it_failed() {
+    let said = |script: &str| pull(script, &Credentials::none()).0.unwrap_err().to_string();
+    let script = r#"printf '\033[31mFATAL:   While making image: no space\033[0m\n' >&2
+        echo 'Usage: whatever'; exit 255"#;
+    assert_eq!(said(script), "While making image: no space");
+    assert_eq!(said("kill -9 $$"), "it ended with signal: 9 (SIGKILL) and no message");
+    let none = Path::new("/nowhere/apptainer");
+    let settings = Settings::with_roots(Vec::new());
+    let said = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
+    assert_eq!(said, "--runtime /nowhere/apptainer: no program");
+}
+
+#[test]
+fn much_is_heard_to_its_end() {
+    let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 1";
+    let (result, _) = pull(script, &Credentials::none());
+    assert_eq!(result.unwrap_err().to_string(), "line 19999");
+}
+
+/// Something that the runtime leaves behind holds its outputs open.
+#[test]
+fn nothing_is_left_behind() {
+    let begun = Instant::now();
+    let script = "sleep 60 & echo $!; exit 1";
+    let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let stat = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // It may wait for a first process that reaps nobody, and be killed and not gone yet.
+    let gone = |stat: &str| stat.is_empty() || stat.contains(") Z ");
+    while !gone(&stat()) {
+        assert!(begun.elapsed() < Duration::from_secs(50), "{}", stat());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// It closes its outputs and goes on.
+#[test]
+fn silence_is_no_end() {
+    let script = r#"exec >&- 2>&-; sleep 0.5; echo done > "$APPTAINER_TMPDIR/done"; exit 3"#;
+    let error = pull(script, &Credentials::none()).0.unwrap_err();
+    assert_eq!(error.to_string(), "it ended with exit status: 3 and no message");
+}

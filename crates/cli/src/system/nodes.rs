@@ -1,0 +1,69 @@
+//! The nodes of the cluster, as Slurm lists them.
+
+use crate::system::process::{Call, Run};
+use std::collections::BTreeMap;
+
+/// Each node under its host's name, and whether it can run jobs now; none where Slurm does not
+/// say it, with why.
+///
+/// # Errors
+/// There is no sinfo, or it has no answer.
+pub(crate) fn nodes(run: &dyn Run) -> Result<BTreeMap<String, bool>, String> {
+    let arguments = ["--all", "--noheader", "--Node", "--format=%n|%T"].map(str::to_owned).into();
+    let call = Call { program: "sinfo".into(), arguments, ..Call::default() };
+    let answer = run.run(&call).map_err(|silence| silence.said_of("sinfo"))?;
+    match answer.success {
+        true => Ok(answer.stdout.lines().filter_map(row).collect()),
+        false => {
+            let last = answer.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+            Err(last.unwrap_or("sinfo did not say why it failed").to_owned())
+        }
+    }
+}
+
+fn row(line: &str) -> Option<(String, bool)> {
+    let (host, state) = line.trim().split_once('|')?;
+    Some((host.to_owned(), is_up(state)))
+}
+
+/// Whether a node in this state writes a log. One that is down or without power does not, and
+/// starts no job until it does again.
+fn is_up(state: &str) -> bool {
+    let without_power = state.contains(['~', '%']) || state.contains("power");
+    !without_power && !["down", "future", "unknown"].iter().any(|name| state.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nodes;
+    use crate::system::process::{Answer, Call, Run, Silence};
+
+    struct Sinfo(Result<&'static str, Silence>);
+
+    impl Run for Sinfo {
+        fn run(&self, _: &Call) -> Result<Answer, Silence> {
+            let stdout = self.0?.to_owned();
+            let (success, stderr) = (!stdout.is_empty(), "sinfo: error: no\n".to_owned());
+            Ok(Answer { success, stdout, stderr })
+        }
+    }
+
+    #[test]
+    fn nodes_and_those_that_are_down() {
+        let text =
+            "n1|idle\nn1|idle\nN2.example.org|drained*\nn3|down*\nn4|idle~\nn5|powered_down\n";
+        let nodes = nodes(&Sinfo(Ok(text))).unwrap();
+        let all: Vec<(&str, bool)> = nodes.iter().map(|(name, up)| (name.as_str(), *up)).collect();
+        assert_eq!(
+            all,
+            [("N2.example.org", true), ("n1", true), ("n3", false), ("n4", false), ("n5", false)]
+        );
+    }
+
+    #[test]
+    fn no_answer() {
+        assert_eq!(nodes(&Sinfo(Ok(""))).unwrap_err(), "sinfo: error: no");
+        let missing = nodes(&Sinfo(Err(Silence::Missing))).unwrap_err();
+        assert_eq!(missing, "sinfo is not in PATH");
+    }
+}

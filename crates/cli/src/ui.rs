@@ -1,0 +1,7 @@
+//! Output for people and scripts: escaping, progress, formats, prompts.
+
+pub(crate) mod format;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod prompt;
+pub(crate) mod shell_quote;

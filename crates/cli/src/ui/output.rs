@@ -1,0 +1,137 @@
+//! What subcommands print: rows in columns for people, JSON for scripts.
+
+use crate::error::Failure;
+use anstyle::Style;
+use serde::Serialize;
+use std::io::Write as _;
+
+/// Prints one JSON value in one line.
+///
+/// # Errors
+/// Standard output's.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut line = serde_json::to_string(value).map_err(|error| Failure::Io(error.into()))?;
+    line.push('\n');
+    Ok(std::io::stdout().lock().write_all(line.as_bytes())?)
+}
+
+/// Prints text; its colours are taken out where standard output is no terminal.
+///
+/// # Errors
+/// Standard output's.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// A name for a terminal: what is not printed is escaped. With control characters a file
+/// name could move the cursor or pretend to be another line, with others turn the
+/// direction of writing, or look like another name.
+pub(crate) fn plain(name: &std::path::Path) -> String {
+    let text = name.to_string_lossy();
+    let escape = |c: char| -> String {
+        match c {
+            // Printed, but for a string in Rust.
+            '"' | '\'' | '\\' => c.into(),
+            _ => c.escape_debug().collect(),
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// The same for a text of several lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(|line| plain(line.as_ref())).collect::<Vec<_>>().join("\n")
+}
+
+/// Where a column's text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// Rows in columns as wide as their widest cell.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; one cell a column.
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The lines, headings first and bold.
+    pub(crate) fn text(&self) -> String {
+        let widths = self.widths();
+        let bold = Style::new().bold();
+        let headings: Vec<&str> = self.columns.iter().map(|(heading, _)| *heading).collect();
+        let mut text = format!("{bold}{}{bold:#}\n", self.line(&headings, &widths));
+        for row in &self.rows {
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            text.push_str(&self.line(&cells, &widths));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |(index, (heading, _)): (usize, &(&str, Align))| {
+            let cells = self.rows.iter().filter_map(|row| row.get(index));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(heading.len())
+        };
+        self.columns.iter().enumerate().map(width).collect()
+    }
+
+    fn line(&self, cells: &[&str], widths: &[usize]) -> String {
+        let mut line = String::new();
+        for ((cell, width), (_, align)) in cells.iter().zip(widths).zip(&self.columns) {
+            if !line.is_empty() {
+                line.push_str("  ");
+            }
+            match align {
+                Align::Left => line.push_str(&format!("{cell:width$}")),
+                Align::Right => line.push_str(&format!("{cell:>width$}")),
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Align, Table, plain};
+    use std::path::Path;
+
+    #[test]
+    fn columns_are_as_wide_as_they_must() {
+        let mut table = Table::new(&[("reference", Align::Left), ("size", Align::Right)]);
+        table.row(vec!["o/i:1".into(), "1.20 GiB".into()]);
+        table.row(vec!["ubuntu:latest".into(), "3 B".into()]);
+        let text = anstream::adapter::strip_str(&table.text()).to_string();
+        let expected =
+            ["reference          size", "o/i:1          1.20 GiB", "ubuntu:latest       3 B"];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(super::plain_lines("a\r\nb\u{1b}[2J\n\n"), "a\\r\nb\\u{1b}[2J\n\n");
+    }
+
+    #[test]
+    fn names_cannot_steer_a_terminal() {
+        assert_eq!(plain(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
+        assert_eq!(plain(Path::new("ü:1")), "ü:1");
+        assert_eq!(plain(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");
+        assert_eq!(plain(Path::new("a\u{202e}b\u{200b}c'd\"\\")), "a\\u{202e}b\\u{200b}c'd\"\\");
+    }
+}

@@ -1,0 +1,22 @@
+//! Whether to go on, asked on a terminal.
+
+use crate::error::{Exit, Failure};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+/// Shows what will happen and asks. Only a yes is a yes.
+///
+/// # Errors
+/// If nobody is there to answer.
+pub(crate) fn agreed(what: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "this asks first, and standard input is not a terminal: \
+                       --yes goes ahead, --dry-run shows what would go";
+        return Err(Failure::new(Exit::USAGE, message));
+    }
+    let mut stderr = anstream::stderr();
+    write!(stderr, "{what}\nGo ahead? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
