@@ -20,8 +20,8 @@ fn open_mpi() {
         // mpirun and its daemon were once seen to wait for each other for ever, before anything was
         // started, both in epoll_wait with a connection between them. It is rare: with Open MPI
         // 6.0.0rc2 and PRRTE 5.0.0rc1 none of 800 mpirun on two nodes did it without the plugin and
-        // none of 760 with it, at a load of 9 to 12 on two processors. So neither is known to be
-        // the cause.
+        // none of 760 with it, on two processors that were kept busy (the load was 12 and 9 when it
+        // was looked at). The hang itself was not seen again, so its cause is not known.
         let again = "again() { timeout 60 mpirun \"$@\"; local s=$?; [ $s = 124 ] || return $s; mpirun \"$@\"; }";
         let script = format!("{again}\nagain hostname\nagain {LAUNCH}");
         let output = site.sbatch(&options, &script);
