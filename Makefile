@@ -263,6 +263,7 @@ include benches/benches.mk
 include fuzz/fuzz.mk
 include tests/memory.mk
 include tests/mutants.mk
+include tests/engines/engines.mk
 include tests/test.mk
 
 ## make clean, make distclean         remove what was built; the root file systems too
