@@ -19,7 +19,8 @@ const TOO_LATE: u64 = 4_954_435_200;
 const HOST: &str = "registry.example.org";
 
 fn certificate(name: &str) -> CertificateDer<'static> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pull/registry/trust/certificates");
+    let directory =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pull/registry/trust/certificates");
     let text = fs::read(directory.join(format!("{name}.pem"))).unwrap();
     CertificateDer::from_pem_slice(&text).unwrap()
 }
