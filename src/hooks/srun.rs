@@ -47,11 +47,17 @@ fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
 }
 
 /// Passes the names of the runtimes in srun's argv to the tasks. With `--bcast`, they see only the
-/// path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed in any case.
+/// path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed even
+/// without it.
+///
+/// They are not passed with `--container`: its tasks are left alone, and Slurm 21.08 and 22.05 would
+/// write the variable into the bundle.
 fn name_programs(spank: &dyn Spank, words: &[Vec<u8>]) {
-    let names = Settings::parse(&spank.arguments())
-        .ok()
-        .and_then(|settings| broadcast::names(words, &settings.runtimes));
+    let settings = match CONTAINER.is_used(spank, words) {
+        true => None,
+        false => Settings::parse(&spank.arguments()).ok(),
+    };
+    let names = settings.and_then(|settings| broadcast::names(words, &settings.runtimes));
     let done = match names {
         Some(names) => spank.set_variable(PROGRAM, &names),
         None if spank.variable(PROGRAM).is_some() => spank.unset_variable(PROGRAM),
@@ -123,5 +129,6 @@ mod tests {
         }
         assert_eq!(names("--bcast", "singularity --version"), None);
         assert_eq!(names("--bcast", "podman run docker://o/i:1"), None);
+        assert_eq!(names("--container=/b", LAUNCH), None);
     }
 }
