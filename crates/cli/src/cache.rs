@@ -1,4 +1,5 @@
-//! The image roots and what is in them: files, records, locks, trust. No network.
+//! The image roots and their contents: files, records, locks and trust checks. This module uses
+//! no network.
 
 pub(crate) mod access;
 pub(crate) mod hash;

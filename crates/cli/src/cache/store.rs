@@ -1,26 +1,29 @@
-//! What the command writes under an image root.
+//! The files that this command writes under an image root.
 //!
 //! ```text
 //! ROOT/
 //!   determinedai/environments:TAG          an image, under its short name
+//!   determinedai/environments:TAG          an image, under its short name
 //!   determinedai/environments@sha256:HEX   the same file, for references with a digest
-//!   .sifcache/
 //!     tmp/HOST.PID.N/                      something in progress
-//!     tmp/HOST.PID.N.lock                  locked as long as who makes it lives
-//!     lock/HEX                             locked while the name of that SHA-256 changes
-//!     kept/20261224T030000Z.HOST.PID.N/    replaced or removed; until then
-//!     known/NAME.json                      what is known of an image beyond the file
-//!     architecture                         what the images are for, if an admin says so
-//!     served.json                          when images last served a job
+//!     tmp/HOST.PID.N/                      scratch directory for work in progress
+//!     tmp/HOST.PID.N.lock                  held while the creating process is alive
+//!     lock/HEX                             held while a name changes; HEX is its SHA-256
+//!     kept/20261224T030000Z.HOST.PID.N/    a replaced or removed file, kept until that time
+//!     known/NAME.json                      the record of an image
+//!     architecture                         the architecture of the images, if declared
+//!     served.json                          when each image last served a job
 //! ```
 //!
-//! Three rules make a crash at any point harmless. A file gets a name outside of
-//! `.sifcache/` only when it is whole, checked and synced. Whatever loses its name there
-//! has got one under `kept/` before. And what is in `tmp/` belongs to a lock that the
-//! kernel opens when its holder dies, so that the next command can take it away.
+//! Three rules make a crash at any point harmless:
 //!
-//! The name with the digest is a hard link: whatever later happens to the tag, it goes on
-//! to name the content that was pulled under that digest.
+//! - A file gets a name outside of `.sifcache/` only when it is complete, checked and synced.
+//! - A file that loses its name there first gets a name under `kept/`.
+//! - Everything in `tmp/` belongs to a lock. The kernel releases the lock when its holder dies,
+//!   so that the next command can remove the leftovers.
+//!
+//! The name with the digest is a hard link: when the tag later moves to another image, the digest
+//! name still refers to the content that was pulled under that digest.
 
 pub(crate) mod architecture;
 pub(crate) mod directory;
@@ -44,12 +47,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The hidden directory of an image root.
+/// The hidden directory of an image root, relative to the root.
 pub(crate) const STATE: &str = ".sifcache";
-/// What is in it.
+/// The subdirectories of the hidden directory.
 pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "known"];
 
-/// An image root that may be written.
+/// An image root that is open for writing.
 #[derive(Debug)]
 pub(crate) struct Store {
     root: PathBuf,
@@ -58,20 +61,21 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens an image root for writing, and takes away what commands that were killed
-    /// have left there and what has been kept long enough.
+    /// Opens an image root for writing. Removes what killed commands left behind there, and
+    /// replaced or removed files whose retention has ended.
     ///
     /// # Errors
-    /// A root that is not there, that jobs would not trust, that strangers could change
-    /// meanwhile, or that cannot be written.
+    /// If the root does not exist, jobs would not trust it, another user could redirect the
+    /// changes to other files ([`path_trust`]), or it cannot be written. Also if its declared
+    /// architecture is invalid.
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
         Self::open_for(root, settings, architecture::wanted(root, None)?)
     }
 
-    /// The same for images of this architecture.
+    /// As [`Store::open`], with `architecture` in place of the declared one.
     ///
     /// # Errors
-    /// As above.
+    /// As [`Store::open`], except for the declared architecture, which is not read.
     pub(crate) fn open_for(
         root: &Path,
         settings: &Settings,
@@ -101,77 +105,77 @@ impl Store {
         Ok(())
     }
 
-    /// The image root itself.
+    /// The path of the image root.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether images that ordinary users could have written count.
+    /// Whether images are accepted that ordinary users could have written.
     pub(crate) fn untrusted(&self) -> Untrusted {
         self.untrusted
     }
 
-    /// What its images are for.
+    /// The architecture of the images in this root.
     pub(crate) fn architecture(&self) -> Architecture {
         self.architecture
     }
 
-    /// Where the file called `name` is.
+    /// The path of the file called `name`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Makes sure that the name leads nowhere else while it is changed.
+    /// Checks that no other user can redirect the directory of `name` while a command changes it.
     ///
     /// # Errors
-    /// Who could lead it there, and what to do.
+    /// If another user could; the message names the user and the remedy.
     pub(crate) fn guard(&self, name: &str) -> Result<(), Failure> {
         path_trust::refuse(self.path(name).parent().unwrap_or(self.root()))
     }
 
-    /// The hidden directory.
+    /// The path of the hidden directory.
     pub(crate) fn state(&self) -> PathBuf {
         self.root.join(STATE)
     }
 
-    /// A directory for something in progress, on the root's own file system.
+    /// A new scratch directory on the root's own file system.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the directory cannot be created.
     pub(crate) fn scratch(&self) -> Result<scratch::Scratch, Failure> {
         let parent = self.state().join("tmp");
         scratch::Scratch::new(&parent).map_err(|error| cannot_write(&parent, &error))
     }
 
-    /// Holds the right to change what `name` is, against every other command on every
-    /// host; `waiting` is called once if somebody else holds it.
+    /// Locks `name` against changes by any other command on any host. Calls `waiting` once if
+    /// another process holds the lock.
     ///
     /// # Errors
-    /// The file system's, or that a signal asked the command to end.
+    /// If the lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn lock(&self, name: &str, waiting: &dyn Fn()) -> Result<lock::Lock, Failure> {
         let path = self.state().join("lock").join(hex(&Sha256::digest(name)));
         lock::Lock::wait(&path, waiting)
     }
 
-    /// Bytes that the caller may still write to the root's file system, if it says so.
+    /// The free bytes that the caller may write on the root's file system, if it reports them.
     pub(crate) fn free(&self) -> Option<u64> {
         free(&self.root)
     }
 }
 
-/// Bytes that the caller may still write to a file system, if it says so.
+/// The free bytes that the caller may write on the file system of `path`, if it reports them.
 pub(crate) fn free(path: &Path) -> Option<u64> {
     let space = rustix::fs::statvfs(path).ok()?;
     let blocks = if rustix::process::geteuid().is_root() { space.f_bfree } else { space.f_bavail };
     blocks.checked_mul(space.f_frsize)
 }
 
-/// Lower-case hexadecimal digits.
+/// `bytes` as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What cannot be written, why, and what to do.
+/// The failure for a write error: the path, the cause, and a remedy if there is one.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let (exit, advice) = match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -188,10 +192,13 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(exit, format!("cannot write {}: {error}{advice}", plain(path)))
 }
 
-/// Syncs a directory, so that the names in it survive a power cut.
+/// Syncs a directory, so that the names in it survive a power failure.
+///
+/// # Errors
+/// If the directory cannot be opened or synced.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match fs::File::open(path)?.sync_all() {
-        // Some network file systems cannot, and need not.
+        // Some network file systems do not support this and do not need it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result,
     }

@@ -1,10 +1,10 @@
 //! The architecture that an image root serves: this host's, unless the root is declared to be
 //! for other nodes.
 //!
-//! The declaration is a word in `ROOT/.sifcache/architecture`. Only this command reads it: jobs
-//! compare an image with the node that they run on. It belongs to the root and not to
-//! plugstack.conf, because that file is the same on all nodes, and hosts of any architecture
-//! fill the root.
+//! `ROOT/.sifcache/architecture` contains the declared name. Only this command reads it: jobs
+//! compare an image with the node that they run on. The declaration belongs to the root and not
+//! to plugstack.conf, because plugstack.conf is the same on all nodes, and hosts of any
+//! architecture fill the root.
 
 use crate::cache::store::{STATE, metadata};
 use crate::error::{Exit, Failure};
@@ -15,27 +15,27 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Go's name of an architecture.
+/// An architecture under the name that Go uses for it, such as `amd64`.
 pub(crate) type Architecture = &'static str;
 
 /// Reads the value of `--arch`.
 ///
 /// # Errors
-/// If SIF files cannot be for it; with those that they can be for.
+/// If SIF has no such architecture; the message lists those that it has.
 pub(crate) fn parse(text: &str) -> Result<Architecture, String> {
     sif::known_architecture(text)
         .ok_or_else(|| format!("unknown architecture; known: {}", sif::architectures().join(", ")))
 }
 
-/// Where a root declares what it is for.
+/// The path of a root's declaration.
 pub(crate) fn path(root: &Path) -> PathBuf {
     root.join(STATE).join("architecture")
 }
 
-/// What a root is declared to be for, if it is.
+/// The architecture that a root is declared for, if there is a declaration.
 ///
 /// # Errors
-/// A declaration that cannot be read, or that names no architecture.
+/// If the declaration cannot be read or does not name a known architecture.
 pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
     let path = path(root);
     let bytes = match metadata::read(&path) {
@@ -53,10 +53,11 @@ pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
     }
 }
 
-/// What images that are put into a root have to be for.
+/// The architecture that new images of a root must have: `given` by `--arch`, else the declared
+/// one, else this host's.
 ///
 /// # Errors
-/// A wrong declaration, or one that `--arch` contradicts.
+/// If the declaration is invalid, or `--arch` contradicts it.
 pub(crate) fn wanted(root: &Path, given: Option<Architecture>) -> Result<Architecture, Failure> {
     let declared = declared(root).map_err(|error| Failure::new(Exit::CONFIG, error))?;
     match (given, declared) {
@@ -77,7 +78,7 @@ pub(crate) fn check(root: &Root<'_>, name: &str, architecture: Architecture) -> 
     }
     match state {
         State::Image => State::WrongArchitecture(host_architecture()),
-        // Nothing beyond the architecture was looked at.
+        // The root's own check stopped at the architecture, so the content is still unchecked.
         State::WrongArchitecture(theirs) if theirs == architecture => {
             content(&root.join(name), architecture).err().unwrap_or(State::Image)
         }
@@ -91,7 +92,7 @@ fn content(path: &Path, architecture: Architecture) -> Result<(), State> {
     image::inspect_for(&mut file, size, architecture).map(drop)
 }
 
-/// What a state means for a root of this architecture.
+/// Describes a state in a message, for a root of this architecture.
 pub(crate) fn said(state: &State, architecture: Architecture) -> String {
     match state {
         State::WrongArchitecture(theirs) => {
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(check(&root, "other", "riscv64"), State::WrongArchitecture("s390x"));
         assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 750, needed: 785 });
         assert_eq!(check(&root, "none", "s390x"), State::Absent);
-        // All that a node of that architecture looks at.
+        // Every state that depends on the content, as a node of that architecture finds it.
         let of = |object: Object| Sif::empty().architecture("s390x").with(object);
         write("encrypted", of(Object::root_file_system(file_system::GOCRYPTFS_SQUASHFS, [0])));
         write("data", of(Object::generic([0])));

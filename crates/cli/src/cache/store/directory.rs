@@ -1,14 +1,15 @@
-//! Directories that every job may look into and that nobody else may write.
+//! Directories that every job can read and only their owner can write.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
-/// Makes `path` below `root` with what is missing above it, whatever the umask is.
+/// Creates the directory `path` below `root` and its missing parents with mode 755, whatever the
+/// umask is.
 ///
 /// # Errors
-/// The file system's; also if something that is no directory is in the way.
+/// If a directory cannot be created, for example because a file has its name.
 pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
@@ -21,16 +22,17 @@ pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
             fs::set_permissions(path, Permissions::from_mode(0o755))?;
             give(root, path)
         }
-        // Another command was faster.
+        // Another command created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// What root makes belongs to whom the image root belongs to.
+/// Gives a file that the superuser created to the owner and group of the image root. Does nothing
+/// for other callers.
 ///
 /// # Errors
-/// The file system's.
+/// If the root cannot be examined or the owner cannot be changed.
 pub(crate) fn give(root: &Path, path: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
@@ -39,7 +41,7 @@ pub(crate) fn give(root: &Path, path: &Path) -> io::Result<()> {
     chown(path, Some(owner.uid()), Some(owner.gid()))
 }
 
-/// Takes away the directories above `path` that are empty now, up to `root`.
+/// Removes the directories above `path` that have become empty, up to but not including `root`.
 pub(crate) fn tidy(root: &Path, path: &Path) {
     for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
         if !parent.starts_with(root) || fs::remove_dir(parent).is_err() {

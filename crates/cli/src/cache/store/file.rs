@@ -1,7 +1,8 @@
-//! The files under an image root, looked at directory by directory.
+//! Examines the files under an image root, one directory at a time.
 //!
-//! A cache has thousands of them, so that system calls count, and how long a path each has
-//! to walk: names are looked up in their directory, which is opened once for many.
+//! A cache has thousands of files, so the number of system calls counts, and so does the length
+//! of each path that the kernel has to resolve. A directory is therefore opened once, and many
+//! names are looked up relative to it.
 
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -12,26 +13,26 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// So many names of one directory are one piece of work for a thread.
+/// The largest number of names of one directory that one thread takes at a time.
 const PIECE: usize = 64;
 
-/// A regular file, with the names that lead to it.
+/// A regular file and all its names.
 #[derive(Debug)]
 pub(super) struct File {
-    /// Under the root.
+    /// Relative to the root.
     pub(super) names: Vec<String>,
-    /// Device and inode.
+    /// Device and inode number.
     pub(super) place: (u64, u64),
-    /// In bytes.
+    /// Size in bytes.
     pub(super) size: u64,
-    /// When it was last modified.
+    /// The modification time.
     pub(super) modified: Timestamp,
-    /// For what its header says it is, if that was read and is one.
+    /// The architecture from the header, if the header was read and the file is an image.
     pub(super) architecture: Option<&'static str>,
 }
 
-/// Looks at each of `names`, which are in order; none is what is no regular file. Of those
-/// in `recorded` the header is not read: the record says more.
+/// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if it is
+/// not a regular file. The header is not read for names in `recorded`, whose records say more.
 pub(super) fn look(
     root: &Path,
     names: &[PathBuf],
@@ -42,7 +43,7 @@ pub(super) fn look(
     pieces.into_par_iter().flat_map_iter(|names| piece(root, names, recorded)).collect()
 }
 
-/// Some names of one directory.
+/// Examines names of one directory.
 fn piece(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Option<File>> {
     let directory = names.first().and_then(|first| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -52,8 +53,8 @@ fn piece(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Opti
     names.iter().map(one).collect()
 }
 
-/// The directory that a name is in, and the rest of it. Parts are not looked at one by one,
-/// as `Path` does it: that takes longer than the system calls.
+/// Splits a name into its directory and its last component. `Path` would iterate over the
+/// components, which takes longer than the system calls.
 fn split(name: &Path) -> (&str, &str) {
     let text = name.to_str().unwrap_or_default();
     text.rsplit_once('/').unwrap_or(("", text))
@@ -79,13 +80,14 @@ fn modified(stat: &Stat) -> Option<Timestamp> {
     Timestamp::new(stat.st_mtime, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
 }
 
-/// What it is for, if it is one that a runtime can start there.
+/// The architecture of an image, if its header and objects describe one that a runtime can start
+/// on that architecture.
 pub(super) fn architecture(
     directory: impl AsFd,
     name: impl Arg,
     size: u64,
 ) -> Option<&'static str> {
-    // In case it has become a fifo meanwhile, opening must not wait.
+    // The file may meanwhile have been replaced with a FIFO; opening must not block then.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::empty()).ok()?;
     image::inspect(&mut file.into(), size).ok().map(|image| image.architecture)
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn more_than_a_piece_between_directories() {
         let (_directory, store) = store();
-        // In order, those of `o` stand on both sides of those of `o/i`.
+        // In sorted order, the names directly in `o` come both before and after those in `o/i`.
         let of =
             |number: usize| [format!("o/a{number}"), format!("o/i/{number}"), format!("z{number}")];
         let mut all: Vec<String> = (0..2 * PIECE + 3).flat_map(of).collect();

@@ -1,5 +1,5 @@
-//! Files that were replaced or removed, and are kept for a while: jobs may still run
-//! from them, and on NFS a file without a name dies under its readers.
+//! Replaced or removed files, which are kept for a while: jobs may still run from them, and on
+//! NFS a file whose last name is removed fails for its readers.
 
 use super::scratch::unique;
 use super::{STATE, Store, directory};
@@ -10,31 +10,32 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How the time stands in front of a directory's name; UTC.
+/// The format of the time at the start of a directory's name; in UTC.
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
-/// How long that is, in characters.
+/// The length of that time in characters.
 const LENGTH: usize = "20261224T030000Z".len();
 
-/// How long something without a name is kept.
+/// How long a replaced or removed file is kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keep(SignedDuration);
 
 impl Keep {
-    /// For this long from now on; zero is not at all.
+    /// Keeps files for `duration` from their removal on. Zero keeps nothing.
     pub(crate) const fn new(duration: SignedDuration) -> Self {
         Self(duration)
     }
 
-    /// Until when something is kept that goes now; none if it is not kept.
+    /// The time until which a file removed now is kept, or `None` if it is not kept.
     pub(crate) fn until(self) -> Option<Timestamp> {
         let until = Timestamp::now().checked_add(self.0).unwrap_or(Timestamp::MAX);
         (!self.0.is_zero()).then_some(until)
     }
 
-    /// A place for the file called `name`, if it is to be kept.
+    /// Creates the directory for keeping the file called `name` and returns the path of the file
+    /// in it, or `None` if nothing is kept.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the directory cannot be created.
     fn place(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let Some(until) = self.until() else { return Ok(None) };
         let label = format!("{}.{}", until.strftime(FORMAT), unique());
@@ -43,11 +44,12 @@ impl Keep {
         Ok(Some(path))
     }
 
-    /// Gives the file called `name` one more name, under which it is kept. It keeps its
-    /// own, unless the file system has no hard links.
+    /// Gives the file called `name` a second name under which it is kept, and returns that path.
+    /// The file also keeps its first name, unless the file system has no hard links. Does nothing
+    /// and returns `None` if nothing is kept.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the second name cannot be created.
     pub(crate) fn link(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let Some(kept) = self.place(store, name)? else { return Ok(None) };
         let path = store.path(name);
@@ -58,10 +60,11 @@ impl Keep {
         Ok(Some(kept))
     }
 
-    /// Takes the file called `name` out of the cache.
+    /// Removes the file called `name` from the cache. Returns its new path, or `None` if it was
+    /// deleted because nothing is kept.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the file cannot be renamed or deleted.
     pub(crate) fn take(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let path = store.path(name);
         let kept = self.place(store, name)?;
@@ -73,7 +76,7 @@ impl Keep {
     }
 }
 
-/// Whether a failed link(2) failed for another reason than that there are no hard links.
+/// Whether the file system has hard links, judging from the `error` of a failed link(2).
 pub(crate) fn has_links(error: &io::Error) -> bool {
     const NONE: [rustix::io::Errno; 4] = [
         rustix::io::Errno::PERM,
@@ -84,29 +87,29 @@ pub(crate) fn has_links(error: &io::Error) -> bool {
     !error.raw_os_error().is_some_and(|code| NONE.iter().any(|none| none.raw_os_error() == code))
 }
 
-/// What is kept: the directory, and until when.
+/// The directories of kept files, each with the time until which it is kept.
 pub(crate) fn list(root: &Path) -> Vec<(PathBuf, Timestamp)> {
     let entries = fs::read_dir(root.join(STATE).join("kept")).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.path(), until(&entry.path())?))).collect()
 }
 
-/// The time in the name; none for names that are not ours.
+/// The time in the name, or `None` if this command did not choose the name.
 fn until(path: &Path) -> Option<Timestamp> {
     let text = path.file_name()?.to_str()?.get(..LENGTH)?;
     let time = DateTime::strptime(FORMAT, text).ok()?;
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// Takes away what has been kept long enough.
+/// Removes the kept files whose time is over.
 ///
 /// # Errors
-/// The file system's.
+/// If the directory cannot be read or an entry cannot be removed.
 pub(crate) fn purge(directory: &Path, now: Timestamp) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if until(&path).is_some_and(|until| until <= now) {
             match fs::remove_dir_all(&path) {
-                // Another command was faster.
+                // Another command removed it first.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 result => result?,
             }

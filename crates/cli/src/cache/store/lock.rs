@@ -1,8 +1,8 @@
-//! Locks that end with their holder: flock(2) on a file of their own.
+//! Locks that end with the process that holds them: flock(2) on a lock file.
 //!
-//! NFS, Lustre and GPFS carry them from host to host. Where a file system has none, a
-//! lock is taken for granted: names still change by link(2) and rename(2) alone, so what
-//! is lost is that two commands may do the same work at once.
+//! NFS, Lustre and GPFS propagate these locks between hosts. On a file system without locks,
+//! every lock counts as acquired. Names still change only by link(2) and rename(2), so the only
+//! loss is that two commands may do the same work at the same time.
 
 use crate::cache::store;
 use crate::error::Failure;
@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// How often somebody who waits looks again.
+/// The interval between attempts to acquire a lock that is held elsewhere.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A lock that is held until this is dropped; its file goes then.
+/// A lock that is held until this value is dropped. Dropping it also removes the lock file.
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
@@ -28,10 +28,10 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, or says that somebody else has it.
+    /// Acquires the lock, or returns `None` if another process holds it.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the lock file cannot be opened or locked, except on a file system without locks.
     pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         loop {
             let mut options = OpenOptions::new();
@@ -43,17 +43,17 @@ impl Lock {
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            // The holder before us has taken the file away: ours has no name any more.
+            // The previous holder may have removed the file after this open: then it has no name.
             if names(path, &file)? {
                 return Ok(Some(Self { path: path.to_owned(), file, real }));
             }
         }
     }
 
-    /// Waits for the lock; `waiting` is called once if that takes any time.
+    /// Waits for the lock. Calls `waiting` once if another process holds it.
     ///
     /// # Errors
-    /// The file system's, or that a signal asked the command to end.
+    /// If the lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn wait(path: &Path, waiting: &dyn Fn()) -> Result<Self, Failure> {
         let mut told = false;
         loop {
@@ -70,12 +70,12 @@ impl Lock {
         }
     }
 
-    /// Whether the file system has locks, so that holding this one says anything.
+    /// Whether the file system supports locks. Otherwise holding this one proves nothing.
     pub(crate) fn is_real(&self) -> bool {
         self.real
     }
 
-    /// The open file: who has inherited a copy of it shares the lock.
+    /// The open lock file. A process that inherits its descriptor shares the lock.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -83,12 +83,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While the lock is held: nobody else can have taken this file's name for theirs.
+        // Remove the file while the lock is held, so that it cannot be another process's lock.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A lock is never a link, and what is no file must not keep who opens it waiting.
+/// Flags for opening a lock file: symbolic links are never followed, and opening does not block
+/// if the name belongs to something other than a regular file.
 fn plain_file() -> i32 {
     i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
 }
@@ -102,7 +103,7 @@ fn names(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether somebody holds the lock, asked without taking it; nothing if nobody can tell.
+/// Whether a process holds the lock, without acquiring it; `None` if that cannot be determined.
 pub(crate) fn is_held(path: &Path) -> Option<bool> {
     let file = match OpenOptions::new().read(true).custom_flags(plain_file()).open(path) {
         Ok(file) => file,
@@ -115,22 +116,25 @@ pub(crate) fn is_held(path: &Path) -> Option<bool> {
     }
 }
 
-/// Whether locks work in this directory at all.
+/// Whether locks work in this directory.
+///
+/// # Errors
+/// If a lock file cannot be created there or opened again.
 pub(crate) fn work(directory: &Path) -> io::Result<bool> {
     let path = directory.join(format!("probe.{}", std::process::id()));
     let Some(lock) = Lock::take(&path)? else { return Ok(true) };
-    // Another open of the same file must not get it.
+    // A second open file description must not get the lock.
     let second = File::open(&lock.path)?;
     Ok(flock(&second, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK))
 }
 
-/// Takes away the files of locks whose holders are dead.
+/// Removes the lock files of dead processes.
 ///
 /// # Errors
-/// The file system's.
+/// If the directory or a lock file cannot be read.
 pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        // Taken and dropped: who holds it keeps it.
+        // Acquiring and dropping the lock removes its file; a held lock is left alone.
         drop(Lock::take(&entry?.path())?);
     }
     Ok(())
@@ -176,7 +180,7 @@ mod tests {
         assert_eq!(is_held(&path), None);
     }
 
-    /// As a child process does that was started with the file.
+    /// As for a child process that inherited the descriptor.
     #[test]
     fn who_has_a_copy_shares_it() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! What is known of an image beyond its file. Losing it costs only that knowledge.
+//! The record of an image: facts that the file itself does not contain. Losing a record loses
+//! only these facts.
 
 use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
@@ -11,50 +12,52 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// No record has more bytes.
+/// The maximum size of a record in bytes.
 const LARGEST: usize = 8192;
-/// Nor has any other file of ours there.
+/// The number of bytes that are read at most from any other file of this command there.
 const MOST: u64 = 64 << 20;
 
-/// One image's record: `.sifcache/known/NAME.json`.
+/// The record of one image: `.sifcache/known/NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// The reference in normal form.
     pub(crate) reference: String,
-    /// Where it came from: `docker://…`, a file's path, `-` for a pipe.
+    /// The source of the file: `docker://…`, a file's path, or `-` for a pipe.
     pub(crate) source: String,
-    /// What the reference pointed at: the manifest or index, then this platform's manifest.
+    /// The digests that the reference pointed to: the manifest or index, then the manifest of
+    /// this platform.
     pub(crate) digests: Vec<String>,
-    /// When it came.
+    /// When the image was added.
     pub(crate) added: Timestamp,
-    /// The runtime that made the file, if one did.
+    /// The runtime that created the file, if a runtime did.
     pub(crate) runtime: Option<String>,
     /// SHA-256 of the file, hexadecimal.
     pub(crate) sha256: String,
     /// Size of the file, in bytes.
     pub(crate) size: u64,
-    /// Go's name of the architecture it is for; checked when it came.
+    /// The architecture of the image under Go's name; checked when the image was added. Empty in
+    /// records of older versions.
     #[serde(default)]
     pub(crate) architecture: String,
-    /// When the file was last modified. With the size, it tells whether this is still
-    /// the file that the record is about.
+    /// The modification time of the file. Together with the size it shows whether the record
+    /// still describes this file.
     pub(crate) modified: Timestamp,
 }
 
 impl Known {
-    /// The record of the file called `name`, if it is still about that file.
+    /// The record of the file called `name`, if the record still describes that file.
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
-        // In one read, as all records are small; `fs::read` takes three.
+        // All records are small, so one read suffices; `fs::read` takes three.
         let mut buffer = [0; LARGEST];
         let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
         let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
         (known.size == size && known.modified == modified).then_some(known)
     }
 
-    /// Writes the record.
+    /// Writes the record of the file called `name`.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the record cannot be written.
     pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
         let path = path(store.root(), name);
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
@@ -62,7 +65,7 @@ impl Known {
     }
 }
 
-/// The names that have a record.
+/// The names that have a record, relative to the root.
 pub(crate) fn names(root: &Path) -> HashSet<String> {
     let known = root.join(STATE).join("known");
     let files = WalkDir::new(&known).into_iter().flatten().filter(|one| one.file_type().is_file());
@@ -72,12 +75,12 @@ pub(crate) fn names(root: &Path) -> HashSet<String> {
     files.filter_map(|one| name(one.path())).collect()
 }
 
-/// Where the record of `name` is.
+/// The path of the record of `name`.
 pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
     root.join(STATE).join("known").join(format!("{name}.json"))
 }
 
-/// Forgets what is known of `name`.
+/// Removes the record of `name`.
 pub(crate) fn forget(store: &Store, name: &str) {
     let path = path(store.root(), name);
     if fs::remove_file(&path).is_ok() {
@@ -85,16 +88,16 @@ pub(crate) fn forget(store: &Store, name: &str) {
     }
 }
 
-/// When a file was last modified.
+/// The modification time of a file, if the file system has one that can be represented.
 pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
     metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
 }
 
-/// Reads a file under the hidden directory. Whoever may write there could have put a fifo
-/// or a device in its place, which would be waited for or never end.
+/// Reads a file under the hidden directory. Anyone who may write there could have replaced it
+/// with a FIFO or a device, on which a read could block or never end.
 ///
 /// # Errors
-/// The file system's, or that it is no file.
+/// If the file cannot be read or is not a regular file.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
@@ -110,11 +113,10 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Writes a small file under the hidden directory so that it is there as a whole or not
-/// at all.
+/// Writes a small file under the hidden directory atomically: the file is complete or absent.
 ///
 /// # Errors
-/// The file system's.
+/// If the file cannot be written or renamed.
 pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let scratch = scratch::Scratch::new(&store.state().join("tmp"))?;
     let temporary = scratch.path("record");

@@ -1,10 +1,12 @@
-//! Strangers: ordinary users, the caller not among them, who could put a link or another
-//! directory in the place of one where a command is about to write or to remove.
+//! Protection against untrusted users: ordinary users other than the caller who could replace a
+//! directory with a symbolic link or another directory where a command is about to write or
+//! remove files.
 //!
-//! Jobs only read an image root, and `untrusted=accept` says that a site does not mind who
-//! writes there. Whoever removes files and gives them away does mind: a link would lead
-//! there, with the rights of the caller, who is mostly root. So a command changes
-//! something only where everything on the way belongs to the system or to the caller.
+//! Jobs only read an image root, and with `untrusted=accept` the site accepts that anyone writes
+//! there. A command that removes files or changes their owner cannot accept that: it would follow
+//! a symbolic link to other files, with the rights of the caller, who is usually root. A command
+//! therefore changes something only if every component of the path belongs to the system or to
+//! the caller.
 
 use crate::error::{Exit, Failure};
 use crate::ui::output::plain;
@@ -12,29 +14,29 @@ use rustix::process::geteuid;
 use sifcache_core::trust::{self, Distrust, Stop, Writer};
 use std::path::Path;
 
-/// The stranger who could lead a command away from `directory`, or from where it is about
-/// to be made.
+/// The untrusted user who could redirect a command that works in `directory`, or in the nearest
+/// existing directory above it if it does not exist yet.
 pub(crate) fn at(directory: &Path) -> Option<Distrust> {
     match trust::enter_as(geteuid().as_raw(), directory) {
         Ok(place) => trust::distrust(&place),
         Err(Stop::Distrust(distrust)) => Some(distrust),
         Err(Stop::Absent) => directory.parent().and_then(at),
-        // Where the caller cannot come to, nothing of theirs happens.
+        // The caller cannot reach the directory, so this command cannot change anything there.
         Err(Stop::Dangling | Stop::Io(_)) => None,
     }
 }
 
-/// Fails if there is one.
+/// Fails if an untrusted user could redirect a command that works in `directory`.
 ///
 /// # Errors
-/// Who it is, and what to do.
+/// If there is such a user; the message names the user and the remedy.
 pub(crate) fn refuse(directory: &Path) -> Result<(), Failure> {
     at(directory).map_or(Ok(()), |stranger| {
         Err(Failure::new(Exit::CONFIG, format!("nothing is changed there: {}", said(&stranger))))
     })
 }
 
-/// Who it is, and what to do.
+/// Describes the untrusted user and the remedy, for a message.
 pub(crate) fn said(stranger: &Distrust) -> String {
     let path = plain(&stranger.path);
     let who = plain(Path::new(&stranger.to_string()));

@@ -1,5 +1,5 @@
-//! How a file becomes an image of the cache: made readable, checked, synced, and only
-//! then given its name.
+//! Turns a file into an image of the cache. The file becomes readable, is checked and synced, and
+//! only then gets its name.
 
 use super::kept::{Keep, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
@@ -14,15 +14,15 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-/// How often a name is tried that others make and take away meanwhile.
+/// How often creating a name is tried while other commands remove its directory.
 const TRIES: u32 = 16;
 
 impl Store {
-    /// Whether `name` can be a file here: fails if a directory has that name, if a file
-    /// is where a directory must be, or if users could write the directory.
+    /// Checks that `name` can be a file here: no directory has that name, no file has the name of
+    /// a directory on its path, and users cannot write to its directory.
     ///
     /// # Errors
-    /// What is in the way, and what to do.
+    /// If something is in the way; the message names it and the remedy.
     pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
         let path = self.path(name);
         if path.is_dir() {
@@ -45,11 +45,11 @@ impl Store {
         }
     }
 
-    /// Makes a file under `.sifcache/tmp` ready to become an image: readable for all,
-    /// the root's owner's, on the disk, and looked at as a job would.
+    /// Prepares a file under `.sifcache/tmp` to become an image: makes it readable for everyone,
+    /// gives it to the owner of the root, syncs it, and checks it as a job would.
     ///
     /// # Errors
-    /// Why it is no image, or the file system's.
+    /// If the file is not a valid image, or cannot be changed or synced.
     pub(crate) fn finish(&self, temporary: &Path) -> Result<(), Failure> {
         let write = |error| cannot_write(temporary, &error);
         open_to_all(self.root(), temporary).map_err(write)?;
@@ -72,10 +72,12 @@ impl Store {
         }
     }
 
-    /// Gives a finished file the name. What had it before is kept, and returned.
+    /// Gives a finished file the name. Returns the path where a replaced file is kept, if there
+    /// is one.
     ///
     /// # Errors
-    /// The file system's; then nothing has changed but that something may be kept too.
+    /// If the name cannot be created: then nothing has changed, except that the file with that
+    /// name may also have been kept. Also if the directory cannot be synced.
     pub(crate) fn place(
         &self,
         temporary: &Path,
@@ -106,7 +108,7 @@ impl Store {
                 io::ErrorKind::AlreadyExists => {
                     return self.replace(file, name, keep);
                 }
-                // Another command has found the directory empty and taken it away.
+                // Another command found the directory empty and removed it.
                 io::ErrorKind::NotFound if tries < TRIES && file.exists() => {}
                 _ if has_links(&error) => return Err(error),
                 _ if path.symlink_metadata().is_ok() => return self.replace(file, name, keep),
@@ -121,11 +123,11 @@ impl Store {
         Ok(kept)
     }
 
-    /// Makes `name`, which has a digest in it, another name of the image called `of`.
-    /// Where it leads to an image already, that has the same content.
+    /// Makes `name`, which contains a digest, a second name of the image called `of`. If `name`
+    /// already leads to an image, it stays: it has the same digest, so the content is the same.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the name cannot be created.
     pub(crate) fn link_digest(&self, of: &str, name: &str, keep: Keep) -> Result<(), Failure> {
         let (from, path) = (self.path(of), self.path(name));
         let made = directory::make(self.root(), path.parent().unwrap_or(self.root()));
@@ -143,11 +145,11 @@ impl Store {
         linked.map_err(|error| cannot_write(&path, &error))
     }
 
-    /// Makes sure that no image of the nodes that are like this host is replaced by one for
-    /// others.
+    /// Checks that an image for hosts like this one is not replaced by one for another
+    /// architecture.
     ///
     /// # Errors
-    /// What is there, and what to do.
+    /// If `name` is such an image; the message contains the remedy.
     pub(crate) fn refuse_own_image(&self, name: &str) -> Result<(), Failure> {
         if self.architecture() == host_architecture() || !self.is_own_image(name) {
             return Ok(());
@@ -161,45 +163,47 @@ impl Store {
         Err(Failure::new(Exit::CANT_CREATE, message))
     }
 
-    /// Whether it is an image for hosts like this one.
+    /// Whether `name` is an image for hosts like this one.
     fn is_own_image(&self, name: &str) -> bool {
         Root::enter(self.root(), self.untrusted()).check(name) == State::Image
     }
 
-    /// Whether two names lead to one file.
+    /// Whether two names lead to the same file.
     pub(crate) fn is_one_file(&self, one: &str, other: &str) -> bool {
         let identity = |name| fs::metadata(self.path(name)).map(|m| (m.dev(), m.ino()));
         matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
     }
 
-    /// Whether it is an image whose root file system is all there.
+    /// Whether `name` is an image whose root file system is complete.
     pub(crate) fn is_whole_image(&self, name: &str) -> bool {
         self.is_image(name) && squashfs::check(&self.path(name)).is_ok()
     }
 
-    /// Whether a job would take the file called `name` for an image.
+    /// Whether a job would accept the file called `name` as an image.
     pub(crate) fn is_image(&self, name: &str) -> bool {
         let root = Root::enter(self.root(), self.untrusted());
         architecture::check(&root, name, self.architecture()) == State::Image
     }
 }
 
-/// Readable for all, writable for its owner alone, who is the root's.
+/// Makes a file readable for everyone and writable only for its owner. If the caller is root, the
+/// file is given to the owner of the image root.
 ///
 /// # Errors
-/// The file system's.
+/// If the owner or the mode cannot be changed.
 pub(crate) fn open_to_all(root: &Path, path: &Path) -> io::Result<()> {
     directory::give(root, path)?;
     fs::set_permissions(path, Permissions::from_mode(0o644))
 }
 
-/// Whether two paths lead to one file.
+/// Whether two paths lead to the same file. A symbolic link is compared as itself.
 fn same(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The target of a link called `name` to `of`: relative, so that the root can move.
+/// The target of a symbolic link called `name` to `of`. It is relative, so that the root can
+/// move.
 fn beside(of: &str, name: &str) -> PathBuf {
     let ups = name.matches('/').count();
     PathBuf::from("../".repeat(ups)).join(of)

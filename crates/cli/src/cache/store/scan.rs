@@ -1,4 +1,4 @@
-//! What lies under an image root: every file, and the images among them.
+//! Finds every file under an image root and the images among them.
 
 use super::STATE;
 use super::file::{self, File};
@@ -14,11 +14,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// The names of all that is no directory under `root`, in order, but for our own.
-/// Links to directories are followed, as a look-up does.
+/// The sorted names, relative to `root`, of everything under it that is not a directory, except
+/// `.sifcache`. Symbolic links to directories are followed, as a lookup does.
 ///
 /// # Errors
-/// A directory that cannot be read: with its path.
+/// If a directory cannot be read: its path and the cause.
 pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let walk = WalkDir::new(root).min_depth(1).follow_links(true).into_iter();
     let mut names = Vec::new();
@@ -33,12 +33,13 @@ pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
         };
         names.extend(path.strip_prefix(root).map(Path::to_owned));
     }
-    // By bytes: comparing paths part by part takes longer than to find them.
+    // Compared as bytes: comparing paths by component takes longer than finding them.
     names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     Ok(names)
 }
 
-/// A link that leads nowhere, in a circle, or to where we may not go.
+/// The path of a symbolic link that is dangling, part of a cycle, or leads to a place that the
+/// caller cannot access.
 fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
     let path = error.path()?;
     (error.loop_ancestor().is_some() || path.is_symlink()).then(|| path.to_owned())
@@ -47,27 +48,27 @@ fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
 fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {
     let path = error.path().unwrap_or(root).to_owned();
     let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-    // A file that has gone meanwhile is no failure of the walk as a whole.
+    // A file that vanished meanwhile does not make the whole walk fail.
     (path, source)
 }
 
-/// An image, with all names that one file has.
+/// An image with all names of its file.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// Its names under the root, in order.
+    /// Its names relative to the root, sorted.
     pub(crate) names: Vec<String>,
-    /// Its size, in bytes.
+    /// Size of the file in bytes.
     pub(crate) size: u64,
-    /// Go's name of the architecture it is for.
+    /// Its architecture under Go's name.
     pub(crate) architecture: &'static str,
-    /// When the file was last modified.
+    /// The modification time of the file.
     pub(crate) modified: Timestamp,
-    /// What is known beyond the file.
+    /// The record of the image, if there is one.
     pub(crate) known: Option<Known>,
 }
 
 impl Image {
-    /// The references that lead to it: those with a tag before those with a digest.
+    /// The references that lead to this image: those with a tag first, then those with a digest.
     pub(crate) fn references(&self) -> Vec<Reference> {
         let mut all: Vec<Reference> =
             self.names.iter().filter_map(|name| image_name::reference(name)).collect();
@@ -75,14 +76,14 @@ impl Image {
         all
     }
 
-    /// What people would call it: its first reference, else its first name.
+    /// The name for display: the short form of the first reference, else the first name.
     pub(crate) fn title(&self) -> String {
         let first = self.references().first().map(image_name::short);
         first.or_else(|| self.names.first().cloned()).unwrap_or_default()
     }
 
-    /// The digests that it was pulled under, as far as they are known, if `references` are
-    /// those that lead to it.
+    /// The known digests that the image was pulled under. `references` are those that lead to the
+    /// image.
     pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
         let mut digests =
             self.known.as_ref().map(|known| known.digests.clone()).unwrap_or_default();
@@ -97,28 +98,29 @@ impl Image {
         digests
     }
 
-    /// When it came into the cache.
+    /// When the image was added to the cache: from its record, else the modification time.
     pub(crate) fn added(&self) -> Timestamp {
         self.known.as_ref().map_or(self.modified, |known| known.added)
     }
 }
 
-/// The images under a root, and how many files there are no images.
+/// The images under a root, and the number of other files.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// In the order of their first names.
+    /// Sorted by their first names.
     pub(crate) images: Vec<Image>,
-    /// Files that are none.
+    /// The number of names that do not lead to an image.
     pub(crate) others: usize,
 }
 
-/// Looks at every file under `root`. Whether users could have written them is not asked.
+/// Examines every file under `root`. Does not check whether ordinary users could have written
+/// them.
 ///
-/// One system call for each name, and three more for each image to read its record, which
-/// says that it is one, or else its header.
+/// This takes one system call for each name and three more for each image. The three read its
+/// record, which shows that the file is an image, or else its header.
 ///
 /// # Errors
-/// A directory that cannot be read.
+/// If a directory cannot be read: its path and the cause.
 pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     let names = names(root)?;
     let recorded = metadata::names(root);
@@ -131,7 +133,7 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     Ok(Scan { images: images.into_iter().flatten().collect(), others })
 }
 
-/// Each file once, in the order of their first names.
+/// Merges the names of each file. The result is sorted by the first names.
 fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
     let mut places: HashMap<(u64, u64), usize> = HashMap::new();
     let mut files: Vec<File> = Vec::new();
@@ -149,13 +151,13 @@ fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
     files
 }
 
-/// The image that the file is; else how many names there are of what is none.
+/// The image, or the number of names of a file that is not an image.
 fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
     let File { names, size, modified, architecture, .. } = file;
     let mut with_record = names.iter().filter(|name| recorded.contains(*name));
     let known = with_record.find_map(|name| Known::load(root, name, size, modified));
     let of_record = known.as_ref().and_then(|known| sif::known_architecture(&known.architecture));
-    // A record may be about another file, or older than that it says something of this.
+    // A record may describe another file, or may be too old to contain the architecture.
     let unread = names.iter().all(|name| recorded.contains(name));
     let first = names.first().filter(|_| unread);
     let of_header = || first.and_then(|name| file::architecture(CWD, root.join(name), size));
@@ -204,7 +206,7 @@ mod tests {
         assert_eq!(image.digests(&image.references()), [digest]);
     }
 
-    /// The header is read after all.
+    /// The record does not describe this file, so the header is read.
     #[test]
     fn a_record_that_is_about_another_file() {
         let (_directory, store) = store();
