@@ -1,5 +1,5 @@
-//! Whether ordinary users may come to a file, told from owner and mode: whoever verifies
-//! is mostly root, for whom everything opens.
+//! Determines from owner and mode whether ordinary users can reach a file. Opening the file would
+//! prove nothing: `verify` usually runs as root, who can open everything.
 
 use sifcache_core::trust::FIRST_ORDINARY_USER;
 use std::collections::HashMap;
@@ -7,27 +7,29 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The first group of ordinary users, as login.defs has it.
+/// The first group ID of ordinary users, as login.defs sets it.
 const FIRST_ORDINARY_GROUP: u32 = FIRST_ORDINARY_USER;
 
-/// For whom something is open.
+/// Who has access to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody.
+    /// All users.
     Everybody,
-    /// A group of ordinary users: somebody meant that.
+    /// The members of this group of ordinary users. The path is where the restriction applies; it
+    /// is presumably intended.
     Group(PathBuf, u32),
-    /// Its owner, and perhaps a group of the system.
+    /// Only the owner, and perhaps the system group with this ID. The path is where the
+    /// restriction applies.
     Closed(PathBuf, Option<u32>),
 }
 
 impl Access {
-    /// Whether jobs of some ordinary users get there.
+    /// Whether the jobs of at least some ordinary users have access.
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self, Self::Closed(..))
     }
 
-    /// For whom what lies behind two doors is open.
+    /// The access to something that requires both this access and `then`.
     fn and(self, then: Self) -> Self {
         match (&self, &then) {
             (Self::Everybody, _) | (Self::Group(..), Self::Closed(..)) => then,
@@ -39,7 +41,7 @@ impl Access {
 const READ: u32 = 0o4;
 const SEARCH: u32 = 0o1;
 
-/// Who may do `what` with the thing that `metadata` is of.
+/// Who has the permission `what` on the file or directory that `metadata` describes.
 fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
     let (mode, gid) = (metadata.mode(), metadata.gid());
     let group = mode & (what << 3) != 0;
@@ -50,12 +52,12 @@ fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
     }
 }
 
-/// Who may come to each directory that was asked for.
+/// A cache of the access to each directory that was examined.
 #[derive(Debug, Default)]
 pub(crate) struct Doors(HashMap<PathBuf, Access>);
 
 impl Doors {
-    /// Who may look names up in a directory, links on the way followed.
+    /// Who can look up names in a directory. Symbolic links in the path are followed.
     pub(crate) fn directory(&mut self, path: &Path) -> Access {
         if let Some(access) = self.0.get(path) {
             return access.clone();
@@ -65,7 +67,7 @@ impl Doors {
             _ => {
                 let above = path.parent().map_or(Access::Everybody, |up| self.directory(up));
                 let own = fs::metadata(path).map(|metadata| of(path, &metadata, SEARCH));
-                // What cannot be asked is spoken of elsewhere.
+                // Other checks report a directory whose metadata cannot be read.
                 above.and(own.unwrap_or(Access::Everybody))
             }
         };
@@ -73,7 +75,8 @@ impl Doors {
         access
     }
 
-    /// Who may read a file: `metadata` is of what it leads to.
+    /// Who can read a file. `metadata` describes the file after symbolic links are followed;
+    /// `linked` says whether the path itself is a symbolic link.
     pub(crate) fn file(&self, path: &Path, metadata: &Metadata, linked: bool) -> Access {
         let directory = |path: &Path| {
             let parent = path.parent().unwrap_or(Path::new("/"));
@@ -152,7 +155,7 @@ mod tests {
         assert_eq!(access(&file), Access::Closed(file.clone(), Some(0)));
         std::os::unix::fs::chown(&file, None, Some(1005)).unwrap();
         assert_eq!(access(&file), Access::Group(file.clone(), 1005));
-        // Open to them, and then closed to all.
+        // The directory is open to the group, then the file in it is closed to everyone.
         let inner = root.path().canonicalize().unwrap().join("o");
         fs::create_dir(&inner).unwrap();
         mode(&inner, 0o750);

@@ -1,4 +1,4 @@
-//! The bytes of an image: copied, and what their SHA-256 is.
+//! Copies the content of an image and computes its SHA-256.
 
 use crate::cache::store;
 use crate::error::Failure;
@@ -10,21 +10,21 @@ use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
-/// Bytes that are read at once.
+/// The number of bytes read at once.
 const CHUNK: usize = 1 << 20;
-/// How often it is looked whether the command is to end: 100 ms.
+/// The interval between checks for a signal that asks the command to end: 100 ms.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// What was read.
+/// The digest and length of what was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// SHA-256, hexadecimal.
+    /// SHA-256 in hexadecimal.
     pub(crate) sha256: String,
-    /// Length, in bytes.
+    /// Length in bytes.
     pub(crate) size: u64,
 }
 
-/// Why a copy stopped.
+/// The reason why a copy stopped.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// Reading failed.
@@ -35,15 +35,15 @@ pub(crate) enum Error {
     Stopped(Failure),
 }
 
-/// What can be waited for: a file or a pipe.
+/// A source whose descriptor can be polled: a file or a pipe.
 pub(crate) trait Source: Read + AsFd {}
 
 impl<T: Read + AsFd> Source for T {}
 
-/// Copies all of `from` into `to`.
+/// Copies all of `from` to `to`, and reports the progress to `task`.
 ///
 /// # Errors
-/// Which side failed, or that a signal asked the command to end.
+/// If reading or writing failed, or a signal asked the command to end.
 pub(crate) fn copy(
     from: &mut dyn Source,
     to: &mut dyn Write,
@@ -66,13 +66,14 @@ pub(crate) fn copy(
         size += length as u64;
         task.advance(length as u64);
     }
-    // What Ctrl-C has ended is likely to be what wrote into the pipe, too.
+    // Ctrl-C probably also ended the process that wrote to the pipe, so this end of file may be
+    // an interruption.
     signals::check().map_err(Error::Stopped)?;
     Ok(Content { sha256: store::hex(&sha256.finalize()), size })
 }
 
-/// Waits until there is something to read: a pipe may be silent for long, and reading
-/// would not hear of a signal meanwhile.
+/// Waits until there is something to read. A pipe may be silent for a long time, and a blocking
+/// read would delay the reaction to a signal.
 fn wait(from: &dyn Source) -> Result<(), Error> {
     loop {
         signals::check().map_err(Error::Stopped)?;

@@ -1,21 +1,21 @@
-//! From references to file names and back.
+//! Converts references to file names and back.
 
 use crate::error::{Exit, Failure};
 use sifcache_core::candidate;
 use sifcache_core::reference::Reference;
 
-/// What `singularity pull` and people append.
+/// The suffix that `singularity pull` and users append.
 const SUFFIX: &str = ".sif";
 
-/// Endings that programs give a file while they write it, and people one that they put
-/// aside. A reference could spell them, but nobody means it.
+/// Endings that programs give a file while they write it, and that users give a file to set it
+/// aside. Each could be part of a valid tag, but nobody means it as one.
 const LEFTOVERS: [&str; 8] =
     [".tmp", ".part", ".partial", ".filepart", ".old", ".bak", ".orig", ".new"];
 
-/// Reads a reference as people give it: with or without `docker://`.
+/// Parses a reference as users type it: with or without `docker://`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the reference is invalid or its transport is not docker.
 pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
     let bare = text.strip_prefix("docker://").unwrap_or(text);
     if let Some((scheme, _)) = bare.split_once("://") {
@@ -31,13 +31,13 @@ pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
     })
 }
 
-/// The short name: what people type, and what a file is called. With a digest, the tag
-/// is left out: it would name another file.
+/// The short name, which users type and which is the usual file name. The tag is omitted if there
+/// is a digest, because the tag would name another file.
 pub(crate) fn short(reference: &Reference) -> String {
     with_end(reference.short_repository(), reference)
 }
 
-/// The same with the registry and the whole repository.
+/// As [`short`], but with the registry and the whole repository.
 pub(crate) fn full(reference: &Reference) -> String {
     with_end(reference.full_repository(), reference)
 }
@@ -50,7 +50,7 @@ fn with_end(repository: String, reference: &Reference) -> String {
     }
 }
 
-/// The name of the same repository with this digest.
+/// The short name of the same repository with this digest.
 pub(crate) fn with_digest(reference: &Reference, digest: &str) -> String {
     format!("{}@{digest}", reference.short_repository())
 }
@@ -62,13 +62,13 @@ pub(crate) fn reference(name: &str) -> Option<Reference> {
         return None;
     }
     let parsed = [stem, name].iter().find_map(|text| Reference::parse(text.as_bytes()).ok())?;
-    // What was typed is a candidate itself, but not with tag and digest together.
+    // The reference as typed is itself a candidate, but not if it has both a tag and a digest.
     let leads_there = parsed.digest().is_none()
         || candidate::names(&parsed).iter().any(|candidate| candidate == name);
     leads_there.then_some(parsed)
 }
 
-/// Whether a name is one that a program or a person has put aside.
+/// Whether a program or a user has set a file of this name aside.
 pub(crate) fn is_leftover(name: &str) -> bool {
     let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
     stem.contains(".sif.") || LEFTOVERS.iter().any(|ending| stem.ends_with(ending))

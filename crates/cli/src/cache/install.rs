@@ -1,4 +1,4 @@
-//! A finished file becomes an image of the cache: its names, and what is known of it.
+//! Turns a finished file into an image of the cache: creates its names and its record.
 
 use crate::cache::hash::Content;
 use crate::cache::image_name;
@@ -12,25 +12,25 @@ use sifcache_core::reference::Reference;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is to be known of a file that has come.
+/// A finished file that is to become an image.
 #[derive(Debug)]
 pub(crate) struct Arrival<'a> {
     pub(crate) store: &'a Store,
     pub(crate) progress: &'a Progress,
     pub(crate) keep: Keep,
     pub(crate) reference: &'a Reference,
-    /// The name that it gets.
+    /// The name that the file gets, relative to the root.
     pub(crate) name: &'a str,
-    /// What the reference points to.
+    /// The digests that the reference points to.
     pub(crate) digests: &'a [String],
 }
 
 impl Arrival<'_> {
-    /// Gives the finished file its names. Returns where the file is kept that had the
-    /// name before.
+    /// Gives the finished file its names and writes its record. Returns the path where a replaced
+    /// file is kept, if there is one.
     ///
     /// # Errors
-    /// The file system's.
+    /// If a name cannot be created.
     pub(crate) fn settle(
         &self,
         temporary: &Path,
@@ -38,7 +38,7 @@ impl Arrival<'_> {
         runtime: Option<String>,
         content: Content,
     ) -> Result<Option<PathBuf>, Failure> {
-        // A name with a digest that leads to the old file, or to one that is damaged.
+        // A digest name is stale if it leads to the old file or to a damaged one.
         let is_stale = |pinned: &String| {
             self.store.is_one_file(pinned, self.name)
                 || (self.store.is_image(pinned) && !self.store.is_whole_image(pinned))
@@ -66,21 +66,21 @@ impl Arrival<'_> {
         Ok(kept)
     }
 
-    /// Lets a name with a digest lead to the new file, in one step.
+    /// Replaces the file of a digest name with the new file, atomically.
     fn replace(&self, pinned: &str) -> Result<(), Failure> {
         let scratch = self.store.scratch()?;
         let link = scratch.path("image.sif");
-        // Without hard links, such a name is a link to the other one.
+        // Without hard links, the digest name is a symbolic link to the name of the new file.
         if fs::hard_link(self.store.path(self.name), &link).is_ok() {
             self.store.place(&link, pinned, self.keep)?;
         }
         Ok(())
     }
 
-    /// Makes the names with the digests.
+    /// Creates the digest names.
     ///
     /// # Errors
-    /// The file system's.
+    /// If a name cannot be created.
     pub(crate) fn link_digests(&self) -> Result<(), Failure> {
         for pinned in self.pinned() {
             self.store.link_digest(self.name, &pinned, self.keep)?;
@@ -88,8 +88,8 @@ impl Arrival<'_> {
         Ok(())
     }
 
-    /// Writes the record under each of the names. One that cannot be written is no reason
-    /// to give up the image.
+    /// Writes the record under each of the names. An image is still usable if its record cannot
+    /// be written, so this only prints a note then.
     pub(crate) fn record(&self, known: &Known) {
         for name in self.pinned().chain([self.name.to_owned()]) {
             if name != self.name && is_pinned(self.store, &name, known) {
@@ -101,7 +101,7 @@ impl Arrival<'_> {
         }
     }
 
-    /// The names with the digests, but for the one that it gets anyway.
+    /// The digest names, except the one that is the file's own name.
     fn pinned(&self) -> impl Iterator<Item = String> {
         let names =
             self.digests.iter().map(|digest| image_name::with_digest(self.reference, digest));
@@ -109,14 +109,14 @@ impl Arrival<'_> {
     }
 }
 
-/// Whether the name with a digest was asked for by itself.
+/// Whether the digest name was requested on its own.
 fn is_pinned(store: &Store, name: &str, known: &Known) -> bool {
     Known::load(store.root(), name, known.size, known.modified)
         .is_some_and(|own| own.reference.contains('@'))
 }
 
-/// Notes that a name with a digest, which came along with a tag, is wanted by itself: it
-/// is to stay when the tag moves.
+/// Records that a digest name, which was created together with a tag, was also requested on its
+/// own. It then stays when the tag moves.
 pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
     let name = path.strip_prefix(store.root()).ok().and_then(Path::to_str);
     let (Some(name), Ok(metadata)) = (name, fs::metadata(path)) else { return };
@@ -124,7 +124,7 @@ pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
         .and_then(|time| Known::load(store.root(), name, metadata.len(), time));
     if let Some(known) = known.filter(|known| !known.reference.contains('@')) {
         let pinned = Known { reference: reference.to_string(), ..known };
-        // It is there in any case; only that it is to stay is not noted then.
+        // The image exists in any case; without this record it only may not stay.
         let _ = pinned.save(store, name);
     }
 }

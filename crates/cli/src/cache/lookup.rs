@@ -1,4 +1,4 @@
-//! What a job would find for a reference, asked on the spot.
+//! Looks up a reference as a job would, without a helper process.
 
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::{Exit, Failure};
@@ -10,7 +10,7 @@ use sifcache_core::sif::host_architecture;
 use sifcache_core::{candidate, lookup};
 use std::path::{Path, PathBuf};
 
-/// The image that a job gets.
+/// The image that a job on this host gets.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
     let names = candidate::names(reference);
     lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::Inline)
@@ -19,7 +19,7 @@ pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf
         .map(|candidate| candidate.path)
 }
 
-/// The image that a job gets on a node of the architecture that these images are for.
+/// The image that a job gets on a node of this architecture.
 pub(crate) fn find_for(
     settings: &Settings,
     reference: &Reference,
@@ -37,7 +37,8 @@ pub(crate) fn find_for(
     })
 }
 
-/// An image stands in its place, and a job would not get it.
+/// The failure for an image that is in place but that a job would not get. `found` is the image
+/// that a job gets instead, if there is one.
 pub(crate) fn not_found_there(path: &Path, found: Option<&Path>) -> Failure {
     let path = plain(path);
     let message = match found {

@@ -1,4 +1,4 @@
-//! Images that go out of the cache, with all names that have to go with them.
+//! Removes images from the cache, with all names that must be removed together.
 
 pub(crate) mod all;
 
@@ -13,25 +13,25 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// One file that goes.
+/// One file to remove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Removal {
-    /// What people call it.
+    /// The name for display.
     pub(crate) reference: String,
-    /// Its names that go, the one that it is kept under first.
+    /// Its names to remove, relative to the root. The file is kept under the first one.
     pub(crate) names: Vec<String>,
-    /// Bytes that are free once it is gone for good: none while it has other names.
+    /// The number of bytes that are free once the file is deleted: zero while it has other names.
     pub(crate) frees: u64,
-    /// When it came into the cache.
+    /// When the image was added to the cache.
     pub(crate) added: Option<Timestamp>,
-    /// When it last served a job, if that is known.
+    /// When the image last served a job, if that is known.
     pub(crate) last_served: Option<Timestamp>,
-    /// Where it is kept, once it is gone.
+    /// The path where the file is kept after its removal, if it is kept.
     pub(crate) kept: Option<PathBuf>,
 }
 
 impl Removal {
-    /// The image with all its names.
+    /// Removes an image with all its names.
     pub(crate) fn whole(stock: &Stock, image: &Image) -> Self {
         Self {
             reference: image.title(),
@@ -43,8 +43,8 @@ impl Removal {
         }
     }
 
-    /// The files that have these names. A name with a digest that was made along with the
-    /// others goes with the last of them.
+    /// Removes the files that have these names. A digest name that was created together with a
+    /// tag is removed with the last of the other names.
     pub(crate) fn of_names(stock: &Stock, names: &[String]) -> Vec<Self> {
         let mut removals: Vec<Self> = Vec::new();
         for name in names {
@@ -83,15 +83,15 @@ impl Removal {
         }
     }
 
-    /// Takes the names away.
+    /// Removes the names from `store`.
     ///
     /// # Errors
-    /// The file system's, or that strangers could lead a name elsewhere.
+    /// If a name cannot be removed, or another user could redirect it to other files.
     pub(crate) fn carry_out(&mut self, store: &Store, keep: Keep) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
         self.names.iter().try_for_each(|name| store.guard(name))?;
         let _lock = store.lock(first, &|| ())?;
-        // Links before what they may lead to.
+        // Symbolic links are removed before the files that they may lead to.
         for name in others {
             let path = store.path(name);
             std::fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
@@ -101,7 +101,7 @@ impl Removal {
         for name in &self.names {
             let path = store.path(name);
             metadata::forget(store, name);
-            // Synced before it may be tidied away itself.
+            // The directory must be synced before `tidy` may remove it.
             let _ = path.parent().map(sync_directory);
             directory::tidy(store.root(), &path);
         }
@@ -109,7 +109,7 @@ impl Removal {
     }
 }
 
-/// Whether the name with a digest was made along with another name of the image.
+/// Whether the digest name was created together with another name of the image.
 pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
     let pinned = image_name::reference(name).is_some_and(|one| one.digest().is_some());
     let known = Known::load(root, name, image.size, image.modified);

@@ -1,4 +1,4 @@
-//! Whether an image will fit, asked before it is pulled.
+//! Checks that an image will fit before it is pulled.
 
 use crate::cache::store;
 use crate::error::{Exit, Failure};
@@ -8,14 +8,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// The unpacked layers are larger than the packed ones, which lie beside them.
+/// Assumed ratio of the space for unpacking to the size of the compressed layers: the unpacked
+/// layers are larger than the compressed ones, and both exist at the same time.
 const UNPACKED: u64 = 3;
 
-/// Space that pulls at once have asked for, in bytes, by file system.
+/// The space that concurrent pulls have reserved: pairs of device number and bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Reservations(Mutex<Vec<(u64, u64)>>);
 
-/// Space for one pull; given back when this is dropped.
+/// Reserved space for one pull. Dropping it releases the space.
 #[derive(Debug)]
 pub(crate) struct Room<'a> {
     all: &'a Reservations,
@@ -23,11 +24,11 @@ pub(crate) struct Room<'a> {
 }
 
 impl Reservations {
-    /// Sets space aside for an image whose layers have `packed` bytes: about as much in
-    /// the image root, and what unpacking takes in `tmpdir`.
+    /// Reserves space for an image whose compressed layers have `packed` bytes: the same size in
+    /// `root`, and the space for unpacking in `tmpdir`.
     ///
     /// # Errors
-    /// That there is not enough, with how much is needed and how much there is.
+    /// If there is not enough space; the message contains the needed and the free size.
     pub(crate) fn reserve(
         &self,
         packed: u64,
@@ -51,7 +52,7 @@ impl Reservations {
     }
 }
 
-/// The failure that says how much is needed where, in bytes.
+/// The failure for a lack of space in `path`, with the needed and the free bytes.
 pub(crate) fn too_little(path: &Path, need: u64, free: u64) -> Failure {
     let (need, free) = (format::size(need), format::size(free));
     let message = format!(

@@ -1,4 +1,4 @@
-//! Which images of the cache a subcommand is about.
+//! Selects the images of the cache that a subcommand works on.
 
 use crate::cache::image_name;
 use crate::cache::store::scan::{self, Image};
@@ -12,20 +12,20 @@ use sifcache_core::settings::Settings;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An image root with what is in it.
+/// An image root and its images.
 #[derive(Debug)]
 pub(crate) struct Stock {
     pub(crate) root: PathBuf,
     pub(crate) images: Vec<Image>,
-    /// Files that are no images.
+    /// The number of names that do not lead to an image.
     pub(crate) others: usize,
     pub(crate) served: Served,
 }
 
-/// Looks through an image root. One that is not there is empty: a node may lack it.
+/// Scans an image root. A root that does not exist counts as empty, because a node may lack it.
 ///
 /// # Errors
-/// A directory that cannot be read.
+/// If a directory cannot be read.
 pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
     let scan = match scan::images(root) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
@@ -40,25 +40,25 @@ pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
 }
 
 impl Stock {
-    /// When the image last served a job, under any of its names, if that is known.
+    /// When the image last served a job under any of its names, if that is known.
     pub(crate) fn last_served(&self, image: &Image) -> Option<Timestamp> {
         image.names.iter().filter_map(|name| self.served.last(name)).max()
     }
 }
 
-/// What narrows a list of images down.
+/// Conditions that narrow down a list of images. An image must meet all of those that are set.
 #[derive(Debug, Default)]
 pub(crate) struct Filter<'a> {
-    /// A repository, or the first words of several: `determinedai`.
+    /// A repository or a leading part of it, in whole path components: `determinedai`.
     pub(crate) repository: Option<&'a str>,
-    /// Came into the cache longer ago.
+    /// The image was added to the cache longer ago than this.
     pub(crate) older_than: Option<SignedDuration>,
-    /// In bytes.
+    /// The file is larger than this, in bytes.
     pub(crate) larger_than: Option<u64>,
 }
 
 impl Filter<'_> {
-    /// Whether the image is one of them.
+    /// Whether the image meets the conditions.
     pub(crate) fn takes(&self, image: &Image, now: Timestamp) -> bool {
         let older = |age: SignedDuration| now.duration_since(image.added()) > age;
         self.repository.is_none_or(|repository| is_of(image, repository))
@@ -76,11 +76,12 @@ fn is_of(image: &Image, repository: &str) -> bool {
     image.references().iter().any(of)
 }
 
-/// The names under `root` that lead from the reference to a file, or the name itself if it
-/// is the path of a file there: what no reference spells can be named so.
+/// The names under `root` that lead from a reference to a file. If `word` is the absolute path of
+/// a file under `root`, the result is that name; this way a file can be selected that no
+/// reference leads to. The result is empty if no file under `root` has such a name.
 ///
 /// # Errors
-/// If it is neither.
+/// If `word` is neither a valid reference nor a path under an image root.
 pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<String>, Failure> {
     let path = Path::new(word);
     if path.is_absolute() {

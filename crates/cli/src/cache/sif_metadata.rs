@@ -1,16 +1,16 @@
-//! Where a SIF file comes from, by what the runtime has written into it.
+//! Determines the origin of a SIF file from the metadata that the runtime wrote into it.
 //!
 //! ```text
 //! definition file      type 0x4001: `bootstrap: docker`, `from: alpine:3.20`
-//! inspect-metadata.json  type 0x4006: the labels, among them since Apptainer 1.5
+//! inspect-metadata.json  type 0x4006: the labels; since Apptainer 1.5 these include
 //!   org.opencontainers.image.base.name    docker.io/library/alpine:3.20
-//!   org.opencontainers.image.base.digest  sha256:…, what the reference pointed to
+//!   org.opencontainers.image.base.digest  sha256:…, the digest that the reference pointed to
 //! ```
 //!
-//! A file may say anything: every size has a bound, and nothing is trusted beyond a name that
-//! is proposed. Images inherit labels from the image that they were built on, so the two labels
-//! are used only where Apptainer must have written them itself, and for the same reference as
-//! the definition.
+//! The content of a file cannot be trusted: every size is bounded, and the result is used only to
+//! propose a name. Images inherit labels from the image that they were built on, so the two
+//! labels are used only if Apptainer must have written them itself and they are for the same
+//! reference as the definition.
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/descriptor.go`, and Apptainer's
 //! `internal/pkg/build/metadata.go`.
@@ -24,7 +24,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// No definition is longer, in bytes, nor is the object with the labels.
+/// The maximum size of a definition in bytes, then of the object with the labels.
 const LONGEST_DEFINITION: u64 = 64 << 10;
 const LONGEST_METADATA: u64 = 1 << 20;
 
@@ -33,20 +33,20 @@ const METADATA: &[u8] = b"inspect-metadata.json";
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 const VERSION: &str = "org.label-schema.usage.apptainer.version";
-/// The first release that writes both, major and minor.
+/// The first Apptainer release that writes both labels, as major and minor version.
 const FIRST_WITH_DIGEST: (u32, u32) = (1, 5);
 
-/// What an image was pulled from.
+/// The source of a pulled image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The reference that was pulled.
     pub(crate) reference: Reference,
-    /// What it pointed to, if the runtime has recorded that.
+    /// The digest that the reference pointed to, if the runtime recorded it.
     pub(crate) digest: Option<String>,
 }
 
-/// What the SIF file was pulled from; nothing if it was built from a definition with sections
-/// of its own, or says nothing.
+/// The source of the SIF file. `None` if the file was built from a definition with sections of
+/// its own or does not contain its source.
 pub(crate) fn origin(path: &Path) -> Option<Origin> {
     let file = open(path)?;
     let table = image::descriptor_table(&file).ok()?;
@@ -70,7 +70,7 @@ pub(crate) fn origin(path: &Path) -> Option<Origin> {
     Some(Origin { reference, digest })
 }
 
-/// The reference of a definition that has nothing but a reference, as a pull writes it.
+/// The reference in a definition that contains nothing else, as a pull writes it.
 fn pulled(definition: &str) -> Option<Reference> {
     let (mut bootstrap, mut from, mut registry, mut namespace) = (None, None, None, None);
     for line in definition.lines().map(str::trim) {
@@ -85,7 +85,7 @@ fn pulled(definition: &str) -> Option<Reference> {
             "namespace" => &mut namespace,
             _ => return None,
         };
-        // A second one begins another stage.
+        // A repeated key begins another build stage.
         if field.replace(value.trim()).is_some() {
             return None;
         }
@@ -93,7 +93,7 @@ fn pulled(definition: &str) -> Option<Reference> {
     if bootstrap != Some("docker") {
         return None;
     }
-    // Else the registry or the namespace would be the image.
+    // Without this check the registry or the namespace would be taken for the image.
     let from = from.map(|from: &str| from.strip_prefix("//").unwrap_or(from));
     let from = from.filter(|from| !from.is_empty())?;
     let parts = [registry, namespace, Some(from)];
@@ -101,7 +101,7 @@ fn pulled(definition: &str) -> Option<Reference> {
     Reference::parse(parts.join("/").as_bytes()).ok()
 }
 
-/// The digest in the labels, where the runtime has put it there for this reference.
+/// The digest from the labels, if the runtime wrote it for this reference.
 fn recorded_digest(labels: &HashMap<String, String>, reference: &Reference) -> Option<String> {
     if version(labels.get(VERSION)?)? < FIRST_WITH_DIGEST {
         return None;
@@ -136,7 +136,7 @@ struct Attributes {
     deffile: Option<String>,
 }
 
-/// The data of an object, if they are not too long.
+/// The data of an object, if it has at most `longest` bytes.
 fn read(file: &File, object: Descriptor<'_>, longest: u64) -> Option<Vec<u8>> {
     let (offset, size) = object.place().filter(|(_, size)| *size <= longest)?;
     let mut bytes = vec![0; usize::try_from(size).ok()?];
@@ -145,7 +145,7 @@ fn read(file: &File, object: Descriptor<'_>, longest: u64) -> Option<Vec<u8>> {
 }
 
 fn open(path: &Path) -> Option<File> {
-    // A fifo must not be waited for.
+    // Opening must not block on a FIFO.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
     file.metadata().ok()?.is_file().then_some(file)
@@ -160,7 +160,7 @@ pub(crate) mod tests {
 
     const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
-    /// A SIF file with a definition and labels.
+    /// The bytes of a SIF file with a definition and labels.
     pub(crate) fn sif(definition: Option<&str>, labels: &[(&str, &str)]) -> Vec<u8> {
         let labels: serde_json::Map<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
@@ -194,7 +194,7 @@ pub(crate) mod tests {
         assert_eq!(of(&sif(Some(&pinned), &[])).unwrap().digest.as_deref(), Some(DIGEST));
     }
 
-    /// The labels of the image that an image was built on are in it too.
+    /// An image also contains the labels of the image that it was built on.
     #[test]
     fn labels_that_were_inherited_say_nothing() {
         for labels in [
@@ -240,7 +240,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Whatever a table says, nothing panics and nothing large is read.
+    /// With a forged descriptor table, nothing panics and nothing large is read.
     #[test]
     fn tables_that_lie() {
         let good = sif(Some(FROM), &[]);

@@ -1,4 +1,4 @@
-//! The squashfs in a SIF file: whether all of it is there, and whether it can be read.
+//! Checks that the squashfs in a SIF file is complete and readable.
 //!
 //! ```text
 //! superblock, 96 bytes, little-endian
@@ -7,7 +7,7 @@
 //! 48  tables: ids, 56 extended attributes, 64 inodes, 72 directories, 80 fragments, 88 export
 //! ```
 //!
-//! A runtime that writes an image while its mksquashfs is killed may report success
+//! If mksquashfs is killed while a runtime writes an image, the runtime may report success
 //! (<https://github.com/apptainer/apptainer/issues/3486>).
 
 mod blocks;
@@ -26,23 +26,23 @@ use std::path::Path;
 
 const SUPERBLOCK: usize = 96;
 
-/// What is wrong with a squashfs.
+/// A defect of a squashfs.
 #[derive(Debug)]
 pub(crate) enum Damage {
-    /// There is none.
+    /// The root file system is not squashfs 4.0.
     NotSquashfs,
-    /// It is longer than its partition.
+    /// The file system is longer than its partition.
     Short {
-        /// The size of the partition.
+        /// The size of the partition in bytes.
         size: u64,
-        /// The bytes that it uses.
+        /// The size of the file system in bytes, from its superblock.
         used: u64,
     },
-    /// What is there, in bytes from its start, cannot be read.
+    /// The data at this offset, in bytes from the start of the file system, is invalid.
     At(u64, String),
-    /// Compressed in a way that cannot be checked here.
+    /// The compression cannot be checked here.
     Unsupported(&'static str),
-    /// The file system's answer.
+    /// The file cannot be read.
     Io(io::Error),
 }
 
@@ -76,11 +76,11 @@ impl From<io::Error> for Damage {
     }
 }
 
-/// A squashfs in a partition of a file, with what its superblock says.
+/// A squashfs in a partition of a file, with the values of its superblock.
 #[derive(Debug)]
 struct Squashfs {
     file: File,
-    /// Where the partition begins.
+    /// The start of the partition in bytes.
     offset: u64,
     used: u64,
     block_size: usize,
@@ -91,7 +91,7 @@ struct Squashfs {
     tables: Tables,
 }
 
-/// Where the tables begin, in bytes from the superblock; all ones for one that is not there.
+/// The start of each table in bytes from the superblock; all bits are set if a table is missing.
 #[derive(Debug)]
 struct Tables {
     ids: u64,
@@ -106,15 +106,15 @@ struct Tables {
 /// for a file that is not an image: there is nothing to compare.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The defect, if there is one.
 pub(crate) fn check(path: &Path) -> Result<(), Damage> {
     Squashfs::open(path).map(drop)
 }
 
-/// Decompresses every block, on all processors. `beat` is called now and then.
+/// Decompresses every block on all processors. `beat` is called from time to time.
 ///
 /// # Errors
-/// The first damage.
+/// The first defect that was found.
 pub(crate) fn read(path: &Path, beat: &dyn Fn()) -> Result<(), Damage> {
     match Squashfs::open(path)? {
         Some(squashfs) => squashfs.read(beat),
@@ -172,7 +172,7 @@ impl Squashfs {
         })
     }
 
-    /// The bytes at a place, all of which have to be in use.
+    /// Reads `length` bytes at an offset, all of which must be within the bytes in use.
     fn bytes(&self, at: u64, length: usize) -> Result<Vec<u8>, Damage> {
         let end = at.checked_add(length as u64);
         if end.is_none_or(|end| end > self.used) {

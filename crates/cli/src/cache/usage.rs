@@ -1,4 +1,4 @@
-//! When images last served a job: what the logs said, saved beside the images.
+//! When images last served a job. The times come from logs and are saved beside the images.
 
 use crate::cache::store::{STATE, Store, metadata};
 use crate::events::logs::Hits;
@@ -11,28 +11,28 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path};
 
-/// The file, below the hidden directory.
+/// The file name in the hidden directory.
 const FILE: &str = "served.json";
 
-/// What is known of an image root's service. A file of an older release has no `nodes`: what it
-/// says of the times that it covers did not count lines that could not be read.
+/// When the images of a root last served a job. A file of an older release has no `nodes`: the
+/// times that it listed as covered by logs included lines that could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
-    /// Which times of which nodes the logs cover.
+    /// The periods that the logs cover, for each node.
     #[serde(default)]
     nodes: Evidence,
-    /// By the name under the root.
+    /// The last time by name relative to the root.
     last: BTreeMap<String, Timestamp>,
 }
 
 impl Served {
-    /// What is saved; nothing where nothing is, or something else.
+    /// Loads the saved times. The result is empty if there is no file or it is invalid.
     pub(crate) fn load(root: &Path) -> Self {
         let text = metadata::read(&root.join(STATE).join(FILE)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// What logs say of the images under `root`.
+    /// Collects the times for the images under `root` from logs.
     pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
         let mut served = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
         for (path, time) in hits.iter().chain(&read.ahead.hits) {
@@ -48,7 +48,8 @@ impl Served {
         *last = time.max(*last);
     }
 
-    /// Adds what other logs say, but for the times in which lines could not be read.
+    /// Merges the times from other logs. The periods `unread`, in which lines could not be read,
+    /// do not count as covered.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         for (name, time) in &other.last {
             self.saw(name, *time);
@@ -56,31 +57,32 @@ impl Served {
         self.nodes.learn(&other.nodes, unread);
     }
 
-    /// Which times of which nodes are known.
+    /// The periods that the logs cover, for each node.
     pub(crate) fn evidence(&self) -> &Evidence {
         &self.nodes
     }
 
-    /// Forgets what is gone.
+    /// Removes the entries of names that no longer exist.
     pub(crate) fn tidy(&mut self, root: &Path) {
         self.last.retain(|name, _| root.join(name).symlink_metadata().is_ok());
     }
 
-    /// When the image of this name last served a job.
+    /// When the image of this name last served a job, if that is known.
     pub(crate) fn last(&self, name: &str) -> Option<Timestamp> {
         self.last.get(name).copied()
     }
 
-    /// Saves it for the next time.
+    /// Saves the times under the image root.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the file cannot be written.
     pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
         metadata::write(store, &store.state().join(FILE), &serde_json::to_vec(self)?)
     }
 }
 
-/// The name of a file under a root: a line can say anything, and `..` too.
+/// The name of a file relative to a root. A log line can contain any path, including `..`, so
+/// other paths yield `None`.
 fn name(path: &Path) -> Option<&str> {
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
     path.to_str().filter(|_| inside)
@@ -122,7 +124,7 @@ mod tests {
         }
     }
 
-    /// What an older release has saved of the time that its logs covered proves nothing.
+    /// The covered times in the file of an older release prove nothing.
     #[test]
     fn an_older_file_knows_of_hits_alone() {
         let (_directory, store) = store();
@@ -133,7 +135,8 @@ mod tests {
         assert!(served.last("i:1").is_some() && served.evidence().is_empty(), "{served:?}");
     }
 
-    /// A line names any path, and names that are gone would be kept for ever.
+    /// A log line can contain any path, and entries of names that no longer exist would
+    /// accumulate.
     #[test]
     fn names_of_files_that_are_there() {
         let (_directory, store) = store();

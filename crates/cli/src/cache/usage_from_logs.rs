@@ -1,4 +1,4 @@
-//! `--log`: logs that tell when images last served a job.
+//! `--log`: reads from logs when images last served a job.
 
 use super::select::Stock;
 use super::usage::Served;
@@ -19,10 +19,10 @@ pub(crate) struct Logs {
     log: Vec<PathBuf>,
 }
 
-/// Adds to each stock what the logs say of its images.
+/// Merges what the logs say about its images into each stock.
 ///
 /// # Errors
-/// A log that cannot be read.
+/// If a log cannot be read.
 pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
     if logs.log.is_empty() {
         return Ok(());

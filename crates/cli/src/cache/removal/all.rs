@@ -1,4 +1,4 @@
-//! Several images that go out of the cache: shown, asked about, and taken out.
+//! Lists several images for removal, asks for confirmation, and removes them.
 
 use super::Removal;
 use crate::cache::store::Store;
@@ -30,10 +30,10 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// Takes them out of `root`, unless it is only to be shown or the answer is no.
+    /// Removes the images from `root`, except for a dry run or if the user declines.
     ///
     /// # Errors
-    /// The file system's; what was removed before stays so.
+    /// If a removal fails. Images that were removed before stay removed.
     pub(crate) fn remove(
         &self,
         settings: &Settings,
@@ -81,7 +81,7 @@ impl Manner {
     }
 }
 
-/// What has gone, in a line.
+/// One line that sums up the removals.
 fn sum(removals: &[Removal], store: &Store, keep: Keep) -> String {
     if removals.is_empty() {
         return "nothing to remove".to_owned();
@@ -94,7 +94,7 @@ fn sum(removals: &[Removal], store: &Store, keep: Keep) -> String {
     format!("{} removed, {}, {when}", removals.len(), format::size(frees))
 }
 
-/// Each file once.
+/// Drops duplicate entries.
 fn unique(removals: &mut Vec<Removal>) {
     let all = std::mem::take(removals);
     for removal in all {
@@ -104,7 +104,7 @@ fn unique(removals: &mut Vec<Removal>) {
     }
 }
 
-/// What would go, for people.
+/// A table of the planned removals, for display.
 fn summary(removals: &[Removal]) -> String {
     let mut table = Table::new(&[
         ("REFERENCE", Align::Left),

@@ -1,4 +1,4 @@
-//! Every block of a squashfs, decompressed once, on all processors.
+//! Decompresses every block of a squashfs once, on all processors.
 
 use super::compression::Compression;
 use super::inodes::{self, Block};
@@ -6,14 +6,14 @@ use super::metadata::{self, Metadata};
 use super::{Damage, Squashfs, u32_at, u64_at};
 use rayon::prelude::*;
 
-/// In the size of a block of data: it is stored as it is.
+/// The bit in the size of a data block that marks it as uncompressed.
 pub(super) const STORED: u32 = 1 << 24;
-/// So many blocks are worked on before the next ones are collected.
+/// The number of blocks that are collected before they are decompressed together.
 const PIECE: usize = 1024;
-/// Where a table would begin that is not there.
+/// The offset of a missing table.
 const NOWHERE: u64 = u64::MAX;
 
-/// Blocks that are to be read.
+/// Collects blocks and decompresses them.
 struct Reader<'a> {
     squashfs: &'a Squashfs,
     blocks: Vec<Block>,
@@ -21,10 +21,10 @@ struct Reader<'a> {
 }
 
 impl Squashfs {
-    /// Reads all.
+    /// Decompresses all blocks.
     ///
     /// # Errors
-    /// The first damage.
+    /// The first defect that was found.
     pub(super) fn read(&self, beat: &dyn Fn()) -> Result<(), Damage> {
         if let Compression::Other(name) = self.compression {
             return Err(Damage::Unsupported(name));
@@ -46,8 +46,8 @@ impl Squashfs {
         self.attributes()
     }
 
-    /// Extended attributes: the place of the first block, the number of entries, and where the
-    /// blocks of these are.
+    /// Reads the extended attributes. Their header contains the offset of the first block and the
+    /// number of entries; the index of the blocks with these entries follows it.
     fn attributes(&self) -> Result<(), Damage> {
         let at = self.tables.xattrs;
         if at == NOWHERE {
@@ -60,7 +60,8 @@ impl Squashfs {
         Metadata::new(self, start, end).finish()
     }
 
-    /// Reads a table whose blocks an index lists, and returns where the first of them is.
+    /// Reads a table whose blocks are listed in an index. Returns the offset of the first block,
+    /// or `None` if the table is missing or empty.
     fn indexed(
         &self,
         index: u64,
@@ -117,7 +118,7 @@ impl Reader<'_> {
     }
 
     fn work(&mut self) -> Result<(), Damage> {
-        // Equal files share their blocks.
+        // Identical files share their blocks, so each block is decompressed once.
         self.blocks.sort_unstable();
         self.blocks.dedup();
         self.blocks.par_iter().try_for_each(|block| self.squashfs.data(*block))?;

@@ -1,15 +1,15 @@
-//! How the blocks of a squashfs are compressed.
+//! Decompresses the blocks of a squashfs.
 
 use std::io::{self, Read};
 
-/// What the superblock says.
+/// The compression from the superblock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
     Xz,
     Lz4,
     Zstd,
-    /// One that is not read here, and its name.
+    /// A compression that is not supported here, with its name.
     Other(&'static str),
 }
 
@@ -26,10 +26,10 @@ impl Compression {
         }
     }
 
-    /// Decompresses a block of at most `most` bytes.
+    /// Decompresses a block to at most `most` bytes.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// If the block is invalid or too long.
     pub(super) fn decompress(self, bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
         match self {
             Self::Gzip => all(flate2::read::ZlibDecoder::new(bytes), most),
@@ -41,7 +41,7 @@ impl Compression {
     }
 }
 
-/// To the end, so that the checksum is compared.
+/// Reads to the end of the stream, so that the checksum is compared.
 fn all(from: impl Read, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(most);
     from.take(most as u64 + 1).read_to_end(&mut bytes)?;

@@ -1,7 +1,7 @@
-//! The inode table: which blocks the files have.
+//! Reads the inode table for the data blocks of each file.
 //!
 //! ```text
-//! each inode begins with 16 bytes, the first two of them its type; then, by type
+//! each inode begins with 16 bytes, the first two of which are its type; then, by type
 //!  1 directory  16              8 with an index  24, and the names in it
 //!  2 file       16, block list  9 large          40, block list
 //!  3 link        8, its target 10 with attributes 8, its target, 4
@@ -12,25 +12,25 @@
 use super::metadata::Metadata;
 use super::{Damage, Squashfs, u16_at, u32_at, u64_at};
 
-/// There is no fragment.
+/// The fragment number of a file without a fragment.
 const NONE: u32 = u32::MAX;
-/// More than the longest path that Linux has.
+/// More than the maximum length of a path on Linux.
 const LONGEST_LINK: usize = 65536;
-/// As many sizes of blocks are read at once.
+/// The number of block sizes that are read at once.
 const SIZES: u64 = 1024;
 
 /// A block of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Block {
-    /// In bytes from the superblock.
+    /// Offset in bytes from the superblock.
     pub(super) at: u64,
-    /// As the file system has it, with a bit for what is not compressed.
+    /// The size as stored, including the bit that marks an uncompressed block.
     pub(super) size: u32,
-    /// Its length when it is decompressed; of a fragment it is not said.
+    /// The decompressed length in bytes; `None` for a fragment block, whose length is not stored.
     pub(super) length: Option<usize>,
 }
 
-/// Calls `found` for each block of each file.
+/// Calls `found` for each data block of each file.
 pub(super) fn each(
     squashfs: &Squashfs,
     found: &mut dyn FnMut(Block) -> Result<(), Damage>,
@@ -106,7 +106,7 @@ fn file(
         for size in sizes.chunks_exact(4).map(|size| u32_at(size, 0)) {
             let length = left.min(block);
             left -= length;
-            // Nothing is stored of a block of zeros.
+            // A block of zeros has size 0 and is not stored.
             if size != 0 {
                 found(Block { at, size, length: Some(length as usize) })?;
                 at = at.saturating_add(u64::from(size & !super::blocks::STORED));

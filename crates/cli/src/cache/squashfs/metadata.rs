@@ -1,20 +1,20 @@
-//! Metadata: blocks of at most 8 KB, each behind its length, that are read as one stream.
+//! Reads metadata: blocks of at most 8 KiB, each preceded by its length, that form one stream.
 
 use super::{Damage, Squashfs, u16_at};
 
-/// The length of a block when it is decompressed; of the last one, at most.
+/// The decompressed length of a block in bytes; the last block may be shorter.
 pub(super) const BLOCK: usize = 8192;
-/// In its length: it is stored as it is.
+/// The bit in the length of a block that marks it as uncompressed.
 const STORED: u16 = 0x8000;
 
-/// A stream of metadata, from one place to another.
+/// A stream of metadata from one offset to another.
 pub(super) struct Metadata<'a> {
     squashfs: &'a Squashfs,
-    /// The next block.
+    /// The offset of the next block.
     at: u64,
     end: u64,
     block: Vec<u8>,
-    /// How much of the block has been taken.
+    /// The number of bytes of the block that have been returned.
     taken: usize,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Metadata<'a> {
         Self { squashfs, at, end, block: Vec::new(), taken: 0 }
     }
 
-    /// The next bytes.
+    /// Returns the next `length` bytes.
     pub(super) fn take(&mut self, mut length: usize) -> Result<Vec<u8>, Damage> {
         let mut bytes = Vec::new();
         while length > 0 {
@@ -40,7 +40,7 @@ impl<'a> Metadata<'a> {
         Ok(bytes)
     }
 
-    /// Reads all that is left.
+    /// Reads the rest of the stream.
     pub(super) fn finish(mut self) -> Result<(), Damage> {
         while self.at < self.end {
             self.next()?;
@@ -62,7 +62,7 @@ impl<'a> Metadata<'a> {
 }
 
 impl Squashfs {
-    /// A block of metadata, and where the next one begins.
+    /// Reads a block of metadata. Returns its content and the offset of the next block.
     pub(super) fn metadata_block(&self, at: u64) -> Result<(Vec<u8>, u64), Damage> {
         let length = u16_at(&self.bytes(at, 2)?, 0);
         let size = usize::from(length & !STORED);

@@ -12,7 +12,7 @@ const BLOCK: usize = 4096;
 /// A squashfs with one file of two blocks and a fragment, as mksquashfs lays it out.
 struct Small {
     bytes: Vec<u8>,
-    /// Where the parts begin: first block, second one, fragment, inodes, directories, ids.
+    /// The start of each part: first block, second block, fragment, inodes, directories, IDs.
     at: [usize; 6],
 }
 
@@ -74,7 +74,7 @@ impl Small {
         Self { bytes, at }
     }
 
-    /// As the partition of an image.
+    /// Writes it as the partition of an image.
     fn write(&self) -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("image.sif");
@@ -93,7 +93,7 @@ impl Small {
     }
 }
 
-/// A host that fills a root for other nodes reads their images too.
+/// A host that fills an image root for other nodes also reads their images.
 #[test]
 fn for_another_architecture() {
     let directory = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn superblocks() {
     short.bytes.pop();
     let cut = format!("its root file system is cut short: {} of {used} bytes", used - 1);
     assert_eq!((said(short.check()), said(short.read())), (cut.clone(), cut));
-    // A mksquashfs that is killed has not written it yet.
+    // A killed mksquashfs has not yet written these fields.
     for (from, to) in [(0, 96), (0, 1), (12, 16), (28, 30)] {
         let mut none = Small::new();
         none.bytes[from..to].fill(0);
@@ -144,13 +144,14 @@ fn superblocks() {
     assert!(matches!(tiny.check(), Err(Damage::NotSquashfs)));
 }
 
-/// What the superblock does not tell, reading does.
+/// Reading finds damage that the superblock does not show.
 #[test]
 fn each_part_is_read() {
     let whole = Small::new();
     for (part, at) in whole.at.into_iter().enumerate().filter(|(part, _)| *part != 1) {
         let mut damaged = Small::new();
-        // Behind the length of metadata; in data it breaks the header of zlib.
+        // Metadata is damaged after its length; damage at the start of data breaks the zlib
+        // header.
         let place = if part < 3 { at } else { at + 2 };
         damaged.bytes[place] ^= 0xff;
         assert_eq!(said(damaged.check()), "nothing");
@@ -168,7 +169,7 @@ fn zlib_has_a_checksum() {
     assert!(said(damaged.read()).contains("damaged at byte 96: "));
 }
 
-/// Numbers that no file system has end with a finding, and not with much memory.
+/// Impossible numbers lead to an error and do not allocate much memory.
 #[test]
 fn hostile_numbers() {
     for place in (0..96).step_by(2) {
