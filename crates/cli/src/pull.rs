@@ -1,4 +1,4 @@
-//! Images from registries: the registry client, credentials, the runtime that pulls.
+//! Pulls images from registries: the registry client, credentials, and the runtime that pulls.
 
 pub(crate) mod credentials;
 pub(crate) mod outcome;

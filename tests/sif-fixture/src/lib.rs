@@ -1,13 +1,13 @@
-//! Builds small SIF files, for tests only.
+//! Builds small SIF files for tests.
 //!
 //! ```text
-//!    0  header       128   magic, version, architecture, id, place of the table and of the data
-//!  128  descriptors  585   each: one per object, then those not in use
-//!       data               of the objects, one behind the other
+//!    0  header       128   magic, version, architecture, ID, offsets of the table and the data
+//!  128  descriptors  585   each: one per object, then the unused ones
+//!       data               of the objects, without gaps
 //! ```
 //!
 //! A runtime places the table at byte 4096 and pads the data. Neither matters to a reader that
-//! follows the offsets, so these files leave the gaps out: the smallest image has 714 bytes.
+//! follows the offsets, so these files omit the gaps: the smallest image has 714 bytes.
 //!
 //! ```
 //! let image = sif_fixture::Sif::image().bytes();
@@ -25,17 +25,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Length of the header, in bytes.
+/// Length of the header in bytes.
 pub const HEADER: usize = 128;
-/// Length of a descriptor, in bytes.
+/// Length of a descriptor in bytes.
 pub const DESCRIPTOR: usize = 585;
-/// Length of the smallest image, in bytes.
+/// Length of the smallest image in bytes.
 pub const SMALLEST: u64 = (HEADER + DESCRIPTOR + 1) as u64;
 
-/// The code of an architecture that a file without a partition has.
+/// The architecture code of a file without a partition.
 const NO_ARCHITECTURE: &[u8; 2] = b"00";
 
-/// A SIF file to be built.
+/// A SIF file under construction.
 #[derive(Debug, Clone)]
 pub struct Sif {
     architecture: [u8; 2],
@@ -46,59 +46,60 @@ pub struct Sif {
 }
 
 impl Sif {
-    /// Without any object, for this host's architecture.
+    /// A file without objects, for this host's architecture.
     #[must_use]
     pub fn empty() -> Self {
         let architecture = *code(host_architecture());
         Self { architecture, id: 0, objects: Vec::new(), unused: 0, missing: 0 }
     }
 
-    /// The smallest image: the primary system partition has one byte.
+    /// The smallest image, whose primary system partition has one byte.
     #[must_use]
     pub fn image() -> Self {
         Self::image_of(1)
     }
 
-    /// An image whose primary system partition has this many bytes. It claims to be ext3, whose
-    /// content nothing reads.
+    /// An image whose primary system partition has `size` bytes. Its file system is declared as
+    /// ext3, whose content no check reads.
     #[must_use]
     pub fn image_of(size: usize) -> Self {
         Self::empty().with(Object::root_file_system(file_system::EXT3, vec![0; size]))
     }
 
-    /// For another architecture: Go's name of it. Partitions that were given no architecture of
-    /// their own follow. A name without a code stands for none.
+    /// Sets the architecture in the header, under Go's name. Partitions without an architecture
+    /// of their own use it too. A name for which SIF has no code results in the code for no
+    /// architecture.
     #[must_use]
     pub fn architecture(self, name: &str) -> Self {
         Self { architecture: *code(name), ..self }
     }
 
-    /// With this as the first byte of the file's id, so that two files differ.
+    /// Sets the first byte of the file's ID, so that two files differ.
     #[must_use]
     pub fn id(self, id: u8) -> Self {
         Self { id, ..self }
     }
 
-    /// With one more object.
+    /// Adds an object.
     #[must_use]
     pub fn with(mut self, object: Object) -> Self {
         self.objects.push(object);
         self
     }
 
-    /// With descriptors behind the last object that are not in use.
+    /// Adds unused descriptors after those of the objects.
     #[must_use]
     pub fn unused(self, descriptors: usize) -> Self {
         Self { unused: descriptors, ..self }
     }
 
-    /// Cut short: without its last bytes, which the header still counts.
+    /// Truncates the file by this number of bytes, which the header still counts.
     #[must_use]
     pub fn without_last(self, bytes: usize) -> Self {
         Self { missing: bytes, ..self }
     }
 
-    /// The file's content.
+    /// The content of the file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let count = self.objects.len() + self.unused;
@@ -125,7 +126,7 @@ impl Sif {
         header.extend(self.architecture);
         header.push(0);
         header.push(self.id);
-        // The rest of the id, and two times.
+        // The rest of the ID, and two times.
         header.resize(80, 0);
         for number in [self.unused, count, HEADER, table, data_start, data] {
             header.extend(integer(number));
@@ -133,10 +134,10 @@ impl Sif {
         header
     }
 
-    /// Writes the file, and makes the directories above it.
+    /// Writes the file, and creates missing directories on its path.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the file or a directory cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -144,7 +145,7 @@ impl Sif {
     }
 }
 
-/// Go's name of this host's architecture.
+/// This host's architecture under Go's name.
 #[must_use]
 pub fn host_architecture() -> &'static str {
     match std::env::consts::ARCH {
@@ -156,7 +157,7 @@ pub fn host_architecture() -> &'static str {
     }
 }
 
-/// An architecture that is not this host's.
+/// An architecture other than this host's, under Go's name.
 #[must_use]
 pub fn other_architecture() -> &'static str {
     if host_architecture() == "arm64" { "amd64" } else { "arm64" }
@@ -177,7 +178,7 @@ fn code(architecture: &str) -> &'static [u8; 2] {
     }
 }
 
-/// As the format writes sizes and offsets: little-endian, in eight bytes.
+/// A size or offset as the format stores it: eight bytes, little-endian.
 fn integer(number: usize) -> [u8; 8] {
     (number as u64).to_le_bytes()
 }

@@ -1,21 +1,21 @@
-//! One object of a file: its descriptor and its data.
+//! An object of a SIF file: its descriptor and its data.
 //!
 //! ```text
 //!    0  data type          4   kind
 //!    4  in use             1
-//!    5  id, group, link   12   three numbers
+//!    5  ID, group, link   12   three numbers
 //!   17  offset, size      16   of the data
 //!   33  size with padding  8
 //!   41  times, owner      32
 //!   73  name             128
-//!  201  file system        4   of a partition, as are the next two
+//!  201  file system        4   of a partition, like the next two
 //!  205  partition type     4
 //!  209  architecture       3
 //! ```
 
 use crate::{DESCRIPTOR, code, integer};
 
-/// Codes of the file system of a partition.
+/// File system codes of a partition.
 pub mod file_system {
     /// squashfs.
     pub const SQUASHFS: i32 = 1;
@@ -29,11 +29,11 @@ pub mod file_system {
     pub const GOCRYPTFS_SQUASHFS: i32 = 6;
 }
 
-/// Codes of the type of a partition.
+/// Type codes of a partition.
 pub mod partition {
-    /// A system partition that is not the one to start.
+    /// A system partition that is not the primary one.
     pub const SYSTEM: i32 = 1;
-    /// The root file system.
+    /// The primary system partition, which contains the root file system.
     pub const PRIMARY_SYSTEM: i32 = 2;
     /// Data.
     pub const DATA: i32 = 3;
@@ -49,7 +49,7 @@ const GENERIC: i32 = 0x4007;
 const OCI_INDEX: i32 = 0x400a;
 const OCI_BLOB: i32 = 0x400b;
 
-/// A group is a number with these bits set.
+/// A group number has these bits set.
 const GROUP: u32 = 0xf000_0000;
 
 /// An object of a SIF file.
@@ -59,38 +59,38 @@ pub struct Object {
     group: u32,
     name: String,
     data: Vec<u8>,
-    /// Its file system and type.
+    /// The codes of its file system and of its type, if it is a partition.
     partition: Option<(i32, i32)>,
     architecture: Option<[u8; 2]>,
 }
 
 impl Object {
-    /// Of a data type, by its code.
+    /// An object with the code of its data type.
     #[must_use]
     pub fn new(kind: i32, data: impl Into<Vec<u8>>) -> Self {
         let (name, data) = (String::new(), data.into());
         Self { kind, group: 0, name, data, partition: None, architecture: None }
     }
 
-    /// The definition that the file was built from.
+    /// The definition file that the image was built from.
     #[must_use]
     pub fn definition(text: impl Into<Vec<u8>>) -> Self {
         Self::new(DEFINITION, text)
     }
 
-    /// The labels and all else that `inspect` shows, as the runtime stores it.
+    /// The labels and everything else that `inspect` shows, under the name that the runtime uses.
     #[must_use]
     pub fn metadata(json: impl Into<Vec<u8>>) -> Self {
         Self::new(JSON, json).named("inspect-metadata.json")
     }
 
-    /// A signature, though not a valid one.
+    /// A signature that is not valid.
     #[must_use]
     pub fn signature() -> Self {
         Self::new(SIGNATURE, [0])
     }
 
-    /// Data without a type.
+    /// Generic data.
     #[must_use]
     pub fn generic(data: impl Into<Vec<u8>>) -> Self {
         Self::new(GENERIC, data)
@@ -114,25 +114,25 @@ impl Object {
         Self::partition(file_system, partition::PRIMARY_SYSTEM, data)
     }
 
-    /// A partition, with the codes of its file system and of its type.
+    /// A partition, with the codes of its file system and its type.
     #[must_use]
     pub fn partition(file_system: i32, kind: i32, data: impl Into<Vec<u8>>) -> Self {
         Self { partition: Some((file_system, kind)), ..Self::new(PARTITION, data) }
     }
 
-    /// With this name.
+    /// Sets the name.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
     }
 
-    /// In this group.
+    /// Sets the group.
     #[must_use]
     pub fn group(self, group: u32) -> Self {
         Self { group: GROUP | group, ..self }
     }
 
-    /// A partition for another architecture than the header says.
+    /// Sets an architecture for this partition that differs from the one in the header.
     #[must_use]
     pub fn architecture(self, name: &str) -> Self {
         Self { architecture: Some(*code(name)), ..self }
@@ -142,7 +142,8 @@ impl Object {
         &self.data
     }
 
-    /// The descriptor of this object with its id, for data at this offset.
+    /// The descriptor of this object. `id` is its number, `offset` the offset of its data, and
+    /// `architecture` that of the file.
     pub(crate) fn descriptor(&self, id: u32, offset: usize, architecture: [u8; 2]) -> Vec<u8> {
         let mut bytes = self.kind.to_le_bytes().to_vec();
         bytes.push(1);

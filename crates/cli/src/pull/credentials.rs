@@ -1,12 +1,12 @@
-//! Credentials of registries, as the runtime takes them. In this order:
+//! Credentials for registries, found as the runtimes find them. In order of precedence:
 //!
-//! 1. `--docker-login`: asked for, once;
-//! 2. the environment: `APPTAINER_DOCKER_USERNAME` and `APPTAINER_DOCKER_PASSWORD`, the same
-//!    with `SINGULARITY_`, or without any of it;
-//! 3. a file of `apptainer registry login`, or of docker: see [`authfile`].
+//! 1. `--docker-login`: prompts for them once;
+//! 2. the environment: `APPTAINER_DOCKER_USERNAME` and `APPTAINER_DOCKER_PASSWORD`, the same with
+//! the prefix `SINGULARITY_`, or without a prefix;
+//! 3. a file written by `apptainer registry login` or by docker: see [`authfile`].
 //!
-//! What comes from the first two is for every registry, the runtimes see it so too. The
-//! password goes to the runtime in its environment, never on a command line.
+//! Credentials from the first two sources are sent to every registry, as the runtimes do. The
+//! password is passed to the runtime in its environment, never on a command line.
 
 mod authfile;
 mod prompt;
@@ -20,15 +20,15 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-/// What the names of the runtimes' variables begin with, in the order in which they count.
+/// The prefixes of the runtimes' variables, in order of precedence.
 const PREFIXES: [&str; 3] = ["APPTAINER_", "SINGULARITY_", ""];
 const USERNAME: &str = "DOCKER_USERNAME";
 const PASSWORD: &str = "DOCKER_PASSWORD";
 
-/// Gives the value of a variable.
+/// Returns the value of an environment variable.
 type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// Who we are for registries.
+/// The credentials for all registries.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials(Source);
 
@@ -37,23 +37,24 @@ enum Source {
     Nothing,
     /// The same for all registries.
     Login(Login),
-    /// Some for each registry. `--authfile` has to be told to the runtime.
+    /// Entries for single registries. A file given with `--authfile` must be passed to the
+    /// runtime.
     File {
         file: AuthFile,
         explicit: bool,
     },
 }
 
-/// What a registry is told of who asks.
+/// The credentials for one registry.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum RegistryAuth {
-    /// Nothing.
+    /// No credentials.
     Anonymous,
     /// User name and password.
     Basic(String, String),
 }
 
-/// Without the password: this may be printed.
+/// Omits the password, so that the value may be printed.
 impl fmt::Debug for RegistryAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,7 +73,7 @@ struct Login {
     password: String,
 }
 
-/// Without the password: this may be printed.
+/// Omits the password, so that the value may be printed.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
@@ -80,10 +81,11 @@ impl fmt::Debug for Login {
 }
 
 impl Credentials {
-    /// `docker_login`: asks for them on the terminal. `authfile` is `--authfile`.
+    /// Finds the credentials. `docker_login` prompts for them on the terminal; `authfile` is the
+    /// value of `--authfile`.
     ///
     /// # Errors
-    /// If there is no terminal to ask on, or if `authfile` cannot be read.
+    /// If there is no terminal for the prompt, or `authfile` cannot be read.
     pub(crate) fn find(docker_login: bool, authfile: Option<&Path>) -> Result<Self, Failure> {
         let get = |name: &str| env::var_os(name);
         if docker_login {
@@ -93,7 +95,7 @@ impl Credentials {
         Self::gather(&get, authfile)
     }
 
-    /// None at all.
+    /// No credentials.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self(Source::Nothing)
@@ -107,7 +109,8 @@ impl Credentials {
     }
 
     fn gather(get: Get<'_>, authfile: Option<&Path>) -> Result<Self, Failure> {
-        // Read first: a wrong name is to be told even where the file does not count.
+        // Read first, so that an invalid file is reported even if the environment takes
+        // precedence.
         let explicit = authfile.map(AuthFile::read).transpose()?;
         if let Some(login) = Login::from_environment(get) {
             return Ok(Self(Source::Login(login)));
@@ -117,7 +120,7 @@ impl Credentials {
         Ok(Self(source.unwrap_or(Source::Nothing)))
     }
 
-    /// What the reference's registry is told.
+    /// The credentials for the registry of a reference.
     pub(crate) fn of(&self, reference: &Reference) -> RegistryAuth {
         let login = match &self.0 {
             Source::Nothing => None,
@@ -129,7 +132,8 @@ impl Credentials {
         })
     }
 
-    /// Gives them to a runtime. What it finds by itself is left to it.
+    /// Passes the credentials to a runtime. Those that the runtime finds by itself are not
+    /// passed.
     pub(crate) fn hand_to(&self, command: &mut Command) {
         match &self.0 {
             Source::Login(login) => {
@@ -148,7 +152,7 @@ impl Credentials {
 }
 
 impl Login {
-    /// One of the two is enough for the runtimes.
+    /// Credentials from the environment. As for the runtimes, one of the two variables is enough.
     fn from_environment(get: Get<'_>) -> Option<Self> {
         let (username, password) = (variable(get, USERNAME), variable(get, PASSWORD));
         (username.is_some() || password.is_some()).then(|| Self {
@@ -158,8 +162,8 @@ impl Login {
     }
 }
 
-/// The first variable of this name that has a value, without blanks around it, as the
-/// runtimes take it.
+/// The value of the first variable of this name that is not blank. Blanks around the value are
+/// removed, as the runtimes do.
 fn variable(get: Get<'_>, name: &str) -> Option<String> {
     let values = PREFIXES.iter().filter_map(|prefix| get(&format!("{prefix}{name}")));
     let mut values = values.filter_map(|value| value.into_string().ok());

@@ -1,4 +1,4 @@
-//! What came of each reference: a line or two for people, a JSON object for scripts.
+//! The outcome for each reference: one or two lines for people, or a JSON object for scripts.
 
 use crate::cache::image_name;
 use crate::error::{Exit, Failure};
@@ -11,29 +11,29 @@ use serde::Serialize;
 use sifcache_core::reference::Reference;
 use std::path::PathBuf;
 
-/// What came of one reference; the words stand in docs/cache.md.
+/// The outcome for one reference; docs/cache.md documents the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Status {
-    /// It was in the cache.
+    /// The image was already in the cache.
     Present,
-    /// It is now.
+    /// The image was added.
     Added,
-    /// The tag pointed to something else, and the file was replaced.
+    /// The tag pointed to another digest, and the file was replaced.
     Refreshed,
-    /// The tag still points to what is in the cache.
+    /// The tag still points to the digest of the image in the cache.
     Unchanged,
-    /// The tag points to something else now.
+    /// The tag now points to another digest.
     Moved,
-    /// A digest, which cannot point to anything else.
+    /// The reference is a digest, which cannot point to another image.
     Pinned,
-    /// Nobody knows which digest the file was pulled under.
+    /// The digest under which the file was pulled is unknown.
     Unknown,
-    /// The registry has it no more.
+    /// The registry no longer has the image.
     Gone,
-    /// Without --dry-run it would be pulled.
+    /// The image would be pulled without `--dry-run`.
     WouldPull,
-    /// It did not work.
+    /// The operation failed.
     Failed,
 }
 
@@ -63,28 +63,28 @@ impl Status {
     }
 }
 
-/// What came of a reference that nothing went wrong with.
+/// The outcome for a reference without a failure.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: Status,
     pub(crate) path: Option<PathBuf>,
     pub(crate) pulled: Option<Pulled>,
-    /// References that lead to the image now.
+    /// References that now lead to the image.
     pub(crate) found_as: Vec<String>,
 }
 
 impl Outcome {
-    /// Something about a file that is there.
+    /// An outcome for an existing file.
     pub(crate) fn of(status: Status, path: PathBuf) -> Self {
         Self { status, path: Some(path), pulled: None, found_as: Vec::new() }
     }
 
-    /// Something about a reference without a file.
+    /// An outcome for a reference without a file.
     pub(crate) fn nowhere(status: Status) -> Self {
         Self { status, path: None, pulled: None, found_as: Vec::new() }
     }
 
-    /// A file that came just now.
+    /// An outcome for a file that was just pulled for the reference `one`.
     pub(crate) fn came(status: Status, path: PathBuf, pulled: Pulled, one: &Reference) -> Self {
         let pinned = pulled.digests.iter().map(|digest| image_name::with_digest(one, digest));
         let mut found_as = vec![image_name::short(one)];
@@ -107,7 +107,7 @@ struct Object<'a> {
     error: Option<String>,
 }
 
-/// Prints outcomes as they come.
+/// Prints each outcome as soon as it is known.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     progress: &'a Progress,
@@ -115,22 +115,22 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// `json`: objects instead of lines.
+    /// Creates a report. `json` selects JSON objects instead of lines.
     pub(crate) fn new(progress: &'a Progress, json: bool) -> Self {
         Self { progress, json }
     }
 
-    /// Prints what came of one reference.
+    /// Prints the outcome for one reference.
     ///
     /// # Errors
-    /// Standard output's.
+    /// If standard output cannot be written.
     pub(crate) fn one(
         &self,
         reference: &Reference,
         outcome: &Result<Outcome, Failure>,
     ) -> Result<(), Failure> {
         match outcome {
-            // Said once, at the end.
+            // The signal is reported once, when the command ends.
             Err(Failure::Stopped(_)) => Ok(()),
             outcome if self.json => output::json(&object(reference, outcome)),
             Ok(outcome) => self.progress.line(&text(reference, outcome)),
@@ -141,10 +141,10 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Prints all and ends.
+    /// Prints all outcomes and returns the exit status.
     ///
     /// # Errors
-    /// Standard output's.
+    /// If standard output cannot be written, or a signal asked the command to end.
     pub(crate) fn all<'r>(
         &self,
         outcomes: impl Iterator<Item = (&'r Reference, Result<Outcome, Failure>)>,
@@ -158,10 +158,11 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The exit status: of one reference its own, of several that some have failed.
+/// The exit status: for a single reference its own, for several references whether any failed.
 ///
 /// # Errors
-/// A signal or a closed standard output, which concern all of them.
+/// If a signal asked the command to end or standard output is closed, because that concerns all
+/// references.
 pub(crate) fn exit(done: Vec<Result<(), Failure>>) -> Result<Exit, Failure> {
     let alone = done.len() == 1;
     let mut exit = Exit::OK;

@@ -1,4 +1,4 @@
-//! One image from its registry into the cache, by the site's own runtime.
+//! Pulls one image from its registry into the cache with the site's own runtime.
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
@@ -24,10 +24,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a file is called while it is made.
+/// The name of the file in the scratch directory while it is created.
 const IMAGE: &str = "image.sif";
 
-/// All that a pull needs; shared by pulls at once.
+/// Everything that a pull needs. Concurrent pulls share it.
 pub(crate) struct Puller<'a> {
     store: &'a Store,
     progress: &'a Progress,
@@ -41,26 +41,26 @@ pub(crate) struct Puller<'a> {
     reservations: Reservations,
 }
 
-/// A pulled image in its place.
+/// A pulled image that has been added to the cache.
 #[derive(Debug)]
 pub(crate) struct Pulled {
-    /// Its size, in bytes.
+    /// Size of the file in bytes.
     pub(crate) size: u64,
-    /// How long it took.
+    /// The duration of the pull.
     pub(crate) took: Duration,
-    /// What the reference pointed at, as far as the registry said it.
+    /// The digests that the reference pointed to; empty if the registry could not be queried.
     pub(crate) digests: Vec<String>,
-    /// Where the file is kept that had the name before.
+    /// The path where the replaced file is kept, if there is one.
     pub(crate) kept: Option<PathBuf>,
-    /// Whether the content was in the cache already, under its digest.
+    /// Whether the content was already in the cache under its digest.
     pub(crate) linked: bool,
 }
 
 impl<'a> Puller<'a> {
-    /// Finds the runtime.
+    /// Finds the runtime and prepares the registry client.
     ///
     /// # Errors
-    /// What is missing.
+    /// If there is no runtime, or the network cannot be used.
     pub(crate) fn new(
         store: &'a Store,
         settings: &Settings,
@@ -84,11 +84,11 @@ impl<'a> Puller<'a> {
         })
     }
 
-    /// Pulls `reference` and gives the image the name, whatever has it now. Whoever calls
-    /// holds the name's lock.
+    /// Pulls `reference` and gives the image the name, even if another file has it now. The
+    /// caller must hold the lock of the name.
     ///
     /// # Errors
-    /// Why that failed; then the name is what it was before.
+    /// If the pull fails; the name is then unchanged.
     pub(crate) fn pull(&self, reference: &Reference, name: &str) -> Result<Pulled, Failure> {
         let begun = Instant::now();
         self.store.can_hold(name)?;
@@ -128,8 +128,9 @@ impl<'a> Puller<'a> {
         Ok((size, kept))
     }
 
-    /// What the registry says of the reference. A registry that only another runtime than
-    /// Apptainer can reach costs the digest and no more.
+    /// The registry's manifest of the reference. If the registry cannot be queried, the image is
+    /// still pulled, but without recording a digest: the lookup works as Apptainer's does, and
+    /// another runtime may reach the registry in another way.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
         task.say("asking the registry");
         match self.registry.manifest(reference, self.store.architecture()) {
@@ -146,11 +147,12 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// The content may be here already, under its digest: another tag of the same image.
+    /// Reuses the content if it is already in the cache under its digest, as for another tag of
+    /// the same image. Returns the size and the path of a replaced file.
     fn link(&self, arrival: &Arrival<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
         let named = |digest: &String| image_name::with_digest(arrival.reference, digest);
         let names = arrival.digests.iter().map(named);
-        // The file that is to be pulled again is no copy of the one that it gets.
+        // A digest name of the file that is to be replaced does not count as another copy.
         let is_copy = |there: &String| {
             there != arrival.name
                 && !self.store.is_one_file(there, arrival.name)
@@ -174,7 +176,7 @@ impl<'a> Puller<'a> {
         Ok(Some((metadata.len(), kept)))
     }
 
-    /// The pull itself. By its digest, if that is known: the tag may move meanwhile.
+    /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime.
     fn run(&self, arrival: &Arrival<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
         let image = match arrival.digests.first() {
             Some(digest) => format!("docker://{}@{digest}", arrival.reference.full_repository()),
@@ -205,7 +207,7 @@ impl<'a> Puller<'a> {
         Failure::new(Exit::UNAVAILABLE, message)
     }
 
-    /// Reads the file once more: what its record will say for `verify --deep`.
+    /// Reads the file once more to compute the hash that its record stores for `verify --deep`.
     fn hash(&self, image: &Path, task: &Task) -> Result<Content, Failure> {
         let mut file = File::open(image)?;
         hash::copy(&mut file, &mut io::sink(), task).map_err(|error| match error {

@@ -1,8 +1,8 @@
-//! What a registry says of a reference: its digest, and what it takes to pull it.
+//! Queries a registry for the digest of a reference and for the space that a pull needs.
 //!
-//! It is asked as Apptainer asks it: with the certificates, mirrors and proxies that Go's libraries
-//! find on this host (docs/registries.md). Another runtime may have other ways, so no answer here
-//! must not fail a pull.
+//! Requests are sent as Apptainer sends them: with the certificates, mirrors and proxies that
+//! Go's libraries find on this host (docs/registries.md). Another runtime may work differently,
+//! so a missing answer here must not make a pull fail.
 
 mod auth_flow;
 mod cause;
@@ -31,28 +31,29 @@ use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
 
-/// A way to ask registries, to be shared by threads.
+/// A client for registries that threads can share.
 pub(crate) struct Registry(Asker);
 
 const PATIENCE: Patience =
     Patience { answer: Duration::from_secs(60), busy: Duration::from_secs(1) };
 
-/// What a reference points at.
+/// The manifest that a reference points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    /// The digest of the reference's manifest or index; after an index's, the one of the
-    /// manifest in it for this host. Both are what people pin.
+    /// The digest of the manifest or index that the reference points to. For an index, it is
+    /// followed by the digest of the manifest in it for the requested architecture. Users pin
+    /// either.
     pub(crate) digests: Vec<String>,
-    /// Size of the layers for this host as they come from the registry, in bytes.
+    /// The size of the compressed layers in bytes.
     pub(crate) compressed: u64,
 }
 
 impl Registry {
-    /// `insecure` is `--no-https`: as with Apptainer, TLS with a certificate that this host
-    /// trusts, or no TLS where there is none.
+    /// Creates a client. `insecure` is `--no-https`: as with Apptainer, it allows TLS with a
+    /// certificate that this host trusts, or no TLS if the registry has none.
     ///
     /// # Errors
-    /// If the system has no means for it.
+    /// If the operating system refuses what the client needs.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
         let surroundings = Surroundings::here();
         Self::with(insecure, credentials, surroundings, PATIENCE, Box::new(signals::check))
@@ -71,21 +72,21 @@ impl Registry {
         })
     }
 
-    /// The digest that a reference points at now. This is a HEAD request, which registries
-    /// do not count as a pull; a GET only follows where the answer does not have it.
+    /// The digest that a reference points to now. This sends a HEAD request, which registries do
+    /// not count as a pull. A GET request follows only if the answer does not contain the digest.
     ///
     /// # Errors
-    /// Why that is not known.
+    /// If the digest cannot be determined.
     pub(crate) fn digest(&self, reference: &Reference) -> Result<String, Error> {
         self.0.ask(reference, async |session: &Session<'_>| {
             session.digest(wanted(session.image)).await
         })
     }
 
-    /// What a reference points at now.
+    /// The manifest that a reference points to now, for this architecture.
     ///
     /// # Errors
-    /// Why that is not known.
+    /// If the manifest cannot be determined, or the image is not available for this architecture.
     pub(crate) fn manifest(
         &self,
         reference: &Reference,
@@ -108,7 +109,7 @@ impl Registry {
         }
     }
 
-    /// The manifest of a reference, or one of its repository by digest.
+    /// The manifest of a reference, or the manifest with this digest from the same repository.
     fn pull_manifest(
         &self,
         reference: &Reference,

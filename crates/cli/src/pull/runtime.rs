@@ -1,4 +1,4 @@
-//! The site's own runtime, which pulls and which verifies signatures.
+//! The site's own runtime, which pulls images and verifies signatures.
 
 mod child;
 mod environment;
@@ -18,38 +18,39 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-/// A runtime that is installed here.
+/// A runtime that is installed on this host.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     path: PathBuf,
 }
 
-/// How to pull.
+/// The options of a pull.
 #[derive(Debug)]
 pub(crate) struct PullOptions<'a> {
     pub(crate) no_https: bool,
     pub(crate) credentials: &'a Credentials,
-    /// Where it may unpack.
+    /// The directory in which the runtime unpacks layers.
     pub(crate) tmpdir: &'a Path,
-    /// Its standard input: a locked file, whose lock then lives as long as the runtime.
+    /// A locked file that becomes the runtime's standard input, so that the lock is held as long
+    /// as the runtime runs.
     pub(crate) lock: &'a File,
-    /// What the image is to be for, if not for this host.
+    /// The architecture of the image, if it is not this host's.
     pub(crate) architecture: Option<Architecture>,
 }
 
-/// Why a runtime did not do it.
+/// The reason why a run of the runtime failed.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A signal asked the command to end.
     Stopped(Failure),
-    /// It could not be started.
+    /// The runtime could not be started.
     Start(io::Error),
-    /// It ended with an error.
+    /// The runtime exited with an error.
     Ended { status: ExitStatus, said: Said },
 }
 
 impl Error {
-    /// The last that the runtime said, in lines.
+    /// The last lines that the runtime printed.
     pub(crate) fn output(&self) -> String {
         match self {
             Self::Ended { said, .. } => said.text(),
@@ -69,11 +70,11 @@ impl fmt::Display for Error {
 }
 
 impl Runtime {
-    /// The one that is named, else the first of the settings' runtimes in PATH that is
-    /// not the shim.
+    /// Finds the runtime: the program `named` by the user, else the first of the settings'
+    /// runtimes in PATH that is not the shim.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such program.
     pub(crate) fn find(settings: &Settings, named: Option<&Path>) -> Result<Self, Failure> {
         if let Some(path) = named {
             return match search::is_program(path) {
@@ -93,23 +94,23 @@ impl Runtime {
         })
     }
 
-    /// Where it is.
+    /// The path of the program.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it calls itself: `apptainer version 1.4.5`.
+    /// The version that the runtime prints: `apptainer version 1.4.5`. Empty if it cannot be run.
     pub(crate) fn version(&self) -> String {
         let output = self.command("--version").stdin(Stdio::null()).output();
         let text = output.map(|output| output.stdout).unwrap_or_default();
         String::from_utf8_lossy(&text).trim().to_owned()
     }
 
-    /// Pulls `image`, a `docker://` reference, into a new file; `report` hears what the
-    /// runtime says meanwhile.
+    /// Pulls `image`, a `docker://` reference, into the new file `to`. Calls `report` with each
+    /// line that the runtime prints.
     ///
     /// # Errors
-    /// Why there is no such file now.
+    /// If the runtime fails or a signal asks the command to end.
     pub(crate) fn pull(
         &self,
         image: &str,
@@ -130,17 +131,17 @@ impl Runtime {
         child::run(command, report).map(drop)
     }
 
-    /// Lets the runtime check the signatures of a SIF file, and returns what it said.
+    /// Runs the runtime's check of the signatures of a SIF file, and returns its output.
     ///
     /// # Errors
-    /// What it did not like.
+    /// If the runtime fails, for example because a signature is invalid or missing.
     pub(crate) fn verify(&self, file: &Path) -> Result<String, Error> {
         let mut command = self.command("verify");
         command.arg(file).stdin(Stdio::null());
         child::run(command, &|_| ()).map(|said| said.text())
     }
 
-    /// The runtime itself, whatever would lead a job to the shim.
+    /// A command for the real runtime, without the variables that would lead a job to the shim.
     fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.path);
         command.arg(subcommand);
@@ -149,7 +150,7 @@ impl Runtime {
     }
 }
 
-/// What the runtimes call an architecture: those before Apptainer 1.6 have no plain `arm`.
+/// The name that runtimes use for an architecture: before 1.6, Apptainer has no plain `arm`.
 fn said_to_runtimes(architecture: Architecture) -> &'static str {
     match architecture {
         "arm" => "arm32v7",

@@ -1,5 +1,6 @@
-//! Where the runtime unpacks what it pulls: the directory that it would take itself,
-//! but in a place there that is swept when a pull was killed.
+//! The directory in which the runtime unpacks what it pulls. It is below the directory that the
+//! runtime would choose itself, in a subdirectory from which this command sweeps the leftovers of
+//! killed pulls.
 
 use crate::cache::store::{cannot_write, path_trust, scratch};
 use crate::error::{Exit, Failure};
@@ -11,13 +12,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::PathBuf;
 
-/// Where the runtimes look for a place, in their order.
+/// The variables from which the runtimes take their temporary directory, in order of precedence.
 const VARIABLES: [&str; 3] = ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"];
 
-/// A directory of the caller alone; made if it is not there, swept if it is.
+/// A directory that only the caller can access. It is created if it does not exist, and swept of
+/// leftovers.
 ///
 /// # Errors
-/// If it cannot be made, if somebody else has made it, or could put another in its place.
+/// If the directory cannot be created, belongs to another user, or another user could replace it.
 pub(crate) fn directory() -> Result<PathBuf, Failure> {
     let base = VARIABLES.iter().find_map(|name| env::var_os(name).filter(|v| !v.is_empty()));
     let base = base.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
@@ -30,7 +32,7 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
         _ => {}
     }
     let metadata = fs::symlink_metadata(&path).map_err(|error| cannot_write(&path, &error))?;
-    // In /tmp anybody could have been first.
+    // In /tmp, any user could have created it first.
     if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
         let message = format!(
             "{} is not a directory of yours alone: remove it, or set APPTAINER_TMPDIR",

@@ -1,15 +1,14 @@
-//! The file in which docker, and the runtimes' `registry login`, keep credentials.
+//! The file in which docker and `registry login` of the runtimes store credentials.
 //!
-//! Where the runtimes look for it, when `--authfile` does not say it (Apptainer's
-//! `syfs.SearchDockerConf`, SingularityCE's `syfs.DockerConf`):
+//! Without `--authfile`, the runtimes search these paths (Apptainer's `syfs.SearchDockerConf`,
+//! SingularityCE's `syfs.DockerConf`):
 //!
-//! 1. `APPTAINER_AUTH_FILE` or `SINGULARITY_AUTHFILE`: then nowhere else;
+//! 1. `APPTAINER_AUTH_FILE` or `SINGULARITY_AUTHFILE`; if one is set, no other path is searched;
 //! 2. `docker-config.json` in `APPTAINER_CONFIGDIR`, `SINGULARITY_CONFIGDIR`, `~/.apptainer`,
 //!    `~/.singularity`;
 //! 3. `~/.docker/config.json`.
 //!
-//! The first that is there counts. Neither `REGISTRY_AUTH_FILE` nor the files of podman are
-//! read by any of them.
+//! The first existing file is used. No runtime reads `REGISTRY_AUTH_FILE` or the files of podman.
 
 use super::{Get, Login};
 use crate::error::{Exit, Failure};
@@ -22,24 +21,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs};
 
-/// Where files are named outright.
+/// Variables that name the file itself.
 const FILES: [&str; 2] = ["APPTAINER_AUTH_FILE", "SINGULARITY_AUTHFILE"];
-/// Directories of the runtimes' own settings.
+/// Variables that name the directories of the runtimes' own settings.
 const DIRECTORIES: [&str; 2] = ["APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"];
 /// Files in the home directory.
 const AT_HOME: [&str; 3] =
     [".apptainer/docker-config.json", ".singularity/docker-config.json", ".docker/config.json"];
-/// What Docker Hub is called in such a file, in the order in which the names count.
+/// The keys for Docker Hub in such a file, in order of precedence.
 const DOCKER_HUB: [&str; 3] = ["https://index.docker.io/v1/", "index.docker.io", "docker.io"];
 
-/// A file with credentials of registries.
+/// A file with credentials for registries.
 #[derive(Clone)]
 pub(super) struct AuthFile {
     path: PathBuf,
     content: Arc<[u8]>,
 }
 
-/// Without the content: this may be printed.
+/// Omits the content, so that the value may be printed.
 impl fmt::Debug for AuthFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthFile").field("path", &self.path).finish_non_exhaustive()
@@ -47,10 +46,10 @@ impl fmt::Debug for AuthFile {
 }
 
 impl AuthFile {
-    /// The file that `--authfile` names.
+    /// Reads the file given with `--authfile`.
     ///
     /// # Errors
-    /// If it cannot be read, or is not JSON.
+    /// If the file cannot be read or is not JSON.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |exit, error: &dyn fmt::Display| {
             Failure::new(exit, format!("--authfile: cannot read {}: {error}", plain(path)))
@@ -61,8 +60,8 @@ impl AuthFile {
         Ok(Self { path: path.to_owned(), content: content.into() })
     }
 
-    /// The file that the runtimes would find. One that cannot be read has no credentials,
-    /// for them too.
+    /// The file that the runtimes would find. An unreadable file counts as having no credentials,
+    /// as for the runtimes.
     pub(super) fn search(get: Get<'_>) -> Option<Self> {
         let path = places(get).into_iter().find(|path| path.exists())?;
         let content = fs::read(&path).ok()?.into();
@@ -73,9 +72,9 @@ impl AuthFile {
         &self.path
     }
 
-    /// What the file has for a reference: for its repository, for what that lies in, for
-    /// its registry. An identity token needs another way to log in, which only the runtime
-    /// goes; it is as good as nothing here.
+    /// The credentials for a reference: those for its repository, else for a parent path of it,
+    /// else for its registry. An identity token requires another login method, which only the
+    /// runtime supports, so it counts as no credentials here.
     pub(super) fn of(&self, reference: &Reference) -> Option<Login> {
         let credential = |key: &String| {
             docker_credential::get_credential_from_reader(self.content.as_ref(), key).ok()
@@ -103,7 +102,7 @@ fn places(get: Get<'_>) -> Vec<PathBuf> {
     places
 }
 
-/// What the credentials for a reference may be filed under, the nearest first.
+/// The keys under which the file may store credentials for a reference, most specific first.
 fn keys(reference: &Reference) -> Vec<String> {
     let registry = reference.registry();
     let names = match registry {

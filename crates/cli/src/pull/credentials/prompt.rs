@@ -1,4 +1,4 @@
-//! Asking for user name and password.
+//! Prompts for the user name and the password.
 
 use super::Login;
 use crate::error::{Exit, Failure};
@@ -6,13 +6,13 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
-/// The terminal, whatever standard input and output are.
+/// The terminal, even if standard input and output are redirected.
 const TERMINAL: &str = "/dev/tty";
 
-/// Asks for what is not known.
+/// Prompts for the password, and for the user name if it is not known.
 ///
 /// # Errors
-/// If there is no terminal, or no answer.
+/// If there is no terminal or no answer.
 pub(super) fn ask(username: Option<String>) -> Result<Login, Failure> {
     let username = match username {
         Some(username) => username,

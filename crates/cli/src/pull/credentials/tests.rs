@@ -22,7 +22,7 @@ fn basic(username: &str, password: &str) -> RegistryAuth {
     RegistryAuth::Basic(username.to_owned(), password.to_owned())
 }
 
-/// An auth file, in a home directory, with `f:g` for quay.io.
+/// A home directory with an auth file that contains `f:g` for quay.io, and its path.
 fn home() -> (TempDir, String) {
     let home = TempDir::new().unwrap();
     let path = home.path().join(".docker/config.json");
@@ -32,7 +32,7 @@ fn home() -> (TempDir, String) {
     (home, text)
 }
 
-/// What a runtime gets: its variables and arguments.
+/// The variables and arguments that a runtime gets.
 fn handed(credentials: &Credentials) -> (Vec<String>, Vec<String>) {
     let mut command = Command::new("apptainer");
     credentials.hand_to(&mut command);

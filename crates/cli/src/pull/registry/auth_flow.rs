@@ -1,4 +1,4 @@
-//! Asking a registry: by the ways there are, once more if need be, and not for too long.
+//! Queries a registry: over each allowed transport, with one retry, and with a timeout.
 
 use super::certs_d::Directories;
 use super::client::{Clients, Transport};
@@ -18,24 +18,24 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
-/// How often we look whether the command has been asked to end.
+/// The interval between checks for a signal that asks the command to end.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Says whether the command has been asked to end.
+/// Fails if a signal has asked the command to end.
 pub(super) type Stop = dyn Fn() -> Result<(), Failure> + Send + Sync;
 
 type Answer<T> = Result<T, Fault>;
 
-/// How long registries are waited for.
+/// Time limits for queries.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// For an answer, with all that has to be asked before it.
+    /// The timeout for an answer, including all requests that precede it.
     pub(super) answer: Duration,
-    /// Before another try with one that is busy.
+    /// The delay before a retry.
     pub(super) busy: Duration,
 }
 
-/// Configuration files and environment variables that the runtimes read too.
+/// Configuration files and environment variables that the runtimes also read.
 pub(super) struct Surroundings {
     pub(super) mirrors: Result<Mirrors, String>,
     pub(super) proxies: Result<Proxies, String>,
@@ -51,7 +51,7 @@ impl Surroundings {
         }
     }
 
-    /// As on a host without any of it.
+    /// The surroundings of a host without any of these.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         let (mirrors, proxies) = (Ok(Mirrors::default()), Ok(Proxies::default()));
@@ -59,13 +59,13 @@ impl Surroundings {
     }
 }
 
-/// Who asks.
+/// Queries registries.
 pub(super) struct Asker {
-    /// Only taken out when this is dropped.
+    /// Always present until it is taken out on drop.
     runtime: Option<Runtime>,
     clients: Clients,
     tokens: token::Cache,
-    /// An error is reported with each question, not at the start.
+    /// An error is reported with each query, not when the client is created.
     mirrors: Result<Mirrors, String>,
     certificates: Directories,
     credentials: Credentials,
@@ -75,8 +75,10 @@ pub(super) struct Asker {
 }
 
 impl Asker {
+    /// Creates a client.
+    ///
     /// # Errors
-    /// The operating system's.
+    /// If the operating system refuses what the runtime needs.
     pub(super) fn new(
         insecure: bool,
         credentials: Credentials,
@@ -104,10 +106,10 @@ impl Asker {
         })
     }
 
-    /// The answer to a question about a reference, from where its image comes.
+    /// The answer to a question about a reference, from the source of its image.
     ///
     /// # Errors
-    /// Why there is none, or why the runtime would have none.
+    /// If there is no answer, or the runtime would not get one.
     pub(super) fn ask<T>(
         &self,
         reference: &Reference,
@@ -117,7 +119,7 @@ impl Asker {
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
         let route = route.map_err(Error::surroundings)?;
         let source = &route.source;
-        // Plain HTTP is used only where the runtime would use it, too.
+        // Plain HTTP is used only if the runtime would also use it.
         let plain = source.plain && route.is_confirmed(true);
         let (answer, transport) = match self.at(source, plain, &question) {
             Err(error) if error.is_unreachable() && source.plain && !plain => {
@@ -134,7 +136,7 @@ impl Asker {
         Ok(answer)
     }
 
-    /// Checks that one of the others knows the digest.
+    /// Checks that one of the other endpoints knows the digest.
     fn confirm(&self, route: &Route) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
@@ -151,7 +153,7 @@ impl Asker {
         Err(Error::unconfirmed(&route.source.name(), &why.unwrap_or_default()))
     }
 
-    /// Asks at one place, by the ways that there are.
+    /// Queries one endpoint over each allowed transport.
     fn at<T>(
         &self,
         place: &Endpoint,
@@ -182,7 +184,8 @@ impl Asker {
                 return Err(Error::surroundings(why));
             }
             let clear = ask(Transport::Plain)?;
-            // A server with TLS answers plain HTTP with 400; the error of TLS is the useful one.
+            // A TLS server answers plain HTTP with status 400; then the TLS error is the useful
+            // one.
             if !matches!(clear, Err(Fault::Status(400))) {
                 (transport, said) = (Transport::Plain, clear);
             }
@@ -212,7 +215,7 @@ impl Asker {
         Error::new(&circumstances, fault)
     }
 
-    /// Asks once more where that may help.
+    /// Asks the question, and once more if the fault may be temporary.
     async fn twice<T>(
         &self,
         session: &Session<'_>,
@@ -225,7 +228,7 @@ impl Asker {
         question(session).await
     }
 
-    /// Ends the waiting when the command shall end, or when it has been long enough.
+    /// Waits for an answer until the timeout, or until a signal asks the command to end.
     async fn patiently<T>(&self, name: &str, answer: impl Future<Output = T>) -> Result<T, Error> {
         let whole = async {
             let mut answer = std::pin::pin!(answer);
@@ -245,14 +248,14 @@ impl Asker {
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        // Looking up a host's name cannot be stopped, but need not be waited for.
+        // A lookup of a host name cannot be cancelled, but there is no need to wait for it.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// What is asked for: the digest, which says it all, or the tag.
+/// The name to request: the digest, which identifies the image completely, else the tag.
 pub(super) fn wanted(image: &Reference) -> &str {
     image.digest().or(image.tag()).unwrap_or(DEFAULT_TAG)
 }

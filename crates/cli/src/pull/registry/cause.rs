@@ -1,11 +1,11 @@
-//! Why there is no connection, in words.
+//! Describes why a connection failed.
 
 use super::error::Circumstances;
 use rustls::CertificateError;
 use std::error::Error;
 use std::io;
 
-/// What is wrong with the way to a server that is called `name`.
+/// Describes why a server cannot be reached. `name` is its name in messages.
 pub(super) fn unreachable(
     name: &str,
     at: &Circumstances<'_>,
@@ -34,7 +34,7 @@ pub(super) fn unreachable(
     }
 }
 
-/// What TLS does not agree to.
+/// Describes a TLS error, if it needs more explanation than its own text.
 fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<String> {
     Some(match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
@@ -57,11 +57,11 @@ fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<S
     })
 }
 
-/// The innermost reason; those around it have the whole URL, and say less.
+/// The innermost cause. The outer errors contain the whole URL and less information.
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     loop {
-        // An io::Error hides what it was made of.
+        // The source of an io::Error is not the error that it wraps, so unwrap that first.
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match inner.map(|inner| inner as &(dyn Error + 'static)).or(cause.source()) {
             Some(inner) => cause = inner,

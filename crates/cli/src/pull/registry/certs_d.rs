@@ -1,8 +1,8 @@
-//! `certs.d`: certificates for single registries, in a directory named after each.
+//! `certs.d`: certificates for single registries, in a directory named after each registry.
 //!
-//! Apptainer 1.4 reads them when it asks for a digest, but not when it fetches the image, so they
-//! make no further registry trusted. But with an incomplete directory it asks for no digest, and
-//! pulls nothing.
+//! Apptainer 1.4 reads them when it looks up a digest, but not when it fetches the image. They
+//! therefore do not make any other registry trusted. But if the directory is incomplete,
+//! Apptainer does not look up a digest and pulls nothing.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 const SYSTEM: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 const AT_HOME: &str = ".config/containers/certs.d";
 
-/// The directories that may hold one for a registry; the first that does counts.
+/// The directories that may contain one for a registry. The first match is used.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Directories(Vec<PathBuf>);
 
 impl Directories {
-    /// Those of this process.
+    /// The directories of this host and user.
     pub(super) fn from_environment() -> Self {
         let home = env::var_os("HOME").filter(|home| !home.is_empty());
         let home = home.map(|home| Path::new(&home).join(AT_HOME));
@@ -29,13 +29,13 @@ impl Directories {
         Self(vec![directory.join("a"), directory.join("b")])
     }
 
-    /// The directory of a registry, `HOST[:PORT]`.
+    /// The directory of a registry, given as `HOST[:PORT]`.
     pub(super) fn of(&self, registry: &str) -> Option<PathBuf> {
         let mut places = self.0.iter().map(|place| place.join(registry));
         places.find(|place| place.exists())
     }
 
-    /// What is wrong with the directory of a registry.
+    /// Describes what is missing in the directory of a registry, if it is incomplete.
     pub(super) fn problem(&self, registry: &str) -> Option<String> {
         let directory = self.of(registry)?;
         let entries = fs::read_dir(&directory).ok()?.flatten();
@@ -89,7 +89,7 @@ mod tests {
         fs::remove_file(second.join("client.cert")).unwrap();
         assert!(directories.problem("q.io").unwrap().contains("client.key without client.cert"));
         assert_eq!(directories.problem("q.io:5000"), None);
-        // The first directory hides the second.
+        // The first directory hides the second one.
         fs::create_dir_all(directory.path().join("a/q.io")).unwrap();
         assert_eq!(directories.problem("q.io"), None);
     }

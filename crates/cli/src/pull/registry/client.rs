@@ -1,4 +1,4 @@
-//! The HTTP clients that talk to registries: certificates and proxies as the runtimes have them.
+//! The HTTP clients for registries, with the same certificates and proxies as the runtimes.
 
 use super::proxy::Proxies;
 use super::roots::Roots;
@@ -14,12 +14,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("sifcache/", env!("CARGO_PKG_VERSION"));
 
-/// How a registry is talked to.
+/// The protocol for requests to a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transport {
     /// TLS with a certificate that this host trusts.
     Tls,
-    /// TLS with whatever certificate.
+    /// TLS with any certificate.
     AnyTls,
     /// No TLS.
     Plain,
@@ -34,11 +34,11 @@ impl Transport {
     }
 }
 
-/// A client for each way, made when first asked for.
+/// The HTTP clients. Each is created on first use.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) proxies: Proxies,
-    /// Where the certificates of this host have been found.
+    /// The source of this host's certificates, for messages.
     origin: OnceLock<String>,
     trusting: OnceLock<Client>,
     verifying: OnceLock<Client>,
@@ -54,8 +54,10 @@ impl Clients {
         }
     }
 
+    /// The client for a transport.
+    ///
     /// # Errors
-    /// If the system has no means for it.
+    /// If the client cannot be created.
     pub(super) fn get(&self, transport: Transport) -> Result<Client, reqwest::Error> {
         let kept = match transport {
             Transport::Tls => &self.verifying,
@@ -68,7 +70,7 @@ impl Clients {
         Ok(kept.get_or_init(|| made).clone())
     }
 
-    /// Where the certificates of this host have been found; nothing before they were needed.
+    /// The source of this host's certificates, for messages. Empty until they have been loaded.
     pub(super) fn origin(&self) -> &str {
         self.origin.get().map(String::as_str).unwrap_or_default()
     }
@@ -76,7 +78,8 @@ impl Clients {
     fn make(&self, verify: bool) -> Result<Client, reqwest::Error> {
         let proxies = self.proxies.clone();
         let choose = move |url: &reqwest::Url| proxies.of(url).map(|proxy| proxy.url.clone());
-        // no_proxy() stands for: none but ours.
+        // `no_proxy()` disables reqwest's own proxy detection; only the proxies chosen here are
+        // used.
         let builder = Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT)
@@ -86,7 +89,7 @@ impl Clients {
         if verify {
             return builder.tls_backend_preconfigured(self.configuration()).build();
         }
-        // An error says that there is one already, which is as good.
+        // This fails only if a provider is already installed, which is sufficient.
         let _ = ring::default_provider().install_default();
         builder.tls_danger_accept_invalid_certs(true).build()
     }
@@ -98,7 +101,7 @@ impl Clients {
         let verifier = Arc::new(Verifier::new(roots, &provider, UnixTime::now()));
         let versions = &[&rustls::version::TLS13, &rustls::version::TLS12];
         let builder = ClientConfig::builder_with_provider(provider);
-        // The provider has what both versions need.
+        // This cannot fail, because the provider supports both versions.
         let builder = builder.with_protocol_versions(versions);
         let builder = builder.unwrap_or_else(|_| ClientConfig::builder());
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()

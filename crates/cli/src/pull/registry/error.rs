@@ -1,6 +1,6 @@
-//! Why a registry does not say what it is asked: in one line, without secrets.
+//! Why a query to a registry failed: one line without secrets.
 //!
-//! What a registry sends along is not repeated: nobody knows what it holds.
+//! Text that a registry sends is not repeated, because it could contain anything.
 
 use super::cause;
 use super::fault::Fault;
@@ -11,36 +11,36 @@ use sifcache_core::reference::Reference;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why there is no answer.
+/// The reason why a query failed.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A signal asked the command to end.
     Stopped(Failure),
-    /// The registry's reason.
+    /// The query failed; the message names the reason.
     Registry(Kind, String),
 }
 
-/// What was asked, and how.
+/// The circumstances of a query, for messages.
 pub(super) struct Circumstances<'a> {
-    /// What the registry is called.
+    /// The name of the registry in messages.
     pub(super) name: &'a str,
     pub(super) image: &'a Reference,
     pub(super) auth: &'a RegistryAuth,
     pub(super) proxy: Option<&'a Proxy>,
-    /// Where this host's certificates have been found.
+    /// The source of this host's certificates.
     pub(super) certificates: &'a str,
-    /// Where there are certificates for this registry alone.
+    /// The directory with certificates for this registry only, if there is one.
     pub(super) beside: Option<PathBuf>,
 }
 
-/// What to do with it.
+/// The kind of a failure, which determines how callers react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     NotFound,
     Unauthorized,
     NoPlatform,
     Unreachable,
-    /// Something that is no answer to what was asked.
+    /// Anything else, such as an invalid answer or an error in a configuration file.
     Strange,
 }
 
@@ -54,23 +54,23 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// The registry has no such repository, tag or digest.
+    /// Whether the registry does not have this repository, tag or digest.
     pub(crate) fn not_found(&self) -> bool {
         self.is(Kind::NotFound)
     }
 
-    /// The registry wants to know who asks, or does not let them.
+    /// Whether the registry requires credentials or refuses those that were sent.
     #[cfg(test)]
     pub(crate) fn unauthorized(&self) -> bool {
         self.is(Kind::Unauthorized)
     }
 
-    /// The image is for another architecture.
+    /// Whether the image is only available for other architectures.
     pub(crate) fn no_platform(&self) -> bool {
         self.is(Kind::NoPlatform)
     }
 
-    /// There is no way to the registry from here, or it does not work right now.
+    /// Whether the registry cannot be reached from here or does not work at the moment.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.is(Kind::Unreachable)
     }
@@ -114,12 +114,12 @@ impl Error {
         Self::Registry(Kind::Unreachable, format!("{name} cannot be reached: no answer in time"))
     }
 
-    /// Something in the files and variables that the runtimes read too.
+    /// An error in the configuration files or variables that the runtimes also read.
     pub(super) fn surroundings(why: impl fmt::Display) -> Self {
         Self::Registry(Kind::Strange, why.to_string())
     }
 
-    /// The source has the image, and nobody else knows its digest.
+    /// The source has the image, but no other endpoint confirms its digest.
     pub(super) fn unconfirmed(source: &str, why: &str) -> Self {
         let message =
             format!("{source} has it, but the runtime asks for the digest elsewhere first: {why}");
@@ -145,14 +145,15 @@ impl Error {
     }
 }
 
-/// Tag and digest as they are asked for, without the registry.
+/// The repository with tag and digest as requested, without the registry.
 fn image(reference: &Reference) -> String {
     let text = reference.to_string();
     let rest = text.strip_prefix(reference.registry()).and_then(|rest| rest.strip_prefix('/'));
     rest.unwrap_or(&text).to_owned()
 }
 
-/// Many registries say the same of what is private and of what does not exist.
+/// Many registries answer the same for a private image as for one that does not exist, so the
+/// message mentions both.
 fn unauthorized(registry: &str, image: &str, auth: &RegistryAuth) -> String {
     match auth {
         RegistryAuth::Anonymous => format!(

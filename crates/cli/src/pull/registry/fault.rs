@@ -1,17 +1,17 @@
-//! What may go wrong while a registry is asked.
+//! Faults of a single request to a registry.
 
 use serde::Deserialize;
 
-/// Why a registry did not say what it was asked.
+/// The reason why a registry did not answer a request as expected.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// No answer, or half of one.
+    /// No answer, or an incomplete one.
     Request(reqwest::Error),
-    /// The same, from the host that gives tokens for the registry.
+    /// As `Request`, but from the host that issues tokens for the registry.
     TokenServer(String, reqwest::Error),
-    /// The status of the answer; or the one that its body means.
+    /// The status of the answer, or the status that matches the error code in its body.
     Status(u16),
-    /// An answer that makes no sense.
+    /// An invalid answer.
     Strange(String),
 }
 
@@ -21,7 +21,7 @@ impl From<reqwest::Error> for Fault {
     }
 }
 
-/// What registries send with a status that is no success.
+/// The body that registries send with an error status.
 #[derive(Deserialize)]
 struct Envelope {
     errors: Vec<Item>,
@@ -49,15 +49,15 @@ impl Fault {
         })
     }
 
-    /// Whether no connection came about, so that another scheme may help.
+    /// Whether no connection was established, so that another scheme may help.
     pub(super) fn is_about_connecting(&self) -> bool {
         matches!(self, Self::Request(error) if error.is_connect())
     }
 
-    /// Whether another try soon may have an answer.
+    /// Whether the fault may be temporary, so that a retry may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            // A connection that broke, not one that never was.
+            // An established connection that broke, as opposed to a failed attempt to connect.
             Self::Request(error) | Self::TokenServer(_, error) => {
                 !error.is_connect() && !error.is_timeout()
             }

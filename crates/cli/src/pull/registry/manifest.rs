@@ -1,9 +1,9 @@
-//! What a registry has for a reference: an image's manifest, or an index of them.
+//! Parses what a registry returns for a reference: the manifest of an image, or an index.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// The media types that Apptainer asks for, too.
+/// The media types that Apptainer also requests.
 pub(super) const ACCEPTED: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -11,16 +11,16 @@ pub(super) const ACCEPTED: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// A manifest, as far as it matters here.
+/// The parts of a manifest that are needed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Document {
-    /// One for each platform.
+    /// An index with one manifest for each platform.
     Index(Vec<Entry>),
-    /// An image; the size of its layers, in bytes.
+    /// The manifest of an image, with the size of its compressed layers in bytes.
     Image { compressed: u64 },
 }
 
-/// A manifest in an index.
+/// The entry of a manifest in an index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Entry {
     pub(super) digest: String,
@@ -47,10 +47,10 @@ struct Layer {
     size: i64,
 }
 
-/// Reads a manifest.
+/// Parses a manifest.
 ///
 /// # Errors
-/// Why it is none.
+/// If the text is not a manifest or index with schema version 2.
 pub(super) fn parse(text: &[u8]) -> Result<Document, String> {
     let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     match (raw.schema_version, raw.manifests, raw.config, raw.layers) {

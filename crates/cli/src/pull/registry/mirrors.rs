@@ -1,7 +1,7 @@
-//! `registries.conf`: mirrors of registries, what is blocked, what may do without TLS.
+//! `registries.conf`: mirrors of registries, blocked registries, and registries without TLS.
 //!
-//! The files and their rules are those of containers/image 5.33, which Apptainer 1.4 contains. It
-//! reads neither `CONTAINERS_REGISTRIES_CONF` nor, for `docker://`, short names.
+//! The files and their rules are those of containers/image 5.33, which Apptainer 1.4 contains.
+//! Apptainer does not read `CONTAINERS_REGISTRIES_CONF`, nor short names for `docker://`.
 
 mod file;
 
@@ -13,25 +13,25 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "containers/registries.conf";
 const DIRECTORY: &str = "containers/registries.conf.d";
 
-/// The configuration of this host and user.
+/// The rules for this host and user.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mirrors(Vec<Rule>);
 
-/// A `[[registry]]`.
+/// A `[[registry]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// What it is about: `HOST[:PORT][/PATH]`, or `*.DOMAIN`.
+    /// The names that the rule applies to: `HOST[:PORT][/PATH]`, or `*.DOMAIN`.
     pub(super) prefix: String,
-    /// What stands in the prefix's place.
+    /// The name that replaces the prefix.
     pub(super) location: String,
     pub(super) insecure: bool,
     pub(super) blocked: bool,
     pub(super) mirrors: Vec<Mirror>,
-    /// The file that says so.
+    /// The file that contains the rule.
     pub(super) file: PathBuf,
 }
 
-/// A `[[registry.mirror]]`.
+/// A `[[registry.mirror]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mirror {
     pub(super) location: String,
@@ -39,7 +39,7 @@ pub(super) struct Mirror {
     pub(super) used: Used,
 }
 
-/// What a mirror is used for.
+/// The references that a mirror is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Used {
     Always,
@@ -48,16 +48,16 @@ pub(super) enum Used {
 }
 
 impl Mirrors {
-    /// That of this process.
+    /// Reads the files of this host and user.
     ///
     /// # Errors
-    /// Which file cannot be used, and why; the runtime pulls nothing then.
+    /// If a file cannot be used; the runtime then pulls nothing. The message names the file.
     pub(super) fn from_environment() -> Result<Self, String> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty());
         Self::read(Path::new("/etc"), home.map(|home| Path::new(&home).join(".config")).as_deref())
     }
 
-    /// The file of the user, if there is one, hides those of the system.
+    /// Reads the files. The user's main file, if it exists, replaces the files of the system.
     fn read(etc: &Path, home: Option<&Path>) -> Result<Self, String> {
         let own = home.map(|home| home.join(FILE)).filter(|path| path.exists());
         let own_directory = home.map(|home| home.join(DIRECTORY));
@@ -82,7 +82,7 @@ impl Mirrors {
         Ok(mirrors)
     }
 
-    /// A later file replaces the rule for a prefix.
+    /// Adds rules. A rule from a later file replaces an earlier one for the same prefix.
     fn merge(&mut self, rules: Vec<Rule>) {
         for rule in rules {
             self.0.retain(|known| known.prefix != rule.prefix);
@@ -90,7 +90,7 @@ impl Mirrors {
         }
     }
 
-    /// The rule with the longest prefix of `HOST[:PORT][/PATH]`.
+    /// The rule with the longest prefix that matches a name `HOST[:PORT][/PATH]`.
     pub(super) fn find(&self, name: &str) -> Option<&Rule> {
         let fitting = self.0.iter().filter(|rule| rule.rest(name).is_some());
         fitting.max_by_key(|rule| rule.prefix.len())
@@ -105,7 +105,7 @@ impl Mirrors {
 }
 
 impl Rule {
-    /// What follows the prefix in a name, if the prefix fits.
+    /// The part of a name after the prefix, if the prefix matches.
     pub(super) fn rest<'a>(&self, name: &'a str) -> Option<&'a str> {
         let rest = match self.prefix.strip_prefix('*') {
             Some(domain) if domain.starts_with('.') => {
@@ -114,12 +114,12 @@ impl Rule {
             }
             _ => name.strip_prefix(self.prefix.as_str())?,
         };
-        // A port after a host without one fits too.
+        // A prefix without a port also matches a host with a port.
         (rest.is_empty() || rest.starts_with([':', '/', '@'])).then_some(rest)
     }
 }
 
-/// The files of a directory of them, in their order.
+/// The files in a drop-in directory, sorted.
 fn drop_ins(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let failed = |error: io::Error| format!("cannot read {}: {error}", directory.display());
     let entries = match fs::read_dir(directory) {

@@ -1,11 +1,15 @@
-//! Which manifest of an index is for which architecture.
+//! Selects the manifest of an index for an architecture.
 
 use super::manifest::Entry;
 use std::collections::BTreeSet;
 
-/// The digest of the manifest for this architecture; else the architectures that there are.
+/// The digest of the first Linux manifest for this architecture.
+///
+/// # Errors
+/// If there is none: the architectures for which there are Linux manifests, sorted.
 pub(super) fn choose<'a>(architecture: &str, entries: &'a [Entry]) -> Result<&'a str, Vec<String>> {
-    // Other systems, and what is no image: attestations are said to be for `unknown`.
+    // Skips other systems and entries that are not images: attestations are listed for the system
+    // `unknown`.
     let linux = entries.iter().filter_map(|entry| {
         let platform = entry.platform.as_ref().filter(|p| p.os == "linux")?;
         Some((platform.architecture.clone(), entry.digest.as_str()))

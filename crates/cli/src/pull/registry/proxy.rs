@@ -1,13 +1,13 @@
-//! Proxies, as Go reads them from the environment, and so every runtime: `HTTPS_PROXY`,
-//! `HTTP_PROXY`, `NO_PROXY`, the same in lower case where that is not set. There is no
-//! `all_proxy`.
+//! Proxies, read from the environment as Go and therefore every runtime reads them:
+//! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the same in lower case if that is not set.
+//! `all_proxy` has no effect.
 
 use ipnet::IpNet;
 use reqwest::Url;
 use std::env;
 use std::net::IpAddr;
 
-/// Gives the value of a variable.
+/// Returns the value of an environment variable.
 type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The proxies of this environment.
@@ -16,11 +16,11 @@ pub(super) struct Proxies {
     https: Option<Proxy>,
     http: Option<Proxy>,
     exceptions: Vec<Exception>,
-    /// Where a program answers requests, as CGI does, clients may set HTTP_PROXY.
+    /// Whether `REQUEST_METHOD` is set, as in a CGI program, whose clients may set `HTTP_PROXY`.
     cgi: bool,
 }
 
-/// A proxy, and the variable that names it.
+/// A proxy and the variable that names it.
 #[derive(Debug, Clone)]
 pub(super) struct Proxy {
     pub(super) url: Url,
@@ -36,15 +36,16 @@ enum Exception {
     Net(IpNet),
     /// `10.0.0.1`, `[::1]:443`
     Address(IpAddr, Option<String>),
-    /// `.example.org`: what lies in the domain; with `itself`, for `example.org`, also that.
+    /// `.example.org`: every host in the domain. With `itself`, as for `example.org`, also the
+    /// host of that name.
     Domain { suffix: String, itself: bool, port: Option<String> },
 }
 
 impl Proxies {
-    /// Those of this process.
+    /// Reads the environment of this process.
     ///
     /// # Errors
-    /// Which variable is no proxy's address.
+    /// If a variable is not a valid proxy address; the message names the variable.
     pub(super) fn from_environment() -> Result<Self, String> {
         Self::gather(&|name| env::var(name).ok())
     }
@@ -65,13 +66,13 @@ impl Proxies {
         Ok(Self { https, http, exceptions, cgi })
     }
 
-    /// Why no plain HTTP request may be sent.
+    /// The reason why plain HTTP requests must not be sent, if there is one.
     pub(super) fn of_cgi(&self) -> Option<String> {
         let variable = self.http.as_ref().filter(|_| self.cgi)?.variable;
         Some(format!("{variable} does not count where REQUEST_METHOD is set: unset one of them"))
     }
 
-    /// The proxy for what has this address, if there is one.
+    /// The proxy for a URL, if there is one.
     pub(super) fn of(&self, url: &Url) -> Option<&Proxy> {
         let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
         let host = url.host_str()?.trim_matches(['[', ']']).to_ascii_lowercase();
@@ -83,7 +84,7 @@ impl Proxies {
     }
 }
 
-/// The first of these variables that has a value.
+/// The first of these variables that is not empty, with its value.
 fn first(get: Get<'_>, names: [&'static str; 2]) -> Option<(&'static str, String)> {
     let mut values = names.into_iter().filter_map(|name| Some((name, get(name)?)));
     values.find(|(_, value)| !value.is_empty())
@@ -91,12 +92,12 @@ fn first(get: Get<'_>, names: [&'static str; 2]) -> Option<(&'static str, String
 
 fn proxy(get: Get<'_>, names: [&'static str; 2]) -> Result<Option<Proxy>, String> {
     let Some((variable, value)) = first(get, names) else { return Ok(None) };
-    // HOST:PORT is for Go what http://HOST:PORT is.
+    // Go reads HOST:PORT as http://HOST:PORT.
     let url = match value.contains("://") {
         true => Url::parse(&value),
         false => Url::parse(&format!("http://{value}")),
     };
-    // The value may hold a password, so the message does not.
+    // The value may contain a password, so the message omits it.
     let url = match url {
         Ok(url) if url.has_host() => url,
         _ => return Err(format!("{variable} is not a proxy's address: write http://HOST:PORT")),
@@ -119,13 +120,13 @@ impl Exception {
             return Some(Self::Net(net));
         }
         let (host, port) = match entry.rsplit_once(':') {
-            // More colons without brackets are those of an IPv6 address.
+            // Several colons without brackets belong to an IPv6 address.
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
             }
             _ => (entry.as_str(), None),
         };
-        // Brackets are only taken off where a port follows.
+        // Brackets are removed only if a port follows them.
         let bare = |host: &str| host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned);
         let bare = Some(host).filter(|_| host != entry).and_then(bare);
         let host = bare.as_deref().unwrap_or(host);
@@ -163,7 +164,7 @@ mod tests {
         })
     }
 
-    /// The proxy's address, or nothing.
+    /// The URL of the proxy for a URL, if there is one.
     fn of(environment: &[(&str, &str)], url: &str) -> Option<String> {
         let proxies = proxies(environment).unwrap();
         proxies.of(&Url::parse(url).unwrap()).map(|proxy| proxy.url.to_string())
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(proxies(&[("REQUEST_METHOD", "GET")]).unwrap().of_cgi(), None);
     }
 
-    /// NO_PROXY, a host, whether it is excepted.
+    /// Rows of `NO_PROXY`, a host, and whether the host is reached without the proxy.
     const EXCEPTIONS: [(&str, &str, bool); 37] = [
         ("r.example.org", "r.example.org", true),
         ("R.Example.ORG", "r.example.org", true),
@@ -232,7 +233,7 @@ mod tests {
         ("fd00::1", "[fd00::1]:6001", true),
         ("[fd00::1]:6001", "[fd00::1]:6001", true),
         ("[fd00::1]:6002", "[fd00::1]:6001", false),
-        // Never through a proxy.
+        // Loopback addresses and `localhost` never use a proxy, but `a.localhost` does.
         ("", "localhost:5000", true),
         ("", "127.0.0.1:5000", true),
         ("", "127.9.9.9", true),

@@ -1,9 +1,10 @@
-//! The certificates that this host trusts, as Go's `crypto/x509` finds them on Linux, and so
-//! every runtime.
+//! The certificates that this host trusts, found as Go's `crypto/x509`, and therefore every
+//! runtime, finds them on Linux.
 //!
-//! The first file of a list that can be read, and every file of some directories. `SSL_CERT_FILE`
-//! replaces the list of files and `SSL_CERT_DIR`, with colons between, the directories; one does
-//! not replace the other. Unreadable files are skipped.
+//! These are the first readable file of a list and every file in some directories.
+//! `SSL_CERT_FILE` replaces the list of files, and `SSL_CERT_DIR`, a colon-separated list,
+//! replaces the directories. Each variable replaces only its own list. Unreadable files are
+//! skipped.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -24,20 +25,20 @@ const FILES: [&str; 6] = [
 ];
 const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// Gives the value of a variable.
+/// Returns the value of an environment variable.
 type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The certificates of this host.
+/// The trusted certificates of this host.
 #[derive(Debug, Default)]
 pub(super) struct Roots {
-    /// Without duplicates.
+    /// The certificates, without duplicates.
     pub(super) certificates: HashSet<CertificateDer<'static>>,
-    /// Where they come from, for messages.
+    /// The source of the certificates, for messages.
     pub(super) origin: String,
 }
 
 impl Roots {
-    /// Those of this process.
+    /// Reads the certificates for the environment of this process.
     pub(super) fn from_environment() -> Self {
         Self::gather(&|name| env::var_os(name), &FILES, &DIRECTORIES)
     }
@@ -81,7 +82,7 @@ impl Roots {
     fn add_directory(&mut self, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            // Links by a certificate's hash to a file beside them.
+            // Skips links named by hash to a file in the same directory, which is read anyway.
             let beside = |target: PathBuf| !target.as_os_str().as_bytes().contains(&b'/');
             if !fs::read_link(&path).is_ok_and(beside) {
                 fs::read(&path).into_iter().for_each(|text| self.add(&text));
@@ -89,7 +90,7 @@ impl Roots {
         }
     }
 
-    /// Adds the certificates in a file, and skips everything else.
+    /// Adds the certificates in a PEM file, and skips everything else.
     fn add(&mut self, text: &[u8]) {
         self.certificates.extend(CertificateDer::pem_slice_iter(text).flatten());
     }
@@ -107,10 +108,10 @@ mod tests {
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
-    /// The environment, how many certificates there are, and what the origin holds.
+    /// The environment, the expected number of certificates, and a part of the expected origin.
     type Row<'a> = (&'a [(&'a str, &'a str)], usize, &'a str);
 
-    /// A certificate, as far as this file looks.
+    /// A PEM block that is not parsed any further here.
     fn pem(byte: char) -> String {
         format!("x\n-----BEGIN CERTIFICATE-----\n{0}{0}{0}{0}\n-----END CERTIFICATE-----\n", byte)
     }

@@ -1,47 +1,49 @@
-//! Which registry has an image: the one in its reference, or a mirror.
+//! Determines which registry serves an image: the one in its reference, or a mirror.
 //!
-//! Apptainer 1.4 sends requests by two libraries with different rules (docs/registries.md has tables of
-//! the results):
+//! Apptainer 1.4 sends requests with two libraries that have different rules (docs/registries.md
+//! has tables of the results):
 //!
-//! 1. The *source* of the image is the first mirror of the registry's **host**, and there is no second
-//!    one. `location`, `blocked`, `insecure` and rules for a part of a registry are not read here.
-//! 2. Before that, *others* are asked for the digest, and one of them has to know it: the registry
-//!    itself, then all mirrors of the rule with the longest prefix, and its `location`.
+//! 1. The *source* of the image is the first mirror of the registry's **host**; other mirrors are
+//! not tried. `location`, `blocked`, `insecure` and rules for a part of a registry are not read
+//! here.
+//! 2. Before that, Apptainer queries *other* endpoints for the digest, and one of them must know
+//! it: the registry itself, then all mirrors of the rule with the longest prefix, then its
+//! `location`.
 //!
-//! The command asks the source, whose digest is that of the pulled image. It asks the others only
-//! if the source is not one of them.
+//! This command queries the source, whose digest is that of the pulled image. It queries the
+//! other endpoints only if the source is not one of them.
 
 use super::certs_d::Directories;
 use super::mirrors::{Mirrors, Rule, Used};
 use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
 use std::net::IpAddr;
 
-/// What Docker Hub's registry is called as a host.
+/// The host name of Docker Hub's registry.
 const DOCKER_HUB: &str = "index.docker.io";
 
-/// The way to an image.
+/// The endpoints for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
     pub(super) source: Endpoint,
     pub(super) others: Vec<Endpoint>,
-    /// Why some of the others are left out.
+    /// Why some of the other endpoints were left out.
     pub(super) cut: Option<String>,
 }
 
-/// A registry, and what an image is called there.
+/// A registry, and the name of the image there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) image: Reference,
-    /// Whether it may do without TLS.
+    /// Whether plain HTTP is allowed.
     pub(super) plain: bool,
-    /// Whether it may have any certificate.
+    /// Whether any certificate is accepted.
     pub(super) any_certificate: bool,
-    /// What it is a mirror of, and where that is said.
+    /// The mirrored prefix and the file that configures the mirror, if this is a mirror.
     pub(super) mirror: Option<String>,
 }
 
 impl Route {
-    /// `insecure` is `--no-https`.
+    /// Determines the endpoints for an image. `insecure` is `--no-https`.
     ///
     /// # Errors
     /// If the image is blocked.
@@ -63,7 +65,7 @@ impl Route {
             Some(Err(why)) => cut = Some(why),
             None => {}
         }
-        // Apptainer does not ask a registry whose certs.d is incomplete.
+        // Apptainer does not query a registry whose certs.d directory is incomplete.
         others.retain(|other| match certificates.problem(other.image.registry()) {
             Some(why) => {
                 cut = Some(why);
@@ -74,7 +76,8 @@ impl Route {
         Ok(Self { source: source(mirrors, image, insecure), others, cut })
     }
 
-    /// Whether one of the others knows what the source has said, `plain` without TLS.
+    /// Whether the source is one of the other endpoints, which makes a query to them unnecessary.
+    /// With `plain`, the other endpoint must allow plain HTTP.
     pub(super) fn is_confirmed(&self, plain: bool) -> bool {
         let same = |other: &Endpoint| {
             let (a, b) = (&other.image, &self.source.image);
@@ -89,12 +92,12 @@ impl Endpoint {
         Self { image, plain, any_certificate, mirror: None }
     }
 
-    /// Where it listens.
+    /// The host with its port, if any.
     pub(super) fn host(&self) -> &str {
         host(&self.image)
     }
 
-    /// What messages call it.
+    /// The name in messages.
     pub(super) fn name(&self) -> String {
         let registry = self.image.registry();
         self.mirror.as_ref().map_or_else(
@@ -122,10 +125,11 @@ fn suffix(image: &Reference) -> String {
     tag.unwrap_or_default() + &digest.unwrap_or_default()
 }
 
-/// Where the image itself comes from.
+/// The endpoint from which the image itself is fetched.
 fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
     let host = host(image);
-    // Docker Hub by its other name, unless there is a rule for this one, whatever it says.
+    // For Docker Hub, a rule for `index.docker.io` takes precedence over one for `docker.io`,
+    // even if it has no mirror.
     let rule = mirrors.find(host).or_else(|| mirrors.find(image.registry()));
     let mirrored = rule.and_then(|rule| {
         let mirror = rule.mirrors.first()?;
@@ -133,7 +137,7 @@ fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
         let image = Reference::parse(place.as_bytes()).ok()?;
         let plain = mirror.insecure || is_local(image.registry());
         let of = format!("{} in {}", rule.prefix, rule.file.display());
-        // `insecure` allows plain HTTP here; certificates are verified all the same.
+        // `insecure` allows plain HTTP here, but certificates are still verified.
         Some(Endpoint { mirror: Some(of), ..Endpoint::new(image, plain, false) })
     });
     mirrored.unwrap_or_else(|| {
@@ -141,7 +145,7 @@ fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
     })
 }
 
-/// Where the digest is asked for after the registry itself.
+/// The endpoints that are queried for the digest after the registry itself.
 fn attempts(
     mirrors: &Mirrors,
     rule: &Rule,
@@ -177,7 +181,8 @@ fn blocked(rule: &Rule) -> String {
     format!("{} is blocked in {}", rule.prefix, rule.file.display())
 }
 
-/// Whether Apptainer tries plain HTTP for a registry by itself: go-containerregistry's `Scheme`.
+/// Whether Apptainer tries plain HTTP for a registry without being asked to: `Scheme` of
+/// go-containerregistry.
 fn is_local(registry: &str) -> bool {
     let name = registry.rsplit_once(':').map_or(registry, |(name, _)| name);
     let private = match name.parse() {
@@ -204,7 +209,7 @@ mod tests {
         Route::find(&Mirrors::of(configuration), &Directories::default(), &image, insecure)
     }
 
-    /// Where it is, and what is allowed there.
+    /// The image at an endpoint, and what is allowed there.
     fn said(endpoint: &Endpoint) -> String {
         let marks = [(endpoint.plain, " plain"), (endpoint.any_certificate, " any")];
         let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
@@ -263,7 +268,7 @@ mod tests {
         assert_eq!(name, "m.io, the mirror of docker.io in /r.conf,");
         let insecure = two.replace("hub/'\n", "hub'\ninsecure=true\n");
         assert_eq!(source(&insecure, "o/i:1"), "m.io/hub/o/i:1 plain");
-        // The rest of a rule is not read for the source.
+        // Rules for a part of a registry, `location` and `insecure` do not apply to the source.
         let path = "[[registry]]\nlocation='q.io/o'\n[[registry.mirror]]\nlocation='m.io/o'\n";
         assert_eq!(source(path, "q.io/o/i:1"), "q.io/o/i:1");
         let elsewhere = "[[registry]]\nprefix='q.io'\nlocation='e.io'\ninsecure=true\n";
@@ -316,7 +321,7 @@ mod tests {
         assert!(!all.is_confirmed(false) && all.others.is_empty());
         assert!(all.cut.unwrap().contains("client.cert without client.key"));
         assert!(find("", b"q.io:5000/o/i:1").is_confirmed(false));
-        // The digest then comes from the mirror, as the image does.
+        // The digest then comes from the mirror, like the image.
         let rule = "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n";
         assert!(find(rule, b"q.io/o/i:1").is_confirmed(false));
     }

@@ -1,4 +1,4 @@
-//! Questions to one registry about one repository.
+//! Requests to one registry for one repository.
 
 use super::client::{Clients, Transport};
 use super::fault::Fault;
@@ -10,13 +10,13 @@ use reqwest::{Method, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::reference::Reference;
 
-/// The most that a manifest may have, in bytes; registries take no larger ones.
+/// The maximum size of a manifest in bytes; registries do not accept larger ones.
 const MOST: usize = 4 << 20;
 const DIGEST: &str = "docker-content-digest";
 
 type Answer<T> = Result<T, Fault>;
 
-/// A registry, reached in one way by somebody, and an image of it.
+/// An image in one registry, with the transport and the credentials for its requests.
 pub(super) struct Session<'a> {
     pub(super) clients: &'a Clients,
     pub(super) transport: Transport,
@@ -28,8 +28,8 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// The digest of the image. Only asks for the manifest where the answer to HEAD, which no
-    /// registry counts as a pull, does not have it.
+    /// The digest of the image. The manifest is requested only if the answer to HEAD, which no
+    /// registry counts as a pull, does not contain the digest.
     pub(super) async fn digest(&self, name: &str) -> Answer<String> {
         let response = self.manifests(Method::HEAD, name).await?;
         match stated(response.headers()) {
@@ -53,7 +53,7 @@ impl Session<'_> {
             "sha256:".to_owned() + &hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let digest = stated.unwrap_or_else(|| own.clone());
         let promised = if name.contains(':') { name } else { &digest };
-        // The runtime compares digests of other algorithms.
+        // The runtime checks digests of other algorithms.
         for one in [digest.as_str(), promised] {
             if one.starts_with("sha256:") && one != own {
                 return Err(Fault::Strange(format!("its digest is {own} and not {one}")));
@@ -120,7 +120,7 @@ impl Session<'_> {
     }
 }
 
-/// The digest that an answer states, if it is one.
+/// The digest in the headers, if it is valid.
 fn stated(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(DIGEST)?.to_str().ok()?;
     let reference = Reference::parse(format!("a@{text}").as_bytes()).ok()?;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 const PATIENCE: Patience =
     Patience { answer: Duration::from_secs(20), busy: Duration::from_millis(10) };
 
-/// A registry without TLS: each test goes the way of --no-https.
+/// A client with `--no-https`, because the test registries have no TLS.
 fn registry(credentials: Credentials) -> Registry {
     Registry::with(true, credentials, Surroundings::none(), PATIENCE, Box::new(|| Ok(()))).unwrap()
 }
@@ -56,7 +56,7 @@ fn a_digest_takes_one_head_request() {
     let agent = &server.requests()[1].headers["user-agent"];
     assert_eq!(agent, concat!("sifcache/", env!("CARGO_PKG_VERSION")));
     assert!(server.requests()[1].headers["accept"].contains("image.index"));
-    // By its digest, whatever the tag.
+    // The digest is requested even if there is a tag.
     let pinned = format!("o/i:1@{digest}");
     assert_eq!(registry.digest(&reference(&server, &pinned)).unwrap(), digest);
     assert_eq!(server.lines()[2], format!("HEAD /v2/o/i/manifests/{digest}"));
@@ -72,7 +72,8 @@ fn a_digest_that_the_answer_does_not_have_is_reckoned() {
     assert_eq!(lines.collect::<Vec<_>>(), expected);
 }
 
-/// Gives a token for `o/i` to everybody who says `a:b`, and a digest to whoever has it.
+/// Issues a token for `o/i` to the user `a:b`, and answers requests with this token with a
+/// digest.
 fn token_server() -> Server {
     Server::new(|request: &Request| {
         let authorization = request.headers.get("authorization").map(String::as_str);
@@ -94,7 +95,7 @@ fn token_server() -> Server {
     })
 }
 
-/// Credentials for what a file says for `key` of the server.
+/// Credentials from an auth file with one entry.
 fn credentials(directory: &TempDir, key: &str, auth: &str) -> Credentials {
     let path = directory.path().join(auth);
     fs::write(&path, json!({"auths": {key: {"auth": auth}}}).to_string()).unwrap();
@@ -132,7 +133,7 @@ fn credentials_of_one_repository_are_not_for_another() {
     let server = token_server();
     let directory = TempDir::new().unwrap();
     let registry = registry(credentials(&directory, &format!("{}/o/i", server.address), "YTpi"));
-    // The one with them first: a client keeps what it got for a registry.
+    // Query the repository with credentials first, because a client caches its authorizations.
     assert!(registry.digest(&reference(&server, "o/i:1")).is_ok());
     assert!(registry.digest(&reference(&server, "o/other:1")).unwrap_err().unauthorized());
     let told = |request: &Request| {
@@ -168,7 +169,7 @@ fn not_found() {
     }
 }
 
-/// Answers questions for manifests with `first`, and then with a digest.
+/// Answers the first HEAD request with `first`, and later ones with a digest.
 fn recovering(first: impl Fn() -> Deed + Send + Sync + 'static) -> Server {
     let count = AtomicUsize::new(0);
     Server::new(move |request| {

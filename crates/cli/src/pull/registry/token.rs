@@ -38,7 +38,7 @@ impl From<&RegistryAuth> for Authorization {
     }
 }
 
-/// The authorizations that were accepted so far: host, repository, credentials, header.
+/// The authorizations that were used so far: host, repository, credentials, header.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Vec<(String, String, RegistryAuth, Authorization)>>);
 
@@ -75,7 +75,7 @@ struct Given {
     access_token: Option<String>,
 }
 
-/// What to say to these challenges.
+/// The authorization that these challenges require.
 pub(super) async fn answer(
     client: &Client,
     challenges: &[&str],

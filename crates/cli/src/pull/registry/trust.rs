@@ -1,13 +1,14 @@
-//! Whether a server's certificate is trusted, as Go decides it, and so every runtime.
+//! Decides whether a server's certificate is trusted, as Go and therefore every runtime does.
 //!
-//! webpki verifies chains, and decides three things in another way, which are added here:
+//! webpki verifies chains, but differs from Go in three points, which are added here:
 //!
-//! - A certificate that is itself among those of the host is trusted, whoever issued it, also an
-//!   authority's own (`CA:TRUE`), with which sites serve small registries.
-//! - An authority's certificate may be a server's if one of the host's authorities issued it.
-//! - An authority that has expired, or may not issue certificates, is not trusted.
+//! - A certificate that is itself among the certificates of the host is trusted, regardless of
+//!   its issuer. This includes an authority's own certificate (`CA:TRUE`), which sites use to
+//!   serve small registries.
+//! - A server may use an authority's certificate if one of the host's authorities issued it.
+//! - An authority that has expired or may not issue certificates is not trusted.
 //!
-//! The name, the time and the purpose of a certificate are checked in each case.
+//! The name, the validity period and the purpose of a certificate are checked in every case.
 
 use super::roots::Roots;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -29,7 +30,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 /// Verifies the certificates of registries.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// None if no authority is known.
+    /// `None` if no authority is known.
     chains: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
     certificates: HashSet<CertificateDer<'static>>,
@@ -38,7 +39,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// With the certificates of this host, at this time.
+    /// Creates a verifier with the certificates of this host at the time `now`.
     pub(super) fn new(roots: Roots, provider: &Arc<CryptoProvider>, now: UnixTime) -> Self {
         let mut store = RootCertStore::empty();
         let (mut authorities, mut expired) = (Vec::new(), Vec::new());
@@ -51,10 +52,10 @@ impl Verifier {
                     continue;
                 }
                 Ok(certificate) => authorities.push(certificate),
-                // webpki may still be able to read it.
+                // webpki may still be able to parse it.
                 Err(_) => {}
             }
-            // Go skips certificates that it cannot parse, too.
+            // Go also skips certificates that it cannot parse.
             let _ = store.add(der.clone());
         }
         let builder =
@@ -92,7 +93,7 @@ impl Verifier {
                     "the authority of its certificate, {}, has expired or is not valid yet",
                     one.tbs_certificate().subject()
                 )),
-                // webpki only says that it is an authority's own.
+                // webpki only reports that the certificate belongs to an authority.
                 None if is_authority(&certificate) => CertificateError::UnknownIssuer.into(),
                 None => refusal,
             });
@@ -107,8 +108,8 @@ impl Verifier {
         Ok(())
     }
 
-    /// Whether this authority has signed a certificate. An authority with constraints is left to
-    /// webpki.
+    /// Whether this authority has signed a certificate. False for an authority with name
+    /// constraints, which only webpki evaluates.
     fn issued(&self, authority: &Certificate, certificate: &Certificate) -> bool {
         let key = authority.tbs_certificate().subject_public_key_info();
         let (Ok(message), Some(algorithm), Some(key_algorithm)) = (
@@ -180,7 +181,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// An algorithm as webpki names it: without the head of the sequence that it is.
+/// An algorithm identifier as webpki represents it: without the header of its SEQUENCE.
 fn identifier(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
     let mut bytes = algorithm.oid.to_der().ok()?;
     if let Some(parameters) = &algorithm.parameters {
@@ -196,7 +197,7 @@ fn is_valid(certificate: &Certificate, now: UnixTime) -> bool {
     (from..=to).contains(&now.as_secs())
 }
 
-/// An extension; an error if there is one that cannot be read.
+/// An extension, if the certificate has it. An extension that cannot be parsed is an error.
 fn extension<T: AssociatedOid + for<'a> x509_cert::der::Decode<'a>>(
     certificate: &Certificate,
 ) -> Result<Option<T>, ()> {
@@ -208,8 +209,8 @@ fn is_authority(certificate: &Certificate) -> bool {
     matches!(extension(certificate), Ok(Some(BasicConstraints { ca: true, .. })))
 }
 
-/// Whether a certificate among the host's may vouch for others; of the first version of the form,
-/// which cannot say so, each may.
+/// Whether a certificate of the host may issue others. Before version 3, certificates cannot
+/// express this, so all of them may.
 fn may_issue(certificate: &Certificate) -> bool {
     let old = certificate.tbs_certificate().version() != Version::V3;
     let usage = match extension::<KeyUsage>(certificate) {

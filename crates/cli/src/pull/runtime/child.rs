@@ -1,4 +1,4 @@
-//! One run of the runtime: what it says is read, and it ends when the command has to.
+//! Runs the runtime once: reads its output and stops it when the command must end.
 
 use super::Error;
 use super::output_parser::Said;
@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long its last words are waited for, should somebody else hold its outputs open.
+/// How long to wait for the remaining output after the runtime has exited, in case another
+/// process holds its outputs open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the runtime to its end, and returns what it said.
+/// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
-/// If it does not start, or ends with an error.
+/// If it does not start, exits with an error, or a signal asks the command to end.
 pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<Said, Error> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start(&mut command).map_err(Error::Start)?;
@@ -36,7 +37,7 @@ pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<Said, E
     if status.success() { Ok(said) } else { Err(Error::Ended { status, said }) }
 }
 
-/// Listens until the runtime has ended.
+/// Reads the output until the runtime has exited.
 fn follow(
     group: &Group,
     lines: &Receiver<String>,
@@ -48,7 +49,7 @@ fn follow(
             Ok(line) => report(said.hear(line)),
             Err(_) if group.has_ended() => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
-            // It goes on in silence.
+            // The runtime has closed its outputs but is still running.
             Err(RecvTimeoutError::Disconnected) => thread::sleep(PATIENCE),
         }
         signals::check()?;

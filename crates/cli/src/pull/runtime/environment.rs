@@ -1,4 +1,4 @@
-//! What the runtime finds in its environment.
+//! The environment of the runtime.
 //!
 //! Source: the `EnvKeys` of `cmd/internal/cli/pull.go` of Apptainer and SingularityCE.
 
@@ -9,11 +9,11 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 use std::process::Command;
 
-/// Apptainer reads both, the first before the second; SingularityCE the second.
+/// Apptainer reads both and prefers the first; SingularityCE reads the second.
 const PREFIXES: [&str; 2] = ["APPTAINER_", "SINGULARITY_"];
 
-/// With these in the caller's environment the file would come elsewhere, or be another one
-/// than a job would have pulled here.
+/// Variables that would change where the runtime writes the file, or would make it pull another
+/// image than a job would pull on this host.
 const ASTRAY: [&str; 9] = [
     "PULLDIR",
     "PULLFOLDER",
@@ -26,7 +26,8 @@ const ASTRAY: [&str; 9] = [
     "PLATFORM",
 ];
 
-/// What leads launches to the shim has no business here, not even inside a job.
+/// Removes everything from the environment that leads launches to the shim. This command needs
+/// the real runtime, even inside a job.
 pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsString>) {
     let bytes = |name: &str| get(name).map(OsString::into_vec);
     for change in nested::changes(Nested::Off, &[], b"", &bytes) {
@@ -37,8 +38,9 @@ pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsS
     }
 }
 
-/// For a pull that unpacks in `tmpdir`. SingularityCE before 3.9 spells the option for
-/// `no_https` in another way, and the variable is the same in all of them.
+/// Sets the environment for a pull that unpacks in `tmpdir`. `no_https` is passed as a variable
+/// because it is the same for all runtimes, while SingularityCE before 3.9 spells the option
+/// differently.
 pub(super) fn for_pull(
     command: &mut Command,
     tmpdir: &Path,
@@ -53,7 +55,8 @@ pub(super) fn for_pull(
     if no_https {
         command.envs(both("NOHTTPS").map(|name| (name, "true")));
     }
-    // A cache of SIF files needs no second one in root's home, unless the site says so.
+    // The runtime's own cache would be a second one in root's home directory, so it is disabled
+    // unless the site sets this variable.
     let cache = both("DISABLE_CACHE");
     if cache.iter().all(|name| get(name).is_none()) {
         command.envs(cache.map(|name| (name, "true")));
@@ -69,7 +72,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    /// What a command changes in its environment; none is a variable that goes.
+    /// The changes that a command makes to its environment; `None` marks a removed variable.
     fn changes(command: &Command) -> BTreeMap<String, Option<String>> {
         let text = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
         command.get_envs().map(|(name, value)| (text(name), value.map(text))).collect()

@@ -1,23 +1,23 @@
-//! What a runtime has said, and what of it tells why it failed.
+//! Keeps the output of a runtime and extracts the reason of a failure from it.
 
 use std::collections::VecDeque;
 use std::process::ExitStatus;
 
-/// So many of the last lines are kept.
+/// The number of lines that are kept.
 const LINES: usize = 40;
-/// What their lines begin with.
+/// The log levels at the start of the runtimes' lines.
 const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE", "DEBUG"];
 
-/// The last lines of a runtime.
+/// The last lines of a runtime's output.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     lines: VecDeque<String>,
-    /// The line that it gave up with.
+    /// The last line with a fatal error.
     fatal: Option<String>,
 }
 
 impl Said {
-    /// Keeps a line, and returns what is in it.
+    /// Stores a line, and returns its message.
     pub(super) fn hear(&mut self, line: String) -> &str {
         if is_fatal(&line) {
             self.fatal = Some(line.clone());
@@ -29,12 +29,12 @@ impl Said {
         self.lines.back().map_or("", |line| message(line))
     }
 
-    /// All that is kept.
+    /// All lines that are kept.
     pub(super) fn text(&self) -> String {
         self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
-    /// Why it ended: what it gave up with, else its last word.
+    /// Why the runtime failed: the message of its fatal error, else its last line.
     pub(super) fn why(&self, status: ExitStatus) -> String {
         match self.fatal.as_ref().or(self.lines.back()) {
             Some(line) => message(line).to_owned(),
@@ -43,14 +43,14 @@ impl Said {
     }
 }
 
-/// `FATAL:` is the runtimes' own. For an option that it does not know, their library has
-/// `Error for command`, with the whole help after it.
+/// The runtimes print `FATAL:`. Their command-line library prints `Error for command` for an
+/// unknown option, followed by the whole help text.
 fn is_fatal(line: &str) -> bool {
     ["FATAL", "Error for command"].iter().any(|start| line.starts_with(start))
 }
 
-/// A line without its level: `FATAL:   `, `INFO:    `; with `--debug` in the environment
-/// also `FATAL   [U=0,P=1]   main()   `.
+/// Removes the level from a line: `FATAL:   `, `INFO:    `, or, with `--debug` in the
+/// environment, `FATAL   [U=0,P=1]   main()   `.
 fn message(line: &str) -> &str {
     let Some((word, rest)) = line.split_once([':', ' ']) else { return line };
     if !LEVELS.contains(&word) {

@@ -1,4 +1,4 @@
-//! Where the runtime is.
+//! Finds the runtime.
 
 use sifcache_core::nested;
 use sifcache_core::nested::shims::{LABEL_LENGTH, labelled};
@@ -9,22 +9,22 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// The first of these programs in `path`. The order of the names counts before that of
-/// the directories.
+/// The first of these programs in `path`. The order of the names takes precedence over the order
+/// of the directories.
 pub(super) fn first(names: &[String], path: &OsStr) -> Option<PathBuf> {
-    // A relative directory would mean whatever the caller stands in.
+    // A relative directory would depend on the caller's working directory.
     let directories: Vec<PathBuf> = env::split_paths(path).filter(|d| d.is_absolute()).collect();
     let all = names.iter().flat_map(|name| directories.iter().map(move |d| d.join(name)));
     all.into_iter().find(|path| is_program(path) && !is_shim(path))
 }
 
-/// Whether it is a file that somebody may start.
+/// Whether `path` is a file that at least one user may execute.
 pub(super) fn is_program(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether it is the shim, by whatever path or link.
+/// Whether `path` is the shim, also by another path, through a symbolic link, or as a copy.
 fn is_shim(path: &Path) -> bool {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     path.starts_with(nested::DIRECTORY)
@@ -32,7 +32,7 @@ fn is_shim(path: &Path) -> bool {
         || has_label(&real).unwrap_or(false)
 }
 
-/// Whether it is a copy of a shim.
+/// Whether the file ends with the label of a shim, so that a copy of a shim is recognized.
 fn has_label(path: &Path) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(find(&["singularity", "apptainer"]), Some(at("two/singularity")));
         assert_eq!(find(&["apptainer", "singularity"]), Some(at("one/apptainer")));
         assert_eq!(find(&["podman"]), None);
-        // The same directory, seen from where the caller stands.
+        // The same directory, as a path relative to the working directory.
         let relative = format!("{}{}", "../".repeat(40), at("two").display());
         assert!(std::path::Path::new(&relative).join("singularity").is_file());
         assert_eq!(first(&["singularity".into()], relative.as_ref()), None);

@@ -1,4 +1,4 @@
-//! With small scripts as stand-ins for the runtime.
+//! Tests with small scripts in place of the runtime.
 
 use super::{Error, PullOptions, Runtime};
 use crate::pull::credentials::Credentials;
@@ -11,8 +11,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A file that is open for writing cannot be started, and a process that another test is
-/// just starting has all that is open here.
+/// A file that is open for writing cannot be executed, and a process that another test is just
+/// starting inherits every descriptor that is open here.
 static STARTING: RwLock<()> = RwLock::new(());
 
 fn stand_in(script: &str) -> (TempDir, Runtime) {
@@ -110,7 +110,7 @@ fn much_is_heard_to_its_end() {
     assert_eq!(result.unwrap_err().to_string(), "line 19999");
 }
 
-/// Something that the runtime leaves behind holds its outputs open.
+/// A process that the runtime leaves behind holds its outputs open.
 #[test]
 fn nothing_is_left_behind() {
     let begun = Instant::now();
@@ -118,7 +118,8 @@ fn nothing_is_left_behind() {
     let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let stat = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // It may wait for a first process that reaps nobody, and be killed and not gone yet.
+    // The killed process may still exist for a moment. It stays a zombie if the first process
+    // reaps no children.
     let gone = |stat: &str| stat.is_empty() || stat.contains(") Z ");
     while !gone(&stat()) {
         assert!(begun.elapsed() < Duration::from_secs(50), "{}", stat());
@@ -126,7 +127,7 @@ fn nothing_is_left_behind() {
     }
 }
 
-/// It closes its outputs and goes on.
+/// The runtime closes its outputs and continues.
 #[test]
 fn silence_is_no_end() {
     let script = r#"exec >&- 2>&-; sleep 0.5; echo done > "$APPTAINER_TMPDIR/done"; exit 3"#;

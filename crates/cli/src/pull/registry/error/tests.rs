@@ -9,7 +9,7 @@ fn reference() -> Reference {
 
 #[test]
 fn each_answer_has_its_kind_and_no_secret() {
-    // Not found, unauthorized, unreachable.
+    // The kinds are: not found, unauthorized, unreachable.
     let table = [
         (404, "q.io has no o/i:1", [true, false, false]),
         (401, "--docker-login", [false, true, false]),

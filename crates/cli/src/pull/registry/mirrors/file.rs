@@ -1,4 +1,4 @@
-//! One file of `registries.conf`'s form.
+//! Parses one file in the format of `registries.conf`.
 
 use super::{Mirror, Rule, Used};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ struct File {
     unqualified_search_registries: Option<Vec<String>>,
     short_name_mode: Option<String>,
     aliases: Option<IgnoredAny>,
-    /// The first version of the form.
+    /// The table of format version 1.
     registries: Option<First>,
 }
 
@@ -62,13 +62,14 @@ struct Endpoint {
     pull_from_mirror: String,
 }
 
-/// The rules of a file. `main` is not one of a directory, which may not have the first form.
+/// The rules of a file. `main` is true for `registries.conf` itself and false for a drop-in file,
+/// which may not use format version 1.
 ///
 /// # Errors
-/// What is wrong, with the file.
+/// If the file is invalid; the message names it.
 pub(super) fn parse(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, String> {
     rules(text, path, main).map_err(|why| {
-        // The parser's message has the line on lines of its own.
+        // The parser's message spans several lines.
         let why = why.trim().lines().map(str::trim).collect::<Vec<_>>().join(" ");
         format!("{} is wrong, so that the runtime pulls nothing: {why}", path.display())
     })
@@ -99,7 +100,7 @@ fn rules(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, String> {
         None => file.registry.into_iter().map(|one| one.rule(path)).collect::<Result<_, _>>()?,
     };
     consistent(&rules)?;
-    // The first one of a prefix counts.
+    // The first rule for a prefix takes precedence.
     let mut seen: Vec<String> = Vec::new();
     rules.retain(|rule| {
         let new = !seen.contains(&rule.prefix);

@@ -14,7 +14,7 @@ fn image_of(sizes: &[i64]) -> Value {
     })
 }
 
-/// Serves what has these names, as tag or digest.
+/// Serves each body under its tag or digest.
 fn manifests(table: Vec<(String, String)>) -> Server {
     Server::new(move |request| {
         let name = request.line.rsplit('/').next().unwrap();

@@ -7,7 +7,7 @@ use crate::pull::registry::{Error, Registry};
 use sifcache_core::reference::Reference;
 use tempfile::TempDir;
 
-/// Knows one digest, without TLS.
+/// A server without TLS that knows one digest.
 fn server(name: &'static str) -> Server {
     Server::new(move |request| match request.line.as_str() {
         "GET /v2/" => {
@@ -43,7 +43,7 @@ fn the_mirror_is_asked_with_its_own_credentials() {
     assert_eq!(ask(&registry(&configuration, false, own), "ubuntu").unwrap(), digest_of("mirror"));
     assert_eq!(mirror.lines()[1], "HEAD /v2/hub/library/ubuntu/manifests/latest");
     assert_eq!(mirror.requests()[1].headers["authorization"], "Basic YTpi");
-    // What is for Docker Hub is not for its mirror.
+    // Credentials for Docker Hub are not sent to its mirror.
     let other = credentials(&directory, "docker.io", "YTpj");
     ask(&registry(&configuration, false, other), "ubuntu").unwrap();
     assert!(!mirror.requests()[3].headers.contains_key("authorization"));
@@ -63,7 +63,7 @@ fn the_digest_has_to_be_known_elsewhere_too() {
     );
     let registry = registry(&configuration, false, Credentials::none());
     let image = format!("{}/o/i", origin.address);
-    // The image comes from the mirror all the same.
+    // The image still comes from the mirror.
     assert_eq!(ask(&registry, &format!("{image}:1")).unwrap(), digest_of("mirror"));
     assert_eq!(origin.lines().len(), 2);
     let digest = digest_of("mirror");

@@ -6,7 +6,7 @@ use crate::pull::registry::auth_flow::Surroundings;
 use crate::pull::registry::proxy::Proxies;
 use sifcache_core::reference::Reference;
 
-/// A proxy that opens no tunnel, and answers for each registry without TLS.
+/// A proxy that refuses tunnels, and answers plain HTTP requests on behalf of each registry.
 fn proxy() -> Server {
     Server::new(|request| match request.line.starts_with("CONNECT ") {
         true => answer(403, ""),
@@ -36,7 +36,8 @@ fn a_proxy_gets_its_own_password() {
     for request in proxy.requests() {
         assert_eq!(request.headers["proxy-authorization"], "Basic YTpi", "{}", request.line);
     }
-    // Without --no-https there is no second way; the message names the proxy, not the password.
+    // Without --no-https, plain HTTP is not tried. The message names the proxy but not the
+    // password.
     let error = registry(&environment, false).digest(&image).unwrap_err();
     let text = error.to_string();
     let named =

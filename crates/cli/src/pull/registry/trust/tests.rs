@@ -1,5 +1,6 @@
-//! The certificates were made with OpenSSL, for registry.example.org and for a hundred years from
-//! 2026; those of an authority that expired in 2021 for as long.
+//! The certificates were made with OpenSSL for registry.example.org and are valid for a hundred
+//! years from 2026. One authority expired in 2021, but the certificates that it issued are valid
+//! as long as the others.
 
 use super::{Roots, Verifier};
 use rustls::CertificateError;
@@ -25,7 +26,7 @@ fn certificate(name: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(&text).unwrap()
 }
 
-/// What a host with these certificates says of a server's, at this time.
+/// The decision of a host with these certificates about a server's certificate at this time.
 fn verify(roots: &[&str], server: &str, host: &str, seconds: u64) -> Result<(), rustls::Error> {
     let certificates = roots.iter().map(|name| certificate(name)).collect();
     let roots = Roots { certificates, origin: String::new() };
@@ -45,7 +46,7 @@ fn what_is_trusted() {
         ("authority", "issued"),
         ("authority", "issued-authority"),
         ("rsa-authority", "issued-authority-rsa"),
-        // Itself among those of the host.
+        // The certificate itself is among those of the host.
         ("own-authority", "own-authority"),
         ("own", "own"),
         ("issued", "issued"),
@@ -53,7 +54,7 @@ fn what_is_trusted() {
         ("issued-by-old", "issued-by-old"),
     ] {
         assert_eq!(now(&[root], server), Ok(()), "{root} {server}");
-        // Whatever else is there.
+        // Other certificates of the host do not matter.
         assert_eq!(now(&["old-authority", "constrained-authority", root], server), Ok(()));
     }
 }
@@ -66,15 +67,15 @@ fn what_is_not() {
     assert_eq!(now(&[], "own"), Err(unknown.clone()));
     assert_eq!(now(&[], "own-authority"), Err(unknown.clone()));
     assert_eq!(now(&["rsa-authority"], "issued"), Err(unknown.clone()));
-    // An authority that may issue nothing.
+    // An authority that may not issue certificates.
     assert_eq!(now(&["no-authority"], "issued-by-none"), Err(unknown));
     for (root, server) in [
         ("own", "own-authority"),
         ("own-authority", "own"),
         ("rsa-authority", "issued-authority"),
-        // Of the authority's name, with another key.
+        // Issued under the authority's name, but with another key.
         ("authority", "forged"),
-        // Limits that are webpki's to weigh, which does not look at an authority's certificate.
+        // These limits are left to webpki, which does not accept an authority's certificate.
         ("not-for-servers-authority", "issued-authority-by-client-authority"),
         ("constrained-authority", "issued-authority-by-constrained"),
     ] {
