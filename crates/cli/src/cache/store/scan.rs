@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(image.digests(&image.references()), [digest]);
     }
 
-    /// The record does not describe this file, so the header is read.
+    /// The header is read instead.
     #[test]
     fn a_record_that_is_about_another_file() {
         let (_directory, store) = store();

@@ -1,4 +1,4 @@
-//! Places for things in progress. They go with whoever made them.
+//! Scratch directories for work in progress. They are removed together with their creator.
 
 use super::lock::{self, Lock};
 use std::collections::BTreeSet;
@@ -10,15 +10,16 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// What the name of a scratch directory's lock ends in.
+/// The extension of a scratch directory's lock file.
 const LOCK: &str = "lock";
-/// No pull takes that long.
+/// The age at which a scratch directory counts as abandoned if there are no locks. No pull takes
+/// that long.
 const ABANDONED: Duration = Duration::from_secs(7 * 86_400);
 
-/// A directory of ours alone, which goes when this is dropped.
+/// A private directory that is removed when this value is dropped.
 ///
-/// Its lock is taken before the directory is made and given up after it is gone, so a
-/// directory whose lock can be had is nobody's.
+/// Its lock is acquired before the directory is created and released after the directory is
+/// removed. A directory whose lock is free is therefore not in use.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     directory: PathBuf,
@@ -26,10 +27,10 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one in `parent`.
+    /// Creates a scratch directory in `parent`.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the lock file or the directory cannot be created.
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
         loop {
             if let Some(scratch) = Self::called(parent, &unique())? {
@@ -38,10 +39,11 @@ impl Scratch {
         }
     }
 
-    /// Makes one of that name in `parent`; nothing if there is one already.
+    /// Creates a scratch directory called `name` in `parent`, or returns `None` if there is one
+    /// already.
     ///
     /// # Errors
-    /// The file system's.
+    /// If the lock file or the directory cannot be created.
     pub(crate) fn called(parent: &Path, name: &str) -> io::Result<Option<Self>> {
         let directory = parent.join(name);
         let Some(lock) = Lock::take(&lock_of(&directory))? else { return Ok(None) };
@@ -52,17 +54,17 @@ impl Scratch {
         }
     }
 
-    /// A path in it.
+    /// The path of the file called `name` in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// The directory.
+    /// The path of the directory.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The lock's open file, to be handed to processes that write here.
+    /// The open lock file, to be passed to processes that write here.
     pub(crate) fn lock(&self) -> &File {
         self.lock.file()
     }
@@ -74,17 +76,17 @@ impl Drop for Scratch {
     }
 }
 
-/// A name that no other process has, on this host or another.
+/// A name that no other process uses, on this host or another.
 pub(crate) fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let host = rustix::system::uname().nodename().to_string_lossy().replace('/', "_");
     format!("{host}.{}.{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Takes away what dead processes have left in `parent`.
+/// Removes what dead processes left behind in `parent`.
 ///
 /// # Errors
-/// The file system's.
+/// If `parent` cannot be read or a lock file cannot be opened.
 pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let directory = place_of(entry?.path());
@@ -97,7 +99,7 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The directory that a name in `tmp/` belongs to.
+/// The scratch directory that an entry of `tmp/` belongs to.
 fn place_of(path: PathBuf) -> PathBuf {
     match path.extension() {
         Some(extension) if extension == LOCK => path.with_extension(""),
@@ -105,14 +107,14 @@ fn place_of(path: PathBuf) -> PathBuf {
     }
 }
 
-/// Whether who made a scratch directory still works there.
+/// Whether the process that created a scratch directory is still working there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maker {
     Lives,
     Dead,
 }
 
-/// The scratch directories in `parent`, for somebody who need not be allowed to write there.
+/// The scratch directories in `parent`. The caller needs no permission to write there.
 pub(crate) fn list(parent: &Path) -> Vec<(PathBuf, Maker)> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let places: BTreeSet<PathBuf> = entries.map(|entry| place_of(entry.path())).collect();
@@ -128,13 +130,15 @@ pub(crate) fn list(parent: &Path) -> Vec<(PathBuf, Maker)> {
     places.into_iter().map(maker).collect()
 }
 
-/// Without locks only time can tell that nobody works on something.
+/// Whether the directory is old enough to be abandoned. Without locks, the age is the only
+/// evidence that no process uses it.
 fn is_old(directory: &Path) -> bool {
     let modified = fs::symlink_metadata(directory).and_then(|metadata| metadata.modified());
     modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED))
 }
 
-/// Not `with_extension`, which would take the count for one.
+/// The lock file of a scratch directory. `with_extension` would replace the count at the end of
+/// the name, so it is not used here.
 fn lock_of(directory: &Path) -> PathBuf {
     let mut path = directory.as_os_str().to_owned();
     path.push(".");
@@ -142,7 +146,8 @@ fn lock_of(directory: &Path) -> PathBuf {
     path.into()
 }
 
-/// Removes a directory, also one that an unpacked image has left with odd modes.
+/// Removes a directory, even if an unpacked image has left directories in it that do not allow
+/// access.
 fn remove(directory: &Path) {
     if fs::remove_dir_all(directory).is_ok() || !directory.is_dir() {
         return;
@@ -191,7 +196,8 @@ mod tests {
         fs::write(closed.join("file"), "").unwrap();
         fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
         fs::write(parent.path().join("h.1.0.lock"), "").unwrap();
-        // Killed before the directory was made, and after the lock was gone.
+        // One process was killed before it created the directory, one after its lock file was
+        // removed.
         fs::write(parent.path().join("h.2.0.lock"), "").unwrap();
         fs::create_dir(parent.path().join("h.3.0")).unwrap();
         let dead = |name: &str| (parent.path().join(name), Maker::Dead);

@@ -1,4 +1,4 @@
-//! A store in a directory of its own, and what every change keeps to.
+//! Tests of the rules that every change of a store follows, each in its own directory.
 
 use super::Store;
 use super::kept::Keep;
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A store that trusts its directory, wherever the tests run.
+/// A store that accepts its directory regardless of its owner and mode.
 pub(crate) fn store() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = Settings::with_roots(vec![directory.path().to_owned()]);
@@ -20,7 +20,7 @@ pub(crate) fn store() -> (TempDir, Store) {
     (directory, store)
 }
 
-/// Writes the smallest file that the checks take for an image, and which one it is.
+/// Writes the smallest file that passes the checks. `which` is the first byte of its ID.
 pub(crate) fn sif(path: &Path, which: u8) {
     Sif::image().id(which).write(path).unwrap();
 }
@@ -47,14 +47,14 @@ fn placed_replaced_and_kept() {
     assert_eq!(fs::read_dir(store.state().join("tmp")).unwrap().count(), 0);
 }
 
-/// Such as a runtime leaves it whose mksquashfs was killed.
+/// A runtime leaves such a file behind if its mksquashfs is killed.
 #[test]
 fn a_root_file_system_that_is_not_there_gets_no_name() {
     let (_directory, store) = store();
     let scratch = store.scratch().unwrap();
     let path = scratch.path("image");
     let of = |file_system| Sif::empty().with(Object::root_file_system(file_system, [0; 287]));
-    // Without a superblock.
+    // The partition has no superblock.
     of(file_system::SQUASHFS).write(&path).unwrap();
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(failure.exit(), Exit::DATA);
@@ -81,7 +81,8 @@ fn the_digest_outlives_the_tag() {
     store.place(&scratch.path("image"), "i:1", DAY).unwrap();
     assert_eq!(which(&store.path("i:1")), 2);
     assert_eq!(which(&store.path("o/i@sha256:aa")), 1);
-    // What is under that name is content of that digest, so it stays; rubbish does not.
+    // An image under a digest name has the content of that digest, so it stays; any other file is
+    // replaced.
     store.link_digest("i:1", "o/i@sha256:aa", DAY).unwrap();
     assert_eq!(which(&store.path("o/i@sha256:aa")), 1);
     fs::write(store.path("o/i@sha256:bb"), "half a cop").unwrap();
