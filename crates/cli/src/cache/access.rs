@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_and_each_directory_on_the_way() {
+    fn the_file_and_each_directory_on_its_path_restrict_access() {
         let root = tempfile::tempdir().unwrap();
         let top = root.path().canonicalize().unwrap();
         mode(&top, 0o755);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_users_is_meant_and_one_of_the_system_is_not() {
+    fn user_groups_have_access_and_system_groups_do_not() {
         if !rustix::process::geteuid().is_root() {
             eprintln!("skipped: needs root, to give files to groups");
             return;

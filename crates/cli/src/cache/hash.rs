@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 /// The number of bytes read at once.
 const CHUNK: usize = 1 << 20;
 /// The interval between checks for a signal that asks the command to end: 100 ms.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The digest and length of what was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn wait(from: &dyn Source) -> Result<(), Error> {
     loop {
         signals::check().map_err(Error::Stopped)?;
         let mut file = [PollFd::new(&from, PollFlags::IN)];
-        match poll(&mut file, Some(&PATIENCE)) {
+        match poll(&mut file, Some(&POLL_INTERVAL)) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Ok(()),
             Err(error) => return Err(Error::Read(error.into())),

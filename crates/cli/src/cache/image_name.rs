@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_what_they_answer_for() {
+    fn file_names_map_to_references() {
         let digest = format!("sha256:{}", "0f".repeat(32));
         let (pinned, both) = (format!("o/i@{digest}"), format!("o/i:1@{digest}"));
         for (name, expected) in [
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn as_people_give_them() {
+    fn references_are_parsed_as_users_type_them() {
         assert_eq!(short(&parse("docker://ubuntu").unwrap()), "ubuntu:latest");
         let reference = parse("quay.io/o/i:1").unwrap();
         assert_eq!(with_digest(&reference, "sha256:0f"), "quay.io/o/i@sha256:0f");

@@ -79,7 +79,7 @@ mod tests {
     use super::Reservations;
 
     #[test]
-    fn pulls_at_once_share_the_space() {
+    fn concurrent_pulls_share_the_free_space() {
         let root = tempfile::tempdir().unwrap();
         let fifth = crate::cache::store::free(root.path()).unwrap() / 5;
         let all = Reservations::default();

@@ -25,8 +25,8 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// The maximum size of a definition in bytes, then of the object with the labels.
-const LONGEST_DEFINITION: u64 = 64 << 10;
-const LONGEST_METADATA: u64 = 1 << 20;
+const MAX_DEFINITION_SIZE: u64 = 64 << 10;
+const MAX_METADATA_SIZE: u64 = 1 << 20;
 
 const METADATA: &[u8] = b"inspect-metadata.json";
 
@@ -54,10 +54,10 @@ pub(crate) fn origin(path: &Path) -> Option<Origin> {
         let object = descriptors::in_use(&table).find(wanted)?;
         read(&file, object, longest)
     };
-    let definition = data(LONGEST_DEFINITION, &|object| object.data_type() == DEFINITION);
+    let definition = data(MAX_DEFINITION_SIZE, &|object| object.data_type() == DEFINITION);
     let is_metadata =
         |object: &Descriptor<'_>| object.data_type() == JSON && object.name() == METADATA;
-    let metadata = data(LONGEST_METADATA, &is_metadata);
+    let metadata = data(MAX_METADATA_SIZE, &is_metadata);
     let metadata: Option<Metadata> = metadata.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let attributes = metadata.map(|metadata| metadata.data.attributes).unwrap_or_default();
     let definition = match definition {
@@ -184,7 +184,7 @@ pub(crate) mod tests {
     const NAME: &str = "docker.io/library/alpine:3.20";
 
     #[test]
-    fn the_reference_and_since_1_5_the_digest() {
+    fn the_digest_is_read_since_apptainer_1_5() {
         let expected = |digest: Option<&str>| Some((NAME.to_owned(), digest.map(str::to_owned)));
         assert_eq!(shown(of(&sif(Some(FROM), &[(VERSION, "1.4.5")]))), expected(None));
         let labels = [(VERSION, "1.5.0-rc.2"), (BASE_NAME, NAME), (BASE_DIGEST, DIGEST)];
@@ -196,7 +196,7 @@ pub(crate) mod tests {
 
     /// An image also contains the labels of the image that it was built on.
     #[test]
-    fn labels_that_were_inherited_say_nothing() {
+    fn inherited_labels_are_ignored() {
         for labels in [
             [(VERSION, "1.4.5"), (BASE_NAME, NAME), (BASE_DIGEST, DIGEST)],
             [
@@ -213,7 +213,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn definitions() {
+    fn only_plain_docker_definitions_contain_a_reference() {
         let shown = |text: &str| pulled(text).map(|reference| reference.to_string());
         for (text, expected) in [
             ("Bootstrap: docker\nFrom: quay.io/o/i:1", "quay.io/o/i:1"),
@@ -242,7 +242,7 @@ pub(crate) mod tests {
 
     /// With a forged descriptor table, nothing panics and nothing large is read.
     #[test]
-    fn tables_that_lie() {
+    fn forged_descriptor_tables_are_harmless() {
         let good = sif(Some(FROM), &[]);
         let with = |at: usize, value: u64| {
             let mut bytes = good.clone();

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_time_counts_and_is_saved() {
+    fn the_latest_time_is_kept_and_saved() {
         let (_directory, store) = store();
         let root = Path::new("/s");
         let mut served = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
@@ -126,7 +126,7 @@ mod tests {
 
     /// The covered times in the file of an older release prove nothing.
     #[test]
-    fn an_older_file_knows_of_hits_alone() {
+    fn a_file_of_an_older_release_contributes_only_hits() {
         let (_directory, store) = store();
         let old = r#"{"from":"2026-01-01T00:00:00Z","to":"2026-11-24T00:00:00Z",
             "last":{"i:1":"2026-11-20T00:00:00Z"}}"#;
@@ -138,7 +138,7 @@ mod tests {
     /// A log line can contain any path, and entries of names that no longer exist would
     /// accumulate.
     #[test]
-    fn names_of_files_that_are_there() {
+    fn only_names_of_existing_files_are_kept() {
         let (_directory, store) = store();
         let outside = store.root().join("../../etc/passwd");
         let here = store.path("i:1");

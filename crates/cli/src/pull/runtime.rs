@@ -121,7 +121,7 @@ impl Runtime {
         let mut command = self.command("pull");
         options.credentials.hand_to(&mut command);
         if let Some(architecture) = options.architecture {
-            command.args(["--arch", said_to_runtimes(architecture)]);
+            command.args(["--arch", name_for_runtimes(architecture)]);
         }
         command.arg(to).arg(image);
         environment::for_pull(&mut command, options.tmpdir, options.no_https, &|name| {
@@ -151,7 +151,7 @@ impl Runtime {
 }
 
 /// The name that runtimes use for an architecture: before 1.6, Apptainer has no plain `arm`.
-fn said_to_runtimes(architecture: Architecture) -> &'static str {
+fn name_for_runtimes(architecture: Architecture) -> &'static str {
     match architecture {
         "arm" => "arm32v7",
         other => other,

@@ -9,9 +9,9 @@ use rayon::prelude::*;
 /// The bit in the size of a data block that marks it as uncompressed.
 pub(super) const STORED: u32 = 1 << 24;
 /// The number of blocks that are collected before they are decompressed together.
-const PIECE: usize = 1024;
+const BATCH: usize = 1024;
 /// The offset of a missing table.
-const NOWHERE: u64 = u64::MAX;
+const MISSING: u64 = u64::MAX;
 
 /// Collects blocks and decompresses them.
 struct Reader<'a> {
@@ -50,7 +50,7 @@ impl Squashfs {
     /// number of entries; the index of the blocks with these entries follows it.
     fn attributes(&self) -> Result<(), Damage> {
         let at = self.tables.xattrs;
-        if at == NOWHERE {
+        if at == MISSING {
             return Ok(());
         }
         let header = self.bytes(at, 16)?;
@@ -69,7 +69,7 @@ impl Squashfs {
         entry: usize,
         mut found: impl FnMut(&[u8]) -> Result<(), Damage>,
     ) -> Result<Option<u64>, Damage> {
-        if index == NOWHERE || count == 0 {
+        if index == MISSING || count == 0 {
             return Ok(None);
         }
         let length = count * entry as u64;
@@ -114,7 +114,7 @@ impl Squashfs {
 impl Reader<'_> {
     fn add(&mut self, block: Block) -> Result<(), Damage> {
         self.blocks.push(block);
-        if self.blocks.len() < PIECE { Ok(()) } else { self.work() }
+        if self.blocks.len() < BATCH { Ok(()) } else { self.work() }
     }
 
     fn work(&mut self) -> Result<(), Damage> {

@@ -13,11 +13,11 @@ use super::metadata::Metadata;
 use super::{Damage, Squashfs, u16_at, u32_at, u64_at};
 
 /// The fragment number of a file without a fragment.
-const NONE: u32 = u32::MAX;
+const NO_FRAGMENT: u32 = u32::MAX;
 /// More than the maximum length of a path on Linux.
-const LONGEST_LINK: usize = 65536;
+const MAX_NAME_LENGTH: usize = 65536;
 /// The number of block sizes that are read at once.
-const SIZES: u64 = 1024;
+const SIZES_PER_READ: u64 = 1024;
 
 /// A block of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ fn inode(
         }
         kind @ (3 | 10) => {
             let length = u32_at(&stream.take(8)?, 4) as usize;
-            if length > LONGEST_LINK {
+            if length > MAX_NAME_LENGTH {
                 return Err(wrong(squashfs, "a link that is too long"));
             }
             skip(stream, length + if kind == 10 { 4 } else { 0 })
@@ -74,7 +74,7 @@ fn inode(
             let directory = stream.take(24)?;
             for _ in 0..u16_at(&directory, 16) {
                 let name = u32_at(&stream.take(12)?, 8) as usize;
-                if name > LONGEST_LINK {
+                if name > MAX_NAME_LENGTH {
                     return Err(wrong(squashfs, "a name that is too long"));
                 }
                 skip(stream, name + 1)?;
@@ -97,11 +97,11 @@ fn file(
     found: &mut dyn FnMut(Block) -> Result<(), Damage>,
 ) -> Result<(), Damage> {
     let block = squashfs.block_size as u64;
-    let count = if fragment == NONE { size.div_ceil(block) } else { size / block };
+    let count = if fragment == NO_FRAGMENT { size.div_ceil(block) } else { size / block };
     let mut left = size;
     let mut done = 0;
     while done < count {
-        let now = SIZES.min(count - done);
+        let now = SIZES_PER_READ.min(count - done);
         let sizes = stream.take(now as usize * 4)?;
         for size in sizes.chunks_exact(4).map(|size| u32_at(size, 0)) {
             let length = left.min(block);

@@ -95,7 +95,7 @@ impl Small {
 
 /// A host that fills an image root for other nodes also reads their images.
 #[test]
-fn for_another_architecture() {
+fn images_for_another_architecture_are_checked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("image.sif");
     let of = |bytes: Vec<u8>| {
@@ -112,7 +112,7 @@ fn said(result: Result<(), Damage>) -> String {
 }
 
 #[test]
-fn whole() {
+fn an_intact_squashfs_passes() {
     let (directory, path) = Small::new().write();
     assert_eq!(said(check(&path)), "nothing");
     assert_eq!(said(read(&path, &|| ())), "nothing");
@@ -124,7 +124,7 @@ fn whole() {
 }
 
 #[test]
-fn superblocks() {
+fn invalid_superblocks_are_found() {
     let mut padded = Small::new();
     padded.bytes.resize(8192, 0);
     assert_eq!(said(padded.read()), "nothing");
@@ -146,7 +146,7 @@ fn superblocks() {
 
 /// Reading finds damage that the superblock does not show.
 #[test]
-fn each_part_is_read() {
+fn damage_in_each_part_is_found() {
     let whole = Small::new();
     for (part, at) in whole.at.into_iter().enumerate().filter(|(part, _)| *part != 1) {
         let mut damaged = Small::new();
@@ -162,7 +162,7 @@ fn each_part_is_read() {
 }
 
 #[test]
-fn zlib_has_a_checksum() {
+fn the_zlib_checksum_is_compared() {
     let mut damaged = Small::new();
     let end = damaged.at[1] - 1;
     damaged.bytes[end] ^= 1;
@@ -171,7 +171,7 @@ fn zlib_has_a_checksum() {
 
 /// Impossible numbers lead to an error and do not allocate much memory.
 #[test]
-fn hostile_numbers() {
+fn impossible_numbers_are_harmless() {
     for place in (0..96).step_by(2) {
         for value in [0_u16, 1, 0x7fff, 0xffff] {
             let mut small = Small::new();
@@ -185,7 +185,7 @@ fn hostile_numbers() {
 }
 
 #[test]
-fn what_is_not_read_here() {
+fn an_unsupported_compression_is_reported() {
     let mut small = Small::new();
     small.bytes[20] = 3;
     assert_eq!(

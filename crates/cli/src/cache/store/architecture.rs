@@ -113,7 +113,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_a_root_is_for() {
+    fn the_architecture_of_a_root() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         assert_eq!(declared(root), Ok(None));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn as_nodes_of_that_architecture_do() {
+    fn images_are_checked_as_on_a_node_of_the_architecture() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, sif: Sif| sif.write(directory.path().join(name)).unwrap();
         write("own", Sif::image_of(72));

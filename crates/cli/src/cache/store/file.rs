@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The largest number of names of one directory that one thread takes at a time.
-const PIECE: usize = 64;
+const BATCH: usize = 64;
 
 /// A regular file and all its names.
 #[derive(Debug)]
@@ -39,12 +39,12 @@ pub(super) fn look(
     recorded: &HashSet<String>,
 ) -> Vec<Option<File>> {
     let directories = names.chunk_by(|one, other| split(one).0 == split(other).0);
-    let pieces: Vec<&[PathBuf]> = directories.flat_map(|names| names.chunks(PIECE)).collect();
-    pieces.into_par_iter().flat_map_iter(|names| piece(root, names, recorded)).collect()
+    let batches: Vec<&[PathBuf]> = directories.flat_map(|names| names.chunks(BATCH)).collect();
+    batches.into_par_iter().flat_map_iter(|names| batch(root, names, recorded)).collect()
 }
 
 /// Examines names of one directory.
-fn piece(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Option<File>> {
+fn batch(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Option<File>> {
     let directory = names.first().and_then(|first| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         open(root.join(split(first).0), flags, Mode::empty()).ok()
@@ -95,7 +95,7 @@ pub(super) fn architecture(
 
 #[cfg(test)]
 mod tests {
-    use super::{File, PIECE, look};
+    use super::{BATCH, File, look};
     use crate::cache::store::scan::names;
     use crate::cache::store::tests::{sif, store};
     use rustix::fs::{CWD, Mode, mkfifoat};
@@ -106,12 +106,12 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
-    fn more_than_a_piece_between_directories() {
+    fn many_names_are_examined_across_directories() {
         let (_directory, store) = store();
         // In sorted order, the names directly in `o` come both before and after those in `o/i`.
         let of =
             |number: usize| [format!("o/a{number}"), format!("o/i/{number}"), format!("z{number}")];
-        let mut all: Vec<String> = (0..2 * PIECE + 3).flat_map(of).collect();
+        let mut all: Vec<String> = (0..2 * BATCH + 3).flat_map(of).collect();
         all.push("o/i0".to_owned());
         all.iter().for_each(|name| sif(&store.path(name), 1));
         all.sort();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_and_what_has_a_record() {
+    fn other_files_and_recorded_files_have_no_architecture() {
         let (_directory, store) = store();
         let root = store.root();
         sif(&store.path("a"), 1);

@@ -126,7 +126,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn kept_until_then() {
+    fn files_are_kept_until_their_time() {
         let (directory, store) = store();
         fs::create_dir(directory.path().join("o")).unwrap();
         fs::write(store.path("o/i:1"), "old").unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn not_kept_at_all() {
+    fn zero_retention_keeps_nothing() {
         let (_directory, store) = store();
         fs::write(store.path("i:1"), "old").unwrap();
         let keep = Keep::new(SignedDuration::ZERO);

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The interval between attempts to acquire a lock that is held elsewhere.
-const PATIENCE: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A lock that is held until this value is dropped. Dropping it also removes the lock file.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Lock {
                 Err(error) => return Err(error.into()),
             };
             // The previous holder may have removed the file after this open: then it has no name.
-            if names(path, &file)? {
+            if is_same_file(path, &file)? {
                 return Ok(Some(Self { path: path.to_owned(), file, real }));
             }
         }
@@ -55,18 +55,18 @@ impl Lock {
     /// # Errors
     /// If the lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn wait(path: &Path, waiting: &dyn Fn()) -> Result<Self, Failure> {
-        let mut told = false;
+        let mut notified = false;
         loop {
             let taken = Self::take(path).map_err(|error| store::cannot_write(path, &error))?;
             if let Some(lock) = taken {
                 return Ok(lock);
             }
-            if !told {
+            if !notified {
                 waiting();
-                told = true;
+                notified = true;
             }
             signals::check()?;
-            thread::sleep(PATIENCE);
+            thread::sleep(RETRY_INTERVAL);
         }
     }
 
@@ -94,7 +94,7 @@ fn plain_file() -> i32 {
     i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
 }
 
-fn names(path: &Path, file: &File) -> io::Result<bool> {
+fn is_same_file(path: &Path, file: &File) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_a_dead_holder_goes() {
+    fn the_lock_file_of_a_dead_holder_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         fs::write(&path, "").unwrap();
@@ -182,7 +182,7 @@ mod tests {
 
     /// As for a child process that inherited the descriptor.
     #[test]
-    fn who_has_a_copy_shares_it() {
+    fn an_inherited_descriptor_shares_the_lock() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         let lock = Lock::take(&path).unwrap().unwrap();

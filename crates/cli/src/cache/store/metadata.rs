@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// The maximum size of a record in bytes.
-const LARGEST: usize = 8192;
+const MAX_RECORD_SIZE: usize = 8192;
 /// The number of bytes that are read at most from any other file of this command there.
-const MOST: u64 = 64 << 20;
+const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// The record of one image: `.sifcache/known/NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Known {
     /// The record of the file called `name`, if the record still describes that file.
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
         // All records are small, so one read suffices; `fs::read` takes three.
-        let mut buffer = [0; LARGEST];
+        let mut buffer = [0; MAX_RECORD_SIZE];
         let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
         let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
         (known.size == size && known.modified == modified).then_some(known)
@@ -104,7 +104,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes)?;
+    file.take(MAX_FILE_SIZE).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn about_that_file_and_no_other() {
+    fn a_record_is_loaded_only_for_its_file() {
         let (_directory, store) = store();
         let file = store.path("i:1");
         fs::write(&file, "image").unwrap();

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_own_is_nobody_elses() {
+    fn directories_that_others_can_write_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("a/b");
         fs::create_dir_all(&inner).unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn another_user_on_the_way() {
+    fn a_directory_of_another_user_on_the_path_is_refused() {
         if !geteuid().is_root() {
             eprintln!("skipped: needs root, to give files to others");
             return;

@@ -126,7 +126,7 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     let recorded = metadata::names(root);
     let looked = file::look(root, &names, &recorded);
     let mut others = looked.iter().filter(|file| file.is_none()).count();
-    let files = together(looked.into_iter().flatten());
+    let files = merge_names(looked.into_iter().flatten());
     let images: Vec<Result<Image, usize>> =
         files.into_par_iter().map(|file| image(file, root, &recorded)).collect();
     others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
@@ -134,7 +134,7 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
 }
 
 /// Merges the names of each file. The result is sorted by the first names.
-fn together(looked: impl Iterator<Item = File>) -> Vec<File> {
+fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
     let mut places: HashMap<(u64, u64), usize> = HashMap::new();
     let mut files: Vec<File> = Vec::new();
     for file in looked {
@@ -177,7 +177,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn every_file_and_none_of_ours() {
+    fn all_files_except_the_hidden_directory_are_found() {
         let (_directory, store) = store();
         let elsewhere = tempfile::tempdir().unwrap();
         sif(&elsewhere.path().join("i:1"), 1);
@@ -208,7 +208,7 @@ mod tests {
 
     /// The header is read instead.
     #[test]
-    fn a_record_that_is_about_another_file() {
+    fn an_unusable_record_is_ignored() {
         let (_directory, store) = store();
         sif(&store.path("o/i:1"), 1);
         let record = super::metadata::path(store.root(), "o/i:1");

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_with_its_maker() {
+    fn a_scratch_directory_is_removed_on_drop() {
         let parent = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(parent.path()).unwrap();
         fs::write(scratch.path("a"), "a").unwrap();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_dead_have_left_is_swept() {
+    fn leftovers_of_dead_processes_are_swept() {
         let parent = tempfile::tempdir().unwrap();
         let closed = parent.path().join("h.1.0/rootfs/closed");
         fs::create_dir_all(&closed).unwrap();

@@ -32,7 +32,7 @@ fn which(path: &Path) -> u8 {
 const DAY: Keep = Keep::new(SignedDuration::from_hours(24));
 
 #[test]
-fn placed_replaced_and_kept() {
+fn a_replaced_image_is_kept() {
     let (_directory, store) = store();
     for round in 1..=2 {
         let scratch = store.scratch().unwrap();
@@ -49,7 +49,7 @@ fn placed_replaced_and_kept() {
 
 /// A runtime leaves such a file behind if its mksquashfs is killed.
 #[test]
-fn a_root_file_system_that_is_not_there_gets_no_name() {
+fn a_missing_root_file_system_is_refused() {
     let (_directory, store) = store();
     let scratch = store.scratch().unwrap();
     let path = scratch.path("image");
@@ -71,7 +71,7 @@ fn a_root_file_system_that_is_not_there_gets_no_name() {
 }
 
 #[test]
-fn the_digest_outlives_the_tag() {
+fn a_digest_name_survives_a_moved_tag() {
     let (_directory, store) = store();
     sif(&store.path("i:1"), 1);
     store.link_digest("i:1", "o/i@sha256:aa", DAY).unwrap();
@@ -91,7 +91,7 @@ fn the_digest_outlives_the_tag() {
 }
 
 #[test]
-fn what_is_no_image_gets_no_name() {
+fn a_file_that_is_not_an_image_is_refused() {
     let (_directory, store) = store();
     let scratch = store.scratch().unwrap();
     fs::write(scratch.path("image"), "<html>").unwrap();
@@ -100,7 +100,7 @@ fn what_is_no_image_gets_no_name() {
 }
 
 #[test]
-fn what_is_in_the_way_is_named() {
+fn obstacles_are_named_in_the_error() {
     let (directory, store) = store();
     sif(&store.path("ubuntu"), 1);
     fs::create_dir(store.path("alpine:3")).unwrap();

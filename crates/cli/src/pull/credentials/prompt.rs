@@ -53,7 +53,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn no_terminal_has_advice() {
+    fn without_a_terminal_the_error_gives_advice() {
         let error = line(Path::new("/no/such"), "?").map_err(no_answer).unwrap_err();
         assert!(error.to_string().contains("set APPTAINER_DOCKER_USERNAME"), "{error}");
         let error = line(Path::new("/dev/null"), "?").map_err(no_answer).unwrap_err();

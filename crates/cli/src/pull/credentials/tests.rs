@@ -45,7 +45,7 @@ fn handed(credentials: &Credentials) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn the_environment_in_the_runtimes_order() {
+fn variables_are_read_in_the_runtimes_order() {
     let all = [
         ("APPTAINER_DOCKER_USERNAME", "a"),
         ("APPTAINER_DOCKER_PASSWORD", "1"),
@@ -62,7 +62,7 @@ fn the_environment_in_the_runtimes_order() {
 }
 
 #[test]
-fn the_environment_comes_before_files() {
+fn the_environment_takes_precedence_over_files() {
     let (home, text) = home();
     let found = gather(&[("HOME", &text)], None);
     assert_eq!(of(&found), basic("f", "g"));
@@ -77,7 +77,7 @@ fn the_environment_comes_before_files() {
 }
 
 #[test]
-fn the_runtime_gets_the_same() {
+fn the_runtime_gets_the_same_credentials() {
     let (home, text) = home();
     let nothing: (Vec<String>, Vec<String>) = Default::default();
     assert_eq!(handed(&gather(&[], None)), nothing);
@@ -101,7 +101,7 @@ fn the_runtime_gets_the_same() {
 }
 
 #[test]
-fn what_is_printed_has_no_secret() {
+fn debug_output_contains_no_secret() {
     let (_home, text) = home();
     let login = gather(&[("DOCKER_USERNAME", "a"), ("DOCKER_PASSWORD", "secret")], None);
     let printed = format!("{login:?}");

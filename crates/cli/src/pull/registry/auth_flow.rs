@@ -174,7 +174,7 @@ impl Asker {
         };
         let ask = |transport| {
             let session = session(transport);
-            runtime.block_on(self.patiently(&name, self.twice(&session, question)))
+            runtime.block_on(self.with_timeout(&name, self.with_retry(&session, question)))
         };
         let mut transport = tls;
         let mut said = ask(tls)?;
@@ -216,7 +216,7 @@ impl Asker {
     }
 
     /// Asks the question, and once more if the fault may be temporary.
-    async fn twice<T>(
+    async fn with_retry<T>(
         &self,
         session: &Session<'_>,
         question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
@@ -229,7 +229,11 @@ impl Asker {
     }
 
     /// Waits for an answer until the timeout, or until a signal asks the command to end.
-    async fn patiently<T>(&self, name: &str, answer: impl Future<Output = T>) -> Result<T, Error> {
+    async fn with_timeout<T>(
+        &self,
+        name: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Error> {
         let whole = async {
             let mut answer = std::pin::pin!(answer);
             loop {

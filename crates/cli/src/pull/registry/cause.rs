@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do() {
+    fn messages_contain_advice() {
         let tls = |error: rustls::Error| said(&io::Error::other(error), None);
         let unknown = tls(rustls::Error::InvalidCertificate(UnknownIssuer));
         let advice = "add it to the certificates of this host (they are from SSL_CERT_FILE=/x)";

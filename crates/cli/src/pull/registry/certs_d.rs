@@ -69,7 +69,7 @@ mod tests {
     use tempfile::TempDir;
 
     #[test]
-    fn a_certificate_has_its_key() {
+    fn a_certificate_needs_its_key() {
         let directory = TempDir::new().unwrap();
         let directories = Directories::below(directory.path());
         assert_eq!(directories.of("q.io"), None);

@@ -72,7 +72,7 @@ mod tests {
     use super::Fault;
 
     #[test]
-    fn the_code_in_the_body_counts() {
+    fn the_error_code_in_the_body_takes_precedence() {
         let of = |status, code: &str| {
             let body = format!(r#"{{"errors": [{{"code": "{code}", "message": "s3cret"}}]}}"#);
             match Fault::of(status, body.as_bytes()) {

@@ -69,7 +69,7 @@ mod tests {
     use super::{Document, parse};
 
     #[test]
-    fn images_indexes_and_what_is_neither() {
+    fn images_and_indexes_are_parsed() {
         let image = br#"{"schemaVersion": 2, "config": {}, "layers": [{"size": 3}, {"size": -1}]}"#;
         assert_eq!(parse(image), Ok(Document::Image { compressed: 3 }));
         let index = br#"{"schemaVersion": 2, "manifests": [{"digest": "d", "size": 1}]}"#;

@@ -26,7 +26,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn linux_and_this_architecture() {
+    fn only_linux_manifests_of_the_architecture_are_chosen() {
         let entry = |os: &str, architecture: &str, digest: &str| {
             json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
                 "digest": digest, "platform": {"os": os, "architecture": architecture}})

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn which_variable_counts() {
+    fn the_first_variable_with_a_value_is_used() {
         let url = "https://q.io/";
         let p = Some("http://p:1/".to_owned());
         assert_eq!(of(&[("https_proxy", "http://p:1")], url), p);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_is_said_without_its_password() {
+    fn an_invalid_proxy_is_reported_without_its_password() {
         for value in ["://", "ftp://u:s3cret@x:1", "http://[::1", "http:u:s3cret", "a b"] {
             let error = proxies(&[("https_proxy", value)]).unwrap_err();
             assert!(error.starts_with("https_proxy "), "{error}");

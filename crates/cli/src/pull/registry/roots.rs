@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_replaces_what() {
+    fn each_variable_replaces_its_own_list() {
         let directory = TempDir::new().unwrap();
         let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         for name in ["d", "d1", "d2"] {

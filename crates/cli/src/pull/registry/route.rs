@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_that_may_not_be_asked_for_the_digest() {
+    fn pull_from_mirror_restricts_digest_queries() {
         let only = |key: &str| {
             format!(
                 "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n\
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn blocked() {
+    fn a_blocked_prefix_is_an_error() {
         let rule = "[[registry]]\nlocation='q.io/o'\nblocked=true\n";
         assert_eq!(route(rule, "q.io/o/i", false), Err("q.io/o is blocked in /r.conf".to_owned()));
         assert!(route(rule, "q.io/other/i", false).is_ok());
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_leads_nowhere() {
+    fn an_invalid_mirror_location_is_reported() {
         let rule = "[[registry]]\nprefix='*.example.org'\n[[registry.mirror]]\nlocation='m.io:1'\n";
         let all = route(rule, "a.example.org:5/o/i:1", false).unwrap();
         assert!(all.cut.unwrap().contains("m.io:1:5/o/i:1"));

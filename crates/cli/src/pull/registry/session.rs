@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use sifcache_core::reference::Reference;
 
 /// The maximum size of a manifest in bytes; registries do not accept larger ones.
-const MOST: usize = 4 << 20;
+const MAX_MANIFEST_SIZE: usize = 4 << 20;
 const DIGEST: &str = "docker-content-digest";
 
 type Answer<T> = Result<T, Fault>;
@@ -139,8 +139,8 @@ async fn check(mut response: Response) -> Answer<Response> {
 async fn read(response: &mut Response) -> Answer<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await? {
-        if body.len() + part.len() > MOST {
-            return Err(Fault::Strange(format!("it has more than {MOST} bytes")));
+        if body.len() + part.len() > MAX_MANIFEST_SIZE {
+            return Err(Fault::Strange(format!("it has more than {MAX_MANIFEST_SIZE} bytes")));
         }
         body.extend_from_slice(&part);
     }

@@ -63,7 +63,7 @@ fn a_digest_takes_one_head_request() {
 }
 
 #[test]
-fn a_digest_that_the_answer_does_not_have_is_reckoned() {
+fn a_missing_digest_is_computed() {
     let server = Server::new(|_| answer(200, "manifest"));
     let digest = anonymous().digest(&reference(&server, "o/i:1")).unwrap();
     assert_eq!(digest, digest_of("manifest"));
@@ -103,7 +103,7 @@ fn credentials(directory: &TempDir, key: &str, auth: &str) -> Credentials {
 }
 
 #[test]
-fn a_token_for_who_is_known() {
+fn a_token_is_requested_with_credentials() {
     let server = token_server();
     let directory = TempDir::new().unwrap();
     let known = registry(credentials(&directory, &server.address, "YTpi"));
@@ -115,7 +115,7 @@ fn a_token_for_who_is_known() {
 }
 
 #[test]
-fn no_token_for_who_is_not() {
+fn without_valid_credentials_there_is_no_token() {
     let server = token_server();
     let directory = TempDir::new().unwrap();
     let image = reference(&server, "o/i:1");
@@ -129,7 +129,7 @@ fn no_token_for_who_is_not() {
 }
 
 #[test]
-fn credentials_of_one_repository_are_not_for_another() {
+fn credentials_are_not_sent_for_another_repository() {
     let server = token_server();
     let directory = TempDir::new().unwrap();
     let registry = registry(credentials(&directory, &format!("{}/o/i", server.address), "YTpi"));
@@ -143,7 +143,7 @@ fn credentials_of_one_repository_are_not_for_another() {
 }
 
 #[test]
-fn a_refusal_without_a_token_server_is_none() {
+fn an_unreachable_token_server_is_not_a_refusal() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let challenge = format!("Bearer realm=\"http://{}/token\"", listener.local_addr().unwrap());
     drop(listener);
@@ -184,7 +184,7 @@ fn recovering(first: impl Fn() -> Deed + Send + Sync + 'static) -> Server {
 }
 
 #[test]
-fn one_more_try_where_that_may_help() {
+fn temporary_faults_are_retried_once() {
     let table: [(fn() -> Deed, usize); 3] = [
         (|| answer(500, "out of order"), 2),
         (|| answer(429, "slow down"), 2),
@@ -205,7 +205,7 @@ fn one_more_try_where_that_may_help() {
 }
 
 #[test]
-fn nobody_there() {
+fn an_unreachable_registry_is_reported() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -216,7 +216,7 @@ fn nobody_there() {
 }
 
 #[test]
-fn an_answer_that_never_comes() {
+fn a_missing_answer_times_out() {
     let server = Server::new(|_| Deed::Silence);
     let patience = Patience { answer: Duration::from_millis(300), ..PATIENCE };
     let registry = Registry::with(
@@ -233,7 +233,7 @@ fn an_answer_that_never_comes() {
 }
 
 #[test]
-fn waiting_ends_when_the_command_shall_end() {
+fn a_signal_ends_the_wait() {
     let server = Server::new(|_| Deed::Silence);
     let begun = Instant::now();
     let stop = move || match begun.elapsed() > Duration::from_millis(300) {
@@ -249,7 +249,7 @@ fn waiting_ends_when_the_command_shall_end() {
 }
 
 #[test]
-fn without_no_https_nobody_talks_in_the_clear() {
+fn without_no_https_plain_http_is_not_used() {
     let server = Server::new(|_| answer(200, "manifest"));
     let registry = Registry::with(
         false,
@@ -264,7 +264,7 @@ fn without_no_https_nobody_talks_in_the_clear() {
 }
 
 #[test]
-fn threads_share_one() {
+fn threads_share_one_client() {
     let server = Server::new(|_| {
         Deed::Answer(Response::new(200, "").with("Docker-Content-Digest", &digest_of("a")))
     });

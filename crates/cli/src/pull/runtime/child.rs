@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for the remaining output after the runtime has exited, in case another
 /// process holds its outputs open.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const REMAINING_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Runs the runtime until it exits, and returns its output.
 ///
@@ -29,8 +29,8 @@ pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<Said, E
     }
     let status = group.end().map_err(Error::Start)?;
     let begun = Instant::now();
-    while begun.elapsed() < LAST_WORDS
-        && let Ok(line) = lines.recv_timeout(LAST_WORDS)
+    while begun.elapsed() < REMAINING_OUTPUT
+        && let Ok(line) = lines.recv_timeout(REMAINING_OUTPUT)
     {
         said.hear(line);
     }

@@ -14,7 +14,7 @@ const PREFIXES: [&str; 2] = ["APPTAINER_", "SINGULARITY_"];
 
 /// Variables that would change where the runtime writes the file, or would make it pull another
 /// image than a job would pull on this host.
-const ASTRAY: [&str; 9] = [
+const MISLEADING: [&str; 9] = [
     "PULLDIR",
     "PULLFOLDER",
     "PULL_NAME",
@@ -48,7 +48,7 @@ pub(super) fn for_pull(
     get: &dyn Fn(&str) -> Option<OsString>,
 ) {
     let both = |name: &str| PREFIXES.map(|prefix| format!("{prefix}{name}"));
-    for name in ASTRAY.iter().flat_map(|name| both(name)) {
+    for name in MISLEADING.iter().flat_map(|name| both(name)) {
         command.env_remove(name);
     }
     command.envs(both("TMPDIR").map(|name| (name, tmpdir)));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_the_file_astray() {
+    fn misleading_variables_are_removed() {
         let changed = pull(&[("APPTAINER_PULLDIR", "/elsewhere")]);
         for name in ["APPTAINER_PULLDIR", "SINGULARITY_PULL_NAME", "SINGULARITY_OCI"] {
             assert_eq!(changed[name], None, "{name}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runtimes_own_cache_is_the_sites_choice() {
+    fn the_runtimes_cache_is_disabled_unless_configured() {
         assert_eq!(pull(&[])["APPTAINER_DISABLE_CACHE"].as_deref(), Some("true"));
         assert_eq!(pull(&[])["SINGULARITY_DISABLE_CACHE"].as_deref(), Some("true"));
         let changed = pull(&[("SINGULARITY_DISABLE_CACHE", "false")]);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shim_is_not_in_its_way() {
+    fn variables_that_lead_to_the_shim_are_removed() {
         let path = format!("{}:/usr/bin", installed(SHIMS));
         let changed = pull(&[("PATH", &path), (SETTINGS, "image_root=/sif")]);
         assert_eq!(changed["PATH"].as_deref(), Some("/usr/bin"));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::process::ExitStatus;
 
 /// The number of lines that are kept.
-const LINES: usize = 40;
+const KEPT_LINES: usize = 40;
 /// The log levels at the start of the runtimes' lines.
 const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE", "DEBUG"];
 
@@ -22,7 +22,7 @@ impl Said {
         if is_fatal(&line) {
             self.fatal = Some(line.clone());
         }
-        if self.lines.len() == LINES {
+        if self.lines.len() == KEPT_LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
@@ -63,12 +63,12 @@ fn message(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{LINES, Said, message};
+    use super::{KEPT_LINES, Said, message};
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
     #[test]
-    fn what_is_in_a_line() {
+    fn the_level_is_removed_from_a_line() {
         for (line, expected) in [
             ("FATAL:   While making image: no space", "While making image: no space"),
             ("INFO:    Creating SIF file...", "Creating SIF file..."),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_gave_up_with() {
+    fn the_fatal_error_is_the_reason() {
         let why = |lines: &[&str]| {
             let mut said = Said::default();
             lines.iter().for_each(|line| _ = said.hear((*line).to_owned()));
@@ -97,12 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn so_many_lines_are_kept() {
+    fn only_the_last_lines_are_kept() {
         let mut said = Said::default();
-        for number in 0..LINES + 2 {
+        for number in 0..KEPT_LINES + 2 {
             said.hear(number.to_string());
         }
         assert_eq!(said.text().lines().next(), Some("2"));
-        assert_eq!(said.text().lines().count(), LINES);
+        assert_eq!(said.text().lines().count(), KEPT_LINES);
     }
 }

@@ -52,7 +52,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
-    fn no_shim_and_nothing_that_cannot_be_started() {
+    fn shims_and_files_that_cannot_be_executed_are_skipped() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         for name in ["shims", "data", "one", "two", "target", "copy"] {

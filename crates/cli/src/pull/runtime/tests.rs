@@ -52,7 +52,7 @@ fn pull_for(
 }
 
 #[test]
-fn what_the_runtime_is_given() {
+fn the_runtime_gets_its_arguments_and_environment() {
     let script = r#"
         [ "$*$SINGULARITY_NOHTTPS" = "pull /to docker://o/i:1true" ] || exit 3
         [ -d "$APPTAINER_TMPDIR" ] && [ "$SINGULARITY_DISABLE_CACHE" = true ] || exit 4
@@ -64,7 +64,7 @@ fn what_the_runtime_is_given() {
 }
 
 #[test]
-fn the_architecture_is_passed_on_as_runtimes_call_it() {
+fn the_architecture_is_passed_under_the_runtimes_name() {
     for (architecture, said) in [("arm64", "arm64"), ("s390x", "s390x"), ("arm", "arm32v7")] {
         let script = format!(r#"[ "$*" = "pull --arch {said} /to docker://o/i:1" ]"#);
         let (result, _) = pull_for(Some(architecture), &script, &Credentials::none());
@@ -73,7 +73,7 @@ fn the_architecture_is_passed_on_as_runtimes_call_it() {
 }
 
 #[test]
-fn an_auth_file_is_handed_over() {
+fn an_auth_file_is_passed_to_the_runtime() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("auth.json");
     fs::write(&file, "{}").unwrap();
@@ -83,7 +83,7 @@ fn an_auth_file_is_handed_over() {
 }
 
 #[test]
-fn what_it_says_is_heard() {
+fn each_line_of_output_is_reported() {
     let script = r#"printf 'INFO:    Copying\rCopying 1\rCopying 2\n' >&2; echo last; exit 255"#;
     let (result, heard) = pull(script, &Credentials::none());
     assert_eq!(result.unwrap_err().output().lines().count(), 4);
@@ -91,7 +91,7 @@ fn what_it_says_is_heard() {
 }
 
 #[test]
-fn why_it_failed() {
+fn the_reason_of_a_failure_is_reported() {
     let said = |script: &str| pull(script, &Credentials::none()).0.unwrap_err().to_string();
     let script = r#"printf '\033[31mFATAL:   While making image: no space\033[0m\n' >&2
         echo 'Usage: whatever'; exit 255"#;
@@ -104,7 +104,7 @@ fn why_it_failed() {
 }
 
 #[test]
-fn much_is_heard_to_its_end() {
+fn long_output_is_read_completely() {
     let script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 1";
     let (result, _) = pull(script, &Credentials::none());
     assert_eq!(result.unwrap_err().to_string(), "line 19999");
@@ -112,7 +112,7 @@ fn much_is_heard_to_its_end() {
 
 /// A process that the runtime leaves behind holds its outputs open.
 #[test]
-fn nothing_is_left_behind() {
+fn remaining_processes_are_killed() {
     let begun = Instant::now();
     let script = "sleep 60 & echo $!; exit 1";
     let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
@@ -129,7 +129,7 @@ fn nothing_is_left_behind() {
 
 /// The runtime closes its outputs and continues.
 #[test]
-fn silence_is_no_end() {
+fn closed_outputs_do_not_end_the_wait() {
     let script = r#"exec >&- 2>&-; sleep 0.5; echo done > "$APPTAINER_TMPDIR/done"; exit 3"#;
     let error = pull(script, &Credentials::none()).0.unwrap_err();
     assert_eq!(error.to_string(), "it ended with exit status: 3 and no message");

@@ -10,7 +10,7 @@ fn reference(text: &str) -> Reference {
 }
 
 #[test]
-fn the_nearest_key_first() {
+fn the_most_specific_key_comes_first() {
     let quay = ["quay.io/team/sub/i", "quay.io/team/sub", "quay.io/team", "quay.io"];
     assert_eq!(keys(&reference("quay.io/team/sub/i:1")), quay);
     let hub = [
@@ -59,7 +59,7 @@ fn credentials_by_key() {
 }
 
 #[test]
-fn an_explicit_file_must_be_one() {
+fn an_explicit_file_must_be_valid() {
     let error = AuthFile::read(Path::new("/no/such")).unwrap_err().to_string();
     assert!(error.starts_with("--authfile: cannot read /no/such: "), "{error}");
     let error = AuthFile::read(Path::new("/proc/self/status")).unwrap_err().to_string();
@@ -90,7 +90,7 @@ fn places_in_the_runtimes_order() {
 }
 
 #[test]
-fn the_first_that_is_there() {
+fn the_first_existing_file_is_used() {
     let home = TempDir::new().unwrap();
     let get = |name: &str| (name == "HOME").then(|| home.path().into());
     assert!(AuthFile::search(&get).is_none());

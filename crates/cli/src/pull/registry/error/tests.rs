@@ -40,7 +40,7 @@ fn each_answer_has_its_kind_and_no_secret() {
 }
 
 #[test]
-fn an_image_without_its_registry() {
+fn the_registry_is_omitted_from_the_image_name() {
     let text = |text: &str| image(&Reference::parse(text.as_bytes()).unwrap());
     assert_eq!(text("ubuntu"), "library/ubuntu:latest");
     assert_eq!(text("q.io:5000/o/i:1"), "o/i:1");

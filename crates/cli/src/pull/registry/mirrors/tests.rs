@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 #[test]
-fn which_files_count() {
+fn user_files_replace_system_files() {
     let directory = TempDir::new().unwrap();
     let (etc, home) = (directory.path().join("etc"), directory.path().join("home"));
     let put = |path: &Path, blocked: bool| {
@@ -37,7 +37,7 @@ fn which_files_count() {
 }
 
 #[test]
-fn the_longest_prefix() {
+fn the_longest_prefix_is_used() {
     let text = r#"
         [[registry]]
         prefix = "q.io/o"
@@ -62,7 +62,7 @@ fn the_longest_prefix() {
 }
 
 #[test]
-fn both_forms() {
+fn both_format_versions_are_read() {
     let rules = Mirrors::of(
         "unqualified-search-registries = [\"x\"]\nwhat = 1\n[[registry]]\nlocation=\"q.io/\"\n\
          mirror-by-digest-only = true\n[[registry.mirror]]\nlocation=\"m.io/\"\ninsecure=true\n\
@@ -84,7 +84,7 @@ fn both_forms() {
 }
 
 #[test]
-fn what_the_runtime_refuses_too() {
+fn invalid_files_are_refused_as_by_the_runtime() {
     let table = [
         ("[[registry", "line 1"),
         ("\n[[registry]]\nlocation = \"x\"\ninsecure = \"true\"\n", "line 4"),

@@ -45,7 +45,7 @@ fn index_of(entries: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn an_index_has_one_for_this_host() {
+fn an_index_is_resolved_for_this_host() {
     let (own, other) = (image_of(&[5]).to_string(), image_of(&[6]).to_string());
     let (own_digest, other_digest) = (digest_of(&own), digest_of(&other));
     let index = index_of(&[("sparc64", &other_digest), (host_architecture(), &own_digest)]);
@@ -72,7 +72,7 @@ fn an_index_has_one_for_this_host() {
 }
 
 #[test]
-fn a_manifest_that_is_none() {
+fn an_invalid_manifest_is_an_error() {
     for body in ["<html>", r#"{"schemaVersion": 1}"#] {
         let server = manifests(vec![("1".into(), body.to_owned())]);
         let error =
@@ -83,7 +83,7 @@ fn a_manifest_that_is_none() {
 }
 
 #[test]
-fn a_manifest_that_has_another_digest() {
+fn a_wrong_digest_is_an_error() {
     let image = image_of(&[1]).to_string();
     let other = digest_of("other");
     let said = other.clone();

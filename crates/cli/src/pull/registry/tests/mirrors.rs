@@ -30,7 +30,7 @@ fn ask(registry: &Registry, image: &str) -> Result<String, Error> {
 }
 
 #[test]
-fn the_mirror_is_asked_with_its_own_credentials() {
+fn the_mirror_gets_its_own_credentials() {
     let mirror = server("mirror");
     let configuration = format!(
         "[[registry]]\nlocation='docker.io'\n[[registry.mirror]]\nlocation='{}/hub'\n\
@@ -54,7 +54,7 @@ fn the_mirror_is_asked_with_its_own_credentials() {
 }
 
 #[test]
-fn the_digest_has_to_be_known_elsewhere_too() {
+fn the_digest_must_be_known_to_another_endpoint() {
     let (mirror, origin) = (server("mirror"), server("origin"));
     let configuration = format!(
         "[[registry]]\nlocation='{0}'\ninsecure=true\n[[registry.mirror]]\nlocation='{1}'\n\
@@ -72,7 +72,7 @@ fn the_digest_has_to_be_known_elsewhere_too() {
 }
 
 #[test]
-fn what_is_blocked_is_not_asked() {
+fn a_blocked_registry_is_not_queried() {
     let server = server("any");
     let configuration = format!("[[registry]]\nlocation='{}'\nblocked=true\n", server.address);
     let image = format!("{}/o/i:1", server.address);

@@ -47,7 +47,7 @@ fn a_proxy_gets_its_own_password() {
 }
 
 #[test]
-fn a_mistake_in_a_variable_is_named() {
+fn an_invalid_variable_is_named() {
     let image = Reference::parse(b"r.invalid/o/i:1").unwrap();
     let error = registry(&[("HTTPS_PROXY", "ftp://x".to_owned())], false).digest(&image);
     let text = error.unwrap_err().to_string();

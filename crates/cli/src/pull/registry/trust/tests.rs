@@ -41,7 +41,7 @@ fn now(roots: &[&str], server: &str) -> Result<(), rustls::Error> {
 }
 
 #[test]
-fn what_is_trusted() {
+fn trusted_certificates_are_accepted() {
     for (root, server) in [
         ("authority", "issued"),
         ("authority", "issued-authority"),
@@ -60,7 +60,7 @@ fn what_is_trusted() {
 }
 
 #[test]
-fn what_is_not() {
+fn untrusted_certificates_are_refused() {
     use CertificateError::UnknownIssuer;
     let unknown = rustls::Error::from(UnknownIssuer);
     assert_eq!(now(&[], "issued"), Err(unknown.clone()));
@@ -84,7 +84,7 @@ fn what_is_not() {
 }
 
 #[test]
-fn an_authority_that_has_expired() {
+fn an_expired_authority_is_named() {
     for server in ["issued-by-old", "issued-authority-by-old"] {
         let error = now(&["old-authority"], server).unwrap_err().to_string();
         assert!(error.contains("CN=old-authority, has expired"), "{error}");
@@ -92,7 +92,7 @@ fn an_authority_that_has_expired() {
 }
 
 #[test]
-fn the_name_the_time_and_the_purpose_count_each_time() {
+fn name_time_and_purpose_are_always_checked() {
     for (root, server) in [
         ("authority", "issued"),
         ("authority", "issued-authority"),
