@@ -3,9 +3,8 @@
 //! ```text
 //! ROOT/
 //!   determinedai/environments:TAG          an image, under its short name
-//!   determinedai/environments:TAG          an image, under its short name
 //!   determinedai/environments@sha256:HEX   the same file, for references with a digest
-//!     tmp/HOST.PID.N/                      something in progress
+//!   .sifcache/
 //!     tmp/HOST.PID.N/                      scratch directory for work in progress
 //!     tmp/HOST.PID.N.lock                  held while the creating process is alive
 //!     lock/HEX                             held while a name changes; HEX is its SHA-256
@@ -65,9 +64,9 @@ impl Store {
     /// replaced or removed files whose retention has ended.
     ///
     /// # Errors
-    /// If the root does not exist, jobs would not trust it, another user could redirect the
-    /// changes to other files ([`path_trust`]), or it cannot be written. Also if its declared
-    /// architecture is invalid.
+    /// If the root does not exist, is not trusted by jobs, cannot be written, or declares an
+    /// invalid architecture. Also if another user could redirect changes to other files (see
+    /// [`path_trust`]).
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
         Self::open_for(root, settings, architecture::wanted(root, None)?)
     }
@@ -75,7 +74,7 @@ impl Store {
     /// As [`Store::open`], with `architecture` in place of the declared one.
     ///
     /// # Errors
-    /// As [`Store::open`], except for the declared architecture, which is not read.
+    /// As for [`Store::open`], except that no declared architecture is read.
     pub(crate) fn open_for(
         root: &Path,
         settings: &Settings,

@@ -32,7 +32,7 @@ pub(super) struct File {
 }
 
 /// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if it is
-/// not a regular file. The header is not read for names in `recorded`, whose records say more.
+/// not a regular file. The header is not read for names in `recorded`, as records contain more.
 pub(super) fn look(
     root: &Path,
     names: &[PathBuf],

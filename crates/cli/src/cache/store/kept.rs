@@ -100,7 +100,7 @@ fn until(path: &Path) -> Option<Timestamp> {
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// Removes the kept files whose time is over.
+/// Removes the kept files whose retention has ended.
 ///
 /// # Errors
 /// If the directory cannot be read or an entry cannot be removed.

@@ -43,7 +43,8 @@ impl Lock {
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            // The previous holder may have removed the file after this open: then it has no name.
+            // The previous holder may have removed the file after it was opened here. Such a file
+            // has no name, so other processes would not see the lock.
             if is_same_file(path, &file)? {
                 return Ok(Some(Self { path: path.to_owned(), file, real }));
             }

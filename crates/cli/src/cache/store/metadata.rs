@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 
 /// The maximum size of a record in bytes.
 const MAX_RECORD_SIZE: usize = 8192;
-/// The number of bytes that are read at most from any other file of this command there.
+/// The maximum number of bytes that are read from any other file in the hidden directory.
 const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// The record of one image: `.sifcache/known/NAME.json`.
@@ -24,8 +24,8 @@ pub(crate) struct Known {
     pub(crate) reference: String,
     /// The source of the file: `docker://…`, a file's path, or `-` for a pipe.
     pub(crate) source: String,
-    /// The digests that the reference pointed to: the manifest or index, then the manifest of
-    /// this platform.
+    /// The digests that the reference pointed to: the manifest or index, then the manifest for
+    /// the platform of the image.
     pub(crate) digests: Vec<String>,
     /// When the image was added.
     pub(crate) added: Timestamp,
