@@ -52,7 +52,7 @@ fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
     }
 }
 
-/// A cache of the access to each directory that was examined.
+/// Caches the access to each directory that was examined.
 #[derive(Debug, Default)]
 pub(crate) struct Doors(HashMap<PathBuf, Access>);
 

@@ -124,7 +124,7 @@ pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
         .and_then(|time| Known::load(store.root(), name, metadata.len(), time));
     if let Some(known) = known.filter(|known| !known.reference.contains('@')) {
         let pinned = Known { reference: reference.to_string(), ..known };
-        // The image exists in any case; without this record it only may not stay.
+        // The image exists in any case. An error only means that the request is not recorded.
         let _ = pinned.save(store, name);
     }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// One file to remove.
+/// The removal of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Removal {
     /// The name for display.
@@ -31,7 +31,7 @@ pub(crate) struct Removal {
 }
 
 impl Removal {
-    /// Removes an image with all its names.
+    /// The removal of an image with all its names.
     pub(crate) fn whole(stock: &Stock, image: &Image) -> Self {
         Self {
             reference: image.title(),
@@ -43,8 +43,8 @@ impl Removal {
         }
     }
 
-    /// Removes the files that have these names. A digest name that was created together with a
-    /// tag is removed with the last of the other names.
+    /// The removals of the files that have these names. A digest name that was created together
+    /// with a tag is removed with the last of the other names.
     pub(crate) fn of_names(stock: &Stock, names: &[String]) -> Vec<Self> {
         let mut removals: Vec<Self> = Vec::new();
         for name in names {

@@ -9,7 +9,7 @@
 //!
 //! The content of a file cannot be trusted: every size is bounded, and the result is used only to
 //! propose a name. Images inherit labels from the image that they were built on, so the two
-//! labels are used only if Apptainer must have written them itself and they are for the same
+//! labels are used only if Apptainer itself must have written them, and only if they name the same
 //! reference as the definition.
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/descriptor.go`, and Apptainer's
@@ -36,7 +36,7 @@ const VERSION: &str = "org.label-schema.usage.apptainer.version";
 /// The first Apptainer release that writes both labels, as major and minor version.
 const FIRST_WITH_DIGEST: (u32, u32) = (1, 5);
 
-/// The source of a pulled image.
+/// The origin of a pulled image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The reference that was pulled.
@@ -45,8 +45,8 @@ pub(crate) struct Origin {
     pub(crate) digest: Option<String>,
 }
 
-/// The source of the SIF file. `None` if the file was built from a definition with sections of
-/// its own or does not contain its source.
+/// The origin of a SIF file. `None` if the file was built from a definition with sections of its
+/// own or does not name its origin.
 pub(crate) fn origin(path: &Path) -> Option<Origin> {
     let file = open(path)?;
     let table = image::descriptor_table(&file).ok()?;

@@ -31,7 +31,7 @@ const SUPERBLOCK: usize = 96;
 pub(crate) enum Damage {
     /// The root file system is not squashfs 4.0.
     NotSquashfs,
-    /// The file system is longer than its partition.
+    /// The file system is cut short: it is longer than its partition.
     Short {
         /// The size of the partition in bytes.
         size: u64,
@@ -106,7 +106,7 @@ struct Tables {
 /// for a file that is not an image: there is nothing to compare.
 ///
 /// # Errors
-/// The defect, if there is one.
+/// If the superblock is invalid, the file system is cut short, or the file cannot be read.
 pub(crate) fn check(path: &Path) -> Result<(), Damage> {
     Squashfs::open(path).map(drop)
 }

@@ -14,8 +14,8 @@ use std::path::{Component, Path};
 /// The file name in the hidden directory.
 const FILE: &str = "served.json";
 
-/// When the images of a root last served a job. A file of an older release has no `nodes`: the
-/// times that it listed as covered by logs included lines that could not be read.
+/// When the images of a root last served a job. A file of an older release has no `nodes`: its
+/// covered periods did not take unreadable lines into account, so they are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Served {
     /// The periods that the logs cover, for each node.

@@ -2,7 +2,7 @@
 //!
 //! 1. `--docker-login`: prompts for them once;
 //! 2. the environment: `APPTAINER_DOCKER_USERNAME` and `APPTAINER_DOCKER_PASSWORD`, the same with
-//! the prefix `SINGULARITY_`, or without a prefix;
+//!    the prefix `SINGULARITY_`, or without a prefix;
 //! 3. a file written by `apptainer registry login` or by docker: see [`authfile`].
 //!
 //! Credentials from the first two sources are sent to every registry, as the runtimes do. The

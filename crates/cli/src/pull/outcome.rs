@@ -19,7 +19,7 @@ pub(crate) enum Status {
     Present,
     /// The image was added.
     Added,
-    /// The tag pointed to another digest, and the file was replaced.
+    /// The tag had moved to another digest, and the file was replaced.
     Refreshed,
     /// The tag still points to the digest of the image in the cache.
     Unchanged,
@@ -158,7 +158,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The exit status: for a single reference its own, for several references whether any failed.
+/// The exit status. For a single reference, it is the status of its failure; for several, it only
+/// shows whether any of them failed.
 ///
 /// # Errors
 /// If a signal asked the command to end or standard output is closed, because that concerns all

@@ -148,7 +148,8 @@ impl<'a> Puller<'a> {
     }
 
     /// Reuses the content if it is already in the cache under its digest, as for another tag of
-    /// the same image. Returns the size and the path of a replaced file.
+    /// the same image. Returns its size and the path where a replaced file is kept, or `None` if
+    /// there is nothing to reuse.
     fn link(&self, arrival: &Arrival<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
         let named = |digest: &String| image_name::with_digest(arrival.reference, digest);
         let names = arrival.digests.iter().map(named);

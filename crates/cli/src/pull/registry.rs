@@ -53,7 +53,7 @@ impl Registry {
     /// certificate that this host trusts, or no TLS if the registry has none.
     ///
     /// # Errors
-    /// If the operating system refuses what the client needs.
+    /// If the asynchronous runtime of the client cannot be created.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
         let surroundings = Surroundings::here();
         Self::with(insecure, credentials, surroundings, PATIENCE, Box::new(signals::check))

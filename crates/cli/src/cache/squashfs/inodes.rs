@@ -14,7 +14,8 @@ use super::{Damage, Squashfs, u16_at, u32_at, u64_at};
 
 /// The fragment number of a file without a fragment.
 const NO_FRAGMENT: u32 = u32::MAX;
-/// More than the maximum length of a path on Linux.
+/// The accepted length of names and link targets in bytes, which is more than the maximum length
+/// of a path on Linux.
 const MAX_NAME_LENGTH: usize = 65536;
 /// The number of block sizes that are read at once.
 const SIZES_PER_READ: u64 = 1024;

@@ -1,4 +1,5 @@
-//! Scratch directories for work in progress. They are removed together with their creator.
+//! Scratch directories for work in progress. Their creator removes them; if it was killed, the
+//! next command does.
 
 use super::lock::{self, Lock};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Tests of the rules that every change of a store follows, each in its own directory.
+//! Tests of the rules that every change of a store follows. Each test has a store of its own.
 
 use super::Store;
 use super::kept::Keep;

@@ -78,7 +78,7 @@ impl Asker {
     /// Creates a client.
     ///
     /// # Errors
-    /// If the operating system refuses what the runtime needs.
+    /// If the asynchronous runtime cannot be created.
     pub(super) fn new(
         insecure: bool,
         credentials: Credentials,
@@ -109,7 +109,7 @@ impl Asker {
     /// The answer to a question about a reference, from the source of its image.
     ///
     /// # Errors
-    /// If there is no answer, or the runtime would not get one.
+    /// If there is no answer, or the container runtime would not get one.
     pub(super) fn ask<T>(
         &self,
         reference: &Reference,
@@ -119,7 +119,7 @@ impl Asker {
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
         let route = route.map_err(Error::surroundings)?;
         let source = &route.source;
-        // Plain HTTP is used only if the runtime would also use it.
+        // Plain HTTP is used only if the container runtime would also use it.
         let plain = source.plain && route.is_confirmed(true);
         let (answer, transport) = match self.at(source, plain, &question) {
             Err(error) if error.is_unreachable() && source.plain && !plain => {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const SYSTEM: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 const AT_HOME: &str = ".config/containers/certs.d";
 
-/// The directories that may contain one for a registry. The first match is used.
+/// The directories that may contain a directory for a registry. The first match is used.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Directories(Vec<PathBuf>);
 

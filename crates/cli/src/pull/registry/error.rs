@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(crate) enum Error {
     /// A signal asked the command to end.
     Stopped(Failure),
-    /// The query failed; the message names the reason.
+    /// The query failed; the message states the reason.
     Registry(Kind, String),
 }
 

@@ -1,7 +1,9 @@
-//! `registries.conf`: mirrors of registries, blocked registries, and registries without TLS.
+//! `registries.conf`: mirrors of registries, blocked registries, and registries that may be used
+//! without TLS.
 //!
 //! The files and their rules are those of containers/image 5.33, which Apptainer 1.4 contains.
-//! Apptainer does not read `CONTAINERS_REGISTRIES_CONF`, nor short names for `docker://`.
+//! Apptainer does not read `CONTAINERS_REGISTRIES_CONF`, and does not use short names for
+//! `docker://`.
 
 mod file;
 

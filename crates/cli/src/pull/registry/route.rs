@@ -4,11 +4,11 @@
 //! has tables of the results):
 //!
 //! 1. The *source* of the image is the first mirror of the registry's **host**; other mirrors are
-//! not tried. `location`, `blocked`, `insecure` and rules for a part of a registry are not read
-//! here.
+//!    not tried. `location`, `blocked`, `insecure` and rules for a part of a registry are not read
+//!    here.
 //! 2. Before that, Apptainer queries *other* endpoints for the digest, and one of them must know
-//! it: the registry itself, then all mirrors of the rule with the longest prefix, then its
-//! `location`.
+//!    it: the registry itself, then all mirrors of the rule with the longest prefix, then its
+//!    `location`.
 //!
 //! This command queries the source, whose digest is that of the pulled image. It queries the
 //! other endpoints only if the source is not one of them.
@@ -76,8 +76,8 @@ impl Route {
         Ok(Self { source: source(mirrors, image, insecure), others, cut })
     }
 
-    /// Whether the source is one of the other endpoints, which makes a query to them unnecessary.
-    /// With `plain`, the other endpoint must allow plain HTTP.
+    /// Whether the source is also one of the other endpoints, so that these need not be queried.
+    /// With `plain`, that endpoint must also allow plain HTTP.
     pub(super) fn is_confirmed(&self, plain: bool) -> bool {
         let same = |other: &Endpoint| {
             let (a, b) = (&other.image, &self.source.image);

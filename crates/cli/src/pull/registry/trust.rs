@@ -209,7 +209,7 @@ fn is_authority(certificate: &Certificate) -> bool {
     matches!(extension(certificate), Ok(Some(BasicConstraints { ca: true, .. })))
 }
 
-/// Whether a certificate of the host may issue others. Before version 3, certificates cannot
+/// Whether a certificate of the host may issue others. Certificates before X.509 version 3 cannot
 /// express this, so all of them may.
 fn may_issue(certificate: &Certificate) -> bool {
     let old = certificate.tbs_certificate().version() != Version::V3;
