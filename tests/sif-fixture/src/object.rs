@@ -138,6 +138,7 @@ impl Object {
         Self { architecture: Some(*code(name)), ..self }
     }
 
+    /// The data of this object.
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }

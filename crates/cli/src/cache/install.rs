@@ -15,9 +15,13 @@ use std::path::{Path, PathBuf};
 /// A finished file that is to become an image.
 #[derive(Debug)]
 pub(crate) struct Arrival<'a> {
+    /// The image root that gets the file.
     pub(crate) store: &'a Store,
+    /// Where notes are printed.
     pub(crate) progress: &'a Progress,
+    /// How long a replaced file is kept.
     pub(crate) keep: Keep,
+    /// The reference of the image.
     pub(crate) reference: &'a Reference,
     /// The name that the file gets, relative to the root.
     pub(crate) name: &'a str,

@@ -15,10 +15,13 @@ use std::path::{Path, PathBuf};
 /// An image root and its images.
 #[derive(Debug)]
 pub(crate) struct Stock {
+    /// The path of the root.
     pub(crate) root: PathBuf,
+    /// Sorted by their first names.
     pub(crate) images: Vec<Image>,
     /// The number of names that do not lead to an image.
     pub(crate) others: usize,
+    /// When the images last served a job.
     pub(crate) served: Served,
 }
 

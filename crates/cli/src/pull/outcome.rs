@@ -66,8 +66,11 @@ impl Status {
 /// The outcome for a reference without a failure.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    /// The kind of the outcome.
     pub(crate) status: Status,
+    /// The path of the image, if there is one.
     pub(crate) path: Option<PathBuf>,
+    /// The details of the pull, if the image was just pulled.
     pub(crate) pulled: Option<Pulled>,
     /// References that now lead to the image.
     pub(crate) found_as: Vec<String>,

@@ -27,7 +27,9 @@ pub(crate) struct Runtime {
 /// The options of a pull.
 #[derive(Debug)]
 pub(crate) struct PullOptions<'a> {
+    /// Whether `--no-https` was given.
     pub(crate) no_https: bool,
+    /// The credentials to pass to the runtime.
     pub(crate) credentials: &'a Credentials,
     /// The directory in which the runtime unpacks layers.
     pub(crate) tmpdir: &'a Path,
