@@ -8,7 +8,7 @@ use sifcache_core::reference::Reference;
 const SUFFIX: &str = ".sif";
 
 /// Endings that programs give a file while they write it, and that users give a file to set it
-/// aside. Each could be part of a valid tag, but nobody means it as one.
+/// aside. A valid reference could end with one of them, but in practice none does.
 const LEFTOVERS: [&str; 8] =
     [".tmp", ".part", ".partial", ".filepart", ".old", ".bak", ".orig", ".new"];
 
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(short(&parse("docker://ubuntu").unwrap()), "ubuntu:latest");
         let reference = parse("quay.io/o/i:1").unwrap();
         assert_eq!(with_digest(&reference, "sha256:0f"), "quay.io/o/i@sha256:0f");
-        for (wrong, said) in [
+        for (wrong, message) in [
             (
                 "library://a/b",
                 "library://a/b: only docker references have a name in the cache, not library:",
@@ -124,7 +124,7 @@ mod tests {
             ),
             ("", "'' is not a valid image reference: it is empty"),
         ] {
-            assert_eq!(parse(wrong).unwrap_err().to_string(), said);
+            assert_eq!(parse(wrong).unwrap_err().to_string(), message);
         }
     }
 }

@@ -84,8 +84,8 @@ mod tests {
         let fifth = crate::cache::store::free(root.path()).unwrap() / 5;
         let all = Reservations::default();
         let room = all.reserve(fifth, root.path(), root.path()).unwrap();
-        let said = all.reserve(fifth, root.path(), root.path()).unwrap_err().to_string();
-        assert!(said.starts_with("not enough space: about "), "{said}");
+        let message = all.reserve(fifth, root.path(), root.path()).unwrap_err().to_string();
+        assert!(message.starts_with("not enough space: about "), "{message}");
         drop(room);
         assert!(all.0.lock().unwrap().is_empty());
     }

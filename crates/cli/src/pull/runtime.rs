@@ -9,7 +9,7 @@ use crate::cache::store::architecture::Architecture;
 use crate::error::{Exit, Failure};
 use crate::pull::credentials::Credentials;
 use crate::ui::output::plain;
-use output_parser::Said;
+use output_parser::LastLines;
 use sifcache_core::settings::Settings;
 use std::env;
 use std::fmt;
@@ -48,14 +48,14 @@ pub(crate) enum Error {
     /// The runtime could not be started.
     Start(io::Error),
     /// The runtime exited with an error.
-    Ended { status: ExitStatus, said: Said },
+    Ended { status: ExitStatus, output: LastLines },
 }
 
 impl Error {
     /// The last lines that the runtime printed.
     pub(crate) fn output(&self) -> String {
         match self {
-            Self::Ended { said, .. } => said.text(),
+            Self::Ended { output, .. } => output.text(),
             _ => String::new(),
         }
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Error {
         match self {
             Self::Stopped(failure) => failure.fmt(f),
             Self::Start(error) => write!(f, "it does not start: {error}"),
-            Self::Ended { status, said } => f.write_str(&said.why(*status)),
+            Self::Ended { status, output } => f.write_str(&output.reason(*status)),
         }
     }
 }
@@ -140,7 +140,7 @@ impl Runtime {
     pub(crate) fn verify(&self, file: &Path) -> Result<String, Error> {
         let mut command = self.command("verify");
         command.arg(file).stdin(Stdio::null());
-        child::run(command, &|_| ()).map(|said| said.text())
+        child::run(command, &|_| ()).map(|output| output.text())
     }
 
     /// A command for the real runtime, without the variables that would lead a job to the shim.

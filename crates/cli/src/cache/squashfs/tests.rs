@@ -101,38 +101,38 @@ fn images_for_another_architecture_are_checked() {
     let of = |bytes: Vec<u8>| {
         let partition = Object::root_file_system(file_system::SQUASHFS, bytes);
         Sif::empty().architecture("s390x").with(partition).write(&path).unwrap();
-        said(check(&path))
+        message(check(&path))
     };
     assert_eq!(of(Small::new().bytes), "nothing");
     assert_eq!(of(vec![0; 96]), "its root file system is not squashfs 4.0");
 }
 
-fn said(result: Result<(), Damage>) -> String {
+fn message(result: Result<(), Damage>) -> String {
     result.map_or_else(|damage| damage.to_string(), |()| "nothing".to_owned())
 }
 
 #[test]
 fn an_intact_squashfs_passes() {
     let (directory, path) = Small::new().write();
-    assert_eq!(said(check(&path)), "nothing");
-    assert_eq!(said(read(&path, &|| ())), "nothing");
+    assert_eq!(message(check(&path)), "nothing");
+    assert_eq!(message(read(&path, &|| ())), "nothing");
     drop(directory);
     assert!(matches!(read(&path, &|| ()), Err(Damage::Io(_))));
     let (_directory, path) = Small::new().write();
     fs::write(&path, "no image").unwrap();
-    assert_eq!(said(read(&path, &|| ())), "nothing", "it has no root file system to read");
+    assert_eq!(message(read(&path, &|| ())), "nothing", "it has no root file system to read");
 }
 
 #[test]
 fn invalid_superblocks_are_found() {
     let mut padded = Small::new();
     padded.bytes.resize(8192, 0);
-    assert_eq!(said(padded.read()), "nothing");
+    assert_eq!(message(padded.read()), "nothing");
     let mut short = Small::new();
     let used = short.bytes.len();
     short.bytes.pop();
     let cut = format!("its root file system is cut short: {} of {used} bytes", used - 1);
-    assert_eq!((said(short.check()), said(short.read())), (cut.clone(), cut));
+    assert_eq!((message(short.check()), message(short.read())), (cut.clone(), cut));
     // A killed mksquashfs has not yet written these fields.
     for (from, to) in [(0, 96), (0, 1), (12, 16), (28, 30)] {
         let mut none = Small::new();
@@ -154,10 +154,10 @@ fn damage_in_each_part_is_found() {
         // header.
         let place = if part < 3 { at } else { at + 2 };
         damaged.bytes[place] ^= 0xff;
-        assert_eq!(said(damaged.check()), "nothing");
-        let said = said(damaged.read());
+        assert_eq!(message(damaged.check()), "nothing");
+        let message = message(damaged.read());
         let expected = format!("its root file system is damaged at byte {at}: ");
-        assert!(said.starts_with(&expected), "{part}: {said}");
+        assert!(message.starts_with(&expected), "{part}: {message}");
     }
 }
 
@@ -166,7 +166,7 @@ fn the_zlib_checksum_is_compared() {
     let mut damaged = Small::new();
     let end = damaged.at[1] - 1;
     damaged.bytes[end] ^= 1;
-    assert!(said(damaged.read()).contains("damaged at byte 96: "));
+    assert!(message(damaged.read()).contains("damaged at byte 96: "));
 }
 
 /// Impossible numbers lead to an error and do not allocate much memory.
@@ -181,7 +181,7 @@ fn impossible_numbers_are_harmless() {
     }
     let mut many = Small::new();
     many.bytes[4..8].fill(0xff);
-    assert!(said(many.read()).contains("ends too early"));
+    assert!(message(many.read()).contains("ends too early"));
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn an_unsupported_compression_is_reported() {
     let mut small = Small::new();
     small.bytes[20] = 3;
     assert_eq!(
-        said(small.read()),
+        message(small.read()),
         "its root file system is compressed with lzo, which is not checked"
     );
-    assert_eq!(said(small.check()), "nothing");
+    assert_eq!(message(small.check()), "nothing");
 }

@@ -135,8 +135,8 @@ mod tests {
         sif(&store.path("z"), 1);
         let recorded = HashSet::from(["z".to_owned()]);
         let files = look(root, &names(root).unwrap(), &recorded);
-        let said = |file: &Option<File>| file.as_ref().map(|file| file.architecture.is_some());
-        let said: Vec<Option<bool>> = files.iter().map(said).collect();
-        assert_eq!(said, [Some(true), Some(false), None, Some(false), None]);
+        let is_image = |file: &Option<File>| file.as_ref().map(|file| file.architecture.is_some());
+        let is_image: Vec<Option<bool>> = files.iter().map(is_image).collect();
+        assert_eq!(is_image, [Some(true), Some(false), None, Some(false), None]);
     }
 }

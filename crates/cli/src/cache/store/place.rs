@@ -66,8 +66,8 @@ impl Store {
                  run this as root or as a system account, or set untrusted=accept",
             )),
             state => {
-                let said = architecture::said(&state, self.architecture());
-                Err(Failure::new(Exit::DATA, format!("this is not a valid image: {said}")))
+                let problem = architecture::said(&state, self.architecture());
+                Err(Failure::new(Exit::DATA, format!("this is not a valid image: {problem}")))
             }
         }
     }

@@ -105,9 +105,9 @@ fn obstacles_are_named_in_the_error() {
     sif(&store.path("ubuntu"), 1);
     fs::create_dir(store.path("alpine:3")).unwrap();
     let path = directory.path().display();
-    let said = |name| store.can_hold(name).unwrap_err().to_string();
-    assert_eq!(said("alpine:3"), format!("{path}/alpine:3 is a directory"));
+    let message = |name| store.can_hold(name).unwrap_err().to_string();
+    assert_eq!(message("alpine:3"), format!("{path}/alpine:3 is a directory"));
     let expected = format!("{path}/ubuntu is not a directory, and ubuntu/i:1 needs one");
-    assert_eq!(said("ubuntu/i:1"), expected);
+    assert_eq!(message("ubuntu/i:1"), expected);
     assert!(store.can_hold("ubuntu").is_ok() && store.can_hold("a/b/c:1").is_ok());
 }

@@ -177,8 +177,8 @@ impl Asker {
             runtime.block_on(self.with_timeout(&name, self.with_retry(&session, question)))
         };
         let mut transport = tls;
-        let mut said = ask(tls)?;
-        if plain && said.as_ref().is_err_and(Fault::is_about_connecting) {
+        let mut result = ask(tls)?;
+        if plain && result.as_ref().is_err_and(Fault::is_about_connecting) {
             let proxies = &self.clients.proxies;
             if let Some(why) = proxies.of_cgi() {
                 return Err(Error::surroundings(why));
@@ -187,10 +187,10 @@ impl Asker {
             // A TLS server answers plain HTTP with status 400; then the TLS error is the useful
             // one.
             if !matches!(clear, Err(Fault::Status(400))) {
-                (transport, said) = (Transport::Plain, clear);
+                (transport, result) = (Transport::Plain, clear);
             }
         }
-        match said {
+        match result {
             Ok(answer) => Ok((answer, transport)),
             Err(fault) => Err(self.explain(place, transport, &auth, &fault)),
         }

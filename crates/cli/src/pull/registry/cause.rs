@@ -79,7 +79,7 @@ mod tests {
     use sifcache_core::reference::Reference;
     use std::io;
 
-    fn said(error: &io::Error, proxy: Option<&Proxy>) -> String {
+    fn describe(error: &io::Error, proxy: Option<&Proxy>) -> String {
         let at = Circumstances {
             name: "q.io",
             image: &Reference::parse(b"q.io/o/i:1").unwrap(),
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn messages_contain_advice() {
-        let tls = |error: rustls::Error| said(&io::Error::other(error), None);
+        let tls = |error: rustls::Error| describe(&io::Error::other(error), None);
         let unknown = tls(rustls::Error::InvalidCertificate(UnknownIssuer));
         let advice = "add it to the certificates of this host (they are from SSL_CERT_FILE=/x)";
         assert!(unknown.ends_with(advice), "{unknown}");
@@ -102,10 +102,10 @@ mod tests {
         let old = tls(rustls::Error::General("it is old".into()));
         assert_eq!(old, "q.io is not trusted: it is old");
         let refused = io::Error::from_raw_os_error(111);
-        assert_eq!(said(&refused, None), "q.io cannot be reached: connection refused");
+        assert_eq!(describe(&refused, None), "q.io cannot be reached: connection refused");
         let proxy = Proxy { url: "http://u:s3cret@p.io".parse().unwrap(), variable: "https_proxy" };
         assert_eq!(
-            said(&refused, Some(&proxy)),
+            describe(&refused, Some(&proxy)),
             "q.io cannot be reached through the proxy p.io:80 (https_proxy): connection refused"
         );
     }

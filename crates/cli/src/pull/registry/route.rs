@@ -210,24 +210,24 @@ mod tests {
     }
 
     /// The image at an endpoint, and what is allowed there.
-    fn said(endpoint: &Endpoint) -> String {
+    fn describe(endpoint: &Endpoint) -> String {
         let marks = [(endpoint.plain, " plain"), (endpoint.any_certificate, " any")];
         let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
         endpoint.image.to_string() + &marks.collect::<String>()
     }
 
     fn source(configuration: &str, image: &str) -> String {
-        said(&route(configuration, image, false).unwrap().source)
+        describe(&route(configuration, image, false).unwrap().source)
     }
 
     #[test]
     fn without_a_rule() {
         let all = route("", "q.io/o/i:1", false).unwrap();
-        assert_eq!((said(&all.source), all.others.len()), ("q.io/o/i:1".into(), 1));
+        assert_eq!((describe(&all.source), all.others.len()), ("q.io/o/i:1".into(), 1));
         assert!(all.is_confirmed(false) && !all.is_confirmed(true));
         let all = route("", "q.io/o/i:1", true).unwrap();
-        assert_eq!(said(&all.source), "q.io/o/i:1 plain");
-        assert_eq!(said(&all.others[0]), "q.io/o/i:1 plain any");
+        assert_eq!(describe(&all.source), "q.io/o/i:1 plain");
+        assert_eq!(describe(&all.others[0]), "q.io/o/i:1 plain any");
         assert!(all.is_confirmed(true));
         assert_eq!(route("", "ubuntu", false).unwrap().source.host(), "index.docker.io");
         for (host, plain) in [
@@ -254,8 +254,12 @@ mod tests {
         assert_eq!(source(two, "docker.io/o/i:1"), "m.io/hub/o/i:1");
         assert_eq!(source(two, "q.io/o/i:1"), "q.io/o/i:1");
         let all = route(two, "ubuntu", true).unwrap();
-        assert_eq!(said(&all.source), "m.io/hub/library/ubuntu:latest", "--no-https is not for it");
-        let others: Vec<String> = all.others.iter().map(said).collect();
+        assert_eq!(
+            describe(&all.source),
+            "m.io/hub/library/ubuntu:latest",
+            "--no-https is not for it"
+        );
+        let others: Vec<String> = all.others.iter().map(describe).collect();
         assert_eq!(
             others[1..3],
             [
@@ -273,8 +277,8 @@ mod tests {
         assert_eq!(source(path, "q.io/o/i:1"), "q.io/o/i:1");
         let elsewhere = "[[registry]]\nprefix='q.io'\nlocation='e.io'\ninsecure=true\n";
         let all = route(elsewhere, "q.io/o/i:1", false).unwrap();
-        assert_eq!(said(&all.source), "q.io/o/i:1");
-        assert_eq!(said(&all.others[1]), "e.io/o/i:1 plain any");
+        assert_eq!(describe(&all.source), "q.io/o/i:1");
+        assert_eq!(describe(&all.others[1]), "e.io/o/i:1 plain any");
     }
 
     #[test]
@@ -331,6 +335,6 @@ mod tests {
         let rule = "[[registry]]\nprefix='*.example.org'\n[[registry.mirror]]\nlocation='m.io:1'\n";
         let all = route(rule, "a.example.org:5/o/i:1", false).unwrap();
         assert!(all.cut.unwrap().contains("m.io:1:5/o/i:1"));
-        assert_eq!(said(&all.source), "m.io:1/o/i:1");
+        assert_eq!(describe(&all.source), "m.io:1/o/i:1");
     }
 }

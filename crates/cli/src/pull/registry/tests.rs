@@ -45,10 +45,10 @@ fn answer(status: u16, body: &str) -> Deed {
 #[test]
 fn a_digest_takes_one_head_request() {
     let digest = digest_of("a");
-    let said = digest.clone();
+    let header = digest.clone();
     let server = Server::new(move |request| match request.line.as_str() {
         "GET /v2/" => answer(200, "{}"),
-        _ => Deed::Answer(Response::new(200, "body").with("Docker-Content-Digest", &said)),
+        _ => Deed::Answer(Response::new(200, "body").with("Docker-Content-Digest", &header)),
     });
     let registry = anonymous();
     assert_eq!(registry.digest(&reference(&server, "o/i:1")).unwrap(), digest);

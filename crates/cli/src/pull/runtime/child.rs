@@ -1,7 +1,7 @@
 //! Runs the runtime once: reads its output and stops it when the command must end.
 
 use super::Error;
-use super::output_parser::Said;
+use super::output_parser::LastLines;
 use crate::error::Failure;
 use crate::system::process_group::{Group, PATIENCE};
 use crate::system::signals;
@@ -18,12 +18,12 @@ const REMAINING_OUTPUT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If it does not start, exits with an error, or a signal asks the command to end.
-pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<Said, Error> {
+pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<LastLines, Error> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start(&mut command).map_err(Error::Start)?;
     let lines = group.listen();
-    let mut said = Said::default();
-    if let Err(failure) = follow(&group, &lines, &mut said, report) {
+    let mut output = LastLines::default();
+    if let Err(failure) = follow(&group, &lines, &mut output, report) {
         group.ask_to_end();
         return Err(Error::Stopped(failure));
     }
@@ -32,21 +32,21 @@ pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<Said, E
     while begun.elapsed() < REMAINING_OUTPUT
         && let Ok(line) = lines.recv_timeout(REMAINING_OUTPUT)
     {
-        said.hear(line);
+        output.add(line);
     }
-    if status.success() { Ok(said) } else { Err(Error::Ended { status, said }) }
+    if status.success() { Ok(output) } else { Err(Error::Ended { status, output }) }
 }
 
 /// Reads the output until the runtime has exited.
 fn follow(
     group: &Group,
     lines: &Receiver<String>,
-    said: &mut Said,
+    output: &mut LastLines,
     report: &dyn Fn(&str),
 ) -> Result<(), Failure> {
     loop {
         match lines.recv_timeout(PATIENCE) {
-            Ok(line) => report(said.hear(line)),
+            Ok(line) => report(output.add(line)),
             Err(_) if group.has_ended() => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
             // The runtime has closed its outputs but is still running.

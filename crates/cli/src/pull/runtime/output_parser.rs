@@ -10,15 +10,15 @@ const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE"
 
 /// The last lines of a runtime's output.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct LastLines {
     lines: VecDeque<String>,
     /// The last line with a fatal error.
     fatal: Option<String>,
 }
 
-impl Said {
+impl LastLines {
     /// Stores a line, and returns its message.
-    pub(super) fn hear(&mut self, line: String) -> &str {
+    pub(super) fn add(&mut self, line: String) -> &str {
         if is_fatal(&line) {
             self.fatal = Some(line.clone());
         }
@@ -35,7 +35,7 @@ impl Said {
     }
 
     /// Why the runtime failed: the message of its fatal error, else its last line.
-    pub(super) fn why(&self, status: ExitStatus) -> String {
+    pub(super) fn reason(&self, status: ExitStatus) -> String {
         match self.fatal.as_ref().or(self.lines.back()) {
             Some(line) => message(line).to_owned(),
             None => format!("it ended with {status} and no message"),
@@ -63,7 +63,7 @@ fn message(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_LINES, Said, message};
+    use super::{KEPT_LINES, LastLines, message};
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
@@ -84,25 +84,25 @@ mod tests {
 
     #[test]
     fn the_fatal_error_is_the_reason() {
-        let why = |lines: &[&str]| {
-            let mut said = Said::default();
-            lines.iter().for_each(|line| _ = said.hear((*line).to_owned()));
-            said.why(ExitStatus::from_raw(9))
+        let reason = |lines: &[&str]| {
+            let mut output = LastLines::default();
+            lines.iter().for_each(|line| _ = output.add((*line).to_owned()));
+            output.reason(ExitStatus::from_raw(9))
         };
-        assert_eq!(why(&["FATAL:   a", "b"]), "a");
-        assert_eq!(why(&["INFO:    a", "b"]), "b");
+        assert_eq!(reason(&["FATAL:   a", "b"]), "a");
+        assert_eq!(reason(&["INFO:    a", "b"]), "b");
         let help = "Error for command \"pull\": unknown flag: --authfile";
-        assert_eq!(why(&[help, "Options for pull command:", "Run 'apptainer --help'"]), help);
-        assert_eq!(why(&[]), "it ended with signal: 9 (SIGKILL) and no message");
+        assert_eq!(reason(&[help, "Options for pull command:", "Run 'apptainer --help'"]), help);
+        assert_eq!(reason(&[]), "it ended with signal: 9 (SIGKILL) and no message");
     }
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let mut said = Said::default();
+        let mut output = LastLines::default();
         for number in 0..KEPT_LINES + 2 {
-            said.hear(number.to_string());
+            output.add(number.to_string());
         }
-        assert_eq!(said.text().lines().next(), Some("2"));
-        assert_eq!(said.text().lines().count(), KEPT_LINES);
+        assert_eq!(output.text().lines().next(), Some("2"));
+        assert_eq!(output.text().lines().count(), KEPT_LINES);
     }
 }

@@ -76,9 +76,9 @@ fn both_format_versions_are_read() {
     let first = "[registries.search]\nregistries=['a']\n[registries.block]\nregistries=['b','c']\n\
                  [registries.insecure]\nregistries=['c']\n";
     let rules = Mirrors::of(first).0;
-    let said: Vec<_> =
+    let read_rules: Vec<_> =
         rules.iter().map(|one| (one.prefix.as_str(), one.blocked, one.insecure)).collect();
-    assert_eq!(said, [("b", true, false), ("c", true, true)]);
+    assert_eq!(read_rules, [("b", true, false), ("c", true, true)]);
     let error = parse(first, Path::new("/d/x.conf"), false).unwrap_err();
     assert!(error.starts_with("/d/x.conf is wrong"), "{error}");
 }

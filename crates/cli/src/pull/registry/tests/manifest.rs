@@ -86,10 +86,10 @@ fn an_invalid_manifest_is_an_error() {
 fn a_wrong_digest_is_an_error() {
     let image = image_of(&[1]).to_string();
     let other = digest_of("other");
-    let said = other.clone();
+    let header = other.clone();
     let body = image.clone();
     let server = Server::new(move |_| {
-        Deed::Answer(Response::new(200, &body).with("Docker-Content-Digest", &said))
+        Deed::Answer(Response::new(200, &body).with("Docker-Content-Digest", &header))
     });
     let pinned = manifests(vec![(other.clone(), image.clone())]);
     for (server, rest) in [(&server, "o/i:1".to_owned()), (&pinned, format!("o/i@{other}"))] {
