@@ -15,8 +15,8 @@ const FIRST_ORDINARY_GROUP: u32 = FIRST_ORDINARY_USER;
 pub(crate) enum Access {
     /// All users.
     Everybody,
-    /// The members of this group of ordinary users. The path is where the restriction applies; it
-    /// is presumably intended.
+    /// The members of this group of ordinary users, which is presumably intended. The path is
+    /// where the restriction applies.
     Group(PathBuf, u32),
     /// Only the owner, and perhaps the system group with this ID. The path is where the
     /// restriction applies.

@@ -38,7 +38,7 @@ impl From<&RegistryAuth> for Authorization {
     }
 }
 
-/// The authorizations that were used so far: host, repository, credentials, header.
+/// The authorizations that were obtained so far: host, repository, credentials, header.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Vec<(String, String, RegistryAuth, Authorization)>>);
 
