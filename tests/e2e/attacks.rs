@@ -1,8 +1,8 @@
-//! What an ordinary user could try: `docs/security.md` has the list.
+//! Attacks that an ordinary user could try; `docs/security.md` lists them.
 //!
-//! alice attacks, with an account and nothing else. bob is who is to suffer, or root, who
-//! tends the cache; alone, alice is after the site's settings. The site's image is
-//! [`IMAGE`], hers is [`OTHER`].
+//! alice is the attacker and has only an ordinary account. The victim is bob, or root, who
+//! maintains the cache. In tests with alice alone, she attacks the site's settings. The site's
+//! image is [`IMAGE`], hers is [`OTHER`].
 
 mod command;
 mod escapes;
@@ -19,11 +19,11 @@ use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, WHICH, sif};
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// What everybody asks for, and the name that it has in an image root.
+/// The reference that all users launch, and its name in an image root.
 const REFERENCE: &str = "docker://o/i:1";
 const NAME: &str = "o/i:1";
 
-/// alice's user id, and bob's.
+/// The user IDs of alice and bob.
 const ALICE: u32 = 1001;
 const BOB: u32 = 1002;
 
@@ -33,14 +33,15 @@ fn bob(site: &Site, flags: &[&str], image: &str) -> Output {
     site.exec(&["--user", "bob"], &words, "")
 }
 
-/// bob does not get what alice has put there; slurmd's log says `why`.
+/// Asserts that bob does not get the image that alice planted, and that slurmd's log contains
+/// `why`.
 #[track_caller]
 fn bob_is_safe(site: &Site, why: &str) {
     bob(site, &[], REFERENCE).tried_the_registry();
     site.logged("n1", &format!("{SHARED}/{NAME} is refused: not trusted: {why}"));
 }
 
-/// Runs a script on the login node, which has to succeed.
+/// Runs a script on the login node, asserts that it succeeds, and returns its standard output.
 #[track_caller]
 fn script(site: &Site, user: &str, script: &str) -> String {
     let output = site.exec(&["--user", user], &["bash", "-ec", script], "");
@@ -48,7 +49,7 @@ fn script(site: &Site, user: &str, script: &str) -> String {
     output.stdout
 }
 
-/// An image root of alice's own, with her image, where everybody can read it.
+/// Creates an image root owned by alice, with her image, readable by everybody.
 fn own_root(site: &Site) -> &'static str {
     const ROOT: &str = "/home/alice/sif";
     script(site, "root", &format!("rm -rf {ROOT}"));
@@ -59,14 +60,14 @@ fn own_root(site: &Site) -> &'static str {
     ROOT
 }
 
-/// How many launches of a user stand in the logs of n1, with this event.
+/// The number of launches of a user in the logs of n1 that have this event.
 fn events(site: &Site, event: &str, user: u32) -> usize {
     let (event, user) = (format!("sifcache: event={event} "), format!(" uid={user} "));
     let log = site.log("n1");
     log.lines().filter(|line| line.contains(&event) && line.contains(&user)).count()
 }
 
-/// A site with an image under the name that everybody asks for.
+/// A site that has an image under [`NAME`].
 fn site(settings: &str) -> Site {
     let site = Site::new(settings);
     site.store(IMAGE, NAME);

@@ -1,4 +1,4 @@
-//! Batch jobs: the option of sbatch counts for the steps of the script.
+//! Batch jobs: the option of sbatch applies to the steps of the script.
 
 use crate::kit::{IMAGE, Site};
 use std::fs;
@@ -34,7 +34,7 @@ fn in_the_script_itself_and_over_an_empty_environment() {
     assert_eq!(empty.status, 66, "{empty:#?}");
 }
 
-/// Without the option no variable of the job is ours.
+/// Without the option, the plugin adds no variable to the job's environment.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_scripts_environment_is_left_alone() {

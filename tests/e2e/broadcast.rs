@@ -9,8 +9,8 @@ fn with(settings: &str) -> String {
     format!("optional spank_sifcache.so image_root=/local/sif:/shared/sif {settings}\n")
 }
 
-/// How `--bcast` can be given. Each is the start of a shell command that ends with the program
-/// and its arguments.
+/// The ways to request `--bcast`. Each is the start of a shell command; the program and its
+/// arguments follow.
 const WAYS: [&str; 6] = [
     "srun -w n1 --bcast=/tmp/copy",
     "srun -w n1 --bcast=/tmp/",
@@ -23,7 +23,7 @@ const WAYS: [&str; 6] = [
 #[derive(Clone, Copy, Debug)]
 enum Place {
     LoginNode,
-    /// A job that the shims cover.
+    /// Inside a job whose commands go through the shims.
     Job,
 }
 
@@ -40,13 +40,13 @@ fn shell(site: &Site, command: &str) -> Output {
     site.alice(&["bash", "-c", command])
 }
 
-/// Without what srun says of a step that has to wait.
+/// The lines of standard output, without srun's messages about a step that has to wait.
 fn printed(output: &Output) -> Vec<&str> {
     output.stdout.lines().filter(|line| !line.starts_with("srun: ")).collect()
 }
 
-/// Both streams: in a batch job they are one.
-fn said(output: &Output) -> String {
+/// Both streams. A batch job writes both to one file.
+fn both_streams(output: &Output) -> String {
     [output.stdout.as_str(), &output.stderr].concat()
 }
 
@@ -54,7 +54,7 @@ fn said(output: &Output) -> String {
 #[ignore = "needs a testbed: make test"]
 fn every_way_runs_as_without_us() {
     let site = Site::new("");
-    // What was copied is the runtime, to the byte.
+    // The copy is identical to the runtime.
     let same = "srun -w n1 -n1 bash -c 'test ! -e /tmp/copy || cmp /tmp/copy $(readlink -f \
                 /usr/bin/singularity); rm -f /tmp/copy /tmp/slurm_bcast_*'";
     for way in WAYS {
@@ -104,13 +104,13 @@ fn who_will_have_no_pull_has_none() {
                 let command = format!("{way} singularity exec {ABSENT} true");
                 let output = run(&site, place, &command);
                 assert_eq!(output.status, 66, "{place:?}, {way}: {output:#?}");
-                assert!(said(&output).contains(because), "{place:?}, {way}: {output:#?}");
+                assert!(both_streams(&output).contains(because), "{place:?}, {way}: {output:#?}");
             }
         }
     }
 }
 
-/// The name of a copy that somebody else has made is not to be had.
+/// The original name of a copy made by another program (sbcast) is unknown.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_copy_without_a_name_is_told_of() {
@@ -120,12 +120,12 @@ fn a_copy_without_a_name_is_told_of() {
          srun -n1 --sif-cache=require /tmp/copied exec {ABSENT} true"
     );
     let output = site.sbatch(&[], &text);
-    let told =
+    let message =
         "sifcache: /tmp/copied is not called like a container runtime (singularity, apptainer)";
-    assert!(output.stdout.contains(told), "{output:#?}");
+    assert!(output.stdout.contains(message), "{output:#?}");
 }
 
-/// The parts of a heterogeneous step share one environment.
+/// The components of a heterogeneous step share one environment.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn heterogeneous_steps() {
@@ -173,12 +173,12 @@ fn heterogeneous_steps() {
         for (first, second) in [(&*there("apptainer"), &*absent), (&absent, "hostname")] {
             let output = step(&with(settings), option, first, second);
             assert_eq!(output.status, 66, "{settings} {option} {first} : {second}: {output:#?}");
-            assert!(said(&output).contains("is not in the image cache of this cluster"));
+            assert!(both_streams(&output).contains("is not in the image cache of this cluster"));
         }
     }
 }
 
-/// A cli_filter plugin of the site, for whoever has `SLURM_CONF` name its slurm.conf.
+/// A cli_filter plugin of the site, active for commands that run with [`Filter::CONF`].
 struct Filter<'a>(&'a Site);
 
 impl<'a> Filter<'a> {
@@ -232,11 +232,11 @@ fn a_cli_filter_that_adds_it() {
     for (settings, option) in [("", "--sif-cache=require"), ("on_miss=fail", "")] {
         let output = srun(&with(settings), &format!("{option} {absent}"));
         assert_eq!(output.status, 66, "{settings} {option}: {output:#?}");
-        assert!(said(&output).contains("is not in the image cache of this cluster"));
+        assert!(both_streams(&output).contains("is not in the image cache of this cluster"));
     }
 }
 
-/// What a cli_filter can do about the option: by the environment of the step.
+/// A cli_filter can select the cache mode only through the environment of the step.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_cli_filter_that_sets_the_wish() {
@@ -254,7 +254,7 @@ fn a_cli_filter_that_sets_the_wish() {
     assert_eq!(output.status, 66, "{output:#?}");
 }
 
-/// What else is copied, and what a copied runtime starts, has no trace of it.
+/// Other copied programs, and programs that a copied runtime starts, do not see the variable.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_variable_does_not_reach_the_program() {

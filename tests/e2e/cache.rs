@@ -1,4 +1,4 @@
-//! `sifcache` as the admin of a cluster uses it: real pulls, real jobs.
+//! The `sifcache` command as the admin of a cluster uses it: real pulls, real jobs.
 
 mod add;
 mod broken;
@@ -14,12 +14,12 @@ mod together;
 use crate::kit::{Output, Site};
 use serde_json::Value;
 
-/// `sifcache WORDS` as root on the login node.
+/// Runs `sifcache WORDS` as root on the login node.
 fn sifcache(site: &Site, words: &[&str]) -> Output {
     site.exec(&[], &[&["sifcache"], words].concat(), "")
 }
 
-/// The same, which must succeed.
+/// Like [`sifcache`], but asserts success.
 #[track_caller]
 fn done(site: &Site, words: &[&str]) -> Output {
     let output = sifcache(site, words);
@@ -27,12 +27,12 @@ fn done(site: &Site, words: &[&str]) -> Output {
     output
 }
 
-/// The objects that it prints, one a line.
+/// The JSON objects that the command prints, one per line.
 fn objects(output: &Output) -> Vec<Value> {
     output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Runs the image in a job of alice and returns what it is called inside.
+/// Runs the image in a job of alice. The output is the image's own name.
 fn started(site: &Site, image: &str) -> Output {
     site.launch(&[], &format!("docker://{image}"))
 }

@@ -72,7 +72,7 @@ fn the_environment_says_the_same_and_the_option_beats_it() {
     assert!(wrong.stderr.contains("SIF_CACHE=requird is ignored"), "{wrong:#?}");
 }
 
-/// In an allocation the option counts for the steps that srun starts there.
+/// In an allocation, the option of salloc applies to the steps that srun starts there.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn salloc() {

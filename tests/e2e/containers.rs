@@ -1,6 +1,6 @@
-//! Steps in an OCI container (`--container=BUNDLE`), with a stand-in for the OCI runtime.
+//! Steps in an OCI container (`--container=BUNDLE`), with a script instead of an OCI runtime.
 //!
-//! What the bundle gets is compared with what it gets without the plugin.
+//! The test compares what the bundle gets with what it gets without the plugin.
 
 use crate::kit::{IMAGE, Output, Site, WHICH, plugin_directory, push, slurm_release};
 use std::fs;
@@ -11,7 +11,7 @@ const CONF: &str = "/etc/slurm/oci.conf";
 const THERE: &str = "docker://o/i:1";
 const ABSENT: &str = "docker://o/i:2";
 
-/// A site whose Slurm runs containers, until it is dropped.
+/// A site whose Slurm runs OCI containers, until this is dropped.
 struct Oci<'a>(&'a Site);
 
 impl<'a> Oci<'a> {
@@ -48,20 +48,21 @@ fn with(settings: &str) -> String {
     format!("optional spank_sifcache.so image_root=/local/sif:/shared/sif {settings}\n")
 }
 
-/// What the bundle was given, without what differs between any two steps.
+/// The command and environment that the bundle received, without what differs between any two
+/// steps.
 fn given(output: &Output) -> Vec<String> {
     let differs =
         ["JOBID", "JOB_ID", "SLUID", "TASK_PID", "PORT", "_TIME", "SIF_CACHE", "JOB_NAME"];
     let stays = |line: &&str| {
         let name = line.split('=').next().unwrap_or_default();
-        // Slurm's own complaints, with the time, are in the output of a batch job too.
+        // The output of a batch job also contains Slurm's own messages, which have a timestamp.
         let printed = ["executes ", "with "].iter().any(|start| line.starts_with(start));
         printed && !differs.iter().any(|end| name.ends_with(end))
     };
     output.stdout.lines().filter(stays).map(str::to_owned).collect()
 }
 
-/// Every way to ask for a container, and what is asked to run in it.
+/// Every way to request a container, with the commands that run in it.
 fn ways() -> Vec<(&'static str, Vec<String>)> {
     let launch = format!("singularity exec {THERE} true");
     let inside = |step: &str| {
@@ -137,7 +138,7 @@ fn the_bundle_gets_what_it_gets_without_us() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn several_tasks() {
-    // Before 23.02 Slurm has one task in a container.
+    // Before 23.02, Slurm runs only one task in a container.
     if slurm_release() < (23, 2) {
         return;
     }
@@ -154,7 +155,8 @@ fn several_tasks() {
     assert_eq!(executed.count(), 4, "{output:#?}");
 }
 
-/// Slurm 22.05 shows plugins no command of a container, so nothing can be refused there.
+/// Slurm 22.05 does not show the command of a container to plugins, so nothing can be refused
+/// there.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn who_will_have_no_pull_is_told() {
@@ -192,8 +194,8 @@ fn who_will_have_no_pull_is_told() {
     assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
 }
 
-/// The variables are a user's own. Where slurmstepd says that there is no container, they
-/// change nothing.
+/// A user can set these variables. They have no effect if slurmstepd reports that the step has no
+/// container.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn made_up_variables_are_no_container() {
@@ -206,7 +208,7 @@ fn made_up_variables_are_no_container() {
     }
 }
 
-/// Without oci.conf on the node Slurm executes the command as if no container had been asked for.
+/// If the node has no oci.conf, Slurm executes the command as if no container had been requested.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_node_without_oci_conf_has_no_containers() {
@@ -217,7 +219,7 @@ fn a_node_without_oci_conf_has_no_containers() {
     site.launch(&["-w", "n1", &container], THERE).ran(IMAGE);
 }
 
-/// Whatever the step: the word that a hit puts into the command is one that Slurm can free.
+/// Slurm can free the argv entry that a hit replaces, in every kind of step.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn slurm_can_free_the_command_after_a_hit() {

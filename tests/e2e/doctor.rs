@@ -1,5 +1,5 @@
-//! `sifcache doctor`: nothing to say of a cluster that is set up right, and each kind of
-//! damage is named, with what to do.
+//! `sifcache doctor`: it reports nothing about a correctly configured cluster, and reports each
+//! kind of damage with advice.
 
 mod report;
 
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const CONFIGURATION: &str = "/etc/apptainer/apptainer.conf";
 
-/// Runs a shell command on a host, and the other one when this is dropped.
+/// Runs a shell command on a host, and a second one that undoes it when this is dropped.
 struct Damage<'a>(&'a Site, &'static str, String);
 
 impl<'a> Damage<'a> {
@@ -20,7 +20,7 @@ impl<'a> Damage<'a> {
         Self(site, host, undoes.to_owned())
     }
 
-    /// Moves something away for as long as this lives.
+    /// Renames a file or directory until this is dropped.
     fn without(site: &'a Site, host: &'static str, path: &str) -> Self {
         let (does, undoes) = (format!("mv {path} {path}.away"), format!("mv {path}.away {path}"));
         Self::new(site, host, &does, &undoes)
@@ -50,7 +50,7 @@ fn nothing_to_say_of_a_cluster_that_is_right() {
     let strict = site.alice(&["sifcache", "doctor", "--strict"]);
     assert_eq!((strict.status, strict.stderr.as_str()), (0, ""), "{strict:#?}");
     assert!(strict.stdout.contains("\n  ok      srun has loaded it"), "{strict:#?}");
-    // What root alone can see is said to be skipped.
+    // Checks that only root can do are reported as skipped.
     let skipped = |who| {
         let report = doctor(&site, who);
         report.findings.iter().filter(|f| f["level"] == "skipped").count()
@@ -104,7 +104,7 @@ fn a_plugin_for_another_slurm() {
     let version = [0, numbers[1], numbers[0], 0];
     let places: Vec<usize> =
         (0..library.len() - 4).filter(|at| library[*at..*at + 4] == version).collect();
-    // One of them is `plugin_version`; which one Slurm itself says.
+    // One of them is `plugin_version`. Slurm's own message shows which one.
     let path = "/shared/other/spank_sifcache.so";
     site.plugstack(&format!("optional {path} image_root={LOCAL}:{SHARED}\n"));
     fs::create_dir_all(site.at("ctl", "/shared/other")).unwrap();
@@ -162,7 +162,7 @@ fn image_roots() {
         doctor(&site, As::RootOnN1).names(&wrong, "mkdir -p /shared/sif");
     }
     drop(local);
-    // Where no jobs run, the root of the nodes' own disks need not be.
+    // On a host that runs no jobs, the image root on the node's own disk may be missing.
     let _local = Damage::without(&site, "ctl", LOCAL);
     doctor(&site, As::AliceOnCtl).is_fine();
 }
@@ -201,7 +201,7 @@ fn the_shim_and_login_shells() {
     let _away = Damage::without(&site, "n1", "/etc/profile.d/zz-sifcache.sh");
     doctor(&site, As::AliceOnN1).names(&["fail login shells: bash"], "zz-sifcache.sh there");
     drop(_away);
-    // Her own profile undoes it.
+    // The user's own profile overrides it.
     let home = "/home/alice/.bash_profile";
     let _own =
         Damage::new(&site, "ctl", &format!("echo PATH=/usr/bin >{home}"), &format!("rm {home}"));
@@ -209,7 +209,7 @@ fn the_shim_and_login_shells() {
     doctor(&site, As::RootOnN1).is_fine();
 }
 
-/// A start file of the site, and a line that sets `PATH` anew.
+/// Shell, start file of the site, and a line that resets `PATH`.
 const START_FILES: [(&str, &str, &str); 5] = [
     ("tcsh", "/etc/csh.login", "setenv PATH /usr/bin:/bin"),
     ("zsh", "/etc/zsh/zprofile", "PATH=/usr/bin:/bin"),
@@ -218,7 +218,7 @@ const START_FILES: [(&str, &str, &str); 5] = [
     ("fish", "/etc/fish/conf.d/site.fish", "set -gx PATH /usr/bin /bin"),
 ];
 
-/// What is advised does it, in the real shells.
+/// The advice works in the real shells.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn login_shells_that_need_a_line_more() {
@@ -256,7 +256,7 @@ fn login_shells_that_need_a_line_more() {
         assert_eq!(after[0], fine[0], "{shell} {file}: {after:#?}\n{found:#?}");
         let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
         let output = site.sbatch(&[], &format!("exec {shell} -l <<'END'\n{launch}\nEND"));
-        // tcsh says first that it has no terminal.
+        // tcsh first reports that it has no terminal.
         assert_eq!(output.stdout.lines().last(), Some(IMAGE), "{shell}: {output:#?}");
     }
 }
@@ -284,12 +284,13 @@ fn no_syslog() {
     doctor(&site, As::AliceOnN1).is_fine();
 }
 
-/// A launch of the image by its path, as it is after the plugin.
+/// A launch of the image by its path, which is the command after the plugin's change.
 fn starts(site: &Site) -> Output {
     site.srun(&["-w", "n1", "apptainer", "exec", "/shared/sif/o/i:1", "true"])
 }
 
-/// A setting of the runtime, and what is said of it; nothing where it refuses nothing.
+/// A setting of the runtime, with the level and the check of the expected finding; `None` if the
+/// runtime still starts the image.
 const SETTINGS: [(&str, Option<(&str, &str)>); 11] = [
     ("allow container sif = no", Some(("fail", "sif"))),
     ("limit container paths = /usr", Some(("fail", "paths"))),
@@ -304,7 +305,7 @@ const SETTINGS: [(&str, Option<(&str, &str)>); 11] = [
     ("allow container squashfs = no", None),
 ];
 
-/// What is said of them is what the runtime then does.
+/// The finding agrees with what the runtime then does.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_configuration_of_the_runtime() {

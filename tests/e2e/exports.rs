@@ -1,4 +1,4 @@
-//! What the built library exports, imports and carries with it.
+//! The symbols that the built library exports and imports, and the libraries that it needs.
 
 use crate::kit::built;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn only_what_slurm_looks_up() {
     assert_eq!(symbols("--defined-only"), expected);
 }
 
-/// Symbols that every release from 20.11 on has; one that is missing fails the load.
+/// These symbols exist in every release from 20.11 on. A missing symbol would make the load fail.
 #[test]
 #[ignore = "needs the built library: make test"]
 fn imports_of_slurm() {
@@ -50,7 +50,8 @@ fn imports_of_slurm() {
     assert_eq!(imported, expected);
 }
 
-/// A library that srun and slurmstepd do not have anyway would be loaded for us alone.
+/// srun and slurmstepd already load these libraries. Any other one would be loaded only for the
+/// plugin.
 #[test]
 #[ignore = "needs the built library: make test"]
 fn no_library_but_the_c_library() {
@@ -64,7 +65,7 @@ fn no_library_but_the_c_library() {
     assert!(needed.iter().all(known), "{needed:?}");
 }
 
-/// slurm-spank's default logging would bring these with it.
+/// slurm-spank's default logging would bring in these dependencies.
 #[test]
 #[ignore = "needs the built library: make test"]
 fn no_regex_engine() {

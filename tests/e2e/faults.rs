@@ -1,8 +1,8 @@
-//! Faults, injected on the testbed: `docs/faults.md` says what came of each.
+//! Faults injected on the testbed; `docs/faults.md` lists the result of each.
 //!
-//! Each is met by the same command without the plugin and with it, while the registry is
-//! up, so that the command runs without it. No job that would have run without the plugin
-//! may fail with it, slurmstepd never hangs on it, and no node is drained.
+//! Each fault is tested with the same command without the plugin and with it, while the registry is
+//! up, so that the command works without the plugin. A job that runs without the plugin must not
+//! fail with it, slurmstepd must not hang because of it, and no node is drained.
 
 mod control_groups;
 mod file_system;
@@ -24,10 +24,10 @@ use crate::kit::{IMAGE, NODES, Output, SHARED, Site, WHICH, with_hub};
 use std::collections::BTreeSet;
 use table::{Found, compare, ended};
 
-/// A plugstack.conf without us.
+/// A plugstack.conf without the plugin.
 const WITHOUT: &str = "# nothing\n";
 
-/// One with us, for the shared image root.
+/// A plugstack.conf with the plugin, for the shared image root.
 fn with() -> String {
     of_root(SHARED)
 }
@@ -36,15 +36,15 @@ fn of_root(root: &str) -> String {
     format!("optional spank_sifcache.so image_root={root}\n")
 }
 
-/// One with these settings after the root.
+/// A plugstack.conf with the plugin, with these settings after the image root.
 fn of_root_with(root: &str, settings: &str) -> String {
     format!("{} {settings}\n", of_root(root).trim_end())
 }
 
-/// What the image is called here: the lines of the table are long enough.
+/// The reference of the image in these tests. A short name keeps the rows of the table short.
 const NAME: &str = "o/i:1";
 
-/// Runs `work` while the registry is up and has [`NAME`].
+/// Runs `work` while the registry is up and serves [`NAME`].
 fn with_registry<T>(work: impl FnOnce() -> T) -> T {
     with_hub(|| {
         move_tag(IMAGE, NAME);
@@ -52,21 +52,21 @@ fn with_registry<T>(work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// The launch that most faults are met by.
+/// The launch that most faults are tested with.
 fn launch(site: &Site) -> Output {
     site.launch(&[], &format!("docker://{NAME}"))
 }
 
-/// Runs `command` without the plugin and with `line`, compares what came of both with the
-/// table, and looks after the nodes.
+/// Runs `command` without the plugin and with `line`, compares both results with the table, and
+/// checks that the nodes are unharmed.
 #[track_caller]
 fn meets(site: &Site, fault: &str, line: &str, command: impl Fn(&Site) -> Output) {
     compare(fault, &both(site, [WITHOUT, line], command));
     unharmed(site);
 }
 
-/// Runs `command` with each of two plugstack.conf, without the plugin and with it: it ends
-/// in the same way.
+/// Runs `command` with each of two plugstack.conf, without the plugin and with it, and asserts that
+/// both runs end the same way.
 #[track_caller]
 fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Found {
     let [without, with] = lines;
@@ -85,21 +85,21 @@ fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Fou
     }
 }
 
-/// How it ended and what it printed, with the reference in the place of the image's path: the
-/// runtime that stands in for the real one prints what it was given.
+/// The exit status and standard output, with the image's path replaced by the reference: a fake
+/// runtime prints the arguments that it received.
 fn as_asked(output: &Output) -> (i32, String) {
     let path = format!("{SHARED}/{NAME}");
     (output.status, output.stdout.replace(&path, &format!("docker://{NAME}")))
 }
 
-/// That Slurm says something of plugstack.conf by itself.
+/// Whether Slurm itself prints a message about plugstack.conf.
 fn slurms(stderr: &str) -> &'static str {
     if stderr.contains("srun: error: spank: ") { "`spank: …`, from Slurm itself" } else { "" }
 }
 
-/// The same for each of several cases, which have one row together: it tells how many ran
-/// without the plugin, and with it those did and no others. `lines` are the two plugstack.conf
-/// of a case.
+/// Like [`meets`], for several cases that share one row. The row gives the number of cases that ran
+/// without the plugin. The test asserts that exactly the same cases run with it. `lines` returns
+/// the two plugstack.conf of a case.
 #[track_caller]
 fn meets_each<T: std::fmt::Debug>(
     site: &Site,
@@ -135,8 +135,9 @@ fn seen(site: &Site) -> BTreeSet<String> {
     site.log("n1").lines().map(str::to_owned).collect()
 }
 
-/// What n1 has logged since, as soon as syslog has the launch. Without a launch to wait for, a
-/// message of ours comes last, behind all that was sent before it.
+/// The lines that n1 has logged since `before`, read as soon as syslog has the line of the launch.
+/// In case there is no launch, the test sends a final message, which arrives after all earlier
+/// ones.
 fn settled(site: &Site, before: &BTreeSet<String>) -> String {
     let log = || {
         let all = site.log("n1");
@@ -162,7 +163,7 @@ fn outcome(log: &str) -> &'static str {
     }
 }
 
-/// Our lines, without what differs between two jobs.
+/// The plugin's lines, without the fields that differ between two jobs.
 fn ours(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -170,7 +171,7 @@ fn ours(text: &str) -> String {
         let of_job = ["job=", "step=", "node=", "tasks=", "uid="];
         let words = said.split(' ').filter(|word| !of_job.iter().any(|key| word.starts_with(key)));
         let line = format!("`{}`", words.collect::<Vec<_>>().join(" "));
-        // slurmstepd's file and syslog do not agree on who is first.
+        // slurmstepd's log file and syslog may have these lines in different order.
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -179,7 +180,7 @@ fn ours(text: &str) -> String {
     lines.join("\n")
 }
 
-/// No node is drained, and no slurmstepd is left on any.
+/// Asserts that no node is drained and that no slurmstepd is left on any node.
 #[track_caller]
 fn unharmed(site: &Site) {
     let reasons = site.exec(&[], &["sinfo", "-h", "-R"], "");
@@ -192,7 +193,7 @@ fn unharmed(site: &Site) {
     }
 }
 
-/// Runs a command as root on n1.
+/// Runs a script as root on n1, and returns its standard output.
 #[track_caller]
 fn on_n1(site: &Site, script: &str) -> String {
     let output = site.exec(&["--on", "n1"], &["bash", "-c", script], "");
@@ -200,7 +201,7 @@ fn on_n1(site: &Site, script: &str) -> String {
     output.stdout
 }
 
-/// The words of [`launch`] with the path of an image in the place of the reference.
+/// [`launch`] with the path of an image instead of the reference.
 fn typed(site: &Site, path: &str) -> Output {
     site.srun(&[&["-w", "n1", "apptainer", "exec", path], &WHICH[..]].concat())
 }

@@ -1,4 +1,4 @@
-//! Files that are no images: each leaves the command alone and says why in the log.
+//! Files that are not valid images: each leaves the command unchanged and the reason is logged.
 
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif};
 use std::fs::{self, Permissions};
@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt, chown};
 const REFERENCE: &str = "docker://o/i:1";
 const PATH: &str = "o/i:1";
 
-/// The launch is left alone, and the logs of the node say `why`.
+/// Asserts that the launch is left unchanged, and that the logs of the node contain `why` and
+/// `token`.
 #[track_caller]
 fn refused(site: &Site, token: &str, why: &str) {
     let output = site.launch(&[], REFERENCE);
@@ -65,11 +66,11 @@ fn not_readable_for_the_user() {
     let path = site.store(IMAGE, PATH);
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     refused(&site, "unreadable", "not readable for this user");
-    // A directory on the way closes the look-up in the same manner.
+    // An unreadable directory on the path has the same effect.
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
     refused(&site, "unreadable", "not readable for this user");
-    // For the group that may read it, it is an image.
+    // For members of the group that may read it, the file is an image.
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o750)).unwrap();
     chown(path.parent().unwrap(), None, Some(1001)).unwrap();
     site.launch(&[], REFERENCE).ran(IMAGE);
@@ -109,7 +110,7 @@ fn what_ordinary_users_could_have_written() {
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
     mode(&root, 0o1777);
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
-    // Root's own group too: an ACL that lets bob write shows in these bits only.
+    // This includes root's own group, because an ACL that lets bob write shows only in these bits.
     mode(&root, 0o775);
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by the group 0"));
     chown(&root, None, Some(1002)).unwrap();
@@ -148,7 +149,7 @@ fn untrusted_accept() {
     site.launch(&[], REFERENCE).ran(IMAGE);
 }
 
-/// bob puts an image where alice's job would look, through a link of the admin's.
+/// bob places an image where alice's job looks it up, through a symbolic link made by the admin.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_link_into_a_users_home() {

@@ -1,4 +1,4 @@
-//! The panic firewall on the real Slurm, with a build that panics on request.
+//! The panic firewall in a real Slurm, with a build that panics on request.
 
 use crate::kit::{IMAGE, Site, built, plugin_directory, push};
 use crate::returns;
@@ -15,11 +15,11 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
             site.plugstack(&format!(
                 "{kind} sifcache_fault.so image_root=/shared/sif panic={point}\n"
             ));
-            // The option is registered after the point in init.
+            // The option is registered in init after the injection point.
             let option: &[&str] = if point == "init" { &[] } else { &["--sif-cache=auto"] };
             let output = site.srun(&[option, &["echo", "unchanged"]].concat());
             assert_eq!((output.status, output.stdout.as_str()), (0, "unchanged\n"), "{output:#?}");
-            // What Rust prints of a panic by itself.
+            // Rust's own panic message contains this text.
             assert!(!output.stderr.contains("RUST_BACKTRACE"), "{output:#?}");
             let launch = site.launch(option, "docker://o/i:1");
             if ["task_init", "probe"].contains(&point) {
@@ -33,7 +33,8 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
     }
 }
 
-/// As it is loaded into Slurm, without Slurm: `tests/host` has the same for cargo's own build.
+/// Calls the entry points without Slurm, in the release build that Slurm loads. `tests/host` does
+/// the same for cargo's own build.
 #[test]
 #[ignore = "needs the built library: make test"]
 fn every_entry_point_returns_0() {

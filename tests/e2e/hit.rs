@@ -12,9 +12,10 @@ fn every_subcommand() {
     site.srun(&["apptainer", "exec", &image, WHICH[0], WHICH[1]]).ran(IMAGE);
     let shell = ["srun", "apptainer", "shell", &image];
     site.exec(&["--user", "alice"], &shell, "cat /etc/image-name\n").ran(IMAGE);
-    // What `test` runs is the image's own, and empty in one made from docker://.
+    // `test` runs the image's own test script, which is empty in an image made from docker://.
     assert_eq!(site.srun(&["apptainer", "test", &image]).status, 0);
-    // Whether an instance outlives its step is between Slurm and the runtime.
+    // The test does not check whether an instance outlives its step. That depends on Slurm and the
+    // runtime.
     let name = |what: &str| format!("{what}-{}", std::process::id());
     let start = site.srun(&["apptainer", "instance", "start", &image, &name("start")]);
     assert_eq!(start.status, 0, "{start:#?}");
@@ -108,7 +109,7 @@ fn several_tasks_on_several_nodes() {
     let output = site.launch(&flags, &format!("docker://{IMAGE}"));
     assert_eq!(output.status, 0, "{output:#?}");
     assert_eq!(output.stdout.lines().filter(|line| *line == IMAGE).count(), 6, "{output:#?}");
-    // One line for the step, not one a task or a node; with -vv one a node.
+    // One line for the step, not one per task or node. With -vv there is one line per node.
     let said = |output: &crate::kit::Output| {
         output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).count()
     };
@@ -145,7 +146,8 @@ fn without_v_nobody_hears_of_it() {
     site.logged("n1", &format!("reference=docker.io/{IMAGE} image={SHARED}/{IMAGE}"));
 }
 
-/// What runs in the container cannot tell: its environment is the one of the SIF.
+/// The program in the container cannot detect the plugin: its environment is the same as for a
+/// launch of the SIF by its path.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_environment_in_the_container_is_the_same() {

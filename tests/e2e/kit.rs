@@ -1,7 +1,7 @@
 //! The test kit: one site, with its image roots, its settings and its users.
 //!
-//! Each test makes a [`Site`] of its own on the cluster of its process, which empties the
-//! image roots and writes plugstack.conf. Tests of one process run one after the other.
+//! Each test creates its own [`Site`] on the cluster of its process. Creating a site empties the
+//! image roots and writes plugstack.conf. Tests in one process run one after the other.
 
 mod cluster;
 pub(crate) mod control_groups;
@@ -27,23 +27,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-/// The image that most tests run. What it holds under /etc/image-name.
+/// The image that most tests run, which is also the content of its /etc/image-name.
 pub(crate) const IMAGE: &str =
     "determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f";
-/// Another one, to tell which of two was started.
+/// A second image, to distinguish which of two was started.
 pub(crate) const OTHER: &str = "determinedai/environments:rocm-4.2-pytorch-1.9-tf-2.5-rocm-9119094";
-/// Prints what the running image is called.
+/// Prints the name of the running image.
 pub(crate) const WHICH: [&str; 2] = ["cat", "/etc/image-name"];
 
-/// slurmd's process, for pgrep(1): after `scontrol reconfigure` it has the name of the file that
-/// Debian's link leads to.
+/// A pgrep(1) pattern for slurmd's process. After `scontrol reconfigure` the process has the name
+/// of the file that Debian's symbolic link points to.
 pub(crate) const SLURMD: &str = "slurmd(-wlm)?";
 
-/// The shared image root, and the one of each node's own disk.
+/// The shared image root, and the image root on each node's own disk.
 pub(crate) const SHARED: &str = "/shared/sif";
 pub(crate) const LOCAL: &str = "/local/sif";
 
-/// Where the command lets the runtime unpack layers, by default and as root.
+/// The directory where the command makes the runtime unpack layers, by default and as root.
 pub(crate) const SCRATCH: &str = "/tmp/sifcache-0";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -54,18 +54,18 @@ pub(crate) struct Site {
     marks: Marks,
 }
 
-/// Node, log file, and its length in bytes when the site began.
+/// Node, log file, and the file's length in bytes when the site was created.
 type Marks = Vec<(&'static str, &'static str, u64)>;
 
 impl Site {
-    /// A site with empty roots, both in use, and these further settings.
+    /// A site with two empty image roots, and `settings` in addition to `image_root`.
     pub(crate) fn new(settings: &str) -> Self {
         Self::with_line(&format!(
             "optional spank_sifcache.so image_root={LOCAL}:{SHARED} {settings}\n"
         ))
     }
 
-    /// A site with this plugstack.conf.
+    /// A site with this text as plugstack.conf.
     pub(crate) fn with_line(plugstack: &str) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ready();
@@ -78,8 +78,8 @@ impl Site {
             fs::create_dir_all(&root).unwrap();
             fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        // The directory comes into the PATH of login shells. And a test that kills `add` leaves
-        // the runtime's scratch files to the next command.
+        // Login shells add /home/alice/bin to PATH. A test that kills `add` leaves the runtime's
+        // scratch files for the next command to clean up.
         for left in ["/home/alice/bin", SCRATCH] {
             let _ = fs::remove_dir_all(site.at("ctl", left));
         }
@@ -87,22 +87,22 @@ impl Site {
         site
     }
 
-    /// Writes plugstack.conf, which every step reads anew.
+    /// Writes plugstack.conf, which every step reads again.
     pub(crate) fn plugstack(&self, text: &str) {
         fs::write(self.at("ctl", "/etc/slurm/plugstack.conf"), text).unwrap();
     }
 
-    /// Where a path of a host is to be found from outside.
+    /// The path outside of the cluster of a path on a host.
     pub(crate) fn at(&self, host: &str, path: &str) -> PathBuf {
         at(host, path)
     }
 
-    /// Puts a SIF of `image` into the shared root under `name`.
+    /// Copies a SIF of `image` into the shared root under `name`, and returns its path outside.
     pub(crate) fn store(&self, image: &str, name: &str) -> PathBuf {
         self.store_at("ctl", SHARED, image, name)
     }
 
-    /// Puts a SIF of `image` into a root of a host.
+    /// Copies a SIF of `image` into a root on a host, and returns its path outside.
     pub(crate) fn store_at(&self, host: &str, root: &str, image: &str, name: &str) -> PathBuf {
         let path = self.at(host, root).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -110,7 +110,7 @@ impl Site {
         path
     }
 
-    /// Puts any file into the shared root.
+    /// Writes an arbitrary file into the shared root, and returns its path outside.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.at("ctl", SHARED).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -118,7 +118,7 @@ impl Site {
         path
     }
 
-    /// Puts a link into the shared root.
+    /// Creates a symbolic link in the shared root.
     pub(crate) fn link(&self, target: &str, name: &str) {
         let path = self.at("ctl", SHARED).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -130,25 +130,26 @@ impl Site {
         testbed("exec", &["--user", "alice"], words, "")
     }
 
-    /// The same with standard input, or as somebody else, or with other flags of `testbed exec`.
+    /// Like [`Self::alice`], but with flags of `testbed exec` (such as another user) and standard
+    /// input.
     pub(crate) fn exec<S: AsRef<OsStr>>(&self, flags: &[&str], words: &[S], input: &str) -> Output {
         testbed("exec", flags, words, input)
     }
 
-    /// `srun WORDS` as alice.
+    /// Runs `srun WORDS` as alice.
     pub(crate) fn srun<S: AsRef<OsStr>>(&self, words: &[S]) -> Output {
         let words: Vec<&OsStr> =
             [OsStr::new("srun")].into_iter().chain(words.iter().map(AsRef::as_ref)).collect();
         self.alice(&words)
     }
 
-    /// `srun [FLAGS] apptainer exec IMAGE cat /etc/image-name` as alice.
+    /// Runs `srun [FLAGS] apptainer exec IMAGE cat /etc/image-name` as alice.
     pub(crate) fn launch(&self, flags: &[&str], image: &str) -> Output {
         self.srun(&[on_n1(flags), flags, &["apptainer", "exec", image], &WHICH].concat())
     }
 
-    /// Waits for a text in the logs that a host has written since this site began:
-    /// what syslog and slurmd take over is written a little later.
+    /// Waits until a text appears in the logs that a host has written since this site was created.
+    /// syslog and slurmd write their lines with a short delay.
     #[track_caller]
     pub(crate) fn logged(&self, host: &str, text: &str) {
         let limit = Instant::now() + Duration::from_secs(5);
@@ -158,7 +159,7 @@ impl Site {
         }
     }
 
-    /// Waits until a node takes jobs again.
+    /// Waits until a node is idle.
     #[track_caller]
     pub(crate) fn idle(&self, node: &str) {
         let idle = ["sinfo", "-h", "-n", node, "-t", "idle", "-o", "%D"];
@@ -169,7 +170,7 @@ impl Site {
         }
     }
 
-    /// What a host has written to syslog and slurmd's log since this site began.
+    /// What a host has written to syslog and slurmd's log since this site was created.
     pub(crate) fn log(&self, host: &str) -> String {
         let mut all = String::new();
         for (_, log, from) in self.marks.iter().filter(|(node, ..)| *node == host) {
@@ -179,15 +180,15 @@ impl Site {
     }
 }
 
-/// Puts a job on n1 if its flags leave the choice to Slurm, which takes the other node
-/// while n1 still cleans up: tests read the logs of n1.
+/// Selects n1 unless the flags select nodes. Otherwise Slurm would take the other node while n1
+/// still cleans up, but the tests read the logs of n1.
 fn on_n1<'a>(flags: &[&str]) -> &'a [&'a str] {
     let chosen = flags.iter().any(|flag| flag.starts_with("-w") || flag.starts_with("-N"));
     if chosen { &[] } else { &["-w", "n1"] }
 }
 
-/// Installs the plugin and the command, and makes the SIF files: once for each cluster of a
-/// run of nextest, otherwise once for each process.
+/// Installs the plugin and the command, and makes the SIF files. This runs once per cluster in a
+/// nextest run, otherwise once per process.
 fn ready() {
     static READY: OnceLock<()> = OnceLock::new();
     READY.get_or_init(|| {
@@ -212,28 +213,28 @@ fn ready() {
     });
 }
 
-/// Whether this is `make test-all`, which takes its time.
+/// Whether this is `make test-all`, which runs the slow tests too.
 pub(crate) fn thorough() -> bool {
     std::env::var_os("SIFCACHE_THOROUGH").is_some()
 }
 
-/// The SIF made of `image`, inside the cluster.
+/// The path inside the cluster of the SIF made from `image`.
 pub(crate) fn inside(image: &str) -> String {
     format!("/shared/made/{}.sif", image.replace(['/', ':'], "_"))
 }
 
-/// The same from outside.
+/// The path of that SIF outside of the cluster.
 pub(crate) fn sif(image: &str) -> PathBuf {
     at("ctl", &inside(image))
 }
 
-/// Writes a program that anybody may execute.
+/// Writes an executable file with mode 755.
 pub(crate) fn program(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The lines of `env` in their order, without those that differ between any two jobs.
+/// The sorted lines of `env`, without those that differ between any two jobs.
 pub(crate) fn stable_variables(text: &str) -> Vec<String> {
     let stable = |line: &&str| {
         let name = line.split('=').next().unwrap();

@@ -1,9 +1,9 @@
-//! End to end: a real Slurm, a real Apptainer, a real registry, on the testbed.
+//! End-to-end tests with a real Slurm, a real Apptainer and a real registry, on the testbed.
 //!
-//! Every test is ignored unless asked for, because it needs a running testbed, root,
-//! and the plugin built beforehand: `make test` sees to all three.
+//! Every test is ignored by default, because it needs a running testbed, root, and a plugin that
+//! was built beforehand. `make test` provides all three.
 
-// A test that cannot go on is a test that fails.
+// In a test, a panic is the right way to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::string_slice, clippy::too_many_lines)]
 

@@ -1,4 +1,4 @@
-//! A miss: the command is left alone, or the task ends, as the site or the user will.
+//! A miss: the command is left unchanged, or the task ends, as the site or the user has configured.
 
 use crate::kit::{IMAGE, OTHER, Site, hub, inside, with_hub};
 use std::fs;
@@ -30,7 +30,7 @@ fn warn_tells_and_lets_it_pull() {
     );
 }
 
-/// Whatever plugstack.conf says of the plugin, and whoever asked for it.
+/// This holds for `optional` and `required`, and for the setting and the option.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn fail_ends_the_task_with_one_message() {

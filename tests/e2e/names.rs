@@ -1,4 +1,4 @@
-//! The plugin beside other things in plugstack.conf.
+//! The plugin together with other entries in plugstack.conf.
 
 use crate::kit::{IMAGE, Site, plugin_directory, plugins_can_prepend, push, slurm_release};
 use std::fs;
@@ -20,12 +20,12 @@ fn included_and_found_by_the_command_too() {
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// A plugin that prepends to the command gives the task another array than the one that
-/// plugins see, so ours has to come before it.
+/// After a plugin that prepends to the command, Slurm executes a different argv array than the one
+/// that it passes to plugins. Therefore sifcache has to come before such a plugin.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn before_a_plugin_that_prepends() {
-    // On an older Slurm there are none.
+    // Older releases of Slurm have no such plugins.
     if !plugins_can_prepend() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Jobs in namespaces that Slurm makes: `docs/namespaces.md` has what comes of it.
+//! Jobs in namespaces that Slurm makes; `docs/namespaces.md` has the results.
 
 mod node;
 
@@ -11,13 +11,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Where the probe writes.
+/// The log file of the test plugin `hooks.so`.
 const HOOKS: &str = "/var/log/slurm/hooks.log";
-/// An image root that is private in a job, as all of /tmp.
+/// An image root that is private in a job, like all of /tmp.
 const PRIVATE: &str = "/tmp/sif";
 const NAME: &str = "docker://o/i:1";
 
-/// A way to have namespaces: what the page calls it, and its settings.
+/// A way to configure namespaces: its name on the page, and its settings.
 struct Way {
     name: &'static str,
     slurm_conf: String,
@@ -36,7 +36,7 @@ fn of_linux(name: &'static str, slurm_conf: &str, settings: &str) -> Way {
     Way { name, slurm_conf, file: LINUX, text }
 }
 
-/// All that this release has.
+/// All ways that this release supports.
 fn ways() -> Vec<Way> {
     const CONTAIN: &str = "SlurmdParameters=config_overrides,contain_spank";
     let release = slurm_release();
@@ -56,7 +56,7 @@ fn ways() -> Vec<Way> {
     ways
 }
 
-/// Compiles the probe for all hosts.
+/// Compiles `hooks.so` and copies it to all hosts.
 fn install_probe() {
     let (major, minor) = slurm_release();
     let version = format!("-DVERSION={}", u32::from(major) << 16 | u32::from(minor) << 8);
@@ -69,7 +69,7 @@ fn install_probe() {
     push(&library, &format!("{}/hooks.so", plugin_directory()), "0755");
 }
 
-/// The probe's file on n1, gone when this is dropped.
+/// The log file of `hooks.so` on n1, removed when this is dropped.
 struct Written<'a>(&'a Site);
 
 impl<'a> Written<'a> {
@@ -79,15 +79,15 @@ impl<'a> Written<'a> {
         written
     }
 
-    /// Everybody may write there: a task does it as its user.
+    /// The file is writable for everybody, because the hooks of a task run as the user.
     fn clear(&self) {
         let script = format!("rm -f {HOOKS}; touch {HOOKS} && chmod 666 {HOOKS}");
         let output = self.0.exec(&["--on", "n1"], &["sh", "-c", &script], "");
         assert_eq!(output.status, 0, "{output:#?}");
     }
 
-    /// For each hook whether it was called in the namespaces of the job, in the words of the
-    /// page: of step 0, in which the task was `inside`.
+    /// For each hook, whether it was called in the namespaces of the job: `job` or `node`, as on
+    /// the page. Only step 0 counts; `inside` names the namespaces of its task.
     fn cells(&self, inside: &str) -> Vec<&'static str> {
         let text = fs::read_to_string(self.0.at("n1", HOOKS)).unwrap();
         let mut found: BTreeMap<&str, &'static str> = BTreeMap::new();
@@ -110,7 +110,7 @@ impl Drop for Written<'_> {
     }
 }
 
-/// In the order of the columns.
+/// In the order of the table's columns.
 const HOOK_NAMES: [&str; 7] = [
     "init",
     "user_init",
@@ -121,7 +121,7 @@ const HOOK_NAMES: [&str; 7] = [
     "exit",
 ];
 
-/// The namespaces of a process, as the probe writes them.
+/// Prints the namespaces of a process in the format that `hooks.so` writes.
 const NAMESPACES: &str =
     "for kind in mnt user pid; do readlink /proc/self/ns/$kind; done | paste -sd' '";
 
@@ -130,7 +130,7 @@ fn page() -> String {
     fs::read_to_string(page).unwrap()
 }
 
-/// Compares with the row of the page.
+/// Asserts that the page has this row.
 #[track_caller]
 fn compare(way: &str, cells: &[&str]) {
     let (major, minor) = slurm_release();
@@ -138,7 +138,7 @@ fn compare(way: &str, cells: &[&str]) {
     assert!(page().lines().any(|line| line == row), "docs/namespaces.md lacks the row\n{row}");
 }
 
-/// The page has no further rows of this release.
+/// Asserts that the page has exactly `count` rows for this release.
 #[track_caller]
 fn every_row_was_seen(count: usize) {
     let (major, minor) = slurm_release();
@@ -147,7 +147,7 @@ fn every_row_was_seen(count: usize) {
     assert_eq!(rows, count, "rows of {start}");
 }
 
-/// The plugin's line, with an image root that jobs do not see before the shared one.
+/// The lines of plugstack.conf, with an image root that jobs cannot see before the shared one.
 fn plugstack(nested: &str) -> String {
     format!(
         "required hooks.so {HOOKS}\n\
@@ -155,7 +155,7 @@ fn plugstack(nested: &str) -> String {
     )
 }
 
-/// A step of `sifcache stage` is a job, too: a copy in a private directory would go with it.
+/// A step of `sifcache stage` is a job too: a copy in a private directory would vanish with it.
 #[track_caller]
 fn stage_refuses(site: &Site) {
     let words = ["sifcache", "stage", "--nodes", "n1", "--into", PRIVATE, "o/i:1"];
@@ -164,7 +164,8 @@ fn stage_refuses(site: &Site) {
     assert!(output.status != 0 && output.stderr.contains(expected), "{output:#?}");
 }
 
-/// One that is private itself is there in the job, empty, and nobody else's.
+/// An image root that is itself a private directory exists in the job, but is empty and not
+/// readable for others.
 #[track_caller]
 fn a_root_that_is_private(site: &Site, node: &Node<'_>) {
     site.plugstack(&format!("required spank_sifcache.so image_root={LOCAL}:{SHARED}\n"));
@@ -186,7 +187,7 @@ fn every_way_to_have_them() {
     let written = Written::new(&site);
     site.store(IMAGE, "o/i:1");
     site.store_at("n1", PRIVATE, OTHER, "o/i:1");
-    // Without namespaces the first root has the image.
+    // Without namespaces, the image is found in the first root.
     site.launch(&[], NAME).ran(OTHER);
     let node = Node::new(&site);
     for way in ways() {
@@ -195,11 +196,12 @@ fn every_way_to_have_them() {
         let inside = site.srun(&["-w", "n1", "sh", "-c", NAMESPACES]).stdout;
         let outside = site.exec(&["--on", "n1"], &["sh", "-c", NAMESPACES], "").stdout;
         assert_ne!(inside, outside, "{}: there are no namespaces", way.name);
-        // Slurm calls the last one when srun has ended.
+        // Slurm calls the last hook after srun has ended.
         site.idle("n1");
         compare(way.name, &written.cells(inside.trim_end()));
 
-        // The task's own command, and one inside of a script, by PATH and by the interposer.
+        // The task's own command, then a command inside a script, through PATH and through the
+        // interposer.
         let output = site.launch(&[], NAME);
         output.ran(IMAGE);
         assert!(!output.stderr.contains("sifcache"), "{}: {output:#?}", way.name);
@@ -216,22 +218,22 @@ fn every_way_to_have_them() {
     site.logged("n1", "via=shim reference=docker.io/o/i:1 image=/shared/sif/o/i:1");
     assert_eq!(reached(), hits + 1, "syslog: {}", site.log("n1"));
     stage_refuses(&site);
-    // The private root is missing, as one that is not mounted.
+    // The private root is reported as missing, like a root that is not mounted.
     site.launch(&[], "docker://o/none:1").tried_the_registry();
     site.logged("n1", "reference=docker.io/o/none:1 refused=/tmp/sif why=no-root");
-    // Before, Slurm has private directories at /tmp and /dev/shm alone.
+    // Before 23.02, Slurm makes only /tmp and /dev/shm private.
     if slurm_release() >= (23, 2) {
         a_root_that_is_private(&site, &node);
     }
 }
 
-/// Puts an image of this user into the shared root; the way to it stays root's.
+/// Stores an image owned by this user in the shared root. The directories on its path stay root's.
 fn of_user(site: &Site, name: &str, uid: u32) {
     let path = site.store(IMAGE, name);
     std::os::unix::fs::chown(path, Some(uid), Some(uid)).unwrap();
 }
 
-/// A script of the site's, gone when this is dropped.
+/// A script of the site, removed when this is dropped.
 struct Script<'a>(&'a Site, &'static str);
 
 impl<'a> Script<'a> {
@@ -247,7 +249,7 @@ impl Drop for Script<'_> {
     }
 }
 
-/// In a user namespace that maps root and alice, all other owners are one and nobody.
+/// In a user namespace that maps only root and alice, all other owners appear as nobody.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn owners_without_an_id() {
@@ -282,7 +284,7 @@ fn owners_without_an_id() {
             "/shared/sif/{name} is refused: not trusted: /shared/sif/{name} belongs to 65534, as \
              everything whose owner this user namespace does not map"
         ));
-        // Nor by the shim.
+        // The shim does not use it either.
         let script = format!("apptainer exec docker://{name} true");
         assert_ne!(site.sbatch(&[], &script).status, 0);
         site.logged(
@@ -292,12 +294,12 @@ fn owners_without_an_id() {
             ),
         );
     }
-    // A site that trusts whoever can write there need not know who it is.
+    // With `untrusted=accept`, the owner does not matter.
     site.plugstack("optional spank_sifcache.so image_root=/shared/sif untrusted=accept\n");
     site.launch(&[], "docker://o/bob:1").ran(IMAGE);
 }
 
-/// What is lost where a job cannot reach syslog: the line, and nothing else.
+/// Where a job cannot reach syslog, only the log line is lost.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn syslog_out_of_reach() {
@@ -318,7 +320,7 @@ fn syslog_out_of_reach() {
     output.ran(IMAGE);
     assert!(!output.stderr.contains("sifcache"), "{output:#?}");
     site.sbatch(&[], "apptainer exec docker://o/unheard:1 cat /etc/image-name").ran(IMAGE);
-    // A miss tells the user as always.
+    // The user still gets the message about a miss.
     let output = site.launch(&[], "docker://o/none:1");
     assert!(output.stderr.contains("docker.io/o/none:1 is not in the image cache"), "{output:#?}");
 
@@ -329,6 +331,6 @@ fn syslog_out_of_reach() {
     let log = site.log("n1");
     assert!(log.contains("reference=docker.io/o/heard:1"), "{log}");
     assert!(!log.contains("reference=docker.io/o/unheard:1"), "{log}");
-    // slurmd's log has it.
+    // slurmd's log has the line.
     assert!(log.contains("sifcache: docker://o/unheard:1 is /shared/sif/o/unheard:1"), "{log}");
 }

@@ -1,4 +1,4 @@
-/* A SPANK plugin that puts `env` in front of every task's command, as wrappers do. */
+/* A SPANK plugin that prepends `env` to every task's command, as wrapper plugins do. */
 const char plugin_name[] = "prepend";
 const char plugin_type[] = "spank";
 const unsigned int plugin_version = VERSION;

@@ -1,8 +1,8 @@
-//! The cluster of this test process: its hosts, and commands there.
+//! The cluster of this test process: its hosts, and commands that run on them.
 //!
-//! `make e2e` brings several clusters up and runs as many tests at a time, each in a process
-//! of its own. nextest numbers the tests that run at the same time, and the number selects the
-//! cluster, so no two tests ever share one.
+//! `make e2e` starts several clusters and runs as many tests in parallel, each in its own process.
+//! nextest gives each running test a slot number, and the slot number selects the cluster, so two
+//! tests never share a cluster.
 
 use super::failure;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
-/// The cluster's name. Without nextest there is one cluster, and one process of tests.
+/// The cluster's name. Without nextest there is one cluster and one test process.
 pub(crate) fn name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
@@ -26,7 +26,7 @@ pub(crate) fn name() -> &'static str {
     })
 }
 
-/// What a command gave.
+/// The result of a command: exit status, standard output and standard error.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) status: i32,
@@ -35,13 +35,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The command succeeded and printed the name of `image`.
+    /// Asserts that the command succeeded and printed the name of `image`.
     #[track_caller]
     pub(crate) fn ran(&self, image: &str) {
         assert_eq!((self.status, self.stdout.trim_end()), (0, image), "{self:#?}");
     }
 
-    /// The runtime got the reference as it was, and failed for lack of a network.
+    /// Asserts that the runtime received the unmodified reference and failed because there is no
+    /// network.
     #[track_caller]
     pub(crate) fn tried_the_registry(&self) {
         assert_ne!(self.status, 0, "{self:#?}");
@@ -49,12 +50,12 @@ impl Output {
     }
 }
 
-/// Where a path of a host is to be found from outside.
+/// The path outside of the cluster of a path on a host.
 pub(super) fn at(host: &str, path: &str) -> PathBuf {
     static ROOTS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut roots = ROOTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let root = roots.entry(host.to_owned()).or_default();
-    // A host that was booted anew is to be found elsewhere.
+    // After a reboot, the host's root is at a different path.
     if !root.is_dir() {
         let output = testbed("root", &[], &[host], "");
         assert_eq!(output.status, 0, "{output:#?}");
@@ -66,13 +67,14 @@ pub(super) fn at(host: &str, path: &str) -> PathBuf {
 /// The compute nodes.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
-/// What each node writes.
+/// Each node's log files, as pairs of node and path.
 pub(super) fn logs() -> impl Iterator<Item = (&'static str, &'static str)> {
     let both = ["/var/log/syslog", "/var/log/slurm/slurmd.log"];
     NODES.into_iter().flat_map(move |node| both.map(|log| (node, log)))
 }
 
-/// What a file has behind its first `from` bytes. Logs are read again and again, and are long.
+/// The content of a file after its first `from` bytes. Logs are long and are read repeatedly, so
+/// the first part is skipped.
 pub(super) fn written_since(path: &Path, from: u64) -> String {
     let mut bytes = Vec::new();
     if let Ok(mut file) = fs::File::open(path)
@@ -93,7 +95,7 @@ pub(crate) fn hub(action: &str) {
     assert_eq!(output.status, 0, "{output:#?}");
 }
 
-/// Runs `work` with the registry up, and takes it down again whatever happens.
+/// Runs `work` while the registry is up, and stops the registry afterwards, even on a panic.
 pub(crate) fn with_hub<T>(work: impl FnOnce() -> T) -> T {
     struct Down;
     impl Drop for Down {
@@ -106,7 +108,7 @@ pub(crate) fn with_hub<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// A node dies at once with all that runs there, and is up again after `meanwhile`.
+/// Crashes a node with everything that runs on it, runs `meanwhile`, and boots the node again.
 pub(crate) fn crash_and_boot<T>(node: &str, meanwhile: impl FnOnce() -> T) -> T {
     let testbed = |verb| {
         let output = testbed(verb, &[], &[node], "");
@@ -115,7 +117,7 @@ pub(crate) fn crash_and_boot<T>(node: &str, meanwhile: impl FnOnce() -> T) -> T 
     testbed("crash");
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
     testbed("boot");
-    // slurmd is there, but the controller may not have heard of it yet.
+    // slurmd is running, but the controller may not have registered it yet.
     let idle = format!(
         "for n in $(seq 500); do sinfo -h -n {node} --responding -t idle -o %D | grep -q 1 && exit; \
          sleep 0.02; done"
@@ -124,13 +126,13 @@ pub(crate) fn crash_and_boot<T>(node: &str, meanwhile: impl FnOnce() -> T) -> T 
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The words that run a command on a host, kept for each set of flags of `testbed exec`:
-/// starting the testbed takes longer than most commands.
+/// The command prefix that runs a command on a host. It is cached for each set of flags of `testbed
+/// exec`, because starting the testbed script takes longer than most commands.
 fn entry(flags: &[&str]) -> Vec<String> {
     static ENTRIES: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
     let mut entries = ENTRIES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let words = entries.entry(flags.join("\0")).or_default();
-    // A host that was booted anew has another process.
+    // After a reboot, the host has a different process ID.
     let process = words.iter().skip_while(|word| *word != "--target").nth(1);
     if !process.is_some_and(|pid| Path::new("/proc").join(pid).join("root").is_dir()) {
         let mut command = Command::new(PROGRAM);
@@ -144,18 +146,18 @@ fn entry(flags: &[&str]) -> Vec<String> {
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testbed/testbed");
 
-/// `testbed VERB FLAGS WORDS`.
+/// Runs `testbed VERB FLAGS WORDS` with `input` on standard input.
 pub(crate) fn testbed<S: AsRef<OsStr>>(
     verb: &str,
     flags: &[&str],
     words: &[S],
     input: &str,
 ) -> Output {
-    // What hangs is to fail, and not to wait for whoever watches the tests.
+    // A command that hangs must fail instead of blocking the test run.
     let mut command = Command::new("timeout");
     command.args(["--kill-after=10", "300"]);
     let entry = if verb == "exec" { entry(flags) } else { Vec::new() };
-    // Without an entry the testbed itself says what is wrong.
+    // Without a cached prefix, run the testbed script, which reports the error itself.
     match (verb, entry.is_empty()) {
         ("exec", false) => command.args(entry).args(words),
         ("exec", true) => command.arg(PROGRAM).arg(verb).args(flags).arg("--").args(words),
@@ -166,7 +168,7 @@ pub(crate) fn testbed<S: AsRef<OsStr>>(
     let mut child = command.spawn().expect("testbed starts");
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
-    // A command that does not read its input closes it: no error.
+    // A command that does not read its input closes the pipe. This is not an error.
     let feeder =
         std::thread::spawn(move || std::io::Write::write_all(&mut stdin, input.as_bytes()));
     let output = child.wait_with_output().expect("testbed ends");

@@ -1,25 +1,26 @@
-//! `ProctrackType=proctrack/cgroup`, which most sites have, in the place of the testbed's
-//! `linuxproc`: whatever a process of a step becomes, it stays in the step's control group.
+//! Configures `ProctrackType=proctrack/cgroup`, which most sites use, instead of the testbed's
+//! `linuxproc`. A process of a step stays in the step's control group, whatever it becomes.
 //!
-//! Slurm's control groups are below one of the cluster's own, in the machine's freezer of
-//! version 1, or in its hierarchy of version 2. Where a machine has controllers of both,
-//! slurmd does not take version 2, so it gets a stand-in that hides the others: `unified.c`.
-//! Nothing of this needs a controller of version 2.
+//! Slurm's control groups are created below a control group of the cluster, either in the machine's
+//! version 1 freezer or in its version 2 hierarchy. If a machine has controllers of both versions,
+//! slurmd refuses version 2. It is therefore started with a preloaded library that hides the
+//! others: `unified.c`. None of this needs a version 2 controller.
 
 use super::{SLURMD, Site, cluster, push};
 use std::path::Path;
 use std::process::Command;
 
-/// Where slurmd and slurmstepd of the node have their slurm.conf meanwhile.
+/// The node's temporary copy of the Slurm configuration, used by slurmd and slurmstepd.
 const CONF: &str = "/run/slurm-control-groups";
-/// The machine's hierarchy, with the control groups of others.
+/// Mount point of the machine's hierarchy, which also contains control groups that are not the
+/// testbed's.
 const ALL: &str = "/run/control-groups";
-/// How the names of ours there begin.
+/// Name prefix of the testbed's control groups in that hierarchy.
 const OWN: &str = "sifcache-testbed";
-/// The stand-in.
+/// The preloaded library, built from `unified.c`.
 const UNIFIED: &str = "/usr/local/lib/unified.so";
 
-/// Of control groups.
+/// Version of the control group interface.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Version {
     V1,
@@ -27,7 +28,7 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// What `mount` is told.
+    /// The arguments of `mount` for this hierarchy.
     fn file_system(self) -> &'static str {
         match self {
             Self::V1 => "-t cgroup -o freezer none",
@@ -35,14 +36,15 @@ impl Version {
         }
     }
 
-    /// Makes the cluster's own group what Slurm has for all there is, and starts slurmd.
+    /// A shell command that makes the cluster's control group appear to Slurm as the whole
+    /// hierarchy, and starts slurmd.
     fn slurmd(self, own: &str) -> String {
         match self {
             Self::V1 => format!(
                 "mount -t tmpfs -o mode=755 none /sys/fs/cgroup && mkdir /sys/fs/cgroup/freezer &&
                  mount --bind {own} /sys/fs/cgroup/freezer && slurmd -f {CONF}/slurm.conf"
             ),
-            // `system.slice` is systemd's, and Slurm 22.05 does not make it.
+            // `system.slice` is normally created by systemd; Slurm 22.05 does not create it.
             Self::V2 => format!(
                 "mkdir {own}/system.slice && echo $BASHPID >{own}/cgroup.procs &&
                  exec unshare --cgroup bash -c '
@@ -52,7 +54,7 @@ impl Version {
         }
     }
 
-    /// Undoes that, when slurmd has ended.
+    /// A shell command that undoes [`Self::slurmd`] after slurmd has ended.
     fn unmount(self) -> &'static str {
         match self {
             Self::V1 => "umount /sys/fs/cgroup/freezer /sys/fs/cgroup",
@@ -60,7 +62,7 @@ impl Version {
         }
     }
 
-    /// What is in cgroup.conf.
+    /// The content of cgroup.conf.
     fn conf(self) -> &'static str {
         match self {
             Self::V1 => "CgroupPlugin=cgroup/v1",
@@ -68,17 +70,17 @@ impl Version {
         }
     }
 
-    /// Where the control groups of steps are, for find(1).
+    /// The find(1) arguments that match the process lists of steps.
     fn steps(self) -> &'static str {
         match self {
             Self::V1 => "/sys/fs/cgroup/freezer -name cgroup.procs",
-            // slurmd and each slurmstepd have some too.
+            // slurmd and each slurmstepd have control groups too.
             Self::V2 => "/sys/fs/cgroup -path '*/user/*' -name cgroup.procs",
         }
     }
 }
 
-/// A node whose Slurm has control groups until this is dropped.
+/// A node whose Slurm uses control groups until this is dropped.
 pub(crate) struct ControlGroups<'a> {
     site: &'a Site,
     node: &'a str,
@@ -86,7 +88,7 @@ pub(crate) struct ControlGroups<'a> {
 }
 
 impl<'a> ControlGroups<'a> {
-    /// None where the kernel has no such hierarchy. `conf` is added to slurm.conf.
+    /// Returns `None` if the kernel has no such hierarchy. `conf` is appended to slurm.conf.
     pub(crate) fn on(site: &'a Site, node: &'a str, version: Version, conf: &str) -> Option<Self> {
         let mount = format!("mkdir -p {ALL} && mount {} {ALL}", version.file_system());
         if site.exec(&["--on", node], &["bash", "-c", &mount], "").status != 0 {
@@ -95,7 +97,7 @@ impl<'a> ControlGroups<'a> {
         push_stand_in();
         let groups = Self { site, node, version };
         let own = groups.own();
-        // What is left of clusters that were killed.
+        // Leftovers of clusters that were killed.
         let left = format!("{ALL}/{OWN}-* -depth -type d -mmin +60");
         let prepare = format!(
             "find {left} -exec rmdir {{}} + 2>/dev/null; set -e; mkdir {own}
@@ -111,12 +113,12 @@ impl<'a> ControlGroups<'a> {
         Some(groups)
     }
 
-    /// The cluster's own part of the machine's hierarchy.
+    /// The cluster's control group in the machine's hierarchy.
     fn own(&self) -> String {
         format!("{ALL}/{OWN}-{}-{}", cluster::name(), self.node)
     }
 
-    /// Ends slurmd, does what is to be done without one, and starts it anew.
+    /// Stops slurmd, runs `meanwhile`, and starts slurmd again with `start`.
     fn restart(&self, start: &str, meanwhile: &str) {
         let restart = format!(
             "pkill -x '{SLURMD}'; while pgrep -x '{SLURMD}'; do sleep 0.02; done; {meanwhile}
@@ -129,7 +131,7 @@ impl<'a> ControlGroups<'a> {
         self.site.idle(self.node);
     }
 
-    /// The names of the processes that are in the control group of a step.
+    /// The names of the processes in the control groups of steps.
     pub(crate) fn processes(&self) -> Vec<String> {
         let names = format!(
             "find {} -exec cat {{}} + | \
@@ -141,7 +143,7 @@ impl<'a> ControlGroups<'a> {
     }
 }
 
-/// Puts the stand-in on every host.
+/// Builds `unified.c` and copies the library to every host.
 fn push_stand_in() {
     let directory = tempfile::tempdir().unwrap();
     let library = directory.path().join("unified.so");
@@ -159,7 +161,7 @@ impl Drop for ControlGroups<'_> {
             "{}; find {own} -depth -type d -exec rmdir {{}} +; umount {ALL}",
             self.version.unmount()
         );
-        // A test that fails already is not to end all of them.
+        // A second panic during unwinding would abort the process, so no assertions here.
         if std::thread::panicking() {
             let resume = format!("scontrol update nodename={} state=resume", self.node);
             let restart = format!("pkill -x '{SLURMD}'; sleep 1; {end}; slurmd; {resume}");

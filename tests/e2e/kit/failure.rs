@@ -1,9 +1,9 @@
-//! What a failing test prints besides its message: the last command, its output, and the log
-//! lines of that time.
+//! What a failing test prints in addition to its message: the last command, its output, and the
+//! relevant log lines since the test began.
 //!
-//! The block is short enough for the last 40 lines of `make test`. It goes to standard error,
-//! and to a file in the directory `SIFCACHE_FAILURES`, if that is set: `tests/stage` shows one
-//! when a run has ended.
+//! The block is short enough to fit into the last 40 lines of `make test`. It is written to
+//! standard error, and also to a file in the directory `SIFCACHE_FAILURES`, if that is set.
+//! `tests/stage` shows one such file at the end of a run.
 
 use super::{Output, cluster};
 use std::ffi::OsStr;
@@ -12,18 +12,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// Lines of the message, of each output stream, and of the logs.
+/// Maximum number of lines of the message, of each output stream, and of the logs.
 const MESSAGE: usize = 6;
 const STREAM: usize = 6;
 const LOGS: usize = 10;
-/// Columns of a line: more is cut off.
+/// Maximum number of columns of a line; longer lines are cut off.
 const COLUMNS: usize = 160;
 
 static LAST: Mutex<Option<(String, Output)>> = Mutex::new(None);
 /// Log files, and their lengths in bytes when the test began.
 static LOGS_SINCE: Mutex<Vec<(PathBuf, u64)>> = Mutex::new(Vec::new());
 
-/// Remembers a command on the testbed, as the last one.
+/// Records a command on the testbed as the last one.
 pub(super) fn ran<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], output: &Output) {
     let mut line = format!("testbed {verb}");
     for word in flags.iter().map(OsStr::new).chain(words.iter().map(AsRef::as_ref)) {
@@ -33,8 +33,8 @@ pub(super) fn ran<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], outp
     *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some((line, output.clone()));
 }
 
-/// Prints the block if the test panics from now on, with what these log files get after these
-/// lengths in bytes.
+/// Installs a panic hook that prints the block. `logs` lists the log files, each with its current
+/// length in bytes; only later lines are shown.
 pub(super) fn watch(logs: Vec<(PathBuf, u64)>) {
     static HOOK: Once = Once::new();
     *LOGS_SINCE.lock().unwrap_or_else(PoisonError::into_inner) = logs;
@@ -42,7 +42,7 @@ pub(super) fn watch(logs: Vec<(PathBuf, u64)>) {
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             default(panic);
-            // A panic in here would abort the process, so nothing in `block` panics or waits.
+            // A panic inside the hook would abort the process, so `block` neither panics nor waits.
             let text = block(&panic.to_string());
             eprint!("{text}");
             keep(&text);
@@ -76,14 +76,14 @@ fn block(message: &str) -> String {
     text
 }
 
-/// The log lines that explain most failures: the plugin's, errors, and how tasks ended.
+/// The log lines that explain most failures: the plugin's lines, errors, and how tasks ended.
 fn relevant(log: &str) -> Vec<String> {
     let words = ["sifcache", "error", "exited with", "Kill", "drain"];
     let lines = log.lines().filter(|line| words.iter().any(|word| line.contains(word)));
     lines.map(str::to_owned).collect()
 }
 
-/// Appends the first or the last lines of `content`, with `name` in front.
+/// Appends at most `most` lines from the start (`first`) or the end of `content`, labelled `name`.
 fn lines(text: &mut String, name: &str, content: &str, most: usize, first: bool) {
     let all: Vec<&str> = content.trim_end().lines().collect();
     let skipped = all.len().saturating_sub(most);

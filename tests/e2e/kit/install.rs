@@ -1,18 +1,18 @@
-//! What is under test, and how it comes to the hosts.
+//! The artefacts under test, and their installation on the hosts.
 
 use super::testbed;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Puts a file from outside on every host.
+/// Copies a file to every host.
 pub(crate) fn push(file: &Path, destination: &str, mode: &str) {
     let words = [file.as_os_str(), OsStr::new(destination), OsStr::new(mode)];
     let output = testbed("push", &[], &words, "");
     assert_eq!(output.status, 0, "{output:#?}");
 }
 
-/// Slurm's plugin directory on every host.
+/// Slurm's plugin directory, which is the same on every host.
 pub(crate) fn plugin_directory() -> String {
     testbed("plugindir", &[], &[] as &[&str], "").stdout.trim_end().to_owned()
 }
@@ -24,18 +24,18 @@ pub(crate) fn slurm_release() -> (u8, u8) {
     (major.parse().unwrap(), minor.parse().unwrap())
 }
 
-/// Whether plugins can put words before a task's command, since 23.11.
+/// Whether plugins can prepend to a task's command (Slurm 23.11 and later).
 pub(crate) fn plugins_can_prepend() -> bool {
     slurm_release() >= (23, 11)
 }
 
-/// Where `make` puts what it builds.
+/// The build directory that `make` uses.
 pub(crate) fn target() -> PathBuf {
     let directory = std::env::var_os("SIFCACHE_TARGET");
     directory.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from)
 }
 
-/// Where the artefacts under test are.
+/// The path of a built artefact.
 pub(crate) fn built(file: &str) -> PathBuf {
     let directory = std::env::var_os("SIFCACHE_BUILD").map_or_else(
         || {
@@ -49,8 +49,8 @@ pub(crate) fn built(file: &str) -> PathBuf {
     path
 }
 
-/// Puts everything on every host, where `make install` puts it; `cluster` is `--name` of
-/// another cluster than that of the tests.
+/// Installs everything on every host, at the paths that `make install` uses. `cluster` is a
+/// `--name` option that selects a cluster other than the one of the tests.
 pub(crate) fn install(cluster: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let release = built("libspank_sifcache.so").parent().unwrap().display().to_string();
@@ -63,7 +63,7 @@ pub(crate) fn install(cluster: &[&str]) {
     ];
     let mut make = Command::new("make");
     make.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
-    // Those of the make that runs the tests are not for this one.
+    // This `make` must not inherit the variables of the `make` that runs the tests.
     make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
     assert!(make.status().expect("make").success());
     let words = [directory.path().as_os_str(), OsStr::new("/")];

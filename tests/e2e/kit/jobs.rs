@@ -6,8 +6,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 impl Site {
-    /// Submits a script as alice, waits for its end, and returns what it wrote to stdout
-    /// and stderr as `stdout`.
+    /// Submits a script as alice and waits for the end of the job. The returned `stdout` holds what
+    /// the job wrote to both stdout and stderr.
     pub(crate) fn sbatch(&self, options: &[&str], script: &str) -> Output {
         let script = match script.starts_with("#!") {
             true => script.to_owned(),
@@ -17,7 +17,7 @@ impl Site {
         self.submit(options, &["/home/alice/job.sh"])
     }
 
-    /// `sbatch OPTIONS WORDS`, otherwise the same.
+    /// Like [`Self::sbatch`], but runs `sbatch OPTIONS WORDS`.
     pub(crate) fn submit(&self, options: &[&str], words: &[&str]) -> Output {
         const FILE: &str = "/home/alice/job.out";
         let output = format!("--output={FILE}");
@@ -31,9 +31,9 @@ impl Site {
         output
     }
 
-    /// Waits for the end of a job, of all that belongs to it, and returns the highest exit
-    /// status. `sbatch --wait` would look every two seconds only. The controller logs each change
-    /// of a job, so it is asked when its log has grown, and twice a second anyway.
+    /// Waits until a job and all its parts have ended, and returns the highest exit status. `sbatch
+    /// --wait` polls only every two seconds. The controller logs each change of a job, so this
+    /// queries it when its log has grown, and twice a second anyway.
     fn wait(&self, job: &str) -> i32 {
         let limit = Instant::now() + Duration::from_secs(300);
         let log = self.at("ctl", "/var/log/slurm/slurmctld.log");

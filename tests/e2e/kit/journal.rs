@@ -1,25 +1,24 @@
-//! A real journald in the place of a node's rsyslogd.
+//! A real journald instead of a node's rsyslogd.
 
 use super::testbed;
 use std::fs;
 
-/// journald on a node, bounded in time; what was there before comes back when this is
-/// dropped.
+/// A journald on a node, limited in run time. Dropping it restores the previous syslog daemon.
 pub(crate) struct Journal {
     host: &'static str,
     pid: String,
 }
 
-/// Neither the machine's kernel log nor its audit messages are a node's.
+/// Excludes the machine's kernel log and audit messages, which do not belong to a node.
 const SETTINGS: &str = "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\n";
 
 impl Journal {
-    /// Starts it, which needs no systemd.
+    /// Starts journald, without systemd.
     pub(crate) fn start(host: &'static str) -> Self {
         let settings = super::at(host, "/etc/systemd/journald.conf.d/test.conf");
         fs::create_dir_all(settings.parent().unwrap()).unwrap();
         fs::write(settings, SETTINGS).unwrap();
-        // Not every release of it starts without control groups; it only looks at them.
+        // Some releases do not start without a control group hierarchy; journald only reads it.
         let script = "mkdir -p /run/systemd/journal /run/log/journal
             mount -t cgroup2 none /sys/fs/cgroup || exit
             [ -s /etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
@@ -39,7 +38,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // Until it has ended, the control groups are in use.
+        // The control group hierarchy is busy until journald has ended.
         let script = "kill \"$1\"; while kill -0 \"$1\" 2>/dev/null; do sleep 0.02; done
             rm -f /dev/log; mv /dev/log.before /dev/log
             rm -rf /run/log/journal /run/systemd/journal; umount /sys/fs/cgroup";

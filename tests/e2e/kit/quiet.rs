@@ -1,18 +1,18 @@
-//! A node that logs what slurmd logs if nothing is said.
+//! A node with slurmd's default log level.
 
 use super::{Output, Site};
 
-/// n1 logs less than the testbed has it do, until this is dropped.
+/// n1 with a lower log level than the testbed's default, until this is dropped.
 pub(crate) struct Quiet<'a>(&'a Site);
 
 impl<'a> Quiet<'a> {
-    /// None, with a word of it, where Slurm cannot be told so: 22.05.
+    /// Returns `None` and prints a note if this Slurm cannot change the level at run time (22.05).
     pub(crate) fn new(site: &'a Site) -> Option<Self> {
-        let said = Self::set(site, "info");
-        if said.status == 0 {
+        let output = Self::set(site, "info");
+        if output.status == 0 {
             return Some(Self(site));
         }
-        eprintln!("skipped: this Slurm cannot set what a node logs: {}", said.stderr);
+        eprintln!("skipped: this Slurm cannot set what a node logs: {}", output.stderr);
         None
     }
 
@@ -23,7 +23,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        // No assertion: a test may be failing already.
+        // No assertion here: the test may already be panicking.
         Self::set(self.0, "verbose");
     }
 }

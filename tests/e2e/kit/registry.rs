@@ -1,13 +1,14 @@
-//! Registries beside the hub: private ones, and one that misbehaves; and tags that move.
+//! Registries besides the hub: a private one, one that misbehaves, and others; also functions that
+//! move tags.
 
 use super::{Output, hub, testbed};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// User name and password of the private registry.
+/// User name and password for the private registry.
 pub(crate) const ALICE: (&str, &str) = ("alice", "open sesame");
-/// Where the private registry is.
+/// Address of the private registry.
 pub(crate) const PRIVATE: &str = "registry.example.org:5443";
 
 /// Runs a command as root on host hub.
@@ -17,7 +18,7 @@ fn on_hub(words: &[&str]) -> Output {
     output
 }
 
-/// A server on host hub, bounded in time, which ends when this is dropped.
+/// A server on host hub, limited in run time. It is stopped when this is dropped.
 pub(crate) struct Server {
     pid: String,
     port: u16,
@@ -25,7 +26,7 @@ pub(crate) struct Server {
 
 impl Server {
     fn start(command: &str, port: u16) -> Self {
-        // An earlier one may still be about to end.
+        // An earlier server may not have ended yet.
         let wait = format!("while (: >/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.02; done");
         on_hub(&["timeout", "20", "bash", "-c", &wait]);
         let start = format!(
@@ -37,7 +38,7 @@ impl Server {
         server
     }
 
-    /// Waits until the port answers or does not, and says whether that came true.
+    /// Waits until the port accepts (`up`) or refuses connections. Returns false on a timeout.
     fn becomes(&self, up: bool) -> bool {
         let connect = format!("(: >/dev/tcp/127.0.0.1/{}) 2>/dev/null", self.port);
         let limit = Instant::now() + Duration::from_secs(15);
@@ -54,16 +55,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // timeout(1) hands the signal on. One that has ended by itself has left its number
-        // to others.
+        // timeout(1) forwards the signal. The check of the name is needed because the process ID
+        // may have been reused if the server has already ended.
         let stop = format!("grep -qx timeout /proc/{0}/comm && kill {0}", self.pid);
         testbed("exec", &["--on", "hub"], &["sh", "-c", &stop], "");
-        // Whoever comes next wants the port. No assertion: a test may be failing already.
+        // The next server needs the port. No assertion here: the test may already be panicking.
         self.becomes(false);
     }
 }
 
-/// The configuration of a docker-registry over the hub's storage.
+/// Writes the configuration of a docker-registry over the hub's storage, and returns the command
+/// that starts it.
 fn configuration(name: &str, address: &str, more: &str) -> String {
     let path = format!("/etc/docker/registry/{name}.yml");
     let text = format!(
@@ -74,10 +76,10 @@ fn configuration(name: &str, address: &str, more: &str) -> String {
     format!("docker-registry serve {path}")
 }
 
-/// A registry that asks who is there, with the images of the hub.
+/// A registry that requires authentication, with the images of the hub.
 pub(crate) fn private() -> Server {
     let (user, password) = ALICE;
-    // bcrypt, as docker-registry wants it.
+    // bcrypt, which docker-registry requires.
     let script = "print crypt($ARGV[0], '$2b$05$abcdefghijklmnopqrstuu')";
     let hash = on_hub(&["perl", "-e", script, password]).stdout;
     fs::write(super::at("hub", "/etc/docker/registry/htpasswd"), format!("{user}:{hash}\n"))
@@ -92,14 +94,14 @@ pub(crate) fn plain_http() -> Server {
     Server::start(&configuration("plain", ":5000", ""), 5000)
 }
 
-/// docker.io behind a stand-in that misbehaves.
+/// docker.io behind a proxy that misbehaves.
 pub(crate) struct Misbehaving {
     _proxy: Server,
     _registry: Server,
 }
 
-/// Stops the hub and puts `tests/e2e/registry/proxy.py` in its place, which explains the
-/// faults.
+/// Stops the hub and starts `tests/e2e/registry/proxy.py` in its place. The script documents the
+/// values of `fault`.
 pub(crate) fn misbehaving(fault: &str) -> Misbehaving {
     hub("stop");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/proxy.py");
@@ -112,19 +114,19 @@ pub(crate) fn misbehaving(fault: &str) -> Misbehaving {
 }
 
 impl Misbehaving {
-    /// The requests so far, but for those that ask for the version of the protocol.
+    /// The requests so far, except those that query the protocol version.
     pub(crate) fn requests(&self) -> Vec<String> {
         let all = self.log();
         all.lines().filter(|line| !line.ends_with(" /v2/")).map(str::to_owned).collect()
     }
 
-    /// The same with those.
+    /// All requests so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(super::at("hub", "/var/log/proxy.log")).unwrap_or_default()
     }
 }
 
-/// Makes `tag` on the hub, which must be up, the image that `image` is there.
+/// Makes `tag` on the hub point to `image`. The hub must be up.
 pub(crate) fn move_tag(image: &str, tag: &str) {
     let (from, to) = (format!("docker://docker.io/{image}"), format!("docker://docker.io/{tag}"));
     let words = ["skopeo", "copy", "--quiet", "--insecure-policy", &from, &to];
@@ -132,7 +134,7 @@ pub(crate) fn move_tag(image: &str, tag: &str) {
     assert_eq!(output.status, 0, "{output:#?}");
 }
 
-/// The digest that a reference has on the hub, which must be up.
+/// The digest of a reference on the hub, which must be up.
 pub(crate) fn digest(image: &str) -> String {
     let name = format!("docker://docker.io/{image}");
     let words = ["skopeo", "inspect", "--format", "{{.Digest}}", &name];
@@ -141,10 +143,10 @@ pub(crate) fn digest(image: &str) -> String {
     output.stdout.trim().to_owned()
 }
 
-/// A small file system on the login node, which goes when this is dropped.
+/// A small file system on the login node, unmounted when this is dropped.
 pub(crate) struct Disk(String);
 
-/// Mounts a tmpfs of this many KiB.
+/// Mounts a tmpfs of `kibibytes` KiB.
 pub(crate) fn disk(path: &str, kibibytes: u32) -> Disk {
     let size = format!("size={kibibytes}k,mode=755");
     let make = format!("mkdir -p {path} && mount -t tmpfs -o {size} tmpfs {path}");
@@ -159,8 +161,8 @@ impl Drop for Disk {
     }
 }
 
-/// Makes `REPOSITORY:TAG` on the hub, which must be up, an index of images for these
-/// architectures. Returns the digest of the index and those of the manifests.
+/// Creates `REPOSITORY:TAG` on the hub as an index of images for these architectures. The hub must
+/// be up. Returns the digest of the index, followed by those of the manifests.
 pub(crate) fn index(repository: &str, tag: &str, images: &[(&str, &str)]) -> Vec<String> {
     for (architecture, image) in images {
         move_tag(image, &format!("{repository}:{architecture}"));
@@ -175,8 +177,8 @@ pub(crate) fn index(repository: &str, tag: &str, images: &[(&str, &str)]) -> Vec
     output.stdout.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The hub's images at a port, with this certificate and the key beside it; with `clients`, only
-/// for those whose certificate this authority has issued.
+/// Serves the hub's images at a port with this certificate and the key beside it. With `clients`,
+/// only clients with a certificate issued by this authority are accepted.
 pub(crate) fn with_certificate(port: u16, certificate: &str, clients: Option<&str>) -> Server {
     let key = certificate.replace(".pem", ".key");
     let clients = clients.map(|one| format!("    clientcas:\n      - {one}\n"));
@@ -187,12 +189,12 @@ pub(crate) fn with_certificate(port: u16, certificate: &str, clients: Option<&st
     Server::start(&configuration(&format!("port-{port}"), &format!(":{port}"), &more), port)
 }
 
-/// The hub's images without TLS at a port.
+/// Serves the hub's images at a port without TLS.
 pub(crate) fn without_tls(port: u16) -> Server {
     Server::start(&configuration(&format!("port-{port}"), &format!(":{port}"), ""), port)
 }
 
-/// A proxy of the web on host hub.
+/// An HTTP proxy on host hub.
 pub(crate) fn web_proxy(port: u16) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/trust/connect.py");
     let text = fs::read_to_string(script).unwrap();

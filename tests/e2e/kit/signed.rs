@@ -1,14 +1,14 @@
-//! Images with a signature.
+//! Signed images.
 
 use super::{IMAGE, SHARED, Site, at, testbed};
 use std::path::PathBuf;
 
-/// Where the key lies that [`signed_sif`] signs with: `APPTAINER_KEYSDIR` for whoever is to
-/// know it.
+/// The directory of the key that [`signed_sif`] signs with. A runtime uses this key if
+/// `APPTAINER_KEYSDIR` is set to this path.
 pub(crate) const KEYS: &str = "/shared/keys";
 
-/// A SIF of [`IMAGE`] in the shared image root under `name`, signed with the key in
-/// [`KEYS`], which is made at the first call.
+/// Copies a SIF of [`IMAGE`] into the shared image root under `name` and signs it with the key in
+/// [`KEYS`], which the first call creates. Returns the path outside of the cluster.
 pub(crate) fn signed_sif(site: &Site, name: &str) -> PathBuf {
     let path = site.store(IMAGE, name);
     let run = |words: &[&str]| {

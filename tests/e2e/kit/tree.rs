@@ -1,4 +1,4 @@
-//! What holds of an image root at any moment, whatever has been killed there.
+//! Invariants of an image root, which hold at any moment, even after processes were killed.
 
 use super::{Site, WHICH};
 use serde_json::Value;
@@ -12,10 +12,10 @@ use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Untrusted;
 
-/// Checks every file of an image root, and returns the names outside of `.sifcache`: whole
-/// images that a job would look for under that name, that everybody may read and nobody
-/// else may write, and under a name with a digest what was pulled under it. In directories
-/// and in what is known of images nothing is half done either.
+/// Checks every file of an image root, and returns the names outside of `.sifcache`. Each of them
+/// must be a complete image under a name that a job looks up. Everybody may read it, and only root
+/// may write it. A name with a digest must hold what was pulled for that digest. Directories and
+/// records must be complete too.
 #[track_caller]
 pub(crate) fn check(root: &Path) -> Vec<String> {
     directories(root);
@@ -26,8 +26,8 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
         .filter(|name| !name.starts_with(".sifcache/"))
         .collect();
     names.sort();
-    // From outside of the cluster, the way to the root is another one than jobs go: who may
-    // write is looked at here, file by file.
+    // Seen from outside of the cluster, the path to the root differs from the one that jobs use.
+    // Therefore ownership and write permission are checked here, file by file.
     let entered = Root::enter(root, Untrusted::Accept);
     for name in &names {
         assert!(is_looked_for(name), "{name}");
@@ -40,14 +40,15 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
     names
 }
 
-/// Nobody but root may write anywhere, and everybody may look into what is not hidden.
+/// Only root may write to any directory, and everybody may read every directory except
+/// `.sifcache/tmp`.
 #[track_caller]
 fn directories(directory: &Path) {
-    // It may go meanwhile, as below.
+    // Another process may remove it at any moment, as below.
     let Ok(metadata) = fs::symlink_metadata(directory) else { return };
     let mode = metadata.permissions().mode() & 0o777;
     assert_eq!((metadata.uid(), mode & 0o022), (0, 0), "{}: {mode:o}", directory.display());
-    // What is in progress is nobody else's business.
+    // Work in progress need not be readable for others.
     if directory.ends_with(".sifcache/tmp") {
         return;
     }
@@ -59,7 +60,7 @@ fn directories(directory: &Path) {
     }
 }
 
-/// What is known of images is written as a whole or not at all.
+/// Each record is either complete or absent.
 #[track_caller]
 fn records(root: &Path) {
     for path in files(&root.join(".sifcache/known")) {
@@ -77,8 +78,8 @@ fn is_looked_for(name: &str) -> bool {
     references.any(|reference| candidate::names(&reference).iter().any(|one| one == name))
 }
 
-/// Looks into every image of the root that has a digest in its name, by starting it: it is
-/// the one that these pairs of a digest and an image say. Returns how many there are.
+/// Starts every image of the root that has a digest in its name, and compares it with `pulled`,
+/// pairs of a digest and an image. Returns the number of these images.
 #[track_caller]
 pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usize {
     let names = check(&site.at("ctl", root));
@@ -92,7 +93,7 @@ pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usiz
     pinned.len()
 }
 
-/// Compares a file with its record, if that is about this file.
+/// Compares a file with its record, if the record is about this version of the file.
 #[track_caller]
 fn content(root: &Path, name: &str) {
     let record = root.join(format!(".sifcache/known/{name}.json"));
@@ -101,7 +102,7 @@ fn content(root: &Path, name: &str) {
     let path = root.join(name);
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
     let seconds = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
-    // A record is written after its file: one of the file before is none of this one.
+    // A record is written after its file, so the record may still describe the previous file.
     let of: jiff::Timestamp = known["modified"].as_str().unwrap().parse().unwrap();
     if i128::try_from(seconds.as_nanos()).unwrap() != of.as_nanosecond() {
         return;
@@ -119,11 +120,11 @@ pub(crate) fn sha256(path: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).trim_start_matches('\\')[..64].to_owned()
 }
 
-/// Nothing is in progress and nobody is waited for.
+/// Asserts that no work is in progress and no lock is held.
 #[track_caller]
 pub(crate) fn is_clean(root: &Path) {
     for directory in ["tmp", "lock"] {
-        // Empty directories, too.
+        // Empty directories count too.
         let entries = fs::read_dir(root.join(".sifcache").join(directory)).into_iter().flatten();
         let left: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "{left:?}");
@@ -134,7 +135,7 @@ pub(crate) fn is_clean(root: &Path) {
 pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten() {
-        // A directory that goes meanwhile has no files.
+        // A directory that was removed meanwhile has no files.
         let Ok(entry) = entry else { continue };
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => all.extend(files(&entry.path())),

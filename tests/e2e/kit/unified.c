@@ -1,6 +1,6 @@
-/* A machine without controllers of version 1, as far as Slurm's cgroup/v2 looks: of a
- * /proc/PID/cgroup it reads the line of version 2 alone, and of processes outside of the
- * control group namespace that they are at its top. Loaded into slurmd and slurmstepd. */
+/* Makes a machine look to Slurm's cgroup/v2 plugin as if it had no version 1 controllers. A read
+ * of /proc/PID/cgroup returns only the version 2 line. Processes outside of the control group
+ * namespace appear to be at its top. Preloaded into slurmd and slurmstepd. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The file's line of version 2 as a file. */
+/* A file in memory that holds only the version 2 line of `path`. */
 static int unified(const char *path)
 {
 	char line[4096], group[4096];
