@@ -1,4 +1,5 @@
-//! Launches inside a script: what is logged, what a miss does, who pays.
+//! Launches inside a script: the log line, the effect of a miss, and which tasks go through the
+//! shim.
 
 use crate::kit::{IMAGE, Output, Site};
 use std::fs;
@@ -27,7 +28,7 @@ fn every_launch_is_one_line_in_syslog() {
     }
 }
 
-/// The shim cannot be executed while this is around: whoever needs it fails.
+/// Makes the shim non-executable until this is dropped, so that every command that needs it fails.
 struct Locked<'a>(&'a Site);
 
 impl<'a> Locked<'a> {
@@ -49,15 +50,16 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// A step whose own command was decided on starts the runtime itself, also where a script
-/// hands the way to the shim on.
+/// A step whose own command the plugin has already handled starts the runtime directly, even if a
+/// script passes the shim's environment to the step.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_steps_own_command_does_not_pay_for_the_shim() {
     for nested in BOTH {
         let site = Site::new(nested);
         site.store(IMAGE, "o/i:1");
-        // Locked by the script, so that its own environment has the way to the shim.
+        // The script locks the shim after it has started, so that its own environment still refers
+        // to the shim.
         let script = |launch: &str| {
             let job = format!("until test -e go; do sleep 0.05; done; {launch}");
             let go = site.at("ctl", "/home/alice/go");
@@ -72,7 +74,7 @@ fn a_steps_own_command_does_not_pay_for_the_shim() {
         };
         script(&format!("srun {THERE}")).ran(IMAGE);
     }
-    // The lock is one: a script does without the shim, and misses the cache.
+    // Checks that the lock works: a script cannot use the shim, and does not get the cached image.
     let site = Site::new("nested=path");
     site.store(IMAGE, "o/i:1");
     let _locked = Locked::new(&site);
@@ -117,7 +119,7 @@ fn srun_v_shows_a_launch_inside_a_script_too() {
     }
 }
 
-/// Outside of a job there is plugstack.conf.
+/// Outside of a job, the shim reads plugstack.conf.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_shim_on_a_login_node() {
@@ -144,7 +146,7 @@ fn the_shim_on_a_login_node() {
     assert!(help.status == 0 && help.stdout.contains("sifcache explain"), "{help:#?}");
 }
 
-/// What slurmstepd does with a program that cannot be executed, the shim does too.
+/// For a program that cannot be executed, the shim behaves like slurmstepd.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn programs_of_multi_prog_that_fail() {
@@ -188,7 +190,7 @@ fn snippets_for_login_shells() {
     let bin = "/usr/bin:/bin";
     let behind = format!("/usr/bin:{shims}-apptainer");
     for (shell, file) in [("/bin/sh", "sh"), ("/bin/bash", "sh"), ("/bin/tcsh", "csh")] {
-        // csh cannot tell that two names are one file.
+        // csh cannot test whether two names refer to the same file.
         let linked = if file == "csh" { "" } else { "-linked" };
         let in_front = format!("{shims}{linked}:/usr/bin:/bin");
         assert_eq!(path(shell, file, None, bin), bin, "{shell}");
@@ -199,8 +201,8 @@ fn snippets_for_login_shells() {
     }
 }
 
-/// Slurm before 23.11, as far as the plugin can tell: the name that it looks for is
-/// changed in the library, and this Slurm does not have that one either.
+/// Simulates a Slurm before 23.11. The name of the function that the plugin looks up is changed in
+/// the library, and this Slurm does not have the changed name.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_slurm_that_cannot_prepend() {
@@ -219,7 +221,7 @@ fn a_slurm_that_cannot_prepend() {
         fs::write(site.at("ctl", "/home/alice/programs"), format!("0 {program}\n")).unwrap();
         site.srun(&["-w", "n1", "-n1", "--multi-prog", "/home/alice/programs"])
     };
-    // What nested= covers of it, by itself.
+    // What `nested=` covers on such a release.
     run("nested=path", THERE).ran(IMAGE);
     run("nested=path", &format!("bash -c '{THERE}'")).ran(IMAGE);
     run("nested=preload", &format!("env A=B /usr/bin/{THERE}")).ran(IMAGE);

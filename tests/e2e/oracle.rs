@@ -1,16 +1,16 @@
-//! `launch` against the real Apptainer, over generated command lines.
+//! Compares `launch` with the real Apptainer, over generated command lines.
 //!
-//! Every word that could be taken for the image is a path that does not exist and is
-//! unlike every other, `/nonexistent-N`; Apptainer names in its error the one that it
-//! took. Where it took one, `sifcache explain` must say the same, or pass.
+//! Every word that could be taken for the image is a path that does not exist and that differs from
+//! all others, `/nonexistent-N`. Apptainer's error message names the one that it took. If it took
+//! one, `sifcache explain` must name the same one or report a pass.
 
 use crate::kit::Site;
 use serde_json::Value;
 
 const LINES: usize = 300;
 
-/// Flags of Apptainer 1.4.5 that take no value and change nothing before the image
-/// is looked at, then some that take one.
+/// Flags of Apptainer 1.4.5 that take no value and have no effect before Apptainer opens the image,
+/// and then some that take a value.
 const BOOLEANS: [&str; 16] = [
     "--nv",
     "--rocm",
@@ -45,7 +45,7 @@ const VALUES: [&str; 14] = [
     "--hostname",
     "--dns",
 ];
-/// Words that tempt a parser: other places' flags, docker's, and ends of flags.
+/// Words that are hard to parse: flags of other commands, of docker, and words that end the flags.
 const TEMPTING: [&str; 14] = [
     "--",
     "-",
@@ -65,7 +65,7 @@ const TEMPTING: [&str; 14] = [
 const GLOBALS: [&str; 8] = ["-d", "--debug", "-s", "-q", "--nocolor", "-v", "-sq", "--quiet=true"];
 const WRONG: [&str; 6] = ["--gpus", "-it", "--rm", "--config", "-B", "--shell"];
 
-/// A generator that gives the same lines in every run: xorshift64.
+/// A pseudo-random generator (xorshift64) that generates the same lines in every run.
 struct Random(u64);
 
 impl Random {
@@ -81,7 +81,7 @@ impl Random {
     }
 }
 
-/// One command line. Numbers make its paths unlike each other.
+/// Generates one command line. A number makes each of its paths unique.
 fn line(random: &mut Random) -> Vec<String> {
     let mut number = 0;
     let mut path = || {
@@ -132,7 +132,7 @@ fn agrees_with_apptainer_or_passes() {
     let ours: Vec<Value> = ours.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(ours.len(), LINES);
 
-    // One line of words after the other, each word ended by a unit separator.
+    // One command line per input line; a unit separator terminates each word.
     let script = r#"while IFS= read -r line; do
         IFS=$'\x1f' read -r -a words <<<"$line"
         timeout 20 "${words[@]}" </dev/null 2>&1 | grep -a -m1 'could not open image' || echo none
@@ -146,7 +146,7 @@ fn agrees_with_apptainer_or_passes() {
     for ((line, ours), theirs) in lines.iter().zip(&ours).zip(&theirs) {
         let Some(expected) = taken(theirs) else { continue };
         match ours["image"].as_str() {
-            // A relative image is looked for in the current directory.
+            // Apptainer looks up a relative image in the current directory.
             Some(image) if image == expected || expected == format!("/home/alice/{image}") => {
                 agreed += 1
             }
@@ -155,6 +155,6 @@ fn agrees_with_apptainer_or_passes() {
         }
     }
     println!("{agreed} agreed, {passed} passed, {} not started", LINES - agreed - passed);
-    // Not empty talk: most lines are launches, and a pass must stay the exception.
+    // Guards against an empty test: enough lines must agree, and a pass must stay the exception.
     assert!(agreed > LINES / 3 && passed < LINES / 50, "{agreed} agreed, {passed} passed");
 }

@@ -1,4 +1,5 @@
-//! What a SIF holds: the lookup calls those an image that the real runtime starts without more.
+//! The content of a SIF: the lookup accepts exactly those files as images that the real runtime
+//! starts without further options.
 
 use crate::kit::{IMAGE, SHARED, Site, inside, sif, with_hub};
 use serde_json::Value;
@@ -6,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Length of a descriptor, and where the table begins in what Apptainer writes.
+/// The length in bytes of a descriptor, and the offset of the descriptor table in Apptainer's
+/// files.
 const DESCRIPTOR: usize = 585;
 const TABLE: usize = 4096;
 
-/// Files as Apptainer's own commands make them; $image is an ordinary one. An encrypted one is
-/// alice's, who can make it with gocryptfs.
+/// Makes files with Apptainer's own commands; $image is an ordinary image. The encrypted one
+/// belongs to alice, because an ordinary user can make it with gocryptfs.
 const MADE: &str = r#"
 partition='--datatype 4 --partarch 2'
 new() { apptainer sif new "$1:1" && apptainer sif add $2 "$1:1" "$3"; }
@@ -41,7 +43,7 @@ rm -f /tmp/partitions.* /tmp/encrypted.sif
 chmod 644 ./*:1
 "#;
 
-/// What `verify` has to say of each: a finding, or that it is an image.
+/// The expected finding of `verify` for each file, or `image`.
 const EXPECTED: [(&str, &str); 15] = [
     ("archive", "unknown-file-system"),
     ("data", "no-root-file-system"),
@@ -60,7 +62,7 @@ const EXPECTED: [(&str, &str); 15] = [
     ("z-two-roots", "no-root-file-system"),
 ];
 
-/// The state of each file under the directory `partitions`, by its name without the tag.
+/// The state of each file in the directory `partitions`, by its name without the tag.
 fn states(site: &Site) -> BTreeMap<String, String> {
     let output = site.exec(&[], &["sifcache", "verify", "--json", "--all"], "");
     let object: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -72,7 +74,7 @@ fn states(site: &Site) -> BTreeMap<String, String> {
     files.filter_map(of).collect()
 }
 
-/// Where the descriptor of the root file system is in an ordinary image.
+/// The offset of the descriptor of the root file system in an ordinary image.
 fn root_descriptor(image: &[u8]) -> usize {
     let at = |index: usize| TABLE + index * DESCRIPTOR;
     let found = (0..48).map(at).find(|at| image[*at..].starts_with(&[4, 0x40, 0, 0, 1]));
@@ -121,7 +123,7 @@ fn finding(site: &Site, words: &[&str]) -> Vec<(String, String)> {
     findings.map(|one| (text(one, "finding"), text(one, "message"))).collect()
 }
 
-/// A runtime whose mksquashfs is killed may succeed all the same.
+/// A runtime may succeed although its mksquashfs was killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_squashfs_that_is_cut_short() {
@@ -153,7 +155,7 @@ fn a_squashfs_that_is_cut_short() {
     assert_eq!(found[0].0, "damaged-file-system");
 }
 
-/// Each compression that mksquashfs has, and one changed byte of the data.
+/// Each compression that mksquashfs supports, with 64 overwritten bytes in the data.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn every_block_is_read() {
@@ -174,7 +176,7 @@ fn every_block_is_read() {
         let mut image = fs::read(&path).unwrap();
         let at = root_descriptor(&image);
         let offset = u64::from_le_bytes(image[at + 17..at + 25].try_into().unwrap());
-        // In the first block of data, behind the superblock and options of the compression.
+        // In the first data block, behind the superblock and the compression options.
         let place = usize::try_from(offset).unwrap() + 110;
         image[place..place + 64].fill(0xff);
         fs::write(&path, image).unwrap();

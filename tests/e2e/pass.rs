@@ -1,4 +1,4 @@
-//! A pass: what is not ours stays as it is, byte for byte.
+//! A pass: commands that sifcache does not handle stay the same, byte for byte.
 
 use crate::kit::{IMAGE, OTHER, SHARED, Site, WHICH, inside};
 use std::ffi::OsStr;
@@ -31,7 +31,7 @@ fn other_programs() {
     assert_eq!(site.srun(&["true"]).status, 0);
     let nothing = site.srun::<&str>(&[]);
     assert!(nothing.stderr.contains("No command given to execute"), "{nothing:#?}");
-    // No arguments at all: the runtime's own words, and not a word of ours.
+    // Without arguments, the runtime prints its own text and sifcache prints nothing.
     let (bare, alone) = (site.srun(&["apptainer"]), site.alice(&["apptainer"]));
     assert_eq!((&bare.stdout, bare.status), (&alone.stdout, alone.status));
     assert!(bare.stdout.contains("apptainer"), "{bare:#?}");
@@ -39,7 +39,7 @@ fn other_programs() {
     assert!(inspect.stderr.contains("docker://o/i:1"), "{inspect:#?}");
 }
 
-/// What the runtime would do with a flag that we do not know is not for us to guess.
+/// The effect of an unknown flag cannot be predicted, so the command is a pass.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn doubts() {
@@ -59,7 +59,7 @@ fn doubts() {
     site.launch(&["--export=ALL,SINGULARITY_OCI=false"], "docker://o/i:1").ran(IMAGE);
 }
 
-/// No spelling leads out of the image root, or to a file beside it.
+/// No spelling of a reference leads out of the image root, or to a file beside it.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn ways_out_of_the_root() {
@@ -110,7 +110,7 @@ fn arguments_that_are_not_text() {
     assert_eq!(echo.stdout, "\u{fffd}\u{fffd}=\u{1}|".repeat(2));
 }
 
-/// A program is a runtime by its name, wherever it is, and by no other name.
+/// A program is a runtime if its file name is one of the configured names, in any directory.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_counts_as_a_runtime() {

@@ -1,5 +1,5 @@
-//! The test kit's own tests: do the registries misbehave as they are meant to? Shown with
-//! plain `apptainer pull`, so that what the command makes of it is another question.
+//! Tests of the test kit: do the registries misbehave as intended? They use plain `apptainer pull`.
+//! How the command handles the faults is tested elsewhere.
 
 mod faults;
 mod images;
@@ -8,16 +8,16 @@ mod trees;
 
 use crate::kit::{Output, Site};
 
-/// Where [`pull`] pulls to.
+/// The destination of [`pull`].
 const PULLED: &str = "/tmp/pulled.sif";
 
-/// `apptainer pull FLAGS` as root on the login node, without what it has in its cache; what
-/// it has made before is gone.
+/// Runs `apptainer pull FLAGS` as root on the login node, without Apptainer's own cache. The file
+/// of an earlier pull is removed first.
 fn pull(site: &Site, flags: &[&str], image: &str) -> Output {
     pull_for(site, "20", flags, image)
 }
 
-/// The same for so many seconds at most: the status is 124 if that is not enough.
+/// Like [`pull`], with a time limit in seconds. The exit status is 124 on a timeout.
 fn pull_for(site: &Site, seconds: &str, flags: &[&str], image: &str) -> Output {
     let _ = std::fs::remove_file(site.at("ctl", PULLED));
     let image = format!("docker://{image}");
@@ -25,12 +25,12 @@ fn pull_for(site: &Site, seconds: &str, flags: &[&str], image: &str) -> Output {
     site.exec(&[], &[&command, flags, &[PULLED, &image]].concat(), "")
 }
 
-/// What the image that was pulled last is called inside.
+/// Runs the image that was pulled last. The output is the image's own name.
 fn pulled(site: &Site) -> Output {
     site.alice(&["apptainer", "exec", PULLED, "cat", "/etc/image-name"])
 }
 
-/// Pulls, and expects to get `is`.
+/// Pulls and asserts that the result is the image `is`.
 #[track_caller]
 fn gets(site: &Site, flags: &[&str], image: &str, is: &str) {
     let output = pull(site, flags, image);
@@ -38,7 +38,7 @@ fn gets(site: &Site, flags: &[&str], image: &str, is: &str) {
     pulled(site).ran(is);
 }
 
-/// Pulls, and expects that this fails, says so, and leaves no file.
+/// Pulls and asserts that this fails with `said` on standard error, and leaves no file.
 #[track_caller]
 fn fails(site: &Site, flags: &[&str], image: &str, said: &str) {
     let output = pull(site, flags, image);

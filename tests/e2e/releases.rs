@@ -1,11 +1,11 @@
-//! One source, every release of Slurm: what `make plugins` builds.
+//! One source for every release of Slurm: the plugins that `make plugins` builds.
 
 use crate::kit::{IMAGE, Site, plugin_directory, slurm_release, target};
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What `make plugins` built: a directory for each release.
+/// The directories that `make plugins` made, one for each release.
 fn plugins() -> Vec<PathBuf> {
     let directory = target().join("plugins");
     let entries = fs::read_dir(&directory).expect("make plugins");
@@ -14,7 +14,7 @@ fn plugins() -> Vec<PathBuf> {
     all
 }
 
-/// What Slurm compares with its own: `SLURM_VERSION_NUM(MAJOR, MINOR, 0)`.
+/// The version that Slurm compares with its own: `SLURM_VERSION_NUM(MAJOR, MINOR, 0)`.
 fn plugin_version(library: &Path) -> u32 {
     let bytes = fs::read(library).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
@@ -41,15 +41,15 @@ fn each_has_its_own_plugin() {
     assert_eq!(releases.join(" "), served);
 }
 
-/// A release that no suite of the testbed has.
+/// A release that no testbed suite uses.
 const OTHER: &str = "23.02";
 
-/// What Slurm itself says of it.
+/// Slurm's own message about such a plugin.
 fn refusal(path: &str) -> String {
     format!("Incompatible Slurm plugin {path} version (23.02.0)")
 }
 
-/// Takes the plugin of another release to a host, for as long as this lives.
+/// Installs the plugin of another release on a host until this is dropped.
 struct Other(PathBuf, Vec<u8>);
 
 impl Other {
@@ -62,7 +62,7 @@ impl Other {
         Self(path, before)
     }
 
-    /// By renaming, as whatever is running may have mapped the file.
+    /// Replaces the file by renaming, because running processes may have mapped it.
     fn put(path: &Path, bytes: &[u8]) {
         let new = path.with_extension("new");
         fs::write(&new, bytes).unwrap();
@@ -91,7 +91,7 @@ fn a_plugin_for_another_release_is_refused_by_slurm() {
     let optional = run("optional");
     assert_eq!((optional.status, optional.stdout.as_str()), (0, "fine\n"), "{optional:#?}");
     assert!(optional.stderr.contains(&refusal(&path)), "{optional:#?}");
-    // The nodes have the right one, and what hits there needs nothing of srun's.
+    // The nodes have the right plugin, and a hit there does not depend on srun's plugin.
     site.launch(&[], "docker://o/i:1").ran(IMAGE);
     let required = run("required");
     assert_eq!((required.status, required.stdout.as_str()), (1, ""), "{required:#?}");
@@ -99,7 +99,7 @@ fn a_plugin_for_another_release_is_refused_by_slurm() {
     assert!(required.stderr.contains("Failed to load plugin"), "{required:#?}");
 }
 
-/// A node that has not been upgraded yet, or already is.
+/// A node that has not been upgraded yet, or that was upgraded before the others.
 #[test]
 #[ignore = "needs a testbed and the built libraries: make test"]
 fn on_one_node_the_others_do_not_notice() {
@@ -111,7 +111,7 @@ fn on_one_node_the_others_do_not_notice() {
     site.logged("n1", &refusal(&path));
     site.launch(&["-w", "n2"], "docker://o/i:1").ran(IMAGE);
     site.plugstack("required spank_sifcache.so image_root=/shared/sif\n");
-    // What srun's exit status is then depends on the release: 22.05 has 0.
+    // srun's exit status depends on the release: with 22.05 it is 0.
     let required = site.srun(&["-w", "n1", "echo", "fine"]);
     assert_eq!(required.stdout, "", "{required:#?}");
     site.logged("n1", "Failed to load plugin");

@@ -1,8 +1,9 @@
-//! Settings that are wrong: named, with what is valid, and jobs run as without us.
+//! Invalid settings: the message names the setting and the valid values, and jobs run as without
+//! the plugin.
 
 use crate::kit::{IMAGE, Site};
 
-/// Every key, and each of the values, spelt wrong in one place.
+/// Every key and each kind of value, with one spelling mistake.
 const WRONG: [(&str, &str, &str); 16] = [
     ("imageroot=/shared/sif", "unknown key 'imageroot'", "image_root"),
     ("image_rot=/shared/sif", "unknown key 'image_rot'", "image_root"),
@@ -39,7 +40,7 @@ fn each_mistake_is_named_and_leaves_jobs_alone() {
             let line = format!("srun: error: sifcache: inactive: plugstack.conf: {message}");
             assert!(output.stderr.contains(&line), "{output:#?}");
             assert!(output.stderr.contains(valid), "{output:#?}");
-            // Slurm may say that the job waits for the one before.
+            // Slurm may also report that the job waits for the previous one.
             let ours = output.stderr.lines().filter(|line| !line.starts_with("srun: job "));
             assert_eq!(ours.count(), 1, "{output:#?}");
             site.logged("n1", &format!("sifcache: inactive: plugstack.conf: {message}"));
@@ -75,7 +76,7 @@ fn line_ends_of_windows() {
     assert_eq!(output.status, 0, "{output:#?}");
     let output = site.exec(&[], &["sifcache", "verify"], "");
     assert_eq!(output.status, 0, "{output:#?}");
-    // Slurm finds no such file then; we say why.
+    // Slurm does not find this file name; the command reports the reason.
     site.plugstack("optional /usr/lib/spank_sifcache.so\r\n");
     assert_eq!(site.srun(&["true"]).status, 0);
     let output = site.exec(&[], &["sifcache", "verify"], "");
@@ -105,7 +106,7 @@ fn a_root_with_a_colon_in_its_path() {
 fn the_option_is_there_even_with_wrong_settings() {
     let site = Site::with_line("optional spank_sifcache.so image_rot=/x\n");
     assert_eq!(site.srun(&["--sif-cache=off", "true"]).status, 0);
-    // Who asks for the cache and cannot have it must not get a pull.
+    // If the user requires the cache and it is unavailable, the runtime must not pull.
     let output = site.launch(&["--sif-cache=require"], "docker://o/i:1");
     assert_eq!(output.status, 66, "{output:#?}");
     assert!(output.stderr.contains("there are no valid settings"), "{output:#?}");

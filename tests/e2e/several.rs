@@ -1,4 +1,4 @@
-//! Clusters of several nodes: each looks for itself, and none needs the others.
+//! Clusters with several nodes: each node looks up the image itself, independently of the others.
 
 mod configless;
 mod dying;
@@ -7,7 +7,7 @@ mod upgrade;
 
 use crate::kit::{IMAGE, LOCAL, NODES, OTHER, SHARED, Site, WHICH};
 
-/// The lines of `srun -l`, by task.
+/// The lines of `srun -l`, sorted by task, without the label.
 fn by_task(stdout: &str) -> Vec<&str> {
     let mut lines: Vec<(&str, &str)> =
         stdout.lines().filter_map(|line| line.split_once(": ")).collect();
@@ -58,7 +58,7 @@ fn the_image_local_on_one_node_only() {
     }
 }
 
-/// And no shared file at all: that one node hits, the others miss.
+/// Without a shared file, only that node has a hit, and the others have a miss.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_image_on_one_node_and_nowhere_else() {

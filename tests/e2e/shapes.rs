@@ -1,8 +1,9 @@
-//! The shapes that a launch can have, and what covers each: `docs/launch-shapes.md`.
+//! The shapes that a launch can have, and which value of `nested=` covers each:
+//! `docs/launch-shapes.md`.
 //!
-//! Each is run with every value of `nested=`, while the registry is down, so that only a
-//! hit can succeed. What comes out is compared with the table's row; with
-//! `SIFCACHE_BLESS=1` it is written there instead.
+//! Each runs with every value of `nested=` while the registry is down, so that only a hit can
+//! succeed. The result is compared with the row of the table. With `SIFCACHE_BLESS=1` the row is
+//! written instead.
 
 mod modules;
 mod parallel;
@@ -16,8 +17,8 @@ use crate::kit::{IMAGE, Output, Site};
 /// A launch that prints the name of its image.
 const LAUNCH: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
 
-/// Runs a shape with every value of `nested=` and compares with the table. `times` is how
-/// many launches it makes.
+/// Runs a shape with every value of `nested=` and compares the result with the table. `times` is
+/// the number of launches in the shape.
 #[track_caller]
 fn shape(name: &str, times: usize, run: impl Fn(&Site) -> Output) {
     let measured = ["off", "path", "preload"].map(|nested| {
@@ -28,7 +29,7 @@ fn shape(name: &str, times: usize, run: impl Fn(&Site) -> Output) {
     table::compare(name, measured);
 }
 
-/// Whether all launches of a job hit. Nothing between all and none will do.
+/// Whether all launches of a job hit. A mixture of hits and misses fails the test.
 #[track_caller]
 fn is_covered(nested: &str, times: usize, output: &Output) -> bool {
     let hits = output.stdout.lines().filter(|line| line.trim_end() == IMAGE).count();
@@ -41,7 +42,7 @@ fn is_covered(nested: &str, times: usize, output: &Output) -> bool {
     false
 }
 
-/// A batch script as a shape.
+/// A shape that is a batch script with one launch.
 #[track_caller]
 fn script(name: &str, script: &str) {
     shape(name, 1, |site| site.sbatch(&[], script));

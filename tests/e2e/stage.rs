@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// What the reference is said to have pointed to.
+/// The recorded digest of the reference.
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
-/// In front of the admin's PATH: where stand-ins for Slurm's commands lie.
+/// A directory at the front of the admin's PATH, for scripts that replace Slurm's commands.
 const STAND_INS: &str = "/root/stand-ins";
 
-/// `sifcache stage WORDS` as root on the login node.
+/// Runs `sifcache stage WORDS` as root on the login node.
 fn stage(site: &Site, words: &[&str]) -> Output {
     let path = format!("PATH={STAND_INS}:/usr/local/bin:/usr/bin:/bin");
     site.exec(&["--env", &path], &[&["sifcache", "stage"], words].concat(), "")
 }
 
-/// A site with one image in the shared root, `o/i:1`, and no stand-ins.
+/// A site with one image in the shared root, `o/i:1`, and no replaced commands.
 fn site() -> Site {
     let site = Site::new("");
     let directory = site.at("ctl", STAND_INS);
@@ -32,8 +32,8 @@ fn site() -> Site {
     site
 }
 
-/// Puts a stand-in for sbcast in front of the real one, which it may call as `real_sbcast`.
-/// It has the words of the command line, the last two of which are the file and its place.
+/// Installs a script that replaces sbcast, and that may call the real one as `real_sbcast`. Its
+/// arguments are those of sbcast; the last two are the file and its destination.
 fn sbcast(site: &Site, script: &str) {
     let text = format!(
         "#!/bin/bash\nreal_sbcast() {{ /usr/bin/sbcast \"$@\"; }}\n\
@@ -42,13 +42,13 @@ fn sbcast(site: &Site, script: &str) {
     program(&site.at("ctl", STAND_INS).join("sbcast"), &text);
 }
 
-/// How often the stand-in was called.
+/// How often the replaced sbcast was called.
 fn broadcasts(site: &Site) -> usize {
     let calls = fs::read_to_string(site.at("ctl", STAND_INS).join("calls")).unwrap_or_default();
     calls.lines().count()
 }
 
-/// The images on a node, after a look at all that is there.
+/// The images on a node, after a check of the whole image root.
 #[track_caller]
 fn on(site: &Site, node: &str) -> Vec<String> {
     let root = site.at(node, LOCAL);
@@ -57,7 +57,7 @@ fn on(site: &Site, node: &str) -> Vec<String> {
     names
 }
 
-/// No job is left.
+/// Asserts that no job is left.
 #[track_caller]
 fn no_job(site: &Site) {
     let script = "for i in $(seq 100); do squeue -h | grep -q . || exit 0; sleep 0.1; done; squeue";
@@ -90,7 +90,7 @@ fn jobs_find_the_copy_where_there_is_one() {
         site.launch(&["-w", node], &format!("docker://{pinned}")).ran(IMAGE);
         site.logged(node, &format!("image={root}/{pinned}"));
     }
-    // What is known of the image is known on the node.
+    // The node has the same record of the image.
     let record = |host: &str, root: &str| -> Value {
         let path = site.at(host, root).join(".sifcache/known/o/i:1.json");
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -120,7 +120,7 @@ fn only_what_is_missing_is_sent_and_only_there() {
     assert_eq!((output.status, output.stdout.matches("present").count()), (0, 2), "{output:#?}");
     assert!(output.stdout.contains("staged       n2  o/i:1"), "{output:#?}");
     assert_eq!((broadcasts(&site), inode("n1")), (2, before));
-    // Another image takes the tag in the shared root.
+    // The tag in the shared root now has another image.
     let words = ["sifcache", "import", "--force", &inside(OTHER), "o/i:1"];
     assert_eq!(site.exec(&[], &words, "").status, 0);
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
@@ -143,7 +143,7 @@ fn objects_and_lists_are_as_documented() {
         "path": "/local/sif/o/i:1", "size": size, "seconds": 0, "error": null});
     assert_eq!(object, expected);
     assert_eq!(stage(&site, &["-w", "n2", "o/i:1"]).status, 0);
-    // Everybody may ask.
+    // Ordinary users may list the copies.
     let words = ["sifcache", "stage", "--list", "--partition", "all", "--json"];
     let output = site.alice(&words);
     let list: Value = serde_json::from_str(&output.stdout).unwrap();

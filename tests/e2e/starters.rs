@@ -1,9 +1,9 @@
-//! `sifcache explain srun …`: it takes the same words for srun's own as the real srun does.
+//! `sifcache explain srun …` recognizes the same words as srun's own options as the real srun does.
 
 use crate::kit::Site;
 use serde_json::Value;
 
-/// An option of srun as its `--help` shows it: `-A, --account=name`, `--bcast[=<path>]`.
+/// An option of srun as printed by `--help`: `-A, --account=name`, `--bcast[=<path>]`.
 struct Listed<'a> {
     spellings: Vec<&'a str>,
     takes_value: bool,
@@ -27,7 +27,7 @@ fn listed(line: &str) -> Option<Listed<'_>> {
     let (name, rest) = name.split_at(end);
     let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let spellings = letter.into_iter().chain([&long[..name.len() + 2]]).collect();
-    // What some releases print of these is not what their getopt does.
+    // For these options, the help of some releases differs from what their getopt accepts.
     let takes_value = match name {
         "bcast" => false,
         "container" | "container-id" => true,

@@ -1,4 +1,4 @@
-//! Exit status, signals, and standard streams of a task are its own.
+//! The plugin changes neither the exit status nor the signals nor the standard streams of a task.
 
 use crate::kit::{IMAGE, Site};
 
@@ -22,7 +22,7 @@ fn exit_status_and_signals() {
     }
 }
 
-/// What becomes of a signal is Apptainer's affair, and the same as with the path typed.
+/// Apptainer decides how a signal is handled. The result must be the same as for a launch by path.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_from_outside_reaches_it() {

@@ -1,4 +1,4 @@
-//! `sifcache explain` where it will be used: on a node, with the site's settings.
+//! `sifcache explain` where it is used: on a node, with the site's settings.
 
 use crate::kit::{IMAGE, SHARED, Site};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn explain(site: &Site, words: &[&str]) -> (i32, Value) {
     (output.status, serde_json::from_str(&output.stdout).unwrap_or(Value::Null))
 }
 
-/// What it says is what then happens.
+/// The explanation agrees with the result of the launch.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn agrees_with_the_plugin() {
@@ -24,7 +24,7 @@ fn agrees_with_the_plugin() {
         if expected == "hit" { output.ran(IMAGE) } else { output.tried_the_registry() }
     };
     run("hit", 0);
-    // As alice, who may not read it: root could.
+    // Runs as alice, who may not read the file; root could.
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     run("miss", 1);
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();

@@ -1,17 +1,17 @@
-//! Who touches an image root: the task's own process, and nothing of Slurm.
+//! Which processes touch an image root: only the task's own process, and no process of Slurm.
 
 use crate::kit::quiet::Quiet;
 use crate::kit::{IMAGE, LOCAL, SHARED, Site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// Traces slurmd of n1 and all that it forks while `command` runs, and returns
-/// strace's lines: a process id, and a call with files or processes in it.
+/// Traces slurmd on n1 and all processes that it forks while `command` runs. Returns the lines of
+/// strace: a process ID, and a call that concerns files or processes.
 pub(crate) fn traced(site: &Site, command: &str) -> Vec<String> {
     traced_calls(site, "%file,%process", command)
 }
 
-/// The same with the calls that strace's `-e trace=CALLS` names.
+/// Like [`traced`], for the calls that `calls` names in the syntax of strace's `-e trace=CALLS`.
 fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
     let start = format!("timeout 30 strace -f -s 256 -e trace={calls} -o /tmp/trace");
     let on_node = "rm -f /tmp/trace; \
@@ -28,9 +28,9 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let output = site.alice(&["bash", "-c", command]);
-        // What slurmstepd does at its end belongs to it.
+        // Time for slurmstepd to end, because its last calls are part of the trace.
         std::thread::sleep(std::time::Duration::from_millis(500));
-        // Before any assertion: the tracer waits for it.
+        // This must precede any assertion, because the tracer waits until the file is removed.
         let _ = fs::remove_file(&flag);
         let traced = tracer.join().unwrap();
         assert_eq!(output.status, 0, "{output:#?}");
@@ -40,7 +40,8 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
     trace.lines().map(str::to_owned).collect()
 }
 
-/// The plugin's line where a task looks by itself, or sends a helper process.
+/// The plugin's line. With `lookup_timeout=off` the task does the lookup itself, otherwise it
+/// starts a helper process.
 fn line(timeout: &str) -> String {
     format!("optional spank_sifcache.so image_root={LOCAL}:{SHARED} lookup_timeout={timeout}\n")
 }
@@ -74,7 +75,7 @@ fn only_the_task_looks() {
                 "off" => process,
                 _ => sender(&all, process).expect("a helper process has been sent"),
             };
-            // It became the runtime with the image in its arguments.
+            // The same process executed the runtime with the image as an argument.
             let image = format!("\"{SHARED}/o/i:1\"");
             let became = |line: &&String| {
                 line.starts_with(task) && line.contains("execve(") && line.contains(&image)
@@ -84,7 +85,7 @@ fn only_the_task_looks() {
     }
 }
 
-/// The process that has made this one, such as the task that has sent a helper process.
+/// The process that created this one, such as the task that started a helper process.
 pub(crate) fn sender<'a>(trace: &'a str, helper: &str) -> Option<&'a str> {
     let end = format!(") = {helper}");
     let sent = trace.lines().find(|line| line.contains("clone") && line.ends_with(&end))?;
@@ -102,7 +103,7 @@ fn a_task_that_is_no_launch_costs_no_look() {
     assert!(!trace.iter().any(|line| line.contains("/dev/log")));
 }
 
-/// srun runs on the login node, where no image root may even be mounted.
+/// srun runs on the login node, where the image roots may not be mounted at all.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn srun_never_looks() {
@@ -116,16 +117,17 @@ fn srun_never_looks() {
     assert!(!trace.contains(SHARED) && !trace.contains(LOCAL));
 }
 
-/// How often the task's process makes each call from its fork to the start of its program.
+/// The number of calls by name that the task's process makes between its fork and the start of its
+/// program.
 fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
     site.plugstack(plugstack);
-    // Without the plugin a docker image cannot be had.
+    // Without the plugin, the docker image is unavailable, so the command fails.
     let trace = traced_calls(site, "all", &format!("srun -w n1 {program} {rest} || true"));
     let start = trace.iter().position(|line| line.contains(&format!("execve(\"{program}\"")));
     let start = start.expect("the task's start is in the trace");
     let process = trace[start].split_whitespace().next().unwrap();
     let own = trace[..start].iter().filter_map(|line| line.strip_prefix(process));
-    // A call that another process has interrupted has two lines.
+    // A call that another process interrupts takes two lines.
     let names = own.filter_map(|line| line.trim().split_once('(')).map(|(name, _)| name);
     let mut calls = BTreeMap::new();
     for name in names.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
@@ -162,8 +164,8 @@ fn what_a_task_pays() {
     let helper =
         [("clone", 1), ("futex", 1), ("mmap", 1), ("mprotect", 1), ("munmap", 1), ("wait4", 1)];
     let syslog = [("sendto", 1), ("socket", 1)];
-    // Whether memory is limited, before Slurm's allocator is asked; and memory and files, before a
-    // line is written.
+    // `prlimit64`: the memory limits, queried before Slurm's allocator is used; and the memory and
+    // file size limits, queried before a line is written.
     let (memory, log) = (("prlimit64", 2), ("prlimit64", 5));
     let expected = |looks: &[(&str, i64)], log: &[(&str, i64)]| -> BTreeMap<String, i64> {
         let calls = [looks, &syslog, log].concat();
@@ -172,10 +174,10 @@ fn what_a_task_pays() {
     let looks: [(&str, &[_]); 2] = [("off", &files), ("30", &helper)];
     for (timeout, looks) in looks {
         let mut verbose = hit(timeout);
-        // slurmstepd's own log of the hit: as long as somebody reads it, and not ours to save.
-        // 22.05 asks about the file as well.
+        // slurmstepd writes its own log line about the hit. This happens whenever the log level
+        // asks for it, and the plugin cannot avoid it. 22.05 also queries the file.
         verbose.retain(|name, _| !matches!(name.as_str(), "write" | "poll" | "newfstatat"));
-        // A helper process can be back before it is waited for.
+        // A helper process may end before the task waits for it.
         verbose.entry("futex".to_owned()).or_insert(1);
         let expected = expected(looks, &[log]);
         verbose.retain(|name, _| expected.contains_key(name) || name != "futex");

@@ -1,5 +1,5 @@
-//! The command reaches a registry if, and only if, the real `apptainer pull` does: certificates,
-//! `registries.conf` and proxies, a row each in `docs/registries.md`.
+//! The command reaches a registry if and only if the real `apptainer pull` does. The tests cover
+//! certificates, `registries.conf` and proxies, one row each in `docs/registries.md`.
 
 mod certificates;
 mod mirrors;
@@ -10,14 +10,14 @@ use crate::kit::{IMAGE, Output, SHARED, Site, inside, registry, testbed};
 use std::fs;
 use std::path::Path;
 
-/// Where registries are; the address is in the certificates, too.
+/// The host of the registries; the certificates contain this name.
 const HOST: &str = "registry.example.org";
-/// The same host by another name, which no certificate has. Nobody listens on [`NOBODY`].
+/// Another name of the same host, which no certificate contains. No server listens on [`NOBODY`].
 const ORIGIN: &str = "origin.example.org:6999";
 const NOBODY: &str = "registry.example.org:6998";
 const PATH: &str = "library/alpine:3.20";
 
-/// What a row changes on the login node.
+/// The configuration of the login node for one row.
 #[derive(Default)]
 struct Row {
     name: &'static str,
@@ -25,7 +25,7 @@ struct Row {
     registry: String,
     environment: Vec<(&'static str, String)>,
     no_https: bool,
-    /// Certificates of /etc/trust that the system has.
+    /// The certificates in /etc/trust that are installed in the system's bundle.
     system: Vec<&'static str>,
     /// Path and content.
     files: Vec<(String, String)>,
@@ -62,7 +62,8 @@ impl Row {
         self
     }
 
-    /// What both make of it: whether the image is pulled.
+    /// Runs both the runtime and the command, asserts that they agree, and returns whether the
+    /// image is pulled.
     fn run(&self, site: &Site, files: &Files) -> bool {
         files.put(site, self);
         let image = match self.registry.as_str() {
@@ -78,7 +79,7 @@ impl Row {
         let mut check = vec!["sifcache", "refresh", "--check", image.as_str()];
         check.extend(self.no_https.then_some("--no-https"));
         let checked = self.exec(site, &check);
-        // Nobody knows which digest the file has, and that is a finding.
+        // The file has no recorded digest, which is a finding.
         let answered = match checked.status {
             1 => checked.stdout.starts_with("unknown "),
             69 => false,
@@ -89,7 +90,7 @@ impl Row {
     }
 
     fn pull<'a>(&self, image: &'a str) -> Vec<&'a str> {
-        // A shell, for the image's name alone.
+        // A shell script, so that the image name is passed as its only argument.
         let script = match self.no_https {
             true => {
                 "exec timeout 60 apptainer pull --force --disable-cache --no-https \
@@ -111,7 +112,7 @@ impl Row {
     }
 }
 
-/// What these tests change on the login node, which is put back when this is dropped.
+/// The files that these tests change on the login node. They are restored when this is dropped.
 struct Files {
     system: String,
 }
@@ -175,7 +176,7 @@ fn certificate(site: &Site, name: &str) -> String {
     fs::read_to_string(site.at("ctl", "/etc/trust").join(format!("{name}.pem"))).unwrap()
 }
 
-/// Runs the rows and compares them with the table of this title.
+/// Runs the rows and compares them with the table under this title.
 #[track_caller]
 fn compare(site: &Site, files: &Files, title: &str, rows: &[Row]) {
     let found: Vec<(&str, bool)> =

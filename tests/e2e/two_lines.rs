@@ -1,5 +1,5 @@
-//! Two lines for the plugin in plugstack.conf: one from the package, one by hand. Slurm loads
-//! the plugin for each of them; plugin, shim and command follow the same line, the first.
+//! Two lines for the plugin in plugstack.conf, for example one from the package and one added by
+//! hand. Slurm loads the plugin for each line. Plugin, shim and command all use the first line.
 
 use crate::kit::{IMAGE, Site, plugin_directory};
 use serde_json::Value;
@@ -9,7 +9,7 @@ const REFUSES: &str = "optional spank_sifcache.so image_root=/shared/empty on_mi
 const HITS: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
 const LAUNCH: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
 
-/// What becomes of a launch: of the step's own command, of one in a script, and for `explain`.
+/// Whether a launch hits: as the step's own command, inside a script, and according to `explain`.
 fn outcomes(site: &Site) -> [bool; 3] {
     let own = site.launch(&[], "docker://o/i:1");
     let nested = site.srun(&["bash", "-c", LAUNCH]);
@@ -42,10 +42,10 @@ fn all_follow_the_first() {
         ([HITS, REFUSES].concat(), true),
         ([REFUSES, &include].concat(), false),
         ([&include, REFUSES].concat(), true),
-        // The same library by its path, and the same line by two patterns.
+        // The same library by its path, and the same line through two include patterns.
         ([&path, REFUSES].concat(), true),
         ([&include, &include, REFUSES].concat(), true),
-        // Slurm passes over a library that is not there.
+        // Slurm skips a library that does not exist.
         (["optional /none/spank_sifcache.so nonsense\n", HITS, REFUSES].concat(), true),
     ] {
         site.plugstack(&lines);
@@ -57,11 +57,11 @@ fn all_follow_the_first() {
         assert!(doctor.stdout.contains("FAIL    several lines for the plugin: "), "{doctor:#?}");
         assert!(doctor.stdout.contains("on_miss=fail"), "{doctor:#?}");
     }
-    // The option reaches the first.
+    // The option applies to the first line.
     site.plugstack(&[HITS, REFUSES].concat());
     site.launch(&["--sif-cache=off"], "docker://o/i:1").tried_the_registry();
     site.logged("n1", "plugstack.conf has several lines for this plugin");
-    // A first line that is wrong counts, too: jobs run as without the plugin.
+    // An invalid first line is used too: jobs run as without the plugin.
     site.plugstack(&["optional spank_sifcache.so nonsense\n", REFUSES].concat());
     site.launch(&[], "docker://o/i:1").tried_the_registry();
     fs::remove_dir_all(included).unwrap();

@@ -1,18 +1,19 @@
-//! What must not change, whatever `nested=` says: variables, containers, odd programs.
+//! What the plugin must not change with any value of `nested=`: variables, containers, unusual
+//! programs.
 
 use crate::kit::{IMAGE, SHARED, Site, stable_variables};
 use std::fs;
 use std::process::Command;
 
 const MODES: [&str; 3] = ["nested=off", "nested=path", "nested=preload"];
-/// A plugstack.conf without us.
+/// A plugstack.conf without the plugin.
 const WITHOUT: &str = "# nothing\n";
 
 fn with(mode: &str) -> String {
     format!("optional spank_sifcache.so image_root=/local/sif:{SHARED} {mode}\n")
 }
 
-/// The variables of a batch script, of a step, and of a step of the script.
+/// The environment variables of a step, of a batch script, and of a step of a batch script.
 fn variables(site: &Site, options: &[&str]) -> [Vec<String>; 3] {
     let own = site.srun(&[options, &["/usr/bin/env"]].concat());
     let script = site.sbatch(options, "env");
@@ -33,7 +34,8 @@ fn off_changes_no_variable() {
     }
 }
 
-/// In the other modes it is these three at most, and only their own part of each.
+/// In the other modes, at most these three variables differ, and only by the part that the plugin
+/// adds.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_a_script_sees() {
@@ -51,15 +53,16 @@ fn what_a_script_sees() {
     }
 }
 
-/// What runs in the container cannot tell: its environment is the one that a job has
-/// without us, with the path of the image typed.
+/// The program in the container cannot detect the plugin: its environment is the same as in a job
+/// without the plugin that starts the image by its path.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_environment_in_the_container() {
     let site = Site::with_line(WITHOUT);
     site.store(IMAGE, IMAGE);
     let run = |script: &str, image: &str| {
-        // Only what env prints: on a slow machine the runtime says so when a mount takes long.
+        // Only the output of env: on a slow machine, the runtime prints a warning when a mount
+        // takes long.
         let output = site.sbatch(&[], &format!("{script} {image} env 2>env.err"));
         let stderr = fs::read_to_string(site.at("ctl", "/home/alice/env.err"));
         assert_eq!(output.status, 0, "{output:#?} {stderr:?}");
@@ -67,7 +70,7 @@ fn the_environment_in_the_container() {
     };
     let (typed, docker) = (format!("{SHARED}/{IMAGE}"), format!("docker://{IMAGE}"));
     for (launch, modes) in [
-        // With nested=off only the command of a step is ours.
+        // With nested=off, the plugin handles only the command of a step.
         ("srun apptainer exec", MODES.as_slice()),
         ("srun bash -c 'exec \"$@\"' bash apptainer exec", &MODES[1..]),
         ("apptainer exec", &MODES[1..]),
@@ -79,13 +82,13 @@ fn the_environment_in_the_container() {
         for mode in modes {
             site.plugstack(&with(mode));
             assert_eq!(run(launch, &docker), without, "{mode} {launch}");
-            // An image of the user's own is a pass, and no other one.
+            // An image that is given by its path is a pass.
             assert_eq!(run(launch, &typed), without, "{mode} {launch}");
         }
     }
 }
 
-/// A set-uid program, and a library that says when it is loaded.
+/// Builds a set-uid program, and a library that prints a line when it is loaded.
 fn build(site: &Site) {
     let home = site.at("ctl", "/home/alice");
     let source = home.join("source.c");
@@ -108,7 +111,7 @@ fn build(site: &Site) {
     site.exec(&[], &["chmod", "4755", "/home/alice/setuid"], "");
 }
 
-/// Programs that have been seen to mind what is in their environment.
+/// Programs that are known to be sensitive to changes of their environment.
 const ODD: &str = r#"
 busybox echo static; busybox sh -c 'busybox echo and its child'
 /home/alice/setuid
@@ -133,7 +136,7 @@ fn odd_programs_run_as_before() {
     build(&site);
     let run = || {
         let output = site.sbatch(&[], ODD);
-        // Bash has the name of the script in its messages, and Slurm a new one each time.
+        // Bash prefixes its messages with the name of the script, which Slurm changes for each job.
         let line = |line: &str| line.rsplit("slurm_script: ").next().unwrap().to_owned();
         (output.status, output.stdout.lines().map(line).collect::<Vec<_>>())
     };
@@ -187,14 +190,14 @@ fn odd_paths_of_a_job() {
             site.plugstack(&with(mode));
             let (status, stdout, stderr) = run(path, length);
             assert_eq!((status, &stderr), (without.0, &without.2), "{mode} {path:?} {length}");
-            // Its length is all that may differ.
+            // Only the length may differ.
             let rest = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
             assert_eq!(rest(&stdout), rest(&without.1), "{mode} {path:?} {length}");
         }
     }
 }
 
-/// A job whose `PATH` has 100 KB is covered like any other.
+/// A job with a `PATH` of 100 KB is covered like any other.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_long_path_is_covered() {
@@ -207,7 +210,7 @@ fn a_long_path_is_covered() {
     }
 }
 
-/// The directory of the shim is away on n1: jobs run as without it, and the log says so.
+/// The shim's directory is missing on n1: jobs run as without the shim, and the log reports it.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_node_without_the_shim() {
@@ -226,9 +229,9 @@ fn a_node_without_the_shim() {
                 output.stdout.lines().filter(|line| line.contains(strange)).collect();
             assert!(lines.is_empty(), "{mode}: {lines:#?}");
         }
-        // The script and one step of two tasks: once each.
+        // Two messages: one for the script, and one for the step of two tasks.
         assert_eq!(said(&site, "n1"), before + 2, "{mode}: {}", site.log("n1"));
-        // What n2 hands on does not get far.
+        // The variables that n2 passes on are removed on n1.
         let handed = site.sbatch(&["-N2", "-w", "n2"], "srun -w n1 -N1 -n1 env");
         assert!(
             !handed.stdout.contains("LD_PRELOAD") && !handed.stdout.contains("ld.so"),
@@ -243,7 +246,7 @@ fn said(site: &Site, host: &str) -> usize {
     site.log(host).matches("launches inside job scripts are not covered on this node").count()
 }
 
-/// The shim's directory out of the way, until this is dropped.
+/// Renames the shim's directory until this is dropped.
 struct Away<'a>(&'a Site, &'static str);
 
 const DIRECTORY: &str = "/usr/libexec/sifcache";

@@ -1,4 +1,4 @@
-//! `sifcache verify` where it will be used: real images, put there by hand, and real jobs.
+//! `sifcache verify` where it is used: real images that were copied by hand, and real jobs.
 
 use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, sif, with_hub};
 use serde_json::{Value, json};
@@ -6,13 +6,14 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// As root on the login node, or with other flags of `testbed exec`.
+/// Runs `verify` as root on the login node, or with other flags of `testbed exec`. Returns the exit
+/// status and the JSON object, or standard error as a JSON string.
 fn verify(site: &Site, flags: &[&str], words: &[&str]) -> (i32, Value) {
     let output = site.exec(flags, &[&["sifcache", "verify", "--json"], words].concat(), "");
     (output.status, serde_json::from_str(&output.stdout).unwrap_or_else(|_| json!(output.stderr)))
 }
 
-/// What was found, and about which path under the shared root; problems only.
+/// The findings that are problems, as pairs of finding and path under the shared root.
 fn problems(object: &Value) -> Vec<(String, String)> {
     let findings = object["findings"].as_array().unwrap_or_else(|| panic!("{object:#}"));
     let problems = findings.iter().filter(|finding| finding["problem"] == json!(true));
@@ -43,7 +44,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// What was put there with the runtime and cp counts like everything else.
+/// Images that were made with the runtime and cp are valid like all others.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_was_filled_by_hand() {
@@ -92,7 +93,7 @@ fn half_a_copy() {
     is_fine(&site, &["--deep"]);
 }
 
-/// The names that pulls give, with what the real runtime writes into its files.
+/// The file names that pulls and workflow engines choose, with content from the real runtime.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_pulls_and_engines_have_named() {
@@ -111,7 +112,7 @@ fn what_pulls_and_engines_have_named() {
     let (status, object) = verify(&site, &[], &["--fix", "--rename"]);
     assert_eq!(status, 0, "{object:#}");
     site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
-    // And into the cache without a name.
+    // Import it into the cache without a reference.
     root(
         &site,
         &format!("cd {SHARED} && mv {IMAGE} /tmp/image.sif && sifcache import /tmp/image.sif"),
@@ -120,7 +121,7 @@ fn what_pulls_and_engines_have_named() {
     site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
 }
 
-/// What it says of two files is what jobs then get.
+/// The report about two files agrees with the images that jobs get.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn two_files_for_one_reference() {
@@ -160,7 +161,8 @@ fn is_fine_on(site: &Site, host: &str) {
     assert_eq!((status, problems(&object)), (0, Vec::new()), "{object:#}");
 }
 
-/// Root reads everything; that alice does not is seen all the same, and mended.
+/// Root can read everything, but `verify` run by root still detects and fixes what alice cannot
+/// read.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn mended_and_then_a_job_hits() {
@@ -172,7 +174,7 @@ fn mended_and_then_a_job_hits() {
     let (status, object) = verify(&site, &[], &[]);
     let expected = [problem("unreadable-for-users", "o"), problem("untrusted", "o")];
     assert_eq!((status, problems(&object)), (1, expected.to_vec()));
-    // alice cannot look, which is said, and mends nothing.
+    // alice cannot read the directory. The command reports this and fixes nothing.
     let (status, object) = verify(&site, &["--user", "alice"], &["--fix"]);
     assert_eq!((status, problems(&object)), (1, vec![problem("unreadable", "o")]));
     let (status, object) = verify(&site, &[], &["--fix"]);
@@ -191,7 +193,7 @@ fn alice_may_not_mend_what_is_not_hers() {
     assert_eq!(object["fixed"][0]["error"], json!("Operation not permitted (os error 1)"));
 }
 
-/// Apptainer's own signatures: a good one, one of an unknown key, and changed data.
+/// Apptainer's own signatures: a valid one, one by an unknown key, and one over changed data.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn signatures() {
@@ -211,12 +213,12 @@ fn signatures() {
     let mut bytes = fs::read(&path).unwrap();
     let tampered = site.write("o/tampered:1", &flip(&mut bytes));
     let (status, object) = verify(&site, &[], &["--deep"]);
-    // The byte that was changed is also in a compressed block.
+    // The changed byte is also part of a compressed block.
     let found = ["bad-signature", "damaged-file-system"].map(|what| problem(what, "o/tampered:1"));
     assert_eq!((status, problems(&object)), (1, found.to_vec()));
     let message = object["findings"][0]["message"].as_str().unwrap();
     assert!(message.contains("data object integrity compromised"), "{message}");
-    // The header is as good as before.
+    // The header is still valid.
     assert_eq!(problems(&verify(&site, &[], &[]).1), []);
     fs::remove_file(tampered).unwrap();
     root(&site, "mv ~/.apptainer/keys ~/.apptainer/keys.away");
@@ -231,7 +233,7 @@ fn is_fine_on_ctl_deep(site: &Site) {
     assert_eq!((status, &object["findings"]), (0, &json!([])));
 }
 
-/// Changes one bit in the middle of the largest object, which is the file system.
+/// Flips one bit in the middle of the largest object, which is the file system.
 fn flip(bytes: &mut [u8]) -> Vec<u8> {
     let number = |bytes: &[u8], at: usize| {
         usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
@@ -245,7 +247,7 @@ fn flip(bytes: &mut [u8]) -> Vec<u8> {
     bytes.to_vec()
 }
 
-/// A file system that does not answer: the rest is looked at, and it ends.
+/// A file system that does not answer: the command checks the rest and ends.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_file_server_that_hangs() {

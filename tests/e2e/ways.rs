@@ -1,9 +1,9 @@
-//! Ways to a runtime that have nothing to do with the cache: each does the same with sifcache
-//! as without it. `docs/launch-shapes.md` has a table of them.
+//! Ways to start a runtime that do not involve the cache: each has the same result with sifcache as
+//! without it. `docs/launch-shapes.md` has a table of them.
 //!
-//! Each way is a script. One batch job runs them all, once without the plugin and once with
-//! each value of `nested=`, and what they print and how they end is compared. With
-//! `SIFCACHE_BLESS=1` the table is written instead.
+//! Each way is a script. One batch job runs them all, once without the plugin and once with each
+//! value of `nested=`; the test compares their output and exit status. With `SIFCACHE_BLESS=1` the
+//! table is written instead.
 
 mod table;
 
@@ -11,14 +11,14 @@ use crate::kit::{IMAGE, Site};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Prints the name of the image that is started.
+/// Arguments that print the name of the image that is started.
 const RUN: &str = "exec $HOME/case.sif cat /etc/image-name";
 
 /// Prints whether a shell finds the runtime `$r`.
 const HAS: &str = "command -v $r >/dev/null && echo $r: yes || echo $r: no";
 
-/// The ways on a node that has both runtimes: what they are called in the table, and a script
-/// in which `RUN` is a launch of a SIF.
+/// The ways on a node that has both runtimes: the name in the table, and a script in which `RUN`
+/// stands for a launch of a SIF.
 const WAYS: [(&str, &str); 24] = [
     ("`$(readlink -f $(which apptainer))`", "$(readlink -f $(which apptainer)) RUN"),
     ("`$(realpath $(which singularity)) --version`", "$(realpath $(which singularity)) --version"),
@@ -83,7 +83,7 @@ const WAYS: [(&str, &str); 24] = [
     ),
 ];
 
-/// The same on a node that lacks one of them, or both: `HAS` prints what programs find.
+/// The ways on a node that lacks one or both runtimes. `HAS` prints whether a runtime is found.
 const FEWER: [(&str, &str); 7] = [
     ("which runtimes `command -v` finds", "for r in apptainer singularity; do HAS; done"),
     (
@@ -113,8 +113,8 @@ const FEWER: [(&str, &str); 7] = [
     ),
 ];
 
-/// By sudo, which alice may use for every program as anybody, and as www-data for the runtime
-/// alone.
+/// The ways through sudo. alice may use it to run every program as any user, and only the runtime
+/// as www-data.
 const SUDO: [(&str, &str); 19] = [
     ("`sudo apptainer`", "sudo -n apptainer RUN"),
     ("`sudo -E apptainer`", "sudo -n -E apptainer RUN"),
@@ -148,7 +148,7 @@ alice ALL=(www-data) PASSWD: ALL
 alice ALL=(www-data) NOPASSWD: /usr/bin/apptainer
 ";
 
-/// By shells that read start files for scripts, too.
+/// The ways through shells that also read start files for scripts.
 const SHELLS: [(&str, &str); 11] = [
     ("`zsh -c`", "zsh -c 'apptainer RUN; for r in apptainer singularity sing; do HAS; done'"),
     ("`zsh -c`, and a path that zsh looks up", "zsh -c '=apptainer RUN'"),
@@ -182,7 +182,7 @@ const SHELLS: [(&str, &str); 11] = [
     ("`env -i fish -lc`", "env -i HOME=$HOME fish -lc 'apptainer RUN'"),
 ];
 
-/// What a way prints with standard error, and its exit status.
+/// Standard output and standard error of a way, with its exit status.
 type Ended = String;
 
 /// Runs these ways in a batch job on n1.
@@ -205,8 +205,8 @@ fn run(site: &Site, ways: &[(&'static str, &str)]) -> BTreeMap<&'static str, End
     ways.iter().enumerate().map(|(number, (name, _))| (*name, read(number))).collect()
 }
 
-/// Compares these ways without the plugin and with each value of `nested=`, on a node that a
-/// command has changed; the other one changes it back.
+/// Compares these ways without the plugin and with each value of `nested=`, on a node that the
+/// command `change` has changed; `back` restores it.
 #[track_caller]
 fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&str; 2]) {
     let site = Site::with_line("# nothing\n");
@@ -221,7 +221,7 @@ fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&str; 2]
         run(&site, ways)
     });
     fs::remove_file(case).unwrap();
-    // Something did run.
+    // Checks that at least one image was started.
     assert!(without.values().any(|ended| ended.contains(IMAGE)), "{without:#?}");
     for (name, _) in ways {
         let ended = with.each_ref().map(|with| &with[name]);
@@ -230,11 +230,11 @@ fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&str; 2]
     }
 }
 
-/// A module that brings `apptainer` alone.
+/// Creates a module that provides only `apptainer`.
 fn modulefile(site: &Site) {
     let bin = site.at("ctl", "/shared/one/bin");
     fs::create_dir_all(&bin).unwrap();
-    // Wherever the test has put the program.
+    // Finds the program where the test has moved it.
     let text = "#!/bin/bash\nfor a in apptainer.away apptainer singularity; do\n\
                 test -x /usr/bin/$a && exec -a apptainer /usr/bin/$a \"$@\"\ndone\n";
     crate::kit::program(&bin.join("apptainer"), text);
@@ -243,7 +243,7 @@ fn modulefile(site: &Site) {
     fs::write(directory.join("1"), "#%Module1.0\nprepend-path PATH /shared/one/bin\n").unwrap();
 }
 
-/// A node whose runtimes are changed by a command, for as long as this lives.
+/// A node whose runtimes a command has changed, until this is dropped.
 struct Changed<'a>(&'a Site, &'a str);
 
 impl<'a> Changed<'a> {
@@ -318,7 +318,7 @@ fn by_other_shells() {
     compare(table::BOTH, &SHELLS, ["true", "true"]);
 }
 
-/// A job's `PATH` comes to each node with the shims of the node where it was made.
+/// A job's `PATH` is passed to each node with the shims of the node where it was made.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn where_nodes_differ() {
@@ -342,7 +342,7 @@ fn where_nodes_differ() {
     }
 }
 
-/// A runtime that only the job's own `PATH` has, started by a script that clears everything.
+/// A runtime that is only in the job's own `PATH`, started by a script that clears its environment.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn outside_of_the_systems_directories() {

@@ -1,11 +1,12 @@
-//! Root tends a cache in which alice can write: no command is led to the files of others.
+//! Root maintains a cache in which alice can write: no command can be redirected to other users'
+//! files.
 
 use super::{ALICE, NAME, script};
 use crate::kit::{IMAGE, Output, SHARED, Site, inside, sif};
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// What bob has, and alice may not touch. Some of it looks as if it were ours.
+/// Files of bob that alice may not change. Some of them look like files of sifcache.
 pub(super) const WORK: &str = "/home/bob/work";
 
 /// Everything below [`WORK`]: names, owners, modes, contents.
@@ -39,13 +40,13 @@ pub(super) fn root(site: &Site, words: &[&str]) -> Output {
     site.exec(&[], &[&["sifcache"], words].concat(), "")
 }
 
-/// The image root belongs to alice, and the site accepts that.
+/// Settings for an image root that belongs to alice, which the site accepts.
 pub(super) const ACCEPT: &str =
     "optional spank_sifcache.so image_root=/shared/sif untrusted=accept\n";
-/// The same where it does not.
+/// The same without `untrusted=accept`.
 pub(super) const REFUSE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
 
-/// Every command that writes in an image root.
+/// Every command that writes to an image root.
 fn writing(file: &str) -> Vec<Vec<&str>> {
     vec![
         vec!["import", "--force", file, "o/i:2"],
@@ -57,7 +58,7 @@ fn writing(file: &str) -> Vec<Vec<&str>> {
     ]
 }
 
-/// And those that do so beside their business.
+/// Commands that write to an image root as a side effect.
 const BESIDE: [&[&str]; 3] =
     [&["verify", "--fix"], &["hits", "--log", "/home/hits.log"], &["doctor"]];
 
@@ -97,7 +98,7 @@ fn a_hidden_directory_that_is_a_link() {
     assert!(site.at("ctl", SHARED).join(NAME).exists());
 }
 
-/// The root is root's, its hidden directory is not, or parts of it are open.
+/// The image root belongs to root, but parts of its hidden directory are writable for others.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_hidden_directory_that_alice_can_write() {
@@ -126,12 +127,12 @@ fn a_hidden_directory_that_alice_can_write() {
         }
         assert_eq!(work(&site), before, "{place}");
     }
-    // doctor says so.
+    // doctor reports it.
     let said = root(&site, &["doctor"]).stdout;
     assert!(said.contains("/shared/sif/.sifcache"), "{said}");
 }
 
-/// Where the runtime unpacks what root pulls: a directory that alice could exchange.
+/// The directory where the runtime unpacks images for root is one that alice could replace.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_for_temporary_files_that_everybody_can_write() {
@@ -140,7 +141,7 @@ fn a_directory_for_temporary_files_that_everybody_can_write() {
     script(&site, "root", "rm -rf /shared/scratch; mkdir -m 777 /shared/scratch");
     let add = ["env", "APPTAINER_TMPDIR=/shared/scratch", "sifcache", "add", "alpine:3.20"];
     let run = || crate::kit::with_hub(|| site.exec(&[], &add, ""));
-    // She is first, and is seen.
+    // alice creates it first, which the command detects.
     script(&site, "alice", &format!("ln -s {WORK} /shared/scratch/sifcache-0"));
     let output = run();
     assert!(output.stderr.contains("is not a directory of yours alone"), "{output:#?}");

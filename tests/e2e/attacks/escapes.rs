@@ -1,4 +1,4 @@
-//! Names that would lead out of the image root, if anybody took them for paths.
+//! Names that would lead out of the image root if they were used as paths.
 
 use super::{REFERENCE, own_root, site};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, program};
@@ -6,10 +6,11 @@ use crate::trace::{sender, traced};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Beside the image root, as good as any image in it: who came here would start it.
+/// A directory beside the image root with a valid image, which a launch could start if its name led
+/// here.
 const OUTSIDE: &str = "/shared/canary";
 
-/// All lead to it, or to /etc/passwd, by somebody's rules.
+/// Each of them leads there, or to /etc/passwd, under some rules of interpretation.
 const NAMES: [&str; 30] = [
     "../canary/x",
     "../../etc/passwd",
@@ -43,7 +44,7 @@ const NAMES: [&str; 30] = [
     "/",
 ];
 
-/// The same with digests, and one that is too long.
+/// [`NAMES`], the same with digests, and one that is too long.
 fn names() -> Vec<String> {
     let digest = "0".repeat(64);
     let pinned = ["../canary/x", "o/../../canary/x"].map(|name| format!("{name}@sha256:{digest}"));
@@ -56,13 +57,13 @@ fn prepare() -> Site {
     let _ = fs::remove_dir_all(site.at("ctl", OUTSIDE));
     site.store_at("ctl", OUTSIDE, OTHER, "x");
     site.store_at("ctl", OUTSIDE, OTHER, "x:1");
-    // As if the command had kept something there.
+    // As if the command had kept a removed image there.
     site.store(OTHER, ".sifcache/kept/x");
     site
 }
 
-/// The calls of each process before it became the runtime, and of the helper processes that it sent, but
-/// for those that start a program.
+/// The calls of each process before it executed the runtime, and of the helper processes that it
+/// started, without those that start a program.
 fn before_the_runtime(trace: &str, runtime: &str) -> String {
     let start = format!("execve(\"{runtime}\"");
     let mut processes: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
@@ -80,7 +81,7 @@ fn before_the_runtime(trace: &str, runtime: &str) -> String {
     ours.flat_map(|(_, (_, calls))| calls).map(|line| format!("{line}\n")).collect()
 }
 
-/// Nothing but the image roots was looked at below /shared, and no passwd file by name.
+/// Asserts that only the image roots were accessed below /shared, and no path with `..` in it.
 #[track_caller]
 fn stayed_inside(calls: &str) {
     let outside = |line: &&str| {
@@ -95,8 +96,8 @@ fn stayed_inside(calls: &str) {
     assert!(calls.contains(&format!("\"{SHARED}\"")), "the trace is of look-ups: {calls}");
 }
 
-/// A stand-in for the runtime is enough, as all of it happens before: it says which image
-/// it is given.
+/// The launches use a fake runtime that prints its image argument, because all lookups happen
+/// before the runtime starts.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_name_leads_out_of_the_root() {
@@ -143,7 +144,8 @@ fn nor_does_a_steps_own_command() {
     fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
 }
 
-/// An image that alice may not read is a miss; that its name is taken she could see anyway.
+/// An image that alice may not read is a miss. The message reveals nothing more than the existence
+/// of its name, which she could see anyway.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn nothing_of_an_unreadable_image_is_told() {
@@ -158,7 +160,8 @@ fn nothing_of_an_unreadable_image_is_told() {
     mode(&path, 0o640);
     assert_eq!(site.launch(&[], REFERENCE).status, 66);
     super::bob(&site, &[], REFERENCE).ran(IMAGE);
-    // A directory that she may pass and not list tells no tags; nor does one closed to her.
+    // Tags are not revealed in a directory that she may pass through but not list, nor in one that
+    // is closed to her.
     site.store(IMAGE, "o/secret:tag");
     for closed in [0o711, 0o700] {
         mode(path.parent().unwrap(), closed);

@@ -1,19 +1,19 @@
-//! Lines in syslog that are not what they seem, and how many one user can make.
+//! Forged lines in syslog, and the number of lines that one user can cause.
 
 use super::{ALICE, NAME, own_root, script, site};
 use crate::kit::{IMAGE, OTHER, Site, sif};
 use serde_json::Value;
 use std::fs;
 
-/// What syslog of n1 has of us, a line each.
+/// The plugin's lines in syslog on n1.
 fn ours(site: &Site) -> Vec<String> {
     let log = site.log("n1");
-    // Those of slurmd's own log begin with its time.
+    // Lines of slurmd's own log begin with their time in brackets.
     let syslog = log.lines().filter(|line| !line.starts_with('[') && line.contains(" sifcache: "));
     syslog.map(str::to_owned).collect()
 }
 
-/// `misses` or `hits` of n1, as the admin sees it.
+/// Runs `misses` or `hits` on the log of n1, as the admin does.
 fn told(site: &Site, verb: &str) -> Value {
     fs::write(site.at("ctl", "/home/n1.log"), site.log("n1")).unwrap();
     let words = ["sifcache", verb, "--json", "--log", "/home/n1.log"];
@@ -22,7 +22,7 @@ fn told(site: &Site, verb: &str) -> Value {
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// With a root of hers as the first argument.
+/// A script whose first argument is an image root owned by alice.
 const LAUNCHES: &str = r#"
 launch() { apptainer exec "docker://$1" cat /etc/image-name; }
 root=$1
@@ -37,14 +37,14 @@ export SINGULARITY_SIFCACHE="image_root=$root/"$'\n\e[2J'" untrusted=accept"
 launch o/i:1
 "#;
 
-/// What alice can choose of a line: the root, by forged settings, the name, and what a job
-/// is called. Each launch is one line, whatever she writes.
+/// The parts of a line that alice can choose: the image root (through forged settings), the name,
+/// and the job's variables. Each launch is still exactly one line.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_she_chooses_stays_a_value() {
     let site = site("");
     let own = own_root(&site);
-    // Settings have no blanks and no control characters, so a root has none.
+    // Settings contain no blanks or control characters, so neither does an image root.
     let odd = format!("{own}/event=hit,uid=0;\"job\\x=7'\u{202e}\u{fc}");
     let image = site.at("ctl", &odd).join(NAME);
     fs::create_dir_all(image.parent().unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn what_she_chooses_stays_a_value() {
     assert_eq!(rows[0]["users"], 1);
 }
 
-/// Everybody can write to syslog, so what says that it is a line of ours is read with care.
+/// Every user can write to syslog, so a line that claims to be sifcache's is parsed strictly.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn lines_by_logger() {
@@ -94,17 +94,18 @@ fn lines_by_logger() {
     }
     site.logged("n1", "title");
     let object = told(&site, "misses");
-    // The grammar holds, so it counts: docs/security.md says what that means.
+    // The line matches the grammar, so it counts; docs/security.md describes the consequences.
     assert_eq!(object["misses"].as_array().unwrap().len(), 1, "{object:#}");
     assert_eq!(object["misses"][0]["reference"], "o/x:1");
-    // rsyslog has made text of the escape in the hit, so that is one of a strange file.
+    // rsyslog has escaped the control character in the hit, so this line counts as a hit on an
+    // unknown file and not as forged.
     assert_eq!(object["forged"], 5, "{object:#}");
     let words = ["sifcache", "misses", "--refs", "--log", "/home/n1.log"];
     assert_eq!(site.exec(&[], &words, "").stdout, "o/x:1\n");
 }
 
-/// As many launches as fit into a moment: one line each, as `logger` would make, and no
-/// file of ours that grows.
+/// Many launches in a short time: one line each, no more than `logger` could write, and no file of
+/// sifcache that grows.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn one_line_for_each_launch() {
@@ -118,7 +119,7 @@ fn one_line_for_each_launch() {
     site.logged("n1", "event=hit");
     let lines = ours(&site);
     let misses = lines.iter().filter(|line| line.contains("event=miss")).count();
-    // syslog may lose some where it cannot follow: a launch does not wait for it.
+    // syslog may drop some under load, because a launch does not wait for it.
     assert!((1..=MANY).contains(&misses), "{misses}");
     assert_eq!(lines.len(), misses + 1, "{:#?}", lines.last());
     let longest = lines.iter().map(String::len).max().unwrap();

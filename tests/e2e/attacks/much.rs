@@ -1,10 +1,10 @@
-//! Too much of something: of tags, of files, of what is kept.
+//! Very many tags, very many files, and what accumulates.
 
 use super::{NAME, bob, script};
 use crate::kit::{IMAGE, SHARED, Site};
 use std::fs;
 
-/// More than a message has room for, and more than anybody wants to look through.
+/// More tags than a message has space for, and more files than a listing should read.
 const TAGS: usize = 10_000;
 const FILES: usize = 100_000;
 
@@ -31,12 +31,12 @@ fn a_message_has_its_length() {
         fs::File::create(directory.join(format!("file-{number}"))).unwrap();
     }
     launch();
-    // A hit does not look through the directory.
+    // A hit does not list the directory.
     site.launch(&[], &format!("docker://{NAME}")).ran(IMAGE);
     fs::remove_dir_all(directory).unwrap();
 }
 
-/// Launches leave nothing behind in anybody's name.
+/// Launches leave no files behind.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn nothing_is_written_by_launches() {
@@ -60,7 +60,7 @@ fn nothing_is_written_by_launches() {
     }
     assert_eq!(look(), before);
     assert!(!site.at("ctl", SHARED).join(".sifcache").exists());
-    // What the command makes there is nobody's to write.
+    // What the command creates there is writable only for root.
     let kept = "sifcache remove --yes o/i:1 >/dev/null && find /shared/sif/.sifcache -perm /022 -o -not -user root";
     assert!(!script(&site, "root", kept).contains("/.sifcache"));
 }

@@ -1,6 +1,6 @@
 /*
- * Installed set-uid root: says whether the interposer is loaded, and becomes PROGRAM with a
- * PATH of its own and all else that its caller has in the environment.
+ * Installed set-uid root: prints whether the interposer is loaded, and executes PROGRAM with
+ * its own PATH and otherwise the environment of its caller.
  *
  *	privileged PROGRAM ARGUMENT ...
  */

@@ -1,4 +1,4 @@
-//! Programs that run with more rights than alice has, in an environment that she has made.
+//! Programs with more privileges than alice, in an environment that she controls.
 
 use super::{ALICE, REFERENCE, own_root, site};
 use crate::kit::{SHARED, Site, program, push};
@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::Command;
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
-/// Stands in for a runtime: which image is it given?
+/// A fake runtime that prints its image argument.
 const REAL: &str = "/opt/real/apptainer";
 
-/// Puts `privileged.c` on every host, set-uid root and as an ordinary program, and the
-/// runtime.
+/// Copies `privileged.c`, compiled, to every host, both set-uid root and as an ordinary program,
+/// and installs the fake runtime.
 fn prepare(site: &Site) {
     let directory = tempfile::tempdir().unwrap();
     let built = directory.path().join("privileged");
@@ -26,7 +26,8 @@ fn prepare(site: &Site) {
     push(&real, REAL, "0755");
 }
 
-/// What both say: whether the interposer is there, and the image that the runtime is given.
+/// The output of both programs: whether the interposer is loaded, and the image argument of the
+/// runtime.
 fn said(site: &Site, forge: &str, started: &str) -> [String; 2] {
     ["privileged", "ordinary"].map(|program| {
         let job = format!("{forge} /usr/local/bin/{program} {started} run {REFERENCE}");
@@ -36,7 +37,7 @@ fn said(site: &Site, forge: &str, started: &str) -> [String; 2] {
     })
 }
 
-/// The loader leaves the interposer out, so the runtime is started as it is.
+/// The dynamic loader ignores the interposer in a set-uid program, so the command stays the same.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_set_uid_program_has_no_interposer() {
@@ -44,12 +45,12 @@ fn a_set_uid_program_has_no_interposer() {
     prepare(&site);
     let [privileged, ordinary] = said(&site, "", REAL);
     assert_eq!(privileged, format!("uid {ALICE} euid 0 interposer 0\n{REFERENCE}\n"));
-    // The same without that bit: it would have been there.
+    // Without the set-uid bit, the interposer is loaded.
     assert_eq!(ordinary, format!("uid {ALICE} euid {ALICE} interposer 1\n{SHARED}/o/i:1\n"));
 }
 
-/// One that starts the shim by its path does not get what alice has put into the
-/// environment for it.
+/// The shim, started by its path from a set-uid program, ignores the variables that alice has set
+/// for it.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
@@ -69,8 +70,8 @@ fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
     }
 }
 
-/// `doctor` starts login shells as whoever calls it. Where root has come to her home with
-/// sudo or su, that is still root's own.
+/// `doctor` starts login shells as the calling user. If sudo or su has left alice's HOME in root's
+/// environment, these shells must not read her profile.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn doctor_does_not_read_her_profile() {

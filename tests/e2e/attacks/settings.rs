@@ -1,4 +1,4 @@
-//! alice against what the site has set: by her environment, her options, her programs.
+//! Attacks of alice on the site's settings: through her environment, options and programs.
 
 use super::{ALICE, BOB, NAME, REFERENCE, bob, events, own_root, script, site};
 use crate::kit::{IMAGE, OTHER, Output, SHARED, SLURMD, Site, WHICH, program};
@@ -6,7 +6,7 @@ use std::fs;
 
 const LAUNCH: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
 
-/// Every name under which somebody might look for settings.
+/// Every variable name that could be taken for settings.
 fn forged(root: &str) -> Vec<String> {
     let line = format!("image_root={root} untrusted=accept");
     let values = [
@@ -29,7 +29,7 @@ fn forged(root: &str) -> Vec<String> {
     values.map(|(name, value)| format!("{name}={value}")).into()
 }
 
-/// Her environment has them all, and so does what her job hands on.
+/// alice sets all of them in her environment, and her job passes them on.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn another_image_root_by_the_environment() {
@@ -54,8 +54,8 @@ fn another_image_root_by_the_environment() {
     }
 }
 
-/// In a script she can change what the plugin has put there. It is her own launch then, as
-/// if she had typed the path, and nobody else's.
+/// In a script she can change the variables that the plugin has set. This affects only her own
+/// launches, as if she had typed the path of the image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn forged_settings_reach_only_her_own_launches() {
@@ -70,7 +70,7 @@ fn forged_settings_reach_only_her_own_launches() {
         "n1",
         &format!("uid={ALICE} via=shim reference=docker.io/o/i:1 image={own}/{NAME}"),
     );
-    // What serves jobs is counted for images of the site's.
+    // Usage is recorded only for images of the site.
     fs::write(site.at("ctl", "/home/n1.log"), site.log("n1")).unwrap();
     let hits = site.exec(&[], &["sifcache", "hits", "--log", "/home/n1.log"], "");
     assert_eq!(hits.status, 0, "{hits:#?}");
@@ -78,13 +78,13 @@ fn forged_settings_reach_only_her_own_launches() {
     assert!(served.contains("\"o/i:1\"") && !served.contains("alice"), "{served}");
 }
 
-/// What she leaves out: a job without our variables, or with `--export=NONE`.
+/// A job that removes the plugin's variables, or uses `--export=NONE`.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_sites_wish_is_not_forced_on_her_and_not_taken_from_others() {
     let site = site("on_miss=fail");
     fs::remove_file(site.at("ctl", SHARED).join(NAME)).unwrap();
-    // docs/security.md: on_miss is a service to users, no fence around them.
+    // docs/security.md: on_miss is a service for users, not an access control.
     let unset = site.sbatch(&[], &format!("unset SINGULARITY_SIFCACHE; SIF_CACHE=off {LAUNCH}"));
     assert!(unset.stdout.contains("connection refused"), "{unset:#?}");
     assert_eq!(bob(&site, &[], REFERENCE).status, 66);
@@ -94,7 +94,7 @@ fn the_sites_wish_is_not_forced_on_her_and_not_taken_from_others() {
 fn is_well(site: &Site) {
     bob(site, &[], REFERENCE).ran(IMAGE);
     site.idle("n1");
-    // For a moment, a child that slurmd forks has its name too.
+    // A child that slurmd forks has the same name for a moment.
     let one = format!(
         "for n in $(seq 100); do [ \"$(pgrep -cx '{SLURMD}')\" = 1 ] && exit; sleep 0.05; done; exit 1"
     );
@@ -102,8 +102,8 @@ fn is_well(site: &Site) {
     assert_eq!(alive.status, 0, "{alive:#?}");
 }
 
-/// Slurm hands options on in the environment, so the callback in slurmstepd gets what
-/// srun would have refused.
+/// Slurm passes options on in the environment, so the callback in slurmstepd can receive values
+/// that srun would have refused.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn options_twice_huge_or_smuggled() {
@@ -116,7 +116,7 @@ fn options_twice_huge_or_smuggled() {
     for value in [huge.as_str(), "--sif-cache=auto\nevent=hit", "--sif-cache=\u{1b}[2J"] {
         let output = srun(&[value]);
         assert_ne!(output.status, 0);
-        // Slurm has a line of its own, on her own terminal.
+        // Slurm prints a line of its own on her own terminal.
         let ours = output.stderr.lines().filter(|line| line.contains("sifcache: "));
         assert!(
             ours.clone().count() == 1 && !ours.clone().any(|l| l.contains('\u{1b}')),
@@ -143,7 +143,7 @@ fn put(site: &Site, path: &str) {
     program(&path, "#!/bin/sh\necho \"mine: $(id -un) $*\"\n");
 }
 
-/// Programs of hers that are called like a runtime, or nearly so.
+/// alice's own programs with the name of a runtime, or a similar one.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn runtimes_of_strange_names() {
@@ -160,7 +160,7 @@ fn runtimes_of_strange_names() {
         put(&site, &format!("/home/alice/bin/{name}"));
     }
     let run = |words: &[&str]| -> Output { site.srun(&[&["-w", "n1"], words].concat()) };
-    // Her own program gets the path of the site's image, which she can read anyway.
+    // Her own program gets the path of the site's image, which she may read anyway.
     let said = run(&["/home/alice/bin/apptainer", "run", REFERENCE]).stdout;
     assert_eq!(said, format!("mine: alice run {SHARED}/{NAME}\n"));
     for name in &names[1..] {
@@ -171,13 +171,13 @@ fn runtimes_of_strange_names() {
     let said = site.sbatch(&[], &format!("{path} apptainer run {REFERENCE}")).stdout;
     assert_eq!(said, format!("mine: alice run {REFERENCE}\n"), "before the shims");
     bob(&site, &[], REFERENCE).ran(IMAGE);
-    // Names that lead elsewhere are no setting; the line is the site's.
+    // A runtime name with a path in it is an invalid setting; only the site's line can contain it.
     site.plugstack(&format!("optional spank_sifcache.so image_root={SHARED} runtimes=../../x\n"));
     let output = site.srun(&["-w", "n1", "true"]);
     assert!(output.stderr.contains("bad value '../../x' for runtimes"), "{output:#?}");
 }
 
-/// With `nested=preload`, whatever she has in `LD_PRELOAD` is hers to bear.
+/// With `nested=preload`, the values that she puts into `LD_PRELOAD` affect only her own jobs.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn libraries_of_her_own() {

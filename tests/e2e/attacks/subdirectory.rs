@@ -1,5 +1,5 @@
-//! A subdirectory of alice's in an image root of root's: nothing that she leads there is
-//! taken for the cache's.
+//! A subdirectory owned by alice in an image root owned by root: no command treats files that she
+//! links there as files of the cache.
 
 use super::command::{ACCEPT, REFUSE, WORK, prepare, root, work};
 use super::{ALICE, NAME, script};
@@ -7,14 +7,14 @@ use crate::kit::{IMAGE, SHARED, Site, inside};
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// Makes it.
+/// Creates the subdirectory.
 fn hers(site: &Site) {
     let hers = site.at("ctl", SHARED).join("alice");
     fs::create_dir(&hers).unwrap();
     chown(&hers, Some(ALICE), Some(ALICE)).unwrap();
 }
 
-/// What is named explicitly is refused.
+/// Paths below it are refused when they are named explicitly.
 #[track_caller]
 fn refused(site: &Site, file: &str) {
     for words in [
@@ -30,7 +30,7 @@ fn refused(site: &Site, file: &str) {
     }
 }
 
-/// A directory of alice's in a root of root's, with a link in it to what is bob's.
+/// alice's directory contains a symbolic link to bob's files.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_of_hers_in_the_root() {
@@ -46,7 +46,7 @@ fn a_directory_of_hers_in_the_root() {
     for plugstack in [REFUSE, ACCEPT] {
         site.plugstack(plugstack);
         refused(&site, &file);
-        // What is the site's goes all the same.
+        // The site's own images are removed nevertheless.
         site.store(IMAGE, NAME);
         for words in [
             &["gc", "--yes", "--keep", "0d", "--max-size", "0"],
@@ -65,8 +65,8 @@ fn a_directory_of_hers_in_the_root() {
     }
 }
 
-/// She changes what her directory is, while root collects and mends: a link to what is
-/// bob's when it is looked at or when it is taken away, or both.
+/// alice replaces her directory by a link to bob's files while root runs `gc` and `verify --fix`:
+/// at the check, at the removal, or both.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_that_changes_while_root_works() {

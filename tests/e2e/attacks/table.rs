@@ -7,7 +7,7 @@ fn source(path: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The tests that the page names: `file::test`, the file from the top of the source.
+/// The tests that the page names: `file::test`, with the file relative to the top of the source.
 fn named(text: &str) -> Vec<(&str, &str)> {
     let words = text.split('`').skip(1).step_by(2);
     words.filter_map(|word| word.split_once(".rs::")).collect()
@@ -30,7 +30,7 @@ fn every_test_that_is_named_is_there() {
     }
 }
 
-/// One row for each attack, each with what shows that it fails.
+/// Each attack has one row, which names a test.
 #[test]
 fn every_row_names_a_test() {
     let text = fs::read_to_string(source("docs/security.md")).unwrap();
@@ -44,7 +44,7 @@ fn every_row_names_a_test() {
     }
 }
 
-/// Every attack that there is has its row.
+/// Each test of an attack is named in a row.
 #[test]
 fn every_attack_is_listed() {
     let text = fs::read_to_string(source("docs/security.md")).unwrap();

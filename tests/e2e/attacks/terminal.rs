@@ -1,16 +1,16 @@
-//! Names and log lines that would steer the terminal of an admin who looks at them.
+//! File names and log lines with control sequences for the terminal of an admin who displays them.
 
 use super::{ALICE, script};
 use crate::kit::{IMAGE, SHARED, Site, sif};
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// Clears the screen, sets the title, goes up a line, does the same with one character
-/// instead of two, and turns the direction of writing.
+/// Clears the screen; sets the title; moves up a line; clears the screen with a one-character CSI;
+/// reverses the text direction.
 const HOSTILE: [&str; 5] =
     ["\u{1b}[2J", "\u{1b}]0;pwned\u{7}", "\r\u{1b}[A", "\u{9b}2J", "\u{202e}"];
 
-/// What a command writes to a terminal: script(1) gives it one.
+/// The output of a command on a terminal, which script(1) provides.
 fn on_a_terminal(site: &Site, words: &str) -> String {
     let command = format!("sifcache {words}");
     let words = ["script", "-qefc", &command, "/dev/null"];

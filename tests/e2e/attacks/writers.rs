@@ -1,4 +1,5 @@
-//! Choosing what another user runs: by whatever lets alice write on the way to an image.
+//! Choosing the image that another user runs, by anything that lets alice write on the path to an
+//! image.
 
 use super::{ALICE, BOB, NAME, REFERENCE, bob, bob_is_safe, events, own_root, script, site};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif};
@@ -10,7 +11,8 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Lets alice write a path, as `setfacl -m u:alice:rwX` does; rootfs has no setfacl.
+/// Gives alice write access to a path, like `setfacl -m u:alice:rwX`; the root file system of the
+/// testbed has no setfacl.
 fn acl(site: &Site, path: &str) {
     const SET: &str = r#"
 import os, struct, sys
@@ -35,13 +37,14 @@ fn an_acl() {
     acl(&site, &directory);
     script(&site, "alice", &format!("rm -f {file}; cp {} {file}", inside(OTHER)));
     bob_is_safe(&site, &format!("{directory} can be written by the group 0 or by an ACL"));
-    // Her file by her own directory is all the same to who has looked at the directory.
+    // After the directory is replaced by one of root's, the image is accepted again.
     fs::remove_dir_all(site.at("ctl", &directory)).unwrap();
     site.store(IMAGE, NAME);
     bob(&site, &[], REFERENCE).ran(IMAGE);
 }
 
-/// alice's group, a subdirectory of hers, her own file in a directory of root's.
+/// A directory writable for alice's group, a subdirectory owned by her, and her file in a directory
+/// owned by root.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_group_a_subdirectory_and_a_file() {
@@ -57,12 +60,13 @@ fn a_group_a_subdirectory_and_a_file() {
     mode(directory, 0o755);
     script(&site, "alice", &plant);
     bob_is_safe(&site, &format!("{SHARED}/o belongs to the ordinary user {ALICE}"));
-    // Root takes the directory back, and hers is still there.
+    // Root takes the directory back, but her file is still there.
     chown(directory, Some(0), Some(0)).unwrap();
     bob_is_safe(&site, &format!("{SHARED}/{NAME} belongs to the ordinary user {ALICE}"));
 }
 
-/// An image root in a directory like /tmp: who is first owns it, and nobody can move it.
+/// An image root in a sticky directory like /tmp: the first user who creates it owns it, and no
+/// other user can rename it.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_sticky_parent() {
@@ -81,7 +85,7 @@ fn a_sticky_parent() {
     let away = site.alice(&["mv", "/shared/sticky/sif", "/shared/sticky/away"]);
     assert_ne!(away.status, 0, "{away:#?}");
     bob(&site, &[], REFERENCE).ran(IMAGE);
-    // Without that bit she can, and nothing below counts.
+    // Without the sticky bit she can rename it, so nothing below is trusted.
     mode(&parent, 0o777);
     script(&site, "alice", &format!("mv /shared/sticky/sif /shared/sticky/away; {plant}"));
     bob(&site, &[], REFERENCE).tried_the_registry();
@@ -89,7 +93,8 @@ fn a_sticky_parent() {
     fs::remove_dir_all(&parent).unwrap();
 }
 
-/// Another name of a file of hers: it stays hers, and she can write it at any time.
+/// A hard link to a file of alice's: the file still belongs to her, so she can write it at any
+/// time.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_hard_link() {
@@ -104,10 +109,11 @@ fn a_hard_link() {
     bob_is_safe(&site, &format!("{SHARED}/{NAME} belongs to the ordinary user {ALICE}"));
 }
 
-/// So many launches while alice changes what the name leads to as fast as she can.
+/// The number of launches while alice changes the target of the name as fast as she can.
 const LAUNCHES: usize = 200;
 
-/// Check and use are two moments; but where somebody could come between, no check passes.
+/// The check and the use of a path are separate, but the check fails wherever another user could
+/// change the path in between.
 #[track_caller]
 fn race(site: &Site, swap: &str) {
     let stop = site.at("ctl", "/shared/stop");
@@ -139,14 +145,14 @@ fn a_link_that_changes_while_bob_looks() {
     let (name, good) = (format!("{SHARED}/{NAME}"), inside(IMAGE));
     chown(site.at("ctl", SHARED).join("o"), Some(ALICE), None).unwrap();
     race(&site, &format!("ln -sfn {own}/{NAME} {name}; ln -sfn {good} {name}"));
-    // The file itself, by rename, in her directory.
+    // The file itself, replaced by rename in her directory.
     let rename = format!(
         "cp {good} {name}.1; mv {name}.1 {name}; cp {own}/{NAME} {name}.2; mv {name}.2 {name}"
     );
     race(&site, &rename);
 }
 
-/// The directory of the root's is reached by a link of root's, through one of hers.
+/// A directory owned by root, reached through a link owned by root and then a link owned by alice.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_that_changes_while_bob_looks() {

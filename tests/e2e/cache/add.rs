@@ -27,7 +27,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
     ] {
         assert!(output.stdout.contains(&said), "{said}: {output:#?}");
     }
-    // The hub is stopped: only the cache can serve these.
+    // The hub is stopped, so only the cache can serve these images.
     started(&site, IMAGE).ran(IMAGE);
     started(&site, &format!("{repository}@{digest}")).ran(IMAGE);
     started(&site, "library/alpine:3.20").ran("library/alpine:3.20");
@@ -37,7 +37,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
     let tag = fs::metadata(root.join(IMAGE)).unwrap();
     let pinned = fs::metadata(root.join(format!("{repository}@{digest}"))).unwrap();
     assert_eq!(tag.ino(), pinned.ino());
-    // Nothing of it in root's home, and nothing where it was unpacked.
+    // Nothing was left in root's home, nor in the directory where the runtime unpacked the layers.
     assert_eq!(cached(), before);
     let left = tree::files(&site.at("ctl", SCRATCH));
     assert!(left.is_empty(), "{left:?}");
@@ -47,7 +47,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
 #[ignore = "needs a testbed: make test"]
 fn what_is_there_is_left_alone() {
     let site = Site::new("");
-    // By hand, under another name of the same reference, and in another root.
+    // Copied by hand, under another name for the same reference, and in another root.
     site.store(OTHER, "docker.io/library/busybox:latest.sif");
     site.store_at("ctl", "/local/sif", OTHER, "library/alpine");
     let before = fs::metadata(site.at("ctl", SHARED).join("docker.io/library/busybox:latest.sif"));
@@ -86,7 +86,7 @@ fn a_list_adds_what_is_missing() {
             (quoted("nothing:1"), quoted("failed")),
         ]
     );
-    // One wrong line, and nothing is touched.
+    // One invalid line, and nothing is changed.
     let output = site.exec(&[], &["sifcache", "add", "--from", "-"], "alpine\nNot/Good\nbusybox\n");
     assert_eq!((output.status, output.stdout.as_str()), (65, ""), "{output:#?}");
     assert!(
@@ -116,7 +116,7 @@ fn the_object_is_as_documented() {
     assert_eq!(object, expected);
 }
 
-/// A pinned reference, and a tag whose content is there under its digest.
+/// A reference with a digest, and a tag whose content is already there under its digest.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_same_content_is_pulled_once() {
@@ -159,7 +159,7 @@ fn private_images_with_credentials() {
     assert!(tree::check(&site.at("ctl", SHARED)).is_empty());
     let (user, password) = ALICE;
     let remove = |site: &Site| done(site, &["remove", "--yes", "--keep", "0d", &image]);
-    // By environment.
+    // Credentials from environment variables.
     let user_is = format!("APPTAINER_DOCKER_USERNAME={user}");
     let password_is = format!("APPTAINER_DOCKER_PASSWORD={password}");
     let output = site.exec(&[], &["env", &user_is, &password_is, "sifcache", "add", &image], "");
@@ -171,7 +171,7 @@ fn private_images_with_credentials() {
     );
     assert!(refreshed.stdout.starts_with("unchanged"), "{refreshed:#?}");
     remove(&site);
-    // By the runtime's own login.
+    // Credentials from the runtime's own login.
     let login = ["apptainer", "registry", "login", "--username", user, "--password-stdin"];
     let private = format!("docker://{PRIVATE}");
     let login = [&login[..], &[private.as_str()]].concat();
@@ -183,7 +183,7 @@ fn private_images_with_credentials() {
     assert_ne!(sifcache(&site, &["add", &image]).status, 0);
     done(&site, &["add", "--authfile", "/root/auth.json", &image]);
     remove(&site);
-    // On a terminal, typed when it asks.
+    // Credentials typed at the prompt on a terminal.
     let script = format!(
         "(sleep 1.5; echo {user}; sleep 1.5; echo '{password}') | \
          script --quiet --return -c 'sifcache add --docker-login {image}' /dev/null"
@@ -193,7 +193,7 @@ fn private_images_with_credentials() {
     assert!(!output.stdout.contains(password), "{output:#?}");
     let image = format!("docker://{image}");
     site.launch(&[], &image).ran("library/alpine:3.20");
-    // Where a password could show.
+    // The records and all other files of the command must not contain the password.
     for path in tree::files(&site.at("ctl", SHARED).join(".sifcache")) {
         let text = fs::read(&path).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains(password), "{}", path.display());
@@ -236,11 +236,11 @@ fn what_stands_in_the_way_is_said_before_any_pull() {
     assert!(output.stderr.contains("/shared/sif can be written by everybody"), "{output:#?}");
 }
 
-/// Go's name of this machine's architecture, and another one.
+/// Go's name of this machine's architecture, and of a different one.
 const HERE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 const ELSEWHERE: &str = "s390x";
 
-/// People pin the index, and they pin the manifest.
+/// Users pin the digest of the index, or that of the manifest.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn an_image_for_several_architectures() {

@@ -1,14 +1,14 @@
-//! A registry that fails in the middle.
+//! A registry that fails during a pull.
 
 use super::{done, sifcache};
 use crate::kit::registry::misbehaving;
 use crate::kit::{IMAGE, SCRATCH, SHARED, Site, hub, inside, tree};
 use std::time::{Duration, Instant};
 
-/// Of 150 MB: long enough to be broken off.
+/// An image of 150 MB, so that the pull takes long enough to be interrupted.
 const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f";
 
-/// Waits for the lock that the command holds while it changes an image.
+/// Waits until the command holds the lock for an image that it changes.
 const AT_WORK: &str = "until ls /shared/sif/.sifcache/lock/* >/dev/null 2>&1; do sleep 0.05; done;";
 
 #[track_caller]
@@ -52,7 +52,7 @@ fn a_busy_registry_is_asked_again() {
     done(&site, &["add", IMAGE]);
 }
 
-/// Ctrl-C, and what a shutdown sends.
+/// SIGINT, as from Ctrl-C, and SIGTERM, as from a shutdown.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_it_and_leaves_nothing() {
@@ -68,7 +68,7 @@ fn a_signal_ends_it_and_leaves_nothing() {
              pgrep -x 'apptainer|singularity' && exit 99; exit $s"
         );
         let begun = Instant::now();
-        // A shell without job control lets what is in the background ignore SIGINT.
+        // Without job control, a shell starts background processes with SIGINT ignored.
         let output = site.exec(&[], &["bash", "-mc", &script], "");
         assert_eq!(output.status, status, "{fault} {signal}: {output:#?}");
         assert!(output.stderr.contains("sifcache: interrupted"), "{output:#?}");
@@ -77,7 +77,7 @@ fn a_signal_ends_it_and_leaves_nothing() {
     }
 }
 
-/// A pipe into which nobody writes any more.
+/// An import from a pipe whose writer sends nothing more.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_a_silent_import() {

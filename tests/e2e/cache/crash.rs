@@ -1,4 +1,4 @@
-//! kill -9 at any point.
+//! SIGKILL at any point.
 
 use super::{done, sifcache, started};
 use crate::kit::registry::{self, move_tag};
@@ -6,7 +6,8 @@ use crate::kit::{IMAGE, OTHER, SCRATCH, SHARED, Site, hub, inside, tree};
 use std::fs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Numbers that nobody can foretell, and that a failed run can be repeated with.
+/// A random number generator. It prints its seed, so that a failed run can be repeated with
+/// `SIFCACHE_SEED`.
 struct Chance(u64);
 
 impl Chance {
@@ -25,8 +26,7 @@ impl Chance {
     }
 }
 
-/// Starts the command, kills it after this many milliseconds, and says whether it had
-/// ended before.
+/// Starts the command, kills it after `milliseconds`, and returns whether it had already ended.
 fn killed(site: &Site, words: &str, milliseconds: u64) -> bool {
     let script = format!(
         "sifcache {words} >/dev/null 2>&1 & sleep {}.{:03}; kill -9 $! 2>/dev/null; wait $!; \
@@ -37,8 +37,8 @@ fn killed(site: &Site, words: &str, milliseconds: u64) -> bool {
     site.exec(&[], &["bash", "-c", &script], "").status == 0
 }
 
-/// Kills so often, and checks the whole tree after each; `before` prepares for each. At
-/// the end the next command takes away what was left.
+/// Kills the command `times` times after up to `most` milliseconds, and checks the whole tree after
+/// each kill. `before` prepares each round. At the end, a further command cleans up what was left.
 fn again_and_again(site: &Site, times: u32, most: u64, words: &str, before: &mut dyn FnMut(u32)) {
     let mut chance = Chance::new();
     let root = site.at("ctl", SHARED);
@@ -50,7 +50,7 @@ fn again_and_again(site: &Site, times: u32, most: u64, words: &str, before: &mut
     }
     println!("{words}: {ended} of {times} had ended before");
     assert!(ended < times, "none was killed");
-    // A runtime whose command was killed still has its lock until it ends itself.
+    // A runtime whose command was killed holds its lock until the runtime itself ends.
     let limit = Instant::now() + Duration::from_secs(20);
     loop {
         done(site, &["gc"]);
@@ -72,7 +72,7 @@ fn add() {
         sifcache(&site, &["remove", "--yes", "--keep", "0d", "alpine:3.20"]);
     });
     done(&site, &["add", "alpine:3.20"]);
-    // Where the runtime unpacks is swept as well.
+    // The directory where the runtime unpacks layers is cleaned up as well.
     let unpacked = site.at("ctl", SCRATCH);
     let left = tree::files(&unpacked);
     assert!(left.is_empty(), "{left:?}");
@@ -104,17 +104,17 @@ fn refresh() {
     done(&site, &["add", "killed:1"]);
     again_and_again(&site, 40, 1_000, "refresh killed:1", &mut |number| {
         move_tag(if number % 2 == 0 { OTHER } else { IMAGE }, "library/killed:1");
-        // The name is never without a file.
+        // The name always has a file.
         assert!(site.at("ctl", SHARED).join("killed:1").exists());
     });
-    // Whichever was pulled last before a kill: under its digest is what it says.
+    // Whichever tag was pulled last before a kill, the content under a digest matches the digest.
     let pulled = [IMAGE, OTHER].map(|image| (registry::digest(image), image));
     assert!(tree::pinned(&site, SHARED, &pulled) > 0);
     move_tag(OTHER, "library/killed:1");
     done(&site, &["refresh", "killed:1"]);
     hub("stop");
     started(&site, "library/killed:1").ran(OTHER);
-    // The tag and its digest: what killed commands have left of older ones is gone.
+    // The tag and its digest: the files of older digests that killed commands left are gone.
     assert_eq!(tree::check(&site.at("ctl", SHARED)).len(), 2);
 }
 
@@ -131,7 +131,7 @@ fn gc() {
     done(&site, &["gc", "--yes", "--max-size", "3M"]);
     let images = tree::check(&root).len();
     assert_eq!(images, 2);
-    // Nothing was lost: what is not there is kept.
+    // Nothing was lost: every image is either still there or in `kept`.
     let kept = tree::files(&root.join(".sifcache/kept")).len();
     assert_eq!(kept + images, 300);
     let first = tree::files(&root.join(".sifcache/kept")).remove(0);

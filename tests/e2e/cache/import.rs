@@ -45,7 +45,8 @@ fn what_is_there_stays_unless_forced() {
     let [object] = objects(&output).try_into().unwrap();
     let kept = site.at("ctl", object["kept"].as_str().unwrap());
     assert_eq!(tree::sha256(&kept), tree::sha256(&sif(IMAGE)));
-    // Half a copy is no image: it needs no force, and is kept all the same.
+    // A partial copy is not a valid image: replacing it needs no --force, and it is kept
+    // nevertheless.
     site.write("o/i:2", &fs::read(sif(IMAGE)).unwrap()[..5000]);
     done(&site, &["import", &inside(OTHER), "o/i:2"]);
     started(&site, "o/i:2").ran(OTHER);
@@ -84,7 +85,7 @@ fn what_is_no_image_changes_nothing() {
     tree::is_clean(&root);
 }
 
-/// What is known beyond the files can be lost.
+/// The metadata in the hidden directory can be lost.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn without_the_hidden_directory() {
@@ -96,7 +97,7 @@ fn without_the_hidden_directory() {
     started(&site, &format!("o/i@{digest}")).ran(IMAGE);
     done(&site, &["verify"]);
     let [object] = objects(&done(&site, &["list", "--json"])).try_into().unwrap();
-    // The names still tell the digest.
+    // The file names still contain the digest.
     assert_eq!(object["images"][0]["digests"][0], digest.as_str());
     assert_eq!(object["images"][0]["source"], serde_json::Value::Null);
     done(&site, &["remove", "--yes", "o/i:1"]);

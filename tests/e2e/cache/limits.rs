@@ -1,4 +1,4 @@
-//! No space, no permission.
+//! Lack of space, and lack of permission.
 
 use super::{done, sifcache};
 use crate::kit::registry::{disk, misbehaving};
@@ -15,12 +15,12 @@ fn a_full_disk() {
     site.plugstack("optional spank_sifcache.so image_root=/srv/small\n");
     let root = site.at("ctl", "/srv/small");
     with_hub(|| {
-        // Known before: the layers have about 80 MB.
+        // The command knows this before the pull: the layers have about 80 MB.
         let output = sifcache(&site, &["add", LARGE]);
         assert_eq!(output.status, 73, "{output:#?}");
         assert!(output.stderr.contains("not enough space: about 7"), "{output:#?}");
         assert!(output.stderr.contains("are needed in /srv/small, and 1.4"), "{output:#?}");
-        // Room for one image of 1.08 MiB, and not for two.
+        // There is space for one image of 1.08 MiB, but not for two.
         done(&site, &["import", &inside(IMAGE), "o/i:1"]);
         let output = sifcache(&site, &["import", &inside(IMAGE), "o/i:2"]);
         assert_eq!(output.status, 73, "{output:#?}");
@@ -35,7 +35,7 @@ fn a_full_disk() {
     tree::is_clean(&root);
 }
 
-/// A disk that fills up while the runtime writes.
+/// The disk becomes full while the runtime writes.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_disk_that_fills_up() {
@@ -75,7 +75,7 @@ fn ordinary_users_may_look_and_not_touch() {
     assert_eq!(alice(&["list"]).status, 0);
     assert_eq!(alice(&["add", "o/i:1", "--dry-run"]).status, 0);
     assert_eq!(tree::check(&site.at("ctl", SHARED)), ["o/i:1"]);
-    // In a root of her own, whose images jobs would not trust.
+    // In her own image root, whose images jobs would not trust.
     let own = "rm -rf ~/sif; mkdir ~/sif; sifcache import --root ~/sif FILE o/i:1";
     let output = site.alice(&["sh", "-c", &own.replace("FILE", &inside(IMAGE))]);
     assert_eq!(output.status, 78, "{output:#?}");

@@ -1,4 +1,4 @@
-//! Names with all that a reference can spell, and more than anybody reads.
+//! Names with every character that a reference may contain, and very many names.
 
 use super::{done, objects, started};
 use crate::kit::{IMAGE, SHARED, Site, inside, sif, tree};
@@ -37,7 +37,7 @@ fn every_legal_character() {
     }
     let verify = done(&site, &["verify"]);
     assert!(verify.stdout.contains("0 problems"), "{verify:#?}");
-    // What `list --refs` prints, `add --from -` takes: all of it is there.
+    // `add --from -` accepts the output of `list --refs`; all images are already there.
     let output = site.exec(&[], &["sifcache", "add", "--from", "-", "--json"], &output.stdout);
     assert_eq!(output.status, 0, "{output:#?}");
     assert!(objects(&output).iter().all(|one| one["status"] == "present"), "{output:#?}");
@@ -53,8 +53,8 @@ fn ten_thousand_images() {
     let site = Site::new("");
     let root = site.at("ctl", SHARED);
     let image = fs::read(sif(IMAGE)).unwrap();
-    // As long as the header says, and nearly all of it a hole: the header, the descriptors, and the
-    // superblock of the root file system.
+    // Sparse files of the size that the header gives. They contain only the header, the
+    // descriptors, and the superblock of the root file system.
     let superblock = image.windows(4).position(|bytes| bytes == b"hsqs").unwrap();
     let parts = [0..8192, superblock..superblock + 96];
     for group in 0..100 {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 const MOVING: &str = "library/moving:1";
 
-/// A cache with the first image of a tag that has moved to the second since.
+/// Fills the cache with the first image of a tag, and then moves the tag to the second image.
+/// Returns both digests.
 fn moved(site: &Site) -> (String, String) {
     with_hub(|| {
         move_tag(IMAGE, MOVING);
@@ -36,7 +37,7 @@ fn what_has_moved_is_swapped_and_the_old_file_kept() {
     let output = sifcache(&site, &["refresh", "--all", "--check"]);
     assert_eq!(output.status, 1, "{output:#?}");
     assert_eq!(output.stdout, "moved       moving:1  /shared/sif/moving:1\n");
-    // Checking asks for nothing but the digest, and changes nothing.
+    // A check only queries the digest, and changes nothing.
     let requests = registry.requests();
     assert!(
         !requests.is_empty() && requests.iter().all(|r| r.starts_with("HEAD ")),
@@ -56,7 +57,7 @@ fn what_has_moved_is_swapped_and_the_old_file_kept() {
     assert!(output.stdout.starts_with("unchanged"), "{output:#?}");
 }
 
-/// Some registries, and proxies in front of them, leave the digest out of the answer to HEAD.
+/// Some registries, and proxies in front of them, omit the digest in the response to HEAD.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_registry_that_does_not_say_the_digest() {
@@ -100,7 +101,7 @@ fn a_job_goes_on_with_the_old_file() {
     assert_eq!(kept(&site).len(), 1);
 }
 
-/// Launches without a pause while the image is swapped again and again.
+/// Continuous launches while the image is replaced again and again.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_launch_fails_meanwhile() {
@@ -139,7 +140,7 @@ fn no_launch_fails_meanwhile() {
     assert_eq!(kept(&site).len(), 8);
 }
 
-/// Put there by hand, so that nobody knows its digest.
+/// Copied by hand, so that the digest is unknown.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn files_put_there_by_hand() {
@@ -152,7 +153,7 @@ fn files_put_there_by_hand() {
     });
     assert_eq!(all.stdout, "unknown     alpine:3.20  /shared/sif/library/alpine:3.20.sif\n");
     let [object] = objects(&unknown).try_into().unwrap();
-    // Under the name that it had.
+    // Under the original name.
     assert_eq!(object["path"], "/shared/sif/library/alpine:3.20.sif");
     assert_eq!(object["status"], "refreshed");
     started(&site, "library/alpine:3.20").ran("library/alpine:3.20");

@@ -11,7 +11,7 @@ fn kept(site: &Site) -> Vec<PathBuf> {
     tree::files(&root.join(".sifcache/kept"))
 }
 
-/// Lets a file seem to have come so many days ago.
+/// Sets the modification time of a file to `days` days ago.
 fn age(site: &Site, name: &str, days: u64) {
     let file = File::options().write(true).open(site.at("ctl", SHARED).join(name)).unwrap();
     let then = SystemTime::now() - Duration::from_secs(days * 86_400);
@@ -26,7 +26,7 @@ fn what_goes_is_kept_and_can_come_back() {
     done(&site, &["import", &inside(IMAGE), "o/i:1", "--digest", &digest]);
     site.store(OTHER, "o/Odd (copy).sif");
     let odd = format!("{SHARED}/o/Odd (copy).sif");
-    // Nobody is there to answer, and nothing is changed.
+    // Without a terminal there is no answer to the question, so nothing is changed.
     let output = sifcache(&site, &["remove", "o/i:1"]);
     assert_eq!(output.status, 64, "{output:#?}");
     let dry = done(&site, &["remove", "--dry-run", "o/i:1", &odd]);
@@ -36,7 +36,7 @@ fn what_goes_is_kept_and_can_come_back() {
     assert!(output.stdout.contains("2 removed, 2.16 MiB, kept in "), "{output:#?}");
     started(&site, "o/i:1").tried_the_registry();
     started(&site, &format!("o/i@{digest}")).tried_the_registry();
-    // Empty directories go too.
+    // Empty directories are removed too.
     assert!(!site.at("ctl", SHARED).join("o").exists());
     let root = site.at("ctl", SHARED);
     assert!(tree::files(&root.join(".sifcache/known")).is_empty());
@@ -76,7 +76,7 @@ fn what_has_been_kept_long_enough_goes() {
     }
     assert_eq!(kept(&site).len(), 2);
     std::thread::sleep(Duration::from_millis(4_000));
-    // Whatever changes the cache clears up.
+    // Every command that changes the cache also cleans up.
     let output = done(&site, &["gc"]);
     assert!(output.stdout.contains("1 kept, the next goes on "), "{output:#?}");
     assert_eq!(kept(&site).len(), 1);
@@ -99,7 +99,7 @@ fn old_and_large_goes_first() {
     };
     assert_eq!(chosen(&["--older-than", "90d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--older-than", "90d", "--repo", "o"]), ["o/a:1"]);
-    // Three have 3.25 MiB.
+    // The three others have 3.25 MiB.
     assert_eq!(chosen(&["--max-size", "3.3M"]), ["p/c:1"]);
     assert_eq!(chosen(&["--max-size", "1M", "--older-than", "60d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--max-size", "10M"]), [] as [&str; 0]);
@@ -131,7 +131,7 @@ fn what_served_lately_stays() {
             day(days)
         )
     };
-    // On each node somebody writes every day.
+    // Each node has a log line every day.
     let up =
         |days| format!("{0} n1 systemd: up\n{0} n2 systemd: up\n{0} n3 systemd: up\n", day(days));
     let log = |from: i64| -> String {
@@ -148,11 +148,11 @@ fn what_served_lately_stays() {
         let words = ["gc", "--unused-for", "60d", "--dry-run", "--json", "--log", "/home/syslog"];
         sifcache(&site, &words)
     };
-    // The log begins after what is asked.
+    // The log begins later than the period that --unused-for needs.
     let output = gc(format!("{}{now}", log(30)));
     assert_eq!(output.status, 69, "{output:#?}");
     assert!(output.stderr.contains("what is known of served jobs begins on"), "{output:#?}");
-    // The log of one node alone, which is what `hits` on a node would read.
+    // The log of only one node, which is what `hits` on a node would read.
     let one: String = format!("{}{now}", log(90))
         .lines()
         .filter(|line| line.contains(" n1 "))
@@ -165,7 +165,7 @@ fn what_served_lately_stays() {
     let removed = &objects(&output)[0]["removed"];
     assert_eq!(removed.as_array().unwrap().len(), 1, "{output:#?}");
     assert_eq!(removed[0]["reference"], "o/a:1");
-    // Saved by `hits`, nobody has to say where the log is.
+    // After `hits` has saved the usage, `gc` does not need the log.
     done(&site, &["hits", "--log", "/home/syslog"]);
     let output = done(&site, &["gc", "--unused-for", "60d", "--dry-run"]);
     assert!(
@@ -176,7 +176,7 @@ fn what_served_lately_stays() {
     assert!(list.stdout.contains("80 d") && list.stdout.contains("20 d"), "{list:#?}");
 }
 
-/// One file under two tags: it goes with the last of them.
+/// One file under two tags is removed together with the last tag.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_file_with_two_tags() {

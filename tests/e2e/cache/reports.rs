@@ -1,4 +1,4 @@
-//! `sifcache misses` and `sifcache hits`, from what jobs left in the logs.
+//! `sifcache misses` and `sifcache hits`, from the lines that jobs left in the logs.
 
 use super::{done, objects};
 use crate::kit::journal::Journal;
@@ -7,7 +7,7 @@ use sifcache_core::reference::Reference;
 
 const LOGS: [&str; 2] = ["/home/n1.log", "/home/n2.log"];
 
-/// The logs of both nodes, where the login node can read them: only what is new.
+/// Copies the new part of both nodes' logs to files on the login node.
 fn gather(site: &Site) {
     for (host, path) in ["n1", "n2"].iter().zip(LOGS) {
         std::fs::write(site.at("ctl", path), site.log(host)).unwrap();
@@ -82,7 +82,7 @@ fn what_jobs_missed_and_what_they_found() {
     assert_eq!(objects(&list)[0]["images"][0]["last_served"], hit["last"]);
 }
 
-/// What was missed is a list for `add`; what has come since is not on it.
+/// The list of misses is input for `add`. An image that was added meanwhile is not on the list.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn from_misses_to_add() {
@@ -109,12 +109,12 @@ fn from_misses_to_add() {
     );
 }
 
-/// Without --log: the log of the node itself.
+/// Without --log, the command reads the node's own log.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn on_the_node_itself() {
     let site = Site::new("");
-    // The node's log has what earlier runs of the tests have left.
+    // The node's log still has lines of earlier test runs.
     let image = format!("o/on-node:{}", std::process::id());
     site.launch(&[], &format!("docker://{image}")).tried_the_registry();
     site.logged("n1", &image);
@@ -125,7 +125,7 @@ fn on_the_node_itself() {
     assert!(!output.stdout.contains(&image), "{output:#?}");
 }
 
-/// The same where journald has the log.
+/// The same if journald has the log.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn from_the_journal_of_a_node() {
@@ -135,7 +135,7 @@ fn from_the_journal_of_a_node() {
     site.launch(&[], "docker://o/i:1").ran(IMAGE);
     site.launch(&[], "docker://o/in-journal:1").tried_the_registry();
     let on_n1 = |words: &[&str]| site.exec(&["--on", "n1"], words, "");
-    // What is sent just now comes a little later.
+    // journald stores messages with a short delay.
     let limit = std::time::Instant::now() + std::time::Duration::from_secs(5);
     let misses = loop {
         let output = on_n1(&["sifcache", "misses"]);
@@ -149,7 +149,7 @@ fn from_the_journal_of_a_node() {
     let hits = on_n1(&["sifcache", "hits", "--json"]);
     let [object] = objects(&hits).try_into().unwrap();
     assert_eq!(object["hits"][0]["image"], "/shared/sif/o/i:1", "{object:#}");
-    // And what journalctl prints elsewhere is a log, too.
+    // The command also accepts the output of journalctl as a log.
     let entries = on_n1(&["journalctl", "--output=json", "--no-pager"]).stdout;
     let output = site.exec(&[], &["sifcache", "misses", "--refs", "--log", "-"], &entries);
     assert_eq!(output.stdout, "o/in-journal:1\n", "{output:#?}");

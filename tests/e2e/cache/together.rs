@@ -1,11 +1,11 @@
-//! Several commands at once, on several nodes.
+//! Several commands at the same time, on several nodes.
 
 use super::{objects, started};
 use crate::kit::registry::misbehaving;
 use crate::kit::{IMAGE, SHARED, Site, tree};
 use std::thread;
 
-/// Ten commands for one image, five on each node: one of them pulls.
+/// Ten commands for one image, five on each node: only one of them pulls.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn ten_adds_of_one_reference_on_two_nodes() {

@@ -1,5 +1,5 @@
-/* A SPANK plugin that does with the words of a command what slurmstepd does in a step with a
- * container: it takes them over and frees them. */
+/* A SPANK plugin that handles the argv of a command like slurmstepd does in a step with a
+ * container: it takes ownership of the words and frees them. */
 #include <stddef.h>
 
 const char plugin_name[] = "free";

@@ -1,11 +1,11 @@
-//! `sifcache doctor` as those run it who do, and what it said.
+//! `sifcache doctor` as run by root and alice on two hosts, and its report.
 
 use crate::kit::Site;
 use serde_json::Value;
 
 pub(super) const DOCTOR: [&str; 3] = ["sifcache", "doctor", "--json"];
 
-/// Who runs it, and where.
+/// The user who runs it, and the host.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum As {
     RootOnCtl,
@@ -16,7 +16,7 @@ pub(super) enum As {
 
 pub(super) const ALL: [As; 4] = [As::RootOnCtl, As::AliceOnCtl, As::RootOnN1, As::AliceOnN1];
 
-/// What it said.
+/// The report of `doctor`.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) status: i32,
@@ -37,7 +37,7 @@ pub(super) fn doctor(site: &Site, who: As) -> Report {
 }
 
 impl Report {
-    /// What is wrong, as `LEVEL AREA: CHECK`.
+    /// The problems, as `LEVEL AREA: CHECK`.
     pub(super) fn wrong(&self) -> Vec<String> {
         let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
         let bad = |finding: &&Value| matches!(finding["level"].as_str(), Some("warn" | "fail"));
@@ -46,7 +46,7 @@ impl Report {
         self.findings.iter().filter(bad).map(said).collect()
     }
 
-    /// Exactly this is wrong; something that is said of it has this text.
+    /// Asserts that exactly these problems are reported, and that some finding contains `text`.
     #[track_caller]
     pub(super) fn names(&self, wrong: &[&str], text: &str) {
         assert_eq!(self.wrong(), wrong, "{self:#?}");
@@ -56,7 +56,7 @@ impl Report {
         assert_eq!(self.status == 0, !fails, "{self:#?}");
     }
 
-    /// Nothing is wrong.
+    /// Asserts that no problem is reported.
     #[track_caller]
     pub(super) fn is_fine(&self) {
         assert_eq!((self.status, self.wrong()), (0, Vec::new()), "{self:#?}");

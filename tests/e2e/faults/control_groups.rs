@@ -1,5 +1,5 @@
-//! Slurm with control groups, as most sites have it: no process of a step leaves the step, and
-//! so a helper process that nobody can kill does not.
+//! Slurm with control groups, as most sites have it. No process of a step can leave the step, so an
+//! unkillable helper process cannot leave it either.
 
 use super::given_up::health_check;
 use super::hanging::helpers;
@@ -10,10 +10,11 @@ use crate::kit::control_groups::{ControlGroups, Version};
 use crate::kit::{IMAGE, SHARED, Site, WHICH};
 use std::time::{Duration, Instant};
 
-/// More time than slurmstepd takes to see what the tests do.
+/// A timeout longer than the tests take, so that slurmstepd does not report the step as unkillable.
 const PATIENT: &str = "UnkillableStepTimeout=180";
 
-/// The same with control groups of both versions, one after the other.
+/// Runs a test with control groups of version 1 and then of version 2. `conf` is appended to
+/// slurm.conf.
 fn with_each(conf: &str, test: impl Fn(&Site, &ControlGroups<'_>)) {
     for version in [Version::V1, Version::V2] {
         let site = Site::new("");
@@ -24,7 +25,8 @@ fn with_each(conf: &str, test: impl Fn(&Site, &ControlGroups<'_>)) {
     }
 }
 
-/// Launches of all ways, and image roots that do not answer but let go of who is killed.
+/// Every kind of launch, with image roots that do not answer but whose waiting processes can be
+/// killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn all_ends_with_the_step() {
@@ -47,7 +49,8 @@ fn all_ends_with_the_step() {
                 run(SHARED, nested);
                 run("/srv/empty", nested);
                 for fault in ["read hang", "all eio"] {
-                    // The next open of a file with a page that is waited for cannot be killed.
+                    // An open of a file with a page that another process waits for would be
+                    // unkillable.
                     let mounted = Mounted::faulty(site);
                     mounted.fault(fault);
                     run(ROOT, nested);
@@ -60,8 +63,8 @@ fn all_ends_with_the_step() {
     });
 }
 
-/// The step waits for the helper process, srun and the node for the step, until the site gives the file
-/// system up.
+/// The step waits for the helper process, and srun and the node wait for the step, until the health
+/// check aborts the file system.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
@@ -93,12 +96,12 @@ fn by_the_health_check() {
     });
 }
 
-/// What came of a launch whose step has waited for its helper process.
+/// The result of a launch whose step waited for its helper process.
 fn waited(found: Found) -> Found {
     Found { with: format!("{}; srun returns when it is given up", found.with), ..found }
 }
 
-/// Or the kernel does.
+/// The same if the kernel aborts the file system.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_kernel() {
@@ -115,7 +118,8 @@ fn by_the_kernel() {
     });
 }
 
-/// And if nobody does, Slurm drains the node, as it does for each process that it cannot end.
+/// If nothing aborts the file system, Slurm drains the node, as it does for every process that it
+/// cannot end.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_nobody() {
@@ -124,7 +128,7 @@ fn by_nobody() {
         mounted.fault("all hang");
         let line = of_root_with(ROOT, "lookup_timeout=1");
         let mut found = with_registry(|| both(site, [WITHOUT, &line], launch));
-        // The other nodes take what comes meanwhile.
+        // The other nodes run new jobs meanwhile.
         assert_eq!(site.srun(&["-w", "n2", "true"]).status, 0);
         let drained =
             "for n in $(seq 1200); do sinfo -h -n n1 -R -o %E | grep . && exit; sleep 0.1; done";

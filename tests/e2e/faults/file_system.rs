@@ -1,4 +1,4 @@
-//! An image root whose file system answers wrongly, late, or is gone.
+//! An image root whose file system returns errors, answers late, or is gone.
 
 use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
@@ -58,7 +58,7 @@ fn gone() {
     });
 }
 
-/// The same as for whoever has typed the path of the image.
+/// The result is the same as for a launch by the path of the image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn vanishes_under_a_job() {
@@ -67,7 +67,7 @@ fn vanishes_under_a_job() {
         site.plugstack(&of_root(ROOT));
         let mounted = Mounted::faulty(&site);
         let before = seen(&site);
-        // The node's own /tmp, in the container too.
+        // The node's own /tmp, which is also visible in the container.
         const STARTED: &str = "/tmp/started";
         on_n1(&site, &format!("rm -f {STARTED}"));
         let script = format!("touch {STARTED}; sleep 3; cat /etc/image-name; echo ended");

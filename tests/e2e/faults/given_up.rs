@@ -1,5 +1,5 @@
-//! An image root that does not answer, and that the kernel or the site gives up: then all that
-//! waits for it goes on.
+//! An image root that does not answer, and that the kernel or the site aborts: all processes that
+//! wait for it continue.
 
 use super::hanging::helpers;
 use super::mounted::{Mounted, ROOT, Timeout};
@@ -8,11 +8,11 @@ use super::{WITHOUT, both, launch, of_root_with, on_n1, seen, settled, unharmed,
 use crate::kit::{SHARED, Site, push};
 use std::path::Path;
 
-/// Where FUSE file systems can be given up.
+/// The directory through which FUSE file systems can be aborted.
 const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 
-/// A site can have the kernel end the wait; it looks about every 15 seconds. Nobody kills the
-/// server here.
+/// A site can let the kernel end the wait; the kernel checks about every 15 seconds. The test does
+/// not kill the server.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_kernel() {
@@ -21,7 +21,7 @@ fn by_the_kernel() {
         ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
         ("read", "no answer to read, and the kernel gives up"),
     ] {
-        // The kernel keeps the time that is set when a file system is mounted.
+        // A file system keeps the timeout that was set when it was mounted.
         let Some(timeout) = Timeout::of_a_second() else { return };
         let mounted = Mounted::faulty_as_set(&site);
         let line = of_root_with(ROOT, "lookup_timeout=600");
@@ -32,7 +32,7 @@ fn by_the_kernel() {
         mounted.fault(&format!("{call} hang"));
         with_registry(|| {
             let mut found = both(&site, [WITHOUT, &line], launch);
-            // By the look-up of the next, the server that was given up may have been unmounted.
+            // The aborted server may already be unmounted when the next lookup runs.
             let first = found.admin.lines().next().unwrap_or_default();
             found.admin = format!("{first}, and it goes on as a miss");
             compare(fault, &found);
@@ -41,7 +41,7 @@ fn by_the_kernel() {
     }
 }
 
-/// Puts slurmd's health check in its place, and returns the command that runs it.
+/// Installs slurmd's health check, and returns the command that runs it.
 pub(super) fn health_check() -> String {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fuse-health-check");
     push(&example, "/usr/local/bin/fuse-health-check", "755");
@@ -51,7 +51,7 @@ pub(super) fn health_check() -> String {
     )
 }
 
-/// On older kernels, slurmd's health check can do the same.
+/// On older kernels, slurmd's health check can abort the file system.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn by_the_health_check() {
@@ -66,7 +66,7 @@ fn by_the_health_check() {
     assert_eq!(on_n1(&site, &check), format!("{gave_up}\n"));
     on_n1(&site, "while pgrep -x sifcache-probe; do sleep 0.02; done");
     site.logged("n1", &gave_up);
-    // It answers now, with an error, until its server is gone, and its mount with it.
+    // The file system now answers with an error, until its server and its mount are gone.
     assert_eq!(on_n1(&site, &check), "");
     let before = seen(&site);
     launch(&site).tried_the_registry();

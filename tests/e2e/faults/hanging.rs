@@ -1,8 +1,8 @@
 //! An image root that does not answer.
 //!
-//! A process that waits for what FUSE's server has read, and does not answer, is beyond every
-//! signal. That is the helper process and not the task: the launch goes on without the root, the step
-//! ends, and the node takes the next one, all while the server is as it was. With
+//! A process is unkillable if it waits for an answer to a request that the FUSE server has already
+//! read. Here this is the helper process and not the task. The launch continues without the root,
+//! the step ends, and the node accepts the next step, all while the server still hangs. With
 //! `lookup_timeout=off` the task itself waits.
 
 use super::mounted::{Mounted, ROOT};
@@ -14,26 +14,26 @@ use super::{
 use crate::kit::{IMAGE, Output, SHARED, Site, WHICH};
 use std::time::{Duration, Instant};
 
-/// The plugin's line with these settings after the root.
+/// The plugin's line for [`ROOT`], with these settings after the root.
 fn line(settings: &str) -> String {
     of_root_with(ROOT, settings)
 }
 
-/// Succeeds for whoever may read the memory that a helper process has of slurmstepd.
+/// Succeeds if the caller may read the memory that a helper process shares with slurmstepd.
 const READ_MEMORY: &str = "cat /proc/$(pgrep -x sifcache-probe)/environ >/dev/null 2>&1";
 
-/// The helper processes on n1.
+/// The number of helper processes on n1.
 pub(super) fn helpers(site: &Site) -> usize {
     on_n1(site, "pgrep -c -x sifcache-probe || true").trim().parse().unwrap()
 }
 
-/// A launch under way.
+/// A launch in progress.
 struct Waiting<'a> {
     job: std::thread::ScopedJoinHandle<'a, Output>,
 }
 
 impl Waiting<'_> {
-    /// It has not ended after all this.
+    /// Asserts that the launch has not ended yet.
     #[track_caller]
     fn still(&self) {
         assert!(!self.job.is_finished(), "the launch has ended");
@@ -49,11 +49,11 @@ impl Waiting<'_> {
 fn hangs() {
     let site = Site::new("");
     for (call, fault, line, left) in [
-        // The time that every site has that sets none.
+        // With the default timeout.
         ("lookup", "no answer to the look-up of a name, ever", of_root(ROOT), 1),
         ("getattr", "no answer to stat, ever", line("lookup_timeout=1"), 1),
         ("open", "no answer to open, ever", line("lookup_timeout=1"), 1),
-        // Who waits for a page of a file can be killed.
+        // A process that waits for a page of a file can be killed.
         ("read", "no answer to read, ever", line("lookup_timeout=1"), 0),
     ] {
         let mounted = Mounted::faulty(&site);
@@ -69,7 +69,7 @@ fn hangs() {
     }
 }
 
-/// Slurm, and all else on the node, while a launch waits.
+/// Slurm and everything else on the node continue while a launch waits.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn others_go_on() {
@@ -84,7 +84,7 @@ fn others_go_on() {
             assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
             site.launch(&["--sif-cache=off"], &format!("docker://{NAME}")).ran(IMAGE);
             assert_eq!(site.exec(&[], &["scontrol", "ping"], "").status, 0);
-            // Not how long it takes, but that it waits for nothing.
+            // The test checks that nothing waits for the launch, not how long it takes.
             assert!(start.elapsed() < Duration::from_secs(60));
             waiting.still();
             let running = ["squeue", "-h", "-u", "alice", "-t", "running", "-o", "%i"];
@@ -97,12 +97,13 @@ fn others_go_on() {
             assert_eq!(output.stdout, "");
         });
     });
-    // Without control groups Slurm spares what is still called slurmstepd, for so long.
+    // Without control groups, Slurm does not kill a task that is still named slurmstepd, so it runs
+    // until the lookup times out.
     on_n1(&site, "while pgrep -x slurmstepd; do sleep 0.1; done");
     unharmed(&site);
 }
 
-/// A root that is behind the one that hangs is asked all the same.
+/// The lookup continues with the roots after the one that hangs.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_next_root_answers() {
@@ -117,7 +118,7 @@ fn the_next_root_answers() {
     });
 }
 
-/// Who wants no pull is told which root does not answer.
+/// With on_miss=fail, the message names the root that does not answer.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn with_on_miss_fail() {
@@ -139,7 +140,7 @@ fn with_on_miss_fail() {
     compare("no answer, ever, with `on_miss=fail`", &found);
 }
 
-/// A launch of a script's, which the shim looks up, in both ways to it.
+/// A launch in a script, looked up by the shim, with both values of `nested=`.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_script() {
@@ -158,8 +159,8 @@ fn in_a_script() {
     });
 }
 
-/// A runtime that the system's directories lack is looked for in the others of `PATH`, also for
-/// tasks that start no container.
+/// If the system directories lack a runtime, the plugin searches the other directories of `PATH`,
+/// even for tasks that start no container.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_in_path() {
@@ -174,15 +175,15 @@ fn a_directory_in_path() {
     let _back = Back(&site);
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");
-    // What waits for ever is to end.
+    // A time limit, in case the task waits forever.
     let path = format!("--export=HOME,PATH=/usr/bin:/bin:{ROOT}/bin");
     let bash =
         |site: &Site, script| site.srun(&["-w", "n1", "--time=1", &path, "bash", "-c", script]);
     let line = of_root_with(SHARED, "nested=path");
     let fault = "no answer, ever, from a directory in `PATH`, where a runtime is missing";
     meets(&site, fault, &line, |site| bash(site, "echo ran"));
-    // The runtime that is there is covered all the same. It is not started: Apptainer itself looks
-    // for programs in every directory of PATH.
+    // The runtime that exists is covered nevertheless. The test does not start it, because
+    // Apptainer itself searches every directory of PATH for programs.
     let shim = bash(&site, "command -v apptainer");
     let expected = "/usr/libexec/sifcache/bin-apptainer/apptainer\n";
     assert_eq!((shim.status, shim.stdout.as_str()), (0, expected), "{shim:#?}");
@@ -191,9 +192,9 @@ fn a_directory_in_path() {
     on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
 }
 
-/// The task itself waits. A job that reaches its time limit there ends, and its step when the
-/// server is gone. Until then Slurm starts nothing new on the node, as with each process that
-/// cannot be killed.
+/// The task itself waits. A job that reaches its time limit ends, but its step ends only when the
+/// server is gone. Until then Slurm starts nothing new on the node, as with every unkillable
+/// process.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn without_a_timeout() {
@@ -206,9 +207,9 @@ fn without_a_timeout() {
         site.plugstack(&line("lookup_timeout=off"));
         let before = seen(&site);
         mounted.fault("all hang");
-        // One minute is the shortest limit that Slurm has.
+        // One minute is the shortest time limit in Slurm.
         let output = site.launch(&["--time=1"], &format!("docker://{NAME}"));
-        // The status is what srun gives a step that it lost, 0 included.
+        // The status is the one that srun reports for a lost step, which can be 0.
         assert!(output.stderr.contains("DUE TO TIME LIMIT"), "{output:#?}");
         assert_eq!(output.stdout, "");
         let completing = ["squeue", "-h", "-u", "alice", "-t", "completing", "-o", "%N"];
@@ -230,7 +231,7 @@ fn without_a_timeout() {
     });
 }
 
-/// As when a file server fails over.
+/// As during the failover of a file server.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn answers_later() {
@@ -243,7 +244,7 @@ fn answers_later() {
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
         waiting.still();
-        // A pause of the task's own in the middle of it.
+        // Stops and continues the processes of the task in between.
         let task = "-u alice 'slurmstepd|sifcache-probe'";
         on_n1(&site, &format!("pkill -STOP {task} && sleep 0.2 && pkill -CONT {task}"));
         waiting.still();
@@ -263,8 +264,8 @@ fn answers_later() {
     assert_eq!(helpers(&site), 0);
 }
 
-/// A request that nobody has read the kernel takes back, so a helper process that waits for it can be
-/// killed.
+/// The kernel withdraws a request that the server has not read, so a helper process that waits for
+/// it can be killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn stopped() {

@@ -1,4 +1,4 @@
-//! Images that change under a look-up, or lead nowhere.
+//! Images that change during a lookup, and links that lead nowhere.
 
 use super::table::{Found, compare};
 use super::{NAME, launch, meets, typed, unharmed, with, with_registry};
@@ -31,8 +31,7 @@ fn a_root_that_anybody_can_write() {
     with_registry(|| meets(&site, "anybody can write the image root", &with(), launch));
 }
 
-/// Does `change` again and again while `times` launches are made, and returns what they
-/// gave.
+/// Calls `change` repeatedly while `times` launches run, and returns the output of the launches.
 fn meanwhile(
     times: usize,
     change: impl Fn(usize) + Sync,
@@ -54,7 +53,7 @@ fn meanwhile(
     })
 }
 
-/// Each launch starts one image or the other, whole.
+/// Each launch starts one of the two images, in full.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn replaced_by_rename() {
@@ -78,8 +77,8 @@ fn replaced_by_rename() {
     unharmed(&site);
 }
 
-/// What is checked at the look-up and gone or cut at the start fails as it does for whoever
-/// typed its path; before and after, it is a miss.
+/// If the image is removed or truncated between the lookup and the start, the launch fails like a
+/// launch by path. Before the lookup it is a miss.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn removed_cut_and_closed() {
@@ -113,7 +112,7 @@ fn removed_cut_and_closed() {
             for output in meanwhile(30, change, || launch(&site)) {
                 check(&output);
             }
-            // The same happens to who types the path, and more often.
+            // A launch by path fails in the same ways, and more often.
             let inside = format!("{SHARED}/{NAME}");
             for output in meanwhile(10, change, || typed(&site, &inside)) {
                 check(&output);
@@ -128,14 +127,14 @@ fn removed_cut_and_closed() {
     });
 }
 
-/// It ran the image, or the runtime or its program has said why not: what has changed under
-/// them can be anywhere in the image.
+/// Asserts that the image ran, or that the runtime or its program reported an error. The changed
+/// part can be anywhere in the image.
 #[track_caller]
 fn check(output: &Output) {
     let said = output.stderr.lines().any(|line| !line.starts_with("srun: "));
     match output.status {
         0 => assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?}"),
-        // SIGBUS or SIGSEGV end a program whose pages cannot be read any more.
+        // SIGBUS or SIGSEGV ends a program whose pages can no longer be read.
         _ => assert!(said || [135, 139].contains(&output.status), "{output:#?}"),
     }
     assert!(!output.stderr.contains("sifcache: "), "{output:#?}");

@@ -1,7 +1,7 @@
 //! A task that may have no more memory, files or processes.
 //!
-//! Slurm sets a user's limits right before the `execve`, after the plugins. So what the
-//! plugin itself meets are those that another plugin, or PAM, has set before.
+//! Slurm sets a user's limits right before the `execve`, after the plugins. The plugin itself is
+//! therefore subject only to limits that another plugin, or PAM, has set before.
 
 use super::other::{self, PROGRAM, RUNTIME};
 use super::table::{Found, compare};
@@ -9,17 +9,17 @@ use super::{NAME, WITHOUT, meets_each, ours, seen, settled, unharmed, with};
 use crate::kit::quiet::Quiet;
 use crate::kit::{IMAGE, Output, SHARED, Site};
 
-/// plugstack.conf without us and with us, after a plugin that lowers `limit`.
+/// plugstack.conf without the plugin and with it, after a plugin that lowers `limit`.
 fn after(limit: &str) -> [String; 2] {
     [other::then(limit, WITHOUT), other::then(limit, &with())]
 }
 
-/// Two tasks of a launch, as the first of a node has more done to it by Slurm.
+/// A launch with two tasks, because Slurm does more work in the first task of a node.
 fn launch(site: &Site, _: &String) -> Output {
     other::launch(site, &["-n2"])
 }
 
-/// Two tasks that are none, so that their environment leads to the shim.
+/// Two tasks that are not launches, so that the plugin adds the shim to their environment.
 fn program(site: &Site, _: &String) -> Output {
     site.srun(&["-w", "n1", "-n2", PROGRAM])
 }
@@ -31,17 +31,17 @@ fn site() -> Site {
     site
 }
 
-/// Such a program with a `PATH` that is too long to be worked on in memory of our own.
+/// Such a program with a `PATH` that is too long for the plugin's own memory.
 fn long_path(site: &Site, _: &String) -> Output {
     let script = format!("PATH=$PATH:/$(printf %0100000d 0); exec srun -w n1 -n2 {PROGRAM}");
     site.alice(&["sh", "-c", &script])
 }
 
-/// With so little address space, or data, malloc has what it has, and no more. Another plugin
-/// has taken all of that but for a piece of this many bytes; Slurm wants 256 KiB of it
-/// for the first task of a node, and a few for each; what is loaded before, and so where its heap
-/// has gaps, moves the exact point by some hundred bytes. The limit of data counts what
-/// slurmstepd has by then, so it is large.
+/// With so little address space, or data, malloc has only the memory that it already holds. Another
+/// plugin takes all of this memory except for a piece of the given number of bytes. Slurm needs 256
+/// KiB of it for the first task of a node, and a few bytes for each task. The exact threshold moves
+/// by some hundred bytes with what is loaded before, because this moves the gaps in the heap. The
+/// limit for data includes what slurmstepd already uses, so it is large.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_memory() {
@@ -56,7 +56,7 @@ fn no_memory() {
     meets_each(&site, fault, &limits, |limit| after(limit), long_path);
 }
 
-/// The exact point for the program itself is between these.
+/// The exact threshold for the program itself is between these values.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn little_address_space() {
@@ -79,8 +79,8 @@ fn no_descriptors_or_processes() {
     meets_each(&site, "little stack", &limits, |limit| after(limit), launch);
 }
 
-/// What is written beyond the limit ends a process by a signal, also what Slurm writes to
-/// its log: less than usual, so that without us nothing is written in a task.
+/// A write beyond the limit ends a process with a signal. This includes Slurm's own log messages,
+/// so the log level is lowered until, without the plugin, a task writes nothing.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_files() {
@@ -96,8 +96,8 @@ fn no_files() {
     meets_each(&site, "no files: an image that is refused", &limits, |limit| after(limit), refused);
 }
 
-/// Limits of the shell that submits, which the task has from its `execve` on; the runtime
-/// as the task itself, on a terminal, and as one of several programs.
+/// Limits of the shell that submits, which the task gets at its `execve`. The runtime runs as the
+/// task itself, on a terminal, and as one of several programs.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn propagated() {
@@ -117,14 +117,14 @@ fn propagated() {
     meets_each(&site, fault, &cases, lines, |site, case| site.alice(&["sh", "-c", case]));
 }
 
-/// The same with a limit that a script sets: what its own launch meets is the shim's to bear.
-/// It is compared with the path typed, as a pull would need more.
+/// The same with a limit that a script sets; here the shim is subject to the limit. The result is
+/// compared with a launch by path, because a pull would need more.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_script() {
     let site = site();
-    // Enough by far, or by far too little: how many threads the runtime starts differs, and
-    // each reserves 128 MiB of address space.
+    // Far above or far below what is needed: the number of threads that the runtime starts varies,
+    // and each reserves 128 MiB of address space.
     let limits = ["-v 200000", "-v 20000000", "-n 5", "-n 64", "-u 0", "-u 2000"];
     for (nested, fault) in [
         ("path", "low limits in a script, `nested=path`"),
@@ -142,7 +142,7 @@ fn in_a_script() {
             let without = launch(&site, limit, &format!("{SHARED}/{NAME}"));
             site.plugstack(&format!("{} nested={nested}\n", with().trim_end()));
             let with = launch(&site, limit, &format!("docker://{NAME}"));
-            // What a runtime that fails for lack of something says of itself differs each time.
+            // The error messages of a runtime that lacks resources differ each time.
             let ran_alike = (with.status == 0, &with.stdout);
             assert_eq!(ran_alike, (without.status == 0, &without.stdout), "{limit}: {with:#?}");
             ran += usize::from(with.status == 0);

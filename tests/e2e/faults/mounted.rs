@@ -1,31 +1,32 @@
-//! File systems of n1 with an image root in them.
+//! File systems on n1 that contain an image root.
 
 use super::{NAME, on_n1};
 use crate::kit::{IMAGE, Site, built, push};
 use rustix::fs::FlockOperation;
 use std::fs::{self, File};
 
-/// Where they are mounted.
+/// Their mount point.
 pub(super) const ROOT: &str = "/srv/sif";
-/// What the one with faults shows.
+/// The directory that faultfs shows at [`ROOT`], and the file that selects its faults.
 const SOURCE: &str = "/srv/source";
 const CONTROL: &str = "/run/fault";
-/// The seconds that the kernel gives the server of a FUSE file system mounted from now on to
-/// answer, before it gives the file system up; 0 is for ever. Since Linux 6.14.
+/// The time in seconds that the server of a FUSE file system has to answer before the kernel aborts
+/// the file system. It applies to file systems that are mounted afterwards; 0 means no limit. Since
+/// Linux 6.14.
 const TIMEOUT: &str = "/proc/sys/fs/fuse/default_request_timeout";
 
-/// Where tests of other clusters take turns with that setting.
+/// A lock file that serializes access to this setting among the tests on other clusters.
 const LOCK: &str = "/run/lock/sifcache-fuse-timeout";
 
-/// Sets that time for the whole machine while this lives. Tests of other clusters that mount
-/// such a file system wait until then.
+/// Sets that timeout for the whole machine until this is dropped. Tests on other clusters that
+/// mount such a file system wait until then.
 pub(super) struct Timeout {
     before: String,
     _turn: File,
 }
 
 impl Timeout {
-    /// None, and a word about it, if the kernel has no such thing.
+    /// Returns `None` and prints a note if the kernel has no such setting.
     pub(super) fn of_a_second() -> Option<Self> {
         let timeout = Self::of("1");
         if timeout.is_none() {
@@ -34,7 +35,7 @@ impl Timeout {
         timeout
     }
 
-    /// The kernel waits for ever, whatever the machine has set.
+    /// Makes the kernel wait forever, whatever the machine has set.
     fn never() -> Option<Self> {
         Self::of("0")
     }
@@ -50,7 +51,7 @@ impl Timeout {
 
 impl Drop for Timeout {
     fn drop(&mut self) {
-        // No assertion: a test may be failing already.
+        // No assertion here: the test may already be panicking.
         let _ = fs::write(TIMEOUT, &self.before);
     }
 }
@@ -61,14 +62,14 @@ pub(super) struct Mounted<'a> {
 }
 
 impl<'a> Mounted<'a> {
-    /// One whose calls can be made to fail: `tests/faultfs`. It holds [`IMAGE`].
+    /// A file system whose calls can be made to fail (`tests/faultfs`). It contains [`IMAGE`].
     pub(super) fn faulty(site: &'a Site) -> Self {
-        // The kernel reads it when the file system is mounted.
+        // The kernel reads the timeout when the file system is mounted.
         let _timeout = Timeout::never();
         Self::faulty_as_set(site)
     }
 
-    /// The same, with the time to answer that the machine has set.
+    /// Like [`Self::faulty`], with the timeout that the machine has set.
     pub(super) fn faulty_as_set(site: &'a Site) -> Self {
         push(&built("faultfs"), "/usr/local/bin/faultfs", "755");
         let mounted = Self::new(site);
@@ -84,7 +85,7 @@ impl<'a> Mounted<'a> {
         mounted
     }
 
-    /// A tmpfs that holds [`IMAGE`] and is full.
+    /// A full tmpfs that contains [`IMAGE`].
     pub(super) fn full(site: &'a Site) -> Self {
         let mounted = Self::new(site);
         on_n1(site, &format!("mount -t tmpfs -o size=8m,mode=755 none {ROOT}"));
@@ -95,35 +96,35 @@ impl<'a> Mounted<'a> {
 
     fn new(site: &'a Site) -> Self {
         let mounted = Self { site };
-        // An earlier test may have been cut off.
+        // An earlier test may have been aborted.
         mounted.unmount();
         on_n1(site, &format!("rm -rf {SOURCE} && mkdir -p {SOURCE} {ROOT}"));
         mounted
     }
 
-    /// From now on `CALL FAULT`.
+    /// Sets the current fault, as `CALL FAULT`.
     pub(super) fn fault(&self, text: &str) {
         fs::write(self.site.at("n1", CONTROL), text).unwrap();
     }
 
-    /// From now on all is well.
+    /// Removes the fault.
     pub(super) fn heal(&self) {
         let _ = fs::remove_file(self.site.at("n1", CONTROL));
     }
 
-    /// Its server dies; the mount stays.
+    /// Kills the server; the mount stays.
     pub(super) fn dies(&self) {
         on_n1(self.site, "pkill -KILL -x faultfs; while pgrep -x faultfs; do sleep 0.02; done");
     }
 
-    /// Its server reads nothing more.
+    /// Stops the server, so that it reads no more requests.
     pub(super) fn stops(&self) {
         on_n1(self.site, "pkill -STOP -x faultfs");
     }
 
-    /// It is unmounted, whoever uses it.
+    /// Unmounts the file system, even if it is in use.
     pub(super) fn unmount(&self) {
-        // A directory whose server has died is none for mkdir(1).
+        // mkdir(1) does not accept a directory whose server has died.
         let script = format!(
             "while mountpoint -q {ROOT} || ! mkdir -p {ROOT} 2>/dev/null; do umount -l {ROOT}; done"
         );
@@ -134,7 +135,7 @@ impl<'a> Mounted<'a> {
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
         self.heal();
-        // No assertion: a test may be failing already.
+        // No assertion here: the test may already be panicking.
         let end = format!("pkill -KILL -x faultfs; umount --lazy {ROOT}; true");
         self.site.exec(&["--on", "n1"], &["bash", "-c", &end], "");
     }

@@ -1,13 +1,13 @@
 /*
- * A SPANK plugin that does what others may do, as its arguments say:
+ * A SPANK plugin that imitates other plugins, as its arguments say:
  *
  *   init=N task=N     returns N from that hook
  *   exit=N            ends the task in task_init
- *   word=N:TEXT       makes TEXT the word N of the task's command
- *   look=FILE         looks at it three times and reads it, as we do
- *   hide=DIRECTORY    puts an empty file system over it, for the task
- *   as=N nofile=N …   lowers a limit of the task, the hard one too
- *   left=N            then takes all that malloc has, but for N bytes
+ *   word=N:TEXT       replaces argv entry N of the task's command by TEXT
+ *   look=FILE         stats it three times and reads it, as sifcache does
+ *   hide=DIRECTORY    mounts an empty file system over it, for the task
+ *   as=N nofile=N …   lowers a limit of the task, including the hard limit
+ *   left=N            then allocates all memory that malloc holds, except for N bytes
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static const struct { const char *name; int resource; } limits[] = {
 	{ "nofile", RLIMIT_NOFILE }, { "nproc", RLIMIT_NPROC }, { "stack", RLIMIT_STACK },
 };
 
-/* The value of an argument; null if it is not there. */
+/* The value of an argument; NULL if it is missing. */
 static const char *value(int argc, char **argv, const char *name)
 {
 	size_t length = strlen(name);
@@ -89,7 +89,7 @@ int slurm_spank_init(void *spank, int argc, char **argv)
 	return text ? atoi(text) : 0;
 }
 
-/* As root. */
+/* Runs as root. */
 int slurm_spank_task_init_privileged(void *spank, int argc, char **argv)
 {
 	const char *hidden = value(argc, argv, "hide");

@@ -1,18 +1,18 @@
-//! Another SPANK plugin, which does what it is told, and a runtime that needs next to
-//! nothing: the least that a task can be.
+//! A second SPANK plugin, which its arguments control, and a minimal runtime, so that the task
+//! itself needs next to no resources.
 
 use crate::kit::{Output, Site, plugin_directory, push, slurm_release};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The runtime. It prints what it was asked for, and is a static program.
+/// The runtime: a static program that prints its arguments.
 pub(super) const RUNTIME: &str = "/srv/runtime/apptainer";
 
-/// The same by another name.
+/// The same program under a name that is not a runtime's.
 pub(super) const PROGRAM: &str = "/srv/runtime/program";
 
-/// Puts all of it on every host.
+/// Installs the plugin and the programs on every host.
 pub(super) fn install() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
@@ -25,7 +25,7 @@ pub(super) fn install() {
     });
 }
 
-/// Compiles one of the files beside this for all hosts.
+/// Compiles a source file in this directory and installs it on all hosts.
 fn compile(source: &str, flags: &[&str], destination: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (tree, here) = (directory.path(), Path::new(env!("CARGO_MANIFEST_DIR")));
@@ -38,12 +38,12 @@ fn compile(source: &str, flags: &[&str], destination: &str) {
     push(tree, "/", "0755");
 }
 
-/// `other.so` with these arguments, and then `more`.
+/// A plugstack.conf with `other.so` and these arguments, followed by `more`.
 pub(super) fn then(arguments: &str, more: &str) -> String {
     format!("required other.so {arguments}\n{more}")
 }
 
-/// `srun FLAGS RUNTIME exec docker://o/i:1 true`
+/// Runs `srun FLAGS RUNTIME exec docker://o/i:1 true`.
 pub(super) fn launch(site: &Site, flags: &[&str]) -> Output {
     let words = [RUNTIME, "exec", &format!("docker://{}", super::NAME), "true"];
     site.srun(&[&["-w", "n1"], flags, &words].concat())

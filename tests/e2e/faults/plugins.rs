@@ -1,11 +1,11 @@
-//! Another SPANK plugin that fails, ends the task, or changes the command too, before us and
-//! after us.
+//! A second SPANK plugin that fails, ends the task, or also changes the command, before sifcache
+//! and after it.
 
 use super::other;
 use super::{NAME, meets_each, with};
 use crate::kit::{IMAGE, Site};
 
-/// plugstack.conf without us and with us, before and behind the other one.
+/// plugstack.conf without sifcache and with it, once before and once after the other plugin.
 fn around(arguments: &str) -> [[String; 2]; 2] {
     let other = other::then(arguments, "");
     [format!("{}{other}", with()), format!("{other}{}", with())].map(|with| [other.clone(), with])

@@ -1,4 +1,4 @@
-/* A runtime that needs next to nothing, and says what it was asked for. */
+/* A minimal runtime that prints its arguments. */
 #include <string.h>
 #include <unistd.h>
 

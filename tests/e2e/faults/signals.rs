@@ -1,4 +1,4 @@
-//! A signal at each moment of the plugin's work in a task, and jobs that are cancelled there.
+//! A signal at each step of the plugin's work in a task, and jobs that are cancelled there.
 
 use super::mounted::{Mounted, ROOT};
 use super::other::{self, RUNTIME};
@@ -8,16 +8,17 @@ use crate::kit::{IMAGE, SHARED, Site};
 use std::fs;
 use std::time::Duration;
 
-/// There while n1's slurmd is traced.
+/// A file that exists while n1's slurmd is traced.
 const TRACED: &str = "/shared/traced";
-/// There while somebody looks for tasks that stand still.
+/// A file that exists while stopped tasks are searched for.
 const WATCHED: &str = "/shared/watched";
-/// The calls of a hit on the image root and on the image, and which of that kind.
+/// The system calls of a hit on the image root and on the image, and the ordinal of each among
+/// calls of the same name.
 const CALLS: [(&str, usize); 6] =
     [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
 
-/// While `work` runs, with every thread of slurmd traced, who makes the call number `when` of
-/// this name on one of `paths` gets `signal` there.
+/// Traces every thread of slurmd while `work` runs. The process that makes the call number `when`
+/// of this name on one of `paths` gets `signal` there.
 fn with_signal<T>(
     site: &Site,
     (call, when): (&str, usize),
@@ -45,7 +46,7 @@ fn with_signal<T>(
     })
 }
 
-/// The plugin's line where the task itself looks.
+/// The plugin's line for a lookup in the task itself.
 fn by_the_task() -> String {
     of_root_with(SHARED, "lookup_timeout=off")
 }
@@ -71,8 +72,8 @@ fn at_each_call() {
         site.plugstack(WITHOUT);
         let at_execve = with_signal(&site, ("execve", 1), [&runtime, signal], launch);
         for call in CALLS {
-            // A plugin that looks at the same file: before the task's own `execve` some releases
-            // of Slurm take a signal themselves.
+            // A plugin that reads the same file: some releases of Slurm handle a signal themselves
+            // before the task's own `execve`.
             let [without, with] = [&looks, &by_the_task()].map(|line| {
                 site.plugstack(line);
                 with_signal(&site, call, [&image, signal], launch)
@@ -91,9 +92,9 @@ fn at_each_call() {
     }
 }
 
-/// While `work` runs, goes on with every process of alice's on n1 that stands still, and returns
-/// whether one did. At each call of its own a traced one stands still for a moment, too; who
-/// has got the signal still does a tenth of a second later.
+/// While `work` runs, continues every stopped process of alice on n1, and returns whether there was
+/// one. A traced process also stops for a moment at each of its calls. A process that got the
+/// signal is still stopped a tenth of a second later.
 fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
     let script = format!(
         "still() {{ ps -u alice -o stat=,pid= | grep -i ^t; }}; \
@@ -115,7 +116,7 @@ fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
     })
 }
 
-/// As a user's debugger does it, or `scontrol suspend`.
+/// As a user's debugger or `scontrol suspend` does it.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn stopped_at_each_call() {
@@ -147,7 +148,8 @@ fn stopped_at_each_call() {
     unharmed(&site);
 }
 
-/// A task that waits for its helper process ends as any other does, whatever the helper process waits for.
+/// A task that waits for its helper process ends like any other, whatever the helper process waits
+/// for.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_task_that_waits() {
@@ -161,7 +163,7 @@ fn in_a_task_that_waits() {
         let (output, caught) = std::thread::scope(|scope| {
             let job = scope.spawn(|| other::launch(&site, &[]));
             let task = on_n1(&site, find).trim().to_owned();
-            // Before 26.05 Slurm catches some itself until the task's own `execve`.
+            // Before 26.05, Slurm itself catches some signals until the task's own `execve`.
             let caught = on_n1(&site, &format!("awk '/^SigCgt/ {{print $2}}' /proc/{task}/status"));
             let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
             let caught = caught & 1 << (number - 1) != 0;
@@ -187,7 +189,7 @@ fn in_a_task_that_waits() {
     );
 }
 
-/// The helper process is lost, and the task is not.
+/// The helper process dies, but the task does not.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_the_helper_process() {
@@ -218,8 +220,8 @@ fn in_the_helper_process() {
     unharmed(&site);
 }
 
-/// Jobs that are cancelled at any moment from their start on; `SIFCACHE_CANCELS` says how
-/// many.
+/// Jobs that are cancelled at an arbitrary time after their start. `SIFCACHE_CANCELS` sets their
+/// number.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn cancelled() {

@@ -1,15 +1,15 @@
-//! Slurm's daemons, and the plugin's own file, come and go while a job runs.
+//! Slurm's daemons and the plugin's file are replaced or restarted while a job runs.
 
 use super::table::{Found, compare, ended};
 use super::{NAME, WITHOUT, on_n1, ours, seen, settled, unharmed, with};
 use crate::kit::{IMAGE, Output, SHARED, SLURMD, Site, built, plugin_directory, push};
 
-/// The file that tells that the task runs; the node's own /tmp is in the container too.
+/// A file that exists once the task runs. The node's own /tmp is also visible in the container.
 const STARTED: &str = "/tmp/started";
-/// The one that lets it end.
+/// A file that lets the task end.
 const GO: &str = "/tmp/go";
 
-/// Runs `command`, does `change` while its task waits, and returns what came of it.
+/// Runs `command`, calls `change` while its task waits, and returns the output.
 fn meanwhile(site: &Site, image: &str, change: &dyn Fn()) -> Output {
     on_n1(site, &format!("rm -f {STARTED} {GO}"));
     let script = format!(
@@ -26,8 +26,8 @@ fn meanwhile(site: &Site, image: &str, change: &dyn Fn()) -> Output {
     })
 }
 
-/// The same happens to a job without us that was given the path. A step that is started
-/// after the change runs too.
+/// Asserts that the same happens to a job without the plugin that starts the image by its path, and
+/// that a step that starts after the change runs too.
 #[track_caller]
 fn meets(site: &Site, fault: &str, change: &dyn Fn()) {
     install_plugin();
@@ -57,7 +57,7 @@ fn library() -> String {
     format!("{}/spank_sifcache.so", plugin_directory())
 }
 
-/// By a rename, as `make install` does it.
+/// Replaces the file by renaming, like `make install`.
 fn install_plugin() {
     push(&built("libspank_sifcache.so"), &library(), "755");
 }
@@ -88,7 +88,8 @@ fn daemons() {
         assert_eq!(output.status, 0, "{output:#?}");
     };
     meets(&site, "slurmctld is restarted", &|| restart("TERM", "true"));
-    // It forgets what has happened since it last saved its state, some seconds after a change.
+    // slurmctld loses the changes since it last saved its state, which happens some seconds after a
+    // change.
     let saved = "touch /tmp/now; for n in $(seq 100); do \
         [ /var/spool/slurmctld/job_state -nt /tmp/now ] && break; sleep 0.1; done";
     meets(&site, "slurmctld is killed and started again", &|| restart("KILL", saved));

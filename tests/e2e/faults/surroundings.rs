@@ -1,5 +1,5 @@
-//! What a task finds itself in: no /proc, an environment or a command as large as it may be,
-//! and a plugstack.conf that is odd.
+//! The environment of a task: no /proc, environment variables or a command of the maximum size, and
+//! an unusual plugstack.conf.
 
 use super::other::{self, PROGRAM, RUNTIME};
 use super::table::{Found, compare};
@@ -7,7 +7,7 @@ use super::{NAME, WITHOUT, as_asked, launch, meets, meets_each, unharmed, with, 
 use crate::kit::{IMAGE, Output, SHARED, Site};
 use std::fs;
 
-/// As a task, and in a script that is led to the shim by its absolute path.
+/// As a task, and in a script that reaches the shim through its absolute path.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_proc() {
@@ -28,7 +28,7 @@ fn no_proc() {
     });
 }
 
-/// `srun STEP` as alice, with so many bytes more in its environment.
+/// Runs `srun STEP` as alice, with `bytes` more bytes in its environment.
 fn padded(site: &Site, bytes: usize, step: &str) -> Output {
     // The kernel allows 128 KiB for each variable.
     let pad = "import os, sys
@@ -54,7 +54,7 @@ fn an_environment_of_1_mb() {
     });
 }
 
-/// The kernel takes a word of 128 KiB with its null byte, and so does Slurm.
+/// The kernel and Slurm accept a word of 128 KiB, including its null byte.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_word_of_128_kib() {
@@ -72,8 +72,8 @@ fn a_word_of_128_kib() {
     });
 }
 
-/// The largest environment with which a step starts without us is found first. The number of
-/// the job is a part of it, so the last bytes are left out.
+/// First finds the largest environment with which a step starts without the plugin. It contains the
+/// job ID, so the last bytes are left out.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn as_long_as_the_kernel_allows() {
@@ -102,7 +102,8 @@ fn as_long_as_the_kernel_allows() {
     meets_each(&site, fault, &cases, lines, |site, (bytes, step)| padded(site, *bytes, step));
 }
 
-/// What leads a script to the shim is in its environment, and the kernel counts that too.
+/// The variables that lead a script to the shim are part of its environment, and count towards the
+/// kernel's limit too.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_last_bytes_in_a_script() {
@@ -140,8 +141,8 @@ print(runs)"
     unharmed(&site);
 }
 
-/// Slurm reads 4095 bytes of a line, and takes the rest for lines of their own, which it
-/// complains about.
+/// Slurm reads lines of up to 4095 bytes. It treats the rest of a longer line as separate lines,
+/// and reports them.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_line_of_100_kb() {
@@ -165,7 +166,8 @@ fn an_odd_plugstack() {
     let site = Site::new("");
     site.store(IMAGE, NAME);
     let (line, mut junk) = (with(), String::new());
-    // Not what strtok_r takes for a word that it knows.
+    // Every character from 1 to 255 except newline and `#`, so that Slurm's parser (strtok_r) finds
+    // no word that it recognizes.
     junk.extend((1..=255).map(char::from).filter(|byte| !matches!(byte, '\n' | '#')));
     with_registry(|| {
         meets(&site, "plugstack.conf has no newline at its end", line.trim_end(), launch);

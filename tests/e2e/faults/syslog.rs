@@ -1,11 +1,11 @@
-//! A node whose syslog is not there, does not read, or cannot write.
+//! A node whose syslog is missing, does not read, or cannot write.
 //!
-//! The plugin sends one line, and nobody waits for it: a line may be lost, a task may not.
+//! The plugin sends one line and does not wait: a line may be lost, but a task must not be.
 
 use super::{NAME, launch, meets, on_n1, with, with_registry};
 use crate::kit::{IMAGE, Output, Site};
 
-/// A state of n1 that `undo` ends, also if a test fails.
+/// A broken state of n1. `undo` ends it, even if a test fails.
 struct Broken<'a> {
     site: &'a Site,
     undo: &'static str,
@@ -21,12 +21,12 @@ impl<'a> Broken<'a> {
 
 impl Drop for Broken<'_> {
     fn drop(&mut self) {
-        // No assertion: a test may be failing already.
+        // No assertion here: the test may already be panicking.
         self.site.exec(&["--on", "n1"], &["bash", "-c", self.undo], "");
     }
 }
 
-/// The launch as a task, and once more in a script.
+/// Runs the launch in a script and then as a task.
 fn task_and_script(site: &Site) -> Output {
     let nested = format!("apptainer exec docker://{NAME} cat /etc/image-name");
     let script = site.srun(&["-w", "n1", "sh", "-c", &format!("{nested}; true")]);
@@ -58,7 +58,7 @@ fn dead() {
     });
 }
 
-/// Stopped, it reads nothing, and its socket takes no more: whoever waits, waits for ever.
+/// A stopped daemon reads nothing, so its socket fills up. A sender that waits would wait forever.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn blocking() {

@@ -8,27 +8,27 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md")
 }
 
-/// What came of one fault, in the words of the table.
+/// The result of one fault, in the words of the table.
 pub(super) struct Found {
-    /// What the command did with the plugin left out of plugstack.conf.
+    /// The result of the command with the plugin left out of plugstack.conf.
     pub(super) without: String,
-    /// The same command with it.
+    /// The result of the same command with the plugin.
     pub(super) with: String,
-    /// What the user reads that was not there without the plugin.
+    /// What the user sees in addition to the output without the plugin.
     pub(super) user: String,
-    /// What stands in slurmd's log and in syslog on that node.
+    /// The lines in slurmd's log and in syslog on that node.
     pub(super) admin: String,
 }
 
-/// The release of Slurm that the table is of. How much memory a task needs of itself differs
-/// between releases.
+/// The release of Slurm that the table is for. The amount of memory that a task itself needs
+/// differs between releases.
 const RELEASE: &str = "26.05";
 
 fn is_of_the_table() -> bool {
     built("faultfs").parent().is_some_and(|directory| directory.ends_with(RELEASE))
 }
 
-/// Compares with the row of `fault`; with `SIFCACHE_BLESS=1`, writes it.
+/// Compares with the row of `fault`, or writes the row if `SIFCACHE_BLESS=1`.
 #[track_caller]
 pub(super) fn compare(fault: &str, found: &Found) {
     let text = fs::read_to_string(page()).unwrap();
@@ -47,8 +47,9 @@ pub(super) fn compare(fault: &str, found: &Found) {
     } else if is_of_the_table() {
         assert_eq!(row, new, "found on the right");
     } else {
-        // Both counts of a row are the same, which was looked at before; and what the admin
-        // reads has more words where an old release cannot do something.
+        // Digits are ignored: that both counts of a row are equal was checked before. The column
+        // for the admin is ignored as well, because it has more words where an old release lacks a
+        // feature.
         let alike = |row: &str| -> Vec<String> {
             let cells = row.split(" | ").take(4);
             cells.map(|cell| cell.replace(|c: char| c.is_ascii_digit(), "")).collect()
@@ -57,7 +58,7 @@ pub(super) fn compare(fault: &str, found: &Found) {
     }
 }
 
-/// How a command ended, in the words of the table: `runs`, or its status.
+/// The exit of a command in the words of the table: `runs`, or its status.
 pub(super) fn ended(output: &Output) -> String {
     match output.status {
         0 => "runs".to_owned(),
@@ -65,7 +66,7 @@ pub(super) fn ended(output: &Output) -> String {
     }
 }
 
-/// Every row has its test: a name that stands in quotes in one of the files beside this.
+/// Every row has a test: its name is in quotes in one of the files in this directory.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();

@@ -4,11 +4,11 @@ use crate::kit::{NODES, Output, SLURMD, Site, slurm_release};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// The files with the settings of the namespace plugins.
+/// The configuration files of the namespace plugins.
 pub(super) const TMPFS: &str = "job_container.conf";
 pub(super) const LINUX: &str = "namespace.yaml";
 
-/// What slurm.conf calls the plugin with private directories.
+/// The line of slurm.conf that selects the plugin for private directories.
 pub(super) fn tmpfs() -> &'static str {
     match slurm_release() >= (25, 11) {
         true => "NamespaceType=namespace/tmpfs",
@@ -16,20 +16,21 @@ pub(super) fn tmpfs() -> &'static str {
     }
 }
 
-/// How slurmd is started here. Linux 6.18 lets a mount namespace be kept only by a process whose
-/// own has a lower number, and numbers grow for each processor apart. So all of them are made on
-/// one.
+/// The command that starts slurmd here. On Linux 6.18, a process can keep a mount namespace only if
+/// its own has a lower number, and each processor numbers them separately. Therefore all of them
+/// are made on one processor.
 const PINNED: &str =
     "first=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//'); taskset -c $first unshare -m slurmd";
 
-/// n1, and the controller, with another slurm.conf until this is dropped.
+/// n1 and the controller, with a different slurm.conf until this is dropped.
 pub(super) struct Node<'a> {
     site: &'a Site,
     slurm_conf: String,
 }
 
 impl<'a> Node<'a> {
-    /// Has the controller start the process that makes the namespaces of a job.
+    /// Restarts the controller with the setting that makes Slurm start the process for a job's
+    /// namespaces.
     pub(super) fn new(site: &'a Site) -> Self {
         let slurm_conf = fs::read_to_string(site.at("ctl", "/etc/slurm/slurm.conf")).unwrap();
         let node = Self { site, slurm_conf };
@@ -39,7 +40,8 @@ impl<'a> Node<'a> {
         node
     }
 
-    /// From now on jobs get these namespaces: lines of slurm.conf, and what is in a file beside it.
+    /// Configures the namespaces of future jobs: `lines` for slurm.conf, and `text` for the file
+    /// `file` beside it.
     #[track_caller]
     pub(super) fn configure(&self, lines: &str, file: &str, text: &str) {
         self.remove_settings();
@@ -76,14 +78,14 @@ impl<'a> Node<'a> {
         self.site.exec(&["--on", host], &["bash", "-c", &script], "")
     }
 
-    /// While n1 is down, lest the controller asks a slurmd that is about to end, and counts the
-    /// node as lost for a while.
+    /// Called while n1 is down. Otherwise the controller could query a slurmd that is about to end,
+    /// and count the node as lost for a while.
     fn start_controller(&self) -> Output {
         self.end("ctl", "slurmctld(-wlm)?");
         self.start("ctl", "slurmctld", "scontrol ping | grep -q UP")
     }
 
-    /// Waits until the controller has heard of every node.
+    /// Waits until every node has registered with the controller.
     #[track_caller]
     fn ready(&self) {
         let count = ["sinfo", "-h", "--responding", "-t", "idle", "-o", "%D"];
@@ -110,7 +112,7 @@ impl Drop for Node<'_> {
         let slurmd = self.start("n1", "slurmd", "scontrol show slurmd");
         let resume = ["scontrol", "update", "nodename=n1", "state=resume"];
         self.site.exec(&[], &resume, "");
-        // A test that fails already is not to end all of them.
+        // A second panic during unwinding would abort the process, so no assertions here.
         if !std::thread::panicking() {
             written.unwrap();
             assert_eq!((controller.status, slurmd.status), (0, 0), "{controller:#?} {slurmd:#?}");

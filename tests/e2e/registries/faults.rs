@@ -1,11 +1,11 @@
-//! The stand-in that misbehaves.
+//! The proxy that misbehaves.
 
 use super::{fails, gets, pull, pull_for};
 use crate::kit::registry::{self, misbehaving};
 use crate::kit::{IMAGE, Site, hub};
 use std::time::{Duration, Instant};
 
-/// Of 150 MB.
+/// An image of 150 MB.
 const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f";
 
 #[test]
@@ -40,7 +40,7 @@ fn each_fault_fails_a_pull_in_its_own_way() {
         fails(&site, &[], IMAGE, said);
         let asked = registry.requests().len();
         assert!(asked > 0);
-        // It goes on like that.
+        // The fault persists.
         fails(&site, &[], IMAGE, said);
         assert!(registry.requests().len() > asked);
     }
@@ -51,7 +51,7 @@ fn each_fault_fails_a_pull_in_its_own_way() {
 fn one_that_goes_in_the_middle_is_gone() {
     let site = Site::new("");
     let registry = misbehaving("gone=5000000");
-    // A small one comes through.
+    // A small image gets through.
     gets(&site, &[], IMAGE, IMAGE);
     fails(&site, &[], LARGE, "unexpected EOF");
     assert!(registry.requests().iter().any(|line| line.contains("/blobs/")));
@@ -69,7 +69,7 @@ fn what_is_busy_once_answers_the_second_time() {
     assert!(asked.len() == 2 && asked[0] == asked[1], "not asked again: {log}");
 }
 
-/// The layer has about 1.1 MB as it is packed.
+/// The compressed layer has about 1.1 MB.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn slow_is_slow() {
@@ -90,7 +90,7 @@ fn one_that_hangs_never_answers() {
         assert_eq!(output.status, 124, "{output:#?}");
         assert!(!output.stderr.contains("refused"), "{output:#?}");
     }
-    // The connections were taken, and the first request on each read.
+    // The connections were accepted, and the first request on each was read.
     assert!(registry.requests().is_empty() && registry.log().lines().count() >= 2);
     drop(registry);
     fails(&site, &[], IMAGE, "connection refused");
@@ -100,7 +100,7 @@ fn one_that_hangs_never_answers() {
 #[ignore = "needs a testbed: make test"]
 fn head_without_a_digest() {
     let site = Site::new("");
-    // As little is read into the answer as can be: not even whose certificate it is.
+    // The script reads as little of the response as possible, and does not verify the certificate.
     let script = "import http.client, ssl, sys; \
         c = http.client.HTTPSConnection('docker.io', context=ssl._create_unverified_context()); \
         c.request(sys.argv[1], '/v2/library/alpine/manifests/3.20', \
@@ -122,7 +122,7 @@ fn head_without_a_digest() {
     assert_eq!(pull(&site, &[], "alpine:3.20").status, 0);
 }
 
-/// Whatever happens to a test, the next one has the hub's port.
+/// However a test ends, the next one can use the hub's port.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn it_goes_with_a_test_that_fails() {

@@ -1,4 +1,4 @@
-//! Registries beside the hub, tags that move, and small disks.
+//! Registries besides the hub, tags that move, and small disks.
 
 use super::{fails, gets, pull};
 use crate::kit::registry::{self, ALICE, PRIVATE};
@@ -22,7 +22,7 @@ fn the_private_one_asks_who_is_there() {
     assert_ne!(pull_as(ALICE.0, "open barley"), 0);
     assert_eq!(pull_as(ALICE.0, ALICE.1), 0);
     super::pulled(&site).ran("library/alpine:3.20");
-    // The hub itself is not there.
+    // The hub itself is down.
     fails(&site, &[], "alpine:3.20", "connection refused");
     drop(server);
     assert_ne!(pull_as(ALICE.0, ALICE.1), 0);

@@ -1,4 +1,4 @@
-//! Does the check of a tree see what a writer could do wrong?
+//! Whether the check of a tree detects what a writer could do wrong.
 
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif, tree};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn mode(path: &Path, bits: u32) {
     fs::set_permissions(path, Permissions::from_mode(bits)).unwrap();
 }
 
-/// A tree as `sifcache import` makes it, with something kept and something known.
+/// Makes a tree with `sifcache import`, with a kept file and a record.
 fn sound(site: &Site) {
     let path = site.at("ctl", SHARED);
     let _ = fs::remove_dir_all(&path);
@@ -27,7 +27,7 @@ fn sound(site: &Site) {
     }
 }
 
-/// The check finds nothing in a sound tree, and something after `damage`.
+/// Asserts that the check passes for a sound tree, and fails after `damage`.
 #[track_caller]
 fn seen(site: &Site, damage: impl FnOnce(&Path)) {
     sound(site);
@@ -50,7 +50,7 @@ fn a_sound_tree_is_sound() {
     assert_eq!(tree::check(&root), ["o/i:1".to_owned(), format!("o/i@{DIGEST}")]);
     tree::is_clean(&root);
     assert_eq!(tree::pinned(&site, SHARED, &[(DIGEST.to_owned(), IMAGE)]), 1);
-    // And one that nobody but people with cp have written.
+    // A tree that was only filled with cp.
     fs::remove_dir_all(root.join(".sifcache")).unwrap();
     site.store(OTHER, "docker.io/library/alpine:3.20.sif");
     assert_eq!(tree::check(&root).len(), 3);
@@ -61,14 +61,14 @@ fn a_sound_tree_is_sound() {
 fn each_damage_is_seen() {
     let site = Site::new("");
     let cut = |path: &Path| {
-        // Not through the link to the same file.
+        // Replaces the file, so that the hard link to it keeps its content.
         let half = fs::read(path).unwrap();
         fs::remove_file(path).unwrap();
         fs::write(path, &half[..half.len() / 2]).unwrap();
     };
     seen(&site, |root| cut(&root.join("o/i:1")));
     seen(&site, |root| fs::write(root.join("o/i:2"), "").unwrap());
-    // Whole, but no name of a reference: what a writer would use while it writes.
+    // Complete images under names that no reference has, such as those of temporary files.
     for name in ["o/.i:1.tmp", "o/i:1~", "o/i:1.a/b:C:tmp", "tmp.Xy1"] {
         seen(&site, |root| {
             let path = root.join(name);
@@ -89,12 +89,12 @@ fn each_damage_is_seen() {
     });
     seen(&site, |root| cut(&root.join(".sifcache/known/o/i:1.json")));
     seen(&site, |root| fs::write(root.join(".sifcache/known/removed:1.json"), "{").unwrap());
-    // Left behind.
+    // Leftovers.
     seen(&site, |root| fs::create_dir(root.join(".sifcache/tmp/ctl.1.1")).unwrap());
     seen(&site, |root| fs::write(root.join(".sifcache/lock/0f"), "").unwrap());
 }
 
-/// Another image under the digest, or under the tag of which something else is known.
+/// A different image under the digest, or under a tag with a record of another image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn another_content_is_seen() {
@@ -109,7 +109,7 @@ fn another_content_is_seen() {
     for name in ["o/i:1", &digest] {
         seen(&site, |root| other(&root.join(name)));
     }
-    // Known to be another one's.
+    // The record names a different digest.
     seen(&site, |root| {
         let path = root.join(format!(".sifcache/known/{digest}.json"));
         let mut record: serde_json::Value =
@@ -117,7 +117,7 @@ fn another_content_is_seen() {
         record["digests"] = json!([DIGEST.replace('f', "a")]);
         fs::write(path, record.to_string()).unwrap();
     });
-    // Nothing is known of it: only a look into it tells.
+    // Without a record, only the content of the image shows it.
     let wrong = |pulled: &[(String, &str)]| {
         sound(&site);
         fs::remove_dir_all(site.at("ctl", SHARED).join(".sifcache")).unwrap();

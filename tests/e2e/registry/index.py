@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Pushes an index to the hub: index.py REPOSITORY TAG ARCHITECTURE...
 
-Each architecture's manifest is there already, tagged with its name. The content is not
-asked for what it is made for.
+Each architecture's manifest is already on the hub, tagged with the architecture's name. The
+script does not check which architecture the content was made for.
 """
 import json
 import ssl
@@ -13,7 +13,7 @@ repository, tag, *architectures = sys.argv[1:]
 base = f"https://registry-1.docker.io/v2/{repository}/manifests/"
 manifest = "application/vnd.oci.image.manifest.v1+json"
 index = "application/vnd.oci.image.index.v1+json"
-# The testbed's authority does not say what its key is for.
+# The testbed's CA certificate has no key usage extension.
 context = ssl.create_default_context()
 context.verify_flags &= ~ssl.VERIFY_X509_STRICT
 entries = []

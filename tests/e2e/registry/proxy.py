@@ -1,20 +1,20 @@
 #!/usr/bin/python3
-"""A stand-in for a registry that misbehaves: proxy.py FAULT.
+"""A proxy that imitates a misbehaving registry: proxy.py FAULT.
 
-It stands on port 443 with the hub's certificate and hands every request on to the real
-docker-registry at 127.0.0.1:5001, except for the fault. Every request is a line in
+It listens on port 443 with the hub's certificate and forwards every request to the real
+docker-registry at 127.0.0.1:5001, except for the fault. Every request is logged as a line in
 /var/log/proxy.log. The fault:
 
-    none             hands on
-    manifests=500    answers every question about a manifest with 500
-    blobs=500        answers every question for a blob with 500
-    cut=BYTES        ends the connection after so many bytes of a blob
+    none             forwards everything
+    manifests=500    answers every request for a manifest with 500
+    blobs=500        answers every request for a blob with 500
+    cut=BYTES        closes the connection after BYTES bytes of a blob
     gone=BYTES       the same, and refuses every further connection
     corrupt          flips a bit in every blob
-    slow=BYTES       sends a blob with so many bytes a second
-    hang             takes connections and never answers
+    slow=BYTES       sends a blob at BYTES bytes per second
+    hang             accepts connections and never answers
     busy=N           answers the first N requests with 429
-    undigested       leaves the digest out of every answer to HEAD
+    undigested       omits the digest in every response to HEAD
 """
 import http.client
 import os
@@ -60,7 +60,7 @@ class Proxy(BaseHTTPRequestHandler):
     def hand_on(self):
         upstream = http.client.HTTPConnection("127.0.0.1", 5001)
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        # One by one: Accept comes several times.
+        # One by one, because Accept can occur several times.
         for key, text in self.headers.items():
             if key != "Connection":
                 upstream.putheader(key, text)

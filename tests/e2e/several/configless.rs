@@ -1,11 +1,11 @@
-//! Nodes without any configuration: slurmd fetches it from the controller.
+//! Nodes without any configuration files: slurmd fetches them from the controller.
 
 use crate::kit::{IMAGE, Output, install, sif, testbed};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A cluster of its own, for as long as this lives.
+/// A separate cluster, which exists until this is dropped.
 struct Cluster(String);
 
 impl Cluster {
@@ -30,20 +30,20 @@ impl Cluster {
         self.testbed("exec", &["--user", "alice", "--on", on], words)
     }
 
-    /// Writes a file beside slurm.conf, on the controller.
+    /// Writes a file beside slurm.conf on the controller.
     fn write(&self, name: &str, text: &str) {
         let path = self.root("ctl").join("etc/slurm").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Has the nodes fetch it, and waits until they have.
+    /// Makes the nodes fetch the configuration, and waits until they have this plugstack.conf.
     fn reconfigure(&self, text: &str) {
         let output = self.testbed("exec", &[], &["scontrol", "reconfigure"]);
         assert_eq!(output.status, 0, "{output:#?}");
         let limit = Instant::now() + Duration::from_secs(30);
         for node in ["n1", "n2"] {
-            // A link of the host's own, so it is read there.
+            // The path is a link inside the host's root, so it must be read on the host.
             let read = ["cat", "/run/slurm/conf/plugstack.conf"];
             while self.testbed("exec", &["--on", node], &read).stdout != text {
                 assert!(Instant::now() < limit, "{node} has not fetched {text:?}");
@@ -75,7 +75,7 @@ fn plugstack_conf_comes_from_the_controller() {
     let _site = crate::kit::Site::new("");
     let cluster = Cluster::up();
     for node in ["n1", "n2"] {
-        // The plugstack.conf that Debian's package leaves there is not what Slurm reads.
+        // Debian's package installs a plugstack.conf there, which Slurm does not read.
         let etc = cluster.root(node).join("etc/slurm");
         assert!(!etc.join("slurm.conf").exists() && etc.join("plugstack.conf").exists());
     }
@@ -86,7 +86,8 @@ fn plugstack_conf_comes_from_the_controller() {
         assert_eq!(output.stdout.lines().filter(|line| *line == IMAGE).count(), 2, "{output:#?}");
     };
 
-    // The line itself: it hits, and the command on a node finds the settings.
+    // With the line itself in plugstack.conf, the launch hits, and the command on a node finds the
+    // settings.
     cluster.plugstack("optional spank_sifcache.so image_root=/shared/sif nested=path\n");
     hits(&cluster.launch("docker://o/i:1"));
     let explain = ["sifcache", "explain", "--", "apptainer", "run", "docker://o/i:1"];
@@ -96,7 +97,7 @@ fn plugstack_conf_comes_from_the_controller() {
     assert_eq!(doctor.status, 0, "{doctor:#?}");
     let found = "/run/slurm/conf/plugstack.conf: has the plugin's line";
     assert!(doctor.stdout.contains(found), "{doctor:#?}");
-    // In a script, by the shim; and in a login shell on the node.
+    // In a script through the shim, in a login shell on the node.
     let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
     let script = ["srun", "-N2", "bash", "-lc", launch];
     hits(&cluster.alice("ctl", &script));
@@ -105,7 +106,7 @@ fn plugstack_conf_comes_from_the_controller() {
     cluster.plugstack("optional spank_sifcache.so image_root=/nowhere\n");
     cluster.launch("docker://o/i:1").tried_the_registry();
 
-    // A file that plugstack.conf includes does not come along: it has to be on the node.
+    // An included file is not sent to the nodes: it has to exist on each node.
     let line = "optional spank_sifcache.so image_root=/shared/sif\n";
     cluster.write("plugstack.conf.d/sifcache.conf", line);
     cluster.plugstack("include /etc/slurm/plugstack.conf.d/*.conf\n");

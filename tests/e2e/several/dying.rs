@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Waits for what is to come.
+/// Waits up to 60 seconds until `come` returns true.
 #[track_caller]
 fn until(what: &str, mut come: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(60);
@@ -15,7 +15,7 @@ fn until(what: &str, mut come: impl FnMut() -> bool) {
     }
 }
 
-/// A step on all nodes whose tasks wait, and n3 dies under it.
+/// Runs a step on all nodes whose tasks wait, and crashes n3 during the step.
 fn step_loses_a_node(site: &Site, image: &str) -> Output {
     let flags = ["-N3", "apptainer", "exec", image];
     let wait = ["sh", "-c", "touch /home/alice/here-$SLURM_PROCID; sleep 60"];
@@ -26,7 +26,7 @@ fn step_loses_a_node(site: &Site, image: &str) -> Output {
         let step = scope.spawn(|| site.srun(&[&flags[..], &wait].concat()));
         until("the tasks run", || (0..3).all(|task| here(task).exists()));
         crash_and_boot("n3", || {
-            // What slurmctld finds out by itself after SlurmdTimeout.
+            // slurmctld would detect this by itself after SlurmdTimeout.
             let down = ["scontrol", "update", "NodeName=n3", "State=DOWN", "Reason=died"];
             assert_eq!(site.exec(&[], &down, "").status, 0);
             step.join().unwrap()
@@ -39,7 +39,7 @@ fn step_loses_a_node(site: &Site, image: &str) -> Output {
 fn the_step_ends_as_without_us_and_nothing_is_left() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    // What earlier jobs have left is not ours: instances outlive their steps.
+    // Processes of earlier jobs do not count: instances outlive their steps.
     let processes = |node: &str| -> BTreeSet<String> {
         let output = site.exec(&["--on", node], &["pgrep", "-u", "alice"], "");
         output.stdout.lines().map(str::to_owned).collect()
@@ -52,18 +52,18 @@ fn the_step_ends_as_without_us_and_nothing_is_left() {
         site.logged(node, "event=hit");
         until("no process is left", || processes(node).is_subset(&before));
     }
-    // The others work on, and the node does once it is back.
+    // The other nodes continue to work, and so does the node after its reboot.
     site.launch(&["-w", "n1,n2", "-N2"], "docker://o/i:1").stdout.lines().for_each(|line| {
         assert_eq!(line, IMAGE);
     });
     site.idle("n3");
     site.launch(&["-w", "n3"], "docker://o/i:1").ran(IMAGE);
-    // The same without the plugin: what srun says and gives is the same.
+    // Without the plugin, srun's messages and its exit status are the same.
     site.plugstack("# nothing\n");
     let without = step_loses_a_node(&site, "/shared/sif/o/i:1");
     let shape = |output: &Output| {
         let words = |line: &str| line.replace(|c: char| c.is_ascii_digit(), "0");
-        // In the order in which the nodes answer.
+        // The order of the lines depends on the order in which the nodes answer.
         (output.status, output.stderr.lines().map(words).collect::<BTreeSet<_>>())
     };
     assert_eq!(shape(&with), shape(&without));

@@ -1,9 +1,9 @@
-//! A node that has lost the file system with the shared image root.
+//! A node on which the file system with the shared image root is not mounted.
 
 use super::by_task;
 use crate::kit::{IMAGE, LOCAL, OTHER, Site};
 
-/// A node without /shared, for as long as this lives.
+/// A node without /shared, until this is dropped.
 struct Unmounted<'a>(&'a Site, &'static str);
 
 impl<'a> Unmounted<'a> {
@@ -40,10 +40,10 @@ fn that_node_misses_and_says_so_and_the_others_hit() {
         site.logged(node, "image=/shared/sif/o/i:1");
         assert!(!site.log(node).contains("no-root"), "{}", site.log(node));
     }
-    // For slurmd's log, for syslog, and for whom `sifcache misses` tells.
+    // In slurmd's log, and in syslog for `sifcache misses`.
     site.logged("n3", "sifcache: the image root /shared/sif is not there");
     site.logged("n3", "reference=docker.io/o/i:1 refused=/shared/sif why=no-root");
-    // What it has itself it still finds, and complains of nothing.
+    // The node still finds images in its own root, without a message.
     site.store_at("n3", LOCAL, OTHER, "o/own:1");
     site.launch(&["-w", "n3"], "docker://o/own:1").ran(OTHER);
     drop(unmounted);
@@ -74,7 +74,7 @@ fn the_command_says_what_is_missing_there() {
     let doctor = on_n3(&["sifcache", "doctor"]);
     assert!(doctor.stdout.contains("warn    /shared/sif: not there"), "{doctor:#?}");
     assert!(doctor.stdout.contains("mount it here"), "{doctor:#?}");
-    // And a launch in a script there.
+    // A launch in a script on that node.
     let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
     let output = site.sbatch(&["-w", "n3"], &format!("cd /tmp\n{launch}"));
     assert_ne!(output.status, 0, "{output:#?}");

@@ -1,15 +1,16 @@
-//! Upgrades and `scontrol reconfigure` under running jobs.
+//! Upgrades and `scontrol reconfigure` while jobs run.
 
 use crate::kit::{IMAGE, NODES, Site, built, plugin_directory, push};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What the plugin and the shim say of a miss, and as long a text for one that is newer.
+/// A part of the message about a miss in plugin and shim, and a text of the same length for the
+/// newer build.
 const SAID: &str = " is not in the image cache";
 const NEWER: &str = " is not in the IMAGE CACHE";
 
-/// A build that can be told from the one under test, and is the same otherwise.
+/// A build that differs from the one under test only in this text.
 fn newer(file: &str) -> tempfile::NamedTempFile {
     let mut bytes = fs::read(built(file)).unwrap();
     let places: Vec<usize> = (0..bytes.len() - SAID.len())
@@ -24,15 +25,15 @@ fn newer(file: &str) -> tempfile::NamedTempFile {
     new
 }
 
-/// Everything that runs on nodes, new; what was there comes back when this is dropped.
-/// `testbed push` renames it into place, as dpkg, rpm and install(1) do.
+/// Installs the newer build of everything that runs on nodes, until this is dropped. `testbed push`
+/// renames each file into place, as dpkg, rpm and install(1) do.
 struct Upgrade;
 
 impl Upgrade {
     const FILES: [(&'static str, &'static str); 3] = [
         ("libspank_sifcache.so", "PLUGINS/spank_sifcache.so"),
         ("sifcache-shim", "/usr/libexec/sifcache/sifcache-shim"),
-        // Jobs get this one, where `singularity` is a link to `apptainer`.
+        // The shim that jobs get if `singularity` is a link to `apptainer`.
         ("sifcache-shim", "/usr/libexec/sifcache/bin-linked/apptainer"),
     ];
 
@@ -71,14 +72,14 @@ fn until(what: &str, mut come: impl FnMut() -> bool) {
     }
 }
 
-/// slurmctld and every slurmd read their configuration anew.
+/// Makes slurmctld and every slurmd read their configuration again.
 fn reconfigure(site: &Site) {
     let output = site.exec(&[], &["scontrol", "reconfigure"], "");
     assert_eq!(output.status, 0, "{output:#?}");
 }
 
-/// A job that has begun before goes on with what it has, and its next steps and launches
-/// use what is there then: with each of `between`.
+/// Runs a job during which `between` is called. Its running programs keep the old version, and
+/// later steps and launches use the new one. Returns the output.
 fn job_goes_on(site: &Site, between: impl FnOnce()) -> String {
     let home = site.at("ctl", "/home/alice");
     let [ready, go] = ["ready", "go"].map(|name| home.join(name));
@@ -126,7 +127,7 @@ fn reconfigure_under_a_running_job() {
     site.store(IMAGE, "o/i:1");
     job_goes_on(&site, || reconfigure(&site));
     site.logged("n3", SAID);
-    // What plugstack.conf says counts from the next step on, without a reconfigure.
+    // A change of plugstack.conf takes effect for the next step, without a reconfigure.
     site.plugstack("optional spank_sifcache.so image_root=/nowhere\n");
     site.launch(&[], "docker://o/i:1").tried_the_registry();
     site.plugstack("optional spank_sifcache.so image_root=/shared/sif\n");
@@ -144,12 +145,12 @@ fn an_upgrade_under_a_running_job() {
         assert!(!log(&site).contains(NEWER));
         upgrade = Some(Upgrade::make());
     });
-    // The steps begun afterwards had the new one, on each node, and the old one not any more.
+    // Later steps used only the new build, on each node.
     for node in NODES {
         site.logged(node, NEWER);
     }
     assert!(!log(&site).contains(SAID), "{}", log(&site));
-    // And back again.
+    // The same for the way back.
     job_goes_on(&site, || drop(upgrade.take()));
     for node in NODES {
         site.logged(node, SAID);

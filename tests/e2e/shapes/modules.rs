@@ -1,10 +1,10 @@
-//! A module system, with a modulefile that puts another runtime first.
+//! A module system, with a modulefile that prepends another runtime to PATH.
 
 use super::{LAUNCH, shape};
 use crate::kit::{Output, Site};
 use std::fs;
 
-/// A job that loads a module of a runtime with these further lines.
+/// A job that loads the module of a runtime; `line` is added to the modulefile.
 fn load(site: &Site, line: &str) -> Output {
     let directory = site.at("ctl", "/shared/modules/apptainer");
     fs::create_dir_all(&directory).unwrap();
@@ -12,7 +12,7 @@ fn load(site: &Site, line: &str) -> Output {
     fs::write(directory.join("1.4"), text).unwrap();
     let bin = site.at("ctl", "/shared/apptainer/bin");
     fs::create_dir_all(&bin).unwrap();
-    // Another runtime, as far as PATH can tell.
+    // A different runtime from the point of view of PATH.
     let other = "#!/bin/sh\necho other >&2\nexec /usr/bin/apptainer \"$@\"\n";
     crate::kit::program(&bin.join("apptainer"), other);
     let script = format!(

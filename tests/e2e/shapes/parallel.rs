@@ -1,4 +1,4 @@
-//! Many launches at a time, and one after the other.
+//! Many launches, at the same time and one after the other.
 
 use super::{LAUNCH, shape};
 use crate::kit::{IMAGE, Site};
@@ -17,11 +17,11 @@ fn xargs_and_gnu_parallel() {
 fn open_mpi() {
     shape("Open MPI's `mpirun`, two nodes", 4, |site| {
         let options = ["-N2", "--ntasks-per-node=2"];
-        // mpirun and its daemon were once seen to wait for each other for ever, before anything was
-        // started, both in epoll_wait with a connection between them. It is rare: with Open MPI
-        // 6.0.0rc2 and PRRTE 5.0.0rc1 none of 800 mpirun on two nodes did it without the plugin and
-        // none of 760 with it, on two processors that were kept busy (the load was 12 and 9 when it
-        // was looked at). The hang itself was not seen again, so its cause is not known.
+        // mpirun and its daemon were once seen to wait for each other forever before they had
+        // started anything, both in epoll_wait with a connection between them. This is rare: with
+        // Open MPI 6.0.0rc2 and PRRTE 5.0.0rc1, it happened in none of 800 runs of mpirun on two
+        // nodes without the plugin, and in none of 760 with it, on two busy processors (the load was
+        // 12 and 9 at two looks). So the cause is unknown.
         let again = "again() { timeout 60 mpirun \"$@\"; local s=$?; [ $s = 124 ] || return $s; mpirun \"$@\"; }";
         let script = format!("{again}\nagain hostname\nagain {LAUNCH}");
         let output = site.sbatch(&options, &script);
@@ -36,12 +36,12 @@ fn open_mpi() {
     });
 }
 
-/// Both ways at the same time, since each takes long: a job goes by the settings that
-/// its script was started with.
+/// Both values of `nested=` run at the same time, because each takes long. A job keeps the settings
+/// that its script was started with.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn five_hundred_in_a_loop() {
-    // Each launch after the first does the same again, so `make test` makes do with fewer.
+    // Each launch after the first is the same, so `make test` runs fewer.
     let times: usize = if crate::kit::thorough() { 500 } else { 50 };
     let site = Site::new("nested=path");
     site.store(IMAGE, "o/i:1");

@@ -62,7 +62,7 @@ fn make() {
     });
 }
 
-/// A static program has no dynamic linker that would load the interposer.
+/// A static program has no dynamic linker that could load the interposer.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_static_shell() {

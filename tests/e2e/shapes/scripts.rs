@@ -19,7 +19,7 @@ fn wrap() {
 #[ignore = "needs a testbed: make test"]
 fn login_shells() {
     script("`#!/bin/bash -l`", &format!("#!/bin/bash -l\n{LAUNCH}\n"));
-    // tcsh takes -l only as its sole argument, which a script's first line cannot be.
+    // tcsh accepts -l only as its sole argument, which the first line of a script cannot provide.
     shape("`exec tcsh -l` in a batch script", 1, |site| {
         site.sbatch(&[], &format!("exec tcsh -l <<'END'\n{LAUNCH}\nEND"))
     });
@@ -58,7 +58,7 @@ fn exported_variables() {
     }
 }
 
-/// The heredoc, the function, the subshell, the pipe: all of it is one fork of bash.
+/// The heredoc, function, subshell and pipe are all forks of bash.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_shells_own_ways() {
@@ -84,8 +84,8 @@ fn environments_that_are_cleared() {
     );
 }
 
-/// What their script does is their choice; it comes first in `PATH` in the way that each
-/// text says.
+/// A user's own script with the name of the runtime decides itself what to start. It comes first in
+/// `PATH` in several ways.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_script_of_the_users_called_like_the_runtime() {
@@ -111,7 +111,7 @@ fn a_script_of_the_users_called_like_the_runtime() {
     });
 }
 
-/// Behind the shim in `PATH` it is called by the shim, with the path of the image.
+/// The script is after the shim in `PATH`, so the shim calls it with the path of the image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_script_of_the_users_in_the_path_of_the_submission() {
@@ -131,7 +131,7 @@ fn a_script_of_the_users_in_the_path_of_the_submission() {
     });
 }
 
-/// The inner one is a matter of the container. Its runtime is a stand-in that prints its
+/// The inner launch happens inside the container. Its runtime is a script that prints its
 /// arguments, bound into the image.
 #[test]
 #[ignore = "needs a testbed: make test"]

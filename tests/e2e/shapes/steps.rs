@@ -4,7 +4,7 @@ use super::{LAUNCH, script, shape};
 use crate::kit::{Output, Site, plugins_can_prepend};
 
 fn bash(options: &[&str]) -> impl Fn(&Site) -> Output {
-    // Without a PATH, Slurm finds no command but by its path.
+    // Without a PATH, Slurm needs the path of the command.
     move |site| site.srun(&[options, &["/bin/bash", "-c", LAUNCH]].concat())
 }
 
@@ -34,7 +34,7 @@ fn exported_variables() {
     }
 }
 
-/// A terminal for a command, and what is typed there.
+/// Runs a command on a terminal, with `typed` as its input.
 fn at_a_terminal(site: &Site, command: &str, typed: &str) -> Output {
     let words = ["script", "--quiet", "--return", "--command", command, "/dev/null"];
     site.exec(&["--user", "alice"], &words, typed)
@@ -62,7 +62,7 @@ fn several_programs() {
         }
     };
     let programs = format!("# by name, by path\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n");
-    // Before 23.11: nested::a_slurm_that_cannot_prepend.
+    // Before 23.11: see nested::a_slurm_that_cannot_prepend.
     if plugins_can_prepend() {
         shape("`srun --multi-prog`, the programs", 3, run(programs));
     }
@@ -76,7 +76,7 @@ fn a_heterogeneous_job() {
     shape("a heterogeneous job", 2, |site| {
         let step = format!("srun --het-group=0,1 bash -c '{LAUNCH}'");
         site.sbatch(
-            // Each part has a node of its own, and none is named.
+            // Each component has its own node, and no node is named.
             &["-N1"],
             &format!("#!/bin/bash\n#SBATCH -n1\n#SBATCH hetjob\n#SBATCH -n1\n{step}\n"),
         )

@@ -7,7 +7,7 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares what `nested=off`, `path` and `preload` cover of a shape with its row.
+/// Compares whether `nested=off`, `path` and `preload` cover a shape with its row in the table.
 #[track_caller]
 pub(super) fn compare(name: &str, measured: [bool; 3]) {
     let text = fs::read_to_string(page()).unwrap();
@@ -26,7 +26,7 @@ pub(super) fn compare(name: &str, measured: [bool; 3]) {
     assert!(explained, "'{name}' is not covered everywhere, and the table does not say why");
 }
 
-/// Every row has its test: a name that stands in quotes in one of these files.
+/// Every row has a test: its name is in quotes in one of these files.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();

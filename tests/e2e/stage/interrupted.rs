@@ -1,4 +1,4 @@
-//! Copies that go wrong on the way, and an admin who interrupts.
+//! Copies that fail during the transfer, and interrupts by the admin.
 
 use super::{STAND_INS, no_job, on, sbcast, site, stage};
 use crate::kit::{LOCAL, Site, tree};
@@ -14,7 +14,7 @@ fn nothing_anywhere(site: &Site) {
     }
 }
 
-/// A stand-in sends something else than it was told to.
+/// The replaced sbcast sends a changed file.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn what_was_changed_on_the_way_gets_no_name() {
@@ -36,12 +36,13 @@ fn what_was_changed_on_the_way_gets_no_name() {
         }
         nothing_anywhere(&site);
     }
-    // The same file, but for the owner of nothing: the way it should be.
+    // The unchanged file is accepted.
     sbcast(&site, "real_sbcast \"$@\"");
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
 }
 
-/// In the middle of it: a stand-in sends a part of the file and then nothing for long.
+/// During the transfer: the replaced sbcast sends a part of the file and then nothing for a long
+/// time.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_the_job_and_leaves_nothing() {
@@ -68,7 +69,7 @@ fn a_signal_ends_the_job_and_leaves_nothing() {
     }
 }
 
-/// Somebody cancels the step, which kills what runs on the nodes, and then the job.
+/// A user cancels the step, which kills its processes on the nodes, and then the job.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_job_that_is_cancelled() {
@@ -86,13 +87,13 @@ fn a_job_that_is_cancelled() {
         assert!(tree::check(&site.at(node, LOCAL)).is_empty(), "{node}");
     }
     no_job(&site);
-    // The next one sweeps what the killed ones have left.
+    // The next run removes what the killed processes left.
     fs::remove_file(site.at("ctl", STAND_INS).join("sbcast")).unwrap();
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
     assert_eq!(["n1", "n2", "n3"].map(|node| on(&site, node).len()), [2, 2, 2]);
 }
 
-/// While it waits in the queue, where it says so.
+/// While the job waits in the queue, which the command reports.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_a_job_that_waits() {

@@ -1,11 +1,11 @@
-//! Nodes that cannot take part, while others do.
+//! Nodes that cannot receive a copy, while others can.
 
 use super::{no_job, on, sbcast, site, stage};
 use crate::kit::{LOCAL, OTHER, Site, crash_and_boot, tree};
 use serde_json::Value;
 use std::fs;
 
-/// Does something to the cluster, and undoes it when this is dropped.
+/// Runs a script on a host, and `undo` when this is dropped.
 struct Undo<'a>(&'a Site, &'a str, &'a str);
 
 impl<'a> Undo<'a> {
@@ -23,15 +23,15 @@ impl Drop for Undo<'_> {
     }
 }
 
-/// A small file system in the place of a node's image root.
+/// Mounts a small file system over a node's image root.
 fn small_disk<'a>(site: &'a Site, host: &'a str, kibibytes: u32) -> Undo<'a> {
     let mount = format!("mount -t tmpfs -o size={kibibytes}k,mode=755 tmpfs {LOCAL}");
     Undo::after(site, host, &mount, "umount --lazy /local/sif")
 }
 
-/// A node whose slurmd does nothing, after which something else is done.
+/// Stops slurmd on a node, then runs `then`.
 fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
-    // What it has said before may still be on its way to slurmctld.
+    // slurmd's earlier messages may still be on their way to slurmctld.
     let stop = format!("kill -STOP $(cat /run/slurmd.pid); sleep 1; {then}");
     let undo = "kill -CONT $(cat /run/slurmd.pid); node=$(hostname)
         for i in $(seq 100); do
@@ -45,9 +45,9 @@ fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_is_down_is_named_and_left_out() {
     let site = site();
-    // Dead, as one that answers would be up again by itself.
+    // The node has to be dead, because a running slurmd would bring it up again.
     crash_and_boot("n2", || {
-        // slurmctld may still take over what it answered before, and have it up again.
+        // slurmctld may still process an earlier message of the node and mark it as up again.
         let down = "until sinfo -h -n n2 -o %T | grep -q down; do
             scontrol update nodename=n2 state=down reason=test; sleep 1.5; done";
         assert_eq!(site.exec(&[], &["bash", "-c", down], "").status, 0);
@@ -57,7 +57,7 @@ fn a_node_that_is_down_is_named_and_left_out() {
         assert!(said.is_some_and(|line| line.contains("(state down")), "{output:#?}");
         assert_eq!(on(&site, "n1").len(), 2);
         assert_eq!(on(&site, "n3").len(), 2);
-        // Alone, there is nothing to wait for.
+        // With only this node there is nothing to wait for.
         let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
         assert_eq!(output.status, 69, "{output:#?}");
         let output = stage(&site, &["--list", "--partition", "all"]);
@@ -83,13 +83,14 @@ fn a_disk_without_space() {
     assert_eq!(output.status, 73, "{output:#?}");
 }
 
-/// After it was asked: sbcast gives up for all nodes, and those that are left get another.
+/// The disk becomes full after the query for space. sbcast fails for all nodes, so the remaining
+/// nodes get another one.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_disk_that_fills_up_meanwhile() {
     let site = site();
     let _disk = small_disk(&site, "n2", 3_000);
-    // A stand-in that fills the disk of n2 before it sends anything.
+    // The replaced sbcast fills the disk of n2 before it sends anything.
     sbcast(
         &site,
         "job=${1#--jobid=}\n\
@@ -127,7 +128,7 @@ fn a_node_without_the_command_or_the_root() {
     assert_eq!(on(&site, "n3").len(), 2);
 }
 
-/// Slurm does not know yet that the node is gone.
+/// Slurm has not yet detected that the node is gone.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_does_not_answer() {
@@ -139,7 +140,7 @@ fn a_node_that_does_not_answer() {
     assert_eq!((on(&site, "n1").len(), on(&site, "n2").len()), (2, 2));
 }
 
-/// A mistake in the settings: what is called local is one directory for all.
+/// A mistake in the settings: the local root is one directory that all nodes share.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_local_root_that_nodes_share() {
@@ -152,12 +153,12 @@ fn a_local_root_that_nodes_share() {
     assert_eq!(output.status, 1, "{output:#?}");
     let said = "another node is at work in /shared/local: is it local to each node?";
     assert!(output.stderr.contains(said), "{output:#?}");
-    // The other one has it, and so have all.
+    // The other node has written the image, so all nodes have it.
     assert_eq!(tree::check(&shared).len(), 2);
     tree::is_clean(&shared);
 }
 
-/// Images that different nodes lack, in one run.
+/// Different nodes lack different images, in one run.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn each_node_gets_what_it_lacks() {
@@ -165,7 +166,7 @@ fn each_node_gets_what_it_lacks() {
     site.store(OTHER, "o/other:1");
     assert_eq!(stage(&site, &["--nodes", "n1", "o/i:1"]).status, 0);
     assert_eq!(stage(&site, &["--nodes", "n3", "o/other:1"]).status, 0);
-    // By hand: nothing is known of it, and it is what it should be.
+    // Copied by hand: there is no record, but the content is right.
     site.store_at("n2", LOCAL, OTHER, "o/other:1");
     let output = site.exec(
         &[],
@@ -200,7 +201,7 @@ fn each_node_gets_what_it_lacks() {
     }
 }
 
-/// What runs on one node is killed while the file comes; srun goes on for the others.
+/// The command on one node is killed during the transfer; srun continues for the others.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_is_lost_on_the_way() {
@@ -217,7 +218,8 @@ fn a_node_that_is_lost_on_the_way() {
     assert!(tree::check(&site.at("n2", LOCAL)).is_empty());
 }
 
-/// The job waits in the queue for a node that then goes down: it does not wait for that.
+/// The job waits in the queue for a node that then goes down. The command does not wait for that
+/// node.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_goes_down_while_the_job_waits() {

@@ -1,4 +1,4 @@
-//! What is refused at once.
+//! Requests that are refused immediately.
 
 use super::{on, site, stage};
 use crate::kit::SHARED;
@@ -11,7 +11,8 @@ fn ordinary_users_may_not() {
     assert_eq!(output.status, 77, "{output:#?}");
     let said = "run this as the owner of the image root, root or a system account";
     assert!(output.stderr.contains(said), "{output:#?}");
-    // Where the site would accept what users have written, the node's directory does not.
+    // Even if the site accepts files that users have written, the node's directory is not writable
+    // for them.
     site.plugstack(
         "optional spank_sifcache.so image_root=/local/sif:/shared/sif untrusted=accept\n",
     );

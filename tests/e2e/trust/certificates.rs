@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const CERTS_D: &str = "/etc/containers/certs.d";
 
-/// A port each.
+/// One port for each certificate.
 const SERVERS: [(u16, &str); 10] = [
     (6001, "good"),
     (6002, "good-authority"),
@@ -99,7 +99,7 @@ fn elsewhere(site: &Site) -> Vec<Row> {
     ]
 }
 
-/// Puts away what [`elsewhere`] leaves among the system's certificates.
+/// Removes the file that [`elsewhere`] adds to the system's certificates.
 struct Stray<'a>(&'a Site);
 
 impl Drop for Stray<'_> {
@@ -132,7 +132,7 @@ fn certificates_as_for_apptainer() {
     super::table::compare("Where certificates are", &all);
 }
 
-/// What the issue was: a small registry's own certificate cost the digest.
+/// Regression test: with a registry's own certificate, the digest was not recorded.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn add_has_the_digest_of_a_registry_with_its_own_certificate() {

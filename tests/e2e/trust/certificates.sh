@@ -15,14 +15,14 @@ request() {
 }
 
 now=(-days 100)
-# OpenSSL 3.4 has a flag for it, and from then on no negative number of days.
+# OpenSSL 3.4 adds this flag, and from then on rejects a negative number of days.
 if openssl x509 -help 2>&1 | grep -q -e -not_after; then
     expired=(-not_before 20200101000000Z -not_after 20210101000000Z)
 else
     expired=(-days -1)
 fi
 
-# own NAME EXTENSION...: signed by itself, for the time in $validity
+# own NAME EXTENSION...: makes a self-signed certificate, valid for the period in $validity
 own() {
     local certificate=$1
     shift
@@ -31,7 +31,7 @@ own() {
         -extfile <(printf '%s\n' "$@") -out "$certificate.pem"
 }
 
-# issued NAME AUTHORITY EXTENSION...
+# issued NAME AUTHORITY EXTENSION...: makes a certificate signed by AUTHORITY
 issued() {
     local certificate=$1 by=$2
     shift 2

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A proxy of the web: connect.py PORT."""
+"""An HTTP proxy: connect.py PORT."""
 import socket
 import sys
 import threading

@@ -1,4 +1,4 @@
-//! What `registries.conf` does.
+//! The effect of `registries.conf`.
 
 use super::{Files, HOST, NOBODY, ORIGIN, Row, compare};
 use crate::kit::Site;
@@ -7,7 +7,7 @@ use crate::kit::registry::{with_certificate, without_tls};
 const ETC: &str = "/etc/containers/registries.conf";
 const HOME: &str = "/root/.config/containers/registries.conf";
 
-/// A registry with keys of its own, and mirrors with theirs.
+/// A rule for a registry with its own keys, and mirrors with theirs.
 fn rule(location: &str, keys: &str, mirrors: &[(&str, &str)]) -> String {
     let mirror = |(location, keys): &(&str, &str)| {
         format!("[[registry.mirror]]\nlocation = \"{location}\"\n{keys}\n")

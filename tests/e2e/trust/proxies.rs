@@ -1,4 +1,5 @@
-//! Which proxy is used. One that nobody listens at shows that it is used, as nothing is pulled then.
+//! Which proxy is used. With a proxy address on which no server listens, a failed pull shows that
+//! the proxy is used.
 
 use super::{Files, HOST, Row, compare};
 use crate::kit::Site;

@@ -3,7 +3,7 @@
 use super::page;
 use std::fs;
 
-/// The lines of the table that follows this title.
+/// The lines of the table under this title.
 fn rows(text: &str, title: &str) -> String {
     let title = format!("\n### {title}\n");
     let (_, rest) = text.split_once(&title).unwrap_or_else(|| panic!("no title {title}"));
@@ -11,7 +11,7 @@ fn rows(text: &str, title: &str) -> String {
     lines.take_while(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
 }
 
-/// Compares what was found with the table; with `SIFCACHE_BLESS`, writes it.
+/// Compares the results with the table, or writes the table if `SIFCACHE_BLESS` is set.
 #[track_caller]
 pub(super) fn compare(title: &str, found: &[(&str, bool)]) {
     let said = |pulled: bool| if pulled { "pulled" } else { "refused" };

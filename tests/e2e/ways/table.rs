@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// What a node has, as the first column says it.
+/// The runtimes of a node, in the words of the first column.
 pub(super) const BOTH: &str = "both";
 pub(super) const APPTAINER: &str = "`apptainer` alone";
 pub(super) const SINGULARITY: &str = "`singularity` alone";
 pub(super) const NONE: &str = "none";
-/// Both, and how sudo searches for programs.
+/// Both runtimes, with the setting for sudo's search path.
 pub(super) const SECURE_PATH: &str = "both, `secure_path`";
 pub(super) const OWN_PATH: &str = "both, no `secure_path`";
 
@@ -16,8 +16,8 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares what is the same with `nested=path` and `preload` with the row of a way; `ended`
-/// is what the way did without us, and with.
+/// Compares whether the result of a way is the same with `nested=path` and `preload` with its row.
+/// `ended` describes the results without the plugin and with it, for the failure message.
 #[track_caller]
 pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     let text = fs::read_to_string(page()).unwrap();
@@ -36,7 +36,7 @@ pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     assert!(explained, "'{name}' differs, and the table does not say why: {ended}");
 }
 
-/// Every row has its test, by its name in one of the lists.
+/// Every row has a test: its name is in one of the lists.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();
