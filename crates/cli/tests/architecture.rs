@@ -1,5 +1,5 @@
-//! `sifcache add` and `refresh` for nodes of another architecture, with a runtime that makes
-//! files for the one that it is asked for.
+//! `sifcache add` and `refresh` for nodes of another architecture. The runtime makes files for the
+//! architecture that `--arch` requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "verify/tree.rs"]
@@ -11,10 +11,10 @@ use std::fs;
 use std::process::{Command, Stdio};
 use tree::{Tree, mode};
 
-/// Nobody listens there, so that the runtime's own pull is left.
+/// No server listens at this address, so only the runtime's own pull is used.
 const REFERENCE: &str = "127.0.0.1:1/o/z:1";
 
-/// A runtime that makes a file for s390x if it is asked to, and else one for this host.
+/// A runtime that makes a file for s390x on request, and otherwise one for this host.
 fn runtime(tree: &Tree) -> String {
     let foreign = Sif::image().architecture("s390x").id(9).bytes();
     let (foreign, own) = (tree.file("foreign.sif", &foreign), tree.image("own.sif", 8));
@@ -45,12 +45,12 @@ fn what_is_pulled_is_for_what_was_asked() {
     let (status, _, stderr) = run(&tree, &["add", "--arch", "s390x", REFERENCE]);
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(fs::read(&file).unwrap()[45..47], *b"11");
-    // It is there already, for that architecture alone.
+    // The image is already present, but only for that architecture.
     let (status, stdout, _) = run(&tree, &["add", "--arch", "s390x", REFERENCE]);
     assert!(status == Some(0) && stdout.starts_with("present "), "{stdout}");
     let (_, stdout, _) = run(&tree, &["add", "--dry-run", REFERENCE]);
     assert!(stdout.starts_with("would pull"), "{stdout}");
-    // A runtime that makes a file for another one does not get it into the cache.
+    // A file that the runtime makes for a different architecture is not added to the cache.
     let (status, _, stderr) = run(&tree, &["add", "--arch", "riscv64", "127.0.0.1:1/o/r:1"]);
     assert_eq!(status, Some(65), "{stderr}");
     assert!(stderr.contains(", this image root is for riscv64"), "{stderr}");
@@ -70,7 +70,7 @@ fn a_root_that_is_declared_for_it() {
     assert_eq!(tree.found_as(format!("root/{REFERENCE}")), [REFERENCE]);
 }
 
-/// A refresh never puts an image for this host in the place of another one.
+/// A refresh never replaces an image for another architecture by one for this host.
 #[test]
 fn refresh_leaves_other_architectures_alone() {
     let Some(tree) = Tree::new() else { return };
@@ -82,7 +82,7 @@ fn refresh_leaves_other_architectures_alone() {
     assert_eq!(run(&tree, &["refresh", "--all", "--unknown"]).0, Some(0));
     let file = tree.path(format!("root/{REFERENCE}"));
     assert_eq!(fs::read(&file).unwrap()[45..47], *b"11");
-    // With it, the registry is asked.
+    // With --arch, the command queries the registry.
     let (_, _, stderr) = run(&tree, &["refresh", "--arch", "s390x", REFERENCE]);
     assert!(stderr.contains("127.0.0.1:1 cannot be reached"), "{stderr}");
 }

@@ -1,5 +1,6 @@
-//! What rsyslog, syslog-ng and journalctl really wrote of one hit and one miss, in each of their
-//! forms: `captured/README.md` says how. What can be read is read, and what cannot is said.
+//! The actual output of rsyslog, syslog-ng and journalctl for one hit and one miss, in each of
+//! their formats; `captured/README.md` describes the captures. Readable formats are parsed, and the
+//! others are reported as unreadable.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
@@ -8,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Forms that have several lines for a message, or no time.
+/// Formats with several lines for a message, or without a time.
 const NOT_READ: [&str; 7] =
     ["DebugFormat", "cat", "export", "json-pretty", "short-delta", "short-monotonic", "verbose"];
 
@@ -22,7 +23,7 @@ fn run(words: &[&str], log: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The forms of all daemons: whose, which, and the log.
+/// The formats of all daemons: the daemon, the format's name, and the log.
 fn forms() -> Vec<(String, String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captured");
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
@@ -30,7 +31,7 @@ fn forms() -> Vec<(String, String, Vec<u8>)> {
     let forms = texts.flat_map(|path| {
         let daemon = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = fs::read(path).unwrap();
-        // The separators of json-seq are no text for `split`, but bytes of one all the same.
+        // The record separators of json-seq are control characters, which are valid UTF-8.
         let text = String::from_utf8(text).unwrap();
         let forms = text.split("=== ").skip(1).map(|form| form.split_once('\n').unwrap());
         let forms = forms.map(|(name, log)| (name.to_owned(), log.as_bytes().to_vec()));
@@ -39,7 +40,7 @@ fn forms() -> Vec<(String, String, Vec<u8>)> {
     forms.collect()
 }
 
-/// Nothing is counted, and it is said why.
+/// Asserts that nothing is counted and that the reason is reported.
 fn is_refused(what: &str, form: &str, hits: &Output) {
     let said = String::from_utf8_lossy(&hits.stderr);
     let object = serde_json::from_slice::<Value>(&hits.stdout);
@@ -64,7 +65,7 @@ fn every_form_is_read_or_refused() {
         let [hits, misses] = [hits, misses].map(|output| object(&output).expect(&what));
         let (hit, miss) = (&hits["hits"][0], &misses["misses"][0]);
         assert_eq!(hit["image"], "/shared/sif/o/i:1", "{what}");
-        // rsyslog's relay was sent everything twice: over UDP and over TCP.
+        // rsyslog's relay received every line twice: over UDP and over TCP.
         let is_twice = daemon.starts_with("rsyslog") && form.starts_with("relayed");
         let launches = if is_twice { 4 } else { 2 };
         assert_eq!((&hit["launches"], &hit["jobs"]), (&launches.into(), &1.into()), "{what}");
@@ -76,12 +77,13 @@ fn every_form_is_read_or_refused() {
             assert_eq!((&hits[key], &misses[key]), (&0.into(), &0.into()), "{what}: {key}");
         }
         assert_eq!(hits["unread"]["lines"], 0, "{what}");
-        // Berlin's zone has no number in the time, so that it is taken for this host's.
+        // The time has no numeric offset for Berlin, so it is interpreted in this host's time zone.
         let day = if form == "full-berlin" { "2026-01-05T19:" } else { "2026-01-05T18:" };
         assert!(hit["last"].as_str().unwrap().starts_with(day), "{what}: {hit}");
         let node = match form.as_str() {
             "no-hostname" => "",
-            // Without keep-hostname the relay writes who sent it, which was itself here.
+            // Without keep-hostname, the relay writes the name of the sender, which was the relay
+            // itself.
             "relayed" | "relayed-chain" if !daemon.contains("chain-") => "localhost",
             _ => "n1",
         };

@@ -1,5 +1,5 @@
-//! Images that are there under their name and whose root file system is not: what `add`,
-//! `import` and `stage` do about them.
+//! Images whose file exists but whose root file system is damaged: the behaviour of `add`, `import`
+//! and `stage`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "registry/server.rs"]
@@ -16,7 +16,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use tree::{Tree, mode, sif};
 
-/// Nobody listens there, so that the runtime's own pull is left.
+/// No server listens at this address, so only the runtime's own pull is used.
 const REFERENCE: &str = "127.0.0.1:1/o/i:1";
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
@@ -29,7 +29,7 @@ fn damaged() -> Vec<u8> {
     Sif::empty().with(root).bytes()
 }
 
-/// A command with a runtime that pulls the image 8.
+/// Runs the command with a runtime that pulls image number 8.
 fn run(tree: &Tree, roots: &[&str], words: &[&str]) -> (Option<i32>, String, String) {
     let own = tree.image("own.sif", 8);
     let script = format!(
@@ -68,7 +68,7 @@ fn add_says_what_is_wrong_and_pulls_it_again() {
     assert!(!stderr.contains("damaged"), "{stderr}");
 }
 
-/// The name with its digest leads to the same damaged file, which is not to come back.
+/// The name with the digest leads to the same damaged file, which must not be used again.
 #[test]
 fn nor_does_its_digest_bring_it_back() {
     let Some(tree) = Tree::new() else { return };
@@ -94,8 +94,8 @@ fn nor_does_its_digest_bring_it_back() {
     let tag = tree.path(format!("root/{reference}"));
     let is_whole = || [&pinned, &tag].map(|path| fs::read(path).unwrap() == sif(8));
     assert_eq!((object["status"].as_str(), is_whole()), (Some("added"), [true; 2]), "{object:#}");
-    // Two names, one file; then each its own; then one damaged by a means that only --force,
-    // or somebody who reads all of it, can know of.
+    // First one damaged file under both names, then two damaged files, and then changed content
+    // that only a full read could detect, so that `--force` is needed.
     for (content, separate, words) in
         [(damaged(), false, &[] as &[&str]), (damaged(), true, &[]), (sif(9), false, &["--force"])]
     {
@@ -115,7 +115,7 @@ fn nor_does_its_digest_bring_it_back() {
     assert_eq!(add(&[])["status"], "present");
 }
 
-/// Jobs would find the damaged file before the one that is pulled.
+/// Jobs would find the damaged file before the pulled one.
 #[test]
 fn in_another_root() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
@@ -143,12 +143,12 @@ fn import_says_so_and_force_replaces_it() {
     assert!(stderr.ends_with(said), "{stderr}");
     assert_eq!(import(&["--force", file, "o/i:1"]).0, Some(0));
     assert_eq!(fs::read(path).unwrap(), sif(5));
-    // Nor is such a file taken.
+    // A damaged file is not imported either.
     let file = tree.file("bad.sif", &damaged());
     let (status, _, stderr) = import(&[file.to_str().unwrap(), "o/j:1"]);
     assert_eq!(status, Some(65), "{stderr}");
     assert!(stderr.ends_with("is cut short: 96 of 97 bytes\n"), "{stderr}");
-    // Its digest is a word like any other.
+    // The same holds for the name with a digest.
     let pinned = format!("o/i@{DIGEST}");
     tree.file(format!("root/{pinned}"), &damaged());
     let (status, _, stderr) =

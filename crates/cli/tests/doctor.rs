@@ -1,4 +1,4 @@
-//! `sifcache doctor` as a command: exit statuses, streams, and what it prints.
+//! `sifcache doctor` as a command: exit statuses, streams, and output.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ struct Output {
     stderr: String,
 }
 
-/// Without PATH: what this machine has installed must not count.
+/// PATH is unusable, so that programs on this machine have no influence.
 fn doctor(words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
     let output =
@@ -26,7 +26,7 @@ fn doctor(words: &[&str]) -> Output {
     }
 }
 
-/// A directory with plugstack.conf and an image root.
+/// A directory with an image root, and the path of a plugstack.conf in it.
 fn site(settings: &str) -> (TempDir, String) {
     let directory = TempDir::new().unwrap();
     let (root, file) = (directory.path().join("sif"), directory.path().join("plugstack.conf"));
@@ -55,7 +55,7 @@ fn something_is_wrong() {
     assert_eq!((status, &object["worst"]), (Some(1), &Value::from("fail")), "{object:#}");
     assert_eq!(levels(&object, "plugstack.conf", "settings"), ["ok"]);
     assert_eq!(levels(&object, "plugin", "file"), ["fail"]);
-    // Where there is no srun, nothing is known of what it loads.
+    // Without srun, `doctor` cannot know what srun loads.
     assert_eq!(levels(&object, "plugin", "loaded"), ["skipped"]);
     let output = doctor(&["--plugstack", &file]);
     assert_eq!((output.status, output.stderr.as_str()), (Some(1), ""));
@@ -86,7 +86,7 @@ fn warnings_fail_only_if_that_is_asked_for() {
     let (status, object) = object(&words);
     assert_eq!(levels(&object, "image roots", "trusted"), ["note"]);
     assert_eq!(levels(&object, "runtime", "found"), ["warn"]);
-    // What this machine has of the shim is not ours to say.
+    // The result of the checks of the shim depends on this machine.
     let fails = object["worst"] == "fail";
     assert_eq!(status, Some(i32::from(fails)), "{object:#}");
     assert_eq!(doctor(&[&words[..], &["--strict"]].concat()).status, Some(1));
@@ -124,20 +124,20 @@ fn a_runtime_with_a_flag_of_its_own() {
     };
     let known = "echo 'Options:'; echo '  -B, --bind strings   x'";
     write(&format!("#!/bin/sh\n{known}\n"));
-    // Known of the launch subcommands, and not before one.
+    // The flag is known after a launch subcommand, but not before it.
     assert!(flags("warn").contains("--bind VALUE (before the subcommand)"));
     write(&format!("#!/bin/sh\n[ $1 != --help ] || exit 1\n{known}\n"));
     assert!(flags("ok").ends_with("sifcache knows all its flags"));
     write(&format!("#!/bin/sh\n[ $1 = shell ] || exit 1\n{known}\necho '      --made-up   x'\n"));
     assert!(flags("warn").ends_with("does not know: --made-up (shell)"));
-    // Without end, or on and on.
+    // A runtime that prints no help, and one whose help never ends.
     write("#!/bin/sh\nexit 1\n");
     assert!(flags("skipped").ends_with("lists no flags"));
     write("#!/bin/sh\nwhile :; do echo '      --x   x'; done\n");
     assert!(!flags("skipped").is_empty());
 }
 
-/// Where a check hangs, the areas before it are there already.
+/// If a check hangs, the preceding areas have already been printed.
 #[test]
 fn each_area_is_printed_at_once() {
     let (directory, file) = site("nested=off syslog=off");
@@ -153,7 +153,7 @@ fn each_area_is_printed_at_once() {
     child.wait().unwrap();
 }
 
-/// The keys and their order are a promise.
+/// The keys and their order are part of the interface.
 #[test]
 fn the_object_is_as_documented() {
     let line = doctor(&["--root", "/none", "--json"]).stdout;

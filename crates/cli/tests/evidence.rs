@@ -1,5 +1,5 @@
-//! From logs by `hits` to `gc --unused-for`: nothing goes of which the logs cannot say that it was
-//! unused.
+//! From logs through `hits` to `gc --unused-for`: an image is removed only if the logs prove that
+//! it was unused.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ struct Site {
     directory: TempDir,
 }
 
-/// Adds a time to a day's line: `n1 PROGRAM: TEXT` becomes a line of a log.
+/// Formats a log line from a time, a host, and a text `PROGRAM: TEXT`.
 type Form = fn(Timestamp, &str, &str) -> String;
 
 fn rfc3339(time: Timestamp, host: &str, said: &str) -> String {
@@ -23,7 +23,8 @@ fn rfc3339(time: Timestamp, host: &str, said: &str) -> String {
 }
 
 fn days_ago(days: i64) -> Timestamp {
-    // Not on the hour of the next line: what is read is the whole day.
+    // One minute earlier, so that the line does not fall on the boundary of the next one: whole
+    // days are read.
     Timestamp::now() - SignedDuration::from_hours(24 * days) - SignedDuration::from_mins(1)
 }
 
@@ -48,7 +49,7 @@ impl Site {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
-    /// Writes a log and has `hits` save it; returns what that prints.
+    /// Writes a log, makes `hits` save it, and returns the output of `hits`.
     fn hits(&self, log: &str) -> String {
         fs::write(self.directory.path().join("log"), log).unwrap();
         let output = self.run(&["hits", "--log", "log"]);
@@ -56,7 +57,8 @@ impl Site {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What `gc --unused-for` takes, or why it refuses.
+    /// The number of images that `gc --unused-for` would remove, or the error message if it
+    /// refuses.
     fn gc(&self, words: &[&str]) -> Result<usize, String> {
         let output = self.run(&[&["gc", "--dry-run", "--json"], words].concat());
         if output.status.code() == Some(69) {
@@ -76,7 +78,7 @@ impl Site {
 
 const OTHER: &str = "systemd[1]: Started session.";
 
-/// Lines of a host on each of these days, the oldest first.
+/// One line of a host for each of these days, oldest first.
 fn daily(form: Form, host: &str, days: std::ops::RangeInclusive<i64>, said: &str) -> String {
     days.rev().map(|day| form(days_ago(day), host, said)).collect()
 }
@@ -85,7 +87,7 @@ fn local(time: Timestamp, format: &str) -> String {
     time.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string()
 }
 
-/// The image serves a job every day, in whatever form the log says so.
+/// The image serves a job every day, in every format of the log.
 #[test]
 fn what_serves_jobs_daily_stays() {
     let forms: [(&str, Form); 8] = [
@@ -106,7 +108,8 @@ fn what_serves_jobs_daily_stays() {
             "{name}: {said}"
         );
         assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0), "{name}");
-        // Without the line of one day, the log says that it is unused; the day before it was used.
+        // Without lines about the image for the last 30 days, the log proves that it was unused;
+        // before that it was used.
         let site = Site::new();
         let log = daily(form, "n1", 30..=40, &site.hit()) + &daily(form, "n1", 0..=40, OTHER);
         site.hits(&(log + &form(days_ago(0), "n1", &site.hit().replace("o/i:1", "o/j:1"))));
@@ -114,7 +117,7 @@ fn what_serves_jobs_daily_stays() {
     }
 }
 
-/// Forms that nobody has thought of.
+/// Unknown formats.
 #[test]
 fn a_log_that_cannot_be_read_proves_nothing() {
     let forms: [(&str, Form); 5] = [
@@ -142,7 +145,7 @@ fn a_log_that_cannot_be_read_proves_nothing() {
         );
         let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
         assert!(refused.contains("nothing is known of what served jobs"), "{name}: {refused}");
-        // The same straight from the log.
+        // The same when `gc` reads the log itself.
         assert!(site.gc(&["--unused-for", "20d", "--log", "log"]).is_err(), "{name}");
     }
 }
@@ -160,7 +163,7 @@ fn a_log_without_a_line_of_ours_proves_nothing() {
         assert!(site.gc(&["--unused-for", "20d"]).is_err());
         assert!(!site.root().join(".sifcache/served.json").exists());
     }
-    // Nor does one that had some once.
+    // The same for a log that had such lines only in the past.
     let site = Site::new();
     site.hits(&daily(rfc3339, "n1", 30..=60, &site.hit()));
     let said = site.hits(&daily(rfc3339, "n1", 0..=30, OTHER));
@@ -169,7 +172,7 @@ fn a_log_without_a_line_of_ours_proves_nothing() {
     assert!(refused.contains("ends on") && refused.contains("n1"), "{refused}");
 }
 
-/// Two days without a job, and then some again: the daily run has lost nothing.
+/// Two days without a job, and then jobs again: the daily run has lost no information.
 #[test]
 fn a_quiet_weekend_between_two_logs() {
     let site = Site::new();
@@ -181,8 +184,8 @@ fn a_quiet_weekend_between_two_logs() {
     assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
 }
 
-/// One line of many that cannot be read: of its days nothing is known, until the log is
-/// given in a form that can be read.
+/// One unreadable line among many: nothing is known about the days around it, until the log is
+/// given in a readable format.
 #[test]
 fn one_line_that_cannot_be_read() {
     let site = Site::new();
@@ -197,7 +200,7 @@ fn one_line_that_cannot_be_read() {
     assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
 }
 
-/// n2 used the cache, and then its lines stop, come from another log, or it is gone.
+/// n2 used the cache. Then its lines stop, come from another log, or the node is gone.
 #[test]
 fn every_node_that_used_the_cache_counts() {
     let site = Site::new();
@@ -210,12 +213,12 @@ fn every_node_that_used_the_cache_counts() {
     assert!(refused.contains("(node n2)") && refused.contains("--without-nodes n2"), "{refused}");
     assert_eq!(site.gc(&["--unused-for", "30d", "--without-nodes", "n2"]), Ok(0));
     assert!(site.gc(&["--unused-for", "30d", "--without-nodes", "n3"]).is_err());
-    // Its own log, without a domain and with one.
+    // The node's own log, with its host name with and without a domain.
     site.hits(&daily(rfc3339, "N2.example.org", 0..=20, &site.hit()));
     assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
 }
 
-/// A hole of one node between others that went on.
+/// A gap in the lines of one node, while the others continued.
 #[test]
 fn a_node_whose_lines_were_lost_for_a_while() {
     let site = Site::new();
@@ -227,7 +230,7 @@ fn a_node_whose_lines_were_lost_for_a_while() {
     assert_eq!(site.gc(&["--unused-for", "7d"]), Ok(0));
 }
 
-/// Its time is not known, but that it uses the cache.
+/// The time of the line is unknown, but it proves that the node uses the cache.
 #[test]
 fn a_node_whose_clock_is_ahead() {
     let site = Site::new();
@@ -237,7 +240,7 @@ fn a_node_whose_clock_is_ahead() {
     assert!(!said.contains("not the plugin's"), "{said}");
     let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
     assert!(refused.contains("no log is known of n2"), "{refused}");
-    // Nor is the image unused which only that line says was used.
+    // An image is not treated as unused if only that line says that it was used.
     let site = Site::new();
     let other = site.hit().replace("o/i:1", "o/j:1");
     let near = |host| daily(rfc3339, host, 0..=40, &other);
@@ -250,7 +253,7 @@ fn a_node_whose_clock_is_ahead() {
     assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
 }
 
-/// With the site's own settings, Slurm says which nodes there are.
+/// With the site's own settings, Slurm lists the nodes.
 #[test]
 fn nodes_of_the_cluster_without_a_log() {
     let site = Site::new();
@@ -272,7 +275,7 @@ fn nodes_of_the_cluster_without_a_log() {
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     assert!(said.contains("no log is known of n2, where jobs may use the cache"), "{said}");
     assert_eq!(gc(&["--without-nodes", "n2"]).status.code(), Some(0));
-    // No Slurm here: the logs alone say which nodes there are, and that is said.
+    // Without Slurm, only the logs show which nodes there are, and the command reports this.
     fs::remove_file(at("sinfo")).unwrap();
     fs::write(at("sinfo"), "#!/bin/sh\necho 'sinfo: error: no controller' >&2; exit 1\n").unwrap();
     Command::new("chmod").args(["755"]).arg(at("sinfo")).status().unwrap();

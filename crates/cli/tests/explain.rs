@@ -1,4 +1,4 @@
-//! `sifcache explain` as a command: exit statuses, streams, and what it prints.
+//! `sifcache explain` as a command: exit statuses, streams, and output.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn run(words: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
     }
 }
 
-/// An image root with a file for `o/i:1` that is an image but for who owns it.
+/// An image root with a file for `o/i:1` that is a valid image except for its owner.
 fn root() -> TempDir {
     let root = TempDir::new().unwrap();
     Sif::image().write(root.path().join("o/i:1")).unwrap();
@@ -107,7 +107,7 @@ fn one_object_a_line() {
     assert_eq!((&lines[1]["decision"], &lines[1]["image_index"]), (&json!("pass"), &json!(2)));
     assert_eq!(lines[1]["image"], json!("/x.sif"));
     assert_eq!(lines[2]["reason"], json!("no-command"));
-    // The keys and their order are a promise.
+    // The keys and their order are part of the interface.
     let keys = [
         "decision",
         "reason",
@@ -147,7 +147,7 @@ fn the_command_needs_no_dashes_before_it() {
             assert_eq!(argv, json!(["apptainer", "exec", expected, image, command[4]]));
         }
     }
-    // Before the command they are explain's own.
+    // Before the command, the flags are those of `explain`.
     assert_eq!(run(&["explain", "--root", "/a", "-e", "true"], &[], "").status, Some(64));
 }
 
@@ -183,7 +183,7 @@ fn what_srun_mpirun_and_env_start() {
     let unclear = page(&[&["srun", "--container-image", "x"], &run[..]].concat());
     assert_eq!((unclear.status, unclear.stdout.as_str()), (Some(64), ""));
     assert!(unclear.stderr.contains("srun --container-image: "), "{}", unclear.stderr);
-    // The partner of a script gets what it has sent.
+    // With --stdin, the answer is about exactly the words that were sent: srun is not skipped.
     let path = root.path().to_str().unwrap();
     let words = ["explain", "--root", path, "--untrusted", "accept", "--stdin"];
     let line = "[\"srun\",\"apptainer\",\"run\",\"docker://o/i:1\"]\n";
@@ -191,7 +191,7 @@ fn what_srun_mpirun_and_env_start() {
     assert_eq!(answer["reason"], "not-a-runtime");
 }
 
-/// What the page notes, scripts get too.
+/// The notes in the text output are also in the object.
 #[test]
 fn notes_are_in_the_object() {
     let root = root();
@@ -225,7 +225,7 @@ fn notes_are_in_the_object() {
             "{notes:?}"
         );
     }
-    // Without a look-up there is nothing to say of the roots; with one there is.
+    // Without a lookup there are no notes about the roots; with a lookup there are.
     assert_eq!(both("refuse", &["hostname"], &[]), [""; 0]);
     std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let notes = both("refuse", &["apptainer", "run", image], &[]);
@@ -285,7 +285,7 @@ fn settings_from_plugstack_conf() {
     assert!(none.stderr.contains("no line for spank_sifcache.so"), "{}", none.stderr);
 }
 
-/// A reader that has seen enough is no error, and no panic.
+/// A reader that closes the pipe early causes neither an error nor a panic.
 #[test]
 fn a_closed_pipe() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));

@@ -1,4 +1,4 @@
-//! `sifcache import` of files that say what they were pulled from, and for other architectures.
+//! `sifcache import` of files whose labels name their source, and for other architectures.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "verify/tree.rs"]
@@ -23,7 +23,7 @@ fn run(tree: &Tree, words: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// An image that no architecture of a test host can start, and one for it.
+/// An image for an architecture that no test host has.
 fn foreign() -> Vec<u8> {
     Sif::image().architecture("s390x").id(9).bytes()
 }
@@ -42,7 +42,7 @@ fn by_the_name_in_the_file() {
         assert!(tree.path(format!("root/{name}")).is_file(), "{name}");
     }
     tree.is_fine();
-    // Its digest is not that of another name.
+    // The digest in the file does not apply to a different name.
     assert_eq!(run(&tree, &["import", file, "o/mine:1"]).0, Some(0));
     assert!(!tree.path(format!("root/o/mine@{DIGEST}")).exists());
 }
@@ -69,16 +69,16 @@ fn for_nodes_of_another_architecture() {
     assert!(stderr.ends_with("; --arch s390x takes it\n"), "{stderr}");
     let (status, _, stderr) = run(&tree, &["import", "--arch", "s390x", file, "o/z:1"]);
     assert_eq!(status, Some(0), "{stderr}");
-    // Nodes like this one keep theirs.
+    // An image for this host's architecture is not replaced.
     let (status, _, stderr) = run(&tree, &["import", "--arch", "s390x", file, "o/good:1"]);
     assert_eq!(status, Some(73), "{stderr}");
     assert!(stderr.contains("keep those for s390x in an image root of their own"), "{stderr}");
-    // Nodes like this one would still be refused it.
+    // Nodes with this host's architecture would still refuse the image.
     let line = tree.problem("wrong-architecture", "root/o/z:1");
     assert!(
         line.ends_with("or keep it in a root for s390x, which says so in .sifcache/architecture")
     );
-    // The record says what it is for.
+    // The record contains the architecture.
     let (_, stdout, _) = run(&tree, &["list", "--json"]);
     assert!(stdout.contains("\"architecture\":\"s390x\""), "{stdout}");
 
@@ -88,7 +88,7 @@ fn for_nodes_of_another_architecture() {
     std::fs::remove_file(tree.path("root/o/good:1")).unwrap();
     tree.is_fine();
     assert_eq!(tree.found_as("root/o/z:1"), ["o/z:1"]);
-    // The declaration is enough, and nobody contradicts it.
+    // The declaration of the image root suffices, and neither a file nor --arch may contradict it.
     assert_eq!(run(&tree, &["import", file, "o/z:2"]).0, Some(0));
     let own = tree.image("own.sif", 3);
     let own = own.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! `sifcache misses` and `hits` as commands, over logs of every form.
+//! `sifcache misses` and `hits` as commands, with logs in every format.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use bzip2::write::BzEncoder;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// Runs in a directory, with nowhere to find settings.
+/// Runs the command in a directory, without any settings to find.
 fn run(directory: &Path, words: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
     command.args(words).current_dir(directory).env_clear();
@@ -27,7 +27,7 @@ fn miss(job: u32, uid: u32, reference: &str) -> String {
     format!("event=miss job={job} step=0 node=0 tasks=2 uid={uid} reference={reference}")
 }
 
-/// A year of two jobs in each form of a log.
+/// Logs with misses of several jobs, one in each format.
 fn logs() -> TempDir {
     let directory = TempDir::new().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -110,7 +110,7 @@ fn what_is_no_log_is_said() {
     }
 }
 
-/// A log in every compression that can be read, and files that cannot.
+/// A log in every supported compression, and files that cannot be read.
 const COMPRESSED: [&str; 8] =
     ["log", "log.1", "log.2.bz2", "log.3.zst", "log.4.lz4", "log.5", "log.md5", "log.d"];
 
@@ -124,7 +124,7 @@ fn compressed() -> TempDir {
     write("log", &line(1));
     let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
     xz.write_all(&line(2)).unwrap();
-    // The name says nothing.
+    // The name has no extension for the compression.
     write("log.1", &xz.finish().unwrap());
     let mut bzip2 = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     bzip2.write_all(&line(3)).unwrap();
@@ -137,7 +137,7 @@ fn compressed() -> TempDir {
     directory
 }
 
-/// What logrotate made of a log, with whatever program a site has chosen.
+/// Logs that logrotate has compressed with any program that a site may choose.
 #[test]
 fn compressed_logs_and_files_that_are_skipped() {
     let directory = compressed();
@@ -169,13 +169,13 @@ fn compressed_logs_and_files_that_are_skipped() {
         .map(|one| one["path"].as_str().unwrap())
         .collect();
     assert_eq!(paths, ["log.4.lz4", "log.5", "log.md5", "log.d"]);
-    // Alone, there is nothing to tell.
+    // If this is the only file, the command fails.
     let output = run(directory.path(), &["misses", "--log", "log.4.lz4"], b"");
     assert_eq!(output.status.code(), Some(65), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("packed with lz4"), "{output:?}");
 }
 
-/// Also of misses: how many lines could not be read, and one of them.
+/// `misses` also reports the number of unreadable lines, and shows one of them.
 #[test]
 fn lines_that_cannot_be_read_are_said() {
     let directory = TempDir::new().unwrap();
@@ -192,7 +192,7 @@ fn lines_that_cannot_be_read_are_said() {
     assert!(object["unread"]["example"].as_str().unwrap().contains(&said), "{object}");
 }
 
-/// With control characters in it, as a user could write it.
+/// A line with control characters, as a user could write it.
 #[test]
 fn a_hostile_line_cannot_steer_the_terminal() {
     let directory = logs();

@@ -1,4 +1,4 @@
-//! The command in user namespaces that do not map every owner. Root makes the files.
+//! The command in user namespaces that do not map every owner. The files belong to root.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs::{self, Permissions};
@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// An image root with `o/i:1`; none if this is not root's machine.
+/// An image root with `o/i:1`, or `None` if the test does not run as root or cannot create user
+/// namespaces.
 fn root() -> Option<TempDir> {
     let root = TempDir::new().unwrap();
     let unshared = Command::new("unshare").args(["--user", "true"]).output();
@@ -20,7 +21,7 @@ fn root() -> Option<TempDir> {
     let mut image = [0_u8; 713];
     image[32..44].copy_from_slice(b"SIF_MAGIC\x0001");
     image[45..47].copy_from_slice(if cfg!(target_arch = "aarch64") { b"04" } else { b"02" });
-    // One descriptor, of a primary system partition with ext3, which nobody reads here.
+    // One descriptor, of a primary system partition with ext3, whose content is not read here.
     (image[88], image[96]) = (1, 128);
     image[104..106].copy_from_slice(&585_u16.to_le_bytes());
     image[128..130].copy_from_slice(&0x4004_u16.to_le_bytes());
@@ -30,7 +31,8 @@ fn root() -> Option<TempDir> {
     Some(root)
 }
 
-/// Runs the command below `unshare FLAGS`; both of its streams and its status.
+/// Runs the command below `unshare FLAGS`. Returns standard output followed by standard error, and
+/// the exit status.
 fn run(flags: &[&str], root: &Path, words: &[&str], more: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new("unshare");
     command.args(flags).arg("--").arg(env!("CARGO_BIN_EXE_sifcache")).args(words);
@@ -39,9 +41,9 @@ fn run(flags: &[&str], root: &Path, words: &[&str], more: &[&str]) -> (String, O
     (String::from_utf8(both).unwrap(), output.status.code())
 }
 
-/// Maps root, as every user may map herself.
+/// A namespace that maps only the caller, as root; every user may create one.
 const ROOT_ALONE: [&str; 2] = ["--user", "--map-root-user"];
-/// Maps nobody. Then root's own things belong to the overflow id, too, as the caller does.
+/// A namespace without mappings. The caller and all of root's files have the overflow ID there.
 const NOBODY: [&str; 1] = ["--user"];
 
 #[test]
@@ -62,13 +64,13 @@ fn an_owner_without_an_id_is_not_trusted() {
     }
     let (said, status) = explain(&NOBODY);
     assert!(status == Some(1) && said.contains("/ belongs to 65534, as everything"), "{said}");
-    // Where every owner has an id, this one is a user.
+    // Where every ID is mapped, this owner is an ordinary user.
     let (said, _) = run(&["--mount"], root.path(), &["explain"], &words);
     assert!(said.contains("belongs to the ordinary user 65534"), "{said}");
 }
 
-/// Whoever has no id appears under the one that stands for the others, too: what belongs to it
-/// is not the caller's for that.
+/// A caller without a mapped ID has the overflow ID too. Files with the overflow ID do not belong
+/// to the caller because of that.
 #[test]
 fn a_caller_without_an_id_owns_nothing() {
     let Some(root) = root() else { return };

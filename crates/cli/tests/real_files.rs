@@ -1,4 +1,4 @@
-//! SIF files that real programs have made: `tests/real/README.md`.
+//! SIF files made by real programs: `tests/real/README.md`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "verify/tree.rs"]
@@ -46,7 +46,7 @@ fn what_is_refused_and_why() {
     }
 }
 
-/// Pulled by its digest, it says so.
+/// The image was pulled by its digest, and its labels contain the digest.
 #[test]
 fn a_pull_for_another_architecture() {
     let Some(tree) = Tree::new() else { return };
@@ -57,7 +57,7 @@ fn a_pull_for_another_architecture() {
     assert_eq!(status, Some(0), "{stderr}");
     assert!(tree.path(format!("root/lab/one@{DIGEST}")).is_file());
     assert_eq!(tree.findings(&["--deep"]), []);
-    // Each of its blocks is read.
+    // Every block is read.
     let mut bytes = real("apptainer-1.4.5-arm64");
     bytes[36864 + 100] ^= 0xff;
     tree.file("root/lab/bad:1", &bytes);
@@ -66,7 +66,7 @@ fn a_pull_for_another_architecture() {
     assert_eq!(findings, [damaged]);
 }
 
-/// The advice for an architecture that the format has no name for is of use, too.
+/// The advice is also useful for an architecture code without a known name.
 #[test]
 fn an_architecture_without_a_name() {
     let Some(tree) = Tree::new() else { return };

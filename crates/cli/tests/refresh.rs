@@ -1,5 +1,5 @@
-//! `sifcache refresh` of files that were put there by hand, and whose digest the runtime has
-//! recorded in their labels.
+//! `sifcache refresh` of files that were copied by hand, and whose digest the runtime has recorded
+//! in their labels.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "registry/server.rs"]
@@ -18,7 +18,7 @@ use tree::{Tree, mode, pulled};
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const MOVED: &str = "sha256:1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e";
 
-/// A registry whose every tag has this digest.
+/// A registry that returns this digest for every tag.
 fn registry(digest: &'static str) -> Server {
     Server::new(move |request| {
         let response = match request.line.as_str() {
@@ -29,7 +29,7 @@ fn registry(digest: &'static str) -> Server {
     })
 }
 
-/// An image as Apptainer of this version writes it, for a reference in its labels.
+/// An image as written by this version of Apptainer, with the reference `name` in its labels.
 fn image(from: &str, version: &str, name: &str) -> Vec<u8> {
     let labels = [
         ("org.label-schema.usage.apptainer.version", version),
@@ -39,7 +39,7 @@ fn image(from: &str, version: &str, name: &str) -> Vec<u8> {
     pulled(from, &labels)
 }
 
-/// Refreshes one reference with a runtime that pulls an image and writes down that it did.
+/// Refreshes one reference with a runtime that pulls an image and logs the pull.
 fn refresh(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
     let own = tree.image("own.sif", 8);
     let script = format!(
@@ -80,7 +80,7 @@ fn the_digest_in_the_labels_is_compared() {
     }
 }
 
-/// Of these nobody knows the digest, so they are pulled again if they are named.
+/// The digest of these files is unknown, so they are pulled again if they are named.
 #[test]
 fn labels_that_are_not_about_this_image() {
     let Some(tree) = Tree::new() else { return };

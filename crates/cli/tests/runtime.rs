@@ -1,4 +1,4 @@
-//! What becomes of the runtime when the command is asked to end, with a script in its place.
+//! What happens to the runtime when the command is asked to end. A script replaces the runtime.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -10,9 +10,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Nothing listens there: the pull goes on without a digest.
+/// No server listens at this address: the pull continues without a digest.
 const REFERENCE: &str = "127.0.0.1:1/o/i:1";
-/// Longer than all that a machine under load may take.
+/// Longer than anything takes on a machine under load.
 const LONG: Duration = Duration::from_secs(60);
 
 struct Site {
@@ -20,7 +20,7 @@ struct Site {
 }
 
 impl Site {
-    /// `script` is the runtime; it finds where it may write notes in `$NOTES`.
+    /// `script` is the body of the runtime. It writes notes to the directory `$NOTES`.
     fn new(script: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["root", "notes", "tmp"] {
@@ -46,7 +46,7 @@ impl Site {
         command.spawn().unwrap()
     }
 
-    /// What the script has written, once it has.
+    /// Waits for a note of the script, and returns its text.
     fn note(&self, name: &str) -> String {
         let begun = Instant::now();
         loop {
@@ -65,13 +65,13 @@ fn ask_to_end(child: &Child) {
     assert!(status.unwrap().success());
 }
 
-/// Its number and how long it took.
+/// Waits for the end of the process. Returns its output, and how long it took.
 fn end(child: Child) -> (Output, Duration) {
     let begun = Instant::now();
     (child.wait_with_output().unwrap(), begun.elapsed())
 }
 
-/// Whether a process goes on; one that nobody has reaped does not.
+/// Whether a process still runs; a zombie does not.
 fn lives(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
@@ -113,7 +113,8 @@ fn it_ends_even_if_it_does_not_want_to() {
     assert!(is_empty(&site.path("root/.sifcache/tmp")));
 }
 
-/// Ctrl-C on a terminal goes to a whole group; the runtime hears of it from the command.
+/// Ctrl-C on a terminal is sent to a whole process group; the command passes the signal on to the
+/// runtime.
 #[test]
 fn it_has_a_group_of_its_own() {
     let site = Site::new(

@@ -1,4 +1,5 @@
-//! `sifcache stage` without a cluster: what it says then, and what it runs on the nodes.
+//! `sifcache stage` without a cluster: its error messages, and the command that it runs on the
+//! nodes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ fn command(words: &[&str]) -> Command {
     command
 }
 
-/// An image, as bytes.
+/// A valid image.
 fn sif() -> Vec<u8> {
     Sif::image().bytes()
 }
@@ -41,14 +42,14 @@ fn one_image_root_is_not_enough() {
     assert!(said.starts_with("sifcache: /shared/sif is the only image root: "), "{said}");
     assert!(said.ends_with("image_root=/local/sif:/shared/sif\n"), "{said}");
     assert_eq!(output.status.code(), Some(64));
-    // As plugstack.conf would have it.
+    // In the syntax of plugstack.conf.
     let words = ["stage", "--root", "/shared/a\\:b", "--nodes", "n1", "o/i:1"];
     let said = String::from_utf8(command(&words).output().unwrap().stderr).unwrap();
     assert!(said.starts_with("sifcache: /shared/a:b is the only image root: "), "{said}");
     assert!(said.ends_with("image_root=/local/sif:/shared/a\\:b\n"), "{said}");
 }
 
-/// What runs on a node, and its two pipes.
+/// The process that runs on a node, with its standard input and output.
 struct Node {
     child: Child,
     answers: BufReader<ChildStdout>,
@@ -72,7 +73,7 @@ impl Node {
         writeln!(self.child.stdin.as_mut().unwrap(), "{order}").unwrap();
     }
 
-    /// The next answer that is not about how much has come.
+    /// The next answer that is not a progress report.
     fn answer(&mut self) -> Value {
         loop {
             let mut line = String::new();
@@ -85,7 +86,7 @@ impl Node {
         }
     }
 
-    /// Ends its input, and waits for it.
+    /// Closes its input, and waits for its end.
     fn end(mut self) -> Option<i32> {
         drop(self.child.stdin.take());
         self.child.wait().unwrap().code()
@@ -98,7 +99,7 @@ fn item() -> Value {
         "source": "docker://docker.io/o/i:1", "runtime": null})
 }
 
-/// As where Slurm gives each job a directory of its own.
+/// As on a cluster where Slurm gives each job a private directory.
 #[test]
 fn a_root_that_no_other_user_may_read_is_refused() {
     let directory = TempDir::new().unwrap();
@@ -165,7 +166,7 @@ fn what_has_begun_goes_when_nobody_speaks_any_more() {
     node.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
     assert_eq!(node.answer()["said"], "prepared");
     fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), "half").unwrap();
-    // Another node, to which this is the same directory.
+    // A different node, for which this is the same directory.
     let mut other = Node::start(root.path());
     other.answer();
     other.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
@@ -178,7 +179,7 @@ fn what_has_begun_goes_when_nobody_speaks_any_more() {
     }
 }
 
-/// Slurm of one node, which is this host: what srun and salloc start runs here.
+/// A Slurm with one node, which is this host: srun and salloc run their command here.
 fn slurm() -> TempDir {
     let directory = TempDir::new().unwrap();
     let run = "while [ \"$1\" != /bin/sh ]; do shift; done\nexec \"$@\"\n";
@@ -195,7 +196,8 @@ fn slurm() -> TempDir {
     directory
 }
 
-/// A root that is not there yet on a node is still one root, whatever is in its path.
+/// An image root that does not exist yet on a node is still one root, whatever characters its path
+/// contains.
 #[test]
 fn colons_in_the_node_local_root() {
     let (slurm, top) = (slurm(), TempDir::new().unwrap());
@@ -220,7 +222,7 @@ fn colons_in_the_node_local_root() {
 fn a_damaged_image_is_not_sent() {
     let (slurm, top) = (slurm(), TempDir::new().unwrap());
     let path = |name: &str| top.path().join(name);
-    // No superblock in it.
+    // A partition without a valid superblock.
     let root = Object::root_file_system(file_system::SQUASHFS, [0; 96]);
     Sif::empty().with(root).write(path("shared/o/i:1")).unwrap();
     let roots = format!("{}:{}", path("local").display(), path("shared").display());

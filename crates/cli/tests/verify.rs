@@ -1,7 +1,7 @@
-//! `sifcache verify` as a command: a tree with one fault at a time.
+//! `sifcache verify` as a command, on trees with one fault at a time.
 //!
-//! The faults are those of files that root owns, so that as somebody else these tests
-//! have nothing to stand on and say so.
+//! The faults concern files owned by root. If the tests do not run as root, they print a note and
+//! are skipped.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod verify {

@@ -29,8 +29,8 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Restarts the controller with the setting that makes Slurm start the process for a job's
-    /// namespaces.
+    /// Restarts the controller with `PrologFlags=Contain`, which makes Slurm start the process for
+    /// a job's namespaces.
     pub(super) fn new(site: &'a Site) -> Self {
         let slurm_conf = fs::read_to_string(site.at("ctl", "/etc/slurm/slurm.conf")).unwrap();
         let node = Self { site, slurm_conf };

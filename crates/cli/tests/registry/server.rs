@@ -1,4 +1,4 @@
-//! A registry of a few lines, with canned answers.
+//! A minimal registry with canned answers.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What a client asks.
+/// A client's request.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
-    /// `HEAD /v2/o/i/manifests/1`
+    /// The first two words of the request: `HEAD /v2/o/i/manifests/1`
     pub(super) line: String,
     pub(super) headers: HashMap<String, String>,
 }
 
-/// What it is told.
+/// The response to a request.
 #[derive(Debug, Clone)]
 pub(super) struct Response {
     pub(super) status: u16,
@@ -34,18 +34,18 @@ impl Response {
     }
 }
 
-/// What becomes of a request.
+/// The reaction to a request.
 pub(super) enum Deed {
     Answer(Response),
-    /// The connection is closed.
+    /// Closes the connection.
     Hangup,
-    /// Nothing comes.
+    /// Sends nothing.
     Silence,
 }
 
 type Handler = dyn Fn(&Request) -> Deed + Send + Sync;
 
-/// It serves as long as the test runs.
+/// A server that runs until the test ends.
 pub(super) struct Server {
     pub(super) address: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -70,7 +70,7 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The first words of all requests.
+    /// The method and path of all requests.
     pub(super) fn lines(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.line).collect()
     }
@@ -78,7 +78,7 @@ impl Server {
 
 fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, handler: &Handler) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
-    // A client that begins with TLS is hung up on.
+    // Closes the connection if the client starts TLS.
     while reader.fill_buf().ok()?.first()?.is_ascii_uppercase() {
         let request = read(&mut reader)?;
         let head = request.line.starts_with("HEAD ");

@@ -8,7 +8,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
 
-/// More rounds than any case takes: one piece of advice may uncover the next finding.
+/// More rounds than any case needs: following one piece of advice may uncover the next finding.
 const ROUNDS: usize = 40;
 
 /// Whether `sifcache explain` finds an image for a launch of this reference.
@@ -20,13 +20,13 @@ fn is_found(tree: &Tree, reference: &str) -> bool {
     command.output().unwrap().status.code() == Some(0)
 }
 
-/// Does what the advice of each finding says, until there is no problem left.
+/// Follows the advice of each finding until there is no problem left.
 #[track_caller]
 fn follow_all(tree: &Tree) {
     for _ in 0..ROUNDS {
         let object = tree.object(&[]);
         let findings = object["findings"].as_array().unwrap();
-        // The next one may be another after this.
+        // The remaining findings may change after this.
         match findings.iter().find(|finding| finding["problem"] == true) {
             Some(problem) => follow(tree, problem),
             None => return,
@@ -35,7 +35,7 @@ fn follow_all(tree: &Tree) {
     assert_eq!(tree.findings(&[]), []);
 }
 
-/// Advice that takes the file away, and advice that brings a new one.
+/// Advice to remove a file, and advice to create a new one.
 const REMOVED: [&str; 6] = [
     "remove it",
     "remove one of them",
@@ -73,7 +73,7 @@ fn follow(tree: &Tree, finding: &Value) {
     }
 }
 
-/// Advice with a name; whether it was such.
+/// Follows advice that contains a new name, and returns whether `advice` was of this kind.
 fn follow_name(tree: &Tree, path: &Path, advice: &str) -> bool {
     let root = tree.path("root");
     let rename = |to: &str| {
@@ -98,7 +98,7 @@ fn follow_name(tree: &Tree, path: &Path, advice: &str) -> bool {
     true
 }
 
-/// A file under this name alone; the launch that it is meant for.
+/// The only file in the root, and the reference that a launch should use for it.
 const NAMES: [(&str, &str); 25] = [
     ("Foo.sif", "foo"),
     ("Foo:1", "foo:1"),
@@ -160,7 +160,7 @@ fn of_a_name_with_a_digest() {
     }
 }
 
-/// The place is taken, or two files would get one name.
+/// The new name is already taken, or two files would get the same name.
 #[test]
 fn where_the_place_is_taken() {
     let cases: [(&[&str], &[&str], &[&str]); 8] = [
@@ -255,7 +255,7 @@ fn of_what_is_refused() {
     }
 }
 
-/// Whoever follows all advice of one run at once loses no file.
+/// A user who follows all advice of one run at once loses no file.
 #[test]
 fn no_two_files_are_told_to_take_one_name() {
     let Some(tree) = Tree::new() else { return };

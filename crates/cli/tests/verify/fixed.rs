@@ -1,4 +1,4 @@
-//! `--fix`: what it mends, and what it leaves.
+//! `--fix`: what it fixes, and what it leaves unchanged.
 
 use super::tree::{Tree, mode, mode_of, sif};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 fn modes_of_what_the_system_owns() {
     let Some(tree) = Tree::new() else { return };
     let (root, directory, file) = ("root", "root/o", "root/o/good:1");
-    // One hides the other, and the third both.
+    // The first fault hides the second, and these hide the third.
     mode(&tree.path(root), 0o2777);
     mode(&tree.path(directory), 0o700);
     mode(&tree.path(file), 0o620);
@@ -40,7 +40,7 @@ fn a_digest_link_that_leads_nowhere() {
     assert!(!tree.path(&digest).is_symlink() && tree.path("root/o/i:2").is_symlink());
 }
 
-/// None of these is removed, renamed or given away, nor opened to all.
+/// None of these is removed, renamed, or made readable for everybody, and none changes its owner.
 #[test]
 fn what_people_put_there_is_left_alone() {
     let Some(tree) = Tree::new() else { return };
@@ -71,7 +71,8 @@ fn what_people_put_there_is_left_alone() {
     assert!(names.iter().all(|name| tree.path(format!("root/{name}")).exists()));
 }
 
-/// A user makes root open root's own directory: not through a link in a root of theirs.
+/// A user could try to make root open one of root's private directories, through a link in an image
+/// root. `--fix` does not follow it.
 #[test]
 fn nothing_outside_of_the_root() {
     let Some(tree) = Tree::new() else { return };

@@ -1,4 +1,4 @@
-//! What `.sifcache` holds: records, leftovers, kept files.
+//! The content of `.sifcache`: records, leftovers, kept files.
 
 use super::tree::{Tree, mode, sif};
 use rustix::fs::{FlockOperation, flock};
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
-/// Of the image that [`Tree::new`] makes.
+/// The SHA-256 of the image that [`Tree::new`] makes.
 fn sum() -> String {
     Sha256::digest(sif(1)).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -39,13 +39,13 @@ fn a_name_with_another_digest_than_its_record() {
     record(&tree, "o/good:1", &[&other], &sum());
     let line = tree.problem("digest-mismatch", &name);
     assert!(line.contains(&format!(": its record says that it is {other}: ")), "{line}");
-    // A record about what was there before says nothing.
+    // A record about an earlier file is ignored.
     fs::remove_file(tree.path("root/o/good:1")).unwrap();
     tree.image("root/o/good:1", 2);
     tree.is_fine();
 }
 
-/// Pulled twice, into two roots: the runtime gave each file an identifier of its own.
+/// Pulled twice, into two roots: the runtime gave each file its own identifier.
 #[test]
 fn two_files_of_one_digest_are_one_image() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
@@ -64,7 +64,7 @@ fn content_that_has_changed_in_its_place() {
     let Some(tree) = Tree::new() else { return };
     record(&tree, "o/good:1", &[DIGEST], &sum());
     assert_eq!(tree.findings(&["--deep"]), []);
-    // Size and time are as before.
+    // Size and modification time are unchanged.
     record(&tree, "o/good:1", &[DIGEST], &"0".repeat(64));
     tree.is_fine();
     let expected = ("digest-mismatch".to_owned(), "root/o/good:1".to_owned(), true);

@@ -79,7 +79,7 @@ fn renamed_on_request_and_never_over_another() {
     for name in ["alpine:3.20", SAMTOOLS, "registry.example.org:5000/lab/tool:v1"] {
         assert_eq!(tree.found_as(format!("root/{name}")), [name]);
     }
-    // Two files for one name: somebody has to choose.
+    // Two files for one name: the admin has to choose.
     let left = tree.findings(&[]);
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!((left[0].0.as_str(), left[0].2), ("misnamed", false));

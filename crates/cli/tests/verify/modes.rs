@@ -1,4 +1,4 @@
-//! Who may write, and who may read.
+//! Write and read permission.
 
 use super::tree::{Tree, mode};
 use std::fs;
@@ -21,7 +21,7 @@ fn writable_by_users() {
     assert_eq!(tree.run(&["--untrusted", "accept"]).status, Some(0));
 }
 
-/// Of a directory it is said once, with what it does.
+/// A directory is reported once, with its consequences.
 #[test]
 fn a_directory_writable_by_users() {
     let Some(tree) = Tree::new() else { return };
@@ -33,7 +33,7 @@ fn a_directory_writable_by_users() {
         assert!(line.ends_with(said), "{line}");
         mode(&tree.path(directory), 0o755);
     }
-    // Where the link leads is not safe, nor is what is there.
+    // The directory that the link leads to is not safe, so neither are its files.
     tree.image("open/i:3", 3);
     mode(&tree.path("open"), 0o757);
     symlink(tree.path("open/i:3"), tree.path("root/o/good:3")).unwrap();
@@ -68,7 +68,7 @@ fn unreadable_for_users() {
         line.ends_with("users may not read it, so jobs do not get 1 file: chmod a+rx"),
         "{line}"
     );
-    // Names can be looked up there, though not listed.
+    // Names can be looked up in such a directory, although it cannot be listed.
     mode(&directory, 0o711);
     tree.is_fine();
     mode(&tree.path(""), 0o700);
@@ -76,7 +76,7 @@ fn unreadable_for_users() {
     mode(&tree.path(""), 0o755);
 }
 
-/// Licensed software: meant so.
+/// Intended, for example for licensed software.
 #[test]
 fn open_to_a_group_of_users() {
     let Some(tree) = Tree::new() else { return };

@@ -1,4 +1,4 @@
-//! Names that no reference can spell, and those that can be spelled in every manner.
+//! Names that no reference can have, and names with every character that a reference may contain.
 
 use super::tree::{Tree, latin, sif};
 
@@ -50,7 +50,7 @@ fn a_name_that_is_not_utf8() {
     tree.note("stray", "root/o/caf\u{fffd}:1");
 }
 
-/// A file name is printed, and a terminal must not take orders from it.
+/// Control characters in a file name must not reach the terminal.
 #[test]
 fn a_name_that_would_steer_a_terminal() {
     let Some(tree) = Tree::new() else { return };
@@ -77,7 +77,7 @@ fn every_legal_character() {
         tree.image(format!("root/{name}"), which);
         tree.image(format!("root/sif/{name}.sif"), which + 100);
     }
-    // Below a directory with a path of its own, a registry is a wrong path.
+    // In a subdirectory of the root, a path that starts with a registry is wrong.
     for name in &names[2..6] {
         std::fs::remove_file(tree.path(format!("root/sif/{name}.sif"))).unwrap();
     }

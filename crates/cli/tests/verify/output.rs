@@ -1,4 +1,4 @@
-//! What is printed, and the runtime's part in it.
+//! The output, and the use of the runtime for signatures.
 
 use super::tree::{Tree, mode};
 use serde_json::json;
@@ -48,7 +48,7 @@ fn every_file_on_request() {
     assert!(output.ends_with("\n2 files, 1 image, 1.56 KiB, 1 problem\n"), "{output}");
 }
 
-/// An image with a signature, and a program that says what the runtime says.
+/// A signed image, and a script that prints the runtime's messages.
 #[test]
 fn the_runtime_is_asked_about_signatures() {
     let Some(tree) = Tree::new() else { return };
@@ -61,7 +61,7 @@ fn the_runtime_is_asked_about_signatures() {
     tree.is_fine();
     assert_eq!(tokens(), [("not-verified root/o/signed:1".to_owned(), false)]);
     let runtime = |text: &str| {
-        // It is only for the signed one, and under its path.
+        // The runtime is called only for the signed image, with its path.
         let path = tree.text("root/o/signed:1");
         let script = format!("#!/bin/sh\n[ \"$*\" = \"verify {path}\" ] || exit 0\n{text}\n");
         mode(&tree.file("bin/apptainer", script.as_bytes()), 0o755);
@@ -74,7 +74,7 @@ fn the_runtime_is_asked_about_signatures() {
     assert_eq!(tokens(), [("unknown-signer root/o/signed:1".to_owned(), false)]);
 }
 
-/// The wrong command line, and `--timeout` that is no time.
+/// An invalid command line, and a `--timeout` that is not a duration.
 #[test]
 fn wrong_usage_is_64() {
     let Some(tree) = Tree::new() else { return };
@@ -83,7 +83,7 @@ fn wrong_usage_is_64() {
     }
 }
 
-/// Ctrl-C in the middle of much to read.
+/// SIGINT, as from Ctrl-C, while a large file is read.
 #[test]
 fn a_signal_ends_it_soon() {
     let Some(tree) = Tree::new() else { return };

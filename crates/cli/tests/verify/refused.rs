@@ -63,7 +63,8 @@ fn what_has_no_root_file_system_to_start() {
     }
 }
 
-/// Only what a launch does not read is found as something all the same.
+/// Asserts that the file is reported with `token` and `said`. Only a file with damage that a launch
+/// does not check is still found under a reference.
 #[track_caller]
 fn refused(token: &str, content: &[u8], said: &str) {
     let Some(tree) = Tree::new() else { return };
@@ -104,7 +105,7 @@ fn links_in_and_out_of_the_root() {
     assert_eq!(tree.found_as("root/o/out:1"), ["o/out:1"]);
     assert_eq!(tree.found_as("root/o/stable"), ["o/stable"]);
     assert_eq!(tree.found_as("root/lent/real.sif"), ["lent/real"]);
-    // Four names, two files.
+    // Four names for two files.
     assert_eq!(tree.run(&[]).stdout, "4 files, 4 images, 1.56 KiB, 0 problems\n");
     tree.link("nowhere", "root/o/dangling:1");
     tree.problem("dangling-link", "root/o/dangling:1");

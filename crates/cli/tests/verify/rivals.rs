@@ -18,7 +18,7 @@ fn two_files_and_who_gets_which() {
     assert_eq!(line, expected);
     assert_eq!(tree.found_as("root/ubuntu"), ["ubuntu"]);
     assert!(tree.found_as("root/ubuntu:latest").contains(&"ubuntu:latest".to_owned()));
-    // What is said is what a job does.
+    // The report agrees with what a job does.
     for (typed, name) in [("ubuntu", "ubuntu"), ("docker.io/ubuntu", "ubuntu:latest")] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sifcache"));
         let image = format!("docker://{typed}");
@@ -29,7 +29,7 @@ fn two_files_and_who_gets_which() {
     }
 }
 
-/// The same bytes are two files all the same: whoever replaces one leaves the other.
+/// A file with the same content is still a second file: replacing one does not replace the other.
 #[test]
 fn a_copy_beside_it() {
     let Some(tree) = Tree::new() else { return };
@@ -62,7 +62,7 @@ fn never_found() {
         "{line}"
     );
     assert!(tree.found_as("root/o/good:1.sif").is_empty());
-    // A file that is refused hides nothing.
+    // A refused file hides no other file.
     tree.file("root/o/good:1", b"");
     tree.problem("empty", "root/o/good:1");
     assert_eq!(tree.found_as("root/o/good:1.sif"), ["o/good:1"]);
@@ -73,7 +73,7 @@ fn an_earlier_root_with_another_image() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
     tree.image("local/o/good:1", 2);
     tree.problem("shadowed", "root/o/good:1");
-    // Also under another of its names.
+    // Also under a different name for the same reference.
     fs::remove_file(tree.path("local/o/good:1")).unwrap();
     tree.image("local/docker.io/o/good:1.sif", 2);
     tree.problem("shadowed", "root/o/good:1");
@@ -81,7 +81,7 @@ fn an_earlier_root_with_another_image() {
     tree.is_fine();
 }
 
-/// The first root has one way to write it, the second the other.
+/// The first root has one name for the reference, the second root another one.
 #[test]
 fn two_files_in_two_roots() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };

@@ -1,4 +1,4 @@
-//! The test kit: an image root, and what the command says of it.
+//! The test kit: an image root, and the report of the command about it.
 
 use serde_json::Value;
 use sif_fixture::{Object, Sif};
@@ -15,7 +15,7 @@ pub(crate) struct Tree {
     roots: Vec<&'static str>,
 }
 
-/// What the command gave.
+/// The result of the command.
 pub(crate) struct Output {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
@@ -23,12 +23,13 @@ pub(crate) struct Output {
 }
 
 impl Tree {
-    /// With one root, which holds the image `o/good:1`.
+    /// One root, which holds the image `o/good:1`. Returns `None` unless the test runs as root.
     pub(crate) fn new() -> Option<Self> {
         Self::with_roots(&["root"])
     }
 
-    /// With several roots; the last holds the image `o/good:1`.
+    /// Several roots; the last one holds the image `o/good:1`. Returns `None` unless the test runs
+    /// as root.
     pub(crate) fn with_roots(roots: &[&'static str]) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let tree = Self { directory, roots: roots.to_vec() };
@@ -49,12 +50,12 @@ impl Tree {
         self.directory.path()
     }
 
-    /// Where something is.
+    /// The path of a name below the top directory.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.top().join(name)
     }
 
-    /// The same as text.
+    /// The same path as a string.
     pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }
@@ -77,7 +78,7 @@ impl Tree {
         path
     }
 
-    /// A small image; which one it is.
+    /// A small image with the number `which`.
     pub(crate) fn image(&self, name: impl AsRef<Path>, which: u8) -> PathBuf {
         self.file(name, &sif(which))
     }
@@ -86,7 +87,7 @@ impl Tree {
         symlink(target, self.path(name)).unwrap();
     }
 
-    /// `sifcache verify` with these words.
+    /// Runs `sifcache verify` with these words.
     pub(crate) fn run(&self, words: &[&str]) -> Output {
         let roots: Vec<String> = self.roots.iter().map(|root| self.text(root)).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
@@ -100,7 +101,7 @@ impl Tree {
         }
     }
 
-    /// The object that `--json` prints.
+    /// The object that `--json` prints. Asserts that the exit status matches it.
     pub(crate) fn object(&self, words: &[&str]) -> Value {
         let output = self.run(&[&["--json"], words].concat());
         let object: Value =
@@ -110,7 +111,7 @@ impl Tree {
         object
     }
 
-    /// The findings: what, about which path below the top, and whether it is a problem.
+    /// The findings: the token, the path below the top directory, and whether it is a problem.
     pub(crate) fn findings(&self, words: &[&str]) -> Vec<(String, String, bool)> {
         let object = self.object(words);
         let finding = |finding: &Value| {
@@ -122,13 +123,13 @@ impl Tree {
         object["findings"].as_array().unwrap().iter().map(finding).collect()
     }
 
-    /// There is this problem and nothing else; returns its line.
+    /// Asserts that this problem is the only finding, and returns its line.
     #[track_caller]
     pub(crate) fn problem(&self, token: &str, name: &str) -> String {
         self.only(token, name, true)
     }
 
-    /// There is this note and nothing else; returns its line.
+    /// Asserts that this note is the only finding, and returns its line.
     #[track_caller]
     pub(crate) fn note(&self, token: &str, name: &str) -> String {
         self.only(token, name, false)
@@ -146,7 +147,7 @@ impl Tree {
         assert_eq!(self.findings(&[]), []);
     }
 
-    /// What users may write to get a file.
+    /// The references under which users find a file.
     pub(crate) fn found_as(&self, name: impl AsRef<Path>) -> Vec<String> {
         let object = self.object(&["--all"]);
         let path = self.path(name);
@@ -157,12 +158,12 @@ impl Tree {
     }
 }
 
-/// An image of 800 bytes, and which one it is.
+/// A valid image of 800 bytes with the number `which`.
 pub(crate) fn sif(which: u8) -> Vec<u8> {
     Sif::image_of(87).id(which).bytes()
 }
 
-/// An image with a definition, as a pull writes it, and labels.
+/// An image with a definition, as a pull writes it, and with labels.
 pub(crate) fn pulled(from: &str, labels: &[(&str, &str)]) -> Vec<u8> {
     let labels: serde_json::Map<_, _> =
         labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
