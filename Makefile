@@ -1,11 +1,11 @@
-# sifcache: `make demo` and `make test` do everything on a fresh Debian 12 with git
-# and a Rust toolchain, as root. Downloads and root file systems stay in .cache/.
+# sifcache: `make demo` and `make test` do everything on a fresh Debian 12 with git and a Rust
+# toolchain, as root. Downloads and root file systems stay in .cache/.
 
-# The release of Slurm to build for; none is the one whose headers are installed.
+# The release of Slurm to build for. If it is empty, the release of the installed headers is used.
 SLURM_VERSION ?=
-# Those that are served, oldest first; build.rs knows the same.
+# The supported releases, oldest first; build.rs has the same list.
 SLURM_RELEASES := 20.11 21.08 22.05 23.02 23.11 24.05 24.11 25.05 25.11 26.05
-# For lints and unit tests any will do.
+# Any release will do for lints and unit tests.
 ANY_RELEASE := $(lastword $(SLURM_RELEASES))
 CARGO ?= cargo
 prefix ?= /usr/local
@@ -13,38 +13,39 @@ bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/sifcache
 plugindir ?= $(prefix)/lib/slurm
-# The shim and the interposer know their own directory, so it is chosen when they are built.
+# The path of their own directory is compiled into the shim and the interposer.
 libexecdir ?= /usr/libexec
 sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
-# The runtimes that get shims: those of `runtimes=` in plugstack.conf.
+# The runtimes that get shims: those in `runtimes=` of plugstack.conf.
 runtimes ?= apptainer singularity
 ifneq ($(libexecdir),/usr/libexec)
 export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
 endif
 
 TESTBED := testbed/testbed
-# Where cargo builds: its own variables move that, and so they move everything below.
+# cargo's build directory. cargo's own variables move it, and everything below moves with it.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),$(CARGO_BUILD_TARGET_DIR),target))
-# For a target triple that the environment names, cargo has a further directory.
+# If the environment names a target triple, cargo uses a further subdirectory.
 BUILT := $(TARGET)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
 RELEASE := $(BUILT)/release
 export CARGO_TARGET_DIR := $(TARGET)
 # For the end-to-end tests.
 export SIFCACHE_TARGET := $(TARGET)
-# The Debian release that the testbed's hosts have: sid, trixie, bookworm. Its release
-# of Slurm, asked for only where needed, and the files under test built for that.
+# The Debian release of the testbed's hosts: sid, trixie, bookworm. VERSION is its release of Slurm,
+# which is queried only where it is needed. BUILD holds the files under test that were built for it.
 SUITE ?= sid
 VERSION = $(shell $(TESTBED) version --suite $(SUITE))
 BUILD = $(TARGET)/testbed/$(VERSION)
-# Programs of cargo's that the project installs for itself: for this machine, whatever is built.
+# cargo programs that the project installs for itself. They are built for this machine, whatever the
+# target of the build is.
 TOOLS := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/tools
 CARGO_INSTALL := env -u CARGO_BUILD_TARGET -u RUSTFLAGS $(CARGO) install --quiet --locked
-# Installs Debian's packages of programs that are missing.
+# Installs the Debian packages of missing programs.
 NEED := testbed/need
-# Which end-to-end tests; all, if nothing is said.
+# A filter for the end-to-end tests; all tests if it is empty.
 TESTS ?=
-# What is tried on the other releases of Slurm: everything that touches Slurm itself.
+# The tests for the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: broadcast:: choice:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: two_lines::
 SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
@@ -63,18 +64,19 @@ plugin: tools
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
 	install -D -t $(RELEASE) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
 
-# What loads into Slurm and into jobs shares one profile, and so its dependencies are built once.
+# Everything that is loaded into Slurm and into jobs shares one profile, so its dependencies are
+# built once.
 SPANK := $(BUILT)/spank
-# As the shared library alone: together with the library for tests, as `cargo build` makes it,
-# cargo leaves out the link-time optimization. Building the shim does that too, so the plugin
-# comes last.
+# Builds only the shared library. If it is built together with the library for tests, as `cargo
+# build` does, cargo omits link-time optimization. Building the shim also builds that library, so
+# the plugin comes last.
 BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
 LIBRARY := $(SPANK)/libspank_sifcache.so
 BUILD_PRELOAD = $(CARGO) build --locked --profile spank -p sifcache-preload
 
-# The shim runs before each launch of a script: without a loader it starts a quarter of a
-# millisecond sooner, and needs no C library as new as that of the machine it was built on.
-# Where there is no libc.a (glibc-static of RHEL and its like), it is linked as all else.
+# The shim runs before each launch in a script. Without a dynamic loader, it starts a quarter of a
+# millisecond sooner, and does not need a C library as new as that of the build machine. If there is
+# no libc.a (glibc-static on RHEL and similar systems), it is linked dynamically.
 CAN_LINK_STATIC = $(shell echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null - 2>/dev/null && echo yes)
 BUILD_SHIM = $(CARGO) rustc --locked --profile spank -p spank-sifcache --bin sifcache-shim -- \
 	$(if $(CAN_LINK_STATIC),-C target-feature=+crt-static)
@@ -87,7 +89,7 @@ plugins: tools
 		echo "$(TARGET)/plugins/$$release/spank_sifcache.so"; \
 	done
 
-# Loads plugins as Slurm does, to time them and to break them: benches/host/README.md.
+# Loads plugins like Slurm does, to measure them and to inject faults: benches/host/README.md.
 host: tools
 	@benches/host/build $(TARGET)/host
 
@@ -95,8 +97,9 @@ command: tools
 	$(CARGO) build --locked --profile command -p sifcache
 	install -D $(BUILT)/command/sifcache $(RELEASE)/sifcache
 
-# The command for tests. Optimizing it takes three minutes of processor time, and the unit tests
-# need all of this build anyway. Not in $(RELEASE), where `make install` would find it.
+# The command for tests. An optimized build takes three minutes of processor time, and the unit
+# tests need all of this build anyway. It is not placed in $(RELEASE), where `make install` would
+# find it.
 .PHONY: debug-command
 debug-command: tools
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked --workspace --bin sifcache
@@ -107,12 +110,12 @@ TESTED_RELEASE = $(if $(SIFCACHE_THOROUGH),$(RELEASE),$(FOR_TESTS))
 
 ## make demo                          show the main job on a real cluster in a directory
 demo: demo-parts
-# The release of Slurm is known now. If it is the newest that we serve, nothing is left to build.
+# The release of Slurm is known now. If it is the newest supported one, nothing is left to build.
 	@SLURM_VERSION=$(VERSION) $(DEMO_BUILD)
 	testbed/demo $(BUILT)/debug/libspank_sifcache.so $(BUILT)/debug/sifcache
 
-# Without optimization, which takes most of the time of a build and shows nothing. The root file
-# system is built meanwhile.
+# Without optimization, which takes most of the build time and makes no difference here. The root
+# file system is built at the same time.
 .PHONY: demo-parts demo-build demo-cluster
 demo-parts:
 	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build
@@ -140,15 +143,15 @@ unit: tools
 doc: tools
 	SLURM_VERSION=$(ANY_RELEASE) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## make e2e [SUITE=bookworm] [TESTS=hit::] [CLUSTERS=4]  the end-to-end tests alone, on so many clusters at a time
+## make e2e [SUITE=bookworm] [TESTS=hit::] [CLUSTERS=4]  only the end-to-end tests, on this many clusters in parallel
 e2e: build-for-e2e e2e-binary run-e2e
 
 .PHONY: run-e2e
 run-e2e:
 	$(E2E)
 
-# As many clusters as tests that run at the same time: most of them wait most of the time. Tests
-# that write a page of docs/ anew would overwrite each other's rows.
+# As many clusters as concurrent tests, because most tests wait most of the time. Tests that write a
+# page of docs/ would overwrite each other's rows, so they run one at a time.
 CLUSTERS ?= $(if $(SIFCACHE_BLESS),1,4)
 E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
 	$(TESTBED) with --suite $(SUITE) --nodes 3 --clusters $(CLUSTERS) -- $(NEXTEST_RUN) --profile e2e \
@@ -156,7 +159,7 @@ E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIF
 	--test-threads $(CLUSTERS) $(if $(SIFCACHE_THOROUGH),--retries 0) --run-ignored only -- $(TESTS)
 NEXTEST_RUN = $(NEXTEST) nextest run
 FAILURES := $(TARGET)/failures/$(SUITE)
-# Built once, then run without cargo, which would wait for other builds to end. As a part of the
+# Built once, then run without cargo, which would wait for other builds to end. As part of the
 # workspace, it shares its dependencies with the unit tests.
 E2E_BINARY := $(TARGET)/e2e
 .PHONY: e2e-binary
@@ -182,7 +185,7 @@ $(WORKFLOW_TOOLS):
 	@$(NEED) pip3:python3-pip
 	pip3 install --quiet --target $@ zizmor==1.32.0 check-jsonschema==0.39.0
 
-# cargo-nextest runs each test in a process of its own. The machine's is taken if it has one.
+# cargo-nextest runs each test in its own process. An installed one is used if there is one.
 NEXTEST_VERSION := 0.9.143
 NEXTEST = $(if $(shell $(CARGO) nextest --version 2>/dev/null),$(CARGO),PATH="$(TOOLS)/cargo-nextest-$(NEXTEST_VERSION)/bin:$$PATH" $(CARGO))
 .PHONY: nextest
@@ -208,8 +211,8 @@ install-for-testbed: testbed
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
 	install -D -t $(BUILD) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
 
-# Also a plugin with fault injection, which has the same file name, and a file system whose calls
-# fail.
+# This includes a plugin with fault injection, which has the same file name, and a file system whose
+# calls fail.
 build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
 	install -t $(BUILD) $(TESTED_RELEASE)/sifcache
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
@@ -217,7 +220,7 @@ build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
 	$(CARGO) build --locked --profile spank -p faultfs
 	install -t $(BUILD) $(SPANK)/faultfs
 
-# What Debian has to bring besides the Rust toolchain, if it is not there.
+# What is needed from Debian besides the Rust toolchain; installed if it is missing.
 tools:
 	@$(NEED) cc:gcc cc:libc6-dev nm:binutils
 
@@ -228,7 +231,7 @@ testbed: tools
 install: all
 	$(MAKE) --no-print-directory install-files
 
-# Without building anything; RELEASE says where the built files are.
+# Installs without building anything; RELEASE is the directory of the built files.
 .PHONY: install-files
 install-files:
 	install -D -m 0755 $(RELEASE)/libspank_sifcache.so $(DESTDIR)$(plugindir)/spank_sifcache.so
@@ -243,7 +246,7 @@ install-files:
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
-	# The admin's own stays.
+	# An existing file of the admin is kept.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
 		install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d plugstack.conf.d/sifcache.conf
 	install -d $(DESTDIR)$(mandir)/man1

@@ -1,9 +1,9 @@
-# What it costs: benches/cluster measures on the testbed, benches/host is a part of it.
+# Measures the costs: benches/cluster on the testbed, of which benches/host is a part.
 
 .PHONY: bench bench-check bench-page
 RESULTS := $(TARGET)/bench/results.json
 
-## make bench [QUICK=1] [PLUGIN=LINE]  what sifcache costs, side by side: docs/benchmarks.md; 20 minutes
+## make bench [QUICK=1] [PLUGIN=LINE]  the costs of sifcache, with and without it: docs/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/benchmarks.json
@@ -19,7 +19,7 @@ measured: build-for-testbed host
 		$(RELEASE)/cluster-bench all --build $(BUILD) --host $(TARGET)/host \
 		--into $(RESULTS) $(if $(QUICK),--quick) $(if $(PLUGIN),--plugin '$(PLUGIN)')
 
-# The page, the chart and the table in the README, of the results of the last run that counts.
+# Renders the page, the chart and the table in the README from the results of the last valid run.
 bench-page:
 	$(CARGO) build --locked --release -p cluster-bench
 	$(RELEASE)/cluster-bench render docs/benchmarks.json .

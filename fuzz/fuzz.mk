@@ -1,24 +1,25 @@
 # Fuzz targets: fuzz/README.md.
 
 FUZZ_TARGETS := reference launch sif settings syslog origin
-# Those that `make fuzz` runs.
+# The targets that `make fuzz` runs.
 FUZZ ?= $(FUZZ_TARGETS)
 RUNS ?= 10000000
-# The targets hold safe code, so what a sanitizer costs is better spent on runs; make asan is for
-# the rest. With SANITIZER=address, RUSTC_BOOTSTRAP opens the flag for it on a stable toolchain.
+# The targets contain only safe code, so the cost of a sanitizer is better spent on more runs; make
+# asan covers the rest. With SANITIZER=address, RUSTC_BOOTSTRAP enables its flag on a stable
+# toolchain.
 SANITIZER ?= none
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.1
 FUZZ_DIRECTORY := $(TARGET)/fuzz
 
 .PHONY: fuzz fuzz-check fuzz-build fuzz-tools
 
-## make fuzz [FUZZ=launch] [RUNS=10000000]   hours of odd input for what reads input
+## make fuzz [FUZZ=launch] [RUNS=10000000]   fuzzes the parsers for hours
 fuzz: fuzz-build
 	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(FUZZ)
 
-# All that was ever found, and a short search. The tests of the command's files that
-# `syslog` takes in are not here, so there are no targets of tests.
-# Without optimization: building that takes longer than the search.
+# Runs all inputs that were ever found, and a short search. The tests of the command's files that
+# `syslog` includes are not available here, so there are no test targets. Without optimization,
+# which would take longer than the search.
 fuzz-check: FUZZ_PROFILE := --dev
 fuzz-check: fuzz-build
 	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,5) $(FUZZ_TARGETS)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What both kinds of packages have in common: names, versions, and what goes where.
+# Shared by both kinds of packages: names, versions, and the location of the files.
 
 set -euo pipefail
 umask 022
@@ -7,11 +7,11 @@ umask 022
 packaging=$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")
 project=$(dirname -- "$packaging")
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$project/Cargo.toml" | head -n 1)
-# Two builds of the same sources are the same bytes.
+# Makes builds reproducible: two builds of the same sources are identical.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$project" log -1 --format=%ct 2>/dev/null || stat -c %Y "$project/CHANGELOG.md")}
 export SOURCE_DATE_EPOCH
 
-# The release of Slurm that a plugin says it is for, as MAJOR.MINOR.
+# The release of Slurm that a plugin was built for, as MAJOR.MINOR.
 plugin_release() {
     local address number
     address=0x$(nm -D -- "$1" | sed -n 's/^\([0-9a-f]*\) . plugin_version$/\1/p')
@@ -21,10 +21,11 @@ plugin_release() {
     printf '%d.%02d\n' "0x${number:4:2}" "0x${number:2:2}"
 }
 
-# The first release after one, as far as versions of packages go: they are sorted by it.
+# The smallest version number after a release. It need not exist: package managers only compare with
+# it.
 after() { printf '%s.%02d\n' "${1%.*}" "$((10#${1#*.} + 1))"; }
 
-# make_trees RELEASE DIR PLUGINDIR: DIR/slurm-spank-sifcache with the plugin and its line
+# make_trees RELEASE DIR PLUGINDIR: creates DIR/slurm-spank-sifcache with the plugin and its line
 # for plugstack.conf, and DIR/sifcache with everything else.
 make_trees() {
     local release=$1 dir=$2 plugindir=$3 rest=$2/sifcache plugin=$2/slurm-spank-sifcache
@@ -38,6 +39,6 @@ make_trees() {
     find "$rest" "$plugin" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# Words of the packages' descriptions.
+# The summaries in the packages' descriptions.
 summary='start docker:// images of Slurm jobs from local SIF files'
 plugin_summary='SPANK plugin that starts docker:// images from local SIF files'

@@ -1,4 +1,4 @@
-# What comes into the build from elsewhere: licences, sources, advisories.
+# Third-party inputs of the build: licences, sources, advisories.
 
 ## make deny                          licences, bans and sources of all crates, with cargo-deny
 ## make audit [ADVISORIES=DIR]        RustSec's advisories, with cargo-deny and cargo-audit; DIR is a copy of its list
@@ -6,7 +6,8 @@
 CARGO_DENY := 0.20.2
 CARGO_AUDIT := 0.22.2
 ADVISORIES ?= https://github.com/rustsec/advisory-db
-# Where cargo-deny looks for that list: deny.toml, and the name that it makes of its address.
+# The directory where cargo-deny looks for the advisory list: deny.toml sets it, and cargo-deny
+# derives the name from the list's address.
 ADVISORY_DB := .cache/advisory-dbs/advisory-db-3157b0e258782691
 deny: $(TOOLS)/cargo-deny-$(CARGO_DENY)
 	$</bin/cargo-deny --locked check licenses bans sources
@@ -18,7 +19,7 @@ audit: $(TOOLS)/cargo-deny-$(CARGO_DENY) $(TOOLS)/cargo-audit-$(CARGO_AUDIT)
 	$(word 1,$^)/bin/cargo-deny --locked --offline check advisories
 	$(word 2,$^)/bin/cargo-audit audit --db $(ADVISORY_DB) --no-fetch --deny warnings
 
-# Some minutes each, once.
+# Each takes some minutes, once.
 $(TOOLS)/cargo-%: | tools
 	$(CARGO_INSTALL) --root $@ --target-dir $(TOOLS)/target $(subst -0.,@0.,$(@F))
 	rm -rf $(TOOLS)/target

@@ -1,9 +1,9 @@
-# Packages, a source archive, and what removes an installation.
+# Packages, a source archive, and the removal of an installation.
 
 PACKAGES := $(TARGET)/packages
-# A further build of the same version.
+# The number of this build of the same version.
 REVISION ?= 1
-# What builds the command that is packaged.
+# The target that builds the packaged command.
 PACKAGED_COMMAND := command
 DEB_PLUGINDIR = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH)/slurm-wlm
 RPM_PLUGINDIR = /usr/lib64/slurm
@@ -18,7 +18,7 @@ deb: plugin $(PACKAGED_COMMAND) deb-tools
 rpm: plugin $(PACKAGED_COMMAND) rpm-tools
 	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
 
-# Of their own, as make expands a recipe as a whole before it runs the first line.
+# Separate targets, because make expands a whole recipe before it runs the first line.
 .PHONY: deb-tools rpm-tools dist-tools
 deb-tools:
 	@$(NEED) dpkg-shlibdeps:dpkg-dev dpkg-architecture:dpkg-dev
@@ -27,14 +27,15 @@ rpm-tools:
 dist-tools:
 	@$(NEED) xz:xz-utils
 
-# Only if it was named: `plugindir` is for make install otherwise.
+# Only if it was set explicitly: otherwise `plugindir` is the default for make install.
 PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugindir))
 
-# Installed, used, upgraded and removed on a cluster; twice the same build, to upgrade.
+# Installs, uses, upgrades and removes the packages on a cluster; builds them twice, for the
+# upgrade.
 packages-check: testbed deb-tools rpm-tools
 	rm -rf $(CHECKED)
 	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION)
-# An upgrade, from the same files.
+# For an upgrade, from the same files.
 	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION) REVISION=2
 	$(PACKAGE) deb rpm SLURM_VERSION=$(OTHER)
 	$(TESTBED) with --suite $(SUITE) --nodes 2 -- packaging/check $(CHECKED) $(VERSION) $(OTHER)
@@ -46,13 +47,13 @@ OTHER := $(firstword $(SLURM_RELEASES))
 dist: tools dist-tools
 	packaging/dist $(TARGET)/dist
 
-# In a fresh directory, without network, and without anything that cargo has kept.
+# In a fresh directory, without network, and without cargo's caches.
 dist-check: export XZ_LEVEL := 0
 dist-check: dist
 	packaging/dist-check $(TARGET)/dist $(DIST_TARGETS)
 DIST_TARGETS ?= plugin
 
-## make uninstall                     removes what make install has put there, with the same variables
+## make uninstall                     removes the files of make install; takes the same variables
 uninstall:
 	@tree=$$(mktemp -d) && trap 'rm -r "$$tree"' EXIT && \
 	$(MAKE) --no-print-directory --silent install-files DESTDIR="$$tree" && cd "$$tree" && \

@@ -1,19 +1,19 @@
-# What watches the memory: the address sanitizer, valgrind, Miri.
+# Memory checkers: the address sanitizer, valgrind, Miri.
 
 HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
 
 .PHONY: asan valgrind valgrind-tools miri
 
-# The sanitizer is in the toolchain, and stable ones take its flag with RUSTC_BOOTSTRAP. The
-# program that loads the plugin has to bring the runtime: rustc's own, as the two must fit.
-# In a directory of its own: with RUSTC_BOOTSTRAP the build scripts and procedural macros are others,
-# and would replace those that a build beside this one uses.
+# The sanitizer is part of the toolchain, and stable toolchains accept its flag with
+# RUSTC_BOOTSTRAP. The program that loads the plugin has to be linked with rustc's own runtime of
+# the sanitizer, because both must match. The build has its own directory: with RUSTC_BOOTSTRAP the
+# build scripts and procedural macros differ, and would replace those of other builds.
 ASAN_RUNTIME = $(wildcard $(shell rustc --print target-libdir)/librustc-*_rt.asan.a)
 ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
 	$(CARGO) test --quiet --locked --target-dir $(TARGET)/asan --target $(HOST_TRIPLE)
-# Left out: the runtime itself takes signals and does not start under such limits.
+# Skipped: the sanitizer's runtime handles signals itself, and does not start under such limits.
 ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
 
 ## make asan                          the plugin and the shim under the address sanitizer
@@ -43,6 +43,7 @@ miri: tools
 		$(CARGO) $(MIRI) miri test --locked --no-fail-fast -p sifcache-core --lib
 	RUSTFLAGS='--cfg watched_memory' MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv
-# What a thread gives back another may take: in several orders, and by the rules that allow it.
+# One thread may reuse memory that another thread has released. This runs with several schedules,
+# and with the aliasing rules that allow it.
 	MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-many-seeds=0..8' SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::arena

@@ -1,15 +1,15 @@
-# make test: stages that run side by side where they can, each with its output in a log.
+# make test: stages that run concurrently where possible, each with its output in a log.
 #
 # Most end-to-end tests wait most of the time: for Slurm, for a timeout, for a file server that
-# never answers. Whatever only needs a processor runs beside them, at a lower priority.
+# never answers. Stages that only need a processor run at the same time, at a lower priority.
 
 STAGE_LOGS := $(TARGET)/stages
 STAGE = STEP_QUIET=1 STEP_LINES=0 STEP_LOGS=$(STAGE_LOGS) testbed/step
-# For what the end-to-end tests do not wait for.
+# For stages that the end-to-end tests do not depend on.
 LATER = nice -n 5 env $(STAGE)
 BESIDE = nice -n 10 env $(STAGE)
-# Without the job server of this make: it would hold back the stage that all others wait for. The
-# priorities decide.
+# Without the job server of this make, which would delay the stage that all others wait for. The
+# priorities decide instead.
 MAKE_STAGE = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory $(MAKEOVERRIDES)
 STAGES_AT_A_TIME ?= 4
 
@@ -23,7 +23,7 @@ test: tools
 test-all: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages SIFCACHE_THOROUGH=1 SMOKE= DIST_TARGETS=all
 
-# In the order in which they are wanted: make takes the first one that is ready.
+# In the order of importance: make starts the first one that is ready.
 test-stages: stage-cluster-sid stage-command stage-e2e-binary stage-build-sid stage-e2e-sid stage-plugins \
 	stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
@@ -44,14 +44,14 @@ stage-plugins: stage-build-sid
 	@$(LATER) plugins $(MAKE_STAGE) plugins
 stage-e2e-%: stage-build-% stage-e2e-binary
 	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),--skip $(RELEASES),$(SMOKE))'
-# The tests of the plugins for all releases do not hold up the rest.
+# The tests of the plugins for all releases must not delay the rest.
 RELEASES := releases::
 stage-e2e-releases: stage-plugins stage-e2e-binary
 	@$(STAGE) e2e-releases $(MAKE_STAGE) run-e2e CLUSTERS=1 TESTS=$(RELEASES)
-# One after the other: at the same time they would not be faster.
+# One after the other, because concurrent runs would not be faster.
 stage-e2e-trixie: | stage-e2e-sid
 stage-e2e-bookworm: | stage-e2e-trixie
-# cargo lets one build at a time use a directory.
+# cargo allows only one build at a time in a directory.
 stage-build-trixie: | stage-plugins
 stage-build-bookworm: | stage-build-trixie
 stage-lint: | stage-e2e-binary stage-build-sid
@@ -60,7 +60,7 @@ stage-doc: | stage-unit
 stage-fuzz-check stage-asan stage-dist-check: | stage-build-sid
 stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check:
 	@$(BESIDE) $(@:stage-%=%) $(MAKE_STAGE) $(@:stage-%=%)
-# Builds for other releases, too.
+# This builds for other releases too.
 stage-packages-check: | stage-build-bookworm
 	@$(LATER) packages-check $(MAKE_STAGE) packages-check
 stage-testbed-check: stage-cluster-sid

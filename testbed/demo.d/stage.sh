@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The stage: what is said, what is typed and shown, and what is checked.
+# Output, commands and checks of the demonstration.
 
-# Set by what was typed last: the line, its exit status, and how long it took.
+# Set by the last typed command: its line, its exit status, and its duration.
 last_line=
 status=
 hundredths=
@@ -16,7 +16,7 @@ open_stage() {
     trap 'rm -r -- "$scratch"' EXIT
 }
 
-# One empty line, however many ask for it.
+# Prints one empty line, even if it is called several times.
 at_gap=
 gap() {
     [[ -n $at_gap ]] || printf '\n'
@@ -36,9 +36,9 @@ say() {
     printf '%s\n' "$@" ''
 }
 
-# The other end of `typed`: a shell that shows each line behind its prompt, runs
-# it, and tells status and microseconds on descriptor 3. Timed here, so that the
-# way into the cluster does not count. The first line that fails is the last.
+# The shell that `typed` starts. It prints each line behind its prompt, runs it, and writes the
+# status and the microseconds to descriptor 3. The time is measured here, so that entering the
+# cluster does not count. The first line that fails is the last.
 # shellcheck disable=SC2016 # nothing is for this shell to expand
 typing_shell='
     prompt=$1 blue=$2 off=$3
@@ -59,7 +59,7 @@ typed() {
     shift
     last_line="$prompt ${lines[-1]}"
     : >"$scratch/outcome"
-    # Its own status says nothing: that of the last line is in the outcome.
+    # The pipeline's own status is not used: the status of the last line is in the outcome.
     "$@" bash -c "$typing_shell" bash "$prompt" "$blue" "$off" "${lines[@]}" \
         2>&1 3>>"$scratch/outcome" </dev/null | tee "$scratch/output" || :
     read -r status micros < <(tail -n 1 "$scratch/outcome") ||
@@ -78,25 +78,25 @@ by() {
 # on NODE LINE…: typed by root on a node.
 on() { typed "root@$1#" "${@:2}" -- "$testbed_dir/testbed" exec --on "$1" --; }
 
-# here LINE…: typed outside of the cluster, at the top of the project.
+# here LINE…: typed outside of the cluster, in the project's top directory.
 here() { typed demo\$ "$@" -- env --chdir="$project"; }
 
 home_of() { if [[ $1 == root ]]; then echo /root; else echo "/home/$1"; fi; }
 
-# from_project PATH: as it is typed there.
+# from_project PATH: the path relative to the project's top directory, quoted.
 from_project() { printf '%q' "${1#"$project/"}"; }
 
 seconds() { printf '%d.%02d s' "$(($1 / 100))" "$(($1 % 100))"; }
 
 show_outcome() { printf '%s(exit status %d after %s)%s\n' "$dim" "$status" "$(seconds "$hundredths")" "$off"; }
 
-# The promises about what was typed last.
+# Checks of the last typed command.
 
 promise_status() {
     ((status == $1)) || broken "exit status $status instead of $1"
 }
 
-# promise_line TEXT: a line of the output, in full.
+# promise_line TEXT: the output has exactly this line.
 promise_line() {
     grep -Fxq -- "$1" "$scratch/output" || broken "no line of the output is: $1"
 }
@@ -105,13 +105,13 @@ promise_no_line() {
     ! grep -Fxq -- "$1" "$scratch/output" || broken "a line of the output is: $1"
 }
 
-# promise_text TEXT: somewhere in the output.
+# promise_text TEXT: the output contains this text.
 promise_text() {
     grep -Fq -- "$1" "$scratch/output" || broken "the output does not have: $1"
 }
 
-# promise_line_like START REST: a line that begins like START, a regular
-# expression, and in which REST follows.
+# promise_line_like START REST: the output has a line that begins with START, a regular expression,
+# and that contains REST.
 promise_line_like() {
     grep -e "$1" -- "$scratch/output" | grep -Fq -e "$2" || broken "no line of the output begins like $1 and has: $2"
 }

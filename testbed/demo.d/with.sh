@@ -42,7 +42,7 @@ little_at_home() {
     [[ $home_with == *K ]] || broken "alice's home directory has grown to $home_with"
 }
 
-# Not that it takes less time: a loaded machine must not make a liar of us.
+# Shows the times without a promise that they are shorter: on a loaded machine it could be wrong.
 compare() {
     say 'Measured above, the image being a small one:'
     row '' 'without' 'with the plugin'

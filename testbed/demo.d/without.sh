@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Step 1: how it is without the plugin. Sets what the table of step 3 compares:
-# alice_without, bob_without (hundredths of a second) and home_without (as du says).
+# Step 1: the situation without the plugin. Sets what the table of step 3 compares: alice_without,
+# bob_without (hundredths of a second) and home_without (as printed by du).
 
 without_plugin() {
     next_step 'without the plugin'
@@ -47,5 +47,5 @@ forget_pulled_images() {
     promise_status 0
 }
 
-# What du has said, without the name.
+# The size from the output of du, without the name.
 size_said() { sed -n 's/^\([0-9.]\+[KMG]\)\t.*/\1/p' "$scratch/output"; }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Clusters: up, down, and which of them live.
+# Clusters: start, stop, and which of them are running.
 
 state_dir() { printf '%s/%s\n' "$run_dir" "$1"; }
 
-# cluster_alive NAME sets pid to its keeper's.
+# cluster_alive NAME sets pid to that of the cluster's keeper.
 cluster_alive() { alive "$run_dir/$1/keeper.pid"; }
 
 any_cluster_alive() {
@@ -37,8 +37,8 @@ up() {
     drop_lock
 }
 
-# Clusters that end when this process does: one that is half up, or those that
-# exist for one command.
+# Clusters that end together with this process: one that is not fully up yet, or those that exist
+# for one command.
 ends_with_us=()
 was_up=
 # end_on_exit NAME…
@@ -84,7 +84,7 @@ start_keeper() {
 
 keeper_settled() { alive "$1/keeper.pid" || ! kill -0 "$2" 2>/dev/null; }
 
-# All hosts at once: the nodes retry until they find the controller.
+# Starts all hosts at once: the nodes retry until they find the controller.
 boot_all() {
     local name=$1 nodes=$2 host hosts
     mapfile -t hosts <"$(state_dir "$name")/hosts.list"
@@ -103,7 +103,7 @@ nodes_idle() {
 down() {
     local name=$1 lock_fd
     [[ -d $run_dir/$name ]] || die "down: $name: no such cluster: testbed status tells which there are"
-    # First of all: it ends an `up` of the same name that is under way, too.
+    # This comes first, because it also ends an `up` of the same name that is in progress.
     end_process "$(state_dir "$name")/keeper.pid"
     take_lock "$run_dir/$name.lock"
     remove_cluster "$name"

@@ -36,7 +36,7 @@ check_number() {
 }
 
 
-# poll SECONDS COMMAND…: whether COMMAND came true in that time.
+# poll SECONDS COMMAND…: waits until COMMAND succeeds; fails after SECONDS.
 poll() {
     local deadline=$((SECONDS + $1))
     shift
@@ -46,8 +46,8 @@ poll() {
     done
 }
 
-# take_lock FILE sets lock_fd. A file that was removed meanwhile, by the one who
-# had the lock, locks nothing: try again.
+# take_lock FILE sets lock_fd. If the previous holder has removed the file meanwhile, the lock has
+# no effect: try again.
 take_lock() {
     mkdir -p -- "${1%/*}"
     while :; do

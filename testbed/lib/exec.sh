@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Commands on a host: `testbed exec` and whatever else runs something there.
+# Commands on a host: `testbed exec` and everything else that runs something there.
 
-# find_user ROOT USER sets uid, gid, home and user_shell. Reads the host's
-# passwd file with builtins only: exec is to cost a few milliseconds.
+# find_user ROOT USER sets uid, gid, home and user_shell. It reads the host's passwd file with
+# builtins only, because exec should take only a few milliseconds.
 find_user() {
     local name _
     while IFS=: read -r name _ uid gid _ home user_shell; do
@@ -36,18 +36,18 @@ find_entry() {
         "${extra_env[@]}")
 }
 
-# print_entry NAME HOST USER CWD: the same words, each ended by a NUL.
+# print_entry NAME HOST USER CWD: prints these words, each terminated by a NUL.
 print_entry() {
     local entry
     find_entry "$@"
     printf '%s\0' "${entry[@]}"
 }
 
-# forward COMMAND…: runs it, hands on signals, returns its status.
+# forward COMMAND…: runs it, forwards signals, and returns its status.
 #
-# In the background, because bash would not hear of a signal before a command in
-# the foreground ends; bash then lets it ignore SIGINT, hence --default-signal
-# above. From a terminal, Ctrl-C reaches the whole group by itself.
+# The command runs in the background, because bash handles no signal while a command in the
+# foreground runs. bash starts such a command with SIGINT ignored, hence --default-signal above.
+# From a terminal, Ctrl-C reaches the whole process group anyway.
 forward() {
     local child status=0
     "$@" <&0 &
@@ -55,7 +55,7 @@ forward() {
     trap 'kill -TERM "$child" 2>/dev/null || :' TERM HUP
     trap '[[ -t 0 ]] || kill -TERM "$child" 2>/dev/null || :' INT
     while :; do
-        # A trapped signal ends the wait, but not the command.
+        # A trapped signal interrupts the wait, but does not end the command.
         wait "$child" 2>/dev/null || :
         kill -0 "$child" 2>/dev/null || break
     done

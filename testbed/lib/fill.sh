@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# fill.sh ROOTFS STORAGE LAYOUTS: pushes the layouts to a registry over STORAGE.
-# Runs in mount, process and network namespaces of its own, which end with it.
+# fill.sh ROOTFS STORAGE LAYOUTS: pushes the layouts to a registry over STORAGE. Runs in its own
+# mount, process and network namespaces, which end with it.
 
 rootfs=$1 storage=$2 layouts=$3
 
@@ -21,7 +21,7 @@ END
 
 chroot "$rootfs" docker-registry serve /tmp/registry.yml &
 for ((tries = 0; tries < 500; tries++)); do
-    # The shell opens a connection by itself; it fails until someone listens.
+    # The shell itself opens the connection; this fails until the registry listens.
     if (: >/dev/tcp/127.0.0.1/5000) 2>/dev/null; then break; fi
     sleep 0.02
 done

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What --help says.
+# The output of --help.
 
 # help [COMMAND]
 help() {

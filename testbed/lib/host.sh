@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# host.sh HOST: the first process of a host, until it stands in the host's own
-# root file system and goes on there as init.sh. Runs below the keeper.
+# host.sh HOST: the first process of a host. It enters the host's own root file system and continues
+# there as init.sh. Runs below the keeper.
 
 set -euo pipefail
 
@@ -17,8 +17,8 @@ mount_root() {
         -o "lowerdir=/run/testbed/rootfs,upperdir=$host_dir/upper,workdir=$host_dir/work"
 }
 
-# Devices of our own, so that fuse can be open to everyone here without a
-# change to the machine's.
+# The host has its own devices, so that fuse can be accessible for everyone there without a change
+# to the machine's device.
 mount_devices() {
     local device name major minor
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"
@@ -43,13 +43,13 @@ mount_kernel_and_scratch() {
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 }
 
-# A node's own disk. In memory, so that it goes with the host.
+# A node's own disk. It is in memory, so that it vanishes with the host.
 mount_local() {
     mount -t tmpfs -o mode=755,size=16G tmpfs "$root/local"
     mkdir "$root/local/sif"
 }
 
-# What a site has on a file server.
+# The directories that a site has on a file server.
 mount_shared() {
     local shared=/run/testbed/state/shared
     mount --bind "$shared/home" "$root/home"
@@ -70,7 +70,7 @@ mount_storage() {
         -o "lowerdir=/run/testbed/storage,upperdir=$host_dir/storage-upper,workdir=$host_dir/storage-work"
 }
 
-# Apptainer refuses a plain chroot, where user namespaces cannot be made.
+# With a plain chroot Apptainer does not start, because no user namespaces can be created there.
 enter_root() {
     mkdir -p "$root/run/testbed"
     mount --bind -o ro "$lib_dir" "$root/run/testbed"

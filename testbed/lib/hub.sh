@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The registry on host hub. Not started by `up`: with no registry to ask, only a
-# local image can make a run of docker://… succeed.
+# The registry on host hub. `up` does not start it: without a registry, only a local image can make
+# a run of docker://… succeed.
 
 hub() {
     local name=$1 action=$2

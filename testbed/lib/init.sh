@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# init.sh HOST: the first process of a host, inside its root file system.
-# Starts the daemons that such a host has, then reaps what ends.
+# init.sh HOST: the first process of a host, inside its root file system. Starts the host's daemons,
+# then reaps processes that end.
 
 set -euo pipefail
 
@@ -14,7 +14,7 @@ start_munge() {
     setpriv --reuid=munge --regid=munge --init-groups munged --force
 }
 
-# As Debian's unit does.
+# Like Debian's unit file.
 start_slurmd() {
     local SLURMD_OPTIONS=''
     # shellcheck source=/dev/null
@@ -40,7 +40,7 @@ start_daemons() {
 
 start_daemons "$1"
 : >/run/ready
-# Waiting for a child, bash also reaps those that it never knew.
+# While it waits for a child, bash also reaps processes that it did not start.
 while :; do
     sleep 3600 &
     wait "$!" || :

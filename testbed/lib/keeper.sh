@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # keeper.sh STATE ROOTFS STORAGE HOURS OWNER: the first process of a cluster.
 #
-# It runs in namespaces of its own (mount, pid, net, uts, ipc). Every host's
-# processes are below it and every mount and interface is inside, so that the
-# kernel clears all of it away when this process ends, however it ends.
+# It runs in its own namespaces (mount, pid, net, uts, ipc). The processes of all hosts are below
+# it, and all mounts and interfaces are inside these namespaces. The kernel therefore removes
+# everything when this process ends, however it ends.
 
 set -euo pipefail
 
@@ -14,7 +14,7 @@ source "$lib_dir/process.sh"
 # shellcheck source=network.sh
 source "$lib_dir/network.sh"
 
-# Short fixed paths: overlay options cannot hold every character a path can.
+# Short fixed paths, because overlay options cannot contain every character that a path can.
 mount_short_paths() {
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -p /run/netns /run/testbed/{rootfs,state,storage,lib}
@@ -24,9 +24,9 @@ mount_short_paths() {
     mount --bind "$lib_dir" /run/testbed/lib
 }
 
-# owner is the "PID START" of a process to outlive by no more than a moment, or
-# nothing. Without its directory nobody could find this cluster to end it. Hosts
-# that are booted later become our children, and bash reaps them.
+# owner is the "PID START" of a process, or empty; the cluster ends shortly after that process. It
+# also ends if its state directory is gone, because then nobody could find the cluster to end it.
+# Hosts that are booted later become children of this process, and bash reaps them.
 keep() {
     local start
     while ((SECONDS < hours * 3600)); do

@@ -16,7 +16,7 @@ require_known_host() {
         die "$2: no such host in cluster $1: it has $(paste -sd' ' "$run_dir/$1/hosts.list")"
 }
 
-# Detached below the keeper, so that the host is no child of this command.
+# Starts the host detached below the keeper, so that it is not a child of this command.
 start_host() {
     local name=$1 host=$2 pid
     require_cluster "$name"
@@ -59,7 +59,8 @@ crash() {
     end_process "$run_dir/$1/hosts/$2/pid"
 }
 
-# push NAME SRC DEST MODE. Renamed into place: slurmd may have the old file open.
+# push NAME SRC DEST MODE. The file is renamed into place, because slurmd may have the old file
+# open.
 push() {
     local name=$1 src=$2 dest=$3 mode=$4 host pid
     if [[ -d $src ]]; then
@@ -79,7 +80,7 @@ push() {
     done <"$run_dir/$name/hosts.list"
 }
 
-# A file that is there is removed first, as install(1) does: somebody may run it.
+# tar removes an existing file first, like install(1), because the file may be in use.
 push_tree() {
     local name=$1 src=$2 dest=$3 host pid
     [[ $dest == /* ]] || usage_error "push: $dest: not an absolute path"

@@ -16,7 +16,7 @@ host_address() {
     esac
 }
 
-# The hub stands for Docker's registry, and for one that is not Docker's.
+# The hub has the names of Docker's registry, and of a registry that is not Docker's.
 write_hosts_file() {
     local host
     printf '127.0.0.1 localhost\n'

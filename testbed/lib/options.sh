@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The command line after the subcommand.
 
-# What options say when absent.
+# The defaults of the options.
 option_name=${SIFCACHE_TESTBED_NAME:-}
 option_on=ctl
 option_user=
@@ -11,15 +11,16 @@ option_clusters=1
 option_all=
 option_reuse=
 option_configless=
-# Of the root file system. `with` hands it on, for what its command asks of us.
+# The suite of the root file system. `with` passes it on to the testbed commands that its command
+# runs.
 export SIFCACHE_TESTBED_SUITE=${SIFCACHE_TESTBED_SUITE:-sid}
 suite=$SIFCACHE_TESTBED_SUITE
 extra_env=()
 arguments=()
 
-# parse ALLOWED ARG… sets option_… and arguments. ALLOWED is a list of words:
-# `name=` takes a value, `all` takes none; `command` says that the first word
-# that is no option begins a command, whose options are not ours.
+# parse ALLOWED ARG… sets option_… and arguments. ALLOWED is a list of words: `name=` takes a value,
+# `all` takes none; `command` means that the first word that is not an option begins a command,
+# whose options are not parsed.
 parse() {
     local allowed=" $1 "
     shift
@@ -69,7 +70,7 @@ set_option() {
     fi
 }
 
-# operands MIN MAX WHAT: how many words there may be besides options.
+# operands MIN MAX WHAT: checks the number of arguments that are not options.
 operands() {
     ((${#arguments[@]} >= $1)) || usage_error "$subcommand: $3 missing"
     ((${#arguments[@]} <= $2)) || usage_error "$subcommand ${arguments[$2]}: one word too many"

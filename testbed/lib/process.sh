@@ -1,20 +1,20 @@
 # shellcheck shell=bash
-# Process numbers kept in files: "PID START". The start time tells a process
-# from a later one that was given the same number.
+# Process IDs in files, as "PID START". The start time distinguishes a process from a later one with
+# the same ID.
 
-# start_time PID sets start; fails if there is no such process, or only its
-# zombie. A builtin read and no subshell: `testbed exec` runs this every time.
+# start_time PID sets start; fails if there is no such process, or only a zombie. It uses a builtin
+# read and no subshell, because `testbed exec` runs this every time.
 start_time() {
     local line fields
     { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
-    # The command name, in parentheses, may hold anything, blanks included.
+    # The command name, in parentheses, may contain any character, including blanks.
     read -ra fields <<<"${line##*) }"
     [[ ${fields[0]} != [ZX] ]] || return 1
     start=${fields[19]}
 }
 
-# record_self FILE: the calling shell, as seen by the /proc mounted here. For a
-# shell in a process namespace of its own, that number is not $$.
+# record_self FILE: records the calling shell as seen by the /proc mounted here. For a shell in its
+# own process namespace, this ID is not $$.
 record_self() {
     local pid _ start
     read -r pid _ </proc/self/stat
@@ -32,8 +32,8 @@ alive() {
 
 dead() { ! alive "$1"; }
 
-# detach LOG COMMAND…: starts something that runs on. It must not hold what its
-# starter had open: someone may wait for the end of that pipe, or for that lock.
+# detach LOG COMMAND…: starts a process that continues to run. It must not inherit the open files of
+# its starter: another process may wait for the end of a pipe, or for a lock.
 detach() {
     local log=$1
     shift
@@ -47,12 +47,12 @@ close_inherited() {
     local path fd
     for path in /proc/self/fd/*; do
         fd=${path##*/}
-        # 255 is where bash reads its script from.
+        # bash reads its script from descriptor 255.
         if ((fd > 2 && fd != 255)); then exec {fd}>&-; fi
     done
 }
 
-# end_process FILE: kills that process and waits until it is gone.
+# end_process FILE: kills the recorded process and waits until it is gone.
 end_process() {
     local pid
     alive "$1" || return 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The few programs needed on the machine that carries the testbed.
+# The few programs that the machine needs for the testbed.
 
 required_programs=(mmdebstrap:mmdebstrap ip:iproute2 nsenter:util-linux unshare:util-linux
     flock:util-linux setsid:util-linux sha256sum:coreutils tar:tar)

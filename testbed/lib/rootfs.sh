@@ -4,18 +4,18 @@
 rootfs_packages=(
     slurmctld slurmd slurm-client munge
     squashfuse fuse3 skopeo docker-registry
-    fuse2fs gocryptfs # apptainer mentions each that it misses, at every start
-    systemd # its journald: no other part of it runs
+    fuse2fs gocryptfs # apptainer warns about each missing one at every start
+    systemd # for journald; no other part of it runs
     rsyslog ca-certificates openssl iproute2 procps strace
-    rpm # the packages of ours that are for others than Debian
+    rpm # for tests of sifcache's RPM packages
     busybox-static # the userland of the images on the hub
-    # The ways in which jobs start programs. openmpi-bin brings perl.
+    # Programs through which jobs start other programs. openmpi-bin also installs perl.
     environment-modules openmpi-bin parallel python3 numactl make time tcsh zsh fish sudo
     e2fsprogs # makes ext3 images: apptainer overlay create
 )
 
-# Left out of the packages: what nobody reads here, and what UCX, below Open MPI,
-# wants for the graphics processors of AMD alone: 260 MB of LLVM and ROCm.
+# Files that are left out of the packages: documentation, and what UCX, below Open MPI, needs only
+# for AMD's graphics processors: 260 MB of LLVM and ROCm.
 rootfs_excludes=(
     '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*'
     '/usr/share/zsh/functions/Completion/*' '/usr/share/fish/man/*'
@@ -23,7 +23,7 @@ rootfs_excludes=(
     '/usr/lib/*/libamdhip64*' '/usr/lib/*/libz3.so*'
 )
 
-# Everything that decides what is in it, so that a change builds it anew.
+# Everything that determines the content, so that a change causes a new build.
 rootfs_stamp() {
     {
         printf '%s\n' "${rootfs_packages[@]}" "${rootfs_excludes[@]}"
@@ -42,7 +42,7 @@ build_rootfs() {
     suite_options
     packages=$(IFS=,; printf '%s' "${rootfs_packages[*]}")
     options+=("${rootfs_excludes[@]/#/--dpkgopt=path-exclude=}")
-    # mmdebstrap has the last word on a failure, and much to say without one.
+    # mmdebstrap prints the reason last if it fails, and prints a lot even if it succeeds.
     if ! mmdebstrap --quiet --variant=minbase --include="$packages" "${options[@]}" \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --essential-hook="sh '${lib_dir//\'/\'\\\'\'}/no-services.sh' \"\$1\"" \
@@ -56,7 +56,7 @@ build_rootfs() {
     say "built the root file system in $((SECONDS - began)) s"
 }
 
-# remove_unused PATH…: older builds, unless a running cluster may stand on them.
+# remove_unused PATH…: removes older builds, unless a running cluster may use them.
 remove_unused() {
     any_cluster_alive || rm -rf --one-file-system -- "$@"
 }

@@ -6,8 +6,8 @@ write_slurm_conf() {
     local dir=$1 nodes=$2 level=$3
     mkdir -p "$dir"
     slurm_conf "$nodes" "$level" >"$dir/slurm.conf"
-    # Control groups would be the machine's own. Before 23.02 there is no `disabled`, but
-    # without a plugin that wants them, nothing of them is touched.
+    # Control groups would be those of the machine. Before 23.02 there is no `disabled`, but without
+    # a plugin that needs control groups, Slurm does not touch them.
     case $(slurm_release) in
         2[0-2].*) printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' ;;
         *) printf 'CgroupPlugin=disabled\n' ;;
@@ -15,9 +15,9 @@ write_slurm_conf() {
     : >"$dir/plugstack.conf"
 }
 
-# More processors than there are, and jobs that share them: nothing here is
-# ever to wait for another job. Times are short for the same reason: a batch
-# job would start up to 3 s after it was submitted.
+# More processors than the machine has, and jobs that share them, so that no job ever waits for
+# another. Intervals are short for the same reason: otherwise a batch job would start up to 3 s
+# after its submission.
 slurm_conf() {
     local nodes=$1 level=$2
     cat <<END

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# The directory of one cluster, below <cache>/testbed/run:
+# The state directory of one cluster, below <cache>/testbed/run:
 #
 #   keeper.pid  keeper.log
 #   hosts.list                the names of its hosts
 #   hosts.file                their /etc/hosts
 #   hosts/HOST/pid  boot.log
-#   hosts/HOST/upper          what it wrote to its root file system: logs, too
-#   configless                there if the nodes have no /etc/slurm
-#   shared/{home,shared,etc-slurm}  what all its hosts have in common
+#   hosts/HOST/upper          its changes to the root file system, including logs
+#   configless                exists if the nodes have no /etc/slurm
+#   shared/{home,shared,etc-slurm}  directories that all its hosts share
 
 write_state() {
     local state=$1 nodes=$2 shared=$1/shared host
     mkdir -p "$shared/home" "$shared/shared/sif"
-    # Whatever the umask: users must get through.
+    # Users need access, whatever the umask is.
     chmod 755 "$shared/home" "$shared/shared" "$shared/shared/sif"
     if [[ -n $option_configless ]]; then
         : >"$state/configless"

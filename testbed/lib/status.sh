@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What is up, for people.
+# The running clusters, in human-readable form.
 
 # status NAME, or of all clusters if NAME is empty.
 status() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The storage of the hub's registry: filled once, then under every cluster's
-# own layer, so that a cluster may push to its hub.
+# The storage of the hub's registry. It is filled once; each cluster has its own layer above it, so
+# that a cluster may push to its hub.
 
 storage_stamp() { sha256sum -- "$lib_dir/images.sh" | cut -c1-12; }
 
@@ -22,7 +22,7 @@ build_storage() {
     say "filled the hub in $((SECONDS - began)) s"
 }
 
-# One directory each, numbered, with the name beside it in a file.
+# One numbered directory per image, with the image's name in a file beside it.
 write_layouts() {
     local layouts=$1 busybox=$2 n
     for ((n = 0; n < ${#hub_images[@]}; n += 2)); do
@@ -34,7 +34,8 @@ write_layouts() {
 prepare() {
     local rootfs storage lock_fd # set by take_lock
     install_requirements
-    # A lock for each suite: the root file systems of several can be built at once.
+    # One lock per suite, so that the root file systems of several suites can be built at the same
+    # time.
     take_lock "$cache_dir/prepare-$suite.lock"
     rootfs=$(rootfs_path)
     [[ -d $rootfs ]] || build_rootfs "$rootfs"

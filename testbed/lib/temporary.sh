@@ -3,8 +3,8 @@
 
 temporary_name() { printf 'tmp-%d-%04x\n' "$$" "$RANDOM"; }
 
-# What temporary clusters have left whose process, the number in their name,
-# was killed, or which failed to come up.
+# Removes temporary clusters that failed to come up, or whose process was killed; the name contains
+# the process ID.
 clear_abandoned() {
     local path name
     for path in "$run_dir"/tmp-*-*/; do
@@ -14,9 +14,8 @@ clear_abandoned() {
     done
 }
 
-# up_for_now NODES NAME…: brings these clusters up at the same time. Their
-# keepers also watch this process: if it is killed and cannot clean up, the
-# clusters end all the same.
+# up_for_now NODES NAME…: starts these clusters at the same time. Their keepers also watch this
+# process: if it is killed and cannot clean up, the clusters end nevertheless.
 up_for_now() {
     local nodes=$1 start name child children=() failed=
     shift
@@ -43,7 +42,7 @@ with() {
     names=("$first")
     for ((n = 2; n <= clusters; n++)); do names+=("$first-$n"); done
     up_for_now "$nodes" "${names[@]}"
-    # Through env, because forward leaves its command to ignore SIGINT.
+    # Started through env, because forward runs its command with SIGINT ignored.
     forward env --default-signal=INT,QUIT SIFCACHE_TESTBED_NAME="$first" \
         SIFCACHE_TESTBED_NAMES="${names[*]}" "$@"
 }
@@ -57,7 +56,7 @@ shell() {
     }
     print_welcome "$name" "$host" "$user"
     if [[ -t 0 ]]; then
-        # A terminal of the host's own: ours has no name there.
+        # A terminal created on the host, because the caller's terminal has no name there.
         extra_env+=(TERM="${TERM:-dumb}")
         run_in_host "$name" "$host" "$user" '' script --quiet --return --command 'exec bash -l' /dev/null
     else

@@ -2,7 +2,7 @@
 
 ## make engines-check                 Snakemake on nodes with one of the two runtimes: two minutes
 .PHONY: engines-check
-# The release whose Python is that of the machine, 3.11.
+# The suite whose Python has the same version as the machine's, 3.11.
 engines-check: SUITE := bookworm
 engines-check: build-for-testbed
 	BUILD=$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 1 -- tests/engines/one-runtime
