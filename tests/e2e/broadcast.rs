@@ -91,7 +91,7 @@ fn a_copied_runtime_starts_the_image() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn who_will_have_no_pull_has_none() {
+fn require_and_on_miss_fail_prevent_a_pull() {
     let site = Site::new("");
     for (settings, option, because) in [
         ("", "--sif-cache=require", "because of --sif-cache=require"),
@@ -113,7 +113,7 @@ fn who_will_have_no_pull_has_none() {
 /// The original name of a copy made by another program (sbcast) is unknown.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_copy_without_a_name_is_told_of() {
+fn a_copy_with_an_unknown_name_is_reported() {
     let site = Site::new("");
     let text = format!(
         "sbcast -f /usr/bin/apptainer /tmp/copied\n\
@@ -209,7 +209,7 @@ impl Drop for Filter<'_> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_cli_filter_that_adds_it() {
+fn a_cli_filter_that_adds_bcast() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let _filter = Filter::new(&site, "options['bcast'] = '/tmp/copy'");
@@ -239,7 +239,7 @@ fn a_cli_filter_that_adds_it() {
 /// A cli_filter can select the cache mode only through the environment of the step.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_cli_filter_that_sets_the_wish() {
+fn a_cli_filter_that_sets_the_cache_mode() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let _filter = Filter::new(&site, "options['export'] = 'ALL,SIF_CACHE=require'");

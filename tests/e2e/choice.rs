@@ -55,7 +55,7 @@ fn srun() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_environment_says_the_same_and_the_option_beats_it() {
+fn the_option_overrides_the_environment() {
     let site = site();
     let with = |value: &str, flags: &[&str], image: &str| {
         let variable = format!("SIF_CACHE={value}");

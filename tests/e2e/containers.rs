@@ -159,7 +159,7 @@ fn several_tasks() {
 /// there.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn who_will_have_no_pull_is_told() {
+fn require_in_a_container_is_reported() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let _oci = Oci::new(&site);

@@ -40,7 +40,7 @@ impl Drop for Damage<'_> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn nothing_to_say_of_a_cluster_that_is_right() {
+fn a_correct_cluster_has_no_findings() {
     let site = Site::new("on_miss=warn");
     site.store(IMAGE, "o/i:1");
     for who in ALL {
@@ -221,7 +221,7 @@ const START_FILES: [(&str, &str, &str); 5] = [
 /// The advice works in the real shells.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn login_shells_that_need_a_line_more() {
+fn login_shells_that_need_another_line() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let said = |shell: &str| -> Vec<(String, String, String)> {

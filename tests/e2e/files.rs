@@ -35,7 +35,7 @@ fn cut_in_the_middle() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn empty_or_something_else() {
+fn empty_files_and_other_formats() {
     let site = Site::new("");
     site.write(PATH, b"");
     refused(&site, "empty", "an empty file");

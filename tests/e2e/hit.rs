@@ -126,7 +126,7 @@ fn several_tasks_on_several_nodes() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_follows_image_is_the_containers() {
+fn arguments_after_the_image_stay_unchanged() {
     let site = Site::new("");
     site.store(IMAGE, IMAGE);
     let image = format!("docker://{IMAGE}");
@@ -137,7 +137,7 @@ fn what_follows_image_is_the_containers() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn without_v_nobody_hears_of_it() {
+fn a_hit_is_silent_without_v() {
     let site = Site::new("");
     site.store(IMAGE, IMAGE);
     let output = site.launch(&[], &format!("docker://{IMAGE}"));

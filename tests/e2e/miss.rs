@@ -20,7 +20,7 @@ fn the_runtime_pulls_it() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn warn_tells_and_lets_it_pull() {
+fn warn_reports_the_miss_and_the_runtime_pulls() {
     let site = Site::new("on_miss=warn");
     let output = with_hub(|| site.launch(&[], &format!("docker://{IMAGE}")));
     output.ran(IMAGE);
@@ -69,7 +69,7 @@ fn fail_ends_the_task_with_one_message() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn fail_says_it_once_for_many_tasks() {
+fn fail_prints_one_message_for_many_tasks() {
     let site = Site::new("on_miss=fail");
     let output = site.launch(&["-N2", "--ntasks-per-node=4"], ABSENT);
     assert_eq!(output.status, 66, "{output:#?}");
@@ -84,7 +84,7 @@ fn fail_says_it_once_for_many_tasks() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn fail_touches_nothing_but_misses() {
+fn fail_affects_only_misses() {
     let site = Site::new("on_miss=fail");
     site.store(IMAGE, IMAGE);
     site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
@@ -95,7 +95,7 @@ fn fail_touches_nothing_but_misses() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn an_image_counts_from_the_moment_it_is_there() {
+fn an_image_is_visible_as_soon_as_it_is_complete() {
     let site = Site::new("on_miss=fail");
     let run = || site.launch(&[], "docker://o/i:1");
     assert_eq!(run().status, 66);

@@ -50,7 +50,7 @@ fn before_a_plugin_that_prepends() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_library_that_is_missing_is_no_reason_to_fail() {
+fn a_missing_optional_library_fails_no_job() {
     let site = Site::with_line("optional /nowhere/spank_sifcache.so image_root=/shared/sif\n");
     assert_eq!(site.srun(&["echo", "fine"]).stdout, "fine\n");
 }

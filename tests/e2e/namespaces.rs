@@ -181,7 +181,7 @@ fn a_root_that_is_private(site: &Site, node: &Node<'_>) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn every_way_to_have_them() {
+fn every_way_to_configure_namespaces() {
     let site = Site::with_line(&plugstack("path"));
     install_probe();
     let written = Written::new(&site);

@@ -54,7 +54,7 @@ impl Drop for Locked<'_> {
 /// script passes the shim's environment to the step.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_steps_own_command_does_not_pay_for_the_shim() {
+fn a_steps_own_command_does_not_use_the_shim() {
     for nested in BOTH {
         let site = Site::new(nested);
         site.store(IMAGE, "o/i:1");
@@ -83,7 +83,7 @@ fn a_steps_own_command_does_not_pay_for_the_shim() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_miss_ends_the_launch_where_that_is_the_wish() {
+fn a_miss_ends_the_launch_with_fail_or_require() {
     let missing = |output: &Output, why: &str| {
         assert_eq!(output.status, 66, "{output:#?}");
         for part in ["docker.io/o/i:2 is not in the image cache", "that are there: 1\n", why] {

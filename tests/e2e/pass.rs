@@ -42,7 +42,7 @@ fn other_programs() {
 /// The effect of an unknown flag cannot be predicted, so the command is a pass.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn doubts() {
+fn unknown_or_unsupported_flags() {
     let site = Site::new("on_miss=fail");
     site.store(IMAGE, "o/i:1");
     for words in [

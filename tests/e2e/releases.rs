@@ -102,7 +102,7 @@ fn a_plugin_for_another_release_is_refused_by_slurm() {
 /// A node that has not been upgraded yet, or that was upgraded before the others.
 #[test]
 #[ignore = "needs a testbed and the built libraries: make test"]
-fn on_one_node_the_others_do_not_notice() {
+fn a_wrong_plugin_on_one_node_does_not_affect_the_others() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let path = format!("{}/spank_sifcache.so", plugin_directory());

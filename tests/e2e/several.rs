@@ -17,7 +17,7 @@ fn by_task(stdout: &str) -> Vec<&str> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_testbed_has_what_these_tests_are_about() {
+fn the_nodes_have_local_and_shared_file_systems() {
     let site = Site::new("");
     let output = site.srun(&["-N3", "-l", "stat", "--format=%d %d", "/", LOCAL, SHARED]);
     assert_eq!(output.stdout.lines().count(), 9, "{output:#?}");

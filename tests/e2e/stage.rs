@@ -67,7 +67,7 @@ fn no_job(site: &Site) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn jobs_find_the_copy_where_there_is_one() {
+fn jobs_use_the_local_copy() {
     let site = site();
     let output = stage(&site, &["--nodes", "n[1-2]", "o/i:1"]);
     assert_eq!(output.status, 0, "{output:#?}");
@@ -103,7 +103,7 @@ fn jobs_find_the_copy_where_there_is_one() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn only_what_is_missing_is_sent_and_only_there() {
+fn only_missing_images_are_sent_to_nodes_that_lack_them() {
     let site = site();
     sbcast(&site, "real_sbcast \"$@\"");
     let inode = |node: &str| fs::metadata(site.at(node, LOCAL).join("o/i:1")).unwrap().ino();

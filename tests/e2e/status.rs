@@ -25,7 +25,7 @@ fn exit_status_and_signals() {
 /// Apptainer decides how a signal is handled. The result must be the same as for a launch by path.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_signal_from_outside_reaches_it() {
+fn a_signal_from_outside_reaches_the_task() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let script = "rm -f up; \

@@ -94,7 +94,7 @@ pub(crate) fn sender<'a>(trace: &'a str, helper: &str) -> Option<&'a str> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_task_that_is_no_launch_costs_no_look() {
+fn a_task_without_a_launch_makes_no_lookup() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let trace = traced(&site, "srun -w n1 true; srun -w n1 echo docker://o/i:1");
@@ -152,7 +152,7 @@ fn added(site: &Site, timeout: &str, program: &str, rest: &str) -> BTreeMap<Stri
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_a_task_pays() {
+fn added_system_calls_of_a_task() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let image = format!("exec {SHARED}/o/i:1 true");

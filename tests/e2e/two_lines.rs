@@ -27,7 +27,7 @@ fn outcomes(site: &Site) -> [bool; 3] {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn all_follow_the_first() {
+fn all_use_the_first_line() {
     let site = Site::with_line("");
     site.store(IMAGE, "o/i:1");
     fs::create_dir_all(site.at("ctl", "/shared/empty")).unwrap();

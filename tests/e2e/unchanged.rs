@@ -38,7 +38,7 @@ fn off_changes_no_variable() {
 /// adds.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_a_script_sees() {
+fn variables_that_a_script_sees() {
     let site = Site::with_line(WITHOUT);
     let [without, ..] = variables(&site, &[]);
     for (mode, names) in [

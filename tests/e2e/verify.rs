@@ -47,7 +47,7 @@ fn mode(path: &Path, mode: u32) {
 /// Images that were made with the runtime and cp are valid like all others.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_was_filled_by_hand() {
+fn images_copied_by_hand() {
     let site = Site::new("");
     with_hub(|| {
         root(
@@ -96,7 +96,7 @@ fn half_a_copy() {
 /// The file names that pulls and workflow engines choose, with content from the real runtime.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_pulls_and_engines_have_named() {
+fn names_chosen_by_pulls_and_engines() {
     let site = Site::new("");
     let engine = "registry.example.org-5000-lab-tool-v1.img";
     with_hub(|| root(&site, &format!("cd {SHARED} && apptainer pull docker://{IMAGE}")));
@@ -165,7 +165,7 @@ fn is_fine_on(site: &Site, host: &str) {
 /// read.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn mended_and_then_a_job_hits() {
+fn a_job_hits_after_a_fix() {
     let site = Site::new("");
     let file = site.store(IMAGE, "o/i:1");
     mode(&file, 0o660);
@@ -184,7 +184,7 @@ fn mended_and_then_a_job_hits() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn alice_may_not_mend_what_is_not_hers() {
+fn alice_cannot_fix_files_of_root() {
     let site = Site::new("");
     let file = site.store(IMAGE, "o/i:1");
     mode(&file, 0o646);

@@ -266,13 +266,13 @@ impl Drop for Changed<'_> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn where_both_runtimes_are() {
+fn nodes_with_both_runtimes() {
     compare(table::BOTH, &WAYS, ["true", "true"]);
 }
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn where_a_runtime_is_missing() {
+fn nodes_without_a_runtime() {
     compare(
         table::APPTAINER,
         &FEWER,
@@ -301,7 +301,7 @@ fn where_a_runtime_is_missing() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn by_sudo() {
+fn runtimes_through_sudo() {
     let remove = "rm /etc/sudoers.d/ways";
     let rules = |defaults: &str| {
         let write = "umask 0227; cat >/etc/sudoers.d/ways";
@@ -314,7 +314,7 @@ fn by_sudo() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn by_other_shells() {
+fn runtimes_through_other_shells() {
     compare(table::BOTH, &SHELLS, ["true", "true"]);
 }
 
@@ -345,7 +345,7 @@ fn where_nodes_differ() {
 /// A runtime that is only in the job's own `PATH`, started by a script that clears its environment.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn outside_of_the_systems_directories() {
+fn a_runtime_outside_of_the_system_directories() {
     let site = Site::new("");
     fs::copy(crate::kit::sif(IMAGE), site.at("ctl", "/home/alice/case.sif")).unwrap();
     modulefile(&site);

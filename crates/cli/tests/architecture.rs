@@ -39,7 +39,7 @@ fn run(tree: &Tree, words: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn what_is_pulled_is_for_what_was_asked() {
+fn add_pulls_for_the_requested_architecture() {
     let Some(tree) = Tree::new() else { return };
     let file = tree.path(format!("root/{REFERENCE}"));
     let (status, _, stderr) = run(&tree, &["add", "--arch", "s390x", REFERENCE]);
@@ -60,7 +60,7 @@ fn what_is_pulled_is_for_what_was_asked() {
 }
 
 #[test]
-fn a_root_that_is_declared_for_it() {
+fn a_root_declared_for_another_architecture() {
     let Some(tree) = Tree::with_roots(&["root"]) else { return };
     fs::remove_file(tree.path("root/o/good:1")).unwrap();
     tree.file("root/.sifcache/architecture", b"s390x\n");

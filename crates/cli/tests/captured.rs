@@ -50,7 +50,7 @@ fn is_refused(what: &str, form: &str, hits: &Output) {
 }
 
 #[test]
-fn every_form_is_read_or_refused() {
+fn every_format_is_read_or_reported() {
     let forms = forms();
     assert_eq!(forms.len(), 120);
     for (daemon, form, log) in forms {

@@ -50,7 +50,7 @@ fn run(tree: &Tree, roots: &[&str], words: &[&str]) -> (Option<i32>, String, Str
 }
 
 #[test]
-fn add_says_what_is_wrong_and_pulls_it_again() {
+fn add_reports_a_damaged_image_and_pulls_it_again() {
     let Some(tree) = Tree::new() else { return };
     let path = tree.file(format!("root/{REFERENCE}"), &damaged());
     let add = |words: &[&str]| run(&tree, &["root"], &[&["add"], words, &[REFERENCE]].concat());
@@ -70,7 +70,7 @@ fn add_says_what_is_wrong_and_pulls_it_again() {
 
 /// The name with the digest leads to the same damaged file, which must not be used again.
 #[test]
-fn nor_does_its_digest_bring_it_back() {
+fn a_damaged_file_under_its_digest_is_not_reused() {
     let Some(tree) = Tree::new() else { return };
     let manifest = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
         "config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,
@@ -117,7 +117,7 @@ fn nor_does_its_digest_bring_it_back() {
 
 /// Jobs would find the damaged file before the pulled one.
 #[test]
-fn in_another_root() {
+fn a_damaged_image_in_another_root() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
     let path = tree.file(format!("local/{REFERENCE}"), &damaged());
     let (status, _, stderr) = run(&tree, &["local", "root"], &["add", REFERENCE]);
@@ -130,7 +130,7 @@ fn in_another_root() {
 }
 
 #[test]
-fn import_says_so_and_force_replaces_it() {
+fn import_reports_a_damaged_image_and_force_replaces_it() {
     let Some(tree) = Tree::new() else { return };
     let path = tree.file("root/o/i:1", &damaged());
     let file = tree.image("new.sif", 5);

@@ -49,7 +49,7 @@ fn levels(object: &Value, area: &str, check: &str) -> Vec<String> {
 }
 
 #[test]
-fn something_is_wrong() {
+fn failures_are_reported_with_advice() {
     let (_directory, file) = site("nested=off syslog=off");
     let (status, object) = object(&["--plugstack", &file]);
     assert_eq!((status, &object["worst"]), (Some(1), &Value::from("fail")), "{object:#}");
@@ -78,7 +78,7 @@ fn without_settings_the_other_checks_are_made() {
 }
 
 #[test]
-fn warnings_fail_only_if_that_is_asked_for() {
+fn warnings_fail_only_with_strict() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     let root = directory.path().to_str().unwrap();
@@ -106,7 +106,7 @@ fn wrong_usage_and_help() {
 
 /// A runtime that is newer than the table of flags.
 #[test]
-fn a_runtime_with_a_flag_of_its_own() {
+fn a_runtime_with_unknown_flags() {
     let (directory, file) = site("nested=off syslog=off");
     let runtime = directory.path().join("apptainer");
     let write = |text: &str| {

@@ -89,7 +89,7 @@ fn local(time: Timestamp, format: &str) -> String {
 
 /// The image serves a job every day, in every format of the log.
 #[test]
-fn what_serves_jobs_daily_stays() {
+fn an_image_in_daily_use_is_kept() {
     let forms: [(&str, Form); 8] = [
         ("plain", |t, h, s| format!("{} {h} {s}\n", local(t, "%b %e %T"))),
         ("precise", |t, h, s| format!("{}.123456 {h} {s}\n", local(t, "%b %e %T"))),
@@ -119,7 +119,7 @@ fn what_serves_jobs_daily_stays() {
 
 /// Unknown formats.
 #[test]
-fn a_log_that_cannot_be_read_proves_nothing() {
+fn an_unreadable_log_is_no_evidence() {
     let forms: [(&str, Form); 5] = [
         ("pdsh", |t, h, s| format!("{h}: {t} {h} {s}\n")),
         ("wrapped", |t, h, s| format!("{t} {h} copied: {t} {h} {s}\n")),
@@ -151,7 +151,7 @@ fn a_log_that_cannot_be_read_proves_nothing() {
 }
 
 #[test]
-fn a_log_without_a_line_of_ours_proves_nothing() {
+fn a_log_without_sifcache_lines_is_no_evidence() {
     for host in ["login1", "n1"] {
         let site = Site::new();
         let said = site.hits(&daily(rfc3339, host, 0..=40, OTHER));
@@ -187,7 +187,7 @@ fn a_quiet_weekend_between_two_logs() {
 /// One unreadable line among many: nothing is known about the days around it, until the log is
 /// given in a readable format.
 #[test]
-fn one_line_that_cannot_be_read() {
+fn one_unreadable_line() {
     let site = Site::new();
     let (good, odd) = (|days| daily(rfc3339, "n1", days, &site.hit()), days_ago(10));
     site.hits(&good(12..=40));
@@ -220,7 +220,7 @@ fn every_node_that_used_the_cache_counts() {
 
 /// A gap in the lines of one node, while the others continued.
 #[test]
-fn a_node_whose_lines_were_lost_for_a_while() {
+fn a_gap_in_the_lines_of_one_node() {
     let site = Site::new();
     let n1 = daily(rfc3339, "n1", 0..=40, &site.hit());
     let n2 = daily(rfc3339, "n2", 20..=40, &site.hit()) + &daily(rfc3339, "n2", 0..=9, &site.hit());

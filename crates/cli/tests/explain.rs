@@ -51,7 +51,7 @@ fn hit_miss_and_pass_have_their_exit_statuses() {
 }
 
 #[test]
-fn the_page_says_what_and_why() {
+fn the_text_output_has_decision_and_reason() {
     let root = root();
     let path = root.path().display();
     let page = explain(&root, &[], &["apptainer", "exec", "-e", "docker://o/i:1", "a b"]).stdout;
@@ -92,7 +92,7 @@ fn wrong_usage_is_64_and_help_is_not() {
 }
 
 #[test]
-fn one_object_a_line() {
+fn one_object_per_line() {
     let root = root();
     let path = root.path().to_str().unwrap();
     let input =
@@ -135,7 +135,7 @@ fn object(root: &TempDir, words: &[&str]) -> Value {
 }
 
 #[test]
-fn the_command_needs_no_dashes_before_it() {
+fn the_command_works_without_dashes_before_it() {
     let root = root();
     let image = format!("{}/o/i:1", root.path().display());
     for (command, expected) in [
@@ -152,7 +152,7 @@ fn the_command_needs_no_dashes_before_it() {
 }
 
 #[test]
-fn what_srun_mpirun_and_env_start() {
+fn commands_started_by_srun_mpirun_and_env() {
     let root = root();
     let of = |line: &str| object(&root, &line.split(' ').collect::<Vec<_>>());
     for (line, started_by) in [
@@ -233,7 +233,7 @@ fn notes_are_in_the_object() {
 }
 
 #[test]
-fn wrong_input_is_65_and_named_by_its_line() {
+fn invalid_input_is_65_with_its_line_number() {
     for wrong in ["5", "[1]", "{}", "not json", ""] {
         let input = format!("[\"true\"]\n{wrong}\n[\"true\"]\n");
         let output = run(&["explain", "--root", "/a", "--stdin"], &[], &input);
@@ -245,7 +245,7 @@ fn wrong_input_is_65_and_named_by_its_line() {
 }
 
 #[test]
-fn the_environment_counts_as_in_a_job() {
+fn the_environment_applies_as_in_a_job() {
     let root = root();
     let path = root.path().to_str().unwrap();
     let reason = |environment: &[(&str, &str)]| -> Value {

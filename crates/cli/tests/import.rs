@@ -29,7 +29,7 @@ fn foreign() -> Vec<u8> {
 }
 
 #[test]
-fn by_the_name_in_the_file() {
+fn the_reference_comes_from_the_labels() {
     let Some(tree) = Tree::new() else { return };
     let labels = [(VERSION, "1.5.3"), (NAME, "docker.io/library/alpine:3.20"), (BASE, DIGEST)];
     let file = tree.file("alpine_3.20.sif", &pulled("alpine:3.20", &labels));
@@ -48,7 +48,7 @@ fn by_the_name_in_the_file() {
 }
 
 #[test]
-fn without_a_name_in_the_file() {
+fn a_file_without_a_reference_in_its_labels() {
     let Some(tree) = Tree::new() else { return };
     let file = tree.image("nameless.sif", 2);
     let (status, _, stderr) = run(&tree, &["import", file.to_str().unwrap()]);
@@ -59,7 +59,7 @@ fn without_a_name_in_the_file() {
 }
 
 #[test]
-fn for_nodes_of_another_architecture() {
+fn images_for_another_architecture() {
     let Some(tree) = Tree::new() else { return };
     let file = tree.file("s390x.sif", &foreign());
     let file = file.to_str().unwrap();

@@ -52,7 +52,7 @@ fn logs() -> TempDir {
 }
 
 #[test]
-fn every_form_adds_up() {
+fn every_log_format_is_counted() {
     let directory = logs();
     let words = ["misses", "--json", "--log", "rfc3164", "iso", "journal", "old.gz"];
     let output = run(directory.path(), &words, b"");
@@ -68,7 +68,7 @@ fn every_form_adds_up() {
 }
 
 #[test]
-fn narrowed_down() {
+fn misses_can_be_filtered() {
     let directory = logs();
     let all = ["--log", "rfc3164", "iso", "journal", "old.gz"];
     let refs = |more: &[&str]| {
@@ -93,7 +93,7 @@ fn from_a_pipe() {
 }
 
 #[test]
-fn what_is_no_log_is_said() {
+fn a_file_that_is_not_a_log_is_reported() {
     let directory = logs();
     fs::write(directory.path().join("text"), "this is no log\n").unwrap();
     for (file, status, said) in [
@@ -177,7 +177,7 @@ fn compressed_logs_and_files_that_are_skipped() {
 
 /// `misses` also reports the number of unreadable lines, and shows one of them.
 #[test]
-fn lines_that_cannot_be_read_are_said() {
+fn unreadable_lines_are_reported() {
     let directory = TempDir::new().unwrap();
     let said = miss(1, 1001, "docker.io/o/i:1");
     let log =

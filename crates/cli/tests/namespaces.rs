@@ -84,7 +84,7 @@ fn a_caller_without_an_id_owns_nothing() {
 }
 
 #[test]
-fn verify_says_what_it_is() {
+fn verify_reports_unmapped_owners() {
     let Some(root) = root() else { return };
     chown(root.path().join("o/i:1"), Some(33), None).unwrap();
     let (said, status) = run(&ROOT_ALONE, root.path(), &["verify"], &[]);

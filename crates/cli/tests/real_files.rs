@@ -28,7 +28,7 @@ fn import(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn what_is_refused_and_why() {
+fn refused_files_and_their_reasons() {
     for (name, token, said) in [
         ("apptainer-1.4.5-gocryptfs", "encrypted", "encrypted: the runtime needs its key"),
         ("siftool-2.24.1-oci-objects", "oci-sif", "an OCI-SIF file, which only --oci starts"),

@@ -82,7 +82,7 @@ fn the_digest_in_the_labels_is_compared() {
 
 /// The digest of these files is unknown, so they are pulled again if they are named.
 #[test]
-fn labels_that_are_not_about_this_image() {
+fn labels_about_a_different_image() {
     let Some(tree) = Tree::new() else { return };
     let server = registry(DIGEST);
     let reference = format!("{}/o/i:1", server.address);

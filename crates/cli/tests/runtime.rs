@@ -82,7 +82,7 @@ fn is_empty(directory: &Path) -> bool {
 }
 
 #[test]
-fn it_may_clear_up_before_it_ends() {
+fn the_runtime_can_clean_up_before_it_ends() {
     let site = Site::new(
         r#"trap 'echo yes > "$NOTES/cleared"; exit 1' TERM
         echo $$ > "$NOTES/started"; while :; do sleep 0.1; done"#,
@@ -97,7 +97,7 @@ fn it_may_clear_up_before_it_ends() {
 }
 
 #[test]
-fn it_ends_even_if_it_does_not_want_to() {
+fn a_runtime_that_ignores_the_signal_is_killed() {
     let site = Site::new(
         r#"trap '' TERM INT; sleep 600 & echo $! > "$NOTES/other"
         echo half > "$4"; echo $$ > "$NOTES/started"
@@ -116,7 +116,7 @@ fn it_ends_even_if_it_does_not_want_to() {
 /// Ctrl-C on a terminal is sent to a whole process group; the command passes the signal on to the
 /// runtime.
 #[test]
-fn it_has_a_group_of_its_own() {
+fn the_runtime_has_its_own_process_group() {
     let site = Site::new(
         r#"echo $(cut -d' ' -f5 /proc/$$/stat) > "$NOTES/group"
         echo $$ > "$NOTES/process"; exit 1"#,

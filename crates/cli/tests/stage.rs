@@ -24,7 +24,7 @@ fn sif() -> Vec<u8> {
 }
 
 #[test]
-fn without_slurm_it_says_what_is_missing() {
+fn missing_slurm_commands_are_reported() {
     let roots = ["--root", "/local/sif:/shared/sif", "--untrusted", "accept"];
     for words in [&["--nodes", "n1", "o/i:1"] as &[&str], &["--list", "--nodes", "n1"]] {
         let output = command(&[&["stage"], &roots[..], words].concat()).output().unwrap();
@@ -135,7 +135,7 @@ fn a_root_that_no_other_user_may_read_is_refused() {
 }
 
 #[test]
-fn a_node_looks_makes_room_and_takes_it() {
+fn a_node_looks_prepares_and_installs() {
     let root = TempDir::new().unwrap();
     let mut node = Node::start(root.path());
     let ready = node.answer();
@@ -159,7 +159,7 @@ fn a_node_looks_makes_room_and_takes_it() {
 }
 
 #[test]
-fn what_has_begun_goes_when_nobody_speaks_any_more() {
+fn a_started_copy_is_removed_when_the_input_ends() {
     let root = TempDir::new().unwrap();
     let mut node = Node::start(root.path());
     node.answer();

@@ -14,7 +14,7 @@ fn named(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn every_test_that_is_named_is_there() {
+fn every_named_test_exists() {
     let text = fs::read_to_string(source("docs/security.md")).unwrap();
     let named = named(&text);
     assert!(named.len() > 60, "only {} tests are named", named.len());

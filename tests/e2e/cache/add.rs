@@ -45,7 +45,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_is_there_is_left_alone() {
+fn existing_images_stay_unchanged() {
     let site = Site::new("");
     // Copied by hand, under another name for the same reference, and in another root.
     site.store(OTHER, "docker.io/library/busybox:latest.sif");
@@ -213,7 +213,7 @@ fn a_registry_without_tls() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_stands_in_the_way_is_said_before_any_pull() {
+fn obstacles_are_reported_before_any_pull() {
     let site = Site::new("");
     site.store(IMAGE, "library");
     fs::create_dir(site.at("ctl", SHARED).join("alpine:3.20")).unwrap();
@@ -263,7 +263,7 @@ fn an_image_for_several_architectures() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn an_image_for_other_architectures_alone() {
+fn an_image_only_for_other_architectures() {
     let site = Site::new("");
     with_hub(|| registry::index("library/foreign", "1", &[(ELSEWHERE, IMAGE)]));
     let registry = registry::misbehaving("none");

@@ -22,7 +22,7 @@ fn nothing_is_left(site: &Site) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn each_failure_is_said_and_leaves_nothing() {
+fn each_failure_is_reported_and_leaves_nothing() {
     let site = Site::new("");
     hub("stop");
     let output = sifcache(&site, &["add", IMAGE]);
@@ -46,7 +46,7 @@ fn each_failure_is_said_and_leaves_nothing() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_busy_registry_is_asked_again() {
+fn a_busy_registry_is_retried() {
     let site = Site::new("");
     let _registry = misbehaving("busy=1");
     done(&site, &["add", IMAGE]);
@@ -55,7 +55,7 @@ fn a_busy_registry_is_asked_again() {
 /// SIGINT, as from Ctrl-C, and SIGTERM, as from a shutdown.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_signal_ends_it_and_leaves_nothing() {
+fn a_signal_ends_a_pull_and_leaves_nothing() {
     let site = Site::new("");
     for (fault, image, signal, status) in [
         ("slow=2000000", LARGE, "INT", 130),

@@ -33,7 +33,7 @@ fn a_file_and_a_pipe() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_is_there_stays_unless_forced() {
+fn an_existing_image_is_replaced_only_with_force() {
     let site = Site::new("");
     done(&site, &["import", &inside(IMAGE), "o/i:1"]);
     let output = sifcache(&site, &["import", &inside(OTHER), "o/i:1"]);
@@ -55,7 +55,7 @@ fn what_is_there_stays_unless_forced() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_is_no_image_changes_nothing() {
+fn an_invalid_image_changes_nothing() {
     let site = Site::new("");
     for (words, status, said) in [
         (

@@ -29,7 +29,7 @@ fn kept(site: &Site) -> Vec<PathBuf> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_has_moved_is_swapped_and_the_old_file_kept() {
+fn moved_tags_are_replaced_and_the_old_file_is_kept() {
     let site = Site::new("");
     let (first, second) = moved(&site);
     started(&site, MOVING).ran(IMAGE);
@@ -60,7 +60,7 @@ fn what_has_moved_is_swapped_and_the_old_file_kept() {
 /// Some registries, and proxies in front of them, omit the digest in the response to HEAD.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_registry_that_does_not_say_the_digest() {
+fn a_registry_that_omits_the_digest() {
     let site = Site::new("");
     let (_, second) = moved(&site);
     let registry = misbehaving("undigested");
@@ -104,7 +104,7 @@ fn a_job_goes_on_with_the_old_file() {
 /// Continuous launches while the image is replaced again and again.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn no_launch_fails_meanwhile() {
+fn no_launch_fails_during_a_refresh() {
     let site = Site::new("");
     hub("start");
     move_tag(IMAGE, MOVING);
@@ -162,7 +162,7 @@ fn files_put_there_by_hand() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_was_pinned_by_itself_stays() {
+fn separately_pinned_images_stay() {
     let site = Site::new("");
     let (first, second) = with_hub(|| {
         move_tag(IMAGE, MOVING);
@@ -179,7 +179,7 @@ fn what_was_pinned_by_itself_stays() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_the_registry_has_no_more() {
+fn tags_that_the_registry_no_longer_has() {
     let site = Site::new("");
     site.store(IMAGE, "library/nothing:1");
     let output = with_hub(|| sifcache(&site, &["refresh", "library/nothing:1"]));

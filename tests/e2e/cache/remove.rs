@@ -20,7 +20,7 @@ fn age(site: &Site, name: &str, days: u64) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_goes_is_kept_and_can_come_back() {
+fn removed_images_are_kept_and_can_be_restored() {
     let site = Site::new("");
     let digest = format!("sha256:{}", "0f".repeat(32));
     done(&site, &["import", &inside(IMAGE), "o/i:1", "--digest", &digest]);
@@ -68,7 +68,7 @@ fn asks_on_a_terminal() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_has_been_kept_long_enough_goes() {
+fn kept_files_expire() {
     let site = Site::new("");
     for (name, keep) in [("o/i:1", "4s"), ("o/i:2", "30d"), ("o/i:3", "0d")] {
         done(&site, &["import", &inside(IMAGE), name]);
@@ -84,7 +84,7 @@ fn what_has_been_kept_long_enough_goes() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn old_and_large_goes_first() {
+fn gc_selects_by_age_and_total_size() {
     let site = Site::new("");
     for (name, days) in [("o/a:1", 100), ("o/b:1", 50), ("p/c:1", 200), ("o/d:1", 1)] {
         site.store(IMAGE, name);
@@ -99,7 +99,7 @@ fn old_and_large_goes_first() {
     };
     assert_eq!(chosen(&["--older-than", "90d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--older-than", "90d", "--repo", "o"]), ["o/a:1"]);
-    // The three others have 3.25 MiB.
+    // Three images have 3.25 MiB.
     assert_eq!(chosen(&["--max-size", "3.3M"]), ["p/c:1"]);
     assert_eq!(chosen(&["--max-size", "1M", "--older-than", "60d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--max-size", "10M"]), [] as [&str; 0]);
@@ -114,7 +114,7 @@ fn old_and_large_goes_first() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_served_lately_stays() {
+fn recently_used_images_stay() {
     let site = Site::new("");
     for name in ["o/a:1", "o/b:1", "o/new:1"] {
         site.store(IMAGE, name);

@@ -16,7 +16,7 @@ fn gather(site: &Site) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_jobs_missed_and_what_they_found() {
+fn misses_and_hits_of_jobs() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     site.store(OTHER, "o/half:1");

@@ -29,7 +29,7 @@ fn with_each(conf: &str, test: impl Fn(&Site, &ControlGroups<'_>)) {
 /// killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn all_ends_with_the_step() {
+fn all_processes_end_with_the_step() {
     with_each("", |site, groups| {
         site.store(IMAGE, NAME);
         let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));

@@ -72,7 +72,7 @@ fn hangs() {
 /// Slurm and everything else on the node continue while a launch waits.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn others_go_on() {
+fn other_jobs_continue() {
     let site = Site::with_line(&line("lookup_timeout=20"));
     let mounted = Mounted::faulty(&site);
     mounted.fault("all hang");

@@ -48,7 +48,7 @@ fn each_fault_fails_a_pull_in_its_own_way() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn one_that_goes_in_the_middle_is_gone() {
+fn a_registry_that_ends_during_a_pull_stays_down() {
     let site = Site::new("");
     let registry = misbehaving("gone=5000000");
     // A small image gets through.
@@ -60,7 +60,7 @@ fn one_that_goes_in_the_middle_is_gone() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_is_busy_once_answers_the_second_time() {
+fn a_busy_registry_answers_the_second_request() {
     let site = Site::new("");
     let registry = misbehaving("busy=1");
     gets(&site, &[], IMAGE, IMAGE);
@@ -72,7 +72,7 @@ fn what_is_busy_once_answers_the_second_time() {
 /// The compressed layer has about 1.1 MB.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn slow_is_slow() {
+fn a_slow_registry_takes_longer() {
     let site = Site::new("");
     let _registry = misbehaving("slow=400000");
     let begun = Instant::now();
@@ -82,7 +82,7 @@ fn slow_is_slow() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn one_that_hangs_never_answers() {
+fn a_hanging_registry_never_answers() {
     let site = Site::new("");
     let registry = misbehaving("hang");
     for seconds in ["2", "1"] {
@@ -125,7 +125,7 @@ fn head_without_a_digest() {
 /// However a test ends, the next one can use the hub's port.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn it_goes_with_a_test_that_fails() {
+fn a_failed_test_stops_its_registry() {
     let site = Site::new("");
     for fault in ["none", "hang", "gone=10"] {
         let failed = std::panic::catch_unwind(|| {

@@ -6,7 +6,7 @@ use crate::kit::{IMAGE, OTHER, Site, with_hub};
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_private_one_asks_who_is_there() {
+fn the_private_registry_requires_authentication() {
     let site = Site::new("");
     let _ = std::fs::remove_dir_all(site.at("ctl", "/root/.docker"));
     let server = registry::private();
@@ -30,7 +30,7 @@ fn the_private_one_asks_who_is_there() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_plain_one_has_no_tls() {
+fn the_plain_registry_has_no_tls() {
     let site = Site::new("");
     let _server = registry::plain_http();
     let image = "hub:5000/library/alpine:3.20";
@@ -57,7 +57,7 @@ fn a_tag_moves() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_disk_is_small_and_goes() {
+fn a_disk_is_small_and_is_unmounted() {
     let site = Site::new("");
     let fill = |bytes: &str| {
         let script = format!("head -c {bytes} /dev/zero >/srv/tiny/file");

@@ -43,7 +43,7 @@ fn seen(site: &Site, damage: impl FnOnce(&Path)) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_sound_tree_is_sound() {
+fn a_sound_tree_passes() {
     let site = Site::new("");
     sound(&site);
     let root = site.at("ctl", SHARED);
@@ -58,7 +58,7 @@ fn a_sound_tree_is_sound() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn each_damage_is_seen() {
+fn each_damage_is_detected() {
     let site = Site::new("");
     let cut = |path: &Path| {
         // Replaces the file, so that the hard link to it keeps its content.
@@ -97,7 +97,7 @@ fn each_damage_is_seen() {
 /// A different image under the digest, or under a tag with a record of another image.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn another_content_is_seen() {
+fn different_content_is_detected() {
     let site = Site::new("");
     let digest = format!("o/i@{DIGEST}");
     let other = |path: &Path| {

@@ -36,7 +36,7 @@ fn step_loses_a_node(site: &Site, image: &str) -> Output {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_step_ends_as_without_us_and_nothing_is_left() {
+fn the_step_ends_as_without_the_plugin_and_nothing_is_left() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     // Processes of earlier jobs do not count: instances outlive their steps.

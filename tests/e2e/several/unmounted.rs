@@ -27,7 +27,7 @@ impl Drop for Unmounted<'_> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn that_node_misses_and_says_so_and_the_others_hit() {
+fn that_node_reports_a_miss_and_the_others_hit() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let unmounted = Unmounted::on(&site, "n3");
@@ -52,7 +52,7 @@ fn that_node_misses_and_says_so_and_the_others_hit() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_user_who_wants_no_pull_is_told_where() {
+fn fail_ends_only_the_task_on_that_node() {
     let site = Site::new("on_miss=fail");
     site.store(IMAGE, "o/i:1");
     let _unmounted = Unmounted::on(&site, "n3");
@@ -63,7 +63,7 @@ fn a_user_who_wants_no_pull_is_told_where() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_command_says_what_is_missing_there() {
+fn the_command_reports_the_missing_root_on_that_node() {
     let site = Site::new("nested=path");
     site.store(IMAGE, "o/i:1");
     let _unmounted = Unmounted::on(&site, "n3");

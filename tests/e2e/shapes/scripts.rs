@@ -61,7 +61,7 @@ fn exported_variables() {
 /// The heredoc, function, subshell and pipe are all forks of bash.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_shells_own_ways() {
+fn shell_constructs() {
     script("a pipe, in the background, in a subshell", &format!("({LAUNCH} | cat) & wait %1"));
     script("`exec` of the shell", &format!("exec {LAUNCH}"));
     script("`eval`, a function, an alias", &format!("f() {{ eval '{LAUNCH}'; }}; f"));
@@ -88,7 +88,7 @@ fn environments_that_are_cleared() {
 /// `PATH` in several ways.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_script_of_the_users_called_like_the_runtime() {
+fn a_users_script_with_the_name_of_the_runtime() {
     let own = |site: &crate::kit::Site, text: &str, job: &str| {
         let directory = site.at("ctl", "/home/alice/bin");
         fs::create_dir_all(&directory).unwrap();
@@ -114,7 +114,7 @@ fn a_script_of_the_users_called_like_the_runtime() {
 /// The script is after the shim in `PATH`, so the shim calls it with the path of the image.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_script_of_the_users_in_the_path_of_the_submission() {
+fn a_users_script_in_the_path_of_the_submission() {
     shape("the user's own script `apptainer`, in `PATH` when the job was submitted", 1, |site| {
         let directory = site.at("ctl", "/home/alice/bin");
         fs::create_dir_all(&directory).unwrap();

@@ -17,7 +17,7 @@ fn nothing_anywhere(site: &Site) {
 /// The replaced sbcast sends a changed file.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_was_changed_on_the_way_gets_no_name() {
+fn a_file_changed_during_the_transfer_is_not_installed() {
     let site = site();
     let place = "from=${@: -2:1} to=${@: -1}; cp $from /root/sent;";
     for change in [

@@ -43,7 +43,7 @@ fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_node_that_is_down_is_named_and_left_out() {
+fn a_node_that_is_down_is_reported_and_skipped() {
     let site = site();
     // The node has to be dead, because a running slurmd would bring it up again.
     crash_and_boot("n2", || {
@@ -204,7 +204,7 @@ fn each_node_gets_what_it_lacks() {
 /// The command on one node is killed during the transfer; srun continues for the others.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_node_that_is_lost_on_the_way() {
+fn a_node_that_is_lost_during_the_transfer() {
     let site = site();
     sbcast(
         &site,

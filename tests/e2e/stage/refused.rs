@@ -25,7 +25,7 @@ fn ordinary_users_may_not() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn each_with_what_to_do() {
+fn each_refusal_has_advice() {
     let site = site();
     for (words, status, said) in [
         (&["--nodes", "n[1-9]", "o/i:1"] as &[&str], 64, "no partition has a node n4, n5"),

@@ -131,7 +131,7 @@ const NAMES: [(&str, &str); 25] = [
 ];
 
 #[test]
-fn of_a_name_that_no_reference_can_spell() {
+fn advice_for_a_name_that_no_reference_has() {
     let Some(tree) = Tree::new() else { return };
     for (name, reference) in NAMES {
         let path = tree.image(format!("root/{name}"), 2);
@@ -145,7 +145,7 @@ fn of_a_name_that_no_reference_can_spell() {
 }
 
 #[test]
-fn of_a_name_with_a_digest() {
+fn advice_for_a_name_with_a_digest() {
     let Some(tree) = Tree::new() else { return };
     let hex = "0f".repeat(32);
     for (which, name, reference) in [
@@ -162,7 +162,7 @@ fn of_a_name_with_a_digest() {
 
 /// The new name is already taken, or two files would get the same name.
 #[test]
-fn where_the_place_is_taken() {
+fn advice_if_the_name_is_taken() {
     let cases: [(&[&str], &[&str], &[&str]); 8] = [
         (&["Foo:1", "FOO:1"], &[], &["foo:1"]),
         (&["Foo:1", "foo:1"], &[], &["foo:1"]),
@@ -189,7 +189,7 @@ fn where_the_place_is_taken() {
 }
 
 #[test]
-fn of_names_that_pulls_give() {
+fn advice_for_names_that_pulls_choose() {
     let Some(tree) = Tree::new() else { return };
     for (name, from, reference) in [
         ("alpine_3.20.sif", "alpine:3.20", "alpine:3.20"),
@@ -206,7 +206,7 @@ fn of_names_that_pulls_give() {
 }
 
 #[test]
-fn of_two_files_for_one_reference() {
+fn advice_for_two_files_for_one_reference() {
     let all = ["ubuntu", "ubuntu:latest", "library/ubuntu", "docker.io/library/ubuntu:latest"];
     for (one, other) in [
         ("ubuntu", "ubuntu:latest"),
@@ -226,7 +226,7 @@ fn of_two_files_for_one_reference() {
 }
 
 #[test]
-fn of_what_is_refused() {
+fn advice_for_refused_files() {
     let Some(tree) = Tree::new() else { return };
     let names = ["bad/cut:1", "bad/empty:1", "bad/html:1", "bad/version:1", "bad/arch:1"];
     let mut version = sif(2);
@@ -257,7 +257,7 @@ fn of_what_is_refused() {
 
 /// A user who follows all advice of one run at once loses no file.
 #[test]
-fn no_two_files_are_told_to_take_one_name() {
+fn no_two_files_get_the_same_name_as_advice() {
     let Some(tree) = Tree::new() else { return };
     for (which, name) in (2..).zip(["Foo:1", "FOO:1", "foo:1.sif.tmp"]) {
         tree.image(format!("root/{name}"), which);

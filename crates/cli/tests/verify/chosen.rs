@@ -20,7 +20,7 @@ fn by_path_and_by_reference() {
 }
 
 #[test]
-fn what_is_wrong_with_a_directory_concerns_its_files() {
+fn findings_about_a_directory_apply_to_its_files() {
     let Some(tree) = Tree::new() else { return };
     mode(&tree.path("root"), 0o777);
     let findings = tree.findings(&["o/good:1"]);
@@ -28,7 +28,7 @@ fn what_is_wrong_with_a_directory_concerns_its_files() {
 }
 
 #[test]
-fn what_is_not_there() {
+fn arguments_that_do_not_exist() {
     let Some(tree) = Tree::new() else { return };
     let absent = |name: &str| [("absent".to_owned(), name.to_owned(), true)];
     assert_eq!(tree.findings(&["alpine"]), absent("alpine:latest"));
@@ -36,7 +36,7 @@ fn what_is_not_there() {
 }
 
 #[test]
-fn what_cannot_be_meant() {
+fn invalid_arguments() {
     let Some(tree) = Tree::new() else { return };
     for (word, said) in [
         ("/nowhere/else", "/nowhere/else: jobs do not look there; the image roots are "),

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 #[test]
-fn modes_of_what_the_system_owns() {
+fn modes_of_files_that_root_owns() {
     let Some(tree) = Tree::new() else { return };
     let (root, directory, file) = ("root", "root/o", "root/o/good:1");
     // The first fault hides the second, and these hide the third.
@@ -89,7 +89,7 @@ fn nothing_outside_of_the_root() {
 }
 
 #[test]
-fn only_what_was_asked_for() {
+fn only_the_given_paths_are_fixed() {
     let Some(tree) = Tree::new() else { return };
     let (one, other) = (tree.path("root/o/good:1"), tree.image("root/o/good:2", 2));
     mode(&one, 0o600);

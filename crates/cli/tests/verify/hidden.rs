@@ -29,7 +29,7 @@ fn record(tree: &Tree, name: &str, digests: &[&str], sha256: &str) -> PathBuf {
 }
 
 #[test]
-fn a_name_with_another_digest_than_its_record() {
+fn a_name_whose_digest_differs_from_its_record() {
     let Some(tree) = Tree::new() else { return };
     let other = DIGEST.replace("0f", "a1");
     let name = format!("root/o/good@{DIGEST}");
@@ -60,7 +60,7 @@ fn two_files_of_one_digest_are_one_image() {
 }
 
 #[test]
-fn content_that_has_changed_in_its_place() {
+fn content_that_was_changed_in_place() {
     let Some(tree) = Tree::new() else { return };
     record(&tree, "o/good:1", &[DIGEST], &sum());
     assert_eq!(tree.findings(&["--deep"]), []);
@@ -87,7 +87,7 @@ fn a_record_without_an_image() {
 }
 
 #[test]
-fn leftovers_of_the_dead_and_work_of_the_living() {
+fn leftovers_and_work_in_progress() {
     let Some(tree) = Tree::new() else { return };
     let lock = tree.file("root/.sifcache/tmp/host.1.0.lock", b"");
     let image = tree.image("root/.sifcache/tmp/host.1.0/image.sif", 2);

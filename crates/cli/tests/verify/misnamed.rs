@@ -7,7 +7,7 @@ const NEXTFLOW: &str = "quay.io-biocontainers-samtools-1.19.2--h50ea8bc_0.img";
 const SAMTOOLS: &str = "quay.io/biocontainers/samtools:1.19.2--h50ea8bc_0";
 
 #[test]
-fn each_with_the_name_that_it_should_have() {
+fn each_finding_has_the_expected_name() {
     for (name, from) in [
         ("alpine_3.20.sif", "alpine:3.20"),
         (NEXTFLOW, SAMTOOLS),
@@ -27,7 +27,7 @@ fn each_with_the_name_that_it_should_have() {
 }
 
 #[test]
-fn only_where_the_name_is_not_the_sites_own() {
+fn names_that_the_site_chose_are_accepted() {
     let Some(tree) = Tree::new() else { return };
     tree.file("root/alpine.sif", &pulled("alpine", &[]));
     tree.file("root/o/tool", &pulled("o/tool:latest", &[]));
@@ -40,7 +40,7 @@ fn only_where_the_name_is_not_the_sites_own() {
 }
 
 #[test]
-fn without_a_word_about_where_it_is_from() {
+fn a_file_without_a_recorded_source() {
     let Some(tree) = Tree::new() else { return };
     tree.image("root/alpine_3.20.sif", 2);
     let line = tree.note("misnamed", "root/alpine_3.20.sif");
@@ -51,7 +51,7 @@ fn without_a_word_about_where_it_is_from() {
 }
 
 #[test]
-fn a_second_one() {
+fn a_second_file_for_the_same_reference() {
     let Some(tree) = Tree::new() else { return };
     tree.file("root/alpine_3.20.sif", &pulled("alpine:3.20", &[]));
     tree.file("root/alpine:3.20", &pulled("alpine:3.20", &[("a", "b")]));
@@ -63,7 +63,7 @@ fn a_second_one() {
 }
 
 #[test]
-fn renamed_on_request_and_never_over_another() {
+fn fix_renames_and_never_replaces_a_file() {
     let Some(tree) = Tree::new() else { return };
     tree.file("root/alpine_3.20.sif", &pulled("alpine:3.20", &[]));
     tree.file(format!("root/{NEXTFLOW}"), &pulled(SAMTOOLS, &[]));

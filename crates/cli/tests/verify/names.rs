@@ -3,7 +3,7 @@
 use super::tree::{Tree, latin, sif};
 
 #[test]
-fn names_that_no_reference_can_spell() {
+fn names_that_no_reference_has() {
     for (name, said) in [
         ("Foo.sif", "rename it to foo.sif"),
         ("o/foo:1.sif.tmp", "rename it to o/foo:1.sif"),
@@ -52,7 +52,7 @@ fn a_name_that_is_not_utf8() {
 
 /// Control characters in a file name must not reach the terminal.
 #[test]
-fn a_name_that_would_steer_a_terminal() {
+fn control_characters_in_a_name_are_escaped() {
     let Some(tree) = Tree::new() else { return };
     tree.image("root/o/a\u{1b}[2J\nfake: fine", 2);
     let output = tree.run(&["--all"]).stdout;

@@ -50,7 +50,7 @@ fn every_file_on_request() {
 
 /// A signed image, and a script that prints the runtime's messages.
 #[test]
-fn the_runtime_is_asked_about_signatures() {
+fn the_runtime_verifies_signatures() {
     let Some(tree) = Tree::new() else { return };
     let signed = Sif::image_of(87).id(2).with(Object::signature());
     tree.file("root/o/signed:1", &signed.bytes());
@@ -85,7 +85,7 @@ fn wrong_usage_is_64() {
 
 /// SIGINT, as from Ctrl-C, while a large file is read.
 #[test]
-fn a_signal_ends_it_soon() {
+fn a_signal_ends_the_command_quickly() {
     let Some(tree) = Tree::new() else { return };
     let file = std::fs::File::options().write(true).open(tree.path("root/o/good:1")).unwrap();
     file.set_len(1 << 42).unwrap();

@@ -13,7 +13,7 @@ fn nothing_wrong() {
 }
 
 #[test]
-fn what_core_refuses_under_its_words() {
+fn files_that_core_refuses_have_its_tokens() {
     let foreign = Sif::image().architecture(other_architecture()).bytes();
     let mut version = sif(2);
     version[43] = b'9';
@@ -29,7 +29,7 @@ fn what_core_refuses_under_its_words() {
 }
 
 #[test]
-fn what_has_no_root_file_system_to_start() {
+fn files_without_a_usable_root_file_system() {
     let of = |object: Object| Sif::empty().with(object).bytes();
     let file_system = |code: i32| of(Object::root_file_system(code, [0; 87]));
     // Neither of them has an architecture.
@@ -119,7 +119,7 @@ fn a_link_in_a_circle_is_a_note() {
 }
 
 #[test]
-fn one_that_disappears_is_none() {
+fn absent_image_roots_are_reported() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
     std::fs::remove_dir(tree.path("local")).unwrap();
     tree.note("absent", "local");

@@ -4,7 +4,7 @@ use super::tree::Tree;
 use std::fs;
 
 #[test]
-fn two_files_and_who_gets_which() {
+fn two_files_and_the_references_of_each() {
     let Some(tree) = Tree::new() else { return };
     tree.image("root/ubuntu", 2);
     tree.image("root/ubuntu:latest", 3);
@@ -31,7 +31,7 @@ fn two_files_and_who_gets_which() {
 
 /// A file with the same content is still a second file: replacing one does not replace the other.
 #[test]
-fn a_copy_beside_it() {
+fn a_copy_under_another_name() {
     let Some(tree) = Tree::new() else { return };
     tree.image("root/docker.io/o/good:1", 1);
     tree.problem("two-files", "root/docker.io/o/good:1");
@@ -91,7 +91,7 @@ fn two_files_in_two_roots() {
 }
 
 #[test]
-fn a_digest_says_itself_what_it_is() {
+fn files_with_the_same_digest_are_not_compared() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
     let name = format!("o/i@sha256:{}", "0f".repeat(32));
     tree.image(format!("local/{name}"), 2);
