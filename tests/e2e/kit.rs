@@ -78,8 +78,8 @@ impl Site {
             fs::create_dir_all(&root).unwrap();
             fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        // Login shells add /home/alice/bin to PATH. A test that kills `add` leaves the runtime's
-        // scratch files for the next command to clean up.
+        // Removes what earlier tests have left: login shells add /home/alice/bin to PATH, and a
+        // test that kills `add` leaves the runtime's scratch files.
         for left in ["/home/alice/bin", SCRATCH] {
             let _ = fs::remove_dir_all(site.at("ctl", left));
         }
