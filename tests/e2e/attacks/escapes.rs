@@ -6,8 +6,8 @@ use crate::trace::{sender, traced};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// A directory beside the image root with a valid image, which a launch could start if its name led
-/// here.
+/// A directory beside the image root with a valid image, which a launch would start if its name led
+/// there.
 const OUTSIDE: &str = "/shared/canary";
 
 /// Each of them leads there, or to /etc/passwd, under some rules of interpretation.

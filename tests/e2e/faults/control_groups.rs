@@ -49,8 +49,8 @@ fn all_processes_end_with_the_step() {
                 run(SHARED, nested);
                 run("/srv/empty", nested);
                 for fault in ["read hang", "all eio"] {
-                    // An open of a file with a page that another process waits for would be
-                    // unkillable.
+                    // Mounted anew, because an open of a file is unkillable while another process
+                    // waits for one of its pages.
                     let mounted = Mounted::faulty(site);
                     mounted.fault(fault);
                     run(ROOT, nested);

@@ -189,7 +189,7 @@ fn a_directory_in_path() {
     assert_eq!((shim.status, shim.stdout.as_str()), (0, expected), "{shim:#?}");
     assert_eq!(helpers(&site), 2);
     mounted.dies();
-    on_n1(&site, "while pgrep -x sifcache-scout; do sleep 0.02; done");
+    on_n1(&site, "while pgrep -x sifcache-probe; do sleep 0.02; done");
 }
 
 /// The task itself waits. A job that reaches its time limit ends, but its step ends only when the

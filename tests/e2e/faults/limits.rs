@@ -80,7 +80,7 @@ fn no_descriptors_or_processes() {
 }
 
 /// A write beyond the limit ends a process with a signal. This includes Slurm's own log messages,
-/// so the log level is lowered until, without the plugin, a task writes nothing.
+/// so the log level is lowered so far that a task writes nothing without the plugin.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_files() {

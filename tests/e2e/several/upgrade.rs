@@ -150,7 +150,7 @@ fn an_upgrade_under_a_running_job() {
         site.logged(node, NEWER);
     }
     assert!(!log(&site).contains(SAID), "{}", log(&site));
-    // The same for the way back.
+    // The same for the downgrade.
     job_goes_on(&site, || drop(upgrade.take()));
     for node in NODES {
         site.logged(node, SAID);

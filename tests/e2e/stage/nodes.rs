@@ -83,8 +83,8 @@ fn a_disk_without_space() {
     assert_eq!(output.status, 73, "{output:#?}");
 }
 
-/// The disk becomes full after the query for space. sbcast fails for all nodes, so the remaining
-/// nodes get another one.
+/// The disk becomes full after the query for space. sbcast fails for all nodes, so it runs again
+/// for the remaining nodes.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_disk_that_fills_up_meanwhile() {
