@@ -1,5 +1,5 @@
 /*
- * A SPANK plugin that imitates other plugins, as its arguments say:
+ * A SPANK plugin that imitates other plugins. Its arguments select what it does:
  *
  *   init=N task=N     returns N from that hook
  *   exit=N            ends the task in task_init
