@@ -50,7 +50,7 @@ fn with(settings: &str) -> String {
 
 /// The command and environment that the bundle received, without what differs between any two
 /// steps.
-fn given(output: &Output) -> Vec<String> {
+fn bundle_input(output: &Output) -> Vec<String> {
     let differs =
         ["JOBID", "JOB_ID", "SLUID", "TASK_PID", "PORT", "_TIME", "SIF_CACHE", "JOB_NAME"];
     let stays = |line: &&str| {
@@ -130,7 +130,7 @@ fn the_bundle_gets_what_it_gets_without_us() {
             site.plugstack(&with(nested));
             let output = site.alice(&words);
             assert_eq!(output.status, without.status, "{name}, {nested}: {output:#?}");
-            assert_eq!(given(&output), given(&without), "{name}, {nested}");
+            assert_eq!(bundle_input(&output), bundle_input(&without), "{name}, {nested}");
         }
     }
 }

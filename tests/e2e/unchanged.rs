@@ -221,7 +221,7 @@ fn a_node_without_the_shim() {
     let without = job("env; srun env; apptainer exec docker://o/i:1 true");
     for mode in &MODES[1..] {
         site.plugstack(&with(mode));
-        let before = said(&site, "n1");
+        let before = warnings(&site, "n1");
         let output = job("env; srun -N1 -w n1 -n2 env; apptainer exec docker://o/i:1 true");
         assert!(output.stdout.contains("connection refused"), "{output:#?}");
         for strange in ["SINGULARITY_SIFCACHE", "libexec", "ld.so"] {
@@ -230,7 +230,7 @@ fn a_node_without_the_shim() {
             assert!(lines.is_empty(), "{mode}: {lines:#?}");
         }
         // Two messages: one for the script, and one for the step of two tasks.
-        assert_eq!(said(&site, "n1"), before + 2, "{mode}: {}", site.log("n1"));
+        assert_eq!(warnings(&site, "n1"), before + 2, "{mode}: {}", site.log("n1"));
         // The variables that n2 passes on are removed on n1.
         let handed = site.sbatch(&["-N2", "-w", "n2"], "srun -w n1 -N1 -n1 env");
         assert!(
@@ -242,7 +242,7 @@ fn a_node_without_the_shim() {
     assert!(without.stdout.contains("connection refused"), "{without:#?}");
 }
 
-fn said(site: &Site, host: &str) -> usize {
+fn warnings(site: &Site, host: &str) -> usize {
     site.log(host).matches("launches inside job scripts are not covered on this node").count()
 }
 

@@ -14,7 +14,7 @@ fn ours(site: &Site) -> Vec<String> {
 }
 
 /// Runs `misses` or `hits` on the log of n1, as the admin does.
-fn told(site: &Site, verb: &str) -> Value {
+fn report(site: &Site, verb: &str) -> Value {
     fs::write(site.at("ctl", "/home/n1.log"), site.log("n1")).unwrap();
     let words = ["sifcache", verb, "--json", "--log", "/home/n1.log"];
     let output = site.exec(&[], &words, "");
@@ -61,7 +61,7 @@ fn what_she_chooses_stays_a_value() {
     let hits: Vec<&String> =
         lines.iter().filter(|line| line.contains(" sifcache: event=hit")).collect();
     assert_eq!((hits.len(), lines.len()), (2, 2), "{lines:#?}");
-    let object = told(&site, "hits");
+    let object = report(&site, "hits");
     assert_eq!(object["forged"], 0, "{object:#}");
     let rows = object["hits"].as_array().unwrap();
     let image = format!("{odd}/{NAME}");
@@ -93,7 +93,7 @@ fn lines_by_logger() {
         forge(line);
     }
     site.logged("n1", "title");
-    let object = told(&site, "misses");
+    let object = report(&site, "misses");
     // The line matches the grammar, so it counts; docs/security.md describes the consequences.
     assert_eq!(object["misses"].as_array().unwrap().len(), 1, "{object:#}");
     assert_eq!(object["misses"][0]["reference"], "o/x:1");

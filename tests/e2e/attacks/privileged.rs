@@ -28,7 +28,7 @@ fn prepare(site: &Site) {
 
 /// The output of both programs: whether the interposer is loaded, and the image argument of the
 /// runtime.
-fn said(site: &Site, forge: &str, started: &str) -> [String; 2] {
+fn outputs(site: &Site, forge: &str, started: &str) -> [String; 2] {
     ["privileged", "ordinary"].map(|program| {
         let job = format!("{forge} /usr/local/bin/{program} {started} run {REFERENCE}");
         let output = site.srun(&["-w", "n1", "bash", "-c", &job]);
@@ -43,7 +43,7 @@ fn said(site: &Site, forge: &str, started: &str) -> [String; 2] {
 fn a_set_uid_program_has_no_interposer() {
     let site = site("nested=preload");
     prepare(&site);
-    let [privileged, ordinary] = said(&site, "", REAL);
+    let [privileged, ordinary] = outputs(&site, "", REAL);
     assert_eq!(privileged, format!("uid {ALICE} euid 0 interposer 0\n{REFERENCE}\n"));
     // Without the set-uid bit, the interposer is loaded.
     assert_eq!(ordinary, format!("uid {ALICE} euid {ALICE} interposer 1\n{SHARED}/o/i:1\n"));
@@ -59,11 +59,11 @@ fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
     let own = own_root(&site);
     program(&site.at("ctl", "/home/alice/evil"), "#!/bin/sh\necho evil\n");
     let settings = format!("SINGULARITY_SIFCACHE='image_root={own} untrusted=accept'");
-    let told = format!("{settings} SINGULARITY_SIFCACHE_RUNTIME=/home/alice/evil");
-    let wish = format!("{settings} SLURM_CONF=/home/alice/slurm.conf SIF_CACHE=require");
+    let runtime = format!("{settings} SINGULARITY_SIFCACHE_RUNTIME=/home/alice/evil");
+    let require = format!("{settings} SLURM_CONF=/home/alice/slurm.conf SIF_CACHE=require");
     let hers = format!("{own}/o/i:1");
-    for (forge, without) in [(settings, &*hers), (told, "evil"), (wish, &*hers)] {
-        let [privileged, ordinary] = said(&site, &forge, SHIM);
+    for (forge, without) in [(settings, &*hers), (runtime, "evil"), (require, &*hers)] {
+        let [privileged, ordinary] = outputs(&site, &forge, SHIM);
         let first = |euid| format!("uid {ALICE} euid {euid} interposer 0\n");
         assert_eq!(privileged, format!("{}{REFERENCE}\n", first(0)), "{forge}");
         assert_eq!(ordinary, format!("{}{without}\n", first(ALICE)), "{forge}");

@@ -8,10 +8,10 @@ use std::fs;
 use std::os::unix::fs::chown;
 
 /// Creates the subdirectory.
-fn hers(site: &Site) {
-    let hers = site.at("ctl", SHARED).join("alice");
-    fs::create_dir(&hers).unwrap();
-    chown(&hers, Some(ALICE), Some(ALICE)).unwrap();
+fn create_directory(site: &Site) {
+    let directory = site.at("ctl", SHARED).join("alice");
+    fs::create_dir(&directory).unwrap();
+    chown(&directory, Some(ALICE), Some(ALICE)).unwrap();
 }
 
 /// Paths below it are refused when they are named explicitly.
@@ -36,7 +36,7 @@ fn refused(site: &Site, file: &str) {
 fn a_directory_of_hers_in_the_root() {
     let site = Site::with_line(REFUSE);
     let before = prepare(&site);
-    hers(&site);
+    create_directory(&site);
     script(
         &site,
         "alice",
@@ -72,7 +72,7 @@ fn a_directory_of_hers_in_the_root() {
 fn a_directory_that_changes_while_root_works() {
     let site = Site::with_line(REFUSE);
     let before = prepare(&site);
-    hers(&site);
+    create_directory(&site);
     let bait = format!("cp {} ~/bait; touch -d 2020-01-01 ~/bait; chmod 666 ~/bait", inside(IMAGE));
     script(&site, "alice", &bait);
     let stop = site.at("ctl", "/shared/stop");
