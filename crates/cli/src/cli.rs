@@ -1,7 +1,6 @@
 //! The command line: subcommands, help, man pages and completions.
 //!
-//! Each subcommand defines its options in its own file; `options.rs` has the ones that several
-//! share.
+//! Each subcommand defines its options in its own file; `options.rs` defines the shared ones.
 
 use crate::commands::{
     add, doctor, explain, gc, hits, import, list, misses, refresh, remove, stage, verify,
@@ -9,14 +8,14 @@ use crate::commands::{
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
-/// The site's SIF files in place of docker:// images
+/// Serve docker:// images from the site's own SIF files
 ///
-/// The SPANK plugin spank_sifcache.so lets every Slurm task start its docker:// images
-/// from the site's own SIF files. This command fills the directory of those files, keeps
-/// it right, and tells what jobs find there and what they miss.
+/// The SPANK plugin spank_sifcache.so lets every Slurm task start its docker:// images from the
+/// site's own SIF files. This command fills the directory of those files, checks and maintains it,
+/// and reports which images jobs found there and which ones were missing.
 ///
-/// The directory stays one of plain files: what was put there with cp or `singularity pull`
-/// counts like everything else, for jobs and for each subcommand.
+/// The directory holds plain files. Files that were put there with cp or `singularity pull` are
+/// treated like all others, by jobs and by each subcommand.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "`sifcache SUBCOMMAND --help` has examples and exit statuses.")]
@@ -41,15 +40,15 @@ pub(crate) enum Command {
     Hits(hits::Hits),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions {
-        /// The shell to print it for
+        /// The shell
         shell: clap_complete::Shell,
     },
     /// Write the man pages into a directory
     #[command(hide = true)]
     Manpages {
-        /// An existing directory
+        /// Output directory, which must exist
         directory: PathBuf,
     },
 }

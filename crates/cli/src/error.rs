@@ -1,4 +1,4 @@
-//! Exit statuses, and errors with the one that each leads to.
+//! Exit statuses, and the errors that lead to them.
 
 use serde::{Deserialize, Serialize};
 use sifcache_core::settings;
@@ -7,35 +7,36 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{fmt, io};
 
-/// How the command ends. Above 63 the numbers are those of sysexits(3).
+/// Exit status of the command. Values above 63 are those of sysexits(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exit(u8);
 
 impl Exit {
-    /// Success; of `explain`, a hit.
+    /// Success; for `explain`, a hit.
     pub(crate) const OK: Self = Self(0);
-    /// Of `explain`, a miss.
+    /// For `explain`: a miss.
     pub(crate) const MISS: Self = Self(1);
-    /// Something was found wrong, or did not work for all that was asked for.
+    /// A problem was found, or part of the request failed.
     pub(crate) const FOUND: Self = Self(1);
-    /// Of `explain`, a pass.
+    /// For `explain`: a pass.
     pub(crate) const PASS: Self = Self(2);
-    /// The command line is wrong.
+    /// Wrong usage.
     pub(crate) const USAGE: Self = Self(64);
-    /// The input is wrong.
+    /// Invalid input data.
     pub(crate) const DATA: Self = Self(65);
-    /// Something that is needed is not there: a program, a registry, the logs.
+    /// Something required is unavailable: a program, a registry, the logs.
     pub(crate) const UNAVAILABLE: Self = Self(69);
-    /// A file cannot be made: no space, or something is in its place.
+    /// A file cannot be created: no space, or another file has that name.
     pub(crate) const CANT_CREATE: Self = Self(73);
-    /// Reading or writing failed.
+    /// A read or write failed.
     pub(crate) const IO: Self = Self(74);
-    /// The caller may not do that.
+    /// Permission denied.
     pub(crate) const NO_PERMISSION: Self = Self(77);
-    /// The settings of the site are wrong or missing.
+    /// The site's settings are invalid or missing.
     pub(crate) const CONFIG: Self = Self(78);
 
-    /// Ended by a signal, said as shells say it.
+    /// The status that shells report for a process that was terminated by this signal: 128 +
+    /// number.
     pub(crate) fn signal(number: u8) -> Self {
         Self(128_u8.saturating_add(number))
     }
@@ -47,29 +48,29 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a subcommand cannot go on.
+/// Why a subcommand failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// `--root` with a value that no `image_root` could have.
+    /// The value of `--root` is not a valid `image_root`.
     Root(settings::Error),
-    /// There is no line of ours in plugstack.conf.
+    /// plugstack.conf cannot be read, or has no valid sifcache line.
     Plugstack(plugstack::Error),
-    /// Our line in plugstack.conf is wrong.
+    /// The settings on the sifcache line are invalid: the file, and the error.
     Settings(PathBuf, settings::Error),
     /// A file cannot be written.
     Write(PathBuf, io::Error),
-    /// A line of standard input is not what it should be.
+    /// A line of standard input is not a JSON array of strings: the line number, and the error.
     Input(usize, serde_json::Error),
-    /// A signal asked the command to end: its number.
+    /// A signal asked the command to stop: its number.
     Stopped(u8),
-    /// Anything else, with what to do about it.
+    /// Any other failure: the exit status, and a message that says what to do.
     Other(Exit, String),
     /// Standard input or output failed.
     Io(io::Error),
 }
 
 impl Failure {
-    /// A failure that one place alone has.
+    /// A failure without a variant of its own.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self::Other(exit, message.into())
     }

@@ -1,4 +1,4 @@
-//! The `sifcache` command, for admins and curious users. One file per subcommand.
+//! The `sifcache` command, for administrators and interested users. Each subcommand has a file.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -20,9 +20,10 @@ use std::io;
 use std::process::ExitCode;
 use ui::output::{plain, plain_lines};
 
-/// Help and version are no errors; clap writes them to stdout. What it says of an argument
-/// holds that as it came, and a shell may have made it of the name of a file.
-fn say(error: &clap::Error) {
+/// Prints clap's error. Help and version are not errors; clap writes them to stdout. clap's
+/// messages quote arguments unescaped, and an argument may be a file name that a shell expanded, so
+/// control characters are escaped.
+fn print_clap_error(error: &clap::Error) {
     let is_plain = |word: std::ffi::OsString| plain(word.as_ref()) == word.to_string_lossy();
     if std::env::args_os().all(is_plain) {
         let _ = error.print();
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            say(&error);
+            print_clap_error(&error);
             return if error.use_stderr() { Exit::USAGE } else { Exit::OK }.into();
         }
     };
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
-        // Whoever read our output has enough of it.
+        // The reader of our output closed the pipe: not an error.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),
         Err(failure) => {
             anstream::eprintln!("sifcache: {}", plain_lines(&failure.to_string()));

@@ -10,53 +10,54 @@ use std::path::PathBuf;
 /// Where the site's settings come from.
 #[derive(Debug, Args)]
 pub(crate) struct Site {
-    /// Use these image roots, with defaults for all else, instead of reading plugstack.conf
+    /// Use these image roots, with defaults for all other settings, instead of reading
+    /// plugstack.conf
     #[arg(long, value_name = "DIR[:DIR...]")]
     pub(crate) root: Option<OsString>,
-    /// Read the site's settings from this file instead of where Slurm looks for it
+    /// Read the site's settings from this file instead of from Slurm's plugstack.conf
     #[arg(long, value_name = "FILE", conflicts_with = "root")]
     pub(crate) plugstack: Option<PathBuf>,
-    /// With --root: count images that ordinary users could have written, or not
+    /// With --root: whether to accept images that ordinary users could have written
     #[arg(long, value_enum, default_value = "refuse", requires = "root")]
     pub(crate) untrusted: Untrusted,
 }
 
-/// Where and how the cache is changed.
+/// Image root to change, and retention of replaced files.
 #[derive(Debug, Args)]
 pub(crate) struct Change {
-    /// Work in this image root; without it, in the last one of the settings (the shared one,
-    /// where node-local ones stand before it)
+    /// Image root to change; by default the last one of the settings (the shared one, if node-local
+    /// ones are listed before it)
     #[arg(long, value_name = "DIR")]
     pub(crate) into: Option<PathBuf>,
-    /// How long a file that was replaced or removed is kept under .sifcache/kept, for the jobs
-    /// that still run from it; 0d does not keep it
+    /// How long to keep a replaced or removed file under .sifcache/kept for jobs that still run
+    /// from it; 0d deletes it at once
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = format::parse_age)]
     pub(crate) keep: SignedDuration,
 }
 
-/// How images are pulled.
+/// Options for pulls.
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
-    /// Pull so many images at once
+    /// Number of parallel pulls
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) jobs: u8,
-    /// Pull with this program instead of the first of the settings' runtimes in PATH
+    /// Runtime to pull with; by default the first of the settings' runtimes in PATH
     #[arg(long, value_name = "FILE")]
     pub(crate) runtime: Option<PathBuf>,
-    /// Ask for user name and password of the registry, once
+    /// Prompt once for the registry's user name and password
     #[arg(long)]
     pub(crate) docker_login: bool,
-    /// Take the credentials from this file, which `apptainer registry login` or docker wrote
+    /// Read credentials from this file, as written by `apptainer registry login` or docker
     #[arg(long, value_name = "FILE", conflicts_with = "docker_login")]
     pub(crate) authfile: Option<PathBuf>,
-    /// Pull for this architecture, by Go's name for it (arm64); without it, for what the image
-    /// root is declared to be for (docs/cache.md), else for this host's
+    /// Architecture to pull for, by its Go name (arm64); by default the one that the image root is
+    /// declared for (docs/cache.md), else this host's
     #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
     pub(crate) arch: Option<Architecture>,
-    /// Talk to the registry without TLS if it has none; a certificate is verified all the same
+    /// Use plain HTTP if the registry has no TLS; certificates are still verified
     #[arg(long)]
     pub(crate) no_https: bool,
-    /// When a pull fails, print all that the runtime said
+    /// When a pull fails, print the complete output of the runtime
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }

@@ -1,7 +1,7 @@
-//! References from the command line and from lists: one a line, `#` starts a comment.
+//! Image references from the command line and from list files.
 //!
-//! Editors and shells of Windows put a byte order mark in front, end lines with CR LF, or
-//! write UTF-16.
+//! A list has one reference per line; `#` starts a comment. Editors and shells on Windows may write
+//! a byte order mark first, end lines with CR LF, or write UTF-16.
 
 use crate::cache::image_name;
 use crate::error::{Exit, Failure};
@@ -11,15 +11,16 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// No list of references is longer, in bytes: a wrong file is not to fill the memory.
+/// Size limit of a list, in bytes, so that a wrong file cannot exhaust memory.
 const LONGEST: u64 = 16 << 20;
-/// The byte order mark.
+/// Byte order mark.
 const MARK: char = '\u{feff}';
 
-/// All references in their order, each once.
+/// All references in order, without duplicates.
 ///
 /// # Errors
-/// Each word and line that is none, together, so that one run shows them all.
+/// A list cannot be read, or an argument or line is not a valid reference. One error names
+/// all invalid lines, so that one run shows them all.
 pub(crate) fn gather(words: &[String], lists: &[PathBuf]) -> Result<Vec<Reference>, Failure> {
     let mut references = Vec::new();
     let mut wrong = Vec::new();
@@ -45,7 +46,7 @@ fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Res
     let text = text(list)
         .map_err(|error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(list))))?;
     for (index, line) in text.lines().enumerate() {
-        // Lists that were joined have the mark in their middle.
+        // Concatenated lists contain byte order marks in the middle.
         let line = line.trim_start_matches(MARK);
         let word = line.split('#').next().unwrap_or_default().trim();
         if word.is_empty() {
@@ -71,10 +72,10 @@ fn text(list: &Path) -> io::Result<String> {
     }
 }
 
-/// The text of a list, with a line feed at the end of each line.
+/// Decodes a list and normalizes its line ends to line feeds.
 fn decode(bytes: &[u8]) -> io::Result<String> {
     let text = match bytes {
-        // UTF-32 starts with the mark of UTF-16, and a null follows.
+        // The UTF-32 byte order mark starts like the one of UTF-16LE, followed by two null bytes.
         [0xff, 0xfe, rest @ ..] if !rest.starts_with(&[0, 0]) => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
@@ -97,7 +98,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn words_then_lists_each_once() {
+    fn arguments_come_before_lists_without_duplicates() {
         let directory = tempfile::tempdir().unwrap();
         let list = directory.path().join("list");
         let text = "# images\n\n  ubuntu:22.04 # LTS\r\ndocker://o/i:1\nlibrary/alpine\n";
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_from_other_systems() {
+    fn byte_order_marks_and_utf16_are_decoded() {
         let directory = tempfile::tempdir().unwrap();
         let list = directory.path().join("list");
         let read = |bytes: &[u8]| {
@@ -142,17 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_named() {
+    fn the_error_names_every_invalid_line() {
         let directory = tempfile::tempdir().unwrap();
         let list = directory.path().join("list");
         fs::write(&list, "ubuntu\nFoo\nalpine\n../../etc/passwd\n").unwrap();
-        let said = gather(&[], std::slice::from_ref(&list)).unwrap_err().to_string();
-        let lines: Vec<&str> = said.lines().collect();
+        let error = gather(&[], std::slice::from_ref(&list)).unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
         assert_eq!(lines.len(), 2);
-        assert!(lines[0].contains(", line 2: 'Foo' is not a valid image reference: "), "{said}");
+        assert!(lines[0].contains(", line 2: 'Foo' is not a valid image reference: "), "{error}");
         assert!(
             lines[1].contains(", line 4: '../../etc/passwd' is not a valid image reference: "),
-            "{said}"
+            "{error}"
         );
         assert!(gather(&[], &[directory.path().join("none")]).is_err());
     }

@@ -1,4 +1,4 @@
-//! The settings that count: those of `--root`, else the site's own.
+//! The settings in effect: those of `--root`, else the site's own.
 
 use crate::error::{Exit, Failure};
 use crate::options::{Site, Untrusted};
@@ -8,7 +8,10 @@ use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The settings for one run.
+/// The settings for this run.
+///
+/// # Errors
+/// The settings are invalid, missing or cannot be read.
 pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     match &site.root {
         Some(root) => from_root(root, site.untrusted),
@@ -16,11 +19,11 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     }
 }
 
-/// The settings, or none where there is no line of ours: logs of a cluster can be read
-/// where its cache is not to be seen.
+/// The settings, or `None` if plugstack.conf has no usable sifcache line: logs of a cluster can be
+/// read on a host without access to its cache.
 ///
 /// # Errors
-/// Settings that are there and wrong.
+/// The settings exist but are invalid.
 pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> {
     match settings(site) {
         Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => Err(failure),
@@ -31,7 +34,7 @@ pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> 
 /// The image root to change: `--into`, else the last one.
 ///
 /// # Errors
-/// If `--into` is no image root: jobs would not look there.
+/// `--into` is not one of the image roots, so jobs would not look there.
 pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
     let Some(into) = into else {
         return Ok(settings.image_roots.last().cloned().unwrap_or_default());
@@ -55,16 +58,16 @@ fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// One image root as the word that follows `--root`.
+/// One image root, escaped as the value of `--root`.
 pub(crate) fn root_word(root: &Path) -> OsString {
     let escape = |text: &str| settings::escape_root(text).into();
-    // The settings are text, and so is every root in them.
+    // Settings are UTF-8 text, and so are the roots in them; the fallback is not reached for those.
     root.to_str().map_or_else(|| root.into(), escape)
 }
 
-/// `image_root=…` with each directory made absolute: on a command line, unlike in
-/// plugstack.conf, there is a directory that a relative one is relative to. The name of a
-/// directory that is there is one root, also with a colon in it.
+/// `image_root=…` with each directory made absolute: unlike plugstack.conf, a command line has a
+/// working directory that relative paths refer to. If the whole value names an existing directory,
+/// it is one root, even with a colon in its name.
 fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
     let text = root.to_string_lossy();
     let directories = match Path::new(root).is_dir() {
@@ -96,9 +99,10 @@ mod tests {
     use crate::options::Untrusted;
     use std::path::{Path, PathBuf};
 
-    /// What one host is told is what another one understands, also where it is not there.
+    /// A root that one host formats, another host parses as the same root, even if it does not
+    /// exist there.
     #[test]
-    fn one_root_comes_back_as_one_root() {
+    fn an_escaped_root_is_parsed_as_one_root() {
         let directory = tempfile::tempdir().unwrap();
         let there = directory.path().join("a:b");
         std::fs::create_dir(&there).unwrap();

@@ -1,4 +1,4 @@
-//! `sifcache add`: pulls what is missing.
+//! `sifcache add`: pulls missing images.
 
 use crate::cache::image_name;
 use crate::cache::install;
@@ -25,21 +25,21 @@ use std::sync::OnceLock;
 
 /// Pull images into the cache
 ///
-/// Pulls with the site's own runtime, which has its credentials, proxies and policies, into a
-/// temporary file beside the image's place. The file is checked as a job would check it,
-/// synced, made readable for all, and then gets the image's short name; and another name, with
-/// its digest, for references with a digest. What is in the cache already is left alone, unless
-/// its root file system is cut short or damaged: that is pulled again.
+/// Images are pulled with the site's own runtime, and so with its credentials, proxies and
+/// policies, into a temporary file beside the final path. The file is checked as a job would check
+/// it, synced and made readable for all. It then gets the image's short name, and a second name
+/// with its digest for references with a digest. Images that are already in the cache are left
+/// alone, unless their root file system is truncated or damaged; those are pulled again.
 ///
 /// Credentials are the runtime's: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
-/// runtime's own cache is not used, unless APPTAINER_DISABLE_CACHE=false is set; it unpacks in
-/// APPTAINER_TMPDIR.
+/// runtime's own cache is not used unless APPTAINER_DISABLE_CACHE=false is set. The runtime unpacks
+/// in APPTAINER_TMPDIR.
 ///
-/// Before the pull, the registry is asked for the digest as Apptainer asks: with the certificates
-/// of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the
-/// proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). Without an answer the image is pulled
-/// all the same, but without its digest.
+/// Before the pull, the registry is queried for the digest in the same way as Apptainer does it:
+/// with the certificates of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of
+/// registries.conf, and the proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). If that query
+/// fails, the image is still pulled, but its digest is not recorded.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Add {
@@ -49,16 +49,16 @@ pub(crate) struct Add {
     change: Change,
     #[command(flatten)]
     pull: Pull,
-    /// Add the images in this file: one reference a line, # starts a comment; - is standard input
+    /// Add the images in this file: one reference per line, # starts a comment; - is standard input
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
-    /// Also pull images that are in the cache already; the old file is kept (see --keep)
+    /// Also pull images that are already in the cache; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
-    /// Only show which images would be pulled
+    /// Show what plan be pulled
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object for each reference
+    /// Print one JSON object per reference
     #[arg(long)]
     json: bool,
     /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
@@ -70,9 +70,9 @@ const EXAMPLES: &str = "\
 Examples:
   One image:
       sifcache add determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f
-  All that a list names and that is missing; the list is made to be kept in git:
+  All missing images of a list, which you can keep in git:
       sifcache add --from images.txt --jobs 4
-  References that jobs asked for and did not find:
+  References that jobs requested but did not find:
       sifcache misses --refs | sifcache add --from -
   For the nodes of another architecture:
       sifcache add --into /shared/sif-arm64 --arch arm64 ubuntu:22.04
@@ -84,10 +84,10 @@ Exit status:
    1  some are not; standard error says why
   64  wrong usage, or an invalid image reference
   65  a line of a list is not a valid image reference
-  69  there is no runtime, or the registry does not give the one image that was named
+  69  there is no runtime, or the pull of the only image failed
   73  something cannot be written
   77  not permitted
-  78  the site's settings are wrong or missing, or jobs would not trust the image root
+  78  the site's settings are invalid or missing, or jobs plan not trust the image root
  130  interrupted; nothing is left behind
 
 The JSON objects are described in docs/cache.md.";
@@ -101,8 +101,8 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     let report = Report::new(&progress, args.json);
     let architecture = architecture::wanted(&root, args.pull.arch)?;
     if args.dry_run {
-        let would = |reference: &Reference| would(args, &settings, reference, architecture);
-        return report.all(references.iter().map(|one| (one, Ok(would(one)))));
+        let plan = |reference: &Reference| plan(args, &settings, reference, architecture);
+        return report.all(references.iter().map(|one| (one, Ok(plan(one)))));
     }
     signals::watch()?;
     let store = Store::open_for(&root, &settings, architecture)?;
@@ -116,7 +116,7 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     outcome::exit(done)
 }
 
-fn would(
+fn plan(
     args: &Add,
     settings: &Settings,
     reference: &Reference,
@@ -160,7 +160,7 @@ impl<'a> Adder<'a> {
         if !self.args.force {
             self.store.refuse_own_image(&name)?;
         }
-        // Only now: what is there needs no runtime and no credentials.
+        // Set up only when needed: images that are present need neither a runtime nor credentials.
         let puller = puller.get_or_init(|| self.puller()).as_ref();
         let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;
         let pulled = puller.pull(reference, &name)?;
@@ -173,13 +173,13 @@ impl<'a> Adder<'a> {
         }
     }
 
-    /// The image that a job gets, if nothing needs to be pulled.
+    /// The image that a job finds, or `None` if it has to be pulled.
     fn there(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
         let found = lookup::find_for(self.settings, reference, self.store.architecture());
         let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
         let what = format!("{} is damaged: {damage}", plain(&path));
-        // Another pull would be of no use: jobs would still find this one first.
+        // Another pull plan not help: jobs plan still find this file first.
         if path != self.store.path(&image_name::short(reference)) {
             let message = format!("{what}; remove it, or get it again there with --into");
             return Err(Failure::new(Exit::DATA, message));

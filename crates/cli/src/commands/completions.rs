@@ -1,4 +1,4 @@
-//! Completions and man pages, made from the definitions in `args.rs`.
+//! Shell completions and man pages, generated from the definitions in `cli.rs`.
 
 use crate::cli::Cli;
 use crate::error::{Exit, Failure};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// `sifcache completions SHELL`
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
-    // Into memory first: clap panics where its output is closed.
+    // Generated in memory first, because clap panics if it cannot write its output.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sifcache", &mut script);
     io::Write::write_all(&mut io::stdout(), &script)?;

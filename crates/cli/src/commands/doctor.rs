@@ -1,7 +1,8 @@
-//! `sifcache doctor`: whether this host is set up right, and what to do where it is not.
+//! `sifcache doctor`: checks the setup of this host and recommends fixes.
 //!
-//! Each area is a file of checks: functions from a [`host::Host`] to [`finding::Finding`]s.
-//! A check that this user or this host cannot make says so, and is never an alarm.
+//! Each area is a module of checks: functions from a [`host::Host`] to [`finding::Finding`]s. A
+//! check that this user or this host cannot make reports that it was skipped; it never raises an
+//! alarm.
 
 mod configuration;
 mod directives;
@@ -34,22 +35,22 @@ use facts::Facts;
 use finding::{Finding, Level};
 use host::Host;
 
-/// Check whether this host is set up right, and say what to do
+/// Check the setup of this host and recommend fixes
 ///
-/// Each line is one check: what was looked at, and what to do where something is wrong. Run
-/// it on a login node and on a compute node (`srun sifcache doctor`), as root and as a user:
-/// each sees what the others cannot. What cannot be checked here, or by this user, is said to
-/// be skipped. Nothing is changed; as root, a file is made and removed again in each image
-/// root's .sifcache.
+/// Each line is one check: its subject, and how to fix a problem. Run it on a login node and on a
+/// compute node (`srun sifcache doctor`), as root and as a user: each of them can check things that
+/// the others cannot. Checks that are not possible here or for this user are reported as skipped.
+/// Nothing is changed, except that root creates and removes a file in the .sifcache directory of
+/// each image root.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Let warnings fail, too
+    /// Treat warnings as failures
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -58,23 +59,23 @@ const EXAMPLES: &str = "\
 Examples:
   This host:
       sifcache doctor
-  Every node of a partition, those with something wrong:
+  All nodes of a partition; show only problems:
       srun -p PARTITION -N 100 --label sifcache doctor | grep -E 'FAIL|warn'
-  Before plugstack.conf has a line for it:
+  Before sifcache is in plugstack.conf:
       sifcache doctor --root /shared/sif
   In a script:
       sifcache doctor --json | jq -r '.findings[] | select(.level == \"fail\") | .what'
 
 Exit status:
-   0  nothing is wrong
-   1  something is: a FAIL, or with --strict a warning
+   0  no problem found
+   1  at least one FAIL, or with --strict a warning
   64  wrong usage
   74  reading or writing failed
-  78  there are no valid settings; the checks that need none are made all the same
+  78  there are no valid settings; checks that do not need them are still made
 
 The JSON object is described in docs/doctor.md.";
 
-/// What the findings of an area are about, and who makes them.
+/// The name of an area, and the function that makes its findings.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);
 
 const AREAS: [Area; 9] = [
@@ -96,7 +97,8 @@ pub(crate) fn run(args: &Doctor) -> Result<Exit, Failure> {
     let mut areas = Vec::new();
     for (area, check) in AREAS {
         let findings = check(&host);
-        // At once: a file server that hangs shows as the area that does not come.
+        // Printed at once, so that a hung file server can be located by the first area that is
+        // missing.
         if !args.json {
             output::print(&report::area(area, &findings))?;
         }

@@ -1,4 +1,4 @@
-//! `sifcache explain`: what would happen to a command line, and why.
+//! `sifcache explain`: shows the decision for a command line, and the reason.
 
 mod json;
 mod notes;
@@ -21,24 +21,23 @@ use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Print what happens to a command line, and why
+/// Show the decision for a command line, and the reason
 ///
-/// The look-up is the one of the plugin, made here and now as the calling user. Nothing is
-/// started and nothing is changed. SIF_CACHE and SINGULARITY_OCI in the environment count, as
-/// they do in a job. Of a command line that begins with srun, mpirun or env, the command that
-/// these start is explained.
+/// The lookup is the same as the plugin's, made on this host as the calling user. Nothing is
+/// started or changed. As in a job, SIF_CACHE and SINGULARITY_OCI in the environment are respected.
+/// If the command line begins with srun, mpirun or env, the command that these start is explained.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Read one JSON array of strings a line, and print one JSON object a line
+    /// Read one JSON array of strings per line, and print one JSON object per line
     #[arg(long, conflicts_with = "command")]
     pub(crate) stdin: bool,
-    /// The command line; options of explain come before it
+    /// The command line to explain; options of explain must come before it
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = false,
@@ -52,7 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   Would this job find its image?
       sifcache explain singularity run docker://ubuntu:22.04
-  A line of a job script, as it stands there:
+  A line of a job script, unchanged:
       sifcache explain srun -n 4 --mem=1G apptainer exec docker://ubuntu:22.04 true
   The same for an image root that is not in use yet:
       sifcache explain --root /shared/sif apptainer exec docker://ubuntu true
@@ -62,13 +61,13 @@ Examples:
       printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
 
 Exit status:
-   0  hit: the image is there, and its path takes the place of the reference
+   0  hit: an image was found, and its path replaces the reference
    1  miss: a docker reference without an image
-   2  pass: the command is left alone
+   2  pass: the command is left unchanged
   64  wrong usage
-  65  wrong input on --stdin (which otherwise exits with 0)
+  65  invalid input on --stdin (which otherwise exits with 0)
   74  reading or writing failed
-  78  the site's settings are wrong or missing
+  78  the site's settings are invalid or missing
 
 The JSON object is described in docs/explain.md.";
 
@@ -100,8 +99,8 @@ fn unclear(unclear: Unclear) -> Failure {
     Failure::new(Exit::USAGE, plain(Path::new(&message)))
 }
 
-/// One JSON array in, one JSON object out, at once, so that a script can use one
-/// process as a partner.
+/// Reads JSON arrays and prints one JSON object for each at once, so that a script can use one
+/// process for many queries (coprocess).
 fn each_line(settings: &Settings) -> Result<Exit, Failure> {
     for (index, line) in io::stdin().lock().split(b'\n').enumerate() {
         let argv: Vec<String> =
@@ -122,7 +121,7 @@ fn decide<A: AsRef<[u8]>>(argv: &[A], settings: &Settings, starters: &Starters) 
     decision::decide(argv, settings, mode(starters), &environment, &Inline)
 }
 
-/// What `SIF_CACHE` or `--sif-cache` asks for; a wrong value counts as none, as in a job.
+/// The mode that `SIF_CACHE` or `--sif-cache` requests; as in a job, an invalid value is ignored.
 fn mode(starters: &Starters) -> CacheMode {
     let value = starters.variable(ENVIRONMENT, env::var_os(ENVIRONMENT));
     value.as_deref().map(OsStr::as_bytes).and_then(CacheMode::parse).unwrap_or_default()
@@ -136,7 +135,7 @@ fn exit(decision: &Decision) -> Exit {
     }
 }
 
-/// The command line that would run.
+/// The command line that would be executed.
 fn resulting(decision: &Decision, argv: &[impl AsRef<[u8]>]) -> Vec<Vec<u8>> {
     let mut result: Vec<Vec<u8>> = argv.iter().map(|word| word.as_ref().to_vec()).collect();
     if let (Some(path), Some(launch)) = (decision.hit(), decision.launch)

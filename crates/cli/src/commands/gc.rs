@@ -1,4 +1,4 @@
-//! `sifcache gc`: takes out what is old, unused or too much.
+//! `sifcache gc`: removes images by age, last use or total size.
 
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
@@ -21,12 +21,11 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Take out images that are old, unused, or more than there is space for
+/// Remove images that are old, unused, or exceed a total size
 ///
-/// What goes has to fulfil every condition that is given. With --max-size, of those only as
-/// many go as it takes, the longest unused first. Like with `remove`, files are kept for the
-/// time of --keep. What commands that were killed have left behind, and what has been kept
-/// long enough, goes at every call.
+/// Removes images that match all given conditions; with --max-size, only as many of those as
+/// needed, least recently used first. As with `remove`, files are kept for the time of --keep.
+/// Every run also deletes leftovers of killed commands, and kept files whose time is over.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Gc {
@@ -36,21 +35,21 @@ pub(crate) struct Gc {
     change: Change,
     #[command(flatten)]
     logs: usage_from_logs::Logs,
-    /// Only of this repository, or of all that begin with these words: determinedai
+    /// Only images of this repository, or of all repositories below this prefix: determinedai
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
-    /// Images added to the cache longer ago than this: 90d, 8w, 1y
+    /// Only images added to the cache longer ago than this: 90d, 8w, 1y
     #[arg(long, value_name = "TIME", value_parser = format::parse_age)]
     older_than: Option<SignedDuration>,
-    /// Images that have served no job for this long, as the logs say; they have to reach back so far for
-    /// each node that uses the cache
+    /// Only images that served no job for this long, according to the logs; the logs must reach
+    /// back that far for each node that uses the cache
     #[arg(long, value_name = "TIME", value_parser = format::parse_age)]
     unused_for: Option<SignedDuration>,
-    /// So much that the rest has no more than this: 500G, 2T; powers of 1024
+    /// Remove images until the rest fits in this size: 500G, 2T; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     max_size: Option<u64>,
-    /// With --unused-for, do without the logs of these nodes: they do not use this cache, or
-    /// are gone. n1,n2 or n[1-3]
+    /// With --unused-for: do not require logs of these nodes, because they do not use this cache or
+    /// no longer exist: n1,n2 or n[1-3]
     #[arg(long, value_name = "NODES", requires = "unused_for")]
     without_nodes: Option<String>,
     #[command(flatten)]
@@ -61,21 +60,21 @@ const EXAMPLES: &str = "\
 Examples:
   Which images would be removed?
       sifcache gc --older-than 90d --unused-for 60d --dry-run
-  The same with the log of all nodes:
+  The same with the logs of all nodes:
       sifcache gc --unused-for 60d --log /var/log/central/slurm* --dry-run
-  Every night, down to two TiB:
+  Every night, down to 2 TiB:
       sifcache gc --older-than 30d --max-size 2T --yes
-  Only clear up after killed commands, and what has been kept long enough:
+  Only delete leftovers of killed commands and expired kept files:
       sifcache gc
 
 Exit status:
    0  done, also if there was nothing to do
-   1  the answer was no: nothing has changed
-  64  wrong usage; also if it cannot ask and --yes is not given
-  69  the logs do not cover the time that --unused-for asks about, on each node
+   1  not confirmed: nothing has changed
+  64  wrong usage; also if there is no terminal to ask on and --yes is not given
+  69  the logs do not cover the time of --unused-for for each node
   73  something cannot be written
   77  not permitted
-  78  the site's settings are wrong or missing
+  78  the site's settings are invalid or missing
 
 The JSON object is described in docs/cache.md.";
 
@@ -96,7 +95,7 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// What goes: of what fulfils every condition, the longest unused first.
+/// The images to remove: of those that match all conditions, the least recently used first.
 fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Failure> {
     if args.older_than.is_none() && args.unused_for.is_none() && args.max_size.is_none() {
         return Ok(Vec::new());
@@ -112,7 +111,7 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
         .iter()
         .filter(|image| filter.takes(image, now))
         .filter(|image| unused.is_none_or(|since| last_use(image) < since))
-        .filter(|image| is_ours_to_take(stock, image))
+        .filter(|image| is_safe_to_remove(stock, image))
         .collect();
     images.sort_by_key(last_use);
     let mut size: u64 = stock.images.iter().map(|image| image.size).sum();
@@ -124,9 +123,9 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
     Ok(images.iter().take_while(too_much).map(|image| Removal::whole(stock, image)).collect())
 }
 
-/// Whether nobody else could lead one of its names elsewhere. One that is left must not
-/// keep the others from going.
-fn is_ours_to_take(stock: &Stock, image: &Image) -> bool {
+/// Whether every name of the image is in a directory where no untrusted user could replace a path
+/// component. If not, the image is skipped with a message, so that the others can still be removed.
+fn is_safe_to_remove(stock: &Stock, image: &Image) -> bool {
     let names = image.names.iter().map(|name| stock.root.join(name));
     let stranger = names.filter_map(|path| path_trust::at(path.parent()?)).next();
     if let Some(stranger) = &stranger {
@@ -136,7 +135,10 @@ fn is_ours_to_take(stock: &Stock, image: &Image) -> bool {
     stranger.is_none()
 }
 
-/// The time before which a last use counts as none.
+/// The time before which a last use counts as unused; `None` without `--unused-for`.
+///
+/// # Errors
+/// The logs do not cover the time since then for each node.
 fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let Some(unused_for) = args.unused_for else { return Ok(None) };
     let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
@@ -148,8 +150,8 @@ fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Times
     }
 }
 
-/// The nodes of the cluster that the site's settings are of. With `--root`, nobody knows which
-/// nodes use that one but the logs.
+/// The nodes of the cluster that the site's settings belong to, and whether each is up. `None` with
+/// `--root`: only the logs show which nodes use that root.
 fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
     if args.site.root.is_some() {
         return None;
@@ -166,7 +168,7 @@ fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
     nodes.ok().map(|nodes| nodes.into_iter().map(normal).collect())
 }
 
-/// The nodes of a list; Slurm knows what brackets mean.
+/// The nodes of a list; only Slurm can expand brackets.
 fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
     let names: BTreeSet<String> = match list.contains('[') {
         true => hostlist::expand(list)?,
@@ -175,7 +177,7 @@ fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
     Ok(names.iter().map(|name| logs::host_name(name)).collect())
 }
 
-/// Why the logs do not tell what was unused, and what to do.
+/// The error message for a gap in the logs, with advice.
 fn explain(gap: &Gap, since: Timestamp) -> String {
     let asked = format::day(since);
     let read = "with --log, or to `sifcache hits` every day";
@@ -216,7 +218,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     }
 }
 
-/// The first of them, for a sentence.
+/// The first few names, for a message.
 fn some(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let first: Vec<String> = names

@@ -1,4 +1,4 @@
-//! `sifcache hits`: what jobs found.
+//! `sifcache hits`: the images that jobs used.
 
 use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
@@ -20,18 +20,18 @@ use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::path::Path;
 
-/// Tell which images served jobs
+/// List the images that served jobs
 ///
-/// From the same lines as `misses`. Whoever may write in the image root also saves there when
-/// each image last served and which times of which nodes the logs cover, so that `list` can show
-/// it and `gc` can go by it: run this every day on the host that has the log of all nodes. Of a
-/// log that has no line of the plugin's, or some that cannot be read, nothing is saved.
+/// Reads the same log lines as `misses`. If you may write to the image root, it also saves there
+/// when each image last served a job, and for which nodes and times there are logs. `list` shows
+/// that and `gc` uses it, so run this every day on the host that has the logs of all nodes. Nothing
+/// is saved from a log that has no line of the plugin, or that has unreadable lines.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {
     #[command(flatten)]
     which: Which,
-    /// Save nothing
+    /// Do not save the results
     #[arg(long)]
     no_save: bool,
 }
@@ -45,7 +45,7 @@ Examples:
       sifcache hits --json | jq -r '.hits[] | \"\\(.launches) \\(.image)\"'
 
 Exit status:
-   0  also if nothing was used
+   0  also if no image was used
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read
@@ -64,13 +64,13 @@ struct Row {
     last: Timestamp,
 }
 
-/// A node that the logs tell of.
+/// A node that occurs in the logs.
 #[derive(Serialize)]
 struct Node<'a> {
     node: &'a str,
-    /// The times that its log covers.
+    /// The time spans that its log covers.
     covered: Vec<Span>,
-    /// When it last wrote a line of the plugin's.
+    /// The time of the last line that the plugin wrote there.
     used: Option<Timestamp>,
 }
 
@@ -128,10 +128,11 @@ fn nodes(read: &Read) -> Vec<Node<'_>> {
     nodes.map(row).collect()
 }
 
-/// Saves what was learned in every root that the caller may write, and says whether it says
-/// something of what was used. Where there is none, it is none: any user may look at the hits.
+/// Saves the results in every root that the caller may write to. Returns whether that succeeded for
+/// at least one root and the logs contain any evidence of use. A root that cannot be written is not
+/// an error, because any user may run `hits`.
 fn save(settings: &Settings, tally: &Tally) -> bool {
-    // From here on a signal waits for the end of it.
+    // From here on, a signal is only acted on after saving.
     let mut saved = false;
     let _ = signals::watch();
     for root in &settings.image_roots {
@@ -150,7 +151,7 @@ fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
     let logs = Served::of(store.root(), &tally.hits, &tally.read);
     served.learn(&logs, &tally.read.unread.times);
     served.tidy(store.root());
-    // A log that says nothing leaves nothing behind.
+    // A log without information leaves no file behind.
     if served != before {
         served.save(store)?;
     }

@@ -1,4 +1,4 @@
-//! `sifcache import`: a local SIF file, for clusters without internet.
+//! `sifcache import`: adds a local SIF file, for clusters without internet access.
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
@@ -28,12 +28,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Put a local SIF file into the cache
+/// Add a local SIF file to the cache
 ///
-/// For clusters without internet: pull the image where there is one, carry the file over, and
-/// import it. The file is copied beside the image's place, checked, synced and made readable
-/// for all before it gets the image's name. Plain cp into the image root does as well, but for
-/// that care.
+/// For clusters without internet access: pull the image elsewhere, copy the file to the cluster,
+/// and import it. The file is copied beside its final path, checked, synced and made readable for
+/// all before it gets the image's name. Plain cp into the image root works too, without these
+/// checks.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Import {
@@ -41,46 +41,47 @@ pub(crate) struct Import {
     site: Site,
     #[command(flatten)]
     change: Change,
-    /// Replace the image in the cache under that reference; the old file is kept (see --keep)
+    /// Replace an image of the same reference; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
-    /// What the reference pointed to when the file was pulled, so that references with the
-    /// digest find it too; `sifcache list --json` says it where the image came from
+    /// The digest that the reference pointed to when the file was pulled, so that references with
+    /// this digest find it too; `sifcache list --json` shows it on the system where the image was
+    /// pulled
     #[arg(long, value_name = "sha256:HEX")]
     digest: Vec<String>,
-    /// The architecture that the file has to be for, by Go's name for it (arm64); without it,
-    /// what the image root is declared to be for (docs/cache.md), else this host's
+    /// The architecture that the file must be for, by its Go name (arm64); by default the one that
+    /// the image root is declared for (docs/cache.md), else this host's
     #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
     arch: Option<Architecture>,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     json: bool,
     /// The SIF file; - is standard input
     file: PathBuf,
-    /// The reference that jobs will use for it; without it, the one that the file was pulled
-    /// from, which the runtime has written into it
+    /// The reference that jobs use for it; by default the one that the file was pulled from, as
+    /// recorded in the file by the runtime
     #[arg(value_name = "REF")]
     reference: Option<String>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  On a machine with internet, and then on the cluster:
+  On a machine with internet access, and then on the cluster:
       apptainer pull env.sif docker://determinedai/environments:cpu
       sifcache import env.sif determinedai/environments:cpu
-  The same without a file between them:
+  The same without a file in between:
       ssh outside cat env.sif | sifcache import - determinedai/environments:cpu
-  Under the reference that `apptainer pull` has written into the file:
+  Under the reference that `apptainer pull` recorded in the file:
       sifcache import alpine_3.20.sif
 
 Exit status:
-   0  it is in the cache
+   0  the image is in the cache
   64  wrong usage, or REF is not a valid image reference
   65  the file is not a valid image for this host
-  73  there is no space, or an image of that name is there already
+  73  there is no space, or an image of that name exists already
   74  reading or writing failed
   77  not permitted
-  78  the site's settings are wrong or missing, or jobs would not trust the image root
+  78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted; nothing is left behind
 
 The JSON object is described in docs/cache.md.";
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     let progress = Progress::new(args.json);
     signals::watch()?;
     let store = Store::open_for(&root, &settings, architecture)?;
-    // What the file says of another reference is nothing about this one.
+    // A digest that the file records for another reference does not apply to this one.
     let origin = origin.filter(|origin| origin.reference.to_string() == reference.to_string());
     let recorded = origin.and_then(|origin| origin.digest);
     let importer =
@@ -109,7 +110,7 @@ pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-/// The reference that the file gets: the one that was given, else what it was pulled from.
+/// The reference for the file: the given one, else the one that it was pulled from.
 fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failure> {
     match (&args.reference, origin) {
         (Some(text), _) => image_name::parse(text),
@@ -122,7 +123,8 @@ fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failur
     }
 }
 
-/// The size of the file, zero for a pipe. What is no image is refused before any copy.
+/// The size of the file in bytes, or 0 for a pipe. A file that is not a valid image is refused
+/// before it is copied.
 fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
     let failed = |error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(file)));
     if is_pipe(file) {
@@ -161,7 +163,7 @@ struct Importer<'a> {
     settings: &'a Settings,
     store: &'a Store,
     progress: &'a Progress,
-    /// The digest that the runtime has recorded in the file.
+    /// The digest that the runtime recorded in the file.
     recorded: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `sifcache list`: what is in the cache.
+//! `sifcache list`: lists the images in the cache.
 
 use crate::cache::image_name;
 use crate::cache::select::{self, Filter, Stock};
@@ -14,12 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// List the images of the cache
+/// List the images in the cache
 ///
-/// Each image has one line, with all names that one file has. What is known beyond the file
-/// (digest, where it came from) is there for images that `add` and `import` have put there;
-/// when an image last served a job is known after `sifcache hits` has read the logs, or with
-/// --log.
+/// Each file has one line, with all of its names. Digest and source are known for images that `add`
+/// and `import` have added. The time when an image last served a job is known after `sifcache hits`
+/// has read the logs, or with --log.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct List {
@@ -27,7 +26,7 @@ pub(crate) struct List {
     site: Site,
     #[command(flatten)]
     logs: usage_from_logs::Logs,
-    /// Only of this repository, or of all that begin with these words: determinedai
+    /// Only images of this repository, or of all repositories below this prefix: determinedai
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
     /// Only images added to the cache longer ago than this: 90d, 8w, 1y
@@ -36,13 +35,13 @@ pub(crate) struct List {
     /// Only images larger than this: 300M, 5G; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     larger_than: Option<u64>,
-    /// Sort by this
+    /// Sort order
     #[arg(long, value_enum, default_value = "name")]
     sort: Sort,
-    /// Print only the references, one a line, as `add --from` reads them
+    /// Print only the references, one per line, as input for `add --from`
     #[arg(long, conflicts_with = "json")]
     refs: bool,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -55,7 +54,7 @@ enum Sort {
     Size,
     /// Oldest first
     Age,
-    /// Longest unused first
+    /// Least recently used first
     Served,
 }
 
@@ -67,16 +66,16 @@ Examples:
       sifcache list --sort size --larger-than 5G
   Old images of one repository:
       sifcache list --repo determinedai --older-than 90d
-  A list to fill another cluster's cache with:
+  A list for filling the cache of another cluster:
       sifcache list --refs >images.txt
   In a script:
       sifcache list --json | jq -r '.images[] | select(.digests == []) | .path'
 
 Exit status:
-   0  also if there is none
+   0  also if there are no images
   64  wrong usage
   74  reading or writing failed
-  78  the site's settings are wrong or missing
+  78  the site's settings are invalid or missing
 
 The JSON object is described in docs/cache.md.";
 
@@ -102,7 +101,7 @@ struct Object {
     total: Total,
 }
 
-/// Of the images that are listed; the files that are none are those of all image roots.
+/// Totals of the listed images. `not_images` counts the invalid files of all image roots.
 #[derive(Serialize)]
 struct Total {
     images: usize,
@@ -202,7 +201,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
     text
 }
 
-/// As many digits as people compare.
+/// The first 12 digits, which are enough for people to compare.
 fn abridged(digest: &str) -> String {
     digest.rsplit(':').next().unwrap_or_default().chars().take(12).collect()
 }

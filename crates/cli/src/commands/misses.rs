@@ -1,4 +1,4 @@
-//! `sifcache misses`: what jobs asked for that was not there.
+//! `sifcache misses`: the references that jobs requested but did not find.
 
 use crate::cache::image_name;
 use crate::cache::lookup;
@@ -16,22 +16,22 @@ use serde::Serialize;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 
-/// List the references that jobs asked for and that were not in the cache
+/// List references that jobs requested but that were not in the cache
 ///
-/// From the lines that the plugin and the shim write to syslog on each node: give the central
-/// log of all nodes with --log if there is one, for without it only this host's own is read,
-/// its journal or /var/log/syslog. References that are in the cache by now are left out.
+/// Reads the lines that the plugin and the shim write to syslog on each node. If there is a central
+/// log of all nodes, pass it with --log; by default, only the log of this host is read (its journal
+/// or /var/log/syslog). References that are in the cache by now are left out.
 ///
-/// Every user can write such lines to syslog: check a list before you add it.
+/// Every user can write such lines to syslog, so check a list before you add it.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Misses {
     #[command(flatten)]
     which: Which,
-    /// Also references that are in the cache by now
+    /// Also list references that are in the cache by now
     #[arg(long)]
     all: bool,
-    /// Print only the references, one a line, as `add --from -` reads them
+    /// Print only the references, one per line, as input for `add --from -`
     #[arg(long, conflicts_with = "json")]
     refs: bool,
 }
@@ -40,9 +40,9 @@ const EXAMPLES: &str = "\
 Examples:
   References to add next:
       sifcache misses --since 30d --log /var/log/central/slurm-nodes.log*
-  Add the references that more than two users asked for:
+  Add the references that at least three users requested:
       sifcache misses --min-users 3 --refs | sifcache add --from -
-  On one node, by its journal:
+  On one node, from its journal:
       srun -w n17 sifcache misses --since 1d
 
 Exit status:
@@ -68,7 +68,7 @@ struct Row {
     jobs: usize,
     users: usize,
     last: Timestamp,
-    /// Where it is by now.
+    /// The path where the image is found by now.
     present: Option<String>,
     refused: Vec<Refused>,
 }
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
             })?;
         }
         () if args.refs => {
-            // Standard output is a list for `add`.
+            // Remarks go to standard error, because standard output is input for `add`.
             anstream::eprint!("{}", tally.remarks());
             output::print(&references(&rows))?;
         }

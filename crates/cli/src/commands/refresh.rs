@@ -1,4 +1,4 @@
-//! `sifcache refresh`: pulls again what has moved in its registry.
+//! `sifcache refresh`: pulls images again whose tags point to a different digest.
 
 mod item;
 
@@ -21,21 +21,20 @@ use item::{Item, items};
 use std::fs;
 use std::path::Path;
 
-/// Pull images again whose tags have moved in their registries
+/// Re-pull images whose tag now points to a different digest
 ///
-/// Asks the registry of each image whether its tag points to something else by now, which
-/// takes one HEAD request, and pulls what does. The new file takes the old one's name in one
-/// step, so that every launch finds the one or the other; the old file is kept for the time of
-/// --keep, for the jobs that run from it. The name with the old digest goes, unless that digest
-/// was added by itself.
+/// Queries the registry of each image with one HEAD request, and pulls the image if its tag points
+/// to a different digest. The new file replaces the old one atomically, so each launch finds either
+/// the old or the new one. The old file is kept for the time of --keep, for jobs that run from it.
+/// The name with the old digest is removed, unless that digest was added explicitly.
 ///
-/// Of a file that was put there by hand the digest is known if Apptainer 1.5 or later has pulled
-/// it, which records it in the file. Without one, it is pulled again if it is named, or with
-/// --unknown.
+/// For a file that was put there by hand, the digest is known if Apptainer 1.5 or later pulled it
+/// and recorded it in the file. An image without a known digest is pulled again if you name it, or
+/// with --unknown.
 ///
-/// Registries are asked as Apptainer asks them: with the certificates of this host (or of
-/// SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of HTTPS_PROXY
-/// and NO_PROXY (docs/registries.md).
+/// Registries are queried in the same way as Apptainer does it: with the certificates of this host
+/// (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of
+/// HTTPS_PROXY and NO_PROXY (docs/registries.md).
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Refresh {
@@ -45,16 +44,16 @@ pub(crate) struct Refresh {
     change: Change,
     #[command(flatten)]
     pull: Pull,
-    /// Every image of the image root
+    /// Check all images of the image root
     #[arg(long)]
     all: bool,
-    /// With --all: also pull images whose digest is not known
+    /// With --all: also pull images whose digest is unknown
     #[arg(long, requires = "all")]
     unknown: bool,
-    /// Only report; nothing is pulled
+    /// Report outdated images without pulling them
     #[arg(long)]
     check: bool,
-    /// Print one JSON object for each reference
+    /// Print one JSON object per reference
     #[arg(long)]
     json: bool,
     /// References to refresh
@@ -65,19 +64,19 @@ pub(crate) struct Refresh {
 const EXAMPLES: &str = "\
 Examples:
       sifcache refresh ubuntu:22.04
-  Which tags have moved?
+  Which tags point to a different digest?
       sifcache refresh --all --check
   Every night:
       sifcache refresh --all --jobs 4
 
 Exit status:
-   0  all is as in the registry now
-   1  some could not be refreshed; with --check: some have moved, are gone or not known
+   0  all images are up to date
+   1  some could not be refreshed; with --check: some are outdated, gone or unknown
   64  wrong usage, or an invalid image reference
-  69  there is no runtime, or the registry does not answer for the one that is named
+  69  there is no runtime, or the registry of the only image cannot be queried
   73  something cannot be written
   77  not permitted
-  78  the site's settings are wrong or missing, or jobs would not trust the image root
+  78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted; nothing is left behind
 
 The JSON objects are described in docs/cache.md.";
@@ -94,7 +93,7 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
     let registry = Registry::new(args.pull.no_https, credentials.clone())?;
     signals::watch()?;
-    // A check needs neither a runtime nor the right to write.
+    // A check needs neither a runtime nor write permission.
     let store = match args.check {
         true => None,
         false => Some(Store::open_for(&root, &settings, architecture)?),

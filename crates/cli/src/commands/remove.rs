@@ -1,4 +1,4 @@
-//! `sifcache remove`: takes images out of the cache.
+//! `sifcache remove`: removes images from the cache.
 
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
@@ -9,11 +9,11 @@ use crate::site;
 use crate::ui::output;
 use clap::Args;
 
-/// Take images out of the cache
+/// Remove images from the cache
 ///
-/// Jobs find them no more from then on. The file is kept for the time of --keep, for the jobs
-/// that still run from it, and its space is free only after that. With an image go the names
-/// with its digest that `add` has made for it; a digest that was added by itself stays.
+/// Jobs no longer find the images from then on. The file is kept for the time of --keep, for jobs
+/// that still run from it; its space is freed only after that. The names with the image's digest
+/// that `add` created are removed with it; a digest that was added explicitly stays.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Remove {
@@ -31,20 +31,20 @@ pub(crate) struct Remove {
 const EXAMPLES: &str = "\
 Examples:
       sifcache remove determinedai/environments:cpu
-  A file under a name that no reference spells:
+  A file whose name no reference leads to:
       sifcache remove /shared/sif/Ubuntu.sif
-  At once and for good, where no job can be running from it:
+  Immediately and irrevocably, if no job can be running from it:
       sifcache remove --yes --keep 0d ubuntu:22.04
-  Bring it back: move it from where it is kept to its old place:
+  Restore an image: move it from the kept directory to its old path:
       mv /shared/sif/.sifcache/kept/20261224T030000Z.ctl.17.0/ubuntu:22.04 /shared/sif/
 
 Exit status:
    0  done
-   1  a reference is not in this image root, or the answer was no: nothing has changed
-  64  wrong usage; also if it cannot ask and --yes is not given
+   1  a reference is not in this image root, or not confirmed: nothing has changed
+  64  wrong usage; also if there is no terminal to ask on and --yes is not given
   73  something cannot be written
   77  not permitted
-  78  the site's settings are wrong or missing
+  78  the site's settings are invalid or missing
 
 The JSON object is described in docs/cache.md.";
 

@@ -1,10 +1,10 @@
-//! `sifcache stage`: copies of images on the nodes' own disks, by Slurm's own means.
+//! `sifcache stage`: copies images to the nodes' local disks with Slurm's own commands.
 //!
 //! ```text
 //! login node                          n1 … n9, one job
 //!   salloc ─────────────────────────▶ the nodes
-//!   srun ───────────────────────────▶ stage-node: what is there? is there space?
-//!   srun ───────────────────────────▶ stage-node: makes .sifcache/tmp/PLACE, locks the name
+//!   srun ───────────────────────────▶ stage-node: lists images, checks free space
+//!   srun ───────────────────────────▶ stage-node: creates .sifcache/tmp/PLACE, locks the name
 //!   sbcast ── Slurm's tree, slurmd ──▶ .sifcache/tmp/PLACE/image.sif
 //!                                      stage-node: SHA-256, checks, sync, rename, record
 //! ```
@@ -44,56 +44,57 @@ use std::path::{Path, PathBuf};
 use step::Terms;
 use transfer::Course;
 
-/// What a file is called while it comes, in a place of its own under [`PLACES`].
+/// Name of an image file during the transfer, in its own directory under [`PLACES`].
 const FILE: &str = "image.sif";
-/// Where the places are, under an image root.
+/// Directory for transfers, relative to an image root.
 const PLACES: &str = ".sifcache/tmp";
 
-/// Copy images to the nodes' own disks
+/// Copy images to the nodes' local disks
 ///
-/// Takes images from the other image roots, as this host sees them, to the first one, the
-/// node-local one, of each node. It asks for a small job on these nodes, asks them what they
-/// have, sends what they lack with sbcast, Slurm's broadcast tree, and lets each node check it
-/// before it gets its name. Nodes that are down are named and left out. Run it as the owner of
-/// the node-local image root, where salloc and srun work; the nodes need this command too, under
-/// the same path.
+/// Copies images from the other image roots, as this host sees them, to the first image root of
+/// each node, which is the node-local one. It requests a small job on these nodes, queries which
+/// images they have, and sends the missing ones with sbcast, Slurm's broadcast tree. Each node
+/// checks a file before the file gets its name. Nodes that are down are reported and skipped. Run
+/// it as the owner of the node-local image root, on a host where salloc and srun work. The nodes
+/// need this command too, under the same path.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Stage {
     #[command(flatten)]
     site: Site,
-    /// Stage into this image root of the nodes; without it, into the first one of the settings
+    /// Image root on the nodes; by default the first one of the settings
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// These nodes, as Slurm writes lists of them: n[1-9],g1
+    /// Nodes to stage to, as a Slurm node list: n[1-9],g1
     #[arg(long, short = 'w', value_name = "NODELIST", required_unless_present = "partition")]
     nodes: Option<String>,
-    /// All nodes of this partition, or those of --nodes in it
+    /// All nodes of this partition; with --nodes, only those of the list that are in it
     #[arg(long, short, value_name = "PARTITION")]
     partition: Option<String>,
-    /// Stage the images in this file: one reference a line, # starts a comment; - is standard input
+    /// Stage the images in this file: one reference per line, # starts a comment; - is standard
+    /// input
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
-    /// The time limit of the job, as Slurm reads it
+    /// Time limit of the job, in Slurm's format
     #[arg(long, value_name = "TIME", default_value = "1:00:00")]
     time: String,
-    /// How long a file that was replaced is kept on the node; jobs that run from it do not need
-    /// that on a local file system
+    /// How long to keep a replaced file on the node; on a local file system, jobs that run from it
+    /// do not need this
     #[arg(long, value_name = "TIME", default_value = "0d")]
     keep: String,
-    /// Only show which images would be staged
+    /// Show what would be staged
     #[arg(long)]
     dry_run: bool,
-    /// List the images of each node instead
+    /// List which node has which image, and exit
     #[arg(long, conflicts_with = "dry_run")]
     list: bool,
-    /// Print JSON: an object for each image on each node; with --list, one for all
+    /// Print JSON: one object per image and node; with --list, one object for all
     #[arg(long)]
     json: bool,
     /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
     #[arg(value_name = "REF", required_unless_present_any = ["from", "list"])]
     references: Vec<String>,
-    /// Further options of salloc
+    /// More options for salloc
     #[arg(last = true, value_name = "SALLOC OPTION")]
     options: Vec<String>,
 }
@@ -104,27 +105,27 @@ Examples:
       sifcache stage --partition gpu determinedai/environments:cpu
   All images of a list, to some nodes:
       sifcache stage --nodes 'n[1-16]' --from images.txt
-  Before a maintenance ends, in its reservation:
+  Before a maintenance ends, within its reservation:
       sifcache stage --partition gpu --from images.txt -- --reservation=maint
-  Not in the queue: now, or not at all:
+  Now or not at all, without waiting in the queue:
       sifcache stage --nodes 'n[1-16]' o/i:1 -- --immediate=60
-  Images of each node:
+  List the images of each node:
       sifcache stage --list --partition gpu
-  Take it away from the nodes again:
+  Remove an image from the nodes:
       srun --nodelist='n[1-16]' --ntasks-per-node=1 \\
           sifcache remove --root /local/sif --keep 0d --yes o/i:1
 
 Exit status:
-   0  all nodes have all of them now
+   0  all nodes have all images now
    1  some do not; standard error says which and why
   64  wrong usage: no reference, no such node, no node-local image root
   65  a line of a list is not a valid image reference, or a node received other bytes than were sent
-  69  Slurm gives no job, nodes do not answer, or the image is not in the cache
-  73  no node has the space
+  69  Slurm gives no job, nodes do not respond, or the image is not in the cache
+  73  no node has enough space
   77  not permitted
-  78  the site's settings are wrong or missing, or jobs would not trust the image root
+  78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted: the job is ended, and nothing is left behind
-Above 1, if it was the same for all of them.
+A status above 1 is used if all failures have that status.
 
 The JSON objects are described in docs/stage.md.";
 
@@ -150,7 +151,7 @@ pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
 /// The node-local image root: `--into`, else the first one.
 ///
 /// # Errors
-/// If `--into` is none, or there is no other one to take images from.
+/// `--into` is not an image root, or there is no other root to copy images from.
 fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
     let first = settings.image_roots.first().cloned().unwrap_or_default();
     let root = into.map_or(Ok(first), |into| site::target(settings, Some(into)))?;
@@ -176,7 +177,7 @@ struct Errand<'a> {
 
 impl Errand<'_> {
     fn stage(&self, references: &[Reference]) -> Result<Exit, Failure> {
-        // A wrong name is said before anything is read.
+        // Invalid node names are reported before any image is read.
         let chosen = self.choose()?;
         let mut outcomes = Outcomes::new(self.progress, self.args.json, self.root);
         let sources = self.sources(references, &mut outcomes)?;
@@ -232,8 +233,8 @@ impl Errand<'_> {
         nodes::choose(self.args.nodes.as_deref(), self.args.partition.as_deref())
     }
 
-    /// The job on the nodes that can run one. A node may go down while the job waits, which
-    /// would then wait for that node: then it is asked for again, without it.
+    /// The job on the nodes that can run one. If a node goes down while the job is pending, the job
+    /// would wait for that node; it is then requested again without it.
     fn job(&self, mut chosen: Chosen) -> Result<(Chosen, Option<Allocation>), Failure> {
         while !chosen.nodes.is_empty() {
             let request = Request {
@@ -242,7 +243,7 @@ impl Errand<'_> {
                 time: &self.args.time,
                 options: &self.args.options,
             };
-            // A controller that restarts is no reason to give up a place in the queue.
+            // If the controller is restarting, keep the place in the queue.
             let still = || self.choose().map_or(true, |now| chosen.nodes.is_subset(&now.nodes));
             if let Some(job) = Allocation::request(&request, self.progress, &still)? {
                 return Ok((chosen, Some(job)));

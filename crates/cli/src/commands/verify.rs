@@ -1,5 +1,5 @@
-//! `sifcache verify`: every file under the image roots: what jobs make of it, and what is
-//! wrong with it.
+//! `sifcache verify`: checks every file under the image roots for problems, and whether jobs would
+//! use it.
 
 mod chosen;
 mod deep;
@@ -36,65 +36,64 @@ use std::ffi::OsString;
 use std::time::Duration;
 use survey::Survey;
 
-/// What one mended thing uncovers is mended too, so many layers deep.
+/// Maximum number of rounds of `--fix`: a fix can reveal another problem, which is fixed next.
 const ROUNDS: usize = 8;
 
-/// Check every file of the cache: would a job find it, and if not, why
+/// Check every file in the cache: would jobs find it, and if not, why
 ///
-/// Looks at everything under the image roots, also at files that were put there by hand. It
-/// reports files that jobs would refuse, that hide others, or that no reference leads to. It
-/// tells from owners and modes which files users may read, so run it as root, who sees
-/// everything.
+/// Checks everything under the image roots, including files that were put there by hand. It reports
+/// files that jobs would refuse, that hide others, or that no reference leads to. It derives from
+/// owners and modes which files users may read, so run it as root, who can see everything.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Read all images too: errors of the disk, changed content, signatures
+    /// Also read all images: disk errors, changed content, signatures
     #[arg(long)]
     pub(crate) deep: bool,
-    /// Mend what is safe to mend: modes of what the system owns, leftovers of commands that
-    /// were killed, records and digest links without an image. No file that a person put
-    /// there is removed, given to somebody else, or, without --rename, renamed
+    /// Fix what can be fixed safely: modes of files owned by system users, leftovers of killed
+    /// commands, records and digest links without an image. No file that a person put there is
+    /// removed, given to another owner or, without --rename, renamed
     #[arg(long)]
     pub(crate) fix: bool,
-    /// With --fix: also give files whose name no launch spells the name that they should have,
-    /// which jobs that use the old path then no longer find
+    /// With --fix: also rename files whose name no launch can refer to; jobs that use the old path
+    /// then no longer find them
     #[arg(long, requires = "fix")]
     pub(crate) rename: bool,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// List every file with the references that lead to it
     #[arg(long)]
     pub(crate) all: bool,
-    /// Go on without a directory or file that has not answered for so long
+    /// Skip a directory or file that has not responded for this long
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = format::parse_age)]
     pub(crate) timeout: SignedDuration,
-    /// Speak of these alone: files, directories (with a slash in front or ./), or references
+    /// Limit the check to these files, directories (starting with / or ./) or references
     #[arg(value_name = "PATH-or-REF")]
     pub(crate) chosen: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  Is everything all right?
+  Are there any problems?
       sifcache verify
-  References that lead to one image, and its data checked:
+  References that lead to one image, with its data checked:
       sifcache verify --all --deep ubuntu:22.04
-  Mend what is safe to mend:
+  Fix what can be fixed safely:
       sifcache verify --fix
-  Give files that singularity pull, Nextflow or the like have named their proper names:
+  Rename files from singularity pull, Nextflow or similar to names that launches find:
       sifcache verify --fix --rename
   All findings, for a script:
       sifcache verify --json | jq -r '.findings[] | select(.problem) | .path'
 
 Exit status:
-   0  all is right; notes do not count
-   1  something would be refused, hides something else, or is never found
+   0  no problems; notes are not counted
+   1  some files would be refused, hide other files, or are never found
   64  wrong usage
   74  reading or writing failed
-  78  the site's settings are wrong or missing
+  78  the site's settings are invalid or missing
 
 The findings and the JSON object are described in docs/verify.md.";
 
@@ -123,7 +122,7 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     Ok(if problems == 0 { Exit::OK } else { Exit::FOUND })
 }
 
-/// Mends and looks again, until there is nothing left that can be mended.
+/// Applies fixes and surveys again, until nothing more can be fixed.
 fn mend(
     settings: &Settings,
     chosen: &Chosen,
