@@ -55,7 +55,7 @@ pub(crate) struct Add {
     /// Also pull images that are already in the cache; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
-    /// Show what plan be pulled
+    /// Show what would be pulled
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object per reference
@@ -87,7 +87,7 @@ Exit status:
   69  there is no runtime, or the pull of the only image failed
   73  something cannot be written
   77  not permitted
-  78  the site's settings are invalid or missing, or jobs plan not trust the image root
+  78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted; nothing is left behind
 
 The JSON objects are described in docs/cache.md.";
@@ -101,8 +101,8 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     let report = Report::new(&progress, args.json);
     let architecture = architecture::wanted(&root, args.pull.arch)?;
     if args.dry_run {
-        let plan = |reference: &Reference| plan(args, &settings, reference, architecture);
-        return report.all(references.iter().map(|one| (one, Ok(plan(one)))));
+        let outcome = |reference: &Reference| plan(args, &settings, reference, architecture);
+        return report.all(references.iter().map(|one| (one, Ok(outcome(one)))));
     }
     signals::watch()?;
     let store = Store::open_for(&root, &settings, architecture)?;
@@ -179,7 +179,7 @@ impl<'a> Adder<'a> {
         let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
         let what = format!("{} is damaged: {damage}", plain(&path));
-        // Another pull plan not help: jobs plan still find this file first.
+        // Another pull would not help: jobs would still find this file first.
         if path != self.store.path(&image_name::short(reference)) {
             let message = format!("{what}; remove it, or get it again there with --into");
             return Err(Failure::new(Exit::DATA, message));
