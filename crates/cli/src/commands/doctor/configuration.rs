@@ -1,9 +1,8 @@
-//! The runtime's own configuration, as far as it would refuse what we put in place of a
-//! reference.
+//! Settings in the runtime's own configuration that would refuse an image from an image root.
 //!
-//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits hold for every start
-//! that reads the file, set-uid or not; without set-uid a user can get around them, but a launch
-//! as jobs make it does not.
+//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits apply to every start that
+//! reads the file, set-uid or not. Without set-uid, a user can circumvent them, but a normal launch
+//! in a job does not.
 
 use super::directives::{is, values};
 use super::finding::Finding;
@@ -48,7 +47,7 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     findings.extend(squashfs(runtime, file, &text));
     findings.extend(oci(file, &text));
     for root in host.site.settings.iter().flat_map(|settings| &settings.image_roots) {
-        // Whether it is there is another check's.
+        // Another check reports missing roots.
         let Ok(real) = fs::canonicalize(host.path(root)) else { continue };
         findings.extend(paths(host, file, &text, root, &real));
         findings.extend(owners::check(host, file, &text, root, &real));
@@ -69,8 +68,8 @@ fn sif(file: &Path, text: &str) -> Option<Finding> {
     })
 }
 
-/// What is in a SIF counted by itself from Singularity 3.5.1 to 3.8; later there is
-/// `allow container sif`.
+/// Singularity 3.5.1 to 3.8 restrict the file system inside a SIF with this separate directive;
+/// later releases have `allow container sif`.
 fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container squashfs";
     let counts = runtime.version().is_some_and(|v| ((3, 5, 1)..(3, 9, 0)).contains(&v));
@@ -80,7 +79,7 @@ fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
     })
 }
 
-/// SingularityCE's; the plugin sees OCI mode only where the job asks for it.
+/// A directive of SingularityCE. The plugin recognizes OCI mode only if the job requests it.
 fn oci(file: &Path, text: &str) -> Option<Finding> {
     is(text, "oci mode", "yes").then(|| {
         let what = format!(
@@ -94,7 +93,7 @@ fn oci(file: &Path, text: &str) -> Option<Finding> {
     })
 }
 
-/// The runtime goes through the list in its order, and gives up at one that is not there.
+/// The runtime checks the list in order, and fails at an entry that does not exist.
 fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Option<Finding> {
     let directive = "limit container paths";
     let mut limits = values(text, directive).peekable();
@@ -116,7 +115,7 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
     Some(Finding::fail("paths", what).advice(format!("add there: {directive} = {root}")))
 }
 
-/// With an active list only images that are signed as it says are started.
+/// With an active execution control list, only images with the required signatures are started.
 fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
     let file = runtime.execution_control()?;
     runtime.has_execution_control(host).then(|| {

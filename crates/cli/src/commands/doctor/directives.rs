@@ -1,9 +1,9 @@
-//! The runtime's configuration file as it reads it itself.
+//! Parses the runtime's configuration file as the runtime does.
 //!
-//! Source: `parser.go` of `apptainerconf` and `singularityconf`: a directive may stand
-//! several times, and each line may list several values, parted by commas.
+//! Source: `parser.go` of `apptainerconf` and `singularityconf`: a directive may occur several
+//! times, and each line may list several values, separated by commas.
 
-/// All values of a directive.
+/// All values of a directive, in order, without empty ones.
 pub(crate) fn values<'a>(text: &'a str, directive: &'a str) -> impl Iterator<Item = &'a str> {
     let of = move |line: &'a str| {
         let (key, value) = line.split_once('=')?;
@@ -16,7 +16,7 @@ pub(crate) fn values<'a>(text: &'a str, directive: &'a str) -> impl Iterator<Ite
         .filter(|v| !v.is_empty())
 }
 
-/// Whether a directive has this value; the first one counts.
+/// Whether the first value of a directive is this one; later values are ignored.
 pub(crate) fn is(text: &str, directive: &str, value: &str) -> bool {
     values(text, directive).next() == Some(value)
 }
@@ -26,7 +26,7 @@ mod tests {
     use super::{is, values};
 
     #[test]
-    fn directives() {
+    fn all_values_are_listed_and_the_first_one_is_compared() {
         let text = "# limit container paths = /no\n\
                     limit container paths = /a, /b\n \tlimit container paths=/c\n\
                     limit container paths =\nallow container sif = no\nallow container sif = yes";

@@ -1,5 +1,5 @@
-//! What the site has set, as far as that can be read: unlike other subcommands, this one
-//! goes on without.
+//! The site's configuration as far as it can be read. Unlike other subcommands, `doctor` continues
+//! without valid settings.
 
 use crate::error::Failure;
 use crate::options::Site;
@@ -8,24 +8,24 @@ use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack::{self as plugstack, Entry};
 use std::path::PathBuf;
 
-/// plugstack.conf, and what follows from it.
+/// plugstack.conf and the settings derived from it.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// The file that Slurm reads; none with `--root`.
+    /// The file that Slurm reads; `None` with `--root`.
     pub(crate) plugstack: Option<Result<PathBuf, plugstack::Error>>,
-    /// Its lines, or why they cannot be read.
+    /// Its lines, or the error that prevents reading them.
     pub(crate) entries: Result<Vec<Entry>, plugstack::Error>,
-    /// What is wrong with our line.
+    /// The error in the settings on our line.
     pub(crate) wrong: Option<settings::Error>,
-    /// The settings, if there are valid ones.
+    /// The settings, if they are valid.
     pub(crate) settings: Option<Settings>,
 }
 
 impl Facts {
-    /// Reads what there is.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A wrong `--root` alone.
+    /// Only for an invalid `--root`.
     pub(crate) fn read(site: &Site) -> Result<Self, Failure> {
         if site.root.is_some() {
             let settings = Some(site::settings(site)?);
@@ -35,7 +35,7 @@ impl Facts {
         Ok(Self::from_plugstack(path))
     }
 
-    /// What follows from this plugstack.conf.
+    /// Derives everything from this plugstack.conf.
     pub(crate) fn from_plugstack(path: Result<PathBuf, plugstack::Error>) -> Self {
         let entries = path.as_ref().map_or_else(|_| Ok(Vec::new()), |p| plugstack::all(p));
         let mut facts = Self { plugstack: Some(path), entries, wrong: None, settings: None };
@@ -47,12 +47,12 @@ impl Facts {
         facts
     }
 
-    /// Our line that counts.
+    /// The line that configures sifcache, if there is one.
     pub(crate) fn ours(&self) -> Option<&Entry> {
         plugstack::ours(self.entries.as_ref().ok()?)
     }
 
-    /// The runtimes that count, the usual ones where nothing says which.
+    /// The configured runtimes, or the default ones without valid settings.
     pub(crate) fn runtimes(&self) -> Vec<String> {
         let usual = || Settings::with_roots(Vec::new()).runtimes;
         self.settings.as_ref().map_or_else(usual, |settings| settings.runtimes.clone())

@@ -1,18 +1,18 @@
-//! What a check has found.
+//! The result of a check.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
-    /// As it should be.
+    /// Correct.
     Ok,
-    /// Could not be looked at here, or by this user.
+    /// Not possible on this host or for this user.
     Skipped,
     /// Worth knowing.
     Note,
-    /// Works, with a part that does not.
+    /// Works, but only partly.
     Warn,
     /// Does not work.
     Fail,
@@ -21,12 +21,12 @@ pub(crate) enum Level {
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// A stable word for scripts.
+    /// A stable identifier for scripts.
     pub(crate) check: &'static str,
     pub(crate) level: Level,
-    /// What was looked at, and what was seen.
+    /// The subject of the check, and its result.
     pub(crate) what: String,
-    /// What to do about it.
+    /// How to fix the problem.
     pub(crate) advice: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl Finding {
         Self::new(check, Level::Fail, what.into())
     }
 
-    /// With what to do.
+    /// Adds advice on how to fix the problem.
     pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self

@@ -1,7 +1,7 @@
-//! Flags of the installed runtime that the table of flags lacks, or has with another arity.
+//! Finds flags of the installed runtime that are missing from the flag table, or differ in arity.
 //!
-//! The table ends with the releases that it was read from. A launch with a flag that it lacks
-//! is left alone, so it does not use the image roots; nothing else says so.
+//! The table covers the releases that it was made from. A launch with an unknown flag is left alone
+//! and therefore does not use the image roots; nothing else reports that.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -13,7 +13,7 @@ use sifcache_core::flags::{
 };
 use std::path::Path;
 
-/// The commands whose flags count. Before the subcommand stand the global ones.
+/// The commands whose flags are compared. `""` stands for the global flags before the subcommand.
 const COMMANDS: [(&str, u8); 7] = [
     ("", GLOBAL),
     ("exec", EXEC),
@@ -24,10 +24,10 @@ const COMMANDS: [(&str, u8); 7] = [
     ("instance run", INSTANCE_RUN),
 ];
 
-/// As many flags as one finding shows.
+/// Maximum number of flags in one finding.
 const SHOWN: usize = 20;
 
-/// A flag as `--help` shows it.
+/// A flag as listed by `--help`.
 #[derive(Debug, PartialEq, Eq)]
 struct Listed<'a> {
     letter: Option<u8>,
@@ -35,7 +35,7 @@ struct Listed<'a> {
     takes_value: bool,
 }
 
-/// Asks each command for its flags, as far as the runtime has that command.
+/// Reads the flags of each command from its help, for the commands that this runtime has.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
     let name = plain(&runtime.path);
     let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = match host.ask(&runtime.path.to_string_lossy(), &words) {
             Ok(answer) if answer.success => answer.stdout,
-            // A release without that command.
+            // This release lacks the command.
             Ok(_) => continue,
             Err(silence @ Silence::TooLong) => {
                 return Finding::skipped(
@@ -85,7 +85,7 @@ fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
     )
 }
 
-/// What the table has otherwise, as a word for people.
+/// How the flag differs from the table, as text; `None` if it does not differ.
 fn difference(flag: &Listed<'_>, command: u8) -> Option<String> {
     let name = format!("--{}", flag.name);
     let value = |takes: bool| if takes { "with a value" } else { "without a value" };
@@ -94,7 +94,7 @@ fn difference(flag: &Listed<'_>, command: u8) -> Option<String> {
         Some(known) if known.takes_value != flag.takes_value => {
             Some(format!("{name} {}, known {}", value(flag.takes_value), value(known.takes_value)))
         }
-        // A letter of the table that stands for another flag, or for none.
+        // The table has this letter for another flag, or does not have it.
         Some(known) => flag
             .letter
             .filter(|letter| by_letter(command, *letter) != Some(known))
@@ -102,13 +102,14 @@ fn difference(flag: &Listed<'_>, command: u8) -> Option<String> {
     }
 }
 
-/// The flags in a help text. Lines of a description are indented further.
+/// The flags in a help text. Continuation lines of descriptions are indented further.
 fn listed(help: &str) -> impl Iterator<Item = Listed<'_>> {
-    // Every runtime's parser has these two.
+    // These two come from the option parser of every runtime.
     help.lines().filter_map(flag).filter(|flag| !["help", "version"].contains(&flag.name))
 }
 
-/// `  -B, --bind strings   a user-bind path` or `      --compat   apply settings`.
+/// Parses a line like `  -B, --bind strings   a user-bind path` or `      --compat   apply
+/// settings`.
 fn flag(line: &str) -> Option<Listed<'_>> {
     let (letter, rest) = match line.strip_prefix("      --") {
         Some(rest) => (None, rest),
@@ -123,8 +124,8 @@ fn flag(line: &str) -> Option<Listed<'_>> {
     if name.is_empty() || !name.bytes().all(good) {
         return None;
     }
-    // A type follows after one blank, a description after more. With `[=…]` the value has to
-    // stand in the same word, so the next word is none.
+    // A type follows after one blank, a description after several. With `[=…]`, a value has to be
+    // in the same argv entry, so the next argument is not a value.
     let kind = rest.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     let takes_value = !kind.is_empty() && !kind.contains("[=") && kind != "count";
     Some(Listed { letter, name, takes_value })
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_help_lists() {
+    fn flags_are_parsed_from_help() {
         let help = "Run a command\n\nOptions:\n\
             \x20     --add-caps string               a comma separated list\n\
             \x20 -B, --bind stringArray              a user-bind path\n\
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs() {
+    fn differences_from_the_table_are_described() {
         let said = |flag: Listed<'_>, command| difference(&flag, command);
         for (letter, name, takes_value) in
             [(Some(b'B'), "bind", true), (None, "bind", true), (None, "compat32", false)]
@@ -189,7 +190,7 @@ mod tests {
         let text = "--bind without a value, known with a value";
         assert_eq!(said(of(Some(b'B'), "bind", false), EXEC).unwrap(), text);
         assert_eq!(said(of(Some(b'b'), "bind", true), EXEC).unwrap(), "-b for --bind");
-        // A letter that another flag has, and flags of other commands.
+        // A letter that belongs to another flag, and flags of other commands.
         assert_eq!(said(of(Some(b'c'), "cleanenv", false), EXEC).unwrap(), "-c for --cleanenv");
         assert_eq!(said(of(None, "cwd", true), INSTANCE_START).unwrap(), "--cwd VALUE");
         assert_eq!(said(of(None, "bind", true), GLOBAL).unwrap(), "--bind VALUE");

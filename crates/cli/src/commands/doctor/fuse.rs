@@ -1,18 +1,18 @@
-//! Image roots on FUSE file systems, and what becomes of who waits for a server that hangs.
+//! Image roots on FUSE file systems, and whether the kernel gives up on a server that hangs.
 //!
-//! A helper process that waits for an answer to what the server has read cannot be killed, so under
-//! control groups a step of Slurm cannot be ended. From Linux 6.14 on the kernel can give up
-//! such a server (`fs/fuse/req_timeout.c`; it looks every 15 seconds); docs/faults.md has what
-//! was tried.
+//! A helper process cannot be killed while it waits for an answer to a request that the server has
+//! already read, so under control groups Slurm cannot end the step. From Linux 6.14 on, the kernel
+//! can abort the connection to such a server (`fs/fuse/req_timeout.c`; it checks every 15 seconds).
+//! docs/faults.md lists what was tested.
 
 use super::finding::Finding;
 use super::host::Host;
 
-/// Seconds, 0 for ever: what is given to a server that asks for nothing else, and at most.
+/// Timeouts in seconds, 0 for none: the default for servers that request none, and the maximum.
 const TIMEOUTS: [&str; 2] =
     ["/proc/sys/fs/fuse/default_request_timeout", "/proc/sys/fs/fuse/max_request_timeout"];
 
-/// The check, of the root `name` on a file system of type `kind`.
+/// Checks the root `name`, which is on a file system of type `kind`.
 pub(super) fn check(host: &Host, name: &str, kind: &str) -> Option<Finding> {
     if !kind.starts_with("fuse") || kind == "fusectl" {
         return None;

@@ -1,4 +1,4 @@
-//! The host that is looked at: its files, its environment, its programs, and who looks.
+//! The host under inspection: its files, environment and programs, and the user who inspects it.
 
 use super::facts::Facts;
 use crate::system::process::{Answer, Call, Processes, Run, Silence};
@@ -11,27 +11,27 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A host. Tests have one in a directory, with canned answers for programs.
+/// A host. In tests it is a directory tree with prepared answers for programs.
 pub(crate) struct Host {
-    /// Where `/` is.
+    /// The directory that stands for `/`.
     pub(super) prefix: PathBuf,
     /// `PATH`.
     pub(super) search: OsString,
-    /// Whether the environment has a module system.
+    /// Whether a module system is set up in the environment.
     pub(super) modules: bool,
-    /// Whether the environment is one that slurmd has made.
+    /// Whether the environment was set by slurmd, i.e. this is a job.
     pub(super) in_job: bool,
-    /// Who looks.
+    /// The effective user ID.
     pub(crate) uid: u32,
-    /// What the site has set.
+    /// The site's configuration.
     pub(crate) site: Facts,
     pub(super) processes: Box<dyn Run>,
-    /// What `scontrol show config` prints, asked once.
+    /// The output of `scontrol show config`, or an error; called at most once.
     pub(super) config: OnceCell<Result<String, String>>,
 }
 
 impl Host {
-    /// This one.
+    /// The host that this command runs on.
     pub(crate) fn this(site: Facts) -> Self {
         Self {
             prefix: PathBuf::from("/"),
@@ -49,19 +49,19 @@ impl Host {
         self.uid == 0
     }
 
-    /// Where a path of the host is.
+    /// The actual path of a path on the host.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.prefix.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// The content of a file, without blanks around it.
+    /// The content of a file, with leading and trailing white space removed.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Option<String> {
         let bytes = fs::read(self.path(path)).ok()?;
         Some(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    /// The first program of that name in `PATH`, the shims left out.
+    /// The first program of that name in `PATH`, ignoring shim directories.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let is_shim =
             |directory: &PathBuf| nested::is_shims(directory.as_os_str().as_encoded_bytes());
@@ -71,29 +71,29 @@ impl Host {
             .find(|path| self.is_program(path))
     }
 
-    /// Whether that is a file that somebody may execute.
+    /// Whether the path is a regular file with any execute permission.
     pub(crate) fn is_program(&self, path: &Path) -> bool {
         let metadata = fs::metadata(self.path(path));
         metadata.is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
     }
 
-    /// Asks a program something.
+    /// Runs a program and returns its output.
     pub(crate) fn ask(&self, program: &str, arguments: &[&str]) -> Result<Answer, Silence> {
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
         self.call(&Call { program: program.into(), arguments, ..Call::default() })
     }
 
-    /// The same, with all that a call may have.
+    /// Runs a program with all options that a call supports.
     pub(crate) fn call(&self, call: &Call) -> Result<Answer, Silence> {
         self.processes.run(call)
     }
 
-    /// Whether jobs run here.
+    /// Whether jobs run on this host.
     pub(crate) fn is_compute_node(&self) -> bool {
         self.in_job || self.has_process(is_slurmd)
     }
 
-    /// Whether users have `module`, if not this one then those who log in.
+    /// Whether users have the `module` command: in this environment, or after a login.
     pub(crate) fn has_modules(&self) -> bool {
         let snippets = ["modules.sh", "lmod.sh", "z00_lmod.sh", "00-modulepath.sh"];
         let there = |name: &str| self.path("/etc/profile.d").join(name).exists();
@@ -110,13 +110,13 @@ impl Host {
             })
     }
 
-    /// The ordinary user who could change a file or what stands under its name. Slurm's own
-    /// user, whatever number it has, is none.
+    /// The ordinary user who could modify this file or replace it under its name. Slurm's own user
+    /// is not reported, whatever its ID is.
     pub(crate) fn writer(&self, path: &Path) -> Option<Distrust> {
         self.writer_of_real(&self.path(path))
     }
 
-    /// The same for a path that needs no prefix.
+    /// Like [`Self::writer`], for a path to which the prefix was already applied.
     pub(crate) fn writer_of_real(&self, path: &Path) -> Option<Distrust> {
         let distrust = match trust::enter(path) {
             Ok(place) => trust::distrust(&place),
@@ -130,7 +130,7 @@ impl Host {
     }
 }
 
-/// What to do about a writer.
+/// Advice on how to remove this write permission.
 pub(crate) fn mend(distrust: &Distrust) -> String {
     let path = crate::ui::output::plain(&distrust.path);
     match distrust.by {
@@ -141,8 +141,8 @@ pub(crate) fn mend(distrust: &Distrust) -> String {
     }
 }
 
-/// Whether a process of this name is slurmd. Debian's is called `slurmd-wlm` after `scontrol
-/// reconfigure`, which executes the file behind the alternative `slurmd`.
+/// Whether a process of this name is slurmd. On Debian it is called `slurmd-wlm` after `scontrol
+/// reconfigure`, which executes the target of the alternative `slurmd`.
 fn is_slurmd(name: &str) -> bool {
     name.strip_prefix("slurmd").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

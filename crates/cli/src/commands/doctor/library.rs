@@ -1,4 +1,4 @@
-//! A shared object as the loader would see it: read, never loaded.
+//! Inspects a shared object as the loader would see it. The file is read, never loaded.
 
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Architecture, Endianness, Object, ObjectKind, ObjectSegment as _, ObjectSymbol as _};
@@ -6,14 +6,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Why a file cannot be loaded here.
+/// Why a file cannot be loaded on this host.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// It cannot be read.
     Read(io::Error),
-    /// It is no shared object.
+    /// It is not a shared object.
     NotShared,
-    /// It is one for another kind of machine.
+    /// It was built for another architecture.
     Architecture(String),
 }
 
@@ -29,15 +29,15 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// Checks that a file is a shared object for this host, and returns the exported number
-/// called `symbol`, if it has one.
+/// Checks that a file is a shared object for this host, and returns the value of the exported
+/// 32-bit number `symbol`, if there is one.
 ///
 /// # Errors
-/// What it is instead.
+/// The file cannot be read, is not a shared object, or is for another architecture.
 pub(crate) fn number(path: &Path, symbol: &str) -> Result<Option<u32>, Error> {
     let bytes = fs::read(path).map_err(Error::Read)?;
     let bytes = bytes.as_slice();
-    // Of 32 bits it is for another kind of machine, but still known for what it is.
+    // A 32-bit object is for another architecture, but is still recognized as a shared object.
     if let Ok(file) = ElfFile64::<Endianness>::parse(bytes) {
         return look(&file, symbol);
     }
@@ -56,7 +56,7 @@ fn look<'data>(file: &impl Object<'data>, symbol: &str) -> Result<Option<u32>, E
     Ok(address.and_then(|symbol| value(file, symbol.address())))
 }
 
-/// The four bytes that would be in memory there.
+/// The four bytes that would be loaded at that address, as a number.
 fn value<'data>(file: &impl Object<'data>, address: u64) -> Option<u32> {
     let bytes = file.segments().find_map(|s| s.data_range(address, 4).ok().flatten())?;
     let bytes: [u8; 4] = bytes.try_into().ok()?;
@@ -67,7 +67,7 @@ fn value<'data>(file: &impl Object<'data>, address: u64) -> Option<u32> {
     })
 }
 
-/// The kinds of machine that Slurm is built for.
+/// This host's architecture, if it is one that Slurm is built for.
 fn ours() -> Option<Architecture> {
     match std::env::consts::ARCH {
         "x86_64" => Some(Architecture::X86_64),

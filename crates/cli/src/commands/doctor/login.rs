@@ -1,6 +1,7 @@
-//! Login shells set `PATH` anew: are the shims still in front in one that is started in a job?
+//! Login shells reset `PATH`. Checks whether the shims are still first in a login shell that is
+//! started in a job.
 //!
-//! zsh, tcsh and fish read start files for each script, too.
+//! zsh, tcsh and fish also read start files for each script.
 
 use super::finding::{Finding, Level};
 use super::host::Host;
@@ -10,15 +11,15 @@ use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims};
 use sifcache_core::settings::Nested;
 use std::path::{Path, PathBuf};
 
-/// A shell, how it is called to be one for a login, and the snippet that it should read.
+/// A shell, how to start it as a login shell, and the snippet that it should read.
 struct Shell {
     program: &'static str,
     zeroth: &'static str,
     command: &'static str,
     snippet: &'static str,
-    /// What its scripts read of the user, if they read anything.
+    /// The user's start file that its scripts read, if there is one.
     start: Option<&'static str>,
-    /// How it reads the snippet where the system does not let it.
+    /// How to make it read the snippet if the system's start files do not.
     remedy: Option<&'static str>,
 }
 
@@ -37,7 +38,7 @@ const SHELLS: [Shell; 4] = [
         command: "echo ''; printenv PATH",
         snippet: "/etc/profile.d/zz-sifcache.csh",
         start: Some("~/.tcshrc or ~/.cshrc"),
-        // Not all systems let it read /etc/profile.d.
+        // Not all systems make it read /etc/profile.d.
         remedy: Some("source /etc/profile.d/zz-sifcache.csh at the end of /etc/csh.login"),
     },
     Shell {
@@ -64,10 +65,11 @@ const SHELLS: [Shell; 4] = [
     },
 ];
 
-/// Variables that name a file which a shell reads though nobody logs in with them.
+/// Variables that name a file which a shell reads even without a login; they are unset.
 const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
 
-/// Variables that lead to start files beside `HOME`: root is not to run those of a user.
+/// Variables other than `HOME` that lead to start files. They are unset for root, who must not run
+/// start files of a user.
 const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
 
 /// The checks.
@@ -98,7 +100,7 @@ enum As {
 }
 
 impl As {
-    /// For people.
+    /// A description for messages.
     fn of(self, name: &str) -> String {
         match self {
             Self::Login => format!("a login shell ({name})"),
@@ -111,7 +113,7 @@ fn one(host: &Host, shell: &Shell) -> Vec<Finding> {
     let Some(program) = host.find(shell.program) else { return Vec::new() };
     let mut findings = vec![started(host, shell, &program, As::Login)];
     if shell.start.is_some() {
-        // Worth a line only where it is another one.
+        // Reported only if it is neither "ok" nor "skipped".
         let script = started(host, shell, &program, As::Script);
         findings.extend(Some(script).filter(|finding| finding.level > Level::Skipped));
     }
@@ -123,7 +125,7 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
     let mut path = std::ffi::OsString::from(&shims);
     path.push(":");
     path.push(&host.search);
-    // The snippet wants some settings, and does not care which.
+    // The snippet requires that settings are present; their content does not matter.
     let usual = || "image_root=/".to_owned();
     let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
     let directories = if host.is_root() { &DIRECTORIES[..] } else { &[] };
@@ -134,15 +136,15 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
         set: [("PATH", path), (SETTINGS, arguments.into())].into_iter().chain(home(host)).collect(),
         unset: [&FILES[..], directories].concat(),
     });
-    // What profiles print comes before.
+    // Profiles may print text before the last line.
     match answer.map(|answer| answer.stdout) {
         Err(silence) => Finding::skipped(shell.program, silence.said_of(shell.program)),
         Ok(text) => judge(host, shell, how, text.trim_end().lines().last().unwrap_or_default()),
     }
 }
 
-/// root's own home: who has come by sudo or su may still have that of a user, whose
-/// profile root is not to run.
+/// root's own home directory. After sudo or su, `HOME` may still be that of a user, whose profile
+/// root must not run.
 fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
     let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
     let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());

@@ -1,22 +1,22 @@
-//! Which file system a path is on: proc(5), `mountinfo`.
+//! The file system that a path is on, from `mountinfo` of proc(5).
 
 use std::path::{Path, PathBuf};
 
-/// The type of the file system that `path`, a real one, is on.
+/// The type of the file system that contains `path`, which must not contain symbolic links.
 pub(crate) fn kind(mountinfo: &str, path: &Path) -> Option<String> {
     let on = mountinfo.lines().filter_map(mount).filter(|(point, _)| path.starts_with(point));
-    // The last of those with the longest path covers the others.
+    // Of several mounts with the longest path, the last one covers the others.
     on.max_by_key(|(point, _)| point.components().count()).map(|(_, kind)| kind)
 }
 
-/// Mount point and type of one line.
+/// Mount point and type from one line.
 fn mount(line: &str) -> Option<(PathBuf, String)> {
     let (before, after) = line.split_once(" - ")?;
     let point = unescape(before.split(' ').nth(4)?);
     Some((point.into(), after.split(' ').next()?.to_owned()))
 }
 
-/// Blanks and the like are written as three octal digits.
+/// Decodes blanks and similar characters, which are written as three octal digits.
 fn unescape(text: &str) -> String {
     let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
     escapes.iter().fold(text.to_owned(), |text, (code, character)| text.replace(code, character))
@@ -28,7 +28,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_mount_that_covers_a_path() {
+    fn the_last_mount_with_the_longest_path_counts() {
         let info = "1 0 8:1 / / rw - ext4 /dev/sda rw\n\
                     2 1 0:5 / /a rw,nosuid shared:7 - tmpfs tmpfs rw\n\
                     3 1 0:6 /x /a rw - nfs4 server:/x rw\n\

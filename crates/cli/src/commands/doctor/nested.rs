@@ -1,4 +1,4 @@
-//! What covers launches inside job scripts: the shims, or the interposer.
+//! The components that handle launches inside job scripts: the shims, or the interposer.
 
 use super::finding::Finding;
 use super::host::{Host, mend};
@@ -32,7 +32,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     }
 }
 
-/// Which modules there are, and whether they have the line, only the site knows.
+/// Only the site knows which modules exist and whether their modulefiles have the line.
 fn modules(host: &Host) -> Option<Finding> {
     host.has_modules().then(|| {
         let what = "a module that brings a runtime puts it before the shims";
@@ -44,7 +44,8 @@ fn modules(host: &Host) -> Option<Finding> {
     })
 }
 
-/// Where no jobs run, nothing is lost without it but what users start there in an allocation.
+/// On a host without jobs, only launches that users start there in an allocation are affected, so
+/// it is a warning there.
 fn missing(host: &Host, check: &'static str, what: String) -> Finding {
     let finding = match host.is_compute_node() {
         true => Finding::fail(check, what),
@@ -74,7 +75,7 @@ fn program(host: &Host) -> Finding {
     }
 }
 
-/// What a script calls by this name has to be its shim, in each directory that a job may get.
+/// The runtime's name must lead to its shim in each directory that a job may have in `PATH`.
 fn name(host: &Host, name: &str) -> Finding {
     let program = fs::read(host.path(installed(SHIM))).ok();
     let pair = ["apptainer", "singularity"];
@@ -102,17 +103,17 @@ fn name(host: &Host, name: &str) -> Finding {
     Finding::ok("link", format!("{}: the shim of '{name}'", installed(&alone(name))))
 }
 
-/// What stands under the name of a shim.
+/// The kind of file under the name of a shim.
 enum What {
     /// A shim with this label.
     Shim(Vec<u8>),
-    /// A shim with a label, but of another build.
+    /// A shim with a label, but from another build.
     Older,
     /// Anything else.
     Other,
 }
 
-/// What a file is, if `program` is the shim without a label.
+/// Classifies a file; `program` is the shim without a label.
 fn what(file: &[u8], program: Option<&[u8]>) -> What {
     let end = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap_or_default();
     let Some(name) = labelled(end) else { return What::Other };

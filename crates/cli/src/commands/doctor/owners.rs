@@ -1,4 +1,4 @@
-//! Whose images the runtime's configuration lets users start.
+//! The owners and groups whose images the runtime's configuration allows users to start.
 
 use super::directives::values;
 use super::finding::Finding;
@@ -9,7 +9,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Images may belong to others than their root does, so what is refused is only likely.
+/// Checks the owner and the group of the root. Images may have other owners than their root, so a
+/// refusal is only likely.
 pub(crate) fn check(
     host: &Host,
     file: &Path,
@@ -53,15 +54,15 @@ fn judge(
     })
 }
 
-/// What the runtime makes of a list of names.
+/// The runtime's decision for a list of names.
 enum Answer<'a> {
     Allowed,
     Refused,
-    /// It gives up at a name that it cannot find.
+    /// The runtime fails at a name that it cannot resolve.
     Unknown(&'a str),
 }
 
-/// Goes through the list in its order, as the runtime does.
+/// Checks the list in order, as the runtime does.
 fn allows<'a>(
     host: &Host,
     database: &str,
@@ -78,7 +79,7 @@ fn allows<'a>(
     Ok(if names.is_empty() { Answer::Allowed } else { Answer::Refused })
 }
 
-/// The number of a user or a group.
+/// The ID of a user or a group, or `None` if the name is unknown.
 fn number(host: &Host, database: &str, name: &str) -> Result<Option<u32>, Silence> {
     let answer = host.ask("getent", &[database, name])?;
     Ok(answer.stdout.split(':').nth(2).and_then(|number| number.parse().ok()))

@@ -1,4 +1,4 @@
-//! The plugin: is it where Slurm looks, can it be loaded, does it fit this Slurm.
+//! The plugin: whether it is where Slurm looks, can be loaded, and matches this Slurm release.
 
 use super::finding::Finding;
 use super::host::{Host, mend};
@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// The number that Slurm compares with its own.
+/// The symbol whose value Slurm compares with its own version.
 const VERSION: &str = "plugin_version";
 
 /// The checks.
@@ -34,14 +34,14 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     findings
 }
 
-/// Whether two names lead to two libraries. Slurm loads both then, and neither knows of the
-/// other.
+/// Whether two plugin names resolve to two different files. Slurm then loads both, and neither copy
+/// is aware of the other.
 pub(crate) fn are_copies(host: &Host, one: &str, other: &str) -> bool {
     let real = |plugin| fs::canonicalize(host.path(find(host, plugin).ok()?)).ok();
     matches!((real(one), real(other)), (Some(one), Some(other)) if one != other)
 }
 
-/// Where Slurm would find it.
+/// The path where Slurm would find the plugin.
 fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
     let (directories, said) = host.plugin_directories();
     let candidates: Vec<PathBuf> = match plugin.starts_with('/') {
@@ -62,7 +62,7 @@ fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
     Err(Finding::fail("file", what).advice(format!("make install plugindir={directory}")))
 }
 
-/// srun loads it as the user.
+/// Checks that users can read the file, because srun loads it as the user.
 fn file(host: &Host, path: &Path) -> Finding {
     let name = plain(path);
     if let Some(distrust) = host.writer(path) {
@@ -103,7 +103,7 @@ fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
     }
 }
 
-/// The proof: srun has loaded it, here and now.
+/// The definitive test: whether srun loads it on this host.
 fn loaded(host: &Host) -> Finding {
     let answer = match host.ask("srun", &["--help"]) {
         Ok(answer) => answer,

@@ -1,4 +1,4 @@
-//! plugstack.conf: is it there, is our line in it, is that right, and who can change it.
+//! plugstack.conf: whether it exists, has a valid sifcache line, and only the system can change it.
 
 use super::finding::Finding;
 use super::host::{Host, mend};
@@ -88,7 +88,7 @@ fn said(settings: Option<&Settings>) -> String {
     format!("settings are valid, image_root={}", roots.join(":"))
 }
 
-/// Slurm loads a plugin once for each of its lines; ours follows one of them.
+/// Slurm loads a plugin once per line; the plugin only uses one of its lines.
 fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let others = entries.iter().filter(|entry| entry.is_ours() && !ptr::eq(*entry, ours));
     let others: Vec<String> = others
@@ -110,15 +110,15 @@ fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     })
 }
 
-/// A line as it stands in its file.
+/// A line as written in its file.
 fn shown(entry: &Entry) -> String {
     let kind = if entry.required { "required" } else { "optional" };
     let words = [&[kind.to_owned(), entry.plugin.clone()], &entry.arguments[..]].concat();
     format!("{}: {}", plain(&entry.file), plain(Path::new(&words.join(" "))))
 }
 
-/// Slurm shows a plugin another array of arguments than it executes once one before it has
-/// prepended something.
+/// Reports plugins before ours: once an earlier plugin has prepended to the command, Slurm passes
+/// the plugin another argv than the one that it executes.
 fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let before = entries.iter().take_while(|entry| !ptr::eq(*entry, ours));
     let before: Vec<&str> =
@@ -129,7 +129,7 @@ fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     })
 }
 
-/// plugstack.conf and the files with lines that it includes.
+/// plugstack.conf, and the included files that have lines.
 fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
     let mut files = vec![path.to_owned()];
     for entry in entries {
@@ -140,9 +140,9 @@ fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
     files
 }
 
-/// Who writes there chooses what every job loads.
+/// Anyone who can write to the file decides what every job loads.
 fn writable(host: &Host, file: &Path) -> Finding {
-    // Its path is a real one already, also in tests.
+    // The path was already resolved, in tests too, so no prefix is added.
     match host.writer_of_real(file) {
         Some(distrust) => Finding::fail("writable", distrust.to_string()).advice(format!(
             "every account that can write there chooses what all jobs load: {}",

@@ -1,4 +1,4 @@
-//! The findings as a page, and as JSON.
+//! The findings as text and as JSON.
 
 use super::finding::{Finding, Level};
 use super::host::Host;
@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What stands in front of a line, in which style, and how several of it are counted.
+/// The label of a level, its style, and the word for it in the summary.
 fn word(level: Level) -> (&'static str, Style, &'static str) {
     let colour = |colour: AnsiColor| colour.on_default();
     match level {
@@ -18,7 +18,7 @@ fn word(level: Level) -> (&'static str, Style, &'static str) {
     }
 }
 
-/// The findings of an area, for people.
+/// The findings of an area, as text.
 pub(crate) fn area(area: &str, findings: &[Finding]) -> String {
     let bold = Style::new().bold();
     let mut page = format!("{bold}{area}{bold:#}\n");
@@ -32,12 +32,12 @@ pub(crate) fn area(area: &str, findings: &[Finding]) -> String {
     page
 }
 
-/// Its last line.
+/// The last line of the report.
 pub(crate) fn summary(host: &Host, areas: &[(&str, Vec<Finding>)]) -> String {
     format!("\n{} {}: {}\n", name(), user(host), counts(areas))
 }
 
-/// How many there are of each level.
+/// The number of findings of each level.
 fn counts(areas: &[(&str, Vec<Finding>)]) -> String {
     let all = [Level::Ok, Level::Note, Level::Warn, Level::Fail, Level::Skipped];
     let count = |level: Level| {
@@ -55,7 +55,7 @@ fn user(host: &Host) -> String {
     if host.is_root() { "as root".to_owned() } else { format!("as user {}", host.uid) }
 }
 
-/// For scripts; the shape is in docs/doctor.md.
+/// The JSON object; its format is in docs/doctor.md.
 #[derive(Serialize)]
 pub(crate) struct Object<'a> {
     host: String,

@@ -1,5 +1,5 @@
-//! The image roots: are they there, would jobs trust them, can users read them, is there
-//! space.
+//! The image roots: whether they exist, jobs would trust them, users can read them, and there is
+//! enough space.
 
 use super::finding::Finding;
 use super::host::{Host, mend};
@@ -14,9 +14,9 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Less is too little for a pull of a usual image, in bytes.
+/// With less free space than this, in bytes, pulling a typical image may fail.
 const LITTLE: u64 = 10 << 30;
-/// Less is a nearly full file system, in percent.
+/// With less free space than this, in percent, a file system is nearly full.
 const FEW: u64 = 5;
 
 /// The checks.
@@ -50,7 +50,8 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
     findings
 }
 
-/// A node-local root is only where jobs run, and one of several may be on some nodes only.
+/// A node-local root is only needed on nodes that run jobs, and one of several roots may exist on
+/// some nodes only.
 fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
     let what = format!("{}: {state}", plain(root));
     let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
@@ -93,7 +94,7 @@ fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     }
 }
 
-/// Jobs look as their users. Root, who may read everything, goes by the modes.
+/// Jobs access the root as their users. root can read everything, so this check uses the modes.
 fn readable(host: &Host, root: &Path) -> Vec<Finding> {
     let real = fs::canonicalize(host.path(root)).unwrap_or_else(|_| host.path(root));
     let closed = |path: &&Path| {
@@ -142,11 +143,11 @@ fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
     room(&name, kind, &stat, free)
 }
 
-/// What is left, in bytes and in names.
+/// The free space in bytes, and the free inodes.
 fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
     let advice = "`sifcache gc` makes space; without it `sifcache add` fails";
     let size = stat.f_blocks.saturating_mul(stat.f_frsize);
-    // A file system that counts nothing says 0.
+    // A file system without accounting reports 0.
     let percent = free.saturating_mul(100).checked_div(size);
     let what = format!("{name}: {kind}, {} of {} free", format::size(free), format::size(size));
     let bytes = match percent {
@@ -164,7 +165,7 @@ fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
     [Some(bytes), few].into_iter().flatten().collect()
 }
 
-/// What the command keeps there; a site that does without has none.
+/// Checks the command's own directory, which does not exist on sites that never used the command.
 fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let state: PathBuf = root.join(store::STATE);
     let name = plain(&state);

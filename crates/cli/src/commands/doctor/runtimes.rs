@@ -1,4 +1,4 @@
-//! The runtimes: which there are, and what they were built with.
+//! The runtimes: which ones exist, and how they were built.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -7,24 +7,24 @@ use crate::ui::output::plain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A runtime that is installed here.
+/// A runtime that is installed on this host.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) path: PathBuf,
-    /// The name of its programs, under which its own directories have it.
+    /// `apptainer` or `singularity`: the name of its helper directory and its configuration.
     family: &'static str,
-    /// What `buildcfg` prints.
+    /// The output of `buildcfg`.
     built: String,
 }
 
 impl Runtime {
-    /// A value that it was built with.
+    /// A value from `buildcfg`.
     fn built(&self, key: &str) -> Option<&str> {
         let mut pairs = self.built.lines().filter_map(|line| line.split_once('='));
         pairs.find(|(name, _)| *name == key).map(|(_, value)| value.trim())
     }
 
-    /// The same for a key that begins with `APPTAINER_` or `SINGULARITY_`.
+    /// A value from `buildcfg`, for a key that begins with `APPTAINER_` or `SINGULARITY_`.
     fn built_of_family(&self, key: &str) -> Option<&str> {
         self.built(&format!("{}_{key}", self.family.to_uppercase()))
     }
@@ -33,7 +33,7 @@ impl Runtime {
         self.family == "apptainer"
     }
 
-    /// Its release, as far as it has three numbers.
+    /// Its version, if that starts with three numbers.
     pub(crate) fn version(&self) -> Option<(u32, u32, u32)> {
         let text = self.built("PACKAGE_VERSION")?;
         let mut numbers = text.split(['.', '-', '+', '~']).map(str::parse);
@@ -41,17 +41,17 @@ impl Runtime {
         Some((next()?, next()?, next()?))
     }
 
-    /// Whether it was built to be started without set-uid alone, whatever helpers there are.
+    /// Whether it was built for use without set-uid, so that existing set-uid helpers are not used.
     pub(crate) fn is_without_setuid(&self) -> bool {
         self.built_of_family("SUID_INSTALL") == Some("0")
     }
 
-    /// Where its own helpers are.
+    /// The directory of its own helper programs.
     pub(crate) fn own_programs(&self) -> Option<PathBuf> {
         Some(Path::new(self.built("LIBEXECDIR")?).join(self.family).join("bin"))
     }
 
-    /// Its configuration; Singularity before 3.6 says only in which directory.
+    /// Its configuration file; Singularity before 3.6 only reports the directory.
     pub(crate) fn configuration(&self) -> Option<PathBuf> {
         let said = self.built_of_family("CONF_FILE").map(PathBuf::from);
         let usual = || {
@@ -60,12 +60,12 @@ impl Runtime {
         said.or_else(usual)
     }
 
-    /// Its execution control list.
+    /// The path of its execution control list.
     pub(crate) fn execution_control(&self) -> Option<PathBuf> {
         Some(Path::new(self.built_of_family("CONFDIR")?).join("ecl.toml"))
     }
 
-    /// Whether that is active.
+    /// Whether the execution control list is active.
     pub(crate) fn has_execution_control(&self, host: &Host) -> bool {
         let text = self.execution_control().and_then(|file| host.read(file)).unwrap_or_default();
         text.lines()
@@ -75,7 +75,7 @@ impl Runtime {
     }
 }
 
-/// The runtimes in `PATH`, each once, and the names that none has.
+/// The runtimes in `PATH` without duplicates, and the names that were not found.
 pub(crate) fn find(host: &Host) -> (Vec<Runtime>, Vec<String>) {
     let (mut found, mut missing, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for name in host.site.runtimes() {
@@ -113,13 +113,13 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         findings.extend(start::check(host, runtime));
         findings.push(flags::check(host, runtime));
     }
-    // The two usual names need not both be there; a name that the site has chosen is.
+    // Of the two default names, one is enough; a name that the site configured should exist.
     findings
         .extend(missing.iter().map(|name| Finding::note("found", format!("no {name} in PATH"))));
     findings
 }
 
-/// These leave a squashfs cut short in a SIF, and exit with 0, if their mksquashfs is killed:
+/// If mksquashfs is killed, these releases leave a SIF with a truncated squashfs and exit with 0:
 /// <https://github.com/apptainer/apptainer/issues/3486>.
 const CUTS_SHORT: [(u32, u32, u32); 2] = [(1, 5, 0), (1, 5, 1)];
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn versions() {
+    fn versions_are_parsed() {
         let of = |text: &str| runtime("apptainer", &format!("PACKAGE_VERSION={text}")).version();
         assert_eq!(of("1.4.5-2"), Some((1, 4, 5)));
         assert_eq!(of("3.8.7"), Some((3, 8, 7)));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_configuration_is() {
+    fn the_path_of_the_configuration_is_found() {
         let old = runtime("singularity", "SINGULARITY_CONFDIR=/e/singularity");
         let new = runtime("singularity", "SINGULARITY_CONFDIR=/e/s\nSINGULARITY_CONF_FILE=/e/s/c");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Slurm: what this host is to it, which release it has, and what is configured.
+//! Slurm: the role of this host, the installed release, and the configuration.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -6,7 +6,7 @@ use sifcache_plugstack as plugstack;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where plugins are if nothing says so.
+/// Plugin directories to try if Slurm does not report its own.
 const PLUGIN_DIRECTORIES: [&str; 6] = [
     "/usr/lib/x86_64-linux-gnu/slurm-wlm",
     "/usr/lib/aarch64-linux-gnu/slurm-wlm",
@@ -16,11 +16,11 @@ const PLUGIN_DIRECTORIES: [&str; 6] = [
     "/opt/slurm/lib/slurm",
 ];
 
-/// Who prints Slurm's release, and how it is asked.
+/// Programs that print Slurm's release, each with the option for it.
 const TOLD_BY: [(&str, &str); 4] =
     [("srun", "--version"), ("sinfo", "-V"), ("slurmd", "-V"), ("scontrol", "-V")];
 
-/// A release of Slurm, as far as a SPANK plugin has to match it.
+/// A Slurm release: the two numbers that a SPANK plugin must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Release(pub(crate) u32, pub(crate) u32);
 
@@ -31,7 +31,7 @@ impl fmt::Display for Release {
 }
 
 impl Release {
-    /// Out of `slurm 24.11.5`, or `slurm-wlm 24.11.5`.
+    /// Parses `slurm 24.11.5` or `slurm-wlm 24.11.5`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split_whitespace().last()?.split(['.', '-']);
         Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -56,10 +56,10 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 }
 
 impl Host {
-    /// Slurm's release here, and who said so.
+    /// Slurm's release on this host, and the program that reported it.
     ///
     /// # Errors
-    /// Why nobody did.
+    /// The first reason why no program reported it.
     pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
         let mut why = None;
         for (program, option) in TOLD_BY {
@@ -79,7 +79,7 @@ impl Host {
         Err(why.unwrap_or_default())
     }
 
-    /// A value of Slurm's configuration, else of slurm.conf.
+    /// A value of Slurm's running configuration, or of slurm.conf if scontrol fails.
     pub(crate) fn slurm_setting(&self, key: &str) -> Option<String> {
         let ask = || match self.ask("scontrol", &["show", "config"]) {
             Ok(answer) if answer.success => Ok(answer.stdout),
@@ -92,13 +92,13 @@ impl Host {
         }
     }
 
-    /// slurm.conf, which stands beside plugstack.conf nearly everywhere.
+    /// The text of slurm.conf, which is beside plugstack.conf on nearly all systems.
     fn slurm_conf(&self) -> Option<String> {
         let path = self.site.plugstack.as_ref()?.as_ref().ok()?.with_file_name("slurm.conf");
         std::fs::read_to_string(path).ok()
     }
 
-    /// Where Slurm looks for plugins, and whether it says so itself.
+    /// The directories where Slurm looks for plugins, and whether Slurm's configuration names them.
     pub(crate) fn plugin_directories(&self) -> (Vec<PathBuf>, bool) {
         match self.slurm_setting("PluginDir") {
             Some(value) => (value.split(':').map(PathBuf::from).collect(), true),
@@ -106,9 +106,9 @@ impl Host {
         }
     }
 
-    /// The user that slurmctld runs as.
+    /// The ID of the user that slurmctld runs as.
     pub(crate) fn slurm_user(&self) -> Option<u32> {
-        // `slurm(64030)`; slurm.conf has the name alone.
+        // scontrol prints `slurm(64030)`; slurm.conf has only the name.
         let value = self.slurm_setting("SlurmUser")?;
         value.split_once('(')?.1.trim_end_matches(')').parse().ok()
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::Release;
 
     #[test]
-    fn releases() {
+    fn releases_are_parsed() {
         assert_eq!(Release::parse("slurm-wlm 26.05.5\n"), Some(Release(26, 5)));
         assert_eq!(Release::parse("slurm 24.11.0-0rc1"), Some(Release(24, 11)));
         assert_eq!(Release::parse("slurm"), None);

@@ -1,4 +1,4 @@
-//! How users start a SIF: set-uid or in a user namespace, mounted by the kernel or by FUSE.
+//! How users start a SIF: set-uid or in a user namespace, mounted by the kernel or with FUSE.
 //!
 //! Sources: `squashfs.go`, `imagedriver.go` and `prepare_linux.go` of Apptainer,
 //! `launcher_linux.go` of SingularityCE.
@@ -21,7 +21,7 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Vec<Finding> {
     [Some(mode), setuid_mount(host, runtime)].into_iter().flatten().collect()
 }
 
-/// Whether its helper is set-uid, and may be.
+/// Whether the runtime has a set-uid helper and its configuration allows to use it.
 fn is_setuid(host: &Host, runtime: &Runtime) -> bool {
     if runtime.is_without_setuid() {
         return false;
@@ -32,12 +32,12 @@ fn is_setuid(host: &Host, runtime: &Runtime) -> bool {
     installed && !is(&configuration(host, runtime), "allow setuid", "no")
 }
 
-/// The text of its configuration.
+/// The text of the runtime's configuration.
 fn configuration(host: &Host, runtime: &Runtime) -> String {
     runtime.configuration().and_then(|file| host.read(file)).unwrap_or_default()
 }
 
-/// What may forbid user namespaces: the file, the value that does, and what to do.
+/// Settings that may forbid user namespaces: the file, the forbidding value, and advice.
 const FORBIDDEN: [(&str, &str, &str); 2] = [
     (
         "/proc/sys/user/max_user_namespaces",
@@ -51,7 +51,7 @@ const FORBIDDEN: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Where AppArmor forbids them to all but some programs.
+/// If 1, AppArmor forbids user namespaces for programs without a profile that allows them.
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
 fn namespaces(host: &Host) -> Finding {
@@ -73,7 +73,8 @@ fn namespaces(host: &Host) -> Finding {
     Finding::ok("mode", "users start it with user namespaces, which are allowed")
 }
 
-/// Without set-uid, a SIF is mounted by a FUSE program, or else unpacked for each start.
+/// Without set-uid, a SIF is mounted by a FUSE program, or unpacked for each start if there is
+/// none.
 fn fuse(host: &Host, runtime: &Runtime) -> Finding {
     let unpacked = "images are unpacked anew for each start";
     let device = host.path("/dev/fuse");
@@ -88,8 +89,8 @@ fn fuse(host: &Host, runtime: &Runtime) -> Finding {
     }
 }
 
-/// Set-uid, the kernel mounts a SIF. Apptainer lets it do so only for images that the
-/// administrator has limited, and without FUSE refuses all others.
+/// With set-uid, the kernel can mount a SIF. Apptainer allows that only for images that the
+/// administrator has limited, and refuses all other images if there is no FUSE.
 fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
     if !runtime.is_apptainer() || kernel_mounts(host, runtime) {
         return None;
@@ -109,8 +110,8 @@ fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
     })
 }
 
-/// Whether `allow setuid-mount squashfs` lets the kernel mount; since 1.3 only if there are
-/// limits.
+/// Whether `allow setuid-mount squashfs` permits mounts by the kernel; since 1.3 only if limits are
+/// configured.
 fn kernel_mounts(host: &Host, runtime: &Runtime) -> bool {
     let text = configuration(host, runtime);
     let limits = ["owners", "groups", "paths"].map(|of| format!("limit container {of}"));
@@ -125,7 +126,7 @@ fn kernel_mounts(host: &Host, runtime: &Runtime) -> bool {
     }
 }
 
-/// The program that mounts: the runtime's own, else one of the system.
+/// The FUSE program for mounting: the runtime's own, else one of the system.
 fn squashfuse(host: &Host, runtime: &Runtime) -> Option<PathBuf> {
     ["squashfuse_ll", "squashfuse"].iter().find_map(|name| {
         let own = runtime.own_programs().map(|directory| directory.join(name));

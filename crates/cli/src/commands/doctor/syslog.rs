@@ -1,4 +1,4 @@
-//! syslog: do the lines for hits and misses arrive, and can they be read again.
+//! syslog: whether the lines for hits and misses arrive, and can be read again.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -6,7 +6,7 @@ use crate::events::logs::source;
 use sifcache_core::settings::Syslog;
 use std::os::unix::net::UnixDatagram;
 
-/// Where syslog(3) writes to.
+/// The socket of syslog(3).
 const SOCKET: &str = "/dev/log";
 
 /// The checks.
@@ -19,7 +19,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     vec![socket(host), log()]
 }
 
-/// Connects only: a check writes nothing into the site's logs.
+/// Only connects, so that a check writes nothing into the site's logs.
 fn socket(host: &Host) -> Finding {
     let connected = UnixDatagram::unbound().and_then(|s| s.connect(host.path(SOCKET)));
     match connected {

@@ -1,4 +1,4 @@
-//! Hosts in a directory: one that is set up right, and each kind of damage to it.
+//! Tests with hosts in a directory: a correct one, and one for each kind of damage.
 
 mod areas;
 mod elf;
@@ -18,10 +18,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// What programs print, by their command line.
+/// The output of programs, by the beginning of their command line.
 struct Answers {
     all: Vec<(&'static str, String)>,
-    /// What login shells other than bash print, if that is something else.
+    /// The output of login shells other than bash, if it differs.
     login: Option<&'static str>,
 }
 
@@ -33,7 +33,7 @@ impl Run for Answers {
             return Ok(Answer { success: true, stdout: text.to_owned(), ..Answer::default() });
         }
         let answer = self.all.iter().rev().find(|(start, _)| words.starts_with(start));
-        // getent is there, but does not know everybody.
+        // getent exists, but does not know every account.
         let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
         let nobody = ("", String::new());
         let unknown = (knows && words.starts_with("getent")).then_some(&nobody);
@@ -42,7 +42,7 @@ impl Run for Answers {
     }
 }
 
-/// A host that is set up right, for damage.
+/// A correct host, which tests then damage.
 struct Tree {
     directory: TempDir,
     arguments: String,
@@ -52,7 +52,7 @@ struct Tree {
 }
 
 impl Tree {
-    /// None, with a word of it, where files cannot be root's.
+    /// `None`, with a message, if the test cannot create files owned by root.
     fn new() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("skipped: only root can make what root owns");
@@ -104,7 +104,7 @@ impl Tree {
         self.mode(path, 0o755);
     }
 
-    /// The shim of a runtime, as it is installed.
+    /// Installs the shim of a runtime.
     fn shim(&self, directory: &str, name: &str) {
         let path = format!("/usr/libexec/sifcache/{directory}/{name}");
         self.write(&path, sifcache_core::nested::shims::label(name));
@@ -123,7 +123,7 @@ impl Tree {
         fs::remove_file(self.at(path)).unwrap();
     }
 
-    /// Lets a program print something else.
+    /// Changes the output of a program.
     fn answer(&mut self, start: &'static str, stdout: &str) {
         self.answers.push((start, stdout.to_owned()));
     }
@@ -146,8 +146,8 @@ impl Tree {
         }
     }
 
-    /// What is said of it: the level, area and check of each finding that is not good.
-    fn said(&self) -> Vec<String> {
+    /// Level, area and check of each finding other than "ok" and "skipped".
+    fn problems(&self) -> Vec<String> {
         let host = self.host();
         let areas = AREAS.map(|(area, check)| (area, check(&host)));
         let bad = |f: &&Finding| matches!(f.level, Level::Note | Level::Warn | Level::Fail);
@@ -158,7 +158,7 @@ impl Tree {
         areas.iter().flat_map(lines).collect()
     }
 
-    /// What is said and what to do, of one finding.
+    /// Text and advice of one finding.
     fn advice(&self, area: &str, check: &str) -> String {
         let host = self.host();
         let (_, of) = AREAS.iter().find(|(name, _)| *name == area).unwrap();
@@ -189,15 +189,15 @@ fn answers() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn nothing_to_say_where_all_is_well() {
+fn a_correct_host_has_no_problems() {
     let Some(tree) = Tree::new() else { return };
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     assert_eq!(tree.advice("runtime", "found"), "no singularity in PATH; ");
     assert!(!tree.at("/sif/.sifcache").exists());
 }
 
 #[test]
-fn exit_statuses() {
+fn exit_statuses_follow_the_worst_finding() {
     let Some(mut tree) = Tree::new() else { return };
     let of =
         |tree: &Tree, finding: Finding, strict| exit(&tree.host(), &[("a", vec![finding])], strict);

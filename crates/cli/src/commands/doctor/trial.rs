@@ -1,4 +1,5 @@
-//! Whether a root's file system has what the command builds on: hard links and locks.
+//! Tests whether the file system of an image root supports hard links and locks, which the command
+//! needs.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -10,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Tries both with files of its own, which it takes away again.
+/// Tries hard links and locks with temporary files, which are removed again.
 pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     let name = plain(root);
     if !host.is_root() {
@@ -42,7 +43,7 @@ pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     }
 }
 
-/// Whether links and locks work.
+/// Whether hard links work, and whether locks work.
 fn attempt(root: &Path) -> io::Result<(bool, bool)> {
     let parent = root.join(store::STATE).join("tmp");
     directory::make(root, &parent)?;

@@ -1,11 +1,11 @@
-//! The JSON object of `explain`. Its shape is a promise: docs/explain.md.
+//! The JSON object of `explain`. Its format is stable: docs/explain.md.
 
 use super::resulting;
 use crate::error::Failure;
 use serde::Serialize;
 use sifcache_core::decision::Decision;
 
-/// One decision. Texts that are not UTF-8 have U+FFFD where they are not.
+/// One decision. In text that is not UTF-8, U+FFFD replaces the invalid bytes.
 #[derive(Serialize)]
 struct Object {
     decision: &'static str,
@@ -33,7 +33,7 @@ struct Candidate {
     state: &'static str,
 }
 
-/// The object in one line.
+/// The object as one line.
 pub(super) fn line(
     decision: &Decision,
     argv: &[impl AsRef<[u8]>],

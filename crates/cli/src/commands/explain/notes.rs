@@ -1,4 +1,4 @@
-//! Notes on a decision, the same in text and in JSON.
+//! Notes on a decision, the same for text and JSON.
 
 use super::starter::Starters;
 use crate::ui::output::plain;
@@ -7,7 +7,7 @@ use sifcache_core::decision::Decision;
 use sifcache_core::image::Root;
 use sifcache_core::settings::{Nested, Settings};
 
-/// The notes, in the order in which they are shown.
+/// The notes in the order of output.
 pub(super) fn of(
     decision: &Decision,
     settings: &Settings,
@@ -30,17 +30,18 @@ pub(super) fn of(
     notes
 }
 
-/// What is wrong with a root as a whole shows at no candidate that is not there.
+/// Problems of a whole root, which an absent candidate does not show.
 fn roots(settings: &Settings) -> impl Iterator<Item = String> {
     settings.image_roots.iter().filter_map(|path| {
         let root = Root::enter(path, settings.untrusted);
-        // One that is not there is said where its candidates would be.
+        // A missing root is already reported with its candidates.
         let state = root.problem().filter(|_| !root.is_missing())?;
         Some(format!("image root {}: {state}", plain(path)))
     })
 }
 
-/// The plugin sees what srun starts; everything else is seen by the shim alone.
+/// The plugin sees the command that srun starts; all others are only seen by the shim or the
+/// interposer.
 fn coverage(settings: &Settings, starters: &Starters) -> Option<String> {
     let other = starters.names.iter().find(|name| *name != "srun")?;
     match settings.nested {

@@ -1,31 +1,31 @@
-//! Programs in front of a command that start it: `srun`, `mpirun`, `env`.
+//! Programs that start the command that follows them: `srun`, `mpirun`, `env`.
 //!
-//! What they start is what is explained. An option that is not in the tables below may take a
-//! value or not, so where the command begins is unknown, and that is an error.
+//! `explain` explains the command that they start. An option that is missing from the tables below
+//! may or may not take a value. The start of the command is then unknown, which is an error.
 
 use sifcache_core::cache_mode::ENVIRONMENT;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
-/// How a program reads the words before the command.
+/// How a program parses its arguments before the command.
 struct Grammar {
-    /// Its names.
+    /// Names of the program.
     names: &'static [&'static str],
-    /// Letters that take a value, here or in the next word.
+    /// Short options with a value, in the same argument or the next.
     value_letters: &'static [u8],
-    /// Letters that take none, or one in the same word.
+    /// Short options without a value, or with a value in the same argument.
     letters: &'static [u8],
-    /// Whether names of options may be cut short, as getopt has it.
+    /// Whether long options may be abbreviated, as getopt_long(3) allows.
     abbreviates: bool,
-    /// Whether one dash in front of a name is as good as two.
+    /// Whether long options may also start with a single dash.
     one_dash: bool,
-    /// Whether assignments stand before the command.
+    /// Whether variable assignments may precede the command.
     assigns: bool,
-    /// Options without a value, or with one in the same word.
+    /// Long options without a value, or with a value in the same argument.
     flags: &'static str,
-    /// Options with a value, in the same word after `=` or in the next.
+    /// Long options with a value, in the same argument after `=`, or in the next.
     values: &'static str,
-    /// Options with two values in the next two words.
+    /// Long options with two values, in the next two arguments.
     pairs: &'static str,
 }
 
@@ -59,7 +59,7 @@ const GRAMMARS: [Grammar; 3] = [
             threads-per-core time time-min tmp treewidth tres-bind tres-per-task uid wait wckey",
         pairs: "",
     },
-    // Open MPI 4 and 5, and the options that MPICH's and Intel's have beside the same.
+    // Open MPI 4 and 5, and additional options of MPICH and Intel MPI.
     Grammar {
         names: &["mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prterun"],
         value_letters: b"HNcnxf",
@@ -94,27 +94,27 @@ const GRAMMARS: [Grammar; 3] = [
     },
 ];
 
-/// What stands in front of a command.
+/// The programs before a command, and their effects.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Starters {
-    /// The programs, the first one first.
+    /// The programs in order.
     pub(super) names: Vec<String>,
-    /// Variables that they set, or take out.
+    /// Variables that they set (`Some`) or unset (`None`), in order.
     pub(super) variables: Vec<(OsString, Option<OsString>)>,
-    /// Whether `env` starts from nothing.
+    /// Whether `env` starts with an empty environment.
     pub(super) empty: bool,
-    /// How many words they are.
+    /// The number of arguments before the command.
     pub(super) length: usize,
 }
 
-/// A word in front of the command that cannot be understood.
+/// An argument before the command that cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unclear {
     pub(super) program: String,
     pub(super) word: String,
 }
 
-/// Finds what stands in front of the command that would be started in the end.
+/// Finds the programs before the command that is started in the end.
 pub(super) fn find(words: &[OsString]) -> Result<Starters, Unclear> {
     let mut starters = Starters::default();
     while let Some(grammar) = words.get(starters.length).and_then(|word| grammar(word)) {
@@ -128,7 +128,7 @@ fn grammar(program: &OsStr) -> Option<&'static Grammar> {
     GRAMMARS.iter().find(|grammar| grammar.names.iter().any(|n| n.as_bytes() == name))
 }
 
-/// How many of the next words belong to an option.
+/// How many of the following arguments belong to an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
     Nothing,
@@ -136,7 +136,8 @@ enum Takes {
     Pair,
 }
 
-/// An option: its name, its value if that is in the same word, and what it takes beside.
+/// An option: its name, its value if that is in the same argument, and the following arguments that
+/// belong to it.
 struct Flag<'a> {
     name: String,
     value: Option<&'a [u8]>,
@@ -158,7 +159,7 @@ impl Grammar {
                     index += 1;
                     break;
                 }
-                // To env it is -i.
+                // For env, this means -i.
                 b"-" if self.assigns => starters.clear(),
                 [b'-', _, ..] => {
                     let option = self.option(word).ok_or_else(unclear)?;
@@ -208,17 +209,18 @@ impl Grammar {
         let all =
             || lists.iter().flat_map(|(list, takes)| list.split_whitespace().map(|n| (n, *takes)));
         let exact = all().find(|(known, _)| *known == name);
-        let cut = || {
+        let abbreviated = || {
             let mut longer = all().filter(|(known, _)| known.starts_with(name));
             let first = longer.next().filter(|_| self.abbreviates)?;
-            // Which of several is meant makes no difference where they take the same.
+            // If an abbreviation is ambiguous, the first match is used when all of them take the
+            // same number of arguments.
             longer.all(|(_, takes)| takes == first.1).then_some(first)
         };
         let flag = |name: &str, takes| Some(Flag { name: name.to_owned(), value, takes });
-        match (exact.or_else(cut), value) {
+        match (exact.or_else(abbreviated), value) {
             (Some((known, _)), Some(_)) => flag(known, Takes::Nothing),
             (Some((known, takes)), None) => flag(known, takes),
-            // An option of another plugin of Slurm, for one.
+            // For example, an option of another SPANK plugin.
             (None, Some(_)) if !self.assigns => flag(name, Takes::Nothing),
             (None, _) => None,
         }
@@ -236,7 +238,7 @@ impl Grammar {
             return None;
         }
         match rest.first() {
-            // -I, -K and -k of srun may have a value in the same word.
+            // -I, -K and -k of srun may have a value in the same argument.
             Some(next) if !next.is_ascii_digit() && !b"IKk".contains(first) => {
                 let mut option = self.short(rest)?;
                 option.name.insert(0, char::from(*first));
@@ -248,16 +250,16 @@ impl Grammar {
 }
 
 impl Starters {
-    /// What of an option changes the decision.
+    /// Records the effect of an option on the decision.
     fn note(&mut self, grammar: &Grammar, option: &str, value: Option<&[u8]>) {
         let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        // Several letters of env may be in one word, the last with the value.
+        // env allows several letters in one argument; only the last one has a value.
         let letters = if grammar.assigns && option.len() < 4 { option } else { "" };
         if option == "ignore-environment" || letters.contains('i') {
             self.clear();
         }
         match value {
-            // For what the task starts, the option becomes the variable.
+            // For the processes of the task, Slurm turns the option into the variable.
             Some(value) if option == "sif-cache" => {
                 self.variables.push((ENVIRONMENT.into(), Some(os(value))));
             }
@@ -273,8 +275,8 @@ impl Starters {
         self.variables.clear();
     }
 
-    /// The value of a variable as the command would get it, if `inherited` is the one that
-    /// `explain` has.
+    /// The value of a variable for the command; `inherited` is its value in the environment of
+    /// `explain`.
     pub(super) fn variable(&self, name: &str, inherited: Option<OsString>) -> Option<OsString> {
         let last = self.variables.iter().rev().find(|(other, _)| other == name);
         match last {
@@ -293,7 +295,7 @@ mod tests {
         line.split_whitespace().map(OsString::from).collect()
     }
 
-    /// What would be started.
+    /// The command that would be started.
     fn rest(line: &str) -> String {
         let words = words(line);
         let found = find(&words).unwrap_or_else(|unclear| panic!("{line}: {unclear:?}"));
@@ -302,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn what_starts_nothing_stays() {
+    fn other_programs_are_not_starters() {
         for line in ["", "apptainer run x", "srunx -n 1 a", "bash -c srun", "env2 a"] {
             assert_eq!(rest(line), line);
         }
     }
 
     #[test]
-    fn what_srun_starts() {
+    fn options_of_srun_are_skipped() {
         for options in [
             "",
             "-n 4 -N2",
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mpirun_starts() {
+    fn options_of_mpirun_are_skipped() {
         for options in [
             "-np 4",
             "--np 4 -x PATH -H a,b",
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_env_starts() {
+    fn options_and_assignments_of_env_are_parsed() {
         for options in
             ["", "-i", "-", "A=b C=", "-u A B=c", "--unset=A -C / -v", "-iu A", "--chdir / -- A=b"]
         {
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn one_starts_the_other() {
+    fn starters_can_be_nested() {
         assert_eq!(rest("srun -n 2 env A=b mpirun -np 2 apptainer run x"), "apptainer run x");
         let found = find(&words("srun --sif-cache=off --sif-c=auto env A=b x")).unwrap();
         let expected = Starters {
@@ -380,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_may_take_a_value_or_not() {
+    fn unknown_options_are_unclear() {
         for (line, program, word) in [
             ("srun --container-image x a", "srun", "--container-image"),
             ("srun -Y a", "srun", "-Y"),

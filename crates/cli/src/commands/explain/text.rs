@@ -1,4 +1,4 @@
-//! The page that people read.
+//! The text output of `explain`.
 
 use super::resulting;
 use super::starter::Starters;
@@ -10,12 +10,12 @@ use sifcache_core::image::State;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::fmt::Write as _;
 
-/// Width of the column of headings.
+/// Width of the heading column.
 const HEADING: usize = 12;
 
 struct Page(String);
 
-/// The whole page; colours are taken out later where they do not belong.
+/// The complete output, with styles; anstream removes them where they are not supported.
 pub(super) fn page(
     decision: &Decision,
     argv: &[impl AsRef<[u8]>],

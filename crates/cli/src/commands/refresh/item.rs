@@ -1,4 +1,4 @@
-//! What is to be refreshed: names of images, and what goes with their old files.
+//! The names to refresh, and related names of the files that are replaced.
 
 use super::Refresh;
 use crate::cache::image_name;
@@ -20,17 +20,18 @@ pub(super) struct Item {
     pub(super) reference: Reference,
     pub(super) name: String,
     pub(super) digests: Vec<String>,
-    /// Names with a digest that go with the old file.
+    /// Names with a digest that are removed with the old file.
     pub(super) along: Vec<String>,
-    /// Older files of the same tag that have nothing but such names: a command was killed
-    /// before it took them away.
+    /// Older files of the same tag that only have such names left, because a command was killed
+    /// before it removed them.
     pub(super) orphans: Vec<Removal>,
 }
 
-/// The names that were asked for, or all.
+/// The requested images, or all of them.
 ///
 /// # Errors
-/// A word that is no reference, or none of an image here.
+/// An argument is not a valid reference, names no image in this root, or names an image of another
+/// architecture.
 pub(super) fn items(
     args: &Refresh,
     settings: &Settings,
@@ -53,9 +54,10 @@ pub(super) fn items(
     for image in &stock.images {
         for name in image.names.iter().filter(|name| wanted(name)) {
             let Some(reference) = image_name::reference(name) else { continue };
-            // With --all a digest is nothing to ask about: it cannot move.
+            // With --all, images under a digest are skipped, because a digest always denotes the
+            // same image.
             let pinned = args.all && reference.digest().is_some();
-            // A pull for another architecture would not be the same image.
+            // A pull for another architecture would replace it by a different image.
             if image.architecture != architecture {
                 if args.all {
                     continue;
@@ -79,7 +81,7 @@ fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item 
         .filter(|other| *other != name)
         .cloned()
         .partition(|other| came_along(&stock.root, image, other));
-    // Another tag goes on to point to it.
+    // Another tag still points to the old file, so its digest names stay.
     let along = if others.is_empty() { along } else { Vec::new() };
     let orphans = orphans(stock, &reference);
     let mut digests = image.digests(&image.references());
@@ -89,14 +91,14 @@ fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item 
     Item { reference, name: name.to_owned(), digests, along, orphans }
 }
 
-/// The digest that the runtime has recorded in a file that was put there by hand.
+/// The digest that the runtime recorded in a file that was put there by hand.
 fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
     let origin = sif_metadata::origin(path)?;
     let is_same = origin.reference.to_string() == reference.to_string();
     origin.digest.filter(|_| is_same)
 }
 
-/// Files of this tag that have no name with a tag any more.
+/// Files of this tag that only have names with a digest left.
 fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
     let of_this = |image: &&Image| {
         image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
@@ -113,7 +115,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_the_runtime_has_recorded_of_the_same_reference() {
+    fn a_recorded_digest_applies_to_the_same_reference_only() {
         let digest = format!("sha256:{}", "0f".repeat(32));
         let name = "docker.io/library/alpine:3.20";
         let labels = [

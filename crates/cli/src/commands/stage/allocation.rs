@@ -1,7 +1,7 @@
-//! The job: an ordinary allocation, which goes when this command does.
+//! The job: an ordinary allocation that ends with this command.
 //!
-//! salloc runs a `cat` that reads from us. When we end, however that happens, `cat` sees
-//! the end of its input and ends too, and salloc gives the allocation back.
+//! salloc runs a `cat` that reads from a pipe of this process. When this process ends, for whatever
+//! reason, `cat` reads end-of-file and exits, and salloc releases the allocation.
 
 use super::nodes::{self, Nodes};
 use crate::error::{Exit, Failure};
@@ -13,14 +13,14 @@ use std::process::ChildStdin;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-/// How often it is asked, while a job waits, whether it can still have its nodes.
+/// How often to check, while a job is pending, whether its nodes are still available.
 const AGAIN: Duration = Duration::from_secs(10);
-/// What the job is called.
+/// The name of the job.
 const NAME: &str = "sifcache-stage";
-/// What salloc runs: says which job it is, and stays as long as we do.
+/// The command that salloc runs: prints the job ID, and runs until this process ends.
 const HOLD: &str = "echo \"granted $SLURM_JOB_ID\"; exec cat >/dev/null";
-/// As little as a step needs. It shares nodes and processors with other jobs where the
-/// partition lets it, and is not ended when one of its nodes fails.
+/// Requests a minimum of resources. The job shares nodes and processors with other jobs if the
+/// partition allows that, and is not ended when one of its nodes fails.
 const LITTLE: [&str; 7] = [
     "--no-kill",
     "--oversubscribe",
@@ -31,18 +31,18 @@ const LITTLE: [&str; 7] = [
     "--no-bell",
 ];
 
-/// What to ask for.
+/// The parameters of a job.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) partition: &'a str,
     pub(crate) nodes: &'a Nodes,
-    /// The time limit, as Slurm reads it.
+    /// The time limit in Slurm's format.
     pub(crate) time: &'a str,
-    /// Further options, as the admin gave them.
+    /// Additional options from the command line.
     pub(crate) options: &'a [String],
 }
 
-/// A job on all the nodes that were asked for; given back when this is dropped.
+/// A job on all requested nodes. Dropping it releases the allocation.
 #[derive(Debug)]
 pub(crate) struct Allocation {
     id: String,
@@ -51,11 +51,11 @@ pub(crate) struct Allocation {
 }
 
 impl Allocation {
-    /// Asks for the nodes, and waits until they are ours, as long as `still` says that there
-    /// is a point in that; nothing if there is none any more.
+    /// Requests the nodes and waits for the allocation, as long as `still` returns true. Returns
+    /// `None` if `still` returned false.
     ///
     /// # Errors
-    /// What Slurm says against it, or that a signal asked the command to end.
+    /// Slurm rejects the job, salloc cannot be started, or a signal asked the command to stop.
     pub(crate) fn request(
         request: &Request<'_>,
         progress: &Progress,
@@ -73,7 +73,7 @@ impl Allocation {
         let mut salloc = started.map_err(|error| slurm::not_started("salloc", &error))?;
         let hold = salloc.stdin();
         let lines = salloc.listen();
-        // From here on it is given back, whatever happens.
+        // From here on, dropping `job` releases the allocation on every path.
         let mut job = Self { id: String::new(), salloc, hold };
         let mut queued = |line: &str| {
             progress.note(&format!("waiting for {list}: {}", slurm::bare(line)));
@@ -114,13 +114,13 @@ impl Allocation {
         Err(refused(&said))
     }
 
-    /// The number of the job.
+    /// The job ID.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 }
 
-/// What Slurm said against the job, and what to do.
+/// The error for a rejected job: Slurm's message, and advice.
 fn refused(said: &[String]) -> Failure {
     let errors = said.iter().filter(|line| line.contains("error:"));
     let all =
@@ -135,7 +135,7 @@ fn refused(said: &[String]) -> Failure {
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        // The end of its input for a job that runs, a signal for one that waits.
+        // End-of-file ends a running job; a signal ends a pending one.
         drop(self.hold.take());
         if self.id.is_empty() || !self.salloc.ends_by_itself() {
             self.salloc.ask_to_end();
@@ -148,7 +148,7 @@ mod tests {
     use super::refused;
 
     #[test]
-    fn why_there_is_no_job() {
+    fn a_rejected_job_is_reported_with_advice() {
         let said = ["salloc: error: Job submit/allocate failed: Invalid user id".to_owned()];
         let failure = refused(&said).to_string();
         assert!(

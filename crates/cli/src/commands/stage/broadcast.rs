@@ -1,4 +1,4 @@
-//! sbcast: Slurm's own tree from the login node to the nodes of a step.
+//! sbcast: Slurm's broadcast tree from the login node to the nodes of a step.
 
 use crate::error::Failure;
 use crate::system::process_group::Group;
@@ -8,38 +8,39 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Set unless the admin has. A SIF file is compressed, and it is no program with libraries;
-/// a disk may be slow. In the environment, as not every release has these options.
+/// Environment variables that are set unless the admin has set them. A SIF file is already
+/// compressed, it is not a program that needs libraries, and a disk may be slow. Variables are used
+/// because not every release has these options.
 const DEFAULTS: [(&str, &str); 3] =
     [("SBCAST_COMPRESS", "none"), ("SBCAST_SEND_LIBS", "no"), ("SBCAST_TIMEOUT", "60")];
-/// How sbcast begins when it says which node could not take the file.
+/// The prefix in sbcast's message before the name of a node that could not receive the file.
 const BLAME: &str = "REQUEST_FILE_BCAST(";
 
-/// What came of a broadcast.
+/// The result of a broadcast.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// The file has come to all nodes, as far as sbcast knows.
+    /// sbcast reports that all nodes received the file.
     Whole,
-    /// Not to all of them.
+    /// Some nodes did not receive the file.
     Broken(Broken),
-    /// The step has ended meanwhile.
+    /// The step ended during the broadcast.
     Deserted,
 }
 
-/// Why a file did not come to all nodes.
+/// Why some nodes did not receive a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The nodes that could not take it, if sbcast said so, and why.
+    /// The nodes that could not receive it, if sbcast named them, and the reason for each.
     pub(crate) blamed: BTreeMap<String, String>,
-    /// What it said at last.
+    /// The last error message of sbcast.
     pub(crate) why: String,
 }
 
-/// Sends a file to the nodes of `step`, which is `JOB.STEP`; `meanwhile` is called over and
-/// over until that is done, takes a little time, and says whether the step is still there.
+/// Sends a file to the nodes of `step`, which is `JOB.STEP`. Until that is done, `meanwhile` is
+/// called repeatedly; it blocks for a short time and returns whether the step still exists.
 ///
 /// # Errors
-/// If there is no sbcast, or a signal asked the command to end.
+/// sbcast cannot be started, or a signal asked the command to stop.
 pub(crate) fn send(
     step: &str,
     from: &Path,
@@ -78,7 +79,7 @@ mod tests {
     use super::broken;
 
     #[test]
-    fn who_could_not_take_it() {
+    fn nodes_are_blamed_by_name() {
         let said = [
             "sbcast: error: REQUEST_FILE_BCAST(n2): No space left on device".to_owned(),
             "sbcast: error: REQUEST_FILE_BCAST(n3): Unspecified error".to_owned(),
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_in_particular() {
+    fn an_error_without_a_node_blames_none() {
         let broken = broken(&["sbcast: error: Can't open `/a`: Permission denied".to_owned()]);
         assert!(broken.blamed.is_empty());
         assert_eq!(broken.why, "Can't open `/a`: Permission denied");

@@ -1,24 +1,24 @@
-//! What srun says of the nodes of a step: which of them is at fault.
+//! Attributes srun's error messages to the nodes of a step.
 
 use super::nodes;
 use super::step::Lost;
 use crate::system::slurm;
 
-/// In front of the name of a node that it cannot start a task on.
+/// Text before the name of a node on which srun cannot start a task.
 const NOT_LAUNCHED: &str = "failed on node ";
-/// In front of the name of a node that is lost.
+/// Text before the name of a node that failed ("Node" or "node").
 const NODE_FAILURE: &str = "ode failure on ";
 
-/// The lines so far.
+/// The messages received so far.
 #[derive(Debug, Default)]
 pub(super) struct Blame {
     lines: Vec<String>,
-    /// The nodes that each line is about.
+    /// The nodes that each line refers to.
     about: Vec<Vec<String>>,
 }
 
 impl Blame {
-    /// More of them.
+    /// Adds messages.
     pub(super) fn hear(&mut self, lines: impl Iterator<Item = String>) {
         for line in lines {
             self.about.push(about(&line).map(expand).unwrap_or_default());
@@ -26,12 +26,12 @@ impl Blame {
         }
     }
 
-    /// Whether the task on a node has ended, or the node is lost.
+    /// Whether the task on a node has ended, or the node failed.
     pub(super) fn has_ended(&self, node: &str) -> bool {
         self.about.iter().flatten().any(|other| other == node)
     }
 
-    /// Why there is no answer from a node: what was said of it at last, else at last.
+    /// Why a node does not respond: the last message about it, or else the last message overall.
     pub(super) fn of(&self, node: &str) -> String {
         let lines = || self.lines.iter().map(String::as_str);
         let of_it =
@@ -43,7 +43,7 @@ impl Blame {
     }
 }
 
-/// The nodes that a line says the end of: `n3`, `n[1-2]`.
+/// The nodes whose end a line reports, as a Slurm node list: `n3`, `n[1-2]`.
 fn about(line: &str) -> Option<&str> {
     for words in [NOT_LAUNCHED, NODE_FAILURE] {
         if let Some((_, rest)) = line.split_once(words) {
@@ -55,13 +55,14 @@ fn about(line: &str) -> Option<&str> {
     rest.starts_with("task").then_some(nodes)
 }
 
-/// Slurm itself unfolds names; one that it does not is a name.
+/// Slurm expands node lists; a list that Slurm does not expand is treated as a name.
 fn expand(list: &str) -> Vec<String> {
     let names = list.contains('[').then(|| nodes::expand(list).ok()).flatten();
     names.map_or_else(|| vec![list.to_owned()], |names| names.into_iter().collect())
 }
 
-/// When srun cannot start a task on one node, it ends those on all others.
+/// If srun cannot start a task on one node, it ends the tasks on all other nodes, so only that node
+/// is at fault.
 pub(super) fn at_fault(silent: Vec<Lost>) -> Vec<Lost> {
     let is_named = |lost: &Lost| lost.error.contains(NOT_LAUNCHED);
     match silent.iter().any(is_named) {
@@ -80,7 +81,7 @@ mod tests {
         "srun: error: Task launch for StepId=25.0 failed on node n3: Socket timed out";
 
     #[test]
-    fn whose_end_a_line_says() {
+    fn nodes_are_parsed_from_messages() {
         for (line, nodes) in [
             (NOT_LAUNCHED, Some("n3")),
             ("srun: error: Node failure on n2", Some("n2")),
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_node_or_of_all() {
+    fn a_node_gets_its_own_message_or_the_last_one() {
         let mut blame = Blame::default();
         assert_eq!(blame.of("n1"), "it did not say why");
         let lines = ["srun: error: n1: task 0: Killed", "srun: error: Unable to go on"];
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn one_node_is_at_fault_for_all() {
+    fn a_node_without_a_task_is_at_fault() {
         let lost = |node: &str, error: &str| Lost {
             node: node.to_owned(),
             exit: Exit::UNAVAILABLE,

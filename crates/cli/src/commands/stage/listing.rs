@@ -1,4 +1,4 @@
-//! `sifcache stage --list`: which node has what.
+//! `sifcache stage --list`: lists which node has which image.
 
 use super::message::{Copy, Order, Said};
 use super::nodes::{self, Nodes};
@@ -16,17 +16,17 @@ use sifcache_core::settings::Settings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How a copy compares with what the other image roots have for its reference.
+/// How a copy compares with the image of the same reference in the other image roots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// It is the same.
+    /// The contents are identical.
     Current,
-    /// They have something else: it has moved since, or was never the same.
+    /// The other roots have a different image: it was refreshed there, or was always different.
     Differs,
-    /// They have nothing.
+    /// The other roots have no such image.
     Alone,
-    /// Nobody knows.
+    /// Not known without reading the images, or the copy's name is not a reference.
     Unknown,
 }
 
@@ -60,14 +60,14 @@ struct Object<'a> {
     failed: Vec<Failed>,
 }
 
-/// A node of which nothing is known.
+/// A node that could not be listed.
 #[derive(Debug, Serialize)]
 pub(super) struct Failed {
     pub(super) node: String,
     pub(super) error: String,
 }
 
-/// What the nodes have said.
+/// The replies of the nodes.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     nodes: Nodes,
@@ -76,10 +76,10 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Asks the nodes.
+    /// Queries the nodes.
     ///
     /// # Errors
-    /// What concerns all of them: no Slurm, a signal.
+    /// Failures that affect all nodes: Slurm is unavailable, or a signal asked the command to stop.
     pub(super) fn gather(
         terms: Terms<'_>,
         nodes: &Nodes,
@@ -91,15 +91,15 @@ impl Listing {
         let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;
         if let Some(mut step) = step {
             step.tell(&Order::List)?;
-            lost.extend(step.gather(&nodes, &mut |node, said| listing.hear(node, said))?);
+            lost.extend(step.gather(&nodes, &mut |node, lines| listing.hear(node, lines))?);
         }
         listing.failed.extend(lost.into_iter().map(Failed::from));
         Ok(listing)
     }
 
-    /// True if that is all of the node.
-    fn hear(&mut self, node: &str, said: Said) -> bool {
-        match said {
+    /// Records a reply; returns true if it is the last one of this node.
+    fn hear(&mut self, node: &str, lines: Said) -> bool {
+        match lines {
             Said::Has(copy) => {
                 self.copies.entry(copy).or_default().insert(node.to_owned());
                 return false;
@@ -113,10 +113,11 @@ impl Listing {
         true
     }
 
-    /// Prints it; with `wanted`, only those references, also if no node has them.
+    /// Prints the list. With `wanted`, it is limited to those references, including references that
+    /// no node has.
     ///
     /// # Errors
-    /// Standard output's, or that Slurm does not fold the names of nodes.
+    /// Standard output fails, or Slurm cannot fold the node names.
     pub(super) fn print(
         self,
         root: &Path,
@@ -174,7 +175,7 @@ fn rows(
     rows
 }
 
-/// Told from what is known without reading the images.
+/// Compares by size and recorded SHA-256, without reading the images.
 fn state(others: &Settings, copy: &Copy) -> State {
     let Ok(reference) = image_name::parse(&copy.reference) else { return State::Unknown };
     let Some(path) = lookup::find(others, &reference) else { return State::Alone };
@@ -232,9 +233,9 @@ mod tests {
         }
         let wanted = ["o/i:1", "o/i:2"].map(|text| image_name::parse(text).unwrap());
         let rows = rows(listing.copies, &wanted, &|_| State::Current);
-        let said: Vec<(&str, u64, usize)> =
+        let lines: Vec<(&str, u64, usize)> =
             rows.iter().map(|row| (row.reference.as_str(), row.size, row.nodes.len())).collect();
-        assert_eq!(said, [("o/i:1", 1, 2), ("o/i:1", 2, 1), ("o/i:2", 0, 0)]);
+        assert_eq!(lines, [("o/i:1", 1, 2), ("o/i:1", 2, 1), ("o/i:2", 0, 0)]);
         assert_eq!(
             listing.nodes,
             ["n1", "n2", "n3"].map(str::to_owned).into_iter().collect::<Nodes>()
@@ -242,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn compared_with_the_other_roots() {
+    fn copies_are_compared_with_the_other_roots() {
         let (directory, store) = store();
         let mut others = Settings::with_roots(vec![directory.path().to_owned()]);
         others.untrusted = Untrusted::Accept;
         sif(&store.path("o/i:1"), 1);
         assert_eq!(state(&others, &copy("o/i:2", SMALLEST)), State::Alone);
         assert_eq!(state(&others, &copy("o/i:1", 127)), State::Differs);
-        // No record of it, and it is not read for this.
+        // There is no record, and the image is not read for the comparison.
         assert_eq!(state(&others, &copy("o/i:1", SMALLEST)), State::Unknown);
     }
 }

@@ -1,19 +1,19 @@
-//! What the login node knows of itself.
+//! Properties of the login node and the caller.
 
 use crate::error::{Exit, Failure};
 use sifcache_core::settings::Untrusted;
 use sifcache_core::trust;
 use std::path::PathBuf;
 
-/// This program. Nodes have it under the same path.
+/// The path of this program, which is also its path on the nodes.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel cannot resolve it.
 pub(super) fn program() -> Result<PathBuf, Failure> {
     Ok(std::env::current_exe()?)
 }
 
-/// `--untrusted` of that setting.
+/// This setting as a value of `--untrusted`.
 pub(super) fn word(untrusted: Untrusted) -> &'static str {
     match untrusted {
         Untrusted::Refuse => "refuse",
@@ -21,10 +21,10 @@ pub(super) fn word(untrusted: Untrusted) -> &'static str {
     }
 }
 
-/// Whether jobs will trust what the caller puts anywhere.
+/// Checks that jobs will trust files of the calling user.
 ///
 /// # Errors
-/// If not, with what to do.
+/// They will not; the message gives advice.
 pub(super) fn may_stage(untrusted: Untrusted) -> Result<(), Failure> {
     let uid = rustix::process::geteuid().as_raw();
     if untrusted == Untrusted::Accept || trust::is_of_system(uid) {

@@ -1,17 +1,17 @@
-//! What the login node and the nodes say to each other: JSON, one object a line, over the
-//! standard input and output of a job step.
+//! Messages between the login node and the nodes: JSON, one object per line, over standard input
+//! and output of a job step.
 //!
-//! srun hands each line of its input to all tasks. It hands the lines of a task on as they
-//! are if they are not longer than 1,000 bytes, so answers are short and do not repeat what
-//! the login node knows.
+//! srun forwards each line of its input to all tasks. It forwards output lines of a task unchanged
+//! only if they are not longer than 1,000 bytes. Replies are therefore short, and do not repeat
+//! data that the login node already has.
 
 use crate::error::{Exit, Failure};
 use serde::{Deserialize, Serialize};
 
-/// An error is cut at so many characters.
+/// Maximum length of an error message, in characters.
 const LONGEST: usize = 300;
 
-/// An image to be staged.
+/// An image to stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     /// The short name.
@@ -20,29 +20,29 @@ pub(crate) struct Item {
     pub(crate) size: u64,
     /// SHA-256 of the file, hexadecimal.
     pub(crate) sha256: String,
-    /// What the reference pointed to when the image was pulled.
+    /// The digests that the reference pointed to when the image was pulled.
     pub(crate) digests: Vec<String>,
-    /// Where the image came from.
+    /// The source that the image was pulled or imported from.
     pub(crate) source: String,
-    /// The runtime that made the file, if one did.
+    /// The runtime that created the file, if known.
     pub(crate) runtime: Option<String>,
 }
 
-/// What the nodes are to do.
+/// A request to the nodes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case")]
 pub(crate) enum Order {
-    /// Say of each whether it is there, and whether there is space for it.
+    /// Report for each image whether it is present, and whether there is space for it.
     Look { items: Vec<Item> },
-    /// Make the place of this name under `.sifcache/tmp`, where the file will come.
+    /// Create the directory `place` under `.sifcache/tmp`, which will receive the file.
     Prepare { item: Item, place: String },
-    /// It has come: check it, and give it its name.
+    /// The transfer is complete: check the file, and move it to its name.
     Settle,
-    /// Say what is there.
+    /// List all images.
     List,
 }
 
-/// What a node says.
+/// A reply of a node.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) node: String,
@@ -50,45 +50,45 @@ pub(crate) struct Answer {
     pub(crate) said: Said,
 }
 
-/// What it is that the node says.
+/// The content of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "said", rename_all = "kebab-case")]
 pub(crate) enum Said {
-    /// It listens, as this version of the command and in this step of the job.
+    /// The node is ready, with this version of the command, in this step of the job.
     Ready { version: String, step: String },
-    /// The command is not there.
+    /// The command is not installed on the node.
     NoCommand,
-    /// The image is there.
+    /// The image is present.
     Present { reference: String },
-    /// It is not, or its name has another content.
+    /// The image is absent, or a different image has its name.
     Missing { reference: String },
-    /// The place is made.
+    /// The directory for the file was created.
     Prepared,
-    /// So many bytes have come.
+    /// Number of bytes received so far.
     Came { bytes: u64 },
-    /// The image has its name.
+    /// The image is installed under its name.
     Staged,
-    /// Something did not work, for this image or at all.
+    /// A failure, for one image or in general.
     Failed { reference: Option<String>, exit: Exit, error: String },
-    /// A file that is there.
+    /// An image on the node.
     Has(Copy),
-    /// That is all that is there.
+    /// The end of the list.
     Listed,
 }
 
 /// An image on a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Copy {
-    /// A short name that leads to it; else the name of the file.
+    /// A short name that leads to it, or else the file name.
     pub(crate) reference: String,
-    /// In bytes.
+    /// Size in bytes.
     pub(crate) size: u64,
-    /// SHA-256, if it is known.
+    /// SHA-256 in hexadecimal, if it is recorded.
     pub(crate) sha256: Option<String>,
 }
 
 impl Said {
-    /// What went wrong, of one image or at all.
+    /// A failure, for one image or in general. The message is cut to the maximum length.
     pub(crate) fn failed(reference: Option<&str>, failure: &Failure) -> Self {
         let error: String = failure.to_string().chars().take(LONGEST).collect();
         Self::Failed { reference: reference.map(str::to_owned), exit: failure.exit(), error }
@@ -112,9 +112,9 @@ mod tests {
         assert_eq!((read.node, read.said), (answer.node, said));
     }
 
-    /// A shell prints this one.
+    /// This reply is printed by a shell command.
     #[test]
-    fn the_command_is_not_there() {
+    fn the_reply_of_a_node_without_the_command_is_parsed() {
         let read: Answer = serde_json::from_str(r#"{"node":"n1","said":"no-command"}"#).unwrap();
         assert_eq!((read.node.as_str(), read.said), ("n1", Said::NoCommand));
     }

@@ -1,7 +1,7 @@
-//! `sifcache stage-node`: what a step of `sifcache stage` runs on each node.
+//! `sifcache stage-node`: runs in a step of `sifcache stage` on each node.
 //!
-//! It does what it is told on standard input, and says on standard output what came of it.
-//! When its input ends, whatever it has begun goes with it.
+//! It reads requests from standard input, and writes the results to standard output. When its input
+//! ends, unfinished work is removed.
 
 mod inventory;
 mod receive;
@@ -27,15 +27,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How often it is looked how much has come, and whether the command is to end.
+/// Interval for checking the progress of a transfer, and for signals.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Take images that `sifcache stage` sends; only that command runs this
+/// Receive images from `sifcache stage`; not meant to be run by hand
 #[derive(Debug, Args)]
 pub(crate) struct StageNode {
     #[command(flatten)]
     site: Site,
-    /// How long a file that was replaced is kept
+    /// How long to keep a replaced file
     #[arg(long, value_name = "TIME", default_value = "0d", value_parser = format::parse_age)]
     keep: SignedDuration,
 }
@@ -65,8 +65,9 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
     }
 }
 
-/// Fails for a directory that is the caller's alone, as Slurm can make one for each job: a copy
-/// there would be gone with this one. A process in the job's namespaces cannot see more of it.
+/// Fails if the root is in a directory that only the caller can access. Slurm can create such a
+/// directory for each job, and a copy there would be deleted with this job. From inside the job's
+/// namespaces, nothing else indicates such a directory.
 fn refuse_private(root: &Path) -> Result<(), Failure> {
     let Access::Closed(path, _) = Doors::default().directory(root) else { return Ok(()) };
     let message = format!(
@@ -78,13 +79,13 @@ fn refuse_private(root: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::CONFIG, message))
 }
 
-/// What Slurm calls this node.
+/// Slurm's name of this node.
 fn name() -> String {
     let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host())
 }
 
-/// Reads in a thread of its own, as reading would not hear of a signal.
+/// Reads requests in a separate thread, because a blocking read would not notice a signal.
 fn orders() -> Receiver<Result<Order, Failure>> {
     let (sender, orders) = channel();
     thread::spawn(move || {
@@ -132,7 +133,7 @@ impl Node<'_> {
                 .and_then(|()| self.say(Said::Listed)),
         };
         match done {
-            // Nobody listens any more.
+            // The login node no longer reads replies, or a signal asked the command to stop.
             Err(failure @ (Failure::Io(_) | Failure::Stopped(_))) => Err(failure),
             Err(failure) => self.say(Said::failed(None, &failure)),
             Ok(()) => Ok(()),

@@ -1,35 +1,35 @@
-//! Image roots, what covers job scripts, login shells, syslog.
+//! Tests of image roots, launches in job scripts, login shells and syslog.
 
 use super::{Tree, elf};
 use std::fs;
 
-/// What is said beside that there is no `singularity`.
-fn said(tree: &Tree) -> Vec<String> {
-    tree.said().into_iter().filter(|line| line != "Note runtime: found").collect()
+/// The problems other than the missing `singularity`.
+fn problems(tree: &Tree) -> Vec<String> {
+    tree.problems().into_iter().filter(|line| line != "Note runtime: found").collect()
 }
 
 #[test]
 fn roots() {
     let Some(mut tree) = Tree::new() else { return };
     tree.mode("/sif", 0o777);
-    assert_eq!(said(&tree), ["Fail image roots: trusted"]);
+    assert_eq!(problems(&tree), ["Fail image roots: trusted"]);
     assert!(tree.advice("image roots", "trusted").contains("chmod o-w "));
     tree.mode("/sif", 0o700);
-    assert_eq!(said(&tree), ["Fail image roots: readable"]);
+    assert_eq!(problems(&tree), ["Fail image roots: readable"]);
     tree.mode("/sif", 0o750);
-    assert_eq!(said(&tree), ["Note image roots: readable"]);
+    assert_eq!(problems(&tree), ["Note image roots: readable"]);
     tree.mode("/sif", 0o755);
     tree.write("/file", "");
     tree.remove("/etc/slurm/plugstack.conf");
     tree.arguments = "image_root=/none:/sif:/file".to_owned();
-    assert_eq!(said(&tree), ["Warn image roots: there", "Fail image roots: there"]);
+    assert_eq!(problems(&tree), ["Warn image roots: there", "Fail image roots: there"]);
     tree.remove("/etc/slurm/plugstack.conf");
     tree.arguments = "image_root=/none".to_owned();
-    assert_eq!(said(&tree), ["Fail image roots: there"]);
+    assert_eq!(problems(&tree), ["Fail image roots: there"]);
     assert!(tree.advice("image roots", "there").contains("mkdir -p /none"));
 }
 
-/// After `scontrol reconfigure` Debian's slurmd is called `slurmd-wlm`.
+/// After `scontrol reconfigure`, Debian's slurmd is called `slurmd-wlm`.
 #[test]
 fn a_compute_node_runs_slurmd() {
     for (name, expected) in
@@ -48,7 +48,7 @@ fn roots_that_users_may_write() {
     let Some(mut tree) = Tree::new() else { return };
     tree.arguments = "image_root=/sif untrusted=accept".to_owned();
     tree.mode("/sif", 0o777);
-    assert_eq!(said(&tree), ["Note image roots: trusted"]);
+    assert_eq!(problems(&tree), ["Note image roots: trusted"]);
     assert!(tree.advice("image roots", "trusted").contains("can be written by everybody"));
 }
 
@@ -56,13 +56,13 @@ fn roots_that_users_may_write() {
 fn the_state_of_a_root() {
     let Some(tree) = Tree::new() else { return };
     tree.write("/sif/.sifcache", "");
-    assert_eq!(said(&tree), ["Fail image roots: state"]);
+    assert_eq!(problems(&tree), ["Fail image roots: state"]);
     tree.remove("/sif/.sifcache");
     fs::create_dir_all(tree.at("/sif/.sifcache/known")).unwrap();
     tree.mode("/sif/.sifcache", 0o777);
-    assert_eq!(said(&tree), ["Fail image roots: state"]);
+    assert_eq!(problems(&tree), ["Fail image roots: state"]);
     tree.mode("/sif/.sifcache", 0o755);
-    assert_eq!(said(&tree), [""; 0]);
+    assert_eq!(problems(&tree), [""; 0]);
     assert!(tree.at("/sif/.sifcache/known").is_dir());
 }
 
@@ -71,7 +71,7 @@ fn a_root_on_fuse() {
     let Some(tree) = Tree::new() else { return };
     let mounts = |kind: &str| format!("1 0 0:1 / / rw - {kind} x rw\n");
     tree.write("/proc/self/mountinfo", mounts("fuse.cvmfs2"));
-    assert_eq!(said(&tree), ["Note image roots: hanging"]);
+    assert_eq!(problems(&tree), ["Note image roots: hanging"]);
     let advice = |part: &str| {
         let advice = tree.advice("image roots", "hanging");
         assert!(advice.contains(part), "{advice}");
@@ -83,16 +83,16 @@ fn a_root_on_fuse() {
     };
     timeout("default", "0\n");
     timeout("max", "0\n");
-    assert_eq!(said(&tree), ["Note image roots: hanging"]);
+    assert_eq!(problems(&tree), ["Note image roots: hanging"]);
     advice("set fs.fuse.default_request_timeout with sysctl");
     for (default, max) in [("60\n", "0\n"), ("0\n", "60\n")] {
         timeout("default", default);
         timeout("max", max);
-        assert_eq!(said(&tree), [""; 0]);
+        assert_eq!(problems(&tree), [""; 0]);
     }
     timeout("max", "0\n");
     tree.write("/proc/self/mountinfo", mounts("ext4"));
-    assert_eq!(said(&tree), [""; 0]);
+    assert_eq!(problems(&tree), [""; 0]);
 }
 
 #[test]
@@ -102,41 +102,41 @@ fn shims() {
     for one in ["bin", "bin-linked", "bin-apptainer"] {
         tree.remove(&format!("{directory}/{one}/apptainer"));
         let broken: &[&str] = match one {
-            // The other name leads there too.
+            // The link under the other name leads to the same file.
             "bin-linked" => &["Fail launches in job scripts: link"; 2],
             _ => &["Fail launches in job scripts: link"],
         };
-        assert_eq!(said(&tree), broken, "{one}");
+        assert_eq!(problems(&tree), broken, "{one}");
         assert!(tree.advice("launches in job scripts", "link").contains("make install"));
         tree.program(&format!("{directory}/{one}/apptainer"));
-        assert_eq!(said(&tree), broken, "{one}");
+        assert_eq!(problems(&tree), broken, "{one}");
         tree.shim(one, "apptainer");
-        assert_eq!(said(&tree), [""; 0], "{one}");
+        assert_eq!(problems(&tree), [""; 0], "{one}");
     }
-    // One that stands for another runtime, and one that an upgrade has left out.
+    // A shim of another runtime, and a shim that an upgrade left unchanged.
     let path = format!("{directory}/bin/apptainer");
     tree.write(&path, sifcache_core::nested::shims::label("singularity"));
-    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    assert_eq!(problems(&tree), ["Fail launches in job scripts: link"]);
     tree.write(&format!("{directory}/sifcache-shim"), "a newer program");
-    assert_eq!(said(&tree), ["Warn launches in job scripts: link"; 2]);
+    assert_eq!(problems(&tree), ["Warn launches in job scripts: link"; 2]);
     tree.write(&format!("{directory}/sifcache-shim"), "");
     tree.shim("bin", "apptainer");
     tree.mode(&format!("{directory}/sifcache-shim"), 0o700);
-    assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
+    assert_eq!(problems(&tree), ["Fail launches in job scripts: shim"]);
     tree.mode(&format!("{directory}/sifcache-shim"), 0o757);
-    assert_eq!(said(&tree), ["Fail launches in job scripts: shim"]);
+    assert_eq!(problems(&tree), ["Fail launches in job scripts: shim"]);
 }
 
-/// Each name that counts as a runtime needs a shim of its own.
+/// Each configured runtime name needs its own shim.
 #[test]
 fn shims_of_other_names() {
     let Some(mut tree) = Tree::new() else { return };
     tree.arguments = "image_root=/sif runtimes=apptainer,sing".to_owned();
-    assert_eq!(said(&tree), ["Fail launches in job scripts: link"]);
+    assert_eq!(problems(&tree), ["Fail launches in job scripts: link"]);
     let advice = tree.advice("launches in job scripts", "link");
     assert!(advice.contains("bin-sing/sing: not there, so 'sing' in job scripts"), "{advice}");
     assert!(advice.contains("make install runtimes='apptainer sing'"), "{advice}");
-    assert!(tree.said().contains(&"Note runtime: found".to_owned()));
+    assert!(tree.problems().contains(&"Note runtime: found".to_owned()));
 }
 
 #[test]
@@ -144,36 +144,36 @@ fn the_interposer() {
     let Some(mut tree) = Tree::new() else { return };
     tree.arguments = "image_root=/sif nested=preload".to_owned();
     let one = "Fail launches in job scripts: interposer";
-    assert_eq!(said(&tree), [one]);
+    assert_eq!(problems(&tree), [one]);
     let file = "/usr/libexec/sifcache/libsifcache_preload.so";
     tree.write(file, elf::library(8, 0));
-    assert_eq!(said(&tree), [one]);
+    assert_eq!(problems(&tree), [one]);
     tree.write(file, elf::plugin(0));
-    assert_eq!(said(&tree), [""; 0]);
+    assert_eq!(problems(&tree), [""; 0]);
     tree.mode(file, 0o666);
-    assert_eq!(said(&tree), [one]);
+    assert_eq!(problems(&tree), [one]);
     tree.mode(file, 0o600);
-    assert_eq!(said(&tree), [one]);
+    assert_eq!(problems(&tree), [one]);
 }
 
 #[test]
 fn login_shells() {
     let Some(mut tree) = Tree::new() else { return };
-    // A directory before the shims does no harm as long as no runtime is in it.
+    // A directory before the shims is harmless as long as it has no runtime.
     let behind = "\n/opt/bin:/usr/libexec/sifcache/bin/:/usr/bin";
     tree.answer("/usr/bin/bash -c", behind);
-    assert_eq!(said(&tree), [""; 0]);
+    assert_eq!(problems(&tree), [""; 0]);
     tree.program("/opt/bin/apptainer");
-    assert_eq!(said(&tree), ["Warn login shells: bash"]);
+    assert_eq!(problems(&tree), ["Warn login shells: bash"]);
     tree.answer("/usr/bin/bash -c", "\n/usr/bin:/bin");
-    assert_eq!(said(&tree), ["Warn login shells: bash"]);
+    assert_eq!(problems(&tree), ["Warn login shells: bash"]);
     tree.remove("/etc/profile.d/zz-sifcache.sh");
-    assert_eq!(said(&tree), ["Fail login shells: bash"]);
+    assert_eq!(problems(&tree), ["Fail login shells: bash"]);
     tree.answer("/usr/bin/bash -c", "");
-    assert_eq!(said(&tree), [""; 0]);
+    assert_eq!(problems(&tree), [""; 0]);
 }
 
-/// zsh, tcsh and fish read start files in scripts, too.
+/// zsh, tcsh and fish also read start files for scripts.
 #[test]
 fn other_shells() {
     let kept = "\n/usr/libexec/sifcache/bin:/usr/bin";
@@ -184,17 +184,20 @@ fn other_shells() {
     ] {
         let Some(mut tree) = Tree::new() else { return };
         tree.write("/etc/profile.d/zz-sifcache.csh", "");
-        assert_eq!(said(&tree), [""; 0]);
+        assert_eq!(problems(&tree), [""; 0]);
         tree.program(&format!("/usr/bin/{shell}"));
         tree.answer(call, kept);
-        assert_eq!(said(&tree), [""; 0], "{shell}");
+        assert_eq!(problems(&tree), [""; 0], "{shell}");
         tree.answer(call, "\n/usr/bin:/bin");
         let area = "login shells";
-        assert_eq!(said(&tree), [format!("Note {area}: {shell}"), format!("Warn {area}: {shell}")]);
+        assert_eq!(
+            problems(&tree),
+            [format!("Note {area}: {shell}"), format!("Warn {area}: {shell}")]
+        );
         assert!(tree.advice(area, shell).contains(remedy), "{}", tree.advice(area, shell));
-        // Scripts alone.
+        // Only scripts lose the shims.
         tree.login = Some(kept);
-        assert_eq!(said(&tree), [format!("Warn {area}: {shell}")]);
+        assert_eq!(problems(&tree), [format!("Warn {area}: {shell}")]);
         let advice = tree.advice(area, shell);
         assert!(advice.contains(start) && advice.contains("a script of"), "{advice}");
         tree.answer(call, "\n/usr/bin:/usr/libexec/sifcache/bin");
@@ -202,7 +205,7 @@ fn other_shells() {
         tree.remove("/etc/profile.d/zz-sifcache.sh");
         tree.remove("/etc/profile.d/zz-sifcache.csh");
         tree.login = Some("\n/usr/bin");
-        assert_eq!(said(&tree)[0], format!("Fail {area}: {shell}"));
+        assert_eq!(problems(&tree)[0], format!("Fail {area}: {shell}"));
     }
 }
 
@@ -216,14 +219,14 @@ fn login_shells_with_other_names() {
     tree.program("/usr/bin/sing");
     tree.arguments = "image_root=/sif runtimes=sing".to_owned();
     tree.answer("/usr/bin/bash -c", "\n/usr/bin:/bin");
-    assert!(said(&tree).contains(&"Warn login shells: bash".to_owned()));
+    assert!(problems(&tree).contains(&"Warn login shells: bash".to_owned()));
 }
 
 #[test]
 fn modules() {
     let Some(tree) = Tree::new() else { return };
     tree.write("/etc/profile.d/lmod.sh", "");
-    assert_eq!(said(&tree), ["Note launches in job scripts: modules"]);
+    assert_eq!(problems(&tree), ["Note launches in job scripts: modules"]);
 }
 
 #[test]
@@ -232,14 +235,14 @@ fn nested_off_and_syslog_off() {
     tree.remove("/dev/log");
     tree.answer("/usr/bin/bash -c", "\n/usr/bin");
     tree.arguments = "image_root=/sif nested=off syslog=off".to_owned();
-    assert_eq!(said(&tree), ["Note launches in job scripts: nested", "Note syslog: socket"]);
+    assert_eq!(problems(&tree), ["Note launches in job scripts: nested", "Note syslog: socket"]);
 }
 
 #[test]
 fn no_syslog() {
     let Some(tree) = Tree::new() else { return };
     tree.remove("/dev/log");
-    assert_eq!(said(&tree), ["Warn syslog: socket"]);
+    assert_eq!(problems(&tree), ["Warn syslog: socket"]);
     tree.write("/dev/log", "");
-    assert_eq!(said(&tree), ["Warn syslog: socket"]);
+    assert_eq!(problems(&tree), ["Warn syslog: socket"]);
 }

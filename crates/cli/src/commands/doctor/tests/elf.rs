@@ -1,12 +1,13 @@
-//! The least that is a shared library with `plugin_version` in it.
+//! A minimal shared library that exports `plugin_version`.
 
-/// With this number, for this host.
+/// A library for this host with this version.
 pub(super) fn plugin(version: u32) -> Vec<u8> {
     let machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
     library(machine, version)
 }
 
-/// One segment from the start of the file, and a dynamic symbol table with one symbol.
+/// The library has one segment, from the start of the file, and a dynamic symbol table with one
+/// symbol.
 pub(super) fn library(machine: u16, version: u32) -> Vec<u8> {
     const NAMES: &[u8] = b"\0plugin_version\0";
     let (version_at, names_at, symbols_at, sections_at) = (120_u64, 124_u64, 144_u64, 192_u64);
@@ -31,13 +32,13 @@ pub(super) fn library(machine: u16, version: u32) -> Vec<u8> {
     words(&mut file, &[1], 2);
     words(&mut file, &[version_at, 4], 8);
     section(&mut file, [0; 10]);
-    // SHT_STRTAB, then SHT_DYNSYM, which is linked to it.
+    // SHT_STRTAB, then SHT_DYNSYM, which refers to it.
     section(&mut file, [0, 3, 2, names_at, names_at, 16, 0, 0, 1, 0]);
     section(&mut file, [0, 11, 2, symbols_at, symbols_at, 48, 1, 1, 8, 24]);
     file
 }
 
-/// Name, type; flags, address, offset, size; link, info; alignment, size of an entry.
+/// The fields are: name, type; flags, address, offset, size; link, info; alignment, entry size.
 fn section(file: &mut Vec<u8>, values: [u64; 10]) {
     words(file, &values[0..2], 4);
     words(file, &values[2..6], 8);

@@ -1,10 +1,10 @@
-//! The runtime and its configuration.
+//! Tests of the runtime and its configuration.
 
 use super::super::finding::Level;
 use super::super::runtimes;
 use super::Tree;
 
-/// What `buildcfg` prints without a release.
+/// Output of `buildcfg` without the version.
 const BUILT: &str = "LIBEXECDIR=/usr/libexec\nAPPTAINER_CONFDIR=/etc/apptainer\n\
                      APPTAINER_CONF_FILE=/etc/apptainer/apptainer.conf\n";
 
@@ -12,42 +12,42 @@ const BUILT: &str = "LIBEXECDIR=/usr/libexec\nAPPTAINER_CONFDIR=/etc/apptainer\n
 fn the_runtime() {
     let Some(mut tree) = Tree::new() else { return };
     tree.mode("/dev/fuse", 0o600);
-    assert_eq!(tree.said()[0], "Warn runtime: fuse");
+    assert_eq!(tree.problems()[0], "Warn runtime: fuse");
     tree.mode("/dev/fuse", 0o666);
     tree.remove("/usr/bin/squashfuse_ll");
-    // Apptainer's packages bring their own.
+    // Apptainer's packages include their own squashfuse_ll.
     tree.program("/usr/libexec/apptainer/bin/squashfuse_ll");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.write("/proc/sys/user/max_user_namespaces", "0\n");
-    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    assert_eq!(tree.problems()[0], "Fail runtime: mode");
     let helper = "/usr/libexec/apptainer/bin/starter-suid";
     tree.program(helper);
     tree.mode(helper, 0o4755);
     tree.mode("/dev/fuse", 0o600);
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.write("/etc/apptainer/apptainer.conf", "allow setuid = no\n");
-    assert_eq!(tree.said()[0], "Fail runtime: mode");
+    assert_eq!(tree.problems()[0], "Fail runtime: mode");
     tree.write("/proc/sys/user/max_user_namespaces", "9\n");
     tree.mode("/dev/fuse", 0o666);
     tree.write("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
-    assert_eq!(tree.said()[0], "Warn runtime: mode");
+    assert_eq!(tree.problems()[0], "Warn runtime: mode");
     tree.write("/etc/apparmor.d/apptainer", "");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.remove("/usr/bin/apptainer");
-    assert_eq!(tree.said()[0], "Warn runtime: found");
+    assert_eq!(tree.problems()[0], "Warn runtime: found");
     tree.answers.clear();
     assert!(tree.advice("runtime", "found").contains("no singularity or apptainer in PATH"));
 }
 
-/// A launch with a flag that the table lacks is left alone.
+/// A launch with a flag that is missing from the table is left alone.
 #[test]
-fn flags_that_are_not_known() {
+fn unknown_flags_are_reported() {
     let Some(mut tree) = Tree::new() else { return };
     let known = "Options:\n  -B, --bind strings   x\n      --nv             x\n  -h, --help   x\n";
     for command in ["exec", "run", "shell", "test", "instance start"] {
         tree.answer(format!("/usr/bin/apptainer {command} --help").leak(), known);
     }
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     let of = |tree: &Tree| {
         let findings = runtimes::check(&tree.host());
         let flags = findings.into_iter().find(|finding| finding.check == "flags").unwrap();
@@ -57,7 +57,7 @@ fn flags_that_are_not_known() {
     let more = format!("{known}      --made-up string   x\n      --bindings         x\n");
     tree.answer("/usr/bin/apptainer exec --help", &more);
     tree.answer("/usr/bin/apptainer run --help", &more.replace("--nv ", "--nv int"));
-    assert_eq!(tree.said(), ["Warn runtime: flags", "Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Warn runtime: flags", "Note runtime: found"]);
     let (_, text) = of(&tree);
     for part in [
         "/usr/bin/apptainer has flags that sifcache does not know: --made-up VALUE (exec, run); ",
@@ -69,18 +69,18 @@ fn flags_that_are_not_known() {
     let many: String = (0..30).map(|n| format!("      --made-up-{n}   x\n")).collect();
     tree.answer("/usr/bin/apptainer test --help", &many);
     assert!(of(&tree).1.contains("; and 13 more; "), "{}", of(&tree).1);
-    // Nothing is known of one that lists none.
+    // A runtime whose help lists no flags.
     tree.answers.retain(|(start, _)| !start.ends_with("--help"));
     assert_eq!(of(&tree).0, Level::Skipped);
 }
 
-/// Two releases may write images that are not complete.
+/// Two releases may write incomplete images.
 #[test]
-fn a_runtime_that_cuts_images_short() {
+fn releases_that_write_incomplete_images_are_reported() {
     let Some(mut tree) = Tree::new() else { return };
-    let said = |tree: &mut Tree, version: &str| {
+    let reported = |tree: &mut Tree, version: &str| {
         tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION={version}\n{BUILT}"));
-        tree.said().contains(&"Warn runtime: complete-images".to_owned())
+        tree.problems().contains(&"Warn runtime: complete-images".to_owned())
     };
     for (version, expected) in [
         ("1.5.0", true),
@@ -91,18 +91,18 @@ fn a_runtime_that_cuts_images_short() {
         ("1.5.10", false),
         ("unknown", false),
     ] {
-        assert_eq!(said(&mut tree, version), expected, "{version}");
+        assert_eq!(reported(&mut tree, version), expected, "{version}");
     }
     tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{BUILT}"));
     let advice = tree.advice("runtime", "complete-images");
     assert!(advice.contains("/usr/bin/apptainer is 1.5.1") && advice.contains("update it"));
-    // Of the other family, that version is something else.
+    // SingularityCE is unaffected: its version of that number is a different release.
     let built = BUILT.replace("APPTAINER_", "SINGULARITY_");
     tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{built}"));
-    assert!(!tree.said().contains(&"Warn runtime: complete-images".to_owned()));
+    assert!(!tree.problems().contains(&"Warn runtime: complete-images".to_owned()));
 }
 
-/// Set-uid, Apptainer refuses a SIF that neither the kernel may mount nor FUSE can.
+/// With set-uid, Apptainer refuses a SIF that can be mounted neither by the kernel nor with FUSE.
 #[test]
 fn a_set_uid_runtime() {
     let Some(mut tree) = Tree::new() else { return };
@@ -110,30 +110,30 @@ fn a_set_uid_runtime() {
     tree.program(helper);
     tree.mode(helper, 0o4755);
     tree.remove("/usr/bin/squashfuse_ll");
-    let said = |tree: &mut Tree, version: &str, setting: &str| {
+    let reported = |tree: &mut Tree, version: &str, setting: &str| {
         tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION={version}\n{BUILT}"));
         tree.write("/etc/apptainer/apptainer.conf", format!("{setting}\n"));
-        tree.said().contains(&"Fail runtime: fuse".to_owned())
+        tree.problems().contains(&"Fail runtime: fuse".to_owned())
     };
-    assert!(said(&mut tree, "1.4.5", ""));
-    assert!(!said(&mut tree, "1.2.5", ""));
-    assert!(!said(&mut tree, "1.4.5", "allow setuid-mount squashfs = yes"));
-    assert!(said(&mut tree, "1.2.5", "allow setuid-mount squashfs = no"));
-    assert!(said(&mut tree, "1.4.5", "allow setuid-mount squashfs = iflimited"));
-    assert!(!said(&mut tree, "1.4.5", "limit container owners = root"));
+    assert!(reported(&mut tree, "1.4.5", ""));
+    assert!(!reported(&mut tree, "1.2.5", ""));
+    assert!(!reported(&mut tree, "1.4.5", "allow setuid-mount squashfs = yes"));
+    assert!(reported(&mut tree, "1.2.5", "allow setuid-mount squashfs = no"));
+    assert!(reported(&mut tree, "1.4.5", "allow setuid-mount squashfs = iflimited"));
+    assert!(!reported(&mut tree, "1.4.5", "limit container owners = root"));
     tree.write("/etc/apptainer/ecl.toml", "activated = true\n");
-    assert!(!said(&mut tree, "1.4.5", ""));
+    assert!(!reported(&mut tree, "1.4.5", ""));
     tree.remove("/etc/apptainer/ecl.toml");
     tree.program("/usr/bin/squashfuse");
-    assert!(!said(&mut tree, "1.4.5", ""));
-    // The set-uid helper opens it, so its mode does not matter.
+    assert!(!reported(&mut tree, "1.4.5", ""));
+    // The set-uid helper opens /dev/fuse, so its mode does not matter.
     tree.mode("/dev/fuse", 0o600);
-    assert!(!said(&mut tree, "1.4.5", ""));
+    assert!(!reported(&mut tree, "1.4.5", ""));
     tree.remove("/dev/fuse");
-    assert!(said(&mut tree, "1.4.5", ""));
+    assert!(reported(&mut tree, "1.4.5", ""));
     tree.answer("/usr/bin/apptainer buildcfg", "");
-    assert!(!tree.said().contains(&"Fail runtime: fuse".to_owned()));
-    // One that was built without does not call the helper.
+    assert!(!tree.problems().contains(&"Fail runtime: fuse".to_owned()));
+    // A runtime that was built without set-uid does not call the helper.
     let (setuid, without) = (BUILT, format!("{BUILT}APPTAINER_SUID_INSTALL=0\n"));
     for (built, mode) in [(setuid, "users start it set-uid"), (&without, "user namespaces")] {
         tree.answer("/usr/bin/apptainer buildcfg", built);
@@ -143,12 +143,12 @@ fn a_set_uid_runtime() {
 }
 
 #[test]
-fn its_configuration() {
+fn restrictive_configurations_are_reported() {
     let Some(tree) = Tree::new() else { return };
     let of = |setting: &str| {
         tree.write("/etc/apptainer/apptainer.conf", format!("# a comment\n{setting}\n"));
-        let said = tree.said();
-        said.into_iter().find(|line| line != "Note runtime: found").unwrap_or_default()
+        let reported = tree.problems();
+        reported.into_iter().find(|line| line != "Note runtime: found").unwrap_or_default()
     };
     let area = "configuration of the runtime";
     assert_eq!(of("allow container sif = no"), format!("Fail {area}: sif"));
@@ -162,7 +162,7 @@ fn its_configuration() {
     assert_eq!(of("limit container owners = alice, root"), "");
     assert_eq!(of("limit container groups = alice"), format!("Warn {area}: owners"));
     assert_eq!(of("limit container groups = root"), "");
-    // The runtime goes no further than a name that it cannot find.
+    // The runtime stops at a name that it cannot resolve.
     assert_eq!(of("limit container owners = nobody-here, root"), format!("Fail {area}: owners"));
     assert_eq!(of("limit container owners = root, nobody-here"), "");
     assert_eq!(of("allow container squashfs = no"), "");
@@ -172,7 +172,7 @@ fn its_configuration() {
     assert_eq!(of(""), format!("Warn {area}: ecl"));
 }
 
-/// SingularityCE unpacks what it cannot mount.
+/// SingularityCE unpacks an image that it cannot mount.
 #[test]
 fn a_set_uid_singularity() {
     let Some(mut tree) = Tree::new() else { return };
@@ -186,19 +186,19 @@ fn a_set_uid_singularity() {
     let built = "PACKAGE_VERSION=4.1.0\nLIBEXECDIR=/usr/libexec\n\
                  SINGULARITY_CONFDIR=/etc/singularity\nSINGULARITY_SUID_INSTALL=1\n";
     tree.answer("/usr/bin/singularity buildcfg", built);
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
 }
 
-/// Without getent nobody can tell whose names they are.
+/// Without getent, the names cannot be resolved.
 #[test]
-fn owners_that_cannot_be_looked_up() {
+fn unresolvable_owners_are_no_problem() {
     let Some(mut tree) = Tree::new() else { return };
     tree.answers.retain(|(start, _)| !start.starts_with("getent"));
     tree.write("/etc/apptainer/apptainer.conf", "limit container owners = alice\n");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
 }
 
-/// From 3.5.1 to 3.8, what is in a SIF had to be allowed by itself.
+/// From 3.5.1 to 3.8, the file system inside a SIF needed its own directive.
 #[test]
 fn an_older_singularity() {
     let Some(mut tree) = Tree::new() else { return };
@@ -211,7 +211,8 @@ fn an_older_singularity() {
     {
         let built = format!("PACKAGE_VERSION={version}\nSINGULARITY_CONFDIR=/etc/singularity\n");
         tree.answer("/usr/bin/singularity buildcfg", &built);
-        let said = tree.said().contains(&"Fail configuration of the runtime: sif".to_owned());
-        assert_eq!(said, refused, "{version}");
+        let reported =
+            tree.problems().contains(&"Fail configuration of the runtime: sif".to_owned());
+        assert_eq!(reported, refused, "{version}");
     }
 }

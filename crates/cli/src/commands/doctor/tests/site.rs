@@ -1,4 +1,4 @@
-//! plugstack.conf, the plugin.
+//! Tests of plugstack.conf and the plugin.
 
 use super::super::{finding::Level, plugin};
 use super::{Tree, elf};
@@ -8,38 +8,39 @@ use std::os::unix::fs::chown;
 fn settings() {
     let Some(mut tree) = Tree::new() else { return };
     tree.arguments = "image_root=/sif on_mis=fail".to_owned();
-    assert_eq!(tree.said(), ["Fail plugstack.conf: settings", "Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Fail plugstack.conf: settings", "Note runtime: found"]);
     let advice = tree.advice("plugstack.conf", "settings");
     assert!(advice.contains("unknown key 'on_mis'; valid keys: image_root"), "{advice}");
 }
 
 #[test]
-fn the_line() {
+fn the_line_is_found_and_checked() {
     let Some(tree) = Tree::new() else { return };
     let stack = "/etc/slurm/plugstack.conf";
     tree.write(stack, "optional other.so\ninclude more\n");
     tree.write("/etc/slurm/more", "required spank_sifcache.so image_root=/sif\n");
-    let said = ["Note plugstack.conf: line", "Note plugstack.conf: order", "Note runtime: found"];
-    assert_eq!(tree.said(), said);
+    let expected =
+        ["Note plugstack.conf: line", "Note plugstack.conf: order", "Note runtime: found"];
+    assert_eq!(tree.problems(), expected);
     assert!(tree.advice("plugstack.conf", "order").contains("stands other.so; "));
-    // Of what is included, too, everybody's jobs load what it says.
+    // Included files are checked too, because their plugins are loaded by the jobs of all users.
     tree.mode("/etc/slurm/more", 0o666);
-    assert!(tree.said().contains(&"Fail plugstack.conf: writable".to_owned()));
+    assert!(tree.problems().contains(&"Fail plugstack.conf: writable".to_owned()));
     tree.write(stack, "optional other.so\n");
-    assert_eq!(tree.said()[0], "Fail plugstack.conf: line");
+    assert_eq!(tree.problems()[0], "Fail plugstack.conf: line");
     let advice = tree.advice("plugstack.conf", "line");
     assert!(advice.contains("optional spank_sifcache.so image_root=DIR"), "{advice}");
 }
 
-/// Slurm would follow each; the plugin follows the first that Slurm can load.
+/// Slurm loads the plugin for each line; the plugin uses the first line that Slurm can load.
 #[test]
-fn several_lines() {
+fn several_lines_are_reported() {
     let Some(tree) = Tree::new() else { return };
-    let said = ["Fail plugstack.conf: several", "Note runtime: found"];
+    let expected = ["Fail plugstack.conf: several", "Note runtime: found"];
     let stack = "/etc/slurm/plugstack.conf";
     tree.write(stack, "include more*\noptional other.so\noptional spank_sifcache.so nonsense\n");
     tree.write("/etc/slurm/more.conf", "optional spank_sifcache.so image_root=/sif\n");
-    assert_eq!(tree.said(), said);
+    assert_eq!(tree.problems(), expected);
     let advice = tree.advice("plugstack.conf", "several");
     for text in [
         "more.conf: optional spank_sifcache.so image_root=/sif (counts), ",
@@ -47,14 +48,14 @@ fn several_lines() {
     ] {
         assert!(advice.contains(text), "{advice}");
     }
-    // Found by two patterns.
+    // The same file is found by two patterns.
     tree.write(stack, "include more*\ninclude *.conf.d\ninclude *re.conf\n");
-    assert_eq!(tree.said(), said);
+    assert_eq!(tree.problems(), expected);
     tree.write(stack, "optional /none/spank_sifcache.so nonsense\ninclude more*\n");
-    assert_eq!(tree.said(), said);
+    assert_eq!(tree.problems(), expected);
     let advice = tree.advice("plugstack.conf", "several");
     assert!(advice.contains("/none/spank_sifcache.so nonsense (ignored)"), "{advice}");
-    // A copy of the library has its own idea of the first line; a link is the same library.
+    // A copy of the library has its own first line; a link leads to the same library.
     let lines = "include more*\noptional /lib/copy/spank_sifcache.so nonsense\n";
     tree.write(stack, lines);
     tree.write("/lib/copy/spank_sifcache.so", elf::plugin(0x1a_0500));
@@ -64,19 +65,19 @@ fn several_lines() {
     tree.link("/lib/copy/spank_sifcache.so", "../spank_sifcache.so");
     let advice = tree.advice("plugstack.conf", "several");
     assert!(advice.contains("spank_sifcache.so nonsense (ignored)"), "{advice}");
-    // The first counts even where its settings are wrong.
+    // The first line is used even if its settings are invalid.
     tree.write(stack, "optional spank_sifcache.so nonsense\ninclude more*\n");
-    assert_eq!(tree.said()[..2], [said[0], "Fail plugstack.conf: settings"]);
+    assert_eq!(tree.problems()[..2], [expected[0], "Fail plugstack.conf: settings"]);
 }
 
 #[test]
-fn the_user_of_slurm_may_write() {
+fn slurm_user_may_own_plugstack_conf() {
     let Some(tree) = Tree::new() else { return };
     drop(tree.host());
     chown(tree.at("/etc/slurm/plugstack.conf"), Some(64030), None).unwrap();
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     chown(tree.at("/etc/slurm/plugstack.conf"), Some(64031), None).unwrap();
-    assert_eq!(tree.said()[0], "Fail plugstack.conf: writable");
+    assert_eq!(tree.problems()[0], "Fail plugstack.conf: writable");
 }
 
 #[test]
@@ -84,7 +85,10 @@ fn the_plugin() {
     let Some(mut tree) = Tree::new() else { return };
     let file = "/lib/spank_sifcache.so";
     let one = |tree: &Tree, check: &str, text: &str| {
-        assert_eq!(tree.said(), [format!("Fail plugin: {check}"), "Note runtime: found".into()]);
+        assert_eq!(
+            tree.problems(),
+            [format!("Fail plugin: {check}"), "Note runtime: found".into()]
+        );
         let advice = tree.advice("plugin", check);
         assert!(advice.contains(text), "{advice}");
     };
@@ -94,10 +98,10 @@ fn the_plugin() {
     one(&tree, "release", "make plugin SLURM_VERSION=26.05");
     // Only the third number may differ.
     tree.write(file, elf::plugin(0x1a_0509));
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.write(file, elf::library(8, 0x1a_0500));
     one(&tree, "library", "Mips");
-    // As an executable file says of itself.
+    // The ELF type of an executable file (ET_EXEC).
     let mut program = elf::plugin(0x1a_0500);
     program[16] = 2;
     tree.write(file, program);
@@ -116,9 +120,9 @@ fn the_plugin() {
     one(&tree, "loaded", "srun -vvv true");
 }
 
-/// With `--root`, nobody has said that there is a plugin.
+/// With `--root`, nothing indicates that the plugin should be installed.
 #[test]
-fn a_plugin_that_need_not_be_there() {
+fn a_missing_plugin_is_skipped_with_root() {
     let Some(mut tree) = Tree::new() else { return };
     let loaded = |tree: &Tree, level: Level| {
         let mut host = tree.host();
@@ -132,15 +136,15 @@ fn a_plugin_that_need_not_be_there() {
     loaded(&tree, Level::Skipped);
 }
 
-/// No alarm where nobody can tell.
+/// If Slurm's programs do not respond, nothing is reported as a problem.
 #[test]
-fn slurm_that_does_not_answer() {
+fn unavailable_slurm_commands_are_no_problem() {
     let Some(mut tree) = Tree::new() else { return };
     tree.answers.retain(|(start, _)| !start.starts_with("srun") && !start.starts_with("scontrol"));
     tree.write("/etc/slurm/slurm.conf", "PluginDir=/lib:/lib2\n");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.remove("/lib/spank_sifcache.so");
     assert!(tree.advice("plugin", "file").contains("make install plugindir=/lib"));
     tree.remove("/etc/slurm/slurm.conf");
-    assert_eq!(tree.said(), ["Note runtime: found"]);
+    assert_eq!(tree.problems(), ["Note runtime: found"]);
 }

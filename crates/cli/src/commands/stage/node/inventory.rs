@@ -1,4 +1,4 @@
-//! What is on this node already.
+//! The images that this node already has.
 
 use super::receive;
 use crate::cache::image_name;
@@ -13,11 +13,11 @@ use crate::ui::progress::Progress;
 use std::fs;
 use std::path::Path;
 
-/// Whether an image is there with that content, and whether there is space for it if not:
-/// `room` is what those before it have left, in bytes.
+/// Whether an image with this content is present, and if not, whether there is space for it. `room`
+/// is the space in bytes that remains after the previous images; `None` if it is unknown.
 ///
 /// # Errors
-/// That there is no space, or something is in its place.
+/// There is not enough space, or another file has its name.
 pub(super) fn look(store: &Store, item: &Item, room: &mut Option<u64>) -> Result<Said, Failure> {
     let reference = item.reference.clone();
     store.can_hold(&reference)?;
@@ -33,7 +33,7 @@ pub(super) fn look(store: &Store, item: &Item, room: &mut Option<u64>) -> Result
     Ok(Said::Missing { reference })
 }
 
-/// By its record, else by reading it.
+/// Compares by the record, or by reading the file if there is no record.
 fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
     let path = store.path(&item.reference);
     let metadata = fs::metadata(&path).ok();
@@ -52,10 +52,10 @@ fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
     Ok(sha256 == item.sha256)
 }
 
-/// Each image under the root.
+/// Passes each image under the root to `say`.
 ///
 /// # Errors
-/// A directory that cannot be read, or what `say` returns.
+/// A directory cannot be read, or `say` failed.
 pub(super) fn list(
     root: &Path,
     say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
@@ -84,7 +84,7 @@ mod tests {
     use sif_fixture::SMALLEST;
 
     #[test]
-    fn there_or_not_and_space_for_it() {
+    fn presence_and_space_are_reported() {
         let (_directory, store) = store();
         sif(&store.path("o/i:1"), 1);
         let content =
@@ -103,7 +103,7 @@ mod tests {
             (said, room),
             (Said::Present { reference: "o/i:1".to_owned() }, Some(SMALLEST + 72))
         );
-        // The same size, and another content.
+        // The same size, but different content.
         sif(&store.path("o/i:1"), 2);
         let said = look(&store, &item, &mut room).unwrap();
         assert_eq!((said, room), (Said::Missing { reference: "o/i:1".to_owned() }, Some(72)));
@@ -111,7 +111,7 @@ mod tests {
         let failure = look(&store, &item, &mut room).unwrap_err();
         assert_eq!(failure.exit(), Exit::CANT_CREATE);
         assert!(failure.to_string().starts_with("not enough space: about 714 B"), "{failure}");
-        // Who does not say how much space there is has it.
+        // If the free space is unknown, it is assumed to be sufficient.
         assert!(look(&store, &item, &mut None).is_ok());
         let mut copies = Vec::new();
         list(store.root(), &mut |copy| {
