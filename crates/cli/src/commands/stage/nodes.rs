@@ -1,20 +1,20 @@
-//! Which nodes are meant, and which of them can run a job now.
+//! Determines the requested nodes, and which of them can run a job now.
 
 use crate::error::{Exit, Failure};
 pub(crate) use crate::system::hostlist::{Nodes, expand, fold};
 use crate::system::slurm;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The nodes that a job is to have, and those that are left out.
+/// The nodes for a job, and the nodes that are skipped.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) partition: String,
     pub(crate) nodes: Nodes,
-    /// Why each of them cannot run a job.
+    /// The skipped nodes, each with the reason why it cannot run a job.
     pub(crate) left_out: BTreeMap<String, String>,
 }
 
-/// One node in one partition, as sinfo says it.
+/// One node in one partition, from the output of sinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row<'a> {
     node: &'a str,
@@ -23,10 +23,10 @@ struct Row<'a> {
     state: &'a str,
 }
 
-/// The nodes of `--nodes` and `--partition`.
+/// The nodes selected by `--nodes` and `--partition`.
 ///
 /// # Errors
-/// Nodes and partitions that there are not, or nodes that no partition has together.
+/// A node or partition does not exist, or no partition has all of the nodes.
 pub(crate) fn choose(list: Option<&str>, partition: Option<&str>) -> Result<Chosen, Failure> {
     let listed = list.map(expand).transpose()?;
     let text = slurm::ask("sinfo", &["--all", "--noheader", "--Node", "--format=%N|%P|%T"])?;
@@ -78,7 +78,7 @@ fn of_rows(
     Ok(chosen)
 }
 
-/// A partition that has them all: the default one, if it does.
+/// A partition that has all of these nodes, preferably the default partition.
 fn partition_of(rows: &[Row<'_>], nodes: &Nodes) -> Result<String, String> {
     let mut partitions: BTreeMap<(bool, &str), BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
@@ -92,8 +92,8 @@ fn partition_of(rows: &[Row<'_>], nodes: &Nodes) -> Result<String, String> {
     })
 }
 
-/// Why a job that asked for a node in that state would wait, as sinfo writes states: a word,
-/// and perhaps a sign behind it.
+/// Why a job that requests a node in this state would stay pending, or `None` if it could start.
+/// sinfo writes a state as a word with an optional flag character after it.
 fn unusable(state: &str) -> Option<String> {
     let word = state.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
     match word {
@@ -121,7 +121,7 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
     }
 
     #[test]
-    fn by_name_in_a_partition_that_has_them() {
+    fn a_partition_with_all_nodes_is_chosen() {
         let one = chosen(Some(&["n1", "n2"]), None).unwrap();
         assert_eq!((one.partition.as_str(), one.nodes), ("all", nodes(&["n1", "n2"])));
         let other = chosen(Some(&["n1"]), Some("cpu")).unwrap();
@@ -132,14 +132,14 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
     }
 
     #[test]
-    fn what_is_down_is_left_out() {
+    fn nodes_that_are_down_are_skipped() {
         let all = chosen(None, Some("all")).unwrap();
         assert_eq!(all.nodes, nodes(&["n1", "n2"]));
         assert_eq!(all.left_out["n3"], "it does not respond (state down)");
     }
 
     #[test]
-    fn what_there_is_not() {
+    fn unknown_nodes_and_partitions_are_errors() {
         assert_eq!(chosen(Some(&["n1", "x1"]), None).unwrap_err(), "no partition has a node x1");
         assert_eq!(chosen(Some(&["g1"]), Some("cpu")).unwrap_err(), "partition cpu has no node g1");
         let said = chosen(None, Some("none")).unwrap_err();
@@ -147,7 +147,7 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
     }
 
     #[test]
-    fn states_of_nodes() {
+    fn states_that_cannot_run_jobs_are_recognized() {
         for usable in ["idle", "mixed", "allocated", "completing", "planned", "idle#", "mixed-"] {
             assert_eq!(unusable(usable), None, "{usable}");
         }

@@ -1,4 +1,4 @@
-//! What came of each image on each node: a line for people, a JSON object for scripts.
+//! The outcome of each image on each node: text lines, or JSON objects for scripts.
 
 use super::step::Lost;
 use crate::error::{Exit, Failure};
@@ -10,17 +10,17 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What came of one image on one node; the words stand in docs/stage.md.
+/// The status of one image on one node; the JSON names are documented in docs/stage.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Status {
-    /// It was there.
+    /// It was present already.
     Present,
-    /// It is now.
+    /// It was staged.
     Staged,
-    /// Without --dry-run it would be.
+    /// It would be staged without --dry-run.
     WouldStage,
-    /// It did not work.
+    /// It could not be staged.
     Failed,
 }
 
@@ -54,7 +54,7 @@ struct Object<'a> {
     error: Option<&'a str>,
 }
 
-/// Prints what came of it all, and counts.
+/// Prints and counts the outcomes.
 #[derive(Debug)]
 pub(crate) struct Outcomes<'a> {
     progress: &'a Progress,
@@ -65,15 +65,16 @@ pub(crate) struct Outcomes<'a> {
 }
 
 impl<'a> Outcomes<'a> {
-    /// Of images that are staged into `root`; `json`: objects instead of lines.
+    /// For images that are staged to `root`. With `json`, it prints objects instead of text lines.
     pub(crate) fn new(progress: &'a Progress, json: bool, root: &'a Path) -> Self {
         Self { progress, json, root, good: 0, bad: Vec::new() }
     }
 
-    /// It is there; `took` is how long it took to come.
+    /// Reports that an image is on a node. `took` is the duration of the transfer, if there was
+    /// one.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn good(
         &mut self,
         status: Status,
@@ -99,10 +100,10 @@ impl<'a> Outcomes<'a> {
         self.progress.line(&text)
     }
 
-    /// It is not: an image on a node, a node, or an image on all of them.
+    /// Reports a failure: of an image on one node, of a node, or of an image on all nodes.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn bad(
         &mut self,
         node: Option<&str>,
@@ -122,16 +123,16 @@ impl<'a> Outcomes<'a> {
         Ok(())
     }
 
-    /// A node takes no part any more.
+    /// Reports that a node is no longer used.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn lost(&mut self, lost: &Lost) -> Result<(), Failure> {
         self.bad(Some(&lost.node), None, lost.exit, &lost.error)
     }
 
-    /// The exit status: that of the failures if there is nothing else and they are of one
-    /// kind, else that some have failed.
+    /// The exit status: that of the failures if nothing succeeded and all have the same one, else
+    /// the general failure status. Without failures it is 0.
     pub(crate) fn exit(&self) -> Exit {
         match self.bad.split_first() {
             None => Exit::OK,
@@ -151,7 +152,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_exit_status() {
+    fn the_exit_status_is_that_of_uniform_failures() {
         let progress = Progress::new(true);
         let new = || Outcomes::new(&progress, true, Path::new("/local/sif"));
         let mut outcomes = new();

@@ -1,4 +1,4 @@
-//! The files that are staged: what jobs find under the other image roots.
+//! The source files for staging: the images that jobs find in the other image roots.
 
 use super::message::Item;
 use crate::cache::hash;
@@ -15,24 +15,24 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file, and what nodes have to know of it.
+/// A source file, and the data that nodes need about it.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) item: Item,
 }
 
-/// The settings without the image root that is staged to.
+/// The settings without the destination root.
 pub(crate) fn others(settings: &Settings, destination: &Path) -> Settings {
     let mut others = settings.clone();
     others.image_roots.retain(|root| root != destination);
     others
 }
 
-/// The file of a reference.
+/// Finds the file of a reference.
 ///
 /// # Errors
-/// If there is none, or it cannot be read.
+/// There is no such file, it is damaged, or it cannot be read.
 pub(crate) fn find(
     others: &Settings,
     reference: &Reference,
@@ -86,7 +86,7 @@ fn item(
     })
 }
 
-/// What is known of a file under one of the roots.
+/// The record of a file under one of the roots, if there is one for its current content.
 pub(crate) fn record(others: &Settings, path: &Path, metadata: &Metadata) -> Option<Known> {
     let modified = metadata::modified(metadata)?;
     others.image_roots.iter().find_map(|root| {

@@ -1,4 +1,4 @@
-//! What moves on the terminal while a file is sent.
+//! Progress lines on the terminal during a broadcast.
 
 use super::message::Item;
 use super::nodes::{self, Nodes};
@@ -7,20 +7,20 @@ use crate::ui::progress::{Progress, Task};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-/// More lines than that nobody reads.
+/// With more nodes than this, the individual lines are omitted, because nobody can read that many.
 const LINES: usize = 32;
 
-/// A line for each node, if there are not too many, and one for all.
+/// One line per node, if there are not too many, and one line for the whole broadcast.
 pub(super) struct Lines {
     nodes: BTreeMap<String, (Task, Cell<u64>)>,
     _all: Task,
 }
 
 impl Lines {
-    /// Shows that an image is being sent.
+    /// Starts the progress lines of an image.
     ///
     /// # Errors
-    /// If Slurm does not fold the names of the nodes.
+    /// Slurm cannot fold the node names.
     pub(super) fn new(progress: &Progress, item: &Item, nodes: &Nodes) -> Result<Self, Failure> {
         let line = |node: &String| {
             let task = progress.on_terminal(&format!("{node}  {}", item.reference), item.size);
@@ -32,7 +32,7 @@ impl Lines {
         Ok(Self { nodes, _all: progress.start(&all) })
     }
 
-    /// So many bytes have come to a node.
+    /// Updates the number of bytes that a node has received.
     pub(super) fn came(&self, node: &str, bytes: u64) {
         if let Some((task, before)) = self.nodes.get(node) {
             task.advance(bytes.saturating_sub(before.replace(bytes)));

@@ -1,5 +1,5 @@
-//! A step of the job, with one `sifcache stage-node` on each of some nodes, and what they
-//! say.
+//! A job step that runs one `sifcache stage-node` on each of some nodes, and the communication with
+//! these processes.
 
 use super::failure_attribution::{self, Blame};
 use super::local;
@@ -17,11 +17,11 @@ use std::process::{ChildStdin, ChildStdout, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-/// Runs the command, or says that it is not there.
+/// Executes the command, or reports that it is not installed.
 const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
     printf '{\"node\":\"%s\",\"said\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
-/// One task a node, on what the job has, whatever other steps do, and however other nodes
-/// fare.
+/// One task per node, which uses the job's resources regardless of other steps, and continues when
+/// other nodes fail.
 const OPTIONS: [&str; 11] = [
     "--ntasks-per-node=1",
     "--cpus-per-task=1",
@@ -36,19 +36,19 @@ const OPTIONS: [&str; 11] = [
     "--input=all",
 ];
 
-/// How nodes are to work.
+/// Parameters for the work on the nodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms<'a> {
-    /// The number of the job.
+    /// The job ID.
     pub(crate) job: &'a str,
     /// The node-local image root.
     pub(crate) root: &'a Path,
     pub(crate) untrusted: Untrusted,
-    /// `--keep`, as it was given.
+    /// The value of `--keep`, unparsed.
     pub(crate) keep: &'a str,
 }
 
-/// A step that runs; its tasks end when this is dropped, and take away what they have begun.
+/// A running step. Dropping it ends its tasks, which remove their unfinished work.
 #[derive(Debug)]
 pub(crate) struct Step {
     srun: Group,
@@ -59,7 +59,7 @@ pub(crate) struct Step {
     id: String,
 }
 
-/// Why a node takes no part any more.
+/// Why a node is no longer used.
 #[derive(Debug)]
 pub(crate) struct Lost {
     pub(crate) node: String,
@@ -68,10 +68,10 @@ pub(crate) struct Lost {
 }
 
 impl Step {
-    /// Starts it on as many of the nodes as can be, and takes the others out of `nodes`.
+    /// Starts the step on as many of the nodes as possible, and removes the others from `nodes`.
     ///
     /// # Errors
-    /// If there is no srun, or a signal asked the command to end.
+    /// srun cannot be started, or a signal asked the command to stop.
     pub(crate) fn start_where_it_goes(
         terms: Terms<'_>,
         nodes: &mut Nodes,
@@ -88,11 +88,11 @@ impl Step {
         Ok((None, all))
     }
 
-    /// Starts it, and waits until all nodes listen. Those that do not are returned; then
-    /// the step is of no use.
+    /// Starts the step, and waits until all nodes are ready. Returns the nodes that failed; if
+    /// there are any, the step must not be used.
     ///
     /// # Errors
-    /// If there is no srun, or a signal asked the command to end.
+    /// srun cannot be started, or a signal asked the command to stop.
     pub(crate) fn start(terms: Terms<'_>, nodes: &Nodes) -> Result<(Self, Vec<Lost>), Failure> {
         let started = Group::start(&mut command(terms, nodes)?);
         let mut srun = started.map_err(|error| slurm::not_started("srun", &error))?;
@@ -124,27 +124,27 @@ impl Step {
         Ok(lost)
     }
 
-    /// Its number in the job.
+    /// The step ID within the job.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Tells all its nodes something.
+    /// Sends a request to all nodes of the step.
     pub(crate) fn tell(&mut self, order: &Order) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(order).map_err(|error| Failure::Io(error.into()))?;
         line.push(b'\n');
         if let Some(orders) = &mut self.orders {
-            // A step that has ended does not listen; that it has is noticed by its silence.
+            // A failed write is ignored: if the step has ended, the missing replies show it.
             let _ = orders.write_all(&line).and_then(|()| orders.flush());
         }
         Ok(())
     }
 
-    /// Listens until `hear` has said of each node that it is done, and returns those of
-    /// which it never did, because their task or the step has ended.
+    /// Receives replies until `hear` has returned true for each node. Returns the nodes for which
+    /// it never did, because their task or the step ended.
     ///
     /// # Errors
-    /// That a signal asked the command to end.
+    /// A signal asked the command to stop.
     pub(crate) fn gather(
         &mut self,
         nodes: &Nodes,
@@ -162,7 +162,7 @@ impl Step {
                         waiting.remove(&answer.node);
                     }
                 }
-                // Nothing more comes from a task that has ended, and srun waits for the others.
+                // A task that has ended sends no more replies, but srun waits for the other tasks.
                 Err(RecvTimeoutError::Timeout) => {
                     let (gone, there): (Nodes, Nodes) =
                         waiting.into_iter().partition(|node| self.said.has_ended(node));
@@ -176,7 +176,8 @@ impl Step {
         Ok(lost)
     }
 
-    /// Hears what nodes have said meanwhile, for a moment. False if the step has ended.
+    /// Receives pending replies, and waits for the first one for a short time. Returns false if the
+    /// step has ended.
     pub(crate) fn overhear(&self, hear: &mut dyn FnMut(&str, Said)) -> bool {
         let first = self.answers.recv_timeout(PATIENCE);
         let is_there = first != Err(RecvTimeoutError::Disconnected);
@@ -187,7 +188,7 @@ impl Step {
     }
 }
 
-/// The srun of a step.
+/// The srun command of a step.
 fn command(terms: Terms<'_>, nodes: &Nodes) -> Result<Command, Failure> {
     let mut srun = slurm::command("srun");
     srun.args(OPTIONS).arg(format!("--jobid={}", terms.job));
@@ -208,7 +209,8 @@ impl Drop for Step {
     }
 }
 
-/// The answers among what the tasks print. Other lines are somebody else's: a task prolog's.
+/// Receives the replies from the output of the tasks. Other lines, such as those of a task prolog,
+/// are ignored.
 fn listen(stdout: Option<ChildStdout>) -> Receiver<Answer> {
     let (sender, answers) = channel();
     thread::spawn(move || {
@@ -246,7 +248,7 @@ mod tests {
     use super::other_version;
 
     #[test]
-    fn the_same_version_on_both_sides() {
+    fn another_version_on_the_node_is_an_error() {
         assert!(other_version("n1", env!("CARGO_PKG_VERSION")).is_none());
         let said = other_version("n1", "0.0.1").unwrap().error;
         assert!(said.starts_with("it has sifcache 0.0.1, and this is "), "{said}");

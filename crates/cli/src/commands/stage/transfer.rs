@@ -1,10 +1,10 @@
-//! The course of a staging: ask all nodes, send to those that lack something, let them
-//! check it.
+//! Controls the staging: queries all nodes, sends the missing images, and lets the nodes check
+//! them.
 //!
-//! sbcast sends to all nodes of a step, and gives up for all of them when one cannot take
-//! the file. So images that the same nodes lack share a step, and when something goes wrong
-//! there, the step ends and the nodes that are left get another one. Each time there are
-//! fewer of them, so that this comes to an end.
+//! sbcast sends to all nodes of a step, and fails for all of them if one node cannot receive the
+//! file. Images that are missing on the same set of nodes therefore share a step. After a failure,
+//! the step ends, and the remaining nodes get a new one. The number of nodes decreases each time,
+//! so this terminates.
 
 use super::broadcast::{self, Broken, Sent};
 use super::message::{Item, Order, Said};
@@ -19,13 +19,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// What is done, and what is still to do.
+/// The state of a staging.
 pub(crate) struct Course<'a, 'p> {
     terms: Terms<'a>,
     sources: &'a [Source],
     progress: &'a Progress,
     outcomes: &'a mut Outcomes<'p>,
-    /// Which nodes lack an image, by its place in `sources`.
+    /// The nodes that lack an image, by the image's index in `sources`.
     todo: BTreeMap<usize, Nodes>,
     places: u32,
 }
@@ -40,10 +40,11 @@ impl<'a, 'p> Course<'a, 'p> {
         Self { terms, sources, progress, outcomes, todo: BTreeMap::new(), places: 0 }
     }
 
-    /// Asks all nodes what they lack, and sends it unless this is a `trial`.
+    /// Queries all nodes, and sends them the missing images, unless this is a `trial`.
     ///
     /// # Errors
-    /// What concerns all nodes: no Slurm, a signal, a closed standard output.
+    /// Failures that affect all nodes: Slurm is unavailable, a signal asked the command to stop, or
+    /// standard output fails.
     pub(crate) fn run(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         self.look(nodes, trial)?;
         while let Some(nodes) = self.todo.values().next().cloned().filter(|_| !trial) {
@@ -102,7 +103,7 @@ impl<'a, 'p> Course<'a, 'p> {
         }
     }
 
-    /// All images that exactly these nodes lack, in one step.
+    /// Sends all images that are missing on exactly these nodes, in one step.
     fn round(&mut self, nodes: &Nodes) -> Result<(), Failure> {
         let (mut step, lost) = Step::start(self.terms, nodes)?;
         if !lost.is_empty() {
@@ -118,7 +119,7 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(())
     }
 
-    /// One image; false if the step is of no use any more.
+    /// Sends one image. Returns false if the step cannot be used any more.
     fn one(&mut self, step: &mut Step, index: usize, nodes: &Nodes) -> Result<bool, Failure> {
         let sources = self.sources;
         let Some(source) = sources.get(index) else { return Ok(true) };
@@ -142,8 +143,8 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(useful)
     }
 
-    /// Waits until all nodes have said `word` or that they failed; `good` is done for those
-    /// that have said it. False if one did not.
+    /// Waits until all nodes have replied with `word` or failed, and calls `good` for each node
+    /// that replied with `word`. Returns false if any node failed.
     fn hear(
         &mut self,
         step: &mut Step,
@@ -175,7 +176,7 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(failed.is_empty() && silent.is_empty())
     }
 
-    /// The broadcast; false if it did not come to all nodes.
+    /// Broadcasts the file. Returns false if some nodes did not receive it.
     fn send(
         &mut self,
         step: &mut Step,
@@ -205,7 +206,8 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(false)
     }
 
-    /// The nodes that sbcast names are at fault; if it names none, it comes to nobody.
+    /// Records a failed broadcast: the nodes that sbcast named have failed, or all nodes if it
+    /// named none.
     fn broken(&mut self, broken: &Broken, index: usize, nodes: &Nodes) -> Result<(), Failure> {
         let named = nodes.iter().any(|node| broken.blamed.contains_key(node));
         for node in nodes {
@@ -217,7 +219,7 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(())
     }
 
-    /// One image is not to be had on a node.
+    /// Records that an image cannot be staged to a node.
     fn failed(&mut self, node: &str, index: usize, exit: Exit, error: &str) -> Result<(), Failure> {
         if let Some(nodes) = self.todo.get_mut(&index) {
             nodes.remove(node);
@@ -226,7 +228,7 @@ impl<'a, 'p> Course<'a, 'p> {
         self.outcomes.bad(Some(node), reference, exit, error)
     }
 
-    /// Nothing more is to be had on a node.
+    /// Records that a node cannot be used any more.
     fn lost(&mut self, lost: &Lost) -> Result<(), Failure> {
         for nodes in self.todo.values_mut() {
             nodes.remove(&lost.node);

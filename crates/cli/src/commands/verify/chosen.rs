@@ -1,4 +1,4 @@
-//! Which part of it all somebody wants to hear of.
+//! Limits the report to chosen paths and references.
 
 use super::file::File;
 use super::finding::{ABSENT, Finding};
@@ -11,7 +11,7 @@ use sifcache_core::settings::Settings;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Paths and references from the command line; with none of both, everything.
+/// Paths and references from the command line. If both are empty, everything is chosen.
 #[derive(Debug, Default)]
 pub(crate) struct Chosen {
     paths: Vec<PathBuf>,
@@ -19,10 +19,10 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// Reads the words of the command line.
+    /// Parses the arguments.
     ///
     /// # Errors
-    /// A path that is under no image root, or a word that is no reference.
+    /// A path is under no image root, or an argument is not a valid reference.
     pub(crate) fn parse(words: &[OsString], settings: &Settings) -> Result<Self, Failure> {
         let mut chosen = Self::default();
         for word in words {
@@ -40,7 +40,7 @@ impl Chosen {
         self.paths.is_empty() && self.references.is_empty()
     }
 
-    /// The files that are meant.
+    /// The chosen files.
     pub(crate) fn files<'a>(&self, files: &'a [File]) -> Vec<&'a File> {
         files.iter().filter(|file| self.is_meant(file)).collect()
     }
@@ -55,8 +55,8 @@ impl Chosen {
         self.paths.iter().any(|chosen| path.starts_with(chosen))
     }
 
-    /// The findings that are about what is meant, and one for each thing that is
-    /// not there.
+    /// The findings about chosen files, and one finding for each chosen path or reference that does
+    /// not exist.
     pub(crate) fn findings(&self, survey: &Survey) -> Vec<Finding> {
         let mut findings = survey.findings.clone();
         if self.is_all() {
@@ -85,7 +85,7 @@ impl Chosen {
     }
 }
 
-/// Whether two references lead to the same files.
+/// Whether two references have the same short name, and so lead to the same files.
 fn is_same(one: &Reference, other: &Reference) -> bool {
     image_name::short(one) == image_name::short(other)
 }

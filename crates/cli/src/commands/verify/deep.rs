@@ -1,4 +1,4 @@
-//! `--deep`: reading the images, all of them, and asking the runtime about signatures.
+//! `--deep`: reads all images completely, and lets the runtime check signatures.
 
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Files that are read at once: more would only make one disk's head jump.
+/// Number of files to read in parallel; more would only cause seeks on a single disk.
 const AT_ONCE: usize = 4;
-/// Bytes that are read at once.
+/// Buffer size in bytes.
 const CHUNK: usize = 1 << 20;
 
 /// One file to read, whatever names it has.
@@ -31,23 +31,23 @@ const CHUNK: usize = 1 << 20;
 struct Job {
     path: PathBuf,
     size: u64,
-    /// SHA-256, as its record has it.
+    /// The recorded SHA-256.
     expected: Option<String>,
-    /// Whether its root file system is known to be damaged.
+    /// Whether its root file system is already known to be damaged.
     damaged: bool,
 }
 
-/// What all readers share.
+/// Data that all readers share.
 #[derive(Debug, Clone)]
 struct Desk {
     task: Arc<Task>,
     findings: Arc<Mutex<Vec<Finding>>>,
 }
 
-/// Reads the images among `files`.
+/// Reads the images among `files`, and returns findings about them.
 ///
 /// # Errors
-/// That a signal asked the command to end, or that the runtime could not be started.
+/// A signal asked the command to stop, or the runtime could not be started.
 pub(crate) fn read(
     files: &[&File],
     settings: &Settings,
@@ -72,7 +72,7 @@ pub(crate) fn read(
     Ok(findings)
 }
 
-/// Lets the runtime check what has a signature. How long it takes is its own matter.
+/// Lets the runtime check the signed images. The timeout does not apply to that.
 fn signatures(signed: &[PathBuf], settings: &Settings) -> Result<Vec<Finding>, Failure> {
     if signed.is_empty() {
         return Ok(Vec::new());
@@ -111,13 +111,13 @@ impl Desk {
         lock(&self.findings).push(finding);
     }
 
-    /// Reads all, and returns what has a signature.
+    /// Reads all files, and returns the paths of the signed ones.
     fn all(&self, jobs: &[Job], pulse: &Pulse) -> Vec<PathBuf> {
         let one = |job: &Job| self.one(job, pulse).then(|| job.path.clone());
         pool::each(AT_ONCE, jobs, &one).into_iter().flatten().collect()
     }
 
-    /// Reads one, and says whether it has a signature.
+    /// Reads one file, and returns whether it is signed.
     fn one(&self, job: &Job, pulse: &Pulse) -> bool {
         let mut done = 0;
         let sha256 = match pulse.at(&job.path, || self.sum(job, pulse, &mut done)) {
@@ -134,7 +134,7 @@ impl Desk {
             let what = "its content is not what its record says: it has changed in its place";
             self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
         }
-        // What the survey has said is not said again.
+        // The survey has already reported known damage.
         if !job.damaged
             && let Err(damage) = pulse.at(&job.path, || squashfs::read(&job.path, &|| pulse.beat()))
         {
@@ -143,7 +143,8 @@ impl Desk {
         is_signed(&job.path)
     }
 
-    /// SHA-256 of the file; `done` counts the bytes.
+    /// The SHA-256 of the file, computed only if one is recorded; `done` counts the bytes that were
+    /// read.
     fn sum(&self, job: &Job, pulse: &Pulse, done: &mut u64) -> io::Result<String> {
         let mut file = fs::File::open(&job.path)?;
         let (mut buffer, mut sha256) = (vec![0; CHUNK], Sha256::new());
@@ -164,7 +165,7 @@ impl Desk {
     }
 }
 
-/// Whether it has a signature; a file that cannot be read has been reported before.
+/// Whether the file has a signature. A file that cannot be read has been reported before.
 fn is_signed(path: &Path) -> bool {
     let table = fs::File::open(path).map_err(State::from);
     table.and_then(|file| image::descriptor_table(&file)).is_ok_and(|table| has_signature(&table))
@@ -178,14 +179,14 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_file_that_cannot_be_read_is_a_finding() {
+    fn an_unreadable_file_is_a_finding() {
         let task = Arc::new(Progress::new(true).bytes("", 0));
         let desk = Desk { task, findings: Arc::default() };
-        // Opens, and nothing is at its start.
+        // This file can be opened, but reading at its start fails.
         let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
         assert!(!desk.one(&job, &Pulse::default()));
         let findings = super::lock(&desk.findings);
-        let said = "reading fails after 0 bytes: Input/output error (os error 5)";
-        assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", said));
+        let expected = "reading fails after 0 bytes: Input/output error (os error 5)";
+        assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", expected));
     }
 }

@@ -1,4 +1,4 @@
-//! Several files for one reference: which of them jobs get.
+//! Several files for one reference: determines which one jobs find.
 
 use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};
@@ -9,7 +9,8 @@ use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-/// Says of each file under which names jobs get it, and what is wrong with that.
+/// Sets for each file the spellings of the reference that lead to it, and returns findings about
+/// duplicates.
 pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, file) in files.iter().enumerate() {
@@ -33,7 +34,7 @@ pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
     findings
 }
 
-/// The files for one reference, and the one that each way to write it leads to.
+/// The files for one reference, and the file that each spelling of it leads to.
 struct Contest<'a> {
     files: Vec<&'a File>,
     winners: Vec<(String, &'a File)>,
@@ -44,7 +45,7 @@ impl<'a> Contest<'a> {
         let one: HashSet<_> = files.iter().map(|file| file.identity()).collect();
         let first = files.first().and_then(|file| Some((*file, file.reference.as_ref()?)));
         let winners = match first {
-            // There is nothing to choose from, and each way to write it leads here.
+            // There is only one file, and all spellings lead to it.
             Some((file, reference)) if one.len() == 1 && files.iter().any(|f| is_universal(f)) => {
                 vec![(image_name::short(reference), file)]
             }
@@ -54,8 +55,8 @@ impl<'a> Contest<'a> {
         Self { files, winners }
     }
 
-    /// What users may write to get this file: the short reference alone, if whatever they
-    /// write leads here.
+    /// The spellings of the reference that lead to this file. If all of them do, only the short
+    /// one.
     fn found_as(&self, file: &File) -> Vec<String> {
         let leads_here = |winner: &File| winner.identity() == file.identity();
         if self.winners.iter().all(|(_, winner)| leads_here(winner)) {
@@ -85,12 +86,12 @@ impl<'a> Contest<'a> {
     }
 }
 
-/// Whether it matters which of two a job gets. Under one root two files are two, also if
-/// they hold the same now: whoever replaces one leaves the other.
+/// Whether it matters which of two files a job finds. Two files under one root always differ, even
+/// with the same content, because replacing one leaves the other unchanged.
 fn differ(one: &File, other: &File) -> bool {
     match one.root == other.root {
         true => one.identity() != other.identity(),
-        // A digest says itself what the content is.
+        // References with a digest determine the content.
         false => !has_digest(one) && !one.is_same_image(other),
     }
 }
@@ -113,8 +114,8 @@ fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
     Finding::problem(SHADOWED, &file.path, what, advice(first, file))
 }
 
-/// Which of two files may go. One whose name answers for one way to write the reference alone
-/// cannot stay by itself under that name.
+/// Which of two files can be removed. If the name of a file only matches one spelling of the
+/// reference, the file has to be renamed when it is the one that remains.
 fn advice(one: &File, other: &File) -> String {
     match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
         None => "remove one of them".to_owned(),
@@ -125,8 +126,8 @@ fn advice(one: &File, other: &File) -> String {
     }
 }
 
-/// Whether each way to write the reference leads to a file of this name: the short name and
-/// the full one are looked up for all of them, what was typed only for itself.
+/// Whether all spellings of the reference lead to a file of this name. The short and the full name
+/// are looked up for all spellings; the name as typed is only looked up for itself.
 fn is_universal(file: &File) -> bool {
     let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
         return false;
@@ -135,7 +136,7 @@ fn is_universal(file: &File) -> bool {
     stem == image_name::short(reference) || stem == image_name::full(reference)
 }
 
-/// The file that a job gets, for each way to write the reference.
+/// The file that a job finds, for each spelling of the reference.
 fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
     let named: HashMap<(usize, &str), &'a File> =
         files.iter().filter_map(|file| Some(((file.root, file.name.to_str()?), *file))).collect();
@@ -149,7 +150,7 @@ fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String
     all.filter_map(|one| Some((one.typed().to_owned(), winner(&one)?))).collect()
 }
 
-/// Every way to write a reference, the short one first.
+/// All spellings of a reference, the short one first.
 fn spellings(reference: &Reference) -> Vec<Reference> {
     let registry = reference.registry();
     let hosts = match registry {
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_it() {
+    fn all_spellings_of_a_reference_are_listed() {
         let expected = [
             "ubuntu:latest",
             "ubuntu",
@@ -206,7 +207,7 @@ mod tests {
         ];
         assert_eq!(all("docker.io/ubuntu"), expected);
         assert_eq!(all("quay.io/o/i:1"), ["quay.io/o/i:1"]);
-        // Without its registry this would be another one's.
+        // Without its registry, this would be a reference to another registry.
         let expected = ["docker.io/quay.io/o:1", "index.docker.io/quay.io/o:1"];
         assert_eq!(all("docker.io/quay.io/o:1"), expected);
         let pinned = format!("o/i@sha256:{}", "0f".repeat(32));

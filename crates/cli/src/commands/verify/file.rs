@@ -1,4 +1,4 @@
-//! One file under an image root: what a job would make of it.
+//! One file under an image root, and its state for jobs.
 
 use super::misnamed;
 use crate::cache::access::{Access, Doors};
@@ -16,38 +16,38 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Device and inode: which file it is, whatever it is called.
+/// Device and inode number, which identify a file under all of its names.
 pub(crate) type Identity = (u64, u64);
 
-/// A file, and what is known of it.
+/// A file and the collected data about it.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// Which root it is under, counted from the first.
+    /// The index of its image root.
     pub(crate) root: usize,
-    /// Its name under the root.
+    /// Its path relative to the root.
     pub(crate) name: PathBuf,
-    /// Where it is.
+    /// Its full path.
     pub(crate) path: PathBuf,
-    /// The reference that would lead a job to it, if it were an image.
+    /// The reference that leads a job to this name, if there is one.
     pub(crate) reference: Option<Reference>,
-    /// As a candidate; without a reference, what its content would be.
+    /// Its state as a candidate. Without a reference, the state of its content.
     pub(crate) state: State,
-    /// What is wrong with the root file system of what is an image otherwise.
+    /// Damage to the root file system of an otherwise valid image.
     pub(crate) damage: Option<Damage>,
-    /// What it was pulled from, if its name makes that worth reading.
+    /// What it was pulled from; only read if its name is suspicious or is not a reference.
     pub(crate) origin: Option<Origin>,
-    /// Of what it leads to.
+    /// Metadata of the target, with links followed.
     pub(crate) metadata: Option<Metadata>,
     /// Who may read it.
     pub(crate) access: Access,
-    /// What is known of it beyond the file.
+    /// Its record, if there is one.
     pub(crate) known: Option<Arc<Known>>,
-    /// What users may write to get it.
+    /// The spellings of the reference that lead to it.
     pub(crate) found_as: Vec<String>,
 }
 
 impl File {
-    /// Looks at the file called `name`.
+    /// Inspects the file called `name`.
     pub(crate) fn look(
         (index, path): (usize, &Path),
         root: &Root<'_>,
@@ -90,27 +90,27 @@ impl File {
         }
     }
 
-    /// Whether it is an image, as whoever verifies sees it.
+    /// Whether it is a valid image with a reference, judged as the calling user.
     pub(crate) fn is_image(&self) -> bool {
         self.reference.is_some() && self.state == State::Image
     }
 
-    /// Whether users get it, if they ask for it.
+    /// Whether it is such an image, and users can read it.
     pub(crate) fn is_usable(&self) -> bool {
         self.is_image() && self.access.is_open()
     }
 
-    /// Which file it is.
+    /// The identity of the file, or `None` without metadata.
     pub(crate) fn identity(&self) -> Option<Identity> {
         self.metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino()))
     }
 
-    /// Its size, in bytes.
+    /// Its size in bytes; 0 if it is not a regular file.
     pub(crate) fn size(&self) -> u64 {
         self.metadata.as_ref().filter(|metadata| metadata.is_file()).map_or(0, Metadata::len)
     }
 
-    /// Whether both hold the same image: one is a copy of the other, or they were made of
+    /// Whether both files have the same image: one is a copy of the other, or both were made from
     /// the same image of a registry.
     pub(crate) fn is_same_image(&self, other: &Self) -> bool {
         if self.identity() == other.identity() {
@@ -127,12 +127,13 @@ impl File {
     }
 }
 
-/// Whether the file itself is a link. Its directory's links are the directory's matter.
+/// Whether the last path component is a symbolic link. Links in directories are checked with the
+/// directories.
 fn leads_on(root: &Path, name: &Path) -> bool {
     root.join(name).is_symlink()
 }
 
-/// What a file without a reference holds; nobody asks who could have written it.
+/// The state of the content of a file without a reference. Ownership is not checked.
 fn content(path: &Path, metadata: Option<&Metadata>) -> State {
     let Some(metadata) = metadata else { return State::DanglingLink };
     if !metadata.is_file() {
@@ -140,7 +141,7 @@ fn content(path: &Path, metadata: Option<&Metadata>) -> State {
     }
     let size = metadata.len();
     match fs::File::open(path).map(|mut file| image::inspect(&mut file, size)) {
-        // That it is for other hosts does not matter before it has a name.
+        // The architecture does not matter as long as no reference leads to the file.
         Ok(Ok(_)) => State::Image,
         Ok(Err(State::Empty)) => State::NotSif,
         Ok(Err(state)) => state,
@@ -148,7 +149,7 @@ fn content(path: &Path, metadata: Option<&Metadata>) -> State {
     }
 }
 
-/// The first bytes of a regular file.
+/// The SIF header of a regular file.
 fn header(path: &Path) -> io::Result<[u8; sif::HEADER]> {
     let mut header = [0; sif::HEADER];
     fs::File::open(path)?.read_exact(&mut header)?;

@@ -1,4 +1,4 @@
-//! What is wrong, or worth a word: one line for people, one object for scripts.
+//! Findings: problems and notes, as one text line or one JSON object each.
 
 use super::fix::Fix;
 use crate::cache::squashfs::Damage;
@@ -8,7 +8,7 @@ use sifcache_core::sif;
 use sifcache_core::trust::{Distrust, Writer};
 use std::path::{Path, PathBuf};
 
-// Beside these there are the words of core for a candidate that was refused.
+// Problems. In addition, core defines tokens for refused candidates.
 pub(crate) const UNREADABLE_FOR_USERS: &str = "unreadable-for-users";
 pub(crate) const NO_REFERENCE: &str = "no-reference";
 pub(crate) const MISNAMED: &str = "misnamed";
@@ -31,27 +31,27 @@ pub(crate) const KEPT: &str = "kept";
 pub(crate) const UNKNOWN_SIGNER: &str = "unknown-signer";
 pub(crate) const NOT_VERIFIED: &str = "not-verified";
 
-/// One thing that was found.
+/// One finding.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding {
-    /// A stable word: docs/verify.md.
+    /// A stable identifier: docs/verify.md.
     pub(crate) token: &'static str,
-    /// Whether jobs miss something because of it, or will.
+    /// Whether jobs miss something because of it, now or in the future.
     pub(crate) is_problem: bool,
-    /// What it is about.
+    /// The subject of the finding.
     pub(crate) path: PathBuf,
-    /// What is the matter with it.
+    /// What is wrong with it.
     pub(crate) what: String,
-    /// What to do; empty where nothing needs doing.
+    /// What to do; empty if nothing needs to be done.
     pub(crate) advice: String,
-    /// What `--fix` does about it.
+    /// The change that `--fix` makes.
     pub(crate) fix: Option<Fix>,
-    /// Files that jobs do not get because of it, where it is about a directory.
+    /// For a directory: the files that jobs do not find because of it.
     pub(crate) affected: Vec<PathBuf>,
 }
 
 impl Finding {
-    /// Something that makes the exit status 1.
+    /// A problem, which makes the exit status 1.
     pub(crate) fn problem(
         token: &'static str,
         path: &Path,
@@ -69,7 +69,7 @@ impl Finding {
         }
     }
 
-    /// Something that does not.
+    /// A note, which does not affect the exit status.
     pub(crate) fn note(
         token: &'static str,
         path: &Path,
@@ -84,7 +84,7 @@ impl Finding {
         Self::problem(state.token(), path, state.to_string(), advice(state))
     }
 
-    /// An image whose root file system cannot be read, or not all of it.
+    /// An image whose root file system cannot be read completely.
     pub(crate) fn damaged(path: &Path, damage: &Damage) -> Self {
         let what = damage.to_string();
         match damage {
@@ -97,7 +97,7 @@ impl Finding {
         }
     }
 
-    /// An image for others than the nodes that the root is for.
+    /// An image of another architecture than that of the root.
     pub(crate) fn wrong_architecture(
         path: &Path,
         theirs: &'static str,
@@ -119,7 +119,7 @@ impl Finding {
         Self::problem(state.token(), path, what, advice)
     }
 
-    /// Something on the way to images that an ordinary user could write.
+    /// A path component that an ordinary user could write.
     pub(crate) fn untrusted(distrust: &Distrust) -> Self {
         let (what, advice) = match distrust.by {
             Writer::Owner(uid) => {
@@ -140,12 +140,12 @@ impl Finding {
         Self::problem(token, &distrust.path, what, advice)
     }
 
-    /// The same with what `--fix` does about it.
+    /// The same finding with a fix.
     pub(crate) fn with_fix(self, fix: Option<Fix>) -> Self {
         Self { fix, ..self }
     }
 
-    /// The text behind the path.
+    /// The text after the path.
     pub(crate) fn message(&self) -> String {
         match self.affected.len() {
             0 => self.what.clone(),
@@ -155,7 +155,7 @@ impl Finding {
     }
 }
 
-/// What to do about a refused file.
+/// Advice for a refused file.
 fn advice(state: &State) -> String {
     match state {
         State::Truncated { .. } => "wait until the copy is through, or copy it again".into(),

@@ -1,5 +1,5 @@
-//! What `--fix` does: only what cannot take anything from anybody. No file that a person
-//! put there is removed, given to somebody else, or, without `--rename`, renamed.
+//! The changes of `--fix`, which are limited to safe ones. No file that a person put there is
+//! removed, given to another owner or, without `--rename`, renamed.
 
 use crate::cache::store::{directory, path_trust, scratch};
 use crate::ui::output::plain;
@@ -10,41 +10,42 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// One thing to mend.
+/// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fix {
-    /// Take write permission from all but the owner; the image root that it is under.
+    /// Remove write permission for group and others from a path (first), which is under an image
+    /// root (second).
     Close(PathBuf, PathBuf),
-    /// Let everybody read it; the image root that it is under.
+    /// Make a path (first) readable for all; it is under an image root (second).
     Open(PathBuf, PathBuf),
-    /// Remove a link with a digest for a name that leads nowhere.
+    /// Remove a dangling link with a digest.
     Unlink(PathBuf),
-    /// Remove what dead commands have left in this directory.
+    /// Remove leftovers of killed commands in this directory.
     Sweep(PathBuf),
-    /// Give an image the name that a launch finds; the image root that it is under.
+    /// Rename an image to a name that launches find; both are under an image root.
     Rename { from: PathBuf, to: PathBuf, root: PathBuf },
-    /// Remove a record, and directories above it that are empty then, up to this one.
+    /// Remove a record (first) and then its empty parent directories, up to a directory (second).
     Forget(PathBuf, PathBuf),
 }
 
 impl Fix {
-    /// For something under `root`, a real path, that others than its owner may write.
+    /// For a path under `root`, which must be canonical, that others than its owner may write.
     pub(crate) fn close(distrust: &Distrust, root: &Path) -> Option<Self> {
         let path = &distrust.path;
         let by_mode = !matches!(distrust.by, Writer::Owner(_) | Writer::Unmapped(_));
         (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
     }
 
-    /// For something under `root`, a real path, that users may not read.
+    /// For a path under `root`, which must be canonical, that users may not read.
     pub(crate) fn open(path: &Path, root: &Path) -> Option<Self> {
         let real = fs::canonicalize(path).ok().filter(|real| real.starts_with(root))?;
         Some(Self::Open(real, root.to_owned()))
     }
 
-    /// Does it, and says what was done; nothing if somebody else was faster.
+    /// Makes the change and describes it. Returns `None` if nothing needed to be changed any more.
     ///
     /// # Errors
-    /// The file system's, or that it is not for us to mend.
+    /// The change fails, or it is not safe.
     pub(crate) fn apply(&self) -> io::Result<Option<String>> {
         match self {
             Self::Close(path, root) => mode(path, root, |mode, _| mode & !0o022),
@@ -73,34 +74,35 @@ impl Fix {
     }
 }
 
-/// Renames a file, never over another.
+/// Renames a file without replacing an existing one.
 fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
     guard(from.parent().unwrap_or(root))?;
     let parent = to.parent().unwrap_or(root);
     let there = parent.ancestors().find(|parent| parent.is_dir()).unwrap_or(root);
     guard(there)?;
     directory::make(root, parent)?;
-    // A link would lead elsewhere from another directory.
+    // A relative link would lead elsewhere from another directory.
     if !from.symlink_metadata()?.is_file() {
         return Err(io::Error::other("it is a link: rename it by hand"));
     }
-    // Like rename, but fails if the name is taken.
+    // Link and unlink instead of rename(2), because link(2) fails if the name exists.
     fs::hard_link(from, to)?;
     fs::remove_file(from)?;
     let name = to.strip_prefix(root).unwrap_or(to);
     Ok(format!("renamed to {}", plain(name)))
 }
 
-/// Nothing is removed where somebody could lead the way to the files of others.
+/// Refuses to remove anything in a directory where an untrusted user could redirect the path to
+/// files of others.
 fn guard(directory: &Path) -> io::Result<()> {
     match path_trust::at(directory) {
         None => Ok(()),
-        Some(stranger) => Err(io::Error::other(path_trust::said(&stranger))),
+        Some(stranger) => Err(io::Error::other(path_trust::error(&stranger))),
     }
 }
 
-/// Changes the mode of something that the system owns and that lies under `root` indeed:
-/// the open file is asked, so that nobody can put another in its place meanwhile.
+/// Changes the mode of a file that a system user owns and that is really under `root`. All checks
+/// use the open file, so that it cannot be replaced in the meantime.
 fn mode(
     path: &Path,
     root: &Path,
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_under_the_root_or_not_the_systems_is_left_alone() {
+    fn only_system_files_under_the_root_are_changed() {
         if !rustix::process::geteuid().is_root() {
             eprintln!("skipped: needs root, to make files that root owns");
             return;
@@ -166,7 +168,7 @@ mod tests {
         let close = Fix::close(&Distrust { path: inside.clone(), by }, &root).unwrap();
         assert_eq!(close.apply().unwrap().unwrap(), "mode 0626 is 0604 now");
         assert_eq!(close.apply().unwrap(), None);
-        // Put in the place of what was judged.
+        // A link replaces the file after the check.
         fs::remove_file(&inside).unwrap();
         symlink(&outside, &inside).unwrap();
         assert!(close.apply().is_err());
@@ -175,13 +177,13 @@ mod tests {
         let theirs = root.join("theirs");
         file(&theirs, 0o622);
         chown(&theirs, Some(1001), None).unwrap();
-        let said = Fix::Close(theirs.clone(), root).apply().unwrap_err().to_string();
-        assert_eq!((said.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
+        let error = Fix::Close(theirs.clone(), root).apply().unwrap_err().to_string();
+        assert_eq!((error.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
     }
 
-    /// A name that is taken meanwhile, a link, and directories that users write to.
+    /// A name that was taken in the meantime, a link, and directories that users can write to.
     #[test]
-    fn no_name_is_taken_from_another_file() {
+    fn a_rename_never_replaces_a_file() {
         if !rustix::process::geteuid().is_root() {
             eprintln!("skipped: needs root, to make files that root owns");
             return;
@@ -206,8 +208,8 @@ mod tests {
         fs::remove_file(&to).unwrap();
         let link = root.join("link");
         symlink("i_1.sif", &link).unwrap();
-        let said = rename(&link).unwrap_err().to_string();
-        assert_eq!((said.as_str(), link.is_symlink()), ("it is a link: rename it by hand", true));
+        let error = rename(&link).unwrap_err().to_string();
+        assert_eq!((error.as_str(), link.is_symlink()), ("it is a link: rename it by hand", true));
         for theirs in [root.join("o"), root.clone()] {
             fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
             assert!(rename(&from).is_err(), "{}", theirs.display());
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_somewhere_stays() {
+    fn only_dangling_links_are_removed() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("link");
         symlink("/", &path).unwrap();

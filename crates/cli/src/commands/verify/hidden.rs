@@ -1,4 +1,4 @@
-//! What `.sifcache` holds for a while: things in progress, and files that are kept.
+//! Temporary content of `.sifcache`: work in progress, and kept files.
 
 use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
 use super::fix::Fix;
@@ -9,7 +9,7 @@ use crate::ui::format;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// What is under way, and what was left by commands that are dead.
+/// Work in progress, and leftovers of killed commands.
 pub(crate) fn scratches(root: &Path, pulse: &Pulse) -> Vec<Finding> {
     let parent = root.join(STATE).join("tmp");
     let finding = |(path, maker): (PathBuf, Maker)| match maker {
@@ -25,7 +25,7 @@ pub(crate) fn scratches(root: &Path, pulse: &Pulse) -> Vec<Finding> {
     scratch::list(&parent).into_iter().map(finding).collect()
 }
 
-/// Files that were replaced or removed, in one line.
+/// One finding for all files that were replaced or removed and are still kept.
 pub(crate) fn kept_files(root: &Path, pulse: &Pulse) -> Option<Finding> {
     let kept = kept::list(root);
     let until = kept.iter().map(|(_, until)| *until).max()?;
@@ -41,7 +41,7 @@ pub(crate) fn kept_files(root: &Path, pulse: &Pulse) -> Option<Finding> {
     Some(Finding::note(KEPT, &root.join(STATE).join("kept"), what, ""))
 }
 
-/// How many files there are below a directory, and their bytes.
+/// The number of files below a directory, and their total size in bytes.
 fn usage(directory: &Path, pulse: &Pulse) -> (u64, u64) {
     let entries = WalkDir::new(directory).into_iter().flatten();
     let files = entries.filter_map(|entry| pulse.at(entry.path(), || entry.metadata().ok()));

@@ -1,6 +1,6 @@
-//! Images under a name that nobody's launch spells: `singularity pull` and workflow engines
-//! leave files called `alpine_3.20.sif` or `quay.io-org-tool-1.img`, which a reference could
-//! spell, and none that a user writes does.
+//! Images under a name that no launch refers to. `singularity pull` and workflow engines create
+//! files called `alpine_3.20.sif` or `quay.io-org-tool-1.img`. Such a name is a valid reference,
+//! but not one that users write.
 
 use super::file::File;
 use super::finding::{Finding, MISNAMED};
@@ -11,17 +11,17 @@ use sifcache_core::image::State;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::path::Path;
 
-/// Endings that workflow engines give to images.
+/// File name suffixes that workflow engines use.
 const ENGINE_SUFFIXES: [&str; 2] = [".img", ".simg"];
 
-/// Whether the name alone makes it worth reading where the file comes from: it has no tag, or
-/// no repository above the last word.
+/// Whether the name justifies reading the origin from the file: it has no tag, or only one path
+/// component.
 pub(crate) fn is_suspicious(name: &str) -> bool {
     let stem = stem(name);
     !stem.contains('@') && (!has_tag(stem) || !stem.contains('/'))
 }
 
-/// What to report about an image that has a reference, if nobody's launch leads to it.
+/// The finding for an image that has a reference which no launch is likely to use.
 pub(crate) fn judge(file: &File, names: &Names<'_>) -> Option<Finding> {
     let name = file.name.to_str().filter(|name| is_suspicious(name))?;
     let reference = file.reference.as_ref().filter(|_| file.state == State::Image)?;
@@ -46,11 +46,11 @@ fn with_origin(
     let shown = plain(Path::new(&proper));
     let what =
         format!("made from docker://{shown}, and no launch of that finds it under this name");
-    // The same file has the proper name too.
+    // The same file also has the proper name.
     if names.is_same_file(file, origin) {
         return None;
     }
-    // With a tag it may be a short name that the site has chosen.
+    // With a tag, it may be a short name that the site has chosen.
     if has_tag(stem(name)) {
         let advice = format!("if it is not a name of your own, rename it to {shown}");
         return Some(Finding::note(MISNAMED, &file.path, what, advice));
@@ -90,14 +90,14 @@ fn stem(name: &str) -> &str {
     ENGINE_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
-/// A suffix of theirs, or the hash of a reference.
+/// Whether the name has a suffix of a workflow engine, or is the hash of a reference.
 fn is_engine_name(name: &str) -> bool {
     let last = stem(name).rsplit('/').next().unwrap_or_default();
     let is_hash = matches!(last.len(), 32 | 40 | 64) && last.bytes().all(|b| b.is_ascii_hexdigit());
     is_hash || ENGINE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// Whether a name is what remains of a reference if its separators are replaced.
+/// Whether a name results from this reference when its separators are replaced.
 fn looks_pulled(stem: &str, origin: &Reference) -> bool {
     let repository = origin.repository();
     let last = repository.rsplit('/').next().unwrap_or_default();
@@ -116,7 +116,7 @@ fn looks_pulled(stem: &str, origin: &Reference) -> bool {
     })
 }
 
-/// Letters and digits, in lower case.
+/// The letters and digits of a text, in lower case.
 fn letters(text: &str) -> String {
     let all = text.chars().filter(char::is_ascii_alphanumeric);
     all.map(|c| c.to_ascii_lowercase()).collect()
@@ -128,7 +128,7 @@ mod tests {
     use sifcache_core::reference::Reference;
 
     #[test]
-    fn names_that_pulls_and_engines_give() {
+    fn names_given_by_pulls_and_engines_are_recognized() {
         let samtools = "quay.io/biocontainers/samtools:1.19.2--h50ea8bc_0";
         let pinned = format!("alpine@sha256:{}", "0f".repeat(32));
         for (name, origin) in [

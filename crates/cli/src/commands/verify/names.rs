@@ -1,4 +1,4 @@
-//! Files that no reference leads to, because of their names.
+//! Files that no reference leads to because of their names.
 
 use super::file::File;
 use super::finding::{Finding, NO_REFERENCE, STRAY};
@@ -14,14 +14,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Gives names to the files of one root: to no two files the same one.
+/// Proposes names for the files of one root, never the same one for two files.
 pub(crate) struct Names<'a> {
     root: &'a Path,
     states: HashMap<&'a Path, &'a State>,
     given: RefCell<BTreeSet<String>>,
 }
 
-/// What to do with a file under a wrong name.
+/// Advice for a file with a wrong name.
 #[derive(Debug)]
 pub(crate) struct Advice {
     pub(crate) text: String,
@@ -37,7 +37,7 @@ impl Advice {
     }
 }
 
-/// What is where a name would be.
+/// What currently has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Free,
@@ -45,7 +45,7 @@ enum Place {
     Image,
     /// A file that is not a valid image.
     Broken,
-    /// A directory, or a file where a directory would have to be.
+    /// A directory, or a file in place of a parent directory.
     Blocked,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Names<'a> {
         Self { root, states, given: RefCell::default() }
     }
 
-    /// What to report about a file that has no reference.
+    /// The finding for a file that has no reference.
     pub(crate) fn judge(&self, file: &File) -> Finding {
         let path = &file.path;
         match &file.state {
@@ -94,8 +94,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// By its name, so that a registry and a tag that somebody has chosen stay; else by what
-    /// the file was pulled from.
+    /// Derives the name from the current one, to preserve a chosen registry and tag, or else from
+    /// the origin recorded in the file.
     fn rename(&self, file: &File) -> Advice {
         let origin = || file.origin.as_ref().map(|origin| image_name::short(&origin.reference));
         match proper(&file.name).or_else(origin) {
@@ -104,7 +104,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What `--fix --rename` does, where the advice is no more than a name.
+    /// The change of `--fix --rename`, if the advice proposes a free name.
     pub(crate) fn fix(&self, file: &File, advice: &Advice) -> Option<Fix> {
         let to = self.root.join(advice.name.as_ref()?);
         Some(Fix::Rename { from: file.path.clone(), to, root: self.root.to_owned() })
@@ -119,7 +119,7 @@ impl<'a> Names<'a> {
         names(&image_name::short(reference), reference).into_iter().any(same)
     }
 
-    /// How a file gets this name, or the next best one for the same reference.
+    /// Advice for giving a file this name, or another name for the same reference.
     pub(crate) fn advice(&self, name: &str) -> Advice {
         let Some(reference) = image_name::reference(name) else {
             return Advice::other("rename it to NAME:TAG, all lower case".into());
@@ -130,7 +130,7 @@ impl<'a> Names<'a> {
             let text = format!("it looks like a second {}; remove one", plain(Path::new(other)));
             return Advice { is_there: true, ..Advice::other(text) };
         }
-        // Another file has been told to take the name.
+        // The name was already proposed for another file.
         if !self.given.borrow_mut().insert(reference.to_string()) {
             let text = format!("it looks like a second {}; remove one", plain(Path::new(name)));
             return Advice::other(text);
@@ -168,8 +168,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The names that a file for the reference may have: the one that is proposed, then those that
-/// every way to write the reference leads to.
+/// The possible names of a file for the reference: the proposed one, then the names that are looked
+/// up for every spelling of the reference.
 fn names(name: &str, reference: &Reference) -> Vec<String> {
     let mut names = vec![name.to_owned()];
     let short = Reference::parse(image_name::short(reference).as_bytes());

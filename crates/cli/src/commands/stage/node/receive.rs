@@ -1,4 +1,4 @@
-//! One image on its way to this node: from the place that it is sent to, to its name.
+//! Receives one image on this node: from the transfer directory to its final name.
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
@@ -18,10 +18,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// So many times at most is said how much has come: many nodes speak at once.
+/// Maximum number of progress reports per image, because many nodes report at the same time.
 const TIMES: u64 = 20;
 
-/// The place of a file that comes, and the right to its name. The place goes with this.
+/// The directory for an incoming file, and the lock on its name. Dropping it removes the directory.
 #[derive(Debug)]
 pub(super) struct Arriving {
     store: Store,
@@ -32,10 +32,10 @@ pub(super) struct Arriving {
 }
 
 impl Arriving {
-    /// Makes the place.
+    /// Creates the directory and locks the name.
     ///
     /// # Errors
-    /// Why it cannot be made.
+    /// The directory cannot be created or exists already, or the name cannot be used or locked.
     pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
         store.can_hold(&item.reference)?;
         let parent = store.state().join("tmp");
@@ -45,17 +45,18 @@ impl Arriving {
             let message = format!("another node is at work in {root}: is it local to each node?");
             return Err(Failure::new(Exit::CONFIG, message));
         };
-        // After that: another node would hold it until it is told something, and for ever.
+        // The lock is taken only after creating the directory. If the root is shared, another node
+        // has the lock until it receives its next request, so waiting for the lock would never end.
         let lock = store.lock(&item.reference, &|| {})?;
         Ok(Self { store, item: item.clone(), scratch, _lock: lock, said: 0 })
     }
 
-    /// What comes.
+    /// The reference of the incoming image.
     pub(super) fn reference(&self) -> &str {
         &self.item.reference
     }
 
-    /// How many bytes have come, if that is worth a word.
+    /// The number of bytes received so far, if that changed enough since the last report.
     pub(super) fn came(&mut self) -> Option<u64> {
         let bytes = fs::metadata(self.scratch.path(stage::FILE)).ok()?.len();
         let is_news = bytes > self.said.saturating_add(self.item.size / TIMES);
@@ -65,10 +66,10 @@ impl Arriving {
         })
     }
 
-    /// Checks what has come, and gives it its names.
+    /// Checks the received file, and installs it under its names.
     ///
     /// # Errors
-    /// Why it gets none.
+    /// The content is not what was sent, the file cannot be installed, or jobs would not find it.
     pub(super) fn settle(&self, settings: &Settings, keep: Keep) -> Result<(), Failure> {
         let file = self.scratch.path(stage::FILE);
         let progress = Progress::new(true);
@@ -87,7 +88,7 @@ impl Arriving {
         }
     }
 
-    /// Whether the file is what was sent.
+    /// The content of the file, if it is identical to what was sent.
     fn same(&self, file: &Path, progress: &Progress) -> Result<Content, Failure> {
         let content = read(file, progress)?;
         if content.size == self.item.size && content.sha256 == self.item.sha256 {
@@ -103,7 +104,7 @@ impl Arriving {
     }
 }
 
-/// Reads a file, for its SHA-256.
+/// Reads a file to compute its SHA-256.
 pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure> {
     let task = progress.on_terminal("", 0);
     let failed =
@@ -115,7 +116,7 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure>
     })
 }
 
-/// As many digits as people compare.
+/// The first 12 digits, which are enough for people to compare.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn checked_and_named() {
+    fn received_files_are_checked_and_installed() {
         let (directory, store) = store();
         let root = directory.path().to_owned();
         let mut settings = Settings::with_roots(vec![root.clone()]);
@@ -162,7 +163,7 @@ mod tests {
         sif(&two, 2);
         let mut arriving = Arriving::prepare(store, &item(&one), "stage.7.1").unwrap();
         let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
-        // Another file than was meant, then half of it, then the right one.
+        // A different file first, then half of the right one, then all of it.
         fs::copy(&two, &place).unwrap();
         assert_eq!(arriving.came(), Some(SMALLEST));
         assert_eq!(arriving.came(), None);
