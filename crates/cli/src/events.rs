@@ -1,4 +1,4 @@
-//! What the plugin logged about launches, and what the logs cover.
+//! Events that the plugin logged about launches, and the times that the logs cover.
 
 pub(crate) mod aggregate;
 pub(crate) mod event;

@@ -1,4 +1,4 @@
-//! Events of many jobs added up: what `misses` and `hits` count.
+//! Aggregates the events of many jobs, for `misses` and `hits`.
 
 use crate::error::{Exit, Failure};
 use crate::events::event::Event;
@@ -15,34 +15,34 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Which events count, and how they are shown.
+/// Options that select events.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Read this log instead of this host's own: syslog of a node or of all nodes, also
+    /// Log to read instead of this host's own: syslog of one node or of all nodes, optionally
     /// compressed (gzip, xz, bzip2, zstd), or the output of `journalctl --output=json`; - is
     /// standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
-    /// Only log lines not older than this (30d, 12h), or from this day on (2026-11-24)
+    /// Only log lines of the given last period (30d, 12h), or from this day on (2026-11-24)
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
-    /// Only log lines older than this, or before this day
+    /// Only log lines from before the given last period, or from before this day
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
-    /// Only references that at least this many users asked for
+    /// Only references that at least this many users requested
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_users: usize,
-    /// Only so many, the most wanted first
+    /// Print at most this many, most requested first
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Print one JSON object
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// A day, or how long ago.
+/// Parses a day, a time, or a duration before now.
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(day) = text.parse::<Date>() {
         let start = day.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
@@ -57,16 +57,16 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
-/// What was counted for one thing.
+/// The counts for one key.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub(crate) launches: u64,
     pub(crate) last: Timestamp,
     jobs: BTreeSet<u32>,
     users: BTreeSet<u32>,
-    /// Files that were there and did not count, with the last reason.
+    /// Candidates that were refused, each with the last reason.
     pub(crate) refused: BTreeMap<PathBuf, String>,
-    /// The references, in normal form.
+    /// The references, in full form.
     pub(crate) references: BTreeSet<String>,
 }
 
@@ -89,23 +89,23 @@ impl Count {
     }
 }
 
-/// All that was counted.
+/// The aggregated events.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// By what `key` made of the events; the most wanted first.
+    /// The counts by key; the most requested ones first.
     pub(crate) counts: Vec<(String, Count)>,
-    /// Where it was read, for people.
+    /// Names of the logs, for messages.
     sources: Vec<String>,
-    /// When each image last served, for `served.json`.
+    /// When each image last served a job, for `served.json`.
     pub(crate) hits: Hits,
-    /// What else was read.
+    /// Other data from the logs.
     pub(crate) read: Read,
 }
 
-/// Reads the logs and counts the events for which `key` has a key.
+/// Reads the logs and counts the events for which `key` returns a key.
 ///
 /// # Errors
-/// A log that cannot be read, or none.
+/// A log cannot be read, or this host has no log.
 pub(crate) fn tally(
     which: &Which,
     key: &dyn Fn(&Event) -> Option<String>,
@@ -128,14 +128,14 @@ pub(crate) fn tally(
     read.skipped.extend(skipped);
     let mut counts: Vec<(String, Count)> =
         counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
-    // Stable: what is wanted as much stays in the order of names.
+    // The sort is stable, so equal counts remain in alphabetical order.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.launches)));
     let sources = sources.iter().map(Source::name).collect();
     Ok(Tally { counts, sources, hits, read })
 }
 
 impl Tally {
-    /// Leaves out what does not fit, the least wanted.
+    /// Keeps only the most requested ones, up to `--limit`.
     pub(crate) fn limit(&mut self, which: &Which) {
         self.counts.truncate(which.limit.unwrap_or(usize::MAX));
     }
@@ -145,10 +145,10 @@ impl Tally {
         (self.read.range.map(|range| range.from), self.read.range.map(|range| range.to))
     }
 
-    /// What was read, in a line for people.
+    /// Describes the logs and their time range in one line.
     ///
     /// # Errors
-    /// If the logs have no line with a time: it is something else.
+    /// No line has a time, so none of the files is a log.
     pub(crate) fn described(&self) -> Result<String, Failure> {
         if let Some(range) = self.read.range {
             let names = self.sources.iter();
@@ -163,7 +163,7 @@ impl Tally {
         Err(Failure::new(Exit::DATA, message.join("\n")))
     }
 
-    /// What the reader should know beside the result, a line each.
+    /// Remarks on the result, one per line.
     pub(crate) fn remarks(&self) -> String {
         self.read.remarks().iter().map(|remark| format!("note: {remark}\n")).collect()
     }
@@ -174,7 +174,7 @@ mod tests {
     use super::moment;
 
     #[test]
-    fn days_and_times_ago() {
+    fn days_times_and_durations_are_parsed() {
         assert!(moment("2026-11-24").is_ok());
         assert!(moment("2026-11-24T03:00:00Z").is_ok());
         assert!(moment("30d").unwrap() < moment("1h").unwrap());

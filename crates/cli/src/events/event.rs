@@ -1,30 +1,30 @@
-//! The plugin's line in syslog, read back: `event=miss job=8 ... reference=...`.
+//! Parses the plugin's line in syslog: `event=miss job=8 ... reference=...`.
 //!
-//! Everybody on a node can write to syslog, so a line is taken for what it says only as
-//! far as its grammar goes: it is written as the plugin writes, numbers are numbers, and a
-//! reference is one that parses.
+//! Every user of a node can write to syslog, so a line is only accepted if it follows the grammar
+//! exactly: it is quoted as the plugin quotes, numbers are numbers, and the reference is valid.
 
 use sifcache_core::reference::Reference;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-/// What was looked for, and whether it was there.
+/// A lookup and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The image that was started; none is a miss.
+    /// The image that was started; `None` for a miss.
     pub(crate) image: Option<PathBuf>,
     pub(crate) reference: Reference,
-    /// The job; none for a launch outside of jobs.
+    /// The job; `None` for a launch outside of a job.
     pub(crate) job: Option<u32>,
     pub(crate) uid: u32,
-    /// How many tasks shared the launch, as often as syslog says that it was repeated.
+    /// The number of tasks that shared the launch, times the number of repetitions that syslog
+    /// reports.
     pub(crate) launches: u64,
-    /// Files that were there and did not count, with why.
+    /// Candidates that were refused, each with the reason.
     pub(crate) refused: Vec<(PathBuf, String)>,
 }
 
-/// Reads what follows `sifcache: `; nothing if the plugin does not write so.
+/// Parses the text after `sifcache: `; returns `None` if the plugin would not write it like this.
 pub(crate) fn parse(message: &str) -> Option<Event> {
     let (times, message) = repeated(message.trim());
     let fields = fields(message)?;
@@ -52,8 +52,8 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
     })
 }
 
-/// What rsyslog puts in the place of equal lines where it is told to, as Ubuntu tells it:
-/// `message repeated 3 times: [ event=...]`.
+/// Handles rsyslog's replacement for identical lines, which is configurable and enabled on Ubuntu:
+/// `message repeated 3 times: [ event=...]`. Returns the number of repetitions and the message.
 fn repeated(message: &str) -> (u32, &str) {
     let inside = || {
         let (times, rest) = message.strip_prefix("message repeated ")?.split_once(" times: [")?;
@@ -63,7 +63,7 @@ fn repeated(message: &str) -> (u32, &str) {
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
-    // `parse` would take a sign too.
+    // `parse` would also accept a sign.
     let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits)?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
@@ -72,7 +72,7 @@ fn path(bytes: &[u8]) -> PathBuf {
     OsString::from_vec(bytes.to_vec()).into()
 }
 
-/// The `key=value` pairs; nothing if the text is not made of them.
+/// The `key=value` pairs, or `None` if the text has another form.
 fn fields(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
     let mut fields = Vec::new();
     let mut rest = text;
@@ -93,7 +93,7 @@ fn fields(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
     }
 }
 
-/// A value without quotes, and what follows it.
+/// An unquoted value, and the text after it.
 fn plain(text: &str) -> Option<(Vec<u8>, &str)> {
     let (value, _) = text.split_once(' ').unwrap_or((text, ""));
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
@@ -101,8 +101,8 @@ fn plain(text: &str) -> Option<(Vec<u8>, &str)> {
     is_plain.then(|| (value.as_bytes().to_vec(), text.get(value.len()..).unwrap_or_default()))
 }
 
-/// A quoted value, its opening quote taken off, and what follows it. The escapes are those
-/// of `escape_ascii`, and every byte is written as that writes it.
+/// A quoted value without its opening quote, and the text after it. The escapes are those of
+/// `escape_ascii`; a value is only accepted if `escape_ascii` would write every byte the same way.
 fn unquote(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut value = Vec::new();
     let mut rest = text.bytes().enumerate();

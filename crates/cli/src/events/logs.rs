@@ -1,4 +1,4 @@
-//! What the logs of the nodes say of hits and misses, and of which time they know.
+//! Hits and misses in the logs of the nodes, and the times that these logs cover.
 
 pub(crate) mod coverage;
 pub(crate) mod evidence;
@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// When each image last served.
+/// When each image last served a job.
 pub(crate) type Hits = BTreeMap<PathBuf, Timestamp>;
 
-/// Takes note of a hit.
+/// Records a hit; a miss is ignored.
 pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
     let Some(image) = &event.image else { return };
     match hits.get_mut(image) {
@@ -29,7 +29,7 @@ pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
     }
 }
 
-/// A host's name as it is compared: without its domain, in lower case.
+/// A host name for comparisons: in lower case and without its domain.
 pub(crate) fn host_name(name: &str) -> String {
     scan::short(name.as_bytes())
 }

@@ -1,13 +1,12 @@
-//! The nodes of the cluster, as Slurm lists them.
+//! The nodes of the cluster, from sinfo.
 
 use crate::system::process::{Call, Run};
 use std::collections::BTreeMap;
 
-/// Each node under its host's name, and whether it can run jobs now; none where Slurm does not
-/// say it, with why.
+/// Each node by its host name, and whether it can run jobs now.
 ///
 /// # Errors
-/// There is no sinfo, or it has no answer.
+/// sinfo is unavailable or fails; the message says why.
 pub(crate) fn nodes(run: &dyn Run) -> Result<BTreeMap<String, bool>, String> {
     let arguments = ["--all", "--noheader", "--Node", "--format=%n|%T"].map(str::to_owned).into();
     let call = Call { program: "sinfo".into(), arguments, ..Call::default() };
@@ -26,8 +25,8 @@ fn row(line: &str) -> Option<(String, bool)> {
     Some((host.to_owned(), is_up(state)))
 }
 
-/// Whether a node in this state writes a log. One that is down or without power does not, and
-/// starts no job until it does again.
+/// Whether a node in this state writes a log. A node that is down or powered off does not; it
+/// starts no job until it is up again.
 fn is_up(state: &str) -> bool {
     let without_power = state.contains(['~', '%']) || state.contains("power");
     !without_power && !["down", "future", "unknown"].iter().any(|name| state.starts_with(name))
@@ -49,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_and_those_that_are_down() {
+    fn nodes_are_listed_with_their_state() {
         let text =
             "n1|idle\nn1|idle\nN2.example.org|drained*\nn3|down*\nn4|idle~\nn5|powered_down\n";
         let nodes = nodes(&Sinfo(Ok(text))).unwrap();
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer() {
+    fn a_failing_sinfo_is_an_error() {
         assert_eq!(nodes(&Sinfo(Ok(""))).unwrap_err(), "sinfo: error: no");
         let missing = nodes(&Sinfo(Err(Silence::Missing))).unwrap_err();
         assert_eq!(missing, "sinfo is not in PATH");

@@ -1,10 +1,10 @@
-//! Several things at once, begun in their order.
+//! Runs several tasks in parallel, started in order.
 
 use std::sync::Mutex;
 use std::thread;
 
-/// Does `work` for each item, in so many threads, and returns what came of it in the
-/// items' order.
+/// Calls `work` for each item in up to `jobs` threads, and returns the results in the order of the
+/// items.
 pub(crate) fn each<I: Sync, T: Send>(
     jobs: usize,
     items: &[I],
@@ -40,7 +40,7 @@ mod tests {
     use std::sync::Barrier;
 
     #[test]
-    fn at_once_and_in_order() {
+    fn items_run_in_parallel_and_results_are_in_order() {
         let barrier = Barrier::new(3);
         let twice = |item: &u32| {
             barrier.wait();

@@ -1,4 +1,4 @@
-//! Programs that are asked something, with a time limit: a hung Slurm must not hang us.
+//! Runs short commands with a time limit, because a hung Slurm command must not block this one.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
@@ -11,27 +11,27 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wait_timeout::ChildExt as _;
 
-/// No answer takes that long where all is well.
+/// Time limit for a program; a program that works properly is much faster.
 const LIMIT: Duration = Duration::from_secs(10);
-/// What has ended has said what it had to say.
+/// Time limit for reading the remaining output of a program that has ended.
 const REST: Duration = Duration::from_secs(1);
-/// More than that is no answer, in bytes.
+/// Maximum length of an output in bytes; the rest is not read.
 const LONGEST: u64 = 1 << 20;
 
 /// A program to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Call {
     pub(crate) program: PathBuf,
-    /// What it is told that it is called, if that is something else.
+    /// argv[0], if it differs from the program.
     pub(crate) zeroth: Option<&'static str>,
     pub(crate) arguments: Vec<String>,
-    /// Variables that are set before it starts.
+    /// Environment variables to set.
     pub(crate) set: Vec<(&'static str, OsString)>,
-    /// Variables that are taken out.
+    /// Environment variables to remove.
     pub(crate) unset: Vec<&'static str>,
 }
 
-/// What it said.
+/// The output of a program, and whether it succeeded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) success: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Answer {
     pub(crate) stderr: String,
 }
 
-/// Why there is no answer.
+/// Why there is no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Silence {
     /// There is no such program.
@@ -51,7 +51,7 @@ pub(crate) enum Silence {
 }
 
 impl Silence {
-    /// As the end of a sentence that begins with the program's name.
+    /// The reason as a message that begins with the program's name.
     pub(crate) fn said_of(self, program: &str) -> String {
         match self {
             Self::Missing => format!("{program} is not in PATH"),
@@ -61,13 +61,16 @@ impl Silence {
     }
 }
 
-/// Who runs programs; tests have another one.
+/// Runs programs; tests use another implementation.
 pub(crate) trait Run {
-    /// Runs it to its end.
+    /// Runs a program and waits for its end.
+    ///
+    /// # Errors
+    /// The program cannot be run, or does not end in time.
     fn run(&self, call: &Call) -> Result<Answer, Silence>;
 }
 
-/// Runs them really.
+/// Runs real processes.
 #[derive(Debug)]
 pub(crate) struct Processes;
 
@@ -81,7 +84,7 @@ impl Run for Processes {
         if let Some(zeroth) = call.zeroth {
             command.arg0(zeroth);
         }
-        // A group of its own, to end all that it has started.
+        // A separate process group, so that all processes started by it can be ended.
         command.process_group(0).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(silence)?;
@@ -109,7 +112,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Reads in a thread of its own, so that no pipe fills up.
+/// Reads in a separate thread, so that no pipe fills up.
 fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -126,8 +129,8 @@ fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// What was read until the pipe's end. What a program has left in the background, as
-/// profiles do, may hold the pipe open for ever: it is not waited for.
+/// The output up to the end of the pipe. A background process of the program, such as profiles
+/// start, may keep the pipe open forever, so waiting is limited.
 fn said(pipe: &Receiver<Vec<u8>>) -> String {
     let end = Instant::now() + REST;
     let mut bytes = Vec::new();
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_says() {
+    fn output_and_status_are_returned() {
         let answer = Processes.run(&call("sh", &["-c", "echo a; echo b >&2; exit 3"])).unwrap();
         assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("a\n", "b\n"));
         assert!(!answer.success);
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_in_the_background() {
+    fn a_background_process_is_not_waited_for() {
         let start = Instant::now();
         let answer = Processes.run(&call("sh", &["-c", "sleep 20 & echo a"])).unwrap();
         assert_eq!((answer.success, answer.stdout.as_str()), (true, "a\n"));
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn another_environment_and_name() {
+    fn environment_and_argv0_are_set() {
         let mut call = call("sh", &["-c", "echo $0 $A ${HOME-none}"]);
         call.zeroth = Some("-sh");
         call.set.push(("A", "b".into()));

@@ -1,5 +1,5 @@
-//! A program with all that it starts, in a process group of its own: Ctrl-C reaches us
-//! alone, and nothing of it outlives us.
+//! A program in a process group of its own with all processes that it starts. Ctrl-C only reaches
+//! this command, and no process of the group outlives it.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{self, BufReader, Read};
@@ -9,16 +9,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether the program has ended, or the command is to.
+/// Interval for checking whether the program has ended, or the command should stop.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
-/// How long the program has to clear up after itself.
+/// Time that the program gets for cleaning up.
 const GRACE: Duration = Duration::from_secs(5);
-/// A line is cut at so many bytes.
+/// Maximum length of a line in bytes; the rest is dropped.
 const LONGEST: usize = 1_000;
 
-/// The program, and whatever it has started. Nothing of it outlives this value.
+/// The program and all processes that it has started. None of them outlives this value.
 ///
-/// The program is reaped last. Until then no other group can have its number.
+/// The program is reaped last. Until then, its process group ID cannot be reused.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Child,
@@ -30,13 +30,13 @@ impl Group {
     /// Starts the program.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// It cannot be started.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         Ok(Self { id: Pid::from_child(&child), child, reaped: false })
     }
 
-    /// The lines of those outputs that are pipes, as they come.
+    /// The lines of standard output and standard error, as far as these are pipes, as they arrive.
     pub(crate) fn listen(&mut self) -> Receiver<String> {
         let (sender, lines) = channel();
         if let Some(stdout) = self.child.stdout.take() {
@@ -48,23 +48,23 @@ impl Group {
         lines
     }
 
-    /// Its standard input, the first time that this is asked.
+    /// Its standard input; only returned once.
     pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Its standard output, the first time that this is asked, for who does not `listen`.
+    /// Its standard output, for callers that do not use `listen` for it; only returned once.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Whether the program itself has ended; not reaped by that.
+    /// Whether the program itself has ended. This does not reap it.
     pub(crate) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         matches!(waitid(WaitId::Pid(self.id), options), Ok(Some(_)))
     }
 
-    /// Whether the program ends by itself while it is waited for.
+    /// Waits for a limited time for the program to end by itself, and returns whether it has ended.
     pub(crate) fn ends_by_itself(&self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < GRACE && !self.has_ended() {
@@ -73,16 +73,16 @@ impl Group {
         self.has_ended()
     }
 
-    /// Gives all of it the chance to clear up.
+    /// Sends SIGTERM to the group, and gives it time to clean up.
     pub(crate) fn ask_to_end(&self) {
         let _ = kill_process_group(self.id, Signal::TERM);
         self.ends_by_itself();
     }
 
-    /// Ends what is left of it, and says how the program itself has ended.
+    /// Kills the remaining processes of the group, and returns the exit status of the program.
     ///
     /// # Errors
-    /// The kernel's.
+    /// waitpid(2) failed.
     pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
         let _ = kill_process_group(self.id, Signal::KILL);
         self.reaped = true;
@@ -98,7 +98,7 @@ impl Drop for Group {
     }
 }
 
-/// Reads lines, also those of progress bars, which end in a carriage return.
+/// Reads lines, including those of progress bars, which end with a carriage return.
 fn listen(from: impl Read + Send + 'static, to: Sender<String>) {
     thread::spawn(move || {
         let mut line = Vec::new();
@@ -113,7 +113,7 @@ fn listen(from: impl Read + Send + 'static, to: Sender<String>) {
     });
 }
 
-/// Hands a line over, without colours; false if nobody listens any more.
+/// Sends a line without styles. Returns false if the receiver was dropped.
 fn say(line: &mut Vec<u8>, to: &Sender<String>) -> bool {
     let text = String::from_utf8_lossy(line).into_owned();
     line.clear();

@@ -1,5 +1,5 @@
-//! Ctrl-C and its kin: they ask, and long work looks whether they did, so that it
-//! can take away what it has begun.
+//! Handles Ctrl-C and similar signals: a signal sets a flag, and long operations check it, so that
+//! they can remove unfinished work.
 
 use crate::error::Failure;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 static ASKED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// From now on these signals are noted and end nothing by themselves.
+/// From now on, SIGHUP, SIGINT and SIGTERM only set the flag and do not end the process.
 ///
 /// # Errors
-/// The kernel's, if it does not take the handlers.
+/// The handlers cannot be installed.
 pub(crate) fn watch() -> io::Result<()> {
     let asked = ASKED.get_or_init(Arc::default);
     for (signal, number) in [(SIGHUP, 1), (SIGINT, 2), (SIGTERM, 15)] {
@@ -21,10 +21,10 @@ pub(crate) fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the command has been asked to end.
+/// Checks whether a signal asked the command to stop.
 ///
 /// # Errors
-/// [`Failure::Stopped`], if it has.
+/// [`Failure::Stopped`] if so.
 pub(crate) fn check() -> Result<(), Failure> {
     match ASKED.get().map_or(0, |asked| asked.load(Ordering::Relaxed)) {
         0 => Ok(()),

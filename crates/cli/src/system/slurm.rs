@@ -1,20 +1,20 @@
-//! Slurm's own commands, found in PATH.
+//! Runs Slurm's commands, which are found in PATH.
 
 use crate::error::{Exit, Failure};
 use crate::system::process::{Call, Processes, Run as _};
 use std::io;
 use std::process::{Command, Stdio};
 
-/// Variables of the caller's that Slurm's commands do not get: those of a job that the
-/// caller may be in, and credentials, which have no business on the nodes.
+/// Prefixes of environment variables that are not passed to Slurm's commands: those of a job in
+/// which the command may be running, and credentials, which must not get to the nodes.
 const NOT_HANDED_ON: [&str; 3] = ["SLURM_", "APPTAINER_", "SINGULARITY_"];
-/// But for this one, which says where Slurm's configuration is.
+/// The exception: the path of Slurm's configuration.
 const CONFIGURATION: &str = "SLURM_CONF";
 
-/// Asks a command something that it knows at once.
+/// Runs a command that ends quickly, and returns its standard output.
 ///
 /// # Errors
-/// That it is not there, or what it says is wrong.
+/// The command is unavailable or fails; the message has its last line.
 pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
     let call = Call { program: program.into(), arguments, ..Call::default() };
@@ -28,7 +28,7 @@ pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> 
     }
 }
 
-/// A command that is to run for a while, with pipes.
+/// A long-running command, with pipes for input and output.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -41,7 +41,7 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
-/// A command that could not be started.
+/// The failure for a command that could not be started.
 pub(crate) fn not_started(program: &str, error: &io::Error) -> Failure {
     let message = match error.kind() {
         io::ErrorKind::NotFound => format!("{program} is not in PATH; it comes with Slurm"),
@@ -50,13 +50,13 @@ pub(crate) fn not_started(program: &str, error: &io::Error) -> Failure {
     Failure::new(Exit::UNAVAILABLE, message)
 }
 
-/// What a command of Slurm's said at last, without its name in front.
+/// The last message of a Slurm command, without its name.
 pub(crate) fn last_words<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> String {
     let mut lines = lines.map(str::trim).filter(|line| !line.is_empty());
     lines.next_back().map_or_else(|| "it did not say why".to_owned(), |line| bare(line).to_owned())
 }
 
-/// `salloc: error: …` without the words in front.
+/// The text of a message such as `salloc: error: …`.
 pub(crate) fn bare(line: &str) -> &str {
     let line = line
         .split_once(": ")
@@ -70,9 +70,9 @@ mod tests {
     use super::last_words;
 
     #[test]
-    fn why_without_who() {
-        let said = ["salloc: error: Job submit/allocate failed: Invalid account", ""];
-        assert_eq!(last_words(said.into_iter()), "Job submit/allocate failed: Invalid account");
+    fn the_last_message_is_returned_without_the_program() {
+        let lines = ["salloc: error: Job submit/allocate failed: Invalid account", ""];
+        assert_eq!(last_words(lines.into_iter()), "Job submit/allocate failed: Invalid account");
         assert_eq!(last_words(["no colon here"].into_iter()), "no colon here");
         assert_eq!(last_words([].into_iter()), "it did not say why");
     }

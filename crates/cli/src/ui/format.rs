@@ -1,18 +1,18 @@
-//! Sizes and times as people write and read them.
+//! Formats and parses sizes, times and durations for people.
 
 use indicatif::BinaryBytes;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, tz::TimeZone};
 use std::time::Duration;
 
-/// Bytes as `1.20 GiB`.
+/// Formats a number of bytes: `1.20 GiB`.
 pub(crate) fn size(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
 }
 
-/// Reads `5G`, `1.5T`, `300M`: powers of 1024, as du and Slurm take them. In bytes.
+/// Parses `5G`, `1.5T` or `300M` into bytes. Units are powers of 1024, as in du and Slurm.
 ///
 /// # Errors
-/// What clap prints behind the value.
+/// The text is not a valid size; clap prints the message after the value.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     parse_size::Config::new()
         .with_binary()
@@ -20,20 +20,20 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         .map_err(|error| format!("{error}; write it as 300M, 5G or 2T"))
 }
 
-/// Reads `90d`, `12h`, `2w`, `1y`; a day has 24 hours and a year 365 days.
+/// Parses `90d`, `12h`, `2w` or `1y`. A day has 24 hours and a year 365 days.
 ///
 /// # Errors
-/// What clap prints behind the value.
+/// The text is not a valid duration; clap prints the message after the value.
 pub(crate) fn parse_age(text: &str) -> Result<SignedDuration, String> {
     let wrong = || format!("'{text}' is not a valid time; write it as 12h, 90d, 8w or 1y");
     let span: Span = text.parse().map_err(|_| wrong())?;
-    // Of a year that has no 29th of February behind it.
+    // The start of a year of 365 days.
     let start = jiff::civil::date(2023, 1, 1);
     let duration = span.to_duration(SpanRelativeTo::from(start)).map_err(|_| wrong())?;
     if duration.is_negative() { Err(wrong()) } else { Ok(duration) }
 }
 
-/// How long ago, in one unit: `3 d`, `5 h`; `0 s` for what lies ahead.
+/// The time since `then` in one unit: `3 d`, `5 h`; `0 s` for a time in the future.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     let (unit, length) = match seconds {
@@ -45,7 +45,7 @@ pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{} {unit}", seconds / length)
 }
 
-/// How long something took: `0.4 s`, `75 s`.
+/// Formats a duration: `0.4 s`, `75 s`.
 pub(crate) fn took(duration: Duration) -> String {
     match duration.as_secs_f64() {
         seconds if seconds < 10.0 => format!("{seconds:.1} s"),
@@ -53,12 +53,12 @@ pub(crate) fn took(duration: Duration) -> String {
     }
 }
 
-/// The day in the local time zone: `2026-12-24`.
+/// Formats the day in the local time zone: `2026-12-24`.
 pub(crate) fn day(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string()
 }
 
-/// Day and minute in the local time zone: `2026-12-24 03:00`.
+/// Formats the day and minute in the local time zone: `2026-12-24 03:00`.
 pub(crate) fn minute(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
@@ -94,13 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn ago_in_one_unit() {
+    fn the_time_since_has_one_unit() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let said = |seconds| ago(at(0), at(seconds));
-        assert_eq!(said(119), "119 s");
-        assert_eq!(said(120), "2 min");
-        assert_eq!(said(7_200), "2 h");
-        assert_eq!(said(172_800), "2 d");
-        assert_eq!(said(-5), "0 s");
+        let formatted = |seconds| ago(at(0), at(seconds));
+        assert_eq!(formatted(119), "119 s");
+        assert_eq!(formatted(120), "2 min");
+        assert_eq!(formatted(7_200), "2 h");
+        assert_eq!(formatted(172_800), "2 d");
+        assert_eq!(formatted(-5), "0 s");
     }
 }

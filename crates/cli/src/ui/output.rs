@@ -1,36 +1,36 @@
-//! What subcommands print: rows in columns for people, JSON for scripts.
+//! Output of subcommands: tables for people, JSON for scripts.
 
 use crate::error::Failure;
 use anstyle::Style;
 use serde::Serialize;
 use std::io::Write as _;
 
-/// Prints one JSON value in one line.
+/// Prints a JSON value as one line.
 ///
 /// # Errors
-/// Standard output's.
+/// Standard output fails.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line = serde_json::to_string(value).map_err(|error| Failure::Io(error.into()))?;
     line.push('\n');
     Ok(std::io::stdout().lock().write_all(line.as_bytes())?)
 }
 
-/// Prints text; its colours are taken out where standard output is no terminal.
+/// Prints text. Its styles are removed if standard output is not a terminal.
 ///
 /// # Errors
-/// Standard output's.
+/// Standard output fails.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// A name for a terminal: what is not printed is escaped. With control characters a file
-/// name could move the cursor or pretend to be another line, with others turn the
-/// direction of writing, or look like another name.
+/// Escapes a name for a terminal. Control characters in a file name could move the cursor or
+/// imitate another line; other non-printable characters could reverse the text direction, or make
+/// the name look like another one.
 pub(crate) fn plain(name: &std::path::Path) -> String {
     let text = name.to_string_lossy();
     let escape = |c: char| -> String {
         match c {
-            // Printed, but for a string in Rust.
+            // Printable; only string literals in Rust need to escape these.
             '"' | '\'' | '\\' => c.into(),
             _ => c.escape_debug().collect(),
         }
@@ -38,19 +38,19 @@ pub(crate) fn plain(name: &std::path::Path) -> String {
     text.chars().map(escape).collect()
 }
 
-/// The same for a text of several lines.
+/// Like [`plain`], for text with several lines.
 pub(crate) fn plain_lines(text: &str) -> String {
     text.split('\n').map(|line| plain(line.as_ref())).collect::<Vec<_>>().join("\n")
 }
 
-/// Where a column's text stands.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
     Right,
 }
 
-/// Rows in columns as wide as their widest cell.
+/// A table whose columns are as wide as their widest cell.
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
@@ -58,17 +58,17 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table with these headings.
+    /// A table with these columns and no rows.
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row; one cell a column.
+    /// Adds a row, with one cell per column.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
-    /// The lines, headings first and bold.
+    /// The table as lines, starting with the headings in bold.
     pub(crate) fn text(&self) -> String {
         let widths = self.widths();
         let bold = Style::new().bold();
@@ -112,7 +112,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn columns_are_as_wide_as_they_must() {
+    fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&[("reference", Align::Left), ("size", Align::Right)]);
         table.row(vec!["o/i:1".into(), "1.20 GiB".into()]);
         table.row(vec!["ubuntu:latest".into(), "3 B".into()]);
@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_lines() {
+    fn line_feeds_are_not_escaped() {
         assert_eq!(super::plain_lines("a\r\nb\u{1b}[2J\n\n"), "a\\r\nb\\u{1b}[2J\n\n");
     }
 
     #[test]
-    fn names_cannot_steer_a_terminal() {
+    fn control_characters_in_names_are_escaped() {
         assert_eq!(plain(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
         assert_eq!(plain(Path::new("ü:1")), "ü:1");
         assert_eq!(plain(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");

@@ -1,15 +1,15 @@
-//! How long work shows itself: a moving line for each thing in progress where standard
-//! error is a terminal, plain lines elsewhere, nothing beside JSON.
+//! Progress output on standard error: a moving line for each task on a terminal, plain lines
+//! otherwise, and nothing together with JSON.
 
 use crate::error::Failure;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::time::Duration;
 
-/// How often a moving line moves.
+/// Update interval of a moving line.
 const TICK: Duration = Duration::from_millis(120);
 
-/// What the command says while it works.
+/// Reports progress, results and remarks.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bars: Option<MultiProgress>,
@@ -17,13 +17,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `json`: standard output is for a script, which reads nothing of this.
+    /// With `json`, standard output is for a script, and no progress is shown.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stderr().is_terminal() && !json;
         Self { bars: terminal.then(MultiProgress::new), quiet: json }
     }
 
-    /// Shows that something has begun.
+    /// Shows that a task has started.
     pub(crate) fn start(&self, what: &str) -> Task {
         let Some(bars) = &self.bars else {
             if !self.quiet {
@@ -37,7 +37,7 @@ impl Progress {
         Task { bar, what: what.to_owned() }
     }
 
-    /// Shows something whose length is known, in bytes; zero is not known.
+    /// Shows a task with a length in bytes; zero means unknown.
     pub(crate) fn bytes(&self, what: &str, length: u64) -> Task {
         let task = self.start(what);
         if length > 0 {
@@ -50,12 +50,12 @@ impl Progress {
         task
     }
 
-    /// Shows how far a log has been read; nothing where there is no terminal.
+    /// Shows the progress of reading a log; shows nothing without a terminal.
     pub(crate) fn reading(&self, what: &str, length: u64) -> Task {
         self.on_terminal(&format!("reading {what}"), length)
     }
 
-    /// Shows something whose length is known, in bytes; nothing where there is no terminal.
+    /// Shows a task with a length in bytes; shows nothing without a terminal.
     pub(crate) fn on_terminal(&self, what: &str, length: u64) -> Task {
         match self.bars {
             Some(_) => self.bytes(what, length),
@@ -63,10 +63,10 @@ impl Progress {
         }
     }
 
-    /// Prints a line of results.
+    /// Prints a line of results to standard output.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
         let write = || anstream::stdout().lock().write_all(format!("{text}\n").as_bytes());
         match &self.bars {
@@ -76,7 +76,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Says something that is no result, beside it.
+    /// Prints a remark to standard error.
     pub(crate) fn note(&self, text: &str) {
         let text = crate::ui::output::plain_lines(text);
         let write = || anstream::eprintln!("sifcache: {text}");
@@ -87,7 +87,7 @@ impl Progress {
     }
 }
 
-/// One thing in progress; its line goes when this is dropped.
+/// A task in progress. Dropping it removes its line.
 #[derive(Debug)]
 pub(crate) struct Task {
     bar: ProgressBar,
@@ -95,17 +95,17 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// What is going on right now.
+    /// Shows the current activity.
     pub(crate) fn say(&self, detail: &str) {
         self.bar.set_message(format!("{}: {detail}", self.what));
     }
 
-    /// Counts the bytes that are read.
+    /// Counts the bytes that are read through the returned reader.
     pub(crate) fn watch<R: Read>(&self, reader: R) -> impl Read + use<R> {
         self.bar.wrap_read(reader)
     }
 
-    /// So many more bytes are done.
+    /// Adds to the number of bytes that are done.
     pub(crate) fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
     }
@@ -117,7 +117,7 @@ impl Drop for Task {
     }
 }
 
-/// The template is a constant of ours: a wrong one only looks plainer.
+/// Templates are constants; an invalid one would only lose its formatting.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,12 +1,12 @@
-//! Whether to go on, asked on a terminal.
+//! Asks for confirmation on a terminal.
 
 use crate::error::{Exit, Failure};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-/// Shows what will happen and asks. Only a yes is a yes.
+/// Shows what will be done and asks for confirmation. Returns true only for "y" or "yes".
 ///
 /// # Errors
-/// If nobody is there to answer.
+/// Standard input or standard error is not a terminal.
 pub(crate) fn agreed(what: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         let message = "this asks first, and standard input is not a terminal: \

@@ -1,8 +1,7 @@
-//! The name that a file should have: one that a reference spells, nearest to what the file is
-//! called now.
+//! Derives the proper name of a file: the valid image name that is closest to its current name.
 //!
-//! Only the parts that break the grammar are changed. A registry stays as it is, with its port
-//! and its case, because a launch looks for the registry as the user has typed it.
+//! Only the parts that violate the grammar are changed. A registry is kept as it is, including its
+//! port and case, because a launch looks for the registry as the user typed it.
 
 use crate::cache::image_name;
 use sifcache_core::reference::Reference;
@@ -10,7 +9,7 @@ use std::path::Path;
 
 const SUFFIX: &str = ".sif";
 
-/// The proper name of a file under an image root, if one can be made of what it is called.
+/// The proper name of a file under an image root, or `None` if none can be derived.
 pub(crate) fn proper(name: &Path) -> Option<String> {
     let text = name.to_string_lossy();
     let text = text.find(".sif.").map_or(&*text, |end| text.get(..end + 4).unwrap_or(&text));
@@ -20,7 +19,7 @@ pub(crate) fn proper(name: &Path) -> Option<String> {
     }
     let (repository, end) = split_end(stem);
     let repository = proper_repository(repository);
-    // 64 hexadecimal digits alone are an identifier, and a name with a tag.
+    // A name of 64 hexadecimal digits without a tag would be an image ID, but is valid with a tag.
     let ends = if end.is_empty() { vec![end, ":latest".to_owned()] } else { vec![end] };
     let names = ends.iter().map(|end| format!("{repository}{end}{suffix}"));
     names.into_iter().find(|name| image_name::reference(name).is_some())
@@ -34,7 +33,8 @@ fn split_suffix(text: &str) -> (&str, &'static str) {
     }
 }
 
-/// Splits a name before its tag or digest, and puts that right: `:TAG`, `@DIGEST` or nothing.
+/// Splits a name before its tag or digest. The second part is corrected to `:TAG`, `@DIGEST` or an
+/// empty string.
 fn split_end(stem: &str) -> (&str, String) {
     if let Some((name, digest)) = stem.rsplit_once('@')
         && let Some(digest) = proper_digest(digest)
@@ -52,7 +52,7 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The digest of a name in lower case; `apptainer pull` writes `sha256_HEX`.
+/// The digest of a name in lower case. `apptainer pull` writes it as `sha256_HEX`.
 fn proper_digest(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let digest = match lower.split_once([':', '_', '-']) {
@@ -78,21 +78,21 @@ fn proper_repository(text: &str) -> String {
     let mut path: Vec<String> = path.split('/').map(proper_component).collect();
     match (registry, path.first_mut()) {
         (Some(registry), _) => path.insert(0, registry.to_owned()),
-        // Before a slash, a dot would make it a registry, which it cannot be.
+        // Before a slash, a dot would make it a registry, but it is not a valid one.
         (None, Some(first)) if text.contains('/') => *first = first.replace('.', "-"),
         _ => {}
     }
     path.join("/")
 }
 
-/// Whether a first component is meant as a registry and can be one. Upper case alone does not
-/// make it one: `Lab/Tool` is meant as `lab/tool`.
+/// Whether a first component is meant as a registry and is a valid one. Upper case alone does not
+/// make it a registry: `Lab/Tool` means `lab/tool`.
 fn is_registry(first: &str) -> bool {
     let is_meant = first == "localhost" || first.contains(['.', ':']);
     is_meant && Reference::parse(format!("{first}/x").as_bytes()).is_ok()
 }
 
-/// A path component: runs of lower-case letters and digits, with a legal separator between.
+/// A path component: runs of lower-case letters and digits with valid separators between them.
 fn proper_component(text: &str) -> String {
     let lower = text.to_lowercase();
     let tamed = tame(&lower, |c| c.is_ascii_alphanumeric() || "._-".contains(c), "-");
@@ -112,8 +112,8 @@ fn proper_component(text: &str) -> String {
     proper
 }
 
-/// The text with each run of characters that it may not hold made one that it may, and
-/// no separators at its ends.
+/// Replaces each run of invalid characters by `instead`, and removes separators at the ends of the
+/// remaining words.
 fn tame(text: &str, is_legal: impl Fn(char) -> bool, instead: &str) -> String {
     let words = text.split(|c| !is_legal(c)).map(|word| word.trim_matches(['.', '_', '-']));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(instead)
@@ -127,7 +127,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_name_that_it_should_have() {
+    fn proper_names_are_derived() {
         for (name, expected) in [
             ("Foo.sif", Some("foo.sif")),
             ("foo.sif.tmp", Some("foo.sif")),
@@ -147,9 +147,9 @@ mod tests {
         assert_eq!(proper(name).as_deref(), Some("o/caf:1"));
     }
 
-    /// What a launch looks for has the registry as typed.
+    /// A launch looks for a name with the registry as typed.
     #[test]
-    fn a_registry_stays_as_it_is() {
+    fn valid_registries_are_kept() {
         for (name, expected) in [
             ("registry.example.org:5000/lab/Tool:v1", "registry.example.org:5000/lab/tool:v1"),
             ("registry.example.org:5000/lab/Tool", "registry.example.org:5000/lab/tool"),
@@ -159,7 +159,7 @@ mod tests {
             ("[2001:db8::1]:5000/a/B:1", "[2001:db8::1]:5000/a/b:1"),
             ("10.0.0.1/A:1", "10.0.0.1/a:1"),
             ("Lab/Tool:v1", "lab/tool:v1"),
-            // None of these can be a registry.
+            // None of these is a valid registry.
             ("my_host:5000/Tool:1", "my_host-5000/tool:1"),
             ("Foo_x.org/Tool:1", "foo_x-org/tool:1"),
             ("host:port/Tool:1", "host-port/tool:1"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_legal_stays() {
+    fn valid_parts_are_kept() {
         let hex = "0f".repeat(32);
         for (name, expected) in [
             ("o/Foo:_x.-".to_owned(), "o/foo:_x.-".to_owned()),

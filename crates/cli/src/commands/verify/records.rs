@@ -1,4 +1,4 @@
-//! What `.sifcache/known` says, held against the files.
+//! Compares the records in `.sifcache/known` with the files.
 
 use super::file::{File, Identity};
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use walkdir::WalkDir;
 
-/// Gives each file the record that is about it, under whichever of its names that is.
+/// Gives each file its record, which may be stored under any of its names.
 pub(crate) fn recall(root: &Path, files: &mut [File], pulse: &Pulse) {
     let recall = |file: &File| {
         let known = pulse.at(&file.path, || load(root, file));
@@ -30,7 +30,7 @@ fn load(root: &Path, file: &File) -> Option<Known> {
     Known::load(root, file.name.to_str()?, metadata.len(), modified(metadata)?)
 }
 
-/// A name with a digest, of a file that was pulled under another one.
+/// Reports a name with a digest that differs from the recorded digests of its file.
 pub(crate) fn mismatch(file: &File) -> Option<Finding> {
     let digest = file.reference.as_ref()?.digest()?;
     let known = file.known.as_ref().filter(|known| !known.digests.is_empty())?;
@@ -41,7 +41,7 @@ pub(crate) fn mismatch(file: &File) -> Option<Finding> {
     Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
 }
 
-/// Records of files that are not there.
+/// Records without a file.
 pub(crate) fn orphans(root: &Path, pulse: &Pulse) -> Vec<Finding> {
     let directory = root.join(STATE).join("known");
     let entries = WalkDir::new(&directory).into_iter().flatten();

@@ -1,4 +1,4 @@
-//! What is printed: a line for each finding and a last one with the sums, or an object.
+//! Output of the report: one line per finding and a summary, or a JSON object.
 
 mod json;
 
@@ -13,7 +13,7 @@ use sifcache_core::image::State;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Something that `--fix` has done, or could not do.
+/// A change that `--fix` made, or failed to make.
 #[derive(Debug)]
 pub(crate) struct Mended {
     pub(crate) path: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Mended {
     pub(crate) failed: bool,
 }
 
-/// All that is to be said.
+/// The data of a report.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) files: &'a [&'a File],
@@ -30,10 +30,10 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Prints lines for people.
+    /// Prints the report as text. With `all`, it also lists every file.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn text(&self, all: bool) -> Result<(), Failure> {
         let mut text = String::new();
         for mended in self.mended {
@@ -69,7 +69,7 @@ impl Report<'_> {
         self.files.iter().filter(|file| file.is_image()).count()
     }
 
-    /// Bytes on the disk: of several names of one file once.
+    /// Total size in bytes; a file with several names is counted once.
     fn size(&self) -> u64 {
         let mut seen = HashSet::new();
         self.files.iter().filter(|file| seen.insert(file.identity())).map(|file| file.size()).sum()
@@ -104,7 +104,7 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-/// What a file is to jobs.
+/// A description of how jobs see a file.
 fn what(file: &File) -> String {
     let size = format::size(file.size());
     match (&file.reference, &file.state) {

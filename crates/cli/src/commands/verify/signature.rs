@@ -1,13 +1,13 @@
-//! What the runtime says of an image's signatures.
+//! Checks the signatures of an image with the runtime.
 
 use super::finding::{BAD_SIGNATURE, Finding, UNKNOWN_SIGNER};
 use crate::error::Failure;
 use crate::pull::runtime::{Error, Runtime};
 use std::path::Path;
 
-/// The runtimes' word for data that are not what was signed.
+/// The runtimes' message if the data differ from the signed data.
 const COMPROMISED: &str = "integrity compromised";
-/// Their last words where this host does not have the key. That says nothing about the
+/// The last message of the runtimes if this host does not have the key. This says nothing about the
 /// image.
 const UNKNOWN: [&str; 4] = [
     "signature made by unknown entity",
@@ -16,10 +16,10 @@ const UNKNOWN: [&str; 4] = [
     "certificate signed by unknown authority",
 ];
 
-/// Lets the runtime verify a file.
+/// Lets the runtime verify a file. Returns `None` if its signatures are valid.
 ///
 /// # Errors
-/// That a signal asked the command to end, or that the runtime could not be started.
+/// A signal asked the command to stop, or the runtime could not be started.
 pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, Failure> {
     match runtime.verify(file) {
         Ok(_) => Ok(None),
@@ -31,9 +31,9 @@ pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, F
     }
 }
 
-/// What it means that the runtime did not like a signature.
+/// Classifies a failed verification. `last` is the runtime's last message, `said` its whole output.
 fn judge(file: &Path, last: &str, said: &str) -> Finding {
-    // Of several signatures one may be unknown, and another one wrong.
+    // With several signatures, one may be unknown and another one wrong.
     if !said.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
         let what = format!("signed with a key that is not known here: {last}");
         return Finding::note(UNKNOWN_SIGNER, file, what, "import the key with `key import`");
@@ -47,9 +47,9 @@ mod tests {
     use super::judge;
     use std::path::Path;
 
-    /// In the words of Apptainer 1.4.5.
+    /// Messages of Apptainer 1.4.5.
     #[test]
-    fn an_unknown_key_is_no_wrong_signature() {
+    fn an_unknown_key_is_not_a_bad_signature() {
         let tampered = "\
 INFO:    Verifying image with PGP key material
 Error encountered during signature verification: data object integrity compromised: 4
@@ -63,13 +63,13 @@ FATAL:   Failed to verify container: integrity: signature object 5 not valid: op
         let pem = "\
 FATAL:   Failed to verify container: integrity: key material not provided for DSSE envelope signature
 ";
-        // Two signatures, one of an unknown key.
+        // Two signatures, one of them with an unknown key.
         let both = format!("{tampered}{unknown}");
         let last = |said: &str| said.lines().last().unwrap_or_default().to_owned();
         let token = |said: &str| judge(Path::new("/i"), &last(said), said).token;
         assert_eq!((token(tampered), token(&both)), ("bad-signature", "bad-signature"));
         assert_eq!((token(unknown), token(pem)), ("unknown-signer", "unknown-signer"));
-        // What went wrong on the way is not what it ended with.
+        // An intermediate warning does not count, only the last message.
         let warned = unknown.replace("signature made by unknown entity", "key expired");
         assert_eq!(token(&warned), "bad-signature");
         let what = judge(Path::new("/i"), "it says so", tampered).what;

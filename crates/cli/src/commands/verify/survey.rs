@@ -1,4 +1,4 @@
-//! Everything about all image roots that can be told without reading the images.
+//! Surveys all image roots, as far as possible without reading the complete images.
 
 use super::file::File;
 use super::finding::{
@@ -20,17 +20,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What lies under the roots, and what is wrong with it.
+/// The files under the roots, and the findings about them.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     pub(crate) files: Vec<File>,
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Looks at all roots. One that does not answer in time is a finding like others.
+/// Surveys all roots. If a root does not respond in time, that is a finding.
 ///
 /// # Errors
-/// That a signal asked the command to end.
+/// A signal asked the command to stop.
 pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, Failure> {
     let mut all = Survey::default();
     for (index, root) in settings.image_roots.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
                 all.files.extend(survey.files);
                 all.findings.extend(survey.findings);
             }
-            // Between two files, it is at nothing but the root.
+            // If no thread is busy with a path, the root itself is reported.
             Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, timeout)),
             Outcome::Stuck(paths) => {
                 all.findings.extend(paths.iter().map(|path| stuck(path, timeout)));
@@ -52,14 +52,14 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
     Ok(all)
 }
 
-/// Nothing came back about a path.
+/// The finding for a path that did not respond in time.
 pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
     let what = format!("no answer within {} s", timeout.as_secs());
     Finding::problem(NO_ANSWER, path, what, "look at the file server and the mount")
 }
 
 impl Survey {
-    /// A root of other hosts alone is none of this one's trouble, unless it has no other.
+    /// An absent root may belong to other hosts, so it is only a problem if all roots are absent.
     fn judge_absent_roots(&mut self, roots: &[PathBuf]) {
         let is_absent = |finding: &Finding| finding.token == ABSENT;
         let absent = self.findings.iter().filter(|finding| is_absent(finding)).count();
@@ -70,7 +70,7 @@ impl Survey {
 }
 
 fn one_root(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
-    // Threads of its own: those that hang are not missed by the next root.
+    // A separate thread pool per root: hung threads of one root are not missing for the next one.
     let work = || look(index, path, untrusted, pulse);
     match rayon::ThreadPoolBuilder::new().build() {
         Ok(pool) => pool.install(work),
@@ -93,7 +93,7 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
         pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors, architecture))
     };
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
-    // Gone meanwhile.
+    // Deleted during the survey.
     files.retain(|file| file.state != State::Absent);
     records::recall(path, &mut files, pulse);
     let names = Names::new(path, &files);
@@ -114,7 +114,7 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     Survey { files, findings }
 }
 
-/// Findings about one root. What is wrong with a directory is said once, not of each file.
+/// Collects findings about one root. A problem of a directory is reported once, not for each file.
 struct Judge<'a> {
     root: &'a Path,
     names: &'a Names<'a>,
@@ -168,7 +168,7 @@ impl<'a> Judge<'a> {
                     Finding::untrusted(distrust).with_fix(Fix::close(distrust, &self.real));
                 self.share(finding, Some(file));
             }
-            // Said of the same file already, or of what keeps it from users.
+            // Already reported for the same file, or for the directory that blocks access.
             State::Unreadable if file.access != Access::Everybody => {}
             state @ State::DanglingLink if reference.digest().is_some() => {
                 let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
@@ -187,7 +187,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Who may read a file, or look names up in the root itself.
+    /// Records who can read a file, or look up names in the root itself.
     fn access(&mut self, access: &Access, state: &State, file: Option<&File>) {
         match access {
             Access::Everybody => {}
@@ -202,7 +202,8 @@ impl<'a> Judge<'a> {
                 };
                 let advice = if path.is_dir() { "chmod a+rx" } else { "chmod a+r" };
                 let finding = Finding::problem(UNREADABLE_FOR_USERS, path, what, advice);
-                // What may be an ordinary user's doing is not opened before it is looked at.
+                // A file is not made readable unless it is a valid image, because it may be the
+                // private file of an ordinary user.
                 let fix = match state {
                     State::Image => Fix::open(path, &self.real),
                     _ => None,
@@ -216,7 +217,7 @@ impl<'a> Judge<'a> {
         let key = (finding.path.clone(), finding.token);
         let entry = self.shared.entry(key).or_insert_with(|| finding.clone());
         entry.fix = entry.fix.take().or(finding.fix);
-        // Of the file itself, one line says all.
+        // A finding about the file itself does not list it as affected.
         entry
             .affected
             .extend(file.map(|file| file.path.clone()).filter(|path| *path != entry.path));

@@ -1,5 +1,5 @@
-//! Work that a dead file server may keep from ever ending: it is done in a thread of its
-//! own, which is left behind when nothing has moved for too long.
+//! Runs work that may block forever on a hung file server. The work runs in a separate thread,
+//! which is abandoned when it has made no progress for too long.
 
 use crate::error::{Exit, Failure};
 use crate::system::signals;
@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How soon Ctrl-C counts.
+/// Interval for checking for signals such as Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Where the threads of some work are, and that they move.
+/// Records the progress of worker threads, and the paths that they are busy with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pulse(Arc<Mutex<Beats>>);
 
@@ -24,7 +24,7 @@ struct Beats {
 }
 
 impl Pulse {
-    /// Does something with a path that the file system may never answer for.
+    /// Does some work on a path, which may block on the file system.
     pub(crate) fn at<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
         let thread = thread::current().id();
         self.change(|busy| busy.insert(thread, path.to_owned()));
@@ -33,7 +33,7 @@ impl Pulse {
         result
     }
 
-    /// Says that work still moves.
+    /// Reports progress.
     pub(crate) fn beat(&self) {
         self.lock().count += 1;
     }
@@ -49,19 +49,19 @@ impl Pulse {
     }
 }
 
-/// What came of the work.
+/// The result of the work.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T> {
-    /// It has ended.
+    /// The work is complete.
     Done(T),
-    /// It will not, soon: the paths that it is at.
+    /// The work made no progress: the paths that its threads are busy with.
     Stuck(Vec<PathBuf>),
 }
 
-/// Does `work`, as long as it moves once in `lookup_timeout`.
+/// Runs `work`, as long as it makes progress at least once per `timeout`.
 ///
 /// # Errors
-/// That a signal asked the command to end.
+/// A signal asked the command to stop, or the thread ended before its work was complete.
 pub(crate) fn wait<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce(&Pulse) -> T + Send + 'static,
@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_moves_may_take_its_time() {
+    fn work_with_progress_is_not_interrupted() {
         let outcome = wait(Duration::from_millis(300), |pulse| {
             for _ in 0..8 {
                 pulse.at(Path::new("/slow"), || sleep(Duration::from_millis(100)));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_is_named_and_left() {
+    fn hung_work_is_abandoned_and_its_path_reported() {
         let outcome = wait(Duration::from_millis(100), |pulse| {
             pulse.at(Path::new("/fine"), || ());
             pulse.at(Path::new("/dead"), || sleep(Duration::from_secs(3600)));

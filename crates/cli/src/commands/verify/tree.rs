@@ -1,4 +1,4 @@
-//! What lies under an image root, whatever parts of it cannot be read.
+//! Lists the files under an image root, even if parts of it cannot be read.
 
 use super::finding::{Finding, LINK_LOOP};
 use super::timeout::Pulse;
@@ -8,20 +8,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
-/// What the runtimes leave in an image that is unpacked into a directory.
+/// A directory that the runtimes create in an image that is unpacked into a directory.
 const UNPACKED: &str = ".singularity.d";
 
-/// The names under a root.
+/// The files under a root.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// All that is no directory, in order, relative to the root.
+    /// Everything except directories: sorted paths relative to the root.
     pub(crate) names: Vec<PathBuf>,
-    /// Directories that could not be read, and such.
+    /// Findings such as unreadable directories.
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Walks through `root`. Links to directories are followed, as a look-up does; by hand,
-/// so that the one that does not answer is known.
+/// Walks through `root`. Symbolic links to directories are followed, as in a lookup. This is done
+/// without walkdir's option, so that a path that does not respond is known.
 pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
     let mut walk = Walk { root, pulse, jumps: Vec::new(), tree: Tree::default() };
     walk.descend(root);
@@ -32,7 +32,7 @@ pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
 struct Walk<'a> {
     root: &'a Path,
     pulse: &'a Pulse,
-    /// The real directories of the links that have led here.
+    /// The canonical parent directories of the links that were followed to get here.
     jumps: Vec<PathBuf>,
     tree: Tree,
 }
@@ -65,7 +65,7 @@ impl Walk<'_> {
         let target = self.pulse.at(path, || path.is_dir().then(|| fs::canonicalize(path)));
         let parent = path.parent().unwrap_or(self.root);
         let parent = self.pulse.at(parent, || fs::canonicalize(parent));
-        // No directory: a file, or a link that leads nowhere.
+        // Not a link to a directory: a link to a file, or a dangling link.
         let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path) };
         self.jumps.push(parent);
         if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
@@ -77,7 +77,8 @@ impl Walk<'_> {
         self.jumps.pop();
     }
 
-    /// Whether it is an image as a directory, which is no candidate, nor what it holds.
+    /// Whether the path is an unpacked image directory. Neither the directory nor its files are
+    /// candidates.
     fn is_unpacked(&mut self, path: &Path) -> bool {
         let is_unpacked = self.pulse.at(path, || path.join(UNPACKED).is_dir());
         let finding = || Finding::refused(path, &State::NotAFile("directory"));
@@ -88,7 +89,8 @@ impl Walk<'_> {
     fn fail(&mut self, at: &Path, error: walkdir::Error) {
         let path = error.path().unwrap_or(at).to_owned();
         let state = error.into_io_error().map_or(State::Absent, State::from);
-        // What has gone meanwhile was no trouble; the root itself is spoken of elsewhere.
+        // A path that was deleted in the meantime is not a problem. The root itself is reported
+        // elsewhere.
         if state.is_refusal() && path != self.root {
             self.tree.findings.push(Finding::refused(&path, &state));
         }
@@ -107,7 +109,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn every_file_but_ours_and_no_circle() {
+    fn own_files_and_link_loops_are_skipped() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path(".sifcache/tmp")).unwrap();

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// As the plugin writes a value.
+/// Writes a value as the plugin does.
 fn value(bytes: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     if !bytes.is_empty() && bytes.iter().all(plain) {
@@ -14,7 +14,7 @@ fn value(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn lines_of_the_plugin_and_of_the_shim() {
+fn lines_of_the_plugin_and_the_shim_are_parsed() {
     let event = parse(
         "event=hit job=8 step=0 node=1 tasks=2 uid=1001 reference=docker.io/o/i:1 image=/s/o/i:1",
     )
@@ -33,7 +33,7 @@ fn lines_of_the_plugin_and_of_the_shim() {
 }
 
 #[test]
-fn what_somebody_else_wrote() {
+fn lines_in_another_form_are_rejected() {
     for line in [
         "",
         "event=hit",
@@ -60,16 +60,16 @@ fn what_somebody_else_wrote() {
     }
 }
 
-/// rsyslog counts equal lines where it is told to.
+/// rsyslog can combine identical lines.
 #[test]
-fn equal_lines_in_one() {
-    let said = "event=miss job=8 step=0 node=0 tasks=2 uid=1 reference=docker.io/o/i:1";
+fn repeated_messages_are_counted() {
+    let message = "event=miss job=8 step=0 node=0 tasks=2 uid=1 reference=docker.io/o/i:1";
     let launches = |line: &str| parse(line).map(|event| event.launches);
-    assert_eq!(launches(&format!("message repeated 3 times: [ {said}]")), Some(6));
+    assert_eq!(launches(&format!("message repeated 3 times: [ {message}]")), Some(6));
     for line in [
-        format!("message repeated 3 times: [ {said}"),
-        format!("message repeated x times: [ {said}]"),
-        format!("message repeated 99999999999 times: [ {said}]"),
+        format!("message repeated 3 times: [ {message}"),
+        format!("message repeated x times: [ {message}]"),
+        format!("message repeated 99999999999 times: [ {message}]"),
         "message repeated 3 times: [ cut short".to_owned(),
     ] {
         assert_eq!(launches(&line), None, "{line}");
@@ -77,9 +77,9 @@ fn equal_lines_in_one() {
 }
 
 proptest! {
-    /// Whatever a file is called, and whatever its name pretends to be.
+    /// Paths with any content, including names that imitate other fields.
     #[test]
-    fn every_path_comes_back(image: Vec<u8>, refused: Vec<u8>) {
+    fn every_path_is_parsed_unchanged(image: Vec<u8>, refused: Vec<u8>) {
         let line = format!(
             "event=hit uid=1 via=shim reference=docker.io/o/i:1 image={} refused={} why=empty",
             value(&image),
@@ -92,14 +92,14 @@ proptest! {
     }
 
     #[test]
-    fn nothing_crashes(line in "\\PC*", bytes: Vec<u8>) {
+    fn no_input_panics(line in "\\PC*", bytes: Vec<u8>) {
         let _ = parse(&line);
         let _ = parse(&String::from_utf8_lossy(&bytes));
     }
 
-    /// Lines that are nearly right: what was taken was written as the plugin writes.
+    /// Lines that are nearly correct: an accepted value is written as the plugin writes it.
     #[test]
-    fn what_is_taken_is_written_so(line in r#"event=miss( [a-z]{0,2}=["\\a-c=x0-9 \n]{0,6}){0,3}"#) {
+    fn accepted_values_are_written_like_the_plugin(line in r#"event=miss( [a-z]{0,2}=["\\a-c=x0-9 \n]{0,6}){0,3}"#) {
         let Some(fields) = fields(&line) else { return Ok(()) };
         let mut rest = line.as_str();
         for (key, bytes) in fields {

@@ -1,53 +1,53 @@
-//! The times of which logs know: whether an image is unused can only be said of those.
+//! The times that logs cover. Only for these times can an image be called unused.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A log in which nobody wrote anything for this long is taken to have no hole there: some
-/// write once a day, and not always on the minute.
+/// If a log has no lines for up to this long, that is not considered a gap: some nodes write once a
+/// day, and not always at the same minute.
 pub(crate) const QUIET: SignedDuration = SignedDuration::from_hours(36);
-/// For so long a log may have no line of the plugin's and still be the log that has them.
+/// A log may have no line of the plugin for this long, and still be assumed to receive its lines.
 const SILENT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A line that cannot be read makes this much around it unknown; more than [`QUIET`], so that
-/// what is on both sides does not join.
+/// A line that cannot be parsed makes this time before and after it unknown. It is more than
+/// [`QUIET`], so that the spans on both sides are not joined.
 const UNREAD: SignedDuration = SignedDuration::from_hours(37);
-/// More spans of one node than these are of no use to anybody.
+/// Maximum number of spans per node; older ones are dropped.
 const MOST: usize = 16;
 
-/// A time of which nothing is missing.
+/// A time span without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
 }
 
-/// Later by a duration.
+/// A time plus a duration, saturating.
 fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// Earlier by a duration.
+/// A time minus a duration, saturating.
 fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
 impl Span {
-    /// One moment.
+    /// A single point in time.
     pub(crate) fn at(time: Timestamp) -> Self {
         Self { from: time, to: time }
     }
 
-    /// What a line of this time makes unknown, if it cannot be read.
+    /// The time that becomes unknown because of an unreadable line of this time.
     pub(crate) fn unread(time: Timestamp) -> Self {
         Self { from: before(time, UNREAD), to: after(time, UNREAD) }
     }
 
-    /// Whether this one ends about when the other begins, or later.
+    /// Whether this span ends at most [`QUIET`] before the other one begins.
     pub(crate) fn leads_to(self, other: Self) -> bool {
         after(self.to, QUIET) >= other.from
     }
 
-    /// Both, if nothing is missing between them.
+    /// The union of both, if there is no gap between them.
     pub(crate) fn join(self, other: Self) -> Option<Self> {
         let joins = self.leads_to(other) && other.leads_to(self);
         let both = Self { from: self.from.min(other.from), to: self.to.max(other.to) };
@@ -55,7 +55,7 @@ impl Span {
     }
 }
 
-/// Several spans: in the order of time, and with a hole between each two.
+/// Several spans in chronological order, with a gap between each two of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Spans(Vec<Span>);
@@ -73,10 +73,10 @@ impl Spans {
         self.0.last().copied()
     }
 
-    /// Adds a span, joined with what it touches.
+    /// Adds a span, and joins it with adjacent ones.
     pub(crate) fn add(&mut self, span: Span) {
         let mut span = span;
-        // What is joined may reach others in turn.
+        // The joined span may touch further ones.
         while let Some(at) = self.0.iter().position(|one| one.join(span).is_some()) {
             let one = self.0.remove(at);
             span = one.join(span).unwrap_or(span);
@@ -87,7 +87,8 @@ impl Spans {
         self.0.drain(..many);
     }
 
-    /// Adds a span of what is not known: joined only with what it overlaps, and never dropped.
+    /// Adds a span of unknown time. It is only joined with spans that overlap it, and never
+    /// dropped.
     pub(crate) fn add_wide(&mut self, span: Span) {
         let mut span = span;
         let overlaps = |one: &Span, span: Span| one.from <= span.to && one.to >= span.from;
@@ -103,7 +104,7 @@ impl Spans {
         other.iter().for_each(|span| self.add(span));
     }
 
-    /// Takes these times out.
+    /// Removes these times.
     pub(crate) fn cut(&mut self, holes: &Self) {
         for hole in holes.iter() {
             let parts = |span: Span| {
@@ -121,9 +122,10 @@ impl Spans {
     }
 }
 
-/// Adds to `known` what lies between two of its spans and is covered by `silent`: a log of a
-/// few days without a line of the plugin's, between others of the same node that have some.
-/// What follows the last of `known` may become that later and stays in `silent`; the rest goes.
+/// Adds to `known` the times between two of its spans that `silent` covers: a log of a few days
+/// that has no line of the plugin, between other logs of the same node that have some. Times after
+/// the last span of `known` stay in `silent`, because a later log may confirm them; the rest of
+/// `silent` is dropped.
 pub(crate) fn confirm(known: &mut Spans, silent: &mut Spans) {
     let mut all = known.clone();
     all.add_all(silent);
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_touches_is_joined() {
+    fn adjacent_spans_are_joined() {
         assert_eq!(spans(&[(20, 30), (2, 9), (10, 20)]), spans(&[(2, 30)]));
         assert_eq!(spans(&[(20, 30), (2, 9), (12, 20)]).iter().count(), 2);
         assert_eq!(spans(&[(1, 2), (5, 6), (9, 10), (1, 10)]).iter().count(), 1);
@@ -175,19 +177,19 @@ mod tests {
     }
 
     #[test]
-    fn around_a_line_that_cannot_be_read_nothing_is_known() {
+    fn the_time_around_an_unreadable_line_is_unknown() {
         let mut one = spans(&[(10, 30)]);
         let mut hole = Spans::default();
         hole.add(Span::unread(day(20)));
         one.cut(&hole);
         let [early, late] = [one.iter().next().unwrap(), one.newest().unwrap()];
         assert!(early.to < day(19) && late.from > day(21), "{one:?}");
-        // The next log does not close the hole, the same time without that line does.
+        // The next log does not close the gap; a log of the same time without the bad line does.
         one.add(Span { from: day(30), to: day(31) });
         assert_eq!(one.iter().count(), 2);
         one.add(Span { from: day(15), to: day(25) });
         assert_eq!(one, spans(&[(10, 31)]));
-        // Every day one: nothing is left.
+        // With one bad line per day, nothing remains.
         let mut all = spans(&[(10, 30)]);
         let mut holes = Spans::default();
         (10..=30).for_each(|number| holes.add(Span::unread(day(number))));
@@ -196,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn days_without_a_line_of_ours() {
+    fn days_without_plugin_lines_are_confirmed_by_later_logs() {
         for (known, silent, expected, left) in [
-            // Between two logs that have some.
+            // Between two logs with lines of the plugin.
             (vec![(10, 20), (24, 30)], vec![(20, 24)], vec![(10, 30)], vec![]),
             (vec![(10, 20), (24, 30)], vec![(20, 21)], vec![(10, 20), (24, 30)], vec![]),
-            // Too long to be a log that would have had some.
+            // Too long for a log that receives the plugin's lines.
             (vec![(10, 20), (30, 40)], vec![(20, 30)], vec![(10, 20), (30, 40)], vec![]),
-            // Not yet.
+            // Not confirmed yet.
             (vec![(10, 20)], vec![(20, 24)], vec![(10, 20)], vec![(20, 24)]),
             (vec![(10, 20)], vec![(2, 30)], vec![(10, 20)], vec![(20, 30)]),
             (vec![(10, 20)], vec![(24, 30)], vec![(10, 20)], vec![]),
@@ -211,7 +213,8 @@ mod tests {
         ] {
             let (mut known, mut silent) = (spans(&known), spans(&silent));
             confirm(&mut known, &mut silent);
-            // Spans that join only now are not to be joined by the comparison.
+            // Compared as plain times, because comparing spans would join those that only now
+            // touch.
             let plain =
                 |spans: &Spans| spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>();
             let days = |all: &[(i64, i64)]| {

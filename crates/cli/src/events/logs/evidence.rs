@@ -1,45 +1,45 @@
-//! Which times of which nodes the logs cover, and which nodes use the cache: without it,
-//! nothing can be said to be unused.
+//! Records the times for which there are logs of each node, and which nodes use the cache. Without
+//! these data, no image can be called unused.
 
 use super::coverage::{self, Span, Spans};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More nodes than a cluster has.
+/// Maximum number of nodes, more than any cluster has.
 const MOST: usize = 1 << 17;
 
-/// What is known of one node.
+/// The data of one node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Node {
-    /// The times that logs cover which have lines of the plugin's.
+    /// The times covered by logs that have lines of the plugin.
     #[serde(default)]
     pub(crate) spans: Spans,
-    /// Times after these of logs that have none: the next log may confirm them.
+    /// Later times covered by logs without such lines; the next log may confirm them.
     #[serde(default, skip_serializing_if = "Spans::is_empty")]
     pub(crate) silent: Spans,
-    /// When it last wrote a line of the plugin's.
+    /// The time of the last line of the plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) used: Option<Timestamp>,
 }
 
-/// What is known of all nodes.
+/// The data of all nodes, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Evidence(BTreeMap<String, Node>);
 
-/// Why nothing can be said to be unused.
+/// Why no image can be called unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// No log had a line of the plugin's.
+    /// No log had a line of the plugin.
     Nothing,
-    /// None had one since then.
+    /// No log had one after this time.
     Silent(Timestamp),
-    /// Of these nodes no log is known.
+    /// There is no log of these nodes.
     NoLog(Vec<String>),
-    /// The logs of these nodes begin later, the latest then.
+    /// The logs of these nodes begin too late; the time is the latest beginning.
     Begins(Vec<String>, Timestamp),
-    /// The logs of these nodes end earlier, the earliest then.
+    /// The logs of these nodes end too early; the time is the earliest end.
     Ends(Vec<String>, Timestamp),
 }
 
@@ -52,13 +52,13 @@ impl Evidence {
         self.0.iter().map(|(name, node)| (name.as_str(), node))
     }
 
-    /// A node, to add to what is known of it.
+    /// The data of a node, for additions.
     pub(super) fn node(&mut self, name: &str) -> &mut Node {
         self.0.entry(name.to_owned()).or_default()
     }
 
-    /// Adds what other logs say, but for the times that are `unread`. Logs without a line of the
-    /// plugin's say something only of nodes whose other logs have some.
+    /// Adds the data from other logs, except for the times in `unread`. Logs without a line of the
+    /// plugin are only used for nodes that have such lines in other logs.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
         for (name, theirs) in &other.0 {
@@ -77,7 +77,7 @@ impl Evidence {
         }
     }
 
-    /// Takes these times out, of all nodes: whose line it was may be what could not be read.
+    /// Removes these times from all nodes, because an unreadable line may belong to any node.
     pub(super) fn cut(&mut self, unread: &Spans) {
         for node in self.0.values_mut() {
             node.spans.cut(unread);
@@ -85,9 +85,9 @@ impl Evidence {
         }
     }
 
-    /// Why the logs do not tell what was unused from `since` to `now`; none if they do.
-    /// `current` are the nodes that the cluster has, where that is known, and whether each can
-    /// run jobs now; `without` are nodes that need no log.
+    /// Why the logs do not show which images were unused from `since` to `now`, or `None` if they
+    /// do. `current` has the nodes of the cluster, if known, and whether each can run jobs now.
+    /// Nodes in `without` need no log.
     pub(crate) fn gap(
         &self,
         since: Timestamp,
@@ -99,7 +99,7 @@ impl Evidence {
         let Some(last) = used().filter_map(|(_, node)| node.used).max() else {
             return Some(Gap::Nothing);
         };
-        // A node that the cluster has no more cannot have served a job since it went.
+        // A node that was removed from the cluster cannot have served a job since then.
         let is_there = |name: &String| current.is_none_or(|all| all.contains_key(name));
         let can_run = |name: &String| current.and_then(|all| all.get(name)).is_none_or(|can| *can);
         let known = used().map(|(name, _)| name).filter(|name| is_there(name));
@@ -141,7 +141,7 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    /// Nodes with the time that a log covers, and when they used the cache.
+    /// Evidence of nodes: the time that a log covers, and the last use of the cache.
     fn evidence(nodes: &[(&str, i64, i64, Option<i64>)]) -> Evidence {
         let mut evidence = Evidence::default();
         for (name, from, to, used) in nodes {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_node_that_used_the_cache_has_to_be_covered() {
+    fn every_node_that_uses_the_cache_needs_a_log() {
         let gap = |evidence: &Evidence, current: Option<&[(&str, bool)]>, without: &[&str]| {
             let current: Option<BTreeMap<String, bool>> = current
                 .map(|all| all.iter().map(|(name, can)| ((*name).to_owned(), *can)).collect());
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(gap(&evidence(&[("n1", 1, 40, None)]), None, &[]), Some(Gap::Nothing));
         let silent = evidence(&[("n1", 1, 40, Some(19))]);
         assert_eq!(gap(&silent, None, &[]), Some(Gap::Silent(day(19))));
-        // A node whose lines have stopped, or began late, and one that never had any of ours.
+        // A node whose log ends early, one whose log begins late, and one without plugin lines.
         let two = evidence(&[("n1", 1, 40, Some(39)), ("n2", 1, 30, Some(29))]);
         assert_eq!(gap(&two, None, &[]), Some(Gap::Ends(names(&["n2"]), day(30))));
         assert_eq!(gap(&two, None, &["n2"]), None);
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(gap(&late, None, &[]), Some(Gap::Begins(names(&["n2"]), day(30))));
         let idle = evidence(&[("n1", 1, 40, Some(39)), ("login", 30, 40, None)]);
         assert_eq!(gap(&idle, None, &[]), None);
-        // What the cluster has.
+        // The nodes of the cluster are known.
         assert_eq!(
             gap(&one, Some(&[("n1", true), ("n2", true)]), &[]),
             Some(Gap::NoLog(names(&["n2"])))
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_without_our_lines() {
+    fn logs_without_plugin_lines_need_confirmation() {
         let silent = |name: &str| {
             let mut evidence = Evidence::default();
             evidence.node(name).silent.add(Span { from: day(30), to: day(34) });
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cannot_be_read() {
+    fn unreadable_lines_leave_a_gap() {
         let mut known = evidence(&[("n1", 1, 30, Some(29)), ("n2", 1, 30, None)]);
         let mut unread = Spans::default();
         unread.add(Span::unread(day(31)));
@@ -214,7 +214,7 @@ mod tests {
         known.learn(&evidence(&[("n1", 32, 40, Some(39))]), &Spans::default());
         let newest = known.node("n1").spans.newest().unwrap();
         assert_eq!((newest.from, newest.to), (day(32), day(40)));
-        // The same time from a log that can be read.
+        // The same time from a readable log.
         known.learn(&evidence(&[("n1", 29, 33, Some(29))]), &Spans::default());
         let newest = known.node("n1").spans.newest().unwrap();
         assert_eq!((newest.from, newest.to), (day(1), day(40)));

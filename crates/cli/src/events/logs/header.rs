@@ -1,40 +1,40 @@
-//! What stands in front of a message: the time, the host, the program.
+//! Parses the header of a log line: time, host and program.
 //!
-//! Daemons and their templates differ in how they write the time and in what they put between
-//! the time and the program (a relay's address, the facility). So a line is read word by word:
-//! a time in one of the known forms, then the words up to one that is a program's tag.
-//! docs/logs.md lists the forms.
+//! Daemons and their templates differ in how they write the time, and in what they put between the
+//! time and the program (a relay's address, the facility). A line is therefore parsed word by word:
+//! a time in one of the known forms, then words up to one that is a program's tag. docs/logs.md
+//! lists the forms.
 
-/// What the plugin calls itself.
+/// The plugin's program name in syslog.
 pub(super) const TAG: &str = "sifcache";
-/// The words between the time and the tag: host, relay, facility, and one to spare.
+/// Maximum number of words between the time and the tag: host, relay, facility, and one spare.
 const MOST: usize = 4;
-/// Longer than any time.
+/// Maximum length of a time in bytes; all known forms are shorter.
 const STAMP: usize = 48;
 
-/// The parts of a line in front of the message.
+/// The parts of a line before the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header<'a> {
-    /// The time as it is written.
+    /// The time as written.
     pub(super) stamp: &'a [u8],
-    /// The host that wrote it; none if the line does not name one.
+    /// The host that wrote the line; `None` if the line does not name one.
     pub(super) host: Option<&'a [u8]>,
-    /// Who wrote it.
+    /// The program that wrote the line.
     pub(super) program: Program<'a>,
 }
 
-/// Who wrote a line.
+/// The program that wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program<'a> {
     /// The plugin, with its message.
     Ours(&'a [u8]),
     /// Another program.
     Other,
-    /// No word of the line is a tag.
+    /// No word of the line is a program's tag.
     Unknown,
 }
 
-/// Reads a line up to its message; none if it does not begin with a time.
+/// Parses a line up to its message; returns `None` if it does not begin with a time.
 pub(super) fn read(line: &[u8]) -> Option<Header<'_>> {
     let (line, is_protocol) = without_priority(line);
     let end = stamp_end(line)?;
@@ -43,13 +43,13 @@ pub(super) fn read(line: &[u8]) -> Option<Header<'_>> {
     Some(Header { stamp: stamp.trim_ascii(), host: host.map(bare), program })
 }
 
-/// A host without what syslog-ng chains to it (`source@host/relay`).
+/// A host name without the names that syslog-ng chains to it (`source@host/relay`).
 fn bare(host: &[u8]) -> &[u8] {
     let host = host.rsplit(|byte| *byte == b'@').next().unwrap_or(host);
     host.split(|byte| *byte == b'/').next().unwrap_or(host)
 }
 
-/// The line without `LENGTH <PRIORITY>VERSION `, and whether it has RFC 5424's version.
+/// The line without `LENGTH <PRIORITY>VERSION `, and whether it had the version of RFC 5424.
 fn without_priority(line: &[u8]) -> (&[u8], bool) {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
     let framed = || {
@@ -71,7 +71,7 @@ fn without_priority(line: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// The words of a line with where each ends.
+/// Iterator over the words of a line, with the end of the current word.
 struct Words<'a> {
     line: &'a [u8],
     at: usize,
@@ -86,7 +86,7 @@ impl<'a> Words<'a> {
         self.line.get(self.at..).unwrap_or_default()
     }
 
-    /// The next word, without going on to it.
+    /// The next word, without advancing.
     fn peek(&self) -> Option<&'a [u8]> {
         Words { line: self.line, at: self.at }.next()
     }
@@ -110,7 +110,7 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Where the time ends with which the line begins.
+/// The end of the time at the start of the line.
 fn stamp_end(line: &[u8]) -> Option<usize> {
     let line = line.get(..STAMP).unwrap_or(line);
     let mut words = Words::new(line);
@@ -165,7 +165,7 @@ fn is_date(word: &[u8]) -> bool {
         && digits(8..10)
 }
 
-/// `03:03:15`, with or without more.
+/// `03:03:15`, possibly followed by more.
 fn is_clock(word: &[u8]) -> bool {
     let digits =
         |range| word.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
@@ -185,7 +185,7 @@ fn is_weekday(word: &[u8]) -> bool {
     matches!(word, b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun")
 }
 
-/// `UTC`, `CET`, `+03`, `-0300`: journald writes it behind the time.
+/// `UTC`, `CET`, `+03`, `-0300`: journald writes the zone after the time.
 fn is_zone(word: &[u8]) -> bool {
     match word {
         [b'+' | b'-', digits @ ..] => {
@@ -205,7 +205,7 @@ fn is_seconds(word: &[u8]) -> bool {
     whole && fraction && parts.next().is_none() && digits
 }
 
-/// What follows the time in RFC 5424: `HOST PROGRAM PROCESS ID DATA MESSAGE`.
+/// Parses the rest of a line of RFC 5424 after the time: `HOST PROGRAM PROCESS ID DATA MESSAGE`.
 fn protocol(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
     let mut words = Words::new(rest);
     let host = words.next().filter(|word| *word != b"-");
@@ -219,7 +219,7 @@ fn protocol(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
     }
 }
 
-/// The message behind `PROCESS ID DATA`, where DATA is `-` or `[id key="value"]…`.
+/// The message after `PROCESS ID DATA`, where DATA is `-` or `[id key="value"]…`.
 fn structured<'a>(words: &mut Words<'a>) -> Option<&'a [u8]> {
     let (_process, _id) = (words.next()?, words.next()?);
     let mut rest = words.rest().trim_ascii_start();
@@ -239,14 +239,14 @@ fn structured<'a>(words: &mut Words<'a>) -> Option<&'a [u8]> {
     message_of(rest)
 }
 
-/// The message after a blank, without RFC 5424's byte order mark.
+/// The message after a blank, without the byte order mark of RFC 5424.
 fn message_of(text: &[u8]) -> Option<&[u8]> {
     let message = text.strip_prefix(b" ")?.trim_ascii_start();
     let message = message.strip_prefix("\u{feff}".as_bytes()).unwrap_or(message);
     Some(message.trim_ascii_start())
 }
 
-/// What follows the time elsewhere: the host among some other words, then a tag.
+/// Parses the rest of any other line after the time: the host among some other words, then a tag.
 fn words_to_tag(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
     let mut words = Words::new(rest);
     let (mut first, mut nearest, mut address) = (None, None, None);
@@ -259,7 +259,7 @@ fn words_to_tag(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
             return (nearest.or(address), Program::Other);
         }
         match word {
-            // `[s=…` stands behind the time in `journalctl --output=verbose`.
+            // `journalctl --output=verbose` writes `[s=…` after the time.
             _ if is_facility(word) || word.starts_with(b"[s=") => {}
             _ if is_address(word) => address = Some(word),
             _ => {
@@ -271,8 +271,8 @@ fn words_to_tag(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
     (first.or(address), Program::Unknown)
 }
 
-/// The message, if this word is the plugin's tag: `sifcache:`, `sifcache[17]:`. A relay that
-/// was sent RFC 5424 can lose the colon, or write all of RFC 5424's words.
+/// The message, if this word is the plugin's tag: `sifcache:` or `sifcache[17]:`. A relay that
+/// receives RFC 5424 may drop the colon, or write all words of RFC 5424.
 fn ours<'a>(word: &'a [u8], words: &Words<'a>) -> Option<&'a [u8]> {
     let tail = word.strip_prefix(TAG.as_bytes())?;
     let process = tail.strip_prefix(b"[").map(|inside| {
@@ -308,7 +308,7 @@ fn is_facility(word: &[u8]) -> bool {
     parts.next().is_some_and(is_word) && parts.next().is_some_and(|part| SEVERITIES.contains(&part))
 }
 
-/// An address of a relay: digits with dots, or with colons.
+/// An IP address of a relay: digits with dots, or hexadecimal digits with colons.
 fn is_address(word: &[u8]) -> bool {
     let word = word.strip_prefix(b"[").and_then(|word| word.strip_suffix(b"]")).unwrap_or(word);
     let dotted = word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');

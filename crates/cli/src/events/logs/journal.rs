@@ -1,25 +1,25 @@
-//! The journal of this host, through journalctl, which knows its files.
+//! Reads the journal of this host with journalctl, which knows the format of its files.
 
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// What the plugin said, with who sent it.
+/// The fields to output: the plugin's message, and its sender.
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID,_HOSTNAME";
 
-/// A journalctl that is being read.
+/// A running journalctl.
 pub(super) struct Journal {
     child: Child,
     stdout: ChildStdout,
 }
 
 impl Journal {
-    /// The lines that bear our name, from a time on if one is given. Its own notes, such as
-    /// that this user sees only a part of the journal, are for whoever called us.
+    /// Opens the entries with our identifier, optionally from a time on. Messages of journalctl
+    /// itself, for example that the user can only see a part of the journal, go to standard error.
     ///
     /// # Errors
-    /// If there is no journalctl.
+    /// journalctl cannot be started.
     pub(super) fn open(since: Option<Timestamp>) -> io::Result<Self> {
         let since = since.map(|time| format!("--since=@{}", time.as_second()));
         let arguments = ["--identifier=sifcache"].into_iter().chain(since.as_deref());
@@ -60,8 +60,8 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The first line of the whole journal, whoever wrote it: it says how far back it reaches.
-/// None if there is no journal that this user may read.
+/// The first entry of the whole journal, from any program, which shows how far back the journal
+/// reaches. `None` if there is no journal that this user can read.
 pub(super) fn first_line() -> Option<String> {
     let mut child = journalctl().stderr(Stdio::null()).spawn().ok()?;
     let mut line = String::new();
@@ -70,8 +70,8 @@ pub(super) fn first_line() -> Option<String> {
     read.and_then(Result::ok).filter(|length| *length > 0).map(|_| line)
 }
 
-/// Whether this user may read the journal of all users: journalctl shows others only what they
-/// wrote themselves.
+/// Whether this user can read the journal of all users. For other users, journalctl only shows
+/// their own entries.
 pub(super) fn is_whole() -> bool {
     let files = ["/var/log/journal/*/system.journal", "/run/log/journal/*/system.journal"];
     let files = files.iter().filter_map(|pattern| glob::glob(pattern).ok());

@@ -1,5 +1,5 @@
-//! A line of a log that is one JSON object: journald's, and those of the templates that
-//! rsyslog and syslog-ng bring along.
+//! Parses a log line that is one JSON object: journald's, and those of the templates that are
+//! included in rsyslog and syslog-ng.
 
 use super::header::TAG;
 use super::stamp;
@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What matters of an entry. Of keys that mean the same, the first of the list counts.
+/// The relevant fields of an entry. Of several keys with the same meaning, the first in the list is
+/// used.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     time: Found,
@@ -19,7 +20,7 @@ pub(super) struct Entry {
     sender: Found,
 }
 
-/// A value, with the place of its key in the list.
+/// A value, with the index of its key in the list.
 type Found = Option<(usize, Option<String>)>;
 
 const TIME: [&str; 8] = [
@@ -38,10 +39,10 @@ const PROGRAM: [&str; 7] =
     ["SYSLOG_IDENTIFIER", "PROGRAM", "programname", "app-name", "syslogtag", "program", "tag"];
 const HOST: [&str; 4] = ["_HOSTNAME", "HOST", "hostname", "host"];
 const MESSAGE: [&str; 3] = ["MESSAGE", "msg", "message"];
-/// The user who sent it, as the kernel told the journal.
+/// The user ID of the sender, which the journal gets from the kernel.
 const SENDER: [&str; 1] = ["_UID"];
 
-/// The object in a line. `--output=json-seq` puts a separator in front, `json-sse` a word.
+/// The object in a line. `--output=json-seq` writes a separator before it, `json-sse` a word.
 pub(super) fn object(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(['\u{1e}', '\u{feff}']);
     let line = line.strip_prefix("data: ").unwrap_or(line).trim_start();
@@ -49,7 +50,7 @@ pub(super) fn object(line: &str) -> Option<&str> {
 }
 
 impl Entry {
-    /// Reads the object; none if it is cut short or something else.
+    /// Parses the object; returns `None` if it is truncated or has another form.
     pub(super) fn parse(object: &str) -> Option<Self> {
         serde_json::from_str(object).ok()
     }
@@ -63,7 +64,7 @@ impl Entry {
         }
     }
 
-    /// Whether the plugin wrote it; none if no key says who did.
+    /// Whether the plugin wrote it; `None` if no key names the program.
     pub(super) fn is_ours(&self) -> Option<bool> {
         let (_, program) = self.program.as_ref()?;
         let name = program.as_ref().and_then(|name| name.split([':', '[']).next());
@@ -127,8 +128,8 @@ impl<'de> Visitor<'de> for Keys {
     }
 }
 
-/// A field as text. journald writes bytes that are not text, and several values, as an array; the
-/// plugin's lines have neither.
+/// A field as text. journald writes non-text bytes and multiple values as arrays; the plugin's
+/// lines have neither.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),

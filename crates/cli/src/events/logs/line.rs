@@ -1,4 +1,4 @@
-//! One line of a log: when it was written, and what the plugin said in it.
+//! Parses one line of a log: the time, and the plugin's message.
 
 use super::header::{self, Header, Program, TAG};
 use super::json::{self, Entry};
@@ -6,14 +6,14 @@ use super::stamp;
 use crate::events::event::{self, Event};
 use jiff::Timestamp;
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Another program's.
+    /// A line of another program.
     Other,
-    /// It has our name as its program, and the plugin does not write so, or another user sent it.
+    /// It has our program name, but the plugin does not write such a line, or another user sent it.
     Forged,
-    /// It seems to be a line of the plugin's, and its form is unknown or it is cut short.
+    /// It seems to be a line of the plugin, but it is truncated or has an unknown form.
     Unread,
     /// A hit or a miss of a node whose clock is ahead.
     Ahead(Box<Event>),
@@ -21,9 +21,9 @@ pub(super) enum Line {
     Event(Timestamp, Box<Event>),
 }
 
-/// When a line was written.
+/// The time of a line; `None` if it has none or is in the future.
 pub(super) fn time(line: &str, now: Timestamp) -> Option<Timestamp> {
-    // Else one wrong clock would make everything known and in use for years.
+    // Otherwise, a single wrong clock would make everything count as covered and in use for years.
     written(line, now).filter(|time| *time <= stamp::tomorrow(now))
 }
 
@@ -34,7 +34,7 @@ fn written(line: &str, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// When, and what the plugin said.
+/// Classifies a line.
 pub(super) fn read(line: &str, now: Timestamp) -> Line {
     let unread_or_other = || if is_like_ours(line) { Line::Unread } else { Line::Other };
     match json::object(line) {
@@ -57,13 +57,14 @@ pub(super) fn read(line: &str, now: Timestamp) -> Line {
     }
 }
 
-/// What a message with our name as its program is.
+/// Classifies a message with our program name.
 fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
     let Some(event) = event::parse(message) else {
-        // A hit that was cut short must not be lost without a word.
+        // A truncated hit must not be ignored silently.
         return if message.contains("event=hit") { Line::Unread } else { Line::Forged };
     };
-    // A job's own processes write the plugin's lines; the journal knows who wrote a line.
+    // The plugin's lines are sent by a job's own processes, and the journal records the sender of a
+    // line.
     if !sender.is_none_or(|uid| uid == "0" || uid == event.uid.to_string()) {
         return Line::Forged;
     }
@@ -74,15 +75,15 @@ fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Times
     }
 }
 
-/// Whether a line in no known form has what the plugin writes in it: our name as a word, and
-/// the beginning of a message. Also `SYSLOG_IDENTIFIER=sifcache`, of journalctl's outputs that
-/// have several lines for each entry.
+/// Whether a line in an unknown form contains a line of the plugin: our name as a word, and the
+/// beginning of a message. Also `SYSLOG_IDENTIFIER=sifcache` in journalctl's output formats with
+/// several lines per entry.
 fn is_like_ours(line: &str) -> bool {
     let trimmed = line.trim_start().trim_start_matches('"');
     if let Some(rest) = trimmed.strip_prefix("SYSLOG_IDENTIFIER") {
         return rest.trim_matches(|c: char| !c.is_ascii_alphanumeric()) == TAG;
     }
-    // The same entry once more.
+    // SYSLOG_RAW repeats the same entry.
     !trimmed.starts_with("SYSLOG_RAW") && has_name(line) && has_event(line)
 }
 

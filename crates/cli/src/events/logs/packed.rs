@@ -1,22 +1,23 @@
-//! Logs that logrotate has compressed, told by how they begin, whatever they are called.
+//! Logs that logrotate has compressed, recognized by their first bytes, independent of their names.
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
-/// Bytes that are read at once.
+/// Buffer size in bytes.
 const BUFFER: usize = 1 << 20;
-/// So many bytes tell what a file is.
+/// This many bytes are enough to recognize the format of a file.
 const MAGIC: usize = 16;
 
-/// How a file begins that is packed and can be read.
+/// The first bytes of supported formats.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const BZIP2: &[u8] = b"BZh";
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// How a file begins that is no text, with what it is and what prints it.
+/// The first bytes of unsupported formats, with a description and a command that prints the
+/// content.
 const OTHERS: [(&[u8], &str, &str); 9] = [
     (&[0x04, 0x22, 0x4d, 0x18], "packed with lz4", "lz4 -dc"),
     (b"LZIP", "packed with lzip", "lzip -dc"),
@@ -29,30 +30,31 @@ const OTHERS: [(&[u8], &str, &str); 9] = [
     (b"LPKSHHRH", "a file of the journal's", "journalctl --output=json --file"),
 ];
 
-/// What a reader turned out to be.
+/// An opened log.
 pub(super) enum Opened {
-    /// Lines.
+    /// Text lines.
     Text(Box<dyn BufRead>),
-    /// Something else: what, and which command prints it.
+    /// An unsupported format: a description, and the command that prints the content.
     Other(&'static str, &'static str),
 }
 
-/// Unpacks what is packed.
+/// Opens a log, and decompresses it if necessary.
 ///
 /// # Errors
-/// The file system's.
+/// Reading failed.
 pub(super) fn open(mut reader: impl Read + 'static) -> io::Result<Opened> {
     let head = head(&mut reader)?;
     if let Some((_, what, command)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Ok(Opened::Other(what, command));
     }
     let [gzip, xz, zstd] = [GZIP, XZ, ZSTD].map(|magic| head.starts_with(magic));
-    // The level, and how a block or the end begins: text can begin with these letters.
+    // Text can begin with "BZh", so the level, and the first byte of a block or of the end marker,
+    // are checked too.
     let level = head.get(BZIP2.len()).is_some_and(|level| (b'1'..=b'9').contains(level));
     let block = head.get(BZIP2.len() + 1).is_some_and(|byte| matches!(byte, 0x31 | 0x17));
     let bzip2 = head.starts_with(BZIP2) && level && block;
     let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(reader));
-    // Several files in one, as `cat` makes them, are read as one.
+    // Concatenated compressed files are read as one.
     Ok(Opened::Text(match () {
         () if gzip => buffered(MultiGzDecoder::new(raw)),
         () if xz => buffered(XzReader::new(raw, true)),
@@ -66,7 +68,7 @@ fn buffered(reader: impl Read + 'static) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(BUFFER, reader))
 }
 
-/// The first bytes; a pipe may give them one by one.
+/// The first bytes; a pipe may return them one at a time.
 fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = vec![0; MAGIC];
     let mut length = 0;
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_or_not_and_several_in_one() {
+    fn plain_compressed_and_concatenated_logs_are_read() {
         for (name, bytes) in packed() {
             assert_eq!(read(bytes.clone()).unwrap(), TEXT, "{name}");
             assert_eq!(read(bytes.repeat(2)).unwrap(), TEXT.repeat(2), "{name}");
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_short() {
+    fn truncated_files_are_errors() {
         for (name, bytes) in packed().into_iter().skip(1) {
             let half = bytes.get(..bytes.len() - 6).unwrap().to_vec();
             assert!(read(half).is_err(), "{name}");
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn unsupported_formats_are_named() {
         for (magic, what, _) in OTHERS {
             let bytes = [magic, &[0; 30]].concat();
             let opened = open(Cursor::new(bytes)).unwrap();

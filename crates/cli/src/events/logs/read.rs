@@ -1,4 +1,4 @@
-//! Logs read line by line: what they say, and what in them could not be read.
+//! Reads logs line by line: their events, and the lines that could not be parsed.
 
 use super::coverage::{Span, Spans};
 use super::evidence::Evidence;
@@ -14,27 +14,27 @@ use jiff::Timestamp;
 use memchr::memmem;
 use serde::Serialize;
 
-/// So many characters of a line are enough of an example.
+/// Maximum length of an example line, in characters.
 const EXAMPLE: usize = 200;
 
-/// What was read beside the events.
+/// Data from the logs other than the events.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    /// Which times of which nodes the logs cover.
+    /// The times that the logs cover, by node.
     pub(crate) evidence: Evidence,
     /// The earliest and the latest time of a line.
     pub(crate) range: Option<Span>,
-    /// How many lines were hits or misses.
+    /// The number of lines with hits or misses.
     pub(crate) events: u64,
-    /// Lines with our name that the plugin did not write so.
+    /// The number of lines with our program name that the plugin did not write like this.
     pub(crate) forged: u64,
-    /// Lines of the plugin's with a time in the future.
+    /// The plugin's lines with a time in the future.
     pub(crate) ahead: Ahead,
-    /// Lines of the plugin's, as it seems, that could not be read.
+    /// Lines that seem to be the plugin's but could not be parsed.
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
-    /// Whether this user sees only a part of the journal.
+    /// Whether this user can only see a part of the journal.
     is_partial: bool,
 }
 
@@ -42,21 +42,21 @@ pub(crate) struct Read {
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     pub(crate) lines: u64,
-    /// The images that they say were used, with a guess of when.
+    /// The images that were used according to these lines, with estimated times.
     pub(crate) hits: Hits,
     /// The first of these nodes.
     host: Option<String>,
 }
 
-/// Lines that could not be read.
+/// Lines that could not be parsed.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Unread {
     pub(crate) lines: u64,
-    /// The first of them.
+    /// The first of these lines.
     example: Option<String>,
-    /// The file that it is in.
+    /// The file that contains it.
     file: Option<String>,
-    /// The times that nothing is known of because of them.
+    /// The times that are unknown because of these lines.
     #[serde(skip)]
     pub(crate) times: Spans,
     /// Whether some of them may be hits.
@@ -64,10 +64,10 @@ pub(crate) struct Unread {
     hits: bool,
 }
 
-/// Reads logs; `take` gets each event with its time.
+/// Reads logs, and calls `take` for each event with its time.
 ///
 /// # Errors
-/// A log that cannot be read.
+/// A log cannot be read.
 pub(crate) fn read(
     sources: &[Source],
     progress: &Progress,
@@ -104,9 +104,9 @@ struct Log<'a> {
     source: &'a Source,
     now: Timestamp,
     scan: Scan,
-    /// The hits and misses in it, and what seems to be one.
+    /// The number of hits and misses in it.
     events: u64,
-    /// Lines that could not be read and may be hits, with no time before them.
+    /// Whether it has an unparsable line that may be a hit, without any time in it or before it.
     without_time: bool,
     is_empty: bool,
 }
@@ -116,7 +116,7 @@ impl<'a> Log<'a> {
         Self { source, now, scan: Scan::new(now), events: 0, without_time: false, is_empty: true }
     }
 
-    /// A line with our name in it, after the scan of the hosts has seen it.
+    /// Handles a line with our name, after the scan of the hosts has processed it.
     fn ours(&mut self, all: &mut Read, line: &[u8], take: &mut dyn FnMut(Timestamp, Event)) {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
@@ -128,8 +128,8 @@ impl<'a> Log<'a> {
             }
             Line::Forged => all.forged += 1,
             Line::Ahead(event) => {
-                // When it was is not known, but that this node uses the cache, and the image was
-                // in use: about when the lines around it were written.
+                // The real time is unknown. But this node uses the cache, and the image was in use
+                // at about the time of the surrounding lines.
                 self.scan.was_ours(self.now);
                 all.ahead.lines += 1;
                 super::note(&mut all.ahead.hits, self.scan.about().unwrap_or(self.now), &event);
@@ -146,7 +146,7 @@ impl<'a> Log<'a> {
             unread.example = Some(line.trim().chars().take(EXAMPLE).collect());
             unread.file = Some(self.source.name());
         }
-        // A miss that is lost costs nothing but its count.
+        // A lost miss only makes a count too small.
         if line.contains("event=miss") {
             return;
         }
@@ -157,7 +157,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Adds what is known of the hosts.
+    /// Adds the data about the hosts.
     fn finish(self, all: &mut Read) {
         let journal = match self.source {
             Source::Journal(since) => Some(of_journal(*since, self.now)),
@@ -171,11 +171,13 @@ impl<'a> Log<'a> {
             let node = all.evidence.node(&name);
             node.used = node.used.max(found.used);
             any = found.spans.iter().chain(any).reduce(both);
-            // The journal was asked for our lines alone; it knows of all time since its first.
+            // Only our entries were requested from the journal, but it covers all time since its
+            // first entry.
             let mut spans = if journal.is_some() { Spans::default() } else { found.spans };
             journal.flatten().into_iter().for_each(|span| spans.add(span));
             match () {
-                // Of a part of the journal, or of a log whose lines nobody could place.
+                // A part of the journal, or a log with unparsable lines of unknown time, is not
+                // evidence.
                 () if is_partial || self.without_time => {}
                 () if self.events > 0 => node.spans.add_all(&spans),
                 () => node.silent.add_all(&spans),
@@ -207,13 +209,13 @@ fn this_host() -> String {
 }
 
 impl Read {
-    /// Whether the logs say something of what was used: they have lines of the plugin's, and not
-    /// all of their time has lines that could not be read.
+    /// Whether the logs are evidence of use: they have lines of the plugin, and there are times
+    /// without unparsable lines.
     pub(crate) fn says_something(&self) -> bool {
         self.events > 0 && !self.evidence.is_empty()
     }
 
-    /// What the reader should know beside the result, a sentence each.
+    /// Remarks on the result, one sentence each.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> =
             self.skipped.iter().map(|one| format!("skipped {}: {}", one.path, one.why)).collect();
@@ -258,7 +260,7 @@ impl Ahead {
 }
 
 impl Unread {
-    /// How many there are, with one of them and what to do.
+    /// A remark with the number of lines, an example, and advice.
     pub(crate) fn remark(&self) -> Option<String> {
         let (example, file) = (self.example.as_ref()?, self.file.as_ref()?);
         let lines = match self.lines {

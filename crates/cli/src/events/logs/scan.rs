@@ -1,26 +1,26 @@
-//! Which host wrote in a log and when, from all of its lines.
+//! Determines from all lines of a log which host wrote at which times.
 
 use super::coverage::{Span, Spans};
 use super::{header, json, stamp};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
-/// More bytes than a time has.
+/// Maximum length of a time in bytes; all known forms are shorter.
 const STAMP: usize = 48;
-/// No host has a longer name.
+/// Maximum length of a host name.
 const NAME: usize = 255;
-/// So many hosts at most: a log with more names is not one of a cluster.
+/// Maximum number of hosts; a log with more names is not the log of a cluster.
 const MOST: usize = 1 << 17;
 
 /// One host of a log.
 #[derive(Debug)]
 struct Host {
     name: Vec<u8>,
-    /// The time of its last line, as it is written.
+    /// The time of its last line, as written.
     last: [u8; STAMP],
     length: usize,
     spans: Spans,
-    /// When it last wrote a line of the plugin's.
+    /// The time of its last line of the plugin.
     used: Option<Timestamp>,
 }
 
@@ -30,13 +30,13 @@ pub(super) struct Scan {
     now: Timestamp,
     hosts: Vec<Host>,
     places: HashMap<Vec<u8>, usize>,
-    /// The host of the line before.
+    /// The index of the host of the previous line.
     current: usize,
-    /// The last time that was read.
+    /// The last time that was parsed.
     time: Option<Timestamp>,
 }
 
-/// What was found of one host.
+/// The data of one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) spans: Spans,
@@ -48,14 +48,15 @@ impl Scan {
         Self { now, hosts: Vec::new(), places: HashMap::new(), current: 0, time: None }
     }
 
-    /// Takes note of a line.
+    /// Processes a line.
     pub(super) fn line(&mut self, line: &[u8]) {
         if let Some(header) = header::read(line) {
             let Some(host) = self.place(header.host.unwrap_or_default()) else { return };
             self.current = host;
             let Some(host) = self.hosts.get_mut(host) else { return };
             let stamp = header.stamp.get(..STAMP).unwrap_or(header.stamp);
-            // The times of millions of lines take longer to read than the lines.
+            // Parsing the times of millions of lines takes longer than reading the lines, so a time
+            // is only parsed when its hour changes.
             if !is_same_hour(host.last.get(..host.length).unwrap_or_default(), stamp) {
                 self.time = host.settle(self.now).or(self.time);
                 self.time = host.saw(stamp::moment(stamp, self.now), self.now).or(self.time);
@@ -69,7 +70,7 @@ impl Scan {
         }
     }
 
-    /// Takes note of a line of JSON.
+    /// Processes a line of JSON.
     fn object(&mut self, line: &str) {
         let Some(entry) = json::object(line).and_then(json::Entry::parse) else { return };
         let Some(place) = self.place(entry.host().unwrap_or_default().as_bytes()) else { return };
@@ -95,7 +96,7 @@ impl Scan {
         Some(place)
     }
 
-    /// The line before was one of the plugin's.
+    /// Records that the previous line was one of the plugin.
     pub(super) fn was_ours(&mut self, time: Timestamp) {
         let host = self.hosts.get_mut(self.current);
         if let Some(host) = host {
@@ -103,12 +104,12 @@ impl Scan {
         }
     }
 
-    /// The host of the line before.
+    /// The host of the previous line.
     pub(super) fn host(&self) -> String {
         self.hosts.get(self.current).map_or_else(String::new, |host| short(&host.name))
     }
 
-    /// About when a line was written that does not say it: as the line before.
+    /// The approximate time of a line without a time: the time of the previous line.
     pub(super) fn about(&self) -> Option<Timestamp> {
         let host = self.hosts.get(self.current);
         let last = host.and_then(|host| host.last.get(..host.length));
@@ -116,8 +117,8 @@ impl Scan {
         last.filter(|time| *time <= stamp::tomorrow(self.now)).or(self.time)
     }
 
-    /// What was found, by the name of the host: without its domain, and empty where no line
-    /// names one.
+    /// The collected data by host name. Names have no domain; the name is empty if no line names a
+    /// host.
     pub(super) fn finish(mut self) -> BTreeMap<String, Found> {
         let mut all: BTreeMap<String, Found> = BTreeMap::new();
         for host in &mut self.hosts {
@@ -131,7 +132,7 @@ impl Scan {
 }
 
 impl Host {
-    /// Adds the time of the last line.
+    /// Adds the time of the host's last line.
     fn settle(&mut self, now: Timestamp) -> Option<Timestamp> {
         let last = self.last.get(..self.length).unwrap_or_default();
         let time = stamp::moment(last, now);
@@ -145,14 +146,14 @@ impl Host {
     }
 }
 
-/// Whether two times are alike up to the hour. Without a colon they are seconds, of which the
-/// first seven digits last for a quarter of an hour.
+/// Whether two times are equal up to the hour. A time without a colon is a number of seconds, whose
+/// first seven digits are constant for about a quarter of an hour.
 fn is_same_hour(one: &[u8], other: &[u8]) -> bool {
     let hour = memchr::memchr(b':', one).unwrap_or(6);
     one.len() > hour && one.get(..=hour) == other.get(..=hour)
 }
 
-/// A host's name without its domain, in lower case; an address as it is.
+/// A host name without its domain, in lower case; an IP address is unchanged.
 pub(super) fn short(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
     let first = name.split('.').next().unwrap_or(&name);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_line_of_a_host() {
+    fn the_span_of_a_host_reaches_from_its_first_to_its_last_line() {
         let lines = [
             "cut short at its start",
             "2026-11-20T01:00:00Z n1 a: b",
@@ -203,9 +204,9 @@ mod tests {
         assert_eq!(seen(&["nonsense", ""]), []);
     }
 
-    /// A node whose lines stopped coming, while others went on.
+    /// The lines of one node stop for a while, those of another one continue.
     #[test]
-    fn a_hole_of_one_host() {
+    fn a_gap_of_one_host_is_found() {
         let lines = [
             "2026-11-10T01:00:00Z n1 a: b",
             "2026-11-10T02:00:00Z n2 a: b",
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn journal_lines_begin_alike() {
+    fn times_of_the_journal_are_compared() {
         let line = |hour: i64| {
             let time = day(20_000).as_microsecond() + hour * 3_600_000_000;
             format!(r#"{{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"{time}","_HOSTNAME":"n1"}}"#)
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_hosts() {
+    fn host_names_are_shortened() {
         for (name, expected) in
             [("n1", "n1"), ("N1.example.org", "n1"), ("10.1.1.1", "10.1.1.1"), ("", "")]
         {

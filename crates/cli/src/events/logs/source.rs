@@ -1,4 +1,4 @@
-//! Where log lines come from: files, packed ones too, standard input, or the journal.
+//! Sources of log lines: files, which may be compressed, standard input, or the journal.
 
 use super::journal;
 use super::packed::{self, Opened};
@@ -12,11 +12,11 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Of a longer line, the rest is left out: the plugin's have some hundred bytes, and what has
-/// no line ends at all is no log.
+/// Maximum length of a line in bytes; the rest is dropped. The plugin's lines have some hundred
+/// bytes, and a file without any line ends is not a log.
 const LONGEST: usize = 1 << 16;
 
-/// Where this host keeps its log if it is no journal.
+/// The log files of a host without a journal.
 const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 
 /// One log.
@@ -24,12 +24,12 @@ const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 pub(crate) enum Source {
     /// A file; `-` is standard input.
     File(PathBuf),
-    /// The journal of this host, from a time on if one is given.
+    /// The journal of this host, optionally from a time on.
     Journal(Option<Timestamp>),
 }
 
 impl Source {
-    /// For messages.
+    /// The name for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) if path.as_os_str() == "-" => "standard input".to_owned(),
@@ -38,12 +38,12 @@ impl Source {
         }
     }
 
-    /// What went wrong with it.
+    /// The failure for an error while reading it.
     pub(super) fn failed(&self, error: &io::Error) -> Failure {
         Failure::new(Exit::IO, format!("cannot read {}: {error}", self.name()))
     }
 
-    /// Its size for a progress bar, in bytes; zero is not known.
+    /// Its size in bytes for a progress bar; zero if unknown.
     fn size(&self) -> u64 {
         match self {
             Self::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
@@ -51,10 +51,10 @@ impl Source {
         }
     }
 
-    /// Opens it; a file that is no text is skipped.
+    /// Opens the log. A directory, or a file in an unsupported format, is skipped.
     ///
     /// # Errors
-    /// The file system's, or that there is no journalctl.
+    /// The file cannot be opened or read, or journalctl cannot be started.
     pub(super) fn open(&self, progress: &Progress) -> Result<Result<Lines, Skipped>, Failure> {
         if let Self::File(path) = self
             && path.is_dir()
@@ -85,13 +85,13 @@ impl Source {
         }
     }
 
-    /// This one, left out.
+    /// This source as a skipped one.
     pub(super) fn skipped(&self, why: String) -> Skipped {
         Skipped { path: self.name(), why }
     }
 }
 
-/// A file that was not read.
+/// A file that was not read, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Skipped {
     pub(crate) path: String,
@@ -105,12 +105,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Calls `take` with each line, without its end. What lies in the buffer is not copied.
+    /// Calls `take` for each line, without its line end. Lines that are completely in the buffer
+    /// are not copied.
     ///
     /// # Errors
-    /// The file system's, or of what is packed.
+    /// Reading or decompressing failed.
     pub(super) fn each(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        // The beginning of a line that goes on in the next buffer.
+        // The beginning of a line that continues in the next buffer.
         let mut begun: Vec<u8> = Vec::new();
         loop {
             let buffer = match self.reader.fill_buf() {
@@ -148,11 +149,11 @@ fn extend(line: &mut Vec<u8>, part: &[u8]) {
     line.extend_from_slice(part.get(..room).unwrap_or(part));
 }
 
-/// This host's own log: its journal, else the files of syslog with those rotated away, and
-/// the files that seem to belong to them and are left out.
+/// This host's own log: its journal, or else the files of syslog including the rotated ones. Also
+/// returns files that seem to belong to them but are skipped.
 ///
 /// # Errors
-/// If there is neither, or they cannot be read by this user.
+/// There is no log, or this user cannot read it.
 pub(crate) fn of_this_host(
     since: Option<Timestamp>,
 ) -> Result<(Vec<Source>, Vec<Skipped>), Failure> {
@@ -169,7 +170,7 @@ pub(crate) fn of_this_host(
     Err(Failure::new(Exit::UNAVAILABLE, message))
 }
 
-/// A file and what logrotate has made of it before: `syslog.1`, `syslog.2.gz`.
+/// A log file and its rotated predecessors: `syslog.1`, `syslog.2.gz`.
 fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
     let all = glob::glob(&format!("{}*", file.display())).ok().into_iter().flatten().flatten();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -177,11 +178,12 @@ fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
     for path in all {
         let other = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(rest) = other.strip_prefix(&name) else { continue };
-        // `syslogger` is another log.
+        // `syslogger` is a different log.
         if !rest.is_empty() && !rest.starts_with(['.', '-']) {
             continue;
         }
-        // Whatever packed it: files that cannot be unpacked are skipped by name.
+        // Accepts any suffix of a compression format; unsupported formats are reported when they
+        // are opened.
         let number = rest.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
         let number = number.strip_suffix('.').filter(|number| !number.is_empty()).unwrap_or(rest);
         let source = Source::File(path);
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_any_buffer() {
+    fn lines_are_independent_of_the_buffer_size() {
         for buffer in 1..9 {
             assert_eq!(lines(b"a\n\nbcdef\ng", buffer), ["a", "", "bcdef", "g"]);
             assert_eq!(lines(b"", buffer), [""; 0]);
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_cut() {
+    fn a_long_line_is_truncated() {
         let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
         for buffer in [1 << 12, 4 << 20] {
             assert_eq!(lines(&long, buffer), ["x".repeat(LONGEST), "next".to_owned()]);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_logrotate_leaves() {
+    fn rotated_files_are_found() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let ours = [

@@ -1,4 +1,4 @@
-//! The times that daemons write, in all their forms.
+//! Parses the times that syslog daemons write, in all forms.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The number of a month from its English name, as daemons write it in every locale.
+/// The number of a month from its English name, which daemons use in every locale.
 pub(super) fn month(word: &[u8]) -> Option<i8> {
     let index = MONTHS.iter().position(|name| name.as_bytes() == word)?;
     i8::try_from(index + 1).ok()
 }
 
-/// The moment that a time means. Without a zone it is this host's, and without a year the
-/// latest that does not lie in the future.
+/// Parses a time. Without a zone, it is in this host's zone. Without a year, it is the latest one
+/// that is not in the future.
 pub(super) fn moment(stamp: &[u8], now: Timestamp) -> Option<Timestamp> {
     let stamp = std::str::from_utf8(stamp).ok()?;
     let mut words: Vec<&str> = stamp.split_ascii_whitespace().collect();
@@ -41,12 +41,13 @@ pub(super) fn moment(stamp: &[u8], now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// Clocks of nodes differ, and so may their time zones.
+/// A day from now: later times are in the future. One day is allowed because clocks and time zones
+/// of nodes differ.
 pub(super) fn tomorrow(now: Timestamp) -> Timestamp {
     now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
 }
 
-/// RFC 3339, with or without a zone.
+/// Parses RFC 3339, with or without a zone.
 fn full(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| local(text.parse().ok()?))
 }
@@ -63,7 +64,7 @@ fn local(time: DateTime) -> Option<Timestamp> {
 
 fn at(year: i16, month_name: &str, day: &str, clock: &str) -> Option<DateTime> {
     let date = Date::new(year, month(month_name.as_bytes())?, day.parse().ok()?).ok()?;
-    // A zone behind it is not taken for a part of the time.
+    // A zone after the time is ignored.
     let clock: &str = clock.split(['Z', '+', '-']).next()?;
     let time: Time = clock.replace(',', ".").parse().ok()?;
     Some(date.to_datetime(time))
@@ -74,7 +75,7 @@ fn without_year(month: &str, day: &str, clock: &str, now: Timestamp) -> Option<T
     let in_year = |year: i16| local(at(year, month, day, clock)?);
     match in_year(year) {
         Some(time) if time <= tomorrow(now) => Some(time),
-        // Also a 29th of February that this year does not have.
+        // Earlier years, also to find a 29th of February that this year does not have.
         _ => (1..=4).find_map(|back| in_year(year - back)),
     }
 }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn one_moment_in_every_form() {
+    fn all_forms_of_a_time_are_parsed() {
         let moment: Timestamp = "2026-11-24T03:03:15.250Z".parse().unwrap();
         let local = moment.to_zoned(TimeZone::system());
         let written = |format: &str| local.strftime(format).to_string();
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_at_all() {
+    fn invalid_times_are_rejected() {
         for stamp in ["", "Nov 31 03:03:15", "Nov 24", "x", "2026-13-01T00:00:00Z"] {
             assert_eq!(read(stamp), None, "{stamp}");
         }

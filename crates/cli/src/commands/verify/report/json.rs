@@ -1,4 +1,4 @@
-//! The JSON object: docs/verify.md.
+//! The JSON object; its format is in docs/verify.md.
 
 use super::{Mended, Report};
 use crate::cache::image_name;
@@ -49,10 +49,10 @@ struct FileObject {
 }
 
 impl Report<'_> {
-    /// Prints one object.
+    /// Prints the report as one JSON object. With `all`, it also lists every file.
     ///
     /// # Errors
-    /// Standard output's.
+    /// Standard output fails.
     pub(crate) fn json(&self, all: bool) -> Result<(), Failure> {
         output::json(&Object {
             files: self.files.len(),

@@ -1,9 +1,9 @@
 use super::{Header, Program, read};
 use proptest::prelude::*;
 
-const SAID: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
+const MESSAGE: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
 
-/// The time, the host and the message of a line that the plugin wrote.
+/// Time, host and message of a line of the plugin.
 #[track_caller]
 fn ours(line: &str) -> (String, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -16,7 +16,7 @@ fn ours(line: &str) -> (String, String, String) {
 }
 
 #[test]
-fn times() {
+fn all_forms_of_the_time_are_parsed() {
     for stamp in [
         "Nov 24 03:03:15",
         "Nov  4 03:03:15",
@@ -35,8 +35,12 @@ fn times() {
         "1795489395.250",
     ] {
         for front in ["", "<30>", "98 <30>", "\u{feff}"] {
-            let line = format!("{front}{stamp} n1 sifcache[17]: {SAID}");
-            assert_eq!(ours(&line), (stamp.to_owned(), "n1".to_owned(), SAID.to_owned()), "{line}");
+            let line = format!("{front}{stamp} n1 sifcache[17]: {MESSAGE}");
+            assert_eq!(
+                ours(&line),
+                (stamp.to_owned(), "n1".to_owned(), MESSAGE.to_owned()),
+                "{line}"
+            );
         }
     }
     for line in ["", "n1 sifcache: x", "Nov 24", "[ 12.5] n1 sifcache: x", "123456 n1 sifcache: x"]
@@ -46,7 +50,7 @@ fn times() {
 }
 
 #[test]
-fn words_between_the_time_and_the_message() {
+fn the_host_is_found_among_other_words() {
     for (words, host) in [
         ("n1 sifcache:", "n1"),
         ("n1\tsifcache:\t", "n1"),
@@ -64,19 +68,19 @@ fn words_between_the_time_and_the_message() {
         ("n1 sifcache 17 - -", "n1"),
         ("n1 sifcache - - [a b=\"]\\\"\"][c]", "n1"),
     ] {
-        let line = format!("Nov 24 03:03:15 {words} {SAID}");
+        let line = format!("Nov 24 03:03:15 {words} {MESSAGE}");
         assert_eq!(ours(&line).1, host, "{line}");
-        assert_eq!(ours(&line).2, SAID, "{line}");
+        assert_eq!(ours(&line).2, MESSAGE, "{line}");
     }
     for words in ["n1 sifcache - -  -", "n1 sifcache 17 - [a b=\"c\"]", "- sifcache - - - \u{feff}"]
     {
-        let line = format!("<30>1 2026-11-24T03:03:15Z {words} {SAID}");
-        assert_eq!(ours(&line).2, SAID, "{line}");
+        let line = format!("<30>1 2026-11-24T03:03:15Z {words} {MESSAGE}");
+        assert_eq!(ours(&line).2, MESSAGE, "{line}");
     }
 }
 
 #[test]
-fn other_programs() {
+fn lines_of_other_programs_are_recognized() {
     for (line, host) in [
         ("Nov 24 03:03:15 n1 sshd[7]: session opened", Some("n1")),
         ("Nov 24 03:03:15 10.1.1.1 n1 kernel: [12.5] up", Some("n1")),
@@ -95,7 +99,7 @@ fn other_programs() {
 
 proptest! {
     #[test]
-    fn nothing_crashes(start in "(<[0-9]{0,3}>)?1? ?(Nov 24 03:03:15|2026-01-01T00:00:00Z|)( n1)?( sifcache)?", rest: Vec<u8>) {
+    fn no_input_panics(start in "(<[0-9]{0,3}>)?1? ?(Nov 24 03:03:15|2026-01-01T00:00:00Z|)( n1)?( sifcache)?", rest: Vec<u8>) {
         let line = [start.as_bytes(), &rest].concat();
         let _ = read(&line);
     }
