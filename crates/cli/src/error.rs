@@ -53,7 +53,7 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Failure {
     /// The value of `--root` is not a valid `image_root`.
     Root(settings::Error),
-    /// plugstack.conf cannot be read, or has no valid sifcache line.
+    /// plugstack.conf was not found, cannot be read, or has no sifcache line.
     Plugstack(plugstack::Error),
     /// The settings on the sifcache line are invalid: the file, and the error.
     Settings(PathBuf, settings::Error),

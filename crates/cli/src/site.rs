@@ -61,7 +61,7 @@ fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
 /// One image root, escaped as the value of `--root`.
 pub(crate) fn root_word(root: &Path) -> OsString {
     let escape = |text: &str| settings::escape_root(text).into();
-    // Settings are UTF-8 text, and so are the roots in them; the fallback is not reached for those.
+    // Settings are UTF-8 text, so every root in them is too.
     root.to_str().map_or_else(|| root.into(), escape)
 }
 

@@ -25,10 +25,10 @@ pub(crate) struct Which {
     /// standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
-    /// Only log lines of the given last period (30d, 12h), or from this day on (2026-11-24)
+    /// Only log lines since this time: an age (30d, 12h) or a day (2026-11-24)
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
-    /// Only log lines from before the given last period, or from before this day
+    /// Only log lines before this time: an age or a day
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
     /// Only references that at least this many users requested

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_in_names_are_escaped() {
+    fn names_cannot_steer_a_terminal() {
         assert_eq!(plain(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
         assert_eq!(plain(Path::new("ü:1")), "ü:1");
         assert_eq!(plain(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");

@@ -13,7 +13,7 @@ use crate::ui::output::plain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let (found, _) = runtimes::find(host);
     let mut files: Vec<PathBuf> = Vec::new();

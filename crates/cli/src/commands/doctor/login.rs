@@ -72,7 +72,7 @@ const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
 /// start files of a user.
 const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let settings = host.site.settings.as_ref();
     if settings.is_none_or(|settings| settings.nested != Nested::Path) {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The symbol whose value Slurm compares with its own version.
 const VERSION: &str = "plugin_version";
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(ours) = host.site.ours() else {
         let why = "without the plugin's line, nothing says which library it is";

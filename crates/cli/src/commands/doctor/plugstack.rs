@@ -9,7 +9,7 @@ use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let path = match &host.site.plugstack {
         None => {

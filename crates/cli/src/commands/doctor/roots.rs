@@ -19,7 +19,7 @@ const LITTLE: u64 = 10 << 30;
 /// With less free space than this, in percent, a file system is nearly full.
 const FEW: u64 = 5;
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(settings) = &host.site.settings else {
         return vec![Finding::skipped("there", "without settings there are no image roots")];

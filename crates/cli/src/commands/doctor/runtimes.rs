@@ -97,7 +97,7 @@ pub(crate) fn find(host: &Host) -> (Vec<Runtime>, Vec<String>) {
     (found, missing)
 }
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let (found, missing) = find(host);
     if found.is_empty() {

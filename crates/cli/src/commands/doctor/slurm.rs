@@ -38,7 +38,7 @@ impl Release {
     }
 }
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let role = match host.is_compute_node() {
         true => "a compute node: slurmd runs here",

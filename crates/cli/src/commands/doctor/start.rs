@@ -12,7 +12,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Vec<Finding> {
     if !is_setuid(host, runtime) {
         return vec![namespaces(host), fuse(host, runtime)];

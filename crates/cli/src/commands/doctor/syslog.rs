@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 /// The socket of syslog(3).
 const SOCKET: &str = "/dev/log";
 
-/// The checks.
+/// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let off = host.site.settings.as_ref().is_some_and(|settings| settings.syslog == Syslog::Off);
     if off {

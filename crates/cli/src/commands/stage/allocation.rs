@@ -90,7 +90,7 @@ impl Allocation {
         queued: &mut dyn FnMut(&str),
         still: &dyn Fn() -> bool,
     ) -> Result<Option<String>, Failure> {
-        let mut said: Vec<String> = Vec::new();
+        let mut messages: Vec<String> = Vec::new();
         let mut looked = Instant::now();
         loop {
             signals::check()?;
@@ -105,13 +105,13 @@ impl Allocation {
                     return Ok(Some(line.trim_start_matches("granted ").to_owned()));
                 }
                 Ok(line) if line.contains("queued and waiting") => queued(&line),
-                Ok(line) => said.push(line),
+                Ok(line) => messages.push(line),
                 Err(_) if self.salloc.has_ended() => break,
                 Err(_) => {}
             }
         }
-        said.extend(lines.try_iter());
-        Err(refused(&said))
+        messages.extend(lines.try_iter());
+        Err(refused(&messages))
     }
 
     /// The job ID.
@@ -121,10 +121,13 @@ impl Allocation {
 }
 
 /// The error for a rejected job: Slurm's message, and advice.
-fn refused(said: &[String]) -> Failure {
-    let errors = said.iter().filter(|line| line.contains("error:"));
-    let all =
-        if errors.clone().count() > 0 { errors.collect() } else { said.iter().collect::<Vec<_>>() };
+fn refused(messages: &[String]) -> Failure {
+    let errors = messages.iter().filter(|line| line.contains("error:"));
+    let all = if errors.clone().count() > 0 {
+        errors.collect()
+    } else {
+        messages.iter().collect::<Vec<_>>()
+    };
     let why = slurm::last_words(all.iter().map(|line| line.as_str()));
     let advice = match why.contains("Invalid user id") || why.contains("Access/permission denied") {
         true => "; where Slurm takes no jobs of root, run this as the owner of the image root",
@@ -149,16 +152,16 @@ mod tests {
 
     #[test]
     fn a_rejected_job_is_reported_with_advice() {
-        let said = ["salloc: error: Job submit/allocate failed: Invalid user id".to_owned()];
-        let failure = refused(&said).to_string();
+        let messages = ["salloc: error: Job submit/allocate failed: Invalid user id".to_owned()];
+        let failure = refused(&messages).to_string();
         assert!(
             failure.starts_with(
                 "Slurm gives no job: Job submit/allocate failed: Invalid user id; where"
             ),
             "{failure}"
         );
-        let said = ["salloc: error: Unable to allocate resources: Requested node configuration is not available".to_owned(), "salloc: Job allocation 7 has been revoked.".to_owned()];
-        let failure = refused(&said).to_string();
+        let messages = ["salloc: error: Unable to allocate resources: Requested node configuration is not available".to_owned(), "salloc: Job allocation 7 has been revoked.".to_owned()];
+        let failure = refused(&messages).to_string();
         assert!(failure.contains("is not available; options of salloc can follow --"), "{failure}");
     }
 }

@@ -62,16 +62,16 @@ pub(crate) fn send(
         }
     }
     let status = sbcast.end()?;
-    let said: Vec<String> = lines.iter().collect();
-    Ok(if status.success() { Sent::Whole } else { Sent::Broken(broken(&said)) })
+    let messages: Vec<String> = lines.iter().collect();
+    Ok(if status.success() { Sent::Whole } else { Sent::Broken(broken(&messages)) })
 }
 
-fn broken(said: &[String]) -> Broken {
-    let blamed = said.iter().filter_map(|line| {
+fn broken(messages: &[String]) -> Broken {
+    let blamed = messages.iter().filter_map(|line| {
         let (node, why) = line.split_once(BLAME)?.1.split_once("): ")?;
         Some((node.to_owned(), why.to_owned()))
     });
-    Broken { blamed: blamed.collect(), why: slurm::last_words(said.iter().map(String::as_str)) }
+    Broken { blamed: blamed.collect(), why: slurm::last_words(messages.iter().map(String::as_str)) }
 }
 
 #[cfg(test)]
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn nodes_are_blamed_by_name() {
-        let said = [
+        let messages = [
             "sbcast: error: REQUEST_FILE_BCAST(n2): No space left on device".to_owned(),
             "sbcast: error: REQUEST_FILE_BCAST(n3): Unspecified error".to_owned(),
         ];
-        let broken = broken(&said);
+        let broken = broken(&messages);
         assert_eq!(broken.blamed["n2"], "No space left on device");
         assert_eq!(broken.blamed.len(), 2);
     }

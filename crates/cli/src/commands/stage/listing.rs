@@ -26,7 +26,7 @@ enum State {
     Differs,
     /// The other roots have no such image.
     Alone,
-    /// Not known without reading the images, or the copy's name is not a reference.
+    /// It cannot be determined without reading the images.
     Unknown,
 }
 
@@ -91,15 +91,15 @@ impl Listing {
         let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;
         if let Some(mut step) = step {
             step.tell(&Order::List)?;
-            lost.extend(step.gather(&nodes, &mut |node, lines| listing.hear(node, lines))?);
+            lost.extend(step.gather(&nodes, &mut |node, reply| listing.hear(node, reply))?);
         }
         listing.failed.extend(lost.into_iter().map(Failed::from));
         Ok(listing)
     }
 
     /// Records a reply; returns true if it is the last one of this node.
-    fn hear(&mut self, node: &str, lines: Said) -> bool {
-        match lines {
+    fn hear(&mut self, node: &str, reply: Said) -> bool {
+        match reply {
             Said::Has(copy) => {
                 self.copies.entry(copy).or_default().insert(node.to_owned());
                 return false;

@@ -33,7 +33,7 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
 }
 
 #[test]
-fn lines_in_another_form_are_rejected() {
+fn what_somebody_else_wrote() {
     for line in [
         "",
         "event=hit",
@@ -79,7 +79,7 @@ fn repeated_messages_are_counted() {
 proptest! {
     /// Paths with any content, including names that imitate other fields.
     #[test]
-    fn every_path_is_parsed_unchanged(image: Vec<u8>, refused: Vec<u8>) {
+    fn every_path_comes_back(image: Vec<u8>, refused: Vec<u8>) {
         let line = format!(
             "event=hit uid=1 via=shim reference=docker.io/o/i:1 image={} refused={} why=empty",
             value(&image),

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_truncated() {
+    fn an_endless_line_is_cut() {
         let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
         for buffer in [1 << 12, 4 << 20] {
             assert_eq!(lines(&long, buffer), ["x".repeat(LONGEST), "next".to_owned()]);

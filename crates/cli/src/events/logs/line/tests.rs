@@ -88,7 +88,7 @@ fn unreadable_plugin_lines_are_recognized() {
 }
 
 #[test]
-fn forged_lines_are_recognized() {
+fn lines_that_bear_our_name() {
     for line in [
         "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
         "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),
