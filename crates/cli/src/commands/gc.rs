@@ -35,7 +35,7 @@ pub(crate) struct Gc {
     change: Change,
     #[command(flatten)]
     logs: usage_from_logs::Logs,
-    /// Only images of this repository, or of all repositories below this prefix: determinedai
+    /// Only images of this repository, or of all repositories below this path: determinedai
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<String>,
     /// Only images added to the cache longer ago than this: 90d, 8w, 1y

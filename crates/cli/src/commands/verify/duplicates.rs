@@ -114,8 +114,8 @@ fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
     Finding::problem(SHADOWED, &file.path, what, advice(first, file))
 }
 
-/// Which of two files can be removed. If the name of a file only matches one spelling of the
-/// reference, the file has to be renamed when it is the one that remains.
+/// Advice to remove one of two files. If one of their names only matches one spelling of the
+/// reference, the remaining file has to get the short name.
 fn advice(one: &File, other: &File) -> String {
     match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
         None => "remove one of them".to_owned(),

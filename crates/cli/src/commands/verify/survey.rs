@@ -202,8 +202,8 @@ impl<'a> Judge<'a> {
                 };
                 let advice = if path.is_dir() { "chmod a+rx" } else { "chmod a+r" };
                 let finding = Finding::problem(UNREADABLE_FOR_USERS, path, what, advice);
-                // A file is not made readable unless it is a valid image, because it may be the
-                // private file of an ordinary user.
+                // Only a valid image is made readable. Any other file may come from an ordinary
+                // user, so an administrator should look at it first.
                 let fix = match state {
                     State::Image => Fix::open(path, &self.real),
                     _ => None,
