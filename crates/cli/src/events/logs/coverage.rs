@@ -1,4 +1,4 @@
-//! The times that logs cover. Only for these times can an image be called unused.
+//! The times that logs cover. An image can only be called unused for these times.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
