@@ -19,13 +19,13 @@ fn journal(fields: &str) -> String {
 }
 
 fn ours(uid: &str) -> String {
-    journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","_UID":"{uid}","MESSAGE":"{SAID}""#))
+    journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","_UID":"{uid}","MESSAGE":"{MESSAGE}""#))
 }
 
 #[test]
 fn plugin_lines_in_all_forms_are_parsed() {
     let zulu = |text: &str| text.parse::<Timestamp>().unwrap();
-    let plain = format!(r#""_HOSTNAME":"n1","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{SAID}""#);
+    let plain = format!(r#""_HOSTNAME":"n1","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{MESSAGE}""#);
     for (line, expected) in [
         (format!("Mar  1 03:03:15 n1 sifcache: {MESSAGE}"), local("2026-03-01T03:03:15")),
         (format!("<30>Nov 24 03:03:15 n1 sifcache[17]: {MESSAGE}"), local("2025-11-24T03:03:15")),
@@ -53,7 +53,7 @@ fn lines_of_other_programs_are_recognized() {
             .to_owned(),
         format!("Mar  1 03:03:15 n1 sifcacher: {MESSAGE}"),
         format!("Mar  1 03:03:15 n1 cp: /shared/sifcache/x {MESSAGE}"),
-        journal(&format!(r#""SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{SAID}""#)),
+        journal(&format!(r#""SYSLOG_IDENTIFIER":"sudo","MESSAGE":"{MESSAGE}""#)),
         "    SYSLOG_RAW=<30>sifcache: event=hit uid=1".to_owned(),
         "    SYSLOG_IDENTIFIER=sifcached".to_owned(),
         "{".to_owned(),
@@ -76,8 +76,8 @@ fn unreadable_plugin_lines_are_recognized() {
         format!("[ 1190.760084] n1 sifcache[19]: {MESSAGE}"),
         format!("Feb 30 03:03:15 n1 sifcache: {MESSAGE}"),
         format!("03/01/26 03:03:15,n1,sifcache,{MESSAGE}"),
-        format!(r#"{{"who":"sifcache","what":"{SAID}"}}"#),
-        journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{SAID}"#)),
+        format!(r#"{{"who":"sifcache","what":"{MESSAGE}"}}"#),
+        journal(&format!(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{MESSAGE}"#)),
         "    SYSLOG_IDENTIFIER=sifcache".to_owned(),
         "\t\"SYSLOG_IDENTIFIER\" : \"sifcache\",".to_owned(),
         "Mar  1 03:03:15 n1 sifcache: event=hit uid=1 reference=docker.io/o".to_owned(),
