@@ -97,7 +97,7 @@ fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
 fn guard(directory: &Path) -> io::Result<()> {
     match path_trust::at(directory) {
         None => Ok(()),
-        Some(stranger) => Err(io::Error::other(path_trust::error(&stranger))),
+        Some(stranger) => Err(io::Error::other(path_trust::said(&stranger))),
     }
 }
 
