@@ -20,9 +20,6 @@ fn open_mpi() {
         // mpirun and its daemon were once seen to wait for each other forever before they had
         // started anything, both in epoll_wait with a connection between them. This is rare: with
         // Open MPI 6.0.0rc2 and PRRTE 5.0.0rc1, it happened in none of 800 runs of mpirun on two
-        // mpirun and its daemon were once seen to wait for each other forever before they had
-        // started anything, both in epoll_wait with a connection between them. This is rare: with
-        // Open MPI 6.0.0rc2 and PRRTE 5.0.0rc1, it happened in none of 800 runs of mpirun on two
         // nodes without the plugin, and in none of 760 with it, on two busy processors (the load was
         // 12 and 9 at two looks). So the cause is unknown.
         let again = "again() { timeout 60 mpirun \"$@\"; local s=$?; [ $s = 124 ] || return $s; mpirun \"$@\"; }";

@@ -237,7 +237,7 @@ impl Read {
         if self.range.is_some() && ours == 0 {
             let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
                           the log of nodes that run jobs, and does it have the site's syslog \
-                          facility? (journalctl's `cat` and `with-unit` leave out our name: use \
+                          facility? (journalctl's `cat` and `with-unit` leave out the name of the program: use \
                           --output=json)";
             remarks.push(remark.to_owned());
         }
