@@ -10,10 +10,10 @@ use crate::ui::progress::Progress;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Which logs tell when images last served a job.
+/// The logs with the last uses of images.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Read this log, besides what `sifcache hits` has read before: syslog of a node or of all
+    /// Read this log in addition to what `sifcache hits` has saved: syslog of a node or of all
     /// nodes, also compressed, or the output of `journalctl --output=json`; - is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,

@@ -15,13 +15,13 @@ use serde::Serialize;
 use sifcache_core::settings::Settings;
 use std::path::Path;
 
-/// How images are taken out.
+/// Options of a removal.
 #[derive(Debug, Args)]
 pub(crate) struct Manner {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Only show which files would be removed, and how much space that frees
+    /// Show what would be removed, and how much space that frees
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object
