@@ -22,7 +22,7 @@ fuzz: fuzz-build
 # which would take longer than the search.
 fuzz-check: FUZZ_PROFILE := --dev
 fuzz-check: fuzz-build
-	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,5) $(FUZZ_TARGETS)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,3) $(FUZZ_TARGETS)
 
 fuzz-build: tools fuzz-tools
 	$(if $(filter none,$(SANITIZER)),,RUSTC_BOOTSTRAP=1) SLURM_VERSION=$(ANY_RELEASE) PATH="$(CARGO_FUZZ)/bin:$$PATH" \

@@ -22,7 +22,7 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Call {
     pub(crate) program: PathBuf,
-    /// argv[0], if it differs from the program.
+    /// `argv[0]`, if it differs from the program.
     pub(crate) zeroth: Option<&'static str>,
     pub(crate) arguments: Vec<String>,
     /// Environment variables to set.
