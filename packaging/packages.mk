@@ -32,6 +32,7 @@ PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugin
 
 # Installs, uses, upgrades and removes the packages on a cluster; builds them twice, for the
 # upgrade.
+packages-check: export DPKG_DEB_COMPRESSOR_LEVEL := 0
 packages-check: testbed deb-tools rpm-tools
 	rm -rf $(CHECKED)
 	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION)
