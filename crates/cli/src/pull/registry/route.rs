@@ -167,8 +167,9 @@ fn attempts(
             ("", _) | (_, None) => text,
             (place, Some(rest)) => format!("{place}{rest}"),
         };
-        let image = Reference::parse(text.as_bytes())
-            .map_err(|error| format!("{of} leads to {text}, which is no reference: {error}"))?;
+        let image = Reference::parse(text.as_bytes()).map_err(|error| {
+            format!("{of} leads to {text}, which is not a valid reference: {error}")
+        })?;
         let insecure = insecure || own;
         if mirrors.find(&name(&image)).is_none_or(|rule| !rule.blocked) {
             endpoints.push(Endpoint { mirror, ..Endpoint::new(image, insecure, insecure) });
