@@ -8,3 +8,4 @@ pub(crate) mod nested;
 pub(crate) mod option;
 pub(crate) mod srun;
 pub(crate) mod task;
+mod unknown_program;

@@ -7,7 +7,9 @@
 //! The components of a heterogeneous step share one environment, and only srun's own table of
 //! options could tell an option's value from the program. The variable therefore names every word
 //! that can be the program, each with a hash of the words behind it: `HASH:NAME HASH:NAME`. A task
-//! uses the name whose hash is that of its own arguments.
+//! uses the name whose hash is that of its own arguments. If a component has the same arguments for
+//! a program that is not a runtime, the name stays empty (`HASH:`): a task with these arguments can
+//! be either program.
 
 use crate::job::{Error, Job, Step};
 use crate::spank::Spank;
@@ -22,24 +24,37 @@ pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
 /// only looks like several launches.
 const MOST: usize = 64;
 
+/// What the names that srun passed say about the program of a task.
+pub(crate) enum Program<'a> {
+    /// Nothing: `argv[0]` is the program.
+    AsTyped,
+    /// It is a copy of this runtime.
+    Copy(Broadcast<'a>),
+    /// It may be a copy of a runtime or of another program.
+    Ambiguous,
+}
+
 /// A task whose program is a copy.
 pub(crate) struct Broadcast<'a> {
     spank: &'a dyn Spank,
     name: Vec<u8>,
 }
 
-impl<'a> Broadcast<'a> {
-    /// Returns the task if its program is a copy of a runtime that srun named. The variable is
-    /// removed, because a program that the task starts is not the copy.
-    pub(crate) fn take(spank: &'a dyn Spank) -> Option<Self> {
-        let names = spank.variable(PROGRAM)?;
-        if let Err(error) = spank.unset_variable(PROGRAM) {
-            log::warn!("cannot remove {PROGRAM} of the task: {error}");
-        }
-        let command = spank.command();
-        let (program, arguments) = command.split_first()?;
-        let name = name(&names, arguments).filter(|name| *name != file_name(program))?.to_vec();
-        Some(Self { spank, name })
+/// Reads the names that srun passed and removes the variable, because a program that the task starts
+/// is not the copy.
+pub(crate) fn take(spank: &dyn Spank) -> Program<'_> {
+    let Some(names) = spank.variable(PROGRAM) else { return Program::AsTyped };
+    if let Err(error) = spank.unset_variable(PROGRAM) {
+        log::warn!("cannot remove {PROGRAM} of the task: {error}");
+    }
+    let command = spank.command();
+    let Some((program, arguments)) = command.split_first() else { return Program::AsTyped };
+    match name(&names, arguments) {
+        // A bare name is never a copy, because srun passes the path of the copy.
+        Some([]) if program.contains(&b'/') => Program::Ambiguous,
+        None | Some([]) => Program::AsTyped,
+        Some(name) if name == file_name(program) => Program::AsTyped,
+        Some(name) => Program::Copy(Broadcast { spank, name: name.to_vec() }),
     }
 }
 
@@ -56,8 +71,10 @@ pub(crate) fn names(words: &[Vec<u8>], runtimes: &[String]) -> Option<Vec<u8>> {
             let Some(arguments) = part.get(place + 1..) else { continue };
             let launch = is_runtime(program, runtimes)
                 && arguments.iter().any(|word| ImageUri::is_likely(word));
-            if launch && parts.iter().all(|other| agrees(other, arguments, runtimes)) {
-                let name = String::from_utf8_lossy(file_name(program)).into_owned();
+            if launch {
+                let agreed = parts.iter().all(|other| agrees(other, arguments, runtimes));
+                let name = if agreed { file_name(program) } else { b"" };
+                let name = String::from_utf8_lossy(name);
                 names.push(format!("{:016x}:{name}", hash(arguments)));
             }
         }
@@ -72,7 +89,7 @@ fn agrees(part: &[Vec<u8>], arguments: &[Vec<u8>], runtimes: &[String]) -> bool 
     program.is_none_or(|program| is_runtime(program, runtimes))
 }
 
-/// The name for a command with these arguments.
+/// The name for a command with these arguments. It is empty if the program is ambiguous.
 fn name<'a>(names: &'a [u8], arguments: &[&[u8]]) -> Option<&'a [u8]> {
     let hash = format!("{:016x}:", hash(arguments));
     names.split(|byte| *byte == b' ').find_map(|entry| entry.strip_prefix(hash.as_bytes()))
@@ -171,7 +188,12 @@ mod tests {
             let same = format!("srun apptainer {IMAGE} : {other} {IMAGE}");
             assert_eq!(name_for(&same, IMAGE).as_deref(), Some("apptainer"));
         }
-        assert_eq!(name_for(&format!("srun apptainer {IMAGE} : podman {IMAGE}"), IMAGE), None);
+        for step in [
+            format!("srun apptainer {IMAGE} : podman {IMAGE}"),
+            format!("srun -n1 podman {IMAGE} : -n2 /x/apptainer {IMAGE}"),
+        ] {
+            assert_eq!(name_for(&step, IMAGE).as_deref(), Some(""), "{step}");
+        }
     }
 
     #[test]

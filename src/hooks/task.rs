@@ -5,28 +5,30 @@
 //! server never blocks Slurm itself, and blocks this task for `lookup_timeout=` only.
 
 use crate::decide::apply;
-use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
 use crate::fault;
-use crate::hooks::broadcast::Broadcast;
+use crate::hooks::broadcast::{self, Program};
 use crate::hooks::container;
 use crate::hooks::multi_prog;
 use crate::hooks::nested;
 use crate::hooks::option;
+use crate::hooks::unknown_program;
 use crate::job::{Error, Job};
 use crate::spank::Spank;
-use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
+use sifcache_core::cache_mode::ENVIRONMENT;
 use sifcache_core::decision::{Decision, Pass, Verdict};
-use sifcache_core::image_uri::ImageUri;
-use sifcache_core::launch::{self, NotLaunch};
-use sifcache_core::settings::{OnMiss, Settings};
+use sifcache_core::launch::NotLaunch;
+use sifcache_core::settings::Settings;
 
 /// Decides on the task's command and sets its environment.
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
     let requested = option::of_task(spank);
-    let broadcast = Broadcast::take(spank);
-    let job: &dyn Job = broadcast.as_ref().map_or(spank, |broadcast| broadcast);
+    let program = broadcast::take(spank);
+    let job: &dyn Job = match &program {
+        Program::Copy(broadcast) => broadcast,
+        Program::AsTyped | Program::Ambiguous => spank,
+    };
     if spank.is_in_container() {
         return container::leave(spank, job, &requested);
     }
@@ -45,31 +47,9 @@ pub(crate) fn run(spank: &dyn Spank) {
             export_option(spank, &requested);
         }
     } else {
-        warn_of_unknown_runtime(spank, &settings, &requested);
+        let is_ambiguous = matches!(program, Program::Ambiguous);
+        unknown_program::warn(spank, &settings, &requested, is_ambiguous);
         start_others(spank, &settings, &requested);
-    }
-}
-
-/// Warns of a launch by a program that is not known as a runtime, such as a copy or a link, if the
-/// user forbids pulls: `require` has no effect on it and must not seem to have one. With the site's
-/// own `on_miss=fail`, the warning is only given where `--bcast=DIRECTORY/` has removed the
-/// program's name.
-fn warn_of_unknown_runtime(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
-    let command = spank.command();
-    let because = match (requested.mode, settings.on_miss) {
-        (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
-        (CacheMode::Auto, OnMiss::Fail) if command.first().is_some_and(|p| p.ends_with(b"/")) => {
-            "on_miss=fail in plugstack.conf"
-        }
-        _ => return,
-    };
-    let Some((_, arguments)) = command.split_first() else { return };
-    let runtime: Vec<&[u8]> =
-        settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
-    let launch = launch::find(&[&runtime, arguments].concat(), &settings.runtimes);
-    let image = launch.ok().and_then(|launch| command.get(launch.image_index));
-    if image.is_some_and(|image| ImageUri::is_likely(image)) {
-        report::unknown_program(spank, settings, because);
     }
 }
 

@@ -115,14 +115,25 @@ fn require_and_on_miss_fail_prevent_a_pull() {
 #[ignore = "needs a testbed: make test"]
 fn a_copy_with_an_unknown_name_is_reported() {
     let site = Site::new("");
-    let text = format!(
-        "sbcast -f /usr/bin/apptainer /tmp/copied\n\
-         srun -n1 --sif-cache=require /tmp/copied exec {ABSENT} true"
-    );
-    let output = site.sbatch(&[], &text);
     let message =
         "sifcache: /tmp/copied is not called like a container runtime (singularity, apptainer)";
-    assert!(output.stdout.contains(message), "{output:#?}");
+    for (settings, option, program, is_reported) in [
+        ("", "--sif-cache=require", "/usr/bin/apptainer", true),
+        ("on_miss=fail", "", "/usr/bin/apptainer", true),
+        ("on_miss=fail nested=off", "", "/usr/bin/apptainer", true),
+        ("on_miss=fail", "--sif-cache=off", "/usr/bin/apptainer", false),
+        ("on_miss=fail", "", "/bin/echo", false),
+        ("", "", "/usr/bin/apptainer", false),
+    ] {
+        site.plugstack(&with(settings));
+        let text = format!(
+            "sbcast -f {program} /tmp/copied\n\
+             srun -n1 {option} /tmp/copied exec {ABSENT} true; rm /tmp/copied"
+        );
+        let output = site.sbatch(&[], &text);
+        let reported = both_streams(&output).contains(message);
+        assert_eq!(reported, is_reported, "{settings} {option} {program}: {output:#?}");
+    }
 }
 
 /// The components of a heterogeneous step share one environment.
@@ -174,6 +185,24 @@ fn heterogeneous_steps() {
             let output = step(&with(settings), option, first, second);
             assert_eq!(output.status, 66, "{settings} {option} {first} : {second}: {output:#?}");
             assert!(both_streams(&output).contains("is not in the image cache of this cluster"));
+        }
+    }
+    // The same arguments for a program that is not a runtime: no name is passed, and a line says so.
+    let other = absent.replacen("singularity", "echo", 1);
+    for (settings, option, is_reported) in [
+        ("", "--sif-cache=require", true),
+        ("on_miss=fail", "", true),
+        ("", "", false),
+        ("on_miss=fail", "--sif-cache=off", false),
+    ] {
+        for (first, second) in [(&absent, &other), (&other, &absent)] {
+            let output = step(&with(settings), option, first, second);
+            let text = both_streams(&output);
+            assert!(text.contains(&format!("exec {ABSENT} true\n")), "echo runs: {text}");
+            for copy in ["/tmp/copy", "/tmp/other"] {
+                let line = format!("sifcache: {copy} is not called like a container runtime (");
+                assert_eq!(text.contains(&line), is_reported, "{settings} {option}: {text}");
+            }
         }
     }
 }

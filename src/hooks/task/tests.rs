@@ -350,3 +350,49 @@ fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     }
     assert_eq!(told(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
 }
+
+/// srun's own argv names two programs with these arguments.
+#[test]
+fn an_ambiguous_program_is_reported_if_on_miss_is_fail() {
+    let root = Root::new("ambiguous");
+    let arguments = MISS.strip_prefix("apptainer ").unwrap();
+    let srun = format!("srun apptainer {arguments} : podman {arguments}");
+    let words: Vec<Vec<u8>> = srun.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    let names = String::from_utf8(names(&words, &["apptainer".to_owned()]).unwrap()).unwrap();
+    let message = |program: &str, settings: &[&str]| {
+        let double = root.task(settings, &format!("{program} {arguments}"));
+        double.set(PROGRAM, &names);
+        run(&double);
+        assert_eq!((double.replaced.take(), double.get(PROGRAM)), (None, None), "{program}");
+        double.told.take()
+    };
+    let line = message("/tmp/copy", &["on_miss=fail"]);
+    assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
+    assert_eq!(message("/tmp/copy", &[]), "");
+    assert_eq!(message("podman", &["on_miss=fail"]), "", "srun passes the path of a copy");
+}
+
+/// A job has copied a runtime under another name, for example with sbcast.
+#[test]
+fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
+    let root = Root::new("copied");
+    let bin = root.0.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (name, content) in [("apptainer", "12345"), ("copy", "12345"), ("other", "1234")] {
+        fs::write(bin.join(name), content).unwrap();
+    }
+    let message = |program: &str| {
+        let program = bin.join(program);
+        let mut double = root
+            .task(&["on_miss=fail"], &MISS.replacen("apptainer", &program.to_string_lossy(), 1));
+        let directory: &'static str = bin.to_string_lossy().into_owned().leak();
+        double.runtimes = vec![("apptainer", directory, 1)];
+        double.set("PATH", directory);
+        run(&double);
+        double.told.take()
+    };
+    let line = message("copy");
+    assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
+    assert_eq!(message("other"), "");
+    assert_eq!(message("absent"), "");
+}

@@ -1,0 +1,81 @@
+//! Warns of a launch by a program that is not known as a runtime, where the site or the user forbids
+//! pulls. Without the warning, `require` and `on_miss=fail` would seem to have an effect.
+
+use crate::decide::report;
+use crate::decide::requested_mode::RequestedMode;
+use crate::spank::{Spank, within};
+use sifcache_core::cache_mode::CacheMode;
+use sifcache_core::image_uri::ImageUri;
+use sifcache_core::launch;
+use sifcache_core::settings::{OnMiss, Settings};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The timeout for the comparison of files. A warning does not justify a longer delay.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Warns if the task's command would be a launch of a docker image under the name of a runtime.
+///
+/// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
+/// only if it is probably a copied runtime: podman and its like take the same arguments, and their
+/// users have not asked for anything.
+pub(crate) fn warn(
+    spank: &dyn Spank,
+    settings: &Settings,
+    requested: &RequestedMode,
+    is_ambiguous: bool,
+) {
+    let because = match (requested.mode, settings.on_miss) {
+        (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
+        (CacheMode::Auto, OnMiss::Fail) => "on_miss=fail in plugstack.conf",
+        _ => return,
+    };
+    let command = spank.command();
+    let Some((program, arguments)) = command.split_first() else { return };
+    let counts = || {
+        requested.mode == CacheMode::Require
+            || is_ambiguous
+            // --bcast=DIRECTORY/ has removed the program's name.
+            || program.ends_with(b"/")
+            || is_copy(spank, settings, program)
+    };
+    if is_launch_of_docker_image(arguments, settings) && counts() {
+        report::unknown_program(spank, settings, because);
+    }
+}
+
+/// Whether the words are those of a launch, behind the name of a runtime.
+fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
+    let runtime: Vec<&[u8]> =
+        settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
+    let command = [&runtime, arguments].concat();
+    let launch = launch::find(&command, &settings.runtimes);
+    let image = launch.ok().and_then(|launch| command.get(launch.image_index));
+    image.is_some_and(|image| ImageUri::is_likely(image))
+}
+
+/// Whether the program is probably a copy of a runtime of this node: the two files have the same
+/// size. A bare name comes from `PATH` and is not a copy that a job has made.
+fn is_copy(spank: &dyn Spank, settings: &Settings, program: &[u8]) -> bool {
+    if !program.contains(&b'/') {
+        return false;
+    }
+    let path = spank.variable("PATH").unwrap_or_default();
+    let runtimes: Vec<PathBuf> = spank
+        .runtimes(&settings.runtimes, &path)
+        .iter()
+        .filter_map(|(number, directory, _)| {
+            Some(Path::new(OsStr::from_bytes(directory)).join(settings.runtimes.get(*number)?))
+        })
+        .collect();
+    let program = Path::new(OsStr::from_bytes(program));
+    let compare = |report: &mut dyn FnMut(bool)| {
+        let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
+        let copied = size(program);
+        report(copied.is_some() && runtimes.iter().any(|runtime| size(runtime) == copied));
+    };
+    within(LONGEST, &compare).0.contains(&true)
+}
