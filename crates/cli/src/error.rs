@@ -17,7 +17,7 @@ impl Exit {
     /// For `explain`: a miss.
     pub(crate) const MISS: Self = Self(1);
     /// A problem was found, or part of the request failed.
-    pub(crate) const FOUND: Self = Self(1);
+    pub(crate) const PROBLEMS: Self = Self(1);
     /// For `explain`: a pass.
     pub(crate) const PASS: Self = Self(2);
     /// Wrong usage.

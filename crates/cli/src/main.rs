@@ -18,17 +18,18 @@ use cli::{Cli, Command};
 use error::{Exit, Failure};
 use std::io;
 use std::process::ExitCode;
-use ui::output::{plain, plain_lines};
+use ui::output::{escape_for_terminal, escape_lines_for_terminal};
 
 /// Prints clap's error. Help and version are not errors; clap writes them to stdout. clap's
 /// messages quote arguments unescaped, and an argument may be a file name that a shell expanded, so
 /// control characters are escaped.
 fn print_clap_error(error: &clap::Error) {
-    let is_plain = |word: std::ffi::OsString| plain(word.as_ref()) == word.to_string_lossy();
+    let is_plain =
+        |word: std::ffi::OsString| escape_for_terminal(word.as_ref()) == word.to_string_lossy();
     if std::env::args_os().all(is_plain) {
         let _ = error.print();
     } else {
-        eprint!("{}", plain_lines(&error.render().to_string()));
+        eprint!("{}", escape_lines_for_terminal(&error.render().to_string()));
     }
 }
 
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         // The reader of our output closed the pipe: not an error.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),
         Err(failure) => {
-            anstream::eprintln!("sifcache: {}", plain_lines(&failure.to_string()));
+            anstream::eprintln!("sifcache: {}", escape_lines_for_terminal(&failure.to_string()));
             failure.exit().into()
         }
     }

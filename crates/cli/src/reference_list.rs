@@ -5,7 +5,7 @@
 
 use crate::cache::image_name;
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::reference::Reference;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -43,8 +43,9 @@ pub(crate) fn gather(words: &[String], lists: &[PathBuf]) -> Result<Vec<Referenc
 }
 
 fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Result<(), Failure> {
-    let text = text(list)
-        .map_err(|error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(list))))?;
+    let text = text(list).map_err(|error| {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(list)))
+    })?;
     for (index, line) in text.lines().enumerate() {
         // Concatenated lists contain byte order marks in the middle.
         let line = line.trim_start_matches(MARK);
@@ -54,7 +55,9 @@ fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Res
         }
         match image_name::parse(word) {
             Ok(reference) => found.push(reference),
-            Err(error) => wrong.push(format!("{}, line {}: {error}", plain(list), index + 1)),
+            Err(error) => {
+                wrong.push(format!("{}, line {}: {error}", escape_for_terminal(list), index + 1))
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::error::{Exit, Failure};
 use crate::options::{Site, Untrusted};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
@@ -43,8 +43,9 @@ pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf
     if settings.image_roots.contains(&into) {
         return Ok(into);
     }
-    let roots: Vec<String> = settings.image_roots.iter().map(|root| plain(root)).collect();
-    let (into, roots) = (plain(&into), roots.join(", "));
+    let roots: Vec<String> =
+        settings.image_roots.iter().map(|root| escape_for_terminal(root)).collect();
+    let (into, roots) = (escape_for_terminal(&into), roots.join(", "));
     let message = format!("--into {into}: jobs do not look there; the image roots are {roots}");
     Err(Failure::new(Exit::USAGE, message))
 }

@@ -69,8 +69,8 @@ impl Node {
         Self { child, answers }
     }
 
-    fn tell(&mut self, order: &Value) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{order}").unwrap();
+    fn send(&mut self, request: &Value) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{request}").unwrap();
     }
 
     /// The next answer that is not a progress report.
@@ -80,7 +80,7 @@ impl Node {
             self.answers.read_line(&mut line).unwrap();
             let answer: Value = serde_json::from_str(&line).unwrap();
             assert_eq!(answer["node"], "n7");
-            if answer["said"] != "came" {
+            if answer["reply"] != "received" {
                 return answer;
             }
         }
@@ -112,8 +112,8 @@ fn a_root_that_no_other_user_may_read_is_refused() {
     };
     let root = directory.path().join("sif");
     fs::create_dir(&root).unwrap();
-    let look = json!({"order": "look", "items": [item()]});
-    let prepare = json!({"order": "prepare", "item": item(), "place": "stage.1.1"});
+    let query = json!({"request": "query", "items": [item()]});
+    let prepare = json!({"request": "prepare", "item": item(), "place": "stage.1.1"});
     for (above, own, closed) in
         [(0o755, 0o700, Some(&root)), (0o700, 0o755, None), (0o755, 0o755, None)]
     {
@@ -122,9 +122,9 @@ fn a_root_that_no_other_user_may_read_is_refused() {
         let closed = closed.map_or(directory.path(), |path| path);
         let is_open = (above, own) == (0o755, 0o755);
         let mut node = Node::start_with(&root, "refuse");
-        assert_eq!(node.answer()["said"], "ready");
-        for order in [&look, &prepare] {
-            node.tell(order);
+        assert_eq!(node.answer()["reply"], "ready");
+        for request in [&query, &prepare] {
+            node.send(request);
             let answer = node.answer().to_string();
             let reason = format!("users may not read {}, so no job would find", closed.display());
             assert_eq!(answer.contains(&reason), !is_open, "{answer}");
@@ -139,21 +139,21 @@ fn a_node_looks_prepares_and_installs() {
     let root = TempDir::new().unwrap();
     let mut node = Node::start(root.path());
     let ready = node.answer();
-    assert_eq!((&ready["said"], &ready["step"]), (&json!("ready"), &json!("3")));
+    assert_eq!((&ready["reply"], &ready["step"]), (&json!("ready"), &json!("3")));
     assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
-    let look = json!({"order": "look", "items": [item()]});
-    node.tell(&look);
-    assert_eq!(node.answer(), json!({"node": "n7", "said": "missing", "reference": "o/i:1"}));
-    node.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
-    assert_eq!(node.answer()["said"], "prepared");
+    let query = json!({"request": "query", "items": [item()]});
+    node.send(&query);
+    assert_eq!(node.answer(), json!({"node": "n7", "reply": "missing", "reference": "o/i:1"}));
+    node.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
+    assert_eq!(node.answer()["reply"], "prepared");
     fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), sif()).unwrap();
-    node.tell(&json!({"order": "settle"}));
-    assert_eq!(node.answer()["said"], "staged");
-    node.tell(&look);
-    assert_eq!(node.answer()["said"], "present");
-    node.tell(&json!({"order": "list"}));
+    node.send(&json!({"request": "commit"}));
+    assert_eq!(node.answer()["reply"], "staged");
+    node.send(&query);
+    assert_eq!(node.answer()["reply"], "present");
+    node.send(&json!({"request": "list"}));
     assert_eq!(node.answer()["reference"], "o/i:1");
-    assert_eq!(node.answer()["said"], "listed");
+    assert_eq!(node.answer()["reply"], "listed");
     assert_eq!(node.end(), Some(0));
     assert_eq!(fs::read(root.path().join("o/i:1")).unwrap(), sif());
 }
@@ -163,13 +163,13 @@ fn a_started_copy_is_removed_when_the_input_ends() {
     let root = TempDir::new().unwrap();
     let mut node = Node::start(root.path());
     node.answer();
-    node.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
-    assert_eq!(node.answer()["said"], "prepared");
+    node.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
+    assert_eq!(node.answer()["reply"], "prepared");
     fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), "half").unwrap();
     // A different node, for which this is the same directory.
     let mut other = Node::start(root.path());
     other.answer();
-    other.tell(&json!({"order": "prepare", "item": item(), "place": "stage.1.1"}));
+    other.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
     let error = other.answer()["error"].to_string();
     assert!(error.contains("is it local to each node?"), "{error}");
     assert_eq!((other.end(), node.end()), (Some(0), Some(0)));

@@ -3,7 +3,7 @@
 use crate::settings::Untrusted;
 use crate::sif;
 use crate::sif::descriptors::{self, Problem, RootFileSystem};
-use crate::trust::{self, Distrust, Place, Stop};
+use crate::trust::{self, Place, Stop, UntrustedReason};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ pub enum State {
     /// The user has no permission to read the candidate.
     Unreadable,
     /// An ordinary user could have written or replaced the candidate.
-    Untrusted(Distrust),
+    Untrusted(UntrustedReason),
     /// The file has a size of 0 bytes.
     Empty,
     /// The file is not a SIF file.
@@ -115,7 +115,7 @@ impl fmt::Display for State {
             Self::DanglingLink => f.write_str("a link that leads nowhere"),
             Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
             Self::Unreadable => f.write_str("not readable for this user"),
-            Self::Untrusted(distrust) => write!(f, "not trusted: {distrust}"),
+            Self::Untrusted(reason) => write!(f, "not trusted: {reason}"),
             Self::Empty => f.write_str("an empty file"),
             Self::NotSif => f.write_str("not a SIF file"),
             Self::UnknownVersion => f.write_str("a SIF file of an unknown version"),
@@ -162,7 +162,7 @@ impl<'a> Root<'a> {
     pub fn problem(&self) -> Option<State> {
         match &self.entered {
             Some(Err(state)) => Some(state.clone()),
-            Some(Ok(place)) => trust::distrust(place).map(State::Untrusted),
+            Some(Ok(place)) => trust::untrusted_reason(place).map(State::Untrusted),
             None => stat(self.path).err(),
         }
     }
@@ -356,7 +356,7 @@ impl From<Stop> for State {
         match stop {
             Stop::Absent => Self::Absent,
             Stop::Dangling => Self::DanglingLink,
-            Stop::Distrust(distrust) => Self::Untrusted(distrust),
+            Stop::Untrusted(reason) => Self::Untrusted(reason),
             Stop::Io(error) => Self::from(error),
         }
     }

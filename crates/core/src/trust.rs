@@ -44,7 +44,7 @@ pub fn is_of_system(uid: u32) -> bool {
 
 /// A directory, link or file on the path that an ordinary user could write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distrust {
+pub struct UntrustedReason {
     /// The path of the writable directory, link or file.
     pub path: PathBuf,
     /// The users that could write it.
@@ -64,7 +64,7 @@ pub enum Writer {
     Others,
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for UntrustedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match self.by {
@@ -91,7 +91,7 @@ pub enum Stop {
     /// A link on the path has no target, or the path has more links than the kernel follows.
     Dangling,
     /// An ordinary user could write a directory, link or file on the path.
-    Distrust(Distrust),
+    Untrusted(UntrustedReason),
     /// A system call failed.
     Io(io::Error),
 }
@@ -135,13 +135,13 @@ fn enter_with(root: &Path, trusted_user: Option<u32>) -> Result<Place, Stop> {
 pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     let steps = name.split('/').map(|part| (part.into(), Step::LookedUp)).collect();
     let place = walk(root.clone(), steps)?;
-    let distrust = if place.metadata.is_dir() { None } else { place.writer(false) };
-    distrust.map_or(Ok(place.metadata), |distrust| Err(Stop::Distrust(distrust)))
+    let reason = if place.metadata.is_dir() { None } else { place.writer(false) };
+    reason.map_or(Ok(place.metadata), |reason| Err(Stop::Untrusted(reason)))
 }
 
 /// Why the image root itself is not trusted: the users that could add a name to it.
 #[must_use]
-pub fn distrust(root: &Place) -> Option<Distrust> {
+pub fn untrusted_reason(root: &Place) -> Option<UntrustedReason> {
     root.writer(false)
 }
 
@@ -169,8 +169,8 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
         // directory.
         let behind_link = links > 0 && step == Step::Passed;
         let next = place.step(&name).map_err(|error| step_error(error, behind_link))?;
-        if let Some(distrust) = place.writer(step == Step::Passed) {
-            return Err(Stop::Distrust(distrust));
+        if let Some(reason) = place.writer(step == Step::Passed) {
+            return Err(Stop::Untrusted(reason));
         }
         if !next.metadata.is_symlink() {
             place = next;
@@ -180,8 +180,8 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
         if links > MAX_LINKS {
             return Err(Stop::Dangling);
         }
-        if let Some(distrust) = next.owner() {
-            return Err(Stop::Distrust(distrust));
+        if let Some(reason) = next.owner() {
+            return Err(Stop::Untrusted(reason));
         }
         let target = fs::read_link(&next.path).map_err(Stop::Io)?;
         for part in target.components().filter_map(normal).collect::<Vec<_>>().into_iter().rev() {
@@ -216,31 +216,31 @@ impl Place {
         Ok(Self { path, metadata, trusted_user })
     }
 
-    fn owner(&self) -> Option<Distrust> {
+    fn owner(&self) -> Option<UntrustedReason> {
         let uid = self.metadata.uid();
         // First of all: an owner without an ID here appears under the overflow ID.
         if ids::stands_for_others(uid) {
-            return Some(self.distrust(Writer::Unmapped(uid)));
+            return Some(self.untrusted(Writer::Unmapped(uid)));
         }
         let is_untrusted = uid >= FIRST_ORDINARY_USER && Some(uid) != self.trusted_user;
-        is_untrusted.then(|| self.distrust(Writer::Owner(uid)))
+        is_untrusted.then(|| self.untrusted(Writer::Owner(uid)))
     }
 
     /// The ordinary users who could write here, if there are any. With `sticky_suffices`, the mode
     /// of a sticky directory is accepted, because its existing entries cannot be replaced.
-    fn writer(&self, sticky_suffices: bool) -> Option<Distrust> {
+    fn writer(&self, sticky_suffices: bool) -> Option<UntrustedReason> {
         let (mode, gid) = (self.metadata.mode(), self.metadata.gid());
         let fixed = sticky_suffices && mode & STICKY != 0;
         self.owner().or_else(|| match mode {
             _ if fixed => None,
-            mode if mode & OTHERS_WRITE != 0 => Some(self.distrust(Writer::Others)),
-            mode if mode & GROUP_WRITE != 0 => Some(self.distrust(Writer::Group(gid))),
+            mode if mode & OTHERS_WRITE != 0 => Some(self.untrusted(Writer::Others)),
+            mode if mode & GROUP_WRITE != 0 => Some(self.untrusted(Writer::Group(gid))),
             _ => None,
         })
     }
 
-    fn distrust(&self, by: Writer) -> Distrust {
-        Distrust { path: self.path.clone(), by }
+    fn untrusted(&self, by: Writer) -> UntrustedReason {
+        UntrustedReason { path: self.path.clone(), by }
     }
 }
 

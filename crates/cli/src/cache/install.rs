@@ -3,8 +3,8 @@
 use crate::cache::hash::Content;
 use crate::cache::image_name;
 use crate::cache::store::Store;
-use crate::cache::store::kept::Keep;
-use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::metadata::{self, Record};
+use crate::cache::store::retention::Retention;
 use crate::error::Failure;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 /// A finished file that is to become an image.
 #[derive(Debug)]
-pub(crate) struct Arrival<'a> {
+pub(crate) struct NewImage<'a> {
     /// The image root that gets the file.
     pub(crate) store: &'a Store,
     /// Where notes are printed.
     pub(crate) progress: &'a Progress,
     /// How long a replaced file is kept.
-    pub(crate) keep: Keep,
+    pub(crate) retention: Retention,
     /// The reference of the image.
     pub(crate) reference: &'a Reference,
     /// The name that the file gets, relative to the root.
@@ -29,13 +29,13 @@ pub(crate) struct Arrival<'a> {
     pub(crate) digests: &'a [String],
 }
 
-impl Arrival<'_> {
+impl NewImage<'_> {
     /// Gives the finished file its names and writes its record. Returns the path where a replaced
     /// file is kept, if there is one.
     ///
     /// # Errors
     /// If a name cannot be created.
-    pub(crate) fn settle(
+    pub(crate) fn commit(
         &self,
         temporary: &Path,
         source: String,
@@ -48,13 +48,13 @@ impl Arrival<'_> {
                 || (self.store.is_image(pinned) && !self.store.is_whole_image(pinned))
         };
         let stale: Vec<String> = self.pinned().filter(is_stale).collect();
-        let kept = self.store.place(temporary, self.name, self.keep)?;
+        let kept = self.store.place(temporary, self.name, self.retention)?;
         for pinned in &stale {
             self.replace(pinned)?;
         }
         let metadata = fs::metadata(self.store.path(self.name)).ok();
         if let Some(modified) = metadata.as_ref().and_then(metadata::modified) {
-            self.record(&Known {
+            self.record(&Record {
                 reference: self.reference.to_string(),
                 source,
                 digests: self.digests.to_vec(),
@@ -76,7 +76,7 @@ impl Arrival<'_> {
         let link = scratch.path("image.sif");
         // Without hard links, the digest name is a symbolic link to the name of the new file.
         if fs::hard_link(self.store.path(self.name), &link).is_ok() {
-            self.store.place(&link, pinned, self.keep)?;
+            self.store.place(&link, pinned, self.retention)?;
         }
         Ok(())
     }
@@ -87,19 +87,19 @@ impl Arrival<'_> {
     /// If a name cannot be created.
     pub(crate) fn link_digests(&self) -> Result<(), Failure> {
         for pinned in self.pinned() {
-            self.store.link_digest(self.name, &pinned, self.keep)?;
+            self.store.link_digest(self.name, &pinned, self.retention)?;
         }
         Ok(())
     }
 
     /// Writes the record under each of the names. An image is still usable if its record cannot
     /// be written, so this only prints a note then.
-    pub(crate) fn record(&self, known: &Known) {
+    pub(crate) fn record(&self, record: &Record) {
         for name in self.pinned().chain([self.name.to_owned()]) {
-            if name != self.name && is_pinned(self.store, &name, known) {
+            if name != self.name && is_pinned(self.store, &name, record) {
                 continue;
             }
-            if let Err(error) = known.save(self.store, &name) {
+            if let Err(error) = record.save(self.store, &name) {
                 self.progress.note(&format!("{name}: nothing will be known of it: {error}"));
             }
         }
@@ -114,8 +114,8 @@ impl Arrival<'_> {
 }
 
 /// Whether the digest name was requested on its own.
-fn is_pinned(store: &Store, name: &str, known: &Known) -> bool {
-    Known::load(store.root(), name, known.size, known.modified)
+fn is_pinned(store: &Store, name: &str, record: &Record) -> bool {
+    Record::load(store.root(), name, record.size, record.modified)
         .is_some_and(|own| own.reference.contains('@'))
 }
 
@@ -124,10 +124,10 @@ fn is_pinned(store: &Store, name: &str, known: &Known) -> bool {
 pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
     let name = path.strip_prefix(store.root()).ok().and_then(Path::to_str);
     let (Some(name), Ok(metadata)) = (name, fs::metadata(path)) else { return };
-    let known = metadata::modified(&metadata)
-        .and_then(|time| Known::load(store.root(), name, metadata.len(), time));
-    if let Some(known) = known.filter(|known| !known.reference.contains('@')) {
-        let pinned = Known { reference: reference.to_string(), ..known };
+    let record = metadata::modified(&metadata)
+        .and_then(|time| Record::load(store.root(), name, metadata.len(), time));
+    if let Some(record) = record.filter(|record| !record.reference.contains('@')) {
+        let pinned = Record { reference: reference.to_string(), ..record };
         // The image exists in any case. An error only means that the request is not recorded.
         let _ = pinned.save(store, name);
     }

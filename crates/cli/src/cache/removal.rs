@@ -4,8 +4,8 @@ pub(crate) mod all;
 
 use crate::cache::image_name;
 use crate::cache::select::Stock;
-use crate::cache::store::kept::Keep;
-use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::metadata::{self, Record};
+use crate::cache::store::retention::Retention;
 use crate::cache::store::scan::Image;
 use crate::cache::store::{Store, cannot_write, directory, sync_directory};
 use crate::error::Failure;
@@ -87,7 +87,7 @@ impl Removal {
     ///
     /// # Errors
     /// If a name cannot be removed, or another user could redirect it to other files.
-    pub(crate) fn carry_out(&mut self, store: &Store, keep: Keep) -> Result<(), Failure> {
+    pub(crate) fn carry_out(&mut self, store: &Store, retention: Retention) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
         self.names.iter().try_for_each(|name| store.guard(name))?;
         let _lock = store.lock(first, &|| ())?;
@@ -97,7 +97,7 @@ impl Removal {
             std::fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
         }
         let path = store.path(first);
-        self.kept = keep.take(store, first).map_err(|error| cannot_write(&path, &error))?;
+        self.kept = retention.take(store, first).map_err(|error| cannot_write(&path, &error))?;
         for name in &self.names {
             let path = store.path(name);
             metadata::forget(store, name);
@@ -112,6 +112,6 @@ impl Removal {
 /// Whether the digest name was created together with another name of the image.
 pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
     let pinned = image_name::reference(name).is_some_and(|one| one.digest().is_some());
-    let known = Known::load(root, name, image.size, image.modified);
-    pinned && known.is_some_and(|known| !known.reference.contains('@'))
+    let record = Record::load(root, name, image.size, image.modified);
+    pinned && record.is_some_and(|record| !record.reference.contains('@'))
 }

@@ -3,7 +3,7 @@
 use crate::cache::store;
 use crate::error::{Exit, Failure};
 use crate::ui::format;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -58,7 +58,7 @@ pub(crate) fn too_little(path: &Path, need: u64, free: u64) -> Failure {
     let message = format!(
         "not enough space: about {need} are needed in {}, and {free} are free; \
          `sifcache gc` can make space in an image root",
-        plain(path)
+        escape_for_terminal(path)
     );
     Failure::new(Exit::CANT_CREATE, message)
 }

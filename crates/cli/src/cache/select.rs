@@ -2,9 +2,9 @@
 
 use crate::cache::image_name;
 use crate::cache::store::scan::{self, Image};
-use crate::cache::usage::Served;
+use crate::cache::usage::UsageIndex;
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::candidate;
 use sifcache_core::reference::Reference;
@@ -22,7 +22,7 @@ pub(crate) struct Stock {
     /// The number of names that do not lead to an image.
     pub(crate) others: usize,
     /// When the images last served a job.
-    pub(crate) served: Served,
+    pub(crate) usage: UsageIndex,
 }
 
 /// Scans an image root. A root that does not exist counts as empty, because a node may lack it.
@@ -35,17 +35,17 @@ pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
             scan::Scan::default()
         }
         other => other.map_err(|(path, error)| {
-            Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(&path)))
+            Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(&path)))
         })?,
     };
-    let served = Served::load(root);
-    Ok(Stock { root: root.to_owned(), images: scan.images, others: scan.others, served })
+    let usage = UsageIndex::load(root);
+    Ok(Stock { root: root.to_owned(), images: scan.images, others: scan.others, usage })
 }
 
 impl Stock {
     /// When the image last served a job under any of its names, if that is known.
     pub(crate) fn last_served(&self, image: &Image) -> Option<Timestamp> {
-        image.names.iter().filter_map(|name| self.served.last(name)).max()
+        image.names.iter().filter_map(|name| self.usage.last(name)).max()
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<
             (_, Some(name)) if path.symlink_metadata().is_ok() => Ok(vec![name.to_owned()]),
             (Some(_), _) => Ok(Vec::new()),
             (None, _) => {
-                let message = format!("{} is in no image root", plain(path));
+                let message = format!("{} is in no image root", escape_for_terminal(path));
                 Err(Failure::new(Exit::USAGE, message))
             }
         };

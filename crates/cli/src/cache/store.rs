@@ -27,16 +27,16 @@
 pub(crate) mod architecture;
 pub(crate) mod directory;
 mod file;
-pub(crate) mod kept;
 pub(crate) mod lock;
 pub(crate) mod metadata;
 pub(crate) mod path_trust;
 pub(crate) mod place;
+pub(crate) mod retention;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use architecture::Architecture;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -83,7 +83,7 @@ impl Store {
         let untrusted = settings.untrusted;
         let store = Self { root: root.to_owned(), untrusted, architecture };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
-            let message = format!("image root {}: {problem}", plain(root));
+            let message = format!("image root {}: {problem}", escape_for_terminal(root));
             return Err(Failure::new(Exit::CONFIG, message));
         }
         for part in PARTS {
@@ -100,7 +100,7 @@ impl Store {
         rustix::fs::access(self.state().join("tmp"), rustix::fs::Access::WRITE_OK)?;
         scratch::sweep(&self.state().join("tmp"))?;
         lock::sweep(&self.state().join("lock"))?;
-        kept::purge(&self.state().join("kept"), Timestamp::now())?;
+        retention::purge(&self.state().join("kept"), Timestamp::now())?;
         Ok(())
     }
 
@@ -188,7 +188,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         }
         _ => (Exit::CANT_CREATE, ""),
     };
-    Failure::new(exit, format!("cannot write {}: {error}{advice}", plain(path)))
+    Failure::new(exit, format!("cannot write {}: {error}{advice}", escape_for_terminal(path)))
 }
 
 /// Syncs a directory, so that the names in it survive a power failure.

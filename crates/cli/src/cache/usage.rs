@@ -17,7 +17,7 @@ const FILE: &str = "served.json";
 /// When the images of a root last served a job. A file of an older release has no `nodes`: its
 /// covered periods did not take unreadable lines into account, so they are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Served {
+pub(crate) struct UsageIndex {
     /// The periods that the logs cover, for each node.
     #[serde(default)]
     nodes: Evidence,
@@ -25,7 +25,7 @@ pub(crate) struct Served {
     last: BTreeMap<String, Timestamp>,
 }
 
-impl Served {
+impl UsageIndex {
     /// Loads the saved times. The result is empty if there is no file or it is invalid.
     pub(crate) fn load(root: &Path) -> Self {
         let text = metadata::read(&root.join(STATE).join(FILE)).unwrap_or_default();
@@ -34,16 +34,16 @@ impl Served {
 
     /// Collects the times for the images under `root` from logs.
     pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
-        let mut served = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
+        let mut usage = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
         for (path, time) in hits.iter().chain(&read.ahead.hits) {
             if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
-                served.saw(name, *time);
+                usage.record_use(name, *time);
             }
         }
-        served
+        usage
     }
 
-    fn saw(&mut self, name: &str, time: Timestamp) {
+    fn record_use(&mut self, name: &str, time: Timestamp) {
         let last = self.last.entry(name.to_owned()).or_insert(time);
         *last = time.max(*last);
     }
@@ -52,7 +52,7 @@ impl Served {
     /// do not count as covered.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         for (name, time) in &other.last {
-            self.saw(name, *time);
+            self.record_use(name, *time);
         }
         self.nodes.learn(&other.nodes, unread);
     }
@@ -90,7 +90,7 @@ fn name(path: &Path) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Served;
+    use super::UsageIndex;
     use crate::cache::store::tests::store;
     use crate::events::logs::Hits;
     use crate::events::logs::coverage::Spans;
@@ -102,25 +102,25 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    fn of(root: &Path, all: &[(&str, i64)]) -> Served {
+    fn of(root: &Path, all: &[(&str, i64)]) -> UsageIndex {
         let hits: Hits =
             all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect();
-        Served::of(root, &hits, &Read::default())
+        UsageIndex::of(root, &hits, &Read::default())
     }
 
     #[test]
     fn the_latest_time_is_kept_and_saved() {
         let (_directory, store) = store();
         let root = Path::new("/s");
-        let mut served = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
-        assert_eq!((served.last("i:1"), served.last("i:2")), (Some(day(5)), None));
-        served.learn(&of(root, &[("/s/i:1", 3), ("/s/j:1", 2)]), &Spans::default());
-        assert_eq!((served.last("i:1"), served.last("j:1")), (Some(day(5)), Some(day(2))));
-        served.save(&store).unwrap();
-        assert_eq!(Served::load(store.root()), served);
+        let mut usage = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
+        assert_eq!((usage.last("i:1"), usage.last("i:2")), (Some(day(5)), None));
+        usage.learn(&of(root, &[("/s/i:1", 3), ("/s/j:1", 2)]), &Spans::default());
+        assert_eq!((usage.last("i:1"), usage.last("j:1")), (Some(day(5)), Some(day(2))));
+        usage.save(&store).unwrap();
+        assert_eq!(UsageIndex::load(store.root()), usage);
         for wrong in ["{", "[1]", "{\"last\":{\"i:1\":\"x\"}}"] {
             std::fs::write(store.state().join("served.json"), wrong).unwrap();
-            assert_eq!(Served::load(store.root()), Served::default(), "{wrong}");
+            assert_eq!(UsageIndex::load(store.root()), UsageIndex::default(), "{wrong}");
         }
     }
 
@@ -131,8 +131,8 @@ mod tests {
         let old = r#"{"from":"2026-01-01T00:00:00Z","to":"2026-11-24T00:00:00Z",
             "last":{"i:1":"2026-11-20T00:00:00Z"}}"#;
         std::fs::write(store.state().join("served.json"), old).unwrap();
-        let served = Served::load(store.root());
-        assert!(served.last("i:1").is_some() && served.evidence().is_empty(), "{served:?}");
+        let usage = UsageIndex::load(store.root());
+        assert!(usage.last("i:1").is_some() && usage.evidence().is_empty(), "{usage:?}");
     }
 
     /// A log line can contain any path, and entries of names that no longer exist would
@@ -144,9 +144,9 @@ mod tests {
         let here = store.path("i:1");
         std::fs::write(&here, "").unwrap();
         let all = [(here, day(1)), (store.path("gone:1"), day(1)), (outside, day(1))];
-        let mut served = Served::of(store.root(), &all.into_iter().collect(), &Read::default());
-        assert_eq!(served.last.len(), 2);
-        served.tidy(store.root());
-        assert_eq!(served.last.into_keys().collect::<Vec<_>>(), ["i:1"]);
+        let mut usage = UsageIndex::of(store.root(), &all.into_iter().collect(), &Read::default());
+        assert_eq!(usage.last.len(), 2);
+        usage.tidy(store.root());
+        assert_eq!(usage.last.into_keys().collect::<Vec<_>>(), ["i:1"]);
     }
 }

@@ -1,7 +1,7 @@
 //! `--log`: reads from logs when images last served a job.
 
 use super::select::Stock;
-use super::usage::Served;
+use super::usage::UsageIndex;
 use crate::error::Failure;
 use crate::events::event::Event;
 use crate::events::logs::source::Source;
@@ -36,7 +36,7 @@ pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
         progress.note(&remark);
     }
     for stock in stocks {
-        stock.served.learn(&Served::of(&stock.root, &hits, &read), &read.unread.times);
+        stock.usage.learn(&UsageIndex::of(&stock.root, &hits, &read), &read.unread.times);
     }
     Ok(())
 }

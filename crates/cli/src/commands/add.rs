@@ -15,7 +15,7 @@ use crate::reference_list;
 use crate::site;
 use crate::system::pool;
 use crate::system::signals;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::reference::Reference;
@@ -126,7 +126,7 @@ fn plan(
         Some(path) if !args.force && squashfs::check(&path).is_ok() => {
             Outcome::of(Status::Present, path)
         }
-        _ => Outcome::nowhere(Status::WouldPull),
+        _ => Outcome::without_path(Status::WouldPull),
     }
 }
 
@@ -167,7 +167,7 @@ impl<'a> Adder<'a> {
         let path = self.store.path(&name);
         match lookup::find_for(self.settings, reference, self.store.architecture()) {
             Some(found) if found == path => {
-                Ok(Outcome::came(Status::Added, path, pulled, reference))
+                Ok(Outcome::pulled(Status::Added, path, pulled, reference))
             }
             found => Err(lookup::not_found_there(&path, found.as_deref())),
         }
@@ -178,7 +178,7 @@ impl<'a> Adder<'a> {
         let found = lookup::find_for(self.settings, reference, self.store.architecture());
         let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
-        let what = format!("{} is damaged: {damage}", plain(&path));
+        let what = format!("{} is damaged: {damage}", escape_for_terminal(&path));
         // Another pull would not help: jobs would still find this file first.
         if path != self.store.path(&image_name::short(reference)) {
             let message = format!("{what}; remove it, or get it again there with --into");

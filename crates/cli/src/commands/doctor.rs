@@ -117,7 +117,7 @@ fn exit(host: &Host, areas: &[(&str, Vec<Finding>)], strict: bool) -> Exit {
     let found = areas.iter().flat_map(|(_, findings)| findings).any(|f| bad(f.level));
     match host.site.settings {
         None => Exit::CONFIG,
-        Some(_) if found => Exit::FOUND,
+        Some(_) if found => Exit::PROBLEMS,
         Some(_) => Exit::OK,
     }
 }

@@ -8,7 +8,7 @@ mod text;
 use crate::error::{Exit, Failure};
 use crate::options::Site;
 use crate::site;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use clap::Args;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
@@ -96,7 +96,7 @@ fn unclear(unclear: Unclear) -> Failure {
         "{program} {word}: whether this option takes a value is unknown; write it as OPTION=VALUE, \
          or leave {program} and its options out"
     );
-    Failure::new(Exit::USAGE, plain(Path::new(&message)))
+    Failure::new(Exit::USAGE, escape_for_terminal(Path::new(&message)))
 }
 
 /// Reads JSON arrays and prints one JSON object for each at once, so that a script can use one

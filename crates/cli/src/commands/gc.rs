@@ -4,7 +4,7 @@ use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::select::{self, Filter, Stock};
 use crate::cache::store::scan::Image;
-use crate::cache::store::{kept, path_trust};
+use crate::cache::store::{path_trust, retention};
 use crate::cache::usage_from_logs;
 use crate::error::{Exit, Failure};
 use crate::events::logs;
@@ -16,7 +16,7 @@ use crate::system::nodes;
 use crate::system::process::Processes;
 use crate::ui::format;
 use crate::ui::output;
-use crate::ui::output::{plain, plain_lines};
+use crate::ui::output::{escape_for_terminal, escape_lines_for_terminal};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,12 +127,12 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
 /// component. If not, the image is skipped with a message, so that the others can still be removed.
 fn is_safe_to_remove(stock: &Stock, image: &Image) -> bool {
     let names = image.names.iter().map(|name| stock.root.join(name));
-    let stranger = names.filter_map(|path| path_trust::at(path.parent()?)).next();
-    if let Some(stranger) = &stranger {
-        let title = plain(image.title().as_ref());
-        anstream::eprintln!("sifcache: {title} stays: {}", path_trust::said(stranger));
+    let reason = names.filter_map(|path| path_trust::at(path.parent()?)).next();
+    if let Some(reason) = &reason {
+        let title = escape_for_terminal(image.title().as_ref());
+        anstream::eprintln!("sifcache: {title} stays: {}", path_trust::describe(reason));
     }
-    stranger.is_none()
+    reason.is_none()
 }
 
 /// The time before which a last use counts as unused; `None` without `--unused-for`.
@@ -143,7 +143,7 @@ fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Times
     let Some(unused_for) = args.unused_for else { return Ok(None) };
     let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
     let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
-    let gap = stock.served.evidence().gap(since, now, cluster(args).as_ref(), &without);
+    let gap = stock.usage.evidence().gap(since, now, cluster(args).as_ref(), &without);
     match gap {
         None => Ok(Some(since)),
         Some(gap) => Err(Failure::new(Exit::UNAVAILABLE, explain(&gap, since))),
@@ -158,7 +158,7 @@ fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
     }
     let nodes = nodes::nodes(&Processes);
     if let Err(why) = &nodes {
-        let why = plain_lines(why);
+        let why = escape_lines_for_terminal(why);
         anstream::eprintln!(
             "sifcache: the cluster's list of nodes is not known ({why}): only nodes that logs \
              name are looked at"
@@ -182,7 +182,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     let asked = format::day(since);
     let read = "with --log, or to `sifcache hits` every day";
     let without = |names: &[String]| {
-        let all = plain(names.join(",").as_ref());
+        let all = escape_for_terminal(names.join(",").as_ref());
         format!("if they do not use this cache, are new or are gone: --without-nodes {all}")
     };
     match gap {
@@ -224,7 +224,13 @@ fn some(names: &[String]) -> String {
     let first: Vec<String> = names
         .iter()
         .take(SHOWN)
-        .map(|name| if name.is_empty() { "without a name".into() } else { plain(name.as_ref()) })
+        .map(|name| {
+            if name.is_empty() {
+                "without a name".into()
+            } else {
+                escape_for_terminal(name.as_ref())
+            }
+        })
         .collect();
     match names.len().saturating_sub(SHOWN) {
         0 => first.join(", "),
@@ -233,7 +239,7 @@ fn some(names: &[String]) -> String {
 }
 
 fn still_kept(root: &std::path::Path) -> String {
-    let kept = kept::list(root);
+    let kept = retention::list(root);
     match kept.iter().map(|(_, until)| *until).min() {
         None => String::new(),
         Some(next) => {

@@ -2,7 +2,7 @@
 
 use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
-use crate::cache::usage::Served;
+use crate::cache::usage::UsageIndex;
 use crate::error::{Exit, Failure};
 use crate::events::aggregate::{self, Count, Tally, Which};
 use crate::events::event::Event;
@@ -12,7 +12,7 @@ use crate::events::logs::source::Skipped;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::output::{self, Align, Table, escape_for_terminal};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -146,14 +146,14 @@ fn save(settings: &Settings, tally: &Tally) -> bool {
 
 fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
     let _lock = store.lock(STATE, &|| ())?;
-    let mut served = Served::load(store.root());
-    let before = served.clone();
-    let logs = Served::of(store.root(), &tally.hits, &tally.read);
-    served.learn(&logs, &tally.read.unread.times);
-    served.tidy(store.root());
+    let mut usage = UsageIndex::load(store.root());
+    let before = usage.clone();
+    let logs = UsageIndex::of(store.root(), &tally.hits, &tally.read);
+    usage.learn(&logs, &tally.read.unread.times);
+    usage.tidy(store.root());
     // A log without information leaves no file behind.
-    if served != before {
-        served.save(store)?;
+    if usage != before {
+        usage.save(store)?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ fn page(rows: &[Row], read: &str, saved: bool, tally: &Tally) -> String {
     ]);
     for row in rows {
         table.row(vec![
-            plain(Path::new(&row.image)),
+            escape_for_terminal(Path::new(&row.image)),
             row.launches.to_string(),
             row.jobs.to_string(),
             row.users.to_string(),

@@ -2,13 +2,13 @@
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
-use crate::cache::install::Arrival;
+use crate::cache::install::NewImage;
 use crate::cache::lookup;
 use crate::cache::reserve;
 use crate::cache::sif_metadata::{self, Origin};
 use crate::cache::squashfs;
 use crate::cache::store::architecture::{self, Architecture};
-use crate::cache::store::kept::Keep;
+use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, cannot_write};
 use crate::error::{Exit, Failure};
 use crate::options::{Change, Site};
@@ -16,7 +16,7 @@ use crate::pull::outcome::{Outcome, Report, Status};
 use crate::pull::puller::Pulled;
 use crate::site;
 use crate::system::signals;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::image::{Root, State};
@@ -116,7 +116,7 @@ fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failur
         (Some(text), _) => image_name::parse(text),
         (None, Some(origin)) => Ok(origin.reference.clone()),
         (None, None) => {
-            let file = plain(&args.file);
+            let file = escape_for_terminal(&args.file);
             let message = format!("{file} does not record its reference: give REF too");
             Err(Failure::new(Exit::USAGE, message))
         }
@@ -126,7 +126,9 @@ fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failur
 /// The size of the file in bytes, or 0 for a pipe. A file that is not a valid image is refused
 /// before it is copied.
 fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
-    let failed = |error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(file)));
+    let failed = |error| {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(file)))
+    };
     if is_pipe(file) {
         return Ok(0);
     }
@@ -141,14 +143,15 @@ fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
     match architecture::check(&root, &name, architecture) {
         State::Image => Ok(metadata.len()),
         state => {
-            let said = architecture::said(&state, architecture);
+            let said = architecture::describe(&state, architecture);
             let advice = match state {
                 State::WrongArchitecture(theirs) if theirs != sif::UNKNOWN_ARCHITECTURE => {
                     format!("; --arch {theirs} takes it")
                 }
                 _ => String::new(),
             };
-            let message = format!("{} is not a valid image: {said}{advice}", plain(file));
+            let message =
+                format!("{} is not a valid image: {said}{advice}", escape_for_terminal(file));
             Err(Failure::new(Exit::DATA, message))
         }
     }
@@ -175,7 +178,7 @@ impl Importer<'_> {
         let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
         let _lock = self.store.lock(&name, &waiting)?;
         if !self.args.force && self.store.is_image(&name) {
-            let path = plain(&self.store.path(&name));
+            let path = escape_for_terminal(&self.store.path(&name));
             let state = match squashfs::check(&self.store.path(&name)) {
                 Ok(()) => String::new(),
                 Err(damage) => format!(", but it is damaged: {damage}"),
@@ -189,21 +192,22 @@ impl Importer<'_> {
         if let Some(free) = self.store.free().filter(|free| *free < size) {
             return Err(reserve::too_little(self.store.root(), size, free));
         }
-        let keep = Keep::new(self.args.change.keep);
+        let retention = Retention::new(self.args.change.keep);
         let digests = self.digests(reference);
         let (store, progress) = (self.store, self.progress);
-        let arrival = Arrival { store, progress, keep, reference, name: &name, digests: &digests };
+        let new_image =
+            NewImage { store, progress, retention, reference, name: &name, digests: &digests };
         let scratch = self.store.scratch()?;
         let temporary = scratch.path("image.sif");
         let content = self.copy(&name, size, &temporary)?;
         self.store.finish(&temporary)?;
         let size = content.size;
-        let kept = arrival.settle(&temporary, self.source(), None, content)?;
+        let kept = new_image.commit(&temporary, self.source(), None, content)?;
         let path = self.store.path(&name);
         let pulled = Pulled { size, took: begun.elapsed(), digests, kept, linked: false };
         match lookup::find_for(self.settings, reference, self.store.architecture()) {
             Some(found) if found == path => {
-                Ok(Outcome::came(Status::Added, path, pulled, reference))
+                Ok(Outcome::pulled(Status::Added, path, pulled, reference))
             }
             found => Err(lookup::not_found_there(&path, found.as_deref())),
         }
@@ -233,7 +237,7 @@ impl Importer<'_> {
             hash::Error::Write(error) => failed(error),
             hash::Error::Stopped(failure) => failure,
             hash::Error::Read(error) => {
-                let file = plain(&self.args.file);
+                let file = escape_for_terminal(&self.args.file);
                 Failure::new(Exit::IO, format!("cannot read {file}: {error}"))
             }
         })
@@ -242,7 +246,7 @@ impl Importer<'_> {
     fn source(&self) -> String {
         match is_pipe(&self.args.file) {
             true => "-".to_owned(),
-            false => plain(&self.args.file),
+            false => escape_for_terminal(&self.args.file),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure};
 use crate::options::Site;
 use crate::site;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::output::{self, Align, Table, escape_for_terminal};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
@@ -151,7 +151,7 @@ fn row(stock: &Stock, image: &Image) -> Row {
         architecture: image.architecture,
         added: image.added(),
         digests: image.digests(&all),
-        source: image.known.as_ref().map(|known| known.source.clone()),
+        source: image.record.as_ref().map(|record| record.source.clone()),
         last_served: stock.last_served(image),
     }
 }
@@ -181,7 +181,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
         ("SOURCE", Align::Left),
     ]);
     for row in rows {
-        let unspelled = || plain(row.path.as_ref());
+        let unspelled = || escape_for_terminal(row.path.as_ref());
         table.row(vec![
             row.reference.clone().unwrap_or_else(unspelled),
             format::size(row.size),
@@ -189,7 +189,9 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
             format::ago(row.added, now),
             row.last_served.map_or("-".to_owned(), |served| format::ago(served, now)),
             row.digests.first().map_or("-".to_owned(), |digest| abridged(digest)),
-            row.source.as_ref().map_or("-".to_owned(), |source| plain(source.as_ref())),
+            row.source
+                .as_ref()
+                .map_or("-".to_owned(), |source| escape_for_terminal(source.as_ref())),
         ]);
     }
     let mut text = if rows.is_empty() { String::new() } else { table.text() };

@@ -9,7 +9,7 @@ use crate::events::logs::read::Unread;
 use crate::events::logs::source::Skipped;
 use crate::site;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::output::{self, Align, Table, escape_for_terminal};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -160,9 +160,14 @@ fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
     ]);
     for row in rows {
         let refused = row.refused.iter().map(|one| {
-            format!("{} was refused: {}", plain(one.path.as_ref()), plain(one.why.as_ref()))
+            format!(
+                "{} was refused: {}",
+                escape_for_terminal(one.path.as_ref()),
+                escape_for_terminal(one.why.as_ref())
+            )
         });
-        let present = row.present.iter().map(|path| format!("is {} now", plain(path.as_ref())));
+        let present =
+            row.present.iter().map(|path| format!("is {} now", escape_for_terminal(path.as_ref())));
         table.row(vec![
             row.reference.clone(),
             row.launches.to_string(),

@@ -4,7 +4,7 @@ mod item;
 
 use crate::cache::select;
 use crate::cache::store::architecture;
-use crate::cache::store::kept::Keep;
+use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, metadata};
 use crate::error::{Exit, Failure};
 use crate::options::{Change, Pull, Site};
@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     });
     let stale = done.iter().any(|done| matches!(done, Ok(false)));
     let exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect())?;
-    Ok(if stale && exit == Exit::OK { Exit::FOUND } else { exit })
+    Ok(if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
 }
 
 struct Work<'a> {
@@ -143,7 +143,7 @@ impl Work<'_> {
             (Some(puller), Some(store)) if pull => {
                 let outcome = swap(puller, store, item)?;
                 for orphan in &item.orphans {
-                    orphan.clone().carry_out(store, Keep::new(self.args.change.keep))?;
+                    orphan.clone().carry_out(store, Retention::new(self.args.change.keep))?;
                 }
                 Ok(outcome)
             }
@@ -176,5 +176,5 @@ fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Fail
         }
     }
     let path = store.path(&item.name);
-    Ok(Outcome::came(Status::Refreshed, path, pulled, &item.reference))
+    Ok(Outcome::pulled(Status::Refreshed, path, pulled, &item.reference))
 }

@@ -57,8 +57,8 @@ pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
     for word in &args.references {
         let names = select::names(&settings, &root, word)?;
         if names.is_empty() {
-            let message = format!("{word} is not in {}", output::plain(&root));
-            return Err(Failure::new(Exit::FOUND, message));
+            let message = format!("{word} is not in {}", output::escape_for_terminal(&root));
+            return Err(Failure::new(Exit::PROBLEMS, message));
         }
         removals.extend(Removal::of_names(&stock, &names));
     }

@@ -30,7 +30,7 @@ use crate::reference_list;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use allocation::{Allocation, Request};
 use clap::Args;
@@ -42,7 +42,7 @@ use sifcache_core::settings::{self, Settings};
 use source::Source;
 use std::path::{Path, PathBuf};
 use step::Terms;
-use transfer::Course;
+use transfer::Transfer;
 
 /// Name of an image file during the transfer, in its own directory under [`PLACES`].
 const FILE: &str = "image.sif";
@@ -141,10 +141,10 @@ pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
     }
     let progress = Progress::new(args.json);
     signals::watch()?;
-    let errand = Errand { args, settings: &settings, root: &root, progress: &progress };
+    let staging = Staging { args, settings: &settings, root: &root, progress: &progress };
     match args.list {
-        true => errand.list(&references),
-        false => errand.stage(&references),
+        true => staging.list(&references),
+        false => staging.stage(&references),
     }
 }
 
@@ -161,21 +161,21 @@ fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Fail
     let message = format!(
         "{} is the only image root: a node-local one has to stand before it, as in \
          image_root=/local/sif:{}",
-        plain(&root),
-        settings::escape_root(&plain(&root))
+        escape_for_terminal(&root),
+        settings::escape_root(&escape_for_terminal(&root))
     );
     Err(Failure::new(Exit::USAGE, message))
 }
 
 /// One run of the command.
-struct Errand<'a> {
+struct Staging<'a> {
     args: &'a Stage,
     settings: &'a Settings,
     root: &'a Path,
     progress: &'a Progress,
 }
 
-impl Errand<'_> {
+impl Staging<'_> {
     fn stage(&self, references: &[Reference]) -> Result<Exit, Failure> {
         // Invalid node names are reported before any image is read.
         let chosen = self.choose()?;
@@ -189,7 +189,7 @@ impl Errand<'_> {
             outcomes.bad(Some(node), None, Exit::UNAVAILABLE, why)?;
         }
         if let Some(job) = job {
-            Course::new(self.terms(&job), &sources, self.progress, &mut outcomes)
+            Transfer::new(self.terms(&job), &sources, self.progress, &mut outcomes)
                 .run(&chosen.nodes, self.args.dry_run)?;
         }
         Ok(outcomes.exit())
@@ -223,7 +223,7 @@ impl Errand<'_> {
         }
         let left_out = chosen.left_out.into_iter();
         listing.failed.extend(left_out.map(|(node, error)| Failed { node, error }));
-        let exit = if listing.failed.is_empty() { Exit::OK } else { Exit::FOUND };
+        let exit = if listing.failed.is_empty() { Exit::OK } else { Exit::PROBLEMS };
         let others = source::others(self.settings, self.root);
         listing.print(self.root, &others, references, self.args.json, self.progress)?;
         Ok(exit)

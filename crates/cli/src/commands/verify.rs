@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
         true => report.json(args.all)?,
         false => report.text(args.all)?,
     }
-    Ok(if problems == 0 { Exit::OK } else { Exit::FOUND })
+    Ok(if problems == 0 { Exit::OK } else { Exit::PROBLEMS })
 }
 
 /// Applies fixes and surveys again, until nothing more can be fixed.

@@ -4,7 +4,7 @@ use crate::cache::image_name;
 use crate::error::{Exit, Failure};
 use crate::pull::puller::Pulled;
 use crate::ui::format;
-use crate::ui::output::{self, plain};
+use crate::ui::output::{self, escape_for_terminal};
 use crate::ui::progress::Progress;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -83,12 +83,12 @@ impl Outcome {
     }
 
     /// An outcome for a reference without a file.
-    pub(crate) fn nowhere(status: Status) -> Self {
+    pub(crate) fn without_path(status: Status) -> Self {
         Self { status, path: None, pulled: None, found_as: Vec::new() }
     }
 
     /// An outcome for a file that was just pulled for the reference `one`.
-    pub(crate) fn came(status: Status, path: PathBuf, pulled: Pulled, one: &Reference) -> Self {
+    pub(crate) fn pulled(status: Status, path: PathBuf, pulled: Pulled, one: &Reference) -> Self {
         let pinned = pulled.digests.iter().map(|digest| image_name::with_digest(one, digest));
         let mut found_as = vec![image_name::short(one)];
         found_as.extend(pinned.filter(|pinned| *pinned != image_name::short(one)));
@@ -174,7 +174,7 @@ pub(crate) fn exit(done: Vec<Result<(), Failure>>) -> Result<Exit, Failure> {
         match failure {
             Failure::Stopped(_) | Failure::Io(_) => return Err(failure),
             _ if alone => exit = failure.exit(),
-            _ => exit = Exit::FOUND,
+            _ => exit = Exit::PROBLEMS,
         }
     }
     Ok(exit)
@@ -201,7 +201,7 @@ fn text(reference: &Reference, outcome: &Outcome) -> String {
     let (style, word) = (outcome.status.style(), outcome.status.word());
     let mut text = format!("{style}{word:10}{style:#}  {}", image_name::short(reference));
     if let Some(path) = &outcome.path {
-        text.push_str(&format!("  {}", plain(path)));
+        text.push_str(&format!("  {}", escape_for_terminal(path)));
     }
     let Some(pulled) = &outcome.pulled else { return text };
     let (size, took) = (format::size(pulled.size), format::took(pulled.took));
@@ -211,7 +211,7 @@ fn text(reference: &Reference, outcome: &Outcome) -> String {
         text.push_str(&format!("\n{:10}  found as docker://{found_as}", ""));
     }
     if let Some(kept) = &pulled.kept {
-        text.push_str(&format!("\n{:10}  the old file is {}", "", plain(kept)));
+        text.push_str(&format!("\n{:10}  the old file is {}", "", escape_for_terminal(kept)));
     }
     text
 }

@@ -2,10 +2,10 @@
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
-use crate::cache::install::Arrival;
+use crate::cache::install::NewImage;
 use crate::cache::reserve::Reservations;
-use crate::cache::store::kept::Keep;
-use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::metadata::{self, Record};
+use crate::cache::store::retention::Retention;
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write};
 use crate::error::{Exit, Failure};
@@ -14,7 +14,7 @@ use crate::pull::credentials::Credentials;
 use crate::pull::registry::{self, Manifest, Registry};
 use crate::pull::runtime::{self, PullOptions, Runtime};
 use crate::pull::tmpdir;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -35,7 +35,7 @@ pub(crate) struct Puller<'a> {
     credentials: Credentials,
     runtime: Runtime,
     version: String,
-    keep: Keep,
+    retention: Retention,
     no_https: bool,
     verbose: bool,
     reservations: Reservations,
@@ -77,7 +77,7 @@ impl<'a> Puller<'a> {
             credentials,
             version: runtime.version(),
             runtime,
-            keep: Keep::new(change.keep),
+            retention: Retention::new(change.keep),
             no_https: options.no_https,
             verbose: options.verbose,
             reservations: Reservations::default(),
@@ -96,13 +96,13 @@ impl<'a> Puller<'a> {
             self.progress.start(&format!("pulling docker://{}", image_name::short(reference)));
         let manifest = self.manifest(reference, &task)?;
         let digests = manifest.as_ref().map(|m| m.digests.clone()).unwrap_or_default();
-        let (store, progress, keep) = (self.store, self.progress, self.keep);
-        let arrival = Arrival { store, progress, keep, reference, name, digests: &digests };
-        let (size, kept, linked) = match self.link(&arrival)? {
+        let (store, progress, retention) = (self.store, self.progress, self.retention);
+        let new_image = NewImage { store, progress, retention, reference, name, digests: &digests };
+        let (size, kept, linked) = match self.link(&new_image)? {
             Some((size, kept)) => (size, kept, true),
             None => {
                 let need = manifest.as_ref().map_or(0, |manifest| manifest.compressed);
-                let (size, kept) = self.download(&arrival, need, &task)?;
+                let (size, kept) = self.download(&new_image, need, &task)?;
                 (size, kept, false)
             }
         };
@@ -111,20 +111,20 @@ impl<'a> Puller<'a> {
 
     fn download(
         &self,
-        arrival: &Arrival<'_>,
+        new_image: &NewImage<'_>,
         need: u64,
         task: &Task,
     ) -> Result<(u64, Option<PathBuf>), Failure> {
         let _room = self.reservations.reserve(need, self.store.root(), &tmpdir::directory()?)?;
         let scratch = self.store.scratch()?;
-        self.run(arrival, &scratch, task)?;
+        self.run(new_image, &scratch, task)?;
         task.say("checking");
         let image = scratch.path(IMAGE);
         self.store.finish(&image)?;
         let content = self.hash(&image, task)?;
         let size = content.size;
-        let source = format!("docker://{}", arrival.reference);
-        let kept = arrival.settle(&image, source, Some(self.version.clone()), content)?;
+        let source = format!("docker://{}", new_image.reference);
+        let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;
         Ok((size, kept))
     }
 
@@ -150,13 +150,13 @@ impl<'a> Puller<'a> {
     /// Reuses the content if it is already in the cache under its digest, as for another tag of
     /// the same image. Returns its size and the path where a replaced file is kept, or `None` if
     /// there is nothing to reuse.
-    fn link(&self, arrival: &Arrival<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
-        let named = |digest: &String| image_name::with_digest(arrival.reference, digest);
-        let names = arrival.digests.iter().map(named);
+    fn link(&self, new_image: &NewImage<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
+        let named = |digest: &String| image_name::with_digest(new_image.reference, digest);
+        let names = new_image.digests.iter().map(named);
         // A digest name of the file that is to be replaced does not count as another copy.
         let is_copy = |there: &String| {
-            there != arrival.name
-                && !self.store.is_one_file(there, arrival.name)
+            there != new_image.name
+                && !self.store.is_one_file(there, new_image.name)
                 && self.store.is_whole_image(there)
         };
         let mut there = names.filter(is_copy);
@@ -167,21 +167,21 @@ impl<'a> Puller<'a> {
             return Ok(None);
         }
         let metadata = fs::metadata(&image)?;
-        let kept = self.store.place(&image, arrival.name, self.keep)?;
-        let known = metadata::modified(&metadata)
-            .and_then(|time| Known::load(self.store.root(), &there, metadata.len(), time));
-        if let Some(known) = known {
-            arrival.record(&Known { reference: arrival.reference.to_string(), ..known });
+        let kept = self.store.place(&image, new_image.name, self.retention)?;
+        let record = metadata::modified(&metadata)
+            .and_then(|time| Record::load(self.store.root(), &there, metadata.len(), time));
+        if let Some(record) = record {
+            new_image.record(&Record { reference: new_image.reference.to_string(), ..record });
         }
-        arrival.link_digests()?;
+        new_image.link_digests()?;
         Ok(Some((metadata.len(), kept)))
     }
 
     /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime.
-    fn run(&self, arrival: &Arrival<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
-        let image = match arrival.digests.first() {
-            Some(digest) => format!("docker://{}@{digest}", arrival.reference.full_repository()),
-            None => format!("docker://{}", arrival.reference),
+    fn run(&self, new_image: &NewImage<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
+        let image = match new_image.digests.first() {
+            Some(digest) => format!("docker://{}@{digest}", new_image.reference.full_repository()),
+            None => format!("docker://{}", new_image.reference),
         };
         let base = tmpdir::directory()?;
         let build = Scratch::new(&base).map_err(|error| cannot_write(&base, &error))?;
@@ -204,7 +204,8 @@ impl<'a> Puller<'a> {
         if self.verbose {
             self.progress.note(&error.output());
         }
-        let message = format!("{} cannot pull it: {error}", plain(self.runtime.path()));
+        let message =
+            format!("{} cannot pull it: {error}", escape_for_terminal(self.runtime.path()));
         Failure::new(Exit::UNAVAILABLE, message)
     }
 

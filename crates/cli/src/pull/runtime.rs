@@ -8,7 +8,7 @@ mod search;
 use crate::cache::store::architecture::Architecture;
 use crate::error::{Exit, Failure};
 use crate::pull::credentials::Credentials;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use output_parser::LastLines;
 use sifcache_core::settings::Settings;
 use std::env;
@@ -82,7 +82,7 @@ impl Runtime {
             return match search::is_program(path) {
                 true => Ok(Self { path: std::path::absolute(path)? }),
                 false => {
-                    let message = format!("--runtime {}: no program", plain(path));
+                    let message = format!("--runtime {}: no program", escape_for_terminal(path));
                     Err(Failure::new(Exit::UNAVAILABLE, message))
                 }
             };

@@ -4,7 +4,7 @@
 
 use crate::cache::store::{cannot_write, path_trust, scratch};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use rustix::process::geteuid;
 use std::env;
 use std::fs::{self, DirBuilder};
@@ -36,7 +36,7 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
     if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
         let message = format!(
             "{} is not a directory of yours alone: remove it, or set APPTAINER_TMPDIR",
-            plain(&path)
+            escape_for_terminal(&path)
         );
         return Err(Failure::new(Exit::CANT_CREATE, message));
     }

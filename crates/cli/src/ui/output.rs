@@ -26,7 +26,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Escapes a name for a terminal. Control characters in a file name could move the cursor or
 /// imitate another line; other non-printable characters could reverse the text direction, or make
 /// the name look like another one.
-pub(crate) fn plain(name: &std::path::Path) -> String {
+pub(crate) fn escape_for_terminal(name: &std::path::Path) -> String {
     let text = name.to_string_lossy();
     let escape = |c: char| -> String {
         match c {
@@ -38,9 +38,9 @@ pub(crate) fn plain(name: &std::path::Path) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Like [`plain`], for text with several lines.
-pub(crate) fn plain_lines(text: &str) -> String {
-    text.split('\n').map(|line| plain(line.as_ref())).collect::<Vec<_>>().join("\n")
+/// Like [`escape_for_terminal`], for text with several lines.
+pub(crate) fn escape_lines_for_terminal(text: &str) -> String {
+    text.split('\n').map(|line| escape_for_terminal(line.as_ref())).collect::<Vec<_>>().join("\n")
 }
 
 /// Alignment of a column.
@@ -108,7 +108,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{Align, Table, plain};
+    use super::{Align, Table, escape_for_terminal};
     use std::path::Path;
 
     #[test]
@@ -124,14 +124,20 @@ mod tests {
 
     #[test]
     fn line_feeds_are_not_escaped() {
-        assert_eq!(super::plain_lines("a\r\nb\u{1b}[2J\n\n"), "a\\r\nb\\u{1b}[2J\n\n");
+        assert_eq!(
+            super::escape_lines_for_terminal("a\r\nb\u{1b}[2J\n\n"),
+            "a\\r\nb\\u{1b}[2J\n\n"
+        );
     }
 
     #[test]
     fn names_cannot_steer_a_terminal() {
-        assert_eq!(plain(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
-        assert_eq!(plain(Path::new("ü:1")), "ü:1");
-        assert_eq!(plain(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");
-        assert_eq!(plain(Path::new("a\u{202e}b\u{200b}c'd\"\\")), "a\\u{202e}b\\u{200b}c'd\"\\");
+        assert_eq!(escape_for_terminal(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
+        assert_eq!(escape_for_terminal(Path::new("ü:1")), "ü:1");
+        assert_eq!(escape_for_terminal(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");
+        assert_eq!(
+            escape_for_terminal(Path::new("a\u{202e}b\u{200b}c'd\"\\")),
+            "a\\u{202e}b\\u{200b}c'd\"\\"
+        );
     }
 }

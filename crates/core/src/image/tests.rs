@@ -4,7 +4,7 @@ use crate::sif::USUAL_TABLE_END;
 use crate::sif::descriptors::DESCRIPTOR;
 use crate::sif::descriptors::tests::{descriptor, partition};
 use crate::sif::tests::{file, header};
-use crate::trust::{Distrust, Writer};
+use crate::trust::{UntrustedReason, Writer};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -272,7 +272,7 @@ fn a_file_that_was_replaced_after_the_type_check() {
 /// Scripts rely on these words.
 #[test]
 fn states_have_stable_tokens() {
-    let somewhere = Distrust { path: PathBuf::from("/x"), by: Writer::Others };
+    let somewhere = UntrustedReason { path: PathBuf::from("/x"), by: Writer::Others };
     for (state, word) in [
         (State::Image, "image"),
         (State::NotTried, "not-tried"),
@@ -339,7 +339,7 @@ fn a_root_behind_a_link() {
 
 fn writer(state: &State) -> Option<(PathBuf, Writer)> {
     match state {
-        State::Untrusted(distrust) => Some((distrust.path.clone(), distrust.by)),
+        State::Untrusted(reason) => Some((reason.path.clone(), reason.by)),
         _ => None,
     }
 }

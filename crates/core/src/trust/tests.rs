@@ -1,6 +1,6 @@
 //! Tests of the walk. The tests of the trust rules themselves are in `image/tests.rs`.
 
-use super::{Distrust, Stop, Writer, enter, kind};
+use super::{Stop, UntrustedReason, Writer, enter, kind};
 use crate::image::tests::{TestRoot, sif};
 use crate::image::{Root, State};
 use crate::settings::Untrusted;
@@ -52,6 +52,6 @@ fn messages_for_each_writer() {
         (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
         (Writer::Others, "/x can be written by everybody"),
     ] {
-        assert_eq!(Distrust { path: PathBuf::from("/x"), by }.to_string(), words);
+        assert_eq!(UntrustedReason { path: PathBuf::from("/x"), by }.to_string(), words);
     }
 }

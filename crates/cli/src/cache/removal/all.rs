@@ -2,11 +2,11 @@
 
 use super::Removal;
 use crate::cache::store::Store;
-use crate::cache::store::kept::Keep;
+use crate::cache::store::retention::Retention;
 use crate::error::{Exit, Failure};
 use crate::system::signals;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::output::{self, Align, Table, escape_for_terminal};
 use crate::ui::progress::Progress;
 use crate::ui::prompt;
 use clap::Args;
@@ -50,46 +50,48 @@ impl Manner {
             return Ok(Exit::OK);
         }
         if !removals.is_empty() && !self.yes && !prompt::agreed(&summary(&removals))? {
-            return Ok(Exit::FOUND);
+            return Ok(Exit::PROBLEMS);
         }
         signals::watch()?;
         let store = Store::open(root, settings)?;
-        self.carry_out(&store, removals, Keep::new(keep))
+        self.carry_out(&store, removals, Retention::new(keep))
     }
 
     fn carry_out(
         &self,
         store: &Store,
         mut removals: Vec<Removal>,
-        keep: Keep,
+        retention: Retention,
     ) -> Result<Exit, Failure> {
         let progress = Progress::new(self.json);
         for removal in &mut removals {
             signals::check()?;
-            removal.carry_out(store, keep)?;
+            removal.carry_out(store, retention)?;
             if !self.json {
                 let frees = format::size(removal.frees);
-                progress
-                    .line(&format!("removed  {}  {frees}", plain(removal.reference.as_ref())))?;
+                progress.line(&format!(
+                    "removed  {}  {frees}",
+                    escape_for_terminal(removal.reference.as_ref())
+                ))?;
             }
         }
         match self.json {
-            true => object(&removals, store.root(), Some(keep))?,
-            false => progress.line(&sum(&removals, store, keep))?,
+            true => object(&removals, store.root(), Some(retention))?,
+            false => progress.line(&sum(&removals, store, retention))?,
         }
         Ok(Exit::OK)
     }
 }
 
 /// One line that sums up the removals.
-fn sum(removals: &[Removal], store: &Store, keep: Keep) -> String {
+fn sum(removals: &[Removal], store: &Store, retention: Retention) -> String {
     if removals.is_empty() {
         return "nothing to remove".to_owned();
     }
     let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
-    let when = keep.until().map_or("free now".to_owned(), |until| {
+    let when = retention.until().map_or("free now".to_owned(), |until| {
         let day = until.to_zoned(TimeZone::system()).date();
-        format!("kept in {} until {day}", plain(&store.state().join("kept")))
+        format!("kept in {} until {day}", escape_for_terminal(&store.state().join("kept")))
     });
     format!("{} removed, {}, {when}", removals.len(), format::size(frees))
 }
@@ -114,7 +116,8 @@ fn summary(removals: &[Removal]) -> String {
     ]);
     let day = |time: Option<Timestamp>| time.map_or("-".to_owned(), format::day);
     for removal in removals {
-        let (size, reference) = (format::size(removal.frees), plain(removal.reference.as_ref()));
+        let (size, reference) =
+            (format::size(removal.frees), escape_for_terminal(removal.reference.as_ref()));
         table.row(vec![reference, size, day(removal.added), day(removal.last_served)]);
     }
     let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
@@ -131,12 +134,12 @@ struct Object<'a> {
     kept_until: Option<Timestamp>,
 }
 
-fn object(removals: &[Removal], root: &Path, keep: Option<Keep>) -> Result<(), Failure> {
+fn object(removals: &[Removal], root: &Path, retention: Option<Retention>) -> Result<(), Failure> {
     output::json(&Object {
-        dry_run: keep.is_none(),
+        dry_run: retention.is_none(),
         root: root.to_string_lossy().into_owned(),
         removed: removals,
         frees: removals.iter().map(|removal| removal.frees).sum(),
-        kept_until: keep.and_then(Keep::until),
+        kept_until: retention.and_then(Retention::until),
     })
 }

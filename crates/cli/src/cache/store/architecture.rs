@@ -8,7 +8,7 @@
 
 use crate::cache::store::{STATE, metadata};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::image::{self, Root, State};
 use sifcache_core::sif::{self, host_architecture};
 use std::fs::File;
@@ -41,14 +41,14 @@ pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
     let bytes = match metadata::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read {}: {error}", plain(&path))),
+        Err(error) => return Err(format!("cannot read {}: {error}", escape_for_terminal(&path))),
     };
     let text = String::from_utf8_lossy(&bytes);
     match parse(text.trim()) {
         Ok(architecture) => Ok(Some(architecture)),
         Err(error) => {
             let word: String = text.trim().chars().take(20).collect();
-            Err(format!("{}: '{}': {error}", plain(&path), word.escape_debug()))
+            Err(format!("{}: '{}': {error}", escape_for_terminal(&path), word.escape_debug()))
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn wanted(root: &Path, given: Option<Architecture>) -> Result<Archite
     let declared = declared(root).map_err(|error| Failure::new(Exit::CONFIG, error))?;
     match (given, declared) {
         (Some(given), Some(declared)) if given != declared => {
-            let file = plain(&path(root));
+            let file = escape_for_terminal(&path(root));
             let message = format!("--arch {given}: {file} says that this root is for {declared}");
             Err(Failure::new(Exit::USAGE, message))
         }
@@ -93,7 +93,7 @@ fn content(path: &Path, architecture: Architecture) -> Result<(), State> {
 }
 
 /// Describes a state in a message, for a root of this architecture.
-pub(crate) fn said(state: &State, architecture: Architecture) -> String {
+pub(crate) fn describe(state: &State, architecture: Architecture) -> String {
     match state {
         State::WrongArchitecture(theirs) => {
             let theirs = sif::architecture_in_words(theirs);

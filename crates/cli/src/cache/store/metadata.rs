@@ -19,7 +19,7 @@ const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// The record of one image: `.sifcache/known/NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct Record {
     /// The reference in normal form.
     pub(crate) reference: String,
     /// The source of the file: `docker://…`, a file's path, or `-` for a pipe.
@@ -44,14 +44,14 @@ pub(crate) struct Known {
     pub(crate) modified: Timestamp,
 }
 
-impl Known {
+impl Record {
     /// The record of the file called `name`, if the record still describes that file.
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
         // All records are small, so one read suffices; `fs::read` takes three.
         let mut buffer = [0; MAX_RECORD_SIZE];
         let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
-        let known: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
-        (known.size == size && known.modified == modified).then_some(known)
+        let record: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
+        (record.size == size && record.modified == modified).then_some(record)
     }
 
     /// Writes the record of the file called `name`.
@@ -67,10 +67,11 @@ impl Known {
 
 /// The names that have a record, relative to the root.
 pub(crate) fn names(root: &Path) -> HashSet<String> {
-    let known = root.join(STATE).join("known");
-    let files = WalkDir::new(&known).into_iter().flatten().filter(|one| one.file_type().is_file());
+    let records = root.join(STATE).join("known");
+    let files =
+        WalkDir::new(&records).into_iter().flatten().filter(|one| one.file_type().is_file());
     let name = |path: &Path| {
-        Some(path.strip_prefix(&known).ok()?.to_str()?.strip_suffix(".json")?.to_owned())
+        Some(path.strip_prefix(&records).ok()?.to_str()?.strip_suffix(".json")?.to_owned())
     };
     files.filter_map(|one| name(one.path())).collect()
 }
@@ -129,7 +130,7 @@ pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, modified};
+    use super::{Record, modified};
     use crate::cache::store::tests::store;
     use jiff::Timestamp;
     use sifcache_core::sif;
@@ -141,7 +142,7 @@ mod tests {
         let file = store.path("i:1");
         fs::write(&file, "image").unwrap();
         let metadata = fs::metadata(&file).unwrap();
-        let known = Known {
+        let record = Record {
             reference: "docker.io/library/i:1".into(),
             source: "docker://i:1".into(),
             digests: Vec::new(),
@@ -152,11 +153,11 @@ mod tests {
             architecture: sif::host_architecture().into(),
             modified: modified(&metadata).unwrap(),
         };
-        known.save(&store, "i:1").unwrap();
+        record.save(&store, "i:1").unwrap();
         assert_eq!(super::names(store.root()), ["i:1".to_owned()].into());
-        let load = |size, modified| Known::load(store.root(), "i:1", size, modified);
-        let time = known.modified;
-        assert_eq!(load(5, time), Some(known));
+        let load = |size, modified| Record::load(store.root(), "i:1", size, modified);
+        let time = record.modified;
+        assert_eq!(load(5, time), Some(record));
         assert_eq!(load(6, time), None);
         assert_eq!(load(5, Timestamp::UNIX_EPOCH), None);
         fs::write(super::path(store.root(), "i:1"), "{").unwrap();

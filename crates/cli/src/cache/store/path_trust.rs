@@ -9,17 +9,17 @@
 //! the caller.
 
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use rustix::process::geteuid;
-use sifcache_core::trust::{self, Distrust, Stop, Writer};
+use sifcache_core::trust::{self, Stop, UntrustedReason, Writer};
 use std::path::Path;
 
 /// The untrusted user who could redirect a command that works in `directory`, or in the nearest
 /// existing directory above it if it does not exist yet.
-pub(crate) fn at(directory: &Path) -> Option<Distrust> {
+pub(crate) fn at(directory: &Path) -> Option<UntrustedReason> {
     match trust::enter_as(geteuid().as_raw(), directory) {
-        Ok(place) => trust::distrust(&place),
-        Err(Stop::Distrust(distrust)) => Some(distrust),
+        Ok(place) => trust::untrusted_reason(&place),
+        Err(Stop::Untrusted(reason)) => Some(reason),
         Err(Stop::Absent) => directory.parent().and_then(at),
         // The caller cannot reach the directory, so this command cannot change anything there.
         Err(Stop::Dangling | Stop::Io(_)) => None,
@@ -31,16 +31,16 @@ pub(crate) fn at(directory: &Path) -> Option<Distrust> {
 /// # Errors
 /// If there is such a user; the message names the user and the remedy.
 pub(crate) fn refuse(directory: &Path) -> Result<(), Failure> {
-    at(directory).map_or(Ok(()), |stranger| {
-        Err(Failure::new(Exit::CONFIG, format!("nothing is changed there: {}", said(&stranger))))
+    at(directory).map_or(Ok(()), |reason| {
+        Err(Failure::new(Exit::CONFIG, format!("nothing is changed there: {}", describe(&reason))))
     })
 }
 
 /// Describes the untrusted user and the remedy, for a message.
-pub(crate) fn said(stranger: &Distrust) -> String {
-    let path = plain(&stranger.path);
-    let who = plain(Path::new(&stranger.to_string()));
-    let advice = match stranger.by {
+pub(crate) fn describe(reason: &UntrustedReason) -> String {
+    let path = escape_for_terminal(&reason.path);
+    let who = escape_for_terminal(Path::new(&reason.to_string()));
+    let advice = match reason.by {
         Writer::Owner(_) => format!("chown it to root, or run this as that user: {path}"),
         Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
@@ -59,7 +59,7 @@ mod tests {
     use std::path::Path;
 
     fn by(directory: &Path) -> Option<Writer> {
-        at(directory).map(|stranger| stranger.by)
+        at(directory).map(|reason| reason.by)
     }
 
     #[test]

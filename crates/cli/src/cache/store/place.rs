@@ -1,12 +1,12 @@
 //! Turns a file into an image of the cache. The file becomes readable, is checked and synced, and
 //! only then gets its name.
 
-use super::kept::{Keep, has_links};
+use super::retention::{Retention, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
 use crate::cache::squashfs;
 use crate::cache::store::architecture;
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::image::{Root, State};
 use sifcache_core::sif::host_architecture;
 use std::fs::{self, File, Permissions};
@@ -26,20 +26,24 @@ impl Store {
     pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
         let path = self.path(name);
         if path.is_dir() {
-            let message = format!("{} is a directory", plain(&path));
+            let message = format!("{} is a directory", escape_for_terminal(&path));
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
         let parents = path.ancestors().skip(1).take_while(|parent| *parent != self.root());
         let nearest = parents.into_iter().find(|parent| parent.symlink_metadata().is_ok());
         let Some(nearest) = nearest else { return Ok(()) };
         if !nearest.is_dir() {
-            let message = format!("{} is not a directory, and {name} needs one", plain(nearest));
+            let message = format!(
+                "{} is not a directory, and {name} needs one",
+                escape_for_terminal(nearest)
+            );
             return Err(Failure::new(Exit::CANT_CREATE, message));
         }
         match Root::enter(nearest, self.untrusted()).problem() {
             None => self.guard(name),
             Some(problem) => {
-                let message = format!("jobs would not use {}: {problem}", plain(&path));
+                let message =
+                    format!("jobs would not use {}: {problem}", escape_for_terminal(&path));
                 Err(Failure::new(Exit::CONFIG, message))
             }
         }
@@ -66,7 +70,7 @@ impl Store {
                  run this as root or as a system account, or set untrusted=accept",
             )),
             state => {
-                let problem = architecture::said(&state, self.architecture());
+                let problem = architecture::describe(&state, self.architecture());
                 Err(Failure::new(Exit::DATA, format!("this is not a valid image: {problem}")))
             }
         }
@@ -82,10 +86,10 @@ impl Store {
         &self,
         temporary: &Path,
         name: &str,
-        keep: Keep,
+        retention: Retention,
     ) -> Result<Option<PathBuf>, Failure> {
         let path = self.path(name);
-        let placed = self.try_place(temporary, name, keep);
+        let placed = self.try_place(temporary, name, retention);
         let synced = placed.and_then(|kept| {
             sync_directory(path.parent().unwrap_or(self.root()))?;
             Ok(kept)
@@ -93,7 +97,12 @@ impl Store {
         synced.map_err(|error| cannot_write(&path, &error))
     }
 
-    fn try_place(&self, file: &Path, name: &str, keep: Keep) -> io::Result<Option<PathBuf>> {
+    fn try_place(
+        &self,
+        file: &Path,
+        name: &str,
+        retention: Retention,
+    ) -> io::Result<Option<PathBuf>> {
         let path = self.path(name);
         let mut tries = 0;
         loop {
@@ -106,19 +115,24 @@ impl Store {
             match error.kind() {
                 io::ErrorKind::AlreadyExists if same(file, &path) => return Ok(None),
                 io::ErrorKind::AlreadyExists => {
-                    return self.replace(file, name, keep);
+                    return self.replace(file, name, retention);
                 }
                 // Another command found the directory empty and removed it.
                 io::ErrorKind::NotFound if tries < TRIES && file.exists() => {}
                 _ if has_links(&error) => return Err(error),
-                _ if path.symlink_metadata().is_ok() => return self.replace(file, name, keep),
+                _ if path.symlink_metadata().is_ok() => return self.replace(file, name, retention),
                 _ => return fs::rename(file, &path).map(|()| None),
             }
         }
     }
 
-    fn replace(&self, file: &Path, name: &str, keep: Keep) -> io::Result<Option<PathBuf>> {
-        let kept = keep.link(self, name)?;
+    fn replace(
+        &self,
+        file: &Path,
+        name: &str,
+        retention: Retention,
+    ) -> io::Result<Option<PathBuf>> {
+        let kept = retention.link(self, name)?;
         fs::rename(file, self.path(name))?;
         Ok(kept)
     }
@@ -128,7 +142,12 @@ impl Store {
     ///
     /// # Errors
     /// If the name cannot be created.
-    pub(crate) fn link_digest(&self, of: &str, name: &str, keep: Keep) -> Result<(), Failure> {
+    pub(crate) fn link_digest(
+        &self,
+        of: &str,
+        name: &str,
+        retention: Retention,
+    ) -> Result<(), Failure> {
         let (from, path) = (self.path(of), self.path(name));
         let made = directory::make(self.root(), path.parent().unwrap_or(self.root()));
         let linked = made.and_then(|()| match fs::hard_link(&from, &path) {
@@ -136,7 +155,7 @@ impl Store {
                 if same(&from, &path) || self.is_image(name) || self.is_own_image(name) {
                     return Ok(());
                 }
-                keep.take(self, name)?;
+                retention.take(self, name)?;
                 fs::hard_link(&from, &path)
             }
             Err(error) if !has_links(&error) => symlink(beside(of, name), &path),
@@ -155,7 +174,7 @@ impl Store {
             return Ok(());
         }
         let (path, host, wanted) =
-            (plain(&self.path(name)), host_architecture(), self.architecture());
+            (escape_for_terminal(&self.path(name)), host_architecture(), self.architecture());
         let message = format!(
             "{path} is an image for {host}: keep those for {wanted} in an image root of their \
              own, or replace it with --force"

@@ -2,7 +2,7 @@
 
 use super::STATE;
 use super::file::{self, File};
-use super::metadata::{self, Known};
+use super::metadata::{self, Record};
 use crate::cache::image_name;
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -64,7 +64,7 @@ pub(crate) struct Image {
     /// The modification time of the file.
     pub(crate) modified: Timestamp,
     /// The record of the image, if there is one.
-    pub(crate) known: Option<Known>,
+    pub(crate) record: Option<Record>,
 }
 
 impl Image {
@@ -86,10 +86,10 @@ impl Image {
     /// image.
     pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
         let mut digests =
-            self.known.as_ref().map(|known| known.digests.clone()).unwrap_or_default();
+            self.record.as_ref().map(|record| record.digests.clone()).unwrap_or_default();
         for reference in references {
             match reference.digest() {
-                Some(digest) if !digests.iter().any(|known| known == digest) => {
+                Some(digest) if !digests.iter().any(|recorded| recorded == digest) => {
                     digests.push(digest.to_owned());
                 }
                 _ => {}
@@ -100,7 +100,7 @@ impl Image {
 
     /// When the image was added to the cache: from its record, else the modification time.
     pub(crate) fn added(&self) -> Timestamp {
-        self.known.as_ref().map_or(self.modified, |known| known.added)
+        self.record.as_ref().map_or(self.modified, |record| record.added)
     }
 }
 
@@ -155,14 +155,15 @@ fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
 fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
     let File { names, size, modified, architecture, .. } = file;
     let mut with_record = names.iter().filter(|name| recorded.contains(*name));
-    let known = with_record.find_map(|name| Known::load(root, name, size, modified));
-    let of_record = known.as_ref().and_then(|known| sif::known_architecture(&known.architecture));
+    let record = with_record.find_map(|name| Record::load(root, name, size, modified));
+    let of_record =
+        record.as_ref().and_then(|record| sif::known_architecture(&record.architecture));
     // A record may describe another file, or may be too old to contain the architecture.
     let unread = names.iter().all(|name| recorded.contains(name));
     let first = names.first().filter(|_| unread);
     let of_header = || first.and_then(|name| file::architecture(CWD, root.join(name), size));
     match of_record.or(architecture).or_else(of_header) {
-        Some(architecture) => Ok(Image { names, size, architecture, modified, known }),
+        Some(architecture) => Ok(Image { names, size, architecture, modified, record }),
         None => Err(names.len()),
     }
 }
@@ -216,6 +217,6 @@ mod tests {
         fs::write(record, "{}").unwrap();
         let scan = images(store.root()).unwrap();
         assert_eq!((scan.images.len(), scan.others), (1, 0));
-        assert_eq!(scan.images[0].known, None);
+        assert_eq!(scan.images[0].record, None);
     }
 }

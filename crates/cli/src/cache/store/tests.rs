@@ -1,7 +1,7 @@
 //! Tests of the rules that every change of a store follows. Each test has a store of its own.
 
 use super::Store;
-use super::kept::Keep;
+use super::retention::Retention;
 use crate::error::Exit;
 use jiff::SignedDuration;
 use sif_fixture::{Object, Sif, file_system};
@@ -29,7 +29,7 @@ fn which(path: &Path) -> u8 {
     fs::read(path).unwrap()[48]
 }
 
-const DAY: Keep = Keep::new(SignedDuration::from_hours(24));
+const DAY: Retention = Retention::new(SignedDuration::from_hours(24));
 
 #[test]
 fn a_replaced_image_is_kept() {

@@ -9,7 +9,7 @@ use super::finding::Finding;
 use super::host::Host;
 use super::owners;
 use super::runtimes::{self, Runtime};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
                 files.push(file);
             }
             None => {
-                let name = plain(&runtime.path);
+                let name = escape_for_terminal(&runtime.path);
                 let why = format!("{name} buildcfg does not say where its configuration is");
                 findings.push(Finding::skipped("file", why));
             }
@@ -40,7 +40,10 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 
 fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     let Some(text) = host.read(file) else {
-        return vec![Finding::skipped("file", format!("{}: cannot be read", plain(file)))];
+        return vec![Finding::skipped(
+            "file",
+            format!("{}: cannot be read", escape_for_terminal(file)),
+        )];
     };
     let mut findings = Vec::new();
     findings.extend(sif(file, &text));
@@ -54,7 +57,8 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     }
     findings.extend(execution_control(host, runtime));
     if findings.is_empty() {
-        let what = format!("{}: refuses no image because of its path or owner", plain(file));
+        let what =
+            format!("{}: refuses no image because of its path or owner", escape_for_terminal(file));
         findings.push(Finding::ok("file", what));
     }
     findings
@@ -63,7 +67,7 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
 fn sif(file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container sif";
     is(text, directive, "no").then(|| {
-        let what = format!("{}: '{directive} = no' refuses every image", plain(file));
+        let what = format!("{}: '{directive} = no' refuses every image", escape_for_terminal(file));
         Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
     })
 }
@@ -74,7 +78,10 @@ fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container squashfs";
     let counts = runtime.version().is_some_and(|v| ((3, 5, 1)..(3, 9, 0)).contains(&v));
     (counts && is(text, directive, "no")).then(|| {
-        let what = format!("{}: '{directive} = no' refuses what a SIF has in it", plain(file));
+        let what = format!(
+            "{}: '{directive} = no' refuses what a SIF has in it",
+            escape_for_terminal(file)
+        );
         Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
     })
 }
@@ -84,7 +91,7 @@ fn oci(file: &Path, text: &str) -> Option<Finding> {
     is(text, "oci mode", "yes").then(|| {
         let what = format!(
             "{}: 'oci mode = yes', where a SIF runs under other rules than an image that is pulled",
-            plain(file)
+            escape_for_terminal(file)
         );
         Finding::warn("oci", what).advice(
             "set 'oci mode = no' there, or take the plugin's line out: jobs that ask for OCI mode \
@@ -100,18 +107,24 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
     limits.peek()?;
     for limit in limits {
         let Ok(limited) = fs::canonicalize(host.path(limit)) else {
-            let what = format!("{}: '{directive}' has {limit}, which is not there", plain(file));
+            let what = format!(
+                "{}: '{directive}' has {limit}, which is not there",
+                escape_for_terminal(file)
+            );
             return Some(
-                Finding::fail("paths", format!("{what}: images under {} are refused", plain(root)))
-                    .advice(format!("make {limit}, or take it out there")),
+                Finding::fail(
+                    "paths",
+                    format!("{what}: images under {} are refused", escape_for_terminal(root)),
+                )
+                .advice(format!("make {limit}, or take it out there")),
             );
         };
         if real.starts_with(limited) {
             return None;
         }
     }
-    let root = plain(root);
-    let what = format!("{}: '{directive}' refuses images under {root}", plain(file));
+    let root = escape_for_terminal(root);
+    let what = format!("{}: '{directive}' refuses images under {root}", escape_for_terminal(file));
     Some(Finding::fail("paths", what).advice(format!("add there: {directive} = {root}")))
 }
 
@@ -119,7 +132,8 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
 fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
     let file = runtime.execution_control()?;
     runtime.has_execution_control(host).then(|| {
-        let what = format!("{}: activated, so unsigned images may be refused", plain(&file));
+        let what =
+            format!("{}: activated, so unsigned images may be refused", escape_for_terminal(&file));
         Finding::warn("ecl", what)
             .advice("sign the images as it wants them, or have no group for the image roots in it")
     })

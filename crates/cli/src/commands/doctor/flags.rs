@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::host::Host;
 use super::runtimes::Runtime;
 use crate::system::process::Silence;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::flags::{
     EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
 };
@@ -37,7 +37,7 @@ struct Listed<'a> {
 
 /// Reads the flags of each command from its help, for the commands that this runtime has.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
-    let name = plain(&runtime.path);
+    let name = escape_for_terminal(&runtime.path);
     let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
     let mut known = 0;
     for (command, bit) in COMMANDS {
@@ -79,7 +79,7 @@ fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
         shown.push(format!("and {} more", differences.len() - SHOWN));
     }
     let what = format!("{name} has flags that sifcache does not know: {}", shown.join("; "));
-    Finding::warn("flags", plain(Path::new(&what))).advice(
+    Finding::warn("flags", escape_for_terminal(Path::new(&what))).advice(
         "a launch with such a flag is left alone: the runtime pulls the image from its registry; \
          upgrade sifcache, or report the flags to its maintainers",
     )

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use crate::system::process::{Answer, Call, Processes, Run, Silence};
 use sifcache_core::nested;
-use sifcache_core::trust::{self, Distrust, Writer};
+use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::cell::OnceCell;
 use std::env;
 use std::ffi::OsString;
@@ -112,18 +112,18 @@ impl Host {
 
     /// The ordinary user who could modify this file or replace it under its name. Slurm's own user
     /// is not reported, whatever its ID is.
-    pub(crate) fn writer(&self, path: &Path) -> Option<Distrust> {
+    pub(crate) fn writer(&self, path: &Path) -> Option<UntrustedReason> {
         self.writer_of_real(&self.path(path))
     }
 
     /// Like [`Self::writer`], for a path to which the prefix was already applied.
-    pub(crate) fn writer_of_real(&self, path: &Path) -> Option<Distrust> {
-        let distrust = match trust::enter(path) {
-            Ok(place) => trust::distrust(&place),
-            Err(trust::Stop::Distrust(distrust)) => Some(distrust),
+    pub(crate) fn writer_of_real(&self, path: &Path) -> Option<UntrustedReason> {
+        let reason = match trust::enter(path) {
+            Ok(place) => trust::untrusted_reason(&place),
+            Err(trust::Stop::Untrusted(reason)) => Some(reason),
             Err(_) => None,
         };
-        distrust.filter(|found| match found.by {
+        reason.filter(|found| match found.by {
             Writer::Owner(uid) => Some(uid) != self.slurm_user(),
             Writer::Unmapped(_) | Writer::Group(_) | Writer::Others => true,
         })
@@ -131,9 +131,9 @@ impl Host {
 }
 
 /// Advice on how to remove this write permission.
-pub(crate) fn mend(distrust: &Distrust) -> String {
-    let path = crate::ui::output::plain(&distrust.path);
-    match distrust.by {
+pub(crate) fn mend(reason: &UntrustedReason) -> String {
+    let path = crate::ui::output::escape_for_terminal(&reason.path);
+    match reason.by {
         Writer::Owner(_) => format!("chown root:root {path}"),
         Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use sifcache_core::settings::Nested;
@@ -66,9 +66,9 @@ fn program(host: &Host) -> Finding {
             Finding::fail("shim", what).advice(format!("chmod 0755 {path}"))
         }
         Ok(_) => match host.writer(Path::new(&path)) {
-            Some(distrust) => Finding::fail("shim", distrust.to_string()).advice(format!(
+            Some(reason) => Finding::fail("shim", reason.to_string()).advice(format!(
                 "every account that can write there chooses what all jobs run: {}",
-                mend(&distrust)
+                mend(&reason)
             )),
             None => Finding::ok("shim", format!("{path}: there, and users may execute it")),
         },
@@ -83,7 +83,7 @@ fn name(host: &Host, name: &str) -> Finding {
     let directories = together.iter().map(|directory| (*directory).to_owned());
     for directory in [alone(name)].into_iter().chain(directories) {
         let path = format!("{}/{name}", installed(&directory));
-        let shown = plain(Path::new(&path));
+        let shown = escape_for_terminal(Path::new(&path));
         let stands_for = if directory == LINKED { pair[0] } else { name };
         let finding = match fs::read(host.path(&path)).map(|file| what(&file, program.as_deref())) {
             Ok(What::Shim(label)) if label == stands_for.as_bytes() => continue,
@@ -139,7 +139,7 @@ fn interposer(host: &Host) -> Finding {
         return Finding::fail("interposer", what).advice(format!("chmod 0755 {path}"));
     }
     match host.writer(Path::new(&path)) {
-        Some(distrust) => Finding::fail("interposer", distrust.to_string()).advice(mend(&distrust)),
+        Some(reason) => Finding::fail("interposer", reason.to_string()).advice(mend(&reason)),
         None => Finding::ok("interposer", format!("{path}: there, and users may load it")),
     }
 }

@@ -4,7 +4,7 @@ use super::directives::values;
 use super::finding::Finding;
 use super::host::Host;
 use crate::system::process::Silence;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(crate) fn check(
     ];
     let of = |(directive, database, id)| {
         let names: Vec<&str> = values(text, directive).collect();
-        let limit = format!("{}: '{directive} = {}'", plain(file), names.join(", "));
+        let limit = format!("{}: '{directive} = {}'", escape_for_terminal(file), names.join(", "));
         judge(allows(host, database, &names, id), &limit, root, id)
     };
     limits.into_iter().filter_map(of).collect()
@@ -40,8 +40,10 @@ fn judge(
     Some(match answer {
         Ok(Answer::Allowed) => return None,
         Ok(Answer::Refused) => {
-            let what =
-                format!("{limit} refuses images that belong to {id}, as {} does", plain(root));
+            let what = format!(
+                "{limit} refuses images that belong to {id}, as {} does",
+                escape_for_terminal(root)
+            );
             Finding::warn("owners", what).advice("add the owner of the images there, by name")
         }
         Ok(Answer::Unknown(name)) => {

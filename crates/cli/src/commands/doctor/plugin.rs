@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
 use super::slurm::Release;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     match library::number(&host.path(&path), VERSION) {
         Ok(number) => findings.push(release(host, &path, number)),
         Err(error) => {
-            let what = format!("{} {error}", plain(&path));
+            let what = format!("{} {error}", escape_for_terminal(&path));
             findings.push(Finding::fail("library", what).advice(reinstall(host)));
         }
     }
@@ -51,24 +51,24 @@ fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
     if let Some(path) = candidates.iter().find(|path| host.path(path).exists()) {
         return Ok(path.clone());
     }
-    let looked: Vec<String> = candidates.iter().map(|path| plain(path)).collect();
+    let looked: Vec<String> = candidates.iter().map(|path| escape_for_terminal(path)).collect();
     if !said && !plugin.starts_with('/') {
         let why = format!("Slurm's PluginDir is unknown, and it is not at {}", looked.join(", "));
         return Err(Finding::skipped("file", why));
     }
     let what = format!("{}: not there, so jobs run without it", looked.join(", "));
     let directory = candidates.first().and_then(|path| path.parent());
-    let directory = directory.map(plain).unwrap_or_default();
+    let directory = directory.map(escape_for_terminal).unwrap_or_default();
     Err(Finding::fail("file", what).advice(format!("make install plugindir={directory}")))
 }
 
 /// Checks that users can read the file, because srun loads it as the user.
 fn file(host: &Host, path: &Path) -> Finding {
-    let name = plain(path);
-    if let Some(distrust) = host.writer(path) {
-        return Finding::fail("file", distrust.to_string()).advice(format!(
+    let name = escape_for_terminal(path);
+    if let Some(reason) = host.writer(path) {
+        return Finding::fail("file", reason.to_string()).advice(format!(
             "every account that can write there chooses what all jobs run: {}",
-            mend(&distrust)
+            mend(&reason)
         ));
     }
     let readable = fs::metadata(host.path(path)).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
@@ -80,7 +80,7 @@ fn file(host: &Host, path: &Path) -> Finding {
 }
 
 fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
-    let name = plain(path);
+    let name = escape_for_terminal(path);
     let Some(number) = number else {
         let what = format!("{name} exports no {VERSION}: it is not a Slurm plugin");
         return Finding::fail("release", what).advice(reinstall(host));
@@ -117,7 +117,11 @@ fn loaded(host: &Host) -> Finding {
         return Finding::skipped("loaded", why);
     }
     let told = |line: &&str| line.contains("sifcache") || line.contains("spank");
-    let said = answer.stderr.lines().find(told).map(|l| format!(": {}", plain(Path::new(l))));
+    let said = answer
+        .stderr
+        .lines()
+        .find(told)
+        .map(|l| format!(": {}", escape_for_terminal(Path::new(l))));
     let what = format!("srun has not loaded it{}", said.unwrap_or_default());
     Finding::fail("loaded", what).advice(
         "see what stands above; `srun -vvv true 2>&1 | grep -i -e spank -e incompatible` says more",
@@ -132,7 +136,8 @@ fn reinstall(host: &Host) -> String {
 fn install(host: &Host) -> String {
     match host.plugin_directories() {
         (directories, true) => {
-            let directory = directories.first().map(|path| plain(path)).unwrap_or_default();
+            let directory =
+                directories.first().map(|path| escape_for_terminal(path)).unwrap_or_default();
             format!("make install plugindir={directory}")
         }
         (_, false) => "make install plugindir=DIR".to_owned(),

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::{Host, mend};
 use super::plugin;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::settings::{Settings, escape_root};
 use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
 use std::path::{Path, PathBuf};
@@ -56,12 +56,12 @@ fn no_line(path: &Path) -> Finding {
     }
     finding.advice(format!(
         "add to {}, the same on all hosts: optional spank_sifcache.so image_root=DIR",
-        plain(path)
+        escape_for_terminal(path)
     ))
 }
 
 fn line(ours: &Entry) -> Finding {
-    let file = plain(&ours.file);
+    let file = escape_for_terminal(&ours.file);
     match ours.required {
         false => Finding::ok("line", format!("{file}: has the plugin's line")),
         true => Finding::note("line", format!("{file}: the plugin is 'required'")).advice(
@@ -74,8 +74,12 @@ fn line(ours: &Entry) -> Finding {
 fn settings(host: &Host, ours: &Entry) -> Finding {
     match &host.site.wrong {
         None => Finding::ok("settings", said(host.site.settings.as_ref())),
-        Some(error) => Finding::fail("settings", format!("{}: {error}", plain(&ours.file)))
-            .advice("the plugin is inactive until this is mended; it counts from the next step on"),
+        Some(error) => {
+            Finding::fail("settings", format!("{}: {error}", escape_for_terminal(&ours.file)))
+                .advice(
+                    "the plugin is inactive until this is mended; it counts from the next step on",
+                )
+        }
     }
 }
 
@@ -83,7 +87,7 @@ fn said(settings: Option<&Settings>) -> String {
     let roots: Vec<String> = settings
         .iter()
         .flat_map(|s| &s.image_roots)
-        .map(|root| escape_root(&plain(root)))
+        .map(|root| escape_root(&escape_for_terminal(root)))
         .collect();
     format!("settings are valid, image_root={}", roots.join(":"))
 }
@@ -114,7 +118,11 @@ fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
 fn shown(entry: &Entry) -> String {
     let kind = if entry.required { "required" } else { "optional" };
     let words = [&[kind.to_owned(), entry.plugin.clone()], &entry.arguments[..]].concat();
-    format!("{}: {}", plain(&entry.file), plain(Path::new(&words.join(" "))))
+    format!(
+        "{}: {}",
+        escape_for_terminal(&entry.file),
+        escape_for_terminal(Path::new(&words.join(" ")))
+    )
 }
 
 /// Reports plugins before ours: once an earlier plugin has prepended to the command, Slurm passes
@@ -144,10 +152,12 @@ fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
 fn writable(host: &Host, file: &Path) -> Finding {
     // The path was already resolved, in tests too, so no prefix is added.
     match host.writer_of_real(file) {
-        Some(distrust) => Finding::fail("writable", distrust.to_string()).advice(format!(
+        Some(reason) => Finding::fail("writable", reason.to_string()).advice(format!(
             "every account that can write there chooses what all jobs load: {}",
-            mend(&distrust)
+            mend(&reason)
         )),
-        None => Finding::ok("writable", format!("{}: only for the system", plain(file))),
+        None => {
+            Finding::ok("writable", format!("{}: only for the system", escape_for_terminal(file)))
+        }
     }
 }

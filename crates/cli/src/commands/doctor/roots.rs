@@ -6,7 +6,7 @@ use super::host::{Host, mend};
 use super::{fuse, mounts, trial};
 use crate::cache::store;
 use crate::ui::format;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use rustix::fs::{StatVfs, StatVfsMountFlags, getxattr, statvfs};
 use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{Settings, Untrusted};
@@ -44,7 +44,7 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
         let kind = mounts::kind(&host.read("/proc/self/mountinfo").unwrap_or_default(), &real);
         let kind = kind.as_deref().unwrap_or("unknown");
         findings.extend(space(root, &real, kind));
-        findings.extend(fuse::check(host, &plain(root), kind));
+        findings.extend(fuse::check(host, &escape_for_terminal(root), kind));
         findings.extend(own_state(host, root));
     }
     findings
@@ -53,23 +53,23 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
 /// A node-local root is only needed on nodes that run jobs, and one of several roots may exist on
 /// some nodes only.
 fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
-    let what = format!("{}: {state}", plain(root));
+    let what = format!("{}: {state}", escape_for_terminal(root));
     let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
     let finding = match (others, host.is_compute_node()) {
         (false, _) => Finding::fail("there", what),
         (true, true) => Finding::warn("there", what),
         (true, false) => return Finding::note("there", format!("{what}; jobs do not run here")),
     };
-    finding.advice(format!("mount it here, or: mkdir -p {}", plain(root)))
+    finding.advice(format!("mount it here, or: mkdir -p {}", escape_for_terminal(root)))
 }
 
 fn refused(root: &Path, state: &State) -> Finding {
-    let what = format!("{}: {state}, so no image there counts", plain(root));
+    let what = format!("{}: {state}, so no image there counts", escape_for_terminal(root));
     let finding = Finding::fail("trusted", what);
     match state {
-        State::Untrusted(distrust) => finding.advice(format!(
+        State::Untrusted(reason) => finding.advice(format!(
             "{}; or untrusted=accept, if every account that can write there is trusted",
-            mend(distrust)
+            mend(reason)
         )),
         State::Unreadable => finding.advice("chmod o+rx it and every directory above"),
         _ => finding.advice("make it a directory that every node can reach"),
@@ -78,7 +78,7 @@ fn refused(root: &Path, state: &State) -> Finding {
 
 fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     let path = host.path(root);
-    let name = plain(root);
+    let name = escape_for_terminal(root);
     if !path.is_dir() {
         return Finding::fail("there", format!("{name}: not a directory"))
             .advice(format!("make it one: mkdir -p {name}"));
@@ -104,13 +104,16 @@ fn readable(host: &Host, root: &Path) -> Vec<Finding> {
     let inside = real.ancestors().take_while(|path| path.starts_with(&host.prefix));
     let findings: Vec<Finding> = inside.filter(closed).map(|path| unreadable(root, path)).collect();
     match findings.is_empty() {
-        true => vec![Finding::ok("readable", format!("{}: users can read there", plain(root)))],
+        true => vec![Finding::ok(
+            "readable",
+            format!("{}: users can read there", escape_for_terminal(root)),
+        )],
         false => findings,
     }
 }
 
 fn unreadable(root: &Path, path: &Path) -> Finding {
-    let (root, name) = (plain(root), plain(path));
+    let (root, name) = (escape_for_terminal(root), escape_for_terminal(path));
     let metadata = fs::metadata(path);
     let mode = metadata.as_ref().map_or(0, |m| m.permissions().mode() & 0o7777);
     let what = format!("{root}: {name} has mode {mode:04o}");
@@ -131,7 +134,7 @@ fn has_acl(path: &Path) -> bool {
 }
 
 fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
-    let name = plain(root);
+    let name = escape_for_terminal(root);
     let Ok(stat) = statvfs(real) else {
         return vec![Finding::skipped("space", format!("{name}: its file system does not say"))];
     };
@@ -168,7 +171,7 @@ fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
 /// Checks the command's own directory, which does not exist on sites that never used the command.
 fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let state: PathBuf = root.join(store::STATE);
-    let name = plain(&state);
+    let name = escape_for_terminal(&state);
     let path = host.path(&state);
     let mut findings = Vec::new();
     if path.symlink_metadata().is_ok() && !path.is_dir() {
@@ -177,11 +180,11 @@ fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     }
     let parts = store::PARTS.iter().map(|part| state.join(part));
     let mut all = [state.clone()].into_iter().chain(parts).filter(|part| host.path(part).is_dir());
-    if let Some(distrust) = all.find_map(|part| host.writer(&part)) {
+    if let Some(reason) = all.find_map(|part| host.writer(&part)) {
         let what = format!(
-            "{distrust}: every account that can write there can swap an image while it is pulled"
+            "{reason}: every account that can write there can swap an image while it is pulled"
         );
-        findings.push(Finding::fail("state", what).advice(mend(&distrust)));
+        findings.push(Finding::fail("state", what).advice(mend(&reason)));
     }
     findings.push(trial::check(host, root));
     findings

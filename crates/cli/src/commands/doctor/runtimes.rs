@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::Host;
 use super::{flags, start};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -125,7 +125,7 @@ const CUTS_SHORT: [(u32, u32, u32); 2] = [(1, 5, 0), (1, 5, 1)];
 
 fn cut_short(runtime: &Runtime) -> Option<Finding> {
     let (major, minor, patch) = runtime.version().filter(|version| CUTS_SHORT.contains(version))?;
-    let name = plain(&runtime.path);
+    let name = escape_for_terminal(&runtime.path);
     let what = format!(
         "{name} is {major}.{minor}.{patch}, which may write a SIF with an incomplete root file \
          system and report success"
@@ -138,16 +138,19 @@ fn cut_short(runtime: &Runtime) -> Option<Finding> {
 }
 
 fn version(host: &Host, runtime: &Runtime) -> Finding {
-    let name = plain(&runtime.path);
+    let name = escape_for_terminal(&runtime.path);
     match host.ask(&runtime.path.to_string_lossy(), &["--version"]) {
         Ok(answer) if answer.success => {
             let said = answer.stdout.lines().next().unwrap_or_default();
-            Finding::ok("found", format!("{name}: {}", plain(Path::new(said.trim()))))
+            Finding::ok("found", format!("{name}: {}", escape_for_terminal(Path::new(said.trim()))))
         }
         Ok(answer) => {
             let said = answer.stderr.lines().next().unwrap_or_default();
-            Finding::fail("found", format!("{name} --version fails: {}", plain(Path::new(said))))
-                .advice("mend its installation; sifcache leaves it as it is")
+            Finding::fail(
+                "found",
+                format!("{name} --version fails: {}", escape_for_terminal(Path::new(said))),
+            )
+            .advice("mend its installation; sifcache leaves it as it is")
         }
         Err(silence) => Finding::fail("found", silence.said_of(&name))
             .advice("mend its installation; sifcache leaves it as it is"),

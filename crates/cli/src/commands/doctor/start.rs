@@ -7,7 +7,7 @@ use super::directives::{is, values};
 use super::finding::Finding;
 use super::host::Host;
 use super::runtimes::Runtime;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -83,7 +83,9 @@ fn fuse(host: &Host, runtime: &Runtime) -> Finding {
         return Finding::warn("fuse", what).advice("modprobe fuse; chmod 0666 /dev/fuse");
     }
     match squashfuse(host, runtime) {
-        Some(program) => Finding::ok("fuse", format!("SIFs are mounted by {}", plain(&program))),
+        Some(program) => {
+            Finding::ok("fuse", format!("SIFs are mounted by {}", escape_for_terminal(&program)))
+        }
         None => Finding::warn("fuse", format!("no squashfuse, so {unpacked}"))
             .advice("install squashfuse"),
     }
@@ -106,7 +108,9 @@ fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
             let what = format!("users cannot start a SIF: {because}, and there is no squashfuse");
             Finding::fail("fuse", what).advice("install squashfuse")
         }
-        Some(program) => Finding::ok("fuse", format!("SIFs are mounted by {}", plain(&program))),
+        Some(program) => {
+            Finding::ok("fuse", format!("SIFs are mounted by {}", escape_for_terminal(&program)))
+        }
     })
 }
 

@@ -203,8 +203,8 @@ fn exit_statuses_follow_the_worst_finding() {
         |tree: &Tree, finding: Finding, strict| exit(&tree.host(), &[("a", vec![finding])], strict);
     assert_eq!(of(&tree, Finding::note("a", ""), true), Exit::OK);
     assert_eq!(of(&tree, Finding::warn("a", ""), false), Exit::OK);
-    assert_eq!(of(&tree, Finding::warn("a", ""), true), Exit::FOUND);
-    assert_eq!(of(&tree, Finding::fail("a", ""), false), Exit::FOUND);
+    assert_eq!(of(&tree, Finding::warn("a", ""), true), Exit::PROBLEMS);
+    assert_eq!(of(&tree, Finding::fail("a", ""), false), Exit::PROBLEMS);
     tree.remove("/etc/slurm/plugstack.conf");
     tree.arguments = String::new();
     assert_eq!(of(&tree, Finding::ok("a", ""), false), Exit::CONFIG);

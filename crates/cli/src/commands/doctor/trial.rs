@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::host::Host;
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{self, directory, lock, path_trust};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// Tries hard links and locks with temporary files, which are removed again.
 pub(crate) fn check(host: &Host, root: &Path) -> Finding {
-    let name = plain(root);
+    let name = escape_for_terminal(root);
     if !host.is_root() {
         let why = format!("{name}: only root tries hard links and locks there");
         return Finding::skipped("links", why);
@@ -22,8 +22,8 @@ pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     if statvfs(&path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Finding::skipped("links", format!("{name}: mounted read-only here"));
     }
-    if let Some(stranger) = path_trust::at(&path.join(store::STATE).join("tmp")) {
-        let why = format!("{name}: not tried: {}", path_trust::said(&stranger));
+    if let Some(reason) = path_trust::at(&path.join(store::STATE).join("tmp")) {
+        let why = format!("{name}: not tried: {}", path_trust::describe(&reason));
         return Finding::skipped("links", why);
     }
     let was_there = path.join(store::STATE).exists();

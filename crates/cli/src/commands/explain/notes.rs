@@ -1,7 +1,7 @@
 //! Notes on a decision, the same for text and JSON.
 
 use super::starter::Starters;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::Decision;
 use sifcache_core::image::Root;
@@ -36,7 +36,7 @@ fn roots(settings: &Settings) -> impl Iterator<Item = String> {
         let root = Root::enter(path, settings.untrusted);
         // A missing root is already reported with its candidates.
         let state = root.problem().filter(|_| !root.is_missing())?;
-        Some(format!("image root {}: {state}", plain(path)))
+        Some(format!("image root {}: {state}", escape_for_terminal(path)))
     })
 }
 

@@ -42,9 +42,9 @@ pub(super) fn items(
     for word in &args.references {
         let found = select::names(settings, &stock.root, word)?;
         if found.is_empty() {
-            let root = output::plain(&stock.root);
+            let root = output::escape_for_terminal(&stock.root);
             let message = format!("{word} is not in {root}: `sifcache add` pulls it");
-            return Err(Failure::new(Exit::FOUND, message));
+            return Err(Failure::new(Exit::PROBLEMS, message));
         }
         names.extend(found);
     }
@@ -101,7 +101,7 @@ fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
 /// Files of this tag that only have names with a digest left.
 fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
     let of_this = |image: &&Image| {
-        image.known.as_ref().is_some_and(|known| known.reference == reference.to_string())
+        image.record.as_ref().is_some_and(|record| record.reference == reference.to_string())
             && image.names.iter().all(|name| came_along(&stock.root, image, name))
     };
     stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()

@@ -14,7 +14,7 @@ use std::process::Command;
 const DEFAULTS: [(&str, &str); 3] =
     [("SBCAST_COMPRESS", "none"), ("SBCAST_SEND_LIBS", "no"), ("SBCAST_TIMEOUT", "60")];
 /// The prefix in sbcast's message before the name of a node that could not receive the file.
-const BLAME: &str = "REQUEST_FILE_BCAST(";
+const FAILED_NODE: &str = "REQUEST_FILE_BCAST(";
 
 /// The result of a broadcast.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Sent {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     /// The nodes that could not receive it, if sbcast named them, and the reason for each.
-    pub(crate) blamed: BTreeMap<String, String>,
+    pub(crate) failed_nodes: BTreeMap<String, String>,
     /// The last error message of sbcast.
     pub(crate) why: String,
 }
@@ -67,11 +67,14 @@ pub(crate) fn send(
 }
 
 fn broken(messages: &[String]) -> Broken {
-    let blamed = messages.iter().filter_map(|line| {
-        let (node, why) = line.split_once(BLAME)?.1.split_once("): ")?;
+    let failed_nodes = messages.iter().filter_map(|line| {
+        let (node, why) = line.split_once(FAILED_NODE)?.1.split_once("): ")?;
         Some((node.to_owned(), why.to_owned()))
     });
-    Broken { blamed: blamed.collect(), why: slurm::last_words(messages.iter().map(String::as_str)) }
+    Broken {
+        failed_nodes: failed_nodes.collect(),
+        why: slurm::last_words(messages.iter().map(String::as_str)),
+    }
 }
 
 #[cfg(test)]
@@ -79,20 +82,20 @@ mod tests {
     use super::broken;
 
     #[test]
-    fn nodes_are_blamed_by_name() {
+    fn failed_nodes_are_parsed() {
         let messages = [
             "sbcast: error: REQUEST_FILE_BCAST(n2): No space left on device".to_owned(),
             "sbcast: error: REQUEST_FILE_BCAST(n3): Unspecified error".to_owned(),
         ];
         let broken = broken(&messages);
-        assert_eq!(broken.blamed["n2"], "No space left on device");
-        assert_eq!(broken.blamed.len(), 2);
+        assert_eq!(broken.failed_nodes["n2"], "No space left on device");
+        assert_eq!(broken.failed_nodes.len(), 2);
     }
 
     #[test]
-    fn an_error_without_a_node_blames_none() {
+    fn an_error_without_a_node_names_none() {
         let broken = broken(&["sbcast: error: Can't open `/a`: Permission denied".to_owned()]);
-        assert!(broken.blamed.is_empty());
+        assert!(broken.failed_nodes.is_empty());
         assert_eq!(broken.why, "Can't open `/a`: Permission denied");
     }
 }

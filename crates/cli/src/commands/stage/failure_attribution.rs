@@ -1,7 +1,7 @@
 //! Attributes srun's error messages to the nodes of a step.
 
 use super::nodes;
-use super::step::Lost;
+use super::step::NodeFailure;
 use crate::system::slurm;
 
 /// Text before the name of a node on which srun cannot start a task.
@@ -11,15 +11,15 @@ const NODE_FAILURE: &str = "ode failure on ";
 
 /// The messages received so far.
 #[derive(Debug, Default)]
-pub(super) struct Blame {
+pub(super) struct Attribution {
     lines: Vec<String>,
     /// The nodes that each line refers to.
     about: Vec<Vec<String>>,
 }
 
-impl Blame {
+impl Attribution {
     /// Adds messages.
-    pub(super) fn hear(&mut self, lines: impl Iterator<Item = String>) {
+    pub(super) fn push(&mut self, lines: impl Iterator<Item = String>) {
         for line in lines {
             self.about.push(about(&line).map(expand).unwrap_or_default());
             self.lines.push(line);
@@ -63,8 +63,8 @@ fn expand(list: &str) -> Vec<String> {
 
 /// If srun cannot start a task on one node, it ends the tasks on all other nodes, so only that node
 /// is at fault.
-pub(super) fn at_fault(silent: Vec<Lost>) -> Vec<Lost> {
-    let is_named = |lost: &Lost| lost.error.contains(NOT_LAUNCHED);
+pub(super) fn at_fault(silent: Vec<NodeFailure>) -> Vec<NodeFailure> {
+    let is_named = |failure: &NodeFailure| failure.error.contains(NOT_LAUNCHED);
     match silent.iter().any(is_named) {
         true => silent.into_iter().filter(is_named).collect(),
         false => silent,
@@ -73,8 +73,8 @@ pub(super) fn at_fault(silent: Vec<Lost>) -> Vec<Lost> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Blame, about, at_fault};
-    use crate::commands::stage::step::Lost;
+    use super::{Attribution, about, at_fault};
+    use crate::commands::stage::step::NodeFailure;
     use crate::error::Exit;
 
     const NOT_LAUNCHED: &str =
@@ -97,27 +97,27 @@ mod tests {
 
     #[test]
     fn a_node_gets_its_own_message_or_the_last_one() {
-        let mut blame = Blame::default();
-        assert_eq!(blame.of("n1"), "it did not say why");
+        let mut attribution = Attribution::default();
+        assert_eq!(attribution.of("n1"), "it did not say why");
         let lines = ["srun: error: n1: task 0: Killed", "srun: error: Unable to go on"];
-        blame.hear(lines.map(str::to_owned).into_iter());
-        assert!(blame.has_ended("n1") && !blame.has_ended("n2"));
+        attribution.push(lines.map(str::to_owned).into_iter());
+        assert!(attribution.has_ended("n1") && !attribution.has_ended("n2"));
         assert_eq!(
-            (blame.of("n1"), blame.of("n2")),
+            (attribution.of("n1"), attribution.of("n2")),
             ("n1: task 0: Killed".to_owned(), "Unable to go on".to_owned())
         );
     }
 
     #[test]
     fn a_node_without_a_task_is_at_fault() {
-        let lost = |node: &str, error: &str| Lost {
+        let failure = |node: &str, error: &str| NodeFailure {
             node: node.to_owned(),
             exit: Exit::UNAVAILABLE,
             error: error.to_owned(),
         };
-        let killed = || lost("n1", "it did not answer: n1: task 0: Killed");
-        let at = at_fault(vec![killed(), lost("n3", NOT_LAUNCHED)]);
-        assert_eq!(at.iter().map(|lost| lost.node.as_str()).collect::<Vec<_>>(), ["n3"]);
+        let killed = || failure("n1", "it did not answer: n1: task 0: Killed");
+        let at = at_fault(vec![killed(), failure("n3", NOT_LAUNCHED)]);
+        assert_eq!(at.iter().map(|failure| failure.node.as_str()).collect::<Vec<_>>(), ["n3"]);
         assert_eq!(at_fault(vec![killed(), killed()]).len(), 2);
     }
 }

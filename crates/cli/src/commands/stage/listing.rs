@@ -1,14 +1,14 @@
 //! `sifcache stage --list`: lists which node has which image.
 
-use super::message::{Copy, Order, Said};
+use super::message::{Copy, Reply, Request};
 use super::nodes::{self, Nodes};
 use super::source;
-use super::step::{Lost, Step, Terms};
+use super::step::{NodeFailure, Step, Terms};
 use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::error::Failure;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table, plain};
+use crate::ui::output::{self, Align, Table, escape_for_terminal};
 use crate::ui::progress::Progress;
 use serde::Serialize;
 use sifcache_core::reference::Reference;
@@ -88,24 +88,25 @@ impl Listing {
         let _task = progress.on_terminal("asking the nodes for their images", 0);
         let mut listing = Self::default();
         let mut nodes = nodes.clone();
-        let (step, mut lost) = Step::start_where_it_goes(terms, &mut nodes)?;
+        let (step, mut failures) = Step::start_where_it_goes(terms, &mut nodes)?;
         if let Some(mut step) = step {
-            step.tell(&Order::List)?;
-            lost.extend(step.gather(&nodes, &mut |node, reply| listing.hear(node, reply))?);
+            step.send(&Request::List)?;
+            failures
+                .extend(step.gather(&nodes, &mut |node, reply| listing.record_reply(node, reply))?);
         }
-        listing.failed.extend(lost.into_iter().map(Failed::from));
+        listing.failed.extend(failures.into_iter().map(Failed::from));
         Ok(listing)
     }
 
     /// Records a reply; returns true if it is the last one of this node.
-    fn hear(&mut self, node: &str, reply: Said) -> bool {
+    fn record_reply(&mut self, node: &str, reply: Reply) -> bool {
         match reply {
-            Said::Has(copy) => {
+            Reply::Has(copy) => {
                 self.copies.entry(copy).or_default().insert(node.to_owned());
                 return false;
             }
-            Said::Listed => drop(self.nodes.insert(node.to_owned())),
-            Said::Failed { error, .. } => {
+            Reply::Listed => drop(self.nodes.insert(node.to_owned())),
+            Reply::Failed { error, .. } => {
                 self.failed.push(Failed { node: node.to_owned(), error });
             }
             _ => return false,
@@ -140,7 +141,10 @@ impl Listing {
         };
         let there = rows.iter().filter(|row| !row.nodes.is_empty()).count();
         let images = if there == 1 { "image" } else { "images" };
-        output::print(&format!("{there} {images} under {} of {answered}\n", plain(root)))?;
+        output::print(&format!(
+            "{there} {images} under {} of {answered}\n",
+            escape_for_terminal(root)
+        ))?;
         for Failed { node, error } in &self.failed {
             progress.note(&format!("{node}: {error}"));
         }
@@ -148,9 +152,9 @@ impl Listing {
     }
 }
 
-impl From<Lost> for Failed {
-    fn from(lost: Lost) -> Self {
-        Self { node: lost.node, error: lost.error }
+impl From<NodeFailure> for Failed {
+    fn from(failure: NodeFailure) -> Self {
+        Self { node: failure.node, error: failure.error }
     }
 }
 
@@ -183,8 +187,8 @@ fn state(others: &Settings, copy: &Copy) -> State {
     if metadata.len() != copy.size {
         return State::Differs;
     }
-    let known = source::record(others, &path, &metadata).map(|known| known.sha256);
-    match (known, &copy.sha256) {
+    let recorded = source::record(others, &path, &metadata).map(|record| record.sha256);
+    match (recorded, &copy.sha256) {
         (Some(one), Some(other)) if one == *other => State::Current,
         (Some(_), Some(_)) => State::Differs,
         _ => State::Unknown,
@@ -199,7 +203,7 @@ fn table(rows: &[Row]) -> Result<Table, Failure> {
         ("NODES", Align::Left),
     ]);
     for row in rows {
-        let reference = plain(row.reference.as_ref());
+        let reference = escape_for_terminal(row.reference.as_ref());
         table.row(match row.nodes.is_empty() {
             true => vec![reference, "-".to_owned(), "-".to_owned(), "none".to_owned()],
             false => {
@@ -216,7 +220,7 @@ mod tests {
     use super::{Copy, Nodes, State, rows, state};
     use crate::cache::image_name;
     use crate::cache::store::tests::{sif, store};
-    use crate::commands::stage::message::Said;
+    use crate::commands::stage::message::Reply;
     use sif_fixture::SMALLEST;
     use sifcache_core::settings::{Settings, Untrusted};
 
@@ -228,8 +232,8 @@ mod tests {
     fn nodes_with_the_same_copy_are_one_line() {
         let mut listing = super::Listing::default();
         for (node, size) in [("n1", 1), ("n3", 1), ("n2", 2)] {
-            assert!(!listing.hear(node, Said::Has(copy("o/i:1", size))));
-            assert!(listing.hear(node, Said::Listed));
+            assert!(!listing.record_reply(node, Reply::Has(copy("o/i:1", size))));
+            assert!(listing.record_reply(node, Reply::Listed));
         }
         let wanted = ["o/i:1", "o/i:2"].map(|text| image_name::parse(text).unwrap());
         let rows = rows(listing.copies, &wanted, &|_| State::Current);

@@ -30,30 +30,30 @@ pub(crate) struct Item {
 
 /// A request to the nodes.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "kebab-case")]
-pub(crate) enum Order {
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub(crate) enum Request {
     /// Report for each image whether it is present, and whether there is space for it.
-    Look { items: Vec<Item> },
+    Query { items: Vec<Item> },
     /// Create the directory `place` under `.sifcache/tmp`, which will receive the file.
     Prepare { item: Item, place: String },
     /// The transfer is complete: check the file, and move it to its name.
-    Settle,
+    Commit,
     /// List all images.
     List,
 }
 
 /// A reply of a node.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Answer {
+pub(crate) struct NodeReply {
     pub(crate) node: String,
     #[serde(flatten)]
-    pub(crate) said: Said,
+    pub(crate) reply: Reply,
 }
 
 /// The content of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "said", rename_all = "kebab-case")]
-pub(crate) enum Said {
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub(crate) enum Reply {
     /// The node is ready, with this version of the command, in this step of the job.
     Ready { version: String, step: String },
     /// The command is not installed on the node.
@@ -65,7 +65,7 @@ pub(crate) enum Said {
     /// The directory for the file was created.
     Prepared,
     /// Number of bytes received so far.
-    Came { bytes: u64 },
+    Received { bytes: u64 },
     /// The image is installed under its name.
     Staged,
     /// A failure, for one image or in general.
@@ -87,7 +87,7 @@ pub(crate) struct Copy {
     pub(crate) sha256: Option<String>,
 }
 
-impl Said {
+impl Reply {
     /// A failure, for one image or in general. The message is cut to the maximum length.
     pub(crate) fn failed(reference: Option<&str>, failure: &Failure) -> Self {
         let error: String = failure.to_string().chars().take(LONGEST).collect();
@@ -97,25 +97,26 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Said};
+    use super::{NodeReply, Reply};
     use crate::error::{Exit, Failure};
 
     #[test]
     fn answers_fit_into_a_line_of_srun() {
         let reference = format!("r.example.org:5000/{}:{}", "o".repeat(255), "t".repeat(128));
         let failure = Failure::new(Exit::IO, "x".repeat(5_000));
-        let said = Said::failed(Some(&reference), &failure);
-        let answer = Answer { node: "n".repeat(63), said: said.clone() };
+        let reply = Reply::failed(Some(&reference), &failure);
+        let answer = NodeReply { node: "n".repeat(63), reply: reply.clone() };
         let line = serde_json::to_string(&answer).unwrap();
         assert!(line.len() < 1_000, "{}", line.len());
-        let read: Answer = serde_json::from_str(&line).unwrap();
-        assert_eq!((read.node, read.said), (answer.node, said));
+        let read: NodeReply = serde_json::from_str(&line).unwrap();
+        assert_eq!((read.node, read.reply), (answer.node, reply));
     }
 
     /// This reply is printed by a shell command.
     #[test]
     fn the_reply_of_a_node_without_the_command_is_parsed() {
-        let read: Answer = serde_json::from_str(r#"{"node":"n1","said":"no-command"}"#).unwrap();
-        assert_eq!((read.node.as_str(), read.said), ("n1", Said::NoCommand));
+        let read: NodeReply =
+            serde_json::from_str(r#"{"node":"n1","reply":"no-command"}"#).unwrap();
+        assert_eq!((read.node.as_str(), read.reply), ("n1", Reply::NoCommand));
     }
 }

@@ -6,20 +6,20 @@
 mod inventory;
 mod receive;
 
-use super::message::{Answer, Order, Said};
+use super::message::{NodeReply, Reply, Request};
 use crate::cache::access::{Access, Doors};
 use crate::cache::store::Store;
-use crate::cache::store::kept::Keep;
+use crate::cache::store::retention::Retention;
 use crate::error::{Exit, Failure};
 use crate::options::Site;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
 use crate::ui::output;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use clap::Args;
 use jiff::SignedDuration;
-use receive::Arriving;
+use receive::Incoming;
 use sifcache_core::settings::{Settings, Untrusted};
 use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
@@ -49,17 +49,17 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
         name: name(),
         root,
         settings: &settings,
-        keep: Keep::new(args.keep),
-        arriving: None,
+        retention: Retention::new(args.keep),
+        incoming: None,
     };
     let step = std::env::var("SLURM_STEP_ID").unwrap_or_default();
-    node.say(Said::Ready { version: env!("CARGO_PKG_VERSION").to_owned(), step })?;
-    let orders = orders();
+    node.send(Reply::Ready { version: env!("CARGO_PKG_VERSION").to_owned(), step })?;
+    let requests = requests();
     loop {
         signals::check()?;
-        match orders.recv_timeout(PATIENCE) {
-            Ok(order) => node.obey(&order?)?,
-            Err(RecvTimeoutError::Timeout) => node.say_what_came()?,
+        match requests.recv_timeout(PATIENCE) {
+            Ok(request) => node.handle(&request?)?,
+            Err(RecvTimeoutError::Timeout) => node.report_progress()?,
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::OK),
         }
     }
@@ -73,8 +73,8 @@ fn refuse_private(root: &Path) -> Result<(), Failure> {
     let message = format!(
         "image root {}: users may not read {}, so no job would find a copy: chmod a+rx; where Slurm \
          gives each job a directory of its own there, stage into another image root",
-        plain(root),
-        plain(&path)
+        escape_for_terminal(root),
+        escape_for_terminal(&path)
     );
     Err(Failure::new(Exit::CONFIG, message))
 }
@@ -86,56 +86,56 @@ fn name() -> String {
 }
 
 /// Reads requests in a separate thread, because a blocking read would not notice a signal.
-fn orders() -> Receiver<Result<Order, Failure>> {
-    let (sender, orders) = channel();
+fn requests() -> Receiver<Result<Request, Failure>> {
+    let (sender, requests) = channel();
     thread::spawn(move || {
         for (index, line) in io::stdin().lock().lines().map_while(Result::ok).enumerate() {
-            let order = serde_json::from_str(&line);
-            if sender.send(order.map_err(|error| Failure::Input(index + 1, error))).is_err() {
+            let request = serde_json::from_str(&line);
+            if sender.send(request.map_err(|error| Failure::Input(index + 1, error))).is_err() {
                 return;
             }
         }
     });
-    orders
+    requests
 }
 
 struct Node<'a> {
     name: String,
     root: PathBuf,
     settings: &'a Settings,
-    keep: Keep,
-    arriving: Option<Arriving>,
+    retention: Retention,
+    incoming: Option<Incoming>,
 }
 
 impl Node<'_> {
-    fn say(&self, said: Said) -> Result<(), Failure> {
-        output::json(&Answer { node: self.name.clone(), said })
+    fn send(&self, reply: Reply) -> Result<(), Failure> {
+        output::json(&NodeReply { node: self.name.clone(), reply })
     }
 
-    fn obey(&mut self, order: &Order) -> Result<(), Failure> {
-        let done = match order {
-            Order::Look { items } => self.store().and_then(|store| {
+    fn handle(&mut self, request: &Request) -> Result<(), Failure> {
+        let done = match request {
+            Request::Query { items } => self.store().and_then(|store| {
                 let mut room = store.free();
                 for item in items {
-                    let said = inventory::look(&store, item, &mut room);
-                    let failed = |failure| Said::failed(Some(&item.reference), &failure);
-                    self.say(said.unwrap_or_else(failed))?;
+                    let reply = inventory::query(&store, item, &mut room);
+                    let failed = |failure| Reply::failed(Some(&item.reference), &failure);
+                    self.send(reply.unwrap_or_else(failed))?;
                 }
                 Ok(())
             }),
-            Order::Prepare { item, place } => self.store().and_then(|store| {
-                self.arriving = None;
-                self.arriving = Some(Arriving::prepare(store, item, place)?);
-                self.say(Said::Prepared)
+            Request::Prepare { item, place } => self.store().and_then(|store| {
+                self.incoming = None;
+                self.incoming = Some(Incoming::prepare(store, item, place)?);
+                self.send(Reply::Prepared)
             }),
-            Order::Settle => self.settle(),
-            Order::List => inventory::list(&self.root, &mut |copy| self.say(Said::Has(copy)))
-                .and_then(|()| self.say(Said::Listed)),
+            Request::Commit => self.commit(),
+            Request::List => inventory::list(&self.root, &mut |copy| self.send(Reply::Has(copy)))
+                .and_then(|()| self.send(Reply::Listed)),
         };
         match done {
             // The login node no longer reads replies, or a signal asked the command to stop.
             Err(failure @ (Failure::Io(_) | Failure::Stopped(_))) => Err(failure),
-            Err(failure) => self.say(Said::failed(None, &failure)),
+            Err(failure) => self.send(Reply::failed(None, &failure)),
             Ok(()) => Ok(()),
         }
     }
@@ -148,18 +148,18 @@ impl Node<'_> {
         Ok(store)
     }
 
-    fn settle(&mut self) -> Result<(), Failure> {
-        let Some(arriving) = self.arriving.take() else { return Ok(()) };
-        match arriving.settle(self.settings, self.keep) {
+    fn commit(&mut self) -> Result<(), Failure> {
+        let Some(incoming) = self.incoming.take() else { return Ok(()) };
+        match incoming.commit(self.settings, self.retention) {
             Err(failure @ Failure::Stopped(_)) => Err(failure),
-            Err(failure) => self.say(Said::failed(Some(arriving.reference()), &failure)),
-            Ok(()) => self.say(Said::Staged),
+            Err(failure) => self.send(Reply::failed(Some(incoming.reference()), &failure)),
+            Ok(()) => self.send(Reply::Staged),
         }
     }
 
-    fn say_what_came(&mut self) -> Result<(), Failure> {
-        match self.arriving.as_mut().and_then(Arriving::came) {
-            Some(bytes) => self.say(Said::Came { bytes }),
+    fn report_progress(&mut self) -> Result<(), Failure> {
+        match self.incoming.as_mut().and_then(Incoming::received) {
+            Some(bytes) => self.send(Reply::Received { bytes }),
             None => Ok(()),
         }
     }

@@ -1,9 +1,9 @@
 //! The outcome of each image on each node: text lines, or JSON objects for scripts.
 
-use super::step::Lost;
+use super::step::NodeFailure;
 use crate::error::{Exit, Failure};
 use crate::ui::format;
-use crate::ui::output::{self, plain};
+use crate::ui::output::{self, escape_for_terminal};
 use crate::ui::progress::Progress;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -93,7 +93,10 @@ impl<'a> Outcomes<'a> {
             return output::json(&Object { node, reference, status, path, size, seconds, error });
         }
         let (style, word) = (status.style(), status.word());
-        let mut text = format!("{style}{word:11}{style:#}  {node}  {reference}  {}", plain(&path));
+        let mut text = format!(
+            "{style}{word:11}{style:#}  {node}  {reference}  {}",
+            escape_for_terminal(&path)
+        );
         if let Some(took) = took {
             text.push_str(&format!("  {} in {}", format::size(size), format::took(took)));
         }
@@ -127,8 +130,8 @@ impl<'a> Outcomes<'a> {
     ///
     /// # Errors
     /// Standard output fails.
-    pub(crate) fn lost(&mut self, lost: &Lost) -> Result<(), Failure> {
-        self.bad(Some(&lost.node), None, lost.exit, &lost.error)
+    pub(crate) fn node_failed(&mut self, failure: &NodeFailure) -> Result<(), Failure> {
+        self.bad(Some(&failure.node), None, failure.exit, &failure.error)
     }
 
     /// The exit status: that of the failures if nothing succeeded and all have the same one, else
@@ -139,7 +142,7 @@ impl<'a> Outcomes<'a> {
             Some((first, rest)) if self.good == 0 && rest.iter().all(|exit| exit == first) => {
                 *first
             }
-            Some(_) => Exit::FOUND,
+            Some(_) => Exit::PROBLEMS,
         }
     }
 }
@@ -161,10 +164,10 @@ mod tests {
         outcomes.bad(Some("n2"), None, Exit::NO_PERMISSION, "no").unwrap();
         assert_eq!(outcomes.exit(), Exit::NO_PERMISSION);
         outcomes.bad(Some("n3"), None, Exit::CANT_CREATE, "no").unwrap();
-        assert_eq!(outcomes.exit(), Exit::FOUND);
+        assert_eq!(outcomes.exit(), Exit::PROBLEMS);
         let mut outcomes = new();
         outcomes.bad(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
         outcomes.good(Status::Present, "n2", "o/i:1", 1, None).unwrap();
-        assert_eq!(outcomes.exit(), Exit::FOUND);
+        assert_eq!(outcomes.exit(), Exit::PROBLEMS);
     }
 }

@@ -5,9 +5,9 @@ use crate::cache::hash;
 use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::cache::squashfs;
-use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::metadata::{self, Record};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -39,15 +39,18 @@ pub(crate) fn find(
     progress: &Progress,
 ) -> Result<Source, Failure> {
     let Some(path) = lookup::find(others, reference) else {
-        let roots: Vec<String> = others.image_roots.iter().map(|root| plain(root)).collect();
+        let roots: Vec<String> =
+            others.image_roots.iter().map(|root| escape_for_terminal(root)).collect();
         let (roots, short) = (roots.join(", "), image_name::short(reference));
         let message = format!("it is not in {roots}: `sifcache add {short}` pulls it");
         return Err(Failure::new(Exit::UNAVAILABLE, message));
     };
     if let Err(damage) = squashfs::check(&path) {
         let short = image_name::short(reference);
-        let message =
-            format!("{} is damaged: {damage}; `sifcache add {short}` pulls it again", plain(&path));
+        let message = format!(
+            "{} is damaged: {damage}; `sifcache add {short}` pulls it again",
+            escape_for_terminal(&path)
+        );
         return Err(Failure::new(Exit::DATA, message));
     }
     let item = item(others, reference, &path, progress)?;
@@ -60,14 +63,16 @@ fn item(
     path: &Path,
     progress: &Progress,
 ) -> Result<Item, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(path)));
+    let unreadable = |error: io::Error| {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(path)))
+    };
     let metadata = path.metadata().map_err(unreadable)?;
-    let known = record(others, path, &metadata);
-    let (sha256, size) = match &known {
-        Some(known) => (known.sha256.clone(), known.size),
+    let record = record(others, path, &metadata);
+    let (sha256, size) = match &record {
+        Some(record) => (record.sha256.clone(), record.size),
         None => {
-            let task = progress.bytes(&format!("reading {}", plain(path)), metadata.len());
+            let task =
+                progress.bytes(&format!("reading {}", escape_for_terminal(path)), metadata.len());
             let mut file = File::open(path).map_err(unreadable)?;
             let content = hash::copy(&mut file, &mut io::sink(), &task).map_err(|e| match e {
                 hash::Error::Read(error) | hash::Error::Write(error) => unreadable(error),
@@ -80,17 +85,19 @@ fn item(
         reference: image_name::short(reference),
         size,
         sha256,
-        digests: known.as_ref().map(|known| known.digests.clone()).unwrap_or_default(),
-        source: known.as_ref().map_or_else(|| plain(path), |known| known.source.clone()),
-        runtime: known.and_then(|known| known.runtime),
+        digests: record.as_ref().map(|record| record.digests.clone()).unwrap_or_default(),
+        source: record
+            .as_ref()
+            .map_or_else(|| escape_for_terminal(path), |record| record.source.clone()),
+        runtime: record.and_then(|record| record.runtime),
     })
 }
 
 /// The record of a file under one of the roots, if there is one for its current content.
-pub(crate) fn record(others: &Settings, path: &Path, metadata: &Metadata) -> Option<Known> {
+pub(crate) fn record(others: &Settings, path: &Path, metadata: &Metadata) -> Option<Record> {
     let modified = metadata::modified(metadata)?;
     others.image_roots.iter().find_map(|root| {
         let name = path.strip_prefix(root).ok()?.to_str()?;
-        Known::load(root, name, metadata.len(), modified)
+        Record::load(root, name, metadata.len(), modified)
     })
 }

@@ -33,7 +33,7 @@ impl Lines {
     }
 
     /// Updates the number of bytes that a node has received.
-    pub(super) fn came(&self, node: &str, bytes: u64) {
+    pub(super) fn received(&self, node: &str, bytes: u64) {
         if let Some((task, before)) = self.nodes.get(node) {
             task.advance(bytes.saturating_sub(before.replace(bytes)));
         }

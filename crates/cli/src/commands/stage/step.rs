@@ -1,9 +1,9 @@
 //! A job step that runs one `sifcache stage-node` on each of some nodes, and the communication with
 //! these processes.
 
-use super::failure_attribution::{self, Blame};
+use super::failure_attribution::{self, Attribution};
 use super::local;
-use super::message::{Answer, Order, Said};
+use super::message::{NodeReply, Reply, Request};
 use super::nodes::{self, Nodes};
 use crate::error::{Exit, Failure};
 use crate::site;
@@ -19,7 +19,7 @@ use std::thread;
 
 /// Executes the command, or reports that it is not installed.
 const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
-    printf '{\"node\":\"%s\",\"said\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
+    printf '{\"node\":\"%s\",\"reply\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
 /// One task per node, which uses the job's resources regardless of other steps, and continues when
 /// other nodes fail.
 const OPTIONS: [&str; 11] = [
@@ -52,16 +52,16 @@ pub(crate) struct Terms<'a> {
 #[derive(Debug)]
 pub(crate) struct Step {
     srun: Group,
-    orders: Option<ChildStdin>,
-    answers: Receiver<Answer>,
+    requests: Option<ChildStdin>,
+    replies: Receiver<NodeReply>,
     errors: Receiver<String>,
-    said: Blame,
+    messages: Attribution,
     id: String,
 }
 
 /// Why a node is no longer used.
 #[derive(Debug)]
-pub(crate) struct Lost {
+pub(crate) struct NodeFailure {
     pub(crate) node: String,
     pub(crate) exit: Exit,
     pub(crate) error: String,
@@ -75,15 +75,15 @@ impl Step {
     pub(crate) fn start_where_it_goes(
         terms: Terms<'_>,
         nodes: &mut Nodes,
-    ) -> Result<(Option<Self>, Vec<Lost>), Failure> {
+    ) -> Result<(Option<Self>, Vec<NodeFailure>), Failure> {
         let mut all = Vec::new();
         while !nodes.is_empty() {
-            let (step, lost) = Self::start(terms, nodes)?;
-            if lost.is_empty() {
+            let (step, failures) = Self::start(terms, nodes)?;
+            if failures.is_empty() {
                 return Ok((Some(step), all));
             }
-            nodes.retain(|node| lost.iter().all(|lost| lost.node != *node));
-            all.extend(lost);
+            nodes.retain(|node| failures.iter().all(|failure| failure.node != *node));
+            all.extend(failures);
         }
         Ok((None, all))
     }
@@ -93,35 +93,44 @@ impl Step {
     ///
     /// # Errors
     /// srun cannot be started, or a signal asked the command to stop.
-    pub(crate) fn start(terms: Terms<'_>, nodes: &Nodes) -> Result<(Self, Vec<Lost>), Failure> {
+    pub(crate) fn start(
+        terms: Terms<'_>,
+        nodes: &Nodes,
+    ) -> Result<(Self, Vec<NodeFailure>), Failure> {
         let started = Group::start(&mut command(terms, nodes)?);
         let mut srun = started.map_err(|error| slurm::not_started("srun", &error))?;
-        let orders = srun.stdin();
-        let answers = listen(srun.stdout());
+        let requests = srun.stdin();
+        let replies = listen(srun.stdout());
         let errors = srun.listen();
-        let mut step =
-            Self { srun, orders, answers, errors, said: Blame::default(), id: String::new() };
-        let lost = step.ready(nodes)?;
-        Ok((step, lost))
+        let mut step = Self {
+            srun,
+            requests,
+            replies,
+            errors,
+            messages: Attribution::default(),
+            id: String::new(),
+        };
+        let failures = step.ready(nodes)?;
+        Ok((step, failures))
     }
 
-    fn ready(&mut self, nodes: &Nodes) -> Result<Vec<Lost>, Failure> {
-        let mut lost = Vec::new();
+    fn ready(&mut self, nodes: &Nodes) -> Result<Vec<NodeFailure>, Failure> {
+        let mut failures = Vec::new();
         let mut id = String::new();
-        let silent = self.gather(nodes, &mut |node, said| {
-            match said {
-                Said::Ready { version, step } => {
+        let silent = self.gather(nodes, &mut |node, reply| {
+            match reply {
+                Reply::Ready { version, step } => {
                     id = step;
-                    lost.extend(other_version(node, &version));
+                    failures.extend(other_version(node, &version));
                 }
-                Said::NoCommand => lost.push(no_command(node)),
+                Reply::NoCommand => failures.push(no_command(node)),
                 _ => return false,
             }
             true
         })?;
-        lost.extend(failure_attribution::at_fault(silent));
+        failures.extend(failure_attribution::at_fault(silent));
         self.id = id;
-        Ok(lost)
+        Ok(failures)
     }
 
     /// The step ID within the job.
@@ -130,17 +139,17 @@ impl Step {
     }
 
     /// Sends a request to all nodes of the step.
-    pub(crate) fn tell(&mut self, order: &Order) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(order).map_err(|error| Failure::Io(error.into()))?;
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(request).map_err(|error| Failure::Io(error.into()))?;
         line.push(b'\n');
-        if let Some(orders) = &mut self.orders {
+        if let Some(requests) = &mut self.requests {
             // A failed write is ignored: if the step has ended, the missing replies show it.
-            let _ = orders.write_all(&line).and_then(|()| orders.flush());
+            let _ = requests.write_all(&line).and_then(|()| requests.flush());
         }
         Ok(())
     }
 
-    /// Receives replies until `hear` has returned true for each node. Returns the nodes for which
+    /// Receives replies until `on_reply` has returned true for each node. Returns the nodes for which
     /// it never did, because their task or the step ended.
     ///
     /// # Errors
@@ -148,41 +157,41 @@ impl Step {
     pub(crate) fn gather(
         &mut self,
         nodes: &Nodes,
-        hear: &mut dyn FnMut(&str, Said) -> bool,
-    ) -> Result<Vec<Lost>, Failure> {
+        on_reply: &mut dyn FnMut(&str, Reply) -> bool,
+    ) -> Result<Vec<NodeFailure>, Failure> {
         let mut waiting = nodes.clone();
-        let mut lost = Vec::new();
+        let mut failures = Vec::new();
         while !waiting.is_empty() {
             signals::check()?;
-            let answer = self.answers.recv_timeout(PATIENCE);
-            self.said.hear(self.errors.try_iter());
-            match answer {
-                Ok(answer) => {
-                    if hear(&answer.node, answer.said) {
-                        waiting.remove(&answer.node);
+            let reply = self.replies.recv_timeout(PATIENCE);
+            self.messages.push(self.errors.try_iter());
+            match reply {
+                Ok(reply) => {
+                    if on_reply(&reply.node, reply.reply) {
+                        waiting.remove(&reply.node);
                     }
                 }
                 // A task that has ended sends no more replies, but srun waits for the other tasks.
                 Err(RecvTimeoutError::Timeout) => {
                     let (gone, there): (Nodes, Nodes) =
-                        waiting.into_iter().partition(|node| self.said.has_ended(node));
-                    lost.extend(gone.into_iter().map(|node| silent(&self.said, node)));
+                        waiting.into_iter().partition(|node| self.messages.has_ended(node));
+                    failures.extend(gone.into_iter().map(|node| silent(&self.messages, node)));
                     waiting = there;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        lost.extend(waiting.into_iter().map(|node| silent(&self.said, node)));
-        Ok(lost)
+        failures.extend(waiting.into_iter().map(|node| silent(&self.messages, node)));
+        Ok(failures)
     }
 
     /// Receives pending replies, and waits for the first one for a short time. Returns false if the
     /// step has ended.
-    pub(crate) fn overhear(&self, hear: &mut dyn FnMut(&str, Said)) -> bool {
-        let first = self.answers.recv_timeout(PATIENCE);
+    pub(crate) fn drain_replies(&self, on_reply: &mut dyn FnMut(&str, Reply)) -> bool {
+        let first = self.replies.recv_timeout(PATIENCE);
         let is_there = first != Err(RecvTimeoutError::Disconnected);
-        for answer in first.into_iter().chain(self.answers.try_iter()) {
-            hear(&answer.node, answer.said);
+        for reply in first.into_iter().chain(self.replies.try_iter()) {
+            on_reply(&reply.node, reply.reply);
         }
         is_there
     }
@@ -202,7 +211,7 @@ fn command(terms: Terms<'_>, nodes: &Nodes) -> Result<Command, Failure> {
 
 impl Drop for Step {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.requests.take());
         if !self.srun.ends_by_itself() {
             self.srun.ask_to_end();
         }
@@ -211,36 +220,36 @@ impl Drop for Step {
 
 /// Receives the replies from the output of the tasks. Other lines, such as those of a task prolog,
 /// are ignored.
-fn listen(stdout: Option<ChildStdout>) -> Receiver<Answer> {
-    let (sender, answers) = channel();
+fn listen(stdout: Option<ChildStdout>) -> Receiver<NodeReply> {
+    let (sender, replies) = channel();
     thread::spawn(move || {
         let lines = stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n'));
         for line in lines.map_while(Result::ok) {
-            if let Ok(answer) = serde_json::from_slice(&line)
-                && sender.send(answer).is_err()
+            if let Ok(reply) = serde_json::from_slice(&line)
+                && sender.send(reply).is_err()
             {
                 return;
             }
         }
     });
-    answers
+    replies
 }
 
-fn silent(said: &Blame, node: String) -> Lost {
-    let error = format!("it did not answer: {}", said.of(&node));
-    Lost { node, exit: Exit::UNAVAILABLE, error }
+fn silent(messages: &Attribution, node: String) -> NodeFailure {
+    let error = format!("it did not answer: {}", messages.of(&node));
+    NodeFailure { node, exit: Exit::UNAVAILABLE, error }
 }
 
-fn other_version(node: &str, version: &str) -> Option<Lost> {
+fn other_version(node: &str, version: &str) -> Option<NodeFailure> {
     let ours = env!("CARGO_PKG_VERSION");
     let error = format!("it has sifcache {version}, and this is {ours}: install the same on both");
-    (version != ours).then(|| Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error })
+    (version != ours).then(|| NodeFailure { node: node.to_owned(), exit: Exit::UNAVAILABLE, error })
 }
 
-fn no_command(node: &str) -> Lost {
+fn no_command(node: &str) -> NodeFailure {
     let program = local::program().unwrap_or_default();
     let error = format!("{} is not there: install sifcache on the node", program.display());
-    Lost { node: node.to_owned(), exit: Exit::UNAVAILABLE, error }
+    NodeFailure { node: node.to_owned(), exit: Exit::UNAVAILABLE, error }
 }
 
 #[cfg(test)]

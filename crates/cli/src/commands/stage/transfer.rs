@@ -7,12 +7,12 @@
 //! so this terminates.
 
 use super::broadcast::{self, Broken, Sent};
-use super::message::{Item, Order, Said};
+use super::message::{Item, Reply, Request};
 use super::nodes::Nodes;
 use super::outcome::{Outcomes, Status};
 use super::source::Source;
 use super::stderr_lines::Lines;
-use super::step::{Lost, Step, Terms};
+use super::step::{NodeFailure, Step, Terms};
 use crate::error::{Exit, Failure};
 use crate::ui::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 /// The state of a staging.
-pub(crate) struct Course<'a, 'p> {
+pub(crate) struct Transfer<'a, 'p> {
     terms: Terms<'a>,
     sources: &'a [Source],
     progress: &'a Progress,
@@ -30,7 +30,7 @@ pub(crate) struct Course<'a, 'p> {
     places: u32,
 }
 
-impl<'a, 'p> Course<'a, 'p> {
+impl<'a, 'p> Transfer<'a, 'p> {
     pub(crate) fn new(
         terms: Terms<'a>,
         sources: &'a [Source],
@@ -46,7 +46,7 @@ impl<'a, 'p> Course<'a, 'p> {
     /// Failures that affect all nodes: Slurm is unavailable, a signal asked the command to stop, or
     /// standard output fails.
     pub(crate) fn run(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
-        self.look(nodes, trial)?;
+        self.query(nodes, trial)?;
         while let Some(nodes) = self.todo.values().next().cloned().filter(|_| !trial) {
             self.round(&nodes)?;
             self.todo.retain(|_, nodes| !nodes.is_empty());
@@ -54,41 +54,41 @@ impl<'a, 'p> Course<'a, 'p> {
         Ok(())
     }
 
-    fn look(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
+    fn query(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         let task = self.progress.on_terminal("asking the nodes for their images", 0);
         let mut nodes = nodes.clone();
-        let (step, lost) = Step::start_where_it_goes(self.terms, &mut nodes)?;
-        lost.iter().try_for_each(|lost| self.lost(lost))?;
+        let (step, failures) = Step::start_where_it_goes(self.terms, &mut nodes)?;
+        failures.iter().try_for_each(|failure| self.node_failed(failure))?;
         let Some(mut step) = step else { return Ok(()) };
         let items: Vec<Item> = self.sources.iter().map(|source| source.item.clone()).collect();
-        step.tell(&Order::Look { items })?;
-        let mut answers: HashMap<String, Vec<Said>> = HashMap::new();
-        let silent = step.gather(&nodes, &mut |node, said| {
+        step.send(&Request::Query { items })?;
+        let mut answers: HashMap<String, Vec<Reply>> = HashMap::new();
+        let silent = step.gather(&nodes, &mut |node, reply| {
             let of_it = answers.entry(node.to_owned()).or_default();
-            let is_all = matches!(said, Said::Failed { reference: None, .. });
-            of_it.push(said);
+            let is_all = matches!(reply, Reply::Failed { reference: None, .. });
+            of_it.push(reply);
             is_all || of_it.len() == self.sources.len()
         })?;
         drop(task);
         for node in nodes {
-            for said in answers.remove(&node).unwrap_or_default() {
-                self.note(&node, said, trial)?;
+            for reply in answers.remove(&node).unwrap_or_default() {
+                self.note(&node, reply, trial)?;
             }
         }
-        silent.iter().try_for_each(|lost| self.lost(lost))
+        silent.iter().try_for_each(|failure| self.node_failed(failure))
     }
 
-    fn note(&mut self, node: &str, said: Said, trial: bool) -> Result<(), Failure> {
+    fn note(&mut self, node: &str, reply: Reply, trial: bool) -> Result<(), Failure> {
         let of = |name: &str| {
             let index = self.sources.iter().position(|source| source.item.reference == name)?;
             Some((index, self.sources.get(index)?.item.size))
         };
-        match said {
-            Said::Present { reference } => {
+        match reply {
+            Reply::Present { reference } => {
                 let Some((_, size)) = of(&reference) else { return Ok(()) };
                 self.outcomes.good(Status::Present, node, &reference, size, None)
             }
-            Said::Missing { reference } => {
+            Reply::Missing { reference } => {
                 let Some((index, size)) = of(&reference) else { return Ok(()) };
                 if trial {
                     return self.outcomes.good(Status::WouldStage, node, &reference, size, None);
@@ -96,7 +96,7 @@ impl<'a, 'p> Course<'a, 'p> {
                 self.todo.entry(index).or_default().insert(node.to_owned());
                 Ok(())
             }
-            Said::Failed { reference, exit, error } => {
+            Reply::Failed { reference, exit, error } => {
                 self.outcomes.bad(Some(node), reference.as_deref(), exit, &error)
             }
             _ => Ok(()),
@@ -105,9 +105,9 @@ impl<'a, 'p> Course<'a, 'p> {
 
     /// Sends all images that are missing on exactly these nodes, in one step.
     fn round(&mut self, nodes: &Nodes) -> Result<(), Failure> {
-        let (mut step, lost) = Step::start(self.terms, nodes)?;
-        if !lost.is_empty() {
-            return lost.iter().try_for_each(|lost| self.lost(lost));
+        let (mut step, failures) = Step::start(self.terms, nodes)?;
+        if !failures.is_empty() {
+            return failures.iter().try_for_each(|failure| self.node_failed(failure));
         }
         let theirs: Vec<usize> =
             self.todo.iter().filter(|(_, of)| *of == nodes).map(|(index, _)| *index).collect();
@@ -126,43 +126,44 @@ impl<'a, 'p> Course<'a, 'p> {
         let begun = Instant::now();
         self.places += 1;
         let place = format!("stage.{}.{}", self.terms.job, self.places);
-        step.tell(&Order::Prepare { item: source.item.clone(), place: place.clone() })?;
-        if !self.hear(step, index, nodes, &Said::Prepared, &mut |_, _| Ok(()))? {
+        step.send(&Request::Prepare { item: source.item.clone(), place: place.clone() })?;
+        if !self.await_reply(step, index, nodes, &Reply::Prepared, &mut |_, _| Ok(()))? {
             return Ok(false);
         }
         if !self.send(step, index, nodes, &place)? {
             return Ok(false);
         }
-        step.tell(&Order::Settle)?;
+        step.send(&Request::Commit)?;
         let item = &source.item;
-        let useful = self.hear(step, index, nodes, &Said::Staged, &mut |node, outcomes| {
-            let (reference, took) = (&item.reference, Some(begun.elapsed()));
-            outcomes.good(Status::Staged, node, reference, item.size, took)
-        })?;
+        let useful =
+            self.await_reply(step, index, nodes, &Reply::Staged, &mut |node, outcomes| {
+                let (reference, took) = (&item.reference, Some(begun.elapsed()));
+                outcomes.good(Status::Staged, node, reference, item.size, took)
+            })?;
         self.todo.remove(&index);
         Ok(useful)
     }
 
-    /// Waits until all nodes have replied with `word` or failed, and calls `good` for each node
-    /// that replied with `word`. Returns false if any node failed.
-    fn hear(
+    /// Waits until all nodes have replied with `expected` or failed, and calls `good` for each node
+    /// that replied with `expected`. Returns false if any node failed.
+    fn await_reply(
         &mut self,
         step: &mut Step,
         index: usize,
         nodes: &Nodes,
-        word: &Said,
+        expected: &Reply,
         good: &mut dyn FnMut(&str, &mut Outcomes<'_>) -> Result<(), Failure>,
     ) -> Result<bool, Failure> {
         let mut failed = Vec::new();
         let mut printed = Ok(());
         let outcomes = &mut *self.outcomes;
-        let silent = step.gather(nodes, &mut |node, said| match said {
-            said if said == *word => {
+        let silent = step.gather(nodes, &mut |node, reply| match reply {
+            reply if reply == *expected => {
                 let now = good(node, outcomes);
                 printed = std::mem::replace(&mut printed, Ok(())).and(now);
                 true
             }
-            Said::Failed { exit, error, .. } => {
+            Reply::Failed { exit, error, .. } => {
                 failed.push((node.to_owned(), exit, error));
                 true
             }
@@ -172,7 +173,7 @@ impl<'a, 'p> Course<'a, 'p> {
         for (node, exit, error) in &failed {
             self.failed(node, index, *exit, error)?;
         }
-        silent.iter().try_for_each(|lost| self.lost(lost))?;
+        silent.iter().try_for_each(|failure| self.node_failed(failure))?;
         Ok(failed.is_empty() && silent.is_empty())
     }
 
@@ -189,9 +190,9 @@ impl<'a, 'p> Course<'a, 'p> {
         let to: PathBuf = self.terms.root.join(super::PLACES).join(place).join(super::FILE);
         let target = format!("{}.{}", self.terms.job, step.id());
         let mut meanwhile = || {
-            step.overhear(&mut |node, said| {
-                if let Said::Came { bytes } = said {
-                    lines.came(node, bytes);
+            step.drain_replies(&mut |node, reply| {
+                if let Reply::Received { bytes } = reply {
+                    lines.received(node, bytes);
                 }
             })
         };
@@ -199,8 +200,8 @@ impl<'a, 'p> Course<'a, 'p> {
             Sent::Whole => return Ok(true),
             Sent::Broken(broken) => self.broken(&broken, index, nodes)?,
             Sent::Deserted => {
-                let lost = step.gather(nodes, &mut |_, _| false)?;
-                lost.iter().try_for_each(|lost| self.lost(lost))?;
+                let failures = step.gather(nodes, &mut |_, _| false)?;
+                failures.iter().try_for_each(|failure| self.node_failed(failure))?;
             }
         }
         Ok(false)
@@ -209,9 +210,10 @@ impl<'a, 'p> Course<'a, 'p> {
     /// Records a failed broadcast: the nodes that sbcast named have failed, or all nodes if it
     /// named none.
     fn broken(&mut self, broken: &Broken, index: usize, nodes: &Nodes) -> Result<(), Failure> {
-        let named = nodes.iter().any(|node| broken.blamed.contains_key(node));
+        let named = nodes.iter().any(|node| broken.failed_nodes.contains_key(node));
         for node in nodes {
-            let why = broken.blamed.get(node).or(if named { None } else { Some(&broken.why) });
+            let why =
+                broken.failed_nodes.get(node).or(if named { None } else { Some(&broken.why) });
             if let Some(why) = why {
                 self.failed(node, index, Exit::CANT_CREATE, &format!("sbcast: {why}"))?;
             }
@@ -229,10 +231,10 @@ impl<'a, 'p> Course<'a, 'p> {
     }
 
     /// Records that a node cannot be used any more.
-    fn lost(&mut self, lost: &Lost) -> Result<(), Failure> {
+    fn node_failed(&mut self, failure: &NodeFailure) -> Result<(), Failure> {
         for nodes in self.todo.values_mut() {
-            nodes.remove(&lost.node);
+            nodes.remove(&failure.node);
         }
-        self.outcomes.lost(lost)
+        self.outcomes.node_failed(failure)
     }
 }

@@ -100,7 +100,7 @@ fn jobs(files: &[&File]) -> Vec<Job> {
     let job = |file: &&File| Job {
         path: file.path.clone(),
         size: file.size(),
-        expected: file.known.as_ref().map(|known| known.sha256.clone()),
+        expected: file.record.as_ref().map(|record| record.sha256.clone()),
         damaged: file.damage.is_some(),
     };
     files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()

@@ -3,7 +3,7 @@
 use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};
 use crate::cache::image_name;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::candidate;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -101,7 +101,7 @@ fn has_digest(file: &File) -> bool {
 }
 
 fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
-    let other = plain(&first.path);
+    let other = escape_for_terminal(&first.path);
     let what = format!(
         "one of two files for one image: jobs get {other} for docker://{typed}, \
          and this for docker://{theirs}"
@@ -110,7 +110,8 @@ fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
 }
 
 fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
-    let what = format!("never found: jobs get {} for docker://{typed}", plain(&first.path));
+    let what =
+        format!("never found: jobs get {} for docker://{typed}", escape_for_terminal(&first.path));
     Finding::problem(SHADOWED, &file.path, what, advice(first, file))
 }
 
@@ -121,7 +122,7 @@ fn advice(one: &File, other: &File) -> String {
         None => "remove one of them".to_owned(),
         Some(reference) => format!(
             "remove one of them, and let the other one be called {}",
-            plain(Path::new(&image_name::short(reference)))
+            escape_for_terminal(Path::new(&image_name::short(reference)))
         ),
     }
 }

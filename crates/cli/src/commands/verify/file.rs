@@ -6,7 +6,7 @@ use crate::cache::image_name;
 use crate::cache::sif_metadata::{self, Origin};
 use crate::cache::squashfs::{self, Damage};
 use crate::cache::store::architecture::{self, Architecture};
-use crate::cache::store::metadata::Known;
+use crate::cache::store::metadata::Record;
 use sifcache_core::image::{self, Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::{sif, trust};
@@ -41,7 +41,7 @@ pub(crate) struct File {
     /// Who may read it.
     pub(crate) access: Access,
     /// Its record, if there is one.
-    pub(crate) known: Option<Arc<Known>>,
+    pub(crate) record: Option<Arc<Record>>,
     /// The spellings of the reference that lead to it.
     pub(crate) found_as: Vec<String>,
 }
@@ -74,7 +74,7 @@ impl File {
         let is_suspicious = name.to_str().is_none_or(misnamed::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
         let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
-        let (known, found_as, name) = (None, Vec::new(), name.to_owned());
+        let (record, found_as, name) = (None, Vec::new(), name.to_owned());
         Self {
             root: index,
             name,
@@ -85,7 +85,7 @@ impl File {
             origin,
             metadata,
             access,
-            known,
+            record,
             found_as,
         }
     }
@@ -116,7 +116,7 @@ impl File {
         if self.identity() == other.identity() {
             return true;
         }
-        let digests = |file: &Self| file.known.as_ref().map(|known| known.digests.clone());
+        let digests = |file: &Self| file.record.as_ref().map(|record| record.digests.clone());
         let (ours, theirs) =
             (digests(self).unwrap_or_default(), digests(other).unwrap_or_default());
         if ours.iter().any(|digest| theirs.contains(digest)) {

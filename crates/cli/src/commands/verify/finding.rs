@@ -5,7 +5,7 @@ use crate::cache::squashfs::Damage;
 use crate::cache::store::architecture::{self, Architecture};
 use sifcache_core::image::State;
 use sifcache_core::sif;
-use sifcache_core::trust::{Distrust, Writer};
+use sifcache_core::trust::{UntrustedReason, Writer};
 use std::path::{Path, PathBuf};
 
 // Problems. In addition, core defines tokens for refused candidates.
@@ -108,7 +108,7 @@ impl Finding {
         let declaration = architecture::path(root);
         let what = match wanted == sif::host_architecture() && !declaration.exists() {
             true => state.to_string(),
-            false => architecture::said(&state, wanted),
+            false => architecture::describe(&state, wanted),
         };
         let mut advice = format!("pull it with --arch {wanted}");
         if theirs != sif::UNKNOWN_ARCHITECTURE {
@@ -120,8 +120,8 @@ impl Finding {
     }
 
     /// A path component that an ordinary user could write.
-    pub(crate) fn untrusted(distrust: &Distrust) -> Self {
-        let (what, advice) = match distrust.by {
+    pub(crate) fn untrusted(reason: &UntrustedReason) -> Self {
+        let (what, advice) = match reason.by {
             Writer::Owner(uid) => {
                 (format!("belongs to the ordinary user {uid}"), "chown it to root")
             }
@@ -136,8 +136,8 @@ impl Finding {
             }
             Writer::Others => ("can be written by everybody".to_owned(), "chmod go-w"),
         };
-        let token = State::Untrusted(distrust.clone()).token();
-        Self::problem(token, &distrust.path, what, advice)
+        let token = State::Untrusted(reason.clone()).token();
+        Self::problem(token, &reason.path, what, advice)
     }
 
     /// The same finding with a fix.

@@ -2,8 +2,8 @@
 //! removed, given to another owner or, without `--rename`, renamed.
 
 use crate::cache::store::{directory, path_trust, scratch};
-use crate::ui::output::plain;
-use sifcache_core::trust::{self, Distrust, Writer};
+use crate::ui::output::escape_for_terminal;
+use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -30,9 +30,9 @@ pub(crate) enum Fix {
 
 impl Fix {
     /// For a path under `root`, which must be canonical, that others than its owner may write.
-    pub(crate) fn close(distrust: &Distrust, root: &Path) -> Option<Self> {
-        let path = &distrust.path;
-        let by_mode = !matches!(distrust.by, Writer::Owner(_) | Writer::Unmapped(_));
+    pub(crate) fn close(reason: &UntrustedReason, root: &Path) -> Option<Self> {
+        let path = &reason.path;
+        let by_mode = !matches!(reason.by, Writer::Owner(_) | Writer::Unmapped(_));
         (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
     }
 
@@ -89,7 +89,7 @@ fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
     fs::hard_link(from, to)?;
     fs::remove_file(from)?;
     let name = to.strip_prefix(root).unwrap_or(to);
-    Ok(format!("renamed to {}", plain(name)))
+    Ok(format!("renamed to {}", escape_for_terminal(name)))
 }
 
 /// Refuses to remove anything in a directory where an untrusted user could redirect the path to
@@ -97,7 +97,7 @@ fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
 fn guard(directory: &Path) -> io::Result<()> {
     match path_trust::at(directory) {
         None => Ok(()),
-        Some(stranger) => Err(io::Error::other(path_trust::said(&stranger))),
+        Some(reason) => Err(io::Error::other(path_trust::describe(&reason))),
     }
 }
 
@@ -134,7 +134,7 @@ fn real_path(file: &File) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::Fix;
-    use sifcache_core::trust::{Distrust, Writer};
+    use sifcache_core::trust::{UntrustedReason, Writer};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
     use std::path::Path;
@@ -163,9 +163,9 @@ mod tests {
         file(&outside, 0o622);
         symlink(&outside, &link).unwrap();
         let by = Writer::Others;
-        assert_eq!(Fix::close(&Distrust { path: outside.clone(), by }, &root), None);
+        assert_eq!(Fix::close(&UntrustedReason { path: outside.clone(), by }, &root), None);
         assert_eq!((Fix::open(&outside, &root), Fix::open(&link, &root)), (None, None));
-        let close = Fix::close(&Distrust { path: inside.clone(), by }, &root).unwrap();
+        let close = Fix::close(&UntrustedReason { path: inside.clone(), by }, &root).unwrap();
         assert_eq!(close.apply().unwrap().unwrap(), "mode 0626 is 0604 now");
         assert_eq!(close.apply().unwrap(), None);
         // A link replaces the file after the check.

@@ -4,7 +4,7 @@ use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
 use super::fix::Fix;
 use super::timeout::Pulse;
 use crate::cache::store::scratch::{self, Maker};
-use crate::cache::store::{STATE, kept};
+use crate::cache::store::{STATE, retention};
 use crate::ui::format;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -27,7 +27,7 @@ pub(crate) fn scratches(root: &Path, pulse: &Pulse) -> Vec<Finding> {
 
 /// One finding for all files that were replaced or removed and are still kept.
 pub(crate) fn kept_files(root: &Path, pulse: &Pulse) -> Option<Finding> {
-    let kept = kept::list(root);
+    let kept = retention::list(root);
     let until = kept.iter().map(|(_, until)| *until).max()?;
     let usages: Vec<_> = kept.iter().map(|(path, _)| usage(path, pulse)).collect();
     let files: u64 = usages.iter().map(|(files, _)| files).sum();

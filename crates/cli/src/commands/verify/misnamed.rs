@@ -6,7 +6,7 @@ use super::file::File;
 use super::finding::{Finding, MISNAMED};
 use super::names::Names;
 use crate::cache::image_name;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::image::State;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::path::Path;
@@ -43,7 +43,7 @@ fn with_origin(
     if image_name::short(reference) == proper || !(is_pulled || is_engine_name(name)) {
         return None;
     }
-    let shown = plain(Path::new(&proper));
+    let shown = escape_for_terminal(Path::new(&proper));
     let what =
         format!("made from docker://{shown}, and no launch of that finds it under this name");
     // The same file also has the proper name.

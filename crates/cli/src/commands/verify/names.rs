@@ -5,7 +5,7 @@ use super::finding::{Finding, NO_REFERENCE, STRAY};
 use super::fix::Fix;
 use super::proper_name::proper;
 use crate::cache::image_name;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::candidate;
 use sifcache_core::image::State;
 use sifcache_core::reference::Reference;
@@ -127,15 +127,21 @@ impl<'a> Names<'a> {
         let names = names(name, &reference);
         let is_image = |name: &&String| self.place(name) == Place::Image;
         if let Some(other) = names.iter().find(is_image) {
-            let text = format!("it looks like a second {}; remove one", plain(Path::new(other)));
+            let text = format!(
+                "it looks like a second {}; remove one",
+                escape_for_terminal(Path::new(other))
+            );
             return Advice { is_there: true, ..Advice::other(text) };
         }
         // The name was already proposed for another file.
         if !self.given.borrow_mut().insert(reference.to_string()) {
-            let text = format!("it looks like a second {}; remove one", plain(Path::new(name)));
+            let text = format!(
+                "it looks like a second {}; remove one",
+                escape_for_terminal(Path::new(name))
+            );
             return Advice::other(text);
         }
-        let shown = plain(Path::new(name));
+        let shown = escape_for_terminal(Path::new(name));
         if self.place(name) == Place::Broken {
             return Advice::other(format!(
                 "rename it to {shown}, in place of the file there, which is not a valid image"
@@ -143,7 +149,7 @@ impl<'a> Names<'a> {
         }
         match names.iter().find(|name| self.place(name) == Place::Free) {
             Some(free) => Advice {
-                text: format!("rename it to {}", plain(Path::new(free))),
+                text: format!("rename it to {}", escape_for_terminal(Path::new(free))),
                 name: Some(free.clone()),
                 is_there: false,
             },

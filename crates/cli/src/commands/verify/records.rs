@@ -5,7 +5,7 @@ use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
 use super::timeout::Pulse;
 use crate::cache::store::STATE;
-use crate::cache::store::metadata::{Known, modified};
+use crate::cache::store::metadata::{Record, modified};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,29 +15,29 @@ use walkdir::WalkDir;
 /// Gives each file its record, which may be stored under any of its names.
 pub(crate) fn recall(root: &Path, files: &mut [File], pulse: &Pulse) {
     let recall = |file: &File| {
-        let known = pulse.at(&file.path, || load(root, file));
-        Some((file.identity()?, Arc::new(known?)))
+        let record = pulse.at(&file.path, || load(root, file));
+        Some((file.identity()?, Arc::new(record?)))
     };
-    let loaded: Vec<Option<(Identity, Arc<Known>)>> = files.par_iter().map(recall).collect();
-    let known: HashMap<Identity, Arc<Known>> = loaded.into_iter().flatten().collect();
+    let loaded: Vec<Option<(Identity, Arc<Record>)>> = files.par_iter().map(recall).collect();
+    let records: HashMap<Identity, Arc<Record>> = loaded.into_iter().flatten().collect();
     for file in files {
-        file.known = file.identity().and_then(|identity| known.get(&identity).cloned());
+        file.record = file.identity().and_then(|identity| records.get(&identity).cloned());
     }
 }
 
-fn load(root: &Path, file: &File) -> Option<Known> {
+fn load(root: &Path, file: &File) -> Option<Record> {
     let metadata = file.metadata.as_ref().filter(|metadata| metadata.is_file())?;
-    Known::load(root, file.name.to_str()?, metadata.len(), modified(metadata)?)
+    Record::load(root, file.name.to_str()?, metadata.len(), modified(metadata)?)
 }
 
 /// Reports a name with a digest that differs from the recorded digests of its file.
 pub(crate) fn mismatch(file: &File) -> Option<Finding> {
     let digest = file.reference.as_ref()?.digest()?;
-    let known = file.known.as_ref().filter(|known| !known.digests.is_empty())?;
-    if known.digests.iter().any(|known| known == digest) {
+    let record = file.record.as_ref().filter(|record| !record.digests.is_empty())?;
+    if record.digests.iter().any(|recorded| recorded == digest) {
         return None;
     }
-    let what = format!("its record says that it is {}", known.digests.join(" and "));
+    let what = format!("its record says that it is {}", record.digests.join(" and "));
     Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
 }
 

@@ -7,7 +7,7 @@ use super::finding::Finding;
 use crate::cache::image_name;
 use crate::error::Failure;
 use crate::ui::format;
-use crate::ui::output::{self, plain};
+use crate::ui::output::{self, escape_for_terminal};
 use anstyle::{AnsiColor, Style};
 use sifcache_core::image::State;
 use std::collections::HashSet;
@@ -40,7 +40,7 @@ impl Report<'_> {
             text.push_str(&mended.line());
         }
         for file in self.files.iter().filter(|_| all) {
-            text.push_str(&format!("{}: {}\n", plain(&file.path), what(file)));
+            text.push_str(&format!("{}: {}\n", escape_for_terminal(&file.path), what(file)));
         }
         for finding in self.findings {
             text.push_str(&line(finding));
@@ -78,7 +78,7 @@ impl Report<'_> {
 
 impl Mended {
     fn line(&self) -> String {
-        let path = plain(&self.path);
+        let path = escape_for_terminal(&self.path);
         let (style, verb) = match self.failed {
             false => (AnsiColor::Green.on_default(), "fixed"),
             true => (AnsiColor::Red.on_default(), "cannot fix"),
@@ -96,8 +96,9 @@ fn line(finding: &Finding) -> String {
         true => AnsiColor::Red.on_default(),
         false => Style::new(),
     };
-    let message = plain(Path::new(&finding.message()));
-    let (path, note) = (plain(&finding.path), if finding.is_problem { "" } else { "note: " });
+    let message = escape_for_terminal(Path::new(&finding.message()));
+    let (path, note) =
+        (escape_for_terminal(&finding.path), if finding.is_problem { "" } else { "note: " });
     match finding.advice.as_str() {
         "" => format!("{path}: {style}{note}{message}{style:#}\n"),
         advice => format!("{path}: {style}{note}{message}{style:#}: {advice}\n"),

@@ -146,9 +146,8 @@ impl<'a> Judge<'a> {
                     "make it, or take it out of image_root",
                 ));
             }
-            Some(State::Untrusted(distrust)) => {
-                let finding =
-                    Finding::untrusted(&distrust).with_fix(Fix::close(&distrust, &self.real));
+            Some(State::Untrusted(reason)) => {
+                let finding = Finding::untrusted(&reason).with_fix(Fix::close(&reason, &self.real));
                 self.share(finding, None);
             }
             Some(state) => self.found.push(Finding::refused(self.root, &state)),
@@ -163,9 +162,8 @@ impl<'a> Judge<'a> {
         self.found.extend(records::mismatch(file));
         self.found.extend(misnamed::judge(file, self.names));
         match &file.state {
-            State::Untrusted(distrust) => {
-                let finding =
-                    Finding::untrusted(distrust).with_fix(Fix::close(distrust, &self.real));
+            State::Untrusted(reason) => {
+                let finding = Finding::untrusted(reason).with_fix(Fix::close(reason, &self.real));
                 self.share(finding, Some(file));
             }
             // Already reported for the same file, or for the directory that blocks access.

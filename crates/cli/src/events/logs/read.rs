@@ -8,7 +8,7 @@ use super::source::{Skipped, Source};
 use super::{Hits, header, journal};
 use crate::error::Failure;
 use crate::events::event::Event;
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
 use memchr::memmem;
@@ -248,7 +248,8 @@ impl Read {
 impl Ahead {
     fn remark(&self) -> Option<String> {
         let host = self.host.as_deref().filter(|host| !host.is_empty());
-        let whose = host.map_or_else(|| "its node".to_owned(), |host| plain(host.as_ref()));
+        let whose =
+            host.map_or_else(|| "its node".to_owned(), |host| escape_for_terminal(host.as_ref()));
         match self.lines {
             0 => None,
             1 => Some(format!("1 line has a time in the future: look at the clock of {whose}")),
@@ -271,7 +272,7 @@ impl Unread {
             true => ", so nothing is saved for the days around them",
             false => "",
         };
-        let example = plain(example.as_ref());
+        let example = escape_for_terminal(example.as_ref());
         Some(format!(
             "{lines}{saved}. For example, in {file}: {example} -- give the log in a form of \
              docs/logs.md, such as `journalctl --output=json` or rsyslog's RSYSLOG_FileFormat"

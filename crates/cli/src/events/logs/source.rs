@@ -3,7 +3,7 @@
 use super::journal;
 use super::packed::{self, Opened};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
 use crate::ui::shell_quote::quoted;
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ impl Source {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) if path.as_os_str() == "-" => "standard input".to_owned(),
-            Self::File(path) => plain(path),
+            Self::File(path) => escape_for_terminal(path),
             Self::Journal(_) => "the journal".to_owned(),
         }
     }
@@ -74,7 +74,7 @@ impl Source {
             Ok(Opened::Other(what, command)) => {
                 let file = match self {
                     Self::File(path) if path.as_os_str() != "-" => {
-                        plain(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref())
+                        escape_for_terminal(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref())
                     }
                     _ => "FILE".to_owned(),
                 };

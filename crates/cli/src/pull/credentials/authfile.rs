@@ -12,7 +12,7 @@
 
 use super::{Get, Login};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use docker_credential::DockerCredential;
 use serde::de::IgnoredAny;
 use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
@@ -52,7 +52,10 @@ impl AuthFile {
     /// If the file cannot be read or is not JSON.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |exit, error: &dyn fmt::Display| {
-            Failure::new(exit, format!("--authfile: cannot read {}: {error}", plain(path)))
+            Failure::new(
+                exit,
+                format!("--authfile: cannot read {}: {error}", escape_for_terminal(path)),
+            )
         };
         let content = fs::read(path).map_err(|error| failed(Exit::IO, &error))?;
         let json = serde_json::from_slice::<IgnoredAny>(&content);

@@ -120,9 +120,9 @@ impl Asker {
         let route = route.map_err(Error::surroundings)?;
         let source = &route.source;
         // Plain HTTP is used only if the container runtime would also use it.
-        let plain = source.plain && route.is_confirmed(true);
-        let (answer, transport) = match self.at(source, plain, &question) {
-            Err(error) if error.is_unreachable() && source.plain && !plain => {
+        let plain_http = source.plain_http && route.is_confirmed(true);
+        let (answer, transport) = match self.at(source, plain_http, &question) {
+            Err(error) if error.is_unreachable() && source.plain_http && !plain_http => {
                 if self.confirm(&route).is_err() {
                     return Err(error);
                 }
@@ -140,7 +140,7 @@ impl Asker {
     fn confirm(&self, route: &Route) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
-            let asked = self.at(other, other.plain, &async |session: &Session<'_>| {
+            let asked = self.at(other, other.plain_http, &async |session: &Session<'_>| {
                 session.digest(wanted(session.image)).await
             });
             match asked {
@@ -157,7 +157,7 @@ impl Asker {
     fn at<T>(
         &self,
         place: &Endpoint,
-        plain: bool,
+        plain_http: bool,
         question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<(T, Transport), Error> {
         let auth = self.credentials.of(&place.image);
@@ -178,7 +178,7 @@ impl Asker {
         };
         let mut transport = tls;
         let mut result = ask(tls)?;
-        if plain && result.as_ref().is_err_and(Fault::is_about_connecting) {
+        if plain_http && result.as_ref().is_err_and(Fault::is_about_connecting) {
             let proxies = &self.clients.proxies;
             if let Some(why) = proxies.of_cgi() {
                 return Err(Error::surroundings(why));

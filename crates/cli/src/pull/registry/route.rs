@@ -35,7 +35,7 @@ pub(super) struct Route {
 pub(super) struct Endpoint {
     pub(super) image: Reference,
     /// Whether plain HTTP is allowed.
-    pub(super) plain: bool,
+    pub(super) plain_http: bool,
     /// Whether any certificate is accepted.
     pub(super) any_certificate: bool,
     /// The mirrored prefix and the file that configures the mirror, if this is a mirror.
@@ -77,19 +77,19 @@ impl Route {
     }
 
     /// Whether the source is also one of the other endpoints, so that these need not be queried.
-    /// With `plain`, that endpoint must also allow plain HTTP.
-    pub(super) fn is_confirmed(&self, plain: bool) -> bool {
+    /// With `plain_http`, that endpoint must also allow plain HTTP.
+    pub(super) fn is_confirmed(&self, plain_http: bool) -> bool {
         let same = |other: &Endpoint| {
             let (a, b) = (&other.image, &self.source.image);
             (a.registry(), a.repository()) == (b.registry(), b.repository())
         };
-        self.others.iter().any(|other| same(other) && (!plain || other.plain))
+        self.others.iter().any(|other| same(other) && (!plain_http || other.plain_http))
     }
 }
 
 impl Endpoint {
-    fn new(image: Reference, plain: bool, any_certificate: bool) -> Self {
-        Self { image, plain, any_certificate, mirror: None }
+    fn new(image: Reference, plain_http: bool, any_certificate: bool) -> Self {
+        Self { image, plain_http, any_certificate, mirror: None }
     }
 
     /// The host with its port, if any.
@@ -135,10 +135,10 @@ fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
         let mirror = rule.mirrors.first()?;
         let place = format!("{}/{}{}", mirror.location, image.repository(), suffix(image));
         let image = Reference::parse(place.as_bytes()).ok()?;
-        let plain = mirror.insecure || is_local(image.registry());
+        let plain_http = mirror.insecure || is_local(image.registry());
         let of = format!("{} in {}", rule.prefix, rule.file.display());
         // `insecure` allows plain HTTP here, but certificates are still verified.
-        Some(Endpoint { mirror: Some(of), ..Endpoint::new(image, plain, false) })
+        Some(Endpoint { mirror: Some(of), ..Endpoint::new(image, plain_http, false) })
     });
     mirrored.unwrap_or_else(|| {
         Endpoint::new(image.clone(), insecure || is_local(image.registry()), false)
@@ -212,7 +212,7 @@ mod tests {
 
     /// The image at an endpoint, and what is allowed there.
     fn describe(endpoint: &Endpoint) -> String {
-        let marks = [(endpoint.plain, " plain"), (endpoint.any_certificate, " any")];
+        let marks = [(endpoint.plain_http, " plain"), (endpoint.any_certificate, " any")];
         let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
         endpoint.image.to_string() + &marks.collect::<String>()
     }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(describe(&all.others[0]), "q.io/o/i:1 plain any");
         assert!(all.is_confirmed(true));
         assert_eq!(route("", "ubuntu", false).unwrap().source.host(), "index.docker.io");
-        for (host, plain) in [
+        for (host, plain_http) in [
             ("localhost:5000", true),
             ("127.0.0.1:5000", true),
             ("10.0.0.1:5000", true),
@@ -242,7 +242,7 @@ mod tests {
             ("local.org", false),
         ] {
             let all = route("", &format!("{host}/o/i:1"), false).unwrap();
-            assert_eq!(all.source.plain, plain, "{host}");
+            assert_eq!(all.source.plain_http, plain_http, "{host}");
             assert!(!all.is_confirmed(true), "the digest is only asked for with TLS");
         }
     }

@@ -4,11 +4,11 @@ use super::receive;
 use crate::cache::image_name;
 use crate::cache::reserve;
 use crate::cache::store::Store;
-use crate::cache::store::metadata::{self, Known};
+use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::scan::{self, Image};
-use crate::commands::stage::message::{Copy, Item, Said};
+use crate::commands::stage::message::{Copy, Item, Reply};
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use std::fs;
 use std::path::Path;
@@ -18,11 +18,11 @@ use std::path::Path;
 ///
 /// # Errors
 /// There is not enough space, or another file has its name.
-pub(super) fn look(store: &Store, item: &Item, room: &mut Option<u64>) -> Result<Said, Failure> {
+pub(super) fn query(store: &Store, item: &Item, room: &mut Option<u64>) -> Result<Reply, Failure> {
     let reference = item.reference.clone();
     store.can_hold(&reference)?;
     if is_present(store, item)? {
-        return Ok(Said::Present { reference });
+        return Ok(Reply::Present { reference });
     }
     if let Some(free) = room {
         if *free < item.size {
@@ -30,7 +30,7 @@ pub(super) fn look(store: &Store, item: &Item, room: &mut Option<u64>) -> Result
         }
         *free -= item.size;
     }
-    Ok(Said::Missing { reference })
+    Ok(Reply::Missing { reference })
 }
 
 /// Compares by the record, or by reading the file if there is no record.
@@ -43,10 +43,10 @@ fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
     if !store.is_image(&item.reference) {
         return Ok(false);
     }
-    let known = metadata::modified(&metadata)
-        .and_then(|time| Known::load(store.root(), &item.reference, item.size, time));
-    let sha256 = match known {
-        Some(known) => known.sha256,
+    let record = metadata::modified(&metadata)
+        .and_then(|time| Record::load(store.root(), &item.reference, item.size, time));
+    let sha256 = match record {
+        Some(record) => record.sha256,
         None => receive::read(&path, &Progress::new(true))?.sha256,
     };
     Ok(sha256 == item.sha256)
@@ -61,7 +61,7 @@ pub(super) fn list(
     say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let scan = scan::images(root).map_err(|(path, error)| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(&path)))
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(&path)))
     })?;
     scan.images.iter().try_for_each(|image| say(copy(image)))
 }
@@ -71,15 +71,15 @@ fn copy(image: &Image) -> Copy {
     Copy {
         reference: image.references().first().map_or_else(name, image_name::short),
         size: image.size,
-        sha256: image.known.as_ref().map(|known| known.sha256.clone()),
+        sha256: image.record.as_ref().map(|record| record.sha256.clone()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{list, look};
+    use super::{list, query};
     use crate::cache::store::tests::{sif, store};
-    use crate::commands::stage::message::{Copy, Item, Said};
+    use crate::commands::stage::message::{Copy, Item, Reply};
     use crate::error::Exit;
     use sif_fixture::SMALLEST;
 
@@ -98,21 +98,21 @@ mod tests {
             runtime: None,
         };
         let mut room = Some(SMALLEST + 72);
-        let said = look(&store, &item, &mut room).unwrap();
+        let reply = query(&store, &item, &mut room).unwrap();
         assert_eq!(
-            (said, room),
-            (Said::Present { reference: "o/i:1".to_owned() }, Some(SMALLEST + 72))
+            (reply, room),
+            (Reply::Present { reference: "o/i:1".to_owned() }, Some(SMALLEST + 72))
         );
         // The same size, but different content.
         sif(&store.path("o/i:1"), 2);
-        let said = look(&store, &item, &mut room).unwrap();
-        assert_eq!((said, room), (Said::Missing { reference: "o/i:1".to_owned() }, Some(72)));
+        let reply = query(&store, &item, &mut room).unwrap();
+        assert_eq!((reply, room), (Reply::Missing { reference: "o/i:1".to_owned() }, Some(72)));
         item.reference = "o/i:2".to_owned();
-        let failure = look(&store, &item, &mut room).unwrap_err();
+        let failure = query(&store, &item, &mut room).unwrap_err();
         assert_eq!(failure.exit(), Exit::CANT_CREATE);
         assert!(failure.to_string().starts_with("not enough space: about 714 B"), "{failure}");
         // If the free space is unknown, it is assumed to be sufficient.
-        assert!(look(&store, &item, &mut None).is_ok());
+        assert!(query(&store, &item, &mut None).is_ok());
         let mut copies = Vec::new();
         list(store.root(), &mut |copy| {
             copies.push(copy);

@@ -2,16 +2,16 @@
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
-use crate::cache::install::Arrival;
+use crate::cache::install::NewImage;
 use crate::cache::lookup;
-use crate::cache::store::kept::Keep;
 use crate::cache::store::lock::Lock;
+use crate::cache::store::retention::Retention;
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write};
 use crate::commands::stage;
 use crate::commands::stage::message::Item;
 use crate::error::{Exit, Failure};
-use crate::ui::output::plain;
+use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use sifcache_core::settings::Settings;
 use std::fs::{self, File};
@@ -23,15 +23,15 @@ const TIMES: u64 = 20;
 
 /// The directory for an incoming file, and the lock on its name. Dropping it removes the directory.
 #[derive(Debug)]
-pub(super) struct Arriving {
+pub(super) struct Incoming {
     store: Store,
     item: Item,
     scratch: Scratch,
     _lock: Lock,
-    said: u64,
+    reported: u64,
 }
 
-impl Arriving {
+impl Incoming {
     /// Creates the directory and locks the name.
     ///
     /// # Errors
@@ -41,14 +41,14 @@ impl Arriving {
         let parent = store.state().join("tmp");
         let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, &e))?;
         let Some(scratch) = scratch else {
-            let root = plain(store.root());
+            let root = escape_for_terminal(store.root());
             let message = format!("another node is at work in {root}: is it local to each node?");
             return Err(Failure::new(Exit::CONFIG, message));
         };
         // The lock is taken only after creating the directory. If the root is shared, another node
         // has the lock until it receives its next request, so waiting for the lock would never end.
         let lock = store.lock(&item.reference, &|| {})?;
-        Ok(Self { store, item: item.clone(), scratch, _lock: lock, said: 0 })
+        Ok(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 })
     }
 
     /// The reference of the incoming image.
@@ -57,11 +57,11 @@ impl Arriving {
     }
 
     /// The number of bytes received so far, if that changed enough since the last report.
-    pub(super) fn came(&mut self) -> Option<u64> {
+    pub(super) fn received(&mut self) -> Option<u64> {
         let bytes = fs::metadata(self.scratch.path(stage::FILE)).ok()?.len();
-        let is_news = bytes > self.said.saturating_add(self.item.size / TIMES);
+        let is_news = bytes > self.reported.saturating_add(self.item.size / TIMES);
         is_news.then(|| {
-            self.said = bytes;
+            self.reported = bytes;
             bytes
         })
     }
@@ -70,7 +70,7 @@ impl Arriving {
     ///
     /// # Errors
     /// The content is not what was sent, the file cannot be installed, or jobs would not find it.
-    pub(super) fn settle(&self, settings: &Settings, keep: Keep) -> Result<(), Failure> {
+    pub(super) fn commit(&self, settings: &Settings, retention: Retention) -> Result<(), Failure> {
         let file = self.scratch.path(stage::FILE);
         let progress = Progress::new(true);
         let content = self.same(&file, &progress)?;
@@ -78,9 +78,15 @@ impl Arriving {
         let (store, item) = (&self.store, &self.item);
         let reference = image_name::parse(&item.reference)?;
         let (name, digests) = (item.reference.as_str(), item.digests.as_slice());
-        let arrival =
-            Arrival { store, progress: &progress, keep, reference: &reference, name, digests };
-        arrival.settle(&file, item.source.clone(), item.runtime.clone(), content)?;
+        let new_image = NewImage {
+            store,
+            progress: &progress,
+            retention,
+            reference: &reference,
+            name,
+            digests,
+        };
+        new_image.commit(&file, item.source.clone(), item.runtime.clone(), content)?;
         let path = store.path(name);
         match lookup::find(settings, &reference) {
             Some(found) if found == path => Ok(()),
@@ -107,8 +113,9 @@ impl Arriving {
 /// Reads a file to compute its SHA-256.
 pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure> {
     let task = progress.on_terminal("", 0);
-    let failed =
-        |error: io::Error| Failure::new(Exit::IO, format!("cannot read {}: {error}", plain(path)));
+    let failed = |error: io::Error| {
+        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(path)))
+    };
     let mut file = File::open(path).map_err(failed)?;
     hash::copy(&mut file, &mut io::sink(), &task).map_err(|error| match error {
         hash::Error::Read(error) | hash::Error::Write(error) => failed(error),
@@ -123,10 +130,10 @@ fn short(sha256: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arriving, Item};
+    use super::{Incoming, Item};
     use crate::cache::hash;
-    use crate::cache::store::kept::Keep;
-    use crate::cache::store::metadata::{Known, modified};
+    use crate::cache::store::metadata::{Record, modified};
+    use crate::cache::store::retention::Retention;
     use crate::cache::store::tests::{sif, store};
     use crate::commands::stage;
     use crate::error::Exit;
@@ -136,7 +143,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    const NOT_KEPT: Keep = Keep::new(SignedDuration::ZERO);
+    const NOT_KEPT: Retention = Retention::new(SignedDuration::ZERO);
 
     fn item(file: &Path) -> Item {
         let content = super::read(file, &crate::ui::progress::Progress::new(true)).unwrap();
@@ -161,28 +168,28 @@ mod tests {
         let (one, two) = (elsewhere.path().join("1"), elsewhere.path().join("2"));
         sif(&one, 1);
         sif(&two, 2);
-        let mut arriving = Arriving::prepare(store, &item(&one), "stage.7.1").unwrap();
+        let mut incoming = Incoming::prepare(store, &item(&one), "stage.7.1").unwrap();
         let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
         // A different file first, then half of the right one, then all of it.
         fs::copy(&two, &place).unwrap();
-        assert_eq!(arriving.came(), Some(SMALLEST));
-        assert_eq!(arriving.came(), None);
-        let failure = arriving.settle(&settings, NOT_KEPT).unwrap_err();
+        assert_eq!(incoming.received(), Some(SMALLEST));
+        assert_eq!(incoming.received(), None);
+        let failure = incoming.commit(&settings, NOT_KEPT).unwrap_err();
         assert_eq!(failure.exit(), Exit::DATA);
         assert!(
             failure.to_string().starts_with("the bytes that arrived are not those that were sent"),
             "{failure}"
         );
         fs::write(&place, &fs::read(&one).unwrap()[..64]).unwrap();
-        assert_eq!(arriving.settle(&settings, NOT_KEPT).unwrap_err().exit(), Exit::DATA);
+        assert_eq!(incoming.commit(&settings, NOT_KEPT).unwrap_err().exit(), Exit::DATA);
         assert!(!root.join("o").exists());
         fs::copy(&one, &place).unwrap();
-        arriving.settle(&settings, NOT_KEPT).unwrap();
+        incoming.commit(&settings, NOT_KEPT).unwrap();
         let metadata = fs::metadata(root.join("o/i:1")).unwrap();
-        let known = Known::load(&root, "o/i:1", SMALLEST, modified(&metadata).unwrap()).unwrap();
-        assert_eq!(known.sha256, item(&one).sha256);
+        let record = Record::load(&root, "o/i:1", SMALLEST, modified(&metadata).unwrap()).unwrap();
+        assert_eq!(record.sha256, item(&one).sha256);
         assert!(root.join(format!("o/i@sha256:{}", "0f".repeat(32))).exists());
-        drop(arriving);
+        drop(incoming);
         assert_eq!(fs::read_dir(root.join(".sifcache/tmp")).unwrap().count(), 0);
     }
 }

@@ -17,9 +17,9 @@ const LENGTH: usize = "20261224T030000Z".len();
 
 /// How long a replaced or removed file is kept.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keep(SignedDuration);
+pub(crate) struct Retention(SignedDuration);
 
-impl Keep {
+impl Retention {
     /// Keeps files for `duration` from their removal on. Zero keeps nothing.
     pub(crate) const fn new(duration: SignedDuration) -> Self {
         Self(duration)
@@ -120,7 +120,7 @@ pub(crate) fn purge(directory: &Path, now: Timestamp) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Keep, purge};
+    use super::{Retention, purge};
     use crate::cache::store::tests::store;
     use jiff::{SignedDuration, Timestamp};
     use std::fs;
@@ -130,10 +130,10 @@ mod tests {
         let (directory, store) = store();
         fs::create_dir(directory.path().join("o")).unwrap();
         fs::write(store.path("o/i:1"), "old").unwrap();
-        let keep = Keep::new(SignedDuration::from_hours(48));
-        let linked = keep.link(&store, "o/i:1").unwrap().unwrap();
+        let retention = Retention::new(SignedDuration::from_hours(48));
+        let linked = retention.link(&store, "o/i:1").unwrap().unwrap();
         assert!(store.path("o/i:1").exists());
-        let taken = keep.take(&store, "o/i:1").unwrap().unwrap();
+        let taken = retention.take(&store, "o/i:1").unwrap().unwrap();
         assert!(!store.path("o/i:1").exists());
         assert_eq!(fs::read_to_string(&taken).unwrap(), "old");
         assert_ne!(linked, taken);
@@ -152,8 +152,8 @@ mod tests {
     fn zero_retention_keeps_nothing() {
         let (_directory, store) = store();
         fs::write(store.path("i:1"), "old").unwrap();
-        let keep = Keep::new(SignedDuration::ZERO);
-        assert_eq!(keep.take(&store, "i:1").unwrap(), None);
+        let retention = Retention::new(SignedDuration::ZERO);
+        assert_eq!(retention.take(&store, "i:1").unwrap(), None);
         assert!(!store.path("i:1").exists());
     }
 }
