@@ -229,7 +229,7 @@ fn login_shells_that_need_another_line() {
         let text =
             |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
         let ours = findings.iter().filter(|f| f["area"] == "login shells" && f["check"] == shell);
-        ours.map(|f| (text(f, "level"), text(f, "what"), text(f, "advice"))).collect()
+        ours.map(|f| (text(f, "level"), text(f, "message"), text(f, "advice"))).collect()
     };
     for (shell, file, line) in START_FILES {
         let keeps = format!("a login shell ({shell}) keeps the shims in front");

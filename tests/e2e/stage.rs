@@ -92,7 +92,7 @@ fn jobs_use_the_local_copy() {
     }
     // The node has the same record of the image.
     let record = |host: &str, root: &str| -> Value {
-        let path = site.at(host, root).join(".sifcache/known/o/i:1.json");
+        let path = site.at(host, root).join(".sifcache/metadata/o/i:1.json");
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     };
     let (shared, local) = (record("ctl", SHARED), record("n1", LOCAL));
@@ -153,7 +153,7 @@ fn objects_and_lists_are_as_documented() {
     "images": [
         {"reference": "o/i:1", "size": size, "sha256": sha256, "state": "current",
             "nodes": ["n1", "n2"]},
-        {"reference": "o/own:1", "size": own, "sha256": null, "state": "alone",
+        {"reference": "o/own:1", "size": own, "sha256": null, "state": "local-only",
             "nodes": ["n3"]},
     ]});
     assert_eq!(list, expected);

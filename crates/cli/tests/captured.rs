@@ -73,7 +73,7 @@ fn every_format_is_read_or_reported() {
         let [one, two] =
             [&hits["hits"], &misses["misses"]].map(|all| all.as_array().unwrap().len());
         assert_eq!((one, two), (1, 1), "{what}");
-        for key in ["forged", "ahead"] {
+        for key in ["forged", "future"] {
             assert_eq!((&hits[key], &misses[key]), (&0.into(), &0.into()), "{what}: {key}");
         }
         assert_eq!(hits["unread"]["lines"], 0, "{what}");

@@ -120,7 +120,7 @@ fn a_runtime_with_unknown_flags() {
         let object: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(levels(&object, "runtime", "flags"), [expected], "{object:#}");
         let mut findings = object["findings"].as_array().unwrap().iter();
-        findings.find(|f| f["check"] == "flags").unwrap()["what"].as_str().unwrap().to_owned()
+        findings.find(|f| f["check"] == "flags").unwrap()["message"].as_str().unwrap().to_owned()
     };
     let known = "echo 'Options:'; echo '  -B, --bind strings   x'";
     write(&format!("#!/bin/sh\n{known}\n"));
@@ -158,7 +158,7 @@ fn each_area_is_printed_at_once() {
 fn the_object_is_as_documented() {
     let line = doctor(&["--root", "/none", "--json"]).stdout;
     let keys =
-        ["host", "compute_node", "uid", "worst", "findings", "area", "check", "level", "what"];
+        ["host", "compute_node", "uid", "worst", "findings", "area", "check", "level", "message"];
     let places: Vec<_> =
         keys.iter().map(|key| line.find(&format!("\"{key}\":")).unwrap()).collect();
     assert!(places.is_sorted(), "{places:?} {line}");

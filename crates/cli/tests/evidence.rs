@@ -161,7 +161,7 @@ fn a_log_without_sifcache_lines_is_no_evidence() {
             "{said}"
         );
         assert!(site.gc(&["--unused-for", "20d"]).is_err());
-        assert!(!site.root().join(".sifcache/served.json").exists());
+        assert!(!site.root().join(".sifcache/last_used.json").exists());
     }
     // The same for a log that had such lines only in the past.
     let site = Site::new();

@@ -28,7 +28,7 @@ pub(crate) fn read(log: &[u8]) {
                 assert!(time.is_none_or(|time| time <= latest), "{time:?}");
                 time.into_iter().for_each(|time| unread.add_wide(Span::unread(time)));
             }
-            Line::Ahead(event) => round_trips(&event),
+            Line::Future(event) => round_trips(&event),
             Line::Forged | Line::Other => {}
         }
         check_message(text.trim_end());

@@ -21,9 +21,9 @@ pub(super) fn work(site: &Site) -> String {
 pub(super) fn prepare(site: &Site) -> String {
     let make = format!(
         "rm -rf {WORK}; umask 022; chmod 755 ~; mkdir -p {WORK}/o {WORK}/20240101T000000Z.results; cd {WORK}
-         echo notes >notes.txt; echo '{{}}' >results.json; echo x >run.lock; mkdir tmp lock kept known
-         echo 1 >tmp/host.1.0.lock; mkdir tmp/host.1.0; echo 2 >tmp/host.1.0/thesis; echo 3 >known/a.json
-         echo 4 >20240101T000000Z.results/thesis; echo 5 >kept/thesis; echo 6 >lock/thesis; echo 7 >served.json
+         echo notes >notes.txt; echo '{{}}' >results.json; echo x >run.lock; mkdir tmp lock kept metadata
+         echo 1 >tmp/host.1.0.lock; mkdir tmp/host.1.0; echo 2 >tmp/host.1.0/thesis; echo 3 >metadata/a.json
+         echo 4 >20240101T000000Z.results/thesis; echo 5 >kept/thesis; echo 6 >lock/thesis; echo 7 >last_used.json
          ln -s nowhere 'dangling@sha256:{}'",
         "0".repeat(64)
     );
@@ -73,7 +73,7 @@ fn a_hidden_directory_that_is_a_link() {
     fs::write(site.at("ctl", "/home/hits.log"), line).unwrap();
     let file = inside(IMAGE);
     for place in
-        [".sifcache", ".sifcache/tmp", ".sifcache/lock", ".sifcache/kept", ".sifcache/known"]
+        [".sifcache", ".sifcache/tmp", ".sifcache/lock", ".sifcache/kept", ".sifcache/metadata"]
     {
         let plant = format!(
             "cd {SHARED}; rm -rf .sifcache; mkdir -p .sifcache; rm -rf {place}; ln -s {WORK} {place}"
@@ -107,12 +107,12 @@ fn a_hidden_directory_that_alice_can_write() {
     let before = prepare(&site);
     assert_eq!(root(&site, &["gc"]).status, 0);
     let file = inside(IMAGE);
-    for (place, mode) in [("tmp", "777"), ("kept", "1777"), ("lock", "775"), ("known", "777")] {
+    for (place, mode) in [("tmp", "777"), ("kept", "1777"), ("lock", "775"), ("metadata", "777")] {
         let open =
             format!("cd {SHARED}/.sifcache; chmod 755 *; chgrp 1001 {place}; chmod {mode} {place}");
         script(&site, "root", &open);
         let name =
-            if place == "known" { "known/o" } else { &format!("{place}/20240101T000000Z.x") };
+            if place == "metadata" { "metadata/o" } else { &format!("{place}/20240101T000000Z.x") };
         script(&site, "alice", &format!("cd {SHARED}/.sifcache; ln -sfn {WORK}/tmp {name}"));
         for words in writing(&file) {
             let output = root(&site, &words);

@@ -74,7 +74,8 @@ fn forged_settings_reach_only_her_own_launches() {
     fs::write(site.at("ctl", "/home/n1.log"), site.log("n1")).unwrap();
     let hits = site.exec(&[], &["sifcache", "hits", "--log", "/home/n1.log"], "");
     assert_eq!(hits.status, 0, "{hits:#?}");
-    let served = fs::read_to_string(site.at("ctl", SHARED).join(".sifcache/served.json")).unwrap();
+    let served =
+        fs::read_to_string(site.at("ctl", SHARED).join(".sifcache/last_used.json")).unwrap();
     assert!(served.contains("\"o/i:1\"") && !served.contains("alice"), "{served}");
 }
 

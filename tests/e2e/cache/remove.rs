@@ -39,7 +39,7 @@ fn removed_images_are_kept_and_can_be_restored() {
     // Empty directories are removed too.
     assert!(!site.at("ctl", SHARED).join("o").exists());
     let root = site.at("ctl", SHARED);
-    assert!(tree::files(&root.join(".sifcache/known")).is_empty());
+    assert!(tree::files(&root.join(".sifcache/metadata")).is_empty());
     let back = kept(&site).into_iter().find(|path| path.ends_with("o/i:1")).unwrap();
     fs::create_dir(root.join("o")).unwrap();
     fs::rename(back, root.join("o/i:1")).unwrap();
@@ -172,7 +172,7 @@ fn recently_used_images_stay() {
         output.stdout.contains("o/a:1") && output.stdout.contains("1 to remove"),
         "{output:#?}"
     );
-    let list = done(&site, &["list", "--sort", "served"]);
+    let list = done(&site, &["list", "--sort", "used"]);
     assert!(list.stdout.contains("80 d") && list.stdout.contains("20 d"), "{list:#?}");
 }
 

@@ -66,7 +66,7 @@ fn misses_and_hits_of_jobs() {
     assert_eq!(rows, expected, "{object:#}");
     let refused = &object["misses"][2]["refused"][0];
     assert_eq!(
-        (&refused["path"], &refused["why"]),
+        (&refused["path"], &refused["reason"]),
         (&"/shared/sif/o/half:1".into(), &"truncated".into())
     );
     let words = [&["hits", "--json", "--log"], &LOGS[..]].concat();
@@ -79,7 +79,7 @@ fn misses_and_hits_of_jobs() {
     );
     assert_eq!(object["saved"], true);
     let list = done(&site, &["list", "--json"]);
-    assert_eq!(objects(&list)[0]["images"][0]["last_served"], hit["last"]);
+    assert_eq!(objects(&list)[0]["images"][0]["last_used"], hit["last"]);
 }
 
 /// The list of misses is input for `add`. An image that was added meanwhile is not on the list.

@@ -50,7 +50,7 @@ impl Report {
     #[track_caller]
     pub(super) fn names(&self, wrong: &[&str], text: &str) {
         assert_eq!(self.wrong(), wrong, "{self:#?}");
-        let all = |f: &Value| format!("{} | {}", f["what"], f["advice"]);
+        let all = |f: &Value| format!("{} | {}", f["message"], f["advice"]);
         assert!(self.findings.iter().any(|f| all(f).contains(text)), "{text}: {self:#?}");
         let fails = wrong.iter().any(|line| line.starts_with("fail"));
         assert_eq!(self.status == 0, !fails, "{self:#?}");

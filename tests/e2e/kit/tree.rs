@@ -63,7 +63,7 @@ fn directories(directory: &Path) {
 /// Each record is either complete or absent.
 #[track_caller]
 fn records(root: &Path) {
-    for path in files(&root.join(".sifcache/known")) {
+    for path in files(&root.join(".sifcache/metadata")) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let record: Result<Value, _> = serde_json::from_str(&text);
         assert!(record.is_ok(), "{}: {text:?}", path.display());
@@ -96,7 +96,7 @@ pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usiz
 /// Compares a file with its record, if the record is about this version of the file.
 #[track_caller]
 fn content(root: &Path, name: &str) {
-    let record = root.join(format!(".sifcache/known/{name}.json"));
+    let record = root.join(format!(".sifcache/metadata/{name}.json"));
     let Ok(text) = fs::read_to_string(&record) else { return };
     let known: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{text:?}: {e}"));
     let path = root.join(name);

@@ -87,8 +87,8 @@ fn each_damage_is_detected() {
         fs::create_dir(root.join("empty")).unwrap();
         mode(&root.join("empty"), 0o775);
     });
-    seen(&site, |root| cut(&root.join(".sifcache/known/o/i:1.json")));
-    seen(&site, |root| fs::write(root.join(".sifcache/known/removed:1.json"), "{").unwrap());
+    seen(&site, |root| cut(&root.join(".sifcache/metadata/o/i:1.json")));
+    seen(&site, |root| fs::write(root.join(".sifcache/metadata/removed:1.json"), "{").unwrap());
     // Leftovers.
     seen(&site, |root| fs::create_dir(root.join(".sifcache/tmp/ctl.1.1")).unwrap());
     seen(&site, |root| fs::write(root.join(".sifcache/lock/0f"), "").unwrap());
@@ -111,7 +111,7 @@ fn different_content_is_detected() {
     }
     // The record names a different digest.
     seen(&site, |root| {
-        let path = root.join(format!(".sifcache/known/{digest}.json"));
+        let path = root.join(format!(".sifcache/metadata/{digest}.json"));
         let mut record: serde_json::Value =
             serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         record["digests"] = json!([DIGEST.replace('f', "a")]);

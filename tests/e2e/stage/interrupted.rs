@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 fn nothing_anywhere(site: &Site) {
     for node in ["n1", "n2", "n3"] {
         assert!(on(site, node).is_empty(), "{node}");
-        let known = tree::files(&site.at(node, LOCAL).join(".sifcache/known"));
+        let records = tree::files(&site.at(node, LOCAL).join(".sifcache/metadata"));
         assert!(known.is_empty(), "{node}: {known:?}");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Removal {
     /// When the image was added to the cache.
     pub(crate) added: Option<Timestamp>,
     /// When the image last served a job, if that is known.
-    pub(crate) last_served: Option<Timestamp>,
+    pub(crate) last_used: Option<Timestamp>,
     /// The path where the file is kept after its removal, if it is kept.
     pub(crate) kept: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ impl Removal {
             names: image.names.clone(),
             frees: image.size,
             added: Some(image.added()),
-            last_served: stock.last_served(image),
+            last_used: stock.last_used(image),
             kept: None,
         }
     }
@@ -78,7 +78,7 @@ impl Removal {
             names: vec![name.to_owned()],
             frees: size,
             added: None,
-            last_served: None,
+            last_used: None,
             kept: None,
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
 
 impl Stock {
     /// When the image last served a job under any of its names, if that is known.
-    pub(crate) fn last_served(&self, image: &Image) -> Option<Timestamp> {
+    pub(crate) fn last_used(&self, image: &Image) -> Option<Timestamp> {
         image.names.iter().filter_map(|name| self.usage.last(name)).max()
     }
 }

@@ -9,9 +9,9 @@
 //!     tmp/HOST.PID.N.lock                  held while the creating process is alive
 //!     lock/HEX                             held while a name changes; HEX is its SHA-256
 //!     kept/20261224T030000Z.HOST.PID.N/    a replaced or removed file, kept until that time
-//!     known/NAME.json                      the record of an image
+//!     metadata/NAME.json                   the record of an image
 //!     architecture                         the architecture of the images, if declared
-//!     served.json                          when each image last served a job
+//!     last_used.json                       when each image last served a job
 //! ```
 //!
 //! Three rules make a crash at any point harmless:
@@ -49,7 +49,9 @@ use std::path::{Path, PathBuf};
 /// The hidden directory of an image root, relative to the root.
 pub(crate) const STATE: &str = ".sifcache";
 /// The subdirectories of the hidden directory.
-pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "known"];
+pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "metadata"];
+/// The names that earlier versions used, with the present ones.
+const OLD_NAMES: [(&str, &str); 2] = [("known", "metadata"), ("served.json", "last_used.json")];
 
 /// An image root that is open for writing.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Store {
             let message = format!("image root {}: {problem}", escape_for_terminal(root));
             return Err(Failure::new(Exit::CONFIG, message));
         }
-        for part in PARTS {
+        for part in PARTS.into_iter().chain(OLD_NAMES.map(|(old, _)| old)) {
             path_trust::refuse(&store.state().join(part))?;
         }
         store.prepare().map_err(|error| cannot_write(&store.state(), &error))?;
@@ -94,6 +96,15 @@ impl Store {
     }
 
     fn prepare(&self) -> io::Result<()> {
+        for (old, new) in
+            OLD_NAMES.map(|(old, new)| (self.state().join(old), self.state().join(new)))
+        {
+            // The new name may exist already: another command renames the old one, or an earlier
+            // version was used again. The old one is then left alone.
+            if old.symlink_metadata().is_ok() && new.symlink_metadata().is_err() {
+                let _ = fs::rename(old, new);
+            }
+        }
         for part in PARTS {
             directory::make(&self.root, &self.state().join(part))?;
         }

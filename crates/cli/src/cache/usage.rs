@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Component, Path};
 
 /// The file name in the hidden directory.
-const FILE: &str = "served.json";
+const FILE: &str = "last_used.json";
 
 /// When the images of a root last served a job. A file of an older release has no `nodes`: its
 /// covered periods did not take unreadable lines into account, so they are ignored.
@@ -35,7 +35,7 @@ impl UsageIndex {
     /// Collects the times for the images under `root` from logs.
     pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
         let mut usage = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
-        for (path, time) in hits.iter().chain(&read.ahead.hits) {
+        for (path, time) in hits.iter().chain(&read.future.hits) {
             if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
                 usage.record_use(name, *time);
             }
@@ -119,7 +119,7 @@ mod tests {
         usage.save(&store).unwrap();
         assert_eq!(UsageIndex::load(store.root()), usage);
         for wrong in ["{", "[1]", "{\"last\":{\"i:1\":\"x\"}}"] {
-            std::fs::write(store.state().join("served.json"), wrong).unwrap();
+            std::fs::write(store.state().join("last_used.json"), wrong).unwrap();
             assert_eq!(UsageIndex::load(store.root()), UsageIndex::default(), "{wrong}");
         }
     }
@@ -130,7 +130,7 @@ mod tests {
         let (_directory, store) = store();
         let old = r#"{"from":"2026-01-01T00:00:00Z","to":"2026-11-24T00:00:00Z",
             "last":{"i:1":"2026-11-20T00:00:00Z"}}"#;
-        std::fs::write(store.state().join("served.json"), old).unwrap();
+        std::fs::write(store.state().join("last_used.json"), old).unwrap();
         let usage = UsageIndex::load(store.root());
         assert!(usage.last("i:1").is_some() && usage.evidence().is_empty(), "{usage:?}");
     }

@@ -104,7 +104,7 @@ fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Fail
         Filter { repository: args.repo.as_deref(), older_than: args.older_than, larger_than: None };
     let unused = unused_since(args, stock, now)?;
     let last_use = |image: &&Image| {
-        stock.last_served(image).map_or(image.added(), |served| served.max(image.added()))
+        stock.last_used(image).map_or(image.added(), |served| served.max(image.added()))
     };
     let mut images: Vec<&Image> = stock
         .images

@@ -55,7 +55,8 @@ enum Sort {
     /// Oldest first
     Age,
     /// Least recently used first
-    Served,
+    #[value(alias = "served")]
+    Used,
 }
 
 const EXAMPLES: &str = "\
@@ -91,7 +92,7 @@ struct Row {
     added: Timestamp,
     digests: Vec<String>,
     source: Option<String>,
-    last_served: Option<Timestamp>,
+    last_used: Option<Timestamp>,
 }
 
 /// The JSON object.
@@ -101,12 +102,12 @@ struct Object {
     total: Total,
 }
 
-/// Totals of the listed images. `not_images` counts the invalid files of all image roots.
+/// Totals of the listed images. `invalid_files` counts the invalid files of all image roots.
 #[derive(Serialize)]
 struct Total {
     images: usize,
     size: u64,
-    not_images: usize,
+    invalid_files: usize,
 }
 
 /// Runs the subcommand.
@@ -119,17 +120,18 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
         larger_than: args.larger_than,
     };
     let mut rows = Vec::new();
-    let mut not_images = 0;
+    let mut invalid_files = 0;
     let mut stocks: Vec<Stock> =
         settings.image_roots.iter().map(|root| select::stock(root)).collect::<Result<_, _>>()?;
     usage_from_logs::learn(&args.logs, &mut stocks)?;
     for stock in &stocks {
-        not_images += stock.others;
+        invalid_files += stock.others;
         let images = stock.images.par_iter().filter(|image| filter.takes(image, now));
         rows.par_extend(images.map(|image| row(stock, image)));
     }
     sort(&mut rows, args.sort);
-    let total = Total { images: rows.len(), size: rows.iter().map(|r| r.size).sum(), not_images };
+    let total =
+        Total { images: rows.len(), size: rows.iter().map(|r| r.size).sum(), invalid_files };
     match () {
         () if args.json => output::json(&Object { images: rows, total })?,
         () if args.refs => output::print(&references(&rows))?,
@@ -152,7 +154,7 @@ fn row(stock: &Stock, image: &Image) -> Row {
         added: image.added(),
         digests: image.digests(&all),
         source: image.record.as_ref().map(|record| record.source.clone()),
-        last_served: stock.last_served(image),
+        last_used: stock.last_used(image),
     }
 }
 
@@ -161,7 +163,7 @@ fn sort(rows: &mut [Row], by: Sort) {
         Sort::Name => rows.sort_by(|a, b| (&a.reference, &a.path).cmp(&(&b.reference, &b.path))),
         Sort::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.size)),
         Sort::Age => rows.sort_by_key(|row| row.added),
-        Sort::Served => rows.sort_by_key(|row| row.last_served),
+        Sort::Used => rows.sort_by_key(|row| row.last_used),
     }
 }
 
@@ -176,7 +178,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
         ("SIZE", Align::Right),
         ("ARCH", Align::Left),
         ("AGE", Align::Right),
-        ("SERVED", Align::Right),
+        ("LAST USED", Align::Right),
         ("DIGEST", Align::Left),
         ("SOURCE", Align::Left),
     ]);
@@ -187,7 +189,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
             format::size(row.size),
             row.architecture.to_owned(),
             format::ago(row.added, now),
-            row.last_served.map_or("-".to_owned(), |served| format::ago(served, now)),
+            row.last_used.map_or("-".to_owned(), |used| format::ago(used, now)),
             row.digests.first().map_or("-".to_owned(), |digest| abridged(digest)),
             row.source
                 .as_ref()
@@ -196,9 +198,9 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
     }
     let mut text = if rows.is_empty() { String::new() } else { table.text() };
     text.push_str(&format!("{} images, {}\n", total.images, format::size(total.size)));
-    if total.not_images > 0 {
+    if total.invalid_files > 0 {
         let verify = "see `sifcache verify`";
-        text.push_str(&format!("{} files are not valid images: {verify}\n", total.not_images));
+        text.push_str(&format!("{} files are not valid images: {verify}\n", total.invalid_files));
     }
     text
 }

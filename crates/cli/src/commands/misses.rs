@@ -57,7 +57,7 @@ The JSON object is described in docs/logs.md.";
 #[derive(Serialize)]
 struct Refused {
     path: String,
-    why: String,
+    reason: String,
 }
 
 /// One reference.
@@ -80,7 +80,7 @@ struct Object<'a> {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     forged: u64,
-    ahead: u64,
+    future: u64,
     unread: &'a Unread,
     skipped: &'a [Skipped],
 }
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
                 from,
                 to,
                 forged: read.forged,
-                ahead: read.ahead.lines,
+                future: read.future.lines,
                 unread: &read.unread,
                 skipped: &read.skipped,
             })?;
@@ -130,10 +130,10 @@ fn present(settings: Option<&Settings>, name: &str) -> Option<String> {
 }
 
 fn row(name: &str, count: &Count, present: Option<String>) -> Row {
-    let refused = count
-        .refused
-        .iter()
-        .map(|(path, why)| Refused { path: path.to_string_lossy().into_owned(), why: why.clone() });
+    let refused = count.refused.iter().map(|(path, why)| Refused {
+        path: path.to_string_lossy().into_owned(),
+        reason: why.clone(),
+    });
     Row {
         reference: name.to_owned(),
         launches: count.launches,
@@ -163,7 +163,7 @@ fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
             format!(
                 "{} was refused: {}",
                 escape_for_terminal(one.path.as_ref()),
-                escape_for_terminal(one.why.as_ref())
+                escape_for_terminal(one.reason.as_ref())
             )
         });
         let present =

@@ -152,7 +152,7 @@ fn mend(
 fn apply(finding: &Finding) -> Option<Mended> {
     let path = finding.path.clone();
     match finding.fix.as_ref()?.apply() {
-        Ok(did) => did.map(|did| Mended { path, did, failed: false }),
-        Err(error) => Some(Mended { path, did: error.to_string(), failed: true }),
+        Ok(message) => message.map(|message| Mended { path, message, failed: false }),
+        Err(error) => Some(Mended { path, message: error.to_string(), failed: true }),
     }
 }

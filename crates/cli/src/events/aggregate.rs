@@ -96,7 +96,7 @@ pub(crate) struct Tally {
     pub(crate) counts: Vec<(String, Count)>,
     /// Names of the logs, for messages.
     sources: Vec<String>,
-    /// When each image last served a job, for `served.json`.
+    /// When each image last served a job, for `last_used.json`.
     pub(crate) hits: Hits,
     /// Other data from the logs.
     pub(crate) read: Read,
@@ -157,7 +157,7 @@ impl Tally {
             let (from, to) = (format::minute(range.from), format::minute(range.to));
             return Ok(format!("{}: {from} to {to}", names.join(", ")));
         }
-        let skipped = self.read.skipped.iter().map(|one| format!("{}: {}", one.path, one.why));
+        let skipped = self.read.skipped.iter().map(|one| format!("{}: {}", one.path, one.reason));
         let unread = self.read.unread.remark();
         let message: Vec<String> = skipped.chain(unread).collect();
         Err(Failure::new(Exit::DATA, message.join("\n")))

@@ -24,7 +24,7 @@ fn record(tree: &Tree, name: &str, digests: &[&str], sha256: &str) -> PathBuf {
         "added": modified, "runtime": null, "sha256": sha256, "size": metadata.size(),
         "modified": modified,
     });
-    let path = format!("root/.sifcache/known/{name}.json");
+    let path = format!("root/.sifcache/metadata/{name}.json");
     tree.file(path, record.to_string().as_bytes())
 }
 
@@ -55,7 +55,7 @@ fn two_files_of_one_digest_are_one_image() {
     let original = File::open(tree.path("root/o/good:1")).unwrap();
     let time = original.metadata().unwrap().modified().unwrap();
     File::options().write(true).open(copy).unwrap().set_modified(time).unwrap();
-    tree.file("local/.sifcache/known/o/good:1.json", &fs::read(record).unwrap());
+    tree.file("local/.sifcache/metadata/o/good:1.json", &fs::read(record).unwrap());
     tree.is_fine();
 }
 
@@ -76,12 +76,12 @@ fn a_record_without_an_image() {
     let Some(tree) = Tree::new() else { return };
     record(&tree, "o/good:1", &[DIGEST], &sum());
     let path = record(&tree, "gone/i:1", &[DIGEST], &sum());
-    tree.problem("record-without-image", "root/.sifcache/known/gone/i:1.json");
+    tree.problem("record-without-image", "root/.sifcache/metadata/gone/i:1.json");
     let fixed = tree.object(&["--fix"])["fixed"].clone();
-    assert_eq!(fixed, json!([{"path": path.to_str(), "did": "removed", "error": null}]));
+    assert_eq!(fixed, json!([{"path": path.to_str(), "change": "removed", "error": null}]));
     assert!(
         !path.parent().unwrap().exists()
-            && tree.path("root/.sifcache/known/o/good:1.json").exists()
+            && tree.path("root/.sifcache/metadata/o/good:1.json").exists()
     );
     tree.is_fine();
 }

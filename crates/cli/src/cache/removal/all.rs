@@ -112,13 +112,13 @@ fn summary(removals: &[Removal]) -> String {
         ("REFERENCE", Align::Left),
         ("FREES", Align::Right),
         ("ADDED", Align::Left),
-        ("SERVED", Align::Left),
+        ("LAST USED", Align::Left),
     ]);
     let day = |time: Option<Timestamp>| time.map_or("-".to_owned(), format::day);
     for removal in removals {
         let (size, reference) =
             (format::size(removal.frees), escape_for_terminal(removal.reference.as_ref()));
-        table.row(vec![reference, size, day(removal.added), day(removal.last_served)]);
+        table.row(vec![reference, size, day(removal.added), day(removal.last_used)]);
     }
     let frees: u64 = removals.iter().map(|removal| removal.frees).sum();
     format!("{}{} to remove, {}", table.text(), removals.len(), format::size(frees))

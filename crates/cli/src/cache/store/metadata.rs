@@ -17,7 +17,7 @@ const MAX_RECORD_SIZE: usize = 8192;
 /// The maximum number of bytes that are read from any other file in the hidden directory.
 const MAX_FILE_SIZE: u64 = 64 << 20;
 
-/// The record of one image: `.sifcache/known/NAME.json`.
+/// The record of one image: `.sifcache/metadata/NAME.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The reference in normal form.
@@ -67,7 +67,7 @@ impl Record {
 
 /// The names that have a record, relative to the root.
 pub(crate) fn names(root: &Path) -> HashSet<String> {
-    let records = root.join(STATE).join("known");
+    let records = root.join(STATE).join("metadata");
     let files =
         WalkDir::new(&records).into_iter().flatten().filter(|one| one.file_type().is_file());
     let name = |path: &Path| {
@@ -78,14 +78,14 @@ pub(crate) fn names(root: &Path) -> HashSet<String> {
 
 /// The path of the record of `name`.
 pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
-    root.join(STATE).join("known").join(format!("{name}.json"))
+    root.join(STATE).join("metadata").join(format!("{name}.json"))
 }
 
 /// Removes the record of `name`.
 pub(crate) fn forget(store: &Store, name: &str) {
     let path = path(store.root(), name);
     if fs::remove_file(&path).is_ok() {
-        directory::tidy(&store.state().join("known"), &path);
+        directory::tidy(&store.state().join("metadata"), &path);
     }
 }
 

@@ -111,3 +111,23 @@ fn obstacles_are_named_in_the_error() {
     assert_eq!(message("ubuntu/i:1"), expected);
     assert!(store.can_hold("ubuntu").is_ok() && store.can_hold("a/b/c:1").is_ok());
 }
+
+#[test]
+fn old_names_in_the_hidden_directory_are_replaced() {
+    let (directory, store) = store();
+    let state = store.state();
+    fs::remove_dir(state.join("metadata")).unwrap();
+    fs::create_dir(state.join("known")).unwrap();
+    fs::write(state.join("known/i:1.json"), "{}").unwrap();
+    fs::write(state.join("served.json"), "old").unwrap();
+    let mut settings = Settings::with_roots(vec![directory.path().to_owned()]);
+    settings.untrusted = Untrusted::Accept;
+    Store::open(directory.path(), &settings).unwrap();
+    assert!(state.join("metadata/i:1.json").exists());
+    assert!(!state.join("known").exists());
+    assert_eq!(fs::read_to_string(state.join("last_used.json")).unwrap(), "old");
+    // An existing file keeps its content.
+    fs::write(state.join("served.json"), "older").unwrap();
+    Store::open(directory.path(), &settings).unwrap();
+    assert_eq!(fs::read_to_string(state.join("last_used.json")).unwrap(), "old");
+}

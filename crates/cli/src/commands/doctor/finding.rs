@@ -25,34 +25,34 @@ pub(crate) struct Finding {
     pub(crate) check: &'static str,
     pub(crate) level: Level,
     /// The subject of the check, and its result.
-    pub(crate) what: String,
+    pub(crate) message: String,
     /// How to fix the problem.
     pub(crate) advice: Option<String>,
 }
 
 impl Finding {
-    fn new(check: &'static str, level: Level, what: String) -> Self {
-        Self { check, level, what, advice: None }
+    fn new(check: &'static str, level: Level, message: String) -> Self {
+        Self { check, level, message, advice: None }
     }
 
-    pub(crate) fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(check, Level::Ok, what.into())
+    pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Level::Ok, message.into())
     }
 
     pub(crate) fn skipped(check: &'static str, why: impl Into<String>) -> Self {
         Self::new(check, Level::Skipped, why.into())
     }
 
-    pub(crate) fn note(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(check, Level::Note, what.into())
+    pub(crate) fn note(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Level::Note, message.into())
     }
 
-    pub(crate) fn warn(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(check, Level::Warn, what.into())
+    pub(crate) fn warn(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Level::Warn, message.into())
     }
 
-    pub(crate) fn fail(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(check, Level::Fail, what.into())
+    pub(crate) fn fail(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, Level::Fail, message.into())
     }
 
     /// Adds advice on how to fix the problem.

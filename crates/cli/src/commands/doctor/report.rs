@@ -24,7 +24,7 @@ pub(crate) fn area(area: &str, findings: &[Finding]) -> String {
     let mut page = format!("{bold}{area}{bold:#}\n");
     for finding in findings {
         let (word, style, _) = word(finding.level);
-        let _ = writeln!(page, "  {style}{word:<8}{style:#}{}", finding.what);
+        let _ = writeln!(page, "  {style}{word:<8}{style:#}{}", finding.message);
         if let Some(advice) = &finding.advice {
             let _ = writeln!(page, "          {advice}");
         }

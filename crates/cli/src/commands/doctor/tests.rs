@@ -163,7 +163,7 @@ impl Tree {
         let host = self.host();
         let (_, of) = AREAS.iter().find(|(name, _)| *name == area).unwrap();
         let finding = of(&host).into_iter().find(|f| f.check == check && f.level > Level::Skipped);
-        finding.map(|f| format!("{}; {}", f.what, f.advice.unwrap_or_default())).unwrap()
+        finding.map(|f| format!("{}; {}", f.message, f.advice.unwrap_or_default())).unwrap()
     }
 }
 

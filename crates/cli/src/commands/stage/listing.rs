@@ -25,7 +25,7 @@ enum State {
     /// The other roots have a different image: it was refreshed there, or was always different.
     Differs,
     /// The other roots have no such image.
-    Alone,
+    LocalOnly,
     /// It cannot be determined without reading the images.
     Unknown,
 }
@@ -35,7 +35,7 @@ impl State {
         match self {
             Self::Current => "current",
             Self::Differs => "differs",
-            Self::Alone => "alone",
+            Self::LocalOnly => "local-only",
             Self::Unknown => "unknown",
         }
     }
@@ -182,7 +182,7 @@ fn rows(
 /// Compares by size and recorded SHA-256, without reading the images.
 fn state(others: &Settings, copy: &Copy) -> State {
     let Ok(reference) = image_name::parse(&copy.reference) else { return State::Unknown };
-    let Some(path) = lookup::find(others, &reference) else { return State::Alone };
+    let Some(path) = lookup::find(others, &reference) else { return State::LocalOnly };
     let Ok(metadata) = path.metadata() else { return State::Unknown };
     if metadata.len() != copy.size {
         return State::Differs;
@@ -252,7 +252,7 @@ mod tests {
         let mut others = Settings::with_roots(vec![directory.path().to_owned()]);
         others.untrusted = Untrusted::Accept;
         sif(&store.path("o/i:1"), 1);
-        assert_eq!(state(&others, &copy("o/i:2", SMALLEST)), State::Alone);
+        assert_eq!(state(&others, &copy("o/i:2", SMALLEST)), State::LocalOnly);
         assert_eq!(state(&others, &copy("o/i:1", 127)), State::Differs);
         // There is no record, and the image is not read for the comparison.
         assert_eq!(state(&others, &copy("o/i:1", SMALLEST)), State::Unknown);

@@ -1,4 +1,4 @@
-//! Compares the records in `.sifcache/known` with the files.
+//! Compares the records in `.sifcache/metadata` with the files.
 
 use super::file::{File, Identity};
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
@@ -43,7 +43,7 @@ pub(crate) fn mismatch(file: &File) -> Option<Finding> {
 
 /// Records without a file.
 pub(crate) fn orphans(root: &Path, pulse: &Pulse) -> Vec<Finding> {
-    let directory = root.join(STATE).join("known");
+    let directory = root.join(STATE).join("metadata");
     let entries = WalkDir::new(&directory).into_iter().flatten();
     let files = entries.filter(|entry| entry.file_type().is_file());
     files.filter_map(|entry| orphan(root, &directory, entry.path(), pulse)).collect()

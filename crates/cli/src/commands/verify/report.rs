@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Mended {
     pub(crate) path: PathBuf,
-    pub(crate) did: String,
+    pub(crate) message: String,
     pub(crate) failed: bool,
 }
 
@@ -83,7 +83,7 @@ impl Mended {
             false => (AnsiColor::Green.on_default(), "fixed"),
             true => (AnsiColor::Red.on_default(), "cannot fix"),
         };
-        format!("{path}: {style}{verb}{style:#}: {}\n", self.did)
+        format!("{path}: {style}{verb}{style:#}: {}\n", self.message)
     }
 }
 

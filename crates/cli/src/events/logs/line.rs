@@ -16,7 +16,7 @@ pub(super) enum Line {
     /// It seems to be a line of the plugin, but it is truncated or has an unknown form.
     Unread,
     /// A hit or a miss of a node whose clock is ahead.
-    Ahead(Box<Event>),
+    Future(Box<Event>),
     /// A hit or a miss.
     Event(Timestamp, Box<Event>),
 }
@@ -70,7 +70,7 @@ fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Times
     }
     match time {
         Some(time) if time <= stamp::tomorrow(now) => Line::Event(time, Box::new(event)),
-        Some(_) => Line::Ahead(Box::new(event)),
+        Some(_) => Line::Future(Box::new(event)),
         None => Line::Unread,
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Read {
     /// The number of lines with our program name that the plugin did not write like this.
     pub(crate) forged: u64,
     /// The plugin's lines with a time in the future.
-    pub(crate) ahead: Ahead,
+    pub(crate) future: FutureLines,
     /// Lines that seem to be the plugin's but could not be parsed.
     pub(crate) unread: Unread,
     /// Files that were not read.
@@ -40,7 +40,7 @@ pub(crate) struct Read {
 
 /// Lines of nodes whose clock is ahead.
 #[derive(Debug, Default)]
-pub(crate) struct Ahead {
+pub(crate) struct FutureLines {
     pub(crate) lines: u64,
     /// The images that were used according to these lines, with estimated times.
     pub(crate) hits: Hits,
@@ -127,13 +127,13 @@ impl<'a> Log<'a> {
                 take(time, *event);
             }
             Line::Forged => all.forged += 1,
-            Line::Ahead(event) => {
+            Line::Future(event) => {
                 // The real time is unknown. But this node uses the cache, and the image was in use
                 // at about the time of the surrounding lines.
                 self.scan.was_ours(self.now);
-                all.ahead.lines += 1;
-                super::note(&mut all.ahead.hits, self.scan.about().unwrap_or(self.now), &event);
-                all.ahead.host.get_or_insert_with(|| self.scan.host());
+                all.future.lines += 1;
+                super::note(&mut all.future.hits, self.scan.about().unwrap_or(self.now), &event);
+                all.future.host.get_or_insert_with(|| self.scan.host());
             }
             Line::Unread => self.unread(&mut all.unread, line),
             Line::Other => {}
@@ -217,10 +217,13 @@ impl Read {
 
     /// Remarks on the result, one sentence each.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> =
-            self.skipped.iter().map(|one| format!("skipped {}: {}", one.path, one.why)).collect();
+        let mut remarks: Vec<String> = self
+            .skipped
+            .iter()
+            .map(|one| format!("skipped {}: {}", one.path, one.reason))
+            .collect();
         remarks.extend(self.unread.remark());
-        remarks.extend(self.ahead.remark());
+        remarks.extend(self.future.remark());
         match self.forged {
             0 => {}
             1 => remarks.push("1 line with our name is incomplete or not the plugin's".to_owned()),
@@ -233,7 +236,7 @@ impl Read {
                           used: run this as root or as a member of the group systemd-journal";
             remarks.push(remark.to_owned());
         }
-        let ours = self.events + self.unread.lines + self.ahead.lines;
+        let ours = self.events + self.unread.lines + self.future.lines;
         if self.range.is_some() && ours == 0 {
             let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
                           the log of nodes that run jobs, and does it have the site's syslog \
@@ -245,7 +248,7 @@ impl Read {
     }
 }
 
-impl Ahead {
+impl FutureLines {
     fn remark(&self) -> Option<String> {
         let host = self.host.as_deref().filter(|host| !host.is_empty());
         let whose =

@@ -86,8 +86,8 @@ impl Source {
     }
 
     /// This source as a skipped one.
-    pub(super) fn skipped(&self, why: String) -> Skipped {
-        Skipped { path: self.name(), why }
+    pub(super) fn skipped(&self, reason: String) -> Skipped {
+        Skipped { path: self.name(), reason }
     }
 }
 
@@ -95,7 +95,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Skipped {
     pub(crate) path: String,
-    pub(crate) why: String,
+    pub(crate) reason: String,
 }
 
 /// The lines of an open log.

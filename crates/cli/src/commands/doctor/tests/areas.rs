@@ -58,12 +58,12 @@ fn the_state_of_a_root() {
     tree.write("/sif/.sifcache", "");
     assert_eq!(problems(&tree), ["Fail image roots: state"]);
     tree.remove("/sif/.sifcache");
-    fs::create_dir_all(tree.at("/sif/.sifcache/known")).unwrap();
+    fs::create_dir_all(tree.at("/sif/.sifcache/metadata")).unwrap();
     tree.mode("/sif/.sifcache", 0o777);
     assert_eq!(problems(&tree), ["Fail image roots: state"]);
     tree.mode("/sif/.sifcache", 0o755);
     assert_eq!(problems(&tree), [""; 0]);
-    assert!(tree.at("/sif/.sifcache/known").is_dir());
+    assert!(tree.at("/sif/.sifcache/metadata").is_dir());
 }
 
 #[test]

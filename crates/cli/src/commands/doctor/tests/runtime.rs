@@ -51,7 +51,7 @@ fn unknown_flags_are_reported() {
     let of = |tree: &Tree| {
         let findings = runtimes::check(&tree.host());
         let flags = findings.into_iter().find(|finding| finding.check == "flags").unwrap();
-        (flags.level, format!("{}; {}", flags.what, flags.advice.unwrap_or_default()))
+        (flags.level, format!("{}; {}", flags.message, flags.advice.unwrap_or_default()))
     };
     assert_eq!(of(&tree).0, Level::Ok);
     let more = format!("{known}      --made-up string   x\n      --bindings         x\n");
@@ -138,7 +138,7 @@ fn a_set_uid_runtime() {
     for (built, mode) in [(setuid, "users start it set-uid"), (&without, "user namespaces")] {
         tree.answer("/usr/bin/apptainer buildcfg", built);
         let found = runtimes::check(&tree.host());
-        assert!(found.iter().any(|f| f.check == "mode" && f.what.contains(mode)), "{found:#?}");
+        assert!(found.iter().any(|f| f.check == "mode" && f.message.contains(mode)), "{found:#?}");
     }
 }
 

@@ -35,7 +35,7 @@ struct FindingObject {
 #[derive(Serialize)]
 struct FixedObject {
     path: String,
-    did: Option<String>,
+    change: Option<String>,
     error: Option<String>,
 }
 
@@ -86,8 +86,8 @@ impl FindingObject {
 
 impl FixedObject {
     fn new(mended: &Mended) -> Self {
-        let text = |failed| (mended.failed == failed).then(|| mended.did.clone());
-        Self { path: lossy(&mended.path), did: text(false), error: text(true) }
+        let text = |failed| (mended.failed == failed).then(|| mended.message.clone());
+        Self { path: lossy(&mended.path), change: text(false), error: text(true) }
     }
 }
 

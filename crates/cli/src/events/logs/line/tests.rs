@@ -103,7 +103,7 @@ fn lines_that_bear_our_name() {
 #[test]
 fn times_in_the_future_are_recognized() {
     let line = format!("2026-03-04T03:03:15Z n1 sifcache: {MESSAGE}");
-    assert!(matches!(read(&line, now()), Line::Ahead(_)));
+    assert!(matches!(read(&line, now()), Line::Future(_)));
     assert_eq!(time("2026-03-04T03:03:15Z n1 a: b", now()), None);
 }
 
