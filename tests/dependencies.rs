@@ -52,7 +52,7 @@ fn listed(heading: &str) -> BTreeSet<Crate> {
 }
 
 #[test]
-fn all_that_is_loaded_into_slurm_is_listed() {
+fn all_crates_loaded_into_slurm_are_listed() {
     assert_eq!(linked("spank-sifcache"), listed("What is loaded into Slurm"));
 }
 
@@ -93,7 +93,7 @@ const FORBIDDEN: [&str; 22] = [
 /// The regex engine of tracing-subscriber is listed in docs/security.md but not linked into the
 /// library, which tests/e2e/exports.rs checks.
 #[test]
-fn nothing_of_what_must_not_be_loaded_into_slurm() {
+fn no_forbidden_crate_is_loaded_into_slurm() {
     for package in ["spank-sifcache", "sifcache-preload"] {
         let all = linked(package);
         let strange = all.iter().filter(|(name, _)| FORBIDDEN.contains(&name.as_str()));

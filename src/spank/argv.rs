@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     #[ignore = "reads what is not its own; make asan expects to hear of it"]
-    fn a_checker_is_on() {
+    fn the_memory_checker_is_active() {
         Command::new(&[Some("a"), Some("b")]).read(3);
     }
 }

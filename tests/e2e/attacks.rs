@@ -7,12 +7,12 @@
 mod command;
 mod escapes;
 mod logs;
-mod much;
 mod privileged;
 mod settings;
 mod subdirectory;
 mod table;
 mod terminal;
+mod volume;
 mod writers;
 
 use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, WHICH, sif};

@@ -24,7 +24,7 @@ fn every_value() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn in_the_script_itself_and_over_an_empty_environment() {
+fn in_the_script_and_with_an_empty_environment() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let step = format!("srun apptainer exec {ABSENT} cat /etc/image-name");

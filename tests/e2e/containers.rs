@@ -118,7 +118,7 @@ fn ways() -> Vec<(&'static str, Vec<String>)> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_bundle_gets_what_it_gets_without_us() {
+fn the_bundle_is_the_same_without_the_plugin() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let _oci = Oci::new(&site);

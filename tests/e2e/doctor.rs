@@ -77,7 +77,7 @@ fn settings_that_are_wrong_or_missing() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn who_may_write_plugstack_conf() {
+fn a_writable_plugstack_conf_is_reported() {
     let site = Site::new("");
     let file = "/etc/slurm/plugstack.conf";
     let wrong = ["fail plugstack.conf: writable"];

@@ -16,7 +16,7 @@ fn symbols(which: &str) -> Vec<String> {
 
 #[test]
 #[ignore = "needs the built library: make test"]
-fn only_what_slurm_looks_up() {
+fn only_symbols_that_slurm_looks_up() {
     let expected = [
         "plugin_name",
         "plugin_type",

@@ -4,15 +4,15 @@
 //! up, so that the command works without the plugin. A job that runs without the plugin must not
 //! fail with it, slurmstepd must not hang because of it, and no node is drained.
 
+mod aborted;
 mod control_groups;
 mod file_system;
-mod given_up;
 mod hanging;
 mod images;
 mod limits;
 mod mounted;
-mod other;
 mod plugins;
+mod second_plugin;
 mod signals;
 mod slurm;
 mod surroundings;

@@ -100,7 +100,7 @@ fn links_to_images_are_images() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_ordinary_users_could_have_written() {
+fn entries_writable_by_ordinary_users_are_refused() {
     let site = Site::new("");
     let file = site.store(IMAGE, PATH);
     let root = site.at("ctl", SHARED);

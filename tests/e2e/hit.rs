@@ -38,7 +38,7 @@ fn both_runtimes_by_name_and_by_path() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn both_users() {
+fn different_users_get_the_same_image() {
     let site = Site::new("");
     site.store(IMAGE, IMAGE);
     for user in ["alice", "bob"] {
@@ -80,7 +80,7 @@ fn every_candidate() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_tag_never_answers_for_a_digest() {
+fn a_digest_reference_never_uses_a_tag_name() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     site.store(IMAGE, "o/i");

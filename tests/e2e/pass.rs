@@ -62,7 +62,7 @@ fn unknown_or_unsupported_flags() {
 /// No spelling of a reference leads out of the image root, or to a file beside it.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn ways_out_of_the_root() {
+fn references_that_leave_the_root() {
     let site = Site::new("on_miss=fail");
     fs::copy(crate::kit::sif(OTHER), site.at("ctl", "/shared/beside")).unwrap();
     site.store(OTHER, ".sifcache/x");
@@ -113,7 +113,7 @@ fn arguments_that_are_not_text() {
 /// A program is a runtime if its file name is one of the configured names, in any directory.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_counts_as_a_runtime() {
+fn command_names_treated_as_runtimes() {
     let site = Site::new("on_miss=fail runtimes=sing");
     site.store(IMAGE, "o/i:1");
     let script = site.at("ctl", "/home/alice/sing");

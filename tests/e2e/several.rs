@@ -61,7 +61,7 @@ fn the_image_local_on_one_node_only() {
 /// Without a shared file, only that node has a hit, and the others have a miss.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_image_on_one_node_and_nowhere_else() {
+fn an_image_on_a_single_node() {
     let site = Site::new("");
     site.store_at("n2", LOCAL, OTHER, "o/i:1");
     let output = site.launch(&["-N3", "-l", "--no-kill", "-K0"], "docker://o/i:1");

@@ -62,7 +62,7 @@ fn who_looked(trace: &[String]) -> BTreeSet<&str> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn only_the_task_looks() {
+fn only_tasks_make_lookups() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     for timeout in ["off", "600"] {
@@ -106,7 +106,7 @@ fn a_task_without_a_launch_makes_no_lookup() {
 /// srun runs on the login node, where the image roots may not be mounted at all.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn srun_never_looks() {
+fn srun_makes_no_lookup() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let strace = "strace -f -e trace=%file -o trace srun apptainer exec docker://o/i:1 true";

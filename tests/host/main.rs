@@ -112,7 +112,7 @@ fn other_commands_make_no_system_call() {
 /// slurmstepd looks for the shim, logs that it is missing, and reads the overflow id if owners
 /// matter. It never reads an image root. srun reads nothing but its own argv, from /proc.
 #[test]
-fn what_loads_the_plugin_looks_at_no_image_root() {
+fn loading_the_plugin_accesses_no_image_root() {
     let site = Site::new();
     for (nested, calls) in [("off", 0), ("path", 2), ("preload", 2)] {
         let logs = if calls > 0 { &LOG[..] } else { &[] };

@@ -93,7 +93,7 @@ fn long_commands() {
 /// The host passes a count that is one too large, and the plugin relies on it.
 #[test]
 #[ignore = "reads what is not its own; make asan expects to hear of it"]
-fn a_checker_is_on() {
+fn the_memory_checker_is_active() {
     let site = Site::new();
     let flags = ["--rounds", "1", "--miscount"];
     let output = site.host(&site.line("untrusted=accept"), &flags, &HIT);

@@ -66,7 +66,7 @@ fn the_variable_in_which_shells_store_the_program() {
 }
 
 #[test]
-fn what_is_there_twice_stays_twice_but_for_ours() {
+fn duplicate_variables_are_kept_except_our_own() {
     let site = Site::new();
     let path = format!("PATH={}", site.search("shims real"));
     let variables = ["X=1".to_owned(), path, "PATH=/second".into(), "X=2".into()];

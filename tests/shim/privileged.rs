@@ -16,7 +16,7 @@ fn privileged<'a>(site: &'a Site, command: &[&str]) -> Option<Call<'a>> {
 }
 
 #[test]
-fn settings_and_wishes_do_not_count() {
+fn settings_and_the_requested_mode_are_ignored() {
     let site = Site::new();
     let Some(hit) = privileged(&site, &HIT) else { return };
     hit.is_bare();
@@ -29,7 +29,7 @@ fn settings_and_wishes_do_not_count() {
 }
 
 #[test]
-fn nor_does_another_runtime() {
+fn another_runtime_is_ignored() {
     let site = Site::new();
     site.real("evil/apptainer");
     let Some(call) = privileged(&site, &HIT) else { return };

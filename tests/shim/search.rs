@@ -18,7 +18,7 @@ fn starts(call: &Call<'_>, expected: &str, site: &Site) {
 }
 
 #[test]
-fn wherever_the_shim_is_in_path() {
+fn the_shim_at_any_position_in_path() {
     let site = Site::new();
     for other in ["a/apptainer", "b/apptainer"] {
         site.real(other);
@@ -138,7 +138,7 @@ fn a_runtime_without_an_interpreter_line() {
 }
 
 #[test]
-fn copies_of_the_shim_do_not_call_each_other_for_ever() {
+fn copies_of_the_shim_do_not_loop() {
     let site = Site::new();
     for copy in ["one/apptainer", "two/apptainer", "libexec/sifcache-shim"] {
         site.shim(copy);

@@ -135,7 +135,7 @@ fn a_root_that_no_other_user_may_read_is_refused() {
 }
 
 #[test]
-fn a_node_looks_prepares_and_installs() {
+fn a_node_answers_prepares_and_installs() {
     let root = TempDir::new().unwrap();
     let mut node = Node::start(root.path());
     let ready = node.answer();

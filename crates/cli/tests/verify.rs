@@ -9,6 +9,7 @@ mod verify {
 
     mod advice;
     mod chosen;
+    mod duplicates;
     mod fixed;
     mod hidden;
     mod misnamed;
@@ -16,5 +17,4 @@ mod verify {
     mod names;
     mod output;
     mod refused;
-    mod rivals;
 }

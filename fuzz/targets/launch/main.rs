@@ -5,10 +5,10 @@
 //! expected result: `grammar` finds IMAGE, `root` finds the image.
 #![no_main]
 
+mod argv_array;
 mod grammar;
 mod mutate;
 mod root;
-mod slots;
 mod task;
 
 // The plugin's private code for the argv entries of a command.

@@ -1,6 +1,6 @@
 //! A task whose command is a C array, as under Slurm.
 
-use crate::slots::Slots;
+use crate::argv_array::ArgvArray;
 use spank_sifcache::job::{Error, Job, Step};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Task {
     environment: Vec<(Vec<u8>, Vec<u8>)>,
     words: Vec<Vec<u8>>,
-    slots: Slots,
+    argv: ArgvArray,
     ended: Cell<Option<i32>>,
 }
 
@@ -21,9 +21,9 @@ impl Task {
         let assignments = words.iter().map_while(|word| assignment(word));
         let environment: Vec<_> = assignments.collect();
         let words = words.split_off(environment.len());
-        let slots = Slots::new(&words);
+        let argv = ArgvArray::new(&words);
         let words = words.into_iter().map(<[u8]>::to_vec).collect();
-        Self { environment, words, slots, ended: Cell::new(None) }
+        Self { environment, words, argv, ended: Cell::new(None) }
     }
 
     /// The original command.
@@ -37,7 +37,7 @@ impl Task {
     }
 
     pub(crate) fn take_changes(&mut self) -> Vec<(usize, PathBuf)> {
-        self.slots.take_changes(&self.words)
+        self.argv.take_changes(&self.words)
     }
 
     pub(crate) fn ended(&self) -> Option<i32> {
@@ -55,11 +55,11 @@ fn assignment(word: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 impl Job for Task {
     fn command(&self) -> Vec<&[u8]> {
-        self.slots.read()
+        self.argv.read()
     }
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
-        self.slots.replace(index, path).map_err(Error::InvalidArgument)
+        self.argv.replace(index, path).map_err(Error::InvalidArgument)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

@@ -3,8 +3,8 @@
 #![no_main]
 
 mod lines;
+mod log_line;
 mod recorder;
-mod said;
 
 // Private modules of the plugin and of the command. rustfmt is told to skip them, because it would
 // look for their test modules here and fail; it formats them in their own crates.
@@ -40,7 +40,7 @@ mod stamp;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use said::Said;
+use log_line::LogLine;
 // The files above expect these items at the root of the crate.
 use spank_sifcache::{NAME, job};
 mod events {
@@ -52,7 +52,7 @@ mod logging {
 
 fuzz_target!(|bytes: &[u8]| {
     lines::read(bytes);
-    if let Ok(said) = Said::arbitrary(&mut Unstructured::new(bytes)) {
-        said.round_trips();
+    if let Ok(line) = LogLine::arbitrary(&mut Unstructured::new(bytes)) {
+        line.round_trips();
     }
 });

@@ -100,7 +100,7 @@ fn stayed_inside(calls: &str) {
 /// before the runtime starts.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn no_name_leads_out_of_the_root() {
+fn references_cannot_leave_the_image_root() {
     let site = prepare();
     let real = site.at("ctl", "/home/alice/real");
     let _ = fs::create_dir(&real);
@@ -131,7 +131,7 @@ fn no_name_leads_out_of_the_root() {
 /// The same for the command of a step, which slurmstepd's child looks up.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn nor_does_a_steps_own_command() {
+fn step_commands_cannot_leave_the_image_root() {
     let site = prepare();
     let launches: String =
         ["../canary/x", "o/../../canary/x", "%2e%2e/canary/x", "/shared/canary/x"]
@@ -148,7 +148,7 @@ fn nor_does_a_steps_own_command() {
 /// of its name, which she could see anyway.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn nothing_of_an_unreadable_image_is_told() {
+fn unreadable_images_are_not_revealed() {
     use std::os::unix::fs::{PermissionsExt, chown};
     let site = Site::new("on_miss=fail");
     own_root(&site);

@@ -41,7 +41,7 @@ launch o/i:1
 /// and the job's variables. Each launch is still exactly one line.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn what_she_chooses_stays_a_value() {
+fn user_input_stays_one_log_value() {
     let site = site("");
     let own = own_root(&site);
     // Settings contain no blanks or control characters, so neither does an image root.

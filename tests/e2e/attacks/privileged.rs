@@ -53,7 +53,7 @@ fn a_set_uid_program_has_no_interposer() {
 /// for it.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
+fn the_shim_of_a_set_uid_program_ignores_the_user() {
     let site = site("nested=path");
     prepare(&site);
     let own = own_root(&site);
@@ -74,7 +74,7 @@ fn the_shim_below_a_set_uid_program_does_not_listen_to_her() {
 /// environment, these shells must not read her profile.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn doctor_does_not_read_her_profile() {
+fn doctor_ignores_the_users_profile() {
     let site = site("nested=path");
     let mine = site.at("ctl", "/shared/profile-ran");
     let _ = fs::remove_file(&mine);

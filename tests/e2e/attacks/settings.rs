@@ -58,7 +58,7 @@ fn another_image_root_by_the_environment() {
 /// launches, as if she had typed the path of the image.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn forged_settings_reach_only_her_own_launches() {
+fn forged_settings_affect_only_own_launches() {
     let site = site("");
     let own = own_root(&site);
     let forge = format!("export SINGULARITY_SIFCACHE='image_root={own} untrusted=accept'");
@@ -82,7 +82,7 @@ fn forged_settings_reach_only_her_own_launches() {
 /// A job that removes the plugin's variables, or uses `--export=NONE`.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_sites_wish_is_not_forced_on_her_and_not_taken_from_others() {
+fn users_can_override_on_miss_only_for_themselves() {
     let site = site("on_miss=fail");
     fs::remove_file(site.at("ctl", SHARED).join(NAME)).unwrap();
     // docs/security.md: on_miss is a service for users, not an access control.
@@ -107,7 +107,7 @@ fn is_well(site: &Site) {
 /// that srun would have refused.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn options_twice_huge_or_smuggled() {
+fn repeated_huge_and_forged_options() {
     let site = site("");
     let launch: Vec<&str> = LAUNCH.split(' ').collect();
     let srun = |flags: &[&str]| site.srun(&[&["-w", "n1"], flags, &launch[..]].concat());
@@ -181,7 +181,7 @@ fn runtimes_of_strange_names() {
 /// With `nested=preload`, the values that she puts into `LD_PRELOAD` affect only her own jobs.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn libraries_of_her_own() {
+fn libraries_of_the_user() {
     let site = site("nested=preload");
     let long = "/nowhere/".repeat(14_000);
     for before in ["", " ", ":::", "/no such.so /nowhere.so", &long] {

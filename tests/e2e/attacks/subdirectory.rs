@@ -33,7 +33,7 @@ fn refused(site: &Site, file: &str) {
 /// alice's directory contains a symbolic link to bob's files.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_directory_of_hers_in_the_root() {
+fn a_users_directory_in_the_root() {
     let site = Site::with_line(REFUSE);
     let before = prepare(&site);
     create_directory(&site);
@@ -69,7 +69,7 @@ fn a_directory_of_hers_in_the_root() {
 /// at the check, at the removal, or both.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_directory_that_changes_while_root_works() {
+fn a_directory_exchanged_while_root_writes() {
     let site = Site::with_line(REFUSE);
     let before = prepare(&site);
     create_directory(&site);

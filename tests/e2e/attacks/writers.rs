@@ -139,7 +139,7 @@ fn race(site: &Site, swap: &str) {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_link_that_changes_while_bob_looks() {
+fn a_link_exchanged_during_lookups() {
     let site = site("on_miss=fail");
     let own = own_root(&site);
     let (name, good) = (format!("{SHARED}/{NAME}"), inside(IMAGE));
@@ -155,7 +155,7 @@ fn a_link_that_changes_while_bob_looks() {
 /// A directory owned by root, reached through a link owned by root and then a link owned by alice.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_directory_that_changes_while_bob_looks() {
+fn a_directory_exchanged_during_lookups() {
     let site = Site::new("on_miss=fail");
     let own = own_root(&site);
     site.store_at("ctl", "/shared/good", IMAGE, NAME);

@@ -57,7 +57,7 @@ fn a_disk_that_fills_up() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn ordinary_users_may_look_and_not_touch() {
+fn ordinary_users_may_read_but_not_write() {
     let site = Site::new("");
     done(&site, &["import", &inside(IMAGE), "o/i:1"]);
     let alice = |words: &[&str]| site.alice(&[&["sifcache"], words].concat());

@@ -1,7 +1,7 @@
 //! Slurm with control groups, as most sites have it. No process of a step can leave the step, so an
 //! unkillable helper process cannot leave it either.
 
-use super::given_up::health_check;
+use super::aborted::health_check;
 use super::hanging::helpers;
 use super::mounted::{Mounted, ROOT, Timeout};
 use super::table::{Found, compare};
@@ -122,7 +122,7 @@ fn by_the_kernel() {
 /// cannot end.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn by_nobody() {
+fn by_no_one_until_the_node_is_drained() {
     with_each("UnkillableStepTimeout=10", |site, groups| {
         let mounted = Mounted::faulty(site);
         mounted.fault("all hang");

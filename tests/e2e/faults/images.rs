@@ -24,7 +24,7 @@ fn links_in_a_circle() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn a_root_that_anybody_can_write() {
+fn a_world_writable_root() {
     let site = Site::new("");
     site.store(IMAGE, NAME);
     fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();

@@ -3,7 +3,7 @@
 //! Slurm sets a user's limits right before the `execve`, after the plugins. The plugin itself is
 //! therefore subject only to limits that another plugin, or PAM, has set before.
 
-use super::other::{self, PROGRAM, RUNTIME};
+use super::second_plugin::{self, PROGRAM, RUNTIME};
 use super::table::{Found, compare};
 use super::{NAME, WITHOUT, meets_each, ours, seen, settled, unharmed, with};
 use crate::kit::quiet::Quiet;
@@ -11,12 +11,12 @@ use crate::kit::{IMAGE, Output, SHARED, Site};
 
 /// plugstack.conf without the plugin and with it, after a plugin that lowers `limit`.
 fn after(limit: &str) -> [String; 2] {
-    [other::then(limit, WITHOUT), other::then(limit, &with())]
+    [second_plugin::then(limit, WITHOUT), second_plugin::then(limit, &with())]
 }
 
 /// A launch with two tasks, because Slurm does more work in the first task of a node.
 fn launch(site: &Site, _: &String) -> Output {
-    other::launch(site, &["-n2"])
+    second_plugin::launch(site, &["-n2"])
 }
 
 /// Two tasks that are not launches, so that the plugin adds the shim to their environment.
@@ -26,7 +26,7 @@ fn program(site: &Site, _: &String) -> Output {
 
 fn site() -> Site {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     site
 }

@@ -1,13 +1,13 @@
 //! A second SPANK plugin that fails, ends the task, or also changes the command, before sifcache
 //! and after it.
 
-use super::other;
+use super::second_plugin;
 use super::{NAME, meets_each, with};
 use crate::kit::{IMAGE, Site};
 
 /// plugstack.conf without sifcache and with it, once before and once after the other plugin.
 fn around(arguments: &str) -> [[String; 2]; 2] {
-    let other = other::then(arguments, "");
+    let other = second_plugin::then(arguments, "");
     [format!("{}{other}", with()), format!("{other}{}", with())].map(|with| [other.clone(), with])
 }
 
@@ -15,7 +15,7 @@ fn around(arguments: &str) -> [[String; 2]; 2] {
 #[ignore = "needs a testbed: make test"]
 fn failing() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     for (fault, arguments) in [
         ("another plugin fails in `init`", "init=-1"),
@@ -29,6 +29,6 @@ fn failing() {
         cases.extend(
             around(arguments).map(|lines| lines.map(|l| l.replace("required", "optional"))),
         );
-        meets_each(&site, fault, &cases, Clone::clone, |site, _| other::launch(site, &[]));
+        meets_each(&site, fault, &cases, Clone::clone, |site, _| second_plugin::launch(site, &[]));
     }
 }

@@ -1,7 +1,7 @@
 //! A signal at each step of the plugin's work in a task, and jobs that are cancelled there.
 
 use super::mounted::{Mounted, ROOT};
-use super::other::{self, RUNTIME};
+use super::second_plugin::{self, RUNTIME};
 use super::table::{Found, compare, ended};
 use super::{NAME, WITHOUT, as_asked, of_root_with, on_n1, ours, seen, settled, unharmed, with};
 use crate::kit::{IMAGE, SHARED, Site};
@@ -55,12 +55,12 @@ fn by_the_task() -> String {
 #[ignore = "needs a testbed: make test"]
 fn at_each_call() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
     let runtime = format!("-P {RUNTIME}");
-    let looks = other::then(&format!("look={SHARED}/{NAME}"), "");
-    let launch = || other::launch(&site, &[]);
+    let looks = second_plugin::then(&format!("look={SHARED}/{NAME}"), "");
+    let launch = || second_plugin::launch(&site, &[]);
     for fault in [
         "SIGTERM in the task, before its `execve`",
         "SIGKILL in the task, before its `execve`",
@@ -121,12 +121,13 @@ fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
 #[ignore = "needs a testbed: make test"]
 fn stopped_at_each_call() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
     let runtime = format!("-P {RUNTIME}");
     let launch = |call, paths: &str| {
-        let traced = || with_signal(&site, call, [paths, "SIGSTOP"], || other::launch(&site, &[]));
+        let traced =
+            || with_signal(&site, call, [paths, "SIGSTOP"], || second_plugin::launch(&site, &[]));
         let (output, stopped) = going_on(&site, traced);
         assert!(stopped, "nothing stood still at {call:?}");
         output
@@ -154,14 +155,14 @@ fn stopped_at_each_call() {
 #[ignore = "needs a testbed: make test"]
 fn in_a_task_that_waits() {
     let site = Site::with_line(&of_root_with(ROOT, "lookup_timeout=600"));
-    other::install();
+    second_plugin::install();
     let find = "for n in $(seq 500); do helper=$(pgrep -n -x sifcache-probe) && \
                     ps -o ppid= -p $helper && exit; sleep 0.02; done; exit 1";
     for (signal, number) in [("TERM", 15), ("KILL", 9), ("INT", 2), ("ALRM", 14), ("USR1", 10)] {
         let mounted = Mounted::faulty(&site);
         mounted.fault("all hang");
         let (output, caught) = std::thread::scope(|scope| {
-            let job = scope.spawn(|| other::launch(&site, &[]));
+            let job = scope.spawn(|| second_plugin::launch(&site, &[]));
             let task = on_n1(&site, find).trim().to_owned();
             // Before 26.05, Slurm itself catches some signals until the task's own `execve`.
             let caught = on_n1(&site, &format!("awk '/^SigCgt/ {{print $2}}' /proc/{task}/status"));
@@ -194,10 +195,10 @@ fn in_a_task_that_waits() {
 #[ignore = "needs a testbed: make test"]
 fn in_the_helper_process() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
-    let launch = || other::launch(&site, &[]);
+    let launch = || second_plugin::launch(&site, &[]);
     site.plugstack(WITHOUT);
     let without = launch();
     site.plugstack(&of_root_with(SHARED, "lookup_timeout=1"));
@@ -226,7 +227,7 @@ fn in_the_helper_process() {
 #[ignore = "needs a testbed: make test"]
 fn cancelled() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let jobs = std::env::var("SIFCACHE_CANCELS").unwrap_or_else(|_| "100".to_owned());
     let script = format!(

@@ -1,7 +1,7 @@
 //! The environment of a task: no /proc, environment variables or a command of the maximum size, and
 //! an unusual plugstack.conf.
 
-use super::other::{self, PROGRAM, RUNTIME};
+use super::second_plugin::{self, PROGRAM, RUNTIME};
 use super::table::{Found, compare};
 use super::{NAME, WITHOUT, as_asked, launch, meets, meets_each, unharmed, with, with_registry};
 use crate::kit::{IMAGE, Output, SHARED, Site};
@@ -12,19 +12,19 @@ use std::fs;
 #[ignore = "needs a testbed: make test"]
 fn no_proc() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let start = format!("{RUNTIME} exec docker://{NAME} true");
     let script = format!("[ -e /proc/self ] || echo hidden; {start}; {start}");
     let lines = ["", " nested=path", " nested=preload"].map(|nested| {
         let with = format!("{}{nested}\n", with().trim_end());
-        [WITHOUT, with.as_str()].map(|line| other::then("hide=/proc", line))
+        [WITHOUT, with.as_str()].map(|line| second_plugin::then("hide=/proc", line))
     });
     meets_each(&site, "`/proc` is not mounted", &lines, Clone::clone, |site, _| {
         let output = site.srun(&["-w", "n1", "sh", "-c", &script]);
         let ran = format!("ran exec docker://{NAME} true\n");
         assert_eq!(as_asked(&output), (0, format!("hidden\n{ran}{ran}")), "{output:#?}");
-        other::launch(site, &[])
+        second_plugin::launch(site, &[])
     });
 }
 
@@ -79,7 +79,7 @@ fn a_word_of_128_kib() {
 fn as_long_as_the_kernel_allows() {
     const SLACK: usize = 8;
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     site.store(IMAGE, NAME);
     let several = format!("0 {RUNTIME} exec docker://{NAME} true\n");
     fs::write(site.at("ctl", "/home/alice/several.conf"), several).unwrap();
@@ -108,7 +108,7 @@ fn as_long_as_the_kernel_allows() {
 #[ignore = "needs a testbed: make test"]
 fn the_last_bytes_in_a_script() {
     let site = Site::new("");
-    other::install();
+    second_plugin::install();
     let search = format!(
         "
 import subprocess

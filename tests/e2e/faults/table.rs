@@ -24,7 +24,7 @@ pub(super) struct Found {
 /// differs between releases.
 const RELEASE: &str = "26.05";
 
-fn is_of_the_table() -> bool {
+fn is_in_the_table() -> bool {
     built("faultfs").parent().is_some_and(|directory| directory.ends_with(RELEASE))
 }
 
@@ -44,7 +44,7 @@ pub(super) fn compare(fault: &str, found: &Found) {
     let new = format!("| {fault} | {without} | {with} | {user} | {admin} |");
     if std::env::var_os("SIFCACHE_BLESS").is_some() {
         fs::write(page(), text.replace(row, &new)).unwrap();
-    } else if is_of_the_table() {
+    } else if is_in_the_table() {
         assert_eq!(row, new, "found on the right");
     } else {
         // Digits are ignored: that both counts of a row are equal was checked before. The column

@@ -27,7 +27,7 @@ impl Drop for Unmounted<'_> {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn that_node_reports_a_miss_and_the_others_hit() {
+fn the_node_without_the_mount_reports_a_miss() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let unmounted = Unmounted::on(&site, "n3");

@@ -5,7 +5,7 @@ use crate::kit::SHARED;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn ordinary_users_may_not() {
+fn ordinary_users_cannot_stage() {
     let site = site();
     let output = site.alice(&["sifcache", "stage", "--nodes", "n1", "o/i:1"]);
     assert_eq!(output.status, 77, "{output:#?}");

@@ -42,7 +42,7 @@ fn a_digest_link_that_leads_nowhere() {
 
 /// None of these is removed, renamed, or made readable for everybody, and none changes its owner.
 #[test]
-fn what_people_put_there_is_left_alone() {
+fn files_of_other_origin_stay_unchanged() {
     let Some(tree) = Tree::new() else { return };
     let theirs = tree.image("root/o/theirs:1", 2);
     chown(&theirs, Some(1001), Some(1001)).unwrap();

@@ -13,7 +13,7 @@ fn nothing_wrong() {
 }
 
 #[test]
-fn files_that_core_refuses_have_its_tokens() {
+fn refused_files_have_the_state_as_their_finding() {
     let foreign = Sif::image().architecture(other_architecture()).bytes();
     let mut version = sif(2);
     version[43] = b'9';
@@ -84,7 +84,7 @@ fn refused_without_a_reference() {
 }
 
 #[test]
-fn what_is_no_file() {
+fn entries_that_are_not_regular_files() {
     let Some(tree) = Tree::new() else { return };
     let fifo = tree.path("root/o/fifo:1");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());

@@ -245,7 +245,7 @@ fn tables_elsewhere() {
 }
 
 #[test]
-fn what_is_no_file() {
+fn entries_that_are_not_regular_files() {
     let Some(root) = TestRoot::new() else { return };
     fs::create_dir(root.path().join("directory")).unwrap();
     let fifo = root.path().join("fifo");
@@ -345,7 +345,7 @@ fn writer(state: &State) -> Option<(PathBuf, Writer)> {
 }
 
 #[test]
-fn what_ordinary_users_could_write() {
+fn entries_writable_by_ordinary_users_are_untrusted() {
     let Some(root) = TestRoot::new() else { return };
     let file = root.file("o/i:1", &sif());
     let directory = root.path().join("o");

@@ -321,7 +321,7 @@ fn runtimes_through_other_shells() {
 /// A job's `PATH` is passed to each node with the shims of the node where it was made.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn where_nodes_differ() {
+fn nodes_with_different_configurations() {
     let site = Site::new("");
     let away = [
         "mv /usr/bin/singularity /usr/bin/singularity.away",

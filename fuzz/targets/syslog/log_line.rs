@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 
 /// A hit if there is an `image`, otherwise a miss.
 #[derive(Debug, Arbitrary)]
-pub(crate) struct Said<'a> {
+pub(crate) struct LogLine<'a> {
     image: Option<&'a [u8]>,
     reference: &'a [u8],
     id: Option<(u32, u32)>,
@@ -36,7 +36,7 @@ const WHEN: &str = "2026-03-01T03:03:15Z";
 static LOCAL: LazyLock<String> =
     LazyLock::new(|| when().to_zoned(TimeZone::system()).strftime("%b %e %H:%M:%S").to_string());
 
-impl Said<'_> {
+impl LogLine<'_> {
     /// Writes the line, reads it back and compares the events.
     pub(crate) fn round_trips(&self) {
         let decision = self.decision();
@@ -184,7 +184,7 @@ fn state(kind: u8) -> State {
     }
 }
 
-impl Job for Said<'_> {
+impl Job for LogLine<'_> {
     fn command(&self) -> Vec<&[u8]> {
         Vec::new()
     }

@@ -7,13 +7,13 @@ use std::ffi::{CStr, CString, c_char};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-pub(crate) struct Slots {
+pub(crate) struct ArgvArray {
     /// The original strings.
     strings: Vec<CString>,
     pointers: RefCell<Vec<*mut c_char>>,
 }
 
-impl Slots {
+impl ArgvArray {
     pub(crate) fn new(words: &[&[u8]]) -> Self {
         let string = |word: &&[u8]| CString::new(*word).expect("no null byte in a word");
         let strings: Vec<CString> = words.iter().map(string).collect();
