@@ -10,7 +10,7 @@ fn nothing_anywhere(site: &Site) {
     for node in ["n1", "n2", "n3"] {
         assert!(on(site, node).is_empty(), "{node}");
         let records = tree::files(&site.at(node, LOCAL).join(".sifcache/metadata"));
-        assert!(known.is_empty(), "{node}: {known:?}");
+        assert!(records.is_empty(), "{node}: {records:?}");
     }
 }
 
