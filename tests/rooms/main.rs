@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 mod imports;
+mod literals;
 
 use imports::{Module, read};
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,4 +159,41 @@ fn violations_are_found() {
         ("cache/e.rs", "use crate::cache::a;"),
     ];
     assert_eq!(found(&round).1, ["cache::a", "cache::b", "cache::c"]);
+}
+
+/// Files with help texts, whose examples show such URIs to the user.
+const HELP: [&str; 4] = [
+    "crates/cli/src/commands/explain.rs",
+    "crates/cli/src/commands/import.rs",
+    "src/bin/sifcache-shim/help.rs",
+    "src/spank/handle.rs",
+];
+
+/// Text that parses or formats a URI of a transport: only `image_uri.rs` may have it.
+#[test]
+fn only_one_file_spells_a_transport() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let home = "crates/core/src/image_uri.rs";
+    let mut found = Vec::new();
+    let mut files = 0;
+    for root in ["src", "crates"] {
+        for (name, code) in literals::product_code(top, root) {
+            files += 1;
+            let has = |text: &String| literals::spells_transport(text, HELP.contains(&&*name));
+            found.extend(
+                literals::read(&code).into_iter().filter(has).map(|text| (name.clone(), text)),
+            );
+        }
+    }
+    assert!(files > 100, "{files}");
+    let others: Vec<_> = found.iter().filter(|(name, _)| name != home).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    let code =
+        "a(\"docker://\"); // \"docker:\"\nb(r#\"docker:\"#, '\"', \"x\\\"docker:y\", \"\");";
+    let all = literals::read(code);
+    assert_eq!(all, ["docker://", "docker:", "x\\\"docker:y", ""]);
+    let spells = |text: &str, in_help| literals::spells_transport(text, in_help);
+    assert!(spells("found as docker://{name}", true) && spells("docker://", true));
+    assert!(!spells("apptainer run docker://ubuntu", true) && !spells("docker", false));
+    assert!(spells("apptainer run docker://ubuntu", false));
 }

@@ -26,6 +26,18 @@ impl Transport {
         }
     }
 
+    /// The URI of `name`, which is anything that may stand behind the `//`.
+    #[must_use]
+    pub fn uri(self, name: &(impl fmt::Display + ?Sized)) -> String {
+        format!("{}://{name}", self.scheme())
+    }
+
+    /// The name in a URI of this transport, or `None` if the text does not start like one.
+    #[must_use]
+    pub fn name_in(self, uri: &str) -> Option<&str> {
+        uri.strip_prefix(self.scheme())?.strip_prefix("://")
+    }
+
     /// The transport of an argument, and the text after its `:`.
     fn split(image: &[u8]) -> Option<(Self, &[u8])> {
         Self::ALL.iter().find_map(|transport| {
@@ -149,6 +161,8 @@ mod tests {
             let uri = ImageUri::parse(image.as_bytes()).unwrap();
             assert_eq!(uri.to_string(), image);
             assert_eq!(uri.transport(), Transport::Docker);
+            let name = Transport::Docker.name_in(image).unwrap();
+            assert_eq!(Transport::Docker.uri(name), image);
         }
     }
 
@@ -158,6 +172,7 @@ mod tests {
         {
             assert_eq!(ImageUri::parse(image.as_bytes()), Err(Error::OtherTransport), "{image}");
             assert!(!ImageUri::is_likely(image.as_bytes()), "{image}");
+            assert_eq!(Transport::Docker.name_in(image), None, "{image}");
         }
         for image in ["docker:", "docker:a", "docker:/a"] {
             let error = Error::NoSlashes(Transport::Docker);

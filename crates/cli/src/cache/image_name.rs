@@ -2,6 +2,7 @@
 
 use crate::error::{Exit, Failure};
 use sifcache_core::candidate;
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 
 /// The suffix that `singularity pull` and users append.
@@ -17,7 +18,7 @@ const LEFTOVERS: [&str; 8] =
 /// # Errors
 /// If the reference is invalid or its transport is not docker.
 pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
-    let bare = text.strip_prefix("docker://").unwrap_or(text);
+    let bare = Transport::Docker.name_in(text).unwrap_or(text);
     if let Some((scheme, _)) = bare.split_once("://") {
         let message =
             format!("{text}: only docker references have a name in the cache, not {scheme}:");

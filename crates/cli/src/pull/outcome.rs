@@ -8,6 +8,7 @@ use crate::ui::output::{self, escape_for_terminal};
 use crate::ui::progress::Progress;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use std::path::PathBuf;
 
@@ -208,7 +209,8 @@ fn text(reference: &Reference, outcome: &Outcome) -> String {
     let how = if pulled.linked { " (the same content was there under its digest)" } else { "" };
     text.push_str(&format!("  {size} in {took}{how}"));
     for found_as in &outcome.found_as {
-        text.push_str(&format!("\n{:10}  found as docker://{found_as}", ""));
+        let uri = Transport::Docker.uri(found_as);
+        text.push_str(&format!("\n{:10}  found as {uri}", ""));
     }
     if let Some(kept) = &pulled.kept {
         text.push_str(&format!("\n{:10}  the old file is {}", "", escape_for_terminal(kept)));

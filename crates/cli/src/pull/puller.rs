@@ -16,6 +16,7 @@ use crate::pull::runtime::{self, PullOptions, Runtime};
 use crate::pull::tmpdir;
 use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use sifcache_core::sif::host_architecture;
@@ -92,8 +93,8 @@ impl<'a> Puller<'a> {
     pub(crate) fn pull(&self, reference: &Reference, name: &str) -> Result<Pulled, Failure> {
         let begun = Instant::now();
         self.store.can_hold(name)?;
-        let task =
-            self.progress.start(&format!("pulling docker://{}", image_name::short(reference)));
+        let uri = Transport::Docker.uri(&image_name::short(reference));
+        let task = self.progress.start(&format!("pulling {uri}"));
         let manifest = self.manifest(reference, &task)?;
         let digests = manifest.as_ref().map(|m| m.digests.clone()).unwrap_or_default();
         let (store, progress, retention) = (self.store, self.progress, self.retention);
@@ -123,7 +124,7 @@ impl<'a> Puller<'a> {
         self.store.finish(&image)?;
         let content = self.hash(&image, task)?;
         let size = content.size;
-        let source = format!("docker://{}", new_image.reference);
+        let source = Transport::Docker.uri(new_image.reference);
         let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;
         Ok((size, kept))
     }
@@ -180,9 +181,10 @@ impl<'a> Puller<'a> {
     /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime.
     fn run(&self, new_image: &NewImage<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
         let image = match new_image.digests.first() {
-            Some(digest) => format!("docker://{}@{digest}", new_image.reference.full_repository()),
-            None => format!("docker://{}", new_image.reference),
+            Some(digest) => format!("{}@{digest}", new_image.reference.full_repository()),
+            None => new_image.reference.to_string(),
         };
+        let image = Transport::Docker.uri(&image);
         let base = tmpdir::directory()?;
         let build = Scratch::new(&base).map_err(|error| cannot_write(&base, &error))?;
         let options = PullOptions {

@@ -5,6 +5,7 @@ use super::finding::{Finding, SHADOWED, TWO_FILES};
 use crate::cache::image_name;
 use crate::ui::output::escape_for_terminal;
 use sifcache_core::candidate;
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -102,16 +103,16 @@ fn has_digest(file: &File) -> bool {
 
 fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
     let other = escape_for_terminal(&first.path);
+    let [typed, theirs] = [typed, theirs].map(|name| Transport::Docker.uri(name));
     let what = format!(
-        "one of two files for one image: jobs get {other} for docker://{typed}, \
-         and this for docker://{theirs}"
+        "one of two files for one image: jobs get {other} for {typed}, and this for {theirs}"
     );
     Finding::problem(TWO_FILES, &file.path, what, advice(first, file))
 }
 
 fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
-    let what =
-        format!("never found: jobs get {} for docker://{typed}", escape_for_terminal(&first.path));
+    let (other, typed) = (escape_for_terminal(&first.path), Transport::Docker.uri(typed));
+    let what = format!("never found: jobs get {other} for {typed}");
     Finding::problem(SHADOWED, &file.path, what, advice(first, file))
 }
 

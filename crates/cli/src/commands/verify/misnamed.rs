@@ -8,6 +8,7 @@ use super::names::Names;
 use crate::cache::image_name;
 use crate::ui::output::escape_for_terminal;
 use sifcache_core::image::State;
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::path::Path;
 
@@ -44,8 +45,8 @@ fn with_origin(
         return None;
     }
     let shown = escape_for_terminal(Path::new(&proper));
-    let what =
-        format!("made from docker://{shown}, and no launch of that finds it under this name");
+    let uri = Transport::Docker.uri(&shown);
+    let what = format!("made from {uri}, and no launch of that finds it under this name");
     // The same file also has the proper name.
     if names.is_same_file(file, origin) {
         return None;
@@ -75,8 +76,9 @@ fn without_origin(file: &File, name: &str) -> Option<Finding> {
     let looks_like_tag = tag == DEFAULT_TAG || tag.starts_with(|c: char| c.is_ascii_digit());
     (looks_like_tag && !name.contains('/')).then(|| {
         let guess = image_name::short(&guess);
-        let what = "named as `singularity pull` names files: only docker://NAME_TAG finds it";
-        let advice = format!("if it was pulled from docker://{guess}, rename it to {guess}");
+        let [found, source] = ["NAME_TAG", &guess].map(|name| Transport::Docker.uri(name));
+        let what = format!("named as `singularity pull` names files: only {found} finds it");
+        let advice = format!("if it was pulled from {source}, rename it to {guess}");
         Finding::note(MISNAMED, &file.path, what, advice)
     })
 }

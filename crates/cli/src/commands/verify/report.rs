@@ -10,6 +10,7 @@ use crate::ui::format;
 use crate::ui::output::{self, escape_for_terminal};
 use anstyle::{AnsiColor, Style};
 use sifcache_core::image::State;
+use sifcache_core::image_uri::Transport;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -112,15 +113,15 @@ fn what(file: &File) -> String {
         (None, State::Image) => format!("a SIF file, {size}, that no reference leads to"),
         (None, _) => "no image".to_owned(),
         (Some(reference), _) if file.found_as.is_empty() => {
-            let short = image_name::short(reference);
+            let uri = Transport::Docker.uri(&image_name::short(reference));
             match file.state {
-                State::Image => format!("an image, {size}, not found as docker://{short}"),
-                _ => format!("no image for docker://{short}: {}", file.state),
+                State::Image => format!("an image, {size}, not found as {uri}"),
+                _ => format!("no image for {uri}: {}", file.state),
             }
         }
         _ => {
             let all: Vec<String> =
-                file.found_as.iter().map(|reference| format!("docker://{reference}")).collect();
+                file.found_as.iter().map(|name| Transport::Docker.uri(name)).collect();
             format!("an image, {size}, found as {}", all.join(", "))
         }
     }
