@@ -41,10 +41,10 @@ pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
     if requested.mode != CacheMode::Require {
         return;
     }
-    let nowhere = Settings::with_roots(Vec::<PathBuf>::new());
+    let without_roots = Settings::with_roots(Vec::<PathBuf>::new());
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&command, &nowhere, requested.mode, &variable, &Inline);
+    let decision = decision::decide(&command, &without_roots, requested.mode, &variable, &Inline);
     let Some(reference) = decision.reference().filter(|_| decision.verdict == Verdict::Miss) else {
         return;
     };

@@ -21,12 +21,13 @@ use sifcache_core::settings::{OnMiss, Settings};
 pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode) {
     nested::remove(spank);
     let settings = Settings::parse(&spank.arguments()).ok();
-    let mut nowhere = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
-    nowhere.image_roots.clear();
+    let mut without_roots = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
+    without_roots.image_roots.clear();
     let variable = |name: &str| job.variable(name);
-    let decision = decision::decide(&job.command(), &nowhere, requested.mode, &variable, &Inline);
+    let decision =
+        decision::decide(&job.command(), &without_roots, requested.mode, &variable, &Inline);
     match decision.reference().filter(|_| decision.verdict == Verdict::Miss) {
-        Some(reference) if decision::on_miss(requested.mode, &nowhere) == OnMiss::Fail => {
+        Some(reference) if decision::on_miss(requested.mode, &without_roots) == OnMiss::Fail => {
             refuse(job, requested.mode, &reference.to_string());
         }
         Some(_) => report::left_alone(job, WHY),

@@ -87,8 +87,8 @@ fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 4]> {
     Ok([
         stage("spank_sifcache.so, a hit")?,
         stage("empty.so, a hit")?,
-        stage("spank_sifcache.so patience=off, a hit")?,
-        stage("spank_sifcache.so patience=off syslog=off, a hit")?,
+        stage("spank_sifcache.so lookup_timeout=off, a hit")?,
+        stage("spank_sifcache.so lookup_timeout=off syslog=off, a hit")?,
     ])
 }
 
@@ -99,8 +99,8 @@ fn hit_time(results: &Results) -> Result<Budget> {
         what: "a hit with warm dentries, in the task",
         limit: "50 µs",
         found: format!(
-            "{more:.0} µs over a plugin that does nothing, {alone:.0} µs with `patience=off`, \
-             {silent:.0} µs with `patience=off syslog=off`"
+            "{more:.0} µs over a plugin that does nothing, {alone:.0} µs with `lookup_timeout=off`, \
+             {silent:.0} µs with `lookup_timeout=off syslog=off`"
         ),
         kept: more <= 50.0,
     })
@@ -111,7 +111,7 @@ fn hit_calls(results: &Results) -> Result<Budget> {
     Ok(Budget {
         what: "system calls of a hit",
         limit: "12",
-        found: format!("{:.0}, with `patience=off` {:.0}", ours.calls, alone.calls),
+        found: format!("{:.0}, with `lookup_timeout=off` {:.0}", ours.calls, alone.calls),
         kept: ours.calls <= 12.0,
     })
 }
@@ -135,7 +135,7 @@ fn shim(results: &Results) -> Result<Budget> {
         what: "a launch through the shim, against the runtime itself",
         limit: "+1 ms",
         found: format!(
-            "{}, with `patience=off` {}, with `patience=off syslog=off` {}; a program that only \
+            "{}, with `lookup_timeout=off` {}, with `lookup_timeout=off syslog=off` {}; a program that only \
              starts the runtime {}",
             milliseconds(ours),
             milliseconds(alone),

@@ -43,8 +43,8 @@ pub(crate) fn measure(
     let mut lines = vec![
         format!("{plugins}/empty.so"),
         format!("{plugins}/spank_sifcache.so image_root=/shared/sif"),
-        format!("{plugins}/spank_sifcache.so image_root=/shared/sif patience=off"),
-        format!("{plugins}/spank_sifcache.so image_root=/shared/sif patience=off syslog=off"),
+        format!("{plugins}/spank_sifcache.so image_root=/shared/sif lookup_timeout=off"),
+        format!("{plugins}/spank_sifcache.so image_root=/shared/sif lookup_timeout=off syslog=off"),
     ];
     lines.extend_from_slice(others);
     let mut all = Vec::new();

@@ -4,7 +4,7 @@ use crate::entry::Entry;
 
 /// The result of checking one path in the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Status {
     /// The path is a program that can be executed.
     Program,
     /// The path is not such a program, and glibc continues with the next entry.
@@ -23,7 +23,7 @@ pub(crate) fn find(
     name: &[u8],
     moved: bool,
     entry: &mut Entry,
-    mut look: impl FnMut(&Entry) -> Look,
+    mut check: impl FnMut(&Entry) -> Status,
 ) -> Option<()> {
     for directory in path.split(|byte| *byte == b':') {
         if moved && !directory.starts_with(b"/") {
@@ -33,10 +33,10 @@ pub(crate) fn find(
         // it will not be searched for again.
         let directory = if directory.is_empty() { b".".as_slice() } else { directory };
         entry.set_path(&[directory, b"/", name])?;
-        match look(entry) {
-            Look::Program => return Some(()),
-            Look::Other => {}
-            Look::Error => return None,
+        match check(entry) {
+            Status::Program => return Some(()),
+            Status::Other => {}
+            Status::Error => return None,
         }
     }
     None
@@ -44,19 +44,19 @@ pub(crate) fn find(
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, find};
+    use super::{Status, find};
     use crate::entry::Entry;
 
     /// Searches in a file system that contains `programs`, and in which every check of a path in
     /// `/broken` fails.
     fn found(path: &str, moved: bool, programs: &[&str]) -> Option<String> {
         let mut entry = Entry::EMPTY;
-        let look = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
-            path if programs.contains(&path) => Look::Program,
-            path if path.starts_with("/broken/") => Look::Error,
-            _ => Look::Other,
+        let check = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
+            path if programs.contains(&path) => Status::Program,
+            path if path.starts_with("/broken/") => Status::Error,
+            _ => Status::Other,
         };
-        find(path.as_bytes(), b"x", moved, &mut entry, look)?;
+        find(path.as_bytes(), b"x", moved, &mut entry, check)?;
         Some(String::from_utf8(entry.path().to_vec()).unwrap())
     }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 const USAGE: i32 = 64;
 
 /// Handles `--help` and `--version`, and rejects everything else. Returns the exit status.
-pub(crate) fn introduce(arguments: &[CString]) -> i32 {
+pub(crate) fn respond(arguments: &[CString]) -> i32 {
     let version = env!("CARGO_PKG_VERSION");
     match arguments.get(1).map(|argument| argument.as_bytes()) {
         Some(b"--version" | b"-V") => print(&format!("sifcache-shim {version}")),

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
             let command = arguments.get(call.own_arguments()..).unwrap_or_default();
             task::run(command, (settings, mode), environment, own)
         }
-        Call::Itself => help::introduce(arguments),
+        Call::Itself => help::respond(arguments),
     }
 }
 

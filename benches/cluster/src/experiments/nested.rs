@@ -11,8 +11,8 @@ const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
 /// The plugin's arguments for the shim, without a helper process, and also without a line to
 /// syslog.
-const ALONE: &str = "image_root=/shared/sif patience=off";
-const SILENT: &str = "image_root=/shared/sif patience=off syslog=off";
+const ALONE: &str = "image_root=/shared/sif lookup_timeout=off";
+const SILENT: &str = "image_root=/shared/sif lookup_timeout=off syslog=off";
 const RUNTIME: &str = "/usr/bin/apptainer";
 
 /// Measures the launch of an image with each variant.
@@ -64,8 +64,8 @@ fn ways(
                 "a program that only starts the runtime, the path typed",
                 launch(LAUNCHER, &sif(SMALL)),
             ),
-            Variant::new("the shim, docker://, `patience=off`", with(ALONE)),
-            Variant::new("the shim, docker://, `patience=off syslog=off`", with(SILENT)),
+            Variant::new("the shim, docker://, `lookup_timeout=off`", with(ALONE)),
+            Variant::new("the shim, docker://, `lookup_timeout=off syslog=off`", with(SILENT)),
         ],
     }
 }

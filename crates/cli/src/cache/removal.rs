@@ -3,7 +3,7 @@
 pub(crate) mod all;
 
 use crate::cache::image_name;
-use crate::cache::select::Stock;
+use crate::cache::select::Inventory;
 use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::retention::Retention;
 use crate::cache::store::scan::Image;
@@ -32,43 +32,44 @@ pub(crate) struct Removal {
 
 impl Removal {
     /// The removal of an image with all its names.
-    pub(crate) fn whole(stock: &Stock, image: &Image) -> Self {
+    pub(crate) fn whole(inventory: &Inventory, image: &Image) -> Self {
         Self {
             reference: image.title(),
             names: image.names.clone(),
             frees: image.size,
             added: Some(image.added()),
-            last_used: stock.last_used(image),
+            last_used: inventory.last_used(image),
             kept: None,
         }
     }
 
     /// The removals of the files that have these names. A digest name that was created together
     /// with a tag is removed with the last of the other names.
-    pub(crate) fn of_names(stock: &Stock, names: &[String]) -> Vec<Self> {
+    pub(crate) fn of_names(inventory: &Inventory, names: &[String]) -> Vec<Self> {
         let mut removals: Vec<Self> = Vec::new();
         for name in names {
             if removals.iter().any(|removal| removal.names.contains(name)) {
                 continue;
             }
-            let image = stock.images.iter().find(|image| image.names.contains(name));
+            let image = inventory.images.iter().find(|image| image.names.contains(name));
             removals.push(match image {
-                Some(image) => Self::of_image(stock, image, names),
-                None => Self::of_file(&stock.root, name),
+                Some(image) => Self::of_image(inventory, image, names),
+                None => Self::of_file(&inventory.root, name),
             });
         }
         removals
     }
 
-    fn of_image(stock: &Stock, image: &Image, names: &[String]) -> Self {
+    fn of_image(inventory: &Inventory, image: &Image, names: &[String]) -> Self {
         let (mut going, staying): (Vec<String>, Vec<String>) =
             image.names.iter().cloned().partition(|name| names.contains(name));
-        let (along, staying): (Vec<String>, Vec<String>) =
-            staying.into_iter().partition(|name| came_along(&stock.root, image, name));
+        let (along, staying): (Vec<String>, Vec<String>) = staying
+            .into_iter()
+            .partition(|name| was_created_with_tag(&inventory.root, image, name));
         let all = staying.is_empty();
         going.extend(if all { along } else { Vec::new() });
         let frees = if all { image.size } else { 0 };
-        Self { names: going, frees, ..Self::whole(stock, image) }
+        Self { names: going, frees, ..Self::whole(inventory, image) }
     }
 
     fn of_file(root: &Path, name: &str) -> Self {
@@ -87,7 +88,7 @@ impl Removal {
     ///
     /// # Errors
     /// If a name cannot be removed, or another user could redirect it to other files.
-    pub(crate) fn carry_out(&mut self, store: &Store, retention: Retention) -> Result<(), Failure> {
+    pub(crate) fn apply(&mut self, store: &Store, retention: Retention) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
         self.names.iter().try_for_each(|name| store.guard(name))?;
         let _lock = store.lock(first, &|| ())?;
@@ -110,7 +111,7 @@ impl Removal {
 }
 
 /// Whether the digest name was created together with another name of the image.
-pub(crate) fn came_along(root: &Path, image: &Image, name: &str) -> bool {
+pub(crate) fn was_created_with_tag(root: &Path, image: &Image, name: &str) -> bool {
     let pinned = image_name::reference(name).is_some_and(|one| one.digest().is_some());
     let record = Record::load(root, name, image.size, image.modified);
     pinned && record.is_some_and(|record| !record.reference.contains('@'))

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// An image root and its images.
 #[derive(Debug)]
-pub(crate) struct Stock {
+pub(crate) struct Inventory {
     /// The path of the root.
     pub(crate) root: PathBuf,
     /// Sorted by their first names.
@@ -29,7 +29,7 @@ pub(crate) struct Stock {
 ///
 /// # Errors
 /// If a directory cannot be read.
-pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
+pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
     let scan = match scan::images(root) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
             scan::Scan::default()
@@ -39,10 +39,10 @@ pub(crate) fn stock(root: &Path) -> Result<Stock, Failure> {
         })?,
     };
     let usage = UsageIndex::load(root);
-    Ok(Stock { root: root.to_owned(), images: scan.images, others: scan.others, usage })
+    Ok(Inventory { root: root.to_owned(), images: scan.images, others: scan.others, usage })
 }
 
-impl Stock {
+impl Inventory {
     /// When the image last served a job under any of its names, if that is known.
     pub(crate) fn last_used(&self, image: &Image) -> Option<Timestamp> {
         image.names.iter().filter_map(|name| self.usage.last(name)).max()

@@ -1,6 +1,6 @@
 //! `--log`: reads from logs when images last served a job.
 
-use super::select::Stock;
+use super::select::Inventory;
 use super::usage::UsageIndex;
 use crate::error::Failure;
 use crate::events::event::Event;
@@ -19,11 +19,11 @@ pub(crate) struct Logs {
     log: Vec<PathBuf>,
 }
 
-/// Merges what the logs say about its images into each stock.
+/// Merges what the logs say about its images into each inventory.
 ///
 /// # Errors
 /// If a log cannot be read.
-pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
+pub(crate) fn learn(logs: &Logs, inventories: &mut [Inventory]) -> Result<(), Failure> {
     if logs.log.is_empty() {
         return Ok(());
     }
@@ -35,8 +35,8 @@ pub(crate) fn learn(logs: &Logs, stocks: &mut [Stock]) -> Result<(), Failure> {
     for remark in read.remarks() {
         progress.note(&remark);
     }
-    for stock in stocks {
-        stock.usage.learn(&UsageIndex::of(&stock.root, &hits, &read), &read.unread.times);
+    for inventory in inventories {
+        inventory.usage.learn(&UsageIndex::of(&inventory.root, &hits, &read), &read.unread.times);
     }
     Ok(())
 }

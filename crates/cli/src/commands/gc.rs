@@ -2,7 +2,7 @@
 
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
-use crate::cache::select::{self, Filter, Stock};
+use crate::cache::select::{self, Filter, Inventory};
 use crate::cache::store::scan::Image;
 use crate::cache::store::{path_trust, retention};
 use crate::cache::usage_from_logs;
@@ -82,12 +82,12 @@ The JSON object is described in docs/cache.md.";
 pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let mut stocks = vec![select::stock(&root)?];
+    let mut inventories = vec![select::inventory(&root)?];
     if args.unused_for.is_some() || args.max_size.is_some() {
-        usage_from_logs::learn(&args.logs, &mut stocks)?;
+        usage_from_logs::learn(&args.logs, &mut inventories)?;
     }
-    let Some(stock) = stocks.first() else { return Ok(Exit::OK) };
-    let removals = choose(args, stock, Timestamp::now())?;
+    let Some(inventory) = inventories.first() else { return Ok(Exit::OK) };
+    let removals = choose(args, inventory, Timestamp::now())?;
     let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
     if !args.manner.json {
         output::print(&still_kept(&root))?;
@@ -96,37 +96,37 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
 }
 
 /// The images to remove: of those that match all conditions, the least recently used first.
-fn choose(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Vec<Removal>, Failure> {
+fn choose(args: &Gc, inventory: &Inventory, now: Timestamp) -> Result<Vec<Removal>, Failure> {
     if args.older_than.is_none() && args.unused_for.is_none() && args.max_size.is_none() {
         return Ok(Vec::new());
     }
     let filter =
         Filter { repository: args.repo.as_deref(), older_than: args.older_than, larger_than: None };
-    let unused = unused_since(args, stock, now)?;
+    let unused = unused_since(args, inventory, now)?;
     let last_use = |image: &&Image| {
-        stock.last_used(image).map_or(image.added(), |served| served.max(image.added()))
+        inventory.last_used(image).map_or(image.added(), |served| served.max(image.added()))
     };
-    let mut images: Vec<&Image> = stock
+    let mut images: Vec<&Image> = inventory
         .images
         .iter()
         .filter(|image| filter.takes(image, now))
         .filter(|image| unused.is_none_or(|since| last_use(image) < since))
-        .filter(|image| is_safe_to_remove(stock, image))
+        .filter(|image| is_safe_to_remove(inventory, image))
         .collect();
     images.sort_by_key(last_use);
-    let mut size: u64 = stock.images.iter().map(|image| image.size).sum();
+    let mut size: u64 = inventory.images.iter().map(|image| image.size).sum();
     let too_much = |image: &&&Image| {
         let more = args.max_size.is_none_or(|most| size > most);
         size -= if more { image.size } else { 0 };
         more
     };
-    Ok(images.iter().take_while(too_much).map(|image| Removal::whole(stock, image)).collect())
+    Ok(images.iter().take_while(too_much).map(|image| Removal::whole(inventory, image)).collect())
 }
 
 /// Whether every name of the image is in a directory where no untrusted user could replace a path
 /// component. If not, the image is skipped with a message, so that the others can still be removed.
-fn is_safe_to_remove(stock: &Stock, image: &Image) -> bool {
-    let names = image.names.iter().map(|name| stock.root.join(name));
+fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
+    let names = image.names.iter().map(|name| inventory.root.join(name));
     let reason = names.filter_map(|path| path_trust::at(path.parent()?)).next();
     if let Some(reason) = &reason {
         let title = escape_for_terminal(image.title().as_ref());
@@ -139,11 +139,15 @@ fn is_safe_to_remove(stock: &Stock, image: &Image) -> bool {
 ///
 /// # Errors
 /// The logs do not cover the time since then for each node.
-fn unused_since(args: &Gc, stock: &Stock, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+fn unused_since(
+    args: &Gc,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
     let Some(unused_for) = args.unused_for else { return Ok(None) };
     let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
     let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
-    let gap = stock.usage.evidence().gap(since, now, cluster(args).as_ref(), &without);
+    let gap = inventory.usage.evidence().gap(since, now, cluster(args).as_ref(), &without);
     match gap {
         None => Ok(Some(since)),
         Some(gap) => Err(Failure::new(Exit::UNAVAILABLE, explain(&gap, since))),

@@ -4,7 +4,7 @@ use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
 use crate::cache::usage::UsageIndex;
 use crate::error::{Exit, Failure};
-use crate::events::aggregate::{self, Count, Tally, Which};
+use crate::events::aggregate::{self, Aggregate, Count, Which};
 use crate::events::event::Event;
 use crate::events::logs::coverage::Span;
 use crate::events::logs::read::{Read, Unread};
@@ -92,28 +92,28 @@ struct Object<'a> {
 pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
-    let mut tally = aggregate::tally(&args.which, &used)?;
-    let described = tally.described()?;
+    let mut aggregate = aggregate::collect(&args.which, &used)?;
+    let described = aggregate.described()?;
     let saved = match (&settings, args.no_save) {
-        (Some(settings), false) => save(settings, &tally),
+        (Some(settings), false) => save(settings, &aggregate),
         _ => false,
     };
-    tally.limit(&args.which);
-    let (from, to) = tally.range();
-    let rows: Vec<Row> = tally.counts.iter().map(|(image, count)| row(image, count)).collect();
+    aggregate.limit(&args.which);
+    let (from, to) = aggregate.range();
+    let rows: Vec<Row> = aggregate.counts.iter().map(|(image, count)| row(image, count)).collect();
     match args.which.json {
         true => output::json(&Object {
             hits: rows,
             from,
             to,
-            nodes: nodes(&tally.read),
-            forged: tally.read.forged,
-            future: tally.read.future.lines,
-            unread: &tally.read.unread,
-            skipped: &tally.read.skipped,
+            nodes: nodes(&aggregate.read),
+            forged: aggregate.read.forged,
+            future: aggregate.read.future.lines,
+            unread: &aggregate.read.unread,
+            skipped: &aggregate.read.skipped,
             saved,
         })?,
-        false => output::print(&page(&rows, &described, saved, &tally))?,
+        false => output::print(&page(&rows, &described, saved, &aggregate))?,
     }
     Ok(Exit::OK)
 }
@@ -131,25 +131,25 @@ fn nodes(read: &Read) -> Vec<Node<'_>> {
 /// Saves the results in every root that the caller may write to. Returns whether that succeeded for
 /// at least one root and the logs contain any evidence of use. A root that cannot be written is not
 /// an error, because any user may run `hits`.
-fn save(settings: &Settings, tally: &Tally) -> bool {
+fn save(settings: &Settings, aggregate: &Aggregate) -> bool {
     // From here on, a signal is only acted on after saving.
     let mut saved = false;
     let _ = signals::watch();
     for root in &settings.image_roots {
         let may = rustix::fs::access(root, rustix::fs::Access::WRITE_OK).is_ok();
         if may && let Ok(store) = Store::open(root, settings) {
-            saved |= save_in(&store, tally).is_ok();
+            saved |= save_in(&store, aggregate).is_ok();
         }
     }
-    saved && tally.read.says_something()
+    saved && aggregate.read.says_something()
 }
 
-fn save_in(store: &Store, tally: &Tally) -> Result<(), Failure> {
+fn save_in(store: &Store, aggregate: &Aggregate) -> Result<(), Failure> {
     let _lock = store.lock(STATE, &|| ())?;
     let mut usage = UsageIndex::load(store.root());
     let before = usage.clone();
-    let logs = UsageIndex::of(store.root(), &tally.hits, &tally.read);
-    usage.learn(&logs, &tally.read.unread.times);
+    let logs = UsageIndex::of(store.root(), &aggregate.hits, &aggregate.read);
+    usage.learn(&logs, &aggregate.read.unread.times);
     usage.tidy(store.root());
     // A log without information leaves no file behind.
     if usage != before {
@@ -171,7 +171,7 @@ fn row(image: &str, count: &Count) -> Row {
     }
 }
 
-fn page(rows: &[Row], read: &str, saved: bool, tally: &Tally) -> String {
+fn page(rows: &[Row], read: &str, saved: bool, aggregate: &Aggregate) -> String {
     let mut table = Table::new(&[
         ("IMAGE", Align::Left),
         ("LAUNCHES", Align::Right),
@@ -190,10 +190,10 @@ fn page(rows: &[Row], read: &str, saved: bool, tally: &Tally) -> String {
     }
     let mut text = match () {
         () if !rows.is_empty() => table.text(),
-        () if tally.read.says_something() => "no image was used\n".to_owned(),
+        () if aggregate.read.says_something() => "no image was used\n".to_owned(),
         () => "no hit was found\n".to_owned(),
     };
-    let remarks = tally.remarks();
+    let remarks = aggregate.remarks();
     let saved = if saved { "; saved for `list` and `gc`" } else { "" };
     text.push_str(&format!("read: {read}{saved}\n{remarks}"));
     text

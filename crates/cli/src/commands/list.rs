@@ -1,7 +1,7 @@
 //! `sifcache list`: lists the images in the cache.
 
 use crate::cache::image_name;
-use crate::cache::select::{self, Filter, Stock};
+use crate::cache::select::{self, Filter, Inventory};
 use crate::cache::store::scan::Image;
 use crate::cache::usage_from_logs;
 use crate::error::{Exit, Failure};
@@ -121,13 +121,16 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     };
     let mut rows = Vec::new();
     let mut invalid_files = 0;
-    let mut stocks: Vec<Stock> =
-        settings.image_roots.iter().map(|root| select::stock(root)).collect::<Result<_, _>>()?;
-    usage_from_logs::learn(&args.logs, &mut stocks)?;
-    for stock in &stocks {
-        invalid_files += stock.others;
-        let images = stock.images.par_iter().filter(|image| filter.takes(image, now));
-        rows.par_extend(images.map(|image| row(stock, image)));
+    let mut inventories: Vec<Inventory> = settings
+        .image_roots
+        .iter()
+        .map(|root| select::inventory(root))
+        .collect::<Result<_, _>>()?;
+    usage_from_logs::learn(&args.logs, &mut inventories)?;
+    for inventory in &inventories {
+        invalid_files += inventory.others;
+        let images = inventory.images.par_iter().filter(|image| filter.takes(image, now));
+        rows.par_extend(images.map(|image| row(inventory, image)));
     }
     sort(&mut rows, args.sort);
     let total =
@@ -140,21 +143,21 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn row(stock: &Stock, image: &Image) -> Row {
+fn row(inventory: &Inventory, image: &Image) -> Row {
     let all = image.references();
     let references: Vec<String> = all.iter().map(image_name::short).collect();
     let first = image.names.first().cloned().unwrap_or_default();
     Row {
         reference: references.first().cloned(),
         references,
-        path: stock.root.join(first).to_string_lossy().into_owned(),
+        path: inventory.root.join(first).to_string_lossy().into_owned(),
         names: image.names.clone(),
         size: image.size,
         architecture: image.architecture,
         added: image.added(),
         digests: image.digests(&all),
         source: image.record.as_ref().map(|record| record.source.clone()),
-        last_used: stock.last_used(image),
+        last_used: inventory.last_used(image),
     }
 }
 
@@ -183,9 +186,9 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
         ("SOURCE", Align::Left),
     ]);
     for row in rows {
-        let unspelled = || escape_for_terminal(row.path.as_ref());
+        let path = || escape_for_terminal(row.path.as_ref());
         table.row(vec![
-            row.reference.clone().unwrap_or_else(unspelled),
+            row.reference.clone().unwrap_or_else(path),
             format::size(row.size),
             row.architecture.to_owned(),
             format::ago(row.added, now),

@@ -89,21 +89,21 @@ struct Object<'a> {
 pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let missed = |event: &Event| event.image.is_none().then(|| image_name::short(&event.reference));
-    let mut tally = aggregate::tally(&args.which, &missed)?;
-    let described = tally.described()?;
-    let before = tally.counts.len();
+    let mut aggregate = aggregate::collect(&args.which, &missed)?;
+    let described = aggregate.described()?;
+    let before = aggregate.counts.len();
     let here = |name: &str| present(settings.as_ref(), name);
     if !args.all {
-        tally.counts.retain(|(name, _)| here(name).is_none());
+        aggregate.counts.retain(|(name, _)| here(name).is_none());
     }
-    let come = before - tally.counts.len();
-    tally.limit(&args.which);
-    let (from, to) = tally.range();
+    let come = before - aggregate.counts.len();
+    aggregate.limit(&args.which);
+    let (from, to) = aggregate.range();
     let rows: Vec<Row> =
-        tally.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
+        aggregate.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
     match () {
         () if args.which.json => {
-            let read = &tally.read;
+            let read = &aggregate.read;
             output::json(&Object {
                 misses: rows,
                 from,
@@ -116,10 +116,10 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
         }
         () if args.refs => {
             // Remarks go to standard error, because standard output is input for `add`.
-            anstream::eprint!("{}", tally.remarks());
+            anstream::eprint!("{}", aggregate.remarks());
             output::print(&references(&rows))?;
         }
-        () => output::print(&page(&rows, come, &described, &tally.remarks()))?,
+        () => output::print(&page(&rows, come, &described, &aggregate.remarks()))?,
     }
     Ok(Exit::OK)
 }

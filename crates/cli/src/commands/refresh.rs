@@ -85,9 +85,9 @@ The JSON objects are described in docs/cache.md.";
 pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let stock = select::stock(&root)?;
+    let inventory = select::inventory(&root)?;
     let architecture = architecture::wanted(&root, args.pull.arch)?;
-    let items = items(args, &settings, &stock, architecture)?;
+    let items = items(args, &settings, &inventory, architecture)?;
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
@@ -143,7 +143,7 @@ impl Work<'_> {
             (Some(puller), Some(store)) if pull => {
                 let outcome = swap(puller, store, item)?;
                 for orphan in &item.orphans {
-                    orphan.clone().carry_out(store, Retention::new(self.args.change.keep))?;
+                    orphan.clone().apply(store, Retention::new(self.args.change.keep))?;
                 }
                 Ok(outcome)
             }

@@ -52,7 +52,7 @@ The JSON object is described in docs/cache.md.";
 pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let stock = select::stock(&root)?;
+    let inventory = select::inventory(&root)?;
     let mut removals: Vec<Removal> = Vec::new();
     for word in &args.references {
         let names = select::names(&settings, &root, word)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
             let message = format!("{word} is not in {}", output::escape_for_terminal(&root));
             return Err(Failure::new(Exit::PROBLEMS, message));
         }
-        removals.extend(Removal::of_names(&stock, &names));
+        removals.extend(Removal::of_names(&inventory, &names));
     }
     args.manner.remove(&settings, &root, removals, args.change.keep)
 }

@@ -91,7 +91,7 @@ impl Count {
 
 /// The aggregated events.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct Aggregate {
     /// The counts by key; the most requested ones first.
     pub(crate) counts: Vec<(String, Count)>,
     /// Names of the logs, for messages.
@@ -106,10 +106,10 @@ pub(crate) struct Tally {
 ///
 /// # Errors
 /// A log cannot be read, or this host has no log.
-pub(crate) fn tally(
+pub(crate) fn collect(
     which: &Which,
     key: &dyn Fn(&Event) -> Option<String>,
-) -> Result<Tally, Failure> {
+) -> Result<Aggregate, Failure> {
     let (sources, skipped) = match which.log.is_empty() {
         true => source::of_this_host(which.since)?,
         false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
@@ -131,10 +131,10 @@ pub(crate) fn tally(
     // The sort is stable, so equal counts remain in alphabetical order.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.launches)));
     let sources = sources.iter().map(Source::name).collect();
-    Ok(Tally { counts, sources, hits, read })
+    Ok(Aggregate { counts, sources, hits, read })
 }
 
-impl Tally {
+impl Aggregate {
     /// Keeps only the most requested ones, up to `--limit`.
     pub(crate) fn limit(&mut self, which: &Which) {
         self.counts.truncate(which.limit.unwrap_or(usize::MAX));

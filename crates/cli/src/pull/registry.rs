@@ -25,17 +25,17 @@ pub(crate) use error::Error;
 use crate::error::{Exit, Failure};
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
-use auth_flow::{Asker, Patience, Stop, Surroundings, wanted};
+use auth_flow::{AuthFlow, Stop, Surroundings, TimeLimits, wanted};
 use manifest::Document;
 use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
 
 /// A client for registries that threads can share.
-pub(crate) struct Registry(Asker);
+pub(crate) struct Registry(AuthFlow);
 
-const PATIENCE: Patience =
-    Patience { answer: Duration::from_secs(60), busy: Duration::from_secs(1) };
+const TIME_LIMITS: TimeLimits =
+    TimeLimits { answer: Duration::from_secs(60), busy: Duration::from_secs(1) };
 
 /// The manifest that a reference points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,18 +56,18 @@ impl Registry {
     /// If the asynchronous runtime of the client cannot be created.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
         let surroundings = Surroundings::here();
-        Self::with(insecure, credentials, surroundings, PATIENCE, Box::new(signals::check))
+        Self::with(insecure, credentials, surroundings, TIME_LIMITS, Box::new(signals::check))
     }
 
     fn with(
         insecure: bool,
         credentials: Credentials,
         surroundings: Surroundings,
-        patience: Patience,
+        limits: TimeLimits,
         stop: Box<Stop>,
     ) -> Result<Self, Failure> {
-        let asker = Asker::new(insecure, credentials, surroundings, patience, stop);
-        asker.map(Self).map_err(|error| {
+        let flow = AuthFlow::new(insecure, credentials, surroundings, limits, stop);
+        flow.map(Self).map_err(|error| {
             Failure::new(Exit::UNAVAILABLE, format!("cannot use the network: {error}"))
         })
     }

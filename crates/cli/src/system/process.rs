@@ -93,7 +93,11 @@ impl Run for Processes {
             end(&mut child);
             return Err(Silence::TooLong);
         };
-        Ok(Answer { success: status.success(), stdout: said(&stdout), stderr: said(&stderr) })
+        Ok(Answer {
+            success: status.success(),
+            stdout: output_of(&stdout),
+            stderr: output_of(&stderr),
+        })
     }
 }
 
@@ -120,8 +124,8 @@ fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
         let mut pipe = pipe.take(LONGEST);
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = pipe.read(&mut bytes) {
-            let said = bytes.get(..length).unwrap_or_default().to_vec();
-            if sender.send(said).is_err() {
+            let chunk = bytes.get(..length).unwrap_or_default().to_vec();
+            if sender.send(chunk).is_err() {
                 return;
             }
         }
@@ -131,7 +135,7 @@ fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
 
 /// The output up to the end of the pipe. A background process of the program, such as profiles
 /// start, may keep the pipe open forever, so waiting is limited.
-fn said(pipe: &Receiver<Vec<u8>>) -> String {
+fn output_of(pipe: &Receiver<Vec<u8>>) -> String {
     let end = Instant::now() + REST;
     let mut bytes = Vec::new();
     while let Ok(more) = pipe.recv_timeout(end.saturating_duration_since(Instant::now())) {

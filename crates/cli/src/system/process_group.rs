@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Interval for checking whether the program has ended, or the command should stop.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Time that the program gets for cleaning up.
 const GRACE: Duration = Duration::from_secs(5);
 /// Maximum length of a line in bytes; the rest is dropped.
@@ -68,7 +68,7 @@ impl Group {
     pub(crate) fn ends_by_itself(&self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < GRACE && !self.has_ended() {
-            thread::sleep(PATIENCE);
+            thread::sleep(POLL_INTERVAL);
         }
         self.has_ended()
     }

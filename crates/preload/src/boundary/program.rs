@@ -5,7 +5,7 @@ use super::{loaded, strings};
 use crate::descriptor;
 use crate::entry::Entry;
 use crate::runtimes::file_name;
-use crate::search::{self, Look};
+use crate::search::{self, Status};
 use std::ffi::{c_char, c_int};
 
 /// The search path of glibc if `PATH` is not set.
@@ -94,7 +94,7 @@ fn locate_in_path(name: &[u8], moved: bool, entry: &mut Entry) -> Option<Identit
     search::find(path, name, moved, entry, |entry| match program_at(entry) {
         Ok(identity) => {
             found = Some(identity);
-            Look::Program
+            Status::Program
         }
         Err(
             libc::EACCES
@@ -103,8 +103,8 @@ fn locate_in_path(name: &[u8], moved: bool, entry: &mut Entry) -> Option<Identit
             | libc::ENOTDIR
             | libc::ENODEV
             | libc::ETIMEDOUT,
-        ) => Look::Other,
-        Err(_) => Look::Error,
+        ) => Status::Other,
+        Err(_) => Status::Error,
     })?;
     found
 }

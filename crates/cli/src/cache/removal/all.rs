@@ -54,10 +54,10 @@ impl Manner {
         }
         signals::watch()?;
         let store = Store::open(root, settings)?;
-        self.carry_out(&store, removals, Retention::new(keep))
+        self.apply(&store, removals, Retention::new(keep))
     }
 
-    fn carry_out(
+    fn apply(
         &self,
         store: &Store,
         mut removals: Vec<Removal>,
@@ -66,7 +66,7 @@ impl Manner {
         let progress = Progress::new(self.json);
         for removal in &mut removals {
             signals::check()?;
-            removal.carry_out(store, retention)?;
+            removal.apply(store, retention)?;
             if !self.json {
                 let frees = format::size(removal.frees);
                 progress.line(&format!(

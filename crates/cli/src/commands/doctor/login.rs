@@ -162,15 +162,15 @@ fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
     let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
     match (kept, first) {
         (true, None) => Finding::ok(name, format!("{} keeps the shims in front", how.of(name))),
-        (true, Some(runtime)) => behind(host, shell, how, &runtime),
+        (true, Some(runtime)) => shims_behind(host, shell, how, &runtime),
         (false, _) if before.next().is_none_or(str::is_empty) => {
             Finding::skipped(name, format!("{} prints no PATH", how.of(name)))
         }
-        (false, _) => lost(host, shell, how),
+        (false, _) => shims_missing(host, shell, how),
     }
 }
 
-fn behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
+fn shims_behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
     let runtime = crate::ui::output::escape_for_terminal(runtime);
     let what =
         format!("in {} of user {}, {runtime} is before the shims", how.of(shell.program), host.uid);
@@ -181,7 +181,7 @@ fn behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
     ))
 }
 
-fn lost(host: &Host, shell: &Shell, how: As) -> Finding {
+fn shims_missing(host: &Host, shell: &Shell, how: As) -> Finding {
     let (name, snippet) = (shell.program, shell.snippet);
     let what = format!("{} loses the shims: launches in it are not covered", how.of(name));
     if !host.path(snippet).exists() {

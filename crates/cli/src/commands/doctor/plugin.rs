@@ -43,7 +43,7 @@ pub(crate) fn are_copies(host: &Host, one: &str, other: &str) -> bool {
 
 /// The path where Slurm would find the plugin.
 fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
-    let (directories, said) = host.plugin_directories();
+    let (directories, configured) = host.plugin_directories();
     let candidates: Vec<PathBuf> = match plugin.starts_with('/') {
         true => vec![plugin.into()],
         false => directories.iter().map(|directory| directory.join(plugin)).collect(),
@@ -52,7 +52,7 @@ fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
         return Ok(path.clone());
     }
     let looked: Vec<String> = candidates.iter().map(|path| escape_for_terminal(path)).collect();
-    if !said && !plugin.starts_with('/') {
+    if !configured && !plugin.starts_with('/') {
         let why = format!("Slurm's PluginDir is unknown, and it is not at {}", looked.join(", "));
         return Err(Finding::skipped("file", why));
     }
@@ -117,12 +117,12 @@ fn loaded(host: &Host) -> Finding {
         return Finding::skipped("loaded", why);
     }
     let told = |line: &&str| line.contains("sifcache") || line.contains("spank");
-    let said = answer
+    let message = answer
         .stderr
         .lines()
         .find(told)
         .map(|l| format!(": {}", escape_for_terminal(Path::new(l))));
-    let what = format!("srun has not loaded it{}", said.unwrap_or_default());
+    let what = format!("srun has not loaded it{}", message.unwrap_or_default());
     Finding::fail("loaded", what).advice(
         "see what stands above; `srun -vvv true 2>&1 | grep -i -e spank -e incompatible` says more",
     )

@@ -73,7 +73,7 @@ fn line(ours: &Entry) -> Finding {
 
 fn settings(host: &Host, ours: &Entry) -> Finding {
     match &host.site.wrong {
-        None => Finding::ok("settings", said(host.site.settings.as_ref())),
+        None => Finding::ok("settings", describe(host.site.settings.as_ref())),
         Some(error) => {
             Finding::fail("settings", format!("{}: {error}", escape_for_terminal(&ours.file)))
                 .advice(
@@ -83,7 +83,7 @@ fn settings(host: &Host, ours: &Entry) -> Finding {
     }
 }
 
-fn said(settings: Option<&Settings>) -> String {
+fn describe(settings: Option<&Settings>) -> String {
     let roots: Vec<String> = settings
         .iter()
         .flat_map(|s| &s.image_roots)

@@ -2,8 +2,8 @@
 
 use super::Refresh;
 use crate::cache::image_name;
-use crate::cache::removal::{Removal, came_along};
-use crate::cache::select::{self, Stock};
+use crate::cache::removal::{Removal, was_created_with_tag};
+use crate::cache::select::{self, Inventory};
 use crate::cache::sif_metadata;
 use crate::cache::store::architecture::Architecture;
 use crate::cache::store::scan::Image;
@@ -35,14 +35,14 @@ pub(super) struct Item {
 pub(super) fn items(
     args: &Refresh,
     settings: &Settings,
-    stock: &Stock,
+    inventory: &Inventory,
     architecture: Architecture,
 ) -> Result<Vec<Item>, Failure> {
     let mut names: Vec<String> = Vec::new();
     for word in &args.references {
-        let found = select::names(settings, &stock.root, word)?;
+        let found = select::names(settings, &inventory.root, word)?;
         if found.is_empty() {
-            let root = output::escape_for_terminal(&stock.root);
+            let root = output::escape_for_terminal(&inventory.root);
             let message = format!("{word} is not in {root}: `sifcache add` pulls it");
             return Err(Failure::new(Exit::PROBLEMS, message));
         }
@@ -51,7 +51,7 @@ pub(super) fn items(
     let mut seen = HashSet::new();
     let wanted = |name: &String| args.all || names.contains(name);
     let mut items = Vec::new();
-    for image in &stock.images {
+    for image in &inventory.images {
         for name in image.names.iter().filter(|name| wanted(name)) {
             let Some(reference) = image_name::reference(name) else { continue };
             // With --all, images under a digest are skipped, because a digest always denotes the
@@ -67,26 +67,26 @@ pub(super) fn items(
                 return Err(Failure::new(Exit::USAGE, message));
             }
             if !pinned && seen.insert(name.clone()) {
-                items.push(item(stock, image, reference, name));
+                items.push(item(inventory, image, reference, name));
             }
         }
     }
     Ok(items)
 }
 
-fn item(stock: &Stock, image: &Image, reference: Reference, name: &str) -> Item {
+fn item(inventory: &Inventory, image: &Image, reference: Reference, name: &str) -> Item {
     let (along, others): (Vec<String>, Vec<String>) = image
         .names
         .iter()
         .filter(|other| *other != name)
         .cloned()
-        .partition(|other| came_along(&stock.root, image, other));
+        .partition(|other| was_created_with_tag(&inventory.root, image, other));
     // Another tag still points to the old file, so its digest names stay.
     let along = if others.is_empty() { along } else { Vec::new() };
-    let orphans = orphans(stock, &reference);
+    let orphans = orphans(inventory, &reference);
     let mut digests = image.digests(&image.references());
     if digests.is_empty() {
-        digests.extend(recorded_digest(&stock.root.join(name), &reference));
+        digests.extend(recorded_digest(&inventory.root.join(name), &reference));
     }
     Item { reference, name: name.to_owned(), digests, along, orphans }
 }
@@ -99,12 +99,12 @@ fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
 }
 
 /// Files of this tag that only have names with a digest left.
-fn orphans(stock: &Stock, reference: &Reference) -> Vec<Removal> {
+fn orphans(inventory: &Inventory, reference: &Reference) -> Vec<Removal> {
     let of_this = |image: &&Image| {
         image.record.as_ref().is_some_and(|record| record.reference == reference.to_string())
-            && image.names.iter().all(|name| came_along(&stock.root, image, name))
+            && image.names.iter().all(|name| was_created_with_tag(&inventory.root, image, name))
     };
-    stock.images.iter().filter(of_this).map(|image| Removal::whole(stock, image)).collect()
+    inventory.images.iter().filter(of_this).map(|image| Removal::whole(inventory, image)).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::nodes::{self, Nodes};
 use crate::error::{Exit, Failure};
-use crate::system::process_group::{Group, PATIENCE};
+use crate::system::process_group::{Group, POLL_INTERVAL};
 use crate::system::signals;
 use crate::system::slurm;
 use crate::ui::progress::Progress;
@@ -100,7 +100,7 @@ impl Allocation {
                 }
                 looked = Instant::now();
             }
-            match lines.recv_timeout(PATIENCE) {
+            match lines.recv_timeout(POLL_INTERVAL) {
                 Ok(line) if line.starts_with("granted ") => {
                     return Ok(Some(line.trim_start_matches("granted ").to_owned()));
                 }

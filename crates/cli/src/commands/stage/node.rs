@@ -28,7 +28,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Interval for checking the progress of a transfer, and for signals.
-const PATIENCE: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Receive images from `sifcache stage`; not meant to be run by hand
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
     let requests = requests();
     loop {
         signals::check()?;
-        match requests.recv_timeout(PATIENCE) {
+        match requests.recv_timeout(POLL_INTERVAL) {
             Ok(request) => node.handle(&request?)?,
             Err(RecvTimeoutError::Timeout) => node.report_progress()?,
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::OK),

@@ -7,7 +7,7 @@ use super::message::{NodeReply, Reply, Request};
 use super::nodes::{self, Nodes};
 use crate::error::{Exit, Failure};
 use crate::site;
-use crate::system::process_group::{Group, PATIENCE};
+use crate::system::process_group::{Group, POLL_INTERVAL};
 use crate::system::signals;
 use crate::system::slurm;
 use sifcache_core::settings::Untrusted;
@@ -163,7 +163,7 @@ impl Step {
         let mut failures = Vec::new();
         while !waiting.is_empty() {
             signals::check()?;
-            let reply = self.replies.recv_timeout(PATIENCE);
+            let reply = self.replies.recv_timeout(POLL_INTERVAL);
             self.messages.push(self.errors.try_iter());
             match reply {
                 Ok(reply) => {
@@ -188,7 +188,7 @@ impl Step {
     /// Receives pending replies, and waits for the first one for a short time. Returns false if the
     /// step has ended.
     pub(crate) fn drain_replies(&self, on_reply: &mut dyn FnMut(&str, Reply)) -> bool {
-        let first = self.replies.recv_timeout(PATIENCE);
+        let first = self.replies.recv_timeout(POLL_INTERVAL);
         let is_there = first != Err(RecvTimeoutError::Disconnected);
         for reply in first.into_iter().chain(self.replies.try_iter()) {
             on_reply(&reply.node, reply.reply);

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use walkdir::WalkDir;
 
 /// Gives each file its record, which may be stored under any of its names.
-pub(crate) fn recall(root: &Path, files: &mut [File], pulse: &Pulse) {
-    let recall = |file: &File| {
+pub(crate) fn load_all(root: &Path, files: &mut [File], pulse: &Pulse) {
+    let load_one = |file: &File| {
         let record = pulse.at(&file.path, || load(root, file));
         Some((file.identity()?, Arc::new(record?)))
     };
-    let loaded: Vec<Option<(Identity, Arc<Record>)>> = files.par_iter().map(recall).collect();
+    let loaded: Vec<Option<(Identity, Arc<Record>)>> = files.par_iter().map(load_one).collect();
     let records: HashMap<Identity, Arc<Record>> = loaded.into_iter().flatten().collect();
     for file in files {
         file.record = file.identity().and_then(|identity| records.get(&identity).cloned());

@@ -95,7 +95,7 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
     // Deleted during the survey.
     files.retain(|file| file.state != State::Absent);
-    records::recall(path, &mut files, pulse);
+    records::load_all(path, &mut files, pulse);
     let names = Names::new(path, &files);
     let mut judge = Judge::new(path, &names, architecture);
     judge.found.extend(declared.err().map(|error| {

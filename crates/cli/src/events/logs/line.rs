@@ -41,7 +41,9 @@ pub(super) fn read(line: &str, now: Timestamp) -> Line {
         Some(object) => {
             let Some(entry) = Entry::parse(object) else { return unread_or_other() };
             match (entry.is_ours(), entry.message()) {
-                (Some(true), Some(message)) => said(message, entry.sender(), entry.time(now), now),
+                (Some(true), Some(message)) => {
+                    classify(message, entry.sender(), entry.time(now), now)
+                }
                 (Some(true), None) => Line::Forged,
                 (Some(false), _) => Line::Other,
                 (None, _) => unread_or_other(),
@@ -50,7 +52,7 @@ pub(super) fn read(line: &str, now: Timestamp) -> Line {
         None => match header::read(line.as_bytes()) {
             Some(Header { stamp, program: Program::Ours(message), .. }) => {
                 let message = String::from_utf8_lossy(message);
-                said(&message, None, stamp::moment(stamp, now), now)
+                classify(&message, None, stamp::moment(stamp, now), now)
             }
             _ => unread_or_other(),
         },
@@ -58,7 +60,7 @@ pub(super) fn read(line: &str, now: Timestamp) -> Line {
 }
 
 /// Classifies a message with our program name.
-fn said(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
+fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
     let Some(event) = event::parse(message) else {
         // A truncated hit must not be ignored silently.
         return if message.contains("event=hit") { Line::Unread } else { Line::Forged };

@@ -23,9 +23,9 @@ pub(super) fn ask(username: Option<String>) -> Result<Login, Failure> {
     Ok(Login { username, password })
 }
 
-fn line(terminal: &Path, question: &str) -> io::Result<String> {
+fn line(terminal: &Path, prompt: &str) -> io::Result<String> {
     let mut terminal = OpenOptions::new().read(true).write(true).open(terminal)?;
-    terminal.write_all(question.as_bytes())?;
+    terminal.write_all(prompt.as_bytes())?;
     let mut answer = String::new();
     BufReader::new(terminal).read_line(&mut answer)?;
     match answer.trim() {

@@ -28,7 +28,7 @@ type Answer<T> = Result<T, Fault>;
 
 /// Time limits for queries.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct TimeLimits {
     /// The timeout for an answer, including all requests that precede it.
     pub(super) answer: Duration,
     /// The delay before a retry.
@@ -60,7 +60,7 @@ impl Surroundings {
 }
 
 /// Queries registries.
-pub(super) struct Asker {
+pub(super) struct AuthFlow {
     /// Always present until it is taken out on drop.
     runtime: Option<Runtime>,
     clients: Clients,
@@ -70,11 +70,11 @@ pub(super) struct Asker {
     certificates: Directories,
     credentials: Credentials,
     insecure: bool,
-    patience: Patience,
+    limits: TimeLimits,
     stop: Box<Stop>,
 }
 
-impl Asker {
+impl AuthFlow {
     /// Creates a client.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Asker {
         insecure: bool,
         credentials: Credentials,
         surroundings: Surroundings,
-        patience: Patience,
+        limits: TimeLimits,
         stop: Box<Stop>,
     ) -> io::Result<Self> {
         let runtime = Some(Builder::new_current_thread().enable_all().build()?);
@@ -101,7 +101,7 @@ impl Asker {
             certificates: surroundings.certificates,
             credentials,
             insecure,
-            patience,
+            limits,
             stop,
         })
     }
@@ -113,7 +113,7 @@ impl Asker {
     pub(super) fn ask<T>(
         &self,
         reference: &Reference,
-        question: impl AsyncFn(&Session<'_>) -> Answer<T>,
+        query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
         let mirrors = self.mirrors.as_ref().map_err(Error::surroundings)?;
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
@@ -121,12 +121,12 @@ impl Asker {
         let source = &route.source;
         // Plain HTTP is used only if the container runtime would also use it.
         let plain_http = source.plain_http && route.is_confirmed(true);
-        let (answer, transport) = match self.at(source, plain_http, &question) {
+        let (answer, transport) = match self.at(source, plain_http, &query) {
             Err(error) if error.is_unreachable() && source.plain_http && !plain_http => {
                 if self.confirm(&route).is_err() {
                     return Err(error);
                 }
-                return self.at(source, true, &question).map(|(answer, _)| answer);
+                return self.at(source, true, &query).map(|(answer, _)| answer);
             }
             answer => answer?,
         };
@@ -158,7 +158,7 @@ impl Asker {
         &self,
         place: &Endpoint,
         plain_http: bool,
-        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
+        query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<(T, Transport), Error> {
         let auth = self.credentials.of(&place.image);
         let name = place.name();
@@ -174,7 +174,7 @@ impl Asker {
         };
         let ask = |transport| {
             let session = session(transport);
-            runtime.block_on(self.with_timeout(&name, self.with_retry(&session, question)))
+            runtime.block_on(self.with_timeout(&name, self.with_retry(&session, query)))
         };
         let mut transport = tls;
         let mut result = ask(tls)?;
@@ -219,13 +219,13 @@ impl Asker {
     async fn with_retry<T>(
         &self,
         session: &Session<'_>,
-        question: &impl AsyncFn(&Session<'_>) -> Answer<T>,
+        query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        match question(session).await {
-            Err(fault) if fault.is_passing() => sleep(self.patience.busy).await,
+        match query(session).await {
+            Err(fault) if fault.is_passing() => sleep(self.limits.busy).await,
             answer => return answer,
         }
-        question(session).await
+        query(session).await
     }
 
     /// Waits for an answer until the timeout, or until a signal asks the command to end.
@@ -243,14 +243,14 @@ impl Asker {
                 }
             }
         };
-        match timeout(self.patience.answer, whole).await {
+        match timeout(self.limits.answer, whole).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::no_answer(name)),
         }
     }
 }
 
-impl Drop for Asker {
+impl Drop for AuthFlow {
     fn drop(&mut self) {
         // A lookup of a host name cannot be cancelled, but there is no need to wait for it.
         if let Some(runtime) = self.runtime.take() {

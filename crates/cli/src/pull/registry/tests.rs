@@ -4,7 +4,7 @@ mod proxies;
 #[path = "../../../tests/registry/server.rs"]
 mod server;
 
-use super::{Error, Patience, Registry, Surroundings};
+use super::{Error, Registry, Surroundings, TimeLimits};
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use serde_json::json;
@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const PATIENCE: Patience =
-    Patience { answer: Duration::from_secs(20), busy: Duration::from_millis(10) };
+const TIME_LIMITS: TimeLimits =
+    TimeLimits { answer: Duration::from_secs(20), busy: Duration::from_millis(10) };
 
 /// A client with `--no-https`, because the test registries have no TLS.
 fn registry(credentials: Credentials) -> Registry {
-    Registry::with(true, credentials, Surroundings::none(), PATIENCE, Box::new(|| Ok(()))).unwrap()
+    Registry::with(true, credentials, Surroundings::none(), TIME_LIMITS, Box::new(|| Ok(())))
+        .unwrap()
 }
 
 fn anonymous() -> Registry {
@@ -218,12 +219,12 @@ fn an_unreachable_registry_is_reported() {
 #[test]
 fn a_missing_answer_times_out() {
     let server = Server::new(|_| Deed::Silence);
-    let patience = Patience { answer: Duration::from_millis(300), ..PATIENCE };
+    let limits = TimeLimits { answer: Duration::from_millis(300), ..TIME_LIMITS };
     let registry = Registry::with(
         true,
         Credentials::none(),
         Surroundings::none(),
-        patience,
+        limits,
         Box::new(|| Ok(())),
     );
     let begun = Instant::now();
@@ -240,9 +241,14 @@ fn a_signal_ends_the_wait() {
         true => Err(Failure::Stopped(2)),
         false => Ok(()),
     };
-    let registry =
-        Registry::with(true, Credentials::none(), Surroundings::none(), PATIENCE, Box::new(stop))
-            .unwrap();
+    let registry = Registry::with(
+        true,
+        Credentials::none(),
+        Surroundings::none(),
+        TIME_LIMITS,
+        Box::new(stop),
+    )
+    .unwrap();
     let error = registry.digest(&reference(&server, "o/i:1")).unwrap_err();
     assert!(matches!(error, Error::Stopped(Failure::Stopped(2))), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
@@ -255,7 +261,7 @@ fn without_no_https_plain_http_is_not_used() {
         false,
         Credentials::none(),
         Surroundings::none(),
-        PATIENCE,
+        TIME_LIMITS,
         Box::new(|| Ok(())),
     )
     .unwrap();

@@ -3,7 +3,7 @@
 use super::Error;
 use super::output_parser::LastLines;
 use crate::error::Failure;
-use crate::system::process_group::{Group, PATIENCE};
+use crate::system::process_group::{Group, POLL_INTERVAL};
 use crate::system::signals;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -45,12 +45,12 @@ fn follow(
     report: &dyn Fn(&str),
 ) -> Result<(), Failure> {
     loop {
-        match lines.recv_timeout(PATIENCE) {
+        match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => report(output.add(line)),
             Err(_) if group.has_ended() => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
             // The runtime has closed its outputs but is still running.
-            Err(RecvTimeoutError::Disconnected) => thread::sleep(PATIENCE),
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
         }
         signals::check()?;
     }

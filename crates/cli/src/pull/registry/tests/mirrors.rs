@@ -1,5 +1,5 @@
 use super::server::{Deed, Response, Server};
-use super::{PATIENCE, answer, credentials, digest_of};
+use super::{TIME_LIMITS, answer, credentials, digest_of};
 use crate::pull::credentials::Credentials;
 use crate::pull::registry::auth_flow::Surroundings;
 use crate::pull::registry::mirrors::Mirrors;
@@ -22,7 +22,7 @@ fn server(name: &'static str) -> Server {
 fn registry(configuration: &str, insecure: bool, credentials: Credentials) -> Registry {
     let mirrors = Ok(Mirrors::of(configuration));
     let surroundings = Surroundings { mirrors, ..Surroundings::none() };
-    Registry::with(insecure, credentials, surroundings, PATIENCE, Box::new(|| Ok(()))).unwrap()
+    Registry::with(insecure, credentials, surroundings, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
 }
 
 fn ask(registry: &Registry, image: &str) -> Result<String, Error> {

@@ -1,5 +1,5 @@
 use super::server::{Deed, Response, Server};
-use super::{PATIENCE, answer, digest_of};
+use super::{TIME_LIMITS, answer, digest_of};
 use crate::pull::credentials::Credentials;
 use crate::pull::registry::Registry;
 use crate::pull::registry::auth_flow::Surroundings;
@@ -20,7 +20,7 @@ fn registry(environment: &[(&str, String)], insecure: bool) -> Registry {
     let proxies = Proxies::of_environment(environment);
     let surroundings = Surroundings { proxies, ..Surroundings::none() };
     let nothing = Credentials::none();
-    Registry::with(insecure, nothing, surroundings, PATIENCE, Box::new(|| Ok(()))).unwrap()
+    Registry::with(insecure, nothing, surroundings, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
 }
 
 #[test]
