@@ -90,6 +90,8 @@ impl fmt::Display for Error {
     }
 }
 
+impl std::error::Error for Error {}
+
 /// One command of a job, before it is executed.
 pub trait Job {
     /// The argv of the command; empty if there is none.

@@ -1,121 +1,364 @@
-//! Exit statuses, and the errors that lead to them.
+//! The errors of the command. Each variant has a fixed exit status (see [`Failure::exit`]).
 
-use serde::{Deserialize, Serialize};
+use crate::exit::Exit;
+use crate::ui::output::escape_for_terminal;
 use sifcache_core::settings;
 use sifcache_plugstack as plugstack;
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::{fmt, io};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Exit status of the command. Values above 63 are those of sysexits(3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Exit(u8);
-
-impl Exit {
-    /// Success; for `explain`, a hit.
-    pub(crate) const OK: Self = Self(0);
-    /// For `explain`: a miss.
-    pub(crate) const MISS: Self = Self(1);
-    /// A problem was found, or part of the request failed.
-    pub(crate) const PROBLEMS: Self = Self(1);
-    /// For `explain`: a pass.
-    pub(crate) const PASS: Self = Self(2);
-    /// Wrong usage.
-    pub(crate) const USAGE: Self = Self(64);
-    /// Invalid input data.
-    pub(crate) const DATA: Self = Self(65);
-    /// Something required is unavailable: a program, a registry, the logs.
-    pub(crate) const UNAVAILABLE: Self = Self(69);
-    /// A file cannot be created: no space, or another file has that name.
-    pub(crate) const CANT_CREATE: Self = Self(73);
-    /// A read or write failed.
-    pub(crate) const IO: Self = Self(74);
-    /// Permission denied.
-    pub(crate) const NO_PERMISSION: Self = Self(77);
-    /// The site's settings are invalid or missing.
-    pub(crate) const CONFIG: Self = Self(78);
-
-    /// The status that shells report for a process that was terminated by this signal: 128 +
-    /// number.
-    pub(crate) fn signal(number: u8) -> Self {
-        Self(128_u8.saturating_add(number))
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.0)
-    }
-}
-
-/// Why a subcommand failed.
-#[derive(Debug)]
+/// Why a subcommand failed. The text says what is wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    // The command line.
     /// The value of `--root` is not a valid `image_root`.
+    #[error("--root: {0}")]
     Root(settings::Error),
+    /// A reference with a transport that has no names in the cache.
+    #[error("{text}: only docker:// references have a name in the cache, not {scheme}://")]
+    Transport { text: String, scheme: String },
+    /// An argument is not a valid reference.
+    #[error("'{}' is not a valid image reference: {error}", .text.escape_debug())]
+    Reference { text: String, error: sifcache_core::reference::Error },
+    /// An absolute path that is not in any image root.
+    #[error("{} is not in an image root", show(.0))]
+    OutsideRoots(PathBuf),
+    /// The directory is not one of the image roots. `option` is empty for an argument.
+    #[error(
+        "{option}{}: jobs do not look there; the image roots are {}", show(.path), list(.roots)
+    )]
+    NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
+    /// A confirmation is needed, and standard input is not a terminal.
+    #[error(
+        "cannot ask for confirmation, because standard input is not a terminal: use --yes to go \
+         ahead, or --dry-run to see what would be done"
+    )]
+    NoConfirmation,
+    /// `--arch` contradicts the architecture that the root declares in `file`.
+    #[error("--arch {given}: {} declares this image root for {declared}", show(.file))]
+    Architecture { given: &'static str, file: PathBuf, declared: &'static str },
+    /// The image called `name` is for another architecture.
+    #[error("{name} is for {theirs}: refresh it with --arch {theirs}")]
+    OtherArchitecture { name: String, theirs: &'static str },
+    /// The value of `--keep` is not a duration.
+    #[error("--keep: {0}")]
+    Retention(String),
+    /// There is no image root to copy images from.
+    #[error(
+        "{} is the only image root: put a node-local one before it, as in \
+         image_root=/local/sif:{}", show(.0), settings::escape_root(&show(.0))
+    )]
+    OnlyRoot(PathBuf),
+    /// `--nodes` or `--partition` does not select nodes.
+    #[error("{0}")]
+    Nodes(String),
+    /// The file does not record which reference it was pulled from.
+    #[error("{} does not record its reference: give REF as well", show(.0))]
+    NoRecordedReference(PathBuf),
+    /// An option of a program such as srun that may or may not take a value.
+    #[error(
+        "{}: whether this option takes a value is unknown; write it as OPTION=VALUE, or omit \
+         {} and its options", text(&format!("{program} {option}")), text(.program)
+    )]
+    UnknownOption { program: String, option: String },
+
+    // The site's settings.
     /// plugstack.conf was not found, cannot be read, or has no sifcache line.
+    #[error("{}", plugstack_error(.0))]
     Plugstack(plugstack::Error),
-    /// The settings on the sifcache line are invalid: the file, and the error.
-    Settings(PathBuf, settings::Error),
-    /// A file cannot be written.
-    Write(PathBuf, io::Error),
+    /// The settings on the sifcache line of `file` are invalid.
+    #[error("{}: {error}", show(.file))]
+    Settings { file: PathBuf, error: settings::Error },
+    /// The image root cannot be used.
+    #[error("image root {}: {problem}", show(.path))]
+    ImageRoot { path: PathBuf, problem: String },
+    /// The declared architecture of an image root is invalid.
+    #[error("{0}")]
+    Declaration(String),
+    /// Another user could redirect this change to other files.
+    #[error("nothing is changed there: {0}")]
+    UntrustedPath(String),
+    /// Jobs would not use an image at this path.
+    #[error("jobs would not use {}: {problem}", show(.path))]
+    Unusable { path: PathBuf, problem: String },
+    /// Only the calling user can access a directory on the way to the image root.
+    #[error(
+        "image root {}: users may not read {}, so no job would find a copy: run chmod a+rx; if Slurm \
+         gives each job a directory of its own there, stage into another image root",
+        show(.root), show(.directory)
+    )]
+    Private { root: PathBuf, directory: PathBuf },
+    /// Two nodes write to the same image root.
+    #[error("another node is writing to {}: check that it is local to each node", show(.0))]
+    SharedRoot(PathBuf),
+
+    // Input.
     /// A line of standard input is not a JSON array of strings: the line number, and the error.
+    #[error("line {0} of standard input is not a JSON array of strings: {1}")]
     Input(usize, serde_json::Error),
-    /// A signal asked the command to stop: its number.
-    Stopped(u8),
-    /// Any other failure: the exit status, and a message that says what to do.
-    Other(Exit, String),
+    /// Lines of reference lists are invalid. One message for each.
+    #[error("{}", .0.join("\nsifcache: "))]
+    Lists(Vec<String>),
+    /// None of the files is a log. One message for each.
+    #[error("{}", .0.join("\n"))]
+    NotALog(Vec<String>),
+    /// The file that was pulled or copied is not a valid image.
+    #[error("this is not a valid image: {0}")]
+    InvalidImage(String),
+    /// A file to import is not a valid image. `advice` is empty or begins with a semicolon.
+    #[error("{} is not a valid image: {problem}{advice}", show(.path))]
+    InvalidFile { path: PathBuf, problem: String, advice: String },
+    /// An image of the cache is damaged.
+    #[error("{} is damaged: {problem}; {advice}", show(.path))]
+    Damaged { path: PathBuf, problem: String, advice: String },
+    /// A node received other bytes than were sent. Sizes in bytes, and the start of the SHA-256.
+    #[error(
+        "the received data differ from the sent data: {} bytes with SHA-256 {}, not {} with {}; \
+         they were discarded, stage the image again", .received.0, .received.1, .sent.0, .sent.1
+    )]
+    Transfer { received: (u64, String), sent: (u64, String) },
+    /// The file given with `--authfile` is not JSON.
+    #[error("--authfile: {} is not JSON: {error}", show(.path))]
+    AuthFile { path: PathBuf, error: serde_json::Error },
+
+    // The image is not there.
+    /// No image has this name.
+    #[error("{word} is not in {}{advice}", show(.root))]
+    NotInRoot { word: String, root: PathBuf, advice: &'static str },
+    /// The image is in place, but a job would not get it. `found` is the image that it would get.
+    #[error("{}", not_found_by_jobs(.path, .found.as_deref()))]
+    NotFoundByJobs { path: PathBuf, found: Option<PathBuf> },
+    /// The image to copy is in none of the other image roots.
+    #[error("it is not in {}: `sifcache add {name}` pulls it", list(.roots))]
+    NotInCache { name: String, roots: Vec<PathBuf> },
+
+    // Something required is unavailable.
+    /// The program given with `--runtime` cannot be executed.
+    #[error("--runtime {}: it is not an executable file", show(.0))]
+    NotAProgram(PathBuf),
+    /// No runtime is in `PATH`.
+    #[error("no {} in PATH: load its module, or name it with --runtime FILE", .0.join(" or "))]
+    NoRuntime(Vec<String>),
+    /// The runtime could not pull the image.
+    #[error("{} cannot pull it: {problem}", show(.runtime))]
+    Pull { runtime: PathBuf, problem: String },
+    /// The registry does not have the image, or cannot be queried.
+    #[error("{0}")]
+    Registry(String),
+    /// The network client cannot be created.
+    #[error("cannot use the network: {0}")]
+    Network(io::Error),
+    /// The user gave no answer to `--docker-login`.
+    #[error("--docker-login: {0}")]
+    NoLogin(io::Error),
+    /// There is no terminal for `--docker-login`.
+    #[error(
+        "--docker-login: there is no terminal to ask on ({0}); set APPTAINER_DOCKER_USERNAME and \
+         APPTAINER_DOCKER_PASSWORD, or use --authfile"
+    )]
+    NoTerminal(io::Error),
+    /// This host has no log that the caller may read.
+    #[error(
+        "no journal and no /var/log/syslog or /var/log/messages that you can read: name the log \
+         with --log FILE, or run this as root"
+    )]
+    NoLog,
+    /// A command of Slurm cannot be run or failed.
+    #[error("{0}")]
+    Slurm(String),
+    /// Slurm rejected the job. `advice` says what may help.
+    #[error("Slurm rejects the job: {reason}; {advice}")]
+    NoJob { reason: String, advice: &'static str },
+    /// The logs do not show which images were used.
+    #[error("{0}")]
+    NoEvidence(String),
+
+    // A file cannot be created.
+    /// There is too little space. Sizes are formatted.
+    #[error(
+        "not enough space: about {need} are needed in {}, and {free} are free; `sifcache gc` can \
+         make space in an image root", show(.path)
+    )]
+    Space { path: PathBuf, need: String, free: String },
+    /// A directory has the name of an image.
+    #[error("{} is a directory", show(.0))]
+    IsDirectory(PathBuf),
+    /// A file has the name of a directory.
+    #[error("{} is not a directory, and {name} needs one", show(.path))]
+    NotDirectory { path: PathBuf, name: String },
+    /// An image for hosts like this one has the name.
+    #[error(
+        "{} is an image for {host}: keep those for {wanted} in an image root of their own, or \
+         replace it with --force", show(.path)
+    )]
+    OwnImage { path: PathBuf, host: &'static str, wanted: &'static str },
+    /// An image with this name exists. `state` is empty or describes its damage.
+    #[error("{} exists already{state}; --force replaces it", show(.path))]
+    Exists { path: PathBuf, state: String },
+    /// The directory for temporary files belongs to somebody else.
+    #[error(
+        "{} is not a directory that only you can access: remove it, or set APPTAINER_TMPDIR",
+        show(.0)
+    )]
+    TemporaryDirectory(PathBuf),
+    /// A file or directory of the cache cannot be written.
+    #[error("cannot write {}: {error}{}", show(.path), write_advice(.error))]
+    Store { path: PathBuf, error: io::Error },
+
+    // Permission denied.
+    /// Jobs do not trust images of the calling user.
+    #[error(
+        "jobs would not use an image that belongs to an ordinary user: run this as root or as a \
+         system account, or set untrusted=accept"
+    )]
+    UntrustedOwner,
+    /// Jobs do not trust copies of the calling user.
+    #[error(
+        "the copies would belong to an ordinary user, and jobs would not use them: run this as \
+         the owner of the image root, root or a system account"
+    )]
+    UntrustedCopies,
+
+    // Input and output.
+    /// A file or directory cannot be read. `prefix` is empty or names the option.
+    #[error("{prefix}cannot read {name}: {error}")]
+    Read { prefix: &'static str, name: String, error: io::Error },
+    /// An image of the cache cannot be read.
+    #[error("{} cannot be read: {problem}; check the disk, or pull it again with --force", show(.path))]
+    Unreadable { path: PathBuf, problem: String },
+    /// A file cannot be written.
+    #[error("cannot write {}: {error}", show(.path))]
+    Write { path: PathBuf, error: io::Error },
+    /// A thread ended before its work was complete.
+    #[error("a thread ended before its work was complete")]
+    Thread,
     /// Standard input or output failed.
-    Io(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A signal asked the command to stop: its number.
+    #[error("interrupted")]
+    Stopped(u8),
+    /// One failure that concerns several images.
+    #[error(transparent)]
+    Shared(Arc<Failure>),
 }
 
 impl Failure {
-    /// A failure without a variant of its own.
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self::Other(exit, message.into())
+    /// A file or directory that cannot be read.
+    pub(crate) fn read(path: &Path, error: io::Error) -> Self {
+        Self::Read { prefix: "", name: show(path), error }
     }
 
+    /// The exit status for this failure.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each variant")]
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Root(_) => Exit::USAGE,
-            Self::Plugstack(plugstack::Error::Read(..)) | Self::Write(..) | Self::Io(_) => Exit::IO,
-            Self::Plugstack(_) | Self::Settings(..) => Exit::CONFIG,
-            Self::Input(..) => Exit::DATA,
-            Self::Stopped(signal) => Exit::signal(*signal),
-            Self::Other(exit, _) => *exit,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root(error) => write!(f, "--root: {error}"),
-            Self::Plugstack(error) => match error {
-                plugstack::Error::NotFound(_) => write!(
-                    f,
-                    "{error}; say where the images are with --root DIR, \
-                     or where the file is with --plugstack FILE"
-                ),
-                plugstack::Error::NoLine(_) => {
-                    write!(f, "{error}; say where the images are with --root DIR")
+            Self::Root(_)
+            | Self::Transport { .. }
+            | Self::Reference { .. }
+            | Self::OutsideRoots(_)
+            | Self::NotAnImageRoot { .. }
+            | Self::NoConfirmation
+            | Self::Architecture { .. }
+            | Self::OtherArchitecture { .. }
+            | Self::Retention(_)
+            | Self::OnlyRoot(_)
+            | Self::Nodes(_)
+            | Self::NoRecordedReference(_)
+            | Self::UnknownOption { .. } => Exit::USAGE,
+            Self::Plugstack(plugstack::Error::Read(..)) => Exit::IO,
+            Self::Plugstack(_)
+            | Self::Settings { .. }
+            | Self::ImageRoot { .. }
+            | Self::Declaration(_)
+            | Self::UntrustedPath(_)
+            | Self::Unusable { .. }
+            | Self::Private { .. }
+            | Self::SharedRoot(_) => Exit::CONFIG,
+            Self::Input(..)
+            | Self::Lists(_)
+            | Self::NotALog(_)
+            | Self::InvalidImage(_)
+            | Self::InvalidFile { .. }
+            | Self::Damaged { .. }
+            | Self::Transfer { .. }
+            | Self::AuthFile { .. } => Exit::DATA,
+            Self::NotInRoot { .. } | Self::NotFoundByJobs { .. } => Exit::PROBLEMS,
+            Self::NotInCache { .. }
+            | Self::NotAProgram(_)
+            | Self::NoRuntime(_)
+            | Self::Pull { .. }
+            | Self::Registry(_)
+            | Self::Network(_)
+            | Self::NoLogin(_)
+            | Self::NoTerminal(_)
+            | Self::NoLog
+            | Self::Slurm(_)
+            | Self::NoJob { .. }
+            | Self::NoEvidence(_) => Exit::UNAVAILABLE,
+            Self::Space { .. }
+            | Self::IsDirectory(_)
+            | Self::NotDirectory { .. }
+            | Self::OwnImage { .. }
+            | Self::Exists { .. }
+            | Self::TemporaryDirectory(_) => Exit::CANT_CREATE,
+            Self::Store { error, .. } => match error.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    Exit::NO_PERMISSION
                 }
-                plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.fmt(f),
+                _ => Exit::CANT_CREATE,
             },
-            Self::Settings(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
-            Self::Input(line, error) => {
-                write!(f, "line {line} of standard input is not a JSON array of strings: {error}")
-            }
-            Self::Stopped(_) => f.write_str("interrupted"),
-            Self::Other(_, message) => f.write_str(message),
-            Self::Io(error) => error.fmt(f),
+            Self::UntrustedOwner | Self::UntrustedCopies => Exit::NO_PERMISSION,
+            Self::Read { .. }
+            | Self::Unreadable { .. }
+            | Self::Write { .. }
+            | Self::Thread
+            | Self::Io(_) => Exit::IO,
+            Self::Stopped(signal) => Exit::signal(*signal),
+            Self::Shared(failure) => failure.exit(),
         }
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+fn show(path: &Path) -> String {
+    escape_for_terminal(path)
+}
+
+fn text(text: &str) -> String {
+    escape_for_terminal(Path::new(text))
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| show(path)).collect::<Vec<_>>().join(", ")
+}
+
+fn plugstack_error(error: &plugstack::Error) -> String {
+    match error {
+        plugstack::Error::NotFound(_) => format!(
+            "{error}; name the image roots with --root DIR, or the file with --plugstack FILE"
+        ),
+        plugstack::Error::NoLine(_) => format!("{error}; name the image roots with --root DIR"),
+        plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.to_string(),
+    }
+}
+
+fn not_found_by_jobs(path: &Path, found: Option<&Path>) -> String {
+    let path = show(path);
+    match found {
+        Some(found) => format!("it is {path} now, but jobs find {} before it", show(found)),
+        None => format!("it is {path} now, but jobs do not find it: see `sifcache verify`"),
+    }
+}
+
+/// The remedy for an error while writing, if there is one.
+fn write_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as the owner of the image root",
+        io::ErrorKind::ReadOnlyFilesystem => "; run this on a host that has it mounted for writing",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; `sifcache gc` can make space"
+        }
+        _ => "",
     }
 }

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod error;
 mod events;
+mod exit;
 mod options;
 mod pull;
 mod reference_list;
@@ -15,7 +16,8 @@ mod ui;
 
 use clap::Parser as _;
 use cli::{Cli, Command};
-use error::{Exit, Failure};
+use error::Failure;
+use exit::Exit;
 use std::io;
 use std::process::ExitCode;
 use ui::output::{escape_for_terminal, escape_lines_for_terminal};

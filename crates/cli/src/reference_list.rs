@@ -4,7 +4,7 @@
 //! a byte order mark first, end lines with CR LF, or write UTF-16.
 
 use crate::cache::image_name;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use sifcache_core::reference::Reference;
 use std::fs::File;
@@ -31,7 +31,7 @@ pub(crate) fn gather(words: &[String], lists: &[PathBuf]) -> Result<Vec<Referenc
         read(list, &mut references, &mut wrong)?;
     }
     if !wrong.is_empty() {
-        return Err(Failure::new(Exit::DATA, wrong.join("\nsifcache: ")));
+        return Err(Failure::Lists(wrong));
     }
     let mut unique: Vec<Reference> = Vec::with_capacity(references.len());
     for reference in references {
@@ -43,9 +43,7 @@ pub(crate) fn gather(words: &[String], lists: &[PathBuf]) -> Result<Vec<Referenc
 }
 
 fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Result<(), Failure> {
-    let text = text(list).map_err(|error| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(list)))
-    })?;
+    let text = text(list).map_err(|error| Failure::read(list, error))?;
     for (index, line) in text.lines().enumerate() {
         // Concatenated lists contain byte order marks in the middle.
         let line = line.trim_start_matches(MARK);

@@ -1,8 +1,7 @@
 //! The settings in effect: those of `--root`, else the site's own.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::options::{Site, Untrusted};
-use crate::ui::output::escape_for_terminal;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
@@ -26,7 +25,7 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
 /// The settings exist but are invalid.
 pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> {
     match settings(site) {
-        Err(failure @ (Failure::Root(_) | Failure::Settings(..))) => Err(failure),
+        Err(failure @ (Failure::Root(_) | Failure::Settings { .. })) => Err(failure),
         other => Ok(other.ok()),
     }
 }
@@ -43,11 +42,8 @@ pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf
     if settings.image_roots.contains(&into) {
         return Ok(into);
     }
-    let roots: Vec<String> =
-        settings.image_roots.iter().map(|root| escape_for_terminal(root)).collect();
-    let (into, roots) = (escape_for_terminal(&into), roots.join(", "));
-    let message = format!("--into {into}: jobs do not look there; the image roots are {roots}");
-    Err(Failure::new(Exit::USAGE, message))
+    let roots = settings.image_roots.clone();
+    Err(Failure::NotAnImageRoot { option: "--into ", path: into, roots })
 }
 
 fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
@@ -91,7 +87,7 @@ fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
     let path = path.map_or_else(plugstack::locate, |path| Ok(path.to_owned()));
     let line = path.and_then(|path| plugstack::line(&path)).map_err(Failure::Plugstack)?;
-    Settings::parse(&line.arguments).map_err(|error| Failure::Settings(line.file, error))
+    Settings::parse(&line.arguments).map_err(|error| Failure::Settings { file: line.file, error })
 }
 
 #[cfg(test)]

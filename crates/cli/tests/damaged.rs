@@ -123,7 +123,7 @@ fn a_damaged_image_in_another_root() {
     let (status, _, stderr) = run(&tree, &["local", "root"], &["add", REFERENCE]);
     assert_eq!(status, Some(65), "{stderr}");
     assert!(stderr.contains(&format!("{} is damaged: ", path.display())), "{stderr}");
-    assert!(stderr.ends_with("; remove it, or get it again there with --into\n"), "{stderr}");
+    assert!(stderr.ends_with("; remove it, or replace it there with --into\n"), "{stderr}");
     let into = tree.text("local");
     let (status, _, stderr) = run(&tree, &["local", "root"], &["add", "--into", &into, REFERENCE]);
     assert_eq!((status, fs::read(&path).unwrap()), (Some(0), sif(8)), "{stderr}");
@@ -138,7 +138,7 @@ fn import_reports_a_damaged_image_and_force_replaces_it() {
     let import = |words: &[&str]| run(&tree, &["root"], &[&["import"], words].concat());
     let (status, _, stderr) = import(&[file, "o/i:1"]);
     assert_eq!(status, Some(73), "{stderr}");
-    let said = "is there already, but it is damaged: its root file system is cut short: \
+    let said = "exists already, but it is damaged: its root file system is cut short: \
                 96 of 97 bytes; --force replaces it\n";
     assert!(stderr.ends_with(said), "{stderr}");
     assert_eq!(import(&["--force", file, "o/i:1"]).0, Some(0));

@@ -53,7 +53,7 @@ fn a_file_without_a_reference_in_its_labels() {
     let file = tree.image("nameless.sif", 2);
     let (status, _, stderr) = run(&tree, &["import", file.to_str().unwrap()]);
     assert_eq!(status, Some(64));
-    let said = "nameless.sif does not record its reference: give REF too\n";
+    let said = "nameless.sif does not record its reference: give REF as well\n";
     assert!(stderr.ends_with(said), "{stderr}");
     assert_eq!(run(&tree, &["import", "-"]).0, Some(64));
 }
@@ -66,7 +66,7 @@ fn images_for_another_architecture() {
     let (status, _, stderr) = run(&tree, &["import", file, "o/z:1"]);
     assert_eq!(status, Some(65));
     assert!(stderr.contains("for s390x, this image root is for "), "{stderr}");
-    assert!(stderr.ends_with("; --arch s390x takes it\n"), "{stderr}");
+    assert!(stderr.ends_with("; use --arch s390x\n"), "{stderr}");
     let (status, _, stderr) = run(&tree, &["import", "--arch", "s390x", file, "o/z:1"]);
     assert_eq!(status, Some(0), "{stderr}");
     // An image for this host's architecture is not replaced.

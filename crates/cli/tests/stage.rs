@@ -171,7 +171,7 @@ fn a_started_copy_is_removed_when_the_input_ends() {
     other.answer();
     other.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
     let error = other.answer()["error"].to_string();
-    assert!(error.contains("is it local to each node?"), "{error}");
+    assert!(error.contains("check that it is local to each node"), "{error}");
     assert_eq!((other.end(), node.end()), (Some(0), Some(0)));
     for directory in ["tmp", "lock"] {
         let left = fs::read_dir(root.path().join(".sifcache").join(directory)).unwrap();

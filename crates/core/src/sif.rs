@@ -16,6 +16,7 @@
 pub mod descriptors;
 
 use descriptors::Table;
+use std::fmt;
 
 /// Length of the header, in bytes.
 pub const HEADER: usize = 128;
@@ -68,6 +69,18 @@ pub enum Error {
     /// An offset, size or count is negative, or the end of the data overflows.
     Offsets,
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSif => "it is not a SIF file",
+            Self::Version => "it has an unsupported version of the SIF format",
+            Self::Offsets => "its SIF header has an invalid offset, size or count",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
 
 /// Parses a header.
 ///

@@ -96,6 +96,19 @@ pub enum Stop {
     Io(io::Error),
 }
 
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("it does not exist"),
+            Self::Dangling => f.write_str("it leads through a symbolic link without a target"),
+            Self::Untrusted(reason) => reason.fmt(f),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
 /// A directory or file that a walk has reached, with its path without links.
 #[derive(Debug, Clone)]
 pub struct Place {

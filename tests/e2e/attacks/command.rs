@@ -144,7 +144,7 @@ fn a_directory_for_temporary_files_that_everybody_can_write() {
     // alice creates it first, which the command detects.
     script(&site, "alice", &format!("ln -s {WORK} /shared/scratch/sifcache-0"));
     let output = run();
-    assert!(output.stderr.contains("is not a directory of yours alone"), "{output:#?}");
+    assert!(output.stderr.contains("is not a directory that only you can access"), "{output:#?}");
     script(&site, "alice", "rm /shared/scratch/sifcache-0");
     let output = run();
     assert!(output.stderr.contains("/shared/scratch can be written by everybody"), "{output:#?}");

@@ -38,7 +38,7 @@ fn an_existing_image_is_replaced_only_with_force() {
     done(&site, &["import", &inside(IMAGE), "o/i:1"]);
     let output = sifcache(&site, &["import", &inside(OTHER), "o/i:1"]);
     assert_eq!(output.status, 73, "{output:#?}");
-    assert!(output.stderr.contains("/shared/sif/o/i:1 is there already; --force"), "{output:#?}");
+    assert!(output.stderr.contains("/shared/sif/o/i:1 exists already; --force"), "{output:#?}");
     started(&site, "o/i:1").ran(IMAGE);
     let output = done(&site, &["import", "--force", &inside(OTHER), "o/i:1", "--json"]);
     started(&site, "o/i:1").ran(OTHER);

@@ -30,8 +30,7 @@ fn a_file_changed_during_the_transfer_is_not_installed() {
         let output = stage(&site, &["--partition", "all", "o/i:1"]);
         assert_eq!(output.status, 65, "{change}: {output:#?}");
         for node in ["n1", "n2", "n3"] {
-            let said =
-                format!("{node}: o/i:1: the bytes that arrived are not those that were sent: ");
+            let said = format!("{node}: o/i:1: the received data differ from the sent data: ");
             assert!(output.stderr.contains(&said), "{change}: {output:#?}");
         }
         nothing_anywhere(&site);

@@ -151,7 +151,7 @@ fn a_local_root_that_nodes_share() {
     site.plugstack("optional spank_sifcache.so image_root=/shared/local:/shared/sif\n");
     let output = stage(&site, &["--nodes", "n[1-2]", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
-    let said = "another node is at work in /shared/local: is it local to each node?";
+    let said = "another node is writing to /shared/local: check that it is local to each node";
     assert!(output.stderr.contains(said), "{output:#?}");
     // The other node has written the image, so all nodes have it.
     assert_eq!(tree::check(&shared).len(), 2);

@@ -25,13 +25,16 @@ pub(crate) struct Content {
 }
 
 /// The reason why a copy stopped.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Reading failed.
+    #[error("cannot read: {0}")]
     Read(io::Error),
     /// Writing failed.
+    #[error("cannot write: {0}")]
     Write(io::Error),
     /// A signal asked the command to end.
+    #[error(transparent)]
     Stopped(Failure),
 }
 

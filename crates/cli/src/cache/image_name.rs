@@ -1,6 +1,6 @@
 //! Converts references to file names and back.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use sifcache_core::candidate;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
@@ -20,16 +20,10 @@ const LEFTOVERS: [&str; 8] =
 pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
     let bare = Transport::Docker.name_in(text).unwrap_or(text);
     if let Some((scheme, _)) = bare.split_once("://") {
-        let message =
-            format!("{text}: only docker references have a name in the cache, not {scheme}:");
-        return Err(Failure::new(Exit::USAGE, message));
+        return Err(Failure::Transport { text: text.to_owned(), scheme: scheme.to_owned() });
     }
-    Reference::parse(bare.as_bytes()).map_err(|error| {
-        Failure::new(
-            Exit::USAGE,
-            format!("'{}' is not a valid image reference: {error}", text.escape_debug()),
-        )
-    })
+    Reference::parse(bare.as_bytes())
+        .map_err(|error| Failure::Reference { text: text.to_owned(), error })
 }
 
 /// The short name, which users type and which is the usual file name. The tag is omitted if there
@@ -117,7 +111,7 @@ mod tests {
         for (wrong, message) in [
             (
                 "library://a/b",
-                "library://a/b: only docker references have a name in the cache, not library:",
+                "library://a/b: only docker:// references have a name in the cache, not library://",
             ),
             (
                 "Foo",

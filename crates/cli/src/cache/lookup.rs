@@ -1,8 +1,7 @@
 //! Looks up a reference as a job would, without a helper process.
 
 use crate::cache::store::architecture::{self, Architecture};
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -40,12 +39,5 @@ pub(crate) fn find_for(
 /// The failure for an image that is in place but that a job would not get. `found` is the image
 /// that a job gets instead, if there is one.
 pub(crate) fn not_found_there(path: &Path, found: Option<&Path>) -> Failure {
-    let path = escape_for_terminal(path);
-    let message = match found {
-        Some(other) => {
-            format!("it is {path} now, but jobs find {} before it", escape_for_terminal(other))
-        }
-        None => format!("it is {path} now, but jobs do not find it: see `sifcache verify`"),
-    };
-    Failure::new(Exit::PROBLEMS, message)
+    Failure::NotFoundByJobs { path: path.to_owned(), found: found.map(Path::to_owned) }
 }

@@ -95,10 +95,10 @@ impl Removal {
         // Symbolic links are removed before the files that they may lead to.
         for name in others {
             let path = store.path(name);
-            std::fs::remove_file(&path).map_err(|error| cannot_write(&path, &error))?;
+            std::fs::remove_file(&path).map_err(|error| cannot_write(&path, error))?;
         }
         let path = store.path(first);
-        self.kept = retention.take(store, first).map_err(|error| cannot_write(&path, &error))?;
+        self.kept = retention.take(store, first).map_err(|error| cannot_write(&path, error))?;
         for name in &self.names {
             let path = store.path(name);
             metadata::forget(store, name);

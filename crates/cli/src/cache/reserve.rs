@@ -1,9 +1,8 @@
 //! Checks that an image will fit before it is pulled.
 
 use crate::cache::store;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::format;
-use crate::ui::output::escape_for_terminal;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -55,12 +54,7 @@ impl Reservations {
 /// The failure for a lack of space in `path`, with the needed and the free bytes.
 pub(crate) fn too_little(path: &Path, need: u64, free: u64) -> Failure {
     let (need, free) = (format::size(need), format::size(free));
-    let message = format!(
-        "not enough space: about {need} are needed in {}, and {free} are free; \
-         `sifcache gc` can make space in an image root",
-        escape_for_terminal(path)
-    );
-    Failure::new(Exit::CANT_CREATE, message)
+    Failure::Space { path: path.to_owned(), need, free }
 }
 
 impl Drop for Room<'_> {

@@ -3,8 +3,7 @@
 use crate::cache::image_name;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::candidate;
 use sifcache_core::reference::Reference;
@@ -34,9 +33,7 @@ pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
             scan::Scan::default()
         }
-        other => other.map_err(|(path, error)| {
-            Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(&path)))
-        })?,
+        other => other.map_err(|(path, error)| Failure::read(&path, error))?,
     };
     let usage = UsageIndex::load(root);
     Ok(Inventory { root: root.to_owned(), images: scan.images, others: scan.others, usage })
@@ -92,10 +89,7 @@ pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<
         return match (inside, path.strip_prefix(root).ok().and_then(Path::to_str)) {
             (_, Some(name)) if path.symlink_metadata().is_ok() => Ok(vec![name.to_owned()]),
             (Some(_), _) => Ok(Vec::new()),
-            (None, _) => {
-                let message = format!("{} is in no image root", escape_for_terminal(path));
-                Err(Failure::new(Exit::USAGE, message))
-            }
+            (None, _) => Err(Failure::OutsideRoots(path.to_owned())),
         };
     }
     let reference = image_name::parse(word)?;

@@ -35,8 +35,7 @@ pub(crate) mod retention;
 pub(crate) mod scan;
 pub(crate) mod scratch;
 
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use architecture::Architecture;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -85,13 +84,13 @@ impl Store {
         let untrusted = settings.untrusted;
         let store = Self { root: root.to_owned(), untrusted, architecture };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
-            let message = format!("image root {}: {problem}", escape_for_terminal(root));
-            return Err(Failure::new(Exit::CONFIG, message));
+            let problem = problem.to_string();
+            return Err(Failure::ImageRoot { path: root.to_owned(), problem });
         }
         for part in PARTS.into_iter().chain(OLD_NAMES.map(|(old, _)| old)) {
             path_trust::refuse(&store.state().join(part))?;
         }
-        store.prepare().map_err(|error| cannot_write(&store.state(), &error))?;
+        store.prepare().map_err(|error| cannot_write(&store.state(), error))?;
         Ok(store)
     }
 
@@ -154,7 +153,7 @@ impl Store {
     /// If the directory cannot be created.
     pub(crate) fn scratch(&self) -> Result<scratch::Scratch, Failure> {
         let parent = self.state().join("tmp");
-        scratch::Scratch::new(&parent).map_err(|error| cannot_write(&parent, &error))
+        scratch::Scratch::new(&parent).map_err(|error| cannot_write(&parent, error))
     }
 
     /// Locks `name` against changes by any other command on any host. Calls `waiting` once if
@@ -185,21 +184,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The failure for a write error: the path, the cause, and a remedy if there is one.
-pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let (exit, advice) = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            (Exit::NO_PERMISSION, "; run this as the owner of the image root")
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            (Exit::NO_PERMISSION, "; run this on a host that has it mounted for writing")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (Exit::CANT_CREATE, "; `sifcache gc` can make space")
-        }
-        _ => (Exit::CANT_CREATE, ""),
-    };
-    Failure::new(exit, format!("cannot write {}: {error}{advice}", escape_for_terminal(path)))
+/// The failure for a write error.
+pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Failure {
+    Failure::Store { path: path.to_owned(), error }
 }
 
 /// Syncs a directory, so that the names in it survive a power failure.

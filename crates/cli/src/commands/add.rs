@@ -6,7 +6,8 @@ use crate::cache::lookup;
 use crate::cache::squashfs::{self, Damage};
 use crate::cache::store::Store;
 use crate::cache::store::architecture::{self, Architecture};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
@@ -21,7 +22,7 @@ use clap::Args;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Pull images into the cache
 ///
@@ -141,7 +142,7 @@ impl<'a> Adder<'a> {
     fn add(
         &self,
         reference: &Reference,
-        puller: &OnceLock<Result<Puller<'a>, (Exit, String)>>,
+        puller: &OnceLock<Result<Puller<'a>, Arc<Failure>>>,
     ) -> Result<Outcome, Failure> {
         signals::check()?;
         if let Some(path) = self.there(reference)? {
@@ -162,7 +163,7 @@ impl<'a> Adder<'a> {
         }
         // Set up only when needed: images that are present need neither a runtime nor credentials.
         let puller = puller.get_or_init(|| self.puller()).as_ref();
-        let puller = puller.map_err(|(exit, message)| Failure::new(*exit, message.clone()))?;
+        let puller = puller.map_err(|failure| Failure::Shared(Arc::clone(failure)))?;
         let pulled = puller.pull(reference, &name)?;
         let path = self.store.path(&name);
         match lookup::find_for(self.settings, reference, self.store.architecture()) {
@@ -178,26 +179,26 @@ impl<'a> Adder<'a> {
         let found = lookup::find_for(self.settings, reference, self.store.architecture());
         let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
-        let what = format!("{} is damaged: {damage}", escape_for_terminal(&path));
+        let problem = damage.to_string();
         // Another pull would not help: jobs would still find this file first.
         if path != self.store.path(&image_name::short(reference)) {
-            let message = format!("{what}; remove it, or get it again there with --into");
-            return Err(Failure::new(Exit::DATA, message));
+            let advice = "remove it, or replace it there with --into";
+            return Err(Failure::Damaged { path, problem, advice: advice.to_owned() });
         }
         if matches!(damage, Damage::Io(_)) {
-            let message = format!("{what}; look at the disk, or pull it again with --force");
-            return Err(Failure::new(Exit::IO, message));
+            return Err(Failure::Unreadable { path, problem });
         }
-        self.progress.note(&format!("{what}; pulling it again"));
+        let path = escape_for_terminal(&path);
+        self.progress.note(&format!("{path} is damaged: {problem}; pulling it again"));
         Ok(None)
     }
 
-    fn puller(&self) -> Result<Puller<'a>, (Exit, String)> {
+    fn puller(&self) -> Result<Puller<'a>, Arc<Failure>> {
         let (change, pull) = (&self.args.change, &self.args.pull);
         Credentials::find(pull.docker_login, pull.authfile.as_deref())
             .and_then(|found| {
                 Puller::new(self.store, self.settings, change, pull, found, self.progress)
             })
-            .map_err(|failure| (failure.exit(), failure.to_string()))
+            .map_err(Arc::new)
     }
 }

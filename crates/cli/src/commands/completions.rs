@@ -1,7 +1,8 @@
 //! Shell completions and man pages, generated from the definitions in `cli.rs`.
 
 use crate::cli::Cli;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use clap::CommandFactory as _;
 use std::io;
 use std::path::Path;
@@ -18,6 +19,6 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> 
 /// `sifcache manpages DIRECTORY`
 pub(crate) fn manpages(directory: &Path) -> Result<Exit, Failure> {
     clap_mangen::generate_to(Cli::command(), directory)
-        .map_err(|error| Failure::Write(directory.to_owned(), error))?;
+        .map_err(|error| Failure::Write { path: directory.to_owned(), error })?;
     Ok(Exit::OK)
 }

@@ -26,7 +26,8 @@ mod start;
 mod syslog;
 mod trial;
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::system::signals;
 use crate::ui::output;

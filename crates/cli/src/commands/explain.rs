@@ -5,10 +5,10 @@ mod notes;
 mod starter;
 mod text;
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::site;
-use crate::ui::output::escape_for_terminal;
 use clap::Args;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
@@ -19,7 +19,6 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
 /// Show the decision for a command line, and the reason
 ///
@@ -92,11 +91,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
 
 fn unclear(unclear: Unclear) -> Failure {
     let Unclear { program, word } = unclear;
-    let message = format!(
-        "{program} {word}: whether this option takes a value is unknown; write it as OPTION=VALUE, \
-         or leave {program} and its options out"
-    );
-    Failure::new(Exit::USAGE, escape_for_terminal(Path::new(&message)))
+    Failure::UnknownOption { program, option: word }
 }
 
 /// Reads JSON arrays and prints one JSON object for each at once, so that a script can use one

@@ -6,9 +6,10 @@ use crate::cache::select::{self, Filter, Inventory};
 use crate::cache::store::scan::Image;
 use crate::cache::store::{path_trust, retention};
 use crate::cache::usage_from_logs;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::events::logs;
 use crate::events::logs::evidence::Gap;
+use crate::exit::Exit;
 use crate::options::{Change, Site};
 use crate::site;
 use crate::system::hostlist;
@@ -150,7 +151,7 @@ fn unused_since(
     let gap = inventory.usage.evidence().gap(since, now, cluster(args).as_ref(), &without);
     match gap {
         None => Ok(Some(since)),
-        Some(gap) => Err(Failure::new(Exit::UNAVAILABLE, explain(&gap, since))),
+        Some(gap) => Err(Failure::NoEvidence(explain(&gap, since))),
     }
 }
 

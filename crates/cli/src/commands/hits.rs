@@ -3,12 +3,13 @@
 use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
 use crate::cache::usage::UsageIndex;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::events::aggregate::{self, Aggregate, Count, Which};
 use crate::events::event::Event;
 use crate::events::logs::coverage::Span;
 use crate::events::logs::read::{Read, Unread};
 use crate::events::logs::source::Skipped;
+use crate::exit::Exit;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;

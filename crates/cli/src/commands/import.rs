@@ -10,7 +10,8 @@ use crate::cache::squashfs;
 use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, cannot_write};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::{Change, Site};
 use crate::pull::outcome::{Outcome, Report, Status};
 use crate::pull::puller::Pulled;
@@ -115,20 +116,14 @@ fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failur
     match (&args.reference, origin) {
         (Some(text), _) => image_name::parse(text),
         (None, Some(origin)) => Ok(origin.reference.clone()),
-        (None, None) => {
-            let file = escape_for_terminal(&args.file);
-            let message = format!("{file} does not record its reference: give REF too");
-            Err(Failure::new(Exit::USAGE, message))
-        }
+        (None, None) => Err(Failure::NoRecordedReference(args.file.clone())),
     }
 }
 
 /// The size of the file in bytes, or 0 for a pipe. A file that is not a valid image is refused
 /// before it is copied.
 fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
-    let failed = |error| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(file)))
-    };
+    let failed = |error| Failure::read(file, error);
     if is_pipe(file) {
         return Ok(0);
     }
@@ -143,16 +138,14 @@ fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
     match architecture::check(&root, &name, architecture) {
         State::Image => Ok(metadata.len()),
         state => {
-            let said = architecture::describe(&state, architecture);
+            let problem = architecture::describe(&state, architecture).to_string();
             let advice = match state {
                 State::WrongArchitecture(theirs) if theirs != sif::UNKNOWN_ARCHITECTURE => {
-                    format!("; --arch {theirs} takes it")
+                    format!("; use --arch {theirs}")
                 }
                 _ => String::new(),
             };
-            let message =
-                format!("{} is not a valid image: {said}{advice}", escape_for_terminal(file));
-            Err(Failure::new(Exit::DATA, message))
+            Err(Failure::InvalidFile { path: file.to_owned(), problem, advice })
         }
     }
 }
@@ -178,13 +171,12 @@ impl Importer<'_> {
         let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
         let _lock = self.store.lock(&name, &waiting)?;
         if !self.args.force && self.store.is_image(&name) {
-            let path = escape_for_terminal(&self.store.path(&name));
-            let state = match squashfs::check(&self.store.path(&name)) {
+            let path = self.store.path(&name);
+            let state = match squashfs::check(&path) {
                 Ok(()) => String::new(),
                 Err(damage) => format!(", but it is damaged: {damage}"),
             };
-            let message = format!("{path} is there already{state}; --force replaces it");
-            return Err(Failure::new(Exit::CANT_CREATE, message));
+            return Err(Failure::Exists { path, state });
         }
         if !self.args.force {
             self.store.refuse_own_image(&name)?;
@@ -227,7 +219,7 @@ impl Importer<'_> {
 
     fn copy(&self, name: &str, size: u64, temporary: &Path) -> Result<Content, Failure> {
         let task = self.progress.bytes(&format!("importing {name}"), size);
-        let failed = |error| cannot_write(temporary, &error);
+        let failed = |error| cannot_write(temporary, error);
         let mut to = File::create(temporary).map_err(failed)?;
         let mut from: Box<dyn hash::Source> = match is_pipe(&self.args.file) {
             true => Box::new(io::stdin().lock()),
@@ -236,10 +228,7 @@ impl Importer<'_> {
         hash::copy(&mut *from, &mut to, &task).map_err(|error| match error {
             hash::Error::Write(error) => failed(error),
             hash::Error::Stopped(failure) => failure,
-            hash::Error::Read(error) => {
-                let file = escape_for_terminal(&self.args.file);
-                Failure::new(Exit::IO, format!("cannot read {file}: {error}"))
-            }
+            hash::Error::Read(error) => Failure::read(&self.args.file, error),
         })
     }
 

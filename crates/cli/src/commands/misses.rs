@@ -2,11 +2,12 @@
 
 use crate::cache::image_name;
 use crate::cache::lookup;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::events::aggregate::{self, Count, Which};
 use crate::events::event::Event;
 use crate::events::logs::read::Unread;
 use crate::events::logs::source::Skipped;
+use crate::exit::Exit;
 use crate::site;
 use crate::ui::format;
 use crate::ui::output::{self, Align, Table, escape_for_terminal};

@@ -6,7 +6,8 @@ use crate::cache::select;
 use crate::cache::store::architecture;
 use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, metadata};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
@@ -161,7 +162,7 @@ impl Work<'_> {
             Ok(_) => Ok(Status::Moved),
             Err(registry::Error::Stopped(failure)) => Err(failure),
             Err(error) if error.not_found() => Ok(Status::Gone),
-            Err(error) => Err(Failure::new(Exit::UNAVAILABLE, error.to_string())),
+            Err(error) => Err(Failure::Registry(error.to_string())),
         }
     }
 }

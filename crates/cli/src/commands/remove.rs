@@ -3,10 +3,10 @@
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::select;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::{Change, Site};
 use crate::site;
-use crate::ui::output;
 use clap::Args;
 
 /// Remove images from the cache
@@ -57,8 +57,7 @@ pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
     for word in &args.references {
         let names = select::names(&settings, &root, word)?;
         if names.is_empty() {
-            let message = format!("{word} is not in {}", output::escape_for_terminal(&root));
-            return Err(Failure::new(Exit::PROBLEMS, message));
+            return Err(Failure::NotInRoot { word: word.clone(), root, advice: "" });
         }
         removals.extend(Removal::of_names(&inventory, &names));
     }

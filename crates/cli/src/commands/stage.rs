@@ -24,13 +24,13 @@ mod step;
 mod transfer;
 
 use crate::cache::image_name;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::reference_list;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
-use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use allocation::{Allocation, Request};
 use clap::Args;
@@ -38,7 +38,7 @@ use listing::{Failed, Listing};
 use nodes::Chosen;
 use outcome::Outcomes;
 use sifcache_core::reference::Reference;
-use sifcache_core::settings::{self, Settings};
+use sifcache_core::settings::Settings;
 use source::Source;
 use std::path::{Path, PathBuf};
 use step::Terms;
@@ -120,7 +120,7 @@ Exit status:
    1  some do not; standard error says which and why
   64  wrong usage: no reference, no such node, no node-local image root
   65  a line of a list is not a valid image reference, or a node received other bytes than were sent
-  69  Slurm gives no job, nodes do not respond, or the image is not in the cache
+  69  Slurm rejects the job, nodes do not respond, or the image is not in the cache
   73  no node has enough space
   77  not permitted
   78  the site's settings are invalid or missing, or jobs would not trust the image root
@@ -132,8 +132,7 @@ The JSON objects are described in docs/stage.md.";
 /// Runs the subcommand.
 pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
-    format::parse_age(&args.keep)
-        .map_err(|message| Failure::new(Exit::USAGE, format!("--keep: {message}")))?;
+    format::parse_age(&args.keep).map_err(Failure::Retention)?;
     let references = reference_list::gather(&args.references, &args.from)?;
     let root = destination(&settings, args.into.as_deref())?;
     if !args.list {
@@ -158,13 +157,7 @@ fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Fail
     if settings.image_roots.iter().any(|other| *other != root) {
         return Ok(root);
     }
-    let message = format!(
-        "{} is the only image root: a node-local one has to stand before it, as in \
-         image_root=/local/sif:{}",
-        escape_for_terminal(&root),
-        settings::escape_root(&escape_for_terminal(&root))
-    );
-    Err(Failure::new(Exit::USAGE, message))
+    Err(Failure::OnlyRoot(root))
 }
 
 /// One run of the command.

@@ -18,7 +18,8 @@ mod survey;
 mod timeout;
 mod tree;
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::site;
 use crate::system::signals;

@@ -1,6 +1,6 @@
 //! Aggregates the events of many jobs, for `misses` and `hits`.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::events::event::Event;
 use crate::events::logs::read::{self, Read};
 use crate::events::logs::source::{self, Source};
@@ -159,8 +159,7 @@ impl Aggregate {
         }
         let skipped = self.read.skipped.iter().map(|one| format!("{}: {}", one.path, one.reason));
         let unread = self.read.unread.remark();
-        let message: Vec<String> = skipped.chain(unread).collect();
-        Err(Failure::new(Exit::DATA, message.join("\n")))
+        Err(Failure::NotALog(skipped.chain(unread).collect()))
     }
 
     /// Remarks on the result, one per line.

@@ -1,7 +1,8 @@
 //! The outcome for each reference: one or two lines for people, or a JSON object for scripts.
 
 use crate::cache::image_name;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::pull::puller::Pulled;
 use crate::ui::format;
 use crate::ui::output::{self, escape_for_terminal};

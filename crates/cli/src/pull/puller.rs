@@ -8,13 +8,12 @@ use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::retention::Retention;
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::options::{Change, Pull};
 use crate::pull::credentials::Credentials;
 use crate::pull::registry::{self, Manifest, Registry};
 use crate::pull::runtime::{self, PullOptions, Runtime};
 use crate::pull::tmpdir;
-use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
@@ -138,7 +137,7 @@ impl<'a> Puller<'a> {
             Ok(manifest) => Ok(Some(manifest)),
             Err(registry::Error::Stopped(failure)) => Err(failure),
             Err(error) if error.not_found() || error.no_platform() => {
-                Err(Failure::new(Exit::UNAVAILABLE, error.to_string()))
+                Err(Failure::Registry(error.to_string()))
             }
             Err(error) => {
                 let short = image_name::short(reference);
@@ -186,7 +185,7 @@ impl<'a> Puller<'a> {
         };
         let image = Transport::Docker.uri(&image);
         let base = tmpdir::directory()?;
-        let build = Scratch::new(&base).map_err(|error| cannot_write(&base, &error))?;
+        let build = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
         let options = PullOptions {
             no_https: self.no_https,
             credentials: &self.credentials,
@@ -206,9 +205,8 @@ impl<'a> Puller<'a> {
         if self.verbose {
             self.progress.note(&error.output());
         }
-        let message =
-            format!("{} cannot pull it: {error}", escape_for_terminal(self.runtime.path()));
-        Failure::new(Exit::UNAVAILABLE, message)
+        let runtime = self.runtime.path().to_owned();
+        Failure::Pull { runtime, problem: error.to_string() }
     }
 
     /// Reads the file once more to compute the hash that its record stores for `verify --deep`.

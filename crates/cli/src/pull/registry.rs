@@ -22,7 +22,7 @@ mod trust;
 
 pub(crate) use error::Error;
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
 use auth_flow::{AuthFlow, Stop, Surroundings, TimeLimits, wanted};
@@ -67,9 +67,7 @@ impl Registry {
         stop: Box<Stop>,
     ) -> Result<Self, Failure> {
         let flow = AuthFlow::new(insecure, credentials, surroundings, limits, stop);
-        flow.map(Self).map_err(|error| {
-            Failure::new(Exit::UNAVAILABLE, format!("cannot use the network: {error}"))
-        })
+        flow.map(Self).map_err(Failure::Network)
     }
 
     /// The digest that a reference points to now. This sends a HEAD request, which registries do

@@ -6,13 +6,11 @@ mod output_parser;
 mod search;
 
 use crate::cache::store::architecture::Architecture;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::pull::credentials::Credentials;
-use crate::ui::output::escape_for_terminal;
 use output_parser::LastLines;
 use sifcache_core::settings::Settings;
 use std::env;
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,13 +39,16 @@ pub(crate) struct PullOptions<'a> {
 }
 
 /// The reason why a run of the runtime failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A signal asked the command to end.
+    #[error(transparent)]
     Stopped(Failure),
     /// The runtime could not be started.
+    #[error("it does not start: {0}")]
     Start(io::Error),
     /// The runtime exited with an error.
+    #[error("{}", .output.reason(*.status))]
     Ended { status: ExitStatus, output: LastLines },
 }
 
@@ -57,16 +58,6 @@ impl Error {
         match self {
             Self::Ended { output, .. } => output.text(),
             _ => String::new(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stopped(failure) => failure.fmt(f),
-            Self::Start(error) => write!(f, "it does not start: {error}"),
-            Self::Ended { status, output } => f.write_str(&output.reason(*status)),
         }
     }
 }
@@ -81,19 +72,13 @@ impl Runtime {
         if let Some(path) = named {
             return match search::is_program(path) {
                 true => Ok(Self { path: std::path::absolute(path)? }),
-                false => {
-                    let message = format!("--runtime {}: no program", escape_for_terminal(path));
-                    Err(Failure::new(Exit::UNAVAILABLE, message))
-                }
+                false => Err(Failure::NotAProgram(path.to_owned())),
             };
         }
         let path = env::var_os("PATH").unwrap_or_default();
-        search::first(&settings.runtimes, &path).map(|path| Self { path }).ok_or_else(|| {
-            let names = settings.runtimes.join(" or ");
-            let message =
-                format!("no {names} in PATH: load its module, or name it with --runtime FILE");
-            Failure::new(Exit::UNAVAILABLE, message)
-        })
+        search::first(&settings.runtimes, &path)
+            .map(|path| Self { path })
+            .ok_or_else(|| Failure::NoRuntime(settings.runtimes.clone()))
     }
 
     /// The path of the program.

@@ -3,8 +3,7 @@
 //! killed pulls.
 
 use crate::cache::store::{cannot_write, path_trust, scratch};
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use rustix::process::geteuid;
 use std::env;
 use std::fs::{self, DirBuilder};
@@ -27,20 +26,16 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
     let path = base.join(format!("sifcache-{user}"));
     match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(cannot_write(&path, &error));
+            return Err(cannot_write(&path, error));
         }
         _ => {}
     }
-    let metadata = fs::symlink_metadata(&path).map_err(|error| cannot_write(&path, &error))?;
+    let metadata = fs::symlink_metadata(&path).map_err(|error| cannot_write(&path, error))?;
     // In /tmp, any user could have created it first.
     if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
-        let message = format!(
-            "{} is not a directory of yours alone: remove it, or set APPTAINER_TMPDIR",
-            escape_for_terminal(&path)
-        );
-        return Err(Failure::new(Exit::CANT_CREATE, message));
+        return Err(Failure::TemporaryDirectory(path));
     }
     path_trust::refuse(&path)?;
-    scratch::sweep(&path).map_err(|error| cannot_write(&path, &error))?;
+    scratch::sweep(&path).map_err(|error| cannot_write(&path, error))?;
     Ok(path)
 }

@@ -1,6 +1,6 @@
 //! Runs Slurm's commands, which are found in PATH.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::system::process::{Call, Processes, Run as _};
 use std::io;
 use std::process::{Command, Stdio};
@@ -18,13 +18,12 @@ const CONFIGURATION: &str = "SLURM_CONF";
 pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
     let call = Call { program: program.into(), arguments, ..Call::default() };
-    let unavailable = |message: String| Failure::new(Exit::UNAVAILABLE, message);
     let answer = Processes.run(&call).map_err(|silence| {
-        unavailable(format!("{}; it comes with Slurm", silence.said_of(program)))
+        Failure::Slurm(format!("{}; it comes with Slurm", silence.said_of(program)))
     })?;
     match answer.success {
         true => Ok(answer.stdout),
-        false => Err(unavailable(format!("{program}: {}", last_words(answer.stderr.lines())))),
+        false => Err(Failure::Slurm(format!("{program}: {}", last_words(answer.stderr.lines())))),
     }
 }
 
@@ -47,7 +46,7 @@ pub(crate) fn not_started(program: &str, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => format!("{program} is not in PATH; it comes with Slurm"),
         _ => format!("{program} cannot be started: {error}"),
     };
-    Failure::new(Exit::UNAVAILABLE, message)
+    Failure::Slurm(message)
 }
 
 /// The last message of a Slurm command, without its name.

@@ -1,6 +1,6 @@
 //! Asks for confirmation on a terminal.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 /// Shows what will be done and asks for confirmation. Returns true only for "y" or "yes".
@@ -9,9 +9,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 /// Standard input or standard error is not a terminal.
 pub(crate) fn agreed(what: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let message = "this asks first, and standard input is not a terminal: \
-                       --yes goes ahead, --dry-run shows what would go";
-        return Err(Failure::new(Exit::USAGE, message));
+        return Err(Failure::NoConfirmation);
     }
     let mut stderr = anstream::stderr();
     write!(stderr, "{what}\nGo ahead? [y/N] ")?;

@@ -3,7 +3,8 @@
 use super::Removal;
 use crate::cache::store::Store;
 use crate::cache::store::retention::Retention;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::system::signals;
 use crate::ui::format;
 use crate::ui::output::{self, Align, Table, escape_for_terminal};

@@ -7,7 +7,7 @@
 //! architecture fill the root.
 
 use crate::cache::store::{STATE, metadata};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use sifcache_core::image::{self, Root, State};
 use sifcache_core::sif::{self, host_architecture};
@@ -59,12 +59,10 @@ pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
 /// # Errors
 /// If the declaration is invalid, or `--arch` contradicts it.
 pub(crate) fn wanted(root: &Path, given: Option<Architecture>) -> Result<Architecture, Failure> {
-    let declared = declared(root).map_err(|error| Failure::new(Exit::CONFIG, error))?;
+    let declared = declared(root).map_err(Failure::Declaration)?;
     match (given, declared) {
         (Some(given), Some(declared)) if given != declared => {
-            let file = escape_for_terminal(&path(root));
-            let message = format!("--arch {given}: {file} says that this root is for {declared}");
-            Err(Failure::new(Exit::USAGE, message))
+            Err(Failure::Architecture { given, file: path(root), declared })
         }
         (given, declared) => Ok(given.or(declared).unwrap_or(host_architecture())),
     }

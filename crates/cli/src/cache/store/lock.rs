@@ -58,7 +58,7 @@ impl Lock {
     pub(crate) fn wait(path: &Path, waiting: &dyn Fn()) -> Result<Self, Failure> {
         let mut notified = false;
         loop {
-            let taken = Self::take(path).map_err(|error| store::cannot_write(path, &error))?;
+            let taken = Self::take(path).map_err(|error| store::cannot_write(path, error))?;
             if let Some(lock) = taken {
                 return Ok(lock);
             }

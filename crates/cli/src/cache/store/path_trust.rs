@@ -8,7 +8,7 @@
 //! therefore changes something only if every component of the path belongs to the system or to
 //! the caller.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use rustix::process::geteuid;
 use sifcache_core::trust::{self, Stop, UntrustedReason, Writer};
@@ -31,9 +31,7 @@ pub(crate) fn at(directory: &Path) -> Option<UntrustedReason> {
 /// # Errors
 /// If there is such a user; the message names the user and the remedy.
 pub(crate) fn refuse(directory: &Path) -> Result<(), Failure> {
-    at(directory).map_or(Ok(()), |reason| {
-        Err(Failure::new(Exit::CONFIG, format!("nothing is changed there: {}", describe(&reason))))
-    })
+    at(directory).map_or(Ok(()), |reason| Err(Failure::UntrustedPath(describe(&reason))))
 }
 
 /// Describes the untrusted user and the remedy, for a message.

@@ -5,8 +5,7 @@ use super::retention::{Retention, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
 use crate::cache::squashfs;
 use crate::cache::store::architecture;
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use sifcache_core::image::{Root, State};
 use sifcache_core::sif::host_architecture;
 use std::fs::{self, File, Permissions};
@@ -26,26 +25,18 @@ impl Store {
     pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
         let path = self.path(name);
         if path.is_dir() {
-            let message = format!("{} is a directory", escape_for_terminal(&path));
-            return Err(Failure::new(Exit::CANT_CREATE, message));
+            return Err(Failure::IsDirectory(path));
         }
         let parents = path.ancestors().skip(1).take_while(|parent| *parent != self.root());
         let nearest = parents.into_iter().find(|parent| parent.symlink_metadata().is_ok());
         let Some(nearest) = nearest else { return Ok(()) };
         if !nearest.is_dir() {
-            let message = format!(
-                "{} is not a directory, and {name} needs one",
-                escape_for_terminal(nearest)
-            );
-            return Err(Failure::new(Exit::CANT_CREATE, message));
+            let path = nearest.to_owned();
+            return Err(Failure::NotDirectory { path, name: name.to_owned() });
         }
         match Root::enter(nearest, self.untrusted()).problem() {
             None => self.guard(name),
-            Some(problem) => {
-                let message =
-                    format!("jobs would not use {}: {problem}", escape_for_terminal(&path));
-                Err(Failure::new(Exit::CONFIG, message))
-            }
+            Some(problem) => Err(Failure::Unusable { path, problem: problem.to_string() }),
         }
     }
 
@@ -55,23 +46,18 @@ impl Store {
     /// # Errors
     /// If the file is not a valid image, or cannot be changed or synced.
     pub(crate) fn finish(&self, temporary: &Path) -> Result<(), Failure> {
-        let write = |error| cannot_write(temporary, &error);
+        let write = |error| cannot_write(temporary, error);
         open_to_all(self.root(), temporary).map_err(write)?;
         File::open(temporary).and_then(|file| file.sync_all()).map_err(write)?;
         let name = temporary.strip_prefix(self.root()).unwrap_or(temporary);
         let root = Root::enter(self.root(), self.untrusted());
         match architecture::check(&root, &name.to_string_lossy(), self.architecture()) {
-            State::Image => squashfs::check(temporary).map_err(|damage| {
-                Failure::new(Exit::DATA, format!("this is not a valid image: {damage}"))
-            }),
-            State::Untrusted(_) => Err(Failure::new(
-                Exit::NO_PERMISSION,
-                "jobs would not use an image that belongs to an ordinary user: \
-                 run this as root or as a system account, or set untrusted=accept",
-            )),
+            State::Image => squashfs::check(temporary)
+                .map_err(|damage| Failure::InvalidImage(damage.to_string())),
+            State::Untrusted(_) => Err(Failure::UntrustedOwner),
             state => {
                 let problem = architecture::describe(&state, self.architecture());
-                Err(Failure::new(Exit::DATA, format!("this is not a valid image: {problem}")))
+                Err(Failure::InvalidImage(problem.to_string()))
             }
         }
     }
@@ -94,7 +80,7 @@ impl Store {
             sync_directory(path.parent().unwrap_or(self.root()))?;
             Ok(kept)
         });
-        synced.map_err(|error| cannot_write(&path, &error))
+        synced.map_err(|error| cannot_write(&path, error))
     }
 
     fn try_place(
@@ -161,7 +147,7 @@ impl Store {
             Err(error) if !has_links(&error) => symlink(beside(of, name), &path),
             result => result,
         });
-        linked.map_err(|error| cannot_write(&path, &error))
+        linked.map_err(|error| cannot_write(&path, error))
     }
 
     /// Checks that an image for hosts like this one is not replaced by one for another
@@ -173,13 +159,8 @@ impl Store {
         if self.architecture() == host_architecture() || !self.is_own_image(name) {
             return Ok(());
         }
-        let (path, host, wanted) =
-            (escape_for_terminal(&self.path(name)), host_architecture(), self.architecture());
-        let message = format!(
-            "{path} is an image for {host}: keep those for {wanted} in an image root of their \
-             own, or replace it with --force"
-        );
-        Err(Failure::new(Exit::CANT_CREATE, message))
+        let (host, wanted) = (host_architecture(), self.architecture());
+        Err(Failure::OwnImage { path: self.path(name), host, wanted })
     }
 
     /// Whether `name` is an image for hosts like this one.

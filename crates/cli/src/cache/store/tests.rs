@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::retention::Retention;
-use crate::error::Exit;
+use crate::exit::Exit;
 use jiff::SignedDuration;
 use sif_fixture::{Object, Sif, file_system};
 use sifcache_core::settings::{Settings, Untrusted};

@@ -7,26 +7,17 @@ use std::io;
 use std::path::Path;
 
 /// Why a file cannot be loaded on this host.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// It cannot be read.
+    #[error("cannot be read: {0}")]
     Read(io::Error),
     /// It is not a shared object.
+    #[error("is not a shared library")]
     NotShared,
     /// It was built for another architecture.
+    #[error("is for {0}, this host is {host}", host = std::env::consts::ARCH)]
     Architecture(String),
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Read(error) => write!(f, "cannot be read: {error}"),
-            Self::NotShared => f.write_str("is not a shared library"),
-            Self::Architecture(theirs) => {
-                write!(f, "is for {theirs}, this host is {}", std::env::consts::ARCH)
-            }
-        }
-    }
 }
 
 /// Checks that a file is a shared object for this host, and returns the value of the exported

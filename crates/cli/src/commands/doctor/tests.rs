@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::finding::{Finding, Level};
 use super::host::Host;
 use super::{AREAS, exit};
-use crate::error::Exit;
+use crate::exit::Exit;
 use crate::system::process::{Answer, Call, Run, Silence};
 use std::cell::OnceCell;
 use std::fs::{self, Permissions};

@@ -7,8 +7,7 @@ use crate::cache::select::{self, Inventory};
 use crate::cache::sif_metadata;
 use crate::cache::store::architecture::Architecture;
 use crate::cache::store::scan::Image;
-use crate::error::{Exit, Failure};
-use crate::ui::output;
+use crate::error::Failure;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::collections::HashSet;
@@ -42,9 +41,8 @@ pub(super) fn items(
     for word in &args.references {
         let found = select::names(settings, &inventory.root, word)?;
         if found.is_empty() {
-            let root = output::escape_for_terminal(&inventory.root);
-            let message = format!("{word} is not in {root}: `sifcache add` pulls it");
-            return Err(Failure::new(Exit::PROBLEMS, message));
+            let (word, root) = (word.clone(), inventory.root.clone());
+            return Err(Failure::NotInRoot { word, root, advice: ": `sifcache add` pulls it" });
         }
         names.extend(found);
     }
@@ -63,8 +61,7 @@ pub(super) fn items(
                     continue;
                 }
                 let theirs = image.architecture;
-                let message = format!("{name} is for {theirs}: refresh it with --arch {theirs}");
-                return Err(Failure::new(Exit::USAGE, message));
+                return Err(Failure::OtherArchitecture { name: name.clone(), theirs });
             }
             if !pinned && seen.insert(name.clone()) {
                 items.push(item(inventory, image, reference, name));

@@ -4,7 +4,7 @@
 //! reason, `cat` reads end-of-file and exits, and salloc releases the allocation.
 
 use super::nodes::{self, Nodes};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::system::process_group::{Group, POLL_INTERVAL};
 use crate::system::signals;
 use crate::system::slurm;
@@ -128,12 +128,14 @@ fn refused(messages: &[String]) -> Failure {
     } else {
         messages.iter().collect::<Vec<_>>()
     };
-    let why = slurm::last_words(all.iter().map(|line| line.as_str()));
-    let advice = match why.contains("Invalid user id") || why.contains("Access/permission denied") {
-        true => "; where Slurm takes no jobs of root, run this as the owner of the image root",
-        false => "; options of salloc can follow --: -- --account=NAME",
+    let reason = slurm::last_words(all.iter().map(|line| line.as_str()));
+    let is_about_user =
+        reason.contains("Invalid user id") || reason.contains("Access/permission denied");
+    let advice = match is_about_user {
+        true => "if Slurm accepts no jobs of root, run this as the owner of the image root",
+        false => "pass options to salloc after --, as in -- --account=NAME",
     };
-    Failure::new(Exit::UNAVAILABLE, format!("Slurm gives no job: {why}{advice}"))
+    Failure::NoJob { reason, advice }
 }
 
 impl Drop for Allocation {
@@ -156,12 +158,12 @@ mod tests {
         let failure = refused(&messages).to_string();
         assert!(
             failure.starts_with(
-                "Slurm gives no job: Job submit/allocate failed: Invalid user id; where"
+                "Slurm rejects the job: Job submit/allocate failed: Invalid user id; if"
             ),
             "{failure}"
         );
         let messages = ["salloc: error: Unable to allocate resources: Requested node configuration is not available".to_owned(), "salloc: Job allocation 7 has been revoked.".to_owned()];
         let failure = refused(&messages).to_string();
-        assert!(failure.contains("is not available; options of salloc can follow --"), "{failure}");
+        assert!(failure.contains("is not available; pass options to salloc after --"), "{failure}");
     }
 }

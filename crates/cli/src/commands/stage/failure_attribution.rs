@@ -75,7 +75,7 @@ pub(super) fn at_fault(silent: Vec<NodeFailure>) -> Vec<NodeFailure> {
 mod tests {
     use super::{Attribution, about, at_fault};
     use crate::commands::stage::step::NodeFailure;
-    use crate::error::Exit;
+    use crate::exit::Exit;
 
     const NOT_LAUNCHED: &str =
         "srun: error: Task launch for StepId=25.0 failed on node n3: Socket timed out";

@@ -1,6 +1,6 @@
 //! Properties of the login node and the caller.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use sifcache_core::settings::Untrusted;
 use sifcache_core::trust;
 use std::path::PathBuf;
@@ -30,9 +30,5 @@ pub(super) fn may_stage(untrusted: Untrusted) -> Result<(), Failure> {
     if untrusted == Untrusted::Accept || trust::is_of_system(uid) {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::NO_PERMISSION,
-        "the copies would belong to an ordinary user, and jobs would not use them: \
-         run this as the owner of the image root, root or a system account",
-    ))
+    Err(Failure::UntrustedCopies)
 }

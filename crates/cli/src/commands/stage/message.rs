@@ -5,7 +5,8 @@
 //! only if they are not longer than 1,000 bytes. Replies are therefore short, and do not repeat
 //! data that the login node already has.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use serde::{Deserialize, Serialize};
 
 /// Maximum length of an error message, in characters.
@@ -98,12 +99,12 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::{NodeReply, Reply};
-    use crate::error::{Exit, Failure};
+    use crate::error::Failure;
 
     #[test]
     fn answers_fit_into_a_line_of_srun() {
         let reference = format!("r.example.org:5000/{}:{}", "o".repeat(255), "t".repeat(128));
-        let failure = Failure::new(Exit::IO, "x".repeat(5_000));
+        let failure = Failure::Slurm("x".repeat(5_000));
         let reply = Reply::failed(Some(&reference), &failure);
         let answer = NodeReply { node: "n".repeat(63), reply: reply.clone() };
         let line = serde_json::to_string(&answer).unwrap();

@@ -10,13 +10,13 @@ use super::message::{NodeReply, Reply, Request};
 use crate::cache::access::{Access, Doors};
 use crate::cache::store::Store;
 use crate::cache::store::retention::Retention;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
 use crate::ui::output;
-use crate::ui::output::escape_for_terminal;
 use clap::Args;
 use jiff::SignedDuration;
 use receive::Incoming;
@@ -70,13 +70,7 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
 /// namespaces, nothing else indicates such a directory.
 fn refuse_private(root: &Path) -> Result<(), Failure> {
     let Access::Closed(path, _) = Doors::default().directory(root) else { return Ok(()) };
-    let message = format!(
-        "image root {}: users may not read {}, so no job would find a copy: chmod a+rx; where Slurm \
-         gives each job a directory of its own there, stage into another image root",
-        escape_for_terminal(root),
-        escape_for_terminal(&path)
-    );
-    Err(Failure::new(Exit::CONFIG, message))
+    Err(Failure::Private { root: root.to_owned(), directory: path })
 }
 
 /// Slurm's name of this node.

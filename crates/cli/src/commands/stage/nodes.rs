@@ -1,6 +1,6 @@
 //! Determines the requested nodes, and which of them can run a job now.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 pub(crate) use crate::system::hostlist::{Nodes, expand, fold};
 use crate::system::slurm;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub(crate) fn choose(list: Option<&str>, partition: Option<&str>) -> Result<Chos
     let listed = list.map(expand).transpose()?;
     let text = slurm::ask("sinfo", &["--all", "--noheader", "--Node", "--format=%N|%P|%T"])?;
     let rows: Vec<Row<'_>> = text.lines().filter_map(row).collect();
-    of_rows(&rows, listed, partition).map_err(|message| Failure::new(Exit::USAGE, message))
+    of_rows(&rows, listed, partition).map_err(Failure::Nodes)
 }
 
 fn row(line: &str) -> Option<Row<'_>> {

@@ -1,7 +1,8 @@
 //! The outcome of each image on each node: text lines, or JSON objects for scripts.
 
 use super::step::NodeFailure;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
+use crate::exit::Exit;
 use crate::ui::format;
 use crate::ui::output::{self, escape_for_terminal};
 use crate::ui::progress::Progress;
@@ -150,7 +151,7 @@ impl<'a> Outcomes<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Outcomes, Status};
-    use crate::error::Exit;
+    use crate::exit::Exit;
     use crate::ui::progress::Progress;
     use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::cache::squashfs;
 use crate::cache::store::metadata::{self, Record};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::Progress;
 use sifcache_core::reference::Reference;
@@ -39,19 +39,13 @@ pub(crate) fn find(
     progress: &Progress,
 ) -> Result<Source, Failure> {
     let Some(path) = lookup::find(others, reference) else {
-        let roots: Vec<String> =
-            others.image_roots.iter().map(|root| escape_for_terminal(root)).collect();
-        let (roots, short) = (roots.join(", "), image_name::short(reference));
-        let message = format!("it is not in {roots}: `sifcache add {short}` pulls it");
-        return Err(Failure::new(Exit::UNAVAILABLE, message));
+        let (name, roots) = (image_name::short(reference), others.image_roots.clone());
+        return Err(Failure::NotInCache { name, roots });
     };
     if let Err(damage) = squashfs::check(&path) {
         let short = image_name::short(reference);
-        let message = format!(
-            "{} is damaged: {damage}; `sifcache add {short}` pulls it again",
-            escape_for_terminal(&path)
-        );
-        return Err(Failure::new(Exit::DATA, message));
+        let advice = format!("`sifcache add {short}` pulls it again");
+        return Err(Failure::Damaged { path, problem: damage.to_string(), advice });
     }
     let item = item(others, reference, &path, progress)?;
     Ok(Source { path, item })
@@ -63,9 +57,7 @@ fn item(
     path: &Path,
     progress: &Progress,
 ) -> Result<Item, Failure> {
-    let unreadable = |error: io::Error| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(path)))
-    };
+    let unreadable = |error| Failure::read(path, error);
     let metadata = path.metadata().map_err(unreadable)?;
     let record = record(others, path, &metadata);
     let (sha256, size) = match &record {

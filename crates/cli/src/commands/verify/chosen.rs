@@ -4,8 +4,7 @@ use super::file::File;
 use super::finding::{ABSENT, Finding};
 use super::survey::Survey;
 use crate::cache::image_name;
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;
@@ -95,12 +94,5 @@ fn under_a_root(path: &Path, settings: &Settings) -> Result<PathBuf, Failure> {
     if settings.image_roots.iter().any(|root| path.starts_with(root)) {
         return Ok(path);
     }
-    let roots: Vec<String> =
-        settings.image_roots.iter().map(|root| escape_for_terminal(root)).collect();
-    let message = format!(
-        "{}: jobs do not look there; the image roots are {}",
-        escape_for_terminal(&path),
-        roots.join(", ")
-    );
-    Err(Failure::new(Exit::USAGE, message))
+    Err(Failure::NotAnImageRoot { option: "", path, roots: settings.image_roots.clone() })
 }

@@ -1,7 +1,7 @@
 //! Runs work that may block forever on a hung file server. The work runs in a separate thread,
 //! which is abandoned when it has made no progress for too long.
 
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::system::signals;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub(crate) fn wait<T: Send + 'static>(
             Ok(result) => return Ok(Outcome::Done(result)),
             Err(RecvTimeoutError::Timeout) => signals::check()?,
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::new(Exit::IO, "a thread ended before its work did"));
+                return Err(Failure::Thread);
             }
         }
         let beats = pulse.lock();

@@ -92,7 +92,7 @@ pub(crate) fn read(
                 log.ours(&mut all, line, take);
             }
         };
-        lines.each(each).map_err(|error| source.failed(&error))?;
+        lines.each(each).map_err(|error| source.failed(error))?;
         log.finish(&mut all);
     }
     all.evidence.cut(&all.unread.times);

@@ -2,7 +2,7 @@
 
 use super::journal;
 use super::packed::{self, Opened};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
 use crate::ui::shell_quote::quoted;
@@ -39,8 +39,8 @@ impl Source {
     }
 
     /// The failure for an error while reading it.
-    pub(super) fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", self.name()))
+    pub(super) fn failed(&self, error: io::Error) -> Failure {
+        Failure::Read { prefix: "", name: self.name(), error }
     }
 
     /// Its size in bytes for a progress bar; zero if unknown.
@@ -81,7 +81,7 @@ impl Source {
                 let why = format!("it is {what}: use `{command} {file} | sifcache … --log -`");
                 Ok(Err(self.skipped(why)))
             }
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
@@ -165,9 +165,7 @@ pub(crate) fn of_this_host(
             return Ok(rotated(Path::new(file)));
         }
     }
-    let message = "no journal and no /var/log/syslog or /var/log/messages that you can read: \
-                   name the log with --log FILE, or run this as root";
-    Err(Failure::new(Exit::UNAVAILABLE, message))
+    Err(Failure::NoLog)
 }
 
 /// A log file and its rotated predecessors: `syslog.1`, `syslog.2.gz`.

@@ -11,7 +11,7 @@
 //! The first existing file is used. No runtime reads `REGISTRY_AUTH_FILE` or the files of podman.
 
 use super::{Get, Login};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::ui::output::escape_for_terminal;
 use docker_credential::DockerCredential;
 use serde::de::IgnoredAny;
@@ -51,15 +51,13 @@ impl AuthFile {
     /// # Errors
     /// If the file cannot be read or is not JSON.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let failed = |exit, error: &dyn fmt::Display| {
-            Failure::new(
-                exit,
-                format!("--authfile: cannot read {}: {error}", escape_for_terminal(path)),
-            )
-        };
-        let content = fs::read(path).map_err(|error| failed(Exit::IO, &error))?;
-        let json = serde_json::from_slice::<IgnoredAny>(&content);
-        json.map_err(|error| failed(Exit::DATA, &format!("it is not JSON: {error}")))?;
+        let content = fs::read(path).map_err(|error| Failure::Read {
+            prefix: "--authfile: ",
+            name: escape_for_terminal(path),
+            error,
+        })?;
+        serde_json::from_slice::<IgnoredAny>(&content)
+            .map_err(|error| Failure::AuthFile { path: path.to_owned(), error })?;
         Ok(Self { path: path.to_owned(), content: content.into() })
     }
 

@@ -1,7 +1,7 @@
 //! Prompts for the user name and the password.
 
 use super::Login;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -35,16 +35,10 @@ fn line(terminal: &Path, prompt: &str) -> io::Result<String> {
 }
 
 fn no_answer(error: io::Error) -> Failure {
-    let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => {
-            format!("--docker-login: {error}")
-        }
-        _ => format!(
-            "--docker-login: there is no terminal to ask on ({error}); set \
-             APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD, or use --authfile"
-        ),
-    };
-    Failure::new(Exit::UNAVAILABLE, message)
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted => Failure::NoLogin(error),
+        _ => Failure::NoTerminal(error),
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ impl fmt::Display for Error {
     }
 }
 
+impl std::error::Error for Error {}
+
 impl Error {
     /// Whether the registry does not have this repository, tag or digest.
     pub(crate) fn not_found(&self) -> bool {

@@ -100,7 +100,7 @@ fn the_reason_of_a_failure_is_reported() {
     let none = Path::new("/nowhere/apptainer");
     let settings = Settings::with_roots(Vec::new());
     let said = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
-    assert_eq!(said, "--runtime /nowhere/apptainer: no program");
+    assert_eq!(said, "--runtime /nowhere/apptainer: it is not an executable file");
 }
 
 #[test]

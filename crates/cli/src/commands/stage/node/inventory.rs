@@ -7,8 +7,7 @@ use crate::cache::store::Store;
 use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::scan::{self, Image};
 use crate::commands::stage::message::{Copy, Item, Reply};
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use crate::ui::progress::Progress;
 use std::fs;
 use std::path::Path;
@@ -60,9 +59,7 @@ pub(super) fn list(
     root: &Path,
     say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let scan = scan::images(root).map_err(|(path, error)| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(&path)))
-    })?;
+    let scan = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
     scan.images.iter().try_for_each(|image| say(copy(image)))
 }
 
@@ -80,7 +77,7 @@ mod tests {
     use super::{list, query};
     use crate::cache::store::tests::{sif, store};
     use crate::commands::stage::message::{Copy, Item, Reply};
-    use crate::error::Exit;
+    use crate::exit::Exit;
     use sif_fixture::SMALLEST;
 
     #[test]

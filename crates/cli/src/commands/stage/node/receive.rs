@@ -10,8 +10,7 @@ use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write};
 use crate::commands::stage;
 use crate::commands::stage::message::Item;
-use crate::error::{Exit, Failure};
-use crate::ui::output::escape_for_terminal;
+use crate::error::Failure;
 use crate::ui::progress::Progress;
 use sifcache_core::settings::Settings;
 use std::fs::{self, File};
@@ -39,11 +38,9 @@ impl Incoming {
     pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
         store.can_hold(&item.reference)?;
         let parent = store.state().join("tmp");
-        let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, &e))?;
+        let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, e))?;
         let Some(scratch) = scratch else {
-            let root = escape_for_terminal(store.root());
-            let message = format!("another node is at work in {root}: is it local to each node?");
-            return Err(Failure::new(Exit::CONFIG, message));
+            return Err(Failure::SharedRoot(store.root().to_owned()));
         };
         // The lock is taken only after creating the directory. If the root is shared, another node
         // has the lock until it receives its next request, so waiting for the lock would never end.
@@ -100,22 +97,16 @@ impl Incoming {
         if content.size == self.item.size && content.sha256 == self.item.sha256 {
             return Ok(content);
         }
-        let (came, sent) = (short(&content.sha256), short(&self.item.sha256));
-        let message = format!(
-            "the bytes that arrived are not those that were sent: {} bytes with SHA-256 {came}, not {} with {sent}; \
-             it was thrown away, stage it again",
-            content.size, self.item.size
-        );
-        Err(Failure::new(Exit::DATA, message))
+        let received = (content.size, short(&content.sha256));
+        let sent = (self.item.size, short(&self.item.sha256));
+        Err(Failure::Transfer { received, sent })
     }
 }
 
 /// Reads a file to compute its SHA-256.
 pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure> {
     let task = progress.on_terminal("", 0);
-    let failed = |error: io::Error| {
-        Failure::new(Exit::IO, format!("cannot read {}: {error}", escape_for_terminal(path)))
-    };
+    let failed = |error| Failure::read(path, error);
     let mut file = File::open(path).map_err(failed)?;
     hash::copy(&mut file, &mut io::sink(), &task).map_err(|error| match error {
         hash::Error::Read(error) | hash::Error::Write(error) => failed(error),
@@ -136,7 +127,7 @@ mod tests {
     use crate::cache::store::retention::Retention;
     use crate::cache::store::tests::{sif, store};
     use crate::commands::stage;
-    use crate::error::Exit;
+    use crate::exit::Exit;
     use jiff::SignedDuration;
     use sif_fixture::SMALLEST;
     use sifcache_core::settings::{Settings, Untrusted};
@@ -177,7 +168,7 @@ mod tests {
         let failure = incoming.commit(&settings, NOT_KEPT).unwrap_err();
         assert_eq!(failure.exit(), Exit::DATA);
         assert!(
-            failure.to_string().starts_with("the bytes that arrived are not those that were sent"),
+            failure.to_string().starts_with("the received data differ from the sent data"),
             "{failure}"
         );
         fs::write(&place, &fs::read(&one).unwrap()[..64]).unwrap();

@@ -63,7 +63,7 @@ fn an_explicit_file_must_be_valid() {
     let error = AuthFile::read(Path::new("/no/such")).unwrap_err().to_string();
     assert!(error.starts_with("--authfile: cannot read /no/such: "), "{error}");
     let error = AuthFile::read(Path::new("/proc/self/status")).unwrap_err().to_string();
-    assert!(error.contains("it is not JSON"), "{error}");
+    assert!(error.contains("/proc/self/status is not JSON: "), "{error}");
 }
 
 #[test]
