@@ -53,12 +53,12 @@ fn listed(heading: &str) -> BTreeSet<Crate> {
 
 #[test]
 fn all_crates_loaded_into_slurm_are_listed() {
-    assert_eq!(linked("spank-sifcache"), listed("What is loaded into Slurm"));
+    assert_eq!(linked("spank-sifcache"), listed("Crates loaded into Slurm"));
 }
 
 #[test]
 fn the_interposer_has_constants_alone() {
-    let expected = listed("What is loaded into the programs of a job");
+    let expected = listed("Crates loaded into the programs of a job");
     assert_eq!(linked("sifcache-preload"), expected);
     let names: Vec<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["libc", "sifcache-core", "sifcache-preload"]);
