@@ -40,13 +40,9 @@ fn every_step(results: &Results) -> Result<Budget> {
     let more = |at: usize| group.line(at)?.more.context("no difference");
     let (empty, ours) = (more(1)?, more(2)?);
     Ok(Budget {
-        what: "`srun true` with the plugin, against none",
+        what: "`srun true` with the plugin, compared with no plugin",
         limit: "+0.15 ms",
-        found: format!(
-            "{}; a plugin that does nothing {}",
-            milliseconds(ours),
-            milliseconds(empty)
-        ),
+        found: format!("{}; with an empty plugin {}", milliseconds(ours), milliseconds(empty)),
         kept: ours.median <= 0.15e-3,
     })
 }
@@ -70,7 +66,7 @@ fn no_launch(results: &Results) -> Result<Budget> {
         .map(|(_, count)| count)
         .sum();
     Ok(Budget {
-        what: "file system calls of a task that is no launch of a docker image",
+        what: "file system calls of a task that does not launch a docker image",
         limit: "none",
         found: count.to_string(),
         kept: count == 0,
@@ -96,10 +92,10 @@ fn hit_time(results: &Results) -> Result<Budget> {
     let [ours, empty, alone, silent] = hooks_of_a_hit(results)?;
     let [more, alone, silent] = [ours, alone, silent].map(|stage| stage.median - empty.median);
     Ok(Budget {
-        what: "a hit with warm dentries, in the task",
+        what: "time of a hit in the task, with cached directory entries",
         limit: "50 µs",
         found: format!(
-            "{more:.0} µs over a plugin that does nothing, {alone:.0} µs with `lookup_timeout=off`, \
+            "{more:.0} µs more than an empty plugin, {alone:.0} µs with `lookup_timeout=off`, \
              {silent:.0} µs with `lookup_timeout=off syslog=off`"
         ),
         kept: more <= 50.0,
@@ -120,7 +116,7 @@ fn ratio(results: &Results) -> Result<Budget> {
     let group = results.group("a hit and a pass")?;
     let ratio = group.line(2)?.seconds.median / group.line(0)?.seconds.median;
     Ok(Budget {
-        what: "`srun apptainer exec docker://X` on a hit, against the path typed",
+        what: "`srun apptainer exec docker://X` with a hit, compared with the SIF's path",
         limit: "1.01 times",
         found: format!("{ratio:.3} times"),
         kept: ratio <= 1.01,
@@ -128,15 +124,15 @@ fn ratio(results: &Results) -> Result<Budget> {
 }
 
 fn shim(results: &Results) -> Result<Budget> {
-    let group = results.group("in a script, before a runtime that ends at once")?;
+    let group = results.group("launches in a script, with a runtime that exits at once")?;
     let more = |at: usize| group.line(at)?.more.context("no difference");
     let (ours, least, alone, silent) = (more(1)?, more(4)?, more(5)?, more(6)?);
     Ok(Budget {
-        what: "a launch through the shim, against the runtime itself",
+        what: "a launch through the shim, compared with the runtime alone",
         limit: "+1 ms",
         found: format!(
             "{}, with `lookup_timeout=off` {}, with `lookup_timeout=off syslog=off` {}; a program that only \
-             starts the runtime {}",
+             executes the runtime {}",
             milliseconds(ours),
             milliseconds(alone),
             milliseconds(silent),
@@ -159,7 +155,7 @@ fn symbols(results: &Results) -> Budget {
     let of_slurm = |name: &&String| name.starts_with("plugin_") || name.starts_with("slurm_spank_");
     let others = results.exported.iter().filter(|name| !of_slurm(name)).count();
     Budget {
-        what: "exported symbols that Slurm does not look for",
+        what: "exported symbols that Slurm does not look up",
         limit: "none",
         found: others.to_string(),
         kept: others == 0 && !results.exported.is_empty(),
@@ -173,6 +169,6 @@ fn command(
     limit: &'static str,
     seconds: f64,
 ) -> Result<Budget> {
-    let median = results.group("the command")?.line(at)?.seconds.median;
+    let median = results.group("the `sifcache` command")?.line(at)?.seconds.median;
     Ok(Budget { what, limit, found: format!("{median:.2} s"), kept: median <= seconds })
 }

@@ -30,8 +30,8 @@ pub(crate) fn draw(results: &Results) -> Result<String> {
         area.fill(&WHITE).map_err(|error| anyhow!("{error}"))?;
         let (left, right) = area.split_horizontally(480);
         let (sizes, counts) = (by_size(results)?, by_users(results)?);
-        panel(&left, "Start of an image (s)", "MB of the image", &sizes)?;
-        let title = format!("{} MB, started at once (s)", users::IMAGE);
+        panel(&left, "Start of a container (s)", "image size (MB)", &sizes)?;
+        let title = format!("Start of a {} MB image by many users at once (s)", users::IMAGE);
         panel(&right, &title, "users", &counts)?;
         area.present().map_err(|error| anyhow!("{error}"))?;
     }
@@ -40,7 +40,7 @@ pub(crate) fn draw(results: &Results) -> Result<String> {
 
 fn by_size(results: &Results) -> Result<Vec<Line>> {
     let names = [
-        ("first start, pulled", RED),
+        ("first start, pulled from the registry", RED),
         ("later start of the same user", GRAY),
         ("any start with sifcache", GREEN),
     ];
@@ -58,10 +58,10 @@ fn by_size(results: &Results) -> Result<Vec<Line>> {
 }
 
 fn by_users(results: &Results) -> Result<Vec<Line>> {
-    let names = [("pulled by each", RED), ("with sifcache", GREEN)];
+    let names = [("each user pulls", RED), ("with sifcache", GREEN)];
     let points = |at: usize| -> Result<Vec<(f64, f64)>> {
         let groups = users::COUNTS.iter().filter_map(|count| {
-            results.group(&format!("{count} users")).ok().map(|group| (count, group))
+            results.group(&format!("{count} users at once")).ok().map(|group| (count, group))
         });
         groups
             .map(|(count, group)| Ok((f64::from(*count), group.line(at)?.seconds.median)))

@@ -38,23 +38,23 @@ struct Arguments {
 enum Action {
     /// Measure everything on the cluster that SIFCACHE_TESTBED_NAME names.
     All {
-        /// Where the built plugin, shim, interposer and command are.
+        /// The directory with the built plugin, shim, interposer and command.
         #[arg(long)]
         build: PathBuf,
-        /// Where benches/host/build has put its programs.
+        /// The directory with the programs of benches/host/build.
         #[arg(long)]
         host: PathBuf,
         /// The file for the results.
         #[arg(long)]
         into: PathBuf,
-        /// Each thing twice, to see that it can be done.
+        /// Only two rounds of each measurement, to test the benchmarks.
         #[arg(long)]
         quick: bool,
         /// A further plugin for the host program: a file on the nodes, and its arguments.
         #[arg(long = "plugin", value_name = "LINE")]
         plugins: Vec<String>,
     },
-    /// Make the page, the chart and the README's table of results.
+    /// Generate the page, the chart and the README's table from results.
     Render {
         /// The file with the results.
         from: PathBuf,

@@ -22,26 +22,27 @@ pub(crate) fn write(results: &Results, project: &Path) -> Result<()> {
     put("README.md", &readme::renewed(&old, results)?)
 }
 
-const TITLE: &str = "# What it costs
+const TITLE: &str = "# Benchmarks
 
-Made by `make bench` from one run, `docs/benchmarks.json`. What is compared took turns in that run,
-as the load of a machine changes; compare within a table, not between machines. Times are medians,
-with the tenth and the ninetieth percentile. *More* is the median of the differences to the first
-line of a table, round by round, with the range that holds the true one in 95 of 100 cases.
+`make bench` measured all figures on this page in one run, whose results are in `docs/benchmarks.json`. The variants in
+a table took turns, because the load of a machine changes. Compare figures only within a table, not between machines.
 
-![Starting images without sifcache and with it](benchmarks.svg)
+Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
+the table: the median over all rounds, and its 95 % confidence interval.
+
+![Start times of containers with and without sifcache](benchmarks.svg)
 
 ";
 
-const REPEAT: &str = "## To repeat it
+const REPEAT: &str = "## Repeat the measurements
 
     make bench                       # everything, about 20 minutes on an idle machine
-    make bench QUICK=1               # each thing twice, to see that it can be done
-    make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'
+    make bench QUICK=1               # two rounds of each, only to test the benchmarks
+    make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'   # also another plugin
 
-The results go to `target/bench/results.json`; `make bench-page` makes this page, the chart and the table in
-the README of `docs/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a
-plugin as Slurm does, `benches/cluster/benches/decide.rs` is for criterion.
+The results are written to `target/bench/results.json`. `make bench-page` generates this page, the chart and the table
+in the README from `docs/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a plugin as
+Slurm does, and `benches/cluster/benches/decide.rs` has the benchmarks that criterion runs.
 ";
 
 fn page(results: &Results) -> Result<String> {

@@ -9,7 +9,7 @@ use std::process::Command;
 pub(crate) const ROOT: &str = "/shared/sif";
 /// plugstack.conf with sifcache.
 pub(crate) const LINE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
-/// plugstack.conf with a plugin that does nothing.
+/// plugstack.conf with an empty plugin.
 pub(crate) const EMPTY: &str = "optional empty.so\n";
 /// plugstack.conf without a plugin.
 pub(crate) const NONE: &str = "# nothing\n";

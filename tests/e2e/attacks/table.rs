@@ -34,7 +34,8 @@ fn every_named_test_exists() {
 #[test]
 fn every_row_names_a_test() {
     let text = fs::read_to_string(source("docs/security.md")).unwrap();
-    let section = text.split("\n## ").find(|section| section.starts_with("Attacks by ordinary users"));
+    let section =
+        text.split("\n## ").find(|section| section.starts_with("Attacks by ordinary users"));
     let rows = section.expect("the section").lines().filter(|line| line.starts_with("| "));
     let rows: Vec<&str> =
         rows.filter(|row| !row.starts_with("| --") && !row.contains("| test |")).collect();

@@ -32,7 +32,7 @@ pub(crate) fn large_cache(effort: Effort) -> Experiment {
         Variant::new(&format!("sifcache {word}, 10,000 images"), Timed::new(&line).ends(0, says))
     };
     Experiment {
-        name: "the command".to_owned(),
+        name: "the `sifcache` command".to_owned(),
         compared: false,
         warm_up: 1,
         rounds: effort.rounds(10),

@@ -22,13 +22,13 @@ pub(crate) fn start(effort: Effort, megabytes: u32) -> Experiment {
         warm_up: 0,
         rounds: effort.rounds(rounds),
         variants: vec![
-            Variant::new("first start of a user, pulled", timed.clone())
+            Variant::new("first start of a user, pulled from the registry", timed.clone())
                 .plugstack(NONE)
                 .after(forget),
-            Variant::new("later start, in the user's own cache", timed.clone())
+            Variant::new("later start, from the user's own cache", timed.clone())
                 .plugstack(NONE)
                 .after(&fetch),
-            Variant::new("any start, sifcache", timed).plugstack(LINE).after(forget),
+            Variant::new("any start, with sifcache", timed).plugstack(LINE).after(forget),
         ],
     }
 }

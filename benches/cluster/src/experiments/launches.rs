@@ -30,9 +30,9 @@ fn launches(name: &str, srun: &str, rounds: usize) -> Experiment {
         warm_up: 1,
         rounds,
         variants: vec![
-            Variant::new("no plugin, the SIF's path typed", typed.clone()).plugstack(NONE),
-            Variant::new("a pass: sifcache, the path typed", typed).plugstack(LINE),
-            Variant::new("a hit: sifcache, docker://", docker).plugstack(LINE),
+            Variant::new("no plugin, with the SIF's path", typed.clone()).plugstack(NONE),
+            Variant::new("a pass: sifcache, with the SIF's path", typed).plugstack(LINE),
+            Variant::new("a hit: sifcache, with docker://", docker).plugstack(LINE),
         ],
     }
 }

@@ -18,17 +18,17 @@ const RUNTIME: &str = "/usr/bin/apptainer";
 /// Measures the launch of an image with each variant.
 pub(crate) fn launch(effort: Effort) -> Experiment {
     let rounds = effort.rounds(100);
-    ways("in a script", RUNTIME, rounds, |timed| timed)
+    ways("launches in a script", RUNTIME, rounds, |timed| timed)
 }
 
-/// The same with a program that ends at once instead of the runtime, to measure the cost before the
+/// The same with a program that exits at once instead of the runtime, to measure the cost before the
 /// runtime's start alone.
 pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =
         |timed: Timed| timed.variable("PATH", Some(&path)).variable("REAL_RUNTIME", Some(NOTHING));
     ways(
-        "in a script, before a runtime that ends at once",
+        "launches in a script, with a runtime that exits at once",
         NOTHING,
         effort.rounds(500),
         with_nothing,
@@ -56,16 +56,19 @@ fn ways(
         warm_up: 1,
         rounds,
         variants: vec![
-            Variant::new("the runtime, the SIF's path typed", launch(runtime, &sif(SMALL))),
-            Variant::new("the shim, docker://", launch(SHIM, &docker)),
-            Variant::new("the interposer and the shim, docker://", preloaded),
-            Variant::new("a shell wrapper, docker://", launch(WRAPPER, &docker)),
+            Variant::new("the runtime alone, with the SIF's path", launch(runtime, &sif(SMALL))),
+            Variant::new("the shim, with docker://", launch(SHIM, &docker)),
+            Variant::new("the interposer and the shim, with docker://", preloaded),
+            Variant::new("a shell wrapper, with docker://", launch(WRAPPER, &docker)),
             Variant::new(
-                "a program that only starts the runtime, the path typed",
+                "a program that only executes the runtime, with the SIF's path",
                 launch(LAUNCHER, &sif(SMALL)),
             ),
-            Variant::new("the shim, docker://, `lookup_timeout=off`", with(ALONE)),
-            Variant::new("the shim, docker://, `lookup_timeout=off syslog=off`", with(SILENT)),
+            Variant::new("the shim, with docker:// and `lookup_timeout=off`", with(ALONE)),
+            Variant::new(
+                "the shim, with docker:// and `lookup_timeout=off syslog=off`",
+                with(SILENT),
+            ),
         ],
     }
 }
@@ -81,7 +84,7 @@ pub(crate) fn any_program(effort: Effort) -> Experiment {
         rounds: effort.rounds(2000),
         variants: vec![
             Variant::new("without the interposer", plain),
-            Variant::new("with it in LD_PRELOAD", loaded),
+            Variant::new("with the interposer in LD_PRELOAD", loaded),
         ],
     }
 }

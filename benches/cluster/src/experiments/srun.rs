@@ -24,7 +24,7 @@ fn plugins(name: &str, line: &str, rounds: usize) -> Experiment {
         rounds,
         variants: vec![
             variant("no plugin", NONE),
-            variant("a plugin that does nothing", EMPTY),
+            variant("an empty plugin", EMPTY),
             variant("sifcache", LINE),
         ],
     }

@@ -22,10 +22,10 @@ pub(crate) fn start(effort: Effort, count: u32) -> Experiment {
         gauge: Some("du -sm --total /home/u* | tail -n 1 | cut -f 1".to_owned()),
     };
     Experiment {
-        name: format!("{count} users"),
+        name: format!("{count} users at once"),
         compared: true,
         warm_up: 0,
         rounds: effort.rounds(if count < 100 { 3 } else { 2 }),
-        variants: vec![variant("no plugin, pulled by each", NONE), variant("sifcache", LINE)],
+        variants: vec![variant("no plugin, each user pulls", NONE), variant("sifcache", LINE)],
     }
 }

@@ -26,7 +26,7 @@ fn table(results: &Results) -> Result<String> {
         }
     }
     for count in users::COUNTS.iter().skip(1) {
-        if let Ok(group) = results.group(&format!("{count} users")) {
+        if let Ok(group) = results.group(&format!("{count} users at once")) {
             let cell = |at: usize| -> Result<String> {
                 let line = group.line(at)?;
                 let left = line.gauge.unwrap_or_default();
@@ -41,10 +41,10 @@ fn table(results: &Results) -> Result<String> {
             );
         }
     }
-    text.push_str("| docker.io out of reach | fails | runs |\n");
+    text.push_str("| docker.io is unreachable | fails | runs |\n");
     let step = results.group("srun true")?;
     let more = step.line(2)?.more.context("no difference")?;
     let (without, more) = (time(step.line(0)?.seconds.median), signed(more.median));
-    let _ = writeln!(text, "| any other `srun` | {without} | {more} |");
+    let _ = writeln!(text, "| `srun` of any other command | {without} | {more} |");
     Ok(text)
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// The machine and the software of the measurements.
 pub(super) fn machine(results: &Results) -> String {
-    let mut text = "## Where\n\n| | |\n| --- | --- |\n".to_owned();
+    let mut text = "## Machine and software\n\n| | |\n| --- | --- |\n".to_owned();
     for (what, value) in &results.machine {
         let _ = writeln!(text, "| {what} | {value} |");
     }
@@ -18,8 +18,8 @@ pub(super) fn machine(results: &Results) -> String {
 
 /// The budgets.
 pub(super) fn budgets(results: &Results) -> Result<String> {
-    let head = "| what | budget | found | kept |\n| --- | --- | --- | --- |\n";
-    let mut text = format!("## The budgets\n\n{head}");
+    let head = "| quantity | budget | measured | within budget |\n| --- | --- | --- | --- |\n";
+    let mut text = format!("## Budgets\n\n{head}");
     for budget in budgets::all(results)? {
         let kept = if budget.kept { "yes" } else { "**no**" };
         let _ =
@@ -76,9 +76,10 @@ fn row(line: &Line) -> String {
 /// The measurements of the hooks in the host program.
 pub(super) fn hooks(results: &Results) -> String {
     let mut text = format!(
-        "## The hooks alone\n\nIn a program that loads plugins as slurmstepd does (`benches/host`), on a \
-         node: microseconds, and system calls. `task_init` is called in a forked child, which pays for each \
-         page that it is the first to touch: an empty hook too.\n\n| | {} |\n{}|\n",
+        "## Hooks alone\n\nMeasured on a node, in a program that loads plugins as slurmstepd does (`benches/host`). Each \
+         cell has the\nmedian time in microseconds, the 10th and the 90th percentile, and the number of system \
+         calls. `task_init` runs in a\nforked child, in which the first access to a page costs a page fault; \
+         this concerns an empty hook, too.\n\n| | {} |\n{}|\n",
         STAGES.join(" | "),
         "| --- ".repeat(STAGES.len() + 1)
     );
@@ -98,10 +99,11 @@ pub(super) fn hooks(results: &Results) -> String {
 
 /// System calls on the cluster.
 pub(super) fn calls(results: &Results) -> String {
-    let mut text = "## System calls of a step\n\nOn the cluster, by strace. In the task's process, between fork \
-         and `execve`, exactly what the plugin adds; in the main threads of slurmstepd and srun, \
-         all calls without and with it, medians. With a launch in it, `write` is slurmstepd's own log.\n\n\
-         | the task | it adds | slurmstepd | srun |\n\
+    let mut text = "## System calls of a step\n\nCounted by strace on the cluster. The column *added* has the calls that the plugin \
+         adds in the task's process,\nbetween fork and `execve`. The columns *slurmstepd* and *srun* have the \
+         numbers of all calls in their main threads,\nwithout and with the plugin (medians). In the rows of a hit \
+         and a miss, `write` is slurmstepd's own log.\n\n\
+         | task | added | slurmstepd | srun |\n\
          | --- | --- | --- | --- |\n"
         .to_owned();
     for added in &results.calls {
@@ -128,9 +130,10 @@ pub(super) fn calls(results: &Results) -> String {
 
 /// The benchmarks within a process.
 pub(super) fn in_process(results: &Results) -> String {
-    let mut text = "## In a process\n\nBy criterion, warm: medians with their confidence interval of 95 %. A decision parses the \
-         command line and the reference, and looks for the image; a hit is in the last root.\n\n\
-         | | median | from | to |\n| --- | --- | --- | --- |\n"
+    let mut text = "## In a process\n\nMeasured by criterion with warm caches: medians and their 95 % confidence intervals. A decision \
+         parses the command\nline and the reference, and looks up the image. If there are several roots, a hit is in \
+         the last one.\n\n\
+         | | median | low | high |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for found in &results.in_process {
         let [median, low, high] = [found.median, found.low, found.high].map(|ns| time(ns / 1e9));
