@@ -28,7 +28,8 @@ const TITLE: &str = "# Benchmarks
 a table took turns, because the load of a machine changes. Compare figures only within a table, not between machines.
 
 Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
-the table: the median over all rounds, and its 95 % confidence interval.
+the table: the median over all rounds, and its 95 % confidence interval. The terms *hit*, *miss*, *pass*, *shim* and
+*interposer* are in the [glossary](architecture.md#glossary).
 
 ![Start times of containers with and without sifcache](benchmarks.svg)
 

@@ -31,7 +31,9 @@ pub(super) fn budgets(results: &Results) -> Result<String> {
 
 /// The experiments on the cluster.
 pub(super) fn groups(results: &Results) -> String {
-    let mut text = "## On a cluster\n\n".to_owned();
+    let mut text = "## On a cluster\n\n\
+        *With the SIF's path* is a launch of a SIF file by its path, without a lookup. The *shell wrapper* is one that a site\n\
+        could write by hand to replace a reference with a path.\n\n".to_owned();
     for group in &results.groups {
         text.push_str(&one_group(group, &results.sif_sizes));
     }
