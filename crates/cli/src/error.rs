@@ -1,7 +1,7 @@
 //! The errors of the command. Each variant has a fixed exit status (see [`Failure::exit`]).
 
 use crate::exit::Exit;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::settings;
 use sifcache_plugstack as plugstack;
 use std::io;
@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     #[error("--root: {0}")]
     Root(settings::Error),
     /// A reference with a transport that has no names in the cache.
-    #[error("{text}: only docker:// references have a name in the cache, not {scheme}://")]
+    #[error("{text}: images of {scheme}:// have no name in the cache")]
     Transport { text: String, scheme: String },
     /// An argument is not a valid reference.
     #[error("'{}' is not a valid image reference: {error}", .text.escape_debug())]

@@ -20,7 +20,7 @@ use error::Failure;
 use exit::Exit;
 use std::io;
 use std::process::ExitCode;
-use ui::output::{escape_for_terminal, escape_lines_for_terminal};
+use ui::escape::{escape_for_terminal, escape_lines_for_terminal};
 
 /// Prints clap's error. Help and version are not errors; clap writes them to stdout. clap's
 /// messages quote arguments unescaped, and an argument may be a file name that a shell expanded, so

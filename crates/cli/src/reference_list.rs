@@ -5,7 +5,7 @@
 
 use crate::cache::image_name;
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::reference::Reference;
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -1,5 +1,6 @@
 //! Output for people and scripts: escaping, progress, formats, prompts.
 
+pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod output;
 pub(crate) mod progress;

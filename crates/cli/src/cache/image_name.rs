@@ -109,10 +109,7 @@ mod tests {
         let reference = parse("quay.io/o/i:1").unwrap();
         assert_eq!(with_digest(&reference, "sha256:0f"), "quay.io/o/i@sha256:0f");
         for (wrong, message) in [
-            (
-                "library://a/b",
-                "library://a/b: only docker:// references have a name in the cache, not library://",
-            ),
+            ("library://a/b", "library://a/b: images of library:// have no name in the cache"),
             (
                 "Foo",
                 "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - and /",

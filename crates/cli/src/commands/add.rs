@@ -16,7 +16,7 @@ use crate::reference_list;
 use crate::site;
 use crate::system::pool;
 use crate::system::signals;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::reference::Reference;

@@ -17,7 +17,7 @@ use crate::pull::outcome::{Outcome, Report, Status};
 use crate::pull::puller::Pulled;
 use crate::site;
 use crate::system::signals;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::image::{Root, State};

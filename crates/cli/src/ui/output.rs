@@ -23,26 +23,6 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// Escapes a name for a terminal. Control characters in a file name could move the cursor or
-/// imitate another line; other non-printable characters could reverse the text direction, or make
-/// the name look like another one.
-pub(crate) fn escape_for_terminal(name: &std::path::Path) -> String {
-    let text = name.to_string_lossy();
-    let escape = |c: char| -> String {
-        match c {
-            // Printable; only string literals in Rust need to escape these.
-            '"' | '\'' | '\\' => c.into(),
-            _ => c.escape_debug().collect(),
-        }
-    };
-    text.chars().map(escape).collect()
-}
-
-/// Like [`escape_for_terminal`], for text with several lines.
-pub(crate) fn escape_lines_for_terminal(text: &str) -> String {
-    text.split('\n').map(|line| escape_for_terminal(line.as_ref())).collect::<Vec<_>>().join("\n")
-}
-
 /// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -108,8 +88,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{Align, Table, escape_for_terminal};
-    use std::path::Path;
+    use super::{Align, Table};
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
@@ -120,24 +99,5 @@ mod tests {
         let expected =
             ["reference          size", "o/i:1          1.20 GiB", "ubuntu:latest       3 B"];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn line_feeds_are_not_escaped() {
-        assert_eq!(
-            super::escape_lines_for_terminal("a\r\nb\u{1b}[2J\n\n"),
-            "a\\r\nb\\u{1b}[2J\n\n"
-        );
-    }
-
-    #[test]
-    fn names_cannot_steer_a_terminal() {
-        assert_eq!(escape_for_terminal(Path::new("a\u{1b}[2J\nb")), "a\\u{1b}[2J\\nb");
-        assert_eq!(escape_for_terminal(Path::new("ü:1")), "ü:1");
-        assert_eq!(escape_for_terminal(Path::new("\u{9b}2J\u{7f}\0")), "\\u{9b}2J\\u{7f}\\0");
-        assert_eq!(
-            escape_for_terminal(Path::new("a\u{202e}b\u{200b}c'd\"\\")),
-            "a\\u{202e}b\\u{200b}c'd\"\\"
-        );
     }
 }

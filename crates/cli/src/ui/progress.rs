@@ -78,7 +78,7 @@ impl Progress {
 
     /// Prints a remark to standard error.
     pub(crate) fn note(&self, text: &str) {
-        let text = crate::ui::output::escape_lines_for_terminal(text);
+        let text = crate::ui::escape::escape_lines_for_terminal(text);
         let write = || anstream::eprintln!("sifcache: {text}");
         match &self.bars {
             Some(bars) => bars.suspend(write),

@@ -42,7 +42,7 @@ fn invalid_arguments() {
         ("/nowhere/else", "/nowhere/else: jobs do not look there; the image roots are "),
         ("./Foo", "jobs do not look there"),
         ("Foo", "'Foo' is not a valid image reference: "),
-        ("library://a/b", "only docker:// references have a name in the cache"),
+        ("library://a/b", "images of library:// have no name in the cache"),
     ] {
         let output = tree.run(&[word]);
         assert_eq!((output.status, output.stdout.as_str()), (Some(64), ""), "{word}");

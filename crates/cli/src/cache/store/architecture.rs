@@ -8,7 +8,7 @@
 
 use crate::cache::store::{STATE, metadata};
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::image::{self, Root, State};
 use sifcache_core::sif::{self, host_architecture};
 use std::fs::File;

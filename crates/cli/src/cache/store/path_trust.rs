@@ -9,7 +9,7 @@
 //! the caller.
 
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use rustix::process::geteuid;
 use sifcache_core::trust::{self, Stop, UntrustedReason, Writer};
 use std::path::Path;

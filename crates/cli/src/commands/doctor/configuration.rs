@@ -9,7 +9,7 @@ use super::finding::Finding;
 use super::host::Host;
 use super::owners;
 use super::runtimes::{self, Runtime};
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::host::Host;
 use super::runtimes::Runtime;
 use crate::system::process::Silence;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::flags::{
     EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
 };

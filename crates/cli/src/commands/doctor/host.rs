@@ -132,7 +132,7 @@ impl Host {
 
 /// Advice on how to remove this write permission.
 pub(crate) fn mend(reason: &UntrustedReason) -> String {
-    let path = crate::ui::output::escape_for_terminal(&reason.path);
+    let path = crate::ui::escape::escape_for_terminal(&reason.path);
     match reason.by {
         Writer::Owner(_) => format!("chown root:root {path}"),
         Writer::Unmapped(_) => "run this outside of the user namespace".to_owned(),

@@ -171,7 +171,7 @@ fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
 }
 
 fn shims_behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
-    let runtime = crate::ui::output::escape_for_terminal(runtime);
+    let runtime = crate::ui::escape::escape_for_terminal(runtime);
     let what =
         format!("in {} of user {}, {runtime} is before the shims", how.of(shell.program), host.uid);
     Finding::warn(shell.program, what).advice(format!(

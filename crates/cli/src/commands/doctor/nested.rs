@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use sifcache_core::settings::Nested;

@@ -4,7 +4,7 @@ use super::directives::values;
 use super::finding::Finding;
 use super::host::Host;
 use crate::system::process::Silence;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
 use super::slurm::Release;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

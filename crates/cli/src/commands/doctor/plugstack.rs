@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::{Host, mend};
 use super::plugin;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::settings::{Settings, escape_root};
 use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
 use std::path::{Path, PathBuf};

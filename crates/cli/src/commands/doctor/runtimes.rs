@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::host::Host;
 use super::{flags, start};
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
 

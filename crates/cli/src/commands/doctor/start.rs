@@ -7,7 +7,7 @@ use super::directives::{is, values};
 use super::finding::Finding;
 use super::host::Host;
 use super::runtimes::Runtime;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::host::Host;
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{self, directory, lock, path_trust};
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use std::fs;
 use std::io;

@@ -1,7 +1,7 @@
 //! Notes on a decision, the same for text and JSON.
 
 use super::starter::Starters;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::Decision;
 use sifcache_core::image::Root;

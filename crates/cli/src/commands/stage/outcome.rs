@@ -3,8 +3,9 @@
 use super::step::NodeFailure;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
-use crate::ui::output::{self, escape_for_terminal};
+use crate::ui::output;
 use crate::ui::progress::Progress;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;

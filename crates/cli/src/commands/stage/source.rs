@@ -7,7 +7,7 @@ use crate::cache::lookup;
 use crate::cache::squashfs;
 use crate::cache::store::metadata::{self, Record};
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;

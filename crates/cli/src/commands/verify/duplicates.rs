@@ -3,7 +3,7 @@
 use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};
 use crate::cache::image_name;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::candidate;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};

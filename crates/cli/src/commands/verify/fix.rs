@@ -2,7 +2,7 @@
 //! removed, given to another owner or, without `--rename`, renamed.
 
 use crate::cache::store::{directory, path_trust, scratch};
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;

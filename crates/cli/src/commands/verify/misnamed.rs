@@ -6,7 +6,7 @@ use super::file::File;
 use super::finding::{Finding, MISNAMED};
 use super::names::Names;
 use crate::cache::image_name;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::image::State;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};

@@ -5,7 +5,7 @@ use super::finding::{Finding, NO_REFERENCE, STRAY};
 use super::fix::Fix;
 use super::proper_name::proper;
 use crate::cache::image_name;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use sifcache_core::candidate;
 use sifcache_core::image::State;
 use sifcache_core::reference::Reference;

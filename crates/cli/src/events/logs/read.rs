@@ -8,7 +8,7 @@ use super::source::{Skipped, Source};
 use super::{Hits, header, journal};
 use crate::error::Failure;
 use crate::events::event::Event;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
 use memchr::memmem;

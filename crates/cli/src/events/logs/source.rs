@@ -3,7 +3,7 @@
 use super::journal;
 use super::packed::{self, Opened};
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::{Progress, Task};
 use crate::ui::shell_quote::quoted;
 use jiff::Timestamp;

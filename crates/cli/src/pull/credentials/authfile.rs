@@ -12,7 +12,7 @@
 
 use super::{Get, Login};
 use crate::error::Failure;
-use crate::ui::output::escape_for_terminal;
+use crate::ui::escape::escape_for_terminal;
 use docker_credential::DockerCredential;
 use serde::de::IgnoredAny;
 use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
