@@ -175,12 +175,13 @@ diagrams:
 	@$(NEED) dot:graphviz
 	for source in docs/diagrams/*.dot; do dot -Tsvg -o "$${source%.dot}.svg" "$$source"; done
 
-## make workflows-check               checks the hosted CI's workflow files
+## make workflows-check               checks the files of the hosted CI and of Dependabot
 .PHONY: workflows-check
 WORKFLOW_TOOLS := $(TOOLS)/workflows
 workflows-check: $(WORKFLOW_TOOLS)
-	$(WORKFLOW_TOOLS)/bin/zizmor --offline --no-progress --quiet .github/workflows
+	$(WORKFLOW_TOOLS)/bin/zizmor --offline --no-progress --quiet .github
 	PYTHONPATH=$(WORKFLOW_TOOLS) python3 -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	PYTHONPATH=$(WORKFLOW_TOOLS) python3 -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 $(WORKFLOW_TOOLS):
 	@$(NEED) pip3:python3-pip
 	pip3 install --quiet --target $@ zizmor==1.32.0 check-jsonschema==0.39.0
