@@ -23,23 +23,24 @@ const SERVERS: [(u16, &str); 10] = [
 
 fn issued() -> Vec<Row> {
     vec![
-        Row::new("issued by an authority of the system", 6001),
-        Row::new("issued by an unknown one", 6001).system(&[]),
-        Row::new("issued by an authority of the system, itself an authority's (CA:TRUE)", 6002),
-        Row::new("for another name", 6003),
-        Row::new("for clients, not for servers", 6004),
-        Row::new("issued by an authority that has expired", 6005).system(&["old-authority"]),
-        Row::new("issued with a certificate that is no authority's (CA:FALSE)", 6006)
+        Row::new("issued by a CA in the system's store", 6001),
+        Row::new("issued by an unknown CA", 6001).system(&[]),
+        Row::new("issued by a CA in the system's store, with CA:TRUE itself", 6002),
+        Row::new("for another host name", 6003),
+        Row::new("for client authentication only", 6004),
+        Row::new("issued by an expired CA in the system's store", 6005).system(&["old-authority"]),
+        Row::new("issued by a certificate in the system's store with CA:FALSE", 6006)
             .system(&["no-authority"]),
-        Row::new("signed by itself, CA:TRUE, in the system's store", 6007)
-            .system(&["own-authority"]),
-        Row::new("signed by itself, CA:FALSE, in the system's store", 6008).system(&["own"]),
-        Row::new("signed by itself, unknown", 6007),
-        Row::new("signed by itself, in the store, expired", 6009).system(&["own-expired"]),
-        Row::new("of an unknown authority, itself in the store", 6001).system(&["good"]),
-        Row::new("of an expired authority, itself in the store", 6005).system(&["by-old"]),
-        Row::new("for clients, itself in the store", 6004).system(&["for-clients"]),
-        Row::new("for another name, itself in the store", 6003).system(&["other-name"]),
+        Row::new("self-signed, CA:TRUE, in the system's store", 6007).system(&["own-authority"]),
+        Row::new("self-signed, CA:FALSE, in the system's store", 6008).system(&["own"]),
+        Row::new("self-signed, not in the system's store", 6007),
+        Row::new("self-signed, in the system's store, expired", 6009).system(&["own-expired"]),
+        Row::new("issued by an unknown CA, itself in the system's store", 6001).system(&["good"]),
+        Row::new("issued by an expired CA, itself in the system's store", 6005).system(&["by-old"]),
+        Row::new("for client authentication only, itself in the system's store", 6004)
+            .system(&["for-clients"]),
+        Row::new("for another host name, itself in the system's store", 6003)
+            .system(&["other-name"]),
     ]
 }
 
@@ -57,45 +58,60 @@ fn elsewhere(site: &Site) -> Vec<Row> {
         certificate(site, "client"),
     );
     vec![
-        with("`SSL_CERT_FILE` has the authority", &[(file, "/etc/trust/authority.pem")]),
-        with("`SSL_CERT_FILE` is missing", &[(file, "/nowhere")]),
-        known("`SSL_CERT_FILE` replaces the system's file", &[(file, "/etc/trust/own.pem")]),
-        with("`SSL_CERT_FILE`, and the authority in /etc/ssl/certs", &[(file, "/nowhere")])
-            .file("/etc/ssl/certs/trust.crt", &certificate(site, "authority")),
-        with("`SSL_CERT_DIR` has it, in a file of any name", &[(directory, "/etc/trust/any")]),
-        with("`SSL_CERT_DIR` has a link to it", &[(directory, "/etc/trust/linked")]),
+        with("`SSL_CERT_FILE` names a file with the CA", &[(file, "/etc/trust/authority.pem")]),
+        with("`SSL_CERT_FILE` names a missing file", &[(file, "/nowhere")]),
+        known(
+            "`SSL_CERT_FILE` names a file without the CA, the system's store has it",
+            &[(file, "/etc/trust/own.pem")],
+        ),
         with(
-            "`SSL_CERT_DIR` is a list with colons",
+            "`SSL_CERT_FILE` names a missing file, /etc/ssl/certs has the CA",
+            &[(file, "/nowhere")],
+        )
+        .file("/etc/ssl/certs/trust.crt", &certificate(site, "authority")),
+        with("`SSL_CERT_DIR` has the CA in a file of any name", &[(directory, "/etc/trust/any")]),
+        with(
+            "`SSL_CERT_DIR` has a link to the file with the CA",
+            &[(directory, "/etc/trust/linked")],
+        ),
+        with(
+            "`SSL_CERT_DIR` is a list with colons, one directory has the CA",
             &[(directory, "/nowhere:/etc/trust/empty:/etc/trust/any")],
         ),
         known(
-            "`SSL_CERT_DIR` does not replace the system's file",
+            "`SSL_CERT_DIR` names a directory without the CA, the system's store has it",
             &[(directory, "/etc/trust/empty")],
         ),
         known(
-            "`SSL_CERT_DIR` and `SSL_CERT_FILE` replace both",
+            "both variables name places without the CA, the system's store has it",
             &[(directory, "/etc/trust/empty"), (file, "/etc/trust/own.pem")],
         ),
-        known("both variables are set to nothing", &[(directory, ""), (file, "")]),
-        with("`/etc/containers/certs.d/HOST:PORT/ca.crt` has it", &[])
+        known(
+            "both variables are empty, the system's store has the CA",
+            &[(directory, ""), (file, "")],
+        ),
+        with("`/etc/containers/certs.d/HOST:PORT/ca.crt` has the CA", &[])
             .file(&format!("{own}:6001/ca.crt"), &certificate(site, "authority")),
-        Row::new("the server wants a client's certificate, and `certs.d` has one", 6010)
+        Row::new("the server requires a client certificate, `certs.d` has one", 6010)
             .file(&format!("{own}:6010/client.cert"), &cert)
             .file(&format!("{own}:6010/client.key"), &key),
-        Row::new("`certs.d` has a client's certificate that nobody wants", 6001)
+        Row::new("`certs.d` has a client certificate that the server does not require", 6001)
             .file(&format!("{own}:6001/client.cert"), &cert)
             .file(&format!("{own}:6001/client.key"), &key),
-        Row::new("`certs.d` has a client's certificate without its key", 6001)
+        Row::new("`certs.d` has a client certificate without its key", 6001)
             .file(&format!("{own}:6001/client.cert"), &cert),
-        Row::new("`/etc/docker/certs.d` has a key without its certificate", 6001)
+        Row::new("`/etc/docker/certs.d` has a client key without its certificate", 6001)
             .file(&format!("/etc/docker/certs.d/{HOST}:6001/client.key"), &key),
-        Row::new("that, behind a directory in `~/.config/containers/certs.d`", 6001)
-            .file(&format!("/etc/docker/certs.d/{HOST}:6001/client.key"), &key)
-            .file(&format!("/root/.config/containers/certs.d/{HOST}:6001/ca.crt"), ""),
-        Row::new("`--no-https`, and the server has no TLS", 6011).no_https(),
+        Row::new(
+            "the same, but `~/.config/containers/certs.d` has a directory for the registry",
+            6001,
+        )
+        .file(&format!("/etc/docker/certs.d/{HOST}:6001/client.key"), &key)
+        .file(&format!("/root/.config/containers/certs.d/{HOST}:6001/ca.crt"), ""),
+        Row::new("the server has no TLS, with `--no-https`", 6011).no_https(),
         Row::new("the server has no TLS", 6011),
-        Row::new("`--no-https`, and the certificate is unknown", 6001).system(&[]).no_https(),
-        Row::new("`--no-https`, and the certificate is known", 6001).no_https(),
+        Row::new("the certificate is unknown, with `--no-https`", 6001).system(&[]).no_https(),
+        Row::new("the certificate is known, with `--no-https`", 6001).no_https(),
     ]
 }
 
@@ -120,7 +136,7 @@ fn certificates_as_for_apptainer() {
     };
     let _servers: Vec<_> = SERVERS.iter().map(serve).collect();
     let _plain = without_tls(6011);
-    compare(&site, &files, "The server's certificate", &issued());
+    compare(&site, &files, "Server certificates", &issued());
     let rows = elsewhere(&site);
     let (first, rest) = rows.split_at(4);
     let found = |rows: &[Row]| -> Vec<(&'static str, bool)> {
@@ -129,7 +145,7 @@ fn certificates_as_for_apptainer() {
     let mut all = found(first);
     drop(Stray(&site));
     all.extend(found(rest));
-    super::table::compare("Where certificates are", &all);
+    super::table::compare("Locations of certificates", &all);
 }
 
 /// Regression test: with a registry's own certificate, the digest was not recorded.

@@ -23,33 +23,33 @@ fn of_mirrors() -> Vec<Row> {
     let there = |name, text: &str| Row::new(name, 6001).file(ETC, text);
     let only = |key: &str| format!("pull-from-mirror = \"{key}\"");
     vec![
-        gone("the registry is gone, its mirror is there", &rule(ORIGIN, "", &[(&good, "")])),
-        gone("its location ends with a slash", &rule(ORIGIN, "", &[(&format!("{good}/"), "")])),
-        gone("the first mirror is gone, the second is there", &rule(ORIGIN, "", &[(NOBODY, ""), (&good, "")])),
-        there("the mirror is gone, the registry is there", &rule(&good, "", &[(NOBODY, "")])),
-        gone("the mirror has no TLS", &rule(ORIGIN, "", &[(&plain, "")])),
-        gone("that, with `insecure`", &rule(ORIGIN, "", &[(&plain, "insecure = true")])),
-        gone("the mirror's certificate is unknown, with `insecure`", &rule(ORIGIN, "", &[(&own, "insecure = true")])),
-        gone("that, with `--no-https` too", &rule(ORIGIN, "", &[(&own, "insecure = true")])).no_https(),
-        gone("a mirror without TLS and `insecure`, with `--no-https`", &rule(ORIGIN, "", &[(&plain, "")])).no_https(),
-        gone("the mirror is for digests alone", &rule(ORIGIN, "", &[(&good, &only("digest-only"))])),
-        there("that, and the registry is there", &rule(&good, "", &[(&format!("{HOST}:6002"), &only("digest-only"))])),
-        gone("the mirror is for tags alone", &rule(ORIGIN, "", &[(&good, &only("tag-only"))])),
-        gone("`mirror-by-digest-only`", &rule(ORIGIN, "mirror-by-digest-only = true", &[(&good, "")])),
-        gone("the mirror of a part of a registry that is gone", &rule(&format!("{ORIGIN}/library"), "", &[(&format!("{good}/library"), "")])),
-        there("a part's mirror is gone, the registry is there", &rule(&format!("{good}/library"), "", &[(&format!("{NOBODY}/library"), "")])),
-        Row::new("the mirror of Docker Hub", 0).at("").file(ETC, &rule("docker.io", "", &[(&good, "")])),
-        Row::new("the mirror of `index.docker.io`", 0).at("").file(ETC, &rule("index.docker.io", "", &[(&good, "")])),
-        Row::new("the mirror of `*.example.org`", 0)
+        gone("mirror reachable", &rule(ORIGIN, "", &[(&good, "")])),
+        gone("mirror reachable, its `location` ends with a slash", &rule(ORIGIN, "", &[(&format!("{good}/"), "")])),
+        gone("first mirror unreachable, second mirror reachable", &rule(ORIGIN, "", &[(NOBODY, ""), (&good, "")])),
+        there("mirror unreachable, registry reachable", &rule(&good, "", &[(NOBODY, "")])),
+        gone("mirror without TLS", &rule(ORIGIN, "", &[(&plain, "")])),
+        gone("mirror without TLS, `insecure = true`", &rule(ORIGIN, "", &[(&plain, "insecure = true")])),
+        gone("mirror with an unknown certificate, `insecure = true`", &rule(ORIGIN, "", &[(&own, "insecure = true")])),
+        gone("the same, with `--no-https`", &rule(ORIGIN, "", &[(&own, "insecure = true")])).no_https(),
+        gone("mirror without TLS, no `insecure`, with `--no-https`", &rule(ORIGIN, "", &[(&plain, "")])).no_https(),
+        gone("mirror only for digests (`digest-only`)", &rule(ORIGIN, "", &[(&good, &only("digest-only"))])),
+        there("the same, registry reachable", &rule(&good, "", &[(&format!("{HOST}:6002"), &only("digest-only"))])),
+        gone("mirror only for tags (`tag-only`)", &rule(ORIGIN, "", &[(&good, &only("tag-only"))])),
+        gone("`mirror-by-digest-only = true`", &rule(ORIGIN, "mirror-by-digest-only = true", &[(&good, "")])),
+        gone("mirror for a part of the registry", &rule(&format!("{ORIGIN}/library"), "", &[(&format!("{good}/library"), "")])),
+        there("mirror for a part of the registry unreachable, registry reachable", &rule(&format!("{good}/library"), "", &[(&format!("{NOBODY}/library"), "")])),
+        Row::new("mirror of Docker Hub (`docker.io`)", 0).at("").file(ETC, &rule("docker.io", "", &[(&good, "")])),
+        Row::new("mirror of `index.docker.io`", 0).at("").file(ETC, &rule("index.docker.io", "", &[(&good, "")])),
+        Row::new("mirror of `*.example.org`", 0)
             .at("origin.example.org")
             .file(ETC, &format!("[[registry]]\nprefix = \"*.example.org\"\n[[registry.mirror]]\nlocation = \"{good}\"\n")),
-        gone("that, for a registry with a port", &format!("[[registry]]\nprefix = \"*.example.org\"\n[[registry.mirror]]\nlocation = \"{good}\"\n")),
-        gone("the `location` is another registry", &format!("[[registry]]\nprefix = \"{ORIGIN}\"\nlocation = \"{good}\"\n")),
-        Row::new("the registry has no TLS, with `insecure`", 6011).file(ETC, &rule(&plain, "insecure = true", &[])),
-        there("the registry is `blocked`", &rule(&good, "blocked = true", &[])),
-        there("a part of it is `blocked`", &rule(&format!("{good}/library"), "blocked = true", &[])),
-        there("another part of it is `blocked`", &rule(&format!("{good}/other"), "blocked = true", &[])),
-        there("it is blocked in the old form of the file", &format!("[registries.block]\nregistries = [\"{good}\"]\n")),
+        gone("the same, for a registry with a port", &format!("[[registry]]\nprefix = \"*.example.org\"\n[[registry.mirror]]\nlocation = \"{good}\"\n")),
+        gone("`location` is another registry", &format!("[[registry]]\nprefix = \"{ORIGIN}\"\nlocation = \"{good}\"\n")),
+        Row::new("registry without TLS, `insecure = true`", 6011).file(ETC, &rule(&plain, "insecure = true", &[])),
+        there("registry reachable, `blocked = true`", &rule(&good, "blocked = true", &[])),
+        there("the same for the part of the registry that has the image", &rule(&format!("{good}/library"), "blocked = true", &[])),
+        there("the same for another part of the registry", &rule(&format!("{good}/other"), "blocked = true", &[])),
+        there("registry reachable, blocked in the version 1 format", &format!("[registries.block]\nregistries = [\"{good}\"]\n")),
     ]
 }
 
@@ -61,40 +61,47 @@ fn of_files() -> Vec<Row> {
     let there = |name, text: &str| Row::new(name, 6001).file(ETC, text);
     vec![
         gone("a mirror in `~/.config/containers/registries.conf`").file(HOME, &mirror),
-        gone("an empty file there, the mirror in /etc").file(HOME, "").file(ETC, &mirror),
-        gone("an empty file there, the mirror in `/etc/containers/registries.conf.d`")
+        gone("that file is empty, the mirror in `/etc/containers/registries.conf`")
+            .file(HOME, "")
+            .file(ETC, &mirror),
+        gone("that file is empty, the mirror in `/etc/containers/registries.conf.d`")
             .file(HOME, "")
             .file(&format!("{ETC}.d/a.conf"), &mirror),
         gone("a mirror in `/etc/containers/registries.conf.d/a.conf`")
             .file(&format!("{ETC}.d/a.conf"), &mirror),
-        gone("in a file of another name there").file(&format!("{ETC}.d/a.txt"), &mirror),
-        gone("in a directory below").file(&format!("{ETC}.d/a/a.conf"), &mirror),
-        gone("a later file there says nothing of it")
+        gone("a mirror in `/etc/containers/registries.conf.d/a.txt`")
+            .file(&format!("{ETC}.d/a.txt"), &mirror),
+        gone("a mirror in `/etc/containers/registries.conf.d/a/a.conf`")
+            .file(&format!("{ETC}.d/a/a.conf"), &mirror),
+        gone("a later file there has the registry without the mirror")
             .file(&format!("{ETC}.d/a.conf"), &mirror)
             .file(&format!("{ETC}.d/b.conf"), &none),
         gone("a mirror in `~/.config/containers/registries.conf.d`")
             .file(&format!("{HOME}.d/a.conf"), &mirror),
-        gone("`CONTAINERS_REGISTRIES_CONF` names the file")
+        gone("`CONTAINERS_REGISTRIES_CONF` names a file with the mirror")
             .env("CONTAINERS_REGISTRIES_CONF", "/etc/trust/r.conf")
             .file("/etc/trust/r.conf", &mirror),
         there(
-            "a file with a key that nobody knows",
+            "a file with an unknown key",
             "what = 1\n[[registry]]\nlocation = \"x.io\"\nhow = 2\n",
         ),
-        there("a file that is no TOML", "[[registry"),
+        there("a file that is not valid TOML", "[[registry"),
         there("a value of the wrong type", &rule("x.io", "insecure = \"true\"", &[])),
-        there("`https://` in a location", &rule("https://x.io", "", &[])),
+        there("`https://` in a `location`", &rule("https://x.io", "", &[])),
         there(
-            "a mirror without a location",
+            "a mirror without a `location`",
             "[[registry]]\nlocation = \"x.io\"\n[[registry.mirror]]\n",
         ),
         there(
-            "a registry that is both insecure and not",
+            "two rules for one `location`, one of them with `insecure = true`",
             &(rule("x.io", "insecure = true\nprefix = \"a\"", &[])
                 + &rule("x.io", "prefix = \"b\"", &[])),
         ),
-        there("`pull-from-mirror` of a registry", &rule("x.io", "pull-from-mirror = \"all\"", &[])),
-        there("a `short-name-mode` that nobody knows", "short-name-mode = \"what\"\n"),
+        there(
+            "`pull-from-mirror` for a registry, not for a mirror",
+            &rule("x.io", "pull-from-mirror = \"all\"", &[]),
+        ),
+        there("an unknown `short-name-mode`", "short-name-mode = \"what\"\n"),
         Row::new("an alias for a short name", 0)
             .at("")
             .file(ETC, &format!("[aliases]\n\"alpine\" = \"{good}/library/alpine\"\n")),
@@ -114,5 +121,5 @@ fn registries_conf_as_for_apptainer() {
     let _own = with_certificate(6007, "/etc/trust/own-authority.pem", None);
     let _plain = without_tls(6011);
     compare(&site, &files, "Mirrors", &of_mirrors());
-    compare(&site, &files, "The files", &of_files());
+    compare(&site, &files, "Configuration files", &of_files());
 }
