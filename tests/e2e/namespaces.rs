@@ -51,7 +51,11 @@ fn ways() -> Vec<Way> {
         let both = "  clone_ns_flags: [\"CLONE_NEWPID\", \"CLONE_NEWUSER\"]";
         ways.push(of_linux("linux", "", ""));
         ways.push(of_linux("linux, `CLONE_NEWPID`, `CLONE_NEWUSER`", "", both));
-        ways.push(of_linux("linux, `CLONE_NEWPID`, `CLONE_NEWUSER`, `contain_spank`", CONTAIN, both));
+        ways.push(of_linux(
+            "linux, `CLONE_NEWPID`, `CLONE_NEWUSER`, `contain_spank`",
+            CONTAIN,
+            both,
+        ));
     }
     ways
 }

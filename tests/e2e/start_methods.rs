@@ -23,32 +23,35 @@ const WAYS: [(&str, &str); 24] = [
     ("`$(readlink -f $(which apptainer))`", "$(readlink -f $(which apptainer)) RUN"),
     ("`$(realpath $(which singularity)) --version`", "$(realpath $(which singularity)) --version"),
     (
-        "the name behind `singularity`: `basename $(readlink -f …)`",
+        "the target of `singularity`: `basename $(readlink -f …)`",
         "basename $(readlink -f $(which singularity))",
     ),
-    ("a symbolic link of another name", "ln -sf $(which apptainer) ~/sing; ~/sing RUN"),
+    ("a symbolic link with another name", "ln -sf $(which apptainer) ~/sing; ~/sing RUN"),
     (
         "a symbolic link to the resolved path",
         "ln -sf $(readlink -f $(which singularity)) ~/sing; ~/sing RUN",
     ),
     (
-        "a symbolic link in the user's `PATH`, called like the other runtime",
+        "a symbolic link in the user's `PATH` with the name of the other runtime",
         "mkdir -p ~/own; ln -sf $(which apptainer) ~/own/singularity; PATH=~/own:$PATH\n\
          singularity RUN; rm -r ~/own",
     ),
-    ("a copy of another name", "rm -f ~/sing; cp $(which apptainer) ~/sing; ~/sing RUN; rm ~/sing"),
     (
-        "a copy, without an environment",
+        "a copy with another name",
+        "rm -f ~/sing; cp $(which apptainer) ~/sing; ~/sing RUN; rm ~/sing",
+    ),
+    (
+        "a copy under `env -i`",
         "rm -f ~/sing; cp $(which singularity) ~/sing; env -i HOME=$HOME ~/sing RUN; rm ~/sing",
     ),
     ("a hard link", "ln $(which apptainer) /tmp/sing 2>/dev/null && /tmp/sing RUN"),
     ("`PATH=$(dirname $(which apptainer))`", "PATH=$(dirname $(which apptainer)) apptainer RUN"),
     (
-        "the same, and the other runtime by name",
+        "`PATH=$(dirname $(which apptainer))`, the other runtime by name",
         "PATH=$(dirname $(which apptainer)) singularity RUN",
     ),
     (
-        "the same, and the `PATH` that the container gets",
+        "`PATH=$(dirname $(which apptainer))`, the `PATH` in the container",
         "PATH=$(dirname $(which apptainer)) apptainer exec $HOME/case.sif \
          sh -c 'echo \"$PATH $USER_PATH\"'",
     ),
@@ -62,52 +65,55 @@ const WAYS: [(&str, &str); 24] = [
         "a path relative to another directory",
         "cd /tmp; $(realpath --relative-to=/tmp $(which apptainer)) RUN",
     ),
-    ("`env -i` and a path", "env -i HOME=$HOME $(which apptainer) RUN"),
+    ("`env -i` with a path", "env -i HOME=$HOME $(which apptainer) RUN"),
     (
         "`env -i PATH=$(dirname …)`",
         "env -i HOME=$HOME PATH=$(dirname $(which apptainer)) singularity RUN",
     ),
-    ("`env -i` and nothing else", "env -i $(which apptainer) --version"),
+    ("`env -i` without `HOME`", "env -i $(which apptainer) --version"),
     ("`exec -c`", "exec -c $(which apptainer) --version"),
     ("`exec -a NAME`", "exec -a name apptainer RUN"),
     ("`unset PATH`", "a=$(which apptainer); unset PATH; $a RUN"),
     (
-        "which runtimes there are, as Python finds them",
+        "the runtimes that Python finds",
         "python3 -c 'import shutil\nfor r in \"apptainer\", \"singularity\", \"sing\":\n \
          print(r, bool(shutil.which(r)))'",
     ),
-    ("another program beside the runtime", "$(dirname $(which apptainer))/cat /etc/debian_version"),
     (
-        "the directory of installation, taken from the runtime's path",
+        "another program in the runtime's directory",
+        "$(dirname $(which apptainer))/cat /etc/debian_version",
+    ),
+    (
+        "the installation directory, derived from the runtime's path",
         "ls -d $(dirname $(dirname $(which apptainer)))/lib*/*/apptainer/bin/starter | wc -l",
     ),
 ];
 
 /// The ways on a node that lacks one or both runtimes. `HAS` prints whether a runtime is found.
 const FEWER: [(&str, &str); 7] = [
-    ("which runtimes `command -v` finds", "for r in apptainer singularity; do HAS; done"),
+    ("the runtimes that `command -v` finds", "for r in apptainer singularity; do HAS; done"),
     (
-        "which runtimes Python finds",
+        "the runtimes that Python finds",
         "python3 -c 'import shutil\nfor r in \"apptainer\", \"singularity\":\n \
          print(r, bool(shutil.which(r)))'",
     ),
     (
-        "the first runtime that is there, as engines choose it",
+        "the first available runtime, as workflow engines select it",
         "r=$(command -v singularity || command -v apptainer) && $r RUN",
     ),
-    ("the runtime that is not there", "for r in apptainer singularity; do $r RUN; done 2>&1"),
+    ("a runtime that is not installed", "for r in apptainer singularity; do $r RUN; done 2>&1"),
     (
-        "the same after a login shell",
+        "the runtimes that a login shell finds",
         "bash -lc 'for r in apptainer singularity; do HAS; done'; \
          tcsh -lc 'which apptainer singularity' | grep -c '^/'",
     ),
     (
-        "the same after a login shell of zsh, and of fish",
+        "the runtimes that a login shell of zsh or fish finds",
         "zsh -lc 'for r in apptainer singularity; do HAS; done'\n\
          fish -lc 'for r in apptainer singularity; command -q $r; and echo $r; end'",
     ),
     (
-        "a runtime that a module brings later",
+        "a runtime that a module adds later",
         "bash -lc 'for r in apptainer singularity; do HAS; done; module use /shared/modules; \
          module load one/1; for r in apptainer singularity; do HAS; done; apptainer RUN'",
     ),
@@ -136,11 +142,17 @@ const SUDO: [(&str, &str); 19] = [
     ("`sudo su bob -c 'apptainer …'`", "cd /; sudo -n su bob -c \"apptainer RUN\""),
     ("`sudo -E su - bob -c 'apptainer …'`", "cd /; sudo -n -E su - bob -c \"apptainer RUN\""),
     (
-        "which runtimes there are for another user",
+        "the runtimes that another user finds",
         "cd /; sudo -n -E -u bob sh -c 'for r in apptainer singularity sing; do HAS; done'",
     ),
-    ("by a rule for `/usr/bin/apptainer` alone", "cd /; sudo -n -u www-data apptainer --version"),
-    ("the same by `$(which apptainer)`", "cd /; sudo -n -u www-data $(which apptainer) --version"),
+    (
+        "`sudo apptainer`, with a rule only for `/usr/bin/apptainer`",
+        "cd /; sudo -n -u www-data apptainer --version",
+    ),
+    (
+        "`sudo $(which apptainer)`, with the same rule",
+        "cd /; sudo -n -u www-data $(which apptainer) --version",
+    ),
 ];
 
 const RULES: &str = "alice ALL=(ALL) NOPASSWD:SETENV: ALL
@@ -151,20 +163,20 @@ alice ALL=(www-data) NOPASSWD: /usr/bin/apptainer
 /// The ways through shells that also read start files for scripts.
 const SHELLS: [(&str, &str); 11] = [
     ("`zsh -c`", "zsh -c 'apptainer RUN; for r in apptainer singularity sing; do HAS; done'"),
-    ("`zsh -c`, and a path that zsh looks up", "zsh -c '=apptainer RUN'"),
+    ("`zsh -c` with `=apptainer`", "zsh -c '=apptainer RUN'"),
     ("`zsh -lc`", "zsh -lc 'apptainer RUN; singularity --version'"),
     (
-        "`zsh -lc`, whose start files read /etc/profile",
+        "`zsh -lc` with start files that read /etc/profile",
         "mkdir -p ~/z; echo \"emulate sh -c '. /etc/profile'\" >~/z/.zprofile\n\
          ZDOTDIR=~/z zsh -lc 'apptainer RUN; singularity --version'; rm -r ~/z",
     ),
     (
-        "the same without `emulate`",
+        "the same, without `emulate`",
         "mkdir -p ~/z; echo '. /etc/profile' >~/z/.zprofile\n\
          ZDOTDIR=~/z zsh -lc 'apptainer RUN; singularity --version'; rm -r ~/z",
     ),
     (
-        "`zsh -c`, whose start file sets `PATH` anew",
+        "`zsh -c` with a start file that replaces `PATH`",
         "mkdir -p ~/z; echo 'path=(/usr/bin /bin)' >~/z/.zshenv\n\
          ZDOTDIR=~/z zsh -c 'apptainer RUN; singularity --version'; rm -r ~/z",
     ),
@@ -175,7 +187,7 @@ const SHELLS: [(&str, &str); 11] = [
     ),
     ("`fish -lc`", "fish -lc 'apptainer RUN; singularity --version'"),
     (
-        "`fish -c`, whose start file extends `PATH`",
+        "`fish -c` with a start file that extends `PATH`",
         "mkdir -p ~/f/fish; echo 'fish_add_path --path --move /usr/bin' >~/f/fish/config.fish\n\
          XDG_CONFIG_HOME=~/f fish -c 'apptainer RUN; singularity --version'; rm -r ~/f",
     ),

@@ -27,8 +27,8 @@ fn load(site: &Site, line: &str) -> Output {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn without_and_with_the_line() {
-    shape("a modulefile that puts another runtime first", 1, |site| load(site, ""));
-    shape("the same with sifcache's line in it", 1, |site| {
+    shape("a modulefile that prepends another runtime to `PATH`", 1, |site| load(site, ""));
+    shape("the same modulefile with sifcache's line", 1, |site| {
         load(site, "prepend-path --duplicates PATH /usr/libexec/sifcache/bin-apptainer")
     });
 }

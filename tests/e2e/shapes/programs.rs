@@ -31,7 +31,7 @@ fn python() {
         &python(&format!("sys.exit(subprocess.run({argv}).returncode)")),
     );
     script(
-        "the same with `shell=True`",
+        "Python's `subprocess.run` with `shell=True`",
         &python(&format!("sys.exit(subprocess.run('{LAUNCH}', shell=True).returncode)")),
     );
     let spawn = |call: &str| {

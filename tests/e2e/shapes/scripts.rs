@@ -37,7 +37,7 @@ fn zsh_and_fish() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn job_array() {
-    shape("a job array of three", 3, |site| {
+    shape("a job array with three tasks", 3, |site| {
         let each = "--output=/home/alice/array.%a";
         let mut output = site.sbatch(&["--array=1-3", each], LAUNCH);
         output.stdout = (1..=3)
@@ -62,8 +62,8 @@ fn exported_variables() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn shell_constructs() {
-    script("a pipe, in the background, in a subshell", &format!("({LAUNCH} | cat) & wait %1"));
-    script("`exec` of the shell", &format!("exec {LAUNCH}"));
+    script("a pipe in a subshell in the background", &format!("({LAUNCH} | cat) & wait %1"));
+    script("the shell's `exec`", &format!("exec {LAUNCH}"));
     script("`eval`, a function, an alias", &format!("f() {{ eval '{LAUNCH}'; }}; f"));
 }
 
@@ -79,7 +79,7 @@ fn environments_that_are_cleared() {
     script("`env -i` before the runtime", &format!("env -i HOME=$HOME {LAUNCH}"));
     script("`PATH=/usr/bin:$PATH` in the script", &format!("PATH=/usr/bin:$PATH\n{LAUNCH}"));
     script(
-        "`unset LD_PRELOAD`, and then another script",
+        "`unset LD_PRELOAD`, then another script",
         &format!("unset LD_PRELOAD\nbash -c '{LAUNCH}; exit $?'"),
     );
 }
@@ -100,13 +100,13 @@ fn a_users_script_with_the_name_of_the_runtime() {
         output
     };
     let others = "PATH=${PATH//$HOME\\/bin:/}";
-    shape("the user's own script `apptainer`, calling the runtime by name", 1, |site| {
+    shape("a user's script `apptainer` that starts the runtime by name", 1, |site| {
         own(site, &format!("{others}; exec apptainer \"$@\""), LAUNCH)
     });
-    shape("the same, calling it by absolute path", 1, |site| {
+    shape("a user's script `apptainer` that starts the runtime by absolute path", 1, |site| {
         own(site, "exec /usr/bin/apptainer \"$@\"", LAUNCH)
     });
-    shape("the same, naming the image itself", 1, |site| {
+    shape("a user's script `apptainer` that contains the whole launch", 1, |site| {
         own(site, &format!("{others}; {LAUNCH}"), "apptainer myjob")
     });
 }
@@ -115,7 +115,7 @@ fn a_users_script_with_the_name_of_the_runtime() {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_users_script_in_the_path_of_the_submission() {
-    shape("the user's own script `apptainer`, in `PATH` when the job was submitted", 1, |site| {
+    shape("a user's script `apptainer`, in `PATH` when the job was submitted", 1, |site| {
         let directory = site.at("ctl", "/home/alice/bin");
         fs::create_dir_all(&directory).unwrap();
         let text = "#!/bin/bash\necho mine: $1 >&2\nexec /usr/bin/apptainer \"$@\"\n";
@@ -137,7 +137,7 @@ fn a_users_script_in_the_path_of_the_submission() {
 #[ignore = "needs a testbed: make test"]
 fn a_launch_in_a_launch() {
     const INNER: &str = "apptainer exec docker://o/i:1 true";
-    shape("the outer one of `apptainer exec docker://A apptainer exec docker://B`", 1, |site| {
+    shape("the outer launch of `apptainer exec docker://A apptainer exec docker://B`", 1, |site| {
         let stand_in = "#!/bin/sh\necho inner: apptainer \"$@\"; cat /etc/image-name\n";
         crate::kit::program(&site.at("ctl", "/home/alice/inner"), stand_in);
         let bind = "--bind /home/alice/inner:/bin/apptainer";

@@ -43,10 +43,10 @@ fn at_a_terminal(site: &Site, command: &str, typed: &str) -> Output {
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn terminals() {
-    shape("`srun --pty bash`, and typed there", 1, |site| {
+    shape("`srun --pty bash`, typed at its prompt", 1, |site| {
         at_a_terminal(site, "srun --pty bash", &format!("{LAUNCH}\nexit $?\n"))
     });
-    shape("`salloc` with an interactive step, and typed there", 1, |site| {
+    shape("`salloc` with an interactive step, typed at its prompt", 1, |site| {
         at_a_terminal(site, "salloc", &format!("{LAUNCH}\nexit $?\n"))
     });
 }
@@ -64,7 +64,7 @@ fn several_programs() {
     let programs = format!("# by name, by path\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n");
     // Before 23.11: see nested::a_slurm_that_cannot_prepend.
     if plugins_can_prepend() {
-        shape("`srun --multi-prog`, the programs", 3, run(programs));
+        shape("`srun --multi-prog`, runtimes as programs", 3, run(programs));
     }
     let scripts = format!("0 bash -c '{LAUNCH}'\n1-2 env A=B sh -c '{LAUNCH}'\n");
     shape("`srun --multi-prog`, scripts as programs", 3, run(scripts));

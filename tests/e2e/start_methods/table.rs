@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 /// The runtimes of a node, in the words of the first column.
 pub(super) const BOTH: &str = "both";
-pub(super) const APPTAINER: &str = "`apptainer` alone";
-pub(super) const SINGULARITY: &str = "`singularity` alone";
+pub(super) const APPTAINER: &str = "only `apptainer`";
+pub(super) const SINGULARITY: &str = "only `singularity`";
 pub(super) const NONE: &str = "none";
 /// Both runtimes, with the setting for sudo's search path.
 pub(super) const SECURE_PATH: &str = "both, `secure_path`";
