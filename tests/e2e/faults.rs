@@ -94,7 +94,7 @@ fn as_asked(output: &Output) -> (i32, String) {
 
 /// Whether Slurm itself prints a message about plugstack.conf.
 fn slurms(stderr: &str) -> &'static str {
-    if stderr.contains("srun: error: spank: ") { "`spank: …`, from Slurm itself" } else { "" }
+    if stderr.contains("srun: error: spank: ") { "`spank: …` from Slurm itself" } else { "" }
 }
 
 /// Like [`meets`], for several cases that share one row. The row gives the number of cases that ran

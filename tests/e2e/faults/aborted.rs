@@ -18,8 +18,8 @@ const CONNECTIONS: &str = "/sys/fs/fuse/connections";
 fn by_the_kernel() {
     let site = Site::new("");
     for (call, fault) in [
-        ("lookup", "no answer to the look-up of a name, and the kernel gives up"),
-        ("read", "no answer to read, and the kernel gives up"),
+        ("lookup", "the lookup of a name hangs, the kernel aborts the connection"),
+        ("read", "read hangs, the kernel aborts the connection"),
     ] {
         // A file system keeps the timeout that was set when it was mounted.
         let Some(timeout) = Timeout::of_a_second() else { return };
@@ -34,7 +34,7 @@ fn by_the_kernel() {
             let mut found = both(&site, [WITHOUT, &line], launch);
             // The aborted server may already be unmounted when the next lookup runs.
             let first = found.admin.lines().next().unwrap_or_default();
-            found.admin = format!("{first}, and it goes on as a miss");
+            found.admin = format!("{first}, then a miss");
             compare(fault, &found);
             unharmed(&site);
         });

@@ -90,7 +90,7 @@ fn by_the_health_check() {
         unharmed(site);
         assert_eq!(groups.processes(), [""; 0]);
         compare(
-            "no answer, ever, `proctrack/cgroup`, and `examples/fuse-health-check`",
+            "every call hangs, `proctrack/cgroup`, `examples/fuse-health-check` aborts the connection",
             &waited(found),
         );
     });
@@ -98,7 +98,7 @@ fn by_the_health_check() {
 
 /// The result of a launch whose step waited for its helper process.
 fn waited(found: Found) -> Found {
-    Found { with: format!("{}; srun returns when it is given up", found.with), ..found }
+    Found { with: format!("{}; srun returns when the connection is aborted", found.with), ..found }
 }
 
 /// The same if the kernel aborts the file system.
@@ -114,7 +114,10 @@ fn by_the_kernel() {
         let found = with_registry(|| both(site, [WITHOUT, &line], launch));
         unharmed(site);
         assert_eq!(groups.processes(), [""; 0]);
-        compare("no answer, ever, `proctrack/cgroup`, and the kernel gives up", &waited(found));
+        compare(
+            "every call hangs, `proctrack/cgroup`, the kernel aborts the connection",
+            &waited(found),
+        );
     });
 }
 
@@ -142,6 +145,6 @@ fn by_no_one_until_the_node_is_drained() {
         unharmed(site);
         assert_eq!(groups.processes(), [""; 0]);
         found.with += "; srun returns after UnkillableStepTimeout, and **the node is drained**";
-        compare("no answer, ever, `proctrack/cgroup`, and nobody gives it up", &found);
+        compare("every call hangs, `proctrack/cgroup`, the connection is not aborted", &found);
     });
 }

@@ -11,9 +11,9 @@ fn errors() {
     let site = Site::new("");
     let mounted = Mounted::faulty(&site);
     with_registry(|| {
-        meets(&site, "none, to compare", &of_root(ROOT), launch);
+        meets(&site, "none, for comparison", &of_root(ROOT), launch);
         for (call, fault) in [
-            ("lookup", "EIO at the look-up of a name"),
+            ("lookup", "EIO at the lookup of a name"),
             ("getattr", "EIO at stat"),
             ("open", "EIO at open"),
             ("read", "EIO at read"),
@@ -31,7 +31,7 @@ fn slow() {
     let mounted = Mounted::faulty(&site);
     with_registry(|| {
         mounted.fault("lookup slow");
-        meets(&site, "a second for each look-up of a name", &of_root(ROOT), launch);
+        meets(&site, "one second for each lookup of a name", &of_root(ROOT), launch);
     });
 }
 
@@ -40,7 +40,7 @@ fn slow() {
 fn full() {
     let site = Site::new("");
     let _mounted = Mounted::full(&site);
-    with_registry(|| meets(&site, "full", &of_root(ROOT), launch));
+    with_registry(|| meets(&site, "the file system is full", &of_root(ROOT), launch));
 }
 
 #[test]
@@ -50,11 +50,11 @@ fn gone() {
     let mounted = Mounted::faulty(&site);
     with_registry(|| {
         mounted.dies();
-        meets(&site, "its server has died", &of_root(ROOT), launch);
+        meets(&site, "the file server has died", &of_root(ROOT), launch);
         mounted.unmount();
-        meets(&site, "unmounted: an empty directory", &of_root(ROOT), launch);
+        meets(&site, "unmounted, the mount point is empty", &of_root(ROOT), launch);
         on_n1(&site, &format!("rmdir {ROOT}"));
-        meets(&site, "unmounted, and no directory", &of_root(ROOT), launch);
+        meets(&site, "unmounted, the mount point does not exist", &of_root(ROOT), launch);
     });
 }
 
@@ -89,11 +89,11 @@ fn vanishes_under_a_job() {
     assert_eq!((typed.status, &typed.stdout), (hit.status, &hit.stdout), "{hit:#?}");
     assert!(log.contains("event=hit"), "{log}");
     let found = Found {
-        without: format!("with the path typed: {}", ended(&typed)),
-        with: format!("{}, as with the path typed", ended(&hit)),
+        without: format!("launch by path: {}", ended(&typed)),
+        with: format!("{}, like the launch by path", ended(&hit)),
         user: ours(&hit.stderr),
         admin: ours(&log),
     };
-    compare("its server dies while the job runs", &found);
+    compare("the file server dies while the job runs", &found);
     unharmed(&site);
 }

@@ -50,11 +50,11 @@ fn hangs() {
     let site = Site::new("");
     for (call, fault, line, left) in [
         // With the default timeout.
-        ("lookup", "no answer to the look-up of a name, ever", of_root(ROOT), 1),
-        ("getattr", "no answer to stat, ever", line("lookup_timeout=1"), 1),
-        ("open", "no answer to open, ever", line("lookup_timeout=1"), 1),
+        ("lookup", "the lookup of a name hangs", of_root(ROOT), 1),
+        ("getattr", "stat hangs", line("lookup_timeout=1"), 1),
+        ("open", "open hangs", line("lookup_timeout=1"), 1),
         // A process that waits for a page of a file can be killed.
-        ("read", "no answer to read, ever", line("lookup_timeout=1"), 0),
+        ("read", "read hangs", line("lookup_timeout=1"), 0),
     ] {
         let mounted = Mounted::faulty(&site);
         mounted.fault(&format!("{call} hang"));
@@ -114,7 +114,7 @@ fn the_next_root_answers() {
     let roots = format!("{ROOT}:{SHARED}");
     let line = of_root_with(&roots, "lookup_timeout=1");
     with_registry(|| {
-        meets(&site, "no answer, ever, and the next root has the image", &line, launch);
+        meets(&site, "every call hangs, the next root has the image", &line, launch);
     });
 }
 
@@ -132,12 +132,12 @@ fn with_on_miss_fail() {
     assert!(output.stderr.contains(&searched), "{output:#?}");
     unharmed(&site);
     let found = Found {
-        without: "does not touch it".to_owned(),
+        without: "not affected".to_owned(),
         with: format!("{}{}", ended(&output), outcome(&settled(&site, &before))),
-        user: "what is missing, and that the root does not answer".to_owned(),
+        user: "the missing image, and that the root does not answer".to_owned(),
         admin: ours(&settled(&site, &before)),
     };
-    compare("no answer, ever, with `on_miss=fail`", &found);
+    compare("every call hangs, `on_miss=fail`", &found);
 }
 
 /// A launch in a script, looked up by the shim, with both values of `nested=`.
@@ -150,8 +150,8 @@ fn in_a_script() {
     let script = format!("apptainer exec docker://{NAME} {}", WHICH.join(" "));
     with_registry(|| {
         for (nested, fault) in [
-            ("path", "no answer, ever, to a launch in a script, `nested=path`"),
-            ("preload", "no answer, ever, to a launch in a script, `nested=preload`"),
+            ("path", "every call hangs, launch in a script, `nested=path`"),
+            ("preload", "every call hangs, launch in a script, `nested=preload`"),
         ] {
             let line = line(&format!("lookup_timeout=1 nested={nested}"));
             meets(&site, fault, &line, |site| site.srun(&["-w", "n1", "bash", "-c", &script]));
@@ -180,7 +180,7 @@ fn a_directory_in_path() {
     let bash =
         |site: &Site, script| site.srun(&["-w", "n1", "--time=1", &path, "bash", "-c", script]);
     let line = of_root_with(SHARED, "nested=path");
-    let fault = "no answer, ever, from a directory in `PATH`, where a runtime is missing";
+    let fault = "every call hangs in a directory of `PATH`, a runtime is not installed";
     meets(&site, fault, &line, |site| bash(site, "echo ran"));
     // The runtime that exists is covered nevertheless. The test does not start it, because
     // Apptainer itself searches every directory of PATH for programs.
@@ -218,13 +218,13 @@ fn without_a_timeout() {
         assert_ne!(site.srun(&["-w", "n1", "--immediate=5", "true"]).status, 0);
         let found = Found {
             without: ended(&without),
-            with: "waits, and ends at its time limit; until its server is gone the node gets no \
-                   new job"
+            with: "waits until its time limit; the node gets no new job until the file \
+                   server is gone"
                 .to_owned(),
             user: ours(&output.stderr),
             admin: ours(&settled(&site, &before)),
         };
-        compare("no answer, ever, with `lookup_timeout=off`", &found);
+        compare("every call hangs, `lookup_timeout=off`", &found);
         mounted.dies();
         unharmed(&site);
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
@@ -254,12 +254,15 @@ fn answers_later() {
     output.ran(IMAGE);
     let log = settled(&site, &before);
     let found = Found {
-        without: "does not touch it".to_owned(),
+        without: "not affected".to_owned(),
         with: format!("waits, then {}{}", ended(&output), outcome(&log)),
         user: ours(&output.stderr),
         admin: ours(&log),
     };
-    compare("no answer for some seconds, in which the task is stopped and goes on", &found);
+    compare(
+        "every call hangs for some seconds, the task is stopped and continued meanwhile",
+        &found,
+    );
     unharmed(&site);
     assert_eq!(helpers(&site), 0);
 }
@@ -272,7 +275,7 @@ fn stopped() {
     let site = Site::new("");
     let mounted = Mounted::faulty(&site);
     mounted.stops();
-    let fault = "its server is stopped, so that it reads no request";
+    let fault = "the file server is stopped and reads no requests";
     with_registry(|| meets(&site, fault, &line("lookup_timeout=1"), launch));
     assert_eq!(helpers(&site), 0);
 }

@@ -18,7 +18,7 @@ fn links_in_a_circle() {
         meets(&site, "the image is a link to itself", &with(), launch);
         fs::remove_dir_all(site.at("ctl", SHARED).join("o")).unwrap();
         symlink("determinedai", site.at("ctl", SHARED).join("o")).unwrap();
-        meets(&site, "its directory is a link to itself", &with(), launch);
+        meets(&site, "the image's directory is a link to itself", &with(), launch);
     });
 }
 
@@ -28,7 +28,7 @@ fn a_world_writable_root() {
     let site = Site::new("");
     site.store(IMAGE, NAME);
     fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();
-    with_registry(|| meets(&site, "anybody can write the image root", &with(), launch));
+    with_registry(|| meets(&site, "all users can write to the image root", &with(), launch));
 }
 
 /// Calls `change` repeatedly while `times` launches run, and returns the output of the launches.
@@ -73,7 +73,7 @@ fn replaced_by_rename() {
         })
         .collect();
     assert_eq!(names, BTreeSet::from([IMAGE.to_owned(), OTHER.to_owned()]));
-    found("replaced by a rename, again and again", "runs, a hit: the one or the other");
+    found("the image is repeatedly replaced by a rename", "runs, a hit: the old or the new image");
     unharmed(&site);
 }
 
@@ -103,9 +103,9 @@ fn removed_cut_and_closed() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     };
     let faults: [(&str, &(dyn Fn(usize) + Sync)); 3] = [
-        ("removed and there again, again and again", &remove),
-        ("cut and whole again, again and again", &cut),
-        ("closed to others and open again, again and again", &close),
+        ("the image is repeatedly removed and restored", &remove),
+        ("the image is repeatedly truncated and restored", &cut),
+        ("the image is repeatedly made unreadable and readable again", &close),
     ];
     with_registry(|| {
         for (fault, change) in faults {
@@ -119,8 +119,8 @@ fn removed_cut_and_closed() {
             }
             found(
                 fault,
-                "runs, a hit or a miss; or fails as with the path typed, if it comes between \
-                 look-up and start",
+                "runs, a hit or a miss; or fails like a launch by path, if the change comes \
+                 between lookup and start",
             );
             unharmed(&site);
         }
@@ -143,10 +143,10 @@ fn check(output: &Output) {
 #[track_caller]
 fn found(fault: &str, with: &str) {
     let found = Found {
-        without: "does not touch it".to_owned(),
+        without: "not affected".to_owned(),
         with: with.to_owned(),
         user: String::new(),
-        admin: "a hit or a miss each".to_owned(),
+        admin: "a hit or a miss for each launch".to_owned(),
     };
     compare(fault, &found);
 }

@@ -72,9 +72,9 @@ fn little_address_space() {
 fn no_descriptors_or_processes() {
     let site = site();
     let limits = [0, 3, 5, 10, 15].map(|most| format!("nofile={most}"));
-    meets_each(&site, "no descriptors", &limits, |limit| after(limit), launch);
+    meets_each(&site, "few file descriptors", &limits, |limit| after(limit), launch);
     let limits = [0, 1].map(|most| format!("nproc={most}"));
-    meets_each(&site, "no processes", &limits, |limit| after(limit), launch);
+    meets_each(&site, "no new processes", &limits, |limit| after(limit), launch);
     let limits = [64, 256, 1024].map(|size| format!("stack={}", size << 10));
     meets_each(&site, "little stack", &limits, |limit| after(limit), launch);
 }
@@ -89,11 +89,11 @@ fn no_files() {
     let path = site.store(IMAGE, "o/cut:1");
     std::fs::write(path, "no image").unwrap();
     let limits = [0, 1 << 30].map(|size| format!("fsize={size}"));
-    meets_each(&site, "no files: a hit", &limits, |limit| after(limit), launch);
+    meets_each(&site, "file size limit: a hit", &limits, |limit| after(limit), launch);
     let refused = |site: &Site, _: &String| {
         site.srun(&["-w", "n1", "-n2", RUNTIME, "exec", "docker://o/cut:1", "true"])
     };
-    meets_each(&site, "no files: an image that is refused", &limits, |limit| after(limit), refused);
+    meets_each(&site, "file size limit: a refused image", &limits, |limit| after(limit), refused);
 }
 
 /// Limits of the shell that submits, which the task gets at its `execve`. The runtime runs as the
@@ -113,7 +113,7 @@ fn propagated() {
         }
     }
     let lines = |_: &String| [WITHOUT.to_owned(), with()];
-    let fault = "low limits of the shell that submits, `--propagate`";
+    let fault = "low limits in the submitting shell, `--propagate`";
     meets_each(&site, fault, &cases, lines, |site, case| site.alice(&["sh", "-c", case]));
 }
 
@@ -148,7 +148,7 @@ fn in_a_script() {
             ran += usize::from(with.status == 0);
         }
         let found = Found {
-            without: format!("with the path typed: {ran} of {} run", limits.len()),
+            without: format!("launch by path: {ran} of {} run", limits.len()),
             with: format!("the same {ran} run"),
             user: String::new(),
             admin: ours(&settled(&site, &before)),

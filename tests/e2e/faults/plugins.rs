@@ -21,9 +21,9 @@ fn failing() {
         ("another plugin fails in `init`", "init=-1"),
         ("another plugin fails in `task_init`", "task=-1"),
         ("another plugin ends the task", "exit=7"),
-        ("another plugin makes the reference another one", "word=2:docker://o/other:1"),
-        ("another plugin makes the command another one", "word=0:/bin/true"),
-        ("another plugin puts an image of its own there", "word=2:/srv/own.sif"),
+        ("another plugin replaces the reference", "word=2:docker://o/other:1"),
+        ("another plugin replaces the command", "word=0:/bin/true"),
+        ("another plugin replaces the reference with the path of an image", "word=2:/srv/own.sif"),
     ] {
         let mut cases = around(arguments).to_vec();
         cases.extend(

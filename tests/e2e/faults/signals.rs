@@ -83,7 +83,7 @@ fn at_each_call() {
         }
         let found = Found {
             without: format!("status {}", at_execve.status),
-            with: "the same, at each call".to_owned(),
+            with: "the same, at each system call".to_owned(),
             user: String::new(),
             admin: String::new(),
         };
@@ -140,12 +140,12 @@ fn stopped_at_each_call() {
         assert_eq!(as_asked(&with), as_asked(&without), "{with:#?}");
     }
     let found = Found {
-        without: format!("{} when it goes on", ended(&without)),
-        with: "the same, at each call".to_owned(),
+        without: format!("{} after SIGCONT", ended(&without)),
+        with: "the same, at each system call".to_owned(),
         user: String::new(),
         admin: String::new(),
     };
-    compare("SIGSTOP in the task, before its `execve`, and SIGCONT", &found);
+    compare("SIGSTOP and SIGCONT in the task, before its `execve`", &found);
     unharmed(&site);
 }
 
@@ -179,7 +179,7 @@ fn in_a_task_that_waits() {
         unharmed(&site);
     }
     let found = Found {
-        without: "status 128 and its number".to_owned(),
+        without: "status 128 + the signal's number".to_owned(),
         with: "the same".to_owned(),
         user: String::new(),
         admin: String::new(),
@@ -244,10 +244,10 @@ fn cancelled() {
         unharmed(&site);
     }
     let found = Found {
-        without: "each ends".to_owned(),
-        with: "each ends".to_owned(),
+        without: "every job ends".to_owned(),
+        with: "every job ends".to_owned(),
         user: String::new(),
-        admin: "a hit of those that came so far".to_owned(),
+        admin: "a hit for each task that got that far".to_owned(),
     };
-    compare("`scancel` at any moment, a hundred times", &found);
+    compare("`scancel` at random times, 100 times", &found);
 }

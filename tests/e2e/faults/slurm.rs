@@ -44,7 +44,7 @@ fn meets(site: &Site, fault: &str, change: &dyn Fn()) {
     let next = site.srun(&["-w", "n1", "echo", "runs"]);
     assert_eq!((next.status, next.stdout.as_str()), (0, "runs\n"), "{next:#?}");
     let found = Found {
-        without: format!("with the path typed: {}", ended(&typed)),
+        without: format!("launch by path: {}", ended(&typed)),
         with: "the same, and the next step runs".to_owned(),
         user: ours(&hit.stderr),
         admin: ours(&log),
@@ -69,7 +69,7 @@ fn daemons() {
     site.store(IMAGE, NAME);
     let answers = "for n in $(seq 500); do scontrol show slurmd >/dev/null 2>&1 && exit; \
         sleep 0.02; done; exit 1";
-    meets(&site, "slurmd is killed and started again", &|| {
+    meets(&site, "slurmd is killed and restarted", &|| {
         let restart = format!(
             "pkill -KILL -x '{SLURMD}'; while pgrep -x '{SLURMD}'; do sleep 0.02; done; slurmd"
         );
@@ -92,7 +92,7 @@ fn daemons() {
     // change.
     let saved = "touch /tmp/now; for n in $(seq 100); do \
         [ /var/spool/slurmctld/job_state -nt /tmp/now ] && break; sleep 0.1; done";
-    meets(&site, "slurmctld is killed and started again", &|| restart("KILL", saved));
+    meets(&site, "slurmctld is killed and restarted", &|| restart("KILL", saved));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn a_word_of_128_kib() {
     let word = "x".repeat((128 << 10) - 1);
     let words = ["apptainer", "exec", &format!("docker://{NAME}"), "sh", "-c", "echo ${#0}"];
     with_registry(|| {
-        meets(&site, "a word of 128 KiB, which is the kernel's limit", &with(), |site| {
+        meets(&site, "an argument of 128 KiB, the kernel's limit", &with(), |site| {
             let task = site.srun(&[&["-w", "n1"], &words[..], &[&word]].concat());
             assert_eq!(task.stdout, "131071\n", "{task:#?}");
             let script = "\"$@\"; true";
@@ -98,7 +98,7 @@ fn as_long_as_the_kernel_allows() {
         cases.extend([(runs - SLACK, step), (fails + SLACK, step)]);
     }
     let lines = |_: &(usize, &str)| [WITHOUT.to_owned(), with()];
-    let fault = "as much environment as the kernel allows, and a little more";
+    let fault = "an environment at the kernel's limit, and slightly above it";
     meets_each(&site, fault, &cases, lines, |site, (bytes, step)| padded(site, *bytes, step));
 }
 
@@ -131,13 +131,14 @@ print(runs)"
     let found = Found {
         without: "run".to_owned(),
         with: format!(
-            "`Argument list too long` for the last {} bytes of 2 MB, with `nested=preload` {}",
+            "`Argument list too long` for the last {} bytes of 2 MB; for the last {} with \
+             `nested=preload`",
             less[0], less[1]
         ),
         user: String::new(),
         admin: String::new(),
     };
-    compare("the last arguments that the kernel allows, in a script", &found);
+    compare("arguments at the kernel's limit, in a script", &found);
     unharmed(&site);
 }
 
@@ -153,8 +154,8 @@ fn a_line_of_100_kb() {
         format!("optional spank_sifcache.so image_root={SHARED}:{}\n", roots.join(":"))
     };
     with_registry(|| {
-        meets(&site, "as many image roots as Slurm reads of a line, 265", &line(265), launch);
-        meets(&site, "10,000 image roots, a line of 150 KB", &line(10_000), launch);
+        meets(&site, "265 image roots, as many as Slurm reads from a line", &line(265), launch);
+        meets(&site, "10,000 image roots in a line of 150 KB", &line(10_000), launch);
         let last = line(265).replace(&format!("={SHARED}:"), "=").replace("/nowhere/00264", SHARED);
         meets(&site, "the last of 265 image roots has the image", &last, launch);
     });
@@ -170,16 +171,11 @@ fn an_odd_plugstack() {
     // no word that it recognizes.
     junk.extend((1..=255).map(char::from).filter(|byte| !matches!(byte, '\n' | '#')));
     with_registry(|| {
-        meets(&site, "plugstack.conf has no newline at its end", line.trim_end(), launch);
-        meets(
-            &site,
-            "plugstack.conf has the line ends of Windows",
-            &line.replace('\n', "\r\n"),
-            launch,
-        );
-        let fault = "plugstack.conf has binary junk before the line";
+        meets(&site, "plugstack.conf does not end with a newline", line.trim_end(), launch);
+        meets(&site, "plugstack.conf has Windows line ends", &line.replace('\n', "\r\n"), launch);
+        let fault = "plugstack.conf has binary data before the line";
         meets(&site, fault, &format!("{junk}\n\0\0\n{line}"), launch);
-        let fault = "plugstack.conf has binary junk in the line";
+        let fault = "plugstack.conf has binary data in the line";
         meets(&site, fault, &line.replace('\n', &format!(" {junk}\n")), launch);
     });
 }

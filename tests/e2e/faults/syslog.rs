@@ -54,7 +54,7 @@ fn dead() {
         let kill = "pkill -KILL -x rsyslogd; while pgrep -x rsyslogd; do sleep 0.02; done; \
             test -S /dev/log";
         let _broken = Broken::new(&site, kill, "rm -f /run/rsyslogd.pid; rsyslogd");
-        meets(&site, "its daemon is dead, the socket is left", &with(), task_and_script);
+        meets(&site, "the syslog daemon is dead, its socket remains", &with(), task_and_script);
     });
 }
 
@@ -73,7 +73,12 @@ try:
 except BlockingIOError: pass'";
     with_registry(|| {
         let _broken = Broken::new(&site, stop_and_fill, "pkill -CONT -x rsyslogd");
-        meets(&site, "its daemon does not read, the queue is full", &with(), task_and_script);
+        meets(
+            &site,
+            "the syslog daemon does not read, its queue is full",
+            &with(),
+            task_and_script,
+        );
     });
 }
 
@@ -91,6 +96,6 @@ fn disk_full() {
     let undo = "umount --lazy /var/log/syslog /srv/full; pkill -HUP -x rsyslogd";
     with_registry(|| {
         let _broken = Broken::new(&site, fill, undo);
-        meets(&site, "its disk is full", &with(), task_and_script);
+        meets(&site, "the disk of the syslog daemon is full", &with(), task_and_script);
     });
 }
