@@ -1,12 +1,12 @@
 #!/bin/bash
-# Apptainer 1.4.5 (Debian sid): `build --arch arm64` of an OCI image for arm64 whose /bin/sh is no ELF file makes a SIF
-# for the architecture of the host, and succeeds.
+# Apptainer 1.4.5 (Debian sid): `build --arch arm64` of an OCI image for arm64 whose /bin/sh is not an ELF file creates a
+# SIF for the host's architecture, and succeeds.
 #
-# Expected: a SIF for arm64, as --arch asks and as the configuration of the image says, or an error.
-# Seen:     `INFO: Architecture not recognized, use native`, a warning that this is not the build architecture, a SIF for the
-#           host's architecture, exit status 0.
-# Matters:  a host that fills an image root for nodes of another architecture, with an image whose /bin/sh is not an ELF file:
-#           those nodes refuse the SIF, and hosts like the one that built it take it.
+# Expected: a SIF for arm64, as requested by --arch and stated in the image's configuration, or an error.
+# Actual:   `INFO: Architecture not recognized, use native`, a warning that this is not the build architecture, a SIF for
+#           the host's architecture, exit status 0.
+# Affected: a host that fills an image root for nodes of another architecture, with an image whose /bin/sh is not an ELF
+#           file. Those nodes refuse the SIF, and nodes of the build host's architecture accept it.
 #
 # Debian 12 or later, amd64, root, mmdebstrap; a minute. Exit status: 0 as described, 1 otherwise.
 set -euo pipefail
@@ -17,7 +17,7 @@ root=$work/root
 mmdebstrap --quiet --variant=minbase --include=apptainer --aptopt='Acquire::Check-Valid-Until "false"' \
     sid "$root"
 touch "$root/etc/hosts" "$root/etc/resolv.conf"
-# run COMMAND...: in the root file system as a mount with a /proc, both of which end with the command.
+# run COMMAND...: runs in the root file system, with mounts that end with the command.
 run() {
     # shellcheck disable=SC2016
     unshare --mount --propagation private \
@@ -26,13 +26,13 @@ run() {
 run apptainer --version | tee "$work/version"
 grep -q " $version" "$work/version"
 
-# An image of one file, which is no program, for arm64; as an OCI layout.
+# An OCI layout of an arm64 image with one file, which is not a program.
 layout=$root/tmp/layout
 blobs=$layout/blobs/sha256
 mkdir -p "$blobs" "$work/files/bin"
 printf '#!/bin/none\n' >"$work/files/bin/sh"
 chmod 755 "$work/files/bin/sh"
-# add FILE: its digest and size, as JSON.
+# add FILE: adds it as a blob and prints its digest and size as JSON.
 add() {
     local digest
     digest=$(sha256sum "$1" | cut -d' ' -f1)

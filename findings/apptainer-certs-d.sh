@@ -1,13 +1,13 @@
 #!/bin/bash
-# Apptainer 1.4.5: `apptainer pull docker://…` trusts a certificate in containers' certs.d while it asks for the image's digest,
-# and not while it fetches the image.
+# Apptainer 1.4.5: `apptainer pull docker://…` trusts a certificate in certs.d of containers/image when it queries the
+# image's digest, but not when it fetches the image.
 #
-# Expected: certs.d/HOST:PORT/ca.crt is enough to pull from HOST:PORT, as for podman and skopeo, and as for Apptainer 1.3; or it
-#           does not count at all.
-# Seen:     the registry answers `HEAD …/manifests/1` with 200; the next connection ends with "certificate signed by unknown
-#           authority". With the same certificate in SSL_CERT_FILE, the manifest is fetched.
-# Matters:  sites with a registry of their own whose certificate is only in /etc/containers/certs.d or /etc/docker/certs.d. Since
-#           Apptainer 1.4 the digest is asked for by containers/image and the image fetched by go-containerregistry.
+# Expected: certs.d/HOST:PORT/ca.crt is sufficient to pull from HOST:PORT, as for podman, skopeo and Apptainer 1.3; or it
+#           has no effect at all.
+# Actual:   the registry answers `HEAD …/manifests/1` with 200; the next connection ends with "certificate signed by
+#           unknown authority". With the same certificate in SSL_CERT_FILE, the manifest is fetched.
+# Affected: sites with their own registry whose certificate is only in /etc/containers/certs.d or /etc/docker/certs.d.
+#           Since Apptainer 1.4, containers/image queries the digest and go-containerregistry fetches the image.
 #
 # Debian 12 or later on x86_64, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
 set -euo pipefail
@@ -16,7 +16,7 @@ work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid"; rm -rf -- "$work"' EXIT
 cd "$work"
-# Debian sid has Apptainer; its C library comes along.
+# Apptainer comes from Debian sid, with the C library that it needs.
 mkdir -p lists/partial cache/archives/partial root home
 echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main' >sources
 apt=(-qq -o APT::Sandbox::User=root -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache"
@@ -27,7 +27,7 @@ for package in *.deb; do dpkg-deb --extract "$package" root; done
 libraries=$(dirname "$(find root -name 'libc.so.6' -print -quit)")
 apptainer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" root/usr/bin/apptainer
     --config root/etc/apptainer/apptainer.conf)
-# It is looked for beforehand, and never run here.
+# Apptainer checks that this program exists; it is never run here.
 mkdir bin
 printf '#!/bin/sh\n' >bin/mksquashfs
 chmod 755 bin/mksquashfs
@@ -40,7 +40,7 @@ import http.server, ssl
 class Registry(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         manifest = "/manifests/" in self.path
-        # Enough for the digest; the image itself is none.
+        # Sufficient to query the digest; there is no image.
         print(self.command, self.path, 200 if self.command == "HEAD" or not manifest else 404, flush=True)
         self.send_response(200 if self.command == "HEAD" or not manifest else 404)
         self.send_header("Docker-Content-Digest", "sha256:" + 64 * "a")

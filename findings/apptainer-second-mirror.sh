@@ -1,13 +1,14 @@
 #!/bin/bash
-# Apptainer 1.4.5: of several mirrors in registries.conf only the first can give an image, although the others are asked for its
-# digest; and the registry itself does not stand in for a mirror that is gone.
+# Apptainer 1.4.5: if registries.conf has several mirrors, only the first one can provide an image, although the others are
+# queried for its digest. If that mirror is unreachable, the registry itself is not tried.
 #
-# Expected: containers-registries.conf(5): "The mirrors are attempted in the specified order; the first one that can be contacted
-#           and contains the image will be used (and if none of the mirrors contains the image, the primary location ...)".
-# Seen:     with a first mirror where nobody listens and a second one that is there, the second answers for the digest, and then
-#           the image is only looked for at the first: "connection refused". With the mirrors exchanged, the manifest is fetched.
-# Matters:  sites that list mirrors for when one of them fails. Since Apptainer 1.4 the digest is asked for by containers/image, and
-#           the image fetched by go-containerregistry from `Mirrors[0]`.
+# Expected: containers-registries.conf(5): "The mirrors are attempted in the specified order; the first one that can be
+#           contacted and contains the image will be used (and if none of the mirrors contains the image, the primary
+#           location ...)".
+# Actual:   the first mirror is unreachable, the second one answers the query for the digest. The image is then only
+#           requested from the first one: "connection refused". With the mirrors exchanged, the manifest is fetched.
+# Affected: sites that list several mirrors as a fallback. Since Apptainer 1.4, containers/image queries the digest, and
+#           go-containerregistry fetches the image from `Mirrors[0]`.
 #
 # Debian 12 or later on x86_64, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
 set -euo pipefail
@@ -16,7 +17,7 @@ work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid"; rm -rf -- "$work"' EXIT
 cd "$work"
-# Debian sid has Apptainer; its C library comes along.
+# Apptainer comes from Debian sid, with the C library that it needs.
 mkdir -p lists/partial cache/archives/partial root home
 echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main' >sources
 apt=(-qq -o APT::Sandbox::User=root -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache"
@@ -27,7 +28,7 @@ for package in *.deb; do dpkg-deb --extract "$package" root; done
 libraries=$(dirname "$(find root -name 'libc.so.6' -print -quit)")
 apptainer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" root/usr/bin/apptainer
     --config root/etc/apptainer/apptainer.conf)
-# It is looked for beforehand, and never run here.
+# Apptainer checks that this program exists; it is never run here.
 mkdir bin
 printf '#!/bin/sh\n' >bin/mksquashfs
 chmod 755 bin/mksquashfs
@@ -87,7 +88,7 @@ pull() {
 }
 there=127.0.0.1:15443 gone=127.0.0.1:15441
 pull "$gone" "$there"
-# Asked for the digest, and not for the image afterwards.
+# This mirror was queried for the digest, but not for the image afterwards.
 [[ $(tail -n 1 requests) == 'GET /v2/o/i/manifests/1 '* && $(grep -c manifests requests) == 1 ]]
 grep -q "conveyor failed to get.*$gone.*connection refused" output
 pull "$there" "$gone"

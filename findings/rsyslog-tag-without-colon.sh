@@ -1,11 +1,11 @@
 #!/bin/bash
-# rsyslog 8.2302.0 (Debian 12): a message that arrives in the form of RFC 5424 loses the colon behind its program when it is
+# rsyslog 8.2302.0 (Debian 12): a message that arrives in RFC 5424 format loses the colon after its program name when it is
 # written with the default template.
 #
-# Expected: both lines as `TIME HOST program: text`, as the same template writes what arrives in the form of RFC 3164, and as
-#           programs that read such files look for (`program:`).
-# Seen:     `TIME HOST program text` for RFC 5424, `TIME HOST program: text` for RFC 3164.
-# Matters:  a site whose nodes forward with RSYSLOG_SyslogProtocol23Format to a host that writes RSYSLOG_FileFormat.
+# Expected: both lines as `TIME HOST program: text`, as the same template writes messages in RFC 3164 format, and as
+#           programs that read such files expect (`program:`).
+# Actual:   `TIME HOST program text` for RFC 5424, `TIME HOST program: text` for RFC 3164.
+# Affected: a site whose nodes forward with RSYSLOG_SyslogProtocol23Format to a host that writes RSYSLOG_FileFormat.
 #
 # Debian 12, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
 set -euo pipefail
@@ -29,7 +29,7 @@ daemon=(env LD_LIBRARY_PATH="$libraries" root/usr/sbin/rsyslogd -M "$modules")
 "${daemon[@]}" -n -f "$work/rsyslog.conf" -i "$work/pid" &
 pid=$!
 for _ in {1..100}; do
-    # Sent again until the daemon listens.
+    # Repeated until the daemon listens.
     printf '<30>1 2026-01-05T10:00:00Z n1 program - - - text' >/dev/udp/127.0.0.1/15514 || :
     printf '<30>Jan  5 10:00:00 n1 program: text' >/dev/udp/127.0.0.1/15514 || :
     sleep 0.1
