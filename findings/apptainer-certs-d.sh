@@ -1,5 +1,5 @@
 #!/bin/bash
-# Apptainer 1.4.5: `apptainer pull docker://…` trusts a certificate in certs.d of containers/image when it queries the
+# Apptainer 1.4.5: `apptainer pull docker://…` trusts a certificate in a certs.d directory when it queries the
 # image's digest, but not when it fetches the image.
 #
 # Expected: certs.d/HOST:PORT/ca.crt is sufficient to pull from HOST:PORT, as for podman, skopeo and Apptainer 1.3; or it

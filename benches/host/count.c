@@ -1,4 +1,4 @@
-/* Traces the process that takes the plugin through its life, and its task. */
+/* Traces the process that runs the plugin's lifetime, and its task. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "count.h"
 
-/* No system call has a number from here on: the kernel refuses it, and the tracer sees it. */
+/* No system call has this number or a higher one: the kernel rejects it, and the tracer sees it. */
 enum { MARK = 1000000 };
 
 static void mark(enum stage stage, int end) { syscall(MARK + 2 * (int)stage + end); }
@@ -26,8 +26,8 @@ static void traced(const struct line *line)
 	_exit(life->status != 0);
 }
 
-/* Notes the system call that a process is about to make. `in_task` tells the forked child
- * from its parent, which may still be on its way to wait for it: that is no step's call. */
+/* Records the system call that a process is about to make. `in_task` is true for the forked child.
+ * Calls of its parent at the same time, such as waitpid, belong to no stage. */
 static void note(pid_t process, int in_task, struct calls calls[STAGES], int *stage)
 {
 	struct __ptrace_syscall_info info;
@@ -46,7 +46,7 @@ static void note(pid_t process, int in_task, struct calls calls[STAGES], int *st
 
 int count(const struct line *line, struct calls calls[STAGES])
 {
-	/* One step is under way at a time, in the one process or in the other. */
+	/* Only one stage is active at a time, in one of the two processes. */
 	int status, stage = -1;
 	memset(calls, 0, sizeof *calls * STAGES);
 	pid_t first = fork();
@@ -68,7 +68,7 @@ int count(const struct line *line, struct calls calls[STAGES])
 		int signal = WSTOPSIG(status);
 		if (signal == (SIGTRAP | 0x80))
 			note(process, process != first, calls, &stage);
-		/* A process that was forked begins with a stop, and events are traps. */
+		/* A forked process starts with SIGSTOP, and ptrace events are reported as SIGTRAP. */
 		int ours = signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP;
 		ptrace(PTRACE_SYSCALL, process, NULL, ours ? 0 : signal);
 	}
@@ -76,7 +76,7 @@ int count(const struct line *line, struct calls calls[STAGES])
 
 const char *call_name(int number)
 {
-	/* Made from the headers by `run`. */
+	/* Generated from the headers by `build`. */
 	static const struct { int number; const char *name; } names[] = {
 #include "call_names.h"
 	};

@@ -1,4 +1,4 @@
-/* A plugin that does nothing, to compare with: what the loading of any plugin costs. */
+/* A plugin that does nothing: the cost of loading any plugin, for comparison. */
 #include <stdint.h>
 
 const char plugin_name[] = "empty";

@@ -1,5 +1,5 @@
-/* Loads SPANK plugins as Slurm does, times each step of their lives and counts its system
- * calls. See usage below, and README.md. */
+/* Loads SPANK plugins as Slurm does, and measures the time and counts the system calls of each
+ * stage of their lifetime. See the usage text below, and README.md. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,23 +19,23 @@ static void usage(FILE *to)
 	fputs("Usage: host [OPTIONS] --plugin 'FILE [ARGUMENT...]'... -- COMMAND...\n\n"
 	      "Loads each plugin as slurmstepd does, runs its hooks for a task with COMMAND, and\n"
 	      "prints JSON: microseconds (median, 10th and 90th percentile) and system calls of\n"
-	      "each step, and what became of the command. The plugins take turns, each time in a\n"
-	      "process of their own.\n\n"
+	      "each stage, and the image in the resulting command. The plugins take turns, each\n"
+	      "time in a new process.\n\n"
 	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 16\n"
-	      "  --runs N         lives of each plugin that are timed (200)\n"
-	      "  --rounds N       instead: N lives of the one plugin in one process; prints how\n"
-	      "                   large that was before and after; status 1 if descriptors,\n"
-	      "                   mappings or threads are more, or memory by over 256 KiB\n"
+	      "  --runs N         number of timed lifetimes of each plugin (200)\n"
+	      "  --rounds N       instead: N lifetimes of one plugin in one process; prints the\n"
+	      "                   size of the process before and after; status 1 if the number of\n"
+	      "                   descriptors, mappings or threads grew, or memory by over 256 KiB\n"
 	      "  --context NAME   local (srun), allocator (sbatch), slurmd, or remote\n"
 	      "  --option VALUE   the value of the option that the plugin registers\n"
-	      "  --status N       how a task is to end (0)\n"
+	      "  --status N       expected exit status of a task (0)\n"
 	      "  --container      a step with a container\n"
-	      "  --miscount       tell plugins of an argument more than there is, which a memory\n"
-	      "                   checker has to notice\n"
-	      "  --verbose        what the plugins log\n", to);
+	      "  --miscount       report one argument too many to plugins, which a memory checker\n"
+	      "                   must detect\n"
+	      "  --verbose        print the plugins' log messages\n", to);
 }
 
-/* Ends the program for lack of something that every machine has. */
+/* Ends the program if an allocation or mapping failed. */
 static void *or_end(void *pointer)
 {
 	if (!pointer || pointer == MAP_FAILED) {
@@ -100,7 +100,7 @@ static void read_options(int argc, char **argv)
 	}
 }
 
-/* One life in a process of its own. */
+/* Runs one lifetime in a new process. */
 static void one(const struct line *line, struct life *life)
 {
 	int status;
@@ -110,7 +110,7 @@ static void one(const struct line *line, struct life *life)
 		_exit(life->status != 0);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-		fprintf(stderr, "host: %s: its life ended with wait status %#x\n", line->file, status);
+		fprintf(stderr, "host: %s: its process ended with wait status %#x\n", line->file, status);
 		exit(1);
 	}
 }
@@ -176,7 +176,7 @@ static int time_all(void)
 			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
 	for (int run = 0; run < runs; run++) {
 		for (int k = 0; k < line_count; k++) {
-			/* Who is first changes, lest it always pays for the others. */
+			/* Rotate the order, so that the first plugin does not always pay for the others. */
 			int i = (k + run) % line_count;
 			one(&lines[i], life);
 			for (int j = 0; j < STAGES; j++)

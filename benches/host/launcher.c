@@ -1,6 +1,6 @@
 /*
- * Starts the runtime in its own place and does nothing else: what every program that stands
- * before a runtime costs at least. The runtime is REAL_RUNTIME, else Apptainer.
+ * Only executes the runtime: the minimum cost of any program that runs before a runtime. The
+ * runtime is REAL_RUNTIME, or Apptainer by default.
  */
 #include <stdlib.h>
 #include <unistd.h>

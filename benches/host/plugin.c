@@ -1,4 +1,4 @@
-/* As _spank_plugin_create, _do_call_stack and exec_task of Slurm do it. */
+/* Runs a plugin's lifetime, like Slurm's _spank_plugin_create, _do_call_stack and exec_task. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ typedef int hook(spank_t, int, char **);
 
 const char *const stage_names[STAGES] = { "load", "symbols", "init", "task_init", "unload" };
 
-/* Those that every plugin has, and the hooks of spank.h. */
+/* The symbols that every plugin has, and the hooks in spank.h. */
 static const char *const symbols[] = {
 	"plugin_name", "plugin_type", "plugin_version", "slurm_spank_init",
 	"slurm_spank_job_prolog", "slurm_spank_init_post_opt", "slurm_spank_local_user_init",
@@ -55,12 +55,12 @@ static void end(struct life *life, enum stage stage, void (*mark)(enum stage, in
 static void call(void *plugin, const char *name, const struct line *line)
 {
 	hook *found = (hook *)dlsym(plugin, name);
-	/* The handle is opaque to plugins: any address that is not null will do. */
+	/* The handle is opaque to plugins: any address except null is valid. */
 	if (found)
 		found((spank_t)line, line->argc, line->argv);
 }
 
-/* The last argument that was replaced, or nothing. */
+/* Stores the last argument that was replaced, or an empty string. */
 static void keep_image(struct life *life, char *const *before)
 {
 	life->image[0] = 0;
@@ -69,7 +69,8 @@ static void keep_image(struct life *life, char *const *before)
 			snprintf(life->image, sizeof life->image, "%s", step.argv[i]);
 }
 
-/* The command in memory of Slurm's, without a null pointer that would end it early. */
+/* Copies the command with Slurm's allocator. There is no null pointer at its end, so that a memory
+ * checker detects reads beyond it. */
 static char **exactly(char **argv, int argc)
 {
 	char **copy = malloc(sizeof *copy * (size_t)argc);
@@ -78,7 +79,7 @@ static char **exactly(char **argv, int argc)
 	return copy;
 }
 
-/* Slurm frees the words of a container's command when it has written them down. */
+/* Slurm frees the arguments of a container's command after it has written them to config.json. */
 static void free_command(char **argv, int argc)
 {
 	for (int i = 0; i < argc; i++)
@@ -89,7 +90,7 @@ static void task(void *plugin, const struct line *line, struct life *life,
 		 void (*mark)(enum stage, int))
 {
 	step.argv = exactly(step.argv, step.argc);
-	/* Kept, so that a memory checker finds what was replaced. */
+	/* Static, so that a memory checker does not report the replaced arguments as leaks. */
 	static char **before;
 	before = malloc(sizeof *before * (size_t)step.argc);
 	memcpy(before, step.argv, sizeof *before * (size_t)step.argc);

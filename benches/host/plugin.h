@@ -1,10 +1,10 @@
-/* A plugin, taken through its life as Slurm takes it. */
+/* The lifetime of a plugin, in the stages that it has in Slurm. */
 #ifndef PLUGIN_H
 #define PLUGIN_H
 
 #include "slurm.h"
 
-/* The steps that are timed and counted, in their order. TASK is in a forked child. */
+/* The measured stages, in order. TASK runs in a forked child. */
 enum stage { LOAD, SYMBOLS, INIT, TASK, UNLOAD, STAGES };
 extern const char *const stage_names[STAGES];
 
@@ -15,20 +15,20 @@ struct line {
 	char **argv;
 };
 
-/* What one life took. */
+/* The measurements of one lifetime. */
 struct life {
-	/* Of each step, in seconds. */
+	/* Duration of each stage, in seconds. */
 	double seconds[STAGES];
-	/* Of each step, pages that the kernel had to bring in. */
+	/* Number of page faults of each stage. */
 	long faults[STAGES];
-	/* The task's command after it. */
+	/* The argument that the plugin has put into the task's command. */
 	char image[4096];
-	/* 0 if the task ended as it was to; -1 for a plugin that cannot be loaded. */
+	/* 0 if the task ended with the expected status; -1 if the plugin cannot be loaded. */
 	int status;
 };
 
-/* The whole life, each step between two calls of `mark`, if that is not null. `life` is
- * shared with the forked task. */
+/* Runs the whole lifetime, each stage between two calls of `mark` unless that is null. `life` is
+ * in memory that is shared with the forked task. */
 void live(const struct line *line, struct life *life, void (*mark)(enum stage, int end));
 
 #endif

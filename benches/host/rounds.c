@@ -1,11 +1,11 @@
-/* Many lives in one process, which may not grow by them. */
+/* Runs many lifetimes in one process, to check that it does not grow. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "rounds.h"
 
-/* A line of /proc/self/status, in its unit. */
+/* The number in a line of /proc/self/status, in the unit of that line. */
 static long status_of(const char *key)
 {
 	char text[256];
@@ -53,7 +53,7 @@ const struct life *rounds(const struct line *line, int number, struct size *befo
 {
 	struct life *life = mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	/* What the C library and the loader keep once, they keep from the first rounds on. */
+	/* The first rounds do not count: the C library and the loader make their permanent allocations. */
 	for (int i = -number / 10; i < number; i++) {
 		if (i == 0)
 			look(before);

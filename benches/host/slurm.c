@@ -1,6 +1,6 @@
-/* What a plugin calls. The linker exports these (-rdynamic), as slurmstepd does. A function
- * that is missing here ends the program when it is called, not when the plugin is loaded:
- * both bind lazily. */
+/* The functions that a plugin calls. The linker exports them (-rdynamic), as slurmstepd does. A
+ * function that is missing here ends the program when it is called, not when the plugin is
+ * loaded: the plugin is loaded with lazy binding. */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ int spank_get_item(spank_t spank, enum item item, ...)
 	va_start(answers, item);
 	int answer = SUCCESS;
 	switch (item) {
-	/* Numbers that Slurm has at hand, without a system call. */
+	/* Values that Slurm has in memory, without a system call. */
 	case JOB_UID: *va_arg(answers, uid_t *) = 1001; break;
 	case JOB_GID: *va_arg(answers, gid_t *) = 1001; break;
 	case JOB_ID: *va_arg(answers, uint32_t *) = 1; break;
@@ -102,7 +102,7 @@ int spank_option_register(spank_t spank, struct spank_option *option)
 	if (step.refuse)
 		return BAD_ARGUMENT;
 	registered = *option;
-	/* Slurm calls it while it reads the options of the step. */
+	/* Slurm calls it while it parses the options of the step. */
 	if (step.option && registered.cb) {
 		step.answer = registered.cb(registered.val, step.option, step.context == CONTEXT_REMOTE);
 		step.answered = 1;
@@ -126,10 +126,10 @@ int spank_prepend_task_argv(spank_t spank, int argc, const char *argv[])
 	return step.refuse ? BAD_ARGUMENT : SUCCESS;
 }
 
-/* All, or what slurmd logs if nothing is said: LOG_LEVEL_INFO. */
+/* All levels, or slurmd's default, LOG_LEVEL_INFO. */
 int slurm_get_log_level(void) { return step.verbose ? 9 : 3; }
 
-/* slurm_error and its like, which differ in their level alone. */
+/* slurm_error and similar functions, which differ only in their level. */
 #define LOGS(name)                                                                         \
 	void name(const char *format, ...)                                                 \
 	{                                                                                  \

@@ -1,5 +1,5 @@
-/* The part of Slurm that this program stands in for: a job step, and what a plugin can ask
- * of it. Numbers and layouts are those of slurm/spank.h, which 20.11 to 26.05 share. */
+/* The part of Slurm that this program replaces: a job step, and the calls that a plugin can make.
+ * Numbers and layouts are those of slurm/spank.h, which are the same from 20.11 to 26.05. */
 #ifndef SLURM_H
 #define SLURM_H
 
@@ -10,7 +10,7 @@ enum item {
 };
 enum answer { SUCCESS = 0, BAD_ARGUMENT = 3001, NO_VARIABLE = 3004, NO_SPACE = 3005, NOT_AVAILABLE = 3009 };
 
-/* The handle that plugins are given, which they only hand back. */
+/* The handle that plugins receive, and only pass back. */
 struct spank_handle;
 typedef struct spank_handle *spank_t;
 
@@ -20,30 +20,30 @@ struct spank_option {
 	int (*cb)(int, const char *, int);
 };
 
-/* The step: a command, and the environment of its tasks, which is this process's own. */
+/* The step and its command. The environment of its tasks is that of this process. */
 struct step {
 	enum context context;
 	int argc;
 	char **argv;
-	/* The value of whatever option the plugin registers; null is none. */
+	/* The value of the option that the plugin registers, or null. */
 	const char *option;
-	/* The status with which tasks are to end. */
+	/* The expected exit status of tasks. */
 	int status;
-	/* Whether plugins are told of an argument more than there is. */
+	/* 1 to report one argument too many to plugins. */
 	int miscount;
-	/* Whether every call of a plugin fails. */
+	/* Whether every call from a plugin fails. */
 	int refuse;
-	/* What the option's callback has returned, and whether it was called. */
+	/* The return value of the option's callback, and whether it was called. */
 	int answer, answered;
-	/* Whether what plugins log goes to stderr. */
+	/* Whether log messages of plugins go to stderr. */
 	int verbose;
 };
 extern struct step step;
 
 /* Not null in a step with a container, as in slurmstepd. */
 extern void *oci_conf;
-/* Slurm's allocator: what it gives begins with a header, so that free(3) cannot take it, and
- * slurm_xfree takes nothing else. */
+/* Slurm's allocator. Its blocks begin with a header, so that free(3) cannot free them, and
+ * slurm_xfree rejects all other blocks. */
 char *slurm_xstrdup(const char *text);
 void slurm_xfree(void **item);
 
