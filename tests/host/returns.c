@@ -5,16 +5,17 @@
  *
  *   -c NUMBER   the context, as in spank.h
  *   -o VALUE    the value of the plugin's option
- *   -r          every call of the plugin's fails
+ *   -r          every call from the plugin fails
  *   -b          a step with a container
- *   -w NUMBER   so many words more in the command
+ *   -w NUMBER   add this many words to the command
  *   -f          no file can be opened
- *   -v          what the plugin logs goes to stderr
+ *   -v          print the plugin's log messages to stderr
  *
- * A line is "HOOK returned N", "HOOK ended N" if it has ended its process, "HOOK died N" if a
- * signal has, or "HOOK missing". The hooks come in the order of the command line, each in a
- * process of its own but slurm_spank_init, whose effects the others see; each is called for two
- * lines of plugstack.conf. What the option's callback has returned is printed as "option".
+ * It prints one line for each hook: "HOOK returned N", "HOOK ended N" if the hook ended its
+ * process, "HOOK died N" if a signal did, or "HOOK missing". The hooks run in the order of the
+ * command line, each in a new process, except for slurm_spank_init, because the other hooks must
+ * see its effects. Each hook is called for two lines of plugstack.conf. The return value of the
+ * option's callback is printed as "option returned N".
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ enum { USER = 1001 };
 static char **arguments;
 static int argument_count, no_files;
 
-/* The words up to the next `--`, or to the end. */
+/* The number of words up to the next `--` or the end. */
 static int words(char **from)
 {
 	int count = 0;
@@ -40,14 +41,14 @@ static int words(char **from)
 	return count;
 }
 
-/* For the plugin's line, and for another one with the same words. */
+/* Calls the hook for the plugin's line, and for a second line with the same words. */
 static int call(hook *found)
 {
 	char **other = calloc((size_t)argument_count + 1, sizeof *other);
 	if (!other)
 		exit(1);
 	memcpy(other, arguments, sizeof *other * (size_t)argument_count);
-	/* The handle is opaque to plugins: any address that is not null will do. */
+	/* The handle is opaque to plugins: any address except null is valid. */
 	int first = found((spank_t)&step, argument_count, arguments);
 	int second = found((spank_t)&step, argument_count, other);
 	return first ? first : second;
@@ -60,7 +61,7 @@ static void in_child(const char *name, hook *found)
 	pid_t child = fork();
 	if (child == 0) {
 		struct rlimit none = { 0, 0 };
-		/* As the user, where Slurm would. */
+		/* Slurm calls these hooks as the user. */
 		if (geteuid() == 0 && step.context == CONTEXT_REMOTE && setuid(USER))
 			_exit(1);
 		if (no_files)

@@ -1,6 +1,6 @@
 /*
- * Sets itself up in odd ways, and becomes a program: what a shell, mpirun or a workflow
- * engine may leave to the runtime that it starts.
+ * Changes its own process state in unusual ways and executes a program. A runtime can inherit
+ * such a state from a shell, mpirun or a workflow engine.
  *
  *	caller WORD VALUE ... -- PROGRAM ARGUMENT ...
  *
@@ -29,7 +29,7 @@ static void check(int good, const char *what)
 	}
 }
 
-/* The environment: strings that end with a null byte, whatever they hold. */
+/* The environment: strings that end with a null byte. Their content is arbitrary. */
 static void read_environment(const char *path)
 {
 	static char text[8 << 20];
@@ -123,7 +123,7 @@ static void set_up(const char *word, const char *value)
 	else if (!strcmp(word, "death signal"))
 		prctl(PR_SET_PDEATHSIG, number);
 	else if (!strcmp(word, "real user"))
-		/* As in a set-uid program: the effective one stays. */
+		/* As in a set-uid program, the effective user ID stays. */
 		check(setresuid(number, -1, -1) == 0, "setresuid");
 	else if (!strcmp(word, "by descriptor"))
 		by_descriptor = number;
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 	for (; i + 1 < argc && strcmp(argv[i], "--"); i += 2)
 		set_up(argv[i], argv[i + 1]);
 	if (by_descriptor)
-		/* 1: closed by the exec, so that its name leads nowhere; 2: left open. */
+		/* 1: closed by the exec, so that its path in /dev/fd does not exist; 2: left open. */
 		fexecve(open(argv[i + 1], O_RDONLY | (by_descriptor == 1 ? O_CLOEXEC : 0)),
 			argv + i + 2, variables);
 	else

@@ -1,9 +1,9 @@
 /*
- * Stands in for the real runtime, and is installed as `apptainer`: tells everything
- * that a program inherits, a record each with a null byte at its end.
+ * A fake runtime, installed as `apptainer`: reports everything that a program inherits, as
+ * records that end with a null byte.
  *
- * The report goes to a descriptor that is open already, so that nothing has to be opened
- * where the standard ones are closed or no further one is allowed.
+ * The report goes to a descriptor that is already open. The program must not open any, because
+ * the standard descriptors may be closed, or the limit may allow no further one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +35,7 @@ static void tell(const char *key, const char *format, ...)
 		_exit(99);
 }
 
-/* Word by word, as one may be longer than any buffer. */
+/* Written without a buffer, because a word can be longer than any buffer. */
 static void tell_words(const char *key, char **words)
 {
 	for (; *words; words++) {
@@ -65,10 +65,10 @@ static void tell_descriptors(void)
 			continue;
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", i);
 		length = readlink(link, target, sizeof(target));
-		/* Each call has a pipe of its own. */
+		/* Every run has a different pipe. */
 		if (length > 5 && !strncmp(target, "pipe:", 5))
 			length = 5;
-		/* What is written to these two may differ, in length too. */
+		/* The offset of these two may differ, because the written text has another length. */
 		if (i == REPORT)
 			tell("descriptor", "%d %d", i, flags);
 		else
@@ -117,7 +117,7 @@ static void tell_process(void)
 	tell("alarm", "%d", alarm(0) > 0);
 	tell("ids", "%d %d %d %d", getppid() == atoi(getenv("PARENT") ?: "0"), getpid() == getpgrp(),
 	     getuid(), geteuid());
-	/* Zero only if no child was ever waited for, also not by what this process was before. */
+	/* Zero only if this process has never waited for a child, not even before its execve. */
 	getrusage(RUSAGE_CHILDREN, &children);
 	tell("waited for", "%ld", children.ru_maxrss);
 	tell("children", "%d", waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD);

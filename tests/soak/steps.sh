@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Runs as a user on the login node: COUNT steps of mixed kinds, each checked.
+# Runs COUNT steps of mixed kinds as a user on the login node, and checks each of them.
 # usage: steps.sh jobs|allocation COUNT [without]
-# With `without` the image's path is typed where sifcache would put it, and its option is not.
-# Prints a line for each step that did not end as it should, and how many there were.
+# With `without`, the steps use the image's path instead of the reference, and no option of sifcache.
+# Prints a line for each step with an unexpected result, and the number of steps.
 set -u
 how=$1 count=$2 without=${3:-}
 image=docker://o/i:1 require=--sif-cache=require off=--sif-cache=off lacking=66:'not in the image cache'
 [[ $without ]] && image=/shared/sif/o/i:1 require=--quiet off=--quiet lacking=255:refused
 printf '0 true\n1 apptainer exec %s cat /etc/image-name\n' "$image" >"$HOME/multi.conf"
 
-# What the steps are, by number: a kind is as frequent as it has numbers here.
+# The kinds of the steps, in a cycle: a kind that is listed more often runs more often.
 kinds=(true true true true true true nodes tasks hit shim miss require multi off pass false
 	true true true true)
 
-# Runs one step; prints nothing if it is as it should be.
-# shellcheck disable=SC2016  # some is expanded in the task
+# Runs one step; prints nothing if the result is as expected.
+# shellcheck disable=SC2016  # these variables are expanded in the task
 step() {
 	local kind=$1 node=$2 status=0 want=0 text='' said
 	case $kind in
@@ -24,7 +24,7 @@ step() {
 	tasks) text=$'0\n1\n2\n3'; set -- -w "$node" -n4 --overcommit bash -c 'echo $SLURM_PROCID' ;;
 	hit) text=image; set -- -w "$node" apptainer exec "$image" cat /etc/image-name ;;
 	shim) text=image; set -- -w "$node" bash -c "apptainer exec $image cat /etc/image-name" ;;
-	# There is no registry: what is not in the cache cannot run.
+	# There is no registry: an image that is not in the cache cannot run.
 	miss) want=255; text=refused; set -- -w "$node" apptainer exec docker://o/absent:1 true ;;
 	require) want=${lacking%:*} text=${lacking#*:}
 		set -- -w "$node" "$require" apptainer exec docker://o/absent:1 true ;;

@@ -1,9 +1,9 @@
 /*
  * caller FUNCTION START PROGRAM ARGUMENT...
  *
- * Starts PROGRAM with FUNCTION, from where START says, and tells what the function
- * returned if it did. From then on nobody may allocate or call dlsym: this program stands
- * in front of both, and ends itself if they are called.
+ * Starts PROGRAM with FUNCTION, in the process or thread that START selects, and prints the
+ * return value if FUNCTION returns. FUNCTION must not allocate memory or call dlsym: this program
+ * overrides both, and exits if one of them is called.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -47,7 +47,7 @@ void *dlsym(void *handle, const char *name)
 	guard("dlsym\n");
 	for (int i = 0; !real && i < 3; i++)
 		real = (void *(*)(void *, const char *))dlvsym(RTLD_NEXT, "dlsym", versions[i]);
-	/* "Next" would be what comes after this program: the interposer itself. */
+	/* RTLD_NEXT would find the library after this program: the interposer itself. */
 	if (handle == RTLD_NEXT)
 		handle = dlopen("libc.so.6", RTLD_LAZY);
 	return real(handle, name);
@@ -79,7 +79,7 @@ static int spawn(int search, posix_spawn_file_actions_t *with)
 	armed = 0;
 	if (error == 0) {
 		waitpid(pid, NULL, 0);
-		/* The search of glibc does not keep it. */
+		/* posix_spawnp of glibc does not preserve errno. */
 		if (!search && after != 77)
 			printf("errno %d\n", after);
 	} else {
@@ -136,7 +136,7 @@ static void *vforked(void *unused)
 	return NULL;
 }
 
-/* Here the thread has another file under the number than what /proc/self/fd tells. */
+/* In this thread, the descriptor refers to another file than in /proc/self/fd. */
 static void *unshared(void *unused)
 {
 	(void)unused;
@@ -160,7 +160,7 @@ static void in_thread(void *(*body)(void *), size_t stack)
 	pthread_join(thread, NULL);
 }
 
-/* What the function gets may be odd. */
+/* Passes unusual arguments to the function. */
 static void odd(void)
 {
 	const char *how = getenv("ODD");

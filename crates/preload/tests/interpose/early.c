@@ -1,4 +1,4 @@
-/* A library that starts $EARLY when it is loaded, maybe before others are ready. */
+/* A library that starts $EARLY when it is loaded, possibly before the other libraries are initialized. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/wait.h>

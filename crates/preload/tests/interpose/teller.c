@@ -1,4 +1,4 @@
-/* Stands for the shim and for a runtime: tells as what, and with what, it was started. */
+/* A fake shim and runtime: prints its own path, arguments and environment. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
