@@ -13,7 +13,7 @@ not_in_the_cache() {
 }
 
 pulled_as_before() {
-    say 'By default it is as if there were no plugin, and the image comes from docker.io:'
+    say 'By default, the command runs as without the plugin, and pulls from docker.io:'
     here 'testbed/testbed hub start'
     promise_status 0
     runs_image alice "$rocm_image"
@@ -22,14 +22,14 @@ pulled_as_before() {
 required() {
     local line
     line=$(user_line "$rocm_image")
-    say 'A user who would rather not wait for that asks for an image of the cache:'
+    say 'A user who does not want to wait for a pull can require an image from the cache:'
     by alice "srun --sif-cache=require ${line#srun }"
     show_outcome
     promise_refusal
 }
 
 refused() {
-    say 'A site can set the same for everyone:'
+    say 'A site can set the same for all users:'
     by root "sed -i '/sifcache/s/\$/ on_miss=fail/' /etc/slurm/plugstack.conf" \
         'cat /etc/slurm/plugstack.conf'
     promise_line 'optional spank_sifcache.so image_root=/shared/sif on_miss=fail'
@@ -38,7 +38,7 @@ refused() {
     promise_refusal
 }
 
-# The message names what is missing and what is there.
+# The message has the missing image and the other tags in the cache.
 promise_refusal() {
     promise_status "$missing"
     promise_no_line "$rocm_image"
@@ -47,8 +47,8 @@ promise_refusal() {
 }
 
 explained() {
-    say 'The command sifcache explains a line without a job: which file it takes, and where' \
-        'a file would have to be. Exit status 1 stands for an image that is missing:'
+    say 'sifcache explain shows for a command, without a job, which file it uses, or where' \
+        'a file would have to be. Exit status 1 means that the image is missing:'
     here "testbed/testbed push $(from_project "$command") /usr/local/bin/sifcache 755"
     promise_status 0
     by alice "sifcache explain -- singularity run docker://$cpu_image"

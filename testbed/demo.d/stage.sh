@@ -36,10 +36,10 @@ say() {
     printf '%s\n' "$@" ''
 }
 
-# The shell that `typed` starts. It prints each line behind its prompt, runs it, and writes the
+# The shell that `typed` starts. It prints each line after the prompt, runs it, and writes the
 # status and the microseconds to descriptor 3. The time is measured here, so that entering the
-# cluster does not count. The first line that fails is the last.
-# shellcheck disable=SC2016 # nothing is for this shell to expand
+# cluster does not count. It stops after the first line that fails.
+# shellcheck disable=SC2016 # this shell must not expand anything
 typing_shell='
     prompt=$1 blue=$2 off=$3
     for line in "${@:4}"; do
@@ -63,7 +63,7 @@ typed() {
     "$@" bash -c "$typing_shell" bash "$prompt" "$blue" "$off" "${lines[@]}" \
         2>&1 3>>"$scratch/outcome" </dev/null | tee "$scratch/output" || :
     read -r status micros < <(tail -n 1 "$scratch/outcome") ||
-        broken 'the testbed could not run it'
+        broken 'the testbed could not run the command'
     hundredths=$(((micros + 5000) / 10000))
     at_gap=
 }
@@ -107,17 +107,17 @@ promise_no_line() {
 
 # promise_text TEXT: the output contains this text.
 promise_text() {
-    grep -Fq -- "$1" "$scratch/output" || broken "the output does not have: $1"
+    grep -Fq -- "$1" "$scratch/output" || broken "the output does not contain: $1"
 }
 
 # promise_line_like START REST: the output has a line that begins with START, a regular expression,
 # and that contains REST.
 promise_line_like() {
-    grep -e "$1" -- "$scratch/output" | grep -Fq -e "$2" || broken "no line of the output begins like $1 and has: $2"
+    grep -e "$1" -- "$scratch/output" | grep -Fq -e "$2" || broken "no line of the output matches $1 and contains: $2"
 }
 
 broken() {
-    printf '\ndemo: step %d: not as promised: %s\n' "$step" "$1" >&2
-    printf 'demo: step %d: that was: %s\n' "$step" "$last_line" >&2
+    printf '\ndemo: step %d: unexpected result: %s\n' "$step" "$1" >&2
+    printf 'demo: step %d: the command was: %s\n' "$step" "$last_line" >&2
     exit 1
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Step 1: the situation without the plugin. Sets what the table of step 3 compares: alice_without,
-# bob_without (hundredths of a second) and home_without (as printed by du).
+# Step 1: the situation without the plugin. Sets the values for the table in step 3: alice_without
+# and bob_without (hundredths of a second), and home_without (as printed by du).
 
 without_plugin() {
     next_step 'without the plugin'
@@ -10,7 +10,7 @@ without_plugin() {
 }
 
 fails_without_hub() {
-    say 'With docker.io out of reach, as on nodes without internet, alice cannot start:'
+    say 'With docker.io unreachable, as on nodes without internet, the command fails:'
     here 'testbed/testbed hub status'
     promise_line stopped
     by alice "$(user_line "$cpu_image")"
@@ -20,7 +20,7 @@ fails_without_hub() {
 }
 
 every_user_pulls() {
-    say 'With docker.io in reach, every user downloads and converts the same image:'
+    say 'With docker.io reachable, every user downloads and converts the same image:'
     here 'testbed/testbed hub start'
     promise_status 0
     runs_image alice "$cpu_image"
@@ -38,7 +38,7 @@ runs_image() {
 }
 
 forget_pulled_images() {
-    say 'What that leaves in each home directory is removed, so that step 3 starts afresh:'
+    say 'Before step 3, the image that this left in each home directory is removed:'
     by alice 'du -sh ~' 'rm -r ~/.apptainer'
     promise_status 0
     home_without=$(size_said)

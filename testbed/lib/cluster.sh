@@ -16,7 +16,7 @@ any_cluster_alive() {
 
 # require_cluster NAME sets pid.
 require_cluster() {
-    cluster_alive "$1" || die "$1: no such cluster is up: start it with testbed up --name $1"
+    cluster_alive "$1" || die "$1: this cluster is not up: start it with testbed up --name $1"
 }
 
 # up NAME NODES REUSE OWNER
@@ -32,7 +32,7 @@ up() {
         boot_all "$name" "$nodes"
         ends_with_us=()
     elif [[ -z $reuse ]]; then
-        die "up: $name: is up already: use it with --reuse, or end it with testbed down --name $name"
+        die "up: $name: already up: use it with --reuse, or stop it with testbed down --name $name"
     fi
     drop_lock
 }
@@ -78,7 +78,7 @@ start_keeper() {
     poll 10 keeper_settled "$state" "$!"
     alive "$state/keeper.pid" || {
         cat -- "$state/keeper.log" >&2
-        die "up: the cluster's first process did not get ready: see above"
+        die "up: the cluster's first process did not become ready: see above"
     }
 }
 
@@ -102,7 +102,7 @@ nodes_idle() {
 
 down() {
     local name=$1 lock_fd
-    [[ -d $run_dir/$name ]] || die "down: $name: no such cluster: testbed status tells which there are"
+    [[ -d $run_dir/$name ]] || die "down: $name: no such cluster: testbed status lists the clusters"
     # This comes first, because it also ends an `up` of the same name that is in progress.
     end_process "$(state_dir "$name")/keeper.pid"
     take_lock "$run_dir/$name.lock"

@@ -19,7 +19,7 @@ usage_error() {
 }
 
 require_root() {
-    ((EUID == 0)) || die "$1: needs to be root: namespaces, mounts and other users are made here; run it with sudo"
+    ((EUID == 0)) || die "$1: needs root to create namespaces and mounts: run it with sudo"
 }
 
 # A name becomes part of paths and of messages.

@@ -16,25 +16,25 @@ testbed: a real Slurm cluster with a real Apptainer, in a directory
 Usage: testbed COMMAND [OPTIONS] …
 
 Clusters
-  up          bring a cluster up
-  down        end it
-  status      what is up
-  with        run a command with a cluster of its own
-  shell       log in, to a cluster brought up for it if need be
+  up          start a cluster
+  down        stop a cluster
+  status      list the running clusters
+  with        run a command with a new cluster
+  shell       log in; starts the cluster if it is not up
 Inside a cluster
   exec        run a command on a host
-  entry       what to put before a command to run it there, without testbed
-  push        put a file on the controller and the nodes
-  hub         start or stop the registry that stands for docker.io
+  entry       print the words before a command that run it there without testbed
+  push        copy a file to the controller and the nodes
+  hub         start or stop the registry that replaces docker.io
   crash boot  kill a host, start it again
-  root        where a host's root file system can be reached from outside
-Without one
-  prepare     build what every cluster starts from, once
-  version     the Slurm release, such as 26.05
-  plugindir   where Slurm looks for plugins on a host
+  root        print the path of a host's root file system from outside
+Without a cluster
+  prepare     build the root file system and the hub's storage
+  version     print the Slurm release, such as 26.05
+  plugindir   print the directory of Slurm's plugins on a host
 
-testbed help COMMAND tells more. --name NAME chooses a cluster; without it,
-$SIFCACHE_TESTBED_NAME or else `default` is meant.
+testbed help COMMAND describes a command. --name NAME selects a cluster; the
+default is $SIFCACHE_TESTBED_NAME, or `default` if that is not set.
 
 Hosts: ctl is controller and login node, n1, n2, … are compute nodes, hub is the
 registry. Users: root, alice, bob.
@@ -49,11 +49,11 @@ Examples
   testbed down
 
 Environment
-  SIFCACHE_TESTBED_NAME          the cluster meant when there is no --name
-  SIFCACHE_TESTBED_SUITE         the Debian release when there is no --suite, sid
-  SIFCACHE_TESTBED_HOURS         how long `up` lets a cluster live, 12
-  SIFCACHE_TESTBED_SLURMD_DEBUG  slurmd's log level, verbose
-  SIFCACHE_CACHE                 where everything is kept, .cache beside testbed/
+  SIFCACHE_TESTBED_NAME          the cluster if there is no --name
+  SIFCACHE_TESTBED_SUITE         the Debian release if there is no --suite (sid)
+  SIFCACHE_TESTBED_HOURS         maximum lifetime of a cluster in hours (12)
+  SIFCACHE_TESTBED_SLURMD_DEBUG  slurmd's log level (verbose)
+  SIFCACHE_CACHE                 directory of all files (.cache beside testbed/)
 END
 }
 
@@ -61,17 +61,17 @@ help_up() {
     cat <<'END'
 Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--configless] [--reuse]
 
-Brings up a cluster of N compute nodes (2) on the Debian release SUITE (sid), and
-returns when all are idle. It lives until `testbed down`, at most
-$SIFCACHE_TESTBED_HOURS hours (12). Several can be up side by side under different
-names. One that was killed is cleared away first; one that is up is an error,
-unless --reuse says to be content with it.
+Starts a cluster with N compute nodes (2) on the Debian release SUITE (sid), and
+returns when all nodes are idle. It runs until `testbed down`, at most
+$SIFCACHE_TESTBED_HOURS hours (12). Several clusters can run at the same time under
+different names. The remains of a killed cluster are removed first. If the cluster is
+already up, that is an error; with --reuse, it is used as it is.
 
 With --configless the nodes have an empty /etc/slurm, and slurmd fetches Slurm's
 configuration from the controller (--conf-server).
 
-Suites: bookworm has Slurm 22.05, trixie 24.11, sid the newest. All have sid's
-Apptainer; on bookworm it brings a C library of its own.
+Suites: bookworm has Slurm 22.05, trixie 24.11, sid the newest release. All have the
+Apptainer of sid; on bookworm, it has its own C library.
 END
 }
 
@@ -79,8 +79,8 @@ help_down() {
     cat <<'END'
 Usage: testbed down [--name NAME | --all]
 
-Ends a cluster, or all of them: every process, mount and interface, and what the
-hosts have written.
+Stops a cluster, or all of them: ends every process, removes every mount and
+interface, and deletes the files that the hosts have written.
 END
 }
 
@@ -88,8 +88,8 @@ help_status() {
     cat <<'END'
 Usage: testbed status [--name NAME]
 
-Hosts, process numbers, versions and the hub's state; of all clusters if neither
---name nor $SIFCACHE_TESTBED_NAME says which.
+Prints the hosts, process IDs, versions and the hub's state. Without --name and
+$SIFCACHE_TESTBED_NAME, it prints this for all clusters.
 END
 }
 
@@ -97,12 +97,12 @@ help_with() {
     cat <<'END'
 Usage: testbed with [--nodes N] [--clusters N] [--suite SUITE] [--] COMMAND…
 
-Runs COMMAND, here and not on a host, with a new cluster whose name is in
-$SIFCACHE_TESTBED_NAME and its suite in $SIFCACHE_TESTBED_SUITE, and takes the
-cluster down whatever happens. The exit status is that of COMMAND.
+Starts a new cluster and runs COMMAND on this machine, not on a host. The name of
+the cluster is in $SIFCACHE_TESTBED_NAME, its suite in $SIFCACHE_TESTBED_SUITE. The
+cluster always ends with COMMAND. The exit status is that of COMMAND.
 
-With --clusters, several come up side by side, for tests that run in parallel.
-$SIFCACHE_TESTBED_NAMES holds their names, separated by blanks, and
+--clusters starts several clusters, for tests that run in parallel.
+$SIFCACHE_TESTBED_NAMES has their names, separated by blanks, and
 $SIFCACHE_TESTBED_NAME the first of them.
 
 Example: testbed with --nodes 4 -- cargo test --test end_to_end
@@ -113,8 +113,8 @@ help_shell() {
     cat <<'END'
 Usage: testbed shell [--name NAME] [--on HOST] [--user USER]
 
-A login shell as USER (alice) on HOST (ctl). If that cluster is not up, it is
-brought up and ends with the shell.
+Starts a login shell as USER (alice) on HOST (ctl). If the cluster is not up, it is
+started, and ends with the shell.
 END
 }
 
@@ -123,9 +123,9 @@ help_exec() {
 Usage: testbed exec [--name NAME] [--on HOST] [--user USER] [--cwd DIR]
                     [--env K=V]… [--] COMMAND…
 
-Runs COMMAND on HOST (ctl) as USER (root), with the environment of a fresh login
-and K=V, in DIR (the user's home; / for root). Input and output are passed
-through, and so is the exit status: 128 + n after signal n.
+Runs COMMAND on HOST (ctl) as USER (root), with the environment of a new login and
+K=V, in DIR (by default the user's home, / for root). Input, output and the exit
+status are those of COMMAND; after signal n, the exit status is 128 + n.
 
 Example: testbed exec --on n1 -- tail /var/log/syslog
 END
@@ -135,9 +135,9 @@ help_entry() {
     cat <<'END'
 Usage: testbed entry [--name NAME] [--on HOST] [--user USER] [--cwd DIR] [--env K=V]…
 
-Prints the words that `testbed exec` puts before its command, each ended by a NUL.
-Programs that run many commands on a host save the start of testbed that way. The
-words are good until the host ends.
+Prints the words that `testbed exec` puts before its command, each terminated by a
+NUL. With them, a program that runs many commands on a host does not start testbed
+each time. They are valid until the host ends.
 END
 }
 
@@ -145,9 +145,9 @@ help_push() {
     cat <<'END'
 Usage: testbed push [--name NAME] SRC DEST [MODE]
 
-Puts the file SRC at the absolute path DEST on ctl and on every node, with MODE
-(644). It is renamed into place, so that whoever has the old one open keeps it.
-If SRC is a directory, what is in it is put below DEST, with the modes it has.
+Copies the file SRC to the absolute path DEST on ctl and on every node, with MODE
+(644). It replaces an old file by a rename, so a process that has the old file open
+keeps it. If SRC is a directory, its content is copied below DEST with its modes.
 
 Example: testbed push target/release/libspank_x.so "$(testbed plugindir)/spank_x.so"
 END
@@ -157,11 +157,10 @@ help_hub() {
     cat <<'END'
 Usage: testbed hub start|stop|status [--name NAME]
 
-The registry that stands for docker.io, and for registry.example.org. It is
-stopped after `testbed up`: connections are refused, as without a network, and
-only a local image can make a docker:// run succeed. It tells what was asked of it in
-/var/log/registry.log on host hub. A cluster may push to it; other clusters and
-later ones do not see that.
+The registry that replaces docker.io and registry.example.org. It is stopped after
+`testbed up`: connections are refused, as without a network, so a docker:// run can
+succeed only with a local image. Its log is /var/log/registry.log on host hub. A
+cluster can push to it; other and later clusters do not see the pushed images.
 
 Images
 END
@@ -176,8 +175,8 @@ help_crash() {
 Usage: testbed crash [--name NAME] HOST
        testbed boot [--name NAME] HOST
 
-Kills all processes of a host at once; starts it again, with what it had written
-to disk.
+crash kills all processes of a host at once. boot starts it again, with the files
+that it had written to disk.
 END
 }
 
@@ -187,8 +186,8 @@ help_root() {
     cat <<'END'
 Usage: testbed root [--name NAME] HOST
 
-Prints a path through which the host's root file system can be reached from
-outside. It is good until the host ends.
+Prints the path of the host's root file system from outside. It is valid until the
+host ends.
 
 Example: cat "$(testbed root n1)/var/log/slurm/slurmd.log"
 END
@@ -198,10 +197,10 @@ help_prepare() {
     cat <<'END'
 Usage: testbed prepare [--suite SUITE]
 
-Builds the root file system of the hosts and fills the hub's storage, unless that
-is done already; every other command does so by itself. Takes about a minute, a
-Debian mirror within reach, and 1 GB in the cache directory. Installs mmdebstrap
-here if it is missing.
+Builds the root file system of the hosts and fills the hub's storage if they do not
+exist; the other commands do this when necessary. It takes about a minute, and needs
+access to a Debian mirror and 1 GB in the cache directory. It installs mmdebstrap on
+this machine if that is missing.
 END
 }
 
@@ -210,5 +209,5 @@ help_version() {
 }
 
 help_plugindir() {
-    printf 'Usage: testbed plugindir [--suite SUITE]\n\nPrints the directory on a host where Slurm looks for plugins.\n'
+    printf 'Usage: testbed plugindir [--suite SUITE]\n\nPrints the directory in which Slurm searches for plugins on a host.\n'
 }

@@ -8,7 +8,7 @@ host_alive() { alive "$run_dir/$1/hosts/$2/pid"; }
 require_host() {
     require_cluster "$1"
     require_known_host "$1" "$2"
-    host_alive "$1" "$2" || die "$2: is down: start it with testbed boot --name $1 $2"
+    host_alive "$1" "$2" || die "$2: down: start it with testbed boot --name $1 $2"
 }
 
 require_known_host() {
@@ -30,7 +30,7 @@ await_host() {
     poll 30 host_settled "$name" "$host"
     host_ready "$name" "$host" || {
         cat -- "$run_dir/$name/hosts/$host/boot.log" >&2
-        die "$host: did not get ready: see above and $run_dir/$name/hosts/$host/upper/var/log"
+        die "$host: did not become ready: see above and $run_dir/$name/hosts/$host/upper/var/log"
     }
 }
 
@@ -48,7 +48,7 @@ boot() {
     local name=$1 host=$2 pid
     require_cluster "$name"
     require_known_host "$name" "$host"
-    ! host_alive "$name" "$host" || die "boot: $host: is up already"
+    ! host_alive "$name" "$host" || die "boot: $host: already up"
     start_host "$name" "$host"
     await_host "$name" "$host"
 }

@@ -14,8 +14,8 @@ rootfs_packages=(
     e2fsprogs # makes ext3 images: apptainer overlay create
 )
 
-# Files that are left out of the packages: documentation, and what UCX, below Open MPI, needs only
-# for AMD's graphics processors: 260 MB of LLVM and ROCm.
+# Files of the packages that are not installed: documentation, and 260 MB of LLVM and ROCm, which UCX
+# (used by Open MPI) needs only for AMD's graphics processors.
 rootfs_excludes=(
     '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*'
     '/usr/share/zsh/functions/Completion/*' '/usr/share/fish/man/*'
@@ -75,6 +75,6 @@ plugin_dir() {
     rootfs=$(rootfs_path)
     plugins=("$rootfs"/usr/lib/*/slurm*/auth_munge.so)
     [[ -e ${plugins[0]} ]] ||
-        die "plugindir: no Slurm plugin below $rootfs/usr/lib: remove $rootfs, and testbed prepare builds it anew"
+        die "plugindir: no Slurm plugin below $rootfs/usr/lib: remove $rootfs, and testbed prepare builds it again"
     dirname -- "${plugins[0]#"$rootfs"}"
 }

@@ -21,7 +21,7 @@ status() {
 print_cluster() {
     local name=$1 pid
     if ! cluster_alive "$name"; then
-        printf '%s: dead; testbed down --name %s removes what it left\n' "$name" "$name"
+        printf '%s: dead; testbed down --name %s removes its files\n' "$name" "$name"
         return
     fi
     printf '%s: up\n' "$name"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Clusters for the length of one command: `testbed with` and `testbed shell`.
+# Clusters that exist for one command: `testbed with` and `testbed shell`.
 
 temporary_name() { printf 'tmp-%d-%04x\n' "$$" "$RANDOM"; }
 
@@ -51,7 +51,7 @@ with() {
 shell() {
     local name=$1 host=$2 user=$3 pid
     cluster_alive "$name" || {
-        say "bringing up cluster $name for the length of this shell"
+        say "starting cluster $name, which ends with this shell"
         up_for_now 2 "$name"
     }
     print_welcome "$name" "$host" "$user"
@@ -70,8 +70,8 @@ You are $3 on $2, in cluster $1. Leave with exit.
 
   hosts      $(paste -sd' ' "$run_dir/$1/hosts.list"): users log in to ctl, jobs run on n1, n2, …
   users      root, alice, bob: testbed shell --name $1 --user bob, from another terminal
-  images     /shared/sif, the same on every host; /local/sif, each host its own
-  plugins    /etc/slurm/plugstack.conf, the same on every host
+  images     /shared/sif, shared by all hosts; /local/sif, a different one on each host
+  plugins    /etc/slurm/plugstack.conf, shared by all hosts
   logs       /var/log/syslog and /var/log/slurm on each host
   docker.io  is host hub, $(hub "$1" status) now: testbed hub start --name $1
 
