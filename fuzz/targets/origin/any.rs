@@ -1,4 +1,4 @@
-//! Files that anybody may have made.
+//! Arbitrary files.
 
 use crate::file;
 use sifcache_core::reference::Reference;
@@ -6,7 +6,7 @@ use sifcache_core::reference::Reference;
 const DESCRIPTOR: usize = 585;
 const DEFINITION: [u8; 4] = 0x4001_i32.to_le_bytes();
 
-/// Reads a file of these bytes.
+/// Reads a file with these bytes and checks the result.
 pub(crate) fn read(bytes: &[u8]) {
     let Some(origin) = file::of(bytes) else { return };
     assert!(bytes.get(32..).is_some_and(|bytes| bytes.starts_with(b"SIF_MAGIC\x0001\0")));
@@ -24,12 +24,12 @@ pub(crate) fn read(bytes: &[u8]) {
             assert!(definition.len() <= 64 << 10, "a definition of {} bytes", definition.len());
             assert!(contains(definition, last.as_bytes()), "{printed} is not in the definition");
         }
-        // In the labels, where each character can be escaped.
+        // It comes from the labels, in which each character can be escaped.
         None => assert!(contains(bytes, b"inspect-metadata.json"), "no definition, no labels"),
     }
 }
 
-/// The data of the first definition in use, written down once more.
+/// The data of the first definition in use: an independent implementation of the rules.
 fn definition(bytes: &[u8]) -> Option<&[u8]> {
     let (count, table) = (number(bytes, 88)?, number(bytes, 96)?);
     let descriptors = bytes.get(table..)?.chunks_exact(DESCRIPTOR).take(count);

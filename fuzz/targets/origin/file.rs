@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Without a name, so that no run leaves one behind.
+/// A file without a name, so that no run leaves it behind.
 static FILE: LazyLock<File> = LazyLock::new(|| {
     let fast = Path::new("/dev/shm");
     let directory = if fast.is_dir() { fast.to_owned() } else { std::env::temp_dir() };

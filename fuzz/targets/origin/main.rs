@@ -1,13 +1,13 @@
-//! What a SIF file says that it was pulled from: of any file, what is found is a reference that
-//! its definition has; of a file as a runtime writes it, the reference of its definition, and the
-//! digest only if the runtime has recorded it for that reference.
+//! The origin of a SIF file. For arbitrary files, it is a reference from the file's definition. For
+//! files as a runtime writes them, it is the reference of the definition, and the digest only if the
+//! runtime has recorded it for that reference.
 #![no_main]
 
 mod any;
 mod file;
 mod written;
 
-// The command's, which is for nobody else to use.
+// A private module of the command.
 #[allow(unreachable_pub, reason = "as in the command")]
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/cache/sif_metadata.rs"]

@@ -23,7 +23,7 @@ const VALUES: [&str; 8] =
     ["docker", "alpine:3.20", "//o/i", "h.io:5000", "o", "", "library", "quay.io/o/i:1"];
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
-/// One of a few texts, or any.
+/// One of a few given texts, or an arbitrary one.
 #[derive(Debug, Arbitrary)]
 enum Text<'a> {
     One(u8),
@@ -31,7 +31,7 @@ enum Text<'a> {
 }
 
 impl Text<'_> {
-    /// On one line.
+    /// The text, on one line.
     fn of(&self, some: &[&str]) -> String {
         let text = match self {
             Self::One(number) => some[usize::from(*number) % some.len()],
@@ -41,22 +41,22 @@ impl Text<'_> {
     }
 }
 
-/// A definition, line by line, and the three labels that matter.
+/// The lines of a definition, and the three labels that are used.
 #[derive(Debug, Arbitrary)]
 pub(crate) struct Written<'a> {
     lines: Vec<(u8, Text<'a>)>,
-    /// Most files say `bootstrap: docker` and whence; without that nearly none would.
+    /// The value of `from` after `bootstrap: docker`. Random lines almost never contain both.
     pulled: Option<Text<'a>>,
     version: Option<Text<'a>>,
     name: Option<Text<'a>>,
     digest: Option<Text<'a>>,
-    /// The definition as a label instead of an object of its own.
+    /// Whether the definition is a label instead of an object.
     as_label: bool,
     unused: u8,
 }
 
 impl Written<'_> {
-    /// Writes it and reads it back.
+    /// Writes the file, reads it back, and compares.
     pub(crate) fn comes_back(&self) {
         let lines = self.lines();
         let definition = lines.iter().map(|(key, value)| format!("{key}:{value}\n"));
@@ -104,7 +104,7 @@ impl Written<'_> {
     }
 }
 
-/// The rules, written down once more.
+/// The expected result: an independent implementation of the rules.
 fn expected(
     lines: &[(String, String)],
     labels: &Map<String, Value>,
