@@ -1,16 +1,16 @@
 # shellcheck shell=sh
-# Login shells set PATH anew, and leave the shims of sifcache out. In a Slurm job with
-# nested=path this puts them back in front: those of the runtimes that PATH has, and no other.
-# Anywhere else it does nothing.
+# Login shells replace PATH, and so remove the shims of sifcache. In a Slurm job with nested=path,
+# this file puts the shims in front again, but only those of runtimes that PATH has. Otherwise it
+# does nothing.
 #
-# The file's name makes it one of the last in /etc/profile.d, after module systems. It splits no
-# words, because zsh does not either.
+# Because of its name, it is one of the last files in /etc/profile.d, after module systems. It does
+# not rely on word splitting, which zsh does not do by default.
 if [ -n "${SINGULARITY_SIFCACHE-}" ] && [ -n "${PATH-}" ]; then
     case " $SINGULARITY_SIFCACHE :$PATH:" in
     *" nested=preload"[[:space:]]* | *:/usr/libexec/sifcache/bin[:-]*) ;;
     *)
-        # The runtimes of the plugin's line, as far as they have a shim here. Slurm leaves the
-        # carriage return of a line that ends as those of Windows do.
+        # The runtimes in the plugin's line that have a shim here. Slurm does not remove the carriage
+        # return of a Windows line end.
         _sifcache_names=singularity,apptainer
         case " $SINGULARITY_SIFCACHE" in
         *" runtimes="*)
@@ -28,7 +28,7 @@ if [ -n "${SINGULARITY_SIFCACHE-}" ] && [ -n "${PATH-}" ]; then
             esac
             [ -x "/usr/libexec/sifcache/bin-$_sifcache_name/$_sifcache_name" ] || continue
             _sifcache_file=$(command -v "$_sifcache_name") || continue
-            # Neither a function nor an alias is a program.
+            # Functions and aliases are ignored: only a path is a program.
             case $_sifcache_name:$_sifcache_file in
             apptainer:/*) _sifcache_a=$_sifcache_file ;;
             singularity:/*) _sifcache_s=$_sifcache_file ;;

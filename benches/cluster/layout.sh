@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# layout.sh DIRECTORY BUSYBOX MB: writes an OCI layout of an image of this size, as the testbed
-# makes those of its hub.
+# layout.sh DIRECTORY BUSYBOX MB: writes the OCI layout of an image of this size, in the same way as
+# the testbed writes those of its hub.
 set -euo pipefail
 here=$(dirname -- "$(realpath -- "$0")")
 # shellcheck source=testbed/lib/images.sh

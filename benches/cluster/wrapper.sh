@@ -1,7 +1,7 @@
 #!/bin/bash
-# What a site writes by hand in the runtime's place: each docker:// argument that has a file
-# under the image root becomes its path. Wrong for `exec image.sif echo docker://x`, for
-# copies in progress, and for files that somebody else could have written.
+# A wrapper that a site might write by hand to replace the runtime: each docker:// argument that has a
+# file under the image root becomes its path. It is wrong for `exec image.sif echo docker://x`, for
+# copies in progress, and for files that another user could have written.
 root=/shared/sif
 arguments=()
 for argument; do

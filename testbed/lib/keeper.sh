@@ -25,7 +25,7 @@ mount_short_paths() {
 }
 
 # owner is the "PID START" of a process, or empty; the cluster ends shortly after that process. It
-# also ends if its state directory is gone, because then nobody could find the cluster to end it.
+# also ends if its state directory is gone, because then no command could find the cluster any more.
 # Hosts that are booted later become children of this process, and bash reaps them.
 keep() {
     local start
