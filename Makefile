@@ -62,7 +62,7 @@ plugin: tools
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_SHIM)
 	$(BUILD_PRELOAD)
 	$(if $(SLURM_VERSION),SLURM_VERSION=$(SLURM_VERSION)) $(BUILD_PLUGIN)
-	install -D -t $(RELEASE) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
+	install -D -t $(RELEASE) $(LIBRARY) $(ON_NODES)
 
 # Everything that is loaded into Slurm and into jobs shares one profile, so its dependencies are
 # built once.
@@ -72,6 +72,8 @@ SPANK := $(BUILT)/spank
 # the plugin comes last.
 BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
 LIBRARY := $(SPANK)/libspank_sifcache.so
+# The same for each release of Slurm.
+ON_NODES := $(SPANK)/sifcache-shim $(SPANK)/libsifcache_preload.so
 BUILD_PRELOAD = $(CARGO) build --locked --profile spank -p sifcache-preload
 
 # The shim runs before each launch in a script. Without a dynamic loader, it starts a quarter of a
@@ -85,9 +87,17 @@ BUILD_SHIM = $(CARGO) rustc --locked --profile spank -p spank-sifcache --bin sif
 plugins: tools
 	@set -e; for release in $(SLURM_RELEASES); do \
 		SLURM_VERSION=$$release $(BUILD_PLUGIN) --quiet; \
-		install -D -m 0755 $(LIBRARY) $(TARGET)/plugins/$$release/spank_sifcache.so; \
-		echo "$(TARGET)/plugins/$$release/spank_sifcache.so"; \
+		install -D -m 0755 $(LIBRARY) $(call plugin_for,$$release); \
+		echo "$(call plugin_for,$$release)"; \
 	done
+plugin_for = $(TARGET)/plugins/$(1)/spank_sifcache.so
+
+# The files of `plugin`, if `plugins` and another build have already made them. cargo keeps the
+# plugin of one release only, and each change of the release means two more link-time optimizations.
+.PHONY: built-plugin
+built-plugin:
+	install -D -t $(RELEASE) $(ON_NODES)
+	install $(call plugin_for,$(SLURM_VERSION)) $(RELEASE)/$(notdir $(LIBRARY))
 
 # Loads plugins like Slurm does, to measure them and to inject faults: benches/host/README.md.
 host: tools
@@ -207,19 +217,18 @@ build-for-testbed: testbed command install-for-testbed
 	install -t $(BUILD) $(RELEASE)/sifcache
 
 install-for-testbed: testbed
-	SLURM_VERSION=$(ANY_RELEASE) $(BUILD_SHIM)
-	$(BUILD_PRELOAD)
-	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN)
-	install -D -t $(BUILD) $(addprefix $(SPANK)/,libspank_sifcache.so sifcache-shim libsifcache_preload.so)
+	$(MAKE) --no-print-directory $(NODE_FILES) SLURM_VERSION=$(VERSION) RELEASE=$(BUILD)
+# What makes the files that are installed on nodes. The tests set it to `built-plugin`.
+NODE_FILES := plugin
 
 # This includes a plugin with fault injection, which has the same file name, and a file system whose
-# calls fail.
+# calls fail. The latter shares its build with the unit tests.
 build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
 	install -t $(BUILD) $(TESTED_RELEASE)/sifcache
 	SLURM_VERSION=$(VERSION) $(BUILD_PLUGIN) --features fault-injection
 	install -D $(LIBRARY) $(BUILD)/fault/libspank_sifcache.so
-	$(CARGO) build --locked --profile spank -p faultfs
-	install -t $(BUILD) $(SPANK)/faultfs
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked --workspace --bin faultfs
+	install --strip -t $(BUILD) $(BUILT)/debug/faultfs
 
 # What is needed from Debian besides the Rust toolchain; installed if it is missing.
 tools:

@@ -11,11 +11,11 @@ RPM_PLUGINDIR = /usr/lib64/slurm
 .PHONY: deb rpm packages-check dist dist-check uninstall
 
 ## make deb [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.deb
-deb: plugin $(PACKAGED_COMMAND) deb-tools
+deb: $(NODE_FILES) $(PACKAGED_COMMAND) deb-tools
 	packaging/deb $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(DEB_PLUGINDIR))
 
 ## make rpm [SLURM_VERSION=24.11] [plugindir=DIR]   target/packages/*.rpm
-rpm: plugin $(PACKAGED_COMMAND) rpm-tools
+rpm: $(NODE_FILES) $(PACKAGED_COMMAND) rpm-tools
 	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
 
 # Separate targets, because make expands a whole recipe before it runs the first line.

@@ -24,8 +24,8 @@ test-all: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages SIFCACHE_THOROUGH=1 SMOKE= DIST_TARGETS=all
 
 # In the order of importance: make starts the first one that is ready.
-test-stages: stage-cluster-sid stage-command stage-e2e-binary stage-build-sid stage-e2e-sid stage-plugins \
-	stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
+test-stages: stage-cluster-sid stage-command stage-plugin stage-e2e-binary stage-build-sid stage-e2e-sid \
+	stage-plugins stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
 	stage-testbed-check stage-demo-check
 	@:
@@ -38,8 +38,16 @@ stage-command:
 	@$(STAGE) command $(MAKE_STAGE) $(TESTED_COMMAND)
 stage-e2e-binary:
 	@$(STAGE) e2e-binary $(MAKE_STAGE) e2e-binary
-stage-build-%: stage-cluster-% stage-command
-	@$(STAGE) build-$* $(MAKE_STAGE) build-for-e2e SUITE=$*
+# For the newest release of Slurm, which is that of sid: the two builds of cargo and that of the
+# root file system then keep all processors busy.
+stage-plugin:
+	@$(STAGE) plugin $(MAKE_STAGE) plugin SLURM_VERSION=$(ANY_RELEASE) RELEASE=$(FOR_TESTS)
+stage-build-sid: stage-cluster-sid stage-command stage-plugin
+	@$(STAGE) build-sid $(MAKE_STAGE) build-for-e2e SUITE=sid TESTED_COMMAND=
+# Everything but the plugin with fault injection was built before.
+BUILT_BEFORE := TESTED_COMMAND= NODE_FILES=built-plugin
+stage-build-trixie stage-build-bookworm: stage-build-%: stage-cluster-% stage-plugins
+	@$(STAGE) build-$* $(MAKE_STAGE) build-for-e2e SUITE=$* $(BUILT_BEFORE)
 stage-plugins: stage-build-sid
 	@$(LATER) plugins $(MAKE_STAGE) plugins
 stage-e2e-%: stage-build-% stage-e2e-binary
@@ -52,7 +60,6 @@ stage-e2e-releases: stage-plugins stage-e2e-binary
 stage-e2e-trixie: | stage-e2e-sid
 stage-e2e-bookworm: | stage-e2e-trixie
 # cargo allows only one build at a time in a directory.
-stage-build-trixie: | stage-plugins
 stage-build-bookworm: | stage-build-trixie
 stage-lint: | stage-e2e-binary stage-build-sid
 stage-unit: | stage-lint
@@ -60,9 +67,8 @@ stage-doc: | stage-unit
 stage-fuzz-check stage-asan stage-dist-check: | stage-build-sid
 stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check:
 	@$(BESIDE) $(@:stage-%=%) $(MAKE_STAGE) $(@:stage-%=%)
-# This builds for other releases too.
-stage-packages-check: | stage-build-bookworm
-	@$(LATER) packages-check $(MAKE_STAGE) packages-check
+stage-packages-check: stage-plugins
+	@$(LATER) packages-check $(MAKE_STAGE) packages-check $(BUILT_BEFORE)
 stage-testbed-check: stage-cluster-sid
 	@$(LATER) testbed-check testbed/check
 stage-demo-check: stage-build-sid
