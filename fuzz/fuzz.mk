@@ -31,4 +31,4 @@ fuzz-build: tools fuzz-tools
 fuzz-tools:
 	@$(NEED) g++:g++
 	@[ -x $(CARGO_FUZZ)/bin/cargo-fuzz ] || { \
-		$(CARGO_INSTALL) --debug --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }
+		CARGO_PROFILE_DEV_DEBUG=false $(CARGO_INSTALL) --debug --root $(CARGO_FUZZ) --version $(lastword $(subst -, ,$(CARGO_FUZZ))) cargo-fuzz; }

@@ -28,7 +28,9 @@ pub(crate) struct Site {
 
 impl Site {
     fn new() -> Self {
-        let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fuzz-roots");
+        // Beside the target's program, wherever cargo's build directory is.
+        let program = std::env::current_exe().expect("the path of this program");
+        let base = program.with_file_name("image-roots");
         let roots: Vec<PathBuf> = ["near", "far"].map(|name| make(&base, name)).into();
         let mut settings = Settings::with_roots(roots);
         settings.syslog = Syslog::Off;
