@@ -259,6 +259,8 @@ install-files:
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/diagrams docs/diagrams/*.svg
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/evidence docs/evidence/*.md docs/evidence/*.svg
 	# An existing file of the admin is kept.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
 		install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d plugstack.conf.d/sifcache.conf

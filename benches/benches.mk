@@ -3,10 +3,10 @@
 .PHONY: bench bench-check bench-page
 RESULTS := $(TARGET)/bench/results.json
 
-## make bench [QUICK=1] [PLUGIN=LINE]  the costs of sifcache, with and without it: docs/benchmarks.md; 20 minutes
+## make bench [QUICK=1] [PLUGIN=LINE]  the costs of sifcache, with and without it: docs/evidence/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
-	cp $(RESULTS) docs/benchmarks.json
+	cp $(RESULTS) docs/evidence/benchmarks.json
 	$(MAKE) --no-print-directory bench-page
 endif
 
@@ -22,4 +22,4 @@ measured: build-for-testbed host
 # Renders the page, the chart and the table in the README from the results of the last valid run.
 bench-page:
 	$(CARGO) build --locked --release -p cluster-bench
-	$(RELEASE)/cluster-bench render docs/benchmarks.json .
+	$(RELEASE)/cluster-bench render docs/evidence/benchmarks.json .

@@ -65,6 +65,7 @@ uninstall:
 		rm -fv "$(DESTDIR)/$$file"; \
 	done; \
 	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
-		$(libexecdir)/sifcache $(docdir)/examples $(docdir)/docs $(docdir); do \
+		$(libexecdir)/sifcache $(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
+		$(docdir)/docs $(docdir); do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done

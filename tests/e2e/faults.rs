@@ -1,4 +1,4 @@
-//! Faults injected on the testbed; `docs/faults.md` lists the result of each.
+//! Faults injected on the testbed; `docs/evidence/faults.md` lists the result of each.
 //!
 //! Each fault is tested with the same command without the plugin and with it, while the registry is
 //! up, so that the command works without the plugin. A job that runs without the plugin must not

@@ -1,7 +1,7 @@
 //! Measures the cost of sifcache on the testbed, in comparisons.
 //!
 //! `make bench` runs `all`, which prepares a cluster, measures there, and writes
-//! docs/benchmarks.json. `render` generates the page, the chart and the README's table from that
+//! docs/evidence/benchmarks.json. `render` generates the page, the chart and the README's table from that
 //! file. A test checks that they contain nothing else.
 
 mod budgets;

@@ -1,8 +1,9 @@
-//! Generates docs/benchmarks.md and the table in the README.
+//! Generates docs/evidence/benchmarks.md and the table in the README.
 
 mod readme;
 mod tables;
 
+use crate::budgets;
 use crate::chart;
 use crate::results::Results;
 use anyhow::{Context, Result};
@@ -17,14 +18,14 @@ pub(crate) fn write(results: &Results, project: &Path) -> Result<()> {
     };
     let readme = project.join("README.md");
     let old = fs::read_to_string(&readme).with_context(|| readme.display().to_string())?;
-    put("docs/benchmarks.md", &page(results)?)?;
-    put("docs/benchmarks.svg", &chart::draw(results)?)?;
+    put("docs/evidence/benchmarks.md", &page(results)?)?;
+    put("docs/evidence/benchmarks.svg", &chart::draw(results)?)?;
     put("README.md", &readme::renewed(&old, results)?)
 }
 
 const TITLE: &str = "# Benchmarks
 
-`make bench` measured all figures on this page in one run, whose results are in `docs/benchmarks.json`. The variants in
+`make bench` measured all figures on this page in one run, whose results are in `docs/evidence/benchmarks.json`. The variants in
 a table took turns, because the load of a machine changes. Compare figures only within a table, not between machines.
 
 Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
@@ -42,13 +43,14 @@ const REPEAT: &str = "## Repeat the measurements
     make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'   # also another plugin
 
 The results are written to `target/bench/results.json`. `make bench-page` generates this page, the chart and the table
-in the README from `docs/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a plugin as
+in the README from `docs/evidence/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a plugin as
 Slurm does, and `benches/cluster/benches/decide.rs` has the benchmarks that criterion runs.
 ";
 
 fn page(results: &Results) -> Result<String> {
     let parts = [
         TITLE.to_owned(),
+        summary(results)?,
         tables::machine(results),
         tables::budgets(results)?,
         tables::groups(results),
@@ -58,6 +60,27 @@ fn page(results: &Results) -> Result<String> {
         REPEAT.to_owned(),
     ];
     Ok(parts.concat())
+}
+
+/// The table of the README, and how many budgets are kept.
+fn summary(results: &Results) -> Result<String> {
+    let budgets = budgets::all(results)?;
+    let kept = budgets.iter().filter(|budget| budget.kept).count();
+    let table = readme::table(results)?;
+    Ok(format!(
+        "## Summary
+
+{table}
+The first start of an image without sifcache downloads and converts it; with sifcache, the task starts
+from the site's SIF file. The last row is what every other job step pays.
+
+This run is within {kept} of {all} [budgets](#the-budgets). *On a cluster* has each experiment with the commands
+that it compares, *The hooks alone* has the plugin without Slurm, and *In a process* the parts of a decision.
+[To repeat it](#to-repeat-it) says how to measure on another machine.
+
+",
+        all = budgets.len(),
+    ))
 }
 
 #[cfg(test)]
@@ -71,11 +94,11 @@ mod tests {
     #[test]
     fn generated_files_match_the_results() {
         let copy = std::env::temp_dir().join(format!("benchmarks-{}", std::process::id()));
-        fs::create_dir_all(copy.join("docs")).unwrap();
+        fs::create_dir_all(copy.join("docs/evidence")).unwrap();
         fs::copy(project().join("README.md"), copy.join("README.md")).unwrap();
-        let results = Results::read(&project().join("docs/benchmarks.json")).unwrap();
+        let results = Results::read(&project().join("docs/evidence/benchmarks.json")).unwrap();
         write(&results, &copy).unwrap();
-        for name in ["README.md", "docs/benchmarks.md", "docs/benchmarks.svg"] {
+        for name in ["README.md", "docs/evidence/benchmarks.md", "docs/evidence/benchmarks.svg"] {
             let read =
                 |directory: &std::path::Path| fs::read_to_string(directory.join(name)).unwrap();
             assert!(read(&copy) == read(&project()), "{name} is not what `make bench-page` makes");

@@ -1,11 +1,11 @@
-//! The tables of `docs/faults.md`.
+//! The tables of `docs/evidence/faults.md`.
 
 use crate::kit::{Output, built};
 use std::fs;
 use std::path::PathBuf;
 
 fn page() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/evidence/faults.md")
 }
 
 /// The result of one fault, in the words of the table.
@@ -34,7 +34,7 @@ pub(super) fn compare(fault: &str, found: &Found) {
     let text = fs::read_to_string(page()).unwrap();
     let start = format!("| {fault} |");
     let row = text.lines().find(|line| line.starts_with(&start));
-    let row = row.unwrap_or_else(|| panic!("docs/faults.md has no row for '{fault}'"));
+    let row = row.unwrap_or_else(|| panic!("docs/evidence/faults.md has no row for '{fault}'"));
     let cell = |text: &str| match text {
         "" => "nothing".to_owned(),
         text => text.trim_end().replace('|', "\\|").replace('\n', "<br>"),

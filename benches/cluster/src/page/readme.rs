@@ -16,7 +16,8 @@ pub(super) fn renewed(readme: &str, results: &Results) -> Result<String> {
     Ok(format!("{before}{START}{}{END}{after}", table(results)?))
 }
 
-fn table(results: &Results) -> Result<String> {
+/// The gains and the cost, as a table.
+pub(super) fn table(results: &Results) -> Result<String> {
     let mut text = "|  | without | with sifcache |\n| --- | --- | --- |\n".to_owned();
     for size in images::SIZES.iter().skip(1) {
         if let Ok(group) = results.group(&format!("an image of {size} MB")) {

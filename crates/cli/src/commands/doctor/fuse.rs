@@ -3,7 +3,7 @@
 //! A helper process cannot be killed while it waits for an answer to a request that the server has
 //! already read, so under control groups Slurm cannot end the step. From Linux 6.14 on, the kernel
 //! can abort the connection to such a server (`fs/fuse/req_timeout.c`; it checks every 15 seconds).
-//! docs/faults.md lists what was tested.
+//! docs/evidence/faults.md lists what was tested.
 
 use super::finding::Finding;
 use super::host::Host;
