@@ -91,7 +91,7 @@ Exit status:
   78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted; nothing is left behind
 
-The JSON objects are described in docs/cache.md.";
+The JSON objects are described in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {

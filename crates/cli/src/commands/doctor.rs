@@ -74,7 +74,7 @@ Exit status:
   74  reading or writing failed
   78  there are no valid settings; checks that do not need them are still made
 
-The JSON object is described in docs/doctor.md.";
+The JSON object is described in docs/json.md.";
 
 /// The name of an area, and the function that makes its findings.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);

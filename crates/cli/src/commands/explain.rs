@@ -68,7 +68,7 @@ Exit status:
   74  reading or writing failed
   78  the site's settings are invalid or missing
 
-The JSON object is described in docs/explain.md.";
+The JSON object is described in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {

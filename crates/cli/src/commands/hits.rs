@@ -53,7 +53,7 @@ Exit status:
   69  this host has no log that can be read
   74  reading or writing failed
 
-The JSON object is described in docs/logs.md.";
+The JSON object is described in docs/json.md.";
 
 /// One image.
 #[derive(Serialize)]

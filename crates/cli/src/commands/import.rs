@@ -85,7 +85,7 @@ Exit status:
   78  the site's settings are invalid or missing, or jobs would not trust the image root
  130  interrupted; nothing is left behind
 
-The JSON object is described in docs/cache.md.";
+The JSON object is described in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {

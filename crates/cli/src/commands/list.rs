@@ -80,7 +80,7 @@ Exit status:
   74  reading or writing failed
   78  the site's settings are invalid or missing
 
-The JSON object is described in docs/cache.md.";
+The JSON object is described in docs/json.md.";
 
 /// One line of the list.
 #[derive(Serialize)]

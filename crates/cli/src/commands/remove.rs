@@ -46,7 +46,7 @@ Exit status:
   77  not permitted
   78  the site's settings are invalid or missing
 
-The JSON object is described in docs/cache.md.";
+The JSON object is described in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {

@@ -127,7 +127,7 @@ Exit status:
  130  interrupted: the job is ended, and nothing is left behind
 A status above 1 is used if all failures have that status.
 
-The JSON objects are described in docs/stage.md.";
+The JSON objects are described in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {

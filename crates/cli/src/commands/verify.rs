@@ -96,7 +96,7 @@ Exit status:
   74  reading or writing failed
   78  the site's settings are invalid or missing
 
-The findings and the JSON object are described in docs/verify.md.";
+The findings are described in docs/verify.md, the JSON object in docs/json.md.";
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {

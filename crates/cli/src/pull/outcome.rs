@@ -14,7 +14,7 @@ use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use std::path::PathBuf;
 
-/// The outcome for one reference; docs/cache.md documents the words.
+/// The outcome for one reference; docs/json.md documents the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Status {

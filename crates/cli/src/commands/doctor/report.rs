@@ -55,7 +55,7 @@ fn user(host: &Host) -> String {
     if host.is_root() { "as root".to_owned() } else { format!("as user {}", host.uid) }
 }
 
-/// The JSON object; its format is in docs/doctor.md.
+/// The JSON object; its format is in docs/json.md.
 #[derive(Serialize)]
 pub(crate) struct Object<'a> {
     host: String,

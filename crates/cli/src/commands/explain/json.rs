@@ -1,4 +1,4 @@
-//! The JSON object of `explain`. Its format is stable: docs/explain.md.
+//! The JSON object of `explain`. Its format is stable: docs/json.md.
 
 use super::resulting;
 use crate::error::Failure;

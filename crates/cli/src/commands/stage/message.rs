@@ -98,8 +98,12 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
-    use super::{NodeReply, Reply};
+    use super::{NodeReply, Reply, Request};
     use crate::error::Failure;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
 
     #[test]
     fn answers_fit_into_a_line_of_srun() {
@@ -119,5 +123,48 @@ mod tests {
         let read: NodeReply =
             serde_json::from_str(r#"{"node":"n1","reply":"no-command"}"#).unwrap();
         assert_eq!((read.node.as_str(), read.reply), ("n1", Reply::NoCommand));
+    }
+
+    /// The messages in docs/json.md, parsed. Written again, they are the same: they have all keys,
+    /// and no other ones.
+    fn documented<Message: DeserializeOwned + Serialize>(heading: &str) -> Vec<Message> {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let block = page.split(heading).nth(1).unwrap().split("```").nth(1).unwrap();
+        let block = block.strip_prefix("json\n").unwrap();
+        let values = serde_json::Deserializer::from_str(block).into_iter::<Value>();
+        let check = |value: Value| {
+            let message: Message = serde_json::from_value(value.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&message).unwrap(), value);
+            message
+        };
+        values.map(|value| check(value.unwrap())).collect()
+    }
+
+    #[test]
+    fn all_messages_are_documented() {
+        // A new variant does not compile here until it has a number.
+        let request = |request: &Request| match request {
+            Request::Query { .. } => 0,
+            Request::Prepare { .. } => 1,
+            Request::Commit => 2,
+            Request::List => 3,
+        };
+        let requests: Vec<Request> = documented("\nRequests, ");
+        assert_eq!(requests.iter().map(request).collect::<BTreeSet<_>>(), (0..4).collect());
+        let reply = |answer: &NodeReply| match answer.reply {
+            Reply::Ready { .. } => 0,
+            Reply::NoCommand => 1,
+            Reply::Present { .. } => 2,
+            Reply::Missing { .. } => 3,
+            Reply::Prepared => 4,
+            Reply::Received { .. } => 5,
+            Reply::Staged => 6,
+            Reply::Failed { .. } => 7,
+            Reply::Has(_) => 8,
+            Reply::Listed => 9,
+        };
+        let answers: Vec<NodeReply> = documented("\nReplies:");
+        assert_eq!(answers.iter().map(reply).collect::<BTreeSet<_>>(), (0..10).collect());
     }
 }

@@ -1,4 +1,4 @@
-//! The JSON object; its format is in docs/verify.md.
+//! The JSON object; its format is in docs/json.md.
 
 use super::{Mended, Report};
 use crate::cache::image_name;
