@@ -47,7 +47,7 @@ NEED := testbed/need
 TESTS ?=
 # The tests for the other releases of Slurm: everything that touches Slurm itself.
 SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: two_lines::
-SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings docs/site .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean
 
@@ -278,6 +278,7 @@ install-files:
 include packaging/packages.mk
 include packaging/dependencies.mk
 include benches/benches.mk
+include docs/site/site.mk
 include fuzz/fuzz.mk
 include tests/memory.mk
 include tests/mutants.mk
