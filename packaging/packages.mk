@@ -69,3 +69,13 @@ uninstall:
 		$(docdir)/docs $(docdir); do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done
+
+## make release-check [TAG=v0.2.0]    checks that this checkout can be released: docs/releasing.md
+.PHONY: release-check
+TAG ?=
+release-check: tools site-check
+	@$(NEED) dot:graphviz
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked --quiet -p sifcache
+	SIFCACHE_COMMAND=$(BUILT)/debug/sifcache packaging/release-check $(TAG)
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --quiet -p cluster-bench generated_files_match_the_results
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --quiet --test links
