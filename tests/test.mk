@@ -19,7 +19,7 @@ STAGES_AT_A_TIME ?= 4
 test: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages
 
-## make test-all                      the same, with all end-to-end tests on each of the three
+## make test-all                      the same, with all end-to-end tests on each of the three, and the site
 test-all: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages SIFCACHE_THOROUGH=1 SMOKE= DIST_TARGETS=all
 
@@ -27,7 +27,7 @@ test-all: tools
 test-stages: stage-cluster-sid stage-command stage-plugin stage-e2e-binary stage-build-sid stage-e2e-sid \
 	stage-plugins stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
-	stage-testbed-check stage-demo-check
+	stage-testbed-check stage-demo-check $(if $(SIFCACHE_THOROUGH),stage-site-check)
 	@:
 
 stage-cluster-sid:
@@ -64,8 +64,8 @@ stage-build-bookworm: | stage-build-trixie
 stage-lint: | stage-e2e-binary stage-build-sid
 stage-unit: | stage-lint
 stage-doc: | stage-unit
-stage-fuzz-check stage-asan stage-dist-check: | stage-build-sid
-stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check:
+stage-fuzz-check stage-asan stage-dist-check stage-site-check: | stage-build-sid
+stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check stage-site-check:
 	@$(BESIDE) $(@:stage-%=%) $(MAKE_STAGE) $(@:stage-%=%)
 stage-packages-check: stage-plugins
 	@$(LATER) packages-check $(MAKE_STAGE) packages-check $(BUILT_BEFORE)
