@@ -22,7 +22,7 @@ const ELSEWHERE: &str = "127.0.0.1:1/o/i:1";
 /// The section of the page whose title this is true for.
 fn section(is_it: impl Fn(&str) -> bool) -> Format {
     let mut found = formats(&page::text()).into_iter().filter(|format| is_it(&format.title));
-    let format = found.next().expect("docs/json.md has no such section");
+    let format = found.next().unwrap();
     assert!(found.next().is_none(), "two sections of this title");
     format
 }
