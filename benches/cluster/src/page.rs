@@ -25,12 +25,13 @@ pub(crate) fn write(results: &Results, project: &Path) -> Result<()> {
 
 const TITLE: &str = "# Benchmarks
 
-`make bench` measured all figures on this page in one run, whose results are in `docs/evidence/benchmarks.json`. The variants in
-a table took turns, because the load of a machine changes. Compare figures only within a table, not between machines.
+`make bench` measured all figures on this page in one run, whose results are in `docs/evidence/benchmarks.json`. The
+variants in a table took turns, because the load of a machine changes. Compare figures only within a table, not between
+machines.
 
 Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
 the table: the median over all rounds, and its 95 % confidence interval. The terms *hit*, *miss*, *pass*, *shim* and
-*interposer* are in the [glossary](architecture.md#glossary).
+*interposer* are in the [glossary](../architecture.md#glossary).
 
 ![Start times of containers with and without sifcache](benchmarks.svg)
 
@@ -43,8 +44,8 @@ const REPEAT: &str = "## Repeat the measurements
     make bench PLUGIN='/usr/lib/x86_64-linux-gnu/slurm-wlm/other.so its=arguments'   # also another plugin
 
 The results are written to `target/bench/results.json`. `make bench-page` generates this page, the chart and the table
-in the README from `docs/evidence/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a plugin as
-Slurm does, and `benches/cluster/benches/decide.rs` has the benchmarks that criterion runs.
+in the README from `docs/evidence/benchmarks.json`. `benches/cluster` measures on the testbed, `benches/host` loads a
+plugin as Slurm does, and `benches/cluster/benches/decide.rs` has the benchmarks that criterion runs.
 ";
 
 fn page(results: &Results) -> Result<String> {
@@ -71,12 +72,12 @@ fn summary(results: &Results) -> Result<String> {
         "## Summary
 
 {table}
-The first start of an image without sifcache downloads and converts it; with sifcache, the task starts
-from the site's SIF file. The last row is what every other job step pays.
+Without sifcache, the first start of an image downloads and converts it. With sifcache, the task starts from the site's
+SIF file. The last row is the cost for each job step that starts no container.
 
-This run is within {kept} of {all} [budgets](#the-budgets). *On a cluster* has each experiment with the commands
-that it compares, *The hooks alone* has the plugin without Slurm, and *In a process* the parts of a decision.
-[To repeat it](#to-repeat-it) says how to measure on another machine.
+This run is within {kept} of {all} [budgets](#budgets). The sections on the cluster show each experiment with the
+commands that it compares; the other sections measure the plugin without Slurm, and the parts of a decision. See
+[Repeat the measurements](#repeat-the-measurements) for another machine.
 
 ",
         all = budgets.len(),
