@@ -4,3 +4,4 @@ pub mod apply;
 pub(crate) mod lookup_timeout;
 pub(crate) mod report;
 pub mod requested_mode;
+pub mod unknown_program;

@@ -8,4 +8,3 @@ pub(crate) mod nested;
 pub(crate) mod option;
 pub(crate) mod srun;
 pub(crate) mod task;
-mod unknown_program;

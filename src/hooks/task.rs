@@ -6,13 +6,13 @@
 
 use crate::decide::apply;
 use crate::decide::requested_mode::RequestedMode;
+use crate::decide::unknown_program;
 use crate::fault;
 use crate::hooks::broadcast::{self, Program};
 use crate::hooks::container;
 use crate::hooks::multi_prog;
 use crate::hooks::nested;
 use crate::hooks::option;
-use crate::hooks::unknown_program;
 use crate::job::{Error, Job};
 use crate::spank::Spank;
 use sifcache_core::cache_mode::ENVIRONMENT;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// The directories where distributions and sites install programs, the most likely ones first.
 /// These paths lead to the same directories for every user.
-const SYSTEM: [&str; 6] =
+pub(crate) const SYSTEM: [&str; 6] =
     ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/usr/local/sbin", "/sbin"];
 
 /// The runtimes that slurmstepd looks for ahead of its tasks.

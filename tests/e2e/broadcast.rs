@@ -121,6 +121,7 @@ fn a_copy_with_an_unknown_name_is_reported() {
         ("", "--sif-cache=require", "/usr/bin/apptainer", true),
         ("on_miss=fail", "", "/usr/bin/apptainer", true),
         ("on_miss=fail nested=off", "", "/usr/bin/apptainer", true),
+        ("on_miss=fail", "--export=PATH=/nowhere", "/usr/bin/apptainer", true),
         ("on_miss=fail", "--sif-cache=off", "/usr/bin/apptainer", false),
         ("on_miss=fail", "", "/bin/echo", false),
         ("", "", "/usr/bin/apptainer", false),

@@ -77,6 +77,30 @@ fn another_program_is_left_alone() {
     assert_eq!(relative.told("argv"), [format!("{root}/./real/program")]);
 }
 
+/// A job has copied the runtime under another name, for example with sbcast.
+#[test]
+fn a_copied_runtime_is_reported_if_a_pull_is_forbidden() {
+    let site = Site::new();
+    // The file of the runtime under another name.
+    site.real("copied");
+    site.script("other", "#!/bin/sh\n");
+    let line = |mode: &str, settings: &str, program: &str| {
+        let settings = format!("{} {settings}", site.settings());
+        let (shim, program) = (site.text("sifcache-shim"), site.text(program));
+        let own = [shim.as_str(), "--multi-prog", &settings, mode, &program];
+        let call = Call::new(&site, &[&own, &MISS[1..]].concat()).program("sifcache-shim");
+        call.path("real").run().stderr
+    };
+    let reported = line("auto", "on_miss=fail", "copied");
+    assert!(reported.contains("/copied is not called like a container runtime ("), "{reported}");
+    assert!(reported.contains("on_miss=fail in plugstack.conf"), "{reported}");
+    let reported = line("require", "", "copied");
+    assert!(reported.contains("--sif-cache=require"), "{reported}");
+    assert_eq!(line("auto", "", "copied"), "");
+    assert_eq!(line("off", "on_miss=fail", "copied"), "");
+    assert_eq!(line("auto", "on_miss=fail", "other"), "", "another program");
+}
+
 #[test]
 fn a_command_that_cannot_be_started_has_slurms_exit_status() {
     let site = Site::new();

@@ -3,10 +3,12 @@
 use crate::environment::Environment;
 use crate::launch::Launch;
 use crate::log_sink;
-use sifcache_core::decision::on_miss;
+use sifcache_core::decision::{Pass, Verdict, on_miss};
+use sifcache_core::launch::NotLaunch;
 use sifcache_core::settings::{OnMiss, Settings};
 use spank_sifcache::decide::apply;
 use spank_sifcache::decide::requested_mode::RequestedMode;
+use spank_sifcache::decide::unknown_program;
 use std::ffi::CString;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -36,6 +38,9 @@ pub(crate) fn decide(
             return Decided::default();
         };
         let decision = apply::apply(&launch, &settings, requested);
+        if decision.verdict == Verdict::Pass(Pass::NotLaunch(NotLaunch::NotRuntime)) {
+            unknown_program::warn(&launch, &settings, requested, false);
+        }
         Decided {
             is_launch: decision.launch.is_some(),
             image: launch.replaced.take(),

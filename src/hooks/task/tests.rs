@@ -376,18 +376,22 @@ fn an_ambiguous_program_is_reported_if_on_miss_is_fail() {
 #[test]
 fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
     let root = Root::new("copied");
-    let bin = root.0.join("bin");
-    fs::create_dir_all(&bin).unwrap();
-    for (name, content) in [("apptainer", "12345"), ("copy", "12345"), ("other", "1234")] {
-        fs::write(bin.join(name), content).unwrap();
+    for (name, content) in [
+        ("first/apptainer", "1"),
+        ("bin/apptainer", "12345"),
+        ("bin/copy", "12345"),
+        ("bin/other", "1234"),
+    ] {
+        let path = root.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
     }
+    let path = ["first", "bin"].map(|name| root.0.join(name).display().to_string()).join(":");
     let message = |program: &str| {
-        let program = bin.join(program);
-        let mut double = root
+        let program = root.0.join("bin").join(program);
+        let double = root
             .task(&["on_miss=fail"], &MISS.replacen("apptainer", &program.to_string_lossy(), 1));
-        let directory: &'static str = bin.to_string_lossy().into_owned().leak();
-        double.runtimes = vec![("apptainer", directory, 1)];
-        double.set("PATH", directory);
+        double.set("PATH", &path);
         run(&double);
         double.told.take()
     };

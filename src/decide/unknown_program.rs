@@ -3,10 +3,13 @@
 
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
-use crate::spank::{Spank, within};
+use crate::job::Job;
+use crate::spank::runtimes::SYSTEM;
+use crate::spank::within;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch;
+use sifcache_core::nested::is_shims;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::ffi::OsStr;
 use std::fs;
@@ -22,28 +25,23 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
 /// only if it is probably a copied runtime: podman and its like take the same arguments, and their
 /// users have not asked for anything.
-pub(crate) fn warn(
-    spank: &dyn Spank,
-    settings: &Settings,
-    requested: &RequestedMode,
-    is_ambiguous: bool,
-) {
+pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_ambiguous: bool) {
     let because = match (requested.mode, settings.on_miss) {
         (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
         (CacheMode::Auto, OnMiss::Fail) => "on_miss=fail in plugstack.conf",
         _ => return,
     };
-    let command = spank.command();
+    let command = job.command();
     let Some((program, arguments)) = command.split_first() else { return };
     let counts = || {
         requested.mode == CacheMode::Require
             || is_ambiguous
             // --bcast=DIRECTORY/ has removed the program's name.
             || program.ends_with(b"/")
-            || is_copy(spank, settings, program)
+            || is_copy(job, settings, program)
     };
     if is_launch_of_docker_image(arguments, settings) && counts() {
-        report::unknown_program(spank, settings, because);
+        report::unknown_program(job, settings, because);
     }
 }
 
@@ -59,23 +57,28 @@ fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
 
 /// Whether the program is probably a copy of a runtime of this node: the two files have the same
 /// size. A bare name comes from `PATH` and is not a copy that a job has made.
-fn is_copy(spank: &dyn Spank, settings: &Settings, program: &[u8]) -> bool {
+fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
     if !program.contains(&b'/') {
         return false;
     }
-    let path = spank.variable("PATH").unwrap_or_default();
-    let runtimes: Vec<PathBuf> = spank
-        .runtimes(&settings.runtimes, &path)
-        .iter()
-        .filter_map(|(number, directory, _)| {
-            Some(Path::new(OsStr::from_bytes(directory)).join(settings.runtimes.get(*number)?))
-        })
-        .collect();
-    let program = Path::new(OsStr::from_bytes(program));
-    let compare = |report: &mut dyn FnMut(bool)| {
+    let path = job.variable("PATH").unwrap_or_default();
+    let compare = |report: &mut dyn FnMut(())| {
         let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
-        let copied = size(program);
-        report(copied.is_some() && runtimes.iter().any(|runtime| size(runtime) == copied));
+        let Some(copied) = size(Path::new(OsStr::from_bytes(program))) else { return };
+        if places(settings, &path).any(|runtime| size(&runtime) == Some(copied)) {
+            report(());
+        }
     };
-    within(LONGEST, &compare).0.contains(&true)
+    !within(LONGEST, &compare).0.is_empty()
+}
+
+/// The paths where this node can have a runtime. A task can have a `PATH` that lacks the original
+/// of the copy, so the system's directories always count. They come first, because a directory in
+/// `PATH` may be on a hung file server.
+fn places<'a>(settings: &'a Settings, path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
+    let of_job = path.split(|byte| *byte == b':').filter(|entry| entry.starts_with(b"/"));
+    let all = SYSTEM.iter().map(|directory| directory.as_bytes()).chain(of_job);
+    all.filter(|directory| !is_shims(directory)).flat_map(|directory| {
+        settings.runtimes.iter().map(|name| Path::new(OsStr::from_bytes(directory)).join(name))
+    })
 }
