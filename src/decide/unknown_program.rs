@@ -31,6 +31,10 @@ pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_am
         (CacheMode::Auto, OnMiss::Fail) => "on_miss=fail in plugstack.conf",
         _ => return,
     };
+    // The other tasks of a step would compare the same files without a result.
+    if !job.step().is_reporter() {
+        return;
+    }
     let command = job.command();
     let Some((program, arguments)) = command.split_first() else { return };
     let counts = || {
