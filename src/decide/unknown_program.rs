@@ -60,29 +60,48 @@ fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
 }
 
 /// Whether the program is probably a copy of a runtime of this node: the two files have the same
-/// size. A bare name comes from `PATH` and is not a copy that a job has made.
+/// size.
 fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
-    if !program.contains(&b'/') {
-        return false;
-    }
     let path = job.variable("PATH").unwrap_or_default();
     let compare = |report: &mut dyn FnMut(())| {
-        let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
-        let Some(copied) = size(Path::new(OsStr::from_bytes(program))) else { return };
-        if places(settings, &path).any(|runtime| size(&runtime) == Some(copied)) {
+        let Some(copied) = files(program, &path).find_map(|file| size(&file)) else { return };
+        if runtimes(settings, &path).any(|runtime| size(&runtime) == Some(copied)) {
             report(());
         }
     };
     !within(LONGEST, &compare).0.is_empty()
 }
 
-/// The paths where this node can have a runtime. A task can have a `PATH` that lacks the original
+/// The files that can be the program: the path itself, or the name in each directory of `PATH`.
+fn files<'a>(program: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
+    let is_path = program.contains(&b'/');
+    let directories = directories(path).filter(move |_| !is_path);
+    let in_path = directories.map(|directory| join(directory, program));
+    is_path.then(|| join(b"", program)).into_iter().chain(in_path)
+}
+
+/// The files that can be a runtime of this node. A task can have a `PATH` that lacks the original
 /// of the copy, so the system's directories always count. They come first, because a directory in
 /// `PATH` may be on a hung file server.
-fn places<'a>(settings: &'a Settings, path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
-    let of_job = path.split(|byte| *byte == b':').filter(|entry| entry.starts_with(b"/"));
-    let all = SYSTEM.iter().map(|directory| directory.as_bytes()).chain(of_job);
-    all.filter(|directory| !is_shims(directory)).flat_map(|directory| {
-        settings.runtimes.iter().map(|name| Path::new(OsStr::from_bytes(directory)).join(name))
+fn runtimes<'a>(settings: &'a Settings, path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
+    let system = SYSTEM.iter().map(|directory| directory.as_bytes());
+    let all = system.chain(directories(path));
+    all.flat_map(|directory| {
+        settings.runtimes.iter().map(move |name| join(directory, name.as_bytes()))
     })
+}
+
+/// The directories of `path`, a value of `PATH`, without those of shims.
+fn directories(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let entries = path.split(|byte| *byte == b':');
+    entries.filter(|entry| entry.starts_with(b"/") && !is_shims(entry))
+}
+
+fn join(directory: &[u8], file: &[u8]) -> PathBuf {
+    Path::new(OsStr::from_bytes(directory)).join(OsStr::from_bytes(file))
+}
+
+fn size(path: &Path) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then_some(metadata.len())
 }

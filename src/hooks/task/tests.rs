@@ -388,15 +388,16 @@ fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
     }
     let path = ["first", "bin"].map(|name| root.0.join(name).display().to_string()).join(":");
     let message = |program: &str| {
-        let program = root.0.join("bin").join(program);
-        let double = root
-            .task(&["on_miss=fail"], &MISS.replacen("apptainer", &program.to_string_lossy(), 1));
+        let double = root.task(&["on_miss=fail"], &MISS.replacen("apptainer", program, 1));
         double.set("PATH", &path);
         run(&double);
         double.told.take()
     };
-    let line = message("copy");
-    assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
-    assert_eq!(message("other"), "");
-    assert_eq!(message("absent"), "");
+    let by_path = |program: &str| message(&root.0.join("bin").join(program).to_string_lossy());
+    for line in [by_path("copy"), message("copy")] {
+        assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
+    }
+    for program in ["other", "absent", "first"] {
+        assert_eq!([by_path(program), message(program)], ["", ""], "{program}");
+    }
 }
