@@ -27,9 +27,9 @@ fn main() {
     let release = match release() {
         Ok(release) => release,
         Err(why) => {
-            eprintln!("error: no plugin can be built: {why}");
-            eprintln!("help: say SLURM_VERSION=MAJOR.MINOR, for example SLURM_VERSION=24.11;");
-            eprintln!("help: `srun --version` on the cluster prints it");
+            eprintln!("error: cannot build the plugin: {why}");
+            eprintln!("help: set SLURM_VERSION=MAJOR.MINOR, for example SLURM_VERSION=24.11;");
+            eprintln!("help: `srun --version` on the cluster prints the release");
             process::exit(1);
         }
     };
@@ -69,20 +69,20 @@ fn check(release: (u32, u32)) -> Result<(), String> {
     let [oldest, .., newest] = RELEASES;
     if release < oldest {
         return Err(format!(
-            "{} is older than {}, the oldest that is served",
+            "Slurm {} is older than {}, the oldest supported release",
             text(release),
             text(oldest)
         ));
     }
     if release > newest {
         println!(
-            "cargo:warning=Slurm {} is newer than {}, the newest that sifcache was tried with",
+            "cargo:warning=Slurm {} is newer than {}, the newest release that sifcache was tested with",
             text(release),
             text(newest)
         );
     } else if !RELEASES.contains(&release) {
         let known = RELEASES.map(text).join(", ");
-        return Err(format!("there is no Slurm {}: served are {known}", text(release)));
+        return Err(format!("there is no Slurm {}; supported releases: {known}", text(release)));
     }
     Ok(())
 }
@@ -104,7 +104,8 @@ fn installed() -> Result<(u32, u32), String> {
     })?;
     println!("cargo:rerun-if-changed={}", path.display());
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    from_header(&text).ok_or_else(|| format!("{} defines no SLURM_VERSION_NUMBER", path.display()))
+    from_header(&text)
+        .ok_or_else(|| format!("{} does not define SLURM_VERSION_NUMBER", path.display()))
 }
 
 /// Parses the line `#define SLURM_VERSION_NUMBER 0x180b05`, with one byte each for the major, minor

@@ -77,7 +77,7 @@ pub enum Error {
 impl Error {
     /// Argv plus environment would exceed the kernel's limit, or too little memory is left.
     pub(crate) const TOO_LONG: Self = Self::InvalidArgument(
-        "the command and its environment are as long as they may be, or there is no memory",
+        "the command and its environment would exceed the kernel's limit, or too little memory is left",
     );
 }
 
@@ -106,7 +106,7 @@ pub trait Job {
     /// The step that the command belongs to.
     fn step(&self) -> Step;
     /// Writes to the job's own stderr.
-    fn tell_user(&self, text: &str);
+    fn write_stderr(&self, text: &str);
     /// Ends the process instead of executing the command. Returns only in tests.
     fn end(&self, status: i32);
 }

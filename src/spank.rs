@@ -109,11 +109,11 @@ pub(crate) trait Spank: Job {
     /// limit, or Slurm refused it.
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error>;
     /// Whether a component of the shim is installed on this node. Checked once per process.
-    fn is_there(&self, part: Component) -> bool;
+    fn is_installed(&self, part: Component) -> bool;
     /// Why a component cannot be used; `None` if it can.
     fn missing(&self, part: Component) -> Option<String>;
     /// Looks for runtimes in the system's directories, before tasks are forked. In slurmstepd only.
-    fn look_for_runtimes(&self, names: &[String]);
+    fn search_system_directories(&self, names: &[String]);
     /// The runtimes in `names` that are found in `path`, a value of `PATH`. In a task only.
     fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located>;
 }

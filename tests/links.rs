@@ -51,7 +51,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     text.lines().filter(|line| line.starts_with('#')).map(heading).collect()
 }
 
-/// Why a link of a page leads nowhere.
+/// Why a link of a page is broken; `None` if it is not.
 fn broken(page: &Path, text: &str, target: &str) -> Option<String> {
     if target.starts_with("https://") || target.starts_with("http://") {
         return None;

@@ -37,7 +37,7 @@ valgrind-tools:
 MIRI ?= +nightly
 miri: tools
 	@$(CARGO) $(MIRI) miri --version >/dev/null 2>&1 || { \
-		echo 'Miri is not there, nothing was run: it is a component of nightly toolchains alone,' >&2; \
+		echo 'Miri is not installed, so nothing was run: it is a component of nightly toolchains only,' >&2; \
 		echo 'rustup toolchain install nightly --component miri,rust-src' >&2; exit 1; }
 	PROPTEST_CASES=16 MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-disable-isolation' \
 		$(CARGO) $(MIRI) miri test --locked --no-fail-fast -p sifcache-core --lib

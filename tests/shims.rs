@@ -2,7 +2,7 @@
 //! in `runtimes=`.
 #![allow(clippy::unwrap_used)]
 
-use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
+use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, directory_for, runtime_in_label};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,7 +37,7 @@ fn describe(directory: &Path, shim: &Path) -> String {
     let file = fs::read(shim).unwrap();
     assert!(file.starts_with(b"a program"), "{}", shim.display());
     let label = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap();
-    let name = String::from_utf8_lossy(labelled(label).unwrap()).into_owned();
+    let name = String::from_utf8_lossy(runtime_in_label(label).unwrap()).into_owned();
     let last = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     format!("{}/{}: {name}", last(directory), last(shim))
 }
@@ -50,7 +50,8 @@ fn each_name_gets_a_shim() {
         format!("{LINKED}/singularity: apptainer"),
         "bin-singularity/singularity: singularity".to_owned(),
     ];
-    let further = ["sing", "singularity-ce"].map(|name| format!("{}/{name}: {name}", alone(name)));
+    let further =
+        ["sing", "singularity-ce"].map(|name| format!("{}/{name}: {name}", directory_for(name)));
     let pair = ["apptainer", "singularity"].map(|name| format!("bin/{name}: {name}"));
     let sorted = |mut all: Vec<String>| {
         all.sort();
@@ -64,7 +65,7 @@ fn each_name_gets_a_shim() {
     assert_eq!(shims(&["a", odd]), [format!("bin-{odd}/{odd}: {odd}"), "bin-a/a: a".to_owned()]);
 }
 
-/// Of names of which one is wrong, none gets a shim.
+/// If one of the names is invalid, no shim is installed.
 #[test]
 fn names_that_are_refused() {
     let directory = std::env::temp_dir().join(format!("shims-{}-refused", std::process::id()));
@@ -94,9 +95,11 @@ fn names_that_are_refused() {
         let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/shims"));
         command.arg(&program).arg(directory.join("d")).args(["apptainer", "singularity", name]);
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(64), "{name:?}: {said}");
-        assert!(said.contains("is not a valid name of a runtime: ") && said.lines().count() == 1);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{name:?}: {stderr}");
+        assert!(
+            stderr.contains("is not a valid name of a runtime: ") && stderr.lines().count() == 1
+        );
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "{name:?}: nothing is written");
     }
     fs::remove_dir_all(directory).unwrap();

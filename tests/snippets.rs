@@ -1,6 +1,6 @@
-//! The snippets for login shells, `profile.d/`: which shims they put in front of `PATH`, for the
-//! names of `runtimes=` and what is installed. Shells that this machine lacks are left out; the
-//! testbed has all of them.
+//! Tests of the snippets for login shells in `profile.d/`: the shims that they put in front of
+//! `PATH`, depending on `runtimes=` and the installed runtimes. Shells that this machine lacks are
+//! skipped; the testbed has all of them.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -8,24 +8,25 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How each shell is called, and what it runs. `-e` and `-u`: a user's own settings do no harm.
+/// The command line of each shell and its script. `-e` and `-u` show that the snippets also work in
+/// shells with these options.
 const SHELLS: [(&[&str], &str); 5] = [
     (&["sh", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["bash", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["bash", "--posix", "-c"], ". D/sifcache.sh; printenv PATH"),
-    // As it is, and not as it emulates sh.
+    // In its own mode, without emulation of sh.
     (&["zsh", "-f", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["tcsh", "-f", "-c"], "source D/sifcache.csh; printenv PATH"),
 ];
 
-/// Directories of programs, with what they hold.
+/// Directories of programs, with the names of the programs.
 const PLACES: [(&str, &[&str]); 3] = [
     ("both", &["apptainer", "singularity", "sing", "other"]),
     ("apptainer", &["apptainer"]),
     ("sing", &["sing"]),
 ];
 
-/// Settings, the directories in `PATH`, and the shims that come in front of them.
+/// Settings, the directories in `PATH`, and the directories of shims that are put in front of them.
 const CASES: [(&str, &[&str], &[&str]); 14] = [
     ("image_root=/s", &["both"], &["bin"]),
     ("image_root=/s", &["apptainer", "sing"], &["bin-apptainer"]),
@@ -36,11 +37,11 @@ const CASES: [(&str, &[&str], &[&str]); 14] = [
     ("image_root=/s runtimes=sing", &["apptainer"], &[]),
     ("runtimes=apptainer,sing on_miss=warn", &["both"], &["bin-apptainer", "bin-sing"]),
     ("runtimes=sing,singularity,apptainer", &["both"], &["bin", "bin-sing"]),
-    // Of a line with the line end of Windows.
+    // From a line with a Windows line end.
     ("image_root=/s runtimes=sing\r", &["both"], &["bin-sing"]),
-    // No shim of this name is installed; a name of a directory is not one of a shim.
+    // No shim of the first name is installed; the second is part of the name of a directory.
     ("image_root=/s runtimes=other,linked", &["both"], &[]),
-    // Neither a setting nor a pattern.
+    // The colon-separated words in the value are neither a setting nor a pattern.
     ("image_root=/x:runtimes=sing:/*", &["both"], &["bin"]),
     ("image_root=/s runtimes=sing nested=preload", &["both"], &[]),
     ("image_root=/s nested=preload\r", &["both"], &[]),
@@ -70,7 +71,7 @@ impl Place {
         Self(directory)
     }
 
-    /// `PATH` after a snippet; nothing if there is no such shell.
+    /// `PATH` after the snippet was read; `None` if the shell is not installed.
     fn path(&self, shell: (&[&str], &str), settings: &str, path: &str) -> Option<String> {
         let (program, arguments) = shell.0.split_first().unwrap();
         let program = ["/bin", "/usr/bin"].map(|place| Path::new(place).join(program)).into_iter();
@@ -110,9 +111,9 @@ fn the_shims_that_come_in_front() {
             let Some(after) = place.path(shell, settings, &before) else { continue };
             assert_eq!(after, format!("{shims}{before}"), "{shell:?} {settings}");
             let again = place.path(shell, settings, &after).unwrap();
-            assert_eq!(again, after, "{shell:?} {settings}: twice");
+            assert_eq!(again, after, "{shell:?} {settings}: read twice");
             run += 1;
         }
-        assert!(run >= 3, "sh and bash are there");
+        assert!(run >= 3, "sh and bash are installed");
     }
 }

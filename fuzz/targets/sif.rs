@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use sifcache_core::image::{Root, State};
 use sifcache_core::settings::Untrusted;
-use sifcache_core::sif::descriptors::{DESCRIPTOR, MOST};
+use sifcache_core::sif::descriptors::{DESCRIPTOR, MAX_DESCRIPTORS};
 use sifcache_core::sif::{HEADER, host_architecture};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
@@ -71,7 +71,7 @@ fn expected(header: &[u8; HEADER], bytes: &[u8], length: u64) -> State {
     if theirs != "unknown" && theirs != host_architecture() {
         return State::WrongArchitecture(theirs);
     }
-    let limit = MOST as u128 * DESCRIPTOR as u128;
+    let limit = MAX_DESCRIPTORS as u128 * DESCRIPTOR as u128;
     if size > limit || size > number(header, 104).unwrap_or(0) {
         return State::BadTable;
     }

@@ -49,10 +49,10 @@ pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
         return;
     };
     if job.step().is_reporter() {
-        job.tell_user(&format!(
+        job.write_stderr(&format!(
             "{NAME}: {reference} cannot be looked up: there are no valid settings in \
-             plugstack.conf on this node\n{NAME}: the launch ends here because of \
-             --sif-cache=require (or SIF_CACHE=require); tell the admins, or use --sif-cache=off\n"
+             plugstack.conf on this node\n{NAME}: the launch fails because of --sif-cache=require \
+             (or SIF_CACHE=require); tell the admins, or use --sif-cache=off\n"
         ));
     }
     job.end(MISSING);
@@ -64,7 +64,7 @@ fn warn_of_invalid_mode(job: &dyn Job, requested: &RequestedMode) {
         && job.step().is_reporter()
     {
         let value = value.escape_ascii();
-        job.tell_user(&format!(
+        job.write_stderr(&format!(
             "{NAME}: {ENVIRONMENT}={value} is ignored: valid values are {VALUES}\n"
         ));
     }
@@ -75,13 +75,14 @@ fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
     match job.replace(index, path) {
         Ok(()) => report::hit(job, decision, path),
         Err(error) => {
-            log::warn!("cannot put {} into the command: {error}", path.display());
+            log::warn!("cannot put {} into the command line: {error}", path.display());
             // With on_miss=fail, this is treated like a miss.
             if on_miss == OnMiss::Fail {
                 let path = path.display();
                 if job.step().is_reporter() {
-                    let line = format!("{NAME}: cannot put {path} into the command: {error}\n");
-                    job.tell_user(&line);
+                    let line =
+                        format!("{NAME}: cannot put {path} into the command line: {error}\n");
+                    job.write_stderr(&line);
                 }
                 job.end(MISSING);
             }
@@ -98,12 +99,12 @@ fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode
     let step = job.step();
     // All tasks of a step run the same command, so one task of each node prints the message.
     match (step.is_reporter(), step.nested, step.node) {
-        (true, true, _) | (true, false, 0) => tell(job, decision, settings, &|readable| {
+        (true, true, _) | (true, false, 0) => print_miss(job, decision, settings, &|readable| {
             message::miss(decision, settings, mode, on_miss, readable)
         }),
         (true, false, _) => {
             let name = report::node_name(job);
-            tell(job, decision, settings, &|readable| {
+            print_miss(job, decision, settings, &|readable| {
                 message::short_miss(decision, settings, &name, readable)
             });
         }
@@ -116,7 +117,7 @@ fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode
 
 /// Prints a message about a miss. `make` reads the image roots that it gets; roots that did not
 /// answer are not among them.
-fn tell(
+fn print_miss(
     job: &dyn Job,
     decision: &Decision,
     settings: &Settings,
@@ -129,5 +130,5 @@ fn tell(
         .collect();
     let mut readable = settings.image_roots.clone();
     readable.retain(|root| !silent.contains(&root.as_path()));
-    job.tell_user(&WithTimeout(settings.lookup_timeout).text(&readable, make));
+    job.write_stderr(&WithTimeout(settings.lookup_timeout).text(&readable, make));
 }

@@ -49,8 +49,8 @@ mod tests {
     use std::time::Duration;
 
     const INLINE: WithTimeout = WithTimeout(None);
-    const PATIENT: WithTimeout = WithTimeout(Some(Duration::from_secs(600)));
-    const IMPATIENT: WithTimeout = WithTimeout(Some(Duration::from_secs(1)));
+    const LONG: WithTimeout = WithTimeout(Some(Duration::from_secs(600)));
+    const SHORT: WithTimeout = WithTimeout(Some(Duration::from_secs(1)));
 
     #[test]
     fn answers_are_the_same_inline_and_from_a_helper_process() {
@@ -58,7 +58,7 @@ mod tests {
             [Ok(vec![Empty, Failed(5)]), Err(NoRoot), Ok(vec![]), Ok(vec![Absent, Image])];
         let probe = |report: &mut dyn FnMut(_)| answers.iter().cloned().for_each(report);
         let misses = |report: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(report);
-        for prober in [INLINE, PATIENT] {
+        for prober in [INLINE, LONG] {
             assert_eq!(prober.run(&probe), answers, "{prober:?}");
             assert_eq!(prober.run(&misses), answers[..3], "{prober:?}");
         }
@@ -72,19 +72,19 @@ mod tests {
             never(&[]);
             report(Ok(vec![Image]));
         };
-        assert_eq!(IMPATIENT.run(&probe), [Ok(vec![Absent]), Err(NoAnswer)]);
+        assert_eq!(SHORT.run(&probe), [Ok(vec![Absent]), Err(NoAnswer)]);
         let hit = |report: &mut dyn FnMut(_)| {
             report(Ok(vec![Image]));
             never(&[]);
         };
-        assert_eq!(IMPATIENT.run(&hit), [Ok(vec![Image])]);
+        assert_eq!(SHORT.run(&hit), [Ok(vec![Image])]);
         let make = |readable: &[PathBuf]| {
             if !readable.is_empty() {
                 never(readable);
             }
             "no root was read".to_owned()
         };
-        assert_eq!(IMPATIENT.text(&[PathBuf::from("/sif")], &make), "no root was read");
+        assert_eq!(SHORT.text(&[PathBuf::from("/sif")], &make), "no root was read");
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let make = |readable: &[PathBuf]| format!("{readable:?} of {}", std::process::id());
         let roots = [PathBuf::from("/sif")];
         assert_eq!(INLINE.text(&roots, &make), make(&roots));
-        let made = PATIENT.text(&roots, &make);
+        let made = LONG.text(&roots, &make);
         assert!(made.starts_with("[\"/sif\"] of ") && made != make(&roots), "{made}");
     }
 }

@@ -30,9 +30,9 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
         return;
     }
     warn_of_refused(decision);
-    let line = format!("{uri} is {}", path.display());
+    let line = format!("{uri} is replaced by {}", path.display());
     log::info!("{line}");
-    tell_verbose(job, &line);
+    write_verbose(job, &line);
     let image = value(path.as_os_str().as_encoded_bytes());
     log::info!(target: EVENT, "event=hit {step} reference={} image={image}", uri.reference());
 }
@@ -50,13 +50,13 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
     let line = format!("{uri} is not in the image cache");
     log::info!("{line}");
     if !quiet {
-        tell_verbose(job, &line);
+        write_verbose(job, &line);
         for candidate in decision.refused() {
             let (path, state) = (candidate.path.display(), &candidate.state);
-            tell_verbose(job, &format!("{path} is refused: {state}"));
+            write_verbose(job, &format!("{path} is refused: {state}"));
         }
         for root in decision.unusable_roots() {
-            tell_verbose(job, &unusable(root));
+            write_verbose(job, &unusable(root));
         }
     }
     let refused: String = decision
@@ -74,7 +74,7 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
 }
 
 fn unusable(root: &Candidate) -> String {
-    let what = if root.state == State::NoAnswer { "does not answer" } else { "is not there" };
+    let what = if root.state == State::NoAnswer { "does not answer" } else { "does not exist" };
     format!("the image root {} {what}", root.path.display())
 }
 
@@ -83,7 +83,7 @@ fn unusable(root: &Candidate) -> String {
 ///
 /// slurmstepd's own log level does not follow `-v`, but srun sets its level in the environment,
 /// from `LOG_LEVEL_VERBOSE` = 4 on.
-fn tell_verbose(job: &dyn Job, line: &str) {
+fn write_verbose(job: &dyn Job, line: &str) {
     let level = job.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
     let step = job.step();
@@ -91,8 +91,8 @@ fn tell_verbose(job: &dyn Job, line: &str) {
     // writes.
     match (level, step.node) {
         _ if !step.is_first_of_node() => {}
-        (4.., 0) => job.tell_user(&format!("{NAME}: {line}\n")),
-        (5.., _) => job.tell_user(&format!("{NAME}: {}: {line}\n", node_name(job))),
+        (4.., 0) => job.write_stderr(&format!("{NAME}: {line}\n")),
+        (5.., _) => job.write_stderr(&format!("{NAME}: {}: {line}\n", node_name(job))),
         _ => {}
     }
 }
@@ -112,22 +112,22 @@ pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pa
     if !(is_runtime && concerns && names_image() && job.step().is_reporter()) {
         return;
     }
-    log::debug!("left alone: {pass}");
+    log::debug!("left unchanged: {pass}");
     if mode == CacheMode::Require {
         let option = "--sif-cache=require has no effect on this command";
-        job.tell_user(&format!("{NAME}: {option}: {pass}\n"));
+        job.write_stderr(&format!("{NAME}: {option}: {pass}\n"));
     } else {
-        tell_verbose(job, &format!("the command is left alone: {pass}"));
+        write_verbose(job, &format!("the command is left unchanged: {pass}"));
     }
 }
 
 /// Reports a launch that is left alone for a reason other than its own argv.
-pub(crate) fn left_alone(job: &dyn Job, why: &str) {
+pub(crate) fn left_unchanged(job: &dyn Job, why: &str) {
     if !job.step().is_reporter() {
         return;
     }
-    log::debug!("left alone: {why}");
-    tell_verbose(job, &format!("the command is left alone: {why}"));
+    log::debug!("left unchanged: {why}");
+    write_verbose(job, &format!("the command is left unchanged: {why}"));
 }
 
 /// Tells the user that a program that is not listed as a runtime has the arguments of a launch of a
@@ -136,8 +136,8 @@ pub(crate) fn left_alone(job: &dyn Job, why: &str) {
 pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
     let command = job.command();
     let Some(program) = command.first().filter(|_| job.step().is_reporter()) else { return };
-    job.tell_user(&format!(
-        "{NAME}: {} is not called like a container runtime ({}), so its image may not \
+    job.write_stderr(&format!(
+        "{NAME}: {} does not have the name of a container runtime ({}), so its image may not \
          be looked up: {because} may have no effect on it\n",
         program.escape_ascii(),
         settings.runtimes.join(", ")
@@ -175,7 +175,7 @@ mod tests {
     fn the_reason_why_a_root_is_unusable() {
         let line = |state| unusable(&Candidate { path: "/sif".into(), state });
         assert_eq!(line(State::NoAnswer), "the image root /sif does not answer");
-        assert_eq!(line(State::NoRoot), "the image root /sif is not there");
+        assert_eq!(line(State::NoRoot), "the image root /sif does not exist");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
 
 /// The maximum number of names. No step has more components; a longer list comes from a command that
 /// only looks like several launches.
-const MOST: usize = 64;
+const MAX_NAMES: usize = 64;
 
 /// What the names that srun passed say about the program of a task.
 pub(crate) enum Program<'a> {
@@ -45,7 +45,7 @@ pub(crate) struct Broadcast<'a> {
 pub(crate) fn take(spank: &dyn Spank) -> Program<'_> {
     let Some(names) = spank.variable(PROGRAM) else { return Program::AsTyped };
     if let Err(error) = spank.unset_variable(PROGRAM) {
-        log::warn!("cannot remove {PROGRAM} of the task: {error}");
+        log::warn!("cannot remove {PROGRAM} from the environment of the task: {error}");
     }
     let command = spank.command();
     let Some((program, arguments)) = command.split_first() else { return Program::AsTyped };
@@ -65,7 +65,7 @@ pub(crate) fn names(words: &[Vec<u8>], runtimes: &[String]) -> Option<Vec<u8>> {
     let mut names = Vec::new();
     for part in parts.iter().filter(|part| part.iter().any(|word| ImageUri::is_likely(word))) {
         for (place, program) in part.iter().enumerate() {
-            if names.len() == MOST {
+            if names.len() == MAX_NAMES {
                 break;
             }
             let Some(arguments) = part.get(place + 1..) else { continue };
@@ -126,8 +126,8 @@ impl Job for Broadcast<'_> {
         self.spank.step()
     }
 
-    fn tell_user(&self, text: &str) {
-        self.spank.tell_user(text);
+    fn write_stderr(&self, text: &str) {
+        self.spank.write_stderr(text);
     }
 
     fn end(&self, status: i32) {
@@ -137,7 +137,7 @@ impl Job for Broadcast<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, name, names};
+    use super::{MAX_NAMES, name, names};
 
     fn words(text: &str) -> Vec<Vec<u8>> {
         text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_number_of_names_is_limited() {
-        let many = vec!["apptainer"; 3 * MOST].join(" ");
+        let many = vec!["apptainer"; 3 * MAX_NAMES].join(" ");
         let names = names(&words(&format!("srun {many} docker://x")), &["apptainer".to_owned()]);
         assert!(names.unwrap().len() < 2048);
     }

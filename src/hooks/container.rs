@@ -30,15 +30,16 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
         Some(reference) if decision::on_miss(requested.mode, &without_roots) == OnMiss::Fail => {
             refuse(job, requested.mode, &reference.to_string());
         }
-        Some(_) => report::left_alone(job, WHY),
-        None if requested.mode == CacheMode::Require && job.step().is_reporter() => job.tell_user(
-            &format!("{NAME}: --sif-cache=require (or SIF_CACHE=require) has no effect: {WHY}\n"),
-        ),
+        Some(_) => report::left_unchanged(job, WHY),
+        None if requested.mode == CacheMode::Require && job.step().is_reporter() => job
+            .write_stderr(&format!(
+                "{NAME}: --sif-cache=require (or SIF_CACHE=require) has no effect: {WHY}\n"
+            )),
         None => {}
     }
 }
 
-const WHY: &str = "the step runs in a container (--container), where the image cache is not";
+const WHY: &str = "the step runs in a container (--container), which has no image cache";
 
 /// Ends a launch that must not pull, with a message.
 fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
@@ -47,9 +48,9 @@ fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
             CacheMode::Require => "--sif-cache=require (or SIF_CACHE=require)",
             CacheMode::Auto | CacheMode::Off => "on_miss=fail in plugstack.conf",
         };
-        job.tell_user(&format!(
+        job.write_stderr(&format!(
             "{NAME}: {reference} cannot be taken from the image cache: {WHY}\n{NAME}: the launch \
-             ends here because of {because}; use --sif-cache=off to start it all the same\n"
+             fails because of {because}; use --sif-cache=off to start it without the cache\n"
         ));
     }
     job.end(MISSING);
@@ -93,10 +94,10 @@ mod tests {
                 assert_eq!(*double.replaced.borrow(), None, "{command}");
                 assert!(double.prepended.borrow().is_empty(), "{command}");
                 assert_eq!(double.get("PATH").as_deref(), Some("/bin"), "{command} {settings:?}");
-                for gone in ["LD_PRELOAD", SETTINGS, PROGRAM, "SIF_CACHE"] {
-                    assert_eq!(double.get(gone), None, "{command} {settings:?}");
+                for removed in ["LD_PRELOAD", SETTINGS, PROGRAM, "SIF_CACHE"] {
+                    assert_eq!(double.get(removed), None, "{command} {settings:?}");
                 }
-                assert_eq!((double.told.take().as_str(), double.ended.get()), ("", None));
+                assert_eq!((double.stderr.take().as_str(), double.ended.get()), ("", None));
             }
         }
     }
@@ -106,7 +107,7 @@ mod tests {
         let root = "image_root=/nowhere";
         let outcome = |settings: &[&str], command: &str, mode: Option<&str>| {
             let double = task(settings, command, mode);
-            (double.ended.get(), double.told.take())
+            (double.ended.get(), double.stderr.take())
         };
         let fail = [root, "on_miss=fail"];
         for (settings, mode, because) in [
@@ -114,15 +115,15 @@ mod tests {
             (&["x"], Some("require"), "--sif-cache=require"),
             (&fail, None, "on_miss=fail"),
         ] {
-            let (ended, told) = outcome(settings, LAUNCH, mode);
+            let (ended, stderr) = outcome(settings, LAUNCH, mode);
             assert_eq!(ended, Some(MISSING), "{settings:?}");
-            assert!(told.starts_with("sifcache: docker.io/o/i:1 cannot be taken"), "{told}");
-            assert!(told.contains(because) && told.contains("--container"), "{told}");
+            assert!(stderr.starts_with("sifcache: docker.io/o/i:1 cannot be taken"), "{stderr}");
+            assert!(stderr.contains(because) && stderr.contains("--container"), "{stderr}");
         }
         assert_eq!(outcome(&fail, LAUNCH, Some("off")), (None, String::new()));
         assert_eq!(outcome(&fail, "bash -c true", None), (None, String::new()));
-        let (ended, told) = outcome(&[root], "bash -c true", Some("require"));
+        let (ended, stderr) = outcome(&[root], "bash -c true", Some("require"));
         assert_eq!(ended, None);
-        assert!(told.starts_with("sifcache: --sif-cache=require (or SIF_CACHE"), "{told}");
+        assert!(stderr.starts_with("sifcache: --sif-cache=require (or SIF_CACHE"), "{stderr}");
     }
 }

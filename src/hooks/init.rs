@@ -27,9 +27,9 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         (Ok(settings), _) => {
             if context == Context::Remote && settings.untrusted == Untrusted::Refuse {
                 // Once for all tasks, so that a hit needs no system call for it.
-                ids::look_ahead();
+                ids::read_overflow_id();
             }
-            look_for_shim(spank, context, &settings);
+            check_shim(spank, context, &settings);
         }
         // slurmstepd forwards errors to the user's stderr. Only the admin can fix this one, so it
         // is logged as a warning.
@@ -41,8 +41,8 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
 /// Logs that a further line for the plugin is ignored. It would register the option again and
 /// decide on each command again.
 pub(crate) fn ignore(context: Context) {
-    let line = "plugstack.conf has several lines for this plugin: the first one counts, this one \
-                is ignored; remove one of them (sifcache doctor shows both)";
+    let line = "plugstack.conf has several lines for this plugin: only the first one is used, this \
+                one is ignored; remove one of them (sifcache doctor shows both)";
     match context {
         Context::Slurmd => log::error!("{line}"),
         Context::Remote => log::warn!("{line}"),
@@ -54,7 +54,7 @@ pub(crate) fn ignore(context: Context) {
 /// Checks on compute nodes that the shim is installed. If it is missing, this is logged once by
 /// slurmd and once per step. Tasks inherit the result, and the runtimes of the node, from
 /// slurmstepd.
-fn look_for_shim(spank: &dyn Spank, context: Context, settings: &Settings) {
+fn check_shim(spank: &dyn Spank, context: Context, settings: &Settings) {
     if !matches!(context, Context::Slurmd | Context::Remote) {
         return;
     }

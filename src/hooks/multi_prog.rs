@@ -19,7 +19,7 @@ pub const FLAG: &str = "--multi-prog";
 ///
 /// SPANK does not report this. If the first argument of an ordinary program looks like such a file,
 /// the shim is prepended to that program, without any effect.
-pub(crate) fn is_one(command: &[&[u8]]) -> bool {
+pub(crate) fn is_configuration(command: &[&[u8]]) -> bool {
     let Some(text) = command.get(1) else { return false };
     let mut lines = 0;
     let mut continued = false;
@@ -55,9 +55,9 @@ pub(crate) fn run(spank: &dyn Spank, requested: &RequestedMode) {
     if !spank.step().is_first_of_node() {
         return;
     }
-    log::warn!("the commands of --multi-prog are not looked at: {why}");
+    log::warn!("the commands of --multi-prog are not covered: {why}");
     if requested.mode == CacheMode::Require {
-        spank.tell_user(&format!(
+        spank.write_stderr(&format!(
             "{NAME}: --sif-cache=require has no effect on the commands of --multi-prog: {why}\n"
         ));
     }
@@ -73,7 +73,7 @@ fn prepend(spank: &dyn Spank, requested: &RequestedMode) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_one;
+    use super::is_configuration;
 
     #[test]
     fn recognizes_the_configurations_that_srun_accepts() {
@@ -82,14 +82,14 @@ mod tests {
             "* hostname\n",
             "# comment\n\n 4-6  echo 'a b' \\\nand more\n1,7\techo %t\n0,2-3 echo\n",
         ] {
-            assert!(is_one(&[b"file", text.as_bytes()]), "{text:?}");
-            assert!(is_one(&[b"file", text.as_bytes(), b"more"]), "{text:?}");
+            assert!(is_configuration(&[b"file", text.as_bytes()]), "{text:?}");
+            assert!(is_configuration(&[b"file", text.as_bytes(), b"more"]), "{text:?}");
         }
         for text in ["", "\n# 0 a", "0", "0 \n", "hostname", "-c", "0 a\nb c", "a 0", "docker://x"]
         {
-            assert!(!is_one(&[b"file", text.as_bytes()]), "{text:?}");
+            assert!(!is_configuration(&[b"file", text.as_bytes()]), "{text:?}");
         }
-        assert!(!is_one(&[b"0 hostname"]));
-        assert!(!is_one(&[]));
+        assert!(!is_configuration(&[b"0 hostname"]));
+        assert!(!is_configuration(&[]));
     }
 }

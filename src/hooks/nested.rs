@@ -17,10 +17,10 @@ use sifcache_core::settings::{Nested, Settings};
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
         None => {}
-        Some(Component::Shims) if spank.is_there(Component::Shims) => {
+        Some(Component::Shims) if spank.is_installed(Component::Shims) => {
             apply(spank, settings.nested, &shims(spank, &settings.runtimes));
         }
-        Some(part) if spank.is_there(part) => apply(spank, settings.nested, &[]),
+        Some(part) if spank.is_installed(part) => apply(spank, settings.nested, &[]),
         Some(_) => apply(spank, Nested::Off, &[]),
     }
 }
@@ -59,8 +59,8 @@ fn part(nested: Nested) -> Option<Component> {
 
 /// Lets slurmstepd look for the runtimes of the node, on behalf of its tasks.
 pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
-    if settings.nested == Nested::Path && spank.is_there(Component::Shims) {
-        spank.look_for_runtimes(&settings.runtimes);
+    if settings.nested == Nested::Path && spank.is_installed(Component::Shims) {
+        spank.search_system_directories(&settings.runtimes);
     }
 }
 
@@ -92,7 +92,7 @@ fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
             None => spank.unset_variable(name),
         };
         if let Err(error) = done {
-            log::warn!("cannot change {name} of the task: {error}");
+            log::warn!("cannot change {name} in the environment of the task: {error}");
         }
     }
 }
@@ -184,7 +184,7 @@ mod tests {
             let mut double = Double::new(context, &["image_root=/sif", nested]);
             double.missing = missing.map(str::to_owned);
             captured(|| crate::dispatch(Hook::Init, &double));
-            double.looked_ahead.get()
+            double.searched_system.get()
         };
         assert!(looked(Context::Remote, "nested=path", None));
         assert!(!looked(Context::Remote, "nested=path", Some("not there")));
@@ -294,10 +294,8 @@ mod tests {
         assert_eq!(double.get("SIF_CACHE").as_deref(), Some("require"));
         double.cannot_prepend = true;
         let lines = captured(|| crate::dispatch(Hook::TaskInit, &double));
-        assert!(
-            lines[0].starts_with("WARN the commands of --multi-prog are not looked at: an old")
-        );
-        assert!(double.told.borrow().contains("--sif-cache=require has no effect"), "{lines:?}");
+        assert!(lines[0].starts_with("WARN the commands of --multi-prog are not covered: an old"));
+        assert!(double.stderr.borrow().contains("--sif-cache=require has no effect"), "{lines:?}");
         let mut other = task("nested=off", "echo 0", &[]);
         other.missing = some("not there");
         run(&other);

@@ -36,7 +36,7 @@ pub(crate) fn check(spank: &dyn Spank, value: &[u8]) -> Result<(), ()> {
 }
 
 /// The cache mode that the user requested for a task.
-pub(crate) fn of_task(spank: &dyn Spank) -> RequestedMode {
+pub(crate) fn requested_mode(spank: &dyn Spank) -> RequestedMode {
     RequestedMode::new(spank.option().as_deref(), spank.variable(ENVIRONMENT))
 }
 

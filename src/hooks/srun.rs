@@ -64,7 +64,7 @@ fn name_programs(spank: &dyn Spank, words: &[Vec<u8>]) {
         None => Ok(()),
     };
     if let Err(error) = done {
-        log::warn!("cannot tell the tasks what --bcast may copy: {error}");
+        log::warn!("cannot pass the name of the runtime to the tasks of --bcast: {error}");
     }
 }
 

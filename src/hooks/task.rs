@@ -23,7 +23,7 @@ use sifcache_core::settings::Settings;
 /// Decides on the task's command and sets its environment.
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
-    let requested = option::of_task(spank);
+    let requested = option::requested_mode(spank);
     let program = broadcast::take(spank);
     let job: &dyn Job = match &program {
         Program::Copy(broadcast) => broadcast,
@@ -35,7 +35,7 @@ pub(crate) fn run(spank: &dyn Spank) {
     let Ok(settings) = Settings::parse(&spank.arguments()) else {
         return apply::without_settings(job, &requested);
     };
-    if multi_prog::is_one(&spank.command()) {
+    if multi_prog::is_configuration(&spank.command()) {
         multi_prog::run(spank, &requested);
         return start_others(spank, &settings, &requested);
     }
@@ -65,7 +65,7 @@ fn is_runtime(decision: &Decision) -> bool {
 }
 
 /// The bytes besides the value: the name of the variable, `=`, a null byte, and a pointer.
-const LONGER: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
+const VARIABLE_OVERHEAD: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
 
 /// Sets the variable from the option. The option itself reaches this step only; the steps and
 /// launches that a script starts read the variable.
@@ -74,12 +74,12 @@ fn export_option(spank: &dyn Spank, requested: &RequestedMode) {
         return;
     }
     let value = requested.mode.as_str().as_bytes();
-    let done = match spank.fits_in_exec_limit(value.len() + LONGER) {
+    let done = match spank.fits_in_exec_limit(value.len() + VARIABLE_OVERHEAD) {
         true => spank.set_variable(ENVIRONMENT, value),
         false => Err(Error::TOO_LONG),
     };
     if let Err(error) = done {
-        log::warn!("cannot hand --sif-cache on: {error}");
+        log::warn!("cannot pass --sif-cache on to launches of the task: {error}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 
 /// A larger count is taken for garbage. The kernel allows 128 KiB per string and 6 MiB in total, so
 /// no command has more strings.
-const MOST: usize = 3_000_000;
+const MAX_COUNT: usize = 3_000_000;
 
 /// Returns the strings of `argv`, up to `argc` or the first null pointer.
 ///
@@ -15,7 +15,7 @@ const MOST: usize = 3_000_000;
 /// is valid for `'a`.
 pub(super) unsafe fn strings<'a>(argc: i32, argv: *const *const c_char) -> Vec<&'a [u8]> {
     let count = usize::try_from(argc).unwrap_or(0);
-    if argv.is_null() || count > MOST {
+    if argv.is_null() || count > MAX_COUNT {
         return Vec::new();
     }
     (0..count)
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "reads what is not its own; make asan expects to hear of it"]
+    #[ignore = "reads out of bounds; make asan expects the checker to report it"]
     fn the_memory_checker_is_active() {
         Command::new(&[Some("a"), Some("b")]).read(3);
     }

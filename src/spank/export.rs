@@ -96,7 +96,7 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
     outcome.unwrap_or_else(|payload| {
         let _ = panic::catch_unwind(|| {
             let what = LAST_PANIC.take();
-            log::warn!("internal error, the task goes on: {what}");
+            log::warn!("internal error, continuing without the cache: {what}");
         });
         // Dropping the payload can panic again. The payload of that second panic is leaked, because
         // dropping it could panic, too.

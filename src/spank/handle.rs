@@ -11,14 +11,14 @@ use std::path::Path;
 use std::ptr;
 
 /// The arena holds values up to this size, in bytes, with all their copies.
-const SHORT: usize = 8 << 10;
+const SHORT_VALUE: usize = 8 << 10;
 /// The number of copies of a value that a decision makes.
 const COPIES: usize = 8;
 
 const NAME: &CStr = c"sif-cache";
 const VALUES: &CStr = c"auto|off|require";
-const USAGE: &CStr = c"start docker:// images from the site's SIF cache: auto (as the site \
-    has set it), off (leave commands alone), require (fail if the image is missing)";
+const USAGE: &CStr = c"start docker:// images from the site's SIF cache: auto (as \
+    configured by the site), off (leave commands unchanged), require (fail if the image is missing)";
 
 /// One hook call: Slurm's handle and the arguments of the plugin line.
 pub(super) struct Handle {
@@ -80,7 +80,7 @@ fn checked(answer: sys::spank_err_t) -> Result<(), Error> {
 }
 
 fn c_string(text: &[u8]) -> Result<CString, Error> {
-    CString::new(text).map_err(|_| Error::InvalidArgument("a null byte"))
+    CString::new(text).map_err(|_| Error::InvalidArgument("the text contains a null byte"))
 }
 
 impl Spank for Handle {
@@ -150,17 +150,17 @@ impl Spank for Handle {
 
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
         let call = prepend::find().ok_or(Error::InvalidArgument(
-            "this release of Slurm cannot prepend to a command, 23.11 and later can",
+            "this Slurm release cannot prepend to a command; 23.11 and later releases can",
         ))?;
         let words: Vec<CString> =
             words.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?;
-        let growth = words.iter().map(|word| arg_limits::of_string(word.count_bytes())).sum();
+        let growth = words.iter().map(|word| arg_limits::string_size(word.count_bytes())).sum();
         if !self.fits_in_exec_limit(growth) {
             return Err(Error::TOO_LONG);
         }
         let pointers: Vec<*const c_char> = words.iter().map(|word| word.as_ptr()).collect();
         let count = c_int::try_from(pointers.len())
-            .map_err(|_| Error::InvalidArgument("too many words"))?;
+            .map_err(|_| Error::InvalidArgument("too many arguments"))?;
         // SAFETY: `pointers` holds `count` valid C strings, which Slurm copies.
         checked(unsafe { call(self.spank, count, pointers.as_ptr()) })
     }
@@ -173,16 +173,16 @@ impl Spank for Handle {
         process::command_line()
     }
 
-    fn is_there(&self, part: Component) -> bool {
-        installed::is_there(part)
+    fn is_installed(&self, part: Component) -> bool {
+        installed::is_installed(part)
     }
 
     fn missing(&self, part: Component) -> Option<String> {
         installed::missing(part)
     }
 
-    fn look_for_runtimes(&self, names: &[String]) {
-        runtimes::look_ahead(names);
+    fn search_system_directories(&self, names: &[String]) {
+        runtimes::search_system_directories(names);
     }
 
     fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located> {
@@ -200,7 +200,7 @@ impl Job for Handle {
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
         let (argc, argv) =
-            self.job_argv().ok_or(Error::InvalidArgument("Slurm gives no command"))?;
+            self.job_argv().ok_or(Error::InvalidArgument("Slurm provides no command"))?;
         let old = self.command().get(index).map_or(0, |word| word.len());
         if !self.fits_kernel_limit(path.as_os_str().len().saturating_sub(old)) {
             return Err(Error::TOO_LONG);
@@ -215,8 +215,9 @@ impl Job for Handle {
             return process::variable(name);
         }
         let value = self.value(name)?;
-        let affordable = value.len() <= SHORT || memory::is_left((COPIES * value.len()) as u64);
-        affordable.then(|| value.to_vec())
+        let fits_in_memory =
+            value.len() <= SHORT_VALUE || memory::is_left((COPIES * value.len()) as u64);
+        fits_in_memory.then(|| value.to_vec())
     }
 
     fn step(&self) -> Step {
@@ -232,8 +233,8 @@ impl Job for Handle {
         }
     }
 
-    fn tell_user(&self, text: &str) {
-        process::tell_user(text);
+    fn write_stderr(&self, text: &str) {
+        process::write_stderr(text);
     }
 
     fn end(&self, status: i32) {

@@ -35,13 +35,13 @@ static INTERPOSER_LIBRARY: OnceCell<Status> = OnceCell::new();
 
 /// Whether `part` can be used. This is all that most tasks need; [`missing`] also formats the
 /// reason.
-pub(crate) fn is_there(part: Component) -> bool {
-    matches!(look(part).1, Status::Good)
+pub(crate) fn is_installed(part: Component) -> bool {
+    matches!(status_of(part).1, Status::Good)
 }
 
 /// Why `part` cannot be used; `None` if it can.
 pub(crate) fn missing(part: Component) -> Option<String> {
-    let (name, seen) = look(part);
+    let (name, seen) = status_of(part);
     seen.reason(&installed(name))
 }
 
@@ -58,7 +58,9 @@ impl Status {
     fn reason(self, path: &str) -> Option<String> {
         match self {
             Self::Good => None,
-            Self::NotUsable => Some(format!("{path} is not what users can use")),
+            Self::NotUsable => {
+                Some(format!("{path} has the wrong file type or is closed to ordinary users"))
+            }
             Self::Failed(errno) => {
                 let error = errno.map_or(io::ErrorKind::Other.into(), io::Error::from_raw_os_error);
                 Some(format!("{path}: {error}"))
@@ -68,13 +70,13 @@ impl Status {
 }
 
 /// The name and the status of `part`, or of the shim if that is what the interposer lacks.
-fn look(part: Component) -> (&'static str, Status) {
+fn status_of(part: Component) -> (&'static str, Status) {
     match part {
         Component::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
         Component::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
         // The interposer needs the shim, which it starts.
         Component::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
-            (_, Status::Good) => look(Component::Shim),
+            (_, Status::Good) => status_of(Component::Shim),
             missing => missing,
         },
     }
@@ -121,7 +123,10 @@ mod tests {
         }
         assert_eq!(Status::at(parent, Metadata::is_dir).reason(parent), None);
         let reason = |path: &str| Status::at(path, Metadata::is_dir).reason(path);
-        assert_eq!(reason(file), Some(format!("{file} is not what users can use")));
+        assert_eq!(
+            reason(file),
+            Some(format!("{file} has the wrong file type or is closed to ordinary users"))
+        );
         let absent = format!("{parent}/nowhere");
         assert_eq!(
             reason(&absent),

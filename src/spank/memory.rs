@@ -10,18 +10,18 @@ use std::fs;
 
 /// Decisions on commands with this many argv entries, and on settings of this many bytes, fit into
 /// the plugin's own arena.
-const FEW_WORDS: usize = 1000;
-const FEW_SETTINGS: usize = 512;
+const ARENA_WORDS: usize = 1000;
+const ARENA_SETTINGS: usize = 512;
 /// The most bytes that a decision needs for each argv entry and for each byte of the settings.
-const FOR_WORD: usize = 64;
-const FOR_SETTING: usize = 512;
+const BYTES_PER_WORD: usize = 64;
+const BYTES_PER_SETTING: usize = 512;
 
 /// Slurm allocates 256 KiB temporarily to set a variable, and sets more variables later.
-const FOR_SLURM: u64 = 1 << 20;
+const SLURM_RESERVE: u64 = 1 << 20;
 
 /// Whether there is enough memory left for Slurm's own setenv and prepend calls.
 pub(super) fn is_left_for_slurm() -> bool {
-    is_left(FOR_SLURM)
+    is_left(SLURM_RESERVE)
 }
 
 impl Handle {
@@ -29,8 +29,8 @@ impl Handle {
     pub(super) fn has_memory(&self) -> bool {
         let words = self.job_argv().map_or(0, |(argc, _)| usize::try_from(argc).unwrap_or(0));
         let settings: usize = self.arguments().iter().map(|argument| argument.len()).sum();
-        let few = words <= FEW_WORDS && settings <= FEW_SETTINGS;
-        few || is_left((words * FOR_WORD).max(settings * FOR_SETTING) as u64)
+        let few = words <= ARENA_WORDS && settings <= ARENA_SETTINGS;
+        few || is_left((words * BYTES_PER_WORD).max(settings * BYTES_PER_SETTING) as u64)
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn set_variable(name: &CString, value: &CString) -> Result<(), Error>
     // at that point serve its sockets and read no variable.
     match unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) } {
         0 => Ok(()),
-        _ => Err(Error::InvalidArgument("the environment is full")),
+        _ => Err(Error::InvalidArgument("no memory is left for the environment")),
     }
 }
 
@@ -24,7 +24,7 @@ pub(super) fn unset_variable(name: &CString) -> Result<(), Error> {
     // above.
     match unsafe { libc::unsetenv(name.as_ptr()) } {
         0 => Ok(()),
-        _ => Err(Error::InvalidArgument("the variable has no valid name")),
+        _ => Err(Error::InvalidArgument("the name of the variable is invalid")),
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn may_execute(path: &CStr) -> bool {
 }
 
 /// Writes to stderr, which in a task is the task's own. If stderr is closed, the text is lost.
-pub(super) fn tell_user(text: &str) {
+pub(super) fn write_stderr(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

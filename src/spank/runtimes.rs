@@ -20,12 +20,12 @@ use std::time::Duration;
 pub(crate) const SYSTEM: [&str; 6] =
     ["/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/usr/local/sbin", "/sbin"];
 
-/// The runtimes that slurmstepd looks for ahead of its tasks.
-const USUAL: [&str; 2] = ["apptainer", "singularity"];
+/// The runtimes that slurmstepd looks for in advance.
+const COMMON_RUNTIMES: [&str; 2] = ["apptainer", "singularity"];
 
 /// The timeout for the other directories. The lookup of an image has a longer timeout, but tasks
 /// that start no container have to wait here, too.
-const LONGEST: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Device and inode number.
 type File = (u64, u64);
@@ -41,17 +41,17 @@ enum Status {
     Restricted,
 }
 
-static AHEAD: [[OnceCell<Status>; SYSTEM.len()]; USUAL.len()] =
-    [const { [const { OnceCell::new() }; SYSTEM.len()] }; USUAL.len()];
+static SYSTEM_STATUS: [[OnceCell<Status>; SYSTEM.len()]; COMMON_RUNTIMES.len()] =
+    [const { [const { OnceCell::new() }; SYSTEM.len()] }; COMMON_RUNTIMES.len()];
 
 /// A runtime in `PATH`: the index of its name, the `PATH` entry that holds it, and its file.
 pub(crate) type Located = (usize, Vec<u8>, File);
 
 /// Searches the system's directories, for the tasks that are forked later.
-pub(crate) fn look_ahead(names: &[String]) {
+pub(crate) fn search_system_directories(names: &[String]) {
     for name in names {
-        SYSTEM.iter().enumerate().find(|(place, _)| {
-            ahead(name, *place).is_some_and(|seen| matches!(seen, Status::Program(_)))
+        SYSTEM.iter().enumerate().find(|(index, _)| {
+            system_status(name, *index).is_some_and(|seen| matches!(seen, Status::Program(_)))
         });
     }
 }
@@ -68,22 +68,23 @@ pub(crate) fn find(names: &[String], path: &[u8]) -> Vec<Located> {
         .iter()
         .enumerate()
         .filter_map(|(number, name)| {
-            let (place, file) = in_system(name, &entries)?;
-            Some((number, place.as_bytes().to_vec(), file))
+            let (directory, file) = in_system(name, &entries)?;
+            Some((number, directory.as_bytes().to_vec(), file))
         })
         .collect();
     let missing: Vec<usize> =
         (0..names.len()).filter(|name| !found.iter().any(|(one, ..)| one == name)).collect();
-    let others: Vec<&[u8]> = entries.into_iter().filter(|entry| place(entry).is_none()).collect();
+    let others: Vec<&[u8]> =
+        entries.into_iter().filter(|entry| system_index(entry).is_none()).collect();
     if !missing.is_empty() && !others.is_empty() {
-        found.extend(elsewhere(names, &missing, &others));
+        found.extend(find_in_others(names, &missing, &others));
         found.sort_by_key(|(number, ..)| *number);
     }
     found
 }
 
 /// The index of a directory in [`SYSTEM`].
-fn place(entry: &[u8]) -> Option<usize> {
+fn system_index(entry: &[u8]) -> Option<usize> {
     let end = entry.iter().rposition(|byte| *byte != b'/')?;
     let entry = entry.get(..=end)?;
     SYSTEM.iter().position(|directory| directory.as_bytes() == entry)
@@ -91,31 +92,32 @@ fn place(entry: &[u8]) -> Option<usize> {
 
 /// The first of the system's directories that is in `PATH` and has this runtime.
 fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
-    let in_path: Vec<usize> = entries.iter().filter_map(|entry| place(entry)).collect();
+    let in_path: Vec<usize> = entries.iter().filter_map(|entry| system_index(entry)).collect();
     SYSTEM.iter().enumerate().filter(|(number, _)| in_path.contains(number)).find_map(
         |(number, directory)| {
-            let seen = ahead(name, number).unwrap_or_else(|| see(directory.as_bytes(), name));
+            let seen = system_status(name, number)
+                .unwrap_or_else(|| status_in(directory.as_bytes(), name));
             Some((*directory, usable(directory.as_bytes(), name, seen)?))
         },
     )
 }
 
 /// What one of the system's directories holds under this name. The file system is read once; the
-/// result is kept. `None` if the name is not in [`USUAL`].
-fn ahead(name: &str, place: usize) -> Option<Status> {
-    let number = USUAL.iter().position(|usual| *usual == name)?;
-    let directory = SYSTEM.get(place)?;
-    let seen = AHEAD.get(number)?.get(place)?;
-    Some(*seen.get_or_init(|| see(directory.as_bytes(), name)))
+/// result is kept. `None` if the name is not in [`COMMON_RUNTIMES`].
+fn system_status(name: &str, index: usize) -> Option<Status> {
+    let number = COMMON_RUNTIMES.iter().position(|common| *common == name)?;
+    let directory = SYSTEM.get(index)?;
+    let seen = SYSTEM_STATUS.get(number)?.get(index)?;
+    Some(*seen.get_or_init(|| status_in(directory.as_bytes(), name)))
 }
 
 /// For each missing name, the first of the other directories that has it.
-fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
+fn find_in_others(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
     let look = |report: &mut dyn FnMut(Located)| {
         for number in missing {
             let Some(name) = names.get(*number) else { continue };
             let found = entries.iter().find_map(|directory| {
-                let file = usable(directory, name, see(directory, name))?;
+                let file = usable(directory, name, status_in(directory, name))?;
                 Some((*number, directory.to_vec(), file))
             });
             if let Some(found) = found {
@@ -123,18 +125,18 @@ fn elsewhere(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Loca
             }
         }
     };
-    let (found, all) = within(LONGEST, &look);
+    let (found, all) = within(TIMEOUT, &look);
     if !all {
         log::warn!(
-            "a directory in the task's PATH does not answer: launches of runtimes that are there \
-             are not covered"
+            "a directory in the task's PATH does not answer: launches of runtimes in it are not \
+             covered"
         );
     }
     found
 }
 
 /// What the directory holds under this name.
-fn see(directory: &[u8], name: &str) -> Status {
+fn status_in(directory: &[u8], name: &str) -> Status {
     let path = Path::new(OsStr::from_bytes(directory)).join(name);
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => match metadata.permissions().mode() & 0o111 {
@@ -165,7 +167,7 @@ fn to_path(path: &CString) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, look_ahead, place};
+    use super::{find, search_system_directories, system_index};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn finds_programs_in_system_directories() {
         let names = ["sh".to_owned(), "no-such-program".to_owned(), "apptainer".to_owned()];
-        look_ahead(&names);
+        search_system_directories(&names);
         let found = find(&names, b"/usr/bin/:/bin:/no/where");
         let shell = fs::metadata("/usr/bin/sh").or_else(|_| fs::metadata("/bin/sh")).unwrap();
         assert_eq!((found[0].0, found[0].2), (0, (shell.dev(), shell.ino())));
@@ -240,10 +242,10 @@ mod tests {
 
     #[test]
     fn recognizes_system_directories() {
-        assert_eq!(place(b"/usr/bin"), Some(0));
-        assert_eq!(place(b"/usr/bin//"), Some(0));
-        assert_eq!(place(b"/"), None);
-        assert_eq!(place(b""), None);
-        assert_eq!(place(b"/usr/bin/x"), None);
+        assert_eq!(system_index(b"/usr/bin"), Some(0));
+        assert_eq!(system_index(b"/usr/bin//"), Some(0));
+        assert_eq!(system_index(b"/"), None);
+        assert_eq!(system_index(b""), None);
+        assert_eq!(system_index(b"/usr/bin/x"), None);
     }
 }

@@ -6,7 +6,7 @@ use slurm_spank::spank_sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 
 /// The longest line, in bytes: messages can contain user input of any length.
-const LONGEST: usize = 4096;
+const MAX_LINE: usize = 4096;
 
 const FORMAT: &CStr = c"%s";
 
@@ -33,7 +33,7 @@ pub(crate) fn is_shown(level: Level) -> bool {
 /// Logs one line. `logging.rs` lists the Slurm level for each `level`.
 pub(crate) fn log(level: Level, line: &str) {
     let mut bytes = line.as_bytes().to_vec();
-    bytes.truncate(LONGEST);
+    bytes.truncate(MAX_LINE);
     bytes.retain(|byte| *byte != 0);
     // This cannot fail: the null bytes were removed.
     let text = CString::new(bytes).unwrap_or_default();

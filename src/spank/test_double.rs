@@ -21,7 +21,7 @@ pub(crate) struct Double {
     variables: RefCell<BTreeMap<String, String>>,
     pub(crate) registered: Cell<bool>,
     pub(crate) replaced: RefCell<Option<(usize, PathBuf)>>,
-    pub(crate) told: RefCell<String>,
+    pub(crate) stderr: RefCell<String>,
     pub(crate) ended: Cell<Option<i32>>,
     pub(crate) missing: Option<String>,
     pub(crate) in_container: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Double {
     pub(crate) prepended: RefCell<Vec<String>>,
     /// The runtimes of the node: name, directory, inode number.
     pub(crate) runtimes: Vec<(&'static str, &'static str, u64)>,
-    pub(crate) looked_ahead: Cell<bool>,
+    pub(crate) searched_system: Cell<bool>,
 }
 
 impl Double {
@@ -48,7 +48,7 @@ impl Double {
             variables: RefCell::default(),
             registered: Cell::new(false),
             replaced: RefCell::new(None),
-            told: RefCell::default(),
+            stderr: RefCell::default(),
             ended: Cell::new(None),
             missing: None,
             in_container: false,
@@ -57,7 +57,7 @@ impl Double {
             room: usize::MAX,
             prepended: RefCell::default(),
             runtimes: vec![("apptainer", "/bin", 1), ("singularity", "/bin", 2)],
-            looked_ahead: Cell::new(false),
+            searched_system: Cell::new(false),
         }
     }
 
@@ -123,7 +123,7 @@ impl Spank for Double {
         self.command_line.clone()
     }
 
-    fn is_there(&self, _part: Component) -> bool {
+    fn is_installed(&self, _part: Component) -> bool {
         self.missing.is_none()
     }
 
@@ -131,8 +131,8 @@ impl Spank for Double {
         self.missing.clone()
     }
 
-    fn look_for_runtimes(&self, _names: &[String]) {
-        self.looked_ahead.set(true);
+    fn search_system_directories(&self, _names: &[String]) {
+        self.searched_system.set(true);
     }
 
     fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located> {
@@ -168,8 +168,8 @@ impl Job for Double {
         self.step
     }
 
-    fn tell_user(&self, text: &str) {
-        self.told.borrow_mut().push_str(text);
+    fn write_stderr(&self, text: &str) {
+        self.stderr.borrow_mut().push_str(text);
     }
 
     fn end(&self, status: i32) {

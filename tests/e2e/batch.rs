@@ -3,7 +3,7 @@
 use crate::kit::{IMAGE, Site};
 use std::fs;
 
-const THERE: &str = "docker://o/i:1";
+const CACHED: &str = "docker://o/i:1";
 const ABSENT: &str = "docker://o/i:2";
 
 #[test]
@@ -13,9 +13,9 @@ fn every_value() {
     site.store(IMAGE, "o/i:1");
     let step = |image: &str| format!("srun apptainer exec {image} cat /etc/image-name");
     for options in [[].as_slice(), &["--sif-cache=auto"], &["--sif-cache=require"]] {
-        site.sbatch(options, &step(THERE)).ran(IMAGE);
+        site.sbatch(options, &step(CACHED)).ran(IMAGE);
     }
-    let off = site.sbatch(&["--sif-cache=off"], &step(THERE));
+    let off = site.sbatch(&["--sif-cache=off"], &step(CACHED));
     assert!(off.status != 0 && off.stdout.contains("connection refused"), "{off:#?}");
     let require = site.sbatch(&["--sif-cache=require"], &step(ABSENT));
     assert_eq!(require.status, 66, "{require:#?}");
@@ -50,7 +50,7 @@ fn the_scripts_environment_is_left_alone() {
 fn arrays_and_wrap() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    let step = format!("--wrap=srun apptainer exec {THERE} cat /etc/image-name");
+    let step = format!("--wrap=srun apptainer exec {CACHED} cat /etc/image-name");
     let words = ["sbatch", "--wait", "--array=1-3", "--output=/home/alice/array.%a", &step];
     assert_eq!(site.alice(&words).status, 0);
     for task in 1..=3 {

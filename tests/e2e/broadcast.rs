@@ -115,8 +115,7 @@ fn require_and_on_miss_fail_prevent_a_pull() {
 #[ignore = "needs a testbed: make test"]
 fn a_copy_with_an_unknown_name_is_reported() {
     let site = Site::new("");
-    let message =
-        "sifcache: /tmp/copied is not called like a container runtime (singularity, apptainer)";
+    let message = "sifcache: /tmp/copied does not have the name of a container runtime (singularity, apptainer)";
     for (settings, option, program, is_reported) in [
         ("", "--sif-cache=require", "/usr/bin/apptainer", true),
         ("on_miss=fail", "", "/usr/bin/apptainer", true),
@@ -201,7 +200,8 @@ fn heterogeneous_steps() {
             let text = both_streams(&output);
             assert!(text.contains(&format!("exec {ABSENT} true\n")), "echo runs: {text}");
             for copy in ["/tmp/copy", "/tmp/other"] {
-                let line = format!("sifcache: {copy} is not called like a container runtime (");
+                let line =
+                    format!("sifcache: {copy} does not have the name of a container runtime (");
                 assert_eq!(text.contains(&line), is_reported, "{settings} {option}: {text}");
             }
         }
@@ -248,7 +248,7 @@ fn a_cli_filter_that_adds_bcast() {
         site.plugstack(settings);
         shell(&site, &format!("{} srun -w n1 {command}", Filter::CONF))
     };
-    assert_eq!(srun("", "bash -c 'echo $0'").stdout, "/tmp/copy\n", "it does add it");
+    assert_eq!(srun("", "bash -c 'echo $0'").stdout, "/tmp/copy\n", "the filter adds --bcast");
     let without = srun("", "singularity --version");
     assert!(without.stdout.contains(" version "), "{without:#?}");
     for nested in ["nested=path", "nested=preload"] {

@@ -2,7 +2,7 @@
 
 use crate::kit::{IMAGE, Output, Site};
 
-const THERE: &str = "docker://o/i:1";
+const CACHED: &str = "docker://o/i:1";
 const ABSENT: &str = "docker://o/i:2";
 
 fn site() -> Site {
@@ -46,9 +46,9 @@ fn a_bad_value_is_refused_at_submission() {
 #[ignore = "needs a testbed: make test"]
 fn srun() {
     let site = site();
-    site.launch(&["--sif-cache=auto"], THERE).ran(IMAGE);
-    site.launch(&["--sif-cache=require"], THERE).ran(IMAGE);
-    site.launch(&["--sif-cache=off"], THERE).tried_the_registry();
+    site.launch(&["--sif-cache=auto"], CACHED).ran(IMAGE);
+    site.launch(&["--sif-cache=require"], CACHED).ran(IMAGE);
+    site.launch(&["--sif-cache=off"], CACHED).tried_the_registry();
     site.launch(&["--sif-cache=auto"], ABSENT).tried_the_registry();
     assert_eq!(site.launch(&["--sif-cache=require"], ABSENT).status, 66);
 }
@@ -62,12 +62,12 @@ fn the_option_overrides_the_environment() {
         let words = [&["srun"], flags, &["apptainer", "exec", image, "cat", "/etc/image-name"]];
         site.exec(&["--user", "alice", "--env", &variable], &words.concat(), "")
     };
-    with("auto", &[], THERE).ran(IMAGE);
-    with("off", &[], THERE).tried_the_registry();
+    with("auto", &[], CACHED).ran(IMAGE);
+    with("off", &[], CACHED).tried_the_registry();
     assert_eq!(with("require", &[], ABSENT).status, 66);
-    with("off", &["--sif-cache=auto"], THERE).ran(IMAGE);
+    with("off", &["--sif-cache=auto"], CACHED).ran(IMAGE);
     with("require", &["--sif-cache=auto"], ABSENT).tried_the_registry();
-    let wrong = with("requird", &[], THERE);
+    let wrong = with("requird", &[], CACHED);
     wrong.ran(IMAGE);
     assert!(wrong.stderr.contains("SIF_CACHE=requird is ignored"), "{wrong:#?}");
 }
@@ -85,8 +85,8 @@ fn salloc() {
         ];
         site.alice(&words.concat())
     };
-    run("--sif-cache=auto", &[], THERE).ran(IMAGE);
-    run("--sif-cache=off", &[], THERE).tried_the_registry();
+    run("--sif-cache=auto", &[], CACHED).ran(IMAGE);
+    run("--sif-cache=off", &[], CACHED).tried_the_registry();
     assert_eq!(run("--sif-cache=require", &[], ABSENT).status, 66);
-    run("--sif-cache=off", &["--sif-cache=auto"], THERE).ran(IMAGE);
+    run("--sif-cache=off", &["--sif-cache=auto"], CACHED).ran(IMAGE);
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 const BUNDLE: &str = "/shared/bundle";
 const CONF: &str = "/etc/slurm/oci.conf";
-const THERE: &str = "docker://o/i:1";
+const CACHED: &str = "docker://o/i:1";
 const ABSENT: &str = "docker://o/i:2";
 
 /// A site whose Slurm runs OCI containers, until this is dropped.
@@ -64,7 +64,7 @@ fn bundle_input(output: &Output) -> Vec<String> {
 
 /// Every way to request a container, with the commands that run in it.
 fn ways() -> Vec<(&'static str, Vec<String>)> {
-    let launch = format!("singularity exec {THERE} true");
+    let launch = format!("singularity exec {CACHED} true");
     let inside = |step: &str| {
         let script = format!("#!/bin/sh\\n{step}\\n");
         format!(
@@ -77,8 +77,8 @@ fn ways() -> Vec<(&'static str, Vec<String>)> {
         ("a launch", format!("{option} {launch}")),
         ("the option in two words", format!("srun -w n1 --container {BUNDLE} {launch}")),
         ("the variable", format!("SRUN_CONTAINER={BUNDLE} srun -w n1 {launch}")),
-        ("both runtimes", format!("{option} /usr/bin/apptainer run {THERE}")),
-        ("another program", format!("{option} bash -c 'apptainer run {THERE}'")),
+        ("both runtimes", format!("{option} /usr/bin/apptainer run {CACHED}")),
+        ("another program", format!("{option} bash -c 'apptainer run {CACHED}'")),
         ("no environment", format!("{option} --export=NONE {launch}")),
         ("a short environment", format!("{option} --export=A=B {launch}")),
         ("a lying variable", format!("SLURM_CONTAINER= {option} {launch}")),
@@ -146,10 +146,10 @@ fn several_tasks() {
     site.store(IMAGE, "o/i:1");
     let _oci = Oci::new(&site);
     let container = format!("--container={BUNDLE}");
-    let words = ["-N2", "-n4", &container, "apptainer", "exec", THERE, "true"];
+    let words = ["-N2", "-n4", &container, "apptainer", "exec", CACHED, "true"];
     let output = site.srun(&words);
     assert_eq!(output.status, 0, "{output:#?}");
-    let line = format!("apptainer exec {THERE} true");
+    let line = format!("apptainer exec {CACHED} true");
     let executed =
         output.stdout.lines().filter(|l| l.starts_with("executes ") && l.ends_with(&line));
     assert_eq!(executed.count(), 4, "{output:#?}");
@@ -169,22 +169,24 @@ fn require_in_a_container_is_reported() {
         site.srun(&[flags, &["-w", "n1", &container], &launch].concat())
     };
     let sees_command = slurm_release() >= (23, 2);
-    for image in [THERE, ABSENT] {
+    for image in [CACHED, ABSENT] {
         let output = step(&["--sif-cache=require"], image);
         if sees_command {
             assert_eq!((output.status, output.stdout.as_str()), (66, ""), "{output:#?}");
         }
-        let said = "the step runs in a container (--container)";
-        assert!(output.stderr.contains(said), "{output:#?}");
+        let message = "the step runs in a container (--container)";
+        assert!(output.stderr.contains(message), "{output:#?}");
         assert!(output.stderr.contains("--sif-cache=require"), "{output:#?}");
     }
     let output = site.srun(&["--sif-cache=require", "-w", "n1", &container, "bash", "-c", "true"]);
     assert_eq!(output.status, 0, "{output:#?}");
     assert!(output.stderr.contains("require (or SIF_CACHE=require) has no effect"), "{output:#?}");
     if sees_command {
-        let output = step(&["-v"], THERE);
+        let output = step(&["-v"], CACHED);
         assert_eq!(output.status, 0, "{output:#?}");
-        assert!(output.stderr.contains("sifcache: the command is left alone: the step runs in a"));
+        assert!(
+            output.stderr.contains("sifcache: the command is left unchanged: the step runs in a")
+        );
         site.plugstack(&with("on_miss=fail"));
         let output = step(&[], ABSENT);
         assert_eq!(output.status, 66, "{output:#?}");
@@ -203,7 +205,7 @@ fn made_up_variables_are_no_container() {
     site.store(IMAGE, "o/i:1");
     let _oci = Oci::new(&site);
     for variable in ["SLURM_CONTAINER=/none", "SLURM_CONTAINER_ID=x", "oci_conf=/none"] {
-        let words = ["env", variable, "srun", "-w", "n1", "apptainer", "exec", THERE];
+        let words = ["env", variable, "srun", "-w", "n1", "apptainer", "exec", CACHED];
         site.alice(&[&words[..], &WHICH].concat()).ran(IMAGE);
     }
 }
@@ -216,7 +218,7 @@ fn a_node_without_oci_conf_has_no_containers() {
     site.store(IMAGE, "o/i:1");
     drop(Oci::new(&site));
     let container = format!("--container={BUNDLE}");
-    site.launch(&["-w", "n1", &container], THERE).ran(IMAGE);
+    site.launch(&["-w", "n1", &container], CACHED).ran(IMAGE);
 }
 
 /// Slurm can free the argv entry that a hit replaces, in every kind of step.
@@ -235,7 +237,7 @@ fn slurm_can_free_the_command_after_a_hit() {
     assert!(cc.arg(&library).arg(source).status().unwrap().success());
     push(&library, &format!("{}/free.so", plugin_directory()), "0755");
     site.plugstack(&format!("{}required free.so\n", with("")));
-    site.launch(&[], THERE).ran(IMAGE);
-    site.launch(&["--pty"], THERE);
+    site.launch(&[], CACHED).ran(IMAGE);
+    site.launch(&["--pty"], CACHED);
     site.logged("n1", "event=hit");
 }

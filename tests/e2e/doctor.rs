@@ -46,7 +46,7 @@ fn a_correct_cluster_has_no_findings() {
     for who in ALL {
         doctor(&site, who).is_fine();
     }
-    assert!(!site.at("ctl", SHARED).join(".sifcache").exists(), "it leaves nothing behind");
+    assert!(!site.at("ctl", SHARED).join(".sifcache").exists(), "doctor leaves no files behind");
     let strict = site.alice(&["sifcache", "doctor", "--strict"]);
     assert_eq!((strict.status, strict.stderr.as_str()), (0, ""), "{strict:#?}");
     assert!(strict.stdout.contains("\n  ok      srun has loaded it"), "{strict:#?}");
@@ -224,7 +224,7 @@ const START_FILES: [(&str, &str, &str); 5] = [
 fn login_shells_that_need_another_line() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    let said = |shell: &str| -> Vec<(String, String, String)> {
+    let findings_for = |shell: &str| -> Vec<(String, String, String)> {
         let findings = doctor(&site, As::AliceOnN1).findings;
         let text =
             |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
@@ -234,11 +234,11 @@ fn login_shells_that_need_another_line() {
     for (shell, file, line) in START_FILES {
         let keeps = format!("a login shell ({shell}) keeps the shims in front");
         let fine = vec![("ok".to_owned(), keeps, String::new())];
-        assert_eq!(said(shell), fine, "{shell} as it is");
+        assert_eq!(findings_for(shell), fine, "{shell} before the change");
         let does = format!("! test -e {file} || cp -a {file} {file}.away; echo '{line}' >>{file}");
         let undoes = format!("rm {file}; ! test -e {file}.away || mv {file}.away {file}");
         let _damage = Damage::new(&site, "n1", &does, &undoes);
-        let found = said(shell);
+        let found = findings_for(shell);
         let (level, what, advice) = &found[0];
         assert_eq!(level, "note", "{found:#?}");
         assert!(what.contains("loses the shims"), "{found:#?}");
@@ -252,7 +252,7 @@ fn login_shells_that_need_another_line() {
         let does = format!("cp -a {place} /tmp/place; cat >>{place} <<'END'\n{more}\nEND");
         let _followed =
             Damage::new(&site, "n1", &does, &format!("cp -a /tmp/place {place}; rm /tmp/place"));
-        let after = said(shell);
+        let after = findings_for(shell);
         assert_eq!(after[0], fine[0], "{shell} {file}: {after:#?}\n{found:#?}");
         let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
         let output = site.sbatch(&[], &format!("exec {shell} -l <<'END'\n{launch}\nEND"));
@@ -312,7 +312,7 @@ fn the_configuration_of_the_runtime() {
     let site = Site::with_line(&format!("optional spank_sifcache.so image_root={SHARED}\n"));
     site.store(IMAGE, "o/i:1");
     assert_eq!(starts(&site).status, 0);
-    for (setting, said) in SETTINGS {
+    for (setting, finding) in SETTINGS {
         let key = setting.split(" =").next().unwrap();
         let does = format!(
             "cp {CONFIGURATION} /tmp/saved; sed -i '/^{key} =/d' {CONFIGURATION}; \
@@ -320,9 +320,9 @@ fn the_configuration_of_the_runtime() {
         );
         let _damage = Damage::new(&site, "n1", &does, &format!("cp /tmp/saved {CONFIGURATION}"));
         let (report, started) = (doctor(&site, As::AliceOnN1), starts(&site));
-        assert_eq!(started.status == 0, said.is_none(), "{setting}: {started:#?}");
+        assert_eq!(started.status == 0, finding.is_none(), "{setting}: {started:#?}");
         let wrong =
-            said.map(|(level, check)| format!("{level} configuration of the runtime: {check}"));
+            finding.map(|(level, check)| format!("{level} configuration of the runtime: {check}"));
         assert_eq!(report.wrong(), Vec::from_iter(wrong), "{setting}: {report:#?}");
     }
 }

@@ -167,9 +167,10 @@ fn outcome(log: &str) -> &'static str {
 fn ours(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        let Some((_, said)) = line.split_once("sifcache: ") else { continue };
+        let Some((_, message)) = line.split_once("sifcache: ") else { continue };
         let of_job = ["job=", "step=", "node=", "tasks=", "uid="];
-        let words = said.split(' ').filter(|word| !of_job.iter().any(|key| word.starts_with(key)));
+        let words =
+            message.split(' ').filter(|word| !of_job.iter().any(|key| word.starts_with(key)));
         let line = format!("`{}`", words.collect::<Vec<_>>().join(" "));
         // slurmstepd's log file and syslog may have these lines in different order.
         if !lines.contains(&line) {
@@ -189,7 +190,7 @@ fn unharmed(site: &Site) {
         site.idle(node);
         let wait = "for n in $(seq 250); do pgrep -x slurmstepd >/dev/null || exit 0; sleep 0.02; done; exit 1";
         let left = site.exec(&["--on", node], &["bash", "-c", wait], "");
-        assert_eq!(left.status, 0, "slurmstepd is left on {node}");
+        assert_eq!(left.status, 0, "slurmstepd is still running on {node}");
     }
 }
 

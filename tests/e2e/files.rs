@@ -56,7 +56,7 @@ fn another_architecture() {
     let (code, name) = if image[45..47] == *b"02" { (b"04", "arm64") } else { (b"02", "amd64") };
     image[45..47].copy_from_slice(code);
     site.write(PATH, &image);
-    refused(&site, "wrong-architecture", &format!("for {name}, this host is "));
+    refused(&site, "wrong-architecture", &format!("for {name}, but this host is "));
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn not_readable_for_the_user() {
     let site = Site::new("");
     let path = site.store(IMAGE, PATH);
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    refused(&site, "unreadable", "not readable for this user");
+    refused(&site, "unreadable", "not readable by this user");
     // An unreadable directory on the path has the same effect.
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
-    refused(&site, "unreadable", "not readable for this user");
+    refused(&site, "unreadable", "not readable by this user");
     // For members of the group that may read it, the file is an image.
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o750)).unwrap();
     chown(path.parent().unwrap(), None, Some(1001)).unwrap();
@@ -81,10 +81,10 @@ fn not_readable_for_the_user() {
 fn a_directory_or_a_dangling_link() {
     let site = Site::new("");
     fs::create_dir_all(site.at("ctl", SHARED).join(PATH)).unwrap();
-    refused(&site, "not-a-file", "a directory, not a file");
+    refused(&site, "not-a-file", "a directory, not a regular file");
     fs::remove_dir(site.at("ctl", SHARED).join(PATH)).unwrap();
     site.link("nowhere", PATH);
-    refused(&site, "dangling-link", "a link that leads nowhere");
+    refused(&site, "dangling-link", "a broken symbolic link");
 }
 
 #[test]

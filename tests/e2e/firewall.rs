@@ -27,7 +27,7 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
             } else {
                 launch.ran(IMAGE);
             }
-            site.logged("n1", "internal error, the task goes on: sifcache");
+            site.logged("n1", "internal error, continuing without the cache: sifcache");
             site.logged("n1", &format!("injected at {point}"));
         }
     }

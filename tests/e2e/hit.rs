@@ -70,7 +70,9 @@ fn every_candidate() {
                 let path = site.store(IMAGE, &format!("{name}{suffix}"));
                 let output = site.launch(&["-v"], &format!("docker://{reference}"));
                 output.ran(IMAGE);
-                let line = format!("sifcache: docker://{reference} is {SHARED}/{name}{suffix}\n");
+                let line = format!(
+                    "sifcache: docker://{reference} is replaced by {SHARED}/{name}{suffix}\n"
+                );
                 assert!(output.stderr.contains(&line), "{output:#?}");
                 std::fs::remove_file(path).unwrap();
             }
@@ -110,17 +112,17 @@ fn several_tasks_on_several_nodes() {
     assert_eq!(output.status, 0, "{output:#?}");
     assert_eq!(output.stdout.lines().filter(|line| *line == IMAGE).count(), 6, "{output:#?}");
     // One line for the step, not one per task or node. With -vv there is one line per node.
-    let said = |output: &crate::kit::Output| {
+    let verbose_lines = |output: &crate::kit::Output| {
         output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).count()
     };
-    assert_eq!(said(&output), 1, "{output:#?}");
+    assert_eq!(verbose_lines(&output), 1, "{output:#?}");
     for node in ["n1", "n2"] {
         site.logged(node, "event=hit");
         site.logged(node, " tasks=3 uid=1001 ");
         assert_eq!(site.log(node).matches("event=hit").count(), 1, "{}", site.log(node));
     }
     let output = site.launch(&["-N2", "--ntasks-per-node=3", "-vv"], &format!("docker://{IMAGE}"));
-    assert_eq!(said(&output), 2, "{output:#?}");
+    assert_eq!(verbose_lines(&output), 2, "{output:#?}");
     assert!(output.stderr.contains(&format!("sifcache: n2: docker://{IMAGE} is ")), "{output:#?}");
 }
 

@@ -39,8 +39,8 @@ fn fail_ends_the_task_with_one_message() {
     site.store(OTHER, &format!("{OTHER}.sif"));
     site.write("determinedai/environments:broken", b"not a SIF file");
     for (kind, setting, flags, why) in [
-        ("optional", "on_miss=fail", [].as_slice(), "as this site has set it"),
-        ("required", "on_miss=fail", &[], "as this site has set it"),
+        ("optional", "on_miss=fail", [].as_slice(), "because of on_miss=fail in plugstack.conf"),
+        ("required", "on_miss=fail", &[], "because of on_miss=fail in plugstack.conf"),
         ("optional", "", &["--sif-cache=require"], "because of --sif-cache=require"),
         ("required", "on_miss=pull", &["--sif-cache=require"], "because of --sif-cache=require"),
     ] {
@@ -49,21 +49,24 @@ fn fail_ends_the_task_with_one_message() {
         site.plugstack(&line);
         let output = site.launch(flags, ABSENT);
         assert_eq!((output.status, output.stdout.as_str()), (66, ""), "{output:#?}");
-        let said: Vec<&str> =
+        let lines: Vec<&str> =
             output.stderr.lines().filter(|line| line.starts_with("sifcache: ")).collect();
         let tags =
             "cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f, rocm-4.2-pytorch-1.9-tf-2.5-rocm-9119094";
-        assert_eq!(said.len(), 4, "{output:#?}");
+        assert_eq!(lines.len(), 4, "{output:#?}");
         assert!(
-            said[0].contains("environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-0000000 is not in")
+            lines[0].contains("environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-0000000 is not in")
         );
-        assert_eq!(said[1], "sifcache: searched: /local/sif, /shared/sif");
+        assert_eq!(lines[1], "sifcache: searched: /local/sif, /shared/sif");
         assert_eq!(
-            said[2],
-            format!("sifcache: tags of determinedai/environments that are there: {tags}")
+            lines[2],
+            format!("sifcache: tags of determinedai/environments in the cache: {tags}")
         );
-        assert!(said[3].contains(why), "{output:#?}");
-        assert!(!output.stderr.contains("spank"), "no message of Slurm's about us: {output:#?}");
+        assert!(lines[3].contains(why), "{output:#?}");
+        assert!(
+            !output.stderr.contains("spank"),
+            "Slurm prints no message about the plugin: {output:#?}"
+        );
     }
 }
 

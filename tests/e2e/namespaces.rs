@@ -164,7 +164,7 @@ fn plugstack(nested: &str) -> String {
 fn stage_refuses(site: &Site) {
     let words = ["sifcache", "stage", "--nodes", "n1", "--into", PRIVATE, "o/i:1"];
     let output = site.exec(&[], &words, "");
-    let expected = "n1: image root /tmp/sif: not there";
+    let expected = "n1: image root /tmp/sif: does not exist";
     assert!(output.status != 0 && output.stderr.contains(expected), "{output:#?}");
 }
 
@@ -285,8 +285,8 @@ fn owners_without_an_id() {
     for name in ["o/system:1", "o/bob:1"] {
         site.launch(&[], &format!("docker://{name}")).tried_the_registry();
         site.logged("n1", &format!(
-            "/shared/sif/{name} is refused: not trusted: /shared/sif/{name} belongs to 65534, as \
-             everything whose owner this user namespace does not map"
+            "/shared/sif/{name} is refused: not trusted: /shared/sif/{name} belongs to 65534, the \
+             ID of owners that this user namespace does not map"
         ));
         // The shim does not use it either.
         let script = format!("apptainer exec docker://{name} true");
@@ -336,5 +336,8 @@ fn syslog_out_of_reach() {
     assert!(log.contains("reference=docker.io/o/heard:1"), "{log}");
     assert!(!log.contains("reference=docker.io/o/unheard:1"), "{log}");
     // slurmd's log has the line.
-    assert!(log.contains("sifcache: docker://o/unheard:1 is /shared/sif/o/unheard:1"), "{log}");
+    assert!(
+        log.contains("sifcache: docker://o/unheard:1 is replaced by /shared/sif/o/unheard:1"),
+        "{log}"
+    );
 }

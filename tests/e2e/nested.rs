@@ -5,7 +5,7 @@ use crate::kit::{IMAGE, Output, Site};
 use std::fs;
 
 const BOTH: [&str; 2] = ["nested=path", "nested=preload"];
-const THERE: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
+const CACHED: &str = "apptainer exec docker://o/i:1 cat /etc/image-name";
 const ABSENT: &str = "apptainer exec docker://o/i:2 cat /etc/image-name";
 
 #[test]
@@ -14,7 +14,7 @@ fn every_launch_is_one_line_in_syslog() {
     for nested in BOTH {
         let site = Site::new(nested);
         site.store(IMAGE, "o/i:1");
-        site.sbatch(&[], &format!("{THERE}; srun bash -c '{THERE}'; srun {THERE}; {ABSENT}"));
+        site.sbatch(&[], &format!("{CACHED}; srun bash -c '{CACHED}'; srun {CACHED}; {ABSENT}"));
         for line in [
             "step=batch node=0 uid=1001 via=shim reference=docker.io/o/i:1 image=/shared/sif/o/i:1",
             "step=0 node=0 uid=1001 via=shim reference=docker.io/o/i:1",
@@ -72,13 +72,13 @@ fn a_steps_own_command_does_not_use_the_shim() {
                 job.join().unwrap()
             })
         };
-        script(&format!("srun {THERE}")).ran(IMAGE);
+        script(&format!("srun {CACHED}")).ran(IMAGE);
     }
     // Checks that the lock works: a script cannot use the shim, and does not get the cached image.
     let site = Site::new("nested=path");
     site.store(IMAGE, "o/i:1");
     let _locked = Locked::new(&site);
-    site.srun(&["-w", "n1", "bash", "-c", THERE]).tried_the_registry();
+    site.srun(&["-w", "n1", "bash", "-c", CACHED]).tried_the_registry();
 }
 
 #[test]
@@ -86,22 +86,25 @@ fn a_steps_own_command_does_not_use_the_shim() {
 fn a_miss_ends_the_launch_with_fail_or_require() {
     let missing = |output: &Output, why: &str| {
         assert_eq!(output.status, 66, "{output:#?}");
-        for part in ["docker.io/o/i:2 is not in the image cache", "that are there: 1\n", why] {
+        for part in ["docker.io/o/i:2 is not in the image cache", "in the cache: 1\n", why] {
             assert!(output.stdout.contains(part), "{part}: {output:#?}");
         }
     };
     for nested in BOTH {
         let site = Site::new(&format!("{nested} on_miss=fail"));
         site.store(IMAGE, "o/i:1");
-        missing(&site.sbatch(&[], ABSENT), "the launch ends here, as this site has set it");
+        missing(
+            &site.sbatch(&[], ABSENT),
+            "the launch fails because of on_miss=fail in plugstack.conf",
+        );
         let own = site.sbatch(&["--sif-cache=off"], ABSENT);
         assert!(own.stdout.contains("connection refused"), "{own:#?}");
         site.plugstack(&format!("optional spank_sifcache.so image_root=/shared/sif {nested}\n"));
         missing(&site.sbatch(&["--sif-cache=require"], ABSENT), "--sif-cache=require");
         missing(&site.sbatch(&[], &format!("export SIF_CACHE=require\n{ABSENT}")), "SIF_CACHE");
-        let off = site.sbatch(&[], &format!("export SIF_CACHE=off\n{THERE}"));
+        let off = site.sbatch(&[], &format!("export SIF_CACHE=off\n{CACHED}"));
         assert!(off.stdout.contains("connection refused"), "{off:#?}");
-        let misspelt = site.sbatch(&[], &format!("export SIF_CACHE=of\n{THERE}"));
+        let misspelt = site.sbatch(&[], &format!("export SIF_CACHE=of\n{CACHED}"));
         assert!(misspelt.stdout.contains("SIF_CACHE=of is ignored"), "{misspelt:#?}");
     }
 }
@@ -112,10 +115,10 @@ fn srun_v_shows_a_launch_inside_a_script_too() {
     for nested in BOTH {
         let site = Site::new(nested);
         site.store(IMAGE, "o/i:1");
-        let output = site.srun(&["-v", "-n2", "bash", "-c", THERE]);
-        let line = "sifcache: docker://o/i:1 is /shared/sif/o/i:1\n";
+        let output = site.srun(&["-v", "-n2", "bash", "-c", CACHED]);
+        let line = "sifcache: docker://o/i:1 is replaced by /shared/sif/o/i:1\n";
         assert_eq!(output.stderr.matches(line).count(), 1, "{output:#?}");
-        assert_eq!(site.srun(&["bash", "-c", THERE]).stderr, "", "nobody hears of it");
+        assert_eq!(site.srun(&["bash", "-c", CACHED]).stderr, "", "no message is printed");
     }
 }
 
@@ -222,9 +225,9 @@ fn a_slurm_that_cannot_prepend() {
         site.srun(&["-w", "n1", "-n1", "--multi-prog", "/home/alice/programs"])
     };
     // What `nested=` covers on such a release.
-    run("nested=path", THERE).ran(IMAGE);
-    run("nested=path", &format!("bash -c '{THERE}'")).ran(IMAGE);
-    run("nested=preload", &format!("env A=B /usr/bin/{THERE}")).ran(IMAGE);
-    run("nested=path", &format!("/usr/bin/{THERE}")).tried_the_registry();
-    site.logged("n1", "the commands of --multi-prog are not looked at: this release of Slurm");
+    run("nested=path", CACHED).ran(IMAGE);
+    run("nested=path", &format!("bash -c '{CACHED}'")).ran(IMAGE);
+    run("nested=preload", &format!("env A=B /usr/bin/{CACHED}")).ran(IMAGE);
+    run("nested=path", &format!("/usr/bin/{CACHED}")).tried_the_registry();
+    site.logged("n1", "the commands of --multi-prog are not covered: this Slurm release");
 }

@@ -1,7 +1,7 @@
 //! Compares `launch` with the real Apptainer, over generated command lines.
 //!
 //! Every word that could be taken for the image is a path that does not exist and that differs from
-//! all others, `/nonexistent-N`. Apptainer's error message names the one that it took. If it took
+//! all others, `/nonexistent-N`. Apptainer's error message names the one that it used. If it used
 //! one, `sifcache explain` must name the same one or report a pass.
 
 use crate::kit::Site;
@@ -111,8 +111,8 @@ fn line(random: &mut Random) -> Vec<String> {
     words
 }
 
-/// The path that Apptainer took for the image, if its error names one.
-fn taken(error: &str) -> Option<&str> {
+/// The path of the image in an error message of Apptainer, if it has one.
+fn image_in(error: &str) -> Option<&str> {
     let (_, rest) = error.split_once("could not open image ")?;
     rest.split(':').next()
 }
@@ -144,13 +144,13 @@ fn agrees_with_apptainer_or_passes() {
 
     let (mut agreed, mut passed) = (0, 0);
     for ((line, ours), theirs) in lines.iter().zip(&ours).zip(&theirs) {
-        let Some(expected) = taken(theirs) else { continue };
+        let Some(expected) = image_in(theirs) else { continue };
         match ours["image"].as_str() {
             // Apptainer looks up a relative image in the current directory.
             Some(image) if image == expected || expected == format!("/home/alice/{image}") => {
                 agreed += 1
             }
-            Some(image) => panic!("{line:?}: we took {image}, Apptainer {expected}"),
+            Some(image) => panic!("{line:?}: sifcache uses {image}, Apptainer {expected}"),
             None => passed += 1,
         }
     }

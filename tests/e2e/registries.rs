@@ -38,11 +38,11 @@ fn gets(site: &Site, flags: &[&str], image: &str, is: &str) {
     pulled(site).ran(is);
 }
 
-/// Pulls and asserts that this fails with `said` on standard error, and leaves no file.
+/// Pulls and asserts that this fails with `message` on standard error, and leaves no file.
 #[track_caller]
-fn fails(site: &Site, flags: &[&str], image: &str, said: &str) {
+fn fails(site: &Site, flags: &[&str], image: &str, message: &str) {
     let output = pull(site, flags, image);
     assert_ne!(output.status, 0, "{output:#?}");
-    assert!(output.stderr.contains(said), "{said}: {output:#?}");
+    assert!(output.stderr.contains(message), "{message}: {output:#?}");
     assert!(!site.at("ctl", PULLED).exists());
 }

@@ -10,21 +10,25 @@ const WRONG: [(&str, &str, &str); 16] = [
     ("singularity_image_rot=/s", "unknown key 'singularity_image_rot'", "singularity_image_root"),
     ("apptainer_imageroot=/s", "unknown key 'apptainer_imageroot'", "apptainer_image_root"),
     ("image_root=/shared/sif on_mis=fail", "unknown key 'on_mis'", "on_miss"),
-    ("image_root=/shared/sif on_miss=fial", "bad value 'fial' for on_miss", "pull, warn, fail"),
+    ("image_root=/shared/sif on_miss=fial", "invalid value 'fial' for on_miss", "pull, warn, fail"),
     ("image_root=/shared/sif nestd=off", "unknown key 'nestd'", "nested"),
-    ("image_root=/shared/sif nested=of", "bad value 'of' for nested", "path, preload, off"),
+    ("image_root=/shared/sif nested=of", "invalid value 'of' for nested", "path, preload, off"),
     ("image_root=/shared/sif runtime=x", "unknown key 'runtime'", "runtimes"),
-    ("image_root=/shared/sif untrusted=ok", "bad value 'ok' for untrusted", "refuse, accept"),
+    ("image_root=/shared/sif untrusted=ok", "invalid value 'ok' for untrusted", "refuse, accept"),
     (
         "image_root=/shared/sif lookup_timeout=0",
-        "bad value '0' for lookup_timeout",
+        "invalid value '0' for lookup_timeout",
         "from 1 to 86400, off",
     ),
     ("image_root=/shared/sif patient=9", "unknown key 'patient'", "lookup_timeout"),
     ("image_root=/shared/sif trusted=x", "unknown key 'trusted'", "untrusted"),
     ("image_root=/shared/sif syslg=off", "unknown key 'syslg'", "syslog"),
-    ("image_root=/shared/sif syslog=local9", "bad value 'local9' for syslog", "local0 to local7"),
-    ("on_miss=fail", "image_root=DIR[:DIR...] is required", "image_root"),
+    (
+        "image_root=/shared/sif syslog=local9",
+        "invalid value 'local9' for syslog",
+        "local0 to local7",
+    ),
+    ("on_miss=fail", "the required image_root=DIR[:DIR...] is missing", "image_root"),
 ];
 
 #[test]
@@ -80,7 +84,7 @@ fn line_ends_of_windows() {
     site.plugstack("optional /usr/lib/spank_sifcache.so\r\n");
     assert_eq!(site.srun(&["true"]).status, 0);
     let output = site.exec(&[], &["sifcache", "verify"], "");
-    assert!(output.stderr.contains("has the line ends of Windows"), "{output:#?}");
+    assert!(output.stderr.contains("Windows line ends"), "{output:#?}");
 }
 
 #[test]

@@ -373,7 +373,7 @@ fn a_runtime_outside_of_the_system_directories() {
     let words =
         ["env", path, "sbatch", "--wait", "-w", "n1", "--output=/home/alice/own.out", "job.sh"];
     let output = site.alice(&words);
-    let said = fs::read_to_string(site.at("ctl", "/home/alice/own.out")).unwrap();
+    let printed = fs::read_to_string(site.at("ctl", "/home/alice/own.out")).unwrap();
     let expected = format!("/usr/libexec/sifcache/bin-apptainer/apptainer\n{IMAGE}\n{IMAGE}\n");
-    assert_eq!((output.status, said), (0, expected), "{output:#?}");
+    assert_eq!((output.status, printed), (0, expected), "{output:#?}");
 }

@@ -98,7 +98,7 @@ fn a_task_without_a_launch_makes_no_lookup() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     let trace = traced(&site, "srun -w n1 true; srun -w n1 echo docker://o/i:1");
-    assert!(trace.iter().any(|line| line.contains("execve(")), "the trace is of tasks");
+    assert!(trace.iter().any(|line| line.contains("execve(")), "the trace contains the tasks");
     assert_eq!(who_looked(&trace), BTreeSet::new());
     assert!(!trace.iter().any(|line| line.contains("/dev/log")));
 }

@@ -141,7 +141,7 @@ fn odd_programs_run_as_before() {
         (output.status, output.stdout.lines().map(line).collect::<Vec<_>>())
     };
     let without = run();
-    for said in [
+    for expected in [
         "static",
         "0",
         "mine",
@@ -151,7 +151,7 @@ fn odd_programs_run_as_before() {
         "empty 0",
         "long 0",
     ] {
-        assert!(without.1.iter().any(|line| line == said), "{said}: {without:#?}");
+        assert!(without.1.iter().any(|line| line == expected), "{expected}: {without:#?}");
     }
     for mode in MODES {
         site.plugstack(&with(mode));

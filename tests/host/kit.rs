@@ -116,7 +116,7 @@ fn program() -> &'static Path {
         let into = format!("host-{}", std::process::id());
         let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join(into);
         let status = Command::new(build).arg(&into).status().unwrap();
-        assert!(status.success(), "cannot compile it");
+        assert!(status.success(), "cannot compile benches/host");
         into.join("host")
     })
 }

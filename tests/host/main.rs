@@ -141,13 +141,13 @@ fn with_invalid_settings_nothing_is_read() {
 fn ten_thousand_loads_leave_nothing_behind() {
     let site = Site::new();
     let output = site.host(&site.line(""), &["--rounds", "10000"], &HIT);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(json(&said)["rounds"], 10000);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(json(&stdout)["rounds"], 10000);
 }
 
-/// With `--features fault-injection` panics are among the conditions; `tests/e2e/firewall.rs` has
-/// them always.
+/// With `--features fault-injection` the conditions include panics. `tests/e2e/firewall.rs` always
+/// includes them.
 #[test]
 fn every_entry_point_returns_0() {
     returns::every_hook_is_listed(&plugin());

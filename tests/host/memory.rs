@@ -92,7 +92,7 @@ fn long_commands() {
 
 /// The host passes a count that is one too large, and the plugin relies on it.
 #[test]
-#[ignore = "reads what is not its own; make asan expects to hear of it"]
+#[ignore = "reads out of bounds; make asan expects the checker to report it"]
 fn the_memory_checker_is_active() {
     let site = Site::new();
     let flags = ["--rounds", "1", "--miscount"];
@@ -101,5 +101,5 @@ fn the_memory_checker_is_active() {
     assert!(!output.status.success(), "{stderr}");
     let names = ["heap-buffer-overflow", "Invalid read of size 8"];
     assert!(names.iter().any(|name| stderr.contains(name)), "{stderr}");
-    assert!(stderr.contains("spank_sifcache"), "not in the plugin: {stderr}");
+    assert!(stderr.contains("spank_sifcache"), "the error is not in the plugin: {stderr}");
 }

@@ -1,9 +1,9 @@
-//! What each entry point of the plugin returns to Slurm, in every context and condition.
+//! The return value of each entry point of the plugin, in every context and condition.
 //!
-//! Since 25.05 Slurm takes whatever is not 0 for an error, of which a `required` line lets the
-//! job fail; before, only what was negative. So each returns 0, except for the callback of the
-//! option where a user types a value that is none. A task that is to fail ends by itself, with
-//! its message and a status of its own.
+//! Since 25.05, Slurm treats every return value except 0 as an error, and a `required` line then
+//! makes the job fail. Older releases do so only for negative values. Each entry point therefore
+//! returns 0, except for the option's callback if a user types an invalid value. If a task must
+//! fail, its process ends itself, with a message and its own exit status.
 
 use object::{Object, ObjectSymbol};
 use std::fs;
@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Every hook that the plugin exports. A new one belongs here, and is called then in all that
-/// follows.
+/// Every hook that the plugin exports. Add a new hook here, so that all tests below call it.
 const HOOKS: [&str; 2] = ["slurm_spank_init", "slurm_spank_task_init"];
 
-/// `enum spank_context`, with what is none and what may come.
+/// `enum spank_context`, with its error value and a value that is not defined yet.
 const CONTEXTS: [(&str, u32); 7] = [
     ("error", 0),
     ("local", 1),
@@ -27,24 +26,24 @@ const CONTEXTS: [(&str, u32); 7] = [
     ("unknown", 6),
 ];
 const REMOTE: u32 = 2;
-/// Where users type the option: srun, sbatch, salloc.
+/// The contexts in which users type the option: srun, and sbatch or salloc.
 const TYPED: [u32; 2] = [1, 3];
 
-/// The status of a task that ends for lack of its image.
+/// The result of a task that ends because its image is missing.
 const MISSING: &str = "ended 66";
 
-/// What is tried: the plugin's arguments, the program's flags, and the command.
+/// The input of one call: the plugin's arguments, the program's flags, and the command.
 struct Condition {
     name: String,
     arguments: Vec<String>,
     flags: Vec<&'static str>,
     command: Vec<String>,
     variable: Option<&'static str>,
-    /// What becomes of a task where the site or the user has asked for a failure.
+    /// The expected result of the task; a failure if the site or the user requested it.
     task: &'static str,
-    /// The value of the option is none.
+    /// Whether the value of the option is invalid.
     is_misspelt: bool,
-    /// Where the plugin is to panic.
+    /// The point at which the plugin panics.
     fault: Option<&'static str>,
 }
 
@@ -86,17 +85,17 @@ impl Condition {
         self
     }
 
-    /// The task ends because somebody wants that.
+    /// The site or the user requests that the task ends.
     fn fails(mut self) -> Self {
         self.task = MISSING;
         self
     }
 }
 
-/// A hook, and what became of it.
+/// Each hook and its result.
 type Results = Vec<(String, String)>;
 
-/// Image roots of every sort, and the program that calls the hooks.
+/// Image roots of every kind, and the program that calls the hooks.
 struct Bench {
     directory: TempDir,
 }
@@ -114,7 +113,7 @@ impl Bench {
             fs::create_dir(&path).unwrap();
             mode(path, bits);
         }
-        fs::write(bench.directory.path().join("file"), "no directory").unwrap();
+        fs::write(bench.directory.path().join("file"), "not a directory").unwrap();
         let (host, here) = (Path::new(env!("CARGO_MANIFEST_DIR")), bench.program());
         let mut cc = Command::new("cc");
         cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-I"]);
@@ -132,7 +131,7 @@ impl Bench {
         format!("image_root={}", self.directory.path().join(name).display())
     }
 
-    /// What every hook, and the option, has returned, and what the plugin has logged.
+    /// The results of all hooks and of the option, and the log of the plugin.
     fn call(&self, library: &Path, context: u32, condition: &Condition) -> (Results, String) {
         let mut program = Command::new(self.program());
         program.args(["-v", "-c", &context.to_string()]).args(&condition.flags).arg(library);
@@ -140,15 +139,15 @@ impl Bench {
         program.args(&condition.command).env_remove("SIF_CACHE");
         program.envs(condition.variable.map(|value| ("SIF_CACHE", value)));
         let output = program.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}: {output:?}", condition.name);
         let pair = |line: &str| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
-        let results = said.lines().map(|line| pair(line).expect(line)).collect();
+        let results = stdout.lines().map(|line| pair(line).expect(line)).collect();
         (results, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
-/// All conditions; with faults only in a plugin that has them.
+/// All conditions. Faults are included only for a plugin with fault injection.
 fn conditions(bench: &Bench, has_faults: bool) -> Vec<Condition> {
     let faults = if has_faults { faults(bench) } else { Vec::new() };
     [lines(bench), commands(bench), modes(bench), calls_that_fail(bench), faults]
@@ -157,7 +156,7 @@ fn conditions(bench: &Bench, has_faults: bool) -> Vec<Condition> {
         .collect()
 }
 
-/// What stands in plugstack.conf, and the image roots that it names.
+/// Variants of the line in plugstack.conf and of the image roots in it.
 fn lines(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let long = "image_root=/".to_owned() + &"x/".repeat(60_000);
@@ -173,7 +172,7 @@ fn lines(bench: &Bench) -> Vec<Condition> {
         new("no value", &["image_root="]),
         new("no root", &["on_miss=fail"]),
         new("control characters", &[good, "syslog=\u{1b}[2J\n"]),
-        new("a line that is long", &[&long]),
+        new("a long line", &[&long]),
         new("a line of many words", &many),
     ];
     for root in ["good", "nowhere", "file", "untrusted", "unreadable"] {
@@ -188,7 +187,7 @@ fn lines(bench: &Bench) -> Vec<Condition> {
     all
 }
 
-/// What the task's command is.
+/// Variants of the task's command.
 fn commands(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let of = |words: &[&str]| Condition::new("a command", &[good]).command(words);
@@ -207,7 +206,7 @@ fn commands(bench: &Bench) -> Vec<Condition> {
     ]
 }
 
-/// What the user and the site want, a failure among them.
+/// The cache modes and settings of `on_miss`, including those that request a failure.
 fn modes(bench: &Bench) -> Vec<Condition> {
     let [good, missing] = ["good", "nowhere"].map(|name| bench.root(name));
     let (good, missing) = (good.as_str(), missing.as_str());
@@ -226,13 +225,13 @@ fn modes(bench: &Bench) -> Vec<Condition> {
         new("require in a container", &[good]).flags(&["-b", "-o", "require"]).fails(),
     ];
     for value in ["", "perhaps", "REQUIRE", "\u{1b}[2J\n"] {
-        let misspelt = new("an option's value that is none", &[good]).option(value);
+        let misspelt = new("an invalid value of the option", &[good]).option(value);
         all.push(Condition { is_misspelt: true, ..misspelt });
     }
     all
 }
 
-/// Without the task's command there is nothing that could be missing.
+/// Every call to Slurm fails. Without the task's command, no image can be missing.
 fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let mut all = vec![Condition::new("every call fails", &[]).flags(&["-r"])];
@@ -247,7 +246,7 @@ fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
     all
 }
 
-/// Panics, which only a plugin with fault injection has.
+/// Panics, which need a plugin with fault injection.
 fn faults(bench: &Bench) -> Vec<Condition> {
     let good = &bench.root("good");
     let mut all = Vec::new();
@@ -264,7 +263,7 @@ fn faults(bench: &Bench) -> Vec<Condition> {
     all
 }
 
-/// What is to be returned, by hook.
+/// The expected result of a hook.
 fn expected(hook: &str, context: u32, condition: &Condition) -> &'static str {
     match hook {
         "slurm_spank_task_init" if context == REMOTE => condition.task,
@@ -273,7 +272,7 @@ fn expected(hook: &str, context: u32, condition: &Condition) -> &'static str {
     }
 }
 
-/// Calls everything in this library, and compares.
+/// Calls every entry point of the library and compares the results with those expected.
 pub(crate) fn every_entry_point(library: &Path, has_faults: bool) {
     let bench = Bench::new();
     let mut wrong = Vec::new();
@@ -291,11 +290,12 @@ pub(crate) fn every_entry_point(library: &Path, has_faults: bool) {
                 let expected = expected(&hook, context, &condition);
                 if result != expected {
                     let condition = &condition.name;
-                    wrong.push(format!("{hook} {result}, not {expected}: {name}, {condition}"));
+                    wrong
+                        .push(format!("{hook} {result}, expected {expected}: {name}, {condition}"));
                 }
             }
         }
-        // A fault that is injected nowhere would test nothing.
+        // Each fault must be reached in at least one context.
         let fault = condition.fault.map(|point| format!("injected at {point}"));
         assert!(fault.is_none_or(|fault| logged.contains(&fault)), "{}: {logged}", condition.name);
     }
@@ -303,7 +303,7 @@ pub(crate) fn every_entry_point(library: &Path, has_faults: bool) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Every hook that Slurm would find in this library stands in the list.
+/// Asserts that the list contains every hook that Slurm would find in this library.
 pub(crate) fn every_hook_is_listed(library: &Path) {
     let bytes = fs::read(library).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
@@ -313,5 +313,5 @@ pub(crate) fn every_hook_is_listed(library: &Path) {
     let mut hooks: Vec<String> =
         names.filter(|name| name.starts_with("slurm_spank_") || name == "spank_options").collect();
     hooks.sort();
-    assert_eq!(hooks, HOOKS, "on the left: what the library exports");
+    assert_eq!(hooks, HOOKS, "left: the exports of the library");
 }

@@ -74,6 +74,6 @@ fn no_arguments_at_all() {
     let site = Site::new();
     let none: [&str; 0] = [];
     site.call(&none).is_bare();
-    let told = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("real/apptainer"));
-    site.call(&none).ours(told).is_bare();
+    let variable = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("real/apptainer"));
+    site.call(&none).ours(variable).is_bare();
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No call takes longer, except in an endless loop.
-const LONGEST: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A call, and the state that its caller sets up.
 #[derive(Clone)]
@@ -175,7 +175,7 @@ impl<'a> Call<'a> {
 impl Outcome {
     /// The values of one key of the report.
     #[track_caller]
-    pub(crate) fn told(&self, key: &str) -> Vec<&str> {
+    pub(crate) fn reported(&self, key: &str) -> Vec<&str> {
         let report = self.report.as_ref().unwrap_or_else(|| panic!("{self:#?}"));
         report.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
     }
@@ -185,7 +185,7 @@ impl Outcome {
     /// the shim has not forked.
     #[track_caller]
     fn comparable(&self) -> Report {
-        assert_eq!(self.told("pid"), [self.process.to_string()]);
+        assert_eq!(self.reported("pid"), [self.process.to_string()]);
         let differs = |line: &str| {
             ["pid=", "program=", "waited for="].iter().any(|key| line.starts_with(key))
         };
@@ -203,7 +203,7 @@ impl Outcome {
 /// Waits for the child. Returns its exit status, or `None` after a signal.
 fn wait(mut child: Child) -> Option<i32> {
     let start = Instant::now();
-    while start.elapsed() < LONGEST {
+    while start.elapsed() < TIMEOUT {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }
@@ -211,7 +211,7 @@ fn wait(mut child: Child) -> Option<i32> {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    panic!("did not end");
+    panic!("the shim did not end within {TIMEOUT:?}");
 }
 
 /// The records of a report. The call's own directory is replaced by a constant.

@@ -61,7 +61,7 @@ fn the_variable_in_which_shells_store_the_program() {
         let program = site.text(program);
         let outcome = site.call(&HIT).variable(format!("_={program}")).run();
         let expected = if kept { program } else { site.text("real/apptainer") };
-        assert!(outcome.told("environ").contains(&&*format!("_={expected}")), "{outcome:#?}");
+        assert!(outcome.reported("environ").contains(&&*format!("_={expected}")), "{outcome:#?}");
     }
 }
 
@@ -95,10 +95,14 @@ fn all_variables_of_sifcache_are_removed() {
                 // ld.so reports a missing library before the shim starts.
                 call = call.ours(format!("LD_PRELOAD={preload}"));
             }
-            let told = format!("SINGULARITY_SIFCACHE_RUNTIME={real}/apptainer");
-            let through = call.ours(told).run();
+            let variable = format!("SINGULARITY_SIFCACHE_RUNTIME={real}/apptainer");
+            let through = call.ours(variable).run();
             let bare = site.call(&HIT).variable(format!("PATH={after}")).bare().run();
-            assert_eq!(through.told("environ"), bare.told("environ"), "{before} {preload:?}");
+            assert_eq!(
+                through.reported("environ"),
+                bare.reported("environ"),
+                "{before} {preload:?}"
+            );
         }
     }
 }

@@ -63,9 +63,9 @@ fn only_the_helper_process_was_waited_for() {
     let settings = format!("{} lookup_timeout=off", site.settings());
     let alone = site.call(&HIT).settings(Some(&settings));
     let alone = alone.is_bare_with_image(IMAGE);
-    assert_eq!(alone.told("waited for"), ["0"]);
+    assert_eq!(alone.reported("waited for"), ["0"]);
     let with_helper = site.call(&HIT).is_bare_with_image(IMAGE);
-    assert_ne!(with_helper.told("waited for"), ["0"]);
+    assert_ne!(with_helper.reported("waited for"), ["0"]);
 }
 
 /// This includes a limit on processes: the shim starts no process of its own. Root has no such

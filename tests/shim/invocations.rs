@@ -65,8 +65,8 @@ fn called_by_the_interposer_for_a_copy() {
         fs::copy(site.path("shims/apptainer"), site.path("copy/singularity")).unwrap();
     }
     fs::remove_file(site.path("real/singularity")).unwrap();
-    let told = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("copy/singularity"));
-    let call = site.call(&HIT).program("sifcache-shim").path("real").ours(told);
+    let variable = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("copy/singularity"));
+    let call = site.call(&HIT).program("sifcache-shim").path("real").ours(variable);
     call.is_bare_with_image(IMAGE);
 }
 
@@ -77,7 +77,7 @@ fn the_shells_variable_keeps_the_users_link() {
     site.link("../shims/apptainer", "own/sing");
     let link = site.text("own/sing");
     let outcome = site.call(&PASS).program("own/sing").variable(format!("_={link}")).run();
-    assert!(outcome.told("environ").contains(&&*format!("_={link}")), "{outcome:#?}");
+    assert!(outcome.reported("environ").contains(&&*format!("_={link}")), "{outcome:#?}");
 }
 
 /// Runs a script that starts `RUNTIME`, once with the runtime and once with the shim in its place,
@@ -96,11 +96,11 @@ fn same(site: &Site, text: &str) {
     let [shims, real] = ["shims", "real"].map(|name| site.text(name));
     let text_of = |line: &str| line.replace(&shims, &real);
     let [expected, found] = [&bare, &through].map(|outcome| {
-        let environment = outcome.told("environ").into_iter();
+        let environment = outcome.reported("environ").into_iter();
         let environment: Vec<_> =
             environment.filter(|line| !line.contains("PATH=")).map(text_of).collect();
-        let directory = text_of(outcome.told("directory")[0]);
-        (outcome.told("argv"), environment, directory, outcome.status)
+        let directory = text_of(outcome.reported("directory")[0]);
+        (outcome.reported("argv"), environment, directory, outcome.status)
     });
     assert_eq!(found, expected, "{text}");
 }
@@ -140,7 +140,7 @@ fn the_runtimes_directory_replaces_the_shims_in_path() {
     site.script("script", &format!("#!/bin/sh\n{text}\n"));
     let outcome = site.call(&PASS).program("script").run();
     let path = format!("PATH={}", site.text("real"));
-    assert!(outcome.told("environ").contains(&&*path), "{outcome:#?}");
+    assert!(outcome.reported("environ").contains(&&*path), "{outcome:#?}");
 }
 
 /// A user's script that calls the shim and removes all variables that would show an earlier call.
@@ -154,7 +154,7 @@ fn a_script_that_clears_its_environment_ends() {
     // user can write.
     fs::set_permissions(site.path("own/apptainer"), fs::Permissions::from_mode(0o777)).unwrap();
     let outcome = site.call(&PASS).program("script").path("shims own real").run();
-    assert_eq!(outcome.told("argv").len(), 4, "{outcome:#?}");
+    assert_eq!(outcome.reported("argv").len(), 4, "{outcome:#?}");
     let outcome = site.call(&PASS).program("script").path("shims own").run();
     outcome.ended(127, "not found");
 }

@@ -37,7 +37,7 @@ impl Site {
         let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         symlink(env!("CARGO_BIN_EXE_sifcache-shim"), site.path("sifcache-shim")).unwrap();
         for name in ["apptainer", "singularity"] {
-            site.labelled(name, &format!("shims/{name}"));
+            site.runtime_in_label(name, &format!("shims/{name}"));
             site.real(&format!("real/{name}"));
         }
         Sif::image().write(site.path("roots/o/i:1")).unwrap();
@@ -70,9 +70,9 @@ impl Site {
     }
 
     /// Installs the shim of a runtime, with its label, at this path.
-    pub(crate) fn labelled(&self, runtime: &'static str, name: &str) {
+    pub(crate) fn runtime_in_label(&self, runtime: &'static str, name: &str) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::hard_link(labelled(runtime), self.path(name)).unwrap();
+        fs::hard_link(runtime_in_label(runtime), self.path(name)).unwrap();
     }
 
     /// Copies the shim program without a label to this path. The copy is a different file.
@@ -108,7 +108,7 @@ impl Site {
 }
 
 /// The shim of a runtime with its label. The first test that needs it makes it.
-fn labelled(runtime: &'static str) -> &'static Path {
+fn runtime_in_label(runtime: &'static str) -> &'static Path {
     static APPTAINER: OnceLock<PathBuf> = OnceLock::new();
     static SINGULARITY: OnceLock<PathBuf> = OnceLock::new();
     let shim = if runtime == "apptainer" { &APPTAINER } else { &SINGULARITY };

@@ -25,18 +25,18 @@ fn a_launch_gets_its_image() {
     for path in ["real", "shims real", "shims/ nowhere real"] {
         let through = task(&site, "auto", &HIT).path(path).run();
         let bare = slurmstepd(&site, &[&real, "exec", &image, "true"]).path(path).bare().run();
-        assert_eq!(through.told("argv"), bare.told("argv"));
-        assert_eq!(through.told("environ"), bare.told("environ"));
+        assert_eq!(through.reported("argv"), bare.reported("argv"));
+        assert_eq!(through.reported("environ"), bare.reported("environ"));
     }
     for (mode, command) in [("off", &HIT), ("auto", &MISS)] {
         let through = task(&site, mode, command).run();
-        assert_eq!(through.told("argv"), [&real, "exec", command[2], "true"]);
+        assert_eq!(through.reported("argv"), [&real, "exec", command[2], "true"]);
     }
     task(&site, "require", &MISS).run().ended(66, "docker.io/o/i:2");
     let absolute = task(&site, "auto", &[&real, "run", "docker://o/i:1"]).run();
-    assert_eq!(absolute.told("argv"), [&real, "run", &image]);
+    assert_eq!(absolute.reported("argv"), [&real, "run", &image]);
     let root = task(&site, "auto", &[&real, "run", "docker://o/i:1"]).variable("PATH=/:/").run();
-    assert_eq!(root.told("argv"), [&real, "run", &image]);
+    assert_eq!(root.reported("argv"), [&real, "run", &image]);
 }
 
 /// A user's own program before the shims is the one that slurmstepd would have found.
@@ -47,7 +47,7 @@ fn the_first_file_in_path_is_executed() {
     fs::create_dir_all(site.path("directory/apptainer")).unwrap();
     for path in ["own shims real", "shims own real", "directory own"] {
         let outcome = task(&site, "auto", &HIT).path(path).run();
-        assert_eq!(outcome.told("argv")[0], site.text("own/apptainer"), "{path}");
+        assert_eq!(outcome.reported("argv")[0], site.text("own/apptainer"), "{path}");
     }
     fs::write(site.path("directory/other"), "").unwrap();
     site.real("real/other");
@@ -65,8 +65,8 @@ fn another_program_is_left_alone() {
     for path in ["real", "shims real"] {
         let words = ["program", "docker://o/i:1", "--multi-prog"];
         let through = task(&site, "require", &words).path(path).run();
-        assert_eq!(through.told("argv"), [&program, words[1], words[2]]);
-        let mut variables = through.told("environ");
+        assert_eq!(through.reported("argv"), [&program, words[1], words[2]]);
+        let mut variables = through.reported("environ");
         let before = variables.len();
         variables.retain(|variable| !variable.starts_with("SINGULARITY_SIFCACHE="));
         assert_eq!(before, variables.len() + 1);
@@ -74,7 +74,7 @@ fn another_program_is_left_alone() {
     let root = site.text("");
     let relative = task(&site, "auto", &["./real/program"]).set_up("directory", &root).run();
     let root = root.trim_end_matches('/');
-    assert_eq!(relative.told("argv"), [format!("{root}/./real/program")]);
+    assert_eq!(relative.reported("argv"), [format!("{root}/./real/program")]);
 }
 
 /// A job has copied the runtime under another name, for example with sbcast.
@@ -92,7 +92,10 @@ fn a_copied_runtime_is_reported_if_a_pull_is_forbidden() {
         call.path("real").run().stderr
     };
     let reported = line("auto", "on_miss=fail", "copied");
-    assert!(reported.contains("/copied is not called like a container runtime ("), "{reported}");
+    assert!(
+        reported.contains("/copied does not have the name of a container runtime ("),
+        "{reported}"
+    );
     assert!(reported.contains("on_miss=fail in plugstack.conf"), "{reported}");
     let reported = line("require", "", "copied");
     assert!(reported.contains("--sif-cache=require"), "{reported}");
@@ -134,6 +137,6 @@ fn settings_that_are_wrong() {
         let own = [shim.as_str(), "--multi-prog", "nonsense", mode];
         Call::new(&site, &[&own, &HIT[..]].concat()).program("sifcache-shim").path("real").run()
     };
-    assert_eq!(call("auto").told("argv")[2], HIT[2]);
+    assert_eq!(call("auto").reported("argv")[2], HIT[2]);
     call("require").ended(66, "there are no valid settings");
 }

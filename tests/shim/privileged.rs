@@ -35,5 +35,5 @@ fn another_runtime_is_ignored() {
     let Some(call) = privileged(&site, &HIT) else { return };
     let evil = format!("SINGULARITY_SIFCACHE_RUNTIME={}", site.text("evil/apptainer"));
     let outcome = call.ours(evil).is_bare();
-    assert_eq!(outcome.told("program"), [site.text("real/apptainer").as_str()]);
+    assert_eq!(outcome.reported("program"), [site.text("real/apptainer").as_str()]);
 }

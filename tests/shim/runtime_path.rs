@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::kit::{HIT, IMAGE, MISS, Site};
 
-fn told<'a>(call: &Call<'a>, path: &str) -> Call<'a> {
+fn with_path<'a>(call: &Call<'a>, path: &str) -> Call<'a> {
     call.clone().ours(format!("SINGULARITY_SIFCACHE_RUNTIME={path}"))
 }
 
@@ -17,14 +17,14 @@ fn overrides_path() {
     let site = Site::new();
     site.real("module/apptainer");
     let runtime = site.text("module/apptainer");
-    let outcome = told(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
-    assert_eq!(outcome.told("program"), [runtime.as_str()]);
-    told(&interposed(&site, &MISS), &runtime).is_bare();
+    let outcome = with_path(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
+    assert_eq!(outcome.reported("program"), [runtime.as_str()]);
+    with_path(&interposed(&site, &MISS), &runtime).is_bare();
     // `argv[0]` can be any name: that of the file counts.
     let call = interposed(&site, &["-", "exec", "docker://o/i:1", "true"]);
-    told(&call, &runtime).is_bare_with_image(IMAGE);
+    with_path(&call, &runtime).is_bare_with_image(IMAGE);
     let call = interposed(&site, &["sifcache-shim", "--multi-prog", "x", "auto", "true"]);
-    told(&call, &runtime).is_bare();
+    with_path(&call, &runtime).is_bare();
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn relative_to_the_working_directory() {
     let site = Site::new();
     for path in ["apptainer", "./apptainer", "../real/apptainer"] {
         let call = interposed(&site, &HIT).set_up("directory", &site.text("real"));
-        told(&call, path).is_bare_with_image(IMAGE);
+        with_path(&call, path).is_bare_with_image(IMAGE);
     }
 }
 
@@ -43,8 +43,8 @@ fn the_path_of_a_shim_is_ignored() {
     for path in ["shims/apptainer", "shims/../shims/singularity", "sifcache-shim", "copy/apptainer"]
     {
         let call = site.call(&HIT);
-        told(&call, &site.text(path)).is_bare_with_image(IMAGE);
-        told(&call.path("shims"), &site.text(path)).run().ended(127, "not found");
+        with_path(&call, &site.text(path)).is_bare_with_image(IMAGE);
+        with_path(&call.path("shims"), &site.text(path)).run().ended(127, "not found");
     }
 }
 
@@ -52,11 +52,11 @@ fn the_path_of_a_shim_is_ignored() {
 fn the_kernel_rejects_an_invalid_path() {
     let site = Site::new();
     let call = interposed(&site, &HIT);
-    told(&call, "/no/where/apptainer").run().ended(127, "cannot execute /no/where/apptainer");
-    told(&call, "").run().ended(127, "cannot execute");
-    told(&call, &site.text("roots/apptainer/x")).run().ended(127, "cannot execute");
-    told(&call, &site.image()).run().ended(126, "cannot execute");
-    told(&call, &site.text("roots")).run().ended(126, "cannot execute");
+    with_path(&call, "/no/where/apptainer").run().ended(127, "cannot execute /no/where/apptainer");
+    with_path(&call, "").run().ended(127, "cannot execute");
+    with_path(&call, &site.text("roots/apptainer/x")).run().ended(127, "cannot execute");
+    with_path(&call, &site.image()).run().ended(126, "cannot execute");
+    with_path(&call, &site.text("roots")).run().ended(126, "cannot execute");
 }
 
 #[test]
@@ -66,11 +66,11 @@ fn a_users_script() {
     site.script("wrapper/apptainer", "#!/bin/sh\nexec ROOT/shims/apptainer \"$@\"\n");
     site.script("direct/apptainer", "#!/bin/sh\nexec ROOT/real/apptainer \"$@\"\n");
     for wrapper in ["wrapper", "direct"] {
-        let call = told(&interposed(&site, &HIT), &site.text(&format!("{wrapper}/apptainer")));
+        let call = with_path(&interposed(&site, &HIT), &site.text(&format!("{wrapper}/apptainer")));
         for path in ["real", "wrapper real", "shims wrapper real", "wrapper shims direct real"] {
             let outcome = call.clone().path(path).run();
-            assert_eq!(outcome.told("argv")[IMAGE], site.image(), "{wrapper} {path}");
-            assert_eq!(outcome.told("program"), [runtime.as_str()], "{wrapper} {path}");
+            assert_eq!(outcome.reported("argv")[IMAGE], site.image(), "{wrapper} {path}");
+            assert_eq!(outcome.reported("program"), [runtime.as_str()], "{wrapper} {path}");
         }
     }
 }
@@ -85,7 +85,7 @@ fn a_script_does_not_get_the_path() {
         "#!/bin/sh\necho \"${SINGULARITY_SIFCACHE_RUNTIME-nothing}\"\n",
     );
     for command in [&HIT[..], &["apptainer", "version"]] {
-        let outcome = told(&interposed(&site, command), &site.text("wrapper/apptainer")).run();
+        let outcome = with_path(&interposed(&site, command), &site.text("wrapper/apptainer")).run();
         assert_eq!(outcome.stdout, "nothing\n", "{command:?}");
     }
 }

@@ -10,13 +10,13 @@ const SHIMS: &str = "/usr/libexec/sifcache/bin";
 #[track_caller]
 fn ends_with_the_image(site: &Site, path: &str, program: &str) {
     let outcome = site.call(&HIT).path(path).program(program).run();
-    assert_eq!(outcome.told("argv")[IMAGE], site.image(), "{path}");
+    assert_eq!(outcome.reported("argv")[IMAGE], site.image(), "{path}");
     let ours: Vec<_> = outcome
-        .told("environ")
+        .reported("environ")
         .into_iter()
         .filter(|v| v.starts_with("SINGULARITY_SIFCACHE="))
         .collect();
-    assert_eq!((ours, outcome.told("argc")), (Vec::new(), vec!["4"]), "{path}");
+    assert_eq!((ours, outcome.reported("argc")), (Vec::new(), vec!["4"]), "{path}");
 }
 
 /// Whatever the position of the script and however it calls the next program, no endless loop
@@ -49,11 +49,11 @@ fn a_script_calls_the_next_one() {
         let shim = site.call(&HIT).path(path).program("shims/apptainer").run();
         // If a script ran before the shim was called for the first time, it runs once more.
         assert!(shim.stdout.matches("once").count() <= 2, "{path}");
-        assert_eq!(shim.told("argv")[IMAGE], site.image(), "{path}");
+        assert_eq!(shim.reported("argv")[IMAGE], site.image(), "{path}");
     }
     // If the shim is called again, it also removes the variable with the scripts.
     let outcome = site.call(&HIT).path("shims shim real").run();
-    assert!(!outcome.told("environ").iter().any(|variable| variable.contains("SIFCACHE")));
+    assert!(!outcome.reported("environ").iter().any(|variable| variable.contains("SIFCACHE")));
     let outcome = site.call(&HIT).path("shims forks real").run();
     assert!(outcome.status == Some(7), "{outcome:#?}");
 }

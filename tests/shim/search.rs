@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The path of the runtime that was started.
 #[track_caller]
 fn started(outcome: &Outcome) -> PathBuf {
-    PathBuf::from(outcome.told("program")[0])
+    PathBuf::from(outcome.reported("program")[0])
 }
 
 #[track_caller]
@@ -58,7 +58,7 @@ fn any_way_to_call_the_shim() {
     site.call(&HIT).set_up("by descriptor", "1").is_bare_with_image(IMAGE);
     // The shim itself is open in this case.
     let outcome = site.call(&HIT).set_up("by descriptor", "2").run();
-    assert_eq!(outcome.told("argv")[IMAGE], site.image());
+    assert_eq!(outcome.reported("argv")[IMAGE], site.image());
 }
 
 #[test]

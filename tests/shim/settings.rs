@@ -68,7 +68,10 @@ fn the_effect_of_a_miss() {
     let miss = |on_miss: &str| site.call(&MISS).settings(Some(&settings(on_miss)));
     assert_eq!(miss("pull").is_bare().stderr, "");
     assert!(miss("warn").is_bare().stderr.starts_with("sifcache: docker.io/o/i:2 "));
-    missing(&miss("fail").run(), &["docker.io/o/i:2", "this site", &site.text("roots")]);
+    missing(
+        &miss("fail").run(),
+        &["docker.io/o/i:2", "because of on_miss=fail", &site.text("roots")],
+    );
     missing(&miss("pull").variable("SIF_CACHE=require").run(), &["docker.io/o/i:2", "require"]);
     miss("fail").variable("SIF_CACHE=off").is_bare();
     // Each launch of a script prints its message, on other nodes and in other tasks of the step,

@@ -43,12 +43,12 @@ fn full<'a>(site: &'a Site, on_miss: &str) -> Call<'a> {
 fn the_reference_is_kept_if_a_pull_is_allowed() {
     let site = Site::new();
     let outcome = full(&site, "").run();
-    assert_eq!(outcome.told("argv")[IMAGE], HIT[IMAGE]);
+    assert_eq!(outcome.reported("argv")[IMAGE], HIT[IMAGE]);
 }
 
 #[test]
 fn the_launch_ends_if_a_pull_is_forbidden() {
     let site = Site::new();
     let call = full(&site, "on_miss=fail");
-    call.run().ended(66, "into the command: Argument list too long");
+    call.run().ended(66, "into the command line: Argument list too long");
 }

@@ -57,13 +57,13 @@ fn an_owner_without_an_id_is_not_trusted() {
         chown(&file, Some(uid), None).unwrap();
         let (said, status) = explain(&ROOT_ALONE);
         let reason = format!(
-            "{} belongs to 65534, as everything whose owner this user namespace does not map",
+            "{} belongs to 65534, the ID of owners that this user namespace does not map",
             file.display()
         );
         assert!(status == Some(1) && said.contains(&reason), "{uid}: {said}");
     }
     let (said, status) = explain(&NOBODY);
-    assert!(status == Some(1) && said.contains("/ belongs to 65534, as everything"), "{said}");
+    assert!(status == Some(1) && said.contains("/ belongs to 65534, the ID of owners"), "{said}");
     // Where every ID is mapped, this owner is an ordinary user.
     let (said, _) = run(&["--mount"], root.path(), &["explain"], &words);
     assert!(said.contains("belongs to the ordinary user 65534"), "{said}");
@@ -88,8 +88,8 @@ fn verify_reports_unmapped_owners() {
     let Some(root) = root() else { return };
     chown(root.path().join("o/i:1"), Some(33), None).unwrap();
     let (said, status) = run(&ROOT_ALONE, root.path(), &["verify"], &[]);
-    let reason = "belongs to 65534, as everything whose owner this user namespace does not map: run \
-                  this outside of the user namespace";
+    let reason = "belongs to 65534, the ID of owners that this user namespace does not map: run this \
+                  outside of the user namespace";
     assert!(status == Some(1) && said.contains(reason), "{said}");
     assert_eq!(run(&["--mount"], root.path(), &["verify"], &[]).1, Some(0));
 }

@@ -30,9 +30,9 @@ fn import(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn refused_files_and_their_reasons() {
     for (name, token, said) in [
-        ("apptainer-1.4.5-gocryptfs", "encrypted", "encrypted: the runtime needs its key"),
-        ("siftool-2.24.1-oci-objects", "oci-sif", "an OCI-SIF file, which only --oci starts"),
-        ("siftool-2.24.1-loong64", "wrong-architecture", "for loong64, this "),
+        ("apptainer-1.4.5-gocryptfs", "encrypted", "encrypted: the runtime needs a key"),
+        ("siftool-2.24.1-oci-objects", "oci-sif", "an OCI-SIF file, which runs only with --oci"),
+        ("siftool-2.24.1-loong64", "wrong-architecture", "for loong64, "),
     ] {
         let Some(tree) = Tree::new() else { return };
         let content = real(name);
@@ -77,6 +77,6 @@ fn an_architecture_without_a_name() {
     }
     tree.file("root/o/i:1", &bytes);
     let line = tree.problem("wrong-architecture", "root/o/i:1");
-    assert!(line.contains("for an unknown architecture, this host is "), "{line}");
+    assert!(line.contains("for an unknown architecture, but this host is "), "{line}");
     assert!(line.ends_with(&format!(": pull it with --arch {}", sif_fixture::host_architecture())));
 }

@@ -207,7 +207,7 @@ fn colons_in_the_node_local_root() {
     let escaped = local.to_str().unwrap().replace(':', "\\:");
     let root = format!("{escaped}:{}", path("shared").display());
     for (last, said) in
-        [("--list", "cannot read LOCAL: No such"), ("o/i:1", "image root LOCAL: not")]
+        [("--list", "cannot read LOCAL: No such"), ("o/i:1", "image root LOCAL: does not")]
     {
         let words = ["stage", "--root", &root, "--untrusted", "accept", "--nodes", "n7", last];
         let search = format!("{}:/usr/bin:/bin", slurm.path().display());

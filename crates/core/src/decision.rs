@@ -59,7 +59,7 @@ pub enum Pass {
     Image(image_uri::Error),
     /// OCI mode, which treats a SIF differently from the OCI image that a pull would make.
     OciMode,
-    /// The user has switched the cache off.
+    /// The user has turned the cache off.
     Off,
 }
 
@@ -147,7 +147,7 @@ impl Decision {
 
     /// The probed image roots that do not exist or did not answer.
     pub fn unusable_roots(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|candidate| candidate.state.is_of_root())
+        self.candidates.iter().filter(|candidate| candidate.state.is_root_state())
     }
 
     /// A stable word for the outcome, for scripts: `hit`, `miss` or `pass`.
@@ -231,8 +231,10 @@ impl fmt::Display for Pass {
         match self {
             Self::NotLaunch(why) => why.fmt(f),
             Self::Image(error) => error.fmt(f),
-            Self::OciMode => f.write_str("OCI mode, where a SIF file runs under other rules"),
-            Self::Off => f.write_str("the user has switched the cache off"),
+            Self::OciMode => {
+                f.write_str("OCI mode, which runs a SIF file differently from a pulled image")
+            }
+            Self::Off => f.write_str("the cache is turned off by --sif-cache=off or SIF_CACHE=off"),
         }
     }
 }
@@ -241,13 +243,13 @@ impl fmt::Display for NotLaunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("there is no command"),
-            Self::NotRuntime => f.write_str("the program is no container runtime"),
-            Self::OtherSubcommand => f.write_str("the runtime starts no container with this"),
+            Self::NotRuntime => f.write_str("the program is not a container runtime"),
+            Self::OtherSubcommand => f.write_str("there is no subcommand that starts a container"),
             Self::UnknownFlag(index) => write!(f, "unknown flag in argument {index}"),
-            Self::BadValue(index) => write!(f, "bad or missing value in argument {index}"),
-            Self::Help => f.write_str("the runtime would print its help or version"),
+            Self::BadValue(index) => write!(f, "invalid or missing value in argument {index}"),
+            Self::Help => f.write_str("the runtime would only print its help or version"),
             Self::TooFewArguments => {
-                f.write_str("too few arguments, the runtime would refuse them")
+                f.write_str("too few arguments: the runtime would reject the command")
             }
         }
     }

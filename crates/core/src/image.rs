@@ -94,12 +94,12 @@ impl State {
     /// checked.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Image | Self::NotTried | Self::Absent) && !self.is_of_root()
+        !matches!(self, Self::Image | Self::NotTried | Self::Absent) && !self.is_root_state()
     }
 
     /// Whether this state belongs to an image root as a whole rather than to a candidate.
     #[must_use]
-    pub fn is_of_root(&self) -> bool {
+    pub fn is_root_state(&self) -> bool {
         matches!(self, Self::NoRoot | Self::NoAnswer)
     }
 }
@@ -109,26 +109,29 @@ impl fmt::Display for State {
         match self {
             Self::Image => f.write_str("an image"),
             Self::NotTried => f.write_str("not tried"),
-            Self::Absent => f.write_str("not there"),
+            Self::Absent => f.write_str("does not exist"),
             Self::NoRoot => f.write_str("no such image root"),
             Self::NoAnswer => f.write_str("no answer"),
-            Self::DanglingLink => f.write_str("a link that leads nowhere"),
-            Self::NotAFile(kind) => write!(f, "a {kind}, not a file"),
-            Self::Unreadable => f.write_str("not readable for this user"),
+            Self::DanglingLink => f.write_str("a broken symbolic link"),
+            Self::NotAFile(kind) => write!(f, "a {kind}, not a regular file"),
+            Self::Unreadable => f.write_str("not readable by this user"),
             Self::Untrusted(reason) => write!(f, "not trusted: {reason}"),
             Self::Empty => f.write_str("an empty file"),
             Self::NotSif => f.write_str("not a SIF file"),
-            Self::UnknownVersion => f.write_str("a SIF file of an unknown version"),
+            Self::UnknownVersion => f.write_str("a SIF file of an unsupported version"),
             Self::WrongArchitecture(theirs) => {
                 let theirs = sif::architecture_in_words(theirs);
-                write!(f, "for {theirs}, this host is {}", sif::host_architecture())
+                write!(f, "for {theirs}, but this host is {}", sif::host_architecture())
             }
             Self::BadTable => f.write_str("a SIF file with an invalid descriptor table"),
             Self::NoRootFileSystem => f.write_str("a SIF file without a root file system"),
-            Self::OciSif => f.write_str("an OCI-SIF file, which only --oci starts"),
-            Self::Encrypted => f.write_str("encrypted: the runtime needs its key"),
+            Self::OciSif => f.write_str("an OCI-SIF file, which runs only with --oci"),
+            Self::Encrypted => f.write_str("encrypted: the runtime needs a key"),
             Self::UnknownFileSystem(code) => {
-                write!(f, "a SIF file with a root file system of type {code}, which is not mounted")
+                write!(
+                    f,
+                    "a SIF file with a root file system of type {code}, which runtimes do not mount"
+                )
             }
             Self::Truncated { size, needed } => {
                 write!(f, "cut short or still being copied: {size} of {needed} bytes")
@@ -170,10 +173,10 @@ impl<'a> Root<'a> {
     /// Whether the root does not exist, or is a dangling link.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        let gone = |state: &State| matches!(state, State::Absent | State::DanglingLink);
+        let is_absent = |state: &State| matches!(state, State::Absent | State::DanglingLink);
         match &self.entered {
-            Some(entered) => entered.as_ref().is_err_and(gone),
-            None => stat(self.path).is_err_and(|state| gone(&state)),
+            Some(entered) => entered.as_ref().is_err_and(is_absent),
+            None => stat(self.path).is_err_and(|state| is_absent(&state)),
         }
     }
 
@@ -192,14 +195,14 @@ impl<'a> Root<'a> {
             Some(Ok(place)) => trust::find(place, name).map_err(State::from),
             Some(Err(state)) => return state.clone(),
         };
-        let checked = metadata.and_then(|m| regular(&m)).and_then(|()| content(&path));
+        let checked = metadata.and_then(|m| check_regular(&m)).and_then(|()| check_content(&path));
         checked.err().unwrap_or(State::Image)
     }
 }
 
 /// Checks that it is a regular file. This comes before opening it: opening another type of file
 /// could block or have side effects.
-fn regular(metadata: &Metadata) -> Result<(), State> {
+fn check_regular(metadata: &Metadata) -> Result<(), State> {
     if metadata.is_file() { Ok(()) } else { Err(State::NotAFile(trust::kind(metadata))) }
 }
 
@@ -211,12 +214,12 @@ fn stat(path: &Path) -> Result<Metadata, State> {
 }
 
 /// Opens the file and checks that it contains an image for this host.
-fn content(path: &Path) -> Result<(), State> {
+fn check_content(path: &Path) -> Result<(), State> {
     // The file may have been replaced by a fifo since the check; opening a fifo must not block.
     let mut file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
-    regular(&metadata)?;
+    check_regular(&metadata)?;
     inspect_for(&mut file, metadata.len(), sif::host_architecture()).map(drop)
 }
 
@@ -241,7 +244,7 @@ pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
     read(file, size, &|_| Ok(()))
 }
 
-/// The same for nodes of one architecture, which is given by its name in Go.
+/// The same for nodes of one architecture. `architecture` is Go's name of it.
 ///
 /// # Errors
 /// The reason why no runtime can start it there.
@@ -255,12 +258,12 @@ pub fn inspect_for(file: &mut File, size: u64, architecture: &str) -> Result<Con
 /// The bytes of the descriptor table of a SIF file, for [`descriptors::in_use`].
 ///
 /// # Errors
-/// If it is not a SIF file, its table cannot be one, or the file system's.
+/// The file cannot be read, is not a SIF file, or has an invalid table.
 pub fn descriptor_table(file: &File) -> Result<Vec<u8>, State> {
     let mut header = [0; sif::HEADER];
     file.read_exact_at(&mut header, 0)?;
     let (from, length) = parse(&header)?.table.range()?;
-    elsewhere(file, from, length)
+    read_table(file, from, length)
 }
 
 fn parse(header: &[u8; sif::HEADER]) -> Result<sif::Header, State> {
@@ -277,22 +280,22 @@ fn read(
     accept: &dyn Fn(&'static str) -> Result<(), State>,
 ) -> Result<Content, State> {
     let mut start = [0; sif::USUAL_TABLE_END];
-    let start = beginning(file, size, &mut start)?;
+    let start = read_start(file, size, &mut start)?;
     let header = parse(start.first_chunk().ok_or(State::NotSif)?)?;
     if header.architecture != sif::UNKNOWN_ARCHITECTURE {
         accept(header.architecture)?;
     }
     let (from, length) = header.table.range()?;
     let table_end = from.saturating_add(length as u64);
-    complete(size, header.data_end.max(table_end))?;
+    check_size(size, header.data_end.max(table_end))?;
     let usual = usize::try_from(from).ok().and_then(|from| start.get(from..)?.get(..length));
-    let elsewhere = match usual {
+    let other = match usual {
         Some(_) => Vec::new(),
-        None => elsewhere(file, from, length)?,
+        None => read_table(file, from, length)?,
     };
-    let table = usual.unwrap_or(&elsewhere);
+    let table = usual.unwrap_or(&other);
     let root = descriptors::root_file_system(table)?;
-    complete(size, root.end())?;
+    check_size(size, root.end())?;
     let architecture = match root.architecture {
         sif::UNKNOWN_ARCHITECTURE => header.architecture,
         of_partition => of_partition,
@@ -301,12 +304,12 @@ fn read(
     Ok(Content { architecture, root })
 }
 
-fn complete(size: u64, needed: u64) -> Result<(), State> {
+fn check_size(size: u64, needed: u64) -> Result<(), State> {
     if needed > size { Err(State::Truncated { size, needed }) } else { Ok(()) }
 }
 
 /// Reads the first bytes of the file: all `size` of them, or as many as fit in `buffer`.
-fn beginning<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], State> {
+fn read_start<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], State> {
     if size == 0 {
         return Err(State::Empty);
     }
@@ -319,8 +322,8 @@ fn beginning<'b>(file: &mut File, size: u64, buffer: &'b mut [u8]) -> Result<&'b
     }
 }
 
-/// Reads a table outside its usual place. The caller has limited `length`.
-fn elsewhere(file: &File, from: u64, length: usize) -> Result<Vec<u8>, State> {
+/// Reads a table at any place in the file. The caller has limited `length`.
+fn read_table(file: &File, from: u64, length: usize) -> Result<Vec<u8>, State> {
     let mut table = Vec::new();
     table.try_reserve_exact(length).map_err(|_| State::Failed(libc::ENOMEM))?;
     table.resize(length, 0);

@@ -59,7 +59,7 @@ pub struct ImageUri {
 pub enum Error {
     /// The argument is a local path, or has a transport that is not looked up.
     OtherTransport,
-    /// There is no `//` after the scheme. The runtimes disagree on what that means.
+    /// There is no `//` after the scheme. The runtimes interpret it differently.
     NoSlashes(Transport),
     /// The name after the `//` is invalid.
     Reference(Transport, reference::Error),
@@ -131,15 +131,15 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherTransport => {
-                f.write_str("IMAGE is not ")?;
+                f.write_str("IMAGE does not start with ")?;
                 for (index, transport) in Transport::ALL.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { ", " };
+                    let separator = if index == 0 { "" } else { " or " };
                     write!(f, "{separator}{}://", transport.scheme())?;
                 }
                 Ok(())
             }
             Self::NoSlashes(transport) => {
-                write!(f, "the runtimes disagree on {}: without //", transport.scheme())
+                write!(f, "the runtimes interpret {}: without // differently", transport.scheme())
             }
             Self::Reference(transport, error) => {
                 write!(f, "IMAGE is not a valid {} reference: {error}", transport.scheme())
@@ -186,8 +186,8 @@ mod tests {
     #[test]
     fn messages() {
         let message = |image: &[u8]| ImageUri::parse(image).unwrap_err().to_string();
-        assert_eq!(message(b"/a.sif"), "IMAGE is not docker://");
-        assert_eq!(message(b"docker:a"), "the runtimes disagree on docker: without //");
+        assert_eq!(message(b"/a.sif"), "IMAGE does not start with docker://");
+        assert_eq!(message(b"docker:a"), "the runtimes interpret docker: without // differently");
         assert_eq!(message(b"docker://"), "IMAGE is not a valid docker reference: it is empty");
     }
 }

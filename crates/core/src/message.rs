@@ -29,7 +29,7 @@ pub fn miss(
         format!("searched: {}", roots(decision, settings, readable)),
     ];
     for candidate in decision.refused() {
-        lines.push(format!("refused: {} is {}", candidate.path.display(), candidate.state));
+        lines.push(format!("refused: {}: {}", candidate.path.display(), candidate.state));
     }
     if !readable.is_empty() {
         let tags = tags::similar(reference, readable, settings.untrusted);
@@ -70,30 +70,30 @@ fn roots(decision: &Decision, settings: &Settings, readable: &[PathBuf]) -> Stri
 
 fn available(repository: &str, tags: &Tags) -> String {
     match (tags.shown.join(", "), tags.more) {
-        (shown, 0) if shown.is_empty() => format!("no other tag of {repository} is there"),
+        (shown, 0) if shown.is_empty() => format!("no other tag of {repository} is in the cache"),
         (shown, more) if shown.is_empty() => {
             format!(
                 "{more} files look like tags of {repository}; the first ones are not valid images"
             )
         }
-        (shown, 0) => format!("tags of {repository} that are there: {shown}"),
-        (shown, more) => format!("tags of {repository} that are there: {shown} and {more} more"),
+        (shown, 0) => format!("tags of {repository} in the cache: {shown}"),
+        (shown, more) => format!("tags of {repository} in the cache: {shown} and {more} more"),
     }
 }
 
 fn next_step(mode: CacheMode, on_miss: OnMiss) -> &'static str {
     match (on_miss, mode) {
         (OnMiss::Fail, CacheMode::Require) => {
-            "the launch ends here because of --sif-cache=require (or SIF_CACHE=require); use a tag that \
-             is there, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
+            "the launch fails because of --sif-cache=require (or SIF_CACHE=require); use a tag in the \
+             cache, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         (OnMiss::Fail, _) => {
-            "the launch ends here, as this site has set it; use a tag that is there, ask the admins to \
-             add this image, or let the runtime pull it with --sif-cache=off"
+            "the launch fails because of on_miss=fail in plugstack.conf; use a tag in the cache, ask \
+             the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         _ => {
-            "the runtime pulls it from its registry now; ask the admins to add this image, \
-             or use a tag that is there"
+            "the runtime now pulls it from its registry; use a tag in the cache, or ask the admins to \
+             add this image"
         }
     }
 }
@@ -127,15 +127,15 @@ mod tests {
             lines[..4],
             [
                 "sifcache: docker.io/o/i:2 is not in the image cache of this cluster",
-                &format!("sifcache: searched: /nowhere (not there), {path}"),
-                &format!("sifcache: refused: {path}/o/i:2 is an empty file"),
-                "sifcache: tags of o/i that are there: 1",
+                &format!("sifcache: searched: /nowhere (does not exist), {path}"),
+                &format!("sifcache: refused: {path}/o/i:2: an empty file"),
+                "sifcache: tags of o/i in the cache: 1",
             ]
         );
         for (mode, on_miss, part) in [
-            (CacheMode::Auto, OnMiss::Fail, "as this site has set it"),
+            (CacheMode::Auto, OnMiss::Fail, "because of on_miss=fail in plugstack.conf"),
             (CacheMode::Require, OnMiss::Fail, "because of --sif-cache=require"),
-            (CacheMode::Auto, OnMiss::Warn, "the runtime pulls it from its registry now"),
+            (CacheMode::Auto, OnMiss::Warn, "the runtime now pulls it from its registry"),
         ] {
             let text = miss(&decision, &settings, mode, on_miss, readable);
             assert!(text.lines().last().unwrap().contains(part), "{text}");
@@ -150,11 +150,11 @@ mod tests {
         let tags = |shown: &[&str], more| {
             available("o/i", &Tags { shown: shown.iter().map(|&s| s.to_owned()).collect(), more })
         };
-        assert_eq!(tags(&[], 0), "no other tag of o/i is there");
+        assert_eq!(tags(&[], 0), "no other tag of o/i is in the cache");
         let none_is = "3 files look like tags of o/i; the first ones are not valid images";
         assert_eq!(tags(&[], 3), none_is);
-        assert_eq!(tags(&["1", "2"], 0), "tags of o/i that are there: 1, 2");
-        assert_eq!(tags(&["1"], 3), "tags of o/i that are there: 1 and 3 more");
+        assert_eq!(tags(&["1", "2"], 0), "tags of o/i in the cache: 1, 2");
+        assert_eq!(tags(&["1"], 3), "tags of o/i in the cache: 1 and 3 more");
     }
 
     /// A prober whose first run times out.
@@ -183,7 +183,7 @@ mod tests {
             let text = miss(&decision, &settings, CacheMode::Auto, OnMiss::Warn, &readable);
             let searched = format!("sifcache: searched: /silent (no answer), {path}\n");
             assert!(text.contains(&searched), "{text}");
-            assert_eq!(text.matches("tags of o/i that are there: 1\n").count(), tags, "{text}");
+            assert_eq!(text.matches("tags of o/i in the cache: 1\n").count(), tags, "{text}");
             assert_eq!(text.matches("tag of").count(), 0, "{text}");
         }
     }

@@ -56,7 +56,7 @@ pub const RUNTIME: &str = "SINGULARITY_SIFCACHE_RUNTIME";
 /// The maximum length of `NAME=VALUE` with its null byte that Slurm accepts, in bytes. It is one
 /// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. If a longer one is set,
 /// Slurm reports it to the user.
-const LONGEST: usize = 32 * 4096 - 1;
+const MAX_VARIABLE: usize = 32 * 4096 - 1;
 
 /// The full path of the file or directory `name` in [`DIRECTORY`].
 #[must_use]
@@ -104,7 +104,7 @@ pub fn changes(
         ],
     };
     let fits = |name: &str, value: &Option<Vec<u8>>| {
-        value.as_ref().is_none_or(|value| name.len() + value.len() + 2 <= LONGEST)
+        value.as_ref().is_none_or(|value| name.len() + value.len() + 2 <= MAX_VARIABLE)
     };
     // All or nothing: a shim without settings is useless, and so are settings without a shim.
     if !wanted.iter().all(|(name, value)| fits(name, value)) {

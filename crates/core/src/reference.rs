@@ -64,14 +64,17 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::Byte(byte) => write!(f, "it may not hold '{}'", byte.escape_ascii()),
-            Self::Registry => f.write_str("its registry is not HOST or HOST:PORT"),
-            Self::Path => f.write_str("its path is not lower-case words joined by . _ __ - and /"),
-            Self::TooLong => write!(f, "its repository is longer than {MAX_REPOSITORY} characters"),
-            Self::Tag => write!(f, "its tag is not 1 to {MAX_TAG} of A-Z a-z 0-9 _ . -"),
-            Self::Digest => {
-                f.write_str("its digest is not sha256:, sha384: or sha512: with all its digits")
+            Self::Byte(byte) => {
+                write!(f, "it contains the invalid character '{}'", byte.escape_ascii())
             }
+            Self::Registry => f.write_str("its registry is not HOST or HOST:PORT"),
+            Self::Path => f.write_str("its path is not lower-case words joined by . _ __ - or /"),
+            Self::TooLong => write!(f, "its repository is longer than {MAX_REPOSITORY} characters"),
+            Self::Tag => write!(f, "its tag is not 1 to {MAX_TAG} characters of A-Z a-z 0-9 _ . -"),
+            Self::Digest => f.write_str(
+                "its digest is not sha256:, sha384: or sha512: and the right number of \
+                     hexadecimal digits",
+            ),
             Self::Identifier => f.write_str("it is an image identifier, not a name"),
         }
     }

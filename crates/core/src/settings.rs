@@ -116,14 +116,14 @@ impl fmt::Display for Error {
             Key::ALL.iter().flat_map(spellings).collect::<Vec<_>>().join(", ")
         };
         match self {
-            Self::NotText(text) => write!(f, "'{text}' is not text"),
+            Self::NotText(text) => write!(f, "'{text}' is not printable UTF-8 text"),
             Self::NoValue(text) => write!(f, "'{text}' is not KEY=VALUE; valid keys: {}", keys()),
             Self::UnknownKey(key) => write!(f, "unknown key '{key}'; valid keys: {}", keys()),
             Self::BadValue(key, value) => {
-                write!(f, "bad value '{value}' for {key}; valid: {}", key.values())
+                write!(f, "invalid value '{value}' for {key}; valid values: {}", key.values())
             }
-            Self::Twice(key) => write!(f, "{key} is given twice"),
-            Self::NoImageRoot => f.write_str("image_root=DIR[:DIR...] is required and missing"),
+            Self::Twice(key) => write!(f, "{key} is given more than once"),
+            Self::NoImageRoot => f.write_str("the required image_root=DIR[:DIR...] is missing"),
         }
     }
 }

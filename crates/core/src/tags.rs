@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The maximum number of tags that a message shows.
-const SHOWN: usize = 8;
+const MAX_SHOWN: usize = 8;
 /// The maximum number of names that are checked for an image.
-const TRIED: usize = 256;
+const MAX_CHECKED: usize = 256;
 /// The maximum number of entries that are read of a directory, so that a huge directory takes no
 /// more than a fraction of a second.
-const ENTRIES: usize = 20_000;
+const MAX_ENTRIES: usize = 20_000;
 
 /// Tags of one repository under the image roots.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,17 +36,17 @@ pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -
         .collect();
     tags.sort_by_key(|tag| std::cmp::Reverse(common_prefix(tag, wanted)));
     let roots: Vec<Root<'_>> = roots.iter().map(|root| Root::enter(root, untrusted)).collect();
-    let (mut shown, mut tried) = (Vec::new(), 0);
+    let (mut shown, mut checked) = (Vec::new(), 0);
     for tag in &tags {
-        if shown.len() == SHOWN || tried == TRIED {
+        if shown.len() == MAX_SHOWN || checked == MAX_CHECKED {
             break;
         }
-        tried += 1;
+        checked += 1;
         if is_image(&roots, reference, tag) {
             shown.push(tag.clone());
         }
     }
-    Tags { shown, more: tags.len() - tried }
+    Tags { shown, more: tags.len() - checked }
 }
 
 /// The paths relative to a root with which the file names of the repository's tags begin.
@@ -70,7 +70,7 @@ fn listed(root: &Path, stem: &str) -> Vec<String> {
         // message.
         is_tag(tag).then(|| tag.to_owned())
     };
-    entries.take(ENTRIES).filter_map(|entry| tag(entry.ok()?.file_name().to_str()?)).collect()
+    entries.take(MAX_ENTRIES).filter_map(|entry| tag(entry.ok()?.file_name().to_str()?)).collect()
 }
 
 fn is_image(roots: &[Root<'_>], reference: &Reference, tag: &str) -> bool {
@@ -89,7 +89,7 @@ fn common_prefix(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN, Tags, similar};
+    use super::{MAX_SHOWN, Tags, similar};
     use crate::image::tests::{TestRoot, sif};
     use crate::reference::Reference;
     use crate::settings::Untrusted;
@@ -139,8 +139,8 @@ mod tests {
             root.file(&format!("word:{number:02}"), &sif());
         }
         let tags = tags_of(&root, "word:77a");
-        assert_eq!(tags.shown.len(), SHOWN);
+        assert_eq!(tags.shown.len(), MAX_SHOWN);
         assert_eq!(tags.shown[0], "77");
-        assert_eq!(tags.more, 100 - SHOWN);
+        assert_eq!(tags.more, 100 - MAX_SHOWN);
     }
 }

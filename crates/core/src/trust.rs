@@ -38,8 +38,8 @@ const STICKY: u32 = 0o1000;
 /// Whether this ID, as it appears in this process's user namespace, is that of root or a system
 /// account.
 #[must_use]
-pub fn is_of_system(uid: u32) -> bool {
-    uid < FIRST_ORDINARY_USER && !ids::stands_for_others(uid)
+pub fn is_system_account(uid: u32) -> bool {
+    uid < FIRST_ORDINARY_USER && !ids::may_be_unmapped(uid)
 }
 
 /// A directory, link or file on the path that an ordinary user could write.
@@ -72,7 +72,7 @@ impl fmt::Display for UntrustedReason {
             Writer::Unmapped(uid) => {
                 write!(
                     f,
-                    "{path} belongs to {uid}, as everything whose owner this user namespace does not map"
+                    "{path} belongs to {uid}, the ID of owners that this user namespace does not map"
                 )
             }
             Writer::Group(gid) => {
@@ -232,7 +232,7 @@ impl Place {
     fn owner(&self) -> Option<UntrustedReason> {
         let uid = self.metadata.uid();
         // First of all: an owner without an ID here appears under the overflow ID.
-        if ids::stands_for_others(uid) {
+        if ids::may_be_unmapped(uid) {
             return Some(self.untrusted(Writer::Unmapped(uid)));
         }
         let is_untrusted = uid >= FIRST_ORDINARY_USER && Some(uid) != self.trusted_user;

@@ -5,7 +5,7 @@
 //! is read as several lines. Lines that Slurm ignores are left out.
 
 /// The part of a line that Slurm reads at once, in bytes: `PATH_MAX` without the null byte.
-const LONGEST: usize = 4095;
+const MAX_LINE: usize = 4095;
 
 /// A line that Slurm does not ignore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Directive {
 /// U+FFFD.
 pub fn directives(text: &[u8]) -> impl Iterator<Item = Directive> {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
-    lines.flat_map(|line| line.chunks(LONGEST)).filter_map(directive)
+    lines.flat_map(|line| line.chunks(MAX_LINE)).filter_map(directive)
 }
 
 fn directive(line: &[u8]) -> Option<Directive> {
@@ -51,7 +51,7 @@ fn directive(line: &[u8]) -> Option<Directive> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Directive, LONGEST, directives};
+    use super::{Directive, MAX_LINE, directives};
 
     fn plugin(plugin: &str, arguments: &[&str]) -> Directive {
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_read_as_two() {
         let start = "optional a.so ";
-        let fits = "x".repeat(LONGEST - start.len());
+        let fits = "x".repeat(MAX_LINE - start.len());
         assert_eq!(all(&format!("{start}{fits}\n")), [plugin("a.so", &[&fits])]);
         let expected = [plugin("a.so", &[&fits]), plugin("b.so", &[])];
         assert_eq!(all(&format!("{start}{fits}optional b.so")), expected);

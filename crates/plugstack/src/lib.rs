@@ -17,7 +17,7 @@ use std::{env, fmt, fs, io};
 const PLUGIN: &str = "spank_sifcache.so";
 
 /// The maximum depth of nested includes, so that a circular include ends.
-const DEEPEST: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// The directories of Slurm's configuration, with and without the changes of distributions,
 /// including that of `configless` nodes.
@@ -66,7 +66,7 @@ impl Entry {
 
     /// Whether this is a line of the sifcache plugin that Slurm does not skip. The first such line
     /// is the effective one.
-    fn counts(&self) -> bool {
+    fn is_effective(&self) -> bool {
         self.is_ours() && !self.is_skipped()
     }
 }
@@ -78,7 +78,7 @@ impl Entry {
 #[must_use]
 pub fn ours(entries: &[Entry]) -> Option<&Entry> {
     let lines = || entries.iter().filter(|entry| entry.is_ours());
-    lines().find(|entry| entry.counts()).or_else(|| lines().next())
+    lines().find(|entry| entry.is_effective()).or_else(|| lines().next())
 }
 
 /// Why there is no line of the sifcache plugin.
@@ -103,12 +103,16 @@ impl fmt::Display for Error {
                 write!(f, "no plugstack.conf found, tried {}", tried.join(", "))
             }
             Self::NoLine(path) => {
-                write!(f, "{}: no line for {PLUGIN}, here or in what it includes", path.display())
+                write!(
+                    f,
+                    "{}: no line for {PLUGIN} in this file or in the files that it includes",
+                    path.display()
+                )
             }
             Self::LineEnds(path) => write!(
                 f,
-                "{}: has the line ends of Windows, which Slurm takes for a part of the file names \
-                 in it: sed -i 's/\\r$//' on it",
+                "{0}: Windows line ends (CRLF), which Slurm reads as part of the file names in it; \
+                 convert them with: sed -i 's/\\r$//' {0}",
                 path.display()
             ),
             Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
@@ -177,7 +181,7 @@ pub fn line(path: &Path) -> Result<Line, Error> {
 pub fn no_line(path: &Path) -> Error {
     let mut files = vec![path.to_owned()];
     files.extend(up_to_ours(path).unwrap_or_default().into_iter().map(|entry| entry.file));
-    let is_spoilt = |file: &&PathBuf| {
+    let has_line_ends = |file: &&PathBuf| {
         let text = fs::read(file).unwrap_or_default();
         directives(&text).any(|directive| match directive {
             Directive::Include(pattern) => pattern.ends_with('\r'),
@@ -186,7 +190,7 @@ pub fn no_line(path: &Path) -> Error {
                 .is_some_and(|plugin| plugin.rsplit('/').next() == Some(PLUGIN)),
         })
     };
-    match files.iter().find(is_spoilt) {
+    match files.iter().find(has_line_ends) {
         Some(file) => Error::LineEnds(file.clone()),
         None => Error::NoLine(path.to_owned()),
     }
@@ -200,7 +204,7 @@ pub fn no_line(path: &Path) -> Error {
 pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     match search(path, 0, &|_| false, &mut entries) {
-        Err(_) if entries.iter().any(Entry::counts) => Ok(entries),
+        Err(_) if entries.iter().any(Entry::is_effective) => Ok(entries),
         done => done.map(|_| entries),
     }
 }
@@ -209,7 +213,7 @@ pub fn all(path: &Path) -> Result<Vec<Entry>, Error> {
 /// skips every line of the sifcache plugin.
 fn up_to_ours(path: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
-    search(path, 0, &Entry::counts, &mut entries)?;
+    search(path, 0, &Entry::is_effective, &mut entries)?;
     Ok(entries)
 }
 
@@ -248,7 +252,7 @@ fn include(
 ) -> Result<bool, Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let pattern = directory.join(pattern);
-    if depth > DEEPEST {
+    if depth > MAX_DEPTH {
         return Ok(false);
     }
     // An invalid pattern matches nothing, in Slurm too.
@@ -363,7 +367,7 @@ mod tests {
         for text in ["optional /x/spank_sifcache.so\r\n", "include c*\r\n"] {
             let error = found(text).unwrap_err();
             assert!(matches!(&error, Error::LineEnds(file) if *file == path), "{error}");
-            assert!(error.to_string().contains("line ends of Windows"), "{error}");
+            assert!(error.to_string().contains("Windows line ends"), "{error}");
         }
         fs::write(&included, "required spank_sifcache.so\r\n").unwrap();
         let error = found("include c*\n").unwrap_err();

@@ -1,11 +1,11 @@
 //! Paths of open files, read from the links in `/proc/self/fd`.
 
 /// The length of a buffer for the path of such a link with its null byte, in bytes.
-pub(crate) const LONGEST: usize = 32;
+pub(crate) const LINK_LENGTH: usize = 32;
 
 /// The path of the link for `descriptor`, padded with null bytes; `None` if the descriptor is
 /// negative.
-pub(crate) fn link(descriptor: i32) -> Option<[u8; LONGEST]> {
+pub(crate) fn link(descriptor: i32) -> Option<[u8; LINK_LENGTH]> {
     let mut rest = u32::try_from(descriptor).ok()?;
     let mut digits = [0; 10];
     let mut start = digits.len();
@@ -18,7 +18,7 @@ pub(crate) fn link(descriptor: i32) -> Option<[u8; LONGEST]> {
             break;
         }
     }
-    let mut path = [0; LONGEST];
+    let mut path = [0; LINK_LENGTH];
     let text = b"/proc/self/fd/".iter().chain(digits.get(start..)?);
     path.iter_mut().zip(text).for_each(|(slot, byte)| *slot = *byte);
     Some(path)

@@ -3,20 +3,20 @@
 use sifcache_core::nested::RUNTIME;
 
 /// `PATH_MAX`: the kernel's maximum length of a path with its null byte, in bytes.
-const LONGEST: usize = 4096;
+const MAX_PATH: usize = 4096;
 /// The offset of the path in the entry: after the name and `=`.
 const START: usize = RUNTIME.len() + 1;
 
 /// `RUNTIME=PATH`, followed by a null byte. The path is checked and passed on in the same buffer,
 /// so the shim always gets the path that was checked.
 pub(crate) struct Entry {
-    bytes: [u8; START + LONGEST],
+    bytes: [u8; START + MAX_PATH],
     length: usize,
 }
 
 impl Entry {
     /// An entry without name and path.
-    pub(crate) const EMPTY: Self = Self { bytes: [0; START + LONGEST], length: 0 };
+    pub(crate) const EMPTY: Self = Self { bytes: [0; START + MAX_PATH], length: 0 };
 
     /// Sets the path to the concatenation of `parts`; `None` if it does not fit.
     pub(crate) fn set_path(&mut self, parts: &[&[u8]]) -> Option<()> {
@@ -78,7 +78,7 @@ pub(crate) fn is_entry(entry: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, LONGEST, START, is_entry};
+    use super::{Entry, MAX_PATH, START, is_entry};
 
     #[test]
     fn an_entry_can_be_reused_for_another_path() {
@@ -95,11 +95,11 @@ mod tests {
     #[test]
     fn the_null_byte_must_fit_too() {
         let mut entry = Entry::EMPTY;
-        assert_eq!(entry.set_path(&[&[b'x'; LONGEST - 1]]), Some(()));
-        assert_eq!(entry.path().len(), LONGEST - 1);
-        assert_eq!(entry.bytes[START + LONGEST - 1], 0);
-        assert_eq!(entry.set_path(&[&[b'x'; LONGEST]]), None);
-        assert_eq!(entry.set_path(&[&[b'x'; LONGEST - 2], b"/", b"x"]), None);
+        assert_eq!(entry.set_path(&[&[b'x'; MAX_PATH - 1]]), Some(()));
+        assert_eq!(entry.path().len(), MAX_PATH - 1);
+        assert_eq!(entry.bytes[START + MAX_PATH - 1], 0);
+        assert_eq!(entry.set_path(&[&[b'x'; MAX_PATH]]), None);
+        assert_eq!(entry.set_path(&[&[b'x'; MAX_PATH - 2], b"/", b"x"]), None);
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
         let mut entry = Entry::EMPTY;
         assert_eq!(entry.set_path(&[&[b'y'; 99]]), Some(()));
         let read = |buffer: &mut [u8]| {
-            assert_eq!(buffer.len(), LONGEST);
+            assert_eq!(buffer.len(), MAX_PATH);
             buffer[..2].copy_from_slice(b"/a");
             Some(2)
         };
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!((entry.path(), entry.bytes[entry.length]), (b"/a".as_slice(), 0));
         assert_eq!(entry.append(&[b"/", b"b"]), Some(()));
         assert_eq!((entry.path(), entry.bytes[entry.length]), (b"/a/b".as_slice(), 0));
-        assert_eq!(entry.append(&[&[b'x'; LONGEST - 4]]), None);
+        assert_eq!(entry.append(&[&[b'x'; MAX_PATH - 4]]), None);
         assert_eq!(entry.read_path(|buffer| Some(buffer.len())), None);
         assert_eq!(entry.read_path(|_| Some(usize::MAX)), None);
         assert_eq!(entry.read_path(|_| None), None);

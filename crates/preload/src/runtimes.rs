@@ -1,7 +1,7 @@
 //! The file names of the runtimes.
 
 /// The maximum length of the list of names, in bytes. With a longer list, no program is a runtime.
-const LONGEST: usize = 1024;
+const MAX_LIST: usize = 1024;
 
 /// The default, used if the site does not set `runtimes`.
 const DEFAULT: &[u8] = b"singularity,apptainer";
@@ -11,20 +11,20 @@ const KEY: &[u8] = b"runtimes=";
 
 /// The names, separated by commas as in the setting.
 pub(crate) struct Runtimes {
-    list: [u8; LONGEST],
+    list: [u8; MAX_LIST],
     length: usize,
 }
 
 impl Runtimes {
     /// No program is a runtime.
-    pub(crate) const NONE: Self = Self { list: [0; LONGEST], length: 0 };
+    pub(crate) const NONE: Self = Self { list: [0; MAX_LIST], length: 0 };
 
     /// Reads the names from the plugin's arguments, which are separated by blanks.
     pub(crate) fn from_settings(settings: &[u8]) -> Self {
         let mut words = settings.split(|byte| *byte == b' ');
         let list = words.find_map(|word| word.strip_prefix(KEY)).unwrap_or(DEFAULT);
         let mut runtimes = Self::NONE;
-        if list.len() <= LONGEST {
+        if list.len() <= MAX_LIST {
             runtimes.list.iter_mut().zip(list).for_each(|(slot, byte)| *slot = *byte);
             runtimes.length = list.len();
         }
@@ -45,7 +45,7 @@ pub(crate) fn file_name(path: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Runtimes, file_name};
+    use super::{MAX_LIST, Runtimes, file_name};
 
     fn contains(settings: &str, name: &str) -> bool {
         Runtimes::from_settings(settings.as_bytes()).contains(name.as_bytes())
@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn no_program_is_a_runtime_if_the_list_is_too_long() {
         let list = |length: usize| format!("runtimes=x,{}", "y".repeat(length - 2));
-        assert!(contains(&list(LONGEST), "x"));
-        assert!(!contains(&list(LONGEST + 1), "x"));
+        assert!(contains(&list(MAX_LIST), "x"));
+        assert!(!contains(&list(MAX_LIST + 1), "x"));
         assert!(!Runtimes::NONE.contains(b""));
     }
 

@@ -70,7 +70,7 @@ impl Job for Task {
         Step::default()
     }
 
-    fn tell_user(&self, _: &str) {}
+    fn write_stderr(&self, _: &str) {}
 
     fn end(&self, status: i32) {
         self.ended.set(Some(status));

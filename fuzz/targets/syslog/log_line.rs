@@ -91,7 +91,7 @@ impl LogLine<'_> {
 
     /// The refused files and unusable roots that a miss names, each with its reason.
     fn refused(&self, decision: &Decision) -> Vec<(PathBuf, String)> {
-        let is_root = |candidate: &&Candidate| candidate.state.is_of_root();
+        let is_root = |candidate: &&Candidate| candidate.state.is_root_state();
         let roots = decision.candidates.iter().filter(is_root);
         let is_file =
             |state: &State| !matches!(state, State::NotTried | State::Absent | State::Image);
@@ -203,7 +203,7 @@ impl Job for LogLine<'_> {
         Step { id, uid, node, tasks, task: 0, nested }
     }
 
-    fn tell_user(&self, _: &str) {}
+    fn write_stderr(&self, _: &str) {}
 
     fn end(&self, _: i32) {}
 }

@@ -8,12 +8,12 @@ use crate::process;
 use std::fs;
 
 /// The largest number of processes that are read.
-const MOST: usize = 32;
+const MAX_ANCESTORS: usize = 32;
 
 /// Returns the values of `PATH`, the nearest process first.
 pub(crate) fn paths() -> impl Iterator<Item = Vec<u8>> {
     let parents = std::iter::successors(Some(process::parent()), |process| parent(*process));
-    let parents = parents.take(MOST).take_while(|process| *process > 1);
+    let parents = parents.take(MAX_ANCESTORS).take_while(|process| *process > 1);
     // A process that cannot be read belongs to another user, and so may the processes above it.
     parents.map_while(|process| fs::read(format!("/proc/{process}/environ")).ok()).filter_map(
         |environment| {

@@ -51,7 +51,7 @@ fn execute_with_image(
         // executed unchanged, unless a pull is forbidden.
         if decided.requires_image {
             let path = path.to_string_lossy();
-            message::eprint(&format!("cannot put {path} into the command: {error}"));
+            message::eprint(&format!("cannot put {path} into the command line: {error}"));
             std::process::exit(MISSING);
         }
     }

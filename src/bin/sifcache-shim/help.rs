@@ -15,7 +15,7 @@ pub(crate) fn respond(arguments: &[CString]) -> i32 {
         Some(b"--version" | b"-V") => print(&format!("sifcache-shim {version}")),
         Some(b"--help" | b"-h") => print(HELP.replace("DIRECTORY", DIRECTORY).trim()),
         _ => {
-            eprint("the shim is called in place of a runtime; sifcache-shim --help says how");
+            eprint("the shim is called in place of a runtime; see sifcache-shim --help");
             return USAGE;
         }
     }
@@ -28,20 +28,23 @@ fn print(text: &str) {
 }
 
 const HELP: &str = "
-sifcache-shim: starts a container runtime on the site's own SIF file of a docker:// image
+sifcache-shim: starts a container runtime with the site's SIF file of a docker:// image
 
-Called as apptainer or singularity, it looks for the image as the sifcache plugin of Slurm
-does, puts the path of the SIF file into the command line if there is one, and becomes the
-next program of that name in PATH. It takes no options of its own.
+Called as apptainer or singularity, it looks up the image by the same rules as the sifcache
+plugin of Slurm. If the cache has the image, the path of the SIF file replaces it in the
+command line. The shim then executes the next program of that name in PATH. It has no options
+of its own there.
 
   DIRECTORY/bin/apptainer exec docker://ubuntu:24.04 true
 
-Jobs come to it by themselves, as plugstack.conf says with nested=path or nested=preload.
-Elsewhere, put DIRECTORY/bin in front of PATH, or DIRECTORY/bin-apptainer or bin-singularity
-where only that runtime is installed. Settings are those of the plugin's line
-in plugstack.conf; SIF_CACHE=auto|off|require in the environment is the mode that the user requests.
-`sifcache explain -- apptainer exec docker://...` says what would happen, and why.
+With nested=path or nested=preload in plugstack.conf, launches in job scripts reach the shim
+automatically. To use it elsewhere, put DIRECTORY/bin in front of PATH, or
+DIRECTORY/bin-apptainer or DIRECTORY/bin-singularity if only that runtime is installed.
+The settings come from the plugin's line in plugstack.conf. The environment variable
+SIF_CACHE=auto|off|require sets the cache mode.
+`sifcache explain -- apptainer exec docker://...` shows the decision and its reason.
 
-Exit status: the runtime's; 66 if the image is missing and the site or the user wants no
-pull; 127 if there is no runtime.
+Exit status: that of the runtime; 66 if the image is missing and on_miss=fail or
+SIF_CACHE=require forbids a pull; 126 if the runtime cannot be executed; 127 if there is no
+runtime.
 ";

@@ -3,7 +3,7 @@
 //! The label is part of the running file, so the name of the link or copy that was executed does
 //! not matter: `sifcache_core::nested::shims`.
 
-use sifcache_core::nested::shims::{LABEL_LENGTH, labelled};
+use sifcache_core::nested::shims::{LABEL_LENGTH, runtime_in_label};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
@@ -32,7 +32,7 @@ pub(crate) fn of(path: &CStr) -> Option<CString> {
             count => filled += count,
         }
     }
-    CString::new(labelled(end.get(..filled)?)?).ok()
+    CString::new(runtime_in_label(end.get(..filled)?)?).ok()
 }
 
 #[cfg(test)]

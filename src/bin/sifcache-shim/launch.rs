@@ -42,7 +42,7 @@ impl Job for Launch<'_> {
 
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error> {
         let path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::InvalidArgument("the path has a null byte"))?;
+            .map_err(|_| Error::InvalidArgument("the path contains a null byte"))?;
         self.replaced.replace(Some((index, path)));
         Ok(())
     }
@@ -63,8 +63,8 @@ impl Job for Launch<'_> {
         }
     }
 
-    fn tell_user(&self, text: &str) {
-        process::tell(text);
+    fn write_stderr(&self, text: &str) {
+        process::write_stderr(text);
     }
 
     fn end(&self, status: i32) {

@@ -4,5 +4,5 @@ use crate::process;
 
 /// Writes one line to stderr, with the program's name in front.
 pub(crate) fn eprint(line: &str) {
-    process::tell(&format!("{}: {line}\n", spank_sifcache::NAME));
+    process::write_stderr(&format!("{}: {line}\n", spank_sifcache::NAME));
 }

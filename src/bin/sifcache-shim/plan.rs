@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::exit_status::{FAILED, NOT_FOUND};
 use crate::message::eprint;
 use crate::program::{Identity, Kind, Program, Scripts};
-use crate::runtime::Told;
+use crate::runtime::Target;
 use crate::{execution, help, label, process, runtime, settings, task};
 use sifcache_core::cache_mode::ENVIRONMENT;
 use sifcache_core::nested::{RUNTIME, SHIMS, installed};
@@ -17,8 +17,8 @@ use std::io;
 /// Runs the shim. Returns an exit status if no program could be executed.
 pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     let mut environment = Environment::new(variables);
-    let told = environment.get(RUNTIME).filter(|_| !process::is_privileged());
-    let told = told.and_then(|told| CString::new(told).ok());
+    let target = environment.get(RUNTIME).filter(|_| !process::is_privileged());
+    let target = target.and_then(|path| CString::new(path).ok());
     environment.change(RUNTIME, None);
     let scripts = Scripts::new(environment.get(Scripts::VARIABLE));
     environment.change(Scripts::VARIABLE, None);
@@ -28,20 +28,20 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     // shim of another runtime.
     let is_installed = executed_as.as_deref().is_some_and(runtime::is_installed);
     let label = if is_installed { None } else { label::own(executed_as.as_deref()) };
-    let (told, stands_for) = match told.map(|told| runtime::told(told, own)) {
-        Some(Told::Runtime(program)) => {
+    let (program, stands_for) = match target.map(|path| runtime::classify(path, own)) {
+        Some(Target::Runtime(program)) => {
             let name = file_name(&program.path);
             (Some(program), Some(name))
         }
         // The interposer redirected a call of another shim, so this one stands for the same
         // runtime.
-        Some(Told::Shim(name)) => (None, label.or(name)),
+        Some(Target::Shim(name)) => (None, label.or(name)),
         None => (None, label),
     };
     let call = Call::new(executed_as.as_deref(), arguments, stands_for);
     match &call {
         Call::Runtime(name) => {
-            let found = told.or_else(|| find(name, own, &scripts, &mut environment));
+            let found = program.or_else(|| find(name, own, &scripts, &mut environment));
             let Some(program) = found else { return not_found(name) };
             let mut arguments = arguments.to_vec();
             name_runtime(name, executed_as, &program, &mut arguments, &mut environment);
@@ -65,7 +65,7 @@ fn find(
 ) -> Option<Program> {
     let path = environment.get("PATH");
     runtime::next(name, path.as_deref(), own, scripts).or_else(|| {
-        let program = runtime::elsewhere(name, own, scripts)?;
+        let program = runtime::find_outside_path(name, own, scripts)?;
         let path = path.map(|path| runtime::in_place_of_shims(&path, &program.path));
         environment.change("PATH", path.as_deref());
         Some(program)

@@ -105,7 +105,7 @@ pub(crate) fn may_execute(path: &CStr) -> bool {
 
 /// Writes to stderr. If stderr has no reader any more, the text is dropped and the launch goes on:
 /// the write would raise SIGPIPE, although the runtime itself may never have written there.
-pub(crate) fn tell(text: &str) {
+pub(crate) fn write_stderr(text: &str) {
     let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: 0, revents: 0 };
     // SAFETY: the pointer is to one valid structure, and the timeout is 0.
     unsafe { libc::poll(&raw mut stderr, 1, 0) };

@@ -14,10 +14,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// The directories in which a runtime is looked for if `PATH` does not have it.
-const USUAL_PLACES: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
+const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
 /// The most times that a launch may come through one script if there is no other program.
-const OFTEN: usize = 8;
+const MAX_REPEATS: usize = 8;
 
 /// Returns the next program called `name` in `path` after the shim. `own` identifies the running
 /// shim.
@@ -25,7 +25,7 @@ const OFTEN: usize = 8;
 /// Programs before the shim are skipped. One of them can be a user's script with the name of the
 /// runtime that has called the shim as the next program of that name; executing it again would be
 /// an endless loop. If the shim is not in `path`, all entries count. A script that has called the
-/// shim already is used only if there is no other program, and at most [`OFTEN`] times.
+/// shim already is used only if there is no other program, and at most [`MAX_REPEATS`] times.
 pub(crate) fn next(
     name: &CStr,
     path: Option<&[u8]>,
@@ -38,7 +38,7 @@ pub(crate) fn next(
         match program.kind {
             Kind::Shim => (found, again, after) = (None, None, true),
             Kind::Script(script) if scripts.count(script) > 0 => {
-                again = again.or((scripts.count(script) < OFTEN).then_some(program));
+                again = again.or((scripts.count(script) < MAX_REPEATS).then_some(program));
             }
             _ => found = found.or(Some(program)),
         }
@@ -55,8 +55,12 @@ pub(crate) fn next(
 /// Root also gets here through sudo, possibly from a user's script. For root, the `PATH` of that
 /// script is used only if the usual directories have no runtime, and only for a program that no
 /// ordinary user can write.
-pub(crate) fn elsewhere(name: &CStr, own: Option<Identity>, scripts: &Scripts) -> Option<Program> {
-    let usual = || next(name, Some(USUAL_PLACES), own, scripts);
+pub(crate) fn find_outside_path(
+    name: &CStr,
+    own: Option<Identity>,
+    scripts: &Scripts,
+) -> Option<Program> {
+    let usual = || next(name, Some(DEFAULT_PATH), own, scripts);
     let above = || ancestors::paths().find_map(|path| behind_shims(name, &path, own, scripts));
     match (process::is_privileged(), process::uid()) {
         (true, _) => usual(),
@@ -95,23 +99,25 @@ fn is_trusted(program: &Program) -> bool {
     trust::enter(parent).and_then(|directory| trust::find(&directory, name)).is_ok()
 }
 
-/// The meaning of a path that the interposer passes on.
-pub(crate) enum Told {
+/// The kind of a path that the interposer passes on.
+pub(crate) enum Target {
     /// The program to execute. The kernel decides whether it can be executed.
     Runtime(Program),
     /// Another shim, with the name of its runtime, if it has one.
     Shim(Option<CString>),
 }
 
-/// Determines what the `path` from the interposer means.
-pub(crate) fn told(path: CString, own: Option<Identity>) -> Told {
+/// Determines whether the `path` from the interposer is a runtime or another shim.
+pub(crate) fn classify(path: CString, own: Option<Identity>) -> Target {
     match Program::find(path.clone(), own) {
-        Some(program) if program.kind == Kind::Shim => Told::Shim(label::of(&path).or_else(|| {
-            let name = crate::call::file_name(&path);
-            (name.as_bytes() != nested::SHIM.as_bytes()).then_some(name)
-        })),
-        Some(program) => Told::Runtime(program),
-        None => Told::Runtime(Program { path, kind: Kind::Binary }),
+        Some(program) if program.kind == Kind::Shim => {
+            Target::Shim(label::of(&path).or_else(|| {
+                let name = crate::call::file_name(&path);
+                (name.as_bytes() != nested::SHIM.as_bytes()).then_some(name)
+            }))
+        }
+        Some(program) => Target::Runtime(program),
+        None => Target::Runtime(Program { path, kind: Kind::Binary }),
     }
 }
 
@@ -158,7 +164,9 @@ pub(crate) fn in_place_of_shims(path: &[u8], program: &CStr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Told, behind_shims, in_place_of_shims, is_installed, next, shims_behind, told};
+    use super::{
+        Target, behind_shims, classify, in_place_of_shims, is_installed, next, shims_behind,
+    };
     use crate::program::{Identity, Kind, Scripts};
     use sifcache_core::nested::{SHIMS, installed};
     use std::ffi::CString;
@@ -257,11 +265,11 @@ mod tests {
 
     #[test]
     fn a_path_from_the_interposer() {
-        let programs = Programs::new("told");
+        let programs = Programs::new("target");
         let own = Identity::of(&programs.path("sifcache-shim"));
-        let kind = |name: &str| match told(programs.path(name), own) {
-            Told::Runtime(program) => Ok(program.kind),
-            Told::Shim(name) => Err(name),
+        let kind = |name: &str| match classify(programs.path(name), own) {
+            Target::Runtime(program) => Ok(program.kind),
+            Target::Shim(name) => Err(name),
         };
         assert_eq!(kind("shim/apptainer"), Err(Some(c"apptainer".to_owned())));
         assert_eq!(kind("sifcache-shim"), Err(None));

@@ -55,13 +55,13 @@ fn a_hit_replaces_image_and_is_reported_once() {
     assert_eq!(
         lines,
         [
-            format!("INFO docker://o/i:1 is {path}"),
+            format!("INFO docker://o/i:1 is replaced by {path}"),
             format!(
                 "EVENT event=hit job=7 step=0 node=0 tasks=1 uid=0 reference=docker.io/o/i:1 image={path}"
             )
         ]
     );
-    assert_eq!((double.told.borrow().as_str(), double.ended.get()), ("", None));
+    assert_eq!((double.stderr.borrow().as_str(), double.ended.get()), ("", None));
     double.step.task = 1;
     assert!(run(&double).is_empty(), "only the first task of a node reports");
 }
@@ -69,9 +69,11 @@ fn a_hit_replaces_image_and_is_reported_once() {
 #[test]
 fn srun_v_shows_one_line() {
     let root = Root::new("verbose");
-    let hit = format!("sifcache: docker://o/i:1 is {}\n", root.0.join("o/i:1").display());
+    let hit =
+        format!("sifcache: docker://o/i:1 is replaced by {}\n", root.0.join("o/i:1").display());
     let miss = "sifcache: docker://o/i:2 is not in the image cache\n";
-    let off = "sifcache: the command is left alone: the user has switched the cache off\n";
+    let off = "sifcache: the command is left unchanged: the cache is turned off by --sif-cache=off \
+               or SIF_CACHE=off\n";
     for (command, mode, line) in
         [(HIT, "auto", hit.as_str()), (MISS, "auto", miss), (HIT, "off", off), ("echo", "off", "")]
     {
@@ -80,7 +82,7 @@ fn srun_v_shows_one_line() {
             double.option = Some(mode.to_owned());
             double.set("SRUN_DEBUG", level);
             run(&double);
-            assert_eq!(double.told.borrow().as_str(), shown, "{command} {level}");
+            assert_eq!(double.stderr.borrow().as_str(), shown, "{command} {level}");
         }
     }
 }
@@ -88,36 +90,39 @@ fn srun_v_shows_one_line() {
 #[test]
 fn a_pass_is_explained_with_srun_v_and_require() {
     let root = Root::new("left-alone");
-    let told = |command: &str, mode: &str, level: &str| {
+    let stderr = |command: &str, mode: &str, level: &str| {
         let mut double = root.task(&[], command);
         double.option = Some(mode.to_owned());
         double.set("SRUN_DEBUG", level);
         run(&double);
-        double.told.take()
+        double.stderr.take()
     };
     let unknown = "apptainer exec --gpus docker://o/i:1 true";
     let why = "unknown flag in argument 2\n";
-    assert_eq!(told(unknown, "auto", "3"), "");
-    assert_eq!(told(unknown, "auto", "4"), format!("sifcache: the command is left alone: {why}"));
+    assert_eq!(stderr(unknown, "auto", "3"), "");
+    assert_eq!(
+        stderr(unknown, "auto", "4"),
+        format!("sifcache: the command is left unchanged: {why}")
+    );
     let no_effect = format!("sifcache: --sif-cache=require has no effect on this command: {why}");
-    assert_eq!(told(unknown, "require", "3"), no_effect);
+    assert_eq!(stderr(unknown, "require", "3"), no_effect);
     for other in
         ["echo docker://o/i:1", "apptainer exec /x.sif echo docker://o/i:1", "apptainer version"]
     {
-        assert_eq!(told(other, "require", "4"), "", "{other}");
+        assert_eq!(stderr(other, "require", "4"), "", "{other}");
     }
 }
 
 #[test]
 fn other_nodes_print_with_vv() {
     let root = Root::new("nodes");
-    for (level, told) in [("4", false), ("5", true)] {
+    for (level, printed) in [("4", false), ("5", true)] {
         let mut double = root.task(&[], HIT);
         double.step.node = 1;
         double.set("SLURMD_NODENAME", "n2");
         double.set("SRUN_DEBUG", level);
         run(&double);
-        assert_eq!(double.told.borrow().starts_with("sifcache: n2: docker://o/i:1 is "), told);
+        assert_eq!(double.stderr.borrow().starts_with("sifcache: n2: docker://o/i:1 is "), printed);
     }
 }
 
@@ -130,7 +135,7 @@ fn a_failed_replacement_leaves_the_command_unchanged() {
         let lines = run(&double);
         assert!(lines[0].starts_with("WARN cannot put"), "{lines:?}");
         assert_eq!((lines.len(), double.ended.get()), (1, ended));
-        assert_eq!(double.told.borrow().contains("cannot put"), ended.is_some());
+        assert_eq!(double.stderr.borrow().contains("cannot put"), ended.is_some());
     }
 }
 
@@ -149,7 +154,7 @@ fn other_contexts_do_nothing() {
 #[test]
 fn on_miss() {
     let root = Root::new("miss");
-    for (setting, told, ended) in [
+    for (setting, printed, ended) in [
         ("on_miss=pull", false, None),
         ("on_miss=warn", true, None),
         ("on_miss=fail", true, Some(MISSING)),
@@ -157,11 +162,11 @@ fn on_miss() {
         let double = root.task(&[setting], MISS);
         let lines = run(&double);
         assert!(lines.iter().any(|l| l.starts_with("EVENT event=miss ")), "{lines:?}");
-        let message = double.told.borrow();
-        assert_eq!(!message.is_empty(), told, "{setting}");
-        if told {
+        let message = double.stderr.borrow();
+        assert_eq!(!message.is_empty(), printed, "{setting}");
+        if printed {
             let root = root.0.display().to_string();
-            for part in ["docker.io/o/i:2 is not in", &root, "that are there: 1\n"] {
+            for part in ["docker.io/o/i:2 is not in", &root, "in the cache: 1\n"] {
                 assert!(message.contains(part), "{part}: {message}");
             }
             assert!(message.lines().all(|line| line.starts_with("sifcache: ")));
@@ -181,14 +186,14 @@ fn problems_of_a_root_are_logged_and_shown_with_v() {
     double.set("SRUN_DEBUG", "4");
     let (lines, path) = (run(&double), root.0.display());
     let file = format!("{path}/o/i:2 is refused: an empty file");
-    let nowhere = "the image root /nowhere is not there";
+    let nowhere = "the image root /nowhere does not exist";
     let miss = "docker://o/i:2 is not in the image cache";
-    let said = [format!("WARN {file}"), format!("WARN {nowhere}"), format!("INFO {miss}")];
-    assert_eq!(lines[..3], said);
+    let expected = [format!("WARN {file}"), format!("WARN {nowhere}"), format!("INFO {miss}")];
+    assert_eq!(lines[..3], expected);
     let refused = format!("refused={path}/o/i:2 why=empty refused=/nowhere why=no-root");
     assert!(lines[3].starts_with("EVENT event=miss ") && lines[3].ends_with(&refused), "{lines:?}");
-    let told = format!("sifcache: {miss}\nsifcache: {file}\nsifcache: {nowhere}\n");
-    assert_eq!(*double.told.borrow(), told);
+    let expected = format!("sifcache: {miss}\nsifcache: {file}\nsifcache: {nowhere}\n");
+    assert_eq!(*double.stderr.borrow(), expected);
 }
 
 #[test]
@@ -199,9 +204,9 @@ fn one_task_of_each_node_prints_and_every_task_ends() {
         double.set("SLURMD_NODENAME", "n2");
         (double.step.task, double.step.node) = (task, node);
         run(&double);
-        let told = double.told.borrow();
-        assert_eq!(told.lines().count(), lines, "task {task} of node {node}: {told}");
-        assert_eq!(told.starts_with("sifcache: n2: "), node == 1 && task == 0);
+        let stderr = double.stderr.borrow();
+        assert_eq!(stderr.lines().count(), lines, "task {task} of node {node}: {stderr}");
+        assert_eq!(stderr.starts_with("sifcache: n2: "), node == 1 && task == 0);
         assert_eq!(double.ended.get(), Some(MISSING));
     }
 }
@@ -230,12 +235,12 @@ fn the_cache_mode_of_the_user() {
 #[test]
 fn an_invalid_cache_mode_is_reported_for_launches() {
     let root = Root::new("misspelt");
-    for (command, told) in [(HIT, true), (MISS, true), ("echo docker://o/i:1", false)] {
+    for (command, printed) in [(HIT, true), (MISS, true), ("echo docker://o/i:1", false)] {
         let double = root.task(&[], command);
         double.set("SIF_CACHE", "requird");
         run(&double);
         let line = "sifcache: SIF_CACHE=requird is ignored: valid values are auto, off, require\n";
-        assert_eq!(double.told.borrow().as_str(), if told { line } else { "" });
+        assert_eq!(double.stderr.borrow().as_str(), if printed { line } else { "" });
     }
 }
 
@@ -257,7 +262,10 @@ fn a_command_that_is_no_launch_exports_the_option() {
     (full.option, full.room) = (Some("require".to_owned()), "SIF_CACHE=require".len() + 8);
     let lines = run(&full);
     assert_eq!(full.get("SIF_CACHE"), None);
-    assert!(lines[0].starts_with("WARN cannot hand --sif-cache on: "), "{lines:?}");
+    assert!(
+        lines[0].starts_with("WARN cannot pass --sif-cache on to launches of the task: "),
+        "{lines:?}"
+    );
     full.room += 1;
     run(&full);
     assert_eq!(full.get("SIF_CACHE").as_deref(), Some("require"));
@@ -277,7 +285,10 @@ fn with_invalid_settings_only_require_has_an_effect() {
         run(&double);
         assert_eq!(*double.replaced.borrow(), None);
         assert_eq!(double.ended.get(), ended, "{command}");
-        assert_eq!(double.told.borrow().contains("plugstack.conf"), ended.is_some());
+        let advice = "plugstack.conf on this node\nsifcache: the launch fails because of \
+                      --sif-cache=require (or SIF_CACHE=require); tell the admins, or use \
+                      --sif-cache=off\n";
+        assert_eq!(double.stderr.borrow().ends_with(advice), ended.is_some(), "{command}");
     }
 }
 
@@ -306,8 +317,8 @@ fn the_name_from_srun_decides_for_a_copy() {
                     .split(' ')
                     .map(|w| w.as_bytes().to_vec())
                     .collect();
-            let told = names(&words, &[name.to_owned()]).unwrap();
-            double.set(PROGRAM, &String::from_utf8(told).unwrap());
+            let value = names(&words, &[name.to_owned()]).unwrap();
+            double.set(PROGRAM, &String::from_utf8(value).unwrap());
             double.set("PATH", "/bin");
             run(&double);
             assert_eq!(double.get(PROGRAM), None);
@@ -315,40 +326,44 @@ fn the_name_from_srun_decides_for_a_copy() {
         };
         let hit = copied(HIT, &[], "apptainer");
         assert_eq!(*hit.replaced.borrow(), Some((2, root.0.join("o/i:1"))));
-        assert_eq!(hit.get("PATH").as_deref(), Some("/bin"), "a runtime is led past the shim");
+        assert_eq!(
+            hit.get("PATH").as_deref(),
+            Some("/bin"),
+            "a runtime is not redirected to the shim"
+        );
         let miss = copied(MISS, &["on_miss=fail"], "singularity");
         assert_eq!((miss.replaced.take(), miss.ended.get()), (None, Some(MISSING)));
         let other = copied(HIT, &[], "podman");
-        assert_eq!(other.replaced.take(), None, "no name of a runtime");
+        assert_eq!(other.replaced.take(), None, "the name is not that of a runtime");
     }
 }
 
 #[test]
 fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     let root = Root::new("unknown");
-    let told = |settings: &[&str], command: &str, option: Option<&str>| {
+    let stderr = |settings: &[&str], command: &str, option: Option<&str>| {
         let mut double = root.task(settings, command);
         double.option = option.map(str::to_owned);
         run(&double);
         assert_eq!(double.ended.get(), None);
-        double.told.take()
+        double.stderr.take()
     };
     let copy = MISS.replacen("apptainer", "/tmp/x", 1);
     let directory = MISS.replacen("apptainer", "/tmp/", 1);
-    let line = told(&[], &copy, Some("require"));
+    let line = stderr(&[], &copy, Some("require"));
     assert!(
-        line.starts_with("sifcache: /tmp/x is not called like a container runtime ("),
+        line.starts_with("sifcache: /tmp/x does not have the name of a container runtime ("),
         "{line}"
     );
     assert!(line.contains("--sif-cache=require"), "{line}");
-    let line = told(&["on_miss=fail"], &directory, None);
+    let line = stderr(&["on_miss=fail"], &directory, None);
     assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
-    assert_eq!(told(&["on_miss=fail"], &copy, None), "", "podman and its like take such words too");
-    assert_eq!(told(&["on_miss=fail"], &directory, Some("off")), "");
+    assert_eq!(stderr(&["on_miss=fail"], &copy, None), "", "podman accepts such arguments, too");
+    assert_eq!(stderr(&["on_miss=fail"], &directory, Some("off")), "");
     for command in [copy.as_str(), "echo docker://o/i:2", "/tmp/x exec /local.sif true"] {
-        assert_eq!(told(&[], command, None), "", "{command}");
+        assert_eq!(stderr(&[], command, None), "", "{command}");
     }
-    assert_eq!(told(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
+    assert_eq!(stderr(&[], "/tmp/x exec /local.sif docker://o/i:2", Some("require")), "");
 }
 
 /// srun's own argv names two programs with these arguments.
@@ -364,7 +379,7 @@ fn an_ambiguous_program_is_reported_if_on_miss_is_fail() {
         double.set(PROGRAM, &names);
         run(&double);
         assert_eq!((double.replaced.take(), double.get(PROGRAM)), (None, None), "{program}");
-        double.told.take()
+        double.stderr.take()
     };
     let line = message("/tmp/copy", &["on_miss=fail"]);
     assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
@@ -391,7 +406,7 @@ fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
         let double = root.task(&["on_miss=fail"], &MISS.replacen("apptainer", program, 1));
         double.set("PATH", &path);
         run(&double);
-        double.told.take()
+        double.stderr.take()
     };
     let by_path = |program: &str| message(&root.0.join("bin").join(program).to_string_lossy());
     for line in [by_path("copy"), message("copy")] {

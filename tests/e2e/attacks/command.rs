@@ -128,8 +128,8 @@ fn a_hidden_directory_that_alice_can_write() {
         assert_eq!(work(&site), before, "{place}");
     }
     // doctor reports it.
-    let said = root(&site, &["doctor"]).stdout;
-    assert!(said.contains("/shared/sif/.sifcache"), "{said}");
+    let stdout = root(&site, &["doctor"]).stdout;
+    assert!(stdout.contains("/shared/sif/.sifcache"), "{stdout}");
 }
 
 /// The directory where the runtime unpacks images for root is one that alice could replace.

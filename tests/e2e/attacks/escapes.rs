@@ -93,7 +93,7 @@ fn stayed_inside(calls: &str) {
     };
     let left: Vec<&str> = calls.lines().filter(outside).collect();
     assert!(left.is_empty(), "{left:#?}");
-    assert!(calls.contains(&format!("\"{SHARED}\"")), "the trace is of look-ups: {calls}");
+    assert!(calls.contains(&format!("\"{SHARED}\"")), "the trace contains lookups: {calls}");
 }
 
 /// The launches use a fake runtime that prints its image argument, because all lookups happen
@@ -138,9 +138,9 @@ fn step_commands_cannot_leave_the_image_root() {
             .map(|name| format!("srun -w n1 apptainer exec docker://{name} cat /etc/image-name; "))
             .concat();
     let hit = format!("srun -w n1 apptainer exec {REFERENCE} true");
-    let trace = traced(&site, &format!("{{ {launches} }} >/home/alice/said 2>/dev/null; {hit}"));
+    let trace = traced(&site, &format!("{{ {launches} }} >/home/alice/stdout 2>/dev/null; {hit}"));
     stayed_inside(&before_the_runtime(&trace.join("\n"), "/usr/bin/apptainer"));
-    assert_eq!(fs::read_to_string(site.at("ctl", "/home/alice/said")).unwrap(), "");
+    assert_eq!(fs::read_to_string(site.at("ctl", "/home/alice/stdout")).unwrap(), "");
     fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
 }
 
@@ -167,7 +167,7 @@ fn unreadable_images_are_not_revealed() {
         mode(path.parent().unwrap(), closed);
         let output = site.launch(&[], "docker://o/secret:1");
         assert_eq!(output.status, 66, "{output:#?}");
-        assert!(output.stderr.contains("no other tag of o/secret is there"), "{output:#?}");
+        assert!(output.stderr.contains("no other tag of o/secret is in the cache"), "{output:#?}");
     }
     assert!(!site.log("n1").contains("secret:tag"), "{}", site.log("n1"));
 }

@@ -162,20 +162,20 @@ fn runtimes_of_strange_names() {
     }
     let run = |words: &[&str]| -> Output { site.srun(&[&["-w", "n1"], words].concat()) };
     // Her own program gets the path of the site's image, which she may read anyway.
-    let said = run(&["/home/alice/bin/apptainer", "run", REFERENCE]).stdout;
-    assert_eq!(said, format!("mine: alice run {SHARED}/{NAME}\n"));
+    let stdout = run(&["/home/alice/bin/apptainer", "run", REFERENCE]).stdout;
+    assert_eq!(stdout, format!("mine: alice run {SHARED}/{NAME}\n"));
     for name in &names[1..] {
-        let said = run(&[&format!("/home/alice/bin/{name}"), "run", REFERENCE]).stdout;
-        assert_eq!(said, format!("mine: alice run {REFERENCE}\n"), "{name:?}");
+        let stdout = run(&[&format!("/home/alice/bin/{name}"), "run", REFERENCE]).stdout;
+        assert_eq!(stdout, format!("mine: alice run {REFERENCE}\n"), "{name:?}");
     }
     let path = "PATH=/home/alice/bin:$PATH";
-    let said = site.sbatch(&[], &format!("{path} apptainer run {REFERENCE}")).stdout;
-    assert_eq!(said, format!("mine: alice run {REFERENCE}\n"), "before the shims");
+    let stdout = site.sbatch(&[], &format!("{path} apptainer run {REFERENCE}")).stdout;
+    assert_eq!(stdout, format!("mine: alice run {REFERENCE}\n"), "before the shims");
     bob(&site, &[], REFERENCE).ran(IMAGE);
     // A runtime name with a path in it is an invalid setting; only the site's line can contain it.
     site.plugstack(&format!("optional spank_sifcache.so image_root={SHARED} runtimes=../../x\n"));
     let output = site.srun(&["-w", "n1", "true"]);
-    assert!(output.stderr.contains("bad value '../../x' for runtimes"), "{output:#?}");
+    assert!(output.stderr.contains("invalid value '../../x' for runtimes"), "{output:#?}");
 }
 
 /// With `nested=preload`, the values that she puts into `LD_PRELOAD` affect only her own jobs.

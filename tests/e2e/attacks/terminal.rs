@@ -18,10 +18,10 @@ fn on_a_terminal(site: &Site, words: &str) -> String {
 }
 
 #[track_caller]
-fn is_harmless(words: &str, said: &str) {
-    assert!(said.len() > 10, "{words}: {said:?}");
+fn is_harmless(words: &str, shown: &str) {
+    assert!(shown.len() > 10, "{words}: {shown:?}");
     for hostile in HOSTILE.iter().chain(&["\u{7}", "pwned\u{7}"]) {
-        assert!(!said.contains(hostile), "{words}: {hostile:?} in {said:?}");
+        assert!(!shown.contains(hostile), "{words}: {hostile:?} in {shown:?}");
     }
 }
 
@@ -85,9 +85,9 @@ fn lines_of_a_log() {
         "list --log /home/hostile*",
         "misses --refs --log /home/hostile*",
     ] {
-        let said = on_a_terminal(&site, words);
-        is_harmless(words, &said);
-        assert!(said.contains("o/x:1") || !words.starts_with("misses"), "{words}: {said:?}");
+        let shown = on_a_terminal(&site, words);
+        is_harmless(words, &shown);
+        assert!(shown.contains("o/x:1") || !words.starts_with("misses"), "{words}: {shown:?}");
     }
     fs::remove_file(path).unwrap();
 }

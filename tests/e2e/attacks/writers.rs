@@ -124,7 +124,7 @@ fn race(site: &Site, swap: &str) {
         "srun -w n1 bash -c 'for n in $(seq {LAUNCHES}); do {launch}; done'; \
          for n in 1 2 3 4 5; do srun -w n1 {launch}; done"
     );
-    let said = std::thread::scope(|scope| {
+    let output = std::thread::scope(|scope| {
         let alice = scope.spawn(|| site.alice(&["bash", "-c", &swap]));
         let output = site.exec(&["--user", "bob"], &["bash", "-c", &launches], "");
         fs::write(&stop, "").unwrap();
@@ -132,7 +132,7 @@ fn race(site: &Site, swap: &str) {
         assert_eq!(swapped.status, 0, "{swapped:#?}");
         output
     });
-    assert_eq!(said.stdout, "", "{said:#?}");
+    assert_eq!(output.stdout, "", "{output:#?}");
     site.logged("n1", "event=miss");
     assert_eq!(events(site, "hit", BOB), 0);
 }

@@ -19,13 +19,13 @@ fn jobs_find_it_by_tag_and_by_digest() {
         (first, registry::digest(IMAGE))
     });
     let repository = IMAGE.split(':').next().unwrap();
-    for said in [
+    for message in [
         format!("added       {IMAGE}  {SHARED}/{IMAGE}  1.08 MiB in "),
         format!("            found as docker://{IMAGE}\n"),
         format!("            found as docker://{repository}@{digest}\n"),
         "            found as docker://alpine:3.20\n".to_owned(),
     ] {
-        assert!(output.stdout.contains(&said), "{said}: {output:#?}");
+        assert!(output.stdout.contains(&message), "{message}: {output:#?}");
     }
     // The hub is stopped, so only the cache can serve these images.
     started(&site, IMAGE).ran(IMAGE);
@@ -218,18 +218,18 @@ fn obstacles_are_reported_before_any_pull() {
     site.store(IMAGE, "library");
     fs::create_dir(site.at("ctl", SHARED).join("alpine:3.20")).unwrap();
     hub("stop");
-    for (image, said) in [
+    for (image, message) in [
         ("alpine:3.20", "/shared/sif/alpine:3.20 is a directory"),
         ("quay.io/o/i:1", "no singularity or apptainer in PATH"),
     ] {
         let words = ["env", "PATH=/usr/local/bin", "sifcache", "add", image];
         let output = site.exec(&[], &words, "");
         assert_ne!(output.status, 0, "{output:#?}");
-        assert!(output.stderr.contains(said), "{said}: {output:#?}");
+        assert!(output.stderr.contains(message), "{message}: {output:#?}");
     }
     let output = sifcache(&site, &["add", "library/o/i:1"]);
-    let said = "/shared/sif/library is not a directory, and library/o/i:1 needs one";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "/shared/sif/library is not a directory, and library/o/i:1 needs one";
+    assert!(output.stderr.contains(message), "{output:#?}");
     fs::set_permissions(site.at("ctl", SHARED), fs::Permissions::from_mode(0o777)).unwrap();
     let output = sifcache(&site, &["add", "alpine"]);
     assert_eq!(output.status, 78, "{output:#?}");

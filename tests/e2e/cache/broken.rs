@@ -29,7 +29,7 @@ fn each_failure_is_reported_and_leaves_nothing() {
     assert_eq!(output.status, 69, "{output:#?}");
     assert!(output.stderr.contains("onnection refused"), "{output:#?}");
     nothing_is_left(&site);
-    for (fault, image, said) in [
+    for (fault, image, message) in [
         ("manifests=500", IMAGE, "docker.io fails with status 500"),
         ("blobs=500", IMAGE, "500"),
         ("cut=300000", IMAGE, "unexpected EOF"),
@@ -39,7 +39,7 @@ fn each_failure_is_reported_and_leaves_nothing() {
         let _registry = misbehaving(fault);
         let output = sifcache(&site, &["add", image]);
         assert_eq!(output.status, 69, "{fault}: {output:#?}");
-        assert!(output.stderr.contains(said), "{fault}: {output:#?}");
+        assert!(output.stderr.contains(message), "{fault}: {output:#?}");
         nothing_is_left(&site);
     }
 }

@@ -58,7 +58,7 @@ fn again_and_again(
         tree::check(&root);
     }
     println!("{words}: {ended} of {times} had ended before");
-    assert!(ended < times, "none was killed");
+    assert!(ended < times, "no command was killed");
     // A runtime whose command was killed holds its lock until the runtime itself ends.
     let limit = Instant::now() + Duration::from_secs(20);
     loop {

@@ -57,7 +57,7 @@ fn an_existing_image_is_replaced_only_with_force() {
 #[ignore = "needs a testbed: make test"]
 fn an_invalid_image_changes_nothing() {
     let site = Site::new("");
-    for (words, status, said) in [
+    for (words, status, message) in [
         (
             "sifcache import /etc/passwd o/i:1",
             65,
@@ -78,7 +78,7 @@ fn an_invalid_image_changes_nothing() {
         let command = words.replace("FILE", &inside(IMAGE));
         let output = site.exec(&[], &["sh", "-c", &command], "");
         assert_eq!(output.status, status, "{words}: {output:#?}");
-        assert!(output.stderr.contains(said), "{words}: {output:#?}");
+        assert!(output.stderr.contains(message), "{words}: {output:#?}");
     }
     let root = site.at("ctl", SHARED);
     assert!(tree::check(&root).is_empty());

@@ -41,9 +41,9 @@ impl Report {
     pub(super) fn wrong(&self) -> Vec<String> {
         let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
         let bad = |finding: &&Value| matches!(finding["level"].as_str(), Some("warn" | "fail"));
-        let said =
+        let describe =
             |f: &Value| format!("{} {}: {}", text(f, "level"), text(f, "area"), text(f, "check"));
-        self.findings.iter().filter(bad).map(said).collect()
+        self.findings.iter().filter(bad).map(describe).collect()
     }
 
     /// Asserts that exactly these problems are reported, and that some finding contains `text`.

@@ -131,11 +131,11 @@ fn removed_cut_and_closed() {
 /// part can be anywhere in the image.
 #[track_caller]
 fn check(output: &Output) {
-    let said = output.stderr.lines().any(|line| !line.starts_with("srun: "));
+    let printed = output.stderr.lines().any(|line| !line.starts_with("srun: "));
     match output.status {
         0 => assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?}"),
         // SIGBUS or SIGSEGV ends a program whose pages can no longer be read.
-        _ => assert!(said || [135, 139].contains(&output.status), "{output:#?}"),
+        _ => assert!(printed || [135, 139].contains(&output.status), "{output:#?}"),
     }
     assert!(!output.stderr.contains("sifcache: "), "{output:#?}");
 }

@@ -129,7 +129,7 @@ fn stopped_at_each_call() {
         let traced =
             || with_signal(&site, call, [paths, "SIGSTOP"], || second_plugin::launch(&site, &[]));
         let (output, stopped) = going_on(&site, traced);
-        assert!(stopped, "nothing stood still at {call:?}");
+        assert!(stopped, "the process was not stopped at {call:?}");
         output
     };
     site.plugstack(WITHOUT);

@@ -34,7 +34,7 @@ impl Server {
         );
         let pid = on_hub(&["bash", "-c", &start]).stdout.trim().to_owned();
         let server = Self { pid, port };
-        assert!(server.becomes(true), "nothing answers on port {port} of the hub");
+        assert!(server.becomes(true), "no server answers on port {port} of the hub");
         server
     }
 

@@ -29,7 +29,7 @@ fn each_fault_fails_a_pull_in_its_own_way() {
     let site = Site::new("");
     hub("stop");
     fails(&site, &[], IMAGE, "connection refused");
-    for (fault, said) in [
+    for (fault, message) in [
         ("manifests=500", "500"),
         ("blobs=500", "500"),
         ("cut=300000", "unexpected EOF"),
@@ -37,11 +37,11 @@ fn each_fault_fails_a_pull_in_its_own_way() {
     ] {
         println!("{fault}");
         let registry = misbehaving(fault);
-        fails(&site, &[], IMAGE, said);
+        fails(&site, &[], IMAGE, message);
         let asked = registry.requests().len();
         assert!(asked > 0);
         // The fault persists.
-        fails(&site, &[], IMAGE, said);
+        fails(&site, &[], IMAGE, message);
         assert!(registry.requests().len() > asked);
     }
 }
@@ -131,9 +131,9 @@ fn a_failed_test_stops_its_registry() {
         let failed = std::panic::catch_unwind(|| {
             let _registry = misbehaving(fault);
             pull_for(&site, "1", &[], IMAGE);
-            panic!("as it is meant to");
+            panic!("intended");
         });
-        assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"as it is meant to"));
+        assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"intended"));
         fails(&site, &[], IMAGE, "connection refused");
         hub("start");
         assert!(registry::digest(IMAGE).starts_with("sha256:"));

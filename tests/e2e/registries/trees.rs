@@ -38,7 +38,7 @@ fn seen(site: &Site, damage: impl FnOnce(&Path)) {
     };
     check();
     damage(&root);
-    assert!(catch_unwind(AssertUnwindSafe(check)).is_err(), "the check has seen nothing");
+    assert!(catch_unwind(AssertUnwindSafe(check)).is_err(), "the check found nothing wrong");
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Waits up to 60 seconds until `come` returns true.
+/// Waits up to 60 seconds until `condition` returns true.
 #[track_caller]
-fn until(what: &str, mut come: impl FnMut() -> bool) {
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(60);
-    while !come() {
-        assert!(Instant::now() < limit, "not in time: {what}");
+    while !condition() {
+        assert!(Instant::now() < limit, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

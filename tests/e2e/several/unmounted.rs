@@ -34,14 +34,14 @@ fn the_node_without_the_mount_reports_a_miss() {
     let output = site.launch(&["-N3", "-l", "-K0", "-vv"], "docker://o/i:1");
     assert_eq!(by_task(&output.stdout), [IMAGE, IMAGE], "{output:#?}");
     output.tried_the_registry();
-    let said = "sifcache: n3: the image root /shared/sif is not there";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "sifcache: n3: the image root /shared/sif does not exist";
+    assert!(output.stderr.contains(message), "{output:#?}");
     for node in ["n1", "n2"] {
         site.logged(node, "image=/shared/sif/o/i:1");
         assert!(!site.log(node).contains("no-root"), "{}", site.log(node));
     }
     // In slurmd's log, and in syslog for `sifcache misses`.
-    site.logged("n3", "sifcache: the image root /shared/sif is not there");
+    site.logged("n3", "sifcache: the image root /shared/sif does not exist");
     site.logged("n3", "reference=docker.io/o/i:1 refused=/shared/sif why=no-root");
     // The node still finds images in its own root, without a message.
     site.store_at("n3", LOCAL, OTHER, "o/own:1");
@@ -72,7 +72,7 @@ fn the_command_reports_the_missing_root_on_that_node() {
     assert!(explain.stdout.contains("/shared/sif  "), "{explain:#?}");
     assert!(explain.stdout.contains("no such image root"), "{explain:#?}");
     let doctor = on_n3(&["sifcache", "doctor"]);
-    assert!(doctor.stdout.contains("warn    /shared/sif: not there"), "{doctor:#?}");
+    assert!(doctor.stdout.contains("warn    /shared/sif: does not exist"), "{doctor:#?}");
     assert!(doctor.stdout.contains("mount it here"), "{doctor:#?}");
     // A launch in a script on that node.
     let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";

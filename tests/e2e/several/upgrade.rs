@@ -42,9 +42,9 @@ impl Upgrade {
         if place.ends_with("/apptainer") {
             bytes.extend(sifcache_core::nested::shims::label("apptainer"));
         }
-        let labelled = tempfile::NamedTempFile::new().unwrap();
-        fs::write(&labelled, bytes).unwrap();
-        push(labelled.path(), &place.replace("PLUGINS", &plugin_directory()), "0755");
+        let runtime_in_label = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&runtime_in_label, bytes).unwrap();
+        push(runtime_in_label.path(), &place.replace("PLUGINS", &plugin_directory()), "0755");
     }
 
     fn make() -> Self {
@@ -64,10 +64,10 @@ impl Drop for Upgrade {
 }
 
 #[track_caller]
-fn until(what: &str, mut come: impl FnMut() -> bool) {
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(30);
-    while !come() {
-        assert!(Instant::now() < limit, "not in time: {what}");
+    while !condition() {
+        assert!(Instant::now() < limit, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

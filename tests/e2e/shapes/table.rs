@@ -20,7 +20,7 @@ pub(super) fn compare(name: &str, measured: [bool; 3]) {
     if std::env::var_os("SIFCACHE_BLESS").is_some() {
         fs::write(page(), text.replace(row, &found)).unwrap();
     } else {
-        assert_eq!(row, found, "found on the right");
+        assert_eq!(row, found, "left: the page, right: the result");
     }
     let explained = measured[1] && measured[2] || !reason.is_empty();
     assert!(explained, "'{name}' is not covered everywhere, and the table does not say why");

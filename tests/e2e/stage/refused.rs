@@ -9,8 +9,8 @@ fn ordinary_users_cannot_stage() {
     let site = site();
     let output = site.alice(&["sifcache", "stage", "--nodes", "n1", "o/i:1"]);
     assert_eq!(output.status, 77, "{output:#?}");
-    let said = "run this as the owner of the image root, root or a system account";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "run this as the owner of the image root, root or a system account";
+    assert!(output.stderr.contains(message), "{output:#?}");
     // Even if the site accepts files that users have written, the node's directory is not writable
     // for them.
     site.plugstack(
@@ -18,8 +18,8 @@ fn ordinary_users_cannot_stage() {
     );
     let output = site.alice(&["sifcache", "stage", "--nodes", "n[1-2]", "o/i:1"]);
     assert_eq!(output.status, 77, "{output:#?}");
-    let said = "n2: cannot write /local/sif/.sifcache: Permission denied";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "n2: cannot write /local/sif/.sifcache: Permission denied";
+    assert!(output.stderr.contains(message), "{output:#?}");
     assert!(on(&site, "n1").is_empty());
 }
 
@@ -27,7 +27,7 @@ fn ordinary_users_cannot_stage() {
 #[ignore = "needs a testbed: make test"]
 fn each_refusal_has_advice() {
     let site = site();
-    for (words, status, said) in [
+    for (words, status, message) in [
         (&["--nodes", "n[1-9]", "o/i:1"] as &[&str], 64, "no partition has a node n4, n5"),
         (&["--partition", "gpu", "o/i:1"], 64, "--partition gpu: there is no such partition"),
         (&["o/i:1"], 64, "--nodes <NODELIST>"),
@@ -39,7 +39,7 @@ fn each_refusal_has_advice() {
     ] {
         let output = stage(&site, words);
         assert_eq!(output.status, status, "{words:?}: {output:#?}");
-        assert!(output.stderr.contains(said), "{words:?}: {output:#?}");
+        assert!(output.stderr.contains(message), "{words:?}: {output:#?}");
     }
     site.plugstack(&format!("optional spank_sifcache.so image_root={SHARED}\n"));
     let output = stage(&site, &["--nodes", "n1", "o/i:1"]);

@@ -30,7 +30,7 @@ pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     if std::env::var_os("SIFCACHE_BLESS").is_some() {
         fs::write(page(), text.replace(row, &found)).unwrap();
     } else {
-        assert_eq!(row, found, "found on the right: {ended}");
+        assert_eq!(row, found, "left: the page, right: the result: {ended}");
     }
     let explained = same == [true, true] || !reason.is_empty();
     assert!(explained, "'{name}' differs, and the table does not say why: {ended}");

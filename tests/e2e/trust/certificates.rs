@@ -160,8 +160,8 @@ fn add_has_the_digest_of_a_registry_with_its_own_certificate() {
     let image = format!("{HOST}:6007/{PATH}");
     let added = row.exec(&site, &["sifcache", "add", "--json", &image]);
     assert_eq!((added.status, added.stderr.as_str()), (0, ""), "{added:#?}");
-    let said: Value = serde_json::from_str(&added.stdout).unwrap();
-    assert!(said["digests"][0].as_str().unwrap().starts_with("sha256:"), "{said}");
+    let report: Value = serde_json::from_str(&added.stdout).unwrap();
+    assert!(report["digests"][0].as_str().unwrap().starts_with("sha256:"), "{report}");
     let refreshed = row.exec(&site, &["sifcache", "refresh", &image]);
     assert_eq!(refreshed.status, 0, "{refreshed:#?}");
     assert!(refreshed.stdout.starts_with("unchanged "), "{refreshed:#?}");

@@ -14,9 +14,9 @@ fn rows(text: &str, title: &str) -> String {
 /// Compares the results with the table, or writes the table if `SIFCACHE_BLESS` is set.
 #[track_caller]
 pub(super) fn compare(title: &str, found: &[(&str, bool)]) {
-    let said = |pulled: bool| if pulled { "pulled" } else { "refused" };
+    let result = |pulled: bool| if pulled { "pulled" } else { "refused" };
     let found: String =
-        found.iter().map(|(name, pulled)| format!("| {name} | {} |\n", said(*pulled))).collect();
+        found.iter().map(|(name, pulled)| format!("| {name} | {} |\n", result(*pulled))).collect();
     let text = fs::read_to_string(page()).unwrap();
     let known = rows(&text, title);
     if std::env::var_os("SIFCACHE_BLESS").is_none() {

@@ -112,7 +112,7 @@ mod tests {
             ("library://a/b", "library://a/b: images of library:// have no name in the cache"),
             (
                 "Foo",
-                "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - and /",
+                "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - or /",
             ),
             ("", "'' is not a valid image reference: it is empty"),
         ] {

@@ -22,7 +22,7 @@ fn refused_files_have_the_state_as_their_finding() {
         ("empty", Vec::new(), "an empty file"),
         ("not-a-sif", b"<html>".to_vec(), "not a SIF file"),
         ("wrong-architecture", foreign, "this host is"),
-        ("unknown-sif-version", version, "a SIF file of an unknown version"),
+        ("unknown-sif-version", version, "a SIF file of an unsupported version"),
     ] {
         refused(token, &content, said);
     }
@@ -45,8 +45,8 @@ fn files_without_a_usable_root_file_system() {
     table[104..106].copy_from_slice(&584_u16.to_le_bytes());
     for (token, content, said) in [
         ("encrypted", file_system(file_system::ENCRYPTED_SQUASHFS), "build it without encryption"),
-        ("encrypted", file_system(file_system::GOCRYPTFS_SQUASHFS), "the runtime needs its key"),
-        ("oci-sif", oci, "an OCI-SIF file, which only --oci starts: pull it without --oci"),
+        ("encrypted", file_system(file_system::GOCRYPTFS_SQUASHFS), "the runtime needs a key"),
+        ("oci-sif", oci, "an OCI-SIF file, which runs only with --oci: pull it without --oci"),
         ("oci-sif", of(Object::oci_blob()), "pull it without --oci"),
         ("no-root-file-system", of(Object::generic([0])), "keep data and overlays outside"),
         ("no-root-file-system", overlay, "a SIF file without a root file system"),

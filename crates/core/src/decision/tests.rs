@@ -68,24 +68,30 @@ fn images_that_are_not_docker() {
 fn messages_for_each_reason_to_pass() {
     let Some(root) = TestRoot::new() else { return };
     for (line, why) in [
-        ("true", "the program is no container runtime"),
-        ("apptainer pull x", "the runtime starts no container with this"),
+        ("true", "the program is not a container runtime"),
+        ("apptainer pull x", "there is no subcommand that starts a container"),
         ("apptainer run --rm x", "unknown flag in argument 2"),
-        ("apptainer run --nv=2 x", "bad or missing value in argument 2"),
-        ("apptainer run --help x", "the runtime would print its help or version"),
-        ("apptainer run", "too few arguments, the runtime would refuse them"),
-        ("apptainer run x", "IMAGE is not docker://"),
+        ("apptainer run --nv=2 x", "invalid or missing value in argument 2"),
+        ("apptainer run --help x", "the runtime would only print its help or version"),
+        ("apptainer run", "too few arguments: the runtime would reject the command"),
+        ("apptainer run x", "IMAGE does not start with docker://"),
         (
             "apptainer run docker://x:",
-            "IMAGE is not a valid docker reference: its tag is not 1 to 128 of",
+            "IMAGE is not a valid docker reference: its tag is not 1 to 128 characters",
         ),
-        ("apptainer run docker:x", "the runtimes disagree on docker: without //"),
-        ("apptainer run --oci docker://x", "OCI mode, where a SIF file runs under other rules"),
+        ("apptainer run docker:x", "the runtimes interpret docker: without // differently"),
+        (
+            "apptainer run --oci docker://x",
+            "OCI mode, which runs a SIF file differently from a pulled image",
+        ),
     ] {
         let Verdict::Pass(pass) = auto(&root, line).verdict else { panic!("{line}") };
         assert!(pass.to_string().starts_with(why), "{line}: {pass}");
     }
-    assert_eq!(Pass::Off.to_string(), "the user has switched the cache off");
+    assert_eq!(
+        Pass::Off.to_string(),
+        "the cache is turned off by --sif-cache=off or SIF_CACHE=off"
+    );
     assert_eq!(Pass::NotLaunch(NotLaunch::Empty).to_string(), "there is no command");
 }
 

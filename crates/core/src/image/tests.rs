@@ -204,7 +204,7 @@ fn the_table_alone() {
     let whole = file(b"11", &[root_partition(1), descriptor(0x4005, 785, 0)].concat(), &[0; 72]);
     let expected = whole[128..128 + 2 * DESCRIPTOR].to_vec();
     assert_eq!(table(&whole), Ok(expected.clone()));
-    assert_eq!(table(&whole[..128 + 2 * DESCRIPTOR]), Ok(expected), "whatever the data are");
+    assert_eq!(table(&whole[..128 + 2 * DESCRIPTOR]), Ok(expected), "with any type of data");
     assert_eq!(table(&whole[..200]), Err(State::Failed(libc::EIO)), "cut");
     assert_eq!(table(&[0; 128]), Err(State::NotSif));
     let mut hostile = whole;
@@ -263,8 +263,8 @@ fn a_file_that_was_replaced_after_the_type_check() {
     let Some(root) = TestRoot::new() else { return };
     let fifo = root.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    assert_eq!(super::content(&fifo), Err(State::NotAFile("fifo")));
-    assert_eq!(super::content(root.path()), Err(State::NotAFile("directory")));
+    assert_eq!(super::check_content(&fifo), Err(State::NotAFile("fifo")));
+    assert_eq!(super::check_content(root.path()), Err(State::NotAFile("directory")));
     let mut unreadable = fs::File::open(root.path()).unwrap();
     assert_eq!(super::inspect(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
 }
@@ -381,7 +381,7 @@ fn problems_of_the_root_itself() {
     mode(root.path(), 0o777);
     let state = problem(root.path(), Untrusted::Refuse).unwrap();
     assert_eq!(writer(&state), Some((root.path().to_owned(), Writer::Others)));
-    assert_eq!(root.check("absent"), State::Absent, "what is not there is not refused");
+    assert_eq!(root.check("absent"), State::Absent, "an absent file is not refused");
     assert_eq!(problem(root.path(), Untrusted::Accept), None);
     let nowhere = root.path().join("nowhere");
     for untrusted in [Untrusted::Accept, Untrusted::Refuse] {
@@ -403,7 +403,7 @@ fn links_into_what_users_write() {
     mode(home.path(), 0o777);
     assert_eq!(writer(&root.check("x")), Some((home.path().to_owned(), Writer::Others)));
     mode(home.path(), 0o1777);
-    assert_eq!(root.check("x"), State::Image, "sticky: what is there cannot be replaced");
+    assert_eq!(root.check("x"), State::Image, "sticky: existing files cannot be replaced");
     chown(&image, Some(1001), None).unwrap();
     assert_eq!(writer(&root.check("x")), Some((image, Writer::Owner(1001))));
 }

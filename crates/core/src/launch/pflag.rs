@@ -20,8 +20,8 @@ pub(super) struct Parsed {
 pub(super) fn parse<A: AsRef<[u8]>>(tokens: &[A], command: u8) -> Result<Parsed, NotLaunch> {
     let mut parsed = Parsed::default();
     loop {
-        let here = parsed.used;
-        let taken = match tokens.get(here).map(AsRef::as_ref) {
+        let index = parsed.used;
+        let takes = match tokens.get(index).map(AsRef::as_ref) {
             Some(b"--") => {
                 parsed.used += 1;
                 return Ok(parsed);
@@ -31,10 +31,10 @@ pub(super) fn parse<A: AsRef<[u8]>>(tokens: &[A], command: u8) -> Result<Parsed,
             _ => return Ok(parsed),
         };
         parsed.used += 1;
-        match taken.map_err(|e| e.shift(here))? {
+        match takes.map_err(|e| e.shift(index))? {
             Takes::Nothing => {}
             Takes::Next if parsed.used < tokens.len() => parsed.used += 1,
-            Takes::Next => return Err(NotLaunch::BadValue(here)),
+            Takes::Next => return Err(NotLaunch::BadValue(index)),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Parsed {
                 (true, None) => Ok(Takes::Next),
                 (false, value) => self.boolean(flag.long, value),
             },
-            (None, b"help") => self.ask_help(value, command),
+            (None, b"help") => self.request_help(value, command),
             (None, b"version") if command == flags::GLOBAL => Err(NotLaunch::Help),
             (None, _) => Err(UNKNOWN),
         }
@@ -78,7 +78,7 @@ impl Parsed {
                 known => {
                     match known {
                         Some(Flag { long, .. }) => self.boolean(long, value)?,
-                        None => self.ask_help(value, command)?,
+                        None => self.request_help(value, command)?,
                     };
                     rest = if value.is_some() { &[] } else { more };
                 }
@@ -97,7 +97,7 @@ impl Parsed {
     }
 
     /// Records a request for help. Before the subcommand, even `--help=false` requests help.
-    fn ask_help(&mut self, value: Option<&[u8]>, command: u8) -> Result<Takes, NotLaunch> {
+    fn request_help(&mut self, value: Option<&[u8]>, command: u8) -> Result<Takes, NotLaunch> {
         if command == flags::GLOBAL {
             return Err(NotLaunch::Help);
         }

@@ -30,7 +30,7 @@ pub const LABEL_LENGTH: usize = LABEL.len() + 256;
 
 /// The name of the directory that contains only the shim of this runtime.
 #[must_use]
-pub fn alone(runtime: &str) -> String {
+pub fn directory_for(runtime: &str) -> String {
     format!("{SHIMS}-{runtime}")
 }
 
@@ -43,7 +43,7 @@ pub fn label(runtime: &str) -> Vec<u8> {
 /// The name of the runtime in the label at the end of `end`, the last bytes of a program; `None` if
 /// there is no valid label.
 #[must_use]
-pub fn labelled(end: &[u8]) -> Option<&[u8]> {
+pub fn runtime_in_label(end: &[u8]) -> Option<&[u8]> {
     let start = end.windows(LABEL.len()).rposition(|bytes| bytes == LABEL)?;
     let name = end.get(start + LABEL.len()..)?.strip_suffix(b"\n")?;
     let good = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b'/' | b'\n' | 0));
@@ -72,13 +72,13 @@ pub fn directories(found: &[Found<'_>]) -> Vec<String> {
         _ => None,
     };
     let rest = found.iter().filter(|one| together.is_none() || !PAIR.contains(&one.name));
-    let rest = rest.map(|one| installed(&alone(one.name)));
+    let rest = rest.map(|one| installed(&directory_for(one.name)));
     together.map(installed).into_iter().chain(rest).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, LABEL_LENGTH, directories, label, labelled};
+    use super::{Found, LABEL_LENGTH, directories, label, runtime_in_label};
     use crate::nested::{installed, is_shims};
 
     /// The directories of shims for these runtimes, each given as (name, directory, inode).
@@ -121,15 +121,15 @@ mod tests {
         for name in ["apptainer", "x", &"y".repeat(255)] {
             let end = [b"\x7fELF ...".as_slice(), &label(name)].concat();
             let end = &end[end.len().saturating_sub(LABEL_LENGTH)..];
-            assert_eq!(labelled(end), Some(name.as_bytes()));
-            assert_eq!(labelled(&end[..end.len() - 1]), None, "cut short");
-            assert_eq!(labelled(&[end, b"x"].concat()), None, "something follows");
+            assert_eq!(runtime_in_label(end), Some(name.as_bytes()));
+            assert_eq!(runtime_in_label(&end[..end.len() - 1]), None, "cut short");
+            assert_eq!(runtime_in_label(&[end, b"x"].concat()), None, "something follows");
         }
         for none in ["", "../x", "a\nb", "a\0"] {
-            assert_eq!(labelled(&label(none)), None, "{none:?}");
+            assert_eq!(runtime_in_label(&label(none)), None, "{none:?}");
         }
-        assert_eq!(labelled(b""), None);
+        assert_eq!(runtime_in_label(b""), None);
         // The last label counts.
-        assert_eq!(labelled(&[label("a"), label("b")].concat()), Some(b"b".as_slice()));
+        assert_eq!(runtime_in_label(&[label("a"), label("b")].concat()), Some(b"b".as_slice()));
     }
 }

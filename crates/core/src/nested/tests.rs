@@ -1,4 +1,6 @@
-use super::{Change, INTERPOSER, LONGEST, RUNTIME, SETTINGS, SHIMS, changes, installed, is_shims};
+use super::{
+    Change, INTERPOSER, MAX_VARIABLE, RUNTIME, SETTINGS, SHIMS, changes, installed, is_shims,
+};
 use crate::settings::Nested;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -133,8 +135,8 @@ fn what_would_not_fit_is_left_alone() {
     for (nested, name) in [(Nested::Path, "PATH"), (Nested::Preload, "LD_PRELOAD")] {
         let long = |length: usize| environment(&[(name, &"x".repeat(length))]);
         // Slurm refuses a length of 128 KiB, which the kernel allows.
-        assert_eq!(LONGEST, (128 << 10) - 1);
-        let most = LONGEST - name.len() - 2;
+        assert_eq!(MAX_VARIABLE, (128 << 10) - 1);
+        let most = MAX_VARIABLE - name.len() - 2;
         assert_eq!(apply(&long(most), nested), long(most), "{name}");
         let ours = match nested {
             Nested::Path => installed(SHIMS),

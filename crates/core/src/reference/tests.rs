@@ -84,12 +84,15 @@ fn invalid_references_and_why() {
 fn messages_for_each_error() {
     for (text, why) in [
         ("", "it is empty"),
-        ("a\n", "it may not hold '\\n'"),
+        ("a\n", "it contains the invalid character '\\n'"),
         ("a..b/c", "its registry is not HOST or HOST:PORT"),
-        ("a..b", "its path is not lower-case words joined by . _ __ - and /"),
+        ("a..b", "its path is not lower-case words joined by . _ __ - or /"),
         (&"a".repeat(256), "its repository is longer than 255 characters"),
-        ("x:", "its tag is not 1 to 128 of A-Z a-z 0-9 _ . -"),
-        ("x@", "its digest is not sha256:, sha384: or sha512: with all its digits"),
+        ("x:", "its tag is not 1 to 128 characters of A-Z a-z 0-9 _ . -"),
+        (
+            "x@",
+            "its digest is not sha256:, sha384: or sha512: and the right number of hexadecimal digits",
+        ),
         (&"a".repeat(64), "it is an image identifier, not a name"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), why);

@@ -22,7 +22,7 @@ use super::{architecture, integer};
 pub const DESCRIPTOR: usize = 585;
 /// The maximum number of descriptors in a table; no image has this many. The table is read into
 /// memory, and the count in a file can be arbitrarily large.
-pub const MOST: u64 = 1024;
+pub const MAX_DESCRIPTORS: u64 = 1024;
 
 /// The data type of the definition that the file was built from.
 pub const DEFINITION: i32 = 0x4001;
@@ -49,11 +49,11 @@ impl Table {
     /// The offset and the length of the `count` descriptors, in bytes.
     ///
     /// # Errors
-    /// [`Problem::BadTable`] if there are more than [`MOST`] descriptors, if they do not fit in
-    /// `size`, or if their end overflows.
+    /// [`Problem::BadTable`] if there are more than [`MAX_DESCRIPTORS`] descriptors, if they do not
+    /// fit in `size`, or if their end overflows.
     pub fn range(&self) -> Result<(u64, usize), Problem> {
-        let length = self.count.min(MOST) * DESCRIPTOR as u64;
-        let fits = self.count <= MOST && self.size >= length;
+        let length = self.count.min(MAX_DESCRIPTORS) * DESCRIPTOR as u64;
+        let fits = self.count <= MAX_DESCRIPTORS && self.size >= length;
         let length = usize::try_from(length).ok().filter(|_| fits).ok_or(Problem::BadTable)?;
         self.offset.checked_add(length as u64).ok_or(Problem::BadTable)?;
         Ok((self.offset, length))
@@ -138,21 +138,20 @@ pub fn in_use(table: &[u8]) -> impl Iterator<Item = Descriptor<'_>> {
 pub struct Descriptor<'a>(&'a [u8]);
 
 impl Descriptor<'_> {
-    /// The code of what the data are.
+    /// The code of the type of the data.
     #[must_use]
     pub fn data_type(&self) -> i32 {
         self.code(0)
     }
 
-    /// Where the data begin and how long they are, in bytes; none if no file can have them
-    /// there.
+    /// The offset and the size of the data, in bytes; `None` if they are invalid for any file.
     #[must_use]
     pub fn place(&self) -> Option<(u64, u64)> {
         let (offset, size) = integer(self.field(17, 8)).zip(integer(self.field(25, 8)))?;
         offset.checked_add(size).map(|_| (offset, size))
     }
 
-    /// The name of the data, which the runtime gives to some.
+    /// The name of the data. The runtime names only some types of data.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         let name = self.field(73, 128);

@@ -1,56 +1,58 @@
-//! What the id of an owner says in the user namespace of this process.
+//! The meaning of an owner's ID in the user namespace of this process.
 //!
-//! A user namespace maps some ids of the system or all of them. A file whose owner it does not
-//! map appears to belong to the overflow id, whoever the owner is: user_namespaces(7). The
-//! kernel's own overflow id, 65534, is an ordinary user's, and so never trusted. But a site may
-//! have set another, such as 99, which `nobody` once was, or 0; then it would look like a system
-//! account. So the overflow id counts as nobody's unless the namespace maps every id.
+//! A user namespace maps some or all IDs of the system. A file whose owner is not mapped appears to
+//! belong to the overflow ID: user_namespaces(7). The kernel's default overflow ID, 65534, is in
+//! the range of ordinary users, whose files are never trusted. But a site may have set another one,
+//! such as 99, a former ID of `nobody`, or 0; such an owner would look like a system account. The
+//! overflow ID is therefore trusted only if the namespace maps every ID.
 //!
-//! An id that is mapped is taken as it appears. Only the system's root can map ids of others: a
-//! user who makes a namespace has nobody's ids in it but her own.
+//! A mapped ID is taken as it appears. Only root of the system can map IDs of other users: a
+//! namespace that a user creates contains only that user's own ID.
 
 use std::fs::File;
 use std::io::Read;
 use std::sync::OnceLock;
 
-/// Where the kernel says which id it is, for all namespaces.
+/// The file with the overflow ID of all namespaces.
 const OVERFLOW: &str = "/proc/sys/kernel/overflowuid";
-/// What the namespace of this process maps.
+/// The file with the map of the namespace of this process.
 const MAP: &str = "/proc/self/uid_map";
-/// What [`OVERFLOW`] is unless somebody has changed it.
-const USUAL: u32 = 65534;
-/// Every id there is: the one after the last stands for no id.
+/// The kernel's default overflow ID.
+const DEFAULT_OVERFLOW: u32 = 65534;
+/// The number of IDs. The value after the last ID means "no ID".
 const ALL: u64 = u32::MAX as u64;
 
-/// Asks the kernel which id is the overflow id, once for this process and those that it forks.
-/// Otherwise the first walk does, for three system calls more.
-pub fn look_ahead() {
+/// Reads the overflow ID once, for this process and those that it forks. Otherwise the first walk
+/// reads it, with three additional system calls.
+pub fn read_overflow_id() {
     overflow();
 }
 
 fn overflow() -> u32 {
     static ID: OnceLock<u32> = OnceLock::new();
-    *ID.get_or_init(|| read(OVERFLOW).and_then(|text| text.trim().parse().ok()).unwrap_or(USUAL))
+    *ID.get_or_init(|| {
+        read(OVERFLOW).and_then(|text| text.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW)
+    })
 }
 
-/// Whether this id may stand for an owner whom the namespace does not map.
-pub(super) fn stands_for_others(uid: u32) -> bool {
+/// Whether this ID may stand for an owner that the namespace does not map.
+pub(super) fn may_be_unmapped(uid: u32) -> bool {
     // A namespace can be entered at any time, so the map is read each time.
-    stands_for(uid, overflow(), || read(MAP))
+    is_unmapped(uid, overflow(), || read(MAP))
 }
 
-fn stands_for(uid: u32, overflow: u32, map: impl FnOnce() -> Option<String>) -> bool {
+fn is_unmapped(uid: u32, overflow: u32, map: impl FnOnce() -> Option<String>) -> bool {
     uid == overflow && !map().is_some_and(|map| maps_all(&map))
 }
 
-/// Whether a map has every id. Its lines, at most 340, are `INSIDE OUTSIDE COUNT`, and none
-/// overlaps another.
+/// Whether a map contains every ID. It has at most 340 lines of the form `INSIDE OUTSIDE COUNT`,
+/// which do not overlap.
 fn maps_all(map: &str) -> bool {
     let count = |line: &str| line.split_whitespace().nth(2)?.parse::<u64>().ok();
     map.lines().map(|line| count(line).unwrap_or_default()).sum::<u64>() >= ALL
 }
 
-/// What a file under `/proc` has, which is short.
+/// The content of a short file under `/proc`.
 fn read(path: &str) -> Option<String> {
     let mut bytes = [0; 4096];
     let length = File::open(path).ok()?.read(&mut bytes).ok()?;
@@ -60,7 +62,7 @@ fn read(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{maps_all, read, stands_for};
+    use super::{is_unmapped, maps_all, read};
 
     const COMPLETE: &str = "         0          0 4294967295\n";
     const SOME: &str = "         0          0      65536\n";
@@ -76,7 +78,7 @@ mod tests {
         }
     }
 
-    /// Whatever the site has made the overflow id, also root's.
+    /// This holds for any overflow ID that a site may set, including that of root.
     #[test]
     fn the_overflow_id_is_nobodys_where_a_map_lacks_ids() {
         for overflow in [0, 99, 999, 1000, 65534] {
@@ -84,16 +86,16 @@ mod tests {
                 [(Some(SOME), true), (Some(""), true), (None, true), (Some(COMPLETE), false)]
             {
                 let map = || map.map(str::to_owned);
-                assert_eq!(stands_for(overflow, overflow, map), expected, "{overflow}");
+                assert_eq!(is_unmapped(overflow, overflow, map), expected, "{overflow}");
             }
         }
     }
 
-    /// Without reading the map.
+    /// Other IDs need no read of the map.
     #[test]
     fn other_ids_are_what_they_are() {
         for uid in [0, 1, 98, 100, 1001, 65533, u32::MAX] {
-            assert!(!stands_for(uid, 99, || panic!("the map was read")), "{uid}");
+            assert!(!is_unmapped(uid, 99, || panic!("the map was read")), "{uid}");
         }
     }
 

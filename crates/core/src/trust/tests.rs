@@ -47,7 +47,7 @@ fn messages_for_each_writer() {
         (Writer::Owner(1001), "/x belongs to the ordinary user 1001"),
         (
             Writer::Unmapped(65534),
-            "/x belongs to 65534, as everything whose owner this user namespace does not map",
+            "/x belongs to 65534, the ID of owners that this user namespace does not map",
         ),
         (Writer::Group(100), "/x can be written by the group 100 or by an ACL"),
         (Writer::Others, "/x can be written by everybody"),

@@ -11,7 +11,7 @@ use std::ptr;
 
 /// The maximum number of entries in the environment for the shim, including the null pointer at its
 /// end. A launch with more entries passes.
-const MOST: usize = 2048;
+const MAX_ENTRIES: usize = 2048;
 
 /// A call that starts a program.
 pub(super) struct Launch {
@@ -83,12 +83,12 @@ unsafe fn with_environment<R>(
     entry: &Entry,
     start: impl FnOnce(Strings) -> R,
 ) -> Option<R> {
-    let mut slots = [ptr::null(); MOST];
+    let mut entries = [ptr::null(); MAX_ENTRIES];
     // SAFETY: the caller guarantees that `given` is null or an array for exec.
     let given = unsafe { strings::pointers(given) };
     // SAFETY: the pointers in the array are C strings.
     let ours = |pointer: &*const c_char| entry::is_entry(unsafe { strings::bytes(*pointer) });
     let new = entry.as_bytes().as_ptr().cast();
-    environment::fill(&mut slots, given, ours, new, ptr::null())?;
-    Some(start(slots.as_ptr()))
+    environment::fill(&mut entries, given, ours, new, ptr::null())?;
+    Some(start(entries.as_ptr()))
 }

@@ -66,7 +66,7 @@ fn a_missing_root_file_system_is_refused() {
     let failure = store.finish(&path).unwrap_err();
     assert_eq!(
         failure.to_string(),
-        "this is not a valid image: encrypted: the runtime needs its key"
+        "this is not a valid image: encrypted: the runtime needs a key"
     );
 }
 

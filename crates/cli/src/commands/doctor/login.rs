@@ -6,7 +6,7 @@
 use super::finding::{Finding, Level};
 use super::host::Host;
 use crate::system::process::Call;
-use sifcache_core::nested::shims::alone;
+use sifcache_core::nested::shims::directory_for;
 use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims};
 use sifcache_core::settings::Nested;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         return vec![Finding::skipped("bash", why)];
     }
     let runtimes = host.site.runtimes();
-    let shim = |name: &&String| PathBuf::from(installed(&alone(name))).join(name);
+    let shim = |name: &&String| PathBuf::from(installed(&directory_for(name))).join(name);
     let shims: Vec<_> = runtimes.iter().filter(|name| host.is_program(&shim(name))).collect();
     if shims.is_empty() {
         return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];

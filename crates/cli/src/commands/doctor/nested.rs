@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::host::{Host, mend};
 use super::library;
 use crate::ui::escape::escape_for_terminal;
-use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, alone, labelled};
+use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, directory_for, runtime_in_label};
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use sifcache_core::settings::Nested;
 use std::fs;
@@ -81,7 +81,7 @@ fn name(host: &Host, name: &str) -> Finding {
     let pair = ["apptainer", "singularity"];
     let together: &[&str] = if pair.contains(&name) { &[SHIMS, LINKED] } else { &[] };
     let directories = together.iter().map(|directory| (*directory).to_owned());
-    for directory in [alone(name)].into_iter().chain(directories) {
+    for directory in [directory_for(name)].into_iter().chain(directories) {
         let path = format!("{}/{name}", installed(&directory));
         let shown = escape_for_terminal(Path::new(&path));
         let stands_for = if directory == LINKED { pair[0] } else { name };
@@ -100,7 +100,7 @@ fn name(host: &Host, name: &str) -> Finding {
         return finding
             .advice(format!("make install runtimes='{}'", host.site.runtimes().join(" ")));
     }
-    Finding::ok("link", format!("{}: the shim of '{name}'", installed(&alone(name))))
+    Finding::ok("link", format!("{}: the shim of '{name}'", installed(&directory_for(name))))
 }
 
 /// The kind of file under the name of a shim.
@@ -116,7 +116,7 @@ enum What {
 /// Classifies a file; `program` is the shim without a label.
 fn what(file: &[u8], program: Option<&[u8]>) -> What {
     let end = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap_or_default();
-    let Some(name) = labelled(end) else { return What::Other };
+    let Some(name) = runtime_in_label(end) else { return What::Other };
     match program {
         Some(program) if file.len() < program.len() || !file.starts_with(program) => What::Older,
         _ => What::Shim(name.to_vec()),

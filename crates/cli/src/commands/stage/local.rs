@@ -27,7 +27,7 @@ pub(super) fn word(untrusted: Untrusted) -> &'static str {
 /// They will not; the message gives advice.
 pub(super) fn may_stage(untrusted: Untrusted) -> Result<(), Failure> {
     let uid = rustix::process::geteuid().as_raw();
-    if untrusted == Untrusted::Accept || trust::is_of_system(uid) {
+    if untrusted == Untrusted::Accept || trust::is_system_account(uid) {
         return Ok(());
     }
     Err(Failure::UntrustedCopies)

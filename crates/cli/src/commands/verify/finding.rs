@@ -126,9 +126,7 @@ impl Finding {
                 (format!("belongs to the ordinary user {uid}"), "chown it to root")
             }
             Writer::Unmapped(uid) => (
-                format!(
-                    "belongs to {uid}, as everything whose owner this user namespace does not map"
-                ),
+                format!("belongs to {uid}, the ID of owners that this user namespace does not map"),
                 "run this outside of the user namespace",
             ),
             Writer::Group(gid) => {

@@ -115,7 +115,7 @@ fn mode(
     if !real_path(&file)?.starts_with(root) {
         return Err(io::Error::other("it is not under the image root"));
     }
-    if !trust::is_of_system(metadata.uid()) {
+    if !trust::is_system_account(metadata.uid()) {
         return Err(io::Error::other(format!("it belongs to the user {}", metadata.uid())));
     }
     let old = metadata.mode() & 0o7777;

@@ -1,7 +1,7 @@
 //! Finds the runtime.
 
 use sifcache_core::nested;
-use sifcache_core::nested::shims::{LABEL_LENGTH, labelled};
+use sifcache_core::nested::shims::{LABEL_LENGTH, runtime_in_label};
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -39,7 +39,7 @@ fn has_label(path: &Path) -> io::Result<bool> {
     file.seek(SeekFrom::Start(length.saturating_sub(LABEL_LENGTH as u64)))?;
     let mut end = Vec::new();
     file.take(LABEL_LENGTH as u64).read_to_end(&mut end)?;
-    Ok(labelled(&end).is_some())
+    Ok(runtime_in_label(&end).is_some())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::{
-    DESCRIPTOR, FileSystem, MOST, Problem, RootFileSystem, Table, has_signature, in_use,
+    DESCRIPTOR, FileSystem, MAX_DESCRIPTORS, Problem, RootFileSystem, Table, has_signature, in_use,
     root_file_system,
 };
 
@@ -55,8 +55,8 @@ fn tables_of_valid_images() {
         (vec![definition(), primary(1), overlay.clone()], "an embedded overlay"),
         (vec![overlay, primary(1)], "an overlay in front"),
         (vec![primary(1), signature], "signed"),
-        (vec![deleted(), deleted(), primary(1)], "behind deleted ones"),
-        (vec![primary(1), vec![0xff; DESCRIPTOR - 1]], "behind it what is no descriptor"),
+        (vec![deleted(), deleted(), primary(1)], "after deleted ones"),
+        (vec![primary(1), vec![0xff; DESCRIPTOR - 1]], "followed by an incomplete descriptor"),
     ] {
         assert_eq!(root_file_system(&table.concat()), expected, "{what}");
     }
@@ -64,7 +64,7 @@ fn tables_of_valid_images() {
     assert_eq!(root_file_system(&primary(2)), Ok(ext3));
     let mut used = primary(1);
     used[4] = 2;
-    assert_eq!(root_file_system(&used), expected, "any byte but 0 is in use");
+    assert_eq!(root_file_system(&used), expected, "any byte except 0 means in use");
     used[209..212].copy_from_slice(b"99\0");
     assert_eq!(root_file_system(&used).unwrap().architecture, "unknown");
 }
@@ -151,13 +151,13 @@ fn signatures() {
 fn tables() {
     let range = |offset, count, size| Table { offset, count, size }.range();
     assert_eq!(range(4096, 48, 28080), Ok((4096, 28080)));
-    assert_eq!(range(4096, 48, 1 << 40), Ok((4096, 28080)), "the runtime reads no more either");
+    assert_eq!(range(4096, 48, 1 << 40), Ok((4096, 28080)), "the runtime reads no more than this");
     assert_eq!(range(0, 0, 0), Ok((0, 0)));
-    assert_eq!(range(5, MOST, u64::MAX), Ok((5, 599_040)));
+    assert_eq!(range(5, MAX_DESCRIPTORS, u64::MAX), Ok((5, 599_040)));
     for (offset, count, size) in [
         (4096, 48, 28079),
         (4096, 49, 28080),
-        (4096, MOST + 1, u64::MAX),
+        (4096, MAX_DESCRIPTORS + 1, u64::MAX),
         (4096, u64::MAX, u64::MAX),
         (u64::MAX, 1, 585),
     ] {
