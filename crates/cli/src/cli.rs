@@ -1,12 +1,8 @@
-//! The command line: subcommands, help, man pages and completions.
-//!
-//! Each subcommand defines its options in its own file; `options.rs` defines the shared ones.
+//! The command line. `commands.rs` lists the subcommands. Each of them defines its options in its
+//! own file; `options.rs` defines the shared ones. Help, man pages and completions follow from them.
 
-use crate::commands::{
-    add, doctor, explain, gc, hits, import, list, misses, refresh, remove, stage, verify,
-};
-use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use crate::commands::Command;
+use clap::Parser;
 
 /// Serve docker:// images from the site's own SIF files
 ///
@@ -24,58 +20,57 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Add(add::Add),
-    Import(import::Import),
-    List(list::List),
-    Verify(verify::Verify),
-    Refresh(refresh::Refresh),
-    Remove(remove::Remove),
-    Gc(gc::Gc),
-    Stage(stage::Stage),
-    #[command(hide = true)]
-    StageNode(stage::node::StageNode),
-    Misses(misses::Misses),
-    Hits(hits::Hits),
-    Explain(explain::Explain),
-    Doctor(doctor::Doctor),
-    /// Print a shell completion script
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Write the man pages into a directory
-    #[command(hide = true)]
-    Manpages {
-        /// Output directory, which must exist
-        directory: PathBuf,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::Cli;
     use clap::CommandFactory as _;
 
-    #[test]
-    fn every_help_has_examples_and_exit_statuses() {
+    /// What an admin has to know about each subcommand that runs as root.
+    const SECURITY: &str = include_str!("../../../docs/security.md");
+
+    /// The subcommands for users: all except those that sifcache and its build call, the one that
+    /// clap adds, and `completions`.
+    fn for_users() -> Vec<clap::Command> {
         let mut cli = Cli::command();
         cli.build();
         cli.clone().debug_assert();
-        let taught: Vec<&clap::Command> = cli
-            .get_subcommands()
-            .filter(|one| {
-                !["help", "completions", "manpages", "stage-node"].contains(&one.get_name())
-            })
-            .collect();
-        assert_eq!(taught.len(), 12);
-        for one in taught {
+        let own = |one: &&clap::Command| {
+            !one.is_hide_set() && !["help", "completions"].contains(&one.get_name())
+        };
+        let found: Vec<_> = cli.get_subcommands().filter(own).cloned().collect();
+        assert!(found.len() > 10, "{}", found.len());
+        found
+    }
+
+    #[test]
+    fn every_help_has_examples_and_exit_statuses() {
+        for one in for_users() {
             let help = one.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             let (examples, rest) = help.split_once("Exit status:\n").unwrap_or_default();
             assert!(examples.starts_with("Examples:\n  "), "{}: {help}", one.get_name());
             assert!(rest.starts_with("   0  "), "{}: {help}", one.get_name());
             assert!(one.get_long_about().is_some(), "{}", one.get_name());
+        }
+    }
+
+    #[test]
+    fn every_subcommand_prints_json() {
+        for one in for_users() {
+            let has_json = one.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert!(has_json, "{}", one.get_name());
+        }
+    }
+
+    #[test]
+    fn security_md_says_what_every_subcommand_does_as_root() {
+        let (_, table) = SECURITY.split_once("| subcommand | as root, it |\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let cells: Vec<&str> = rows.filter_map(|row| row.split('|').nth(1)).collect();
+        for one in for_users() {
+            let named = format!("`{}", one.get_name());
+            let is_it = |word: &str| word.trim_end_matches(['`', ',']) == named;
+            let found = cells.iter().any(|cell| cell.split_whitespace().any(is_it));
+            assert!(found, "{} is not in the table", one.get_name());
         }
     }
 }

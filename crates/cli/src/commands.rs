@@ -1,15 +1,78 @@
 //! The subcommands, one file or directory each. No command imports another one.
+//!
+//! A new subcommand needs its file, and here a `mod` line, a variant of [`Command`] and the call.
 
-pub(crate) mod add;
-pub(crate) mod completions;
-pub(crate) mod doctor;
-pub(crate) mod explain;
-pub(crate) mod gc;
-pub(crate) mod hits;
-pub(crate) mod import;
-pub(crate) mod list;
-pub(crate) mod misses;
-pub(crate) mod refresh;
-pub(crate) mod remove;
-pub(crate) mod stage;
-pub(crate) mod verify;
+mod add;
+mod completions;
+mod doctor;
+mod explain;
+mod gc;
+mod hits;
+mod import;
+mod list;
+mod misses;
+mod refresh;
+mod remove;
+mod stage;
+mod verify;
+
+use crate::error::Failure;
+use crate::exit::Exit;
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// The subcommands, in the order of the help.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Add(add::Add),
+    Import(import::Import),
+    List(list::List),
+    Verify(verify::Verify),
+    Refresh(refresh::Refresh),
+    Remove(remove::Remove),
+    Gc(gc::Gc),
+    Stage(stage::Stage),
+    #[command(hide = true)]
+    StageNode(stage::node::StageNode),
+    Misses(misses::Misses),
+    Hits(hits::Hits),
+    Explain(explain::Explain),
+    Doctor(doctor::Doctor),
+    /// Print a shell completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a directory
+    #[command(hide = true)]
+    Manpages {
+        /// Output directory, which must exist
+        directory: PathBuf,
+    },
+}
+
+impl Command {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub(crate) fn run(&self) -> Result<Exit, Failure> {
+        match self {
+            Self::Add(args) => add::run(args),
+            Self::Import(args) => import::run(args),
+            Self::List(args) => list::run(args),
+            Self::Verify(args) => verify::run(args),
+            Self::Refresh(args) => refresh::run(args),
+            Self::Remove(args) => remove::run(args),
+            Self::Gc(args) => gc::run(args),
+            Self::Stage(args) => stage::run(args),
+            Self::StageNode(args) => stage::node::run(args),
+            Self::Misses(args) => misses::run(args),
+            Self::Hits(args) => hits::run(args),
+            Self::Explain(args) => explain::run(args),
+            Self::Doctor(args) => doctor::run(args),
+            Self::Completions { shell } => completions::completions(*shell),
+            Self::Manpages { directory } => completions::manpages(directory),
+        }
+    }
+}

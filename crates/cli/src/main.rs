@@ -1,4 +1,4 @@
-//! The `sifcache` command, for administrators and interested users. Each subcommand has a file.
+//! The `sifcache` command, for administrators and interested users. See `commands.rs`.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -15,7 +15,7 @@ mod system;
 mod ui;
 
 use clap::Parser as _;
-use cli::{Cli, Command};
+use cli::Cli;
 use error::Failure;
 use exit::Exit;
 use std::io;
@@ -43,24 +43,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::USAGE } else { Exit::OK }.into();
         }
     };
-    let outcome = match cli.command {
-        Command::Add(args) => commands::add::run(&args),
-        Command::Import(args) => commands::import::run(&args),
-        Command::List(args) => commands::list::run(&args),
-        Command::Verify(args) => commands::verify::run(&args),
-        Command::Refresh(args) => commands::refresh::run(&args),
-        Command::Remove(args) => commands::remove::run(&args),
-        Command::Gc(args) => commands::gc::run(&args),
-        Command::Stage(args) => commands::stage::run(&args),
-        Command::StageNode(args) => commands::stage::node::run(&args),
-        Command::Misses(args) => commands::misses::run(&args),
-        Command::Hits(args) => commands::hits::run(&args),
-        Command::Explain(args) => commands::explain::run(&args),
-        Command::Doctor(args) => commands::doctor::run(&args),
-        Command::Completions { shell } => commands::completions::completions(shell),
-        Command::Manpages { directory } => commands::completions::manpages(&directory),
-    };
-    match outcome {
+    match cli.command.run() {
         Ok(exit) => exit.into(),
         // The reader of our output closed the pipe: not an error.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),

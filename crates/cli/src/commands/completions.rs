@@ -1,4 +1,4 @@
-//! Shell completions and man pages, generated from the definitions in `cli.rs`.
+//! Shell completions and man pages, generated from the definition of the command line.
 
 use crate::cli::Cli;
 use crate::error::Failure;
