@@ -95,24 +95,27 @@ fn makes_sense(settings: &Settings) {
 
 /// The arguments that result in these settings.
 fn print(settings: &Settings) -> Vec<String> {
-    let roots: Vec<_> = settings.image_roots.iter().map(|r| r.display().to_string()).collect();
-    let on_miss = match settings.on_miss {
+    // Without `..`, so that a new setting does not compile until it is printed.
+    let Settings { image_roots, on_miss, nested, runtimes, untrusted, lookup_timeout, syslog } =
+        settings;
+    let roots: Vec<_> = image_roots.iter().map(|r| r.display().to_string()).collect();
+    let on_miss = match on_miss {
         OnMiss::Pull => "pull",
         OnMiss::Warn => "warn",
         OnMiss::Fail => "fail",
     };
-    let nested = match settings.nested {
+    let nested = match nested {
         Nested::Path => "path",
         Nested::Preload => "preload",
         Nested::Off => "off",
     };
-    let untrusted = match settings.untrusted {
+    let untrusted = match untrusted {
         Untrusted::Refuse => "refuse",
         Untrusted::Accept => "accept",
     };
-    let seconds = settings.lookup_timeout.map(|timeout| timeout.as_secs().to_string());
+    let seconds = lookup_timeout.map(|timeout| timeout.as_secs().to_string());
     let timeout = seconds.unwrap_or_else(|| "off".to_owned());
-    let syslog = match settings.syslog {
+    let syslog = match syslog {
         Syslog::Facility(facility) => facility,
         Syslog::Off => "off",
     };
@@ -120,7 +123,7 @@ fn print(settings: &Settings) -> Vec<String> {
         format!("image_root={}", roots.join(":")),
         format!("on_miss={on_miss}"),
         format!("nested={nested}"),
-        format!("runtimes={}", settings.runtimes.join(",")),
+        format!("runtimes={}", runtimes.join(",")),
         format!("untrusted={untrusted}"),
         format!("lookup_timeout={timeout}"),
         format!("syslog={syslog}"),

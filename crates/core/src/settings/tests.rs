@@ -2,6 +2,11 @@ use super::{Error, FACILITIES, Key, Nested, OnMiss, Settings, Syslog, Untrusted}
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where each key has to be documented, and the words for the fuzz target.
+const EXAMPLE: &str = include_str!("../../../../plugstack.conf.example");
+const README: &str = include_str!("../../../../README.md");
+const DICTIONARY: &str = include_str!("../../../../fuzz/dictionaries/settings.dict");
+
 fn parse(line: &str) -> Result<Settings, Error> {
     Settings::parse(&line.split_ascii_whitespace().collect::<Vec<_>>())
 }
@@ -20,11 +25,12 @@ fn defaults() {
 
 #[test]
 fn every_key_and_value() {
-    let settings = parse(
-        "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
-         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 syslog=local3",
-    )
-    .unwrap();
+    let has_all = |line: &str| Key::ALL.iter().all(|key| line.contains(&format!("{key}=")));
+    let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
+                        runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 \
+                        syslog=local3";
+    assert!(has_all(other_values));
+    let settings = parse(other_values).unwrap();
     assert_eq!(settings.image_roots.len(), 2);
     assert_eq!(settings.image_roots[0].as_os_str(), "/local/sif");
     assert_eq!(settings.image_roots[1].as_os_str(), "/shared/sif");
@@ -50,7 +56,36 @@ fn every_key_and_value() {
     assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
                      untrusted=refuse lookup_timeout=30 syslog=daemon";
+    assert!(has_all(spelt_out));
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
+}
+
+/// The values of a key in plugstack.conf.example.
+fn example_values(key: Key) -> Vec<&'static str> {
+    let start = format!("#   {key}=");
+    let values = EXAMPLE.lines().filter_map(|line| line.strip_prefix(start.as_str()));
+    values.filter_map(|value| value.split_ascii_whitespace().next()).collect()
+}
+
+#[test]
+fn each_key_is_documented_with_its_default_first() {
+    for key in Key::ALL {
+        assert!(DICTIONARY.contains(&format!("\n\"{key}=\"\n")), "{key} is not in settings.dict");
+        let row = format!("\n| `{key}` | ");
+        let (_, row) = README.split_once(&row).unwrap_or_else(|| panic!("{key}: not in README.md"));
+        let values = example_values(*key);
+        assert!(!values.is_empty(), "{key} is not in plugstack.conf.example");
+        if *key == Key::ImageRoot {
+            continue;
+        }
+        for value in &values {
+            assert!(parse(&format!("image_root=/sif {key}={value}")).is_ok(), "{key}={value}");
+        }
+        let default = values[0];
+        assert!(row.starts_with(&format!("`{default}`")), "{key}: README.md has another default");
+        let spelt_out = parse(&format!("image_root=/sif {key}={default}"));
+        assert_eq!(spelt_out, parse("image_root=/sif"), "{key}: another default");
+    }
 }
 
 /// With Windows line ends, Slurm leaves a carriage return at the end of the last argument.
