@@ -1,5 +1,6 @@
 //! The string literals of product code.
 
+use sifcache_core::image_uri::Transport;
 use std::fs;
 use std::path::Path;
 
@@ -61,11 +62,14 @@ fn end(literal: &str, quote: char) -> Option<usize> {
     })
 }
 
-/// Whether a literal spells the transport. A help text may show whole URIs, but no code may add a
-/// name to one or remove it.
+/// Whether a literal spells a transport. A help text may show whole URIs, but no code may add a name
+/// to one or remove it.
 pub(crate) fn spells_transport(literal: &str, in_help: bool) -> bool {
-    match in_help {
-        false => literal.contains("docker:"),
-        true => literal.starts_with("docker:") || literal.contains("docker://{"),
-    }
+    Transport::ALL.iter().any(|transport| {
+        let scheme = format!("{}:", transport.scheme());
+        match in_help {
+            false => literal.contains(&scheme),
+            true => literal.starts_with(&scheme) || literal.contains(&format!("{scheme}//{{")),
+        }
+    })
 }

@@ -3,7 +3,7 @@
 
 use crate::cache_mode::CacheMode;
 use crate::image::State;
-use crate::image_uri::{self, ImageUri};
+use crate::image_uri::{self, ImageUri, Transport};
 use crate::launch::{self, Launch, NotLaunch};
 use crate::lookup::{self, Candidate, Prober};
 use crate::reference::Reference;
@@ -203,7 +203,7 @@ impl Pass {
             Self::NotLaunch(why) => why.token(),
             Self::Image(image_uri::Error::OtherTransport) => "not-docker",
             Self::Image(image_uri::Error::Reference(..)) => "bad-reference",
-            Self::Image(image_uri::Error::NoSlashes(_)) => "docker-without-slashes",
+            Self::Image(image_uri::Error::NoSlashes(Transport::Docker)) => "docker-without-slashes",
             Self::OciMode => "oci-mode",
             Self::Off => "switched-off",
         }

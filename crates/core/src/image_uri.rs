@@ -4,20 +4,20 @@
 //! may contain its images. A new transport is a new variant of [`Transport`].
 
 use crate::candidate;
+use crate::listed::listed;
 use crate::reference::{self, Reference};
 use std::fmt;
 
-/// The source from which the runtime would get an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Transport {
-    /// `docker://`: an OCI registry.
-    Docker,
+listed! {
+    /// The source from which the runtime would get an image.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Transport {
+        /// `docker://`: an OCI registry.
+        Docker,
+    }
 }
 
 impl Transport {
-    /// All transports.
-    const ALL: [Self; 1] = [Self::Docker];
-
     /// The part before the `:`. The runtimes accept lower case only.
     #[must_use]
     pub const fn scheme(self) -> &'static str {

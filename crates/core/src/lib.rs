@@ -20,6 +20,7 @@ pub mod flags;
 pub mod image;
 pub mod image_uri;
 pub mod launch;
+mod listed;
 pub mod lookup;
 pub mod message;
 pub mod nested;

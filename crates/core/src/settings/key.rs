@@ -1,39 +1,29 @@
 //! The keys of the plugin's line in plugstack.conf.
 
+use crate::listed::listed;
 use std::fmt;
 
-/// Defines the enum and the list of its variants together, so that the two cannot differ.
-macro_rules! keys {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// A key that a site can set. Every `match` on it is exhaustive: the code does not compile
-        /// until a new key has a name, a description of its values and a field in the settings.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Key {
-            $($(#[$doc])* $name,)+
-        }
-
-        impl Key {
-            /// All keys, in the order in which messages list them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-        }
-    };
-}
-
-keys! {
-    /// `image_root`, see [`Settings::image_roots`](super::Settings::image_roots).
-    ImageRoot,
-    /// `on_miss`, see [`OnMiss`](super::OnMiss).
-    OnMiss,
-    /// `nested`, see [`Nested`](super::Nested).
-    Nested,
-    /// `runtimes`, see [`Settings::runtimes`](super::Settings::runtimes).
-    Runtimes,
-    /// `untrusted`, see [`Untrusted`](super::Untrusted).
-    Untrusted,
-    /// `lookup_timeout`, see [`Settings::lookup_timeout`](super::Settings::lookup_timeout).
-    LookupTimeout,
-    /// `syslog`, see [`Syslog`](super::Syslog).
-    Syslog,
+listed! {
+    /// A key that a site can set, in the order in which messages list them. Every `match` on it is
+    /// exhaustive: the code does not compile until a new key has a name, a description of its
+    /// values and a field in the settings.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Key {
+        /// `image_root`, see [`Settings::image_roots`](super::Settings::image_roots).
+        ImageRoot,
+        /// `on_miss`, see [`OnMiss`](super::OnMiss).
+        OnMiss,
+        /// `nested`, see [`Nested`](super::Nested).
+        Nested,
+        /// `runtimes`, see [`Settings::runtimes`](super::Settings::runtimes).
+        Runtimes,
+        /// `untrusted`, see [`Untrusted`](super::Untrusted).
+        Untrusted,
+        /// `lookup_timeout`, see [`Settings::lookup_timeout`](super::Settings::lookup_timeout).
+        LookupTimeout,
+        /// `syslog`, see [`Syslog`](super::Syslog).
+        Syslog,
+    }
 }
 
 impl Key {
