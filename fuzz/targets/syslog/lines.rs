@@ -3,7 +3,7 @@
 use crate::coverage::{Span, Spans, confirm};
 use crate::event::{self, Event};
 use crate::line::{self, Line};
-use crate::said::now;
+use crate::log_line::now;
 use crate::scan::Scan;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::reference::Reference;
