@@ -21,6 +21,7 @@ use exit::Exit;
 use std::io;
 use std::process::ExitCode;
 use ui::escape::{escape_for_terminal, escape_lines_for_terminal};
+use ui::stderr;
 
 /// Prints clap's error. Help and version are not errors; clap writes them to stdout. clap's
 /// messages quote arguments unescaped, and an argument may be a file name that a shell expanded, so
@@ -31,7 +32,7 @@ fn print_clap_error(error: &clap::Error) {
     if std::env::args_os().all(is_plain) {
         let _ = error.print();
     } else {
-        eprint!("{}", escape_lines_for_terminal(&error.render().to_string()));
+        stderr::print(&escape_lines_for_terminal(&error.render().to_string()));
     }
 }
 
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         // The reader of our output closed the pipe: not an error.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),
         Err(failure) => {
-            anstream::eprintln!("sifcache: {}", escape_lines_for_terminal(&failure.to_string()));
+            stderr::message(&failure.to_string());
             failure.exit().into()
         }
     }

@@ -6,3 +6,5 @@ pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod prompt;
 pub(crate) mod shell_quote;
+pub(crate) mod stderr;
+pub(crate) mod terminal;

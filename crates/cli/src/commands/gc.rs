@@ -15,9 +15,10 @@ use crate::site;
 use crate::system::hostlist;
 use crate::system::nodes;
 use crate::system::process::Processes;
-use crate::ui::escape::{escape_for_terminal, escape_lines_for_terminal};
+use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use crate::ui::output;
+use crate::ui::stderr;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +132,7 @@ fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
     let reason = names.filter_map(|path| path_trust::at(path.parent()?)).next();
     if let Some(reason) = &reason {
         let title = escape_for_terminal(image.title().as_ref());
-        anstream::eprintln!("sifcache: {title} stays: {}", path_trust::describe(reason));
+        stderr::message(&format!("{title} stays: {}", path_trust::describe(reason)));
     }
     reason.is_none()
 }
@@ -163,11 +164,9 @@ fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
     }
     let nodes = nodes::nodes(&Processes);
     if let Err(why) = &nodes {
-        let why = escape_lines_for_terminal(why);
-        anstream::eprintln!(
-            "sifcache: the cluster's list of nodes is not known ({why}): only nodes that logs \
-             name are looked at"
-        );
+        stderr::message(&format!(
+            "cannot list the nodes of the cluster ({why}): checking only the nodes that the logs name"
+        ));
     }
     let normal = |(name, is_up): (String, bool)| (logs::host_name(&name), is_up);
     nodes.ok().map(|nodes| nodes.into_iter().map(normal).collect())

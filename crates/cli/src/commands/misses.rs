@@ -12,6 +12,7 @@ use crate::site;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use crate::ui::output::{self, Align, Table};
+use crate::ui::stderr;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
         }
         () if args.refs => {
             // Remarks go to standard error, because standard output is input for `add`.
-            anstream::eprint!("{}", aggregate.remarks());
+            stderr::print(&aggregate.remarks());
             output::print(&references(&rows))?;
         }
         () => output::print(&page(&rows, come, &described, &aggregate.remarks()))?,

@@ -2,12 +2,17 @@
 //! otherwise, and nothing together with JSON.
 
 use crate::error::Failure;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use crate::ui::stderr;
+use crate::ui::terminal::Terminal;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::time::Duration;
 
 /// Update interval of a moving line.
 const TICK: Duration = Duration::from_millis(120);
+
+/// Most updates of all lines per second.
+const RATE: u8 = 20;
 
 /// Reports progress, results and remarks.
 #[derive(Debug)]
@@ -20,14 +25,18 @@ impl Progress {
     /// With `json`, standard output is for a script, and no progress is shown.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stderr().is_terminal() && !json;
-        Self { bars: terminal.then(MultiProgress::new), quiet: json }
+        let bars = || {
+            let terminal = Box::new(Terminal::new(io::stderr()));
+            MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(terminal, RATE))
+        };
+        Self { bars: terminal.then(bars), quiet: json }
     }
 
     /// Shows that a task has started.
     pub(crate) fn start(&self, what: &str) -> Task {
         let Some(bars) = &self.bars else {
             if !self.quiet {
-                anstream::eprintln!("{what}");
+                stderr::print(&format!("{what}\n"));
             }
             return Task { bar: ProgressBar::hidden(), what: what.to_owned() };
         };
@@ -78,8 +87,7 @@ impl Progress {
 
     /// Prints a remark to standard error.
     pub(crate) fn note(&self, text: &str) {
-        let text = crate::ui::escape::escape_lines_for_terminal(text);
-        let write = || anstream::eprintln!("sifcache: {text}");
+        let write = || stderr::message(text);
         match &self.bars {
             Some(bars) => bars.suspend(write),
             None => write(),
