@@ -2,6 +2,7 @@
 
 mod add;
 mod broken;
+mod concurrent;
 mod crash;
 mod import;
 mod limits;
@@ -9,7 +10,6 @@ mod names;
 mod refresh;
 mod remove;
 mod reports;
-mod together;
 
 use crate::kit::{Output, Site};
 use serde_json::Value;

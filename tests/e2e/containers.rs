@@ -231,7 +231,7 @@ fn slurm_can_free_the_command_after_a_hit() {
     let library = directory.path().join("free.so");
     let (major, minor) = slurm_release();
     let version = format!("-DVERSION={}", u32::from(major) << 16 | u32::from(minor) << 8);
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/containers/free.c");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/containers/argv_owner.c");
     let mut cc = Command::new("cc");
     cc.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", &version, "-o"]);
     assert!(cc.arg(&library).arg(source).status().unwrap().success());

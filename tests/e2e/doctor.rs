@@ -232,7 +232,7 @@ fn login_shells_that_need_another_line() {
         ours.map(|f| (text(f, "level"), text(f, "message"), text(f, "advice"))).collect()
     };
     for (shell, file, line) in START_FILES {
-        let keeps = format!("a login shell ({shell}) keeps the shims in front");
+        let keeps = format!("a login shell ({shell}) keeps the shims first in PATH");
         let fine = vec![("ok".to_owned(), keeps, String::new())];
         assert_eq!(findings_for(shell), fine, "{shell} before the change");
         let does = format!("! test -e {file} || cp -a {file} {file}.away; echo '{line}' >>{file}");

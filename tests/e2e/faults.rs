@@ -15,9 +15,9 @@ mod plugins;
 mod second_plugin;
 mod signals;
 mod slurm;
-mod surroundings;
 mod syslog;
 mod table;
+mod task_environment;
 
 use crate::kit::registry::move_tag;
 use crate::kit::{IMAGE, NODES, Output, SHARED, Site, WHICH, with_hub};

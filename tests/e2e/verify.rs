@@ -86,7 +86,7 @@ fn half_a_copy() {
     let (half, size) = (whole.len() / 2, whole.len());
     let expected = format!(
         "{path}: cut short or still being copied: {half} of {size} bytes: \
-         wait until the copy is through, or copy it again\n"
+         wait until the copy is complete, or copy it again\n"
     );
     assert!(page.starts_with(&expected), "{page}");
     site.write("o/i:1", &whole);
@@ -263,7 +263,7 @@ fn a_file_server_that_hangs() {
         status=0; timeout 60 sifcache verify --timeout 1s || status=$?
         rm -r /local/sif/o /local/sif/hung; kill -KILL $pid; umount -l /tmp/hung; exit $status";
     let output = site.exec(&[], &["sh", "-c", script], "");
-    let message = "/local/sif/hung: no answer within 1 s: look at the file server and the mount\n";
+    let message = "/local/sif/hung: no answer within 1 s: check the file server and the mount\n";
     assert!(output.status == 1 && output.stdout.contains(message), "{output:#?}");
     assert!(output.stdout.ends_with("1 file, 1 image, 1.08 MiB, 1 problem\n"), "{output:#?}");
 }

@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     OutsideRoots(PathBuf),
     /// The directory is not one of the image roots. `option` is empty for an argument.
     #[error(
-        "{option}{}: jobs do not look there; the image roots are {}", show(.path), list(.roots)
+        "{option}{}: not an image root; the image roots are {}", show(.path), list(.roots)
     )]
     NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
     /// A confirmation is needed, and standard input is not a terminal.
@@ -39,8 +39,8 @@ pub(crate) enum Failure {
     #[error("--arch {given}: {} declares this image root for {declared}", show(.file))]
     Architecture { given: &'static str, file: PathBuf, declared: &'static str },
     /// The image called `name` is for another architecture.
-    #[error("{name} is for {theirs}: refresh it with --arch {theirs}")]
-    OtherArchitecture { name: String, theirs: &'static str },
+    #[error("{name} is for {actual}: refresh it with --arch {actual}")]
+    OtherArchitecture { name: String, actual: &'static str },
     /// The value of `--keep` is not a duration.
     #[error("--keep: {0}")]
     Retention(String),
@@ -84,8 +84,8 @@ pub(crate) enum Failure {
     Unusable { path: PathBuf, problem: String },
     /// Only the calling user can access a directory on the way to the image root.
     #[error(
-        "image root {}: users may not read {}, so no job would find a copy: run chmod a+rx; if Slurm \
-         gives each job a directory of its own there, stage into another image root",
+        "image root {}: users may not read {}, so no job would find a copy: run chmod a+rx; if \
+         Slurm gives each job a directory of its own there, stage into another image root",
         show(.root), show(.directory)
     )]
     Private { root: PathBuf, directory: PathBuf },
@@ -154,7 +154,7 @@ pub(crate) enum Failure {
     NoLogin(io::Error),
     /// There is no terminal for `--docker-login`.
     #[error(
-        "--docker-login: there is no terminal to ask on ({0}); set APPTAINER_DOCKER_USERNAME and \
+        "--docker-login: there is no terminal ({0}); set APPTAINER_DOCKER_USERNAME and \
          APPTAINER_DOCKER_PASSWORD, or use --authfile"
     )]
     NoTerminal(io::Error),
@@ -194,7 +194,7 @@ pub(crate) enum Failure {
     )]
     OwnImage { path: PathBuf, host: &'static str, wanted: &'static str },
     /// An image with this name exists. `state` is empty or describes its damage.
-    #[error("{} exists already{state}; --force replaces it", show(.path))]
+    #[error("{} already exists{state}; --force replaces it", show(.path))]
     Exists { path: PathBuf, state: String },
     /// The directory for temporary files belongs to somebody else.
     #[error(
@@ -346,8 +346,8 @@ fn plugstack_error(error: &plugstack::Error) -> String {
 fn not_found_by_jobs(path: &Path, found: Option<&Path>) -> String {
     let path = show(path);
     match found {
-        Some(found) => format!("it is {path} now, but jobs find {} before it", show(found)),
-        None => format!("it is {path} now, but jobs do not find it: see `sifcache verify`"),
+        Some(found) => format!("stored as {path}, but jobs find {} first", show(found)),
+        None => format!("stored as {path}, but jobs do not find it: see `sifcache verify`"),
     }
 }
 

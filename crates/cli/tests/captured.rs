@@ -42,11 +42,14 @@ fn forms() -> Vec<(String, String, Vec<u8>)> {
 
 /// Asserts that nothing is counted and that the reason is reported.
 fn is_refused(what: &str, form: &str, hits: &Output) {
-    let said = String::from_utf8_lossy(&hits.stderr);
+    let message = String::from_utf8_lossy(&hits.stderr);
     let object = serde_json::from_slice::<Value>(&hits.stdout);
     let unread = object.is_ok_and(|object| object["unread"]["lines"] == 2);
     assert!(unread || hits.status.code() == Some(65), "{what}: {hits:?}");
-    assert!(unread || form == "cat" || said.contains("2 lines of sifcache"), "{what}: {said}");
+    assert!(
+        unread || form == "cat" || message.contains("2 lines of sifcache"),
+        "{what}: {message}"
+    );
 }
 
 #[test]

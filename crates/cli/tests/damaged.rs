@@ -57,11 +57,11 @@ fn add_reports_a_damaged_image_and_pulls_it_again() {
     assert!(add(&["--dry-run"]).1.starts_with("would pull"), "{:?}", add(&["--dry-run"]));
     let (status, stdout, stderr) = add(&[]);
     assert!(status == Some(0) && stdout.starts_with("added"), "{stdout}{stderr}");
-    let said = format!(
+    let message = format!(
         "{} is damaged: its root file system is cut short: 96 of 97 bytes; pulling it again",
         path.display()
     );
-    assert!(stderr.contains(&said), "{stderr}");
+    assert!(stderr.contains(&message), "{stderr}");
     assert_eq!(fs::read(&path).unwrap(), sif(8));
     let (status, stdout, stderr) = add(&[]);
     assert!(status == Some(0) && stdout.starts_with("present"), "{stdout}{stderr}");
@@ -138,9 +138,9 @@ fn import_reports_a_damaged_image_and_force_replaces_it() {
     let import = |words: &[&str]| run(&tree, &["root"], &[&["import"], words].concat());
     let (status, _, stderr) = import(&[file, "o/i:1"]);
     assert_eq!(status, Some(73), "{stderr}");
-    let said = "exists already, but it is damaged: its root file system is cut short: \
+    let message = "already exists, but it is damaged: its root file system is cut short: \
                 96 of 97 bytes; --force replaces it\n";
-    assert!(stderr.ends_with(said), "{stderr}");
+    assert!(stderr.ends_with(message), "{stderr}");
     assert_eq!(import(&["--force", file, "o/i:1"]).0, Some(0));
     assert_eq!(fs::read(path).unwrap(), sif(5));
     // A damaged file is not imported either.

@@ -59,7 +59,7 @@ fn failures_are_reported_with_advice() {
     assert_eq!(levels(&object, "plugin", "loaded"), ["skipped"]);
     let output = doctor(&["--plugstack", &file]);
     assert_eq!((output.status, output.stderr.as_str()), (Some(1), ""));
-    let advice = "  FAIL    /none/spank_sifcache.so: not there, so jobs run without it\n          \
+    let advice = "  FAIL    /none/spank_sifcache.so: missing, so jobs run without it\n          \
                   make install plugindir=/none\n";
     assert!(output.stdout.contains(advice), "{}", output.stdout);
     assert!(!output.stdout.contains('\x1b'), "no colours where there is no terminal");

@@ -18,8 +18,8 @@ struct Site {
 /// Formats a log line from a time, a host, and a text `PROGRAM: TEXT`.
 type Form = fn(Timestamp, &str, &str) -> String;
 
-fn rfc3339(time: Timestamp, host: &str, said: &str) -> String {
-    format!("{time} {host} {said}\n")
+fn rfc3339(time: Timestamp, host: &str, message: &str) -> String {
+    format!("{time} {host} {message}\n")
 }
 
 fn days_ago(days: i64) -> Timestamp {
@@ -71,16 +71,16 @@ impl Site {
 
     fn hit(&self) -> String {
         let image = self.root().join("o/i:1");
-        let said = "sifcache: event=hit job=9 step=0 node=0 tasks=1 uid=1001";
-        format!("{said} reference=docker.io/o/i:1 image={}", image.display())
+        let message = "sifcache: event=hit job=9 step=0 node=0 tasks=1 uid=1001";
+        format!("{message} reference=docker.io/o/i:1 image={}", image.display())
     }
 }
 
 const OTHER: &str = "systemd[1]: Started session.";
 
 /// One line of a host for each of these days, oldest first.
-fn daily(form: Form, host: &str, days: std::ops::RangeInclusive<i64>, said: &str) -> String {
-    days.rev().map(|day| form(days_ago(day), host, said)).collect()
+fn daily(form: Form, host: &str, days: std::ops::RangeInclusive<i64>, message: &str) -> String {
+    days.rev().map(|day| form(days_ago(day), host, message)).collect()
 }
 
 fn local(time: Timestamp, format: &str) -> String {
@@ -102,10 +102,10 @@ fn an_image_in_daily_use_is_kept() {
     ];
     for (name, form) in forms {
         let site = Site::new();
-        let said = site.hits(&daily(form, "n1", 0..=40, &site.hit()));
+        let message = site.hits(&daily(form, "n1", 0..=40, &site.hit()));
         assert!(
-            said.contains("o/i:1") && said.contains("saved for `list` and `gc`"),
-            "{name}: {said}"
+            message.contains("o/i:1") && message.contains("saved for `list` and `gc`"),
+            "{name}: {message}"
         );
         assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0), "{name}");
         // Without lines about the image for the last 30 days, the log proves that it was unused;
@@ -130,21 +130,23 @@ fn an_unreadable_log_is_no_evidence() {
     for (name, form) in forms {
         let site = Site::new();
         let log = daily(rfc3339, "n1", 0..=40, OTHER) + &daily(form, "n1", 0..=40, &site.hit());
-        let said = site.hits(&log);
+        let message = site.hits(&log);
         assert!(
-            !said.contains("no image was used") && !said.contains("saved for `list`"),
-            "{name}: {said}"
+            !message.contains("no image was used") && !message.contains("saved for `list`"),
+            "{name}: {message}"
         );
         assert!(
-            said.contains("41 lines of sifcache could not be read, so nothing is saved"),
-            "{said}"
+            message.contains(
+                "41 lines of sifcache could not be read, so the use of images is not saved"
+            ),
+            "{message}"
         );
         assert!(
-            said.contains("event=hit job=9") && said.contains("docs/logs.md"),
-            "{name}: {said}"
+            message.contains("event=hit job=9") && message.contains("docs/logs.md"),
+            "{name}: {message}"
         );
         let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
-        assert!(refused.contains("nothing is known of what served jobs"), "{name}: {refused}");
+        assert!(refused.contains("there are no records of image use"), "{name}: {refused}");
         // The same when `gc` reads the log itself.
         assert!(site.gc(&["--unused-for", "20d", "--log", "log"]).is_err(), "{name}");
     }
@@ -154,11 +156,14 @@ fn an_unreadable_log_is_no_evidence() {
 fn a_log_without_sifcache_lines_is_no_evidence() {
     for host in ["login1", "n1"] {
         let site = Site::new();
-        let said = site.hits(&daily(rfc3339, host, 0..=40, OTHER));
-        assert!(said.contains("no line of sifcache is in it, so nothing is saved"), "{said}");
+        let message = site.hits(&daily(rfc3339, host, 0..=40, OTHER));
         assert!(
-            !said.contains("no image was used") && !said.contains("saved for `list`"),
-            "{said}"
+            message.contains("no line is from sifcache, so the use of images is not saved"),
+            "{message}"
+        );
+        assert!(
+            !message.contains("no image was used") && !message.contains("saved for `list`"),
+            "{message}"
         );
         assert!(site.gc(&["--unused-for", "20d"]).is_err());
         assert!(!site.root().join(".sifcache/last_used.json").exists());
@@ -166,10 +171,10 @@ fn a_log_without_sifcache_lines_is_no_evidence() {
     // The same for a log that had such lines only in the past.
     let site = Site::new();
     site.hits(&daily(rfc3339, "n1", 30..=60, &site.hit()));
-    let said = site.hits(&daily(rfc3339, "n1", 0..=30, OTHER));
-    assert!(!said.contains("saved for `list`"), "{said}");
+    let message = site.hits(&daily(rfc3339, "n1", 0..=30, OTHER));
+    assert!(!message.contains("saved for `list`"), "{message}");
     let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
-    assert!(refused.contains("ends on") && refused.contains("n1"), "{refused}");
+    assert!(refused.contains("end on") && refused.contains("n1"), "{refused}");
 }
 
 /// Two days without a job, and then jobs again: the daily run has lost no information.
@@ -177,8 +182,8 @@ fn a_log_without_sifcache_lines_is_no_evidence() {
 fn a_quiet_weekend_between_two_logs() {
     let site = Site::new();
     site.hits(&daily(rfc3339, "n1", 4..=40, &site.hit()));
-    let said = site.hits(&daily(rfc3339, "n1", 2..=4, OTHER));
-    assert!(!said.contains("saved for `list`"), "{said}");
+    let message = site.hits(&daily(rfc3339, "n1", 2..=4, OTHER));
+    assert!(!message.contains("saved for `list`"), "{message}");
     site.hits(&daily(rfc3339, "n1", 1..=2, OTHER));
     site.hits(&(daily(rfc3339, "n1", 0..=1, OTHER) + &rfc3339(days_ago(0), "n1", &site.hit())));
     assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
@@ -191,8 +196,8 @@ fn one_unreadable_line() {
     let site = Site::new();
     let (good, odd) = (|days| daily(rfc3339, "n1", days, &site.hit()), days_ago(10));
     site.hits(&good(12..=40));
-    let said = site.hits(&(good(8..=12) + &format!("n1: {odd} {}\n", site.hit())));
-    assert!(said.contains("1 line of sifcache could not be read"), "{said}");
+    let message = site.hits(&(good(8..=12) + &format!("n1: {odd} {}\n", site.hit())));
+    assert!(message.contains("1 line of sifcache could not be read"), "{message}");
     site.hits(&good(0..=8));
     assert!(site.gc(&["--unused-for", "20d"]).is_err());
     assert_eq!(site.gc(&["--unused-for", "7d"]), Ok(0));
@@ -226,7 +231,7 @@ fn a_gap_in_the_lines_of_one_node() {
     let n2 = daily(rfc3339, "n2", 20..=40, &site.hit()) + &daily(rfc3339, "n2", 0..=9, &site.hit());
     site.hits(&(n1 + &n2));
     let refused = site.gc(&["--unused-for", "30d"]).unwrap_err();
-    assert!(refused.contains("begins on") && refused.contains("n2"), "{refused}");
+    assert!(refused.contains("begin on") && refused.contains("n2"), "{refused}");
     assert_eq!(site.gc(&["--unused-for", "7d"]), Ok(0));
 }
 
@@ -235,11 +240,14 @@ fn a_gap_in_the_lines_of_one_node() {
 fn a_node_whose_clock_is_ahead() {
     let site = Site::new();
     let ahead = rfc3339(days_ago(-40), "n2", &site.hit());
-    let said = site.hits(&(daily(rfc3339, "n1", 0..=40, &site.hit()) + &ahead));
-    assert!(said.contains("1 line has a time in the future: look at the clock of n2"), "{said}");
-    assert!(!said.contains("not the plugin's"), "{said}");
+    let message = site.hits(&(daily(rfc3339, "n1", 0..=40, &site.hit()) + &ahead));
+    assert!(
+        message.contains("1 line has a time in the future: check the clock of n2"),
+        "{message}"
+    );
+    assert!(!message.contains("not the plugin's"), "{message}");
     let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
-    assert!(refused.contains("no log is known of n2"), "{refused}");
+    assert!(refused.contains("there is no log of n2"), "{refused}");
     // An image is not treated as unused if only that line says that it was used.
     let site = Site::new();
     let other = site.hit().replace("o/i:1", "o/j:1");
@@ -271,9 +279,9 @@ fn nodes_of_the_cluster_without_a_log() {
         command.stdin(Stdio::null()).output().unwrap()
     };
     let output = gc(&[]);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(69), "{output:?}");
-    assert!(said.contains("no log is known of n2, where jobs may use the cache"), "{said}");
+    assert!(message.contains("there is no log of n2, where jobs may use the cache"), "{message}");
     assert_eq!(gc(&["--without-nodes", "n2"]).status.code(), Some(0));
     // Without Slurm, only the logs show which nodes there are, and the command reports this.
     fs::remove_file(at("sinfo")).unwrap();

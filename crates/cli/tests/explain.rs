@@ -59,7 +59,7 @@ fn the_text_output_has_decision_and_reason() {
         "launch      apptainer exec\n",
         "image       docker://o/i:1 (argument 3)\n",
         "reference   docker.io/o/i:1\n",
-        "decision    hit: the image takes the reference's place\n",
+        "decision    hit: the image replaces the reference\n",
         &format!("command     apptainer exec -e {path}/o/i:1 'a b'\n"),
     ] {
         assert!(page.contains(line), "{line}{page}");

@@ -53,8 +53,8 @@ fn a_file_without_a_reference_in_its_labels() {
     let file = tree.image("nameless.sif", 2);
     let (status, _, stderr) = run(&tree, &["import", file.to_str().unwrap()]);
     assert_eq!(status, Some(64));
-    let said = "nameless.sif does not record its reference: give REF as well\n";
-    assert!(stderr.ends_with(said), "{stderr}");
+    let message = "nameless.sif does not record its reference: give REF as well\n";
+    assert!(stderr.ends_with(message), "{stderr}");
     assert_eq!(run(&tree, &["import", "-"]).0, Some(64));
 }
 
@@ -76,7 +76,7 @@ fn images_for_another_architecture() {
     // Nodes with this host's architecture would still refuse the image.
     let line = tree.problem("wrong-architecture", "root/o/z:1");
     assert!(
-        line.ends_with("or keep it in a root for s390x, which says so in .sifcache/architecture")
+        line.ends_with("or keep it in an image root that declares s390x in .sifcache/architecture")
     );
     // The record contains the architecture.
     let (_, stdout, _) = run(&tree, &["list", "--json"]);

@@ -31,22 +31,22 @@ fn miss(job: u32, uid: u32, reference: &str) -> String {
 fn logs() -> TempDir {
     let directory = TempDir::new().unwrap();
     let at = |name: &str| directory.path().join(name);
-    let said = miss(1, 1001, "docker.io/library/ubuntu:22.04");
-    fs::write(at("rfc3164"), format!("Jan  2 03:04:05 n1 sifcache: {said}\n")).unwrap();
-    let said = miss(2, 1002, "docker.io/library/ubuntu:22.04");
+    let message = miss(1, 1001, "docker.io/library/ubuntu:22.04");
+    fs::write(at("rfc3164"), format!("Jan  2 03:04:05 n1 sifcache: {message}\n")).unwrap();
+    let message = miss(2, 1002, "docker.io/library/ubuntu:22.04");
     let nonsense = b"\0\xff\xfe sifcache \n\nsifcache: event=miss\n{sifcache\n";
     let mut iso = nonsense.to_vec();
-    iso.extend(format!("<30>2026-01-03T03:04:05.5+01:00 n2 sifcache[7]: {said}\n").bytes());
+    iso.extend(format!("<30>2026-01-03T03:04:05.5+01:00 n2 sifcache[7]: {message}\n").bytes());
     iso.extend(vec![b'x'; 3 << 20]);
     fs::write(at("iso"), iso).unwrap();
-    let said = miss(3, 1001, "quay.io/o/i:1");
+    let message = miss(3, 1001, "quay.io/o/i:1");
     let entry = format!(
-        r#"{{"__REALTIME_TIMESTAMP":"1767500000000000","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{said}"}}"#
+        r#"{{"__REALTIME_TIMESTAMP":"1767500000000000","SYSLOG_IDENTIFIER":"sifcache","MESSAGE":"{message}"}}"#
     );
     fs::write(at("journal"), entry).unwrap();
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let said = miss(4, 1003, "docker.io/library/ubuntu:22.04");
-    packed.write_all(format!("2026-01-05T00:00:00Z n1 sifcache: {said}\n").as_bytes()).unwrap();
+    let message = miss(4, 1003, "docker.io/library/ubuntu:22.04");
+    packed.write_all(format!("2026-01-05T00:00:00Z n1 sifcache: {message}\n").as_bytes()).unwrap();
     fs::write(at("old.gz"), packed.finish().unwrap()).unwrap();
     directory
 }
@@ -96,13 +96,13 @@ fn from_a_pipe() {
 fn a_file_that_is_not_a_log_is_reported() {
     let directory = logs();
     fs::write(directory.path().join("text"), "this is no log\n").unwrap();
-    for (file, status, said) in [
+    for (file, status, message) in [
         ("none", 74, "cannot read none: No such file"),
-        ("text", 65, "text: no line begins as a log's does"),
+        ("text", 65, "text: no line starts like a log line"),
     ] {
         let output = run(directory.path(), &["misses", "--log", file], b"");
         assert_eq!(output.status.code(), Some(status), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{output:?}");
     }
     for wrong in [["--since", "yesterday"], ["--min-users", "few"]] {
         let output = run(directory.path(), &["misses", wrong[0], wrong[1]], b"");
@@ -118,8 +118,8 @@ fn compressed() -> TempDir {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
     let line = |number: u32| {
-        let said = miss(number, 1001, &format!("docker.io/o/i:{number}"));
-        format!("2026-01-05T00:00:0{number}Z n1 sifcache: {said}\n").into_bytes()
+        let message = miss(number, 1001, &format!("docker.io/o/i:{number}"));
+        format!("2026-01-05T00:00:0{number}Z n1 sifcache: {message}\n").into_bytes()
     };
     write("log", &line(1));
     let mut xz = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
@@ -152,9 +152,9 @@ fn compressed_logs_and_files_that_are_skipped() {
     let (refs, notes) = misses(&["--refs"]);
     assert_eq!(refs, "o/i:1\no/i:2\no/i:3\no/i:4\n");
     let skipped = [
-        "skipped log.4.lz4: it is packed with lz4: use `lz4 -dc log.4.lz4 | sifcache … --log -`",
+        "skipped log.4.lz4: it is compressed with lz4: use `lz4 -dc log.4.lz4 | sifcache … --log -`",
         "skipped log.5: it is empty",
-        "skipped log.md5: no line begins as a log's does",
+        "skipped log.md5: no line starts like a log line",
         "skipped log.d: it is a directory",
     ];
     let (text, _) = misses(&[]);
@@ -172,24 +172,24 @@ fn compressed_logs_and_files_that_are_skipped() {
     // If this is the only file, the command fails.
     let output = run(directory.path(), &["misses", "--log", "log.4.lz4"], b"");
     assert_eq!(output.status.code(), Some(65), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("packed with lz4"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("compressed with lz4"), "{output:?}");
 }
 
 /// `misses` also reports the number of unreadable lines, and shows one of them.
 #[test]
 fn unreadable_lines_are_reported() {
     let directory = TempDir::new().unwrap();
-    let said = miss(1, 1001, "docker.io/o/i:1");
-    let log =
-        format!("2026-01-05T00:00:00Z n1 up: up\nn1: 2026-01-05 n1 sifcache: {said}\n").repeat(3);
+    let message = miss(1, 1001, "docker.io/o/i:1");
+    let log = format!("2026-01-05T00:00:00Z n1 up: up\nn1: 2026-01-05 n1 sifcache: {message}\n")
+        .repeat(3);
     let output = run(directory.path(), &["misses", "--log", "-"], log.as_bytes());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("3 lines of sifcache could not be read. For example, in standard input"));
-    assert!(text.contains(&said) && text.contains("--output=json"), "{text}");
+    assert!(text.contains(&message) && text.contains("--output=json"), "{text}");
     let output = run(directory.path(), &["misses", "--json", "--log", "-"], log.as_bytes());
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&object["unread"]["lines"], &object["forged"]), (&3.into(), &0.into()));
-    assert!(object["unread"]["example"].as_str().unwrap().contains(&said), "{object}");
+    assert!(object["unread"]["example"].as_str().unwrap().contains(&message), "{object}");
 }
 
 /// A line with control characters, as a user could write it.

@@ -55,18 +55,18 @@ fn an_owner_without_an_id_is_not_trusted() {
     assert_eq!(explain(&ROOT_ALONE).1, Some(0));
     for uid in [33, 1001, 65534] {
         chown(&file, Some(uid), None).unwrap();
-        let (said, status) = explain(&ROOT_ALONE);
+        let (message, status) = explain(&ROOT_ALONE);
         let reason = format!(
             "{} belongs to 65534, the ID of owners that this user namespace does not map",
             file.display()
         );
-        assert!(status == Some(1) && said.contains(&reason), "{uid}: {said}");
+        assert!(status == Some(1) && message.contains(&reason), "{uid}: {message}");
     }
-    let (said, status) = explain(&NOBODY);
-    assert!(status == Some(1) && said.contains("/ belongs to 65534, the ID of owners"), "{said}");
+    let (message, status) = explain(&NOBODY);
+    assert!(status == Some(1) && message.contains("/ belongs to 65534, the ID of owners"), "{message}");
     // Where every ID is mapped, this owner is an ordinary user.
-    let (said, _) = run(&["--mount"], root.path(), &["explain"], &words);
-    assert!(said.contains("belongs to the ordinary user 65534"), "{said}");
+    let (message, _) = run(&["--mount"], root.path(), &["explain"], &words);
+    assert!(message.contains("belongs to the ordinary user 65534"), "{message}");
 }
 
 /// A caller without a mapped ID has the overflow ID too. Files with the overflow ID do not belong
@@ -76,10 +76,10 @@ fn a_caller_without_an_id_owns_nothing() {
     let Some(root) = root() else { return };
     let file = root.path().join("o/i:1");
     chown(root.path().join("o"), Some(1002), None).unwrap();
-    let (said, status) =
+    let (message, status) =
         run(&NOBODY, root.path(), &["remove", "--yes", "--untrusted", "accept"], &["o/i:1"]);
-    assert!(said.contains("nothing is changed there: / belongs to 65534"), "{said}");
-    assert!(said.contains("run this outside of the user namespace"), "{said}");
+    assert!(message.contains("nothing is changed there: / belongs to 65534"), "{message}");
+    assert!(message.contains("run this outside of the user namespace"), "{message}");
     assert!(status != Some(0) && file.exists());
 }
 
@@ -87,9 +87,9 @@ fn a_caller_without_an_id_owns_nothing() {
 fn verify_reports_unmapped_owners() {
     let Some(root) = root() else { return };
     chown(root.path().join("o/i:1"), Some(33), None).unwrap();
-    let (said, status) = run(&ROOT_ALONE, root.path(), &["verify"], &[]);
+    let (message, status) = run(&ROOT_ALONE, root.path(), &["verify"], &[]);
     let reason = "belongs to 65534, the ID of owners that this user namespace does not map: run this \
                   outside of the user namespace";
-    assert!(status == Some(1) && said.contains(reason), "{said}");
+    assert!(status == Some(1) && message.contains(reason), "{message}");
     assert_eq!(run(&["--mount"], root.path(), &["verify"], &[]).1, Some(0));
 }

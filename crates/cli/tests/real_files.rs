@@ -29,7 +29,7 @@ fn import(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn refused_files_and_their_reasons() {
-    for (name, token, said) in [
+    for (name, token, message) in [
         ("apptainer-1.4.5-gocryptfs", "encrypted", "encrypted: the runtime needs a key"),
         ("siftool-2.24.1-oci-objects", "oci-sif", "an OCI-SIF file, which runs only with --oci"),
         ("siftool-2.24.1-loong64", "wrong-architecture", "for loong64, "),
@@ -39,10 +39,10 @@ fn refused_files_and_their_reasons() {
         let file = tree.file("new.sif", &content);
         let (status, stderr) = import(&tree, &[file.to_str().unwrap(), "o/i:1"]);
         assert_eq!(status, Some(65), "{name}: {stderr}");
-        assert!(stderr.contains(&format!("is not a valid image: {said}")), "{name}: {stderr}");
+        assert!(stderr.contains(&format!("is not a valid image: {message}")), "{name}: {stderr}");
         tree.file("root/o/i:1", &content);
         let line = tree.problem(token, "root/o/i:1");
-        assert!(line.contains(said), "{line}");
+        assert!(line.contains(message), "{line}");
     }
 }
 

@@ -28,8 +28,8 @@ fn missing_slurm_commands_are_reported() {
     let roots = ["--root", "/local/sif:/shared/sif", "--untrusted", "accept"];
     for words in [&["--nodes", "n1", "o/i:1"] as &[&str], &["--list", "--nodes", "n1"]] {
         let output = command(&[&["stage"], &roots[..], words].concat()).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said, "sifcache: scontrol is not in PATH; it comes with Slurm\n");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(message, "sifcache: scontrol is not in PATH; it is part of Slurm\n");
         assert_eq!(output.status.code(), Some(69));
     }
 }
@@ -38,15 +38,15 @@ fn missing_slurm_commands_are_reported() {
 fn one_image_root_is_not_enough() {
     let words = ["stage", "--root", "/shared/sif", "--nodes", "n1", "o/i:1"];
     let output = command(&words).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("sifcache: /shared/sif is the only image root: "), "{said}");
-    assert!(said.ends_with("image_root=/local/sif:/shared/sif\n"), "{said}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with("sifcache: /shared/sif is the only image root: "), "{message}");
+    assert!(message.ends_with("image_root=/local/sif:/shared/sif\n"), "{message}");
     assert_eq!(output.status.code(), Some(64));
     // In the syntax of plugstack.conf.
     let words = ["stage", "--root", "/shared/a\\:b", "--nodes", "n1", "o/i:1"];
-    let said = String::from_utf8(command(&words).output().unwrap().stderr).unwrap();
-    assert!(said.starts_with("sifcache: /shared/a:b is the only image root: "), "{said}");
-    assert!(said.ends_with("image_root=/local/sif:/shared/a\\:b\n"), "{said}");
+    let message = String::from_utf8(command(&words).output().unwrap().stderr).unwrap();
+    assert!(message.starts_with("sifcache: /shared/a:b is the only image root: "), "{message}");
+    assert!(message.ends_with("image_root=/local/sif:/shared/a\\:b\n"), "{message}");
 }
 
 /// The process that runs on a node, with its standard input and output.
@@ -206,15 +206,16 @@ fn colons_in_the_node_local_root() {
     let local = path("local:x/a:b");
     let escaped = local.to_str().unwrap().replace(':', "\\:");
     let root = format!("{escaped}:{}", path("shared").display());
-    for (last, said) in
+    for (last, message) in
         [("--list", "cannot read LOCAL: No such"), ("o/i:1", "image root LOCAL: does not")]
     {
         let words = ["stage", "--root", &root, "--untrusted", "accept", "--nodes", "n7", last];
         let search = format!("{}:/usr/bin:/bin", slurm.path().display());
         let output = command(&words).env("PATH", search).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        let said = format!("sifcache: n7: {}", said.replace("LOCAL", local.to_str().unwrap()));
-        assert!(stderr.contains(&said), "{stderr}");
+        let message =
+            format!("sifcache: n7: {}", message.replace("LOCAL", local.to_str().unwrap()));
+        assert!(stderr.contains(&message), "{stderr}");
     }
 }
 
@@ -230,7 +231,7 @@ fn a_damaged_image_is_not_sent() {
     let search = format!("{}:/usr/bin:/bin", slurm.path().display());
     let output = command(&words).env("PATH", search).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let said =
+    let message =
         "is damaged: its root file system is not squashfs 4.0; `sifcache add o/i:1` pulls it";
-    assert!(output.status.code() == Some(65) && stderr.contains(said), "{stderr}");
+    assert!(output.status.code() == Some(65) && stderr.contains(message), "{stderr}");
 }

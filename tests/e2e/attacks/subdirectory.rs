@@ -55,7 +55,7 @@ fn a_users_directory_in_the_root() {
             let output = root(&site, words);
             assert_eq!(output.status, 0, "{output:#?}");
             assert!(
-                output.stderr.contains("o/i:1 stays: /shared/sif/alice belongs"),
+                output.stderr.contains("o/i:1 is not removed: /shared/sif/alice belongs"),
                 "{output:#?}"
             );
         }

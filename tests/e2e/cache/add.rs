@@ -155,7 +155,7 @@ fn private_images_with_credentials() {
     let image = format!("{PRIVATE}/library/alpine:3.20");
     let output = sifcache(&site, &["add", &image]);
     assert_eq!(output.status, 69, "{output:#?}");
-    assert!(output.stderr.contains("or not for everybody"), "{output:#?}");
+    assert!(output.stderr.contains("or it is not public"), "{output:#?}");
     assert!(tree::check(&site.at("ctl", SHARED)).is_empty());
     let (user, password) = ALICE;
     let remove = |site: &Site| done(site, &["remove", "--yes", "--keep", "0d", &image]);

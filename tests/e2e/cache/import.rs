@@ -38,7 +38,7 @@ fn an_existing_image_is_replaced_only_with_force() {
     done(&site, &["import", &inside(IMAGE), "o/i:1"]);
     let output = sifcache(&site, &["import", &inside(OTHER), "o/i:1"]);
     assert_eq!(output.status, 73, "{output:#?}");
-    assert!(output.stderr.contains("/shared/sif/o/i:1 exists already; --force"), "{output:#?}");
+    assert!(output.stderr.contains("/shared/sif/o/i:1 already exists; --force"), "{output:#?}");
     started(&site, "o/i:1").ran(IMAGE);
     let output = done(&site, &["import", "--force", &inside(OTHER), "o/i:1", "--json"]);
     started(&site, "o/i:1").ran(OTHER);
@@ -72,7 +72,7 @@ fn an_invalid_image_changes_nothing() {
         ("head -c 500000 FILE | sifcache import - o/i:1", 65, "cut short or still being copied"),
         ("sifcache import FILE O/I:1", 64, "'O/I:1' is not a valid image reference"),
         ("sifcache import FILE o/i:1 --digest sha256:12", 64, "is not a valid image reference"),
-        ("sifcache import FILE o/i:1 --into /tmp", 64, "jobs do not look there"),
+        ("sifcache import FILE o/i:1 --into /tmp", 64, "not an image root"),
         ("sifcache import", 64, "required"),
     ] {
         let command = words.replace("FILE", &inside(IMAGE));

@@ -78,7 +78,7 @@ fn kept_files_expire() {
     std::thread::sleep(Duration::from_millis(4_000));
     // Every command that changes the cache also cleans up.
     let output = done(&site, &["gc"]);
-    assert!(output.stdout.contains("1 kept, the next goes on "), "{output:#?}");
+    assert!(output.stdout.contains("1 kept; the next is deleted on "), "{output:#?}");
     assert_eq!(kept(&site).len(), 1);
 }
 
@@ -106,7 +106,7 @@ fn gc_selects_by_age_and_total_size() {
     assert_eq!(chosen(&[]), [] as [&str; 0]);
     let output = sifcache(&site, &["gc", "--unused-for", "60d", "--dry-run"]);
     assert_eq!(output.status, 69, "{output:#?}");
-    assert!(output.stderr.contains("nothing is known of what served jobs"), "{output:#?}");
+    assert!(output.stderr.contains("there are no records of image use"), "{output:#?}");
     let output = done(&site, &["gc", "--older-than", "90d", "--yes"]);
     assert!(output.stdout.contains("2 removed, 2.16 MiB"), "{output:#?}");
     assert_eq!(tree::check(&site.at("ctl", SHARED)), ["o/b:1", "o/d:1"]);
@@ -151,7 +151,7 @@ fn recently_used_images_stay() {
     // The log begins later than the period that --unused-for needs.
     let output = gc(format!("{}{now}", log(30)));
     assert_eq!(output.status, 69, "{output:#?}");
-    assert!(output.stderr.contains("what is known of served jobs begins on"), "{output:#?}");
+    assert!(output.stderr.contains("records of image use begin on"), "{output:#?}");
     // The log of only one node, which is what `hits` on a node would read.
     let one: String = format!("{}{now}", log(90))
         .lines()
@@ -159,7 +159,7 @@ fn recently_used_images_stay() {
         .fold(String::new(), |log, line| log + line + "\n");
     let output = gc(one);
     assert_eq!(output.status, 69, "{output:#?}");
-    assert!(output.stderr.contains("no log is known of n2, n3"), "{output:#?}");
+    assert!(output.stderr.contains("there is no log of n2, n3"), "{output:#?}");
     let output = gc(format!("{}{now}", log(90)));
     assert_eq!(output.status, 0, "{output:#?}");
     let removed = &objects(&output)[0]["removed"];

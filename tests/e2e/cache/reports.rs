@@ -104,7 +104,7 @@ fn from_misses_to_add() {
     site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
     let output = done(&site, &["misses", "--log", LOGS[0]]);
     assert!(
-        output.stdout.starts_with("nothing was missed\n3 more are in the cache by now"),
+        output.stdout.starts_with("no miss was found\n3 more are in the cache now"),
         "{output:#?}"
     );
 }

@@ -27,7 +27,7 @@ fn by_the_kernel() {
         let line = of_root_with(ROOT, "lookup_timeout=600");
         site.plugstack(&line);
         let doctor = on_n1(&site, "sifcache doctor || true");
-        assert!(doctor.contains("fuse, given up by the kernel after 1 s"), "{doctor}");
+        assert!(doctor.contains("fuse; the kernel aborts the connection after 1 s"), "{doctor}");
         drop(timeout);
         mounted.fault(&format!("{call} hang"));
         with_registry(|| {

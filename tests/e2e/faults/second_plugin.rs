@@ -19,9 +19,9 @@ pub(super) fn install() {
         let (major, minor) = slurm_release();
         let version = format!("-DVERSION={}", u32::from(major) << 16 | u32::from(minor) << 8);
         let library = format!("{}/other.so", plugin_directory());
-        compile("other.c", &["-shared", "-fPIC", &version], &library);
-        compile("ran.c", &["-static"], RUNTIME);
-        compile("ran.c", &["-static"], PROGRAM);
+        compile("other_plugin.c", &["-shared", "-fPIC", &version], &library);
+        compile("print_arguments.c", &["-static"], RUNTIME);
+        compile("print_arguments.c", &["-static"], PROGRAM);
     });
 }
 

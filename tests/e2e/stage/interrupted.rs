@@ -30,8 +30,8 @@ fn a_file_changed_during_the_transfer_is_not_installed() {
         let output = stage(&site, &["--partition", "all", "o/i:1"]);
         assert_eq!(output.status, 65, "{change}: {output:#?}");
         for node in ["n1", "n2", "n3"] {
-            let said = format!("{node}: o/i:1: the received data differ from the sent data: ");
-            assert!(output.stderr.contains(&said), "{change}: {output:#?}");
+            let message = format!("{node}: o/i:1: the received data differ from the sent data: ");
+            assert!(output.stderr.contains(&message), "{change}: {output:#?}");
         }
         nothing_anywhere(&site);
     }
@@ -102,7 +102,7 @@ fn a_signal_ends_a_job_that_waits() {
          kill -INT $!; wait $!";
     let output = site.exec(&[], &["bash", "-c", script], "");
     assert_eq!((output.status, output.stdout.as_str()), (130, "sifcache-stage\n"), "{output:#?}");
-    let said = fs::read_to_string(site.at("ctl", "/root/said")).unwrap();
-    assert!(said.starts_with("sifcache: waiting for n1: "), "{said}");
+    let message = fs::read_to_string(site.at("ctl", "/root/said")).unwrap();
+    assert!(message.starts_with("sifcache: waiting for n1: "), "{message}");
     no_job(&site);
 }

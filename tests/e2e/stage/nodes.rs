@@ -53,8 +53,8 @@ fn a_node_that_is_down_is_reported_and_skipped() {
         assert_eq!(site.exec(&[], &["bash", "-c", down], "").status, 0);
         let output = stage(&site, &["--partition", "all", "o/i:1"]);
         assert_eq!(output.status, 1, "{output:#?}");
-        let said = output.stderr.lines().find(|line| line.starts_with("sifcache: n2: it "));
-        assert!(said.is_some_and(|line| line.contains("(state down")), "{output:#?}");
+        let message = output.stderr.lines().find(|line| line.starts_with("sifcache: n2: it "));
+        assert!(message.is_some_and(|line| line.contains("(state down")), "{output:#?}");
         assert_eq!(on(&site, "n1").len(), 2);
         assert_eq!(on(&site, "n3").len(), 2);
         // With only this node there is nothing to wait for.
@@ -75,8 +75,8 @@ fn a_disk_without_space() {
     let _disk = small_disk(&site, "n2", 500);
     let output = stage(&site, &["--partition", "all", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
-    let said = "n2: o/i:1: not enough space: about 1.08 MiB are needed in /local/sif, and 500";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "n2: o/i:1: not enough space: about 1.08 MiB are needed in /local/sif, and 500";
+    assert!(output.stderr.contains(message), "{output:#?}");
     assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 2));
     assert!(on(&site, "n2").is_empty());
     let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
@@ -119,11 +119,11 @@ fn a_node_without_the_command_or_the_root() {
     let _root = Undo::after(&site, "n2", "rmdir /local/sif", "mkdir -m 755 /local/sif");
     let output = stage(&site, &["--partition", "all", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
-    for said in [
+    for message in [
         "n1: /usr/local/bin/sifcache is not there: install sifcache on the node",
         "n2: image root /local/sif: ",
     ] {
-        assert!(output.stderr.contains(said), "{said}: {output:#?}");
+        assert!(output.stderr.contains(message), "{message}: {output:#?}");
     }
     assert_eq!(on(&site, "n3").len(), 2);
 }
@@ -151,8 +151,8 @@ fn a_local_root_that_nodes_share() {
     site.plugstack("optional spank_sifcache.so image_root=/shared/local:/shared/sif\n");
     let output = stage(&site, &["--nodes", "n[1-2]", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
-    let said = "another node is writing to /shared/local: check that it is local to each node";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let message = "another node is writing to /shared/local: check that it is local to each node";
+    assert!(output.stderr.contains(message), "{output:#?}");
     // The other node has written the image, so all nodes have it.
     assert_eq!(tree::check(&shared).len(), 2);
     tree::is_clean(&shared);
@@ -174,18 +174,18 @@ fn each_node_gets_what_it_lacks() {
         "o/i:1\no/other:1\n",
     );
     assert_eq!(output.status, 0, "{output:#?}");
-    let mut said: Vec<(String, String, String)> = output
+    let mut message: Vec<(String, String, String)> = output
         .stdout
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .map(|one| ["node", "reference", "status"].map(|key| one[key].as_str().unwrap().to_owned()))
         .map(|[node, reference, status]| (node, reference, status))
         .collect();
-    said.sort();
-    let said: Vec<(&str, &str, &str)> =
-        said.iter().map(|(n, r, s)| (n.as_str(), r.as_str(), s.as_str())).collect();
+    message.sort();
+    let message: Vec<(&str, &str, &str)> =
+        message.iter().map(|(n, r, s)| (n.as_str(), r.as_str(), s.as_str())).collect();
     assert_eq!(
-        said,
+        message,
         [
             ("n1", "o/i:1", "present"),
             ("n1", "o/other:1", "staged"),
@@ -237,7 +237,7 @@ fn a_node_that_goes_down_while_the_job_waits() {
     let output = site.exec(&[], &["bash", "-c", script], "");
     assert_eq!(output.status, 1, "{output:#?}");
     assert!(output.stderr.contains("sifcache: waiting for n[1,3]: "), "{output:#?}");
-    assert!(output.stderr.contains("sifcache: n3: it takes no jobs (state dra"), "{output:#?}");
+    assert!(output.stderr.contains("sifcache: n3: it accepts no jobs (state dra"), "{output:#?}");
     assert_eq!((on(&site, "n1").len(), on(&site, "n3").len()), (2, 0));
     no_job(&site);
 }

@@ -32,7 +32,7 @@ fn each_refusal_has_advice() {
         (&["--partition", "gpu", "o/i:1"], 64, "--partition gpu: there is no such partition"),
         (&["o/i:1"], 64, "--nodes <NODELIST>"),
         (&["--nodes", "n1", "o/none:1"], 69, "it is not in /shared/sif: `sifcache add o/none:1`"),
-        (&["--nodes", "n1", "--into", "/srv", "o/i:1"], 64, "jobs do not look there"),
+        (&["--nodes", "n1", "--into", "/srv", "o/i:1"], 64, "not an image root"),
         (&["--nodes", "n1", "--keep", "x", "o/i:1"], 64, "--keep: 'x' is not a valid time"),
         (&["--nodes", "n1", "o/i:1", "--", "--reservation=x"], 69, "Slurm rejects the job: "),
         (&["--nodes", "n1", "Foo"], 64, "'Foo' is not a valid image reference"),

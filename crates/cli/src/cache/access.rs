@@ -41,11 +41,11 @@ impl Access {
 const READ: u32 = 0o4;
 const SEARCH: u32 = 0o1;
 
-/// Who has the permission `what` on the file or directory that `metadata` describes.
-fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
+/// Who has this permission on the file or directory that `metadata` describes.
+fn of(path: &Path, metadata: &Metadata, permission: u32) -> Access {
     let (mode, gid) = (metadata.mode(), metadata.gid());
-    let group = mode & (what << 3) != 0;
-    match (mode & what != 0, group) {
+    let group = mode & (permission << 3) != 0;
+    match (mode & permission != 0, group) {
         (true, _) => Access::Everybody,
         (false, true) if gid >= FIRST_ORDINARY_GROUP => Access::Group(path.to_owned(), gid),
         (false, group) => Access::Closed(path.to_owned(), group.then_some(gid)),
@@ -54,9 +54,9 @@ fn of(path: &Path, metadata: &Metadata, what: u32) -> Access {
 
 /// Caches the access to each directory that was examined.
 #[derive(Debug, Default)]
-pub(crate) struct Doors(HashMap<PathBuf, Access>);
+pub(crate) struct DirectoryAccess(HashMap<PathBuf, Access>);
 
-impl Doors {
+impl DirectoryAccess {
     /// Who can look up names in a directory. Symbolic links in the path are followed.
     pub(crate) fn directory(&mut self, path: &Path) -> Access {
         if let Some(access) = self.0.get(path) {
@@ -93,7 +93,7 @@ impl Doors {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Doors};
+    use super::{Access, DirectoryAccess};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::{Path, PathBuf};
@@ -103,9 +103,9 @@ mod tests {
     }
 
     fn access(path: &Path) -> Access {
-        let mut doors = Doors::default();
-        doors.directory(path.parent().unwrap());
-        doors.file(path, &fs::metadata(path).unwrap(), path.is_symlink())
+        let mut directory_access = DirectoryAccess::default();
+        directory_access.directory(path.parent().unwrap());
+        directory_access.file(path, &fs::metadata(path).unwrap(), path.is_symlink())
     }
 
     fn closed(path: &Path) -> Access {

@@ -100,7 +100,7 @@ impl NewImage<'_> {
                 continue;
             }
             if let Err(error) = record.save(self.store, &name) {
-                self.progress.note(&format!("{name}: nothing will be known of it: {error}"));
+                self.progress.note(&format!("{name}: cannot write its record: {error}"));
             }
         }
     }

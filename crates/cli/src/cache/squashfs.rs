@@ -113,13 +113,13 @@ pub(crate) fn check(path: &Path) -> Result<(), Damage> {
     Squashfs::open(path).map(drop)
 }
 
-/// Decompresses every block on all processors. `beat` is called from time to time.
+/// Decompresses every block on all processors. `on_progress` is called from time to time.
 ///
 /// # Errors
 /// The first defect that was found.
-pub(crate) fn read(path: &Path, beat: &dyn Fn()) -> Result<(), Damage> {
+pub(crate) fn read(path: &Path, on_progress: &dyn Fn()) -> Result<(), Damage> {
     match Squashfs::open(path)? {
-        Some(squashfs) => squashfs.read(beat),
+        Some(squashfs) => squashfs.read(on_progress),
         None => Ok(()),
     }
 }
@@ -178,7 +178,7 @@ impl Squashfs {
     fn bytes(&self, at: u64, length: usize) -> Result<Vec<u8>, Damage> {
         let end = at.checked_add(length as u64);
         if end.is_none_or(|end| end > self.used) {
-            return Err(Damage::at(at, "it is not within the bytes in use"));
+            return Err(Damage::at(at, "it is outside of the used bytes"));
         }
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, self.offset.saturating_add(at))?;

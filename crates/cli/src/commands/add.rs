@@ -153,7 +153,8 @@ impl<'a> Adder<'a> {
         }
         let name = image_name::short(reference);
         self.store.can_hold(&name)?;
-        let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
+        let waiting =
+            || self.progress.note(&format!("{name}: another command is working on it; waiting"));
         let _lock = self.store.lock(&name, &waiting)?;
         if let Some(path) = self.there(reference)? {
             return Ok(Outcome::of(Status::Present, path));

@@ -65,7 +65,7 @@ Examples:
   Before sifcache is in plugstack.conf:
       sifcache doctor --root /shared/sif
   In a script:
-      sifcache doctor --json | jq -r '.findings[] | select(.level == \"fail\") | .what'
+      sifcache doctor --json | jq -r '.findings[] | select(.level == \"fail\") | .message'
 
 Exit status:
    0  no problem found
@@ -114,8 +114,8 @@ pub(crate) fn run(args: &Doctor) -> Result<Exit, Failure> {
 }
 
 fn exit(host: &Host, areas: &[(&str, Vec<Finding>)], strict: bool) -> Exit {
-    let bad = |level| level == Level::Fail || strict && level == Level::Warn;
-    let found = areas.iter().flat_map(|(_, findings)| findings).any(|f| bad(f.level));
+    let is_problem = |level| level == Level::Fail || strict && level == Level::Warn;
+    let found = areas.iter().flat_map(|(_, findings)| findings).any(|f| is_problem(f.level));
     match host.site.settings {
         None => Exit::CONFIG,
         Some(_) if found => Exit::PROBLEMS,

@@ -14,7 +14,7 @@ use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{self, Decision, Verdict};
 use sifcache_core::lookup::Inline;
 use sifcache_core::settings::Settings;
-use starter::{Starters, Unclear};
+use starter::{Starters, UnknownOption};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, Write as _};
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     if args.stdin {
         return each_line(&settings);
     }
-    let starters = starter::find(&args.command).map_err(unclear)?;
+    let starters = starter::find(&args.command).map_err(unknown_option)?;
     let command = args.command.get(starters.length..).unwrap_or_default();
     let argv: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
     let decision = decide(&argv, &settings, &starters);
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Explain) -> Result<Exit, Failure> {
     Ok(exit(&decision))
 }
 
-fn unclear(unclear: Unclear) -> Failure {
-    let Unclear { program, word } = unclear;
+fn unknown_option(unknown_option: UnknownOption) -> Failure {
+    let UnknownOption { program, word } = unknown_option;
     Failure::UnknownOption { program, option: word }
 }
 

@@ -72,7 +72,7 @@ Examples:
 Exit status:
    0  done, also if there was nothing to do
    1  not confirmed: nothing has changed
-  64  wrong usage; also if there is no terminal to ask on and --yes is not given
+  64  wrong usage; also without --yes if there is no terminal to confirm on
   69  the logs do not cover the time of --unused-for for each node
   73  something cannot be written
   77  not permitted
@@ -132,7 +132,7 @@ fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
     let reason = names.filter_map(|path| path_trust::at(path.parent()?)).next();
     if let Some(reason) = &reason {
         let title = escape_for_terminal(image.title().as_ref());
-        stderr::message(&format!("{title} stays: {}", path_trust::describe(reason)));
+        stderr::message(&format!("{title} is not removed: {}", path_trust::describe(reason)));
     }
     reason.is_none()
 }
@@ -165,7 +165,8 @@ fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
     let nodes = nodes::nodes(&Processes);
     if let Err(why) = &nodes {
         stderr::message(&format!(
-            "cannot list the nodes of the cluster ({why}): checking only the nodes that the logs name"
+            "cannot list the nodes of the cluster ({why}): checking only the nodes that the logs \
+             name"
         ));
     }
     let normal = |(name, is_up): (String, bool)| (logs::host_name(&name), is_up);
@@ -191,29 +192,29 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     };
     match gap {
         Gap::Nothing => format!(
-            "nothing is known of what served jobs, and --unused-for asks back to {asked}: give \
+            "there are no records of image use, and --unused-for needs them since {asked}: give \
              the logs of all nodes {read}"
         ),
         Gap::Silent(last) => format!(
-            "the last line of sifcache in the logs is of {}, and --unused-for asks back to \
-             {asked}: nothing can be said of what served jobs since; see whether the nodes still \
-             log hits and misses (`sifcache doctor`)",
+            "the last line of sifcache in the logs is of {}, and --unused-for needs records since \
+             {asked}: later use of images is unknown; check whether the nodes still log hits and \
+             misses (`sifcache doctor`)",
             format::day(*last)
         ),
         Gap::NoLog(names) => format!(
-            "no log is known of {}, where jobs may use the cache: give their logs {read}; {}",
+            "there is no log of {}, where jobs may use the cache: give their logs {read}; {}",
             some(names),
             without(names)
         ),
         Gap::Begins(names, begin) => format!(
-            "what is known of served jobs begins on {} (node {}), and --unused-for asks back to \
+            "records of image use begin on {} (node {}), and --unused-for needs records since \
              {asked}: give older logs with --log; {}",
             format::day(*begin),
             some(names),
             without(names)
         ),
         Gap::Ends(names, end) => format!(
-            "what is known of served jobs ends on {} (node {}): give newer logs of these nodes \
+            "records of image use end on {} (node {}): give newer logs of these nodes \
              {read}; {}",
             format::day(*end),
             some(names),
@@ -247,7 +248,7 @@ fn still_kept(root: &std::path::Path) -> String {
     match kept.iter().map(|(_, until)| *until).min() {
         None => String::new(),
         Some(next) => {
-            format!("{} kept, the next goes on {}\n", kept.len(), format::day(next))
+            format!("{} kept; the next is deleted on {}\n", kept.len(), format::day(next))
         }
     }
 }

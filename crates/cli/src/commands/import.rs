@@ -79,7 +79,7 @@ Exit status:
    0  the image is in the cache
   64  wrong usage, or REF is not a valid image reference
   65  the file is not a valid image for this host
-  73  there is no space, or an image of that name exists already
+  73  there is no space, or an image of that name already exists
   74  reading or writing failed
   77  not permitted
   78  the site's settings are invalid or missing, or jobs would not trust the image root
@@ -140,8 +140,8 @@ fn size(file: &Path, architecture: Architecture) -> Result<u64, Failure> {
         state => {
             let problem = architecture::describe(&state, architecture).to_string();
             let advice = match state {
-                State::WrongArchitecture(theirs) if theirs != sif::UNKNOWN_ARCHITECTURE => {
-                    format!("; use --arch {theirs}")
+                State::WrongArchitecture(actual) if actual != sif::UNKNOWN_ARCHITECTURE => {
+                    format!("; use --arch {actual}")
                 }
                 _ => String::new(),
             };
@@ -168,7 +168,8 @@ impl Importer<'_> {
         let begun = Instant::now();
         let name = image_name::short(reference);
         self.store.can_hold(&name)?;
-        let waiting = || self.progress.note(&format!("{name}: another command is at it, waiting"));
+        let waiting =
+            || self.progress.note(&format!("{name}: another command is working on it; waiting"));
         let _lock = self.store.lock(&name, &waiting)?;
         if !self.args.force && self.store.is_image(&name) {
             let path = self.store.path(&name);

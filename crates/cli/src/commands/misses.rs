@@ -23,7 +23,7 @@ use sifcache_core::settings::Settings;
 ///
 /// Reads the lines that the plugin and the shim write to syslog on each node. If there is a central
 /// log of all nodes, pass it with --log; by default, only the log of this host is read (its journal
-/// or /var/log/syslog). References that are in the cache by now are left out.
+/// or /var/log/syslog). References that are now in the cache are omitted.
 ///
 /// Every user can write such lines to syslog, so check a list before you add it.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ use sifcache_core::settings::Settings;
 pub(crate) struct Misses {
     #[command(flatten)]
     which: Which,
-    /// Also list references that are in the cache by now
+    /// Also list references that are now in the cache
     #[arg(long)]
     all: bool,
     /// Print only the references, one per line, as input for `add --from -`
@@ -49,7 +49,7 @@ Examples:
       srun -w n17 sifcache misses --since 1d
 
 Exit status:
-   0  also if nothing was missed
+   0  also if no miss was found
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read
@@ -180,9 +180,9 @@ fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
             refused.chain(present).collect::<Vec<_>>().join("; "),
         ]);
     }
-    let mut text = if rows.is_empty() { "nothing was missed\n".to_owned() } else { table.text() };
+    let mut text = if rows.is_empty() { "no miss was found\n".to_owned() } else { table.text() };
     if come > 0 {
-        text.push_str(&format!("{come} more are in the cache by now (--all)\n"));
+        text.push_str(&format!("{come} more are in the cache now (--all)\n"));
     }
     text.push_str(&format!("read: {read}\n{remarks}"));
     text

@@ -31,7 +31,7 @@ pub(crate) struct Remove {
 const EXAMPLES: &str = "\
 Examples:
       sifcache remove determinedai/environments:cpu
-  A file whose name no reference leads to:
+  A file whose name matches no reference:
       sifcache remove /shared/sif/Ubuntu.sif
   Immediately and irrevocably, if no job can be running from it:
       sifcache remove --yes --keep 0d ubuntu:22.04
@@ -41,7 +41,7 @@ Examples:
 Exit status:
    0  done
    1  a reference is not in this image root, or not confirmed: nothing has changed
-  64  wrong usage; also if there is no terminal to ask on and --yes is not given
+  64  wrong usage; also without --yes if there is no terminal to confirm on
   73  something cannot be written
   77  not permitted
   78  the site's settings are invalid or missing

@@ -119,7 +119,7 @@ Exit status:
    0  all nodes have all images now
    1  some do not; standard error says which and why
   64  wrong usage: no reference, no such node, no node-local image root
-  65  a line of a list is not a valid image reference, or a node received other bytes than were sent
+  65  a line of a list is not a valid image reference, or a node received different bytes than were sent
   69  Slurm rejects the job, nodes do not respond, or the image is not in the cache
   73  no node has enough space
   77  not permitted
@@ -179,7 +179,7 @@ impl Staging<'_> {
         }
         let (chosen, job) = self.job(chosen)?;
         for (node, why) in &chosen.left_out {
-            outcomes.bad(Some(node), None, Exit::UNAVAILABLE, why)?;
+            outcomes.failed(Some(node), None, Exit::UNAVAILABLE, why)?;
         }
         if let Some(job) = job {
             Transfer::new(self.terms(&job), &sources, self.progress, &mut outcomes)
@@ -201,7 +201,7 @@ impl Staging<'_> {
                 Err(failure @ Failure::Stopped(_)) => return Err(failure),
                 Err(failure) => {
                     let (short, exit) = (image_name::short(reference), failure.exit());
-                    outcomes.bad(None, Some(&short), exit, &failure.to_string())?;
+                    outcomes.failed(None, Some(&short), exit, &failure.to_string())?;
                 }
             }
         }

@@ -31,7 +31,7 @@ use file::File;
 use finding::Finding;
 use fix::Fix;
 use jiff::SignedDuration;
-use report::{Mended, Report};
+use report::{FixResult, Report};
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -43,8 +43,8 @@ const ROUNDS: usize = 8;
 /// Check every file in the cache: would jobs find it, and if not, why
 ///
 /// Checks everything under the image roots, including files that were put there by hand. It reports
-/// files that jobs would refuse, that hide others, or that no reference leads to. It derives from
-/// owners and modes which files users may read, so run it as root, who can see everything.
+/// files that jobs would refuse, that hide others, or whose names match no reference. It derives
+/// from owners and modes which files users may read, so run it as root, which can read all files.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -65,7 +65,7 @@ pub(crate) struct Verify {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// List every file with the references that lead to it
+    /// List every file with the references that find it
     #[arg(long)]
     pub(crate) all: bool,
     /// Skip a directory or file that has not responded for this long
@@ -104,8 +104,8 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let chosen = Chosen::parse(&args.chosen, &settings)?;
     let timeout = Duration::try_from(args.timeout).unwrap_or(Duration::MAX);
-    let (survey, mended) = match args.fix {
-        true => mend(&settings, &chosen, timeout, args.rename)?,
+    let (survey, fixed) = match args.fix {
+        true => fix_all(&settings, &chosen, timeout, args.rename)?,
         false => (survey::survey(&settings, timeout)?, Vec::new()),
     };
     let mut findings = chosen.findings(&survey);
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     }
     findings.sort_by(|a, b| (&a.path, a.token, &a.what).cmp(&(&b.path, b.token, &b.what)));
     let problems = findings.iter().filter(|finding| finding.is_problem).count();
-    let report = Report { files: &files, findings: &findings, mended: &mended };
+    let report = Report { files: &files, findings: &findings, fixed: &fixed };
     match args.json {
         true => report.json(args.all)?,
         false => report.text(args.all)?,
@@ -124,36 +124,36 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
 }
 
 /// Applies fixes and surveys again, until nothing more can be fixed.
-fn mend(
+fn fix_all(
     settings: &Settings,
     chosen: &Chosen,
     timeout: Duration,
     rename: bool,
-) -> Result<(Survey, Vec<Mended>), Failure> {
+) -> Result<(Survey, Vec<FixResult>), Failure> {
     let mut survey = survey::survey(settings, timeout)?;
-    let mut mended: Vec<Mended> = Vec::new();
+    let mut fixed: Vec<FixResult> = Vec::new();
     for _ in 0..ROUNDS {
-        let before = mended.len();
+        let before = fixed.len();
         for finding in chosen.findings(&survey) {
             signals::check()?;
             let is_wanted = rename || !matches!(finding.fix, Some(Fix::Rename { .. }));
-            let has_failed = mended.iter().any(|other| other.failed && other.path == finding.path);
+            let has_failed = fixed.iter().any(|other| other.failed && other.path == finding.path);
             if is_wanted && !has_failed {
-                mended.extend(apply(&finding));
+                fixed.extend(apply(&finding));
             }
         }
-        if mended.len() == before {
+        if fixed.len() == before {
             break;
         }
         survey = survey::survey(settings, timeout)?;
     }
-    Ok((survey, mended))
+    Ok((survey, fixed))
 }
 
-fn apply(finding: &Finding) -> Option<Mended> {
+fn apply(finding: &Finding) -> Option<FixResult> {
     let path = finding.path.clone();
     match finding.fix.as_ref()?.apply() {
-        Ok(message) => message.map(|message| Mended { path, message, failed: false }),
-        Err(error) => Some(Mended { path, message: error.to_string(), failed: true }),
+        Ok(message) => message.map(|message| FixResult { path, message, failed: false }),
+        Err(error) => Some(FixResult { path, message: error.to_string(), failed: true }),
     }
 }

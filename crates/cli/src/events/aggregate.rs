@@ -52,7 +52,10 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         return Ok(time);
     }
     let ago: SignedDuration = format::parse_age(text).map_err(|_| {
-        format!("'{text}' is neither a time ago, as 30d or 12h, nor a day, as 2026-11-24")
+        format!(
+            "'{text}' is not a valid time; write 30d or 12h for a time before now, or a day such \
+             as 2026-11-24"
+        )
     })?;
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
@@ -177,6 +180,6 @@ mod tests {
         assert!(moment("2026-11-24").is_ok());
         assert!(moment("2026-11-24T03:00:00Z").is_ok());
         assert!(moment("30d").unwrap() < moment("1h").unwrap());
-        assert!(moment("yesterday").unwrap_err().contains("nor a day"));
+        assert!(moment("yesterday").unwrap_err().contains("or a day"));
     }
 }

@@ -90,7 +90,7 @@ impl Credentials {
         let get = |name: &str| env::var_os(name);
         if docker_login {
             let username = variable(&get, USERNAME);
-            return prompt::ask(username).map(|login| Self(Source::Login(login)));
+            return prompt::login(username).map(|login| Self(Source::Login(login)));
         }
         Self::gather(&get, authfile)
     }

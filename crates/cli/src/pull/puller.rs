@@ -132,7 +132,7 @@ impl<'a> Puller<'a> {
     /// still pulled, but without recording a digest: the lookup works as Apptainer's does, and
     /// another runtime may reach the registry in another way.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
-        task.say("asking the registry");
+        task.say("querying the registry");
         match self.registry.manifest(reference, self.store.architecture()) {
             Ok(manifest) => Ok(Some(manifest)),
             Err(registry::Error::Stopped(failure)) => Err(failure),

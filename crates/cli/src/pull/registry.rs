@@ -25,7 +25,7 @@ pub(crate) use error::Error;
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
-use auth_flow::{AuthFlow, Stop, Surroundings, TimeLimits, wanted};
+use auth_flow::{AuthFlow, HostConfiguration, Stop, TimeLimits, wanted};
 use manifest::Document;
 use session::Session;
 use sifcache_core::reference::Reference;
@@ -55,18 +55,18 @@ impl Registry {
     /// # Errors
     /// If the asynchronous runtime of the client cannot be created.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
-        let surroundings = Surroundings::here();
-        Self::with(insecure, credentials, surroundings, TIME_LIMITS, Box::new(signals::check))
+        let configuration = HostConfiguration::here();
+        Self::with(insecure, credentials, configuration, TIME_LIMITS, Box::new(signals::check))
     }
 
     fn with(
         insecure: bool,
         credentials: Credentials,
-        surroundings: Surroundings,
+        configuration: HostConfiguration,
         limits: TimeLimits,
         stop: Box<Stop>,
     ) -> Result<Self, Failure> {
-        let flow = AuthFlow::new(insecure, credentials, surroundings, limits, stop);
+        let flow = AuthFlow::new(insecure, credentials, configuration, limits, stop);
         flow.map(Self).map_err(Failure::Network)
     }
 
@@ -76,7 +76,7 @@ impl Registry {
     /// # Errors
     /// If the digest cannot be determined.
     pub(crate) fn digest(&self, reference: &Reference) -> Result<String, Error> {
-        self.0.ask(reference, async |session: &Session<'_>| {
+        self.0.query(reference, async |session: &Session<'_>| {
             session.digest(wanted(session.image)).await
         })
     }
@@ -113,7 +113,7 @@ impl Registry {
         reference: &Reference,
         digest: Option<&str>,
     ) -> Result<(Document, String), Error> {
-        self.0.ask(reference, async |session: &Session<'_>| {
+        self.0.query(reference, async |session: &Session<'_>| {
             session.manifest(digest.unwrap_or(wanted(session.image))).await
         })
     }

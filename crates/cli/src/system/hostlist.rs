@@ -13,7 +13,7 @@ pub(crate) type Nodes = BTreeSet<String>;
 /// scontrol is unavailable or fails.
 pub(crate) fn fold(nodes: &Nodes) -> Result<String, Failure> {
     let all = nodes.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-    Ok(slurm::ask("scontrol", &["show", "hostlistsorted", &all])?.trim().to_owned())
+    Ok(slurm::output("scontrol", &["show", "hostlistsorted", &all])?.trim().to_owned())
 }
 
 /// Expands `n[1-3]` into `n1,n2,n3`.
@@ -21,6 +21,6 @@ pub(crate) fn fold(nodes: &Nodes) -> Result<String, Failure> {
 /// # Errors
 /// scontrol is unavailable or fails.
 pub(crate) fn expand(list: &str) -> Result<Nodes, Failure> {
-    let text = slurm::ask("scontrol", &["show", "hostnames", list])?;
+    let text = slurm::output("scontrol", &["show", "hostnames", list])?;
     Ok(text.lines().map(str::to_owned).collect())
 }

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 pub(crate) fn nodes(run: &dyn Run) -> Result<BTreeMap<String, bool>, String> {
     let arguments = ["--all", "--noheader", "--Node", "--format=%n|%T"].map(str::to_owned).into();
     let call = Call { program: "sinfo".into(), arguments, ..Call::default() };
-    let answer = run.run(&call).map_err(|silence| silence.said_of("sinfo"))?;
+    let answer = run.run(&call).map_err(|silence| silence.describe("sinfo"))?;
     match answer.success {
         true => Ok(answer.stdout.lines().filter_map(row).collect()),
         false => {
             let last = answer.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
-            Err(last.unwrap_or("sinfo did not say why it failed").to_owned())
+            Err(last.unwrap_or("sinfo failed without a message").to_owned())
         }
     }
 }
@@ -35,12 +35,12 @@ fn is_up(state: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::nodes;
-    use crate::system::process::{Answer, Call, Run, Silence};
+    use crate::system::process::{Answer, Call, Run, RunError};
 
-    struct Sinfo(Result<&'static str, Silence>);
+    struct Sinfo(Result<&'static str, RunError>);
 
     impl Run for Sinfo {
-        fn run(&self, _: &Call) -> Result<Answer, Silence> {
+        fn run(&self, _: &Call) -> Result<Answer, RunError> {
             let stdout = self.0?.to_owned();
             let (success, stderr) = (!stdout.is_empty(), "sinfo: error: no\n".to_owned());
             Ok(Answer { success, stdout, stderr })
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_failing_sinfo_is_an_error() {
         assert_eq!(nodes(&Sinfo(Ok(""))).unwrap_err(), "sinfo: error: no");
-        let missing = nodes(&Sinfo(Err(Silence::Missing))).unwrap_err();
+        let missing = nodes(&Sinfo(Err(RunError::Missing))).unwrap_err();
         assert_eq!(missing, "sinfo is not in PATH");
     }
 }

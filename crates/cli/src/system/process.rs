@@ -41,22 +41,22 @@ pub(crate) struct Answer {
 
 /// Why there is no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Silence {
+pub(crate) enum RunError {
     /// There is no such program.
     Missing,
     /// It could not be run.
     Failed(io::ErrorKind),
     /// It did not end in time.
-    TooLong,
+    Timeout,
 }
 
-impl Silence {
+impl RunError {
     /// The reason as a message that begins with the program's name.
-    pub(crate) fn said_of(self, program: &str) -> String {
+    pub(crate) fn describe(self, program: &str) -> String {
         match self {
             Self::Missing => format!("{program} is not in PATH"),
             Self::Failed(kind) => format!("{program} cannot be run: {kind}"),
-            Self::TooLong => format!("{program} did not answer within {} s", LIMIT.as_secs()),
+            Self::Timeout => format!("{program} did not answer within {} s", LIMIT.as_secs()),
         }
     }
 }
@@ -67,7 +67,7 @@ pub(crate) trait Run {
     ///
     /// # Errors
     /// The program cannot be run, or does not end in time.
-    fn run(&self, call: &Call) -> Result<Answer, Silence>;
+    fn run(&self, call: &Call) -> Result<Answer, RunError>;
 }
 
 /// Runs real processes.
@@ -75,7 +75,7 @@ pub(crate) trait Run {
 pub(crate) struct Processes;
 
 impl Run for Processes {
-    fn run(&self, call: &Call) -> Result<Answer, Silence> {
+    fn run(&self, call: &Call) -> Result<Answer, RunError> {
         let mut command = Command::new(&call.program);
         command.args(&call.arguments).envs(call.set.iter().cloned());
         for name in &call.unset {
@@ -91,7 +91,7 @@ impl Run for Processes {
         let (stdout, stderr) = (listen(child.stdout.take()), listen(child.stderr.take()));
         let Some(status) = child.wait_timeout(LIMIT).map_err(silence)? else {
             end(&mut child);
-            return Err(Silence::TooLong);
+            return Err(RunError::Timeout);
         };
         Ok(Answer {
             success: status.success(),
@@ -101,10 +101,10 @@ impl Run for Processes {
     }
 }
 
-fn silence(error: io::Error) -> Silence {
+fn silence(error: io::Error) -> RunError {
     match error.kind() {
-        io::ErrorKind::NotFound => Silence::Missing,
-        kind => Silence::Failed(kind),
+        io::ErrorKind::NotFound => RunError::Missing,
+        kind => RunError::Failed(kind),
     }
 }
 
@@ -146,7 +146,7 @@ fn output_of(pipe: &Receiver<Vec<u8>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Call, Duration, Instant, Processes, Run as _, Silence};
+    use super::{Call, Duration, Instant, Processes, Run as _, RunError};
 
     fn call(program: &str, arguments: &[&str]) -> Call {
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
@@ -158,7 +158,7 @@ mod tests {
         let answer = Processes.run(&call("sh", &["-c", "echo a; echo b >&2; exit 3"])).unwrap();
         assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("a\n", "b\n"));
         assert!(!answer.success);
-        assert_eq!(Processes.run(&call("/no/such", &[])).unwrap_err(), Silence::Missing);
+        assert_eq!(Processes.run(&call("/no/such", &[])).unwrap_err(), RunError::Missing);
     }
 
     #[test]

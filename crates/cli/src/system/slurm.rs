@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 /// Prefixes of environment variables that are not passed to Slurm's commands: those of a job in
 /// which the command may be running, and credentials, which must not get to the nodes.
-const NOT_HANDED_ON: [&str; 3] = ["SLURM_", "APPTAINER_", "SINGULARITY_"];
+const NOT_INHERITED: [&str; 3] = ["SLURM_", "APPTAINER_", "SINGULARITY_"];
 /// The exception: the path of Slurm's configuration.
 const CONFIGURATION: &str = "SLURM_CONF";
 
@@ -15,15 +15,15 @@ const CONFIGURATION: &str = "SLURM_CONF";
 ///
 /// # Errors
 /// The command is unavailable or fails; the message has its last line.
-pub(crate) fn ask(program: &str, arguments: &[&str]) -> Result<String, Failure> {
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
     let call = Call { program: program.into(), arguments, ..Call::default() };
     let answer = Processes.run(&call).map_err(|silence| {
-        Failure::Slurm(format!("{}; it comes with Slurm", silence.said_of(program)))
+        Failure::Slurm(format!("{}; it is part of Slurm", silence.describe(program)))
     })?;
     match answer.success {
         true => Ok(answer.stdout),
-        false => Err(Failure::Slurm(format!("{program}: {}", last_words(answer.stderr.lines())))),
+        false => Err(Failure::Slurm(format!("{program}: {}", last_message(answer.stderr.lines())))),
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name != CONFIGURATION && NOT_HANDED_ON.iter().any(|begin| name.starts_with(begin)) {
+        if name != CONFIGURATION && NOT_INHERITED.iter().any(|begin| name.starts_with(begin)) {
             command.env_remove(name.as_ref());
         }
     }
@@ -43,16 +43,18 @@ pub(crate) fn command(program: &str) -> Command {
 /// The failure for a command that could not be started.
 pub(crate) fn not_started(program: &str, error: &io::Error) -> Failure {
     let message = match error.kind() {
-        io::ErrorKind::NotFound => format!("{program} is not in PATH; it comes with Slurm"),
+        io::ErrorKind::NotFound => format!("{program} is not in PATH; it is part of Slurm"),
         _ => format!("{program} cannot be started: {error}"),
     };
     Failure::Slurm(message)
 }
 
 /// The last message of a Slurm command, without its name.
-pub(crate) fn last_words<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> String {
+pub(crate) fn last_message<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> String {
     let mut lines = lines.map(str::trim).filter(|line| !line.is_empty());
-    lines.next_back().map_or_else(|| "it did not say why".to_owned(), |line| bare(line).to_owned())
+    lines
+        .next_back()
+        .map_or_else(|| "it failed without a message".to_owned(), |line| bare(line).to_owned())
 }
 
 /// The text of a message such as `salloc: error: …`.
@@ -66,13 +68,13 @@ pub(crate) fn bare(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::last_words;
+    use super::last_message;
 
     #[test]
     fn the_last_message_is_returned_without_the_program() {
         let lines = ["salloc: error: Job submit/allocate failed: Invalid account", ""];
-        assert_eq!(last_words(lines.into_iter()), "Job submit/allocate failed: Invalid account");
-        assert_eq!(last_words(["no colon here"].into_iter()), "no colon here");
-        assert_eq!(last_words([].into_iter()), "it did not say why");
+        assert_eq!(last_message(lines.into_iter()), "Job submit/allocate failed: Invalid account");
+        assert_eq!(last_message(["no colon here"].into_iter()), "no colon here");
+        assert_eq!(last_message([].into_iter()), "it failed without a message");
     }
 }

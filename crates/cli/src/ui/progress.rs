@@ -33,22 +33,22 @@ impl Progress {
     }
 
     /// Shows that a task has started.
-    pub(crate) fn start(&self, what: &str) -> Task {
+    pub(crate) fn start(&self, title: &str) -> Task {
         let Some(bars) = &self.bars else {
             if !self.quiet {
-                stderr::print(&format!("{what}\n"));
+                stderr::print(&format!("{title}\n"));
             }
-            return Task { bar: ProgressBar::hidden(), what: what.to_owned() };
+            return Task { bar: ProgressBar::hidden(), title: title.to_owned() };
         };
         let bar = bars.add(ProgressBar::new_spinner());
-        bar.set_message(what.to_owned());
+        bar.set_message(title.to_owned());
         bar.enable_steady_tick(TICK);
-        Task { bar, what: what.to_owned() }
+        Task { bar, title: title.to_owned() }
     }
 
     /// Shows a task with a length in bytes; zero means unknown.
-    pub(crate) fn bytes(&self, what: &str, length: u64) -> Task {
-        let task = self.start(what);
+    pub(crate) fn bytes(&self, title: &str, length: u64) -> Task {
+        let task = self.start(title);
         if length > 0 {
             task.bar.set_length(length);
             let template = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}";
@@ -60,15 +60,15 @@ impl Progress {
     }
 
     /// Shows the progress of reading a log; shows nothing without a terminal.
-    pub(crate) fn reading(&self, what: &str, length: u64) -> Task {
-        self.on_terminal(&format!("reading {what}"), length)
+    pub(crate) fn reading(&self, title: &str, length: u64) -> Task {
+        self.on_terminal(&format!("reading {title}"), length)
     }
 
     /// Shows a task with a length in bytes; shows nothing without a terminal.
-    pub(crate) fn on_terminal(&self, what: &str, length: u64) -> Task {
+    pub(crate) fn on_terminal(&self, title: &str, length: u64) -> Task {
         match self.bars {
-            Some(_) => self.bytes(what, length),
-            None => Task { bar: ProgressBar::hidden(), what: String::new() },
+            Some(_) => self.bytes(title, length),
+            None => Task { bar: ProgressBar::hidden(), title: String::new() },
         }
     }
 
@@ -99,13 +99,13 @@ impl Progress {
 #[derive(Debug)]
 pub(crate) struct Task {
     bar: ProgressBar,
-    what: String,
+    title: String,
 }
 
 impl Task {
     /// Shows the current activity.
     pub(crate) fn say(&self, detail: &str) {
-        self.bar.set_message(format!("{}: {detail}", self.what));
+        self.bar.set_message(format!("{}: {detail}", self.title));
     }
 
     /// Counts the bytes that are read through the returned reader.

@@ -7,12 +7,12 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 ///
 /// # Errors
 /// Standard input or standard error is not a terminal.
-pub(crate) fn agreed(what: &str) -> Result<bool, Failure> {
+pub(crate) fn agreed(summary: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::NoConfirmation);
     }
     let mut stderr = anstream::stderr();
-    write!(stderr, "{what}\nGo ahead? [y/N] ")?;
+    write!(stderr, "{summary}\nGo ahead? [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -41,11 +41,11 @@ const REMOVED: [&str; 6] = [
     "remove one of them",
     "remove this name",
     "remove the link, ",
-    "it looks like a second ",
-    "take it out of the image root",
+    "it looks like a duplicate of ",
+    "move it out of the image root",
 ];
 const BROUGHT: [&str; 4] = [
-    "wait until the copy is through, or copy it again",
+    "wait until the copy is complete, or copy it again",
     "put the image there again",
     "pull it with ",
     "build a SIF file from it",
@@ -86,9 +86,9 @@ fn follow_name(tree: &Tree, path: &Path, advice: &str) -> bool {
         let is_there = root.join(name).symlink_metadata().is_ok();
         assert_eq!(is_there, !replaces.is_empty(), "{advice}: another file would be lost");
         rename(name);
-    } else if let Some((_, name)) = advice.split_once("let the other one be called ") {
+    } else if let Some((_, name)) = advice.split_once("rename the other one to ") {
         rename(name);
-    } else if let Some(name) = advice.strip_prefix("make way for ") {
+    } else if let Some(name) = advice.strip_prefix("free the name ") {
         let name = name.split_once(' ').unwrap().0;
         fs::rename(root.join(name), tree.path("aside")).unwrap();
         rename(name);
@@ -238,9 +238,9 @@ fn advice_for_refused_files() {
     }
     tree.directory("root/bad/sandbox:1/bin");
     tree.link("nowhere", "root/bad/link:1");
-    let theirs = tree.image("root/bad/theirs:1", 5);
-    chown(&theirs, Some(1001), Some(1001)).unwrap();
-    mode(&theirs, 0o666);
+    let foreign = tree.image("root/bad/theirs:1", 5);
+    chown(&foreign, Some(1001), Some(1001)).unwrap();
+    mode(&foreign, 0o666);
     for (name, bits) in [("private:1", 0o600), ("group:1", 0o660), ("open:1", 0o646)] {
         mode(&tree.image(format!("root/bad/{name}"), 6), bits);
     }

@@ -38,14 +38,14 @@ fn arguments_that_do_not_exist() {
 #[test]
 fn invalid_arguments() {
     let Some(tree) = Tree::new() else { return };
-    for (word, said) in [
-        ("/nowhere/else", "/nowhere/else: jobs do not look there; the image roots are "),
-        ("./Foo", "jobs do not look there"),
+    for (word, message) in [
+        ("/nowhere/else", "/nowhere/else: not an image root; the image roots are "),
+        ("./Foo", "Foo: not an image root; "),
         ("Foo", "'Foo' is not a valid image reference: "),
         ("library://a/b", "images of library:// have no name in the cache"),
     ] {
         let output = tree.run(&[word]);
         assert_eq!((output.status, output.stdout.as_str()), (Some(64), ""), "{word}");
-        assert!(output.stderr.contains(said), "{}", output.stderr);
+        assert!(output.stderr.contains(message), "{}", output.stderr);
     }
 }

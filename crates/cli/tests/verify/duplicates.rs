@@ -10,8 +10,8 @@ fn two_files_and_the_references_of_each() {
     tree.image("root/ubuntu:latest", 3);
     let line = tree.problem("two-files", "root/ubuntu");
     let expected = format!(
-        "{}: one of two files for one image: jobs get {} for docker://ubuntu:latest, \
-         and this for docker://ubuntu: remove one of them, and let the other one be called ubuntu:latest",
+        "{}: one of two files for one image: jobs get {} for docker://ubuntu:latest, and this for \
+         docker://ubuntu: remove one of them, and rename the other one to ubuntu:latest",
         tree.text("root/ubuntu"),
         tree.text("root/ubuntu:latest"),
     );
@@ -23,9 +23,11 @@ fn two_files_and_the_references_of_each() {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sifcache"));
         let image = format!("docker://{typed}");
         command.args(["explain", "--root", &tree.text("root"), "--"]);
-        let said = command.args(["apptainer", "run", &image]).output().unwrap().stdout;
-        let said = String::from_utf8(said).unwrap();
-        assert!(said.contains(&format!("apptainer run {}\n", tree.text(&format!("root/{name}")))));
+        let message = command.args(["apptainer", "run", &image]).output().unwrap().stdout;
+        let message = String::from_utf8(message).unwrap();
+        assert!(
+            message.contains(&format!("apptainer run {}\n", tree.text(&format!("root/{name}"))))
+        );
     }
 }
 

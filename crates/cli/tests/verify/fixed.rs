@@ -16,10 +16,10 @@ fn modes_of_files_that_root_owns() {
     let output = tree.run(&["--fix"]);
     assert_eq!(output.status, Some(0), "{}", output.stdout);
     for line in [
-        format!("{}: fixed: mode 2777 is 2755 now\n", tree.text(root)),
-        format!("{}: fixed: mode 0700 is 0755 now\n", tree.text(directory)),
-        format!("{}: fixed: mode 0620 is 0600 now\n", tree.text(file)),
-        format!("{}: fixed: mode 0600 is 0644 now\n", tree.text(file)),
+        format!("{}: fixed: mode changed from 2777 to 2755\n", tree.text(root)),
+        format!("{}: fixed: mode changed from 0700 to 0755\n", tree.text(directory)),
+        format!("{}: fixed: mode changed from 0620 to 0600\n", tree.text(file)),
+        format!("{}: fixed: mode changed from 0600 to 0644\n", tree.text(file)),
     ] {
         assert!(output.stdout.contains(&line), "{line}{}", output.stdout);
     }
@@ -44,9 +44,9 @@ fn a_digest_link_that_leads_nowhere() {
 #[test]
 fn files_of_other_origin_stay_unchanged() {
     let Some(tree) = Tree::new() else { return };
-    let theirs = tree.image("root/o/theirs:1", 2);
-    chown(&theirs, Some(1001), Some(1001)).unwrap();
-    mode(&theirs, 0o666);
+    let foreign = tree.image("root/o/theirs:1", 2);
+    chown(&foreign, Some(1001), Some(1001)).unwrap();
+    mode(&foreign, 0o666);
     let licensed = tree.image("root/o/licensed:1", 3);
     chown(&licensed, None, Some(1005)).unwrap();
     mode(&licensed, 0o640);
@@ -64,7 +64,7 @@ fn files_of_other_origin_stay_unchanged() {
     let object = tree.object(&["--fix"]);
     assert_eq!(object["fixed"], Value::Array(Vec::new()), "{object:#}");
     assert_eq!(tree.findings(&[]), before);
-    let metadata = fs::metadata(&theirs).unwrap();
+    let metadata = fs::metadata(&foreign).unwrap();
     assert_eq!((metadata.uid(), metadata.mode() & 0o777), (1001, 0o666));
     let modes = [&licensed, &secret, &outside].map(|path| mode_of(path));
     assert_eq!(modes, [0o640, 0o600, 0o600]);

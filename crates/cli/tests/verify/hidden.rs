@@ -38,7 +38,7 @@ fn a_name_whose_digest_differs_from_its_record() {
     tree.is_fine();
     record(&tree, "o/good:1", &[&other], &sum());
     let line = tree.problem("digest-mismatch", &name);
-    assert!(line.contains(&format!(": its record says that it is {other}: ")), "{line}");
+    assert!(line.contains(&format!(": according to its record, it is {other}: ")), "{line}");
     // A record about an earlier file is ignored.
     fs::remove_file(tree.path("root/o/good:1")).unwrap();
     tree.image("root/o/good:1", 2);

@@ -18,11 +18,11 @@ fn each_finding_has_the_expected_name() {
         let Some(tree) = Tree::new() else { return };
         tree.file(format!("root/{name}"), &pulled(from, &[]));
         let line = tree.problem("misnamed", &format!("root/{name}"));
-        let said = format!(
-            ": made from docker://{from}, and no launch of that finds it under this name: \
+        let message = format!(
+            ": made from docker://{from}, but no launch of that URI finds it under this name: \
              rename it to {from}"
         );
-        assert!(line.ends_with(&said), "{line}");
+        assert!(line.ends_with(&message), "{line}");
     }
 }
 
@@ -36,7 +36,7 @@ fn names_that_the_site_chose_are_accepted() {
     tree.is_fine();
     tree.file("root/samtools:1.19.2--h50ea8bc_0", &pulled(SAMTOOLS, &[]));
     let line = tree.note("misnamed", "root/samtools:1.19.2--h50ea8bc_0");
-    assert!(line.ends_with(&format!("if it is not a name of your own, rename it to {SAMTOOLS}")));
+    assert!(line.ends_with(&format!("if you did not choose this name, rename it to {SAMTOOLS}")));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_second_file_for_the_same_reference() {
     tree.file("root/alpine_3.20.sif", &pulled("alpine:3.20", &[]));
     tree.file("root/alpine:3.20", &pulled("alpine:3.20", &[("a", "b")]));
     let line = tree.note("misnamed", "root/alpine_3.20.sif");
-    assert!(line.ends_with("it looks like a second alpine:3.20; remove one"), "{line}");
+    assert!(line.ends_with("it looks like a duplicate of alpine:3.20; remove one"), "{line}");
     fs::remove_file(tree.path("root/alpine_3.20.sif")).unwrap();
     fs::hard_link(tree.path("root/alpine:3.20"), tree.path("root/alpine_3.20.sif")).unwrap();
     tree.is_fine();

@@ -29,8 +29,8 @@ fn a_directory_writable_by_users() {
     for directory in ["root/o", "root"] {
         mode(&tree.path(directory), 0o777);
         let line = tree.problem("untrusted", directory);
-        let said = ": can be written by everybody, so jobs do not get 2 files: chmod go-w";
-        assert!(line.ends_with(said), "{line}");
+        let message = ": can be written by everybody, so jobs do not get 2 files: chmod go-w";
+        assert!(line.ends_with(message), "{line}");
         mode(&tree.path(directory), 0o755);
     }
     // The directory that the link leads to is not safe, so neither are its files.
@@ -84,6 +84,6 @@ fn open_to_a_group_of_users() {
     mode(&file, 0o640);
     chown(&file, None, Some(1005)).unwrap();
     let line = tree.note("group-only", "root/o/good:1");
-    assert!(line.ends_with(": note: open to the group 1005 alone"), "{line}");
+    assert!(line.ends_with(": note: accessible only to the group 1005"), "{line}");
     assert_eq!(tree.found_as("root/o/good:1"), ["o/good:1"]);
 }

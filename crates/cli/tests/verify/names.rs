@@ -4,17 +4,17 @@ use super::tree::{Tree, latin, sif};
 
 #[test]
 fn names_that_no_reference_has() {
-    for (name, said) in [
+    for (name, message) in [
         ("Foo.sif", "rename it to foo.sif"),
         ("o/foo:1.sif.tmp", "rename it to o/foo:1.sif"),
         ("o/a b:1", "rename it to o/a-b:1"),
-        ("o/good:1.bak", "it looks like a second o/good:1; remove one"),
+        ("o/good:1.bak", "it looks like a duplicate of o/good:1; remove one"),
         ("o/-", "rename it to NAME:TAG, all lower case"),
     ] {
         let Some(tree) = Tree::new() else { return };
         tree.image(format!("root/{name}"), 2);
         let line = tree.problem("no-reference", &format!("root/{name}"));
-        let expected = format!(": a SIF file whose name no reference can spell: {said}");
+        let expected = format!(": a SIF file whose name matches no reference: {message}");
         assert!(line.ends_with(&expected), "{line}");
         assert!(tree.found_as(format!("root/{name}")).is_empty());
     }

@@ -15,13 +15,13 @@ fn the_object_is_as_documented() {
         "findings": [
             {
                 "path": text("root/NOTES"), "finding": "stray", "problem": false,
-                "message": "not an image, and no reference leads to it",
+                "message": "not an image, and its name matches no reference",
                 "advice": null, "affected": [],
             },
             {
                 "path": text("root/o/bad:1"), "finding": "empty", "problem": true,
                 "message": "an empty file",
-                "advice": "put the image there again, or take the file out of the image root",
+                "advice": "put the image there again, or remove the file from the image root",
                 "affected": [],
             },
         ],
@@ -43,7 +43,7 @@ fn every_file_on_request() {
     let output = tree.run(&["--all"]).stdout;
     let good =
         format!("{}: an image, 800 B, found as docker://o/good:1\n", tree.text("root/o/good:1"));
-    let upper = tree.text("root/Upper: a SIF file, 800 B, that no reference leads to\n");
+    let upper = tree.text("root/Upper: a SIF file, 800 B, whose name matches no reference\n");
     assert!(output.starts_with(&format!("{upper}{good}")), "{output}");
     assert!(output.ends_with("\n2 files, 1 image, 1.56 KiB, 1 problem\n"), "{output}");
 }

@@ -17,14 +17,14 @@ fn refused_files_have_the_state_as_their_finding() {
     let foreign = Sif::image().architecture(other_architecture()).bytes();
     let mut version = sif(2);
     version[43] = b'9';
-    for (token, content, said) in [
+    for (token, content, message) in [
         ("truncated", sif(2)[..799].to_vec(), "cut short or still being copied: 799 of 800 bytes"),
         ("empty", Vec::new(), "an empty file"),
         ("not-a-sif", b"<html>".to_vec(), "not a SIF file"),
         ("wrong-architecture", foreign, "this host is"),
         ("unknown-sif-version", version, "a SIF file of an unsupported version"),
     ] {
-        refused(token, &content, said);
+        refused(token, &content, message);
     }
 }
 
@@ -43,7 +43,7 @@ fn files_without_a_usable_root_file_system() {
     let cut = of(Object::root_file_system(file_system::SQUASHFS, cut));
     let mut table = sif(2);
     table[104..106].copy_from_slice(&584_u16.to_le_bytes());
-    for (token, content, said) in [
+    for (token, content, message) in [
         ("encrypted", file_system(file_system::ENCRYPTED_SQUASHFS), "build it without encryption"),
         ("encrypted", file_system(file_system::GOCRYPTFS_SQUASHFS), "the runtime needs a key"),
         ("oci-sif", oci, "an OCI-SIF file, which runs only with --oci: pull it without --oci"),
@@ -55,22 +55,22 @@ fn files_without_a_usable_root_file_system() {
         (
             "damaged-file-system",
             file_system(file_system::SQUASHFS),
-            "not squashfs 4.0: get the image again",
+            "not squashfs 4.0: pull or copy the image again",
         ),
-        ("damaged-file-system", cut, "is cut short: 96 of 97 bytes: get the image again"),
+        ("damaged-file-system", cut, "is cut short: 96 of 97 bytes: pull or copy the image again"),
     ] {
-        refused(token, &content, said);
+        refused(token, &content, message);
     }
 }
 
-/// Asserts that the file is reported with `token` and `said`. Only a file with damage that a launch
+/// Asserts that the file is reported with `token` and `message`. Only a file with damage that a launch
 /// does not check is still found under a reference.
 #[track_caller]
-fn refused(token: &str, content: &[u8], said: &str) {
+fn refused(token: &str, content: &[u8], message: &str) {
     let Some(tree) = Tree::new() else { return };
     tree.file("root/o/bad:1", content);
     let line = tree.problem(token, "root/o/bad:1");
-    assert!(line.starts_with(&tree.text("root/o/bad:1: ")) && line.contains(said), "{line}");
+    assert!(line.starts_with(&tree.text("root/o/bad:1: ")) && line.contains(message), "{line}");
     assert_eq!(tree.found_as("root/o/bad:1").is_empty(), token != "damaged-file-system");
 }
 

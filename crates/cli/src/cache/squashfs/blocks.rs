@@ -17,7 +17,7 @@ const MISSING: u64 = u64::MAX;
 struct Reader<'a> {
     squashfs: &'a Squashfs,
     blocks: Vec<Block>,
-    beat: &'a dyn Fn(),
+    on_progress: &'a dyn Fn(),
 }
 
 impl Squashfs {
@@ -25,11 +25,11 @@ impl Squashfs {
     ///
     /// # Errors
     /// The first defect that was found.
-    pub(super) fn read(&self, beat: &dyn Fn()) -> Result<(), Damage> {
+    pub(super) fn read(&self, on_progress: &dyn Fn()) -> Result<(), Damage> {
         if let Compression::Other(name) = self.compression {
             return Err(Damage::Unsupported(name));
         }
-        let mut reader = Reader { squashfs: self, blocks: Vec::new(), beat };
+        let mut reader = Reader { squashfs: self, blocks: Vec::new(), on_progress };
         inodes::each(self, &mut |block| reader.add(block))?;
         let fragments =
             self.indexed(self.tables.fragments, self.fragments.into(), 16, |entry| {
@@ -80,7 +80,7 @@ impl Squashfs {
             let (block, _) = self.metadata_block(place)?;
             let expected = left.min(metadata::BLOCK as u64);
             if block.len() as u64 != expected {
-                return Err(Damage::at(place, "a block of metadata of another length"));
+                return Err(Damage::at(place, "a metadata block with a wrong length"));
             }
             left -= expected;
             block.chunks_exact(entry).try_for_each(&mut found)?;
@@ -92,7 +92,7 @@ impl Squashfs {
     fn data(&self, block: Block) -> Result<(), Damage> {
         let size = (block.size & !STORED) as usize;
         if size > self.block_size {
-            return Err(Damage::at(block.at, "a block of an impossible length"));
+            return Err(Damage::at(block.at, "a block with an invalid length"));
         }
         let bytes = self.bytes(block.at, size)?;
         let length = match block.size & STORED {
@@ -104,7 +104,7 @@ impl Squashfs {
         };
         match block.length {
             Some(expected) if expected != length => {
-                Err(Damage::at(block.at, format!("{length} bytes in the place of {expected}")))
+                Err(Damage::at(block.at, format!("{length} bytes instead of {expected}")))
             }
             _ => Ok(()),
         }
@@ -123,7 +123,7 @@ impl Reader<'_> {
         self.blocks.dedup();
         self.blocks.par_iter().try_for_each(|block| self.squashfs.data(*block))?;
         self.blocks.clear();
-        (self.beat)();
+        (self.on_progress)();
         Ok(())
     }
 }

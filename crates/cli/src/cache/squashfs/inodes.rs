@@ -87,8 +87,8 @@ fn inode(
     }
 }
 
-fn wrong(squashfs: &Squashfs, what: &str) -> Damage {
-    Damage::at(squashfs.tables.inodes, what)
+fn wrong(squashfs: &Squashfs, problem: &str) -> Damage {
+    Damage::at(squashfs.tables.inodes, problem)
 }
 
 fn file(

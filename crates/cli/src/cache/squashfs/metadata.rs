@@ -73,7 +73,7 @@ impl Squashfs {
         };
         match block.len() {
             1..=BLOCK => Ok((block, at.saturating_add(2 + size as u64))),
-            _ => Err(Damage::at(at, "a block of metadata of an impossible length")),
+            _ => Err(Damage::at(at, "a metadata block with an invalid length")),
         }
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn check(root: &Root<'_>, name: &str, architecture: Architecture) -> 
     match state {
         State::Image => State::WrongArchitecture(host_architecture()),
         // The root's own check stopped at the architecture, so the content is still unchecked.
-        State::WrongArchitecture(theirs) if theirs == architecture => {
+        State::WrongArchitecture(actual) if actual == architecture => {
             content(&root.join(name), architecture).err().unwrap_or(State::Image)
         }
         state => state,
@@ -93,9 +93,9 @@ fn content(path: &Path, architecture: Architecture) -> Result<(), State> {
 /// Describes a state in a message, for a root of this architecture.
 pub(crate) fn describe(state: &State, architecture: Architecture) -> String {
     match state {
-        State::WrongArchitecture(theirs) => {
-            let theirs = sif::architecture_in_words(theirs);
-            format!("for {theirs}, this image root is for {architecture}")
+        State::WrongArchitecture(actual) => {
+            let actual = sif::architecture_in_words(actual);
+            format!("for {actual}, this image root is for {architecture}")
         }
         state => state.to_string(),
     }

@@ -44,7 +44,7 @@ pub(crate) fn describe(reason: &UntrustedReason) -> String {
         Writer::Group(_) => format!("chmod g-w {path}, or remove the ACL: setfacl -b {path}"),
         Writer::Others => format!("chmod o-w {path}"),
     };
-    format!("{who}, who could lead this command to other files; {advice}")
+    format!("{who}, so other users could redirect this command to other files; {advice}")
 }
 
 #[cfg(test)]
@@ -75,8 +75,8 @@ mod tests {
         let failure = refuse(&inner).unwrap_err().to_string();
         let path = inner.display();
         let expected = format!(
-            "nothing is changed there: {path} can be written by everybody, who could lead this \
-             command to other files; chmod o-w {path}"
+            "nothing is changed there: {path} can be written by everybody, so other users could \
+             redirect this command to other files; chmod o-w {path}"
         );
         assert_eq!(failure, expected);
     }

@@ -27,7 +27,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
             }
             None => {
                 let name = escape_for_terminal(&runtime.path);
-                let why = format!("{name} buildcfg does not say where its configuration is");
+                let why = format!("{name} buildcfg does not show the path of its configuration");
                 findings.push(Finding::skipped("file", why));
             }
         }
@@ -57,9 +57,9 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     }
     findings.extend(execution_control(host, runtime));
     if findings.is_empty() {
-        let what =
+        let message =
             format!("{}: refuses no image because of its path or owner", escape_for_terminal(file));
-        findings.push(Finding::ok("file", what));
+        findings.push(Finding::ok("file", message));
     }
     findings
 }
@@ -67,8 +67,9 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
 fn sif(file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container sif";
     is(text, directive, "no").then(|| {
-        let what = format!("{}: '{directive} = no' refuses every image", escape_for_terminal(file));
-        Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
+        let message =
+            format!("{}: '{directive} = no' refuses every image", escape_for_terminal(file));
+        Finding::fail("sif", message).advice(format!("set '{directive} = yes' there"))
     })
 }
 
@@ -78,24 +79,24 @@ fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
     let directive = "allow container squashfs";
     let counts = runtime.version().is_some_and(|v| ((3, 5, 1)..(3, 9, 0)).contains(&v));
     (counts && is(text, directive, "no")).then(|| {
-        let what = format!(
-            "{}: '{directive} = no' refuses what a SIF has in it",
+        let message = format!(
+            "{}: '{directive} = no' refuses the file system in a SIF",
             escape_for_terminal(file)
         );
-        Finding::fail("sif", what).advice(format!("set '{directive} = yes' there"))
+        Finding::fail("sif", message).advice(format!("set '{directive} = yes' there"))
     })
 }
 
 /// A directive of SingularityCE. The plugin recognizes OCI mode only if the job requests it.
 fn oci(file: &Path, text: &str) -> Option<Finding> {
     is(text, "oci mode", "yes").then(|| {
-        let what = format!(
-            "{}: 'oci mode = yes', where a SIF runs under other rules than an image that is pulled",
+        let message = format!(
+            "{}: 'oci mode = yes', so a SIF runs differently from a pulled image",
             escape_for_terminal(file)
         );
-        Finding::warn("oci", what).advice(
-            "set 'oci mode = no' there, or take the plugin's line out: jobs that ask for OCI mode \
-             themselves are left alone, this setting cannot be seen from their command",
+        Finding::warn("oci", message).advice(
+            "set 'oci mode = no' there, or remove the plugin's line: the plugin leaves jobs alone \
+             that request OCI mode, but cannot see this setting in their commands",
         )
     })
 }
@@ -107,16 +108,16 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
     limits.peek()?;
     for limit in limits {
         let Ok(limited) = fs::canonicalize(host.path(limit)) else {
-            let what = format!(
-                "{}: '{directive}' has {limit}, which is not there",
+            let message = format!(
+                "{}: '{directive}' lists {limit}, which does not exist",
                 escape_for_terminal(file)
             );
             return Some(
                 Finding::fail(
                     "paths",
-                    format!("{what}: images under {} are refused", escape_for_terminal(root)),
+                    format!("{message}: images under {} are refused", escape_for_terminal(root)),
                 )
-                .advice(format!("make {limit}, or take it out there")),
+                .advice(format!("create {limit}, or remove it from the list")),
             );
         };
         if real.starts_with(limited) {
@@ -124,17 +125,18 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
         }
     }
     let root = escape_for_terminal(root);
-    let what = format!("{}: '{directive}' refuses images under {root}", escape_for_terminal(file));
-    Some(Finding::fail("paths", what).advice(format!("add there: {directive} = {root}")))
+    let message =
+        format!("{}: '{directive}' refuses images under {root}", escape_for_terminal(file));
+    Some(Finding::fail("paths", message).advice(format!("add there: {directive} = {root}")))
 }
 
 /// With an active execution control list, only images with the required signatures are started.
 fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
     let file = runtime.execution_control()?;
     runtime.has_execution_control(host).then(|| {
-        let what =
+        let message =
             format!("{}: activated, so unsigned images may be refused", escape_for_terminal(&file));
-        Finding::warn("ecl", what)
-            .advice("sign the images as it wants them, or have no group for the image roots in it")
+        Finding::warn("ecl", message)
+            .advice("sign the images as it requires, or remove its group for the image roots")
     })
 }

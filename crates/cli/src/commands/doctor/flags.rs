@@ -6,7 +6,7 @@
 use super::finding::Finding;
 use super::host::Host;
 use super::runtimes::Runtime;
-use crate::system::process::Silence;
+use crate::system::process::RunError;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::flags::{
     EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
@@ -42,14 +42,14 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
     let mut known = 0;
     for (command, bit) in COMMANDS {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
-        let help = match host.ask(&runtime.path.to_string_lossy(), &words) {
+        let help = match host.output(&runtime.path.to_string_lossy(), &words) {
             Ok(answer) if answer.success => answer.stdout,
             // This release lacks the command.
             Ok(_) => continue,
-            Err(silence @ Silence::TooLong) => {
+            Err(silence @ RunError::Timeout) => {
                 return Finding::skipped(
                     "flags",
-                    silence.said_of(&format!("{name} {command} --help")),
+                    silence.describe(&format!("{name} {command} --help")),
                 );
             }
             Err(_) => continue,
@@ -78,8 +78,8 @@ fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
     if differences.len() > SHOWN {
         shown.push(format!("and {} more", differences.len() - SHOWN));
     }
-    let what = format!("{name} has flags that sifcache does not know: {}", shown.join("; "));
-    Finding::warn("flags", escape_for_terminal(Path::new(&what))).advice(
+    let message = format!("{name} has flags that sifcache does not know: {}", shown.join("; "));
+    Finding::warn("flags", escape_for_terminal(Path::new(&message))).advice(
         "a launch with such a flag is left alone: the runtime pulls the image from its registry; \
          upgrade sifcache, or report the flags to its maintainers",
     )
@@ -177,22 +177,22 @@ mod tests {
 
     #[test]
     fn differences_from_the_table_are_described() {
-        let said = |flag: Listed<'_>, command| difference(&flag, command);
+        let message = |flag: Listed<'_>, command| difference(&flag, command);
         for (letter, name, takes_value) in
             [(Some(b'B'), "bind", true), (None, "bind", true), (None, "compat32", false)]
         {
-            assert_eq!(said(of(letter, name, takes_value), EXEC), None, "{name}");
+            assert_eq!(message(of(letter, name, takes_value), EXEC), None, "{name}");
         }
-        assert_eq!(said(of(None, "made-up", true), EXEC).unwrap(), "--made-up VALUE");
-        assert_eq!(said(of(None, "made-up", false), EXEC).unwrap(), "--made-up");
+        assert_eq!(message(of(None, "made-up", true), EXEC).unwrap(), "--made-up VALUE");
+        assert_eq!(message(of(None, "made-up", false), EXEC).unwrap(), "--made-up");
         let text = "--nv with a value, known without a value";
-        assert_eq!(said(of(None, "nv", true), EXEC).unwrap(), text);
+        assert_eq!(message(of(None, "nv", true), EXEC).unwrap(), text);
         let text = "--bind without a value, known with a value";
-        assert_eq!(said(of(Some(b'B'), "bind", false), EXEC).unwrap(), text);
-        assert_eq!(said(of(Some(b'b'), "bind", true), EXEC).unwrap(), "-b for --bind");
+        assert_eq!(message(of(Some(b'B'), "bind", false), EXEC).unwrap(), text);
+        assert_eq!(message(of(Some(b'b'), "bind", true), EXEC).unwrap(), "-b for --bind");
         // A letter that belongs to another flag, and flags of other commands.
-        assert_eq!(said(of(Some(b'c'), "cleanenv", false), EXEC).unwrap(), "-c for --cleanenv");
-        assert_eq!(said(of(None, "cwd", true), INSTANCE_START).unwrap(), "--cwd VALUE");
-        assert_eq!(said(of(None, "bind", true), GLOBAL).unwrap(), "--bind VALUE");
+        assert_eq!(message(of(Some(b'c'), "cleanenv", false), EXEC).unwrap(), "-c for --cleanenv");
+        assert_eq!(message(of(None, "cwd", true), INSTANCE_START).unwrap(), "--cwd VALUE");
+        assert_eq!(message(of(None, "bind", true), GLOBAL).unwrap(), "--bind VALUE");
     }
 }

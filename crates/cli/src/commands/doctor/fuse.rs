@@ -20,21 +20,25 @@ pub(super) fn check(host: &Host, name: &str, kind: &str) -> Option<Finding> {
     let timeouts = TIMEOUTS.map(|path| host.read(path)?.parse::<u32>().ok());
     let seconds = timeouts.into_iter().flatten().filter(|seconds| *seconds > 0).min();
     if let Some(seconds) = seconds {
-        let what = format!("{name}: {kind}, given up by the kernel after {seconds} s of no answer");
-        return Some(Finding::ok("hanging", what));
+        let message = format!(
+            "{name}: {kind}; the kernel aborts the connection after {seconds} s without an answer"
+        );
+        return Some(Finding::ok("hanging", message));
     }
-    let what = format!(
-        "{name}: {kind}: if its server hangs, what waits for it cannot be killed, and with \
-         proctrack/cgroup Slurm drains the node when the job is to end"
+    let message = format!(
+        "{name}: {kind}: if its server hangs, waiting processes cannot be killed, and with \
+         proctrack/cgroup Slurm drains the node at the end of the job"
     );
-    let finding = Finding::note("hanging", what);
+    let finding = Finding::note("hanging", message);
     let watch = "watch it with HealthCheckProgram: examples/fuse-health-check";
     Some(if timeouts == [None; 2] {
-        finding.advice(format!("{watch}; a kernel from 6.14 on can give up a server by itself"))
+        finding.advice(format!(
+            "{watch}; Linux 6.14 and newer can abort the connection to a hanging server"
+        ))
     } else {
         finding.advice(format!(
-            "{watch}; or set fs.fuse.default_request_timeout with sysctl, to more seconds than \
-             it ever takes to fail over, and mount it again"
+            "{watch}; or set the sysctl fs.fuse.default_request_timeout to more seconds than a \
+             failover can take, and mount it again"
         ))
     })
 }

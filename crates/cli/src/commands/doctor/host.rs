@@ -1,7 +1,7 @@
 //! The host under inspection: its files, environment and programs, and the user who inspects it.
 
 use super::facts::Facts;
-use crate::system::process::{Answer, Call, Processes, Run, Silence};
+use crate::system::process::{Answer, Call, Processes, Run, RunError};
 use sifcache_core::nested;
 use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::cell::OnceCell;
@@ -78,13 +78,13 @@ impl Host {
     }
 
     /// Runs a program and returns its output.
-    pub(crate) fn ask(&self, program: &str, arguments: &[&str]) -> Result<Answer, Silence> {
+    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Result<Answer, RunError> {
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
         self.call(&Call { program: program.into(), arguments, ..Call::default() })
     }
 
     /// Runs a program with all options that a call supports.
-    pub(crate) fn call(&self, call: &Call) -> Result<Answer, Silence> {
+    pub(crate) fn call(&self, call: &Call) -> Result<Answer, RunError> {
         self.processes.run(call)
     }
 
@@ -131,7 +131,7 @@ impl Host {
 }
 
 /// Advice on how to remove this write permission.
-pub(crate) fn mend(reason: &UntrustedReason) -> String {
+pub(crate) fn remedy(reason: &UntrustedReason) -> String {
     let path = crate::ui::escape::escape_for_terminal(&reason.path);
     match reason.by {
         Writer::Owner(_) => format!("chown root:root {path}"),

@@ -76,14 +76,14 @@ const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let settings = host.site.settings.as_ref();
     if settings.is_none_or(|settings| settings.nested != Nested::Path) {
-        let why = "only nested=path needs PATH to be kept";
+        let why = "only nested=path depends on PATH";
         return vec![Finding::skipped("bash", why)];
     }
     let runtimes = host.site.runtimes();
     let shim = |name: &&String| PathBuf::from(installed(&directory_for(name))).join(name);
     let shims: Vec<_> = runtimes.iter().filter(|name| host.is_program(&shim(name))).collect();
     if shims.is_empty() {
-        return vec![Finding::skipped("bash", "there are no shims to be kept in PATH")];
+        return vec![Finding::skipped("bash", "no shims are installed for the runtimes")];
     }
     if !shims.iter().any(|name| host.find(name).is_some()) {
         let why = "no runtime is in PATH, so a job gets no shim";
@@ -138,7 +138,7 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
     });
     // Profiles may print text before the last line.
     match answer.map(|answer| answer.stdout) {
-        Err(silence) => Finding::skipped(shell.program, silence.said_of(shell.program)),
+        Err(silence) => Finding::skipped(shell.program, silence.describe(shell.program)),
         Ok(text) => judge(host, shell, how, text.trim_end().lines().last().unwrap_or_default()),
     }
 }
@@ -161,7 +161,9 @@ fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
     });
     let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
     match (kept, first) {
-        (true, None) => Finding::ok(name, format!("{} keeps the shims in front", how.of(name))),
+        (true, None) => {
+            Finding::ok(name, format!("{} keeps the shims first in PATH", how.of(name)))
+        }
         (true, Some(runtime)) => shims_behind(host, shell, how, &runtime),
         (false, _) if before.next().is_none_or(str::is_empty) => {
             Finding::skipped(name, format!("{} prints no PATH", how.of(name)))
@@ -172,31 +174,32 @@ fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
 
 fn shims_behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding {
     let runtime = crate::ui::escape::escape_for_terminal(runtime);
-    let what =
+    let message =
         format!("in {} of user {}, {runtime} is before the shims", how.of(shell.program), host.uid);
-    Finding::warn(shell.program, what).advice(format!(
-        "a start file of the site or the user's own prepends its directory: \
-         let it prepend {} after that",
+    Finding::warn(shell.program, message).advice(format!(
+        "a shell start file of the site or the user prepends its directory: make it prepend {} \
+         after that",
         installed(SHIMS)
     ))
 }
 
 fn shims_missing(host: &Host, shell: &Shell, how: As) -> Finding {
     let (name, snippet) = (shell.program, shell.snippet);
-    let what = format!("{} loses the shims: launches in it are not covered", how.of(name));
+    let message =
+        format!("{} loses the shims from PATH: its launches are not covered", how.of(name));
     if !host.path(snippet).exists() {
-        let advice = format!("make install puts {snippet} there, which puts them back");
-        return Finding::fail(name, what).advice(advice);
+        let advice = format!("make install puts {snippet} there, which adds them again");
+        return Finding::fail(name, message).advice(advice);
     }
     match (how, shell.start, shell.remedy) {
-        (As::Script, Some(start), _) => Finding::warn(name, what).advice(format!(
-            "{start} or a start file of the site sets PATH anew: let it extend PATH, or put the \
-             shims back at its end, as {snippet} does"
+        (As::Script, Some(start), _) => Finding::warn(name, message).advice(format!(
+            "{start} or a start file of the site replaces PATH: make it extend PATH, or add the \
+             shims again at its end, as {snippet} does"
         )),
-        (_, _, Some(remedy)) => Finding::note(name, what).advice(remedy),
-        _ => Finding::warn(name, what).advice(format!(
-            "{snippet} is there: is it read last by /etc/profile, or does the user's own profile \
-             set PATH anew?"
+        (_, _, Some(remedy)) => Finding::note(name, message).advice(remedy),
+        _ => Finding::warn(name, message).advice(format!(
+            "{snippet} exists: check that /etc/profile reads it last, and that the user's own \
+             profile does not replace PATH"
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! The components that handle launches inside job scripts: the shims, or the interposer.
 
 use super::finding::Finding;
-use super::host::{Host, mend};
+use super::host::{Host, remedy};
 use super::library;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, directory_for, runtime_in_label};
@@ -16,13 +16,13 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(settings) = &host.site.settings else {
         return vec![Finding::skipped(
             "shim",
-            "without settings it is unknown how they are covered",
+            "without settings, the method for launches in job scripts is unknown",
         )];
     };
     match settings.nested {
         Nested::Off => {
-            let what = "nested=off: launches in job scripts are not covered";
-            vec![Finding::note("nested", what)]
+            let message = "nested=off: launches in job scripts are not covered";
+            vec![Finding::note("nested", message)]
         }
         Nested::Path => {
             let names = settings.runtimes.iter().map(|runtime| name(host, runtime));
@@ -35,8 +35,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 /// Only the site knows which modules exist and whether their modulefiles have the line.
 fn modules(host: &Host) -> Option<Finding> {
     host.has_modules().then(|| {
-        let what = "a module that brings a runtime puts it before the shims";
-        Finding::note("modules", what).advice(format!(
+        let message = "a module that provides a runtime puts it before the shims in PATH";
+        Finding::note("modules", message).advice(format!(
             "if there is one, prepend {}-NAME to PATH at the end of the modulefile of the runtime \
              NAME: docs/install.md, step 5",
             installed(SHIMS)
@@ -46,31 +46,31 @@ fn modules(host: &Host) -> Option<Finding> {
 
 /// On a host without jobs, only launches that users start there in an allocation are affected, so
 /// it is a warning there.
-fn missing(host: &Host, check: &'static str, what: String) -> Finding {
+fn missing(host: &Host, check: &'static str, message: String) -> Finding {
     let finding = match host.is_compute_node() {
-        true => Finding::fail(check, what),
-        false => Finding::warn(check, what),
+        true => Finding::fail(check, message),
+        false => Finding::warn(check, message),
     };
-    finding.advice("make install; or nested=off, if they are not to be covered")
+    finding.advice("run make install, or set nested=off to leave them uncovered")
 }
 
 fn program(host: &Host) -> Finding {
     let path = installed(SHIM);
     match fs::metadata(host.path(&path)) {
         Err(error) => {
-            let what = format!("{path}: {error}, so launches in job scripts are not covered");
-            missing(host, "shim", what)
+            let message = format!("{path}: {error}, so launches in job scripts are not covered");
+            missing(host, "shim", message)
         }
         Ok(metadata) if metadata.permissions().mode() & 0o005 != 0o005 => {
-            let what = format!("{path}: users may not execute it");
-            Finding::fail("shim", what).advice(format!("chmod 0755 {path}"))
+            let message = format!("{path}: users may not execute it");
+            Finding::fail("shim", message).advice(format!("chmod 0755 {path}"))
         }
         Ok(_) => match host.writer(Path::new(&path)) {
             Some(reason) => Finding::fail("shim", reason.to_string()).advice(format!(
-                "every account that can write there chooses what all jobs run: {}",
-                mend(&reason)
+                "every account that can write there controls what all jobs run: {}",
+                remedy(&reason)
             )),
-            None => Finding::ok("shim", format!("{path}: there, and users may execute it")),
+            None => Finding::ok("shim", format!("{path}: exists, and users may execute it")),
         },
     }
 }
@@ -85,16 +85,20 @@ fn name(host: &Host, name: &str) -> Finding {
         let path = format!("{}/{name}", installed(&directory));
         let shown = escape_for_terminal(Path::new(&path));
         let stands_for = if directory == LINKED { pair[0] } else { name };
-        let finding = match fs::read(host.path(&path)).map(|file| what(&file, program.as_deref())) {
-            Ok(What::Shim(label)) if label == stands_for.as_bytes() => continue,
-            Ok(What::Older) => {
-                let what = format!("{shown}: the shim of another version than {}", installed(SHIM));
-                Finding::warn("link", what)
+        let finding = match fs::read(host.path(&path))
+            .map(|file| classify(&file, program.as_deref()))
+        {
+            Ok(FileKind::Shim(label)) if label == stands_for.as_bytes() => continue,
+            Ok(FileKind::Older) => {
+                let message =
+                    format!("{shown}: the shim of a different version than {}", installed(SHIM));
+                Finding::warn("link", message)
             }
             Ok(_) => Finding::fail("link", format!("{shown}: is not the shim of '{stands_for}'")),
             Err(_) => {
-                let what = format!("{shown}: not there, so '{name}' in job scripts is not covered");
-                missing(host, "link", what)
+                let message =
+                    format!("{shown}: missing, so '{name}' in job scripts is not covered");
+                missing(host, "link", message)
             }
         };
         return finding
@@ -104,7 +108,7 @@ fn name(host: &Host, name: &str) -> Finding {
 }
 
 /// The kind of file under the name of a shim.
-enum What {
+enum FileKind {
     /// A shim with this label.
     Shim(Vec<u8>),
     /// A shim with a label, but from another build.
@@ -114,12 +118,14 @@ enum What {
 }
 
 /// Classifies a file; `program` is the shim without a label.
-fn what(file: &[u8], program: Option<&[u8]>) -> What {
+fn classify(file: &[u8], program: Option<&[u8]>) -> FileKind {
     let end = file.get(file.len().saturating_sub(LABEL_LENGTH)..).unwrap_or_default();
-    let Some(name) = runtime_in_label(end) else { return What::Other };
+    let Some(name) = runtime_in_label(end) else { return FileKind::Other };
     match program {
-        Some(program) if file.len() < program.len() || !file.starts_with(program) => What::Older,
-        _ => What::Shim(name.to_vec()),
+        Some(program) if file.len() < program.len() || !file.starts_with(program) => {
+            FileKind::Older
+        }
+        _ => FileKind::Shim(name.to_vec()),
     }
 }
 
@@ -127,19 +133,20 @@ fn interposer(host: &Host) -> Finding {
     let path = installed(INTERPOSER);
     let file = host.path(&path);
     if !file.exists() {
-        let what = format!("{path}: not there, so launches in job scripts are not covered");
-        return missing(host, "interposer", what);
+        let message = format!("{path}: missing, so launches in job scripts are not covered");
+        return missing(host, "interposer", message);
     }
     if let Err(error) = library::number(&file, "") {
-        let what = format!("{path} {error}: every program of a job says that it cannot load it");
-        return Finding::fail("interposer", what).advice("build it for this host; make install");
+        let message =
+            format!("{path} {error}: every program of a job reports that it cannot load it");
+        return Finding::fail("interposer", message).advice("build it for this host; make install");
     }
     if !fs::metadata(&file).is_ok_and(|m| m.permissions().mode() & 0o004 != 0) {
-        let what = format!("{path}: users may not read it");
-        return Finding::fail("interposer", what).advice(format!("chmod 0755 {path}"));
+        let message = format!("{path}: users may not read it");
+        return Finding::fail("interposer", message).advice(format!("chmod 0755 {path}"));
     }
     match host.writer(Path::new(&path)) {
-        Some(reason) => Finding::fail("interposer", reason.to_string()).advice(mend(&reason)),
-        None => Finding::ok("interposer", format!("{path}: there, and users may load it")),
+        Some(reason) => Finding::fail("interposer", reason.to_string()).advice(remedy(&reason)),
+        None => Finding::ok("interposer", format!("{path}: exists, and users may load it")),
     }
 }

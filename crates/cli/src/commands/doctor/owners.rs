@@ -3,7 +3,7 @@
 use super::directives::values;
 use super::finding::Finding;
 use super::host::Host;
-use crate::system::process::Silence;
+use crate::system::process::RunError;
 use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -32,7 +32,7 @@ pub(crate) fn check(
 }
 
 fn judge(
-    answer: Result<Answer<'_>, Silence>,
+    answer: Result<Answer<'_>, RunError>,
     limit: &str,
     root: &Path,
     id: u32,
@@ -40,18 +40,18 @@ fn judge(
     Some(match answer {
         Ok(Answer::Allowed) => return None,
         Ok(Answer::Refused) => {
-            let what = format!(
-                "{limit} refuses images that belong to {id}, as {} does",
+            let message = format!(
+                "{limit} refuses images that belong to {id}, the owner or group of {}",
                 escape_for_terminal(root)
             );
-            Finding::warn("owners", what).advice("add the owner of the images there, by name")
+            Finding::warn("owners", message).advice("add the owner of the images there, by name")
         }
         Ok(Answer::Unknown(name)) => {
-            let what = format!("{limit}: {name} is unknown on this host, so images are refused");
-            Finding::fail("owners", what).advice(format!("take {name} out there"))
+            let message = format!("{limit}: {name} is unknown on this host, so images are refused");
+            Finding::fail("owners", message).advice(format!("remove {name} from it"))
         }
         Err(silence) => {
-            Finding::skipped("owners", format!("{limit}: {}", silence.said_of("getent")))
+            Finding::skipped("owners", format!("{limit}: {}", silence.describe("getent")))
         }
     })
 }
@@ -70,7 +70,7 @@ fn allows<'a>(
     database: &str,
     names: &[&'a str],
     id: u32,
-) -> Result<Answer<'a>, Silence> {
+) -> Result<Answer<'a>, RunError> {
     for name in names {
         match number(host, database, name)? {
             None => return Ok(Answer::Unknown(name)),
@@ -82,7 +82,7 @@ fn allows<'a>(
 }
 
 /// The ID of a user or a group, or `None` if the name is unknown.
-fn number(host: &Host, database: &str, name: &str) -> Result<Option<u32>, Silence> {
-    let answer = host.ask("getent", &[database, name])?;
+fn number(host: &Host, database: &str, name: &str) -> Result<Option<u32>, RunError> {
+    let answer = host.output("getent", &[database, name])?;
     Ok(answer.stdout.split(':').nth(2).and_then(|number| number.parse().ok()))
 }

@@ -1,7 +1,7 @@
 //! The plugin: whether it is where Slurm looks, can be loaded, and matches this Slurm release.
 
 use super::finding::Finding;
-use super::host::{Host, mend};
+use super::host::{Host, remedy};
 use super::library;
 use super::slurm::Release;
 use crate::ui::escape::escape_for_terminal;
@@ -15,7 +15,7 @@ const VERSION: &str = "plugin_version";
 /// Makes the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(ours) = host.site.ours() else {
-        let why = "without the plugin's line, nothing says which library it is";
+        let why = "without the plugin's line, its library is unknown";
         return vec![Finding::skipped("file", why), loaded(host)];
     };
     let path = match find(host, &ours.plugin) {
@@ -26,8 +26,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     match library::number(&host.path(&path), VERSION) {
         Ok(number) => findings.push(release(host, &path, number)),
         Err(error) => {
-            let what = format!("{} {error}", escape_for_terminal(&path));
-            findings.push(Finding::fail("library", what).advice(reinstall(host)));
+            let message = format!("{} {error}", escape_for_terminal(&path));
+            findings.push(Finding::fail("library", message).advice(reinstall(host)));
         }
     }
     findings.push(loaded(host));
@@ -56,10 +56,10 @@ fn find(host: &Host, plugin: &str) -> Result<PathBuf, Finding> {
         let why = format!("Slurm's PluginDir is unknown, and it is not at {}", looked.join(", "));
         return Err(Finding::skipped("file", why));
     }
-    let what = format!("{}: not there, so jobs run without it", looked.join(", "));
+    let message = format!("{}: missing, so jobs run without it", looked.join(", "));
     let directory = candidates.first().and_then(|path| path.parent());
     let directory = directory.map(escape_for_terminal).unwrap_or_default();
-    Err(Finding::fail("file", what).advice(format!("make install plugindir={directory}")))
+    Err(Finding::fail("file", message).advice(format!("make install plugindir={directory}")))
 }
 
 /// Checks that users can read the file, because srun loads it as the user.
@@ -67,23 +67,25 @@ fn file(host: &Host, path: &Path) -> Finding {
     let name = escape_for_terminal(path);
     if let Some(reason) = host.writer(path) {
         return Finding::fail("file", reason.to_string()).advice(format!(
-            "every account that can write there chooses what all jobs run: {}",
-            mend(&reason)
+            "every account that can write there controls what all jobs run: {}",
+            remedy(&reason)
         ));
     }
     let readable = fs::metadata(host.path(path)).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
     match readable {
-        true => Finding::ok("file", format!("{name}: there, and readable for all")),
-        false => Finding::fail("file", format!("{name}: srun, as a user, may not read it"))
-            .advice(format!("chmod 0755 {name}")),
+        true => Finding::ok("file", format!("{name}: exists, and is readable for all")),
+        false => {
+            Finding::fail("file", format!("{name}: srun runs as the user and may not read it"))
+                .advice(format!("chmod 0755 {name}"))
+        }
     }
 }
 
 fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
     let name = escape_for_terminal(path);
     let Some(number) = number else {
-        let what = format!("{name} exports no {VERSION}: it is not a Slurm plugin");
-        return Finding::fail("release", what).advice(reinstall(host));
+        let message = format!("{name} exports no {VERSION}: it is not a Slurm plugin");
+        return Finding::fail("release", message).advice(reinstall(host));
     };
     let built = Release(number >> 16, number >> 8 & 0xff);
     match host.release() {
@@ -105,26 +107,27 @@ fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
 
 /// The definitive test: whether srun loads it on this host.
 fn loaded(host: &Host) -> Finding {
-    let answer = match host.ask("srun", &["--help"]) {
+    let answer = match host.output("srun", &["--help"]) {
         Ok(answer) => answer,
-        Err(silence) => return Finding::skipped("loaded", silence.said_of("srun")),
+        Err(silence) => return Finding::skipped("loaded", silence.describe("srun")),
     };
     if answer.stdout.contains("--sif-cache") {
         return Finding::ok("loaded", "srun has loaded it: its --help has --sif-cache");
     }
     if host.site.plugstack.is_none() {
-        let why = "srun has not loaded it; with --root nothing says that it should";
+        let why = "srun has not loaded it; with --root, whether it should is unknown";
         return Finding::skipped("loaded", why);
     }
-    let told = |line: &&str| line.contains("sifcache") || line.contains("spank");
+    let message = |line: &&str| line.contains("sifcache") || line.contains("spank");
     let message = answer
         .stderr
         .lines()
-        .find(told)
+        .find(message)
         .map(|l| format!(": {}", escape_for_terminal(Path::new(l))));
-    let what = format!("srun has not loaded it{}", message.unwrap_or_default());
-    Finding::fail("loaded", what).advice(
-        "see what stands above; `srun -vvv true 2>&1 | grep -i -e spank -e incompatible` says more",
+    let message = format!("srun has not loaded it{}", message.unwrap_or_default());
+    Finding::fail("loaded", message).advice(
+        "see the findings above; `srun -vvv true 2>&1 | grep -i -e spank -e incompatible` says \
+         more",
     )
 }
 

@@ -1,7 +1,7 @@
 //! plugstack.conf: whether it exists, has a valid sifcache line, and only the system can change it.
 
 use super::finding::Finding;
-use super::host::{Host, mend};
+use super::host::{Host, remedy};
 use super::plugin;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::settings::{Settings, escape_root};
@@ -38,13 +38,13 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 
 fn not_found(error: &Error) -> Finding {
     Finding::fail("line", error.to_string()).advice(
-        "make it beside slurm.conf, with: optional spank_sifcache.so image_root=DIR; \
+        "create it beside slurm.conf, with: optional spank_sifcache.so image_root=DIR; \
          or name it with --plugstack FILE",
     )
 }
 
 fn cannot_read(error: &Error) -> Finding {
-    let advice = "srun reads it as the user: it has to be readable for all";
+    let advice = "srun reads it as the user, so it must be readable for all";
     Finding::fail("line", error.to_string()).advice(advice)
 }
 
@@ -65,8 +65,8 @@ fn line(ours: &Entry) -> Finding {
     match ours.required {
         false => Finding::ok("line", format!("{file}: has the plugin's line")),
         true => Finding::note("line", format!("{file}: the plugin is 'required'")).advice(
-            "where it is missing or built for another Slurm, no job starts; \
-             with 'optional' they start without it",
+            "where it is missing or built for another Slurm release, no job starts; with \
+             'optional', jobs start without it",
         ),
     }
 }
@@ -77,7 +77,8 @@ fn settings(host: &Host, ours: &Entry) -> Finding {
         Some(error) => {
             Finding::fail("settings", format!("{}: {error}", escape_for_terminal(&ours.file)))
                 .advice(
-                    "the plugin is inactive until this is mended; it counts from the next step on",
+                    "the plugin is inactive until this is fixed; a change takes effect for the \
+                     next step",
                 )
         }
     }
@@ -97,17 +98,14 @@ fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let others = entries.iter().filter(|entry| entry.is_ours() && !ptr::eq(*entry, ours));
     let others: Vec<String> = others
         .map(|entry| match plugin::are_copies(host, &ours.plugin, &entry.plugin) {
-            true => format!("{} (another copy of the library: counts too)", shown(entry)),
+            true => format!("{} (another copy of the library: also used)", shown(entry)),
             false => format!("{} (ignored)", shown(entry)),
         })
         .collect();
     (!others.is_empty()).then(|| {
-        let what = format!(
-            "several lines for the plugin: {} (counts), {}",
-            shown(ours),
-            others.join(", ")
-        );
-        Finding::fail("several", what).advice(
+        let message =
+            format!("several lines for the plugin: {} (used), {}", shown(ours), others.join(", "));
+        Finding::fail("several", message).advice(
             "keep one line, the same on all hosts: remove the others, or the include that \
              leads to them",
         )
@@ -132,8 +130,8 @@ fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let before: Vec<&str> =
         before.filter(|entry| !entry.is_ours()).map(|entry| entry.plugin.as_str()).collect();
     (!before.is_empty()).then(|| {
-        Finding::note("order", format!("before the plugin's line stands {}", before.join(", ")))
-            .advice("a plugin that prepends to the command of tasks has to stand after it")
+        Finding::note("order", format!("listed before the plugin's line: {}", before.join(", ")))
+            .advice("plugins that prepend to the task command must be listed after it")
     })
 }
 
@@ -153,11 +151,12 @@ fn writable(host: &Host, file: &Path) -> Finding {
     // The path was already resolved, in tests too, so no prefix is added.
     match host.writer_of_real(file) {
         Some(reason) => Finding::fail("writable", reason.to_string()).advice(format!(
-            "every account that can write there chooses what all jobs load: {}",
-            mend(&reason)
+            "every account that can write there controls what all jobs load: {}",
+            remedy(&reason)
         )),
-        None => {
-            Finding::ok("writable", format!("{}: only for the system", escape_for_terminal(file)))
-        }
+        None => Finding::ok(
+            "writable",
+            format!("{}: only the system can write to it", escape_for_terminal(file)),
+        ),
     }
 }

@@ -6,15 +6,15 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// The label of a level, its style, and the word for it in the summary.
+/// The label of a level, its style, and its name in the summary.
 fn word(level: Level) -> (&'static str, Style, &'static str) {
     let colour = |colour: AnsiColor| colour.on_default();
     match level {
         Level::Ok => ("ok", colour(AnsiColor::Green), "ok"),
         Level::Skipped => ("skipped", Style::new().dimmed(), "skipped"),
-        Level::Note => ("note", colour(AnsiColor::Cyan), "noted"),
-        Level::Warn => ("warn", colour(AnsiColor::Yellow).bold(), "warned of"),
-        Level::Fail => ("FAIL", colour(AnsiColor::Red).bold(), "failed"),
+        Level::Note => ("note", colour(AnsiColor::Cyan), "notes"),
+        Level::Warn => ("warn", colour(AnsiColor::Yellow).bold(), "warnings"),
+        Level::Fail => ("FAIL", colour(AnsiColor::Red).bold(), "failures"),
     }
 }
 
@@ -42,7 +42,7 @@ fn counts(areas: &[(&str, Vec<Finding>)]) -> String {
     let all = [Level::Ok, Level::Note, Level::Warn, Level::Fail, Level::Skipped];
     let count = |level: Level| {
         let number = areas.iter().flat_map(|(_, f)| f).filter(|f| f.level == level).count();
-        format!("{number} {}", word(level).2)
+        format!("{}: {number}", word(level).2)
     };
     all.map(count).join(", ")
 }

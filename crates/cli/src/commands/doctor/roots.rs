@@ -2,7 +2,7 @@
 //! enough space.
 
 use super::finding::Finding;
-use super::host::{Host, mend};
+use super::host::{Host, remedy};
 use super::{fuse, mounts, trial};
 use crate::cache::store;
 use crate::ui::escape::escape_for_terminal;
@@ -53,23 +53,23 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
 /// A node-local root is only needed on nodes that run jobs, and one of several roots may exist on
 /// some nodes only.
 fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
-    let what = format!("{}: {state}", escape_for_terminal(root));
+    let message = format!("{}: {state}", escape_for_terminal(root));
     let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
     let finding = match (others, host.is_compute_node()) {
-        (false, _) => Finding::fail("there", what),
-        (true, true) => Finding::warn("there", what),
-        (true, false) => return Finding::note("there", format!("{what}; jobs do not run here")),
+        (false, _) => Finding::fail("there", message),
+        (true, true) => Finding::warn("there", message),
+        (true, false) => return Finding::note("there", format!("{message}; jobs do not run here")),
     };
     finding.advice(format!("mount it here, or: mkdir -p {}", escape_for_terminal(root)))
 }
 
 fn refused(root: &Path, state: &State) -> Finding {
-    let what = format!("{}: {state}, so no image there counts", escape_for_terminal(root));
-    let finding = Finding::fail("trusted", what);
+    let message = format!("{}: {state}, so its images are ignored", escape_for_terminal(root));
+    let finding = Finding::fail("trusted", message);
     match state {
         State::Untrusted(reason) => finding.advice(format!(
             "{}; or untrusted=accept, if every account that can write there is trusted",
-            mend(reason)
+            remedy(reason)
         )),
         State::Unreadable => finding.advice("chmod o+rx it and every directory above"),
         _ => finding.advice("make it a directory that every node can reach"),
@@ -81,14 +81,17 @@ fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     let name = escape_for_terminal(root);
     if !path.is_dir() {
         return Finding::fail("there", format!("{name}: not a directory"))
-            .advice(format!("make it one: mkdir -p {name}"));
+            .advice(format!("replace it with a directory: mkdir -p {name}"));
     }
     if settings.untrusted == Untrusted::Refuse {
-        return Finding::ok("trusted", format!("{name}: there, and only the system writes there"));
+        return Finding::ok(
+            "trusted",
+            format!("{name}: exists, and only the system can write there"),
+        );
     }
     match Root::enter(&path, Untrusted::Refuse).problem() {
         Some(state) => Finding::note("trusted", format!("{name}: {state}")).advice(
-            "with untrusted=accept, every account that can write there chooses what jobs run",
+            "with untrusted=accept, every account that can write there controls what jobs run",
         ),
         None => Finding::note("trusted", format!("{name}: untrusted=accept is not needed for it")),
     }
@@ -106,7 +109,7 @@ fn readable(host: &Host, root: &Path) -> Vec<Finding> {
     match findings.is_empty() {
         true => vec![Finding::ok(
             "readable",
-            format!("{}: users can read there", escape_for_terminal(root)),
+            format!("{}: users can read it", escape_for_terminal(root)),
         )],
         false => findings,
     }
@@ -116,15 +119,18 @@ fn unreadable(root: &Path, path: &Path) -> Finding {
     let (root, name) = (escape_for_terminal(root), escape_for_terminal(path));
     let metadata = fs::metadata(path);
     let mode = metadata.as_ref().map_or(0, |m| m.permissions().mode() & 0o7777);
-    let what = format!("{root}: {name} has mode {mode:04o}");
+    let message = format!("{root}: {name} has mode {mode:04o}");
     let group = |metadata: &Metadata| metadata.mode() & 0o010 != 0;
     if has_acl(path) {
-        Finding::note("readable", format!("{what} and an ACL: only whom it names finds images"))
+        Finding::note(
+            "readable",
+            format!("{message} and an ACL: only its users and groups find images"),
+        )
     } else if metadata.is_ok_and(|m| group(&m)) {
-        Finding::note("readable", format!("{what}: only members of its group find images"))
+        Finding::note("readable", format!("{message}: only members of its group find images"))
     } else {
-        let what = format!("{what}: users find no images");
-        Finding::fail("readable", what).advice(format!("chmod o+rx {name}"))
+        let message = format!("{message}: users find no images");
+        Finding::fail("readable", message).advice(format!("chmod o+rx {name}"))
     }
 }
 
@@ -136,11 +142,14 @@ fn has_acl(path: &Path) -> bool {
 fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
     let name = escape_for_terminal(root);
     let Ok(stat) = statvfs(real) else {
-        return vec![Finding::skipped("space", format!("{name}: its file system does not say"))];
+        return vec![Finding::skipped(
+            "space",
+            format!("{name}: its file system does not report its free space"),
+        )];
     };
     if stat.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        let what = format!("{name}: {kind}, mounted read-only here; jobs need no more");
-        return vec![Finding::ok("space", what)];
+        let message = format!("{name}: {kind}, mounted read-only here, which is enough for jobs");
+        return vec![Finding::ok("space", message)];
     }
     let free = store::free(real).unwrap_or_default();
     room(&name, kind, &stat, free)
@@ -148,22 +157,24 @@ fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
 
 /// The free space in bytes, and the free inodes.
 fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
-    let advice = "`sifcache gc` makes space; without it `sifcache add` fails";
+    let advice = "`sifcache gc` can free space; without free space, `sifcache add` fails";
     let size = stat.f_blocks.saturating_mul(stat.f_frsize);
     // A file system without accounting reports 0.
     let percent = free.saturating_mul(100).checked_div(size);
-    let what = format!("{name}: {kind}, {} of {} free", format::size(free), format::size(size));
+    let message = format!("{name}: {kind}, {} of {} free", format::size(free), format::size(size));
     let bytes = match percent {
-        None => Finding::note("space", format!("{name}: {kind}, which does not say what is free")),
-        Some(percent) if percent < FEW || free < LITTLE => {
-            Finding::warn("space", what).advice(advice)
+        None => {
+            Finding::note("space", format!("{name}: {kind}, which does not report its free space"))
         }
-        Some(_) => Finding::ok("space", what),
+        Some(percent) if percent < FEW || free < LITTLE => {
+            Finding::warn("space", message).advice(advice)
+        }
+        Some(_) => Finding::ok("space", message),
     };
     let names = stat.f_ffree.saturating_mul(100).checked_div(stat.f_files);
     let few = names.filter(|percent| *percent < FEW).map(|percent| {
-        let what = format!("{name}: {percent} % of its inodes are free");
-        Finding::warn("inodes", what).advice("`sifcache gc` removes files; or add inodes")
+        let message = format!("{name}: {percent} % of its inodes are free");
+        Finding::warn("inodes", message).advice("`sifcache gc` removes files; or add inodes")
     });
     [Some(bytes), few].into_iter().flatten().collect()
 }
@@ -175,16 +186,16 @@ fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let path = host.path(&state);
     let mut findings = Vec::new();
     if path.symlink_metadata().is_ok() && !path.is_dir() {
-        let what = format!("{name}: not a directory, so the command cannot write");
-        return vec![Finding::fail("state", what).advice(format!("move it away: {name}"))];
+        let message = format!("{name}: not a directory, so the command cannot write");
+        return vec![Finding::fail("state", message).advice(format!("move it away: {name}"))];
     }
     let parts = store::PARTS.iter().map(|part| state.join(part));
     let mut all = [state.clone()].into_iter().chain(parts).filter(|part| host.path(part).is_dir());
     if let Some(reason) = all.find_map(|part| host.writer(&part)) {
-        let what = format!(
-            "{reason}: every account that can write there can swap an image while it is pulled"
+        let message = format!(
+            "{reason}: every account that can write there can replace an image during its pull"
         );
-        findings.push(Finding::fail("state", what).advice(mend(&reason)));
+        findings.push(Finding::fail("state", message).advice(remedy(&reason)));
     }
     findings.push(trial::check(host, root));
     findings

@@ -53,11 +53,11 @@ impl Runtime {
 
     /// Its configuration file; Singularity before 3.6 only reports the directory.
     pub(crate) fn configuration(&self) -> Option<PathBuf> {
-        let said = self.built_of_family("CONF_FILE").map(PathBuf::from);
+        let message = self.built_of_family("CONF_FILE").map(PathBuf::from);
         let usual = || {
             Some(Path::new(self.built_of_family("CONFDIR")?).join(self.family.to_owned() + ".conf"))
         };
-        said.or_else(usual)
+        message.or_else(usual)
     }
 
     /// The path of its execution control list.
@@ -88,7 +88,7 @@ pub(crate) fn find(host: &Host) -> (Vec<Runtime>, Vec<String>) {
             continue;
         }
         seen.push(real);
-        let answer = host.ask(&path.to_string_lossy(), &["buildcfg"]);
+        let answer = host.output(&path.to_string_lossy(), &["buildcfg"]);
         let built = answer.map(|answer| answer.stdout).unwrap_or_default();
         let apptainer = built.contains("APPTAINER_CONFDIR=");
         let family = if apptainer { "apptainer" } else { "singularity" };
@@ -101,9 +101,9 @@ pub(crate) fn find(host: &Host) -> (Vec<Runtime>, Vec<String>) {
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let (found, missing) = find(host);
     if found.is_empty() {
-        let what = format!("no {} in PATH", missing.join(" or "));
-        return vec![Finding::warn("found", what).advice(
-            "install it here; where a module brings it, load the module and run this again",
+        let message = format!("no {} in PATH", missing.join(" or "));
+        return vec![Finding::warn("found", message).advice(
+            "install it here; if a module provides it, load the module and run this again",
         )];
     }
     let mut findings = Vec::new();
@@ -126,12 +126,12 @@ const CUTS_SHORT: [(u32, u32, u32); 2] = [(1, 5, 0), (1, 5, 1)];
 fn cut_short(runtime: &Runtime) -> Option<Finding> {
     let (major, minor, patch) = runtime.version().filter(|version| CUTS_SHORT.contains(version))?;
     let name = escape_for_terminal(&runtime.path);
-    let what = format!(
+    let message = format!(
         "{name} is {major}.{minor}.{patch}, which may write a SIF with an incomplete root file \
          system and report success"
     );
     runtime.is_apptainer().then(|| {
-        Finding::warn("complete-images", what).advice(
+        Finding::warn("complete-images", message).advice(
             "update it, or set APPTAINER_IGNORE_PROOT=1; sifcache verify --deep finds such images",
         )
     })
@@ -139,21 +139,24 @@ fn cut_short(runtime: &Runtime) -> Option<Finding> {
 
 fn version(host: &Host, runtime: &Runtime) -> Finding {
     let name = escape_for_terminal(&runtime.path);
-    match host.ask(&runtime.path.to_string_lossy(), &["--version"]) {
+    match host.output(&runtime.path.to_string_lossy(), &["--version"]) {
         Ok(answer) if answer.success => {
-            let said = answer.stdout.lines().next().unwrap_or_default();
-            Finding::ok("found", format!("{name}: {}", escape_for_terminal(Path::new(said.trim()))))
+            let message = answer.stdout.lines().next().unwrap_or_default();
+            Finding::ok(
+                "found",
+                format!("{name}: {}", escape_for_terminal(Path::new(message.trim()))),
+            )
         }
         Ok(answer) => {
-            let said = answer.stderr.lines().next().unwrap_or_default();
+            let message = answer.stderr.lines().next().unwrap_or_default();
             Finding::fail(
                 "found",
-                format!("{name} --version fails: {}", escape_for_terminal(Path::new(said))),
+                format!("{name} --version fails: {}", escape_for_terminal(Path::new(message))),
             )
-            .advice("mend its installation; sifcache leaves it as it is")
+            .advice("repair its installation; sifcache does not change it")
         }
-        Err(silence) => Finding::fail("found", silence.said_of(&name))
-            .advice("mend its installation; sifcache leaves it as it is"),
+        Err(silence) => Finding::fail("found", silence.describe(&name))
+            .advice("repair its installation; sifcache does not change it"),
     }
 }
 

@@ -46,11 +46,9 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     };
     let release = match host.release() {
         Ok((release, program)) => {
-            Finding::ok("release", format!("Slurm {release}, says {program}"))
+            Finding::ok("release", format!("Slurm {release}, according to {program}"))
         }
-        Err(why) => {
-            Finding::skipped("release", format!("{why}: which release of Slurm is unknown"))
-        }
+        Err(why) => Finding::skipped("release", format!("{why}: the release of Slurm is unknown")),
     };
     vec![Finding::ok("role", role), release]
 }
@@ -63,16 +61,16 @@ impl Host {
     pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
         let mut why = None;
         for (program, option) in TOLD_BY {
-            match self.ask(program, &[option]) {
+            match self.output(program, &[option]) {
                 Ok(answer) => {
                     if let Some(release) = Release::parse(&answer.stdout) {
                         return Ok((release, program));
                     }
-                    let said = format!("{program} {option} prints no release");
-                    why.get_or_insert(said);
+                    let message = format!("{program} {option} prints no release");
+                    why.get_or_insert(message);
                 }
                 Err(silence) => {
-                    why.get_or_insert(silence.said_of(program));
+                    why.get_or_insert(silence.describe(program));
                 }
             }
         }
@@ -81,12 +79,12 @@ impl Host {
 
     /// A value of Slurm's running configuration, or of slurm.conf if scontrol fails.
     pub(crate) fn slurm_setting(&self, key: &str) -> Option<String> {
-        let ask = || match self.ask("scontrol", &["show", "config"]) {
+        let output = || match self.output("scontrol", &["show", "config"]) {
             Ok(answer) if answer.success => Ok(answer.stdout),
             Ok(answer) => Err(answer.stderr),
-            Err(silence) => Err(silence.said_of("scontrol")),
+            Err(silence) => Err(silence.describe("scontrol")),
         };
-        match self.config.get_or_init(ask) {
+        match self.config.get_or_init(output) {
             Ok(config) => plugstack::setting(config, key),
             Err(_) => self.slurm_conf().and_then(|text| plugstack::setting(&text, key)),
         }

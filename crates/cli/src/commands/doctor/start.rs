@@ -57,17 +57,19 @@ const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 fn namespaces(host: &Host) -> Finding {
     for (file, value, advice) in FORBIDDEN {
         if host.read(file).is_some_and(|text| text == value) {
-            let what = format!("users cannot start containers: not set-uid, and {file} is {value}");
-            return Finding::fail("mode", what).advice(advice);
+            let message =
+                format!("users cannot start containers: not set-uid, and {file} is {value}");
+            return Finding::fail("mode", message).advice(advice);
         }
     }
     let profiles = ["apptainer", "singularity-ce", "singularity"];
     let profile = || profiles.iter().any(|p| host.path("/etc/apparmor.d").join(p).exists());
     if host.read(APPARMOR).is_some_and(|text| text == "1") && !profile() {
-        let what =
+        let message =
             format!("not set-uid, {APPARMOR} is 1, and no profile for it in /etc/apparmor.d");
-        return Finding::warn("mode", what).advice(
-            "see whether users can start containers; the runtime's packages bring a profile",
+        return Finding::warn("mode", message).advice(
+            "check whether users can start containers; the packages of the runtime install a \
+             profile",
         );
     }
     Finding::ok("mode", "users start it with user namespaces, which are allowed")
@@ -76,11 +78,11 @@ fn namespaces(host: &Host) -> Finding {
 /// Without set-uid, a SIF is mounted by a FUSE program, or unpacked for each start if there is
 /// none.
 fn fuse(host: &Host, runtime: &Runtime) -> Finding {
-    let unpacked = "images are unpacked anew for each start";
+    let unpacked = "each start unpacks the image";
     let device = host.path("/dev/fuse");
     if !fs::metadata(device).is_ok_and(|m| m.permissions().mode() & 0o006 == 0o006) {
-        let what = format!("/dev/fuse: not there, or not open to users, so {unpacked}");
-        return Finding::warn("fuse", what).advice("modprobe fuse; chmod 0666 /dev/fuse");
+        let message = format!("/dev/fuse: missing, or not accessible to users, so {unpacked}");
+        return Finding::warn("fuse", message).advice("modprobe fuse; chmod 0666 /dev/fuse");
     }
     match squashfuse(host, runtime) {
         Some(program) => {
@@ -97,16 +99,17 @@ fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
     if !runtime.is_apptainer() || kernel_mounts(host, runtime) {
         return None;
     }
-    let because = "set-uid, Apptainer has the kernel mount only images that its configuration \
-                   limits";
+    let because = "with set-uid, Apptainer lets the kernel mount only images that its \
+                   configuration limits";
     Some(match squashfuse(host, runtime) {
         _ if !host.path("/dev/fuse").exists() => {
-            let what = format!("users cannot start a SIF: {because}, and /dev/fuse is not there");
-            Finding::fail("fuse", what).advice("modprobe fuse")
+            let message = format!("users cannot start a SIF: {because}, and /dev/fuse is missing");
+            Finding::fail("fuse", message).advice("modprobe fuse")
         }
         None => {
-            let what = format!("users cannot start a SIF: {because}, and there is no squashfuse");
-            Finding::fail("fuse", what).advice("install squashfuse")
+            let message =
+                format!("users cannot start a SIF: {because}, and there is no squashfuse");
+            Finding::fail("fuse", message).advice("install squashfuse")
         }
         Some(program) => {
             Finding::ok("fuse", format!("SIFs are mounted by {}", escape_for_terminal(&program)))

@@ -13,8 +13,8 @@ const SOCKET: &str = "/dev/log";
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let off = host.site.settings.as_ref().is_some_and(|settings| settings.syslog == Syslog::Off);
     if off {
-        let what = "syslog=off: `sifcache misses` and `hits` learn nothing of this host";
-        return vec![Finding::note("socket", what)];
+        let message = "syslog=off: `sifcache misses` and `hits` have no data of this host";
+        return vec![Finding::note("socket", message)];
     }
     vec![socket(host), log()]
 }
@@ -26,7 +26,8 @@ fn socket(host: &Host) -> Finding {
         Ok(()) => Finding::ok("socket", format!("{SOCKET}: a syslog daemon listens")),
         Err(error) => {
             Finding::warn("socket", format!("{SOCKET}: {error}: hits and misses are lost")).advice(
-                "start rsyslog or systemd-journald; or syslog=off, if nothing is to count them",
+                "start rsyslog or systemd-journald; or set syslog=off if they are not to be \
+                 counted",
             )
         }
     }
@@ -39,8 +40,8 @@ fn log() -> Finding {
             Finding::ok("log", format!("`sifcache misses` reads {first}"))
         }
         Err(_) => {
-            let why = "no log of this host that this user can read; `sifcache misses --log FILE` \
-                       takes a central one";
+            let why = "this user can read no log of this host; read a central one with `sifcache \
+                       misses --log FILE`";
             Finding::skipped("log", why)
         }
     }

@@ -10,7 +10,7 @@ use super::finding::{Finding, Level};
 use super::host::Host;
 use super::{AREAS, exit};
 use crate::exit::Exit;
-use crate::system::process::{Answer, Call, Run, Silence};
+use crate::system::process::{Answer, Call, Run, RunError};
 use std::cell::OnceCell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -26,7 +26,7 @@ struct Answers {
 }
 
 impl Run for Answers {
-    fn run(&self, call: &Call) -> Result<Answer, Silence> {
+    fn run(&self, call: &Call) -> Result<Answer, RunError> {
         let words = [&[call.program.to_string_lossy().into_owned()], &call.arguments[..]].concat();
         let words = words.join(" ");
         if let Some(text) = self.login.filter(|_| call.zeroth.is_some_and(|name| name != "-bash")) {
@@ -37,7 +37,7 @@ impl Run for Answers {
         let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
         let nobody = ("", String::new());
         let unknown = (knows && words.starts_with("getent")).then_some(&nobody);
-        let (_, stdout) = answer.or(unknown).ok_or(Silence::Missing)?;
+        let (_, stdout) = answer.or(unknown).ok_or(RunError::Missing)?;
         Ok(Answer { success: true, stdout: stdout.clone(), stderr: String::new() })
     }
 }
@@ -150,10 +150,10 @@ impl Tree {
     fn problems(&self) -> Vec<String> {
         let host = self.host();
         let areas = AREAS.map(|(area, check)| (area, check(&host)));
-        let bad = |f: &&Finding| matches!(f.level, Level::Note | Level::Warn | Level::Fail);
+        let is_problem = |f: &&Finding| matches!(f.level, Level::Note | Level::Warn | Level::Fail);
         let line = |area: &str, f: &Finding| format!("{:?} {area}: {}", f.level, f.check);
         let lines = |(area, found): &(&str, Vec<Finding>)| -> Vec<String> {
-            found.iter().filter(bad).map(|finding| line(area, finding)).collect()
+            found.iter().filter(is_problem).map(|finding| line(area, finding)).collect()
         };
         areas.iter().flat_map(lines).collect()
     }

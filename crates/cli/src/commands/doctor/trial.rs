@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     let name = escape_for_terminal(root);
     if !host.is_root() {
-        let why = format!("{name}: only root tries hard links and locks there");
+        let why = format!("{name}: only root tests hard links and locks there");
         return Finding::skipped("links", why);
     }
     let path = host.path(root);
@@ -23,7 +23,7 @@ pub(crate) fn check(host: &Host, root: &Path) -> Finding {
         return Finding::skipped("links", format!("{name}: mounted read-only here"));
     }
     if let Some(reason) = path_trust::at(&path.join(store::STATE).join("tmp")) {
-        let why = format!("{name}: not tried: {}", path_trust::describe(&reason));
+        let why = format!("{name}: not tested: {}", path_trust::describe(&reason));
         return Finding::skipped("links", why);
     }
     let was_there = path.join(store::STATE).exists();
@@ -33,13 +33,14 @@ pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     }
     match tried {
         Ok((true, true)) => Finding::ok("links", format!("{name}: hard links and locks work")),
-        Ok((false, _)) => Finding::warn("links", format!("{name}: no hard links there"))
+        Ok((false, _)) => Finding::warn("links", format!("{name}: hard links do not work"))
             .advice("`sifcache add` needs them; put the image root on another file system"),
-        Ok((true, false)) => Finding::warn("links", format!("{name}: no locks there")).advice(
-            "run `sifcache add` and `refresh` on one host at a time, or mount it with locks",
+        Ok((true, false)) => Finding::warn("links", format!("{name}: locks do not work")).advice(
+            "run `sifcache add` and `refresh` on one host at a time, or mount it with support for \
+             locks",
         ),
         Err(error) => Finding::note("links", format!("{name}: root cannot write there: {error}"))
-            .advice("fill it on a host where its owner can"),
+            .advice("fill it on a host where its owner can write"),
     }
 }
 

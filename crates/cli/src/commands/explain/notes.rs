@@ -24,7 +24,8 @@ pub(super) fn of(
     }
     notes.extend(coverage(settings, starters));
     if is_looked_up && rustix::process::geteuid().is_root() {
-        let text = "looked up as root; a job looks up as its own user, who may read less";
+        let text = "looked up as root; a job looks up as its own user, which may have fewer \
+                    permissions";
         notes.push(text.to_owned());
     }
     notes

@@ -109,13 +109,13 @@ pub(super) struct Starters {
 
 /// An argument before the command that cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unclear {
+pub(super) struct UnknownOption {
     pub(super) program: String,
     pub(super) word: String,
 }
 
 /// Finds the programs before the command that is started in the end.
-pub(super) fn find(words: &[OsString]) -> Result<Starters, Unclear> {
+pub(super) fn find(words: &[OsString]) -> Result<Starters, UnknownOption> {
     let mut starters = Starters::default();
     while let Some(grammar) = words.get(starters.length).and_then(|word| grammar(word)) {
         grammar.skip(words, &mut starters)?;
@@ -145,15 +145,17 @@ struct Flag<'a> {
 }
 
 impl Grammar {
-    fn skip(&self, words: &[OsString], starters: &mut Starters) -> Result<(), Unclear> {
+    fn skip(&self, words: &[OsString], starters: &mut Starters) -> Result<(), UnknownOption> {
         let program = words.get(starters.length).map(|word| word.to_string_lossy().into_owned());
         let program = program.unwrap_or_default();
         let name = program.rsplit('/').next().unwrap_or_default().to_owned();
         starters.names.push(name);
         let mut index = starters.length + 1;
         while let Some(word) = words.get(index).map(|word| word.as_bytes()) {
-            let unclear =
-                || Unclear { program: program.clone(), word: word.escape_ascii().to_string() };
+            let unknown_option = || UnknownOption {
+                program: program.clone(),
+                word: word.escape_ascii().to_string(),
+            };
             match word {
                 b"--" => {
                     index += 1;
@@ -162,7 +164,7 @@ impl Grammar {
                 // For env, this means -i.
                 b"-" if self.assigns => starters.clear(),
                 [b'-', _, ..] => {
-                    let option = self.option(word).ok_or_else(unclear)?;
+                    let option = self.option(word).ok_or_else(unknown_option)?;
                     let next = words.get(index + 1).map(|word| word.as_bytes());
                     let value = option.value.or(next.filter(|_| option.takes != Takes::Nothing));
                     starters.note(self, &option.name, value);
@@ -288,7 +290,7 @@ impl Starters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Starters, Unclear, find};
+    use super::{Starters, UnknownOption, find};
     use std::ffi::OsString;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -298,7 +300,8 @@ mod tests {
     /// The command that would be started.
     fn rest(line: &str) -> String {
         let words = words(line);
-        let found = find(&words).unwrap_or_else(|unclear| panic!("{line}: {unclear:?}"));
+        let found =
+            find(&words).unwrap_or_else(|unknown_option| panic!("{line}: {unknown_option:?}"));
         let rest: Vec<_> = words[found.length..].iter().map(|w| w.to_str().unwrap()).collect();
         rest.join(" ")
     }
@@ -391,9 +394,9 @@ mod tests {
             ("env --split-string=a", "env", "--split-string=a"),
             ("srun mpirun -unknown 2 a", "mpirun", "-unknown"),
         ] {
-            let unclear = find(&words(line));
-            let expected = Unclear { program: program.to_owned(), word: word.to_owned() };
-            assert_eq!(unclear, Err(expected), "{line}");
+            let unknown_option = find(&words(line));
+            let expected = UnknownOption { program: program.to_owned(), word: word.to_owned() };
+            assert_eq!(unknown_option, Err(expected), "{line}");
         }
     }
 }

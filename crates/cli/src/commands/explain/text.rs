@@ -44,7 +44,7 @@ pub(super) fn page(
 fn then(on_miss: OnMiss) -> &'static str {
     match on_miss {
         OnMiss::Pull => "the runtime pulls the image from its registry (on_miss=pull)",
-        OnMiss::Warn => "the user is told, and the runtime pulls the image (on_miss=warn)",
+        OnMiss::Warn => "the user gets a message, and the runtime pulls the image (on_miss=warn)",
         OnMiss::Fail => "the task ends with a message and status 66 (on_miss=fail or require)",
     }
 }
@@ -86,7 +86,7 @@ impl Page {
 
     fn verdict(&mut self, decision: &Decision) {
         let (style, why) = match &decision.verdict {
-            Verdict::Hit => (AnsiColor::Green, "the image takes the reference's place".to_owned()),
+            Verdict::Hit => (AnsiColor::Green, "the image replaces the reference".to_owned()),
             Verdict::Miss => (AnsiColor::Yellow, "no candidate is an image".to_owned()),
             Verdict::Pass(pass) => (AnsiColor::Cyan, pass.to_string()),
         };

@@ -60,8 +60,8 @@ pub(super) fn items(
                 if args.all {
                     continue;
                 }
-                let theirs = image.architecture;
-                return Err(Failure::OtherArchitecture { name: name.clone(), theirs });
+                let actual = image.architecture;
+                return Err(Failure::OtherArchitecture { name: name.clone(), actual });
             }
             if !pinned && seen.insert(name.clone()) {
                 items.push(item(inventory, image, reference, name));

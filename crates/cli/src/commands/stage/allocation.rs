@@ -62,7 +62,7 @@ impl Allocation {
         still: &dyn Fn() -> bool,
     ) -> Result<Option<Self>, Failure> {
         let list = nodes::fold(request.nodes)?;
-        let task = progress.on_terminal(&format!("asking for {list}"), 0);
+        let task = progress.on_terminal(&format!("requesting {list}"), 0);
         let mut salloc = slurm::command("salloc");
         salloc.arg(format!("--job-name={NAME}")).args(LITTLE);
         salloc.arg(format!("--partition={}", request.partition));
@@ -128,7 +128,7 @@ fn refused(messages: &[String]) -> Failure {
     } else {
         messages.iter().collect::<Vec<_>>()
     };
-    let reason = slurm::last_words(all.iter().map(|line| line.as_str()));
+    let reason = slurm::last_message(all.iter().map(|line| line.as_str()));
     let is_about_user =
         reason.contains("Invalid user id") || reason.contains("Access/permission denied");
     let advice = match is_about_user {

@@ -73,7 +73,7 @@ fn broken(messages: &[String]) -> Broken {
     });
     Broken {
         failed_nodes: failed_nodes.collect(),
-        why: slurm::last_words(messages.iter().map(String::as_str)),
+        why: slurm::last_message(messages.iter().map(String::as_str)),
     }
 }
 

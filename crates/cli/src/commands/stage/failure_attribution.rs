@@ -38,7 +38,7 @@ impl Attribution {
             lines().zip(&self.about).rev().find(|(_, about)| about.iter().any(|one| one == node));
         match of_it {
             Some((line, _)) => slurm::bare(line).to_owned(),
-            None => slurm::last_words(lines()),
+            None => slurm::last_message(lines()),
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_node_gets_its_own_message_or_the_last_one() {
         let mut attribution = Attribution::default();
-        assert_eq!(attribution.of("n1"), "it did not say why");
+        assert_eq!(attribution.of("n1"), "it failed without a message");
         let lines = ["srun: error: n1: task 0: Killed", "srun: error: Unable to go on"];
         attribution.push(lines.map(str::to_owned).into_iter());
         assert!(attribution.has_ended("n1") && !attribution.has_ended("n2"));

@@ -86,7 +86,7 @@ impl Listing {
         nodes: &Nodes,
         progress: &Progress,
     ) -> Result<Self, Failure> {
-        let _task = progress.on_terminal("asking the nodes for their images", 0);
+        let _task = progress.on_terminal("listing the images on the nodes", 0);
         let mut listing = Self::default();
         let mut nodes = nodes.clone();
         let (step, mut failures) = Step::start_where_it_goes(terms, &mut nodes)?;

@@ -7,7 +7,7 @@ mod inventory;
 mod receive;
 
 use super::message::{NodeReply, Reply, Request};
-use crate::cache::access::{Access, Doors};
+use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::Store;
 use crate::cache::store::retention::Retention;
 use crate::error::Failure;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
 /// directory for each job, and a copy there would be deleted with this job. From inside the job's
 /// namespaces, nothing else indicates such a directory.
 fn refuse_private(root: &Path) -> Result<(), Failure> {
-    let Access::Closed(path, _) = Doors::default().directory(root) else { return Ok(()) };
+    let Access::Closed(path, _) = DirectoryAccess::default().directory(root) else { return Ok(()) };
     Err(Failure::Private { root: root.to_owned(), directory: path })
 }
 

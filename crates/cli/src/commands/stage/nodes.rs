@@ -29,7 +29,7 @@ struct Row<'a> {
 /// A node or partition does not exist, or no partition has all of the nodes.
 pub(crate) fn choose(list: Option<&str>, partition: Option<&str>) -> Result<Chosen, Failure> {
     let listed = list.map(expand).transpose()?;
-    let text = slurm::ask("sinfo", &["--all", "--noheader", "--Node", "--format=%N|%P|%T"])?;
+    let text = slurm::output("sinfo", &["--all", "--noheader", "--Node", "--format=%N|%P|%T"])?;
     let rows: Vec<Row<'_>> = text.lines().filter_map(row).collect();
     of_rows(&rows, listed, partition).map_err(Failure::Nodes)
 }
@@ -100,7 +100,7 @@ fn unusable(state: &str) -> Option<String> {
         _ if state.ends_with('*') => Some(format!("it does not respond (state {word})")),
         _ if state.ends_with(['~', '%', '!']) => Some("it is powered down".to_owned()),
         "idle" | "mixed" | "allocated" | "completing" | "planned" | "reserved" | "maint" => None,
-        _ => Some(format!("it takes no jobs (state {word})")),
+        _ => Some(format!("it accepts no jobs (state {word})")),
     }
 }
 
@@ -127,8 +127,8 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
         let other = chosen(Some(&["n1"]), Some("cpu")).unwrap();
         assert_eq!((other.partition.as_str(), other.nodes), ("cpu", nodes(&["n1"])));
         assert_eq!(chosen(Some(&["g1"]), None).unwrap().partition, "gpu");
-        let said = chosen(Some(&["n1", "g1"]), None).unwrap_err();
-        assert!(said.starts_with("no partition has all these nodes"), "{said}");
+        let message = chosen(Some(&["n1", "g1"]), None).unwrap_err();
+        assert!(message.starts_with("no partition has all these nodes"), "{message}");
     }
 
     #[test]
@@ -142,8 +142,8 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
     fn unknown_nodes_and_partitions_are_errors() {
         assert_eq!(chosen(Some(&["n1", "x1"]), None).unwrap_err(), "no partition has a node x1");
         assert_eq!(chosen(Some(&["g1"]), Some("cpu")).unwrap_err(), "partition cpu has no node g1");
-        let said = chosen(None, Some("none")).unwrap_err();
-        assert_eq!(said, "--partition none: there is no such partition, or it has no nodes");
+        let message = chosen(None, Some("none")).unwrap_err();
+        assert_eq!(message, "--partition none: there is no such partition, or it has no nodes");
     }
 
     #[test]
@@ -151,14 +151,14 @@ n1|cpu|idle\nn1|all*|idle\nn2|cpu|mixed-\nn2|all*|mixed-\nn3|all*|down*\ng1|gpu|
         for usable in ["idle", "mixed", "allocated", "completing", "planned", "idle#", "mixed-"] {
             assert_eq!(unusable(usable), None, "{usable}");
         }
-        for (state, said) in [
+        for (state, message) in [
             ("idle*", "it does not respond (state idle)"),
-            ("drained", "it takes no jobs (state drained)"),
-            ("draining", "it takes no jobs (state draining)"),
-            ("down", "it takes no jobs (state down)"),
+            ("drained", "it accepts no jobs (state drained)"),
+            ("draining", "it accepts no jobs (state draining)"),
+            ("down", "it accepts no jobs (state down)"),
             ("idle~", "it is powered down"),
         ] {
-            assert_eq!(unusable(state).as_deref(), Some(said));
+            assert_eq!(unusable(state).as_deref(), Some(message));
         }
     }
 }

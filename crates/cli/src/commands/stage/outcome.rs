@@ -63,13 +63,13 @@ pub(crate) struct Outcomes<'a> {
     json: bool,
     root: &'a Path,
     good: usize,
-    bad: Vec<Exit>,
+    failed: Vec<Exit>,
 }
 
 impl<'a> Outcomes<'a> {
     /// For images that are staged to `root`. With `json`, it prints objects instead of text lines.
     pub(crate) fn new(progress: &'a Progress, json: bool, root: &'a Path) -> Self {
-        Self { progress, json, root, good: 0, bad: Vec::new() }
+        Self { progress, json, root, good: 0, failed: Vec::new() }
     }
 
     /// Reports that an image is on a node. `took` is the duration of the transfer, if there was
@@ -109,14 +109,14 @@ impl<'a> Outcomes<'a> {
     ///
     /// # Errors
     /// Standard output fails.
-    pub(crate) fn bad(
+    pub(crate) fn failed(
         &mut self,
         node: Option<&str>,
         reference: Option<&str>,
         exit: Exit,
         error: &str,
     ) -> Result<(), Failure> {
-        self.bad.push(exit);
+        self.failed.push(exit);
         if self.json {
             let (status, path, size, seconds) = (Status::Failed, None, None, None);
             let error = Some(error);
@@ -133,13 +133,13 @@ impl<'a> Outcomes<'a> {
     /// # Errors
     /// Standard output fails.
     pub(crate) fn node_failed(&mut self, failure: &NodeFailure) -> Result<(), Failure> {
-        self.bad(Some(&failure.node), None, failure.exit, &failure.error)
+        self.failed(Some(&failure.node), None, failure.exit, &failure.error)
     }
 
     /// The exit status: that of the failures if nothing succeeded and all have the same one, else
     /// the general failure status. Without failures it is 0.
     pub(crate) fn exit(&self) -> Exit {
-        match self.bad.split_first() {
+        match self.failed.split_first() {
             None => Exit::OK,
             Some((first, rest)) if self.good == 0 && rest.iter().all(|exit| exit == first) => {
                 *first
@@ -162,13 +162,13 @@ mod tests {
         let new = || Outcomes::new(&progress, true, Path::new("/local/sif"));
         let mut outcomes = new();
         assert_eq!(outcomes.exit(), Exit::OK);
-        outcomes.bad(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
-        outcomes.bad(Some("n2"), None, Exit::NO_PERMISSION, "no").unwrap();
+        outcomes.failed(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
+        outcomes.failed(Some("n2"), None, Exit::NO_PERMISSION, "no").unwrap();
         assert_eq!(outcomes.exit(), Exit::NO_PERMISSION);
-        outcomes.bad(Some("n3"), None, Exit::CANT_CREATE, "no").unwrap();
+        outcomes.failed(Some("n3"), None, Exit::CANT_CREATE, "no").unwrap();
         assert_eq!(outcomes.exit(), Exit::PROBLEMS);
         let mut outcomes = new();
-        outcomes.bad(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
+        outcomes.failed(Some("n1"), None, Exit::NO_PERMISSION, "no").unwrap();
         outcomes.good(Status::Present, "n2", "o/i:1", 1, None).unwrap();
         assert_eq!(outcomes.exit(), Exit::PROBLEMS);
     }

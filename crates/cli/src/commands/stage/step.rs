@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn another_version_on_the_node_is_an_error() {
         assert!(other_version("n1", env!("CARGO_PKG_VERSION")).is_none());
-        let said = other_version("n1", "0.0.1").unwrap().error;
-        assert!(said.starts_with("it has sifcache 0.0.1, and this is "), "{said}");
+        let message = other_version("n1", "0.0.1").unwrap().error;
+        assert!(message.starts_with("it has sifcache 0.0.1, and this is "), "{message}");
     }
 }

@@ -56,7 +56,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
     }
 
     fn query(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
-        let task = self.progress.on_terminal("asking the nodes for their images", 0);
+        let task = self.progress.on_terminal("listing the images on the nodes", 0);
         let mut nodes = nodes.clone();
         let (step, failures) = Step::start_where_it_goes(self.terms, &mut nodes)?;
         failures.iter().try_for_each(|failure| self.node_failed(failure))?;
@@ -98,7 +98,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
                 Ok(())
             }
             Reply::Failed { reference, exit, error } => {
-                self.outcomes.bad(Some(node), reference.as_deref(), exit, &error)
+                self.outcomes.failed(Some(node), reference.as_deref(), exit, &error)
             }
             _ => Ok(()),
         }
@@ -110,9 +110,9 @@ impl<'a, 'p> Transfer<'a, 'p> {
         if !failures.is_empty() {
             return failures.iter().try_for_each(|failure| self.node_failed(failure));
         }
-        let theirs: Vec<usize> =
+        let indexes: Vec<usize> =
             self.todo.iter().filter(|(_, of)| *of == nodes).map(|(index, _)| *index).collect();
-        for index in theirs {
+        for index in indexes {
             if !self.one(&mut step, index, nodes)? {
                 break;
             }
@@ -228,7 +228,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
             nodes.remove(node);
         }
         let reference = self.sources.get(index).map(|source| source.item.reference.as_str());
-        self.outcomes.bad(Some(node), reference, exit, error)
+        self.outcomes.failed(Some(node), reference, exit, error)
     }
 
     /// Records that a node cannot be used any more.

@@ -68,7 +68,7 @@ impl Chosen {
             is_meant(&finding.path) || finding.affected.iter().any(|path| is_meant(path))
         });
         for path in self.paths.iter().filter(|path| path.symlink_metadata().is_err()) {
-            findings.push(Finding::problem(ABSENT, path, "not there", ""));
+            findings.push(Finding::problem(ABSENT, path, "does not exist", ""));
         }
         for reference in &self.references {
             let is_there =
@@ -76,7 +76,7 @@ impl Chosen {
             if !files.iter().any(is_there) {
                 let short = image_name::short(reference);
                 let advice = format!("`sifcache add {short}` pulls it");
-                let what = "no file under any image root is called that";
+                let what = "no file under an image root has this name";
                 findings.push(Finding::problem(ABSENT, Path::new(&short), what, advice));
             }
         }

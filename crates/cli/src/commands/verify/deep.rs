@@ -2,7 +2,7 @@
 
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
-use super::timeout::{self, Outcome, Pulse};
+use super::timeout::{self, Outcome, Watchdog};
 use super::{signature, survey};
 use crate::cache::squashfs;
 use crate::cache::store;
@@ -58,8 +58,8 @@ pub(crate) fn read(
     let bytes = jobs.iter().map(|job| job.size).sum();
     let task = progress.bytes("reading the images", bytes);
     let desk = Desk { task: Arc::new(task), findings: Arc::default() };
-    let theirs = desk.clone();
-    let outcome = timeout::wait(timeout, move |pulse| theirs.all(&jobs, pulse))?;
+    let worker = desk.clone();
+    let outcome = timeout::wait(timeout, move |watchdog| worker.all(&jobs, watchdog))?;
     let signed = match outcome {
         Outcome::Done(signed) => signed,
         Outcome::Stuck(paths) => {
@@ -78,7 +78,7 @@ fn signatures(signed: &[PathBuf], settings: &Settings) -> Result<Vec<Finding>, F
         return Ok(Vec::new());
     }
     let Ok(runtime) = Runtime::find(settings, None) else {
-        let what = "it is signed, and there is no runtime in PATH to check that";
+        let what = "it is signed, and no runtime is in PATH to verify the signature";
         let advice = "load the runtime's module";
         let note = |path: &PathBuf| Finding::note(NOT_VERIFIED, path, what, advice);
         return Ok(signed.iter().map(note).collect());
@@ -112,31 +112,37 @@ impl Desk {
     }
 
     /// Reads all files, and returns the paths of the signed ones.
-    fn all(&self, jobs: &[Job], pulse: &Pulse) -> Vec<PathBuf> {
-        let one = |job: &Job| self.one(job, pulse).then(|| job.path.clone());
+    fn all(&self, jobs: &[Job], watchdog: &Watchdog) -> Vec<PathBuf> {
+        let one = |job: &Job| self.one(job, watchdog).then(|| job.path.clone());
         pool::each(AT_ONCE, jobs, &one).into_iter().flatten().collect()
     }
 
     /// Reads one file, and returns whether it is signed.
-    fn one(&self, job: &Job, pulse: &Pulse) -> bool {
+    fn one(&self, job: &Job, watchdog: &Watchdog) -> bool {
         let mut done = 0;
-        let sha256 = match pulse.at(&job.path, || self.sum(job, pulse, &mut done)) {
+        let sha256 = match watchdog.at(&job.path, || self.sum(job, watchdog, &mut done)) {
             Ok(sha256) => sha256,
             Err(error) => {
                 let what = format!("reading fails after {done} bytes: {error}");
                 let token = State::Failed(0).token();
-                let advice = "look at the disk and the kernel's log, and get the image again";
+                let advice = "check the disk and the kernel log, and pull or copy the image again";
                 self.add(Finding::problem(token, &job.path, what, advice));
                 return false;
             }
         };
         if job.expected.as_ref().is_some_and(|expected| *expected != sha256) {
-            let what = "its content is not what its record says: it has changed in its place";
-            self.add(Finding::problem(DIGEST_MISMATCH, &job.path, what, "get the image again"));
+            let what = "its content does not match its record: it was modified in place";
+            self.add(Finding::problem(
+                DIGEST_MISMATCH,
+                &job.path,
+                what,
+                "pull or copy the image again",
+            ));
         }
         // The survey has already reported known damage.
         if !job.damaged
-            && let Err(damage) = pulse.at(&job.path, || squashfs::read(&job.path, &|| pulse.beat()))
+            && let Err(damage) =
+                watchdog.at(&job.path, || squashfs::read(&job.path, &|| watchdog.progress()))
         {
             self.add(Finding::damaged(&job.path, &damage));
         }
@@ -145,7 +151,7 @@ impl Desk {
 
     /// The SHA-256 of the file, computed only if one is recorded; `done` counts the bytes that were
     /// read.
-    fn sum(&self, job: &Job, pulse: &Pulse, done: &mut u64) -> io::Result<String> {
+    fn sum(&self, job: &Job, watchdog: &Watchdog, done: &mut u64) -> io::Result<String> {
         let mut file = fs::File::open(&job.path)?;
         let (mut buffer, mut sha256) = (vec![0; CHUNK], Sha256::new());
         loop {
@@ -160,7 +166,7 @@ impl Desk {
             }
             *done += length as u64;
             self.task.advance(length as u64);
-            pulse.beat();
+            watchdog.progress();
         }
     }
 }
@@ -174,7 +180,7 @@ fn is_signed(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Desk, Job};
-    use crate::commands::verify::timeout::Pulse;
+    use crate::commands::verify::timeout::Watchdog;
     use crate::ui::progress::Progress;
     use std::sync::Arc;
 
@@ -184,7 +190,7 @@ mod tests {
         let desk = Desk { task, findings: Arc::default() };
         // This file can be opened, but reading at its start fails.
         let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
-        assert!(!desk.one(&job, &Pulse::default()));
+        assert!(!desk.one(&job, &Watchdog::default()));
         let findings = super::lock(&desk.findings);
         let expected = "reading fails after 0 bytes: Input/output error (os error 5)";
         assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", expected));

@@ -79,7 +79,7 @@ impl<'a> Contest<'a> {
             let winner =
                 self.winners.iter().find(|(_, winner)| winner.identity() == file.identity());
             findings.push(match winner {
-                Some((theirs, _)) => two_files(first, typed, file, theirs),
+                Some((other_typed, _)) => two_files(first, typed, file, other_typed),
                 None => shadowed(first, typed, file),
             });
         }
@@ -101,11 +101,11 @@ fn has_digest(file: &File) -> bool {
     file.reference.as_ref().is_some_and(|reference| reference.digest().is_some())
 }
 
-fn two_files(first: &File, typed: &str, file: &File, theirs: &str) -> Finding {
+fn two_files(first: &File, typed: &str, file: &File, other_typed: &str) -> Finding {
     let other = escape_for_terminal(&first.path);
-    let [typed, theirs] = [typed, theirs].map(|name| Transport::Docker.uri(name));
+    let [typed, other_typed] = [typed, other_typed].map(|name| Transport::Docker.uri(name));
     let what = format!(
-        "one of two files for one image: jobs get {other} for {typed}, and this for {theirs}"
+        "one of two files for one image: jobs get {other} for {typed}, and this for {other_typed}"
     );
     Finding::problem(TWO_FILES, &file.path, what, advice(first, file))
 }
@@ -122,7 +122,7 @@ fn advice(one: &File, other: &File) -> String {
     match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
         None => "remove one of them".to_owned(),
         Some(reference) => format!(
-            "remove one of them, and let the other one be called {}",
+            "remove one of them, and rename the other one to {}",
             escape_for_terminal(Path::new(&image_name::short(reference)))
         ),
     }
@@ -148,12 +148,12 @@ fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String
             .flat_map(|root| names.iter().map(move |name| (root, name.as_str())))
             .find_map(|key| named.get(&key).copied())
     };
-    let all = spellings(one).into_iter();
+    let all = equivalents(one).into_iter();
     all.filter_map(|one| Some((one.typed().to_owned(), winner(&one)?))).collect()
 }
 
 /// All spellings of a reference, the short one first.
-fn spellings(reference: &Reference) -> Vec<Reference> {
+fn equivalents(reference: &Reference) -> Vec<Reference> {
     let registry = reference.registry();
     let hosts = match registry {
         DEFAULT_REGISTRY => vec![String::new(), "docker.io/".into(), "index.docker.io/".into()],
@@ -183,12 +183,12 @@ fn is_same(one: &Reference, other: &Reference) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::spellings;
+    use super::equivalents;
     use sifcache_core::reference::Reference;
 
     fn all(text: &str) -> Vec<String> {
         let reference = Reference::parse(text.as_bytes()).unwrap();
-        spellings(&reference).iter().map(|one| one.typed().to_owned()).collect()
+        equivalents(&reference).iter().map(|one| one.typed().to_owned()).collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One file under an image root, and its state for jobs.
 
 use super::misnamed;
-use crate::cache::access::{Access, Doors};
+use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::image_name;
 use crate::cache::sif_metadata::{self, Origin};
 use crate::cache::squashfs::{self, Damage};
@@ -52,7 +52,7 @@ impl File {
         (index, path): (usize, &Path),
         root: &Root<'_>,
         name: &Path,
-        doors: &Doors,
+        directory_access: &DirectoryAccess,
         architecture: Architecture,
     ) -> Self {
         let (root_path, path) = (path, path.join(name));
@@ -67,7 +67,7 @@ impl File {
             _ => None,
         };
         let access = match &metadata {
-            Some(metadata) => doors.file(&path, metadata, leads_on(root_path, name)),
+            Some(metadata) => directory_access.file(&path, metadata, leads_on(root_path, name)),
             None => Access::Everybody,
         };
         let reference = spelled.map(|(_, reference)| reference);
@@ -117,9 +117,8 @@ impl File {
             return true;
         }
         let digests = |file: &Self| file.record.as_ref().map(|record| record.digests.clone());
-        let (ours, theirs) =
-            (digests(self).unwrap_or_default(), digests(other).unwrap_or_default());
-        if ours.iter().any(|digest| theirs.contains(digest)) {
+        let (own, others) = (digests(self).unwrap_or_default(), digests(other).unwrap_or_default());
+        if own.iter().any(|digest| others.contains(digest)) {
             return true;
         }
         let same = |one: io::Result<_>, other: io::Result<_>| matches!((one, other), (Ok(one), Ok(other)) if one == other);

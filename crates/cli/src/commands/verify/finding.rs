@@ -91,29 +91,29 @@ impl Finding {
             Damage::Unsupported(_) => Self::note(NOT_VERIFIED, path, what, "start it once"),
             Damage::Io(_) => {
                 let token = State::Failed(0).token();
-                Self::problem(token, path, what, "look at the disk and the kernel's log")
+                Self::problem(token, path, what, "check the disk and the kernel log")
             }
-            _ => Self::problem(DAMAGED, path, what, "get the image again"),
+            _ => Self::problem(DAMAGED, path, what, "pull or copy the image again"),
         }
     }
 
     /// An image of another architecture than that of the root.
     pub(crate) fn wrong_architecture(
         path: &Path,
-        theirs: &'static str,
+        actual: &'static str,
         wanted: Architecture,
         root: &Path,
     ) -> Self {
-        let state = State::WrongArchitecture(theirs);
+        let state = State::WrongArchitecture(actual);
         let declaration = architecture::path(root);
         let what = match wanted == sif::host_architecture() && !declaration.exists() {
             true => state.to_string(),
             false => architecture::describe(&state, wanted),
         };
         let mut advice = format!("pull it with --arch {wanted}");
-        if theirs != sif::UNKNOWN_ARCHITECTURE {
+        if actual != sif::UNKNOWN_ARCHITECTURE {
             advice += &format!(
-                ", or keep it in a root for {theirs}, which says so in .sifcache/architecture"
+                ", or keep it in an image root that declares {actual} in .sifcache/architecture"
             );
         }
         Self::problem(state.token(), path, what, advice)
@@ -156,14 +156,13 @@ impl Finding {
 /// Advice for a refused file.
 fn advice(state: &State) -> String {
     match state {
-        State::Truncated { .. } => "wait until the copy is through, or copy it again".into(),
+        State::Truncated { .. } => "wait until the copy is complete, or copy it again".into(),
         State::Empty | State::NotSif => {
-            "put the image there again, or take the file out of the image root".into()
+            "put the image there again, or remove the file from the image root".into()
         }
         State::UnknownVersion => "pull it with a runtime whose images this host can start".into(),
         State::Encrypted => {
-            "pull or build it without encryption; the key is asked for wherever it is started"
-                .into()
+            "pull or build it without encryption; each start requires the key".into()
         }
         State::OciSif => "pull it without --oci".into(),
         State::NoRootFileSystem => {
@@ -172,9 +171,9 @@ fn advice(state: &State) -> String {
         State::BadTable => "pull the image again".into(),
         State::UnknownFileSystem(_) => "pull the image again, or build it from a sandbox".into(),
         State::DanglingLink => "remove the link, or restore its target".into(),
-        State::NotAFile("directory") => "build a SIF file from it, or take it elsewhere".into(),
-        State::NotAFile(_) => "take it out of the image root".into(),
-        State::Unreadable => "verify it as root, or open it to all".into(),
-        _ => "look at the file system, and at the kernel's log".into(),
+        State::NotAFile("directory") => "build a SIF file from it, or move it elsewhere".into(),
+        State::NotAFile(_) => "move it out of the image root".into(),
+        State::Unreadable => "verify it as root, or make it readable for all".into(),
+        _ => "check the file system and the kernel log".into(),
     }
 }

@@ -124,7 +124,7 @@ fn mode(
         return Ok(None);
     }
     file.set_permissions(Permissions::from_mode(new))?;
-    Ok(Some(format!("mode {old:04o} is {new:04o} now")))
+    Ok(Some(format!("mode changed from {old:04o} to {new:04o}")))
 }
 
 fn real_path(file: &File) -> io::Result<PathBuf> {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(Fix::close(&UntrustedReason { path: outside.clone(), by }, &root), None);
         assert_eq!((Fix::open(&outside, &root), Fix::open(&link, &root)), (None, None));
         let close = Fix::close(&UntrustedReason { path: inside.clone(), by }, &root).unwrap();
-        assert_eq!(close.apply().unwrap().unwrap(), "mode 0626 is 0604 now");
+        assert_eq!(close.apply().unwrap().unwrap(), "mode changed from 0626 to 0604");
         assert_eq!(close.apply().unwrap(), None);
         // A link replaces the file after the check.
         fs::remove_file(&inside).unwrap();
@@ -174,11 +174,11 @@ mod tests {
         assert!(close.apply().is_err());
         assert!(Fix::Open(root.join("../out"), root.clone()).apply().is_err());
         assert_eq!(mode(&outside), 0o622);
-        let theirs = root.join("theirs");
-        file(&theirs, 0o622);
-        chown(&theirs, Some(1001), None).unwrap();
-        let error = Fix::Close(theirs.clone(), root).apply().unwrap_err().to_string();
-        assert_eq!((error.as_str(), mode(&theirs)), ("it belongs to the user 1001", 0o622));
+        let foreign = root.join("theirs");
+        file(&foreign, 0o622);
+        chown(&foreign, Some(1001), None).unwrap();
+        let error = Fix::Close(foreign.clone(), root).apply().unwrap_err().to_string();
+        assert_eq!((error.as_str(), mode(&foreign)), ("it belongs to the user 1001", 0o622));
     }
 
     /// A name that was taken in the meantime, a link, and directories that users can write to.
@@ -210,17 +210,17 @@ mod tests {
         symlink("i_1.sif", &link).unwrap();
         let error = rename(&link).unwrap_err().to_string();
         assert_eq!((error.as_str(), link.is_symlink()), ("it is a link: rename it by hand", true));
-        for theirs in [root.join("o"), root.clone()] {
-            fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
-            assert!(rename(&from).is_err(), "{}", theirs.display());
-            fs::set_permissions(&theirs, Permissions::from_mode(0o755)).unwrap();
+        for foreign in [root.join("o"), root.clone()] {
+            fs::set_permissions(&foreign, Permissions::from_mode(0o777)).unwrap();
+            assert!(rename(&from).is_err(), "{}", foreign.display());
+            fs::set_permissions(&foreign, Permissions::from_mode(0o755)).unwrap();
         }
         assert!(from.exists() && !to.exists());
-        let theirs = root.join("theirs");
-        fs::create_dir(&theirs).unwrap();
-        fs::set_permissions(&theirs, Permissions::from_mode(0o777)).unwrap();
-        fs::write(theirs.join("i_1.sif"), "three").unwrap();
-        assert!(rename(&theirs.join("i_1.sif")).is_err() && !to.exists());
+        let foreign = root.join("theirs");
+        fs::create_dir(&foreign).unwrap();
+        fs::set_permissions(&foreign, Permissions::from_mode(0o777)).unwrap();
+        fs::write(foreign.join("i_1.sif"), "three").unwrap();
+        assert!(rename(&foreign.join("i_1.sif")).is_err() && !to.exists());
     }
 
     #[test]

@@ -46,14 +46,14 @@ fn with_origin(
     }
     let shown = escape_for_terminal(Path::new(&proper));
     let uri = Transport::Docker.uri(&shown);
-    let what = format!("made from {uri}, and no launch of that finds it under this name");
+    let what = format!("made from {uri}, but no launch of that URI finds it under this name");
     // The same file also has the proper name.
     if names.is_same_file(file, origin) {
         return None;
     }
     // With a tag, it may be a short name that the site has chosen.
     if has_tag(stem(name)) {
-        let advice = format!("if it is not a name of your own, rename it to {shown}");
+        let advice = format!("if you did not choose this name, rename it to {shown}");
         return Some(Finding::note(MISNAMED, &file.path, what, advice));
     }
     let advice = names.advice(&proper);
@@ -67,7 +67,7 @@ fn without_origin(file: &File, name: &str) -> Option<Finding> {
         return None;
     }
     if is_engine_name(name) {
-        let what = "named by a workflow engine, and no launch that users write leads to it";
+        let what = "named by a workflow engine, and no launch that users write finds it";
         let advice = "rename it to NAME:TAG, as its reference is written";
         return Some(Finding::problem(MISNAMED, &file.path, what, advice));
     }

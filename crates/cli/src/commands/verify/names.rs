@@ -1,4 +1,4 @@
-//! Files that no reference leads to because of their names.
+//! Files whose names match no reference.
 
 use super::file::File;
 use super::finding::{Finding, NO_REFERENCE, STRAY};
@@ -62,7 +62,7 @@ impl<'a> Names<'a> {
         let path = &file.path;
         match &file.state {
             State::Image => {
-                let what = "a SIF file whose name no reference can spell";
+                let what = "a SIF file whose name matches no reference";
                 let advice = self.rename(file);
                 let finding = Finding::problem(NO_REFERENCE, path, what, &*advice.text);
                 finding.with_fix(self.fix(file, &advice))
@@ -70,7 +70,7 @@ impl<'a> Names<'a> {
             State::Truncated { size, needed } => {
                 let what = format!(
                     "cut short or still being copied, {size} of {needed} bytes, \
-                     and no reference can spell its name"
+                     and its name matches no reference"
                 );
                 let advice = format!(
                     "remove it if it is left over; if it is still being written, wait, and then {}",
@@ -84,13 +84,11 @@ impl<'a> Names<'a> {
             | State::NoRootFileSystem
             | State::BadTable
             | State::UnknownFileSystem(_) => {
-                let what = format!("{}, and no reference leads to it", file.state);
+                let what = format!("{}, and its name matches no reference", file.state);
                 Finding::note(STRAY, path, what, "")
             }
-            State::DanglingLink => {
-                Finding::note(STRAY, path, "a link that leads nowhere, not an image", "")
-            }
-            _ => Finding::note(STRAY, path, "not an image, and no reference leads to it", ""),
+            State::DanglingLink => Finding::note(STRAY, path, "a dangling link, not an image", ""),
+            _ => Finding::note(STRAY, path, "not an image, and its name matches no reference", ""),
         }
     }
 
@@ -128,7 +126,7 @@ impl<'a> Names<'a> {
         let is_image = |name: &&String| self.place(name) == Place::Image;
         if let Some(other) = names.iter().find(is_image) {
             let text = format!(
-                "it looks like a second {}; remove one",
+                "it looks like a duplicate of {}; remove one",
                 escape_for_terminal(Path::new(other))
             );
             return Advice { is_there: true, ..Advice::other(text) };
@@ -136,7 +134,7 @@ impl<'a> Names<'a> {
         // The name was already proposed for another file.
         if !self.given.borrow_mut().insert(reference.to_string()) {
             let text = format!(
-                "it looks like a second {}; remove one",
+                "it looks like a duplicate of {}; remove one",
                 escape_for_terminal(Path::new(name))
             );
             return Advice::other(text);
@@ -153,7 +151,7 @@ impl<'a> Names<'a> {
                 name: Some(free.clone()),
                 is_there: false,
             },
-            None => Advice::other(format!("make way for {shown} and rename it to that")),
+            None => Advice::other(format!("free the name {shown} and rename it to that")),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::file::{File, Identity};
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
-use super::timeout::Pulse;
+use super::timeout::Watchdog;
 use crate::cache::store::STATE;
 use crate::cache::store::metadata::{Record, modified};
 use rayon::prelude::*;
@@ -13,9 +13,9 @@ use std::sync::Arc;
 use walkdir::WalkDir;
 
 /// Gives each file its record, which may be stored under any of its names.
-pub(crate) fn load_all(root: &Path, files: &mut [File], pulse: &Pulse) {
+pub(crate) fn load_all(root: &Path, files: &mut [File], watchdog: &Watchdog) {
     let load_one = |file: &File| {
-        let record = pulse.at(&file.path, || load(root, file));
+        let record = watchdog.at(&file.path, || load(root, file));
         Some((file.identity()?, Arc::new(record?)))
     };
     let loaded: Vec<Option<(Identity, Arc<Record>)>> = files.par_iter().map(load_one).collect();
@@ -37,24 +37,24 @@ pub(crate) fn mismatch(file: &File) -> Option<Finding> {
     if record.digests.iter().any(|recorded| recorded == digest) {
         return None;
     }
-    let what = format!("its record says that it is {}", record.digests.join(" and "));
+    let what = format!("according to its record, it is {}", record.digests.join(" and "));
     Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
 }
 
 /// Records without a file.
-pub(crate) fn orphans(root: &Path, pulse: &Pulse) -> Vec<Finding> {
+pub(crate) fn orphans(root: &Path, watchdog: &Watchdog) -> Vec<Finding> {
     let directory = root.join(STATE).join("metadata");
     let entries = WalkDir::new(&directory).into_iter().flatten();
     let files = entries.filter(|entry| entry.file_type().is_file());
-    files.filter_map(|entry| orphan(root, &directory, entry.path(), pulse)).collect()
+    files.filter_map(|entry| orphan(root, &directory, entry.path(), watchdog)).collect()
 }
 
-fn orphan(root: &Path, directory: &Path, record: &Path, pulse: &Pulse) -> Option<Finding> {
+fn orphan(root: &Path, directory: &Path, record: &Path, watchdog: &Watchdog) -> Option<Finding> {
     let name = record.strip_prefix(directory).ok()?.to_str()?.strip_suffix(".json")?;
-    if pulse.at(record, || root.join(name).symlink_metadata().is_ok()) {
+    if watchdog.at(record, || root.join(name).symlink_metadata().is_ok()) {
         return None;
     }
-    let what = format!("a record of {name}, which is not there");
+    let what = format!("a record of {name}, which does not exist");
     let fix = Fix::Forget(record.to_owned(), directory.to_owned());
     let finding = Finding::problem(RECORD_WITHOUT_IMAGE, record, what, "remove it");
     Some(finding.with_fix(Some(fix)))

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// A change that `--fix` made, or failed to make.
 #[derive(Debug)]
-pub(crate) struct Mended {
+pub(crate) struct FixResult {
     pub(crate) path: PathBuf,
     pub(crate) message: String,
     pub(crate) failed: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Mended {
 pub(crate) struct Report<'a> {
     pub(crate) files: &'a [&'a File],
     pub(crate) findings: &'a [Finding],
-    pub(crate) mended: &'a [Mended],
+    pub(crate) fixed: &'a [FixResult],
 }
 
 impl Report<'_> {
@@ -38,8 +38,8 @@ impl Report<'_> {
     /// Standard output fails.
     pub(crate) fn text(&self, all: bool) -> Result<(), Failure> {
         let mut text = String::new();
-        for mended in self.mended {
-            text.push_str(&mended.line());
+        for fixed in self.fixed {
+            text.push_str(&fixed.line());
         }
         for file in self.files.iter().filter(|_| all) {
             text.push_str(&format!("{}: {}\n", escape_for_terminal(&file.path), what(file)));
@@ -78,7 +78,7 @@ impl Report<'_> {
     }
 }
 
-impl Mended {
+impl FixResult {
     fn line(&self) -> String {
         let path = escape_for_terminal(&self.path);
         let (style, verb) = match self.failed {
@@ -111,7 +111,7 @@ fn line(finding: &Finding) -> String {
 fn what(file: &File) -> String {
     let size = format::size(file.size());
     match (&file.reference, &file.state) {
-        (None, State::Image) => format!("a SIF file, {size}, that no reference leads to"),
+        (None, State::Image) => format!("a SIF file, {size}, whose name matches no reference"),
         (None, _) => "no image".to_owned(),
         (Some(reference), _) if file.found_as.is_empty() => {
             let uri = Transport::Docker.uri(&image_name::short(reference));

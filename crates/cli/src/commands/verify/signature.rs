@@ -31,15 +31,15 @@ pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, F
     }
 }
 
-/// Classifies a failed verification. `last` is the runtime's last message, `said` its whole output.
-fn judge(file: &Path, last: &str, said: &str) -> Finding {
+/// Classifies a failed verification. `last` is the runtime's last message, `message` its whole output.
+fn judge(file: &Path, last: &str, message: &str) -> Finding {
     // With several signatures, one may be unknown and another one wrong.
-    if !said.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
-        let what = format!("signed with a key that is not known here: {last}");
+    if !message.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
+        let what = format!("signed with an unknown key: {last}");
         return Finding::note(UNKNOWN_SIGNER, file, what, "import the key with `key import`");
     }
-    let what = format!("its signature does not hold: {last}");
-    Finding::problem(BAD_SIGNATURE, file, what, "do not use it; get the image again")
+    let what = format!("its signature is not valid: {last}");
+    Finding::problem(BAD_SIGNATURE, file, what, "do not use it; pull or copy the image again")
 }
 
 #[cfg(test)]
@@ -65,15 +65,15 @@ FATAL:   Failed to verify container: integrity: key material not provided for DS
 ";
         // Two signatures, one of them with an unknown key.
         let both = format!("{tampered}{unknown}");
-        let last = |said: &str| said.lines().last().unwrap_or_default().to_owned();
-        let token = |said: &str| judge(Path::new("/i"), &last(said), said).token;
+        let last = |message: &str| message.lines().last().unwrap_or_default().to_owned();
+        let token = |message: &str| judge(Path::new("/i"), &last(message), message).token;
         assert_eq!((token(tampered), token(&both)), ("bad-signature", "bad-signature"));
         assert_eq!((token(unknown), token(pem)), ("unknown-signer", "unknown-signer"));
         // An intermediate warning does not count, only the last message.
         let warned = unknown.replace("signature made by unknown entity", "key expired");
         assert_eq!(token(&warned), "bad-signature");
         let what = judge(Path::new("/i"), "it says so", tampered).what;
-        assert_eq!(what, "its signature does not hold: it says so");
+        assert_eq!(what, "its signature is not valid: it says so");
         assert_eq!(token(""), "bad-signature");
     }
 }

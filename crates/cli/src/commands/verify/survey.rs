@@ -6,9 +6,9 @@ use super::finding::{
 };
 use super::fix::Fix;
 use super::names::Names;
-use super::timeout::{self, Outcome, Pulse};
+use super::timeout::{self, Outcome, Watchdog};
 use super::{duplicates, hidden, misnamed, records, tree};
-use crate::cache::access::{Access, Doors};
+use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::Failure;
 use rayon::prelude::*;
@@ -35,7 +35,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
     let mut all = Survey::default();
     for (index, root) in settings.image_roots.iter().enumerate() {
         let (path, untrusted) = (root.clone(), settings.untrusted);
-        match timeout::wait(timeout, move |pulse| one_root(index, &path, untrusted, pulse))? {
+        match timeout::wait(timeout, move |watchdog| one_root(index, &path, untrusted, watchdog))? {
             Outcome::Done(survey) => {
                 all.files.extend(survey.files);
                 all.findings.extend(survey.findings);
@@ -55,7 +55,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
 /// The finding for a path that did not respond in time.
 pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
     let what = format!("no answer within {} s", timeout.as_secs());
-    Finding::problem(NO_ANSWER, path, what, "look at the file server and the mount")
+    Finding::problem(NO_ANSWER, path, what, "check the file server and the mount")
 }
 
 impl Survey {
@@ -69,33 +69,35 @@ impl Survey {
     }
 }
 
-fn one_root(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
+fn one_root(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
     // A separate thread pool per root: hung threads of one root are not missing for the next one.
-    let work = || look(index, path, untrusted, pulse);
+    let work = || look(index, path, untrusted, watchdog);
     match rayon::ThreadPoolBuilder::new().build() {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
 }
 
-fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Survey {
-    let root = pulse.at(path, || Root::enter(path, untrusted));
-    let tree = tree::walk(path, pulse);
-    let mut doors = Doors::default();
+fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
+    let root = watchdog.at(path, || Root::enter(path, untrusted));
+    let tree = tree::walk(path, watchdog);
+    let mut directory_access = DirectoryAccess::default();
     for name in &tree.names {
         let directory = path.join(name);
         let directory = directory.parent().unwrap_or(path);
-        pulse.at(directory, || doors.directory(directory));
+        watchdog.at(directory, || directory_access.directory(directory));
     }
-    let declared = pulse.at(path, || architecture::declared(path));
+    let declared = watchdog.at(path, || architecture::declared(path));
     let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
     let look = |name: &PathBuf| {
-        pulse.at(&path.join(name), || File::look((index, path), &root, name, &doors, architecture))
+        watchdog.at(&path.join(name), || {
+            File::look((index, path), &root, name, &directory_access, architecture)
+        })
     };
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
     // Deleted during the survey.
     files.retain(|file| file.state != State::Absent);
-    records::load_all(path, &mut files, pulse);
+    records::load_all(path, &mut files, watchdog);
     let names = Names::new(path, &files);
     let mut judge = Judge::new(path, &names, architecture);
     judge.found.extend(declared.err().map(|error| {
@@ -105,11 +107,11 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, pulse: &Pulse) -> Surve
     }));
     judge.found.extend(tree.findings);
     judge.root(&root);
-    judge.access(&pulse.at(path, || doors.directory(path)), &State::Image, None);
+    judge.access(&watchdog.at(path, || directory_access.directory(path)), &State::Image, None);
     files.iter().for_each(|file| judge.file(file));
-    judge.found.extend(hidden::scratches(path, pulse));
-    judge.found.extend(hidden::kept_files(path, pulse));
-    judge.found.extend(records::orphans(path, pulse));
+    judge.found.extend(hidden::scratches(path, watchdog));
+    judge.found.extend(hidden::kept_files(path, watchdog));
+    judge.found.extend(records::orphans(path, watchdog));
     let findings = judge.all();
     Survey { files, findings }
 }
@@ -138,12 +140,12 @@ impl<'a> Judge<'a> {
         match root.problem() {
             None => {}
             Some(State::Absent) => {
-                let what = "this image root is not there";
+                let what = "this image root does not exist";
                 self.found.push(Finding::note(
                     ABSENT,
                     self.root,
                     what,
-                    "make it, or take it out of image_root",
+                    "create it, or remove it from image_root",
                 ));
             }
             Some(State::Untrusted(reason)) => {
@@ -175,9 +177,9 @@ impl<'a> Judge<'a> {
             State::Image => self
                 .found
                 .extend(file.damage.as_ref().map(|damage| Finding::damaged(&file.path, damage))),
-            State::WrongArchitecture(theirs) => {
+            State::WrongArchitecture(actual) => {
                 let finding =
-                    Finding::wrong_architecture(&file.path, theirs, self.architecture, self.root);
+                    Finding::wrong_architecture(&file.path, actual, self.architecture, self.root);
                 self.found.push(finding);
             }
             state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
@@ -190,7 +192,7 @@ impl<'a> Judge<'a> {
         match access {
             Access::Everybody => {}
             Access::Group(path, gid) => {
-                let what = format!("open to the group {gid} alone");
+                let what = format!("accessible only to the group {gid}");
                 self.share(Finding::note(GROUP_ONLY, path, what, ""), file);
             }
             Access::Closed(path, gid) => {

@@ -15,15 +15,15 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Records the progress of worker threads, and the paths that they are busy with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pulse(Arc<Mutex<Beats>>);
+pub(crate) struct Watchdog(Arc<Mutex<Activity>>);
 
 #[derive(Debug, Default)]
-struct Beats {
+struct Activity {
     count: u64,
     busy: HashMap<ThreadId, PathBuf>,
 }
 
-impl Pulse {
+impl Watchdog {
     /// Does some work on a path, which may block on the file system.
     pub(crate) fn at<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
         let thread = thread::current().id();
@@ -34,17 +34,17 @@ impl Pulse {
     }
 
     /// Reports progress.
-    pub(crate) fn beat(&self) {
+    pub(crate) fn progress(&self) {
         self.lock().count += 1;
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut HashMap<ThreadId, PathBuf>) -> T) {
-        let mut beats = self.lock();
-        beats.count += 1;
-        change(&mut beats.busy);
+        let mut activity = self.lock();
+        activity.count += 1;
+        change(&mut activity.busy);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Beats> {
+    fn lock(&self) -> MutexGuard<'_, Activity> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,12 +64,12 @@ pub(crate) enum Outcome<T> {
 /// A signal asked the command to stop, or the thread ended before its work was complete.
 pub(crate) fn wait<T: Send + 'static>(
     timeout: Duration,
-    work: impl FnOnce(&Pulse) -> T + Send + 'static,
+    work: impl FnOnce(&Watchdog) -> T + Send + 'static,
 ) -> Result<Outcome<T>, Failure> {
-    let pulse = Pulse::default();
+    let watchdog = Watchdog::default();
     let (sender, receiver) = mpsc::channel();
-    let theirs = pulse.clone();
-    thread::spawn(move || sender.send(work(&theirs)));
+    let worker = watchdog.clone();
+    thread::spawn(move || sender.send(work(&worker)));
     let (mut count, mut since) = (0, Instant::now());
     loop {
         match receiver.recv_timeout(TICK) {
@@ -79,11 +79,11 @@ pub(crate) fn wait<T: Send + 'static>(
                 return Err(Failure::Thread);
             }
         }
-        let beats = pulse.lock();
-        if beats.count != count {
-            (count, since) = (beats.count, Instant::now());
+        let activity = watchdog.lock();
+        if activity.count != count {
+            (count, since) = (activity.count, Instant::now());
         } else if since.elapsed() > timeout {
-            let mut paths: Vec<PathBuf> = beats.busy.values().cloned().collect();
+            let mut paths: Vec<PathBuf> = activity.busy.values().cloned().collect();
             paths.sort();
             return Ok(Outcome::Stuck(paths));
         }
@@ -99,9 +99,9 @@ mod tests {
 
     #[test]
     fn work_with_progress_is_not_interrupted() {
-        let outcome = wait(Duration::from_millis(300), |pulse| {
+        let outcome = wait(Duration::from_millis(300), |watchdog| {
             for _ in 0..8 {
-                pulse.at(Path::new("/slow"), || sleep(Duration::from_millis(100)));
+                watchdog.at(Path::new("/slow"), || sleep(Duration::from_millis(100)));
             }
             5
         });
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn hung_work_is_abandoned_and_its_path_reported() {
-        let outcome = wait(Duration::from_millis(100), |pulse| {
-            pulse.at(Path::new("/fine"), || ());
-            pulse.at(Path::new("/dead"), || sleep(Duration::from_secs(3600)));
+        let outcome = wait(Duration::from_millis(100), |watchdog| {
+            watchdog.at(Path::new("/fine"), || ());
+            watchdog.at(Path::new("/dead"), || sleep(Duration::from_secs(3600)));
         });
         assert_eq!(outcome.unwrap(), Outcome::Stuck(vec![PathBuf::from("/dead")]));
     }

@@ -1,7 +1,7 @@
 //! Lists the files under an image root, even if parts of it cannot be read.
 
 use super::finding::{Finding, LINK_LOOP};
-use super::timeout::Pulse;
+use super::timeout::Watchdog;
 use crate::cache::store::STATE;
 use sifcache_core::image::State;
 use std::fs;
@@ -22,8 +22,8 @@ pub(crate) struct Tree {
 
 /// Walks through `root`. Symbolic links to directories are followed, as in a lookup. This is done
 /// without walkdir's option, so that a path that does not respond is known.
-pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
-    let mut walk = Walk { root, pulse, jumps: Vec::new(), tree: Tree::default() };
+pub(crate) fn walk(root: &Path, watchdog: &Watchdog) -> Tree {
+    let mut walk = Walk { root, watchdog, jumps: Vec::new(), tree: Tree::default() };
     walk.descend(root);
     walk.tree.names.sort();
     walk.tree
@@ -31,7 +31,7 @@ pub(crate) fn walk(root: &Path, pulse: &Pulse) -> Tree {
 
 struct Walk<'a> {
     root: &'a Path,
-    pulse: &'a Pulse,
+    watchdog: &'a Watchdog,
     /// The canonical parent directories of the links that were followed to get here.
     jumps: Vec<PathBuf>,
     tree: Tree,
@@ -41,7 +41,7 @@ impl Walk<'_> {
     fn descend(&mut self, top: &Path) {
         let mut entries = WalkDir::new(top).min_depth(1).into_iter();
         let mut at = top.to_owned();
-        while let Some(entry) = self.pulse.at(&at, || entries.next()) {
+        while let Some(entry) = self.watchdog.at(&at, || entries.next()) {
             match entry {
                 Ok(entry) if top == self.root && is_ours(&entry) => entries.skip_current_dir(),
                 Ok(entry) if entry.file_type().is_dir() => {
@@ -62,9 +62,9 @@ impl Walk<'_> {
     }
 
     fn link(&mut self, path: &Path) {
-        let target = self.pulse.at(path, || path.is_dir().then(|| fs::canonicalize(path)));
+        let target = self.watchdog.at(path, || path.is_dir().then(|| fs::canonicalize(path)));
         let parent = path.parent().unwrap_or(self.root);
-        let parent = self.pulse.at(parent, || fs::canonicalize(parent));
+        let parent = self.watchdog.at(parent, || fs::canonicalize(parent));
         // Not a link to a directory: a link to a file, or a dangling link.
         let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path) };
         self.jumps.push(parent);
@@ -80,7 +80,7 @@ impl Walk<'_> {
     /// Whether the path is an unpacked image directory. Neither the directory nor its files are
     /// candidates.
     fn is_unpacked(&mut self, path: &Path) -> bool {
-        let is_unpacked = self.pulse.at(path, || path.join(UNPACKED).is_dir());
+        let is_unpacked = self.watchdog.at(path, || path.join(UNPACKED).is_dir());
         let finding = || Finding::refused(path, &State::NotAFile("directory"));
         self.tree.findings.extend(is_unpacked.then(finding));
         is_unpacked
@@ -103,7 +103,7 @@ fn is_ours(entry: &DirEntry) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pulse, walk};
+    use super::{Watchdog, walk};
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::Path;
@@ -126,7 +126,7 @@ mod tests {
         symlink("../a", path("c/to-a")).unwrap();
         symlink("../c", path("a/to-c")).unwrap();
         symlink("box", path("boxed")).unwrap();
-        let tree = walk(root.path(), &Pulse::default());
+        let tree = walk(root.path(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
         assert_eq!(tree.names, names.map(Path::new));
         let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();

@@ -61,15 +61,15 @@ impl Evidence {
     /// plugin are only used for nodes that have such lines in other logs.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
-        for (name, theirs) in &other.0 {
+        for (name, added) in &other.0 {
             let has_room = self.0.len() < MOST;
-            if !(self.0.contains_key(name) || has_room && says_something(theirs)) {
+            if !(self.0.contains_key(name) || has_room && says_something(added)) {
                 continue;
             }
             let ours = self.node(name);
-            ours.spans.add_all(&theirs.spans);
-            ours.silent.add_all(&theirs.silent);
-            ours.used = ours.used.max(theirs.used);
+            ours.spans.add_all(&added.spans);
+            ours.silent.add_all(&added.silent);
+            ours.used = ours.used.max(added.used);
         }
         self.cut(unread);
         for node in self.0.values_mut() {

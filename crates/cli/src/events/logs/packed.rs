@@ -19,15 +19,15 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The first bytes of unsupported formats, with a description and a command that prints the
 /// content.
 const OTHERS: [(&[u8], &str, &str); 9] = [
-    (&[0x04, 0x22, 0x4d, 0x18], "packed with lz4", "lz4 -dc"),
-    (b"LZIP", "packed with lzip", "lzip -dc"),
-    (&[0x89, b'L', b'Z', b'O'], "packed with lzop", "lzop -dc"),
-    (&[0x5d, 0, 0], "packed with lzma", "xz -dc"),
-    (&[0x1f, 0x9d], "packed with compress", "gzip -dc"),
-    (b"PK\x03\x04", "packed with zip", "unzip -p"),
-    (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip", "7z x -so"),
-    (b"Rar!", "packed with rar", "unrar p -inul"),
-    (b"LPKSHHRH", "a file of the journal's", "journalctl --output=json --file"),
+    (&[0x04, 0x22, 0x4d, 0x18], "compressed with lz4", "lz4 -dc"),
+    (b"LZIP", "compressed with lzip", "lzip -dc"),
+    (&[0x89, b'L', b'Z', b'O'], "compressed with lzop", "lzop -dc"),
+    (&[0x5d, 0, 0], "compressed with lzma", "xz -dc"),
+    (&[0x1f, 0x9d], "compressed with compress", "gzip -dc"),
+    (b"PK\x03\x04", "compressed with zip", "unzip -p"),
+    (b"7z\xbc\xaf\x27\x1c", "compressed with 7-Zip", "7z x -so"),
+    (b"Rar!", "compressed with rar", "unrar p -inul"),
+    (b"LPKSHHRH", "a journal file", "journalctl --output=json --file"),
 ];
 
 /// An opened log.
@@ -141,7 +141,7 @@ mod tests {
         for (magic, what, _) in OTHERS {
             let bytes = [magic, &[0; 30]].concat();
             let opened = open(Cursor::new(bytes)).unwrap();
-            assert!(matches!(opened, Opened::Other(said, _) if said == what), "{what}");
+            assert!(matches!(opened, Opened::Other(message, _) if message == what), "{what}");
         }
     }
 }

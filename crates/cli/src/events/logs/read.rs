@@ -186,7 +186,7 @@ impl<'a> Log<'a> {
         if any.is_none() {
             let why = match self.is_empty {
                 true => "it is empty",
-                false => "no line begins as a log's does",
+                false => "no line starts like a log line",
             };
             all.skipped.push(self.source.skipped(why.to_owned()));
         }
@@ -226,22 +226,24 @@ impl Read {
         remarks.extend(self.future.remark());
         match self.forged {
             0 => {}
-            1 => remarks.push("1 line with our name is incomplete or not the plugin's".to_owned()),
-            n => {
-                remarks.push(format!("{n} lines with our name are incomplete or not the plugin's"))
-            }
+            1 => remarks.push(
+                "1 line with the plugin's name is incomplete or not from the plugin".to_owned(),
+            ),
+            n => remarks.push(format!(
+                "{n} lines with the plugin's name are incomplete or not from the plugin"
+            )),
         }
         if self.is_partial {
-            let remark = "this user sees only a part of the journal, so nothing is saved of what jobs \
-                          used: run this as root or as a member of the group systemd-journal";
+            let remark = "this user can read only a part of the journal, so the use of images is \
+                          not saved: run this as root or as a member of the group systemd-journal";
             remarks.push(remark.to_owned());
         }
         let ours = self.events + self.unread.lines + self.future.lines;
         if self.range.is_some() && ours == 0 {
-            let remark = "no line of sifcache is in it, so nothing is saved of what jobs used: is it \
-                          the log of nodes that run jobs, and does it have the site's syslog \
-                          facility? (journalctl's `cat` and `with-unit` leave out the name of the program: use \
-                          --output=json)";
+            let remark = "no line is from sifcache, so the use of images is not saved: check that \
+                          this is the log of nodes that run jobs, and that it contains the site's \
+                          syslog facility (journalctl's `cat` and `with-unit` leave out the name \
+                          of the program: use --output=json)";
             remarks.push(remark.to_owned());
         }
         remarks
@@ -255,10 +257,10 @@ impl FutureLines {
             host.map_or_else(|| "its node".to_owned(), |host| escape_for_terminal(host.as_ref()));
         match self.lines {
             0 => None,
-            1 => Some(format!("1 line has a time in the future: look at the clock of {whose}")),
-            lines => Some(format!(
-                "{lines} lines have a time in the future: look at the clock of {whose}"
-            )),
+            1 => Some(format!("1 line has a time in the future: check the clock of {whose}")),
+            lines => {
+                Some(format!("{lines} lines have a time in the future: check the clock of {whose}"))
+            }
         }
     }
 }
@@ -272,7 +274,7 @@ impl Unread {
             lines => format!("{lines} lines of sifcache could not be read"),
         };
         let saved = match self.hits {
-            true => ", so nothing is saved for the days around them",
+            true => ", so the use of images is not saved for the days around them",
             false => "",
         };
         let example = escape_for_terminal(example.as_ref());

@@ -188,7 +188,7 @@ fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
         if number.chars().skip(1).all(|c| c.is_ascii_digit() || c == '-') {
             sources.push(source);
         } else {
-            let why = "logrotate does not name files so: give it with --log if it is a log";
+            let why = "logrotate does not use such names: give it with --log if it is a log";
             skipped.push(source.skipped(why.to_owned()));
         }
     }

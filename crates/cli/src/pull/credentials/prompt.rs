@@ -13,7 +13,7 @@ const TERMINAL: &str = "/dev/tty";
 ///
 /// # Errors
 /// If there is no terminal or no answer.
-pub(super) fn ask(username: Option<String>) -> Result<Login, Failure> {
+pub(super) fn login(username: Option<String>) -> Result<Login, Failure> {
     let username = match username {
         Some(username) => username,
         None => line(Path::new(TERMINAL), "User name for the registry: ").map_err(no_answer)?,

@@ -36,13 +36,13 @@ pub(super) struct TimeLimits {
 }
 
 /// Configuration files and environment variables that the runtimes also read.
-pub(super) struct Surroundings {
+pub(super) struct HostConfiguration {
     pub(super) mirrors: Result<Mirrors, String>,
     pub(super) proxies: Result<Proxies, String>,
     pub(super) certificates: Directories,
 }
 
-impl Surroundings {
+impl HostConfiguration {
     pub(super) fn here() -> Self {
         Self {
             mirrors: Mirrors::from_environment(),
@@ -82,13 +82,13 @@ impl AuthFlow {
     pub(super) fn new(
         insecure: bool,
         credentials: Credentials,
-        surroundings: Surroundings,
+        configuration: HostConfiguration,
         limits: TimeLimits,
         stop: Box<Stop>,
     ) -> io::Result<Self> {
         let runtime = Some(Builder::new_current_thread().enable_all().build()?);
-        let (mirrors, proxies) = match surroundings.proxies {
-            Ok(proxies) => (surroundings.mirrors, proxies),
+        let (mirrors, proxies) = match configuration.proxies {
+            Ok(proxies) => (configuration.mirrors, proxies),
             Err(why) => (Err(why), Proxies::default()),
         };
         let clients = Clients::new(proxies);
@@ -98,7 +98,7 @@ impl AuthFlow {
             clients,
             tokens,
             mirrors,
-            certificates: surroundings.certificates,
+            certificates: configuration.certificates,
             credentials,
             insecure,
             limits,
@@ -106,18 +106,18 @@ impl AuthFlow {
         })
     }
 
-    /// The answer to a question about a reference, from the source of its image.
+    /// The result of a query about a reference, from the source of its image.
     ///
     /// # Errors
     /// If there is no answer, or the container runtime would not get one.
-    pub(super) fn ask<T>(
+    pub(super) fn query<T>(
         &self,
         reference: &Reference,
         query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
-        let mirrors = self.mirrors.as_ref().map_err(Error::surroundings)?;
+        let mirrors = self.mirrors.as_ref().map_err(Error::configuration)?;
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
-        let route = route.map_err(Error::surroundings)?;
+        let route = route.map_err(Error::configuration)?;
         let source = &route.source;
         // Plain HTTP is used only if the container runtime would also use it.
         let plain_http = source.plain_http && route.is_confirmed(true);
@@ -172,18 +172,18 @@ impl AuthFlow {
             auth: &auth,
             tokens: &self.tokens,
         };
-        let ask = |transport| {
+        let attempt = |transport| {
             let session = session(transport);
             runtime.block_on(self.with_timeout(&name, self.with_retry(&session, query)))
         };
         let mut transport = tls;
-        let mut result = ask(tls)?;
+        let mut result = attempt(tls)?;
         if plain_http && result.as_ref().is_err_and(Fault::is_about_connecting) {
             let proxies = &self.clients.proxies;
             if let Some(why) = proxies.of_cgi() {
-                return Err(Error::surroundings(why));
+                return Err(Error::configuration(why));
             }
-            let clear = ask(Transport::Plain)?;
+            let clear = attempt(Transport::Plain)?;
             // A TLS server answers plain HTTP with status 400; then the TLS error is the useful
             // one.
             if !matches!(clear, Err(Fault::Status(400))) {

@@ -42,8 +42,8 @@ fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<S
                 format!("; Apptainer does not read {} for the image itself", directory.display())
             });
             format!(
-                "{name} has a certificate of an authority that is not known here: add it to the \
-                 certificates of this host (they are from {}){beside}",
+                "{name} has a certificate of an unknown authority: add the authority to the \
+                 certificates of this host (read from {}){beside}",
                 at.certificates
             )
         }
@@ -95,10 +95,11 @@ mod tests {
     fn messages_contain_advice() {
         let tls = |error: rustls::Error| describe(&io::Error::other(error), None);
         let unknown = tls(rustls::Error::InvalidCertificate(UnknownIssuer));
-        let advice = "add it to the certificates of this host (they are from SSL_CERT_FILE=/x)";
+        let advice =
+            "add the authority to the certificates of this host (read from SSL_CERT_FILE=/x)";
         assert!(unknown.ends_with(advice), "{unknown}");
-        let bad = tls(rustls::Error::InvalidCertificate(BadSignature));
-        assert!(bad.starts_with("q.io is not trusted: invalid peer certificate"), "{bad}");
+        let invalid = tls(rustls::Error::InvalidCertificate(BadSignature));
+        assert!(invalid.starts_with("q.io is not trusted: invalid peer certificate"), "{invalid}");
         let old = tls(rustls::Error::General("it is old".into()));
         assert_eq!(old, "q.io is not trusted: it is old");
         let refused = io::Error::from_raw_os_error(111);

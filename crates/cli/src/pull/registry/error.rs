@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     NoPlatform,
     Unreachable,
     /// Anything else, such as an invalid answer or an error in a configuration file.
-    Strange,
+    Other,
 }
 
 impl fmt::Display for Error {
@@ -88,26 +88,25 @@ impl Error {
             Fault::Status(401 | 403) => (Kind::Unauthorized, unauthorized(name, &image, at.auth)),
             Fault::Status(429) => (
                 Kind::Unreachable,
-                format!("{name} has had too many requests from here; log in, or wait"),
+                format!("{name} received too many requests from this host; log in, or wait"),
             ),
             Fault::Status(status) if *status >= 500 => {
                 (Kind::Unreachable, format!("{name} fails with status {status}"))
             }
             Fault::Status(status) => {
-                (Kind::Strange, format!("{name} refuses {image} with status {status}"))
+                (Kind::Other, format!("{name} refuses {image} with status {status}"))
             }
             Fault::Request(error) | Fault::TokenServer(_, error) if error.is_timeout() => {
                 return Self::no_answer(name);
             }
             Fault::Request(error) => (Kind::Unreachable, cause::unreachable(name, at, error)),
             Fault::TokenServer(host, error) => {
-                let who = format!("{host}, which gives the tokens for {name},");
+                let who = format!("{host}, the token server of {name},");
                 (Kind::Unreachable, cause::unreachable(&who, at, error))
             }
-            Fault::Strange(why) => (
-                Kind::Strange,
-                format!("{name} answers with an invalid manifest for {image}: {why}"),
-            ),
+            Fault::InvalidAnswer(why) => {
+                (Kind::Other, format!("{name} answers with an invalid manifest for {image}: {why}"))
+            }
         };
         Self::Registry(kind, message)
     }
@@ -117,14 +116,15 @@ impl Error {
     }
 
     /// An error in the configuration files or variables that the runtimes also read.
-    pub(super) fn surroundings(why: impl fmt::Display) -> Self {
-        Self::Registry(Kind::Strange, why.to_string())
+    pub(super) fn configuration(why: impl fmt::Display) -> Self {
+        Self::Registry(Kind::Other, why.to_string())
     }
 
     /// The source has the image, but no other endpoint confirms its digest.
     pub(super) fn unconfirmed(source: &str, why: &str) -> Self {
-        let message =
-            format!("{source} has it, but the runtime asks for the digest elsewhere first: {why}");
+        let message = format!(
+            "{source} has it, but the runtime queries another registry for the digest first: {why}"
+        );
         Self::Registry(Kind::Unreachable, message)
     }
 
@@ -133,17 +133,19 @@ impl Error {
         architecture: &str,
         others: &[String],
     ) -> Self {
-        let others = match others {
-            [] => "no linux at all".to_owned(),
-            others => others.join(", "),
+        let message = match others {
+            [] => format!("{reference} has no image for Linux"),
+            others => format!(
+                "{reference} is not available for {architecture}, only for {}",
+                others.join(", ")
+            ),
         };
-        let message = format!("{reference} is not made for {architecture}, only for {others}");
         Self::Registry(Kind::NoPlatform, message)
     }
 
     pub(super) fn nested_index(reference: &Reference) -> Self {
         let message = format!("{reference} is an index of indexes, which has no image for a host");
-        Self::Registry(Kind::Strange, message)
+        Self::Registry(Kind::Other, message)
     }
 }
 
@@ -159,10 +161,10 @@ fn image(reference: &Reference) -> String {
 fn unauthorized(registry: &str, image: &str, auth: &RegistryAuth) -> String {
     match auth {
         RegistryAuth::Anonymous => format!(
-            "{registry} has no {image}, or not for everybody: see --docker-login and --authfile"
+            "{registry} has no {image}, or it is not public: see --docker-login and --authfile"
         ),
         _ => format!(
-            "{registry} has no {image}, or not for the user name and password that were found: \
+            "{registry} has no {image}, or it is not accessible with the user name and password that were used: \
              see --docker-login and --authfile"
         ),
     }

@@ -12,7 +12,7 @@ pub(super) enum Fault {
     /// The status of the answer, or the status that matches the error code in its body.
     Status(u16),
     /// An invalid answer.
-    Strange(String),
+    InvalidAnswer(String),
 }
 
 impl From<reqwest::Error> for Fault {
@@ -62,7 +62,7 @@ impl Fault {
                 !error.is_connect() && !error.is_timeout()
             }
             Self::Status(status) => *status == 429 || *status >= 500,
-            Self::Strange(_) => false,
+            Self::InvalidAnswer(_) => false,
         }
     }
 }

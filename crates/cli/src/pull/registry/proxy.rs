@@ -69,7 +69,7 @@ impl Proxies {
     /// The reason why plain HTTP requests must not be sent, if there is one.
     pub(super) fn of_cgi(&self) -> Option<String> {
         let variable = self.http.as_ref().filter(|_| self.cgi)?.variable;
-        Some(format!("{variable} does not count where REQUEST_METHOD is set: unset one of them"))
+        Some(format!("{variable} is ignored where REQUEST_METHOD is set: unset one of them"))
     }
 
     /// The proxy for a URL, if there is one.
@@ -100,7 +100,9 @@ fn proxy(get: Get<'_>, names: [&'static str; 2]) -> Result<Option<Proxy>, String
     // The value may contain a password, so the message omits it.
     let url = match url {
         Ok(url) if url.has_host() => url,
-        _ => return Err(format!("{variable} is not a proxy's address: write http://HOST:PORT")),
+        _ => {
+            return Err(format!("{variable} is not a valid proxy address: write http://HOST:PORT"));
+        }
     };
     match url.scheme() {
         "http" | "https" | "socks5" | "socks5h" => Ok(Some(Proxy { url, variable })),

@@ -41,7 +41,7 @@ impl Session<'_> {
     /// The manifest of the image with this tag or digest, and its digest.
     pub(super) async fn manifest(&self, name: &str) -> Answer<(Document, String)> {
         let (body, digest) = self.fetch(name).await?;
-        Ok((manifest::parse(&body).map_err(Fault::Strange)?, digest))
+        Ok((manifest::parse(&body).map_err(Fault::InvalidAnswer)?, digest))
     }
 
     async fn fetch(&self, name: &str) -> Answer<(Vec<u8>, String)> {
@@ -56,7 +56,7 @@ impl Session<'_> {
         // The runtime checks digests of other algorithms.
         for one in [digest.as_str(), promised] {
             if one.starts_with("sha256:") && one != own {
-                return Err(Fault::Strange(format!("its digest is {own} and not {one}")));
+                return Err(Fault::InvalidAnswer(format!("its digest is {own} instead of {one}")));
             }
         }
         let promised = promised.to_owned();
@@ -140,7 +140,9 @@ async fn read(response: &mut Response) -> Answer<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await? {
         if body.len() + part.len() > MAX_MANIFEST_SIZE {
-            return Err(Fault::Strange(format!("it has more than {MAX_MANIFEST_SIZE} bytes")));
+            return Err(Fault::InvalidAnswer(format!(
+                "it has more than {MAX_MANIFEST_SIZE} bytes"
+            )));
         }
         body.extend_from_slice(&part);
     }

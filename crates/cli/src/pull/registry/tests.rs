@@ -4,7 +4,7 @@ mod proxies;
 #[path = "../../../tests/registry/server.rs"]
 mod server;
 
-use super::{Error, Registry, Surroundings, TimeLimits};
+use super::{Error, HostConfiguration, Registry, TimeLimits};
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use serde_json::json;
@@ -22,7 +22,7 @@ const TIME_LIMITS: TimeLimits =
 
 /// A client with `--no-https`, because the test registries have no TLS.
 fn registry(credentials: Credentials) -> Registry {
-    Registry::with(true, credentials, Surroundings::none(), TIME_LIMITS, Box::new(|| Ok(())))
+    Registry::with(true, credentials, HostConfiguration::none(), TIME_LIMITS, Box::new(|| Ok(())))
         .unwrap()
 }
 
@@ -124,7 +124,7 @@ fn without_valid_credentials_there_is_no_token() {
         let error = registry(stranger).digest(&image).unwrap_err();
         assert!(error.unauthorized() && !error.is_unreachable(), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains("has no o/i:1, or not for") && text.contains("--docker-login"));
+        assert!(text.contains("has no o/i:1, or it is not ") && text.contains("--docker-login"));
         assert!(!text.contains("s3cret") && !text.contains("a:x"), "{text}");
     }
 }
@@ -137,10 +137,10 @@ fn credentials_are_not_sent_for_another_repository() {
     // Query the repository with credentials first, because a client caches its authorizations.
     assert!(registry.digest(&reference(&server, "o/i:1")).is_ok());
     assert!(registry.digest(&reference(&server, "o/other:1")).unwrap_err().unauthorized());
-    let told = |request: &Request| {
+    let message = |request: &Request| {
         request.line.contains("other") && request.headers.contains_key("authorization")
     };
-    assert!(!server.requests().iter().any(told));
+    assert!(!server.requests().iter().any(message));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_missing_answer_times_out() {
     let registry = Registry::with(
         true,
         Credentials::none(),
-        Surroundings::none(),
+        HostConfiguration::none(),
         limits,
         Box::new(|| Ok(())),
     );
@@ -244,7 +244,7 @@ fn a_signal_ends_the_wait() {
     let registry = Registry::with(
         true,
         Credentials::none(),
-        Surroundings::none(),
+        HostConfiguration::none(),
         TIME_LIMITS,
         Box::new(stop),
     )
@@ -260,7 +260,7 @@ fn without_no_https_plain_http_is_not_used() {
     let registry = Registry::with(
         false,
         Credentials::none(),
-        Surroundings::none(),
+        HostConfiguration::none(),
         TIME_LIMITS,
         Box::new(|| Ok(())),
     )

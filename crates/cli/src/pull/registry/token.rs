@@ -105,8 +105,9 @@ async fn fetch(
         found.map(|(_, value)| value.to_unescaped())
     };
     let realm = parameter("realm").unwrap_or_default();
-    let mut url = Url::parse(&realm)
-        .map_err(|_| Fault::Strange(format!("its tokens are at {realm:?}, which is no URL")))?;
+    let mut url = Url::parse(&realm).map_err(|_| {
+        Fault::InvalidAnswer(format!("the address of its tokens, {realm:?}, is not a valid URL"))
+    })?;
     url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
     if let Some(service) = parameter("service") {
         url.query_pairs_mut().append_pair("service", &service);
@@ -123,5 +124,5 @@ async fn fetch(
     }
     let given: Option<Given> = serde_json::from_str(&text).ok();
     let token = given.and_then(|given| given.token.or(given.access_token));
-    token.ok_or_else(|| Fault::Strange(format!("{host} gives no token")))
+    token.ok_or_else(|| Fault::InvalidAnswer(format!("{host} returned no token")))
 }

@@ -65,8 +65,8 @@ fn the_runtime_gets_its_arguments_and_environment() {
 
 #[test]
 fn the_architecture_is_passed_under_the_runtimes_name() {
-    for (architecture, said) in [("arm64", "arm64"), ("s390x", "s390x"), ("arm", "arm32v7")] {
-        let script = format!(r#"[ "$*" = "pull --arch {said} /to docker://o/i:1" ]"#);
+    for (architecture, message) in [("arm64", "arm64"), ("s390x", "s390x"), ("arm", "arm32v7")] {
+        let script = format!(r#"[ "$*" = "pull --arch {message} /to docker://o/i:1" ]"#);
         let (result, _) = pull_for(Some(architecture), &script, &Credentials::none());
         assert!(result.is_ok(), "{result:?}");
     }
@@ -92,15 +92,15 @@ fn each_line_of_output_is_reported() {
 
 #[test]
 fn the_reason_of_a_failure_is_reported() {
-    let said = |script: &str| pull(script, &Credentials::none()).0.unwrap_err().to_string();
+    let message = |script: &str| pull(script, &Credentials::none()).0.unwrap_err().to_string();
     let script = r#"printf '\033[31mFATAL:   While making image: no space\033[0m\n' >&2
         echo 'Usage: whatever'; exit 255"#;
-    assert_eq!(said(script), "While making image: no space");
-    assert_eq!(said("kill -9 $$"), "it ended with signal: 9 (SIGKILL) and no message");
+    assert_eq!(message(script), "While making image: no space");
+    assert_eq!(message("kill -9 $$"), "it ended with signal: 9 (SIGKILL) and no message");
     let none = Path::new("/nowhere/apptainer");
     let settings = Settings::with_roots(Vec::new());
-    let said = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
-    assert_eq!(said, "--runtime /nowhere/apptainer: it is not an executable file");
+    let message = Runtime::find(&settings, Some(none)).unwrap_err().to_string();
+    assert_eq!(message, "--runtime /nowhere/apptainer: it is not an executable file");
 }
 
 #[test]

@@ -77,14 +77,14 @@ fn a_root_on_fuse() {
         assert!(advice.contains(part), "{advice}");
     };
     advice("/sif: fuse.cvmfs2: if its server hangs");
-    advice("HealthCheckProgram: examples/fuse-health-check; a kernel from 6.14 on can");
+    advice("HealthCheckProgram: examples/fuse-health-check; Linux 6.14 and newer can");
     let timeout = |name: &str, seconds: &str| {
         tree.write(&format!("/proc/sys/fs/fuse/{name}_request_timeout"), seconds);
     };
     timeout("default", "0\n");
     timeout("max", "0\n");
     assert_eq!(problems(&tree), ["Note image roots: hanging"]);
-    advice("set fs.fuse.default_request_timeout with sysctl");
+    advice("set the sysctl fs.fuse.default_request_timeout to more seconds");
     for (default, max) in [("60\n", "0\n"), ("0\n", "60\n")] {
         timeout("default", default);
         timeout("max", max);
@@ -134,7 +134,7 @@ fn shims_of_other_names() {
     tree.arguments = "image_root=/sif runtimes=apptainer,sing".to_owned();
     assert_eq!(problems(&tree), ["Fail launches in job scripts: link"]);
     let advice = tree.advice("launches in job scripts", "link");
-    assert!(advice.contains("bin-sing/sing: not there, so 'sing' in job scripts"), "{advice}");
+    assert!(advice.contains("bin-sing/sing: missing, so 'sing' in job scripts"), "{advice}");
     assert!(advice.contains("make install runtimes='apptainer sing'"), "{advice}");
     assert!(tree.problems().contains(&"Note runtime: found".to_owned()));
 }

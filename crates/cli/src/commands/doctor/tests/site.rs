@@ -22,7 +22,10 @@ fn the_line_is_found_and_checked() {
     let expected =
         ["Note plugstack.conf: line", "Note plugstack.conf: order", "Note runtime: found"];
     assert_eq!(tree.problems(), expected);
-    assert!(tree.advice("plugstack.conf", "order").contains("stands other.so; "));
+    assert!(
+        tree.advice("plugstack.conf", "order")
+            .contains("listed before the plugin's line: other.so; ")
+    );
     // Included files are checked too, because their plugins are loaded by the jobs of all users.
     tree.mode("/etc/slurm/more", 0o666);
     assert!(tree.problems().contains(&"Fail plugstack.conf: writable".to_owned()));
@@ -43,7 +46,7 @@ fn several_lines_are_reported() {
     assert_eq!(tree.problems(), expected);
     let advice = tree.advice("plugstack.conf", "several");
     for text in [
-        "more.conf: optional spank_sifcache.so image_root=/sif (counts), ",
+        "more.conf: optional spank_sifcache.so image_root=/sif (used), ",
         "plugstack.conf: optional spank_sifcache.so nonsense (ignored); keep one line",
     ] {
         assert!(advice.contains(text), "{advice}");
@@ -60,7 +63,7 @@ fn several_lines_are_reported() {
     tree.write(stack, lines);
     tree.write("/lib/copy/spank_sifcache.so", elf::plugin(0x1a_0500));
     let advice = tree.advice("plugstack.conf", "several");
-    assert!(advice.contains("nonsense (another copy of the library: counts too)"), "{advice}");
+    assert!(advice.contains("nonsense (another copy of the library: also used)"), "{advice}");
     tree.remove("/lib/copy/spank_sifcache.so");
     tree.link("/lib/copy/spank_sifcache.so", "../spank_sifcache.so");
     let advice = tree.advice("plugstack.conf", "several");

@@ -1,6 +1,6 @@
 //! The JSON object; its format is in docs/json.md.
 
-use super::{Mended, Report};
+use super::{FixResult, Report};
 use crate::cache::image_name;
 use crate::commands::verify::file::File;
 use crate::commands::verify::finding::Finding;
@@ -61,7 +61,7 @@ impl Report<'_> {
             problems: self.problems(),
             notes: self.findings.len() - self.problems(),
             findings: self.findings.iter().map(FindingObject::new).collect(),
-            fixed: self.mended.iter().map(FixedObject::new).collect(),
+            fixed: self.fixed.iter().map(FixedObject::new).collect(),
             all: all.then(|| self.files.iter().map(|file| FileObject::new(file)).collect()),
         })
     }
@@ -85,9 +85,9 @@ impl FindingObject {
 }
 
 impl FixedObject {
-    fn new(mended: &Mended) -> Self {
-        let text = |failed| (mended.failed == failed).then(|| mended.message.clone());
-        Self { path: lossy(&mended.path), change: text(false), error: text(true) }
+    fn new(fixed: &FixResult) -> Self {
+        let text = |failed| (fixed.failed == failed).then(|| fixed.message.clone());
+        Self { path: lossy(&fixed.path), change: text(false), error: text(true) }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn parse(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, St
     rules(text, path, main).map_err(|why| {
         // The parser's message spans several lines.
         let why = why.trim().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        format!("{} is wrong, so that the runtime pulls nothing: {why}", path.display())
+        format!("{} is invalid, so the runtime cannot pull images: {why}", path.display())
     })
 }
 

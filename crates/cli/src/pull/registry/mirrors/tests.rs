@@ -33,7 +33,7 @@ fn user_files_replace_system_files() {
     assert!(Mirrors::read(&etc, None).unwrap().find("q.io").is_some());
     fs::write(home.join("containers/registries.conf"), "[[registry").unwrap();
     let error = Mirrors::read(&etc, Some(&home)).unwrap_err();
-    assert!(error.contains("home/containers/registries.conf is wrong"), "{error}");
+    assert!(error.contains("home/containers/registries.conf is invalid"), "{error}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn both_format_versions_are_read() {
         rules.iter().map(|one| (one.prefix.as_str(), one.blocked, one.insecure)).collect();
     assert_eq!(read_rules, [("b", true, false), ("c", true, true)]);
     let error = parse(first, Path::new("/d/x.conf"), false).unwrap_err();
-    assert!(error.starts_with("/d/x.conf is wrong"), "{error}");
+    assert!(error.starts_with("/d/x.conf is invalid"), "{error}");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn invalid_files_are_refused_as_by_the_runtime() {
     ];
     for (text, why) in table {
         let error = parse(text, Path::new("/r.conf"), true).unwrap_err();
-        assert!(error.starts_with("/r.conf is wrong") && error.contains(why), "{error}");
+        assert!(error.starts_with("/r.conf is invalid") && error.contains(why), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
 }

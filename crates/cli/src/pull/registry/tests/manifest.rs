@@ -95,6 +95,6 @@ fn a_wrong_digest_is_an_error() {
     for (server, rest) in [(&server, "o/i:1".to_owned()), (&pinned, format!("o/i@{other}"))] {
         let error = anonymous().manifest(&reference(server, &rest), host_architecture());
         let text = error.unwrap_err().to_string();
-        assert!(text.ends_with(&format!("{} and not {other}", digest_of(&image))), "{text}");
+        assert!(text.ends_with(&format!("{} instead of {other}", digest_of(&image))), "{text}");
     }
 }

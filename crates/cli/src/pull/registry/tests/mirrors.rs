@@ -1,7 +1,7 @@
 use super::server::{Deed, Response, Server};
 use super::{TIME_LIMITS, answer, credentials, digest_of};
 use crate::pull::credentials::Credentials;
-use crate::pull::registry::auth_flow::Surroundings;
+use crate::pull::registry::auth_flow::HostConfiguration;
 use crate::pull::registry::mirrors::Mirrors;
 use crate::pull::registry::{Error, Registry};
 use sifcache_core::reference::Reference;
@@ -21,11 +21,11 @@ fn server(name: &'static str) -> Server {
 
 fn registry(configuration: &str, insecure: bool, credentials: Credentials) -> Registry {
     let mirrors = Ok(Mirrors::of(configuration));
-    let surroundings = Surroundings { mirrors, ..Surroundings::none() };
-    Registry::with(insecure, credentials, surroundings, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
+    let configuration = HostConfiguration { mirrors, ..HostConfiguration::none() };
+    Registry::with(insecure, credentials, configuration, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
 }
 
-fn ask(registry: &Registry, image: &str) -> Result<String, Error> {
+fn query(registry: &Registry, image: &str) -> Result<String, Error> {
     registry.digest(&Reference::parse(image.as_bytes()).unwrap())
 }
 
@@ -40,14 +40,18 @@ fn the_mirror_gets_its_own_credentials() {
     let directory = TempDir::new().unwrap();
     // YTpi is a:b.
     let own = credentials(&directory, &mirror.address, "YTpi");
-    assert_eq!(ask(&registry(&configuration, false, own), "ubuntu").unwrap(), digest_of("mirror"));
+    assert_eq!(
+        query(&registry(&configuration, false, own), "ubuntu").unwrap(),
+        digest_of("mirror")
+    );
     assert_eq!(mirror.lines()[1], "HEAD /v2/hub/library/ubuntu/manifests/latest");
     assert_eq!(mirror.requests()[1].headers["authorization"], "Basic YTpi");
     // Credentials for Docker Hub are not sent to its mirror.
     let other = credentials(&directory, "docker.io", "YTpj");
-    ask(&registry(&configuration, false, other), "ubuntu").unwrap();
+    query(&registry(&configuration, false, other), "ubuntu").unwrap();
     assert!(!mirror.requests()[3].headers.contains_key("authorization"));
-    let error = ask(&registry(&configuration, false, Credentials::none()), "o/i:none").unwrap_err();
+    let error =
+        query(&registry(&configuration, false, Credentials::none()), "o/i:none").unwrap_err();
     assert!(error.not_found(), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("the mirror of docker.io in /r.conf, has no hub/o/i:none"), "{text}");
@@ -64,10 +68,10 @@ fn the_digest_must_be_known_to_another_endpoint() {
     let registry = registry(&configuration, false, Credentials::none());
     let image = format!("{}/o/i", origin.address);
     // The image still comes from the mirror.
-    assert_eq!(ask(&registry, &format!("{image}:1")).unwrap(), digest_of("mirror"));
+    assert_eq!(query(&registry, &format!("{image}:1")).unwrap(), digest_of("mirror"));
     assert_eq!(origin.lines().len(), 2);
     let digest = digest_of("mirror");
-    assert_eq!(ask(&registry, &format!("{image}@{digest}")).unwrap(), digest);
+    assert_eq!(query(&registry, &format!("{image}@{digest}")).unwrap(), digest);
     assert_eq!(origin.lines().len(), 2, "not asked for a digest");
 }
 
@@ -76,7 +80,7 @@ fn a_blocked_registry_is_not_queried() {
     let server = server("any");
     let configuration = format!("[[registry]]\nlocation='{}'\nblocked=true\n", server.address);
     let image = format!("{}/o/i:1", server.address);
-    let error = ask(&registry(&configuration, true, Credentials::none()), &image).unwrap_err();
+    let error = query(&registry(&configuration, true, Credentials::none()), &image).unwrap_err();
     assert!(error.to_string().ends_with("is blocked in /r.conf"), "{error}");
     assert_eq!(server.lines(), [] as [&str; 0]);
 }

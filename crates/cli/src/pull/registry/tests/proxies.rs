@@ -2,7 +2,7 @@ use super::server::{Deed, Response, Server};
 use super::{TIME_LIMITS, answer, digest_of};
 use crate::pull::credentials::Credentials;
 use crate::pull::registry::Registry;
-use crate::pull::registry::auth_flow::Surroundings;
+use crate::pull::registry::auth_flow::HostConfiguration;
 use crate::pull::registry::proxy::Proxies;
 use sifcache_core::reference::Reference;
 
@@ -18,9 +18,9 @@ fn proxy() -> Server {
 
 fn registry(environment: &[(&str, String)], insecure: bool) -> Registry {
     let proxies = Proxies::of_environment(environment);
-    let surroundings = Surroundings { proxies, ..Surroundings::none() };
+    let configuration = HostConfiguration { proxies, ..HostConfiguration::none() };
     let nothing = Credentials::none();
-    Registry::with(insecure, nothing, surroundings, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
+    Registry::with(insecure, nothing, configuration, TIME_LIMITS, Box::new(|| Ok(()))).unwrap()
 }
 
 #[test]
