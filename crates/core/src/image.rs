@@ -142,6 +142,7 @@ impl fmt::Display for State {
 }
 
 /// An image root and the result of the walk to it, which is performed once for all its candidates.
+#[derive(Debug)]
 pub struct Root<'a> {
     path: &'a Path,
     entered: Option<Result<Place, State>>,
