@@ -6,6 +6,7 @@
 // In a test, a panic is the right way to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::string_slice, clippy::too_many_lines)]
+#![allow(clippy::print_stderr, clippy::print_stdout)]
 
 mod kit;
 

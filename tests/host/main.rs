@@ -2,6 +2,7 @@
 //! make, and that nothing is left after it is unloaded. The tests need neither Slurm nor root, only
 //! a C compiler.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stderr)]
 
 mod kit;
 mod memory;

@@ -1,6 +1,7 @@
 //! Tests the shim between a caller and a runtime. What the runtime gets is compared byte for byte
 //! with what it gets without the shim. The tests need neither Slurm nor root, only a C compiler.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stderr)]
 
 mod call;
 mod kit;

@@ -12,6 +12,7 @@ use std::time::Instant;
 const PLUGSTACK: &str = "/etc/slurm/plugstack.conf";
 
 /// Reads an experiment from standard input and prints the measurements of its variants, as JSON.
+#[expect(clippy::print_stdout, reason = "its output is read through a pipe")]
 pub(crate) fn run() -> Result<()> {
     let experiment: Experiment = serde_json::from_reader(std::io::stdin().lock())?;
     let taken = measure(&experiment)?;

@@ -15,6 +15,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+#[expect(clippy::print_stderr, reason = "only tests start this program")]
 fn main() -> ExitCode {
     let words: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let [source, mountpoint, control] = words.as_slice() else {

@@ -1,4 +1,5 @@
 //! The test kit: an image root, and the report of the command about it.
+#![allow(clippy::print_stderr)]
 
 use serde_json::Value;
 use sif_fixture::{Object, Sif};
