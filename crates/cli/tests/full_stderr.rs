@@ -17,8 +17,8 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { directory: TempDir::new().unwrap() };
-        Sif::image().write(&site.path("root/o/i:1")).unwrap();
-        Sif::image().write(&site.path("file.sif")).unwrap();
+        Sif::image().write(site.path("root/o/i:1")).unwrap();
+        Sif::image().write(site.path("file.sif")).unwrap();
         fs::create_dir(site.path("tmp")).unwrap();
         fs::set_permissions(site.path("root/o"), Permissions::from_mode(0o777)).unwrap();
         fs::write(site.path("apptainer"), "#!/bin/sh\nexit 7\n").unwrap();

@@ -114,6 +114,12 @@ pub(super) struct UnknownOption {
     pub(super) word: String,
 }
 
+impl UnknownOption {
+    fn new(program: &str, word: &[u8]) -> Self {
+        Self { program: program.to_owned(), word: word.escape_ascii().to_string() }
+    }
+}
+
 /// Finds the programs before the command that is started in the end.
 pub(super) fn find(words: &[OsString]) -> Result<Starters, UnknownOption> {
     let mut starters = Starters::default();
@@ -152,10 +158,7 @@ impl Grammar {
         starters.names.push(name);
         let mut index = starters.length + 1;
         while let Some(word) = words.get(index).map(|word| word.as_bytes()) {
-            let unknown_option = || UnknownOption {
-                program: program.clone(),
-                word: word.escape_ascii().to_string(),
-            };
+            let unknown = || UnknownOption::new(&program, word);
             match word {
                 b"--" => {
                     index += 1;
@@ -164,7 +167,7 @@ impl Grammar {
                 // For env, this means -i.
                 b"-" if self.assigns => starters.clear(),
                 [b'-', _, ..] => {
-                    let option = self.option(word).ok_or_else(unknown_option)?;
+                    let option = self.option(word).ok_or_else(unknown)?;
                     let next = words.get(index + 1).map(|word| word.as_bytes());
                     let value = option.value.or(next.filter(|_| option.takes != Takes::Nothing));
                     starters.note(self, &option.name, value);
