@@ -64,7 +64,10 @@ fn an_owner_without_an_id_is_not_trusted() {
         assert!(status == Some(1) && message.contains(&reason), "{uid}: {message}");
     }
     let (message, status) = explain(&NOBODY);
-    assert!(status == Some(1) && message.contains("/ belongs to 65534, the ID of owners"), "{message}");
+    assert!(
+        status == Some(1) && message.contains("/ belongs to 65534, the ID of owners"),
+        "{message}"
+    );
     // Where every ID is mapped, this owner is an ordinary user.
     let (message, _) = run(&["--mount"], root.path(), &["explain"], &words);
     assert!(message.contains("belongs to the ordinary user 65534"), "{message}");

@@ -45,7 +45,7 @@ fn every_row_names_a_test() {
     }
 }
 
-/// Each test of an attack is named in a row.
+/// Each test of an attack is named in a row of the table.
 #[test]
 fn every_attack_is_listed() {
     let text = fs::read_to_string(source("docs/security.md")).unwrap();

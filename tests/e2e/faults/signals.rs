@@ -116,7 +116,7 @@ fn going_on<T>(site: &Site, work: impl FnOnce() -> T) -> (T, bool) {
     })
 }
 
-/// As a user's debugger or `scontrol suspend` does it.
+/// A user's debugger and `scontrol suspend` stop tasks in this way.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn stopped_at_each_call() {

@@ -21,8 +21,8 @@ pub(crate) fn launch(effort: Effort) -> Experiment {
     ways("launches in a script", RUNTIME, rounds, |timed| timed)
 }
 
-/// The same with a program that exits at once instead of the runtime, to measure the cost before the
-/// runtime's start alone.
+/// The same with a program that exits at once instead of the runtime, to measure only the cost before
+/// the runtime starts.
 pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =

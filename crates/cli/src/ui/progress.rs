@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Update interval of a moving line.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Most updates of all lines per second.
+/// The maximum number of updates per second, over all lines.
 const RATE: u8 = 20;
 
 /// Reports progress, results and remarks.

@@ -127,7 +127,7 @@ pub fn has_signature(table: &[u8]) -> bool {
     in_use(table).any(|one| one.data_type() == SIGNATURE)
 }
 
-/// The descriptors of a table that are in use. Bytes behind the last one are ignored.
+/// The descriptors of a table that are in use. Bytes after the last one are ignored.
 pub fn in_use(table: &[u8]) -> impl Iterator<Item = Descriptor<'_>> {
     let whole = table.chunks_exact(DESCRIPTOR).map(Descriptor);
     whole.filter(|descriptor| descriptor.field(4, 1) != [0])

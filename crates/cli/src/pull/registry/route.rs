@@ -299,7 +299,7 @@ mod tests {
             ("all", digest.as_str(), true),
         ] {
             let all = route(&only(key), image, false).unwrap();
-            assert_eq!(all.source.image.registry(), "m.io", "it is the source all the same");
+            assert_eq!(all.source.image.registry(), "m.io", "it is still the source");
             assert_eq!(all.is_confirmed(false), confirmed, "{key} {image}");
         }
     }
