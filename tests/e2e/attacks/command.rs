@@ -118,7 +118,7 @@ fn a_hidden_directory_that_alice_can_write() {
             let output = root(&site, &words);
             assert_eq!(output.status, 78, "{place} {words:?}: {output:#?}");
             assert!(
-                output.stderr.contains("could lead this command to other files"),
+                output.stderr.contains("could redirect this command to other files"),
                 "{output:#?}"
             );
         }
