@@ -6,5 +6,6 @@ pub(crate) mod init;
 pub mod multi_prog;
 pub(crate) mod nested;
 pub(crate) mod option;
+pub(crate) mod pull;
 pub(crate) mod srun;
 pub(crate) mod task;

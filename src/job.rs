@@ -20,6 +20,8 @@ pub struct Step {
     /// Whether the task's program started the launch. Otherwise the launch is the task's own
     /// command, which all tasks of a step share.
     pub nested: bool,
+    /// Whether the command is a pull.
+    pub is_pull: bool,
 }
 
 /// The step number of a batch script. Slurm numbers special steps from the top: `slurm.h`.
@@ -49,9 +51,10 @@ impl fmt::Display for Step {
         if let Some((job, step)) = self.id {
             write!(f, "job={job} step={} node={node} ", name(step))?;
         }
-        match self.nested {
-            false => write!(f, "tasks={tasks} uid={uid}"),
-            true => write!(f, "uid={uid} via=shim"),
+        match (self.is_pull, self.nested) {
+            (true, _) => write!(f, "uid={uid} via=pull"),
+            (false, true) => write!(f, "uid={uid} via=shim"),
+            (false, false) => write!(f, "tasks={tasks} uid={uid}"),
         }
     }
 }
@@ -101,6 +104,15 @@ pub trait Job {
     /// # Errors
     /// There is no such entry, or the new one cannot be stored. The command is unchanged.
     fn replace(&self, index: usize, path: &Path) -> Result<(), Error>;
+    /// Does the work of a pull with the image at `path`, so that the command need not run. Only the
+    /// shim can do this.
+    ///
+    /// # Errors
+    /// The image cannot be read. The command runs unchanged.
+    fn answer_pull(&self, path: &Path) -> Result<(), Error> {
+        let _ = path;
+        Err(Error::InvalidArgument("only the shim answers a pull"))
+    }
     /// The value of a variable in the job's environment.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
     /// The step that the command belongs to.
@@ -131,5 +143,6 @@ mod tests {
         let nested = Step { nested: true, uid: 7, ..own };
         assert!(!own.is_reporter() && nested.is_reporter());
         assert_eq!(nested.to_string(), "uid=7 via=shim");
+        assert_eq!(Step { is_pull: true, ..nested }.to_string(), "uid=7 via=pull");
     }
 }

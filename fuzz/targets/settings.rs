@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use runtimes::Runtimes;
-use sifcache_core::settings::{Nested, OnMiss, Settings, Syslog, Untrusted};
+use sifcache_core::settings::{Nested, OnMiss, Pull, Settings, Syslog, Untrusted};
 use sifcache_plugstack::directive::{Directive, directives};
 use std::path::Component;
 
@@ -119,6 +119,10 @@ fn print(settings: &Settings) -> Vec<String> {
         Syslog::Facility(facility) => facility,
         Syslog::Off => "off",
     };
+    let pull = match settings.pull {
+        Pull::Copy => "copy",
+        Pull::Off => "off",
+    };
     vec![
         format!("image_root={}", roots.join(":")),
         format!("on_miss={on_miss}"),
@@ -127,6 +131,7 @@ fn print(settings: &Settings) -> Vec<String> {
         format!("untrusted={untrusted}"),
         format!("lookup_timeout={timeout}"),
         format!("syslog={syslog}"),
+        format!("pull={pull}"),
     ]
 }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 /// The exit status of a launch that ends because its image is missing: `EX_NOINPUT` of sysexits(3).
 pub const MISSING: i32 = 66;
 
-/// Decides on the command of `job`, then replaces IMAGE or ends the process, and logs the outcome.
+/// Decides on the command of `job`, then replaces IMAGE, answers a pull or ends the process, and logs
+/// the outcome.
 pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> Decision {
     report::use_syslog(settings);
     let command = job.command();
@@ -49,9 +50,10 @@ pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
         return;
     };
     if job.step().is_reporter() {
+        let what = if decision.pull.is_some() { "pull" } else { "launch" };
         job.write_stderr(&format!(
             "{NAME}: {reference} cannot be looked up: there are no valid settings in \
-             plugstack.conf on this node\n{NAME}: the launch fails because of --sif-cache=require \
+             plugstack.conf on this node\n{NAME}: the {what} fails because of --sif-cache=require \
              (or SIF_CACHE=require); tell the admins, or use --sif-cache=off\n"
         ));
     }
@@ -71,22 +73,27 @@ fn warn_of_invalid_mode(job: &dyn Job, requested: &RequestedMode) {
 }
 
 fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
-    let Some(Action::ReplaceArgument { index, path }) = decision.action() else { return };
-    match job.replace(index, path) {
-        Ok(()) => report::hit(job, decision, path),
-        Err(error) => {
-            log::warn!("cannot put {} into the command line: {error}", path.display());
-            // With on_miss=fail, this is treated like a miss.
-            if on_miss == OnMiss::Fail {
-                let path = path.display();
-                if job.step().is_reporter() {
-                    let line =
-                        format!("{NAME}: cannot put {path} into the command line: {error}\n");
-                    job.write_stderr(&line);
-                }
-                job.end(MISSING);
-            }
+    let Some(action) = decision.action() else { return };
+    let (path, done) = match action {
+        Action::ReplaceArgument { index, path } => (path, job.replace(index, path)),
+        Action::AnswerPull { path } => (path, job.answer_pull(path)),
+    };
+    let Err(error) = done else { return report::hit(job, decision, path) };
+    let line = match action {
+        Action::ReplaceArgument { .. } => {
+            format!("cannot put {} into the command line: {error}", path.display())
         }
+        Action::AnswerPull { .. } => {
+            format!("cannot answer the pull from {}: {error}", path.display())
+        }
+    };
+    log::warn!("{line}");
+    // With on_miss=fail, this is treated like a miss.
+    if on_miss == OnMiss::Fail {
+        if job.step().is_reporter() {
+            job.write_stderr(&format!("{NAME}: {line}\n"));
+        }
+        job.end(MISSING);
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! The tasks of a step on one node share their command and so its outcome. The first of them
 //! reports for all, with their number as `tasks=`. A launch inside a script reports for itself,
-//! with `via=shim`.
+//! with `via=shim`, or with `via=pull` if it is a pull.
 
 use crate::NAME;
-use crate::job::Job;
+use crate::job::{Job, Step};
 use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
@@ -25,7 +25,7 @@ pub(crate) fn use_syslog(settings: &Settings) {
 
 /// Reports a hit: `path` replaces the image of the decision.
 pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
-    let (Some(uri), step) = (&decision.uri, job.step()) else { return };
+    let (Some(uri), step) = (&decision.uri, step(job, decision)) else { return };
     if !step.is_reporter() {
         return;
     }
@@ -39,7 +39,7 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
 
 /// Reports a miss. With `quiet`, nothing is written for the user, because another message follows.
 pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
-    let (Some(uri), step) = (&decision.uri, job.step()) else { return };
+    let (Some(uri), step) = (&decision.uri, step(job, decision)) else { return };
     if !step.is_reporter() {
         return;
     }
@@ -71,6 +71,11 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
         })
         .collect();
     log::info!(target: EVENT, "event=miss {step} reference={}{refused}", uri.reference());
+}
+
+/// The step, with the kind of the command.
+fn step(job: &dyn Job, decision: &Decision) -> Step {
+    Step { is_pull: decision.pull.is_some(), ..job.step() }
 }
 
 fn unusable(root: &Candidate) -> String {

@@ -15,7 +15,7 @@ use crate::spank::Spank;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{self, Verdict};
 use sifcache_core::lookup::Inline;
-use sifcache_core::settings::{OnMiss, Settings};
+use sifcache_core::settings::{OnMiss, Pull, Settings};
 
 /// Leaves the step alone, but ends a launch whose image must not be pulled.
 pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode) {
@@ -23,6 +23,8 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
     let settings = Settings::parse(&spank.arguments()).ok();
     let mut without_roots = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
     without_roots.image_roots.clear();
+    // The shim, which answers pulls, is not in the container.
+    without_roots.pull = Pull::Off;
     let variable = |name: &str| job.variable(name);
     let decision =
         decision::decide(&job.command(), &without_roots, requested.mode, &variable, &Inline);

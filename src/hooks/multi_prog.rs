@@ -11,7 +11,7 @@ use crate::spank::installed::Component;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;
 
-/// The shim's first argument in this case. It is followed by the plugin's arguments in one argv
+/// The shim's first argument in this case, and before a pull. It is followed by the plugin's arguments in one argv
 /// entry, the cache mode that the user requested, and the command.
 pub const FLAG: &str = "--multi-prog";
 
@@ -63,7 +63,8 @@ pub(crate) fn run(spank: &dyn Spank, requested: &RequestedMode) {
     }
 }
 
-fn prepend(spank: &dyn Spank, requested: &RequestedMode) -> Result<(), String> {
+/// Prepends the shim with its own arguments, which make it decide on the command that follows.
+pub(crate) fn prepend(spank: &dyn Spank, requested: &RequestedMode) -> Result<(), String> {
     let shim = nested::installed(nested::SHIM);
     let settings = spank.arguments().join(&b' ');
     let mode = requested.mode.as_str();

@@ -13,12 +13,13 @@ use crate::hooks::container;
 use crate::hooks::multi_prog;
 use crate::hooks::nested;
 use crate::hooks::option;
+use crate::hooks::pull;
 use crate::job::{Error, Job};
 use crate::spank::Spank;
 use sifcache_core::cache_mode::ENVIRONMENT;
 use sifcache_core::decision::{Decision, Pass, Verdict};
 use sifcache_core::launch::NotLaunch;
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{Pull, Settings};
 
 /// Decides on the task's command and sets its environment.
 pub(crate) fn run(spank: &dyn Spank) {
@@ -32,13 +33,19 @@ pub(crate) fn run(spank: &dyn Spank) {
     if spank.is_in_container() {
         return container::leave(spank, job, &requested);
     }
-    let Ok(settings) = Settings::parse(&spank.arguments()) else {
+    let Ok(mut settings) = Settings::parse(&spank.arguments()) else {
         return apply::without_settings(job, &requested);
     };
     if multi_prog::is_configuration(&spank.command()) {
         multi_prog::run(spank, &requested);
         return start_others(spank, &settings, &requested);
     }
+    if pull::is_one(spank, &settings, &requested) {
+        export_option(spank, &requested);
+        return pull::run(spank, &settings, &requested);
+    }
+    // Only the shim answers pulls.
+    settings.pull = Pull::Off;
     let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
         // The command has been decided on, so the shim must not decide again.

@@ -230,6 +230,7 @@ impl Job for Handle {
             tasks: number(sys::spank_item_S_JOB_LOCAL_TASK_COUNT).unwrap_or_default(),
             task: number(sys::spank_item_S_TASK_ID).unwrap_or_default(),
             nested: false,
+            is_pull: false,
         }
     }
 

@@ -30,6 +30,7 @@ mod nested;
 mod oracle;
 mod partitions;
 mod pass;
+mod pulls;
 mod registries;
 mod releases;
 #[path = "../host/returns.rs"]

@@ -42,7 +42,7 @@ fn a_miss_or_a_pass_changes_nothing() {
         "apptainer exec docker:o/i:1 true",
         "apptainer exec docker://../../o/i:1 true",
         "apptainer exec library://o/i:1 true",
-        "apptainer pull docker://o/i:1",
+        "apptainer push docker://o/i:1",
         "apptainer --multi-prog image_root=/sif auto true",
         "apptainer --help",
     ] {

@@ -13,6 +13,7 @@ mod invocations;
 mod messages;
 mod multi_prog;
 mod privileged;
+mod pull;
 mod runtime_path;
 mod scripts;
 mod search;

@@ -89,7 +89,7 @@ fn other_commands_are_never_stopped() {
     for command in [
         &["apptainer", "exec", "/x.sif", "true"][..],
         &["apptainer"],
-        &["apptainer", "pull", "docker://o/i:2"],
+        &["apptainer", "push", "x.sif", "docker://o/i:2"],
     ] {
         site.call(command).settings(Some(&settings)).variable("SIF_CACHE=require").is_bare();
     }

@@ -50,6 +50,26 @@ fn hit_miss_and_pass_have_their_exit_statuses() {
     assert_eq!(status("/o/i.sif"), Some(2));
 }
 
+/// The command line of a pull stays as it is: the shim answers it.
+#[test]
+fn pulls_are_explained() {
+    let root = root();
+    let pull = ["apptainer", "-q", "pull", "--force", "x.sif", "docker://o/i:1"];
+    let page = explain(&root, &[], &pull);
+    assert_eq!(page.status, Some(0));
+    for line in [
+        "pull        apptainer pull\n",
+        "image       docker://o/i:1 (argument 5)\n",
+        "decision    hit: the shim copies the image to the file of the pull\n",
+        "command     apptainer -q pull --force x.sif docker://o/i:1\n",
+    ] {
+        assert!(page.stdout.contains(line), "{line}{}", page.stdout);
+    }
+    let object: Value = serde_json::from_str(&explain(&root, &["--json"], &pull).stdout).unwrap();
+    assert_eq!((&object["image_index"], &object["argv"]), (&json!(5), &json!(pull)));
+    assert_eq!(explain(&root, &[], &["apptainer", "pull", "docker://o/i:2"]).status, Some(1));
+}
+
 #[test]
 fn the_text_output_has_decision_and_reason() {
     let root = root();

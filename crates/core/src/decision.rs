@@ -6,8 +6,9 @@ use crate::image::State;
 use crate::image_uri::{self, ImageUri, Transport};
 use crate::launch::{self, Launch, NotLaunch};
 use crate::lookup::{self, Candidate, Prober};
+use crate::pull::{self, Pull};
 use crate::reference::Reference;
-use crate::settings::{OnMiss, Settings};
+use crate::settings::{self, OnMiss, Settings};
 use std::fmt;
 use std::path::Path;
 
@@ -16,7 +17,9 @@ use std::path::Path;
 pub struct Decision {
     /// The parsed launch, with the position of IMAGE; `None` if the command is not a launch.
     pub launch: Option<Launch>,
-    /// IMAGE as typed; `None` if the command is not a launch.
+    /// The parsed pull; `None` if the command is not a pull.
+    pub pull: Option<Pull>,
+    /// IMAGE as typed; `None` if the command is neither a launch nor a pull.
     pub image: Option<Vec<u8>>,
     /// IMAGE, parsed; `None` if it cannot be looked up.
     pub uri: Option<ImageUri>,
@@ -26,14 +29,18 @@ pub struct Decision {
     pub verdict: Verdict,
 }
 
-/// How to apply a hit to the command. A command that sifcache answers itself, such as a pull, will
-/// need another variant.
+/// How to apply a hit to the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
     /// Replace an entry of argv with the path of the image.
     ReplaceArgument {
         /// The entry's index.
         index: usize,
+        /// The path of the image.
+        path: &'a Path,
+    },
+    /// Do the work of a pull, so that the command need not run.
+    AnswerPull {
         /// The path of the image.
         path: &'a Path,
     },
@@ -53,7 +60,7 @@ pub enum Verdict {
 /// Why a command is left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// It is not a launch.
+    /// It is neither a launch nor a pull.
     NotLaunch(NotLaunch),
     /// IMAGE cannot be looked up.
     Image(image_uri::Error),
@@ -69,7 +76,7 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 /// Decides on the command line `argv`, run by the calling user.
 ///
 /// `environment` returns the value of a variable of the job. `prober` runs the probes of the image
-/// roots. File systems are accessed only for a launch whose IMAGE can be looked up.
+/// roots. File systems are accessed only for a launch or a pull whose IMAGE can be looked up.
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
@@ -79,6 +86,7 @@ pub fn decide<A: AsRef<[u8]>>(
 ) -> Decision {
     let mut decision = Decision {
         launch: None,
+        pull: None,
         image: None,
         uri: None,
         candidates: Vec::new(),
@@ -106,19 +114,35 @@ impl Decision {
         mode: CacheMode,
         environment: &dyn Fn(&str) -> Option<Vec<u8>>,
     ) -> Result<Vec<String>, Pass> {
-        let launch = launch::find(argv, &settings.runtimes).map_err(Pass::NotLaunch)?;
-        self.launch = Some(launch);
-        let image = argv.get(launch.image_index).map(AsRef::as_ref).unwrap_or_default();
+        match launch::find(argv, &settings.runtimes) {
+            Ok(launch) => self.launch = Some(launch),
+            Err(NotLaunch::OtherSubcommand) if settings.pull != settings::Pull::Off => {
+                let pull = pull::find(argv, &settings.runtimes, environment);
+                let other = |_| Pass::NotLaunch(NotLaunch::OtherSubcommand);
+                self.pull = Some(pull.map_err(other)?);
+            }
+            Err(why) => return Err(Pass::NotLaunch(why)),
+        }
+        let image = self.image_index().and_then(|index| argv.get(index));
+        let image = image.map(AsRef::as_ref).unwrap_or_default();
         self.image = Some(image.to_owned());
         let uri = ImageUri::parse(image).map_err(Pass::Image)?;
-        let uri = self.uri.insert(uri);
+        let names = uri.candidate_names();
+        self.uri = Some(uri);
         if mode == CacheMode::Off {
             return Err(Pass::Off);
         }
-        if oci_mode(launch, environment) {
+        if self.launch.is_some_and(|launch| oci_mode(launch, environment)) {
             return Err(Pass::OciMode);
         }
-        Ok(uri.candidate_names())
+        Ok(names)
+    }
+
+    /// The index of IMAGE in argv; `None` if the command is neither a launch nor a pull.
+    #[must_use]
+    pub fn image_index(&self) -> Option<usize> {
+        let of_pull = || self.pull.as_ref().map(|pull| pull.image_index);
+        self.launch.map(|launch| launch.image_index).or_else(of_pull)
     }
 
     /// The reference that IMAGE names, if it can be looked up.
@@ -136,8 +160,13 @@ impl Decision {
     /// How to change the command; `None` leaves it unchanged.
     #[must_use]
     pub fn action(&self) -> Option<Action<'_>> {
-        let index = self.launch?.image_index;
-        self.hit().map(|path| Action::ReplaceArgument { index, path })
+        let path = self.hit()?;
+        match self.launch {
+            Some(Launch { image_index: index, .. }) => {
+                Some(Action::ReplaceArgument { index, path })
+            }
+            None => Some(Action::AnswerPull { path }),
+        }
     }
 
     /// The candidates that exist but are not valid images, or that could not be checked.

@@ -14,43 +14,47 @@ pub struct Flag {
     /// Whether the flag takes a value; otherwise it is a boolean.
     pub takes_value: bool,
     /// The commands that accept the flag, as a bitwise OR of the constants below.
-    pub commands: u8,
+    pub commands: u16,
 }
 
 /// The flag stands before the subcommand.
-pub const GLOBAL: u8 = 1;
+pub const GLOBAL: u16 = 1;
 /// `run`
-pub const RUN: u8 = 1 << 1;
+pub const RUN: u16 = 1 << 1;
 /// `exec`
-pub const EXEC: u8 = 1 << 2;
+pub const EXEC: u16 = 1 << 2;
 /// `shell`
-pub const SHELL: u8 = 1 << 3;
+pub const SHELL: u16 = 1 << 3;
 /// `test`
-pub const TEST: u8 = 1 << 4;
+pub const TEST: u16 = 1 << 4;
 /// `instance start`
-pub const INSTANCE_START: u8 = 1 << 5;
+pub const INSTANCE_START: u16 = 1 << 5;
 /// `instance run`
-pub const INSTANCE_RUN: u8 = 1 << 6;
+pub const INSTANCE_RUN: u16 = 1 << 6;
+/// `pull`
+pub const PULL: u16 = 1 << 7;
+/// `build`
+pub const BUILD: u16 = 1 << 8;
 
-const ACTIONS: u8 = RUN | EXEC | SHELL | TEST;
-const INSTANCES: u8 = INSTANCE_START | INSTANCE_RUN;
-const ALL: u8 = ACTIONS | INSTANCES;
+const ACTIONS: u16 = RUN | EXEC | SHELL | TEST;
+const INSTANCES: u16 = INSTANCE_START | INSTANCE_RUN;
+const ALL: u16 = ACTIONS | INSTANCES;
 const VALUE: bool = true;
 const BOOL: bool = false;
 
-const fn flag(long: &'static str, short: Option<u8>, takes_value: bool, commands: u8) -> Flag {
+const fn flag(long: &'static str, short: Option<u8>, takes_value: bool, commands: u16) -> Flag {
     Flag { long, short, takes_value, commands }
 }
 
 /// The flag `--name` of `command`, which is one of the constants above.
 #[must_use]
-pub fn by_name(command: u8, name: &[u8]) -> Option<&'static Flag> {
+pub fn by_name(command: u16, name: &[u8]) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.long.as_bytes() == name)
 }
 
 /// The flag `-letter` of `command`, which is one of the constants above.
 #[must_use]
-pub fn by_letter(command: u8, letter: u8) -> Option<&'static Flag> {
+pub fn by_letter(command: u16, letter: u8) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.short == Some(letter))
 }
 
@@ -168,15 +172,90 @@ pub const FLAGS: &[Flag] = &[
     flag("workdir", Some(b'W'), VALUE, ALL),
     flag("writable", Some(b'w'), BOOL, ALL),
     flag("writable-tmpfs", None, BOOL, ALL),
+    flag("allow-unauthenticated", None, BOOL, PULL),
+    flag("allow-unsigned", Some(b'U'), BOOL, PULL),
+    flag("arch", None, VALUE, PULL),
+    flag("arch-variant", None, VALUE, PULL),
+    flag("authfile", None, VALUE, PULL),
+    flag("dir", None, VALUE, PULL),
+    flag("disable-cache", None, BOOL, PULL),
+    flag("docker-host", None, VALUE, PULL),
+    flag("docker-login", None, BOOL, PULL),
+    flag("docker-password", None, VALUE, PULL),
+    flag("docker-username", None, VALUE, PULL),
+    flag("force", Some(b'F'), BOOL, PULL),
+    flag("keep-layers", None, BOOL, PULL),
+    flag("library", None, VALUE, PULL),
+    flag("name", None, VALUE, PULL),
+    flag("no-cleanup", None, BOOL, PULL),
+    flag("no-https", None, BOOL, PULL),
+    flag("no-oci", None, BOOL, PULL),
+    flag("nohttps", None, BOOL, PULL),
+    flag("oci", None, BOOL, PULL),
+    flag("platform", None, VALUE, PULL),
+    flag("reproducible", None, BOOL, PULL),
+    flag("sandbox", None, BOOL, PULL),
+    flag("tmpdir", None, VALUE, PULL),
+    flag("with-cosign", None, BOOL, PULL),
+    flag("arch", None, VALUE, BUILD),
+    flag("arch-variant", None, VALUE, BUILD),
+    flag("authfile", None, VALUE, BUILD),
+    flag("bind", Some(b'B'), VALUE, BUILD),
+    flag("build-arg", None, VALUE, BUILD),
+    flag("build-arg-file", None, VALUE, BUILD),
+    flag("builder", None, VALUE, BUILD),
+    flag("buildkit-host", None, VALUE, BUILD),
+    flag("data", None, BOOL, BUILD),
+    flag("detached", Some(b'd'), BOOL, BUILD),
+    flag("disable-cache", None, BOOL, BUILD),
+    flag("docker-host", None, VALUE, BUILD),
+    flag("docker-login", None, BOOL, BUILD),
+    flag("docker-password", None, VALUE, BUILD),
+    flag("docker-username", None, VALUE, BUILD),
+    flag("encrypt", Some(b'e'), BOOL, BUILD),
+    flag("fakeroot", Some(b'f'), BOOL, BUILD),
+    flag("fix-perms", None, BOOL, BUILD),
+    flag("force", Some(b'F'), BOOL, BUILD),
+    flag("ignore-fakeroot-command", None, BOOL, BUILD),
+    flag("ignore-proot", None, BOOL, BUILD),
+    flag("ignore-subuid", None, BOOL, BUILD),
+    flag("ignore-userns", None, BOOL, BUILD),
+    flag("json", None, BOOL, BUILD),
+    flag("keep-layers", None, BOOL, BUILD),
+    flag("library", None, VALUE, BUILD),
+    flag("mksquashfs-args", None, VALUE, BUILD),
+    flag("mount", None, VALUE, BUILD),
+    flag("no-cleanup", None, BOOL, BUILD),
+    flag("no-https", None, BOOL, BUILD),
+    flag("no-oci", None, BOOL, BUILD),
+    flag("no-setgroups", None, BOOL, BUILD),
+    flag("nohttps", None, BOOL, BUILD),
+    flag("notest", Some(b'T'), BOOL, BUILD),
+    flag("nv", None, BOOL, BUILD),
+    flag("nvccli", None, BOOL, BUILD),
+    flag("oci", None, BOOL, BUILD),
+    flag("passphrase", None, BOOL, BUILD),
+    flag("pem-path", None, VALUE, BUILD),
+    flag("remote", Some(b'r'), BOOL, BUILD),
+    flag("reproducible", None, BOOL, BUILD),
+    flag("rocm", None, BOOL, BUILD),
+    flag("sandbox", Some(b's'), BOOL, BUILD),
+    flag("section", None, VALUE, BUILD),
+    flag("tmpdir", None, VALUE, BUILD),
+    flag("update", Some(b'u'), BOOL, BUILD),
+    flag("userns", None, BOOL, BUILD),
+    flag("warn-unused-build-args", None, BOOL, BUILD),
+    flag("writable-tmpfs", None, BOOL, BUILD),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::{
-        EXEC, FLAGS, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
+        BUILD, EXEC, FLAGS, GLOBAL, INSTANCE_RUN, INSTANCE_START, PULL, RUN, SHELL, TEST,
+        by_letter, by_name,
     };
 
-    fn bit(command: &str) -> u8 {
+    fn bit(command: &str) -> u16 {
         match command {
             "global" => GLOBAL,
             "run" => RUN,
@@ -185,6 +264,8 @@ mod tests {
             "test" => TEST,
             "instance start" => INSTANCE_START,
             "instance run" => INSTANCE_RUN,
+            "pull" => PULL,
+            "build" => BUILD,
             other => panic!("unknown command {other}"),
         }
     }
@@ -204,12 +285,13 @@ mod tests {
         }
     }
 
-    const COMMANDS: [u8; 7] = [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN];
+    const COMMANDS: [u16; 9] =
+        [GLOBAL, RUN, EXEC, SHELL, TEST, INSTANCE_START, INSTANCE_RUN, PULL, BUILD];
 
     #[test]
     fn each_command_has_its_own_bit() {
         let all = COMMANDS.iter().fold(0, |all, command| all | command);
-        assert_eq!((COMMANDS.map(u8::count_ones), all.count_ones()), ([1; 7], 7));
+        assert_eq!((COMMANDS.map(u16::count_ones), all.count_ones()), ([1; 9], 9));
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Launches: finds IMAGE in a command line of a runtime.
 //!
-//! `docs/launch-grammar.md` describes the grammar, as read from the sources of 119 releases. The
-//! runtimes parse their command lines with cobra and pflag. This module follows the same rules:
-//! `global` parses the part before the subcommand, `pflag` the part after it. A command line
-//! that is unknown or ambiguous is not a launch, and the command is left unchanged.
+//! [`command_line`] has the rules of the grammar. A command line that is unknown or ambiguous is not
+//! a launch, and the command is left unchanged.
 
-mod global;
-mod pflag;
-
+use crate::command_line::{self, Error, Given};
 use crate::flags;
+
+pub use crate::command_line::{file_name, is_runtime};
 
 /// A subcommand that starts a container. All of them take IMAGE as their first argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +34,7 @@ impl Subcommand {
         }
     }
 
-    fn flags(self) -> u8 {
+    fn flags(self) -> u16 {
         match self {
             Self::Run => flags::RUN,
             Self::Exec => flags::EXEC,
@@ -44,6 +42,20 @@ impl Subcommand {
             Self::Test => flags::TEST,
             Self::InstanceStart => flags::INSTANCE_START,
             Self::InstanceRun => flags::INSTANCE_RUN,
+        }
+    }
+
+    /// The subcommand at the start of `words`, and its number of words.
+    fn at_start<A: AsRef<[u8]>>(words: &[A]) -> Option<(Self, usize)> {
+        let word = |index: usize| words.get(index).map(AsRef::as_ref);
+        match (word(0)?, word(1)) {
+            (b"run", _) => Some((Self::Run, 1)),
+            (b"exec", _) => Some((Self::Exec, 1)),
+            (b"shell", _) => Some((Self::Shell, 1)),
+            (b"test", _) => Some((Self::Test, 1)),
+            (b"instance", Some(b"start")) => Some((Self::InstanceStart, 2)),
+            (b"instance", Some(b"run")) => Some((Self::InstanceRun, 2)),
+            _ => None,
         }
     }
 
@@ -91,43 +103,37 @@ pub enum NotLaunch {
 /// # Errors
 /// The command line is not a launch: see [`NotLaunch`].
 pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, NotLaunch> {
-    let (program, rest) = argv.split_first().ok_or(NotLaunch::Empty)?;
-    if !is_runtime(program.as_ref(), runtimes) {
-        return Err(NotLaunch::NotRuntime);
-    }
-    let (subcommand, used) = global::subcommand(rest)?;
-    let first = 1 + used;
+    let options = command_line::globals(argv, runtimes)?.subcommand;
+    let words = argv.get(options..).unwrap_or_default();
+    let (subcommand, used) = Subcommand::at_start(words).ok_or(NotLaunch::OtherSubcommand)?;
+    let first = options + used;
     let arguments = argv.get(first..).unwrap_or_default();
-    let parsed = pflag::parse(arguments, subcommand.flags()).map_err(|e| e.shift(first))?;
+    let mut oci = None;
+    let parsed = command_line::parse(arguments, subcommand.flags(), &mut |flag, given, _| {
+        // `--no-oci` can be ignored: the runtimes refuse it together with OCI mode.
+        if let ("oci", Given::Bool(on)) = (flag.long, given) {
+            oci = Some(on);
+        }
+    });
+    let parsed = parsed.map_err(|e| e.shift(first))?;
     if parsed.help {
         return Err(NotLaunch::Help);
     }
     if arguments.len() - parsed.used < subcommand.least_arguments() {
         return Err(NotLaunch::TooFewArguments);
     }
-    Ok(Launch { subcommand, image_index: first + parsed.used, oci: parsed.oci })
+    Ok(Launch { subcommand, image_index: first + parsed.used, oci })
 }
 
-/// Whether the file name of the path `program` is one of `runtimes`.
-#[must_use]
-pub fn is_runtime(program: &[u8], runtimes: &[String]) -> bool {
-    let name = file_name(program);
-    runtimes.iter().any(|runtime| runtime.as_bytes() == name)
-}
-
-/// The part of a path after its last slash.
-#[must_use]
-pub fn file_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
-impl NotLaunch {
-    /// The same error, with its index increased by `by`.
-    fn shift(self, by: usize) -> Self {
-        match self {
-            Self::UnknownFlag(index) => Self::UnknownFlag(index + by),
-            Self::BadValue(index) => Self::BadValue(index + by),
-            other => other,
+impl From<Error> for NotLaunch {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Empty => Self::Empty,
+            Error::NotRuntime => Self::NotRuntime,
+            Error::NoSubcommand => Self::OtherSubcommand,
+            Error::UnknownFlag(index) => Self::UnknownFlag(index),
+            Error::BadValue(index) => Self::BadValue(index),
+            Error::Help => Self::Help,
         }
     }
 }

@@ -8,13 +8,18 @@
 //!         (flags)   (reference)               (trust, sif)
 //! ```
 //!
+//! [`pull`] and [`build`] parse two other commands by the same rules, which are in
+//! [`command_line`].
+//!
 //! The modules parse bytes and return values. Only [`lookup`], [`image`], [`trust`] and [`tags`]
 //! access a file system, and they only read. Nothing here logs, prints or ends a process: the
 //! caller applies the decision.
 #![forbid(unsafe_code)]
 
+pub mod build;
 pub mod cache_mode;
 pub mod candidate;
+pub mod command_line;
 pub mod decision;
 pub mod flags;
 pub mod image;
@@ -24,6 +29,7 @@ mod listed;
 pub mod lookup;
 pub mod message;
 pub mod nested;
+pub mod pull;
 pub mod reference;
 pub mod settings;
 pub mod sif;

@@ -35,7 +35,8 @@ pub fn miss(
         let tags = tags::similar(reference, readable, settings.untrusted);
         lines.push(available(&reference.short_repository(), &tags));
     }
-    lines.push(next_step(mode, on_miss).to_owned());
+    let what = if decision.pull.is_some() { "pull" } else { "launch" };
+    lines.push(next_step(mode, on_miss).replace("LAUNCH", what));
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 
@@ -81,14 +82,15 @@ fn available(repository: &str, tags: &Tags) -> String {
     }
 }
 
+/// What follows from the miss. `LAUNCH` stands for the kind of the command.
 fn next_step(mode: CacheMode, on_miss: OnMiss) -> &'static str {
     match (on_miss, mode) {
         (OnMiss::Fail, CacheMode::Require) => {
-            "the launch fails because of --sif-cache=require (or SIF_CACHE=require); use a tag in the \
+            "the LAUNCH fails because of --sif-cache=require (or SIF_CACHE=require); use a tag in the \
              cache, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         (OnMiss::Fail, _) => {
-            "the launch fails because of on_miss=fail in plugstack.conf; use a tag in the cache, ask \
+            "the LAUNCH fails because of on_miss=fail in plugstack.conf; use a tag in the cache, ask \
              the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         _ => {

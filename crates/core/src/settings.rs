@@ -33,6 +33,8 @@ pub struct Settings {
     pub lookup_timeout: Option<Duration>,
     /// The destination of the log line for each hit and miss.
     pub syslog: Syslog,
+    /// How a `pull` of an image in the cache is answered.
+    pub pull: Pull,
 }
 
 /// How a miss is handled: the values of `on_miss=`.
@@ -72,6 +74,15 @@ pub enum Syslog {
     /// Log lines go to this facility, spelt as in syslog.conf(5).
     Facility(&'static str),
     /// No log lines are sent.
+    Off,
+}
+
+/// How a `pull` of an image in the cache is answered: the values of `pull=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pull {
+    /// The image is copied to the file that the runtime would write.
+    Copy,
+    /// The runtime pulls the image from its registry.
     Off,
 }
 
@@ -142,6 +153,7 @@ impl Settings {
             untrusted: Untrusted::Refuse,
             lookup_timeout: Some(LOOKUP_TIMEOUT),
             syslog: Syslog::Facility(FACILITIES[0]),
+            pull: Pull::Copy,
         }
     }
 
@@ -180,6 +192,7 @@ impl Settings {
             Key::Untrusted => untrusted(value).map(|v| self.untrusted = v),
             Key::LookupTimeout => lookup_timeout(value).map(|v| self.lookup_timeout = v),
             Key::Syslog => syslog(value).map(|v| self.syslog = v),
+            Key::Pull => pull(value).map(|v| self.pull = v),
         };
         valid.ok_or_else(|| Error::BadValue(key, value.to_owned()))
     }
@@ -288,6 +301,14 @@ fn syslog(value: &str) -> Option<Syslog> {
     match value {
         "off" => Some(Syslog::Off),
         _ => facility.map(|facility| Syslog::Facility(facility)),
+    }
+}
+
+fn pull(value: &str) -> Option<Pull> {
+    match value {
+        "copy" => Some(Pull::Copy),
+        "off" => Some(Pull::Off),
+        _ => None,
     }
 }
 

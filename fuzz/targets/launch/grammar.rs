@@ -26,23 +26,55 @@ pub(crate) enum Meaning {
     Other,
 }
 
+/// The result of a pull.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pull<'a> {
+    pub(crate) image: usize,
+    pub(crate) file: Option<&'a [u8]>,
+    pub(crate) dir: Option<&'a [u8]>,
+    pub(crate) force: bool,
+}
+
 /// Parses a command line of `singularity` or `apptainer`.
 pub(crate) fn read(words: &[&[u8]]) -> Meaning {
     launch(words).unwrap_or(Meaning::Other)
 }
 
+/// Parses a pull whose result only depends on the image, without variables in the environment.
+pub(crate) fn pull<'a>(words: &[&'a [u8]]) -> Option<Pull<'a>> {
+    let (globals, rest) = subcommand(words)?;
+    let configuration = |word: &&[u8]| {
+        let text = String::from_utf8_lossy(word);
+        let long = text.starts_with("--config") || text.starts_with("--build-config");
+        long || text.starts_with("--tokenfile")
+    };
+    // A group of letters ends at a `=` or with the first letter that takes a value.
+    let letters = words[1..=globals].iter().any(|word| {
+        let group = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+        !group.starts_with(b"--") && group.iter().any(|letter| matches!(letter, b'c' | b't'))
+    });
+    let [b"pull", arguments @ ..] = rest else { return None };
+    let flags = flags("pull", arguments)?;
+    let before = &words[1..=globals];
+    if flags.help || flags.altering || letters || before.iter().any(configuration) {
+        return None;
+    }
+    let not_empty = |value: &&[u8]| !value.is_empty();
+    let argument = match arguments[flags.used..] {
+        [_] => None,
+        [file, _] => Some(file),
+        _ => return None,
+    };
+    let file = flags.name.filter(not_empty).or(argument);
+    if file == Some(b"") {
+        return None;
+    }
+    let dir = flags.dir.filter(not_empty);
+    Some(Pull { image: words.len() - 1, file, dir, force: flags.force })
+}
+
 fn launch(words: &[&[u8]]) -> Option<Meaning> {
-    let name = words.first()?.rsplit(|byte| *byte == b'/').next()?;
-    if !matches!(name, b"singularity" | b"apptainer") {
-        return None;
-    }
-    let globals = traverse(&words[1..]);
-    let (before, rest) = words[1..].split_at(globals);
-    // pflag would stop there, too, but nobody writes such a command line. In case of doubt, the
-    // command passes.
-    if before.contains(&b"--".as_slice()) || flags("global", before)?.used != globals {
-        return None;
-    }
+    let (globals, rest) = subcommand(words)?;
     let (command, length, least) = match rest {
         [b"run", ..] => ("run", 1, 1),
         [b"exec", ..] => ("exec", 1, 2),
@@ -56,6 +88,22 @@ fn launch(words: &[&[u8]]) -> Option<Meaning> {
     let image = 1 + globals + length + flags.used;
     let enough = words.len() >= image + least;
     (enough && !flags.help).then_some(Meaning::Launch { image, oci: flags.oci })
+}
+
+/// The number of global flags and values, and the words from the subcommand on.
+fn subcommand<'w, 'a>(words: &'w [&'a [u8]]) -> Option<(usize, &'w [&'a [u8]])> {
+    let name = words.first()?.rsplit(|byte| *byte == b'/').next()?;
+    if !matches!(name, b"singularity" | b"apptainer") {
+        return None;
+    }
+    let globals = traverse(&words[1..]);
+    let (before, rest) = words[1..].split_at(globals);
+    // pflag would stop there, too, but nobody writes such a command line. In case of doubt, the
+    // command passes.
+    if before.contains(&b"--".as_slice()) || flags("global", before)?.used != globals {
+        return None;
+    }
+    Some((globals, rest))
 }
 
 /// The number of words that cobra's `Traverse` counts as flags and their values.
@@ -79,14 +127,32 @@ fn traverse(words: &[&[u8]]) -> usize {
 
 /// The flags at the start of some words.
 #[derive(Default)]
-struct Flags {
+struct Flags<'a> {
     used: usize,
     help: bool,
     oci: Option<bool>,
+    name: Option<&'a [u8]>,
+    dir: Option<&'a [u8]>,
+    force: bool,
+    /// Whether a flag may change the image that is pulled.
+    altering: bool,
 }
 
+/// The flags that do not change the image that is pulled.
+const HARMLESS: [&str; 9] = [
+    "--allow-unauthenticated",
+    "--dir",
+    "--docker-host",
+    "--force",
+    "--help",
+    "--library",
+    "--name",
+    "--tmpdir",
+    "-F",
+];
+
 /// pflag's `parseArgs`. `None` if it stops with an error, or to print help.
-fn flags(command: &str, words: &[&[u8]]) -> Option<Flags> {
+fn flags<'a>(command: &str, words: &[&'a [u8]]) -> Option<Flags<'a>> {
     let mut flags = Flags::default();
     while let Some(word) = words.get(flags.used) {
         if !word.starts_with(b"-") || *word == b"-" {
@@ -101,16 +167,17 @@ fn flags(command: &str, words: &[&[u8]]) -> Option<Flags> {
             None => flags.shorts(command, &word[1..])?,
         };
         if takes_next {
-            words.get(flags.used)?;
+            let value = words.get(flags.used)?;
+            flags.value(&String::from_utf8_lossy(word), value);
             flags.used += 1;
         }
     }
     Some(flags)
 }
 
-impl Flags {
+impl<'a> Flags<'a> {
     /// Parses a long flag. Returns whether it takes the next word as its value.
-    fn long(&mut self, command: &str, text: &[u8]) -> Option<bool> {
+    fn long(&mut self, command: &str, text: &'a [u8]) -> Option<bool> {
         let (name, value) = match text.iter().position(|byte| *byte == b'=') {
             Some(equals) => (&text[..equals], Some(&text[equals + 1..])),
             None => (text, None),
@@ -118,7 +185,7 @@ impl Flags {
         self.flag(command, &format!("--{}", String::from_utf8_lossy(name)), value)
     }
 
-    fn shorts(&mut self, command: &str, letters: &[u8]) -> Option<bool> {
+    fn shorts(&mut self, command: &str, letters: &'a [u8]) -> Option<bool> {
         let (letter, rest) = letters.split_first()?;
         let spelling = format!("-{}", char::from(*letter));
         let takes_value = FLAGS.get(&format!("{command} {spelling}")) == Some(&true);
@@ -135,11 +202,27 @@ impl Flags {
         }
     }
 
-    fn flag(&mut self, command: &str, spelling: &str, value: Option<&[u8]>) -> Option<bool> {
+    /// Records the value of a flag. The name and the directory have no letters.
+    fn value(&mut self, spelling: &str, value: &'a [u8]) {
+        match spelling {
+            "--name" => self.name = Some(value),
+            "--dir" => self.dir = Some(value),
+            _ => {}
+        }
+    }
+
+    fn flag(&mut self, command: &str, spelling: &str, value: Option<&'a [u8]>) -> Option<bool> {
+        self.altering |= !HARMLESS.contains(&spelling) && spelling != "-h";
         match FLAGS.get(&format!("{command} {spelling}")) {
-            Some(true) => Some(value.is_none()),
+            Some(true) => {
+                if let Some(value) = value {
+                    self.value(spelling, value);
+                }
+                Some(value.is_none())
+            }
             Some(false) => {
                 let on = boolean(value)?;
+                self.force = if matches!(spelling, "--force" | "-F") { on } else { self.force };
                 self.oci = if spelling == "--oci" { Some(on) } else { self.oci };
                 Some(false)
             }

@@ -22,6 +22,7 @@ use root::SITE;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::candidate;
 use sifcache_core::decision::Verdict;
+use sifcache_core::pull;
 use sifcache_core::reference::Reference;
 use spank_sifcache::decide::apply::{MISSING, apply};
 use spank_sifcache::decide::requested_mode::RequestedMode;
@@ -30,6 +31,7 @@ use task::Task;
 
 fuzz_target!(|input: &[u8]| {
     let mut task = Task::new(input);
+    assert_pull(&task.words());
     let requested = RequestedMode::new(None, task.variable("SIF_CACHE").map(<[u8]>::to_vec));
     let expected = expected(&task, requested.mode);
     let decision = apply(&task, &SITE.settings, &requested);
@@ -61,6 +63,19 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
         _ => fuzzer_mutate(data, size, max_size),
     }
 });
+
+/// Both parsers find the same pull.
+fn assert_pull(words: &[&[u8]]) {
+    let runtimes = ["singularity", "apptainer"].map(str::to_owned);
+    let found = pull::find(words, &runtimes, &|_| None).ok();
+    let found = found.as_ref().map(|pull| grammar::Pull {
+        image: pull.image_index,
+        file: pull.file.as_deref(),
+        dir: pull.dir.as_deref(),
+        force: pull.force,
+    });
+    assert_eq!(found, grammar::pull(words));
+}
 
 /// The expected result for a command.
 enum Expected {

@@ -20,7 +20,7 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     words
 });
 
-const OTHERS: [&str; 42] = [
+const OTHERS: [&str; 44] = [
     "apptainer",
     "singularity",
     "/usr/bin/apptainer",
@@ -30,6 +30,8 @@ const OTHERS: [&str; 42] = [
     "test",
     "instance",
     "start",
+    "pull",
+    "pull",
     "--",
     "-",
     "",

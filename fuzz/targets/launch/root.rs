@@ -2,7 +2,7 @@
 //! hand.
 
 use sif_fixture::Sif;
-use sifcache_core::settings::{Settings, Syslog, Untrusted};
+use sifcache_core::settings::{Pull, Settings, Syslog, Untrusted};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ impl Site {
         let mut settings = Settings::with_roots(roots);
         settings.syslog = Syslog::Off;
         settings.lookup_timeout = None;
+        // Only the shim answers pulls, and tasks are those of the plugin.
+        settings.pull = Pull::Off;
         // Only root can create a trusted image root.
         let uid = fs::metadata(&base).expect("it is there").uid();
         settings.untrusted = if uid == 0 { Untrusted::Refuse } else { Untrusted::Accept };

@@ -82,6 +82,7 @@ impl LogLine<'_> {
         };
         Decision {
             launch: None,
+            pull: None,
             image: None,
             uri: Some(ImageUri::docker(reference)),
             candidates: self.files.iter().map(candidate).collect(),
@@ -200,7 +201,7 @@ impl Job for LogLine<'_> {
 
     fn step(&self) -> Step {
         let Self { id, uid, node, tasks, nested, .. } = *self;
-        Step { id, uid, node, tasks, task: 0, nested }
+        Step { id, uid, node, tasks, task: 0, nested, is_pull: false }
     }
 
     fn write_stderr(&self, _: &str) {}

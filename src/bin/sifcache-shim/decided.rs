@@ -3,6 +3,7 @@
 use crate::environment::Environment;
 use crate::launch::Launch;
 use crate::log_sink;
+use crate::pull::Request;
 use sifcache_core::decision::{Pass, Verdict, on_miss};
 use sifcache_core::launch::NotLaunch;
 use sifcache_core::settings::{OnMiss, Settings};
@@ -15,8 +16,10 @@ use std::panic::{self, AssertUnwindSafe};
 /// The outcome of a decision.
 #[derive(Default)]
 pub(crate) struct Decided {
-    /// Whether the command starts a container.
-    pub(crate) is_launch: bool,
+    /// Whether the command is a launch or a pull, on which nobody else needs to decide.
+    pub(crate) is_final: bool,
+    /// The exit status of a pull that was answered, so that no runtime runs.
+    pub(crate) answered: Option<i32>,
     /// The index of the argv entry to replace, and the path of the image.
     pub(crate) image: Option<(usize, CString)>,
     /// Whether the launch must not start without the image.
@@ -32,17 +35,23 @@ pub(crate) fn decide(
 ) -> Decided {
     let work = || {
         log_sink::install();
-        let launch = Launch::new(command, environment);
         let Some(settings) = settings else {
-            apply::without_settings(&launch, requested);
+            apply::without_settings(&Launch::new(command, environment, None), requested);
             return Decided::default();
         };
+        let pull = match Request::new(&command, &settings, environment) {
+            Request::OfRuntime => return Decided::default(),
+            Request::NotPull => None,
+            Request::Pull(pull) => Some(pull),
+        };
+        let launch = Launch::new(command, environment, pull);
         let decision = apply::apply(&launch, &settings, requested);
         if decision.verdict == Verdict::Pass(Pass::NotLaunch(NotLaunch::NotRuntime)) {
             unknown_program::warn(&launch, &settings, requested, false);
         }
         Decided {
-            is_launch: decision.launch.is_some(),
+            is_final: decision.launch.is_some() || decision.pull.is_some(),
+            answered: launch.answered.get(),
             image: launch.replaced.take(),
             requires_image: on_miss(requested.mode, &settings) == OnMiss::Fail,
         }

@@ -32,8 +32,8 @@ sifcache-shim: starts a container runtime with the site's SIF file of a docker:/
 
 Called as apptainer or singularity, it looks up the image by the same rules as the sifcache
 plugin of Slurm. If the cache has the image, the path of the SIF file replaces it in the
-command line. The shim then executes the next program of that name in PATH. It has no options
-of its own there.
+command line. The shim then executes the next program of that name in PATH. For a pull of such
+an image it copies the SIF file and executes nothing. It has no options of its own there.
 
   DIRECTORY/bin/apptainer exec docker://ubuntu:24.04 true
 

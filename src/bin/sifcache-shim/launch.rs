@@ -2,8 +2,9 @@
 
 use crate::environment::Environment;
 use crate::process;
+use crate::pull::Pull;
 use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::path::Path;
 
@@ -14,11 +15,20 @@ pub(crate) struct Launch<'a> {
     pub(crate) environment: &'a Environment,
     /// The index of the argv entry to replace, and the path of the image.
     pub(crate) replaced: RefCell<Option<(usize, CString)>>,
+    /// How to answer the command if it is a pull.
+    pull: Option<Pull>,
+    /// The exit status of a pull that was answered.
+    pub(crate) answered: Cell<Option<i32>>,
 }
 
 impl<'a> Launch<'a> {
-    pub(crate) fn new(command: Vec<&'a [u8]>, environment: &'a Environment) -> Self {
-        Self { command, environment, replaced: RefCell::new(None) }
+    pub(crate) fn new(
+        command: Vec<&'a [u8]>,
+        environment: &'a Environment,
+        pull: Option<Pull>,
+    ) -> Self {
+        let (replaced, answered) = (RefCell::new(None), Cell::new(None));
+        Self { command, environment, replaced, pull, answered }
     }
 
     fn id(&self) -> Option<(u32, u32)> {
@@ -47,6 +57,14 @@ impl Job for Launch<'_> {
         Ok(())
     }
 
+    fn answer_pull(&self, path: &Path) -> Result<(), Error> {
+        let pull = self.pull.as_ref().ok_or(Error::InvalidArgument("the command is no pull"))?;
+        let answer = pull.answer(path);
+        let status = answer.map_err(|_| Error::InvalidArgument("the image cannot be read"))?;
+        self.answered.set(Some(status));
+        Ok(())
+    }
+
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         self.environment.get(name)
     }
@@ -60,6 +78,7 @@ impl Job for Launch<'_> {
             tasks: 1,
             task: number("SLURM_LOCALID"),
             nested: true,
+            is_pull: false,
         }
     }
 
@@ -89,7 +108,7 @@ mod tests {
             (&["SLURM_JOB_ID=7\nx"], "uid="),
         ] {
             let environment = environment(variables);
-            let text = Launch::new(Vec::new(), &environment).step().to_string();
+            let text = Launch::new(Vec::new(), &environment, None).step().to_string();
             assert!(text.starts_with(expected) && text.ends_with(" via=shim"), "{text}");
         }
     }

@@ -15,6 +15,7 @@
 //! | `program.rs` | the kind of a program: binary, script or shim |
 //! | `launch.rs` | one launch, behind the interface that the plugin's code uses |
 //! | `decided.rs` | the decision on it |
+//! | `pull.rs`, `pull/` | the answer to a pull |
 //! | `settings.rs` | the settings of the job, or else of the site |
 //! | `environment.rs` | the environment, otherwise unchanged to the byte |
 //! | `plan.rs` | all steps up to the `execve` |
@@ -42,6 +43,7 @@ mod message;
 mod plan;
 mod process;
 mod program;
+mod pull;
 mod runtime;
 mod settings;
 mod task;

@@ -114,9 +114,12 @@ fn run_runtime(
             decide(command, settings::find(&environment), &requested, &environment)
         }
     };
+    if let Some(status) = decided.answered {
+        return status;
+    }
     match program.kind {
         Kind::Script(script) => {
-            prepare_for_script(&program.path, decided.is_launch, &mut environment);
+            prepare_for_script(&program.path, decided.is_final, &mut environment);
             environment.change(Scripts::VARIABLE, Some(scripts.and(script).as_bytes()));
         }
         Kind::Binary | Kind::Shim => environment.clean(),
@@ -126,11 +129,11 @@ fn run_runtime(
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { FAILED }
 }
 
-/// Sets the environment of a user's script that has the runtime's name. If the command is not a
-/// launch yet, the script may turn it into one, so the shims are moved behind the script's
-/// directory in `PATH`.
-fn prepare_for_script(script: &CString, is_launch: bool, environment: &mut Environment) {
-    if is_launch {
+/// Sets the environment of a user's script that has the runtime's name. If the command is neither a
+/// launch nor a pull yet, the script may turn it into one, so the shims are moved behind the
+/// script's directory in `PATH`.
+fn prepare_for_script(script: &CString, is_final: bool, environment: &mut Environment) {
+    if is_final {
         environment.clean();
         return;
     }

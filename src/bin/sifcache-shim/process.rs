@@ -6,6 +6,9 @@
 //! mask.
 #![allow(unsafe_code)]
 
+pub(crate) mod files;
+pub(crate) mod signals;
+
 use crate::{exit_status, start};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io::{self, Write as _};

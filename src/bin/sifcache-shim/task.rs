@@ -34,6 +34,9 @@ pub(crate) fn run(
         settings.runtimes.iter().any(|runtime| runtime.as_bytes() == name.as_bytes())
     });
     let decided = decide(words, settings, &requested, &environment);
+    if let Some(status) = decided.answered {
+        return status;
+    }
     let program = find(first, environment.get("PATH").as_deref(), own);
     if is_runtime {
         environment.clean();

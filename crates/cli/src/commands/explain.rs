@@ -60,7 +60,7 @@ Examples:
       printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
 
 Exit status:
-   0  hit: an image was found, and its path replaces the reference
+   0  hit: an image was found, and its path replaces the reference, or a pull is answered
    1  miss: a docker reference without an image
    2  pass: the command is left unchanged
   64  wrong usage

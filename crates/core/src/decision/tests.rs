@@ -1,9 +1,9 @@
-use super::{Decision, Pass, Verdict, decide, on_miss};
+use super::{Action, Decision, Pass, Verdict, decide, on_miss};
 use crate::cache_mode::CacheMode;
 use crate::image::tests::{TestRoot, sif};
 use crate::launch::NotLaunch;
 use crate::lookup::Inline;
-use crate::settings::{OnMiss, Settings};
+use crate::settings::{OnMiss, Pull, Settings};
 
 fn decide_with(
     root: &TestRoot,
@@ -43,6 +43,35 @@ fn hit_miss_and_pass() {
     assert!(other.launch.is_none() && other.image.is_none() && other.candidates.is_empty());
 }
 
+/// A pull is looked up as a launch is, but its command is not changed.
+#[test]
+fn pulls() {
+    let Some(root) = TestRoot::new() else { return };
+    let path = root.file("o/i:1", &sif());
+    let hit = auto(&root, "apptainer -q pull --force --name x docker://o/i:1");
+    assert_eq!((hit.token(), hit.image_index()), ("hit", Some(6)));
+    assert_eq!(hit.action(), Some(Action::AnswerPull { path: &path }));
+    assert!(hit.launch.is_none() && hit.pull.is_some_and(|pull| pull.force));
+
+    let miss = auto(&root, "singularity pull docker://o/i:2");
+    assert_eq!((miss.token(), miss.action()), ("miss", None));
+    let other = auto(&root, "singularity pull library://o/i:1");
+    assert_eq!((other.token(), other.reason()), ("pass", "not-docker"));
+    let altered = auto(&root, "apptainer pull --arch arm64 docker://o/i:1");
+    assert_eq!((altered.reason(), altered.image), ("no-launch", None));
+    let off = decide_with(&root, "apptainer pull docker://o/i:1", CacheMode::Off, None);
+    assert_eq!(off.verdict, Verdict::Pass(Pass::Off));
+    let oci = ("APPTAINER_OCI", "1");
+    let oci = decide_with(&root, "apptainer pull docker://o/i:1", CacheMode::Auto, Some(oci));
+    assert_eq!(oci.token(), "pass");
+
+    let mut settings = Settings::with_roots(vec![root.path().to_owned()]);
+    settings.pull = Pull::Off;
+    let argv = ["apptainer", "pull", "docker://o/i:1"];
+    let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
+    assert_eq!((decision.reason(), decision.pull), ("no-launch", None));
+}
+
 #[test]
 fn images_that_are_not_docker() {
     let Some(root) = TestRoot::new() else { return };
@@ -69,7 +98,7 @@ fn messages_for_each_reason_to_pass() {
     let Some(root) = TestRoot::new() else { return };
     for (line, why) in [
         ("true", "the program is not a container runtime"),
-        ("apptainer pull x", "there is no subcommand that starts a container"),
+        ("apptainer push x", "there is no subcommand that starts a container"),
         ("apptainer run --rm x", "unknown flag in argument 2"),
         ("apptainer run --nv=2 x", "invalid or missing value in argument 2"),
         ("apptainer run --help x", "the runtime would only print its help or version"),

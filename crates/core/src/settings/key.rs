@@ -23,6 +23,8 @@ listed! {
         LookupTimeout,
         /// `syslog`, see [`Syslog`](super::Syslog).
         Syslog,
+        /// `pull`, see [`Pull`](super::Pull).
+        Pull,
     }
 }
 
@@ -38,6 +40,7 @@ impl Key {
             Self::Untrusted => "untrusted",
             Self::LookupTimeout => "lookup_timeout",
             Self::Syslog => "syslog",
+            Self::Pull => "pull",
         }
     }
 
@@ -47,7 +50,12 @@ impl Key {
         match self {
             Self::ImageRoot => &["singularity_image_root", "apptainer_image_root"],
             Self::LookupTimeout => &["patience"],
-            Self::OnMiss | Self::Nested | Self::Runtimes | Self::Untrusted | Self::Syslog => &[],
+            Self::OnMiss
+            | Self::Nested
+            | Self::Runtimes
+            | Self::Untrusted
+            | Self::Syslog
+            | Self::Pull => &[],
         }
     }
 
@@ -65,6 +73,7 @@ impl Key {
                 "daemon, user, auth, authpriv, cron, ftp, lpr, mail, news, uucp, \
                  local0 to local7, off"
             }
+            Self::Pull => "copy, off",
         }
     }
 

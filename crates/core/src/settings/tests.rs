@@ -1,4 +1,4 @@
-use super::{Error, FACILITIES, Key, Nested, OnMiss, Settings, Syslog, Untrusted};
+use super::{Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog, Untrusted};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ fn defaults() {
     assert_eq!(settings.untrusted, Untrusted::Refuse);
     assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(30)));
     assert_eq!(settings.syslog, Syslog::Facility("daemon"));
+    assert_eq!(settings.pull, Pull::Copy);
 }
 
 #[test]
@@ -28,7 +29,7 @@ fn every_key_and_value() {
     let has_all = |line: &str| Key::ALL.iter().all(|key| line.contains(&format!("{key}=")));
     let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
                         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 \
-                        syslog=local3";
+                        syslog=local3 pull=off";
     assert!(has_all(other_values));
     let settings = parse(other_values).unwrap();
     assert_eq!(settings.image_roots.len(), 2);
@@ -40,6 +41,7 @@ fn every_key_and_value() {
     assert_eq!(settings.untrusted, Untrusted::Accept);
     assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(300)));
     assert_eq!(settings.syslog, Syslog::Facility("local3"));
+    assert_eq!(settings.pull, Pull::Off);
 
     for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
         assert!(parse(&format!("{key}=/sif")).is_ok());
@@ -55,7 +57,7 @@ fn every_key_and_value() {
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
     assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
-                     untrusted=refuse lookup_timeout=30 syslog=daemon";
+                     untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy";
     assert!(has_all(spelt_out));
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
@@ -158,6 +160,8 @@ fn bad_values() {
         ("untrusted", "yes"),
         ("syslog", "local8"),
         ("syslog", "DAEMON"),
+        ("pull", "on"),
+        ("pull", "Copy"),
         ("lookup_timeout", ""),
         ("lookup_timeout", "0"),
         ("lookup_timeout", "+30"),

@@ -14,7 +14,7 @@ use sifcache_core::flags::{
 use std::path::Path;
 
 /// The commands whose flags are compared. `""` stands for the global flags before the subcommand.
-const COMMANDS: [(&str, u8); 7] = [
+const COMMANDS: [(&str, u16); 7] = [
     ("", GLOBAL),
     ("exec", EXEC),
     ("run", RUN),
@@ -86,7 +86,7 @@ fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
 }
 
 /// How the flag differs from the table, as text; `None` if it does not differ.
-fn difference(flag: &Listed<'_>, command: u8) -> Option<String> {
+fn difference(flag: &Listed<'_>, command: u16) -> Option<String> {
     let name = format!("--{}", flag.name);
     let value = |takes: bool| if takes { "with a value" } else { "without a value" };
     match by_name(command, flag.name.as_bytes()) {

@@ -44,7 +44,7 @@ pub(super) fn line(
     let object = Object {
         decision: decision.token(),
         reason: decision.reason(),
-        image_index: decision.launch.map(|launch| launch.image_index),
+        image_index: decision.image_index(),
         image: decision.image.as_deref().map(text),
         reference: decision.reference().map(|reference| Reference {
             registry: reference.registry().to_owned(),

@@ -57,12 +57,16 @@ impl Page {
     }
 
     fn launch(&mut self, decision: &Decision, argv: &[impl AsRef<[u8]>]) {
-        if let (Some(launch), Some(program)) = (decision.launch, argv.first()) {
-            let program = String::from_utf8_lossy(program.as_ref());
-            let subcommand = launch.subcommand.as_str();
-            self.row("launch", &format!("{program} {subcommand}"));
+        let program = argv.first().map(|program| String::from_utf8_lossy(program.as_ref()));
+        let program = program.unwrap_or_default();
+        if let Some(launch) = decision.launch {
+            self.row("launch", &format!("{program} {}", launch.subcommand.as_str()));
+        } else if decision.pull.is_some() {
+            self.row("pull", &format!("{program} pull"));
+        }
+        if let Some(index) = decision.image_index() {
             let image = quoted(&[decision.image.as_deref().unwrap_or_default()]);
-            self.row("image", &format!("{image} (argument {})", launch.image_index));
+            self.row("image", &format!("{image} (argument {index})"));
         }
         if let Some(reference) = decision.reference() {
             self.row("reference", &reference.to_string());
@@ -86,6 +90,9 @@ impl Page {
 
     fn verdict(&mut self, decision: &Decision) {
         let (style, why) = match &decision.verdict {
+            Verdict::Hit if decision.pull.is_some() => {
+                (AnsiColor::Green, "the shim copies the image to the file of the pull".to_owned())
+            }
             Verdict::Hit => (AnsiColor::Green, "the image replaces the reference".to_owned()),
             Verdict::Miss => (AnsiColor::Yellow, "no candidate is an image".to_owned()),
             Verdict::Pass(pass) => (AnsiColor::Cyan, pass.to_string()),

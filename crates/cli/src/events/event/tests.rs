@@ -27,6 +27,9 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
     )
     .unwrap();
     assert_eq!((event.job, event.uid, event.launches, &event.image), (None, 1002, 1, &None));
+    let pull =
+        parse("event=hit job=9 step=batch node=0 uid=7 via=pull reference=o/i:1 image=/s/o/i:1");
+    assert_eq!(pull.map(|event| (event.uid, event.launches)), Some((7, 1)));
     let refused = [("/s/ubuntu", "truncated"), ("/s/a b", "unreadable")];
     let expected = refused.map(|(path, why)| (PathBuf::from(path), why.to_owned()));
     assert_eq!(event.refused, expected);

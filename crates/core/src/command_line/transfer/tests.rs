@@ -1,0 +1,84 @@
+use super::{Grammar, NotServed};
+use crate::command_line::environment::{Variable, key, text, unprefixed};
+use crate::{build, pull};
+
+const GRAMMARS: [&Grammar; 2] = [&pull::GRAMMAR, &build::GRAMMAR];
+
+/// The flags of a subcommand in the table, with their type and the variables that set them.
+fn rows(command: &str) -> Vec<(&'static str, bool, Vec<&'static str>)> {
+    let rows = include_str!("../../../runtime-flags.tsv").lines().skip(1);
+    let cells = rows.map(|row| row.split('\t').collect::<Vec<_>>());
+    cells
+        .filter(|cells| cells[5] == command)
+        .map(|cells| {
+            let keys = cells[7].split(',').filter(|key| *key != "-").collect();
+            (cells[1].trim_start_matches('-'), cells[3] == "yes", keys)
+        })
+        .collect()
+}
+
+#[test]
+fn each_accepted_flag_exists() {
+    for grammar in GRAMMARS {
+        let rows = rows(grammar.word);
+        assert!(!rows.is_empty());
+        for flag in grammar.accepted {
+            assert!(rows.iter().any(|(name, ..)| name == flag), "{} --{flag}", grammar.word);
+        }
+        assert!(grammar.accepted.is_sorted(), "{}", grammar.word);
+    }
+}
+
+#[test]
+fn the_altering_variables_are_those_of_the_other_flags() {
+    for grammar in GRAMMARS {
+        let rows = rows(grammar.word).into_iter();
+        let (accepted, others): (Vec<_>, Vec<_>) =
+            rows.partition(|(name, ..)| grammar.accepted.contains(name));
+        let accepted: Vec<&str> = accepted.into_iter().flat_map(|(.., keys)| keys).collect();
+        let mut expected: Vec<Variable> = Vec::new();
+        for (_, takes_value, keys) in others {
+            for name in keys.iter().filter(|name| !accepted.contains(name)) {
+                let variable = match name.strip_suffix("(+unprefixed)") {
+                    Some(name) => unprefixed(name),
+                    None if takes_value => text(name),
+                    None => key(name),
+                };
+                if !expected.contains(&variable) {
+                    expected.push(variable);
+                }
+            }
+        }
+        let mut given = grammar.altering.to_vec();
+        // The first sets a flag that is accepted, the second a global flag.
+        given.retain(|variable| ![text("NAME"), text("CONFIG_FILE")].contains(variable));
+        assert!(given.is_sorted_by_key(|variable| variable.key), "{}", grammar.word);
+        expected.sort_by_key(|variable| variable.key);
+        assert_eq!(given, expected, "{}", grammar.word);
+    }
+}
+
+#[test]
+fn messages() {
+    for (reason, token, message) in [
+        (NotServed::Empty, "no-command", "there is no command"),
+        (NotServed::NotRuntime, "not-a-runtime", "the program is no container runtime"),
+        (NotServed::OtherSubcommand, "no-launch", "the runtime has no or another subcommand"),
+        (NotServed::UnknownFlag(2), "unknown-flag", "unknown flag in argument 2"),
+        (NotServed::BadValue(3), "bad-value", "bad or missing value in argument 3"),
+        (NotServed::Help, "help", "the runtime would print its help or version"),
+        (
+            NotServed::Arguments,
+            "wrong-number-of-arguments",
+            "wrong number of arguments, the runtime would refuse them",
+        ),
+        (NotServed::Altering(4), "altering-option", "the option in argument 4 changes the result"),
+        (
+            NotServed::AlteringVariable(key("OCI")),
+            "altering-variable",
+            "the variable SINGULARITY_OCI or APPTAINER_OCI changes the result",
+        ),
+    ] {
+        assert_eq!((reason.token(), reason.to_string().as_str()), (token, message));
+    }
+}

@@ -1,0 +1,114 @@
+//! The messages of a pull, in the form of the runtime's own.
+
+use crate::process;
+use sifcache_core::command_line::{Level, Verbosity};
+use std::io::{self, IsTerminal as _};
+
+/// Prints messages on stderr.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages {
+    /// Whether messages that are not errors are printed.
+    has_info: bool,
+    /// Whether stderr is a terminal.
+    is_terminal: bool,
+    has_color: bool,
+}
+
+/// The severity of a message: its name and the color of the name.
+type Severity = (&'static str, &'static str);
+
+const INFO: Severity = ("INFO:", "\x1b[34m");
+const FATAL: Severity = ("FATAL:", "\x1b[31m");
+
+impl Messages {
+    /// Returns the messages that the user wants. `None` if the user wants details that only the
+    /// runtime has.
+    pub(crate) fn new(verbosity: Verbosity) -> Option<Self> {
+        let has_info = match verbosity.level {
+            Level::Debug | Level::Verbose => return None,
+            Level::Normal => true,
+            Level::Quiet | Level::Silent => false,
+        };
+        let is_terminal = io::stderr().is_terminal();
+        Some(Self { has_info, is_terminal, has_color: is_terminal && verbosity.color })
+    }
+
+    /// Prints a message that is not an error.
+    pub(crate) fn info(&self, text: &str) {
+        if self.has_info {
+            process::tell(&self.line(INFO, text));
+        }
+    }
+
+    /// Prints the error that ends the pull. `-q` and `-s` do not suppress it.
+    pub(crate) fn fatal(&self, text: &str) {
+        process::tell(&self.line(FATAL, text));
+    }
+
+    /// Whether the progress of a long copy is shown.
+    pub(crate) fn has_progress(&self) -> bool {
+        self.has_info && self.is_terminal
+    }
+
+    fn line(&self, (name, color): Severity, text: &str) -> String {
+        let (color, reset) = if self.has_color { (color, "\x1b[0m") } else { ("", "") };
+        format!("{color}{name:<8}{reset} {text}\n")
+    }
+}
+
+/// An error of the system as Go prints it: in lower case and without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FATAL, INFO, Messages, reason};
+    use sifcache_core::command_line::{Level, Verbosity};
+    use std::io;
+
+    #[test]
+    fn lines_have_the_form_of_the_runtime() {
+        let plain = Messages { has_info: true, is_terminal: false, has_color: false };
+        assert_eq!(plain.line(INFO, "Using it"), "INFO:    Using it\n");
+        assert_eq!(plain.line(FATAL, "x"), "FATAL:   x\n");
+        let colored = Messages { has_color: true, ..plain };
+        assert_eq!(colored.line(INFO, "x"), "\x1b[34mINFO:   \x1b[0m x\n");
+        assert_eq!(colored.line(FATAL, "x"), "\x1b[31mFATAL:  \x1b[0m x\n");
+    }
+
+    #[test]
+    fn the_level_decides_about_information() {
+        let info = |level| {
+            Messages::new(Verbosity { level, color: true }).map(|messages| messages.has_info)
+        };
+        assert_eq!(info(Level::Normal), Some(true));
+        for level in [Level::Quiet, Level::Silent] {
+            assert_eq!(info(level), Some(false));
+        }
+        for level in [Level::Verbose, Level::Debug] {
+            assert_eq!(info(level), None);
+        }
+    }
+
+    #[test]
+    fn reasons_are_spelt_as_in_go() {
+        for (errno, text) in [
+            (libc::ENOENT, "no such file or directory"),
+            (libc::EACCES, "permission denied"),
+            (libc::ENOSPC, "no space left on device"),
+            (libc::EDQUOT, "disk quota exceeded"),
+            (libc::EIO, "input/output error"),
+            (libc::ENOTDIR, "not a directory"),
+            (libc::EROFS, "read-only file system"),
+        ] {
+            assert_eq!(reason(&io::Error::from_raw_os_error(errno)), text);
+        }
+    }
+}
