@@ -48,8 +48,9 @@ fn main() {
     println!("cargo:rerun-if-changed=plugin.ld");
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/plugin.ld");
-    // Links the unwinder statically. Otherwise srun and every slurmstepd would search for and load
-    // libgcc_s.so.1 with the plugin, which takes longer than all other work of the plugin there.
+    // Links the unwinder statically. Otherwise srun and every slurmstepd would search for
+    // libgcc_s.so.1 and load it with the plugin, which would take longer than everything else that
+    // the plugin does in these processes.
     println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
 }
 
@@ -64,8 +65,8 @@ fn release() -> Result<(u32, u32), String> {
     Ok(release)
 }
 
-/// Rejects a release that the plugin does not support. A release that is newer than all known ones
-/// is accepted with a warning.
+/// Rejects a release that the plugin does not support. A release that is newer than all known
+/// releases is accepted with a warning.
 fn check(release: (u32, u32)) -> Result<(), String> {
     let text = |(major, minor): (u32, u32)| format!("{major}.{minor:02}");
     let [oldest, .., newest] = RELEASES;

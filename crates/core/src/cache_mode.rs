@@ -12,7 +12,8 @@ pub enum CacheMode {
     Require,
 }
 
-/// The environment variable for the cache mode. The option takes precedence over it.
+/// The environment variable for the cache mode. The option `--sif-cache` takes precedence over this
+/// variable.
 pub const ENVIRONMENT: &str = "SIF_CACHE";
 
 /// All values, as messages list them.

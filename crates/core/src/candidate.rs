@@ -1,9 +1,9 @@
 //! The file names under which the image of a reference may be stored, in lookup order.
 //!
-//! A reference with a tag has these names: the reference exactly as typed, its short name, its full
-//! name. A reference with a digest has these: the path with the digest, then the registry and path
-//! with the digest. A file named after a tag is never used for a digest. Each name is looked up
-//! without and then with the suffix `.sif`.
+//! A reference with a tag has these names: the reference exactly as typed, its short name, and its
+//! full name. A reference with a digest has these names: the path with the digest, then the
+//! registry and path with the digest. A file named after a tag is never used for a digest. Each
+//! name is looked up without and then with the suffix `.sif`.
 
 use crate::reference::Reference;
 

@@ -41,8 +41,8 @@ pub enum State {
     WrongArchitecture(&'static str),
     /// The descriptor table of the SIF file is invalid.
     BadTable,
-    /// The SIF file does not have exactly one root file system; it has data or an overlay, for
-    /// example.
+    /// The SIF file does not have exactly one root file system; for example, it contains data or an
+    /// overlay instead.
     NoRootFileSystem,
     /// The SIF file contains the blobs of an OCI image instead of a root file system.
     OciSif,
@@ -201,8 +201,8 @@ impl<'a> Root<'a> {
     }
 }
 
-/// Checks that it is a regular file. This comes before opening it: opening another type of file
-/// could block or have side effects.
+/// Checks that a candidate is a regular file. This is checked before the file is opened, because
+/// opening another type of file could block or have side effects.
 fn check_regular(metadata: &Metadata) -> Result<(), State> {
     if metadata.is_file() { Ok(()) } else { Err(State::NotAFile(trust::kind(metadata))) }
 }
@@ -245,10 +245,10 @@ pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
     read(file, size, &|_| Ok(()))
 }
 
-/// The same for nodes of one architecture. `architecture` is Go's name of it.
+/// Does the same as [`inspect`], for nodes of one architecture. `architecture` is Go's name of it.
 ///
 /// # Errors
-/// The reason why no runtime can start it there.
+/// The file cannot be read, or no runtime can start it on these nodes. The [`State`] is the reason.
 pub fn inspect_for(file: &mut File, size: u64, architecture: &str) -> Result<Content, State> {
     read(file, size, &|theirs| match theirs == architecture {
         true => Ok(()),

@@ -26,7 +26,7 @@ impl Transport {
         }
     }
 
-    /// The URI of `name`, which is anything that may stand behind the `//`.
+    /// The URI of `name`, which is any text that may follow the `//`.
     #[must_use]
     pub fn uri(self, name: &(impl fmt::Display + ?Sized)) -> String {
         format!("{}://{name}", self.scheme())
@@ -59,7 +59,7 @@ pub struct ImageUri {
 pub enum Error {
     /// The argument is a local path, or has a transport that is not looked up.
     OtherTransport,
-    /// There is no `//` after the scheme. The runtimes interpret it differently.
+    /// There is no `//` after the scheme. The runtimes interpret a URI without `//` differently.
     NoSlashes(Transport),
     /// The name after the `//` is invalid.
     Reference(Transport, reference::Error),

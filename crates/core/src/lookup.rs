@@ -25,7 +25,7 @@ pub trait Prober {
     /// Runs `probe` and returns the answers that it passed to its callback.
     ///
     /// On a timeout, the prober appends [`State::NoAnswer`] for the root that did not answer. The
-    /// search then calls it again for the roots after that one.
+    /// search then calls the prober again for the remaining roots.
     fn run(&self, probe: Probe<'_>) -> Vec<Answer>;
 }
 

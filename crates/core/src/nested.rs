@@ -48,14 +48,14 @@ pub const INTERPOSER: &str = "libsifcache_preload.so";
 /// The environment variable with the plugin's arguments, separated by blanks.
 ///
 /// The runtimes do not pass on variables whose name begins with `SINGULARITY_`. A container
-/// therefore cannot see this one, even if its runtime was started without the shim.
+/// therefore cannot see this variable, even if its runtime was started without the shim.
 pub const SETTINGS: &str = "SINGULARITY_SIFCACHE";
 /// The environment variable with which the interposer passes the path of the runtime to the shim.
 pub const RUNTIME: &str = "SINGULARITY_SIFCACHE_RUNTIME";
 
 /// The maximum length of `NAME=VALUE` with its null byte that Slurm accepts, in bytes. It is one
-/// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. If a longer one is set,
-/// Slurm reports it to the user.
+/// byte less than the kernel's limit, `MAX_ARG_STRLEN` in linux/binfmts.h. If a plugin sets a
+/// longer variable, Slurm reports this to the user.
 const MAX_VARIABLE: usize = 32 * 4096 - 1;
 
 /// The full path of the file or directory `name` in [`DIRECTORY`].

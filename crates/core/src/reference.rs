@@ -18,7 +18,7 @@ use std::fmt;
 pub const MAX_REPOSITORY: usize = 255;
 /// Maximum length of a tag, in bytes.
 pub const MAX_TAG: usize = 128;
-/// The registry of a reference that names none.
+/// The registry of a reference that does not name one.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 /// The legacy name of the default registry.
 const LEGACY_DEFAULT_REGISTRY: &str = "index.docker.io";

@@ -95,8 +95,8 @@ pub const FACILITIES: [&str; 18] = [
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`. Users accept a wait of this length, and no time limit of Slurm
-/// is shorter than twice this.
+/// The default of `lookup_timeout=`. Users accept a wait of this length, and every time limit of
+/// Slurm is at least twice as long.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest `lookup_timeout=`, in seconds: a day.

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The maximum number of tags that a message shows.
 const MAX_SHOWN: usize = 8;
-/// The maximum number of names that are checked for an image.
+/// The maximum number of tags that are checked for a valid image.
 const MAX_CHECKED: usize = 256;
-/// The maximum number of entries that are read of a directory, so that a huge directory takes no
+/// The maximum number of entries that are read from a directory, so that a huge directory takes no
 /// more than a fraction of a second.
 const MAX_ENTRIES: usize = 20_000;
 
@@ -20,7 +20,7 @@ const MAX_ENTRIES: usize = 20_000;
 pub struct Tags {
     /// The first tags that are valid images. The tag most similar to the requested one comes first.
     pub shown: Vec<String>,
-    /// The number of further file names that look like tags. They were not checked for an image.
+    /// The number of further file names that look like tags; these files were not checked.
     pub more: usize,
 }
 

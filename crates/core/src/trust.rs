@@ -7,14 +7,14 @@
 //! * a directory in which a name is *looked up* (the root and below) is not writable by its group
 //!   or by others, because such a user could add the name;
 //! * a directory that is only *passed* (above the root, or on the path of a link's target) may be
-//!   writable if it is sticky, because its entries cannot be replaced then;
+//!   writable if it is sticky, because then its entries cannot be replaced;
 //! * the file itself is not writable by its group or by others.
 //!
 //! An ACL that grants write permission shows only in the group bits of the mode: acl(5). The group
 //! bits therefore count even if the group is that of root.
 //! The walk resolves links itself, because only then can it check every directory on the path.
 //!
-//! In a user namespace, an owner may have no ID. `ids.rs` says when an ID cannot be trusted.
+//! In a user namespace, an owner may have no ID. `ids.rs` describes when an ID cannot be trusted.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -152,7 +152,7 @@ pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     reason.map_or(Ok(place.metadata), |reason| Err(Stop::Untrusted(reason)))
 }
 
-/// Why the image root itself is not trusted: the users that could add a name to it.
+/// Why the image root itself is not trusted: which users could add a name to it.
 #[must_use]
 pub fn untrusted_reason(root: &Place) -> Option<UntrustedReason> {
     root.writer(false)
@@ -207,7 +207,8 @@ fn walk(mut place: Place, mut steps: VecDeque<(OsString, Step)>) -> Result<Place
     Ok(place)
 }
 
-/// The meaning of the error of a step; `behind_link` says that the name comes from a link.
+/// Converts the error of a step to the reason why the walk ends. `behind_link` is true if the name
+/// comes from a link.
 fn step_error(error: io::Error, behind_link: bool) -> Stop {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) if behind_link => Stop::Dangling,
@@ -231,7 +232,8 @@ impl Place {
 
     fn owner(&self) -> Option<UntrustedReason> {
         let uid = self.metadata.uid();
-        // First of all: an owner without an ID here appears under the overflow ID.
+        // This check comes first: an owner without an ID in this namespace appears under the
+        // overflow ID.
         if ids::may_be_unmapped(uid) {
             return Some(self.untrusted(Writer::Unmapped(uid)));
         }
@@ -239,8 +241,9 @@ impl Place {
         is_untrusted.then(|| self.untrusted(Writer::Owner(uid)))
     }
 
-    /// The ordinary users who could write here, if there are any. With `sticky_suffices`, the mode
-    /// of a sticky directory is accepted, because its existing entries cannot be replaced.
+    /// The ordinary users, if any, who could write this directory, link or file. With
+    /// `sticky_suffices`, the mode of a sticky directory is accepted, because its existing entries
+    /// cannot be replaced.
     fn writer(&self, sticky_suffices: bool) -> Option<UntrustedReason> {
         let (mode, gid) = (self.metadata.mode(), self.metadata.gid());
         let fixed = sticky_suffices && mode & STICKY != 0;

@@ -1,9 +1,10 @@
 //! Takes the place of bindgen, which the build script of the `slurm-spank` crate calls only to
-//! generate its bindings again.
+//! regenerate its bindings.
 //!
 //! `.cargo/config.toml` sets `SKIP_SLURM_BINDINGS`, so the build script uses the bindings that the
-//! crate ships. cargo would compile bindgen and its dependencies nevertheless, once for each profile
-//! and each build directory. This crate has only the functions that the build script names.
+//! crate ships. cargo would compile bindgen and its dependencies nevertheless, once for each
+//! profile and each build directory. This crate contains only the functions that the build script
+//! refers to.
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -19,8 +19,8 @@ const PLUGIN: &str = "spank_sifcache.so";
 /// The maximum depth of nested includes, so that a circular include ends.
 const MAX_DEPTH: usize = 16;
 
-/// The directories of Slurm's configuration, with and without the changes of distributions,
-/// including that of `configless` nodes.
+/// The directories in which Slurm's configuration can be: the defaults of Slurm and of
+/// distributions, and the directory of `configless` nodes.
 const DIRECTORIES: [&str; 6] = [
     "/etc/slurm",
     "/run/slurm/conf",
@@ -64,17 +64,17 @@ impl Entry {
         !self.required && self.plugin.starts_with('/') && !Path::new(&self.plugin).exists()
     }
 
-    /// Whether this is a line of the sifcache plugin that Slurm does not skip. The first such line
-    /// is the effective one.
+    /// Whether this is a line of the sifcache plugin that Slurm does not skip. The first line for
+    /// which this is true is the effective line.
     fn is_effective(&self) -> bool {
         self.is_ours() && !self.is_skipped()
     }
 }
 
 /// The effective line of the sifcache plugin among `entries`, the lines of all plugins in Slurm's
-/// order. This is the first one that Slurm does not skip; if it skips all of them, the first one.
-/// Slurm calls the plugin for each of its lines. The plugin uses the first of these calls and
-/// ignores the others.
+/// order. This is the first of the plugin's lines that Slurm does not skip, or simply the first if
+/// Slurm skips all of them. Slurm calls the plugin for each of its lines; the plugin acts on the
+/// first of these calls and ignores the others.
 #[must_use]
 pub fn ours(entries: &[Entry]) -> Option<&Entry> {
     let lines = || entries.iter().filter(|entry| entry.is_ours());
@@ -133,9 +133,9 @@ pub fn locate() -> Result<PathBuf, Error> {
     beside(&named.into_iter().chain(usual).collect::<Vec<_>>())
 }
 
-/// The first plugstack.conf that exists, among those that belong to these slurm.conf files. Those
-/// of an existing slurm.conf come first: on a `configless` node, a package may have left a
-/// plugstack.conf in /etc/slurm, which Slurm does not read. If no slurm.conf exists, such a
+/// The first plugstack.conf that exists, among those that belong to these slurm.conf files. Files
+/// that belong to an existing slurm.conf come first: on a `configless` node, a package may have
+/// left a plugstack.conf in /etc/slurm, which Slurm does not read. If no slurm.conf exists, such a
 /// plugstack.conf is the best guess.
 fn beside(slurm_confs: &[PathBuf]) -> Result<PathBuf, Error> {
     let (existing, others): (Vec<_>, Vec<_>) = slurm_confs.iter().partition(|path| path.is_file());
@@ -255,7 +255,7 @@ fn include(
     if depth > MAX_DEPTH {
         return Ok(false);
     }
-    // An invalid pattern matches nothing, in Slurm too.
+    // As in Slurm, an invalid pattern matches nothing.
     let Ok(paths) = glob::glob(&pattern.to_string_lossy()) else { return Ok(false) };
     for path in paths.flatten() {
         if search(&path, depth, last, entries)? {
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(arguments(&[("plugstack.conf", "include nowhere/*\ninclude")]), None);
     }
 
-    /// With such line ends, Slurm finds neither the included file nor the plugin.
+    /// With Windows line ends, Slurm finds neither the included file nor the plugin.
     #[test]
     fn line_ends_of_windows() {
         let directory = TempDir::new().unwrap();
@@ -400,7 +400,8 @@ mod tests {
         assert_eq!((all(&stack).unwrap().len(), ours(&all(&stack).unwrap())), (2, None));
     }
 
-    /// A file included before the plugin's line must be readable, a file after it need not be.
+    /// A file that is included before the plugin's line must be readable; a file that is included
+    /// after it need not be.
     #[test]
     fn an_unreadable_file_only_matters_before_the_line() {
         let directory = TempDir::new().unwrap();

@@ -104,7 +104,7 @@ impl Parsed {
     ) -> Result<Takes, Error> {
         let mut rest = letters;
         while let [letter, more @ ..] = rest {
-            // A `=` introduces a value only if something follows it.
+            // An `=` introduces a value only if something follows it.
             let value = more.strip_prefix(b"=").filter(|value| !value.is_empty());
             match flags::by_letter(command, *letter) {
                 Some(flag) if flag.takes_value => {

@@ -10,8 +10,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A separate image root for one test. Only root can create a trusted one, so these tests are
-/// skipped with a message if an ordinary user runs them.
+/// A separate image root for one test. Only root can create a trusted image root, so these tests
+/// are skipped with a message if an ordinary user runs them.
 pub(crate) struct TestRoot(TempDir);
 
 impl TestRoot {

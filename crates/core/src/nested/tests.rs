@@ -129,7 +129,7 @@ fn off_removes_everything_that_was_added() {
     assert_eq!(apply(&alone, Nested::Off), Environment::new());
 }
 
-/// A variable over the kernel's limit would keep every program of the job from starting.
+/// A variable that exceeds the kernel's limit would prevent every program of the job from starting.
 #[test]
 fn what_would_not_fit_is_left_alone() {
     for (nested, name) in [(Nested::Path, "PATH"), (Nested::Preload, "LD_PRELOAD")] {
@@ -142,7 +142,7 @@ fn what_would_not_fit_is_left_alone() {
             Nested::Path => installed(SHIMS),
             _ => installed(INTERPOSER),
         };
-        // One byte is for the colon between the two.
+        // One byte is needed for the colon between the old value and the new entry.
         let fits = most - ours.len() - 1;
         assert_eq!(apply(&long(fits), nested)[name].len(), most, "{name}");
         assert_eq!(apply(&long(fits + 1), nested), long(fits + 1), "{name}");

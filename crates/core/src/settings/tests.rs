@@ -2,7 +2,7 @@ use super::{Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog, Untr
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where each key has to be documented, and the words for the fuzz target.
+/// The files that must document each key, and the dictionary of the fuzz target.
 const EXAMPLE: &str = include_str!("../../../../plugstack.conf.example");
 const README: &str = include_str!("../../../../README.md");
 const DICTIONARY: &str = include_str!("../../../../fuzz/dictionaries/settings.dict");

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The rules are those of the runtime, tested with Apptainer 1.4. docs/verify.md lists the files
-//! that it starts.
+//! that the runtime starts.
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/descriptor.go`.
 
@@ -114,7 +114,7 @@ pub fn root_file_system(table: &[u8]) -> Result<RootFileSystem, Problem> {
     let mut primary = in_use(table).filter(Descriptor::is_primary_system);
     match (primary.next(), primary.next()) {
         (Some(partition), None) => partition.root_file_system(),
-        // With two of them, the runtime uses neither.
+        // If a table has two primary system partitions, the runtime uses neither.
         (Some(_), Some(_)) => Err(Problem::NoRootFileSystem),
         (None, _) if in_use(table).any(|one| OCI.contains(&one.data_type())) => Err(Problem::Oci),
         (None, _) => Err(Problem::NoRootFileSystem),

@@ -2,11 +2,11 @@
 //!
 //! A user namespace maps some or all IDs of the system. A file whose owner is not mapped appears to
 //! belong to the overflow ID: user_namespaces(7). The kernel's default overflow ID, 65534, is in
-//! the range of ordinary users, whose files are never trusted. But a site may have set another one,
-//! such as 99, a former ID of `nobody`, or 0; such an owner would look like a system account. The
-//! overflow ID is therefore trusted only if the namespace maps every ID.
+//! the range of ordinary users, whose files are never trusted. But a site may have set another
+//! overflow ID, such as 99 (a former ID of `nobody`) or 0; an unmapped owner would then look like a
+//! system account. The overflow ID is therefore trusted only if the namespace maps every ID.
 //!
-//! A mapped ID is taken as it appears. Only root of the system can map IDs of other users: a
+//! A mapped ID is used as it appears. Only the system's root can map the IDs of other users: a
 //! namespace that a user creates contains only that user's own ID.
 
 use std::fs::File;
@@ -22,8 +22,8 @@ const DEFAULT_OVERFLOW: u32 = 65534;
 /// The number of IDs. The value after the last ID means "no ID".
 const ALL: u64 = u32::MAX as u64;
 
-/// Reads the overflow ID once, for this process and those that it forks. Otherwise the first walk
-/// reads it, with three additional system calls.
+/// Reads the overflow ID once, for this process and the processes that it forks. Otherwise the
+/// first walk reads it, with three additional system calls.
 pub fn read_overflow_id() {
     overflow();
 }
@@ -78,9 +78,9 @@ mod tests {
         }
     }
 
-    /// This holds for any overflow ID that a site may set, including that of root.
+    /// The rule holds for any overflow ID that a site may set, including that of root.
     #[test]
-    fn the_overflow_id_is_nobodys_where_a_map_lacks_ids() {
+    fn the_overflow_id_is_unmapped_if_the_map_lacks_ids() {
         for overflow in [0, 99, 999, 1000, 65534] {
             for (map, expected) in
                 [(Some(SOME), true), (Some(""), true), (None, true), (Some(COMPLETE), false)]
@@ -91,9 +91,9 @@ mod tests {
         }
     }
 
-    /// Other IDs need no read of the map.
+    /// For all other IDs, the map is not even read.
     #[test]
-    fn other_ids_are_what_they_are() {
+    fn other_ids_are_mapped() {
         for uid in [0, 1, 98, 100, 1001, 65533, u32::MAX] {
             assert!(!is_unmapped(uid, 99, || panic!("the map was read")), "{uid}");
         }
