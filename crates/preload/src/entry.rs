@@ -24,8 +24,8 @@ impl Entry {
         self.append(parts)
     }
 
-    /// Sets the path to the bytes that `read` writes into the buffer that it gets. `read` returns
-    /// their number. `None` if `read` fails or the path does not fit.
+    /// Sets the path to the bytes that `read` writes into the buffer that is passed to it. `read`
+    /// returns their number. `None` if `read` fails or the path does not fit.
     pub(crate) fn read_path(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Option<usize>,

@@ -8,11 +8,12 @@
 //! function with the original arguments. A failing call therefore fails in the same way as without
 //! the interposer.
 //!
-//! These functions run between `fork` or `vfork` and `exec`. There, another thread may hold any
-//! lock, and the memory may be shared with the parent. After the constructor, the library therefore
-//! does not allocate, take locks or call `dlsym`, and it writes only to the stack and `errno`. All
-//! buffers have a fixed size; a launch that does not fit passes. Two tests enforce these rules: one
-//! checks the imports of the library, the other makes them fail at run time.
+//! These functions run between `fork` or `vfork` and `exec`. At that point, another thread may hold
+//! any lock, and the memory may be shared with the parent. After the constructor, the library
+//! therefore does not allocate, take locks or call `dlsym`, and it writes only to the stack and
+//! `errno`. All buffers have a fixed size; a launch that does not fit passes. Two tests enforce
+//! these rules: one checks the imports of the library, the other makes forbidden calls fail at run
+//! time.
 //!
 //! The interposer does not cover static programs, programs that make the system call directly, and
 //! programs with more privileges than their user, for which ld.so ignores `LD_PRELOAD`. On

@@ -16,7 +16,7 @@ pub(crate) struct Runtimes {
 }
 
 impl Runtimes {
-    /// No program is a runtime.
+    /// The empty list, with which no program is a runtime.
     pub(crate) const NONE: Self = Self { list: [0; MAX_LIST], length: 0 };
 
     /// Reads the names from the plugin's arguments, which are separated by blanks.

@@ -9,14 +9,14 @@ pub(crate) enum Status {
     Program,
     /// The path is not such a program, and glibc continues with the next entry.
     Other,
-    /// The check fails with an error that ends the search of glibc.
+    /// The check fails with an error that would end glibc's search.
     Error,
 }
 
 /// Stores in `entry` the path of the first program `name` in the directories of `path`. `None` if
 /// there is no such program, or if it is uncertain which one glibc would find.
 ///
-/// `moved` says that the search may happen in another working directory than that of the calling
+/// `moved` is true if the search may happen in a working directory other than that of the calling
 /// process.
 pub(crate) fn find(
     path: &[u8],
@@ -29,8 +29,8 @@ pub(crate) fn find(
         if moved && !directory.starts_with(b"/") {
             return None;
         }
-        // An empty entry stands for the working directory. With `.` the path contains a slash, so
-        // it will not be searched for again.
+        // An empty entry stands for the working directory. With `.`, the path contains a slash, so
+        // the shim does not search `PATH` for it again.
         let directory = if directory.is_empty() { b".".as_slice() } else { directory };
         entry.set_path(&[directory, b"/", name])?;
         match check(entry) {

@@ -1,5 +1,6 @@
 //! The implementation of the functions that replace the running program: they first try to execute
-//! the shim. If this returns, the shim was not started, and they call the original function.
+//! the shim. If this attempt returns, the shim was not started, and the functions call the original
+//! function.
 
 use super::errno;
 use super::launch::Launch;
@@ -18,8 +19,8 @@ fn environment() -> Strings {
     unsafe { environ }
 }
 
-/// Executes the shim if this is the launch of a runtime. Returns if it is not, or if the shim
-/// cannot be executed.
+/// Executes the shim if this call launches a runtime. Returns if it does not, or if the shim cannot
+/// be executed.
 ///
 /// # Safety
 /// The strings in `program` and the arrays must be null, or valid for execve.
@@ -33,7 +34,7 @@ unsafe fn try_shim(program: Program, argv: Strings, envp: Strings) {
     let _ = unsafe { launch.with_shim(start) };
 }
 
-/// The result of a function that libc does not have: -1, with `errno` set to `ENOSYS`.
+/// The result of a function that libc does not provide: -1, with `errno` set to `ENOSYS`.
 pub(super) fn missing() -> c_int {
     errno::set(libc::ENOSYS);
     -1
@@ -116,7 +117,7 @@ pub(super) unsafe fn at(
     match originals().execveat {
         // SAFETY: as above.
         Some(execveat) => unsafe { execveat(directory, path, argv, envp, flags) },
-        // glibc has it since 2.34, Linux since 3.19.
+        // glibc has had this function since 2.34, Linux since 3.19.
         None => {
             // SAFETY: as above.
             let result =

@@ -30,7 +30,7 @@ pub(super) unsafe fn program(path: *const c_char) -> Result<Identity, c_int> {
 }
 
 /// The file `path` relative to the open directory `descriptor`, or the open file itself if `path`
-/// is empty. On an error, the error number.
+/// is empty. The error is the error number.
 ///
 /// # Safety
 /// `path` must be a C string.

@@ -21,14 +21,14 @@ pub(super) struct Launch {
     pub(super) argv: Strings,
     /// The environment of the program.
     pub(super) envp: Strings,
-    /// Whether it may start in another working directory than that of the calling process.
+    /// Whether the program may start in a working directory other than that of the calling process.
     pub(super) moved: bool,
 }
 
 impl Launch {
-    /// Starts the shim by calling `start` if this is the launch of a runtime. `start` gets the path
-    /// of the shim and the environment for it. Returns the result of `start`, or `None` if the
-    /// launch passes. `errno` is preserved.
+    /// If this is the launch of a runtime, starts the shim by calling `start` with the path of the
+    /// shim and the environment for it. Returns the result of `start`, or `None` if the launch
+    /// passes. `errno` is preserved.
     ///
     /// # Safety
     /// The strings and arrays must be null, or valid for exec.
@@ -50,7 +50,7 @@ impl Launch {
     }
 
     /// Redirects the launch of a runtime. This is a separate function so that only such a launch
-    /// uses stack for the buffers, which have 20 KiB in total.
+    /// uses stack for the buffers, which take 20 KiB in total.
     ///
     /// # Safety
     /// The requirements of [`Self::with_shim`] apply.

@@ -1,8 +1,8 @@
 //! `execl`, `execlp` and `execle`, which have a variable number of arguments.
 //!
 //! Rust cannot define such functions, so a few lines of assembler turn the arguments into an array.
-//! On both architectures, the first arguments are in registers and the others are on the stack, one
-//! after the other. The code stores the registers directly below the arguments on the stack. All
+//! On x86-64 and 64-bit ARM, the first arguments are in registers and the others are next to each
+//! other on the stack. The code stores the registers directly below the arguments on the stack. All
 //! arguments then form an array in place, with the null pointer from the caller at its end. The
 //! code neither counts nor copies them, and there is no limit on their number. (On x86-64, the
 //! return address is in the way and is moved.)
@@ -62,8 +62,8 @@ macro_rules! with_array {
     ($function:ident) => {
         naked_asm!(
             ".cfi_startproc",
-            // The frame pointer and return address, a gap, then the seven registers directly below
-            // the arguments on the stack.
+            // The frame contains the frame pointer and the return address, then a gap, then the
+            // seven registers directly below the arguments on the stack.
             "stp x29, x30, [sp, #-80]!",
             ".cfi_def_cfa_offset 80",
             ".cfi_offset x29, -80",

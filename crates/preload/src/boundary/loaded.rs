@@ -16,7 +16,7 @@ struct Loaded {
     runtimes: Runtimes,
 }
 
-/// Written once before `ready`, and only read after it.
+/// `loaded` is written once, before `ready` is set, and is only read after that.
 struct Place {
     ready: AtomicBool,
     loaded: UnsafeCell<Loaded>,

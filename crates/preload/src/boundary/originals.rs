@@ -24,7 +24,7 @@ pub(super) type Spawn = unsafe extern "C" fn(
 ) -> c_int;
 
 /// The functions of the next libraries in the search order. They need not be those of libc, because
-/// another interposer may come first. A function that no library has is `None`.
+/// another interposer may come first. A function that no library provides is `None`.
 #[derive(Clone, Copy)]
 pub(super) struct Originals {
     pub(super) execv: Option<Exec>,

@@ -47,7 +47,7 @@ impl Program {
     }
 
     /// Whether the program may be a runtime and needs a closer check. This runs for every program
-    /// that is started, so it needs little time and little stack.
+    /// that is started, so it must not take much time or much stack.
     ///
     /// # Safety
     /// The string must be null or a C string.
@@ -59,8 +59,8 @@ impl Program {
     }
 
     /// Stores in `entry` the path of the program that would be executed. `None` if the exec would
-    /// fail, or if the program is uncertain. `moved` says that the exec may happen in another
-    /// working directory.
+    /// fail, or if it is uncertain which program it would execute. `moved` is true if the exec may
+    /// happen in another working directory.
     ///
     /// # Safety
     /// The string must be a C string.
