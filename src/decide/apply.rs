@@ -36,8 +36,8 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     decision
 }
 
-/// The same with invalid settings: the job runs unmodified, except under `require`, where falling
-/// back to a pull would violate the user's request.
+/// Handles a command if the settings are invalid: the job runs unmodified, except under `require`,
+/// where falling back to a pull would violate the user's request.
 pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
     if requested.mode != CacheMode::Require {
         return;
@@ -122,8 +122,8 @@ fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode
     }
 }
 
-/// Prints a message about a miss. `make` reads the image roots that it gets; roots that did not
-/// answer are not among them.
+/// Prints a message about a miss. `make` reads the image roots that are passed to it; roots that
+/// did not answer are not among them.
 fn print_miss(
     job: &dyn Job,
     decision: &Decision,

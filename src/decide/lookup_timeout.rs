@@ -31,8 +31,8 @@ impl Prober for WithTimeout {
 }
 
 impl WithTimeout {
-    /// Calls `make` with the `readable` image roots, whose files it may read. Calls it without any
-    /// root if that takes longer than the timeout.
+    /// Calls `make` with the `readable` image roots, whose files it may read. If that takes longer
+    /// than the timeout, calls `make` without any root.
     pub(crate) fn text(self, readable: &[PathBuf], make: &dyn Fn(&[PathBuf]) -> String) -> String {
         let Some(timeout) = self.0 else { return make(readable) };
         let work = |report: &mut dyn FnMut(String)| report(make(readable));

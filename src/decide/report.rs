@@ -83,11 +83,11 @@ fn unusable(root: &Candidate) -> String {
     format!("the image root {} {what}", root.path.display())
 }
 
-/// Writes a line to the job's stderr if `srun -v` was used, on the step's other nodes only with
-/// `-vv`.
+/// Writes a line to the job's stderr: on the first node of the step if `srun -v` was used, and on
+/// the other nodes only if `-vv` was used.
 ///
-/// slurmstepd's own log level does not follow `-v`, but srun sets its level in the environment,
-/// from `LOG_LEVEL_VERBOSE` = 4 on.
+/// slurmstepd's own log level does not follow `-v`, but srun passes its own level in the
+/// environment; with `-v`, it is `LOG_LEVEL_VERBOSE` = 4.
 fn write_verbose(job: &dyn Job, line: &str) {
     let level = job.variable("SRUN_DEBUG").unwrap_or_default();
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
@@ -108,8 +108,8 @@ pub(crate) fn node_name(job: &dyn Job) -> String {
     String::from_utf8_lossy(&name).into_owned()
 }
 
-/// Reports why a command with a docker image is a pass. With `require`, tells the user that it has
-/// no effect on this command.
+/// Reports why a command with a docker image is a pass. With `require`, tells the user that this
+/// mode has no effect on this command.
 pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pass) {
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
     let names_image = || job.command().iter().any(|word| ImageUri::is_likely(word));
@@ -135,9 +135,9 @@ pub(crate) fn left_unchanged(job: &dyn Job, why: &str) {
     write_verbose(job, &format!("the command is left unchanged: {why}"));
 }
 
-/// Tells the user that a program that is not listed as a runtime has the arguments of a launch of a
-/// docker image, so its image may not be looked up. `because` names the option or setting that
-/// forbids a pull.
+/// Tells the user about a program that is not listed as a runtime, but has the arguments of a
+/// launch of a docker image: this image might not be looked up. `because` names the option or
+/// setting that forbids a pull.
 pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
     let command = job.command();
     let Some(program) = command.first().filter(|_| job.step().is_reporter()) else { return };
@@ -149,8 +149,8 @@ pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str)
     ));
 }
 
-/// Warns the admin, on a hit too, of files that exist but are not accepted, and of image roots that
-/// did not answer within the timeout.
+/// Warns the admin, even on a hit, about files that exist but are not accepted, and about image
+/// roots that did not answer within the timeout.
 fn warn_of_refused(decision: &Decision) {
     for candidate in decision.refused() {
         log::warn!("{} is refused: {}", candidate.path.display(), candidate.state);
@@ -160,8 +160,8 @@ fn warn_of_refused(decision: &Decision) {
     }
 }
 
-/// Formats a value of `key=value`. It is quoted and escaped if it contains other than plain
-/// characters, so that a file name cannot forge another key or another line.
+/// Formats a value of `key=value`. It is quoted and escaped if it contains anything other than
+/// plain characters, so that a file name cannot forge another key or another line.
 fn value(bytes: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     if !bytes.is_empty() && bytes.iter().all(plain) {

@@ -1,5 +1,5 @@
-//! Warns of a launch by a program that is not known as a runtime, where the site or the user forbids
-//! pulls. Without the warning, `require` and `on_miss=fail` would seem to have an effect.
+//! Warns about a launch by a program that is not listed as a runtime, if the site or the user
+//! forbids pulls. Without the warning, `require` and `on_miss=fail` would seem to have an effect.
 
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
@@ -20,18 +20,20 @@ use std::time::Duration;
 /// The timeout for the comparison of files. A warning does not justify a longer delay.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Warns if the task's command would be a launch of a docker image under the name of a runtime.
+/// Warns if the task's command would be a launch of a docker image if its program had the name of a
+/// runtime.
 ///
 /// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
-/// only if it is probably a copied runtime: podman and its like take the same arguments, and their
-/// users have not asked for anything.
+/// only if it is probably a copied runtime: podman and similar programs take the same arguments,
+/// and their users have not requested anything.
 pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_ambiguous: bool) {
     let because = match (requested.mode, settings.on_miss) {
         (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
         (CacheMode::Auto, OnMiss::Fail) => "on_miss=fail in plugstack.conf",
         _ => return,
     };
-    // The other tasks of a step would compare the same files without a result.
+    // Only the reporter prints the warning, so the other tasks of a step need not compare the
+    // files.
     if !job.step().is_reporter() {
         return;
     }
@@ -40,7 +42,7 @@ pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_am
     let counts = || {
         requested.mode == CacheMode::Require
             || is_ambiguous
-            // --bcast=DIRECTORY/ has removed the program's name.
+            // With --bcast=DIRECTORY/, the name of the program is lost.
             || program.ends_with(b"/")
             || is_copy(job, settings, program)
     };
@@ -49,7 +51,7 @@ pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_am
     }
 }
 
-/// Whether the words are those of a launch, behind the name of a runtime.
+/// Whether these arguments, after the name of a runtime, would be a launch of a docker image.
 fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
     let runtime: Vec<&[u8]> =
         settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
@@ -72,7 +74,7 @@ fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
     !within(LONGEST, &compare).0.is_empty()
 }
 
-/// The files that can be the program: the path itself, or the name in each directory of `PATH`.
+/// The files that may be the program: the path itself, or the name in each directory of `PATH`.
 fn files<'a>(program: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
     let is_path = program.contains(&b'/');
     let directories = directories(path).filter(move |_| !is_path);
@@ -80,9 +82,9 @@ fn files<'a>(program: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = PathBuf>
     is_path.then(|| join(b"", program)).into_iter().chain(in_path)
 }
 
-/// The files that can be a runtime of this node. A task can have a `PATH` that lacks the original
-/// of the copy, so the system's directories always count. They come first, because a directory in
-/// `PATH` may be on a hung file server.
+/// The files that may be a runtime of this node. The task's `PATH` may lack the directory of the
+/// file that was copied, so the system's directories always count. They come first, because a
+/// directory in `PATH` may be on a hung file server.
 fn runtimes<'a>(settings: &'a Settings, path: &'a [u8]) -> impl Iterator<Item = PathBuf> + 'a {
     let system = SYSTEM.iter().map(|directory| directory.as_bytes());
     let all = system.chain(directories(path));

@@ -18,13 +18,13 @@ impl Environment {
         &self.0
     }
 
-    /// The value of a variable. If the variable is there twice, the first one counts, as in
+    /// The value of a variable. If the variable occurs twice, the first occurrence counts, as in
     /// getenv(3).
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         self.0.iter().find_map(|variable| value(variable, name)).map(<[u8]>::to_vec)
     }
 
-    /// The value of a variable as a number; `None` if it is not one.
+    /// The value of a variable as a number; `None` if it is not a number.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         String::from_utf8(self.get(name)?).ok()?.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! Exit statuses of a shim that executes no program. They are those of a shell.
+//! Exit statuses of a shim that executes no program. A shell uses the same values.
 
 /// The command was not found.
 pub(crate) const NOT_FOUND: i32 = 127;

@@ -1,10 +1,10 @@
 //! The shim: applies the plugin's decision to launches inside a script.
 //!
 //! It is installed as `apptainer` and `singularity` in directories of its own. A job starts it
-//! through `PATH`, through the interposer, or as the command of a `--multi-prog` task, in front of
-//! which the plugin puts it; see `sifcache_core::nested`. It uses the same lookup logic as the
+//! through `PATH`, through the interposer, or in front of the command of a `--multi-prog` task,
+//! where the plugin puts it; see `sifcache_core::nested`. It uses the same lookup logic as the
 //! plugin, removes its own environment variables, and then executes the real runtime. Arguments
-//! that it does not understand stay as they are.
+//! that it cannot parse are left unchanged.
 //!
 //! | file | holds |
 //! | --- | --- |

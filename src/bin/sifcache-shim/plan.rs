@@ -24,8 +24,8 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     environment.change(Scripts::VARIABLE, None);
     let executed_as = process::executed_as();
     let own = executed_as.as_deref().and_then(Identity::of);
-    // In sifcache's own directories the executed name is the runtime, even if it is a link to the
-    // shim of another runtime.
+    // In sifcache's own directories, the executed file has the name of its runtime, even if it is a
+    // link to the shim of another runtime.
     let is_installed = executed_as.as_deref().is_some_and(runtime::is_installed);
     let label = if is_installed { None } else { label::own(executed_as.as_deref()) };
     let (program, stands_for) = match target.map(|path| runtime::classify(path, own)) {
@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
     }
 }
 
-/// Finds the runtime of this name. If `PATH` has only its shim, the directory of the runtime
-/// replaces that of the shim in `PATH`.
+/// Finds the runtime of this name. If `PATH` contains only the shim of this runtime, the directory
+/// of the runtime replaces that of the shim in `PATH`.
 fn find(
     name: &CStr,
     own: Option<Identity>,
@@ -73,8 +73,8 @@ fn find(
 }
 
 /// Replaces the full path of the shim by that of the runtime, in `argv[0]` and in the variable `_`,
-/// where shells store the path of the program that they execute. A link or a copy with another name
-/// was made by the user and is kept.
+/// where shells store the path of the program that they execute. The path of a link or copy with
+/// another name is kept, because the user made that link or copy.
 fn name_runtime(
     name: &CString,
     executed_as: Option<CString>,
@@ -102,7 +102,7 @@ fn run_runtime(
     mut environment: Environment,
     scripts: &Scripts,
 ) -> i32 {
-    // The runtime decides, not the name in `argv[0]`.
+    // The decision is based on the name of the runtime, not on the name in `argv[0]`.
     let mut command: Vec<&[u8]> = arguments.iter().map(|word| word.as_bytes()).collect();
     if let Some(first) = command.first_mut() {
         *first = name.as_bytes();

@@ -20,7 +20,7 @@ unsafe extern "C" {
 }
 
 /// The mark by which a shim recognizes a copy of itself under any name: an ELF note, which linkers
-/// place right behind the program headers.
+/// place right after the program headers.
 #[repr(C, align(4))]
 struct Note([u8; 24]);
 
@@ -41,8 +41,8 @@ pub(crate) fn is_shim(start: &[u8]) -> bool {
 /// The C entry point.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
-    // A panic message would go to the job's stderr. After a panic `decided.rs` goes on without the
-    // cache.
+    // A panic message would go to the job's stderr. After a panic, `decided.rs` continues without
+    // the cache.
     panic::set_hook(Box::new(|_| {}));
     // SAFETY: libc has set up the array, and no other thread changes it.
     let arguments = unsafe { strings(argv) };
@@ -107,7 +107,7 @@ pub(crate) fn may_execute(path: &CStr) -> bool {
 }
 
 /// Writes to stderr. If stderr has no reader any more, the text is dropped and the launch goes on:
-/// the write would raise SIGPIPE, although the runtime itself may never have written there.
+/// the write would raise SIGPIPE, although the runtime itself might never write to stderr.
 pub(crate) fn write_stderr(text: &str) {
     let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: 0, revents: 0 };
     // SAFETY: the pointer is to one valid structure, and the timeout is 0.

@@ -1,8 +1,8 @@
 //! The real runtime: the next program of that name in `PATH` after the shim itself.
 //!
 //! The shim can be executed by its path while `PATH` has no runtime: a script found the shim, and
-//! then cleared `PATH` or set it to the directory of the shim. The real runtime would start in this
-//! case, so the shim looks for the runtime where the script found the shim.
+//! then cleared `PATH` or set it to the directory of the shim. Without sifcache, the real runtime
+//! would start in this case, so the shim looks for the runtime where the script found the shim.
 
 use crate::label;
 use crate::program::{Identity, Kind, Program, Scripts};
@@ -16,7 +16,8 @@ use std::path::Path;
 /// The directories in which a runtime is looked for if `PATH` does not have it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
-/// The most times that a launch may come through one script if there is no other program.
+/// The maximum number of times that a launch may go through one script if there is no other
+/// program.
 const MAX_REPEATS: usize = 8;
 
 /// Returns the next program called `name` in `path` after the shim. `own` identifies the running
@@ -24,8 +25,8 @@ const MAX_REPEATS: usize = 8;
 ///
 /// Programs before the shim are skipped. One of them can be a user's script with the name of the
 /// runtime that has called the shim as the next program of that name; executing it again would be
-/// an endless loop. If the shim is not in `path`, all entries count. A script that has called the
-/// shim already is used only if there is no other program, and at most [`MAX_REPEATS`] times.
+/// an endless loop. If the shim is not in `path`, all entries count. A script that has already
+/// called the shim is used only if there is no other program, and at most [`MAX_REPEATS`] times.
 pub(crate) fn next(
     name: &CStr,
     path: Option<&[u8]>,
@@ -49,12 +50,12 @@ pub(crate) fn next(
     found.or(again)
 }
 
-/// Returns the runtime `name` if `PATH` does not have it: from behind the shims in the `PATH` of
-/// the script that led here, or from one of the usual directories.
+/// Finds the runtime `name` if `PATH` does not contain it: after the shims in the `PATH` of the
+/// script that executed this shim, or in one of the usual directories.
 ///
-/// Root also gets here through sudo, possibly from a user's script. For root, the `PATH` of that
-/// script is used only if the usual directories have no runtime, and only for a program that no
-/// ordinary user can write.
+/// The shim also runs as root through sudo, possibly from a user's script. For root, the `PATH` of
+/// that script is used only if the usual directories have no runtime, and only for a program that
+/// no ordinary user can write.
 pub(crate) fn find_outside_path(
     name: &CStr,
     own: Option<Identity>,
@@ -70,7 +71,7 @@ pub(crate) fn find_outside_path(
 }
 
 /// The program `name` that comes after a shim of this name. A script that users can write is
-/// skipped: it could call the shim again without end, because nothing would show that it did so
+/// skipped: it could call the shim again and again, because nothing would show that it has done so
 /// before.
 fn behind_shims(
     name: &CStr,
@@ -278,8 +279,8 @@ mod tests {
         assert_eq!(kind("nowhere"), Ok(Kind::Binary));
     }
 
-    /// In the `PATH` of another process only programs after the shim count, and no script that
-    /// users can write.
+    /// In the `PATH` of another process, only programs after the shim count, and scripts that users
+    /// can write do not count.
     #[test]
     fn programs_behind_the_shims_in_the_path_of_a_parent() {
         let programs = Programs::new("behind");

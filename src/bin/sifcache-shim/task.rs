@@ -14,8 +14,8 @@ use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Executes the command. If it cannot be started, returns the exit status of the task. `arguments`
-/// are the plugin's, `mode` is the cache mode that the user requested, and `own` identifies the
-/// running shim.
+/// are those of the plugin, `mode` is the cache mode that the user requested, and `own` identifies
+/// the running shim.
 pub(crate) fn run(
     command: &[CString],
     (arguments, mode): (&CString, &CString),
