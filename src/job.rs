@@ -1,5 +1,5 @@
-//! The job as a decision sees it. The plugin implements this for a task, the shim for a launch
-//! inside a script.
+//! The interface through which a decision accesses a job. The plugin implements it for a task, the
+//! shim for a launch inside a script.
 
 use std::fmt;
 use std::path::Path;
@@ -24,7 +24,8 @@ pub struct Step {
     pub is_pull: bool,
 }
 
-/// The step number of a batch script. Slurm numbers special steps from the top: `slurm.h`.
+/// The step number of a batch script. Slurm numbers special steps downwards from the highest
+/// number: `slurm.h`.
 pub const BATCH_SCRIPT: u32 = 0xffff_fffb;
 /// The step number of `salloc` with `use_interactive_step`.
 pub const INTERACTIVE_STEP: u32 = 0xffff_fffa;

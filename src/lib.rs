@@ -21,10 +21,10 @@
 //! | the same in a container | `container.rs`: leaves the command as it is |
 //!
 //! `decide/apply.rs` decides on a task's own command. For launches inside a script,
-//! `hooks/nested.rs` puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The
-//! shim uses `decide/`, too.
+//! `hooks/nested.rs` puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The shim also
+//! uses `decide/`.
 //!
-//! `slurmd`, `slurmstepd` and `srun` never touch an image root. Every lookup happens right before
+//! `slurmd`, `slurmstepd` and `srun` never access an image root. Every lookup happens right before
 //! the task's `execve`, as the task's user: in the task's own process, or in its helper process
 //! (`decide/lookup_timeout.rs`).
 
@@ -37,8 +37,8 @@ mod spank;
 
 use spank::{Context, Spank};
 
-/// The SPANK entry points that the plugin uses. An entry point that is exported but does nothing
-/// has a cost, too: `slurm_spank_job_prolog` makes slurmd start a process for each job.
+/// The SPANK entry points that the plugin uses. Even an entry point that does nothing has a cost if
+/// it is exported: `slurm_spank_job_prolog` makes slurmd start a process for each job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hook {
     Init,

@@ -1,15 +1,15 @@
 //! `srun --bcast` of a runtime: the task executes a copy under another name.
 //!
-//! srun passes the names of the runtimes in its own argv in a variable (`srun.rs`). The task's
-//! command is decided on as if `argv[0]` were the name. The command itself keeps the path of the
-//! copy.
+//! Inside srun, the plugin finds the names of runtimes in srun's argv and passes them to the tasks
+//! in a variable (`srun.rs`). The decision on a task's command is made as if `argv[0]` were this
+//! name. The command itself keeps the path of the copy.
 //!
 //! The components of a heterogeneous step share one environment, and only srun's own table of
-//! options could tell an option's value from the program. The variable therefore names every word
-//! that can be the program, each with a hash of the words behind it: `HASH:NAME HASH:NAME`. A task
-//! uses the name whose hash is that of its own arguments. If a component has the same arguments for
-//! a program that is not a runtime, the name stays empty (`HASH:`): a task with these arguments can
-//! be either program.
+//! options could distinguish the value of an option from the program. The variable therefore names
+//! every word that can be the program, each with a hash of the words after it: `HASH:NAME
+//! HASH:NAME`. A task uses the name whose hash is that of its own arguments. If a component runs a
+//! program that is not a runtime with the same arguments, the name stays empty (`HASH:`): a task
+//! with these arguments can be either program.
 
 use crate::job::{Error, Job, Step};
 use crate::spank::Spank;
@@ -17,20 +17,21 @@ use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::{file_name, is_runtime};
 use std::path::Path;
 
-/// The variable. Slurm passes on variables that begin with `SLURM`, whatever `--export` says.
+/// The name of the variable. Slurm passes on variables that begin with `SLURM`, regardless of
+/// `--export`.
 pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
 
 /// The maximum number of names. No step has more components; a longer list comes from a command that
 /// only looks like several launches.
 const MAX_NAMES: usize = 64;
 
-/// What the names that srun passed say about the program of a task.
+/// The program of a task, according to the names that srun passed.
 pub(crate) enum Program<'a> {
-    /// Nothing: `argv[0]` is the program.
+    /// The program is `argv[0]`.
     AsTyped,
-    /// It is a copy of this runtime.
+    /// The program is a copy of this runtime.
     Copy(Broadcast<'a>),
-    /// It may be a copy of a runtime or of another program.
+    /// The program may be a copy of a runtime or of another program.
     Ambiguous,
 }
 
@@ -82,8 +83,8 @@ pub(crate) fn names(words: &[Vec<u8>], runtimes: &[String]) -> Option<Vec<u8>> {
     (!names.is_empty()).then(|| names.join(" ").into_bytes())
 }
 
-/// False if a component of the step has the same arguments for a program that is not a runtime.
-/// Which of the runtimes it is makes no difference.
+/// False if a component of the step runs a program that is not a runtime with the same arguments.
+/// It makes no difference which of the runtimes the program is.
 fn agrees(part: &[Vec<u8>], arguments: &[Vec<u8>], runtimes: &[String]) -> bool {
     let program = part.strip_suffix(arguments).and_then(<[_]>::last);
     program.is_none_or(|program| is_runtime(program, runtimes))
@@ -104,7 +105,7 @@ fn hash<W: AsRef<[u8]>>(words: &[W]) -> u64 {
     })
 }
 
-/// Everything except `argv[0]` is that of the task.
+/// Everything except `argv[0]` is taken from the task.
 impl Job for Broadcast<'_> {
     fn command(&self) -> Vec<&[u8]> {
         let mut command = self.spank.command();

@@ -1,7 +1,8 @@
 //! `slurm_spank_init`: checks the settings and registers the option `--sif-cache`.
 //!
-//! The settings are only checked here, so that admins see a mistake as soon as a daemon starts or a
-//! command is typed. Each task parses them again. No context touches an image root.
+//! The settings are checked here only so that admins see a mistake as soon as a daemon starts or a
+//! command is typed. Each task parses them again. This hook does not access an image root in any
+//! context.
 
 use crate::fault;
 use crate::hooks::nested;
@@ -13,8 +14,8 @@ use sifcache_core::trust::ids;
 /// Registers the option and checks the settings and the shim.
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
     fault::point("init");
-    // This comes before the settings: even if they are invalid, jobs that use the option must
-    // start.
+    // The option is registered before the settings are checked: even if the settings are invalid,
+    // jobs that use the option must start.
     if context != Context::Slurmd
         && let Err(error) = spank.register_option()
     {
@@ -26,20 +27,20 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     match (Settings::parse(&spank.arguments()), context) {
         (Ok(settings), _) => {
             if context == Context::Remote && settings.untrusted == Untrusted::Refuse {
-                // Once for all tasks, so that a hit needs no system call for it.
+                // The ID is read once for all tasks, so that a hit needs no system call for it.
                 ids::read_overflow_id();
             }
             check_shim(spank, context, &settings);
         }
-        // slurmstepd forwards errors to the user's stderr. Only the admin can fix this one, so it
+        // slurmstepd forwards errors to the user's stderr. Only the admin can fix this error, so it
         // is logged as a warning.
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
         (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
     }
 }
 
-/// Logs that a further line for the plugin is ignored. It would register the option again and
-/// decide on each command again.
+/// Logs that a further line for the plugin is ignored, because it would make the plugin register
+/// the option again and decide on each command again.
 pub(crate) fn ignore(context: Context) {
     let line = "plugstack.conf has several lines for this plugin: only the first one is used, this \
                 one is ignored; remove one of them (sifcache doctor shows both)";

@@ -2,7 +2,8 @@
 //!
 //! SPANK shows the configuration file instead: its name, its text, and the arguments that follow it
 //! for all tasks (`_load_multi` in Slurm's `srun/launch.c`). The plugin prepends the shim to the
-//! task's command, and the shim decides on it. Slurm before 23.11 has no function for this.
+//! task's command, and the shim decides on it. Slurm before 23.11 has no function that prepends to
+//! a command.
 
 use crate::NAME;
 use crate::decide::requested_mode::RequestedMode;
@@ -38,7 +39,7 @@ pub(crate) fn is_configuration(command: &[&[u8]]) -> bool {
     lines > 0
 }
 
-/// `RANKS PROGRAM …`, for example `0,2-4 ./a.out`.
+/// Whether a line has the form `RANKS PROGRAM …`, for example `0,2-4 ./a.out`.
 fn is_assignment(line: &[u8]) -> bool {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let is_rank = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b'-' | b'*');

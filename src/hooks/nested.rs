@@ -25,7 +25,7 @@ pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     }
 }
 
-/// Removes inherited variables of sifcache, whatever the setting `nested=` on this node.
+/// Removes inherited variables of sifcache, regardless of the setting `nested=` on this node.
 pub(crate) fn remove(spank: &dyn Spank) {
     apply(spank, Nested::Off, &[]);
 }
@@ -57,7 +57,7 @@ fn part(nested: Nested) -> Option<Component> {
     }
 }
 
-/// Lets slurmstepd look for the runtimes of the node, on behalf of its tasks.
+/// Makes slurmstepd search the node for runtimes, on behalf of its tasks.
 pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
     if settings.nested == Nested::Path && spank.is_installed(Component::Shims) {
         spank.search_system_directories(&settings.runtimes);
@@ -100,7 +100,7 @@ fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
 /// An upper bound, in bytes, of the growth of the environment by `changes`: it counts every
 /// variable as new.
 fn growth(changes: &[Change]) -> usize {
-    // The 2 bytes are `=` and the null byte; the pointer is that to the string.
+    // The 2 bytes are `=` and the null byte; each variable also needs a pointer to its string.
     let bytes = |change: &Change| {
         change.value.as_ref().map(|value| change.name.len() + value.len() + 2 + size_of::<usize>())
     };
@@ -251,7 +251,7 @@ mod tests {
                 [some("/bin"), None, None]
             );
             assert!(lines.iter().any(|line| line.starts_with("WARN launches inside")), "{lines:?}");
-            // The space that is needed: two variables, and what execve needs for each.
+            // The space that is needed for two variables, each with its `=`, null byte and pointer.
             let roomy = task(nested, SCRIPT, &full);
             run(&roomy);
             let value = |name| roomy.get(name).unwrap_or_default().len() + name.len() + 2 + 8;

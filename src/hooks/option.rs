@@ -7,9 +7,9 @@ use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 
 /// The callback of the option: rejects an invalid value and passes a valid one on.
 ///
-/// Slurm carries the option to the steps of the command that has it. srun inside a batch script or
-/// inside salloc's shell starts other steps, so the value is also set in the environment that they
-/// inherit.
+/// Slurm passes the option to the steps of the command that was given the option. srun inside a
+/// batch script or inside salloc's shell starts other steps, so the value is also set in the
+/// environment that they inherit.
 ///
 /// # Errors
 /// The value is invalid. srun, sbatch and salloc then stop.

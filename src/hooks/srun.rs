@@ -1,10 +1,10 @@
 //! The plugin inside srun, which creates steps.
 //!
-//! Inside a covered job srun inherits the shims. Two of its options read this environment before a
+//! Inside a covered job, srun inherits the shims. Two options of srun use its environment before a
 //! task exists: `--bcast` looks the program up in `PATH` and copies the file that it finds to the
 //! nodes, and `--container` of Slurm 21.08 and 22.05 writes the variables into the bundle. With
-//! these options, the shims are removed from srun's own environment. `slurm_spank_task_init` gives
-//! them back to the tasks.
+//! these options, the shims are removed from srun's own environment. `slurm_spank_task_init` adds
+//! them again for the tasks.
 
 use crate::hooks::broadcast::{self, PROGRAM};
 use crate::hooks::nested;
@@ -22,8 +22,8 @@ const BROADCAST: SrunOption = SrunOption { start: b"--bc", variable: "SLURM_BCAS
 const CONTAINER: SrunOption = SrunOption { start: b"--cont", variable: "SRUN_CONTAINER" };
 
 impl SrunOption {
-    /// Whether the option may be in use. An argv entry of the command that looks the same counts,
-    /// too, which does no harm.
+    /// Whether the option may be in use. An argv entry of the command that looks like the option
+    /// also counts, which does no harm.
     fn is_used(&self, spank: &dyn Spank, words: &[Vec<u8>]) -> bool {
         spank.variable(self.variable).is_some() || words.iter().any(|w| w.starts_with(self.start))
     }
@@ -46,12 +46,12 @@ fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
     }
 }
 
-/// Passes the names of the runtimes in srun's argv to the tasks. With `--bcast`, they see only the
-/// path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed even
+/// Passes the names of the runtimes in srun's argv to the tasks. With `--bcast`, a task sees only
+/// the path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed even
 /// without it.
 ///
-/// They are not passed with `--container`: its tasks are left alone, and Slurm 21.08 and 22.05 would
-/// write the variable into the bundle.
+/// The names are not passed with `--container`: the tasks in a container are left alone, and Slurm
+/// 21.08 and 22.05 would write the variable into the bundle.
 fn name_programs(spank: &dyn Spank, words: &[Vec<u8>]) {
     let settings = match CONTAINER.is_used(spank, words) {
         true => None,

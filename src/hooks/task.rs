@@ -2,7 +2,7 @@
 //! start.
 //!
 //! This runs in the task's process, forked from slurmstepd, already as the user. So a hung file
-//! server never blocks Slurm itself, and blocks this task for `lookup_timeout=` only.
+//! server never blocks Slurm itself, and it blocks this task only for `lookup_timeout=`.
 
 use crate::decide::apply;
 use crate::decide::requested_mode::RequestedMode;
@@ -74,7 +74,7 @@ fn is_runtime(decision: &Decision) -> bool {
 /// The bytes besides the value: the name of the variable, `=`, a null byte, and a pointer.
 const VARIABLE_OVERHEAD: usize = ENVIRONMENT.len() + 2 + size_of::<usize>();
 
-/// Sets the variable from the option. The option itself reaches this step only; the steps and
+/// Sets the variable from the option. The option itself reaches only this step; the steps and
 /// launches that a script starts read the variable.
 fn export_option(spank: &dyn Spank, requested: &RequestedMode) {
     if !requested.by_option {

@@ -1,7 +1,8 @@
 //! Sends lines to syslog, through `/dev/log`.
 //!
-//! The `syslog` crate provides the facilities and the message. The socket is the plugin's own,
-//! because that of the crate blocks while the daemon does not read, and a task must not block.
+//! The `syslog` crate provides the facilities and the message. The plugin opens its own socket,
+//! because the socket of the crate blocks while the daemon does not read, and a task must not
+//! block.
 
 use crate::NAME;
 use crate::spank;
@@ -36,15 +37,15 @@ pub fn send(line: &str) {
 }
 
 /// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. It contains no time, because
-/// the daemon adds the time in its own zone (4.3.2), and no process ID, because the process runs
-/// another program by the time that the line is read.
+/// the daemon adds the time in its own zone (4.3.2), and no process ID, because by the time the
+/// line is read, the process runs another program.
 struct Format(Facility);
 
 impl LogFormat<&str> for Format {
     fn format<W: Write>(&self, w: &mut W, severity: Severity, line: &str) -> syslog::Result<()> {
         let priority = self.0 as u8 | severity as u8;
         let message = format!("<{priority}>{NAME}: {line}");
-        // One write, because each write is a message of its own.
+        // This must be one write, because each write is a separate message.
         w.write_all(message.as_bytes()).map_err(syslog::Error::Io)
     }
 }

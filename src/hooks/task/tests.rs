@@ -387,7 +387,7 @@ fn an_ambiguous_program_is_reported_if_on_miss_is_fail() {
     assert_eq!(message("podman", &["on_miss=fail"]), "", "srun passes the path of a copy");
 }
 
-/// A job has copied a runtime under another name, for example with sbcast.
+/// A job has copied a runtime to another name, for example with sbcast.
 #[test]
 fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
     let root = Root::new("copied");
