@@ -82,20 +82,20 @@ pub(crate) trait Spank: Job {
     /// # Errors
     /// Slurm refused the registration.
     fn register_option(&self) -> Result<(), Error>;
-    /// The value of `--sif-cache`, if the user gave one. In a task only.
+    /// The value of `--sif-cache`, if the user gave one. Valid only in a task.
     fn option(&self) -> Option<Vec<u8>>;
     /// Whether the task's argv and environment may grow by `bytes`: the kernel's limit allows it,
-    /// and enough memory is left for Slurm to change them. In a task only.
+    /// and enough memory is left for Slurm to change them. Valid only in a task.
     fn fits_in_exec_limit(&self, bytes: usize) -> bool;
-    /// Whether Slurm will run the task's command in a container. In a task only.
+    /// Whether Slurm will run the task's command in a container. Valid only in a task.
     fn is_in_container(&self) -> bool;
-    /// The argv of this process. In srun: its options and the command.
+    /// The argv of this process. In srun, it contains the options of srun and the command.
     fn command_line(&self) -> Vec<Vec<u8>>;
     /// Sets an environment variable. In a task, it is set for the task; in srun and in an
     /// allocator, for the processes that they start.
     ///
     /// # Errors
-    /// Name or value contains a null byte, or Slurm or the C library refused the change.
+    /// The name or the value contains a null byte, or Slurm or the C library refused the change.
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error>;
     /// Removes a variable from the environment that [`Spank::set_variable`] changes.
     ///
@@ -112,8 +112,9 @@ pub(crate) trait Spank: Job {
     fn is_installed(&self, part: Component) -> bool;
     /// Why a component cannot be used; `None` if it can.
     fn missing(&self, part: Component) -> Option<String>;
-    /// Looks for runtimes in the system's directories, before tasks are forked. In slurmstepd only.
+    /// Looks for runtimes in the system's directories, before tasks are forked. Valid only in
+    /// slurmstepd.
     fn search_system_directories(&self, names: &[String]);
-    /// The runtimes in `names` that are found in `path`, a value of `PATH`. In a task only.
+    /// The runtimes in `names` that are found in `path`, a value of `PATH`. Valid only in a task.
     fn runtimes(&self, names: &[String], path: &[u8]) -> Vec<Located>;
 }

@@ -58,7 +58,7 @@ impl<const SIZE: usize> Arena<SIZE> {
     }
 
     fn take(&self, layout: Layout) -> Option<*mut u8> {
-        // Memory checkers track the pieces of malloc, but not the gaps between ours.
+        // Memory checkers track pieces from malloc, but not the gaps between pieces of the arena.
         if cfg!(watched_memory) {
             return None;
         }

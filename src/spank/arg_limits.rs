@@ -34,7 +34,7 @@ fn stack_now() -> Option<u64> {
 }
 
 /// The stack limit that Slurm sets right before the `execve`, from `SLURM_RLIMIT_STACK`: a number,
-/// with a `U` in front where the user requested it.
+/// with a `U` in front if the user requested this limit.
 fn stack_at_exec(value: &[u8]) -> Option<u64> {
     let text = str::from_utf8(value.strip_prefix(b"U").unwrap_or(value)).ok()?;
     text.parse().ok()

@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-/// A larger count is taken for garbage. The kernel allows 128 KiB per string and 6 MiB in total, so
-/// no command has more strings.
+/// A larger count is considered invalid. The kernel allows 128 KiB per string and 6 MiB in total,
+/// so no command has more strings.
 const MAX_COUNT: usize = 3_000_000;
 
 /// Returns the strings of `argv`, up to `argc` or the first null pointer.
@@ -63,7 +63,7 @@ mod tests {
     use std::ptr;
 
     /// A command whose memory ends with its last entry, so that Miri and the address sanitizer
-    /// detect reads beyond it. It owns the strings that are put into its entries, too.
+    /// detect reads beyond it. It also owns the strings that are put into its entries.
     struct Command {
         first: Vec<*mut c_char>,
         entries: Box<[*mut c_char]>,
@@ -123,7 +123,7 @@ mod tests {
         assert!(Command::new(&[None]).read(1).is_empty());
     }
 
-    /// Slurm 22.05 leaves such an array of a long command in a container.
+    /// For a long command in a container, Slurm 22.05 leaves an array of this kind.
     #[test]
     fn an_array_that_is_shorter_than_the_count_ends_with_a_null_pointer() {
         let command = Command::new(&[Some("/bin/sh"), Some("-c"), Some("exit 1"), None]);

@@ -1,8 +1,8 @@
 //! The task's environment, which Slurm will pass to `execve`.
 //!
 //! `spank_getenv` copies a value from this array (`getenvp(job->env, …)` in every release) into a
-//! buffer whose size the caller has to guess. Reading the array saves that copy and has no length
-//! limit.
+//! buffer whose size the caller has to guess. Reading the array directly avoids that copy and has
+//! no length limit.
 
 use super::handle::Handle;
 use slurm_spank::spank_sys as sys;

@@ -17,7 +17,7 @@ use std::sync::Once;
 
 include!(concat!(env!("OUT_DIR"), "/slurm_version.rs"));
 
-/// Part of the name of the variable that carries the option, so it must never change.
+/// This name is part of the name of the variable that carries the option, so it must never change.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 static plugin_name: [u8; 9] = *b"sifcache\0";
@@ -144,7 +144,7 @@ mod tests {
         extern "C" fn(slurm_spank::spank_sys::spank_t, c_int, *const *const c_char) -> c_int;
 
     fn call(entry: Entry, arguments: &[&str]) -> c_int {
-        // Each call acts as the first one in a new process.
+        // Each call behaves like the first call in a new process.
         super::super::line::forget();
         let strings: Vec<_> = arguments.iter().map(|a| CString::new(*a).unwrap()).collect();
         let pointers: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
@@ -157,7 +157,8 @@ mod tests {
         CONTEXT.set(spank_context_S_CTX_LOCAL);
         let words = [c"image_root=/sif", c"nonsense"].map(CStr::as_ptr);
         let [first, second] = [&words[..1], &words[1..]].map(<[_]>::as_ptr);
-        // Without a handle, registering the option fails. The second line does not register it.
+        // Without a handle, registering the option fails. For the second line, the plugin does not
+        // try to register it.
         let init = |line| captured(|| assert_eq!(slurm_spank_init(ptr::null_mut(), 1, line), 0));
         let is_first = |lines: &[String]| lines[0].starts_with("WARN cannot register --sif-cache");
         assert!(is_first(&init(first)));

@@ -10,7 +10,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
 
-/// The arena holds values up to this size, in bytes, with all their copies.
+/// The arena has room for values up to this size, in bytes, including all copies of them.
 const SHORT_VALUE: usize = 8 << 10;
 /// The number of copies of a value that a decision makes.
 const COPIES: usize = 8;
@@ -44,8 +44,8 @@ impl Handle {
         (answer == sys::ESPANK_SUCCESS).then_some(number)
     }
 
-    /// Whether variables are those of this process, which its children inherit. This is so in srun,
-    /// sbatch and salloc, where Slurm has no task environment yet.
+    /// Whether variables are set in the environment of this process, which its children inherit.
+    /// This is the case in srun, sbatch and salloc, where Slurm has no task environment yet.
     fn is_process_environment(&self) -> bool {
         matches!(self.context(), Context::Local | Context::Allocator)
     }

@@ -1,20 +1,22 @@
 //! Runs work that may block forever in a child process, so that this process need not wait for it.
 //!
-//! A system call on a hung file server can block uninterruptibly: no signal ends it. Its parent
-//! can go on without it. A thread would not do, because `execve` waits for the end of all threads.
-//! The child shares this process's memory and none of its descriptors. That makes it as cheap as a
-//! process can be, and lets it pass its results on without a pipe.
+//! A system call on a hung file server can block uninterruptibly: no signal ends it. But the parent
+//! of the blocked process can go on without that process. A thread would not do, because `execve`
+//! waits for the end of all threads. The child shares this process's memory and none of its
+//! descriptors. That makes it as cheap as a process can be, and lets it pass its results on without
+//! a pipe.
 //!
-//! The two never use memory at the same time. The parent only waits until the child has ended or
-//! was killed, and does not kill a child that is running. A child that is killed inside a blocking
-//! system call never returns to its own code; the memory that the call may still write to is
-//! leaked. The exception is `errno`, which both share. The parent does not read it, and a child
-//! that reads the parent's mistakes one error for another, never for an image.
+//! The parent and the child never use memory at the same time. The parent only waits until the
+//! child has ended or was killed, and does not kill a child that is running. A child that is killed
+//! inside a blocking system call never returns to its own code; the memory that the call may still
+//! write to is leaked. `errno` is an exception, because both share it. The parent does not read it,
+//! and a child that reads the parent's `errno` mistakes one error for another, but never an error
+//! for an image.
 //!
 //! The child sends no signal when it ends, and only waitpid(2) with `__WCLONE` or `__WALL` returns
-//! it, so a program that waits for its own children never sees an unknown one. For a child that is
-//! left behind and ends after the `execve`, the kernel sends SIGCHLD, but wait(2) skips it even
-//! then.
+//! it, so a program that waits for its own children never sees an unknown child. For a child that
+//! is left behind and ends after the `execve`, the kernel sends SIGCHLD, but even then wait(2)
+//! skips the child.
 
 mod child_setup;
 mod stack;
@@ -33,14 +35,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a killed child gets to end, and a running one to go on.
+/// The time that a killed child has to end, and that a running child has until the next check.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The longest wait between two checks for progress. A child that was stopped together with its
 /// parent, by SIGSTOP or a frozen control group, loses at most this much of its timeout.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// The work of a child: it passes each result to the function that it gets.
+/// The work of a child: it passes each result to the given function.
 type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
 
 /// Runs `work` in a child process and returns its results, and whether they are complete.
@@ -98,8 +100,8 @@ impl<'a, T> HelperProcess<'a, T> {
         let alive = unsafe { (*shared).alive.as_ptr() };
         let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID;
         let unused = ptr::null_mut::<c_void>();
-        // SAFETY: the stack belongs to the child alone. Stack, `shared` and `alive` live until the
-        // child has ended. Until then this thread only waits.
+        // SAFETY: the stack belongs to the child alone. The stack, `shared` and `alive` remain
+        // valid until the child has ended. Until then this thread only waits.
         let pid = unsafe {
             libc::clone(child_main::<T>, stack.top(), flags, shared.cast(), unused, unused, alive)
         };
@@ -115,8 +117,8 @@ impl<'a, T> HelperProcess<'a, T> {
 
     /// The shared memory. Only the atomic fields may be read while the child is alive.
     fn shared(&self) -> &Shared<'a, T> {
-        // SAFETY: the box is alive. While the child is, it and the kernel change only the atomic
-        // fields and `results`, which no caller of this function reads.
+        // SAFETY: the box has not been freed. While the child is alive, the child and the kernel
+        // change only the atomic fields and `results`, which no caller of this function reads.
         unsafe { &*self.shared }
     }
 
@@ -136,7 +138,7 @@ impl<'a, T> HelperProcess<'a, T> {
         true
     }
 
-    /// Waits on for a child that does not block but runs, or waits for a processor.
+    /// Continues to wait for a child that is not blocked but is running or waiting for a processor.
     fn ends_while_running(&self) -> bool {
         let stat = format!("/proc/{}/stat", self.pid);
         // proc(5): the state follows the name, which may contain anything.
@@ -174,7 +176,7 @@ impl<'a, T> HelperProcess<'a, T> {
         (!panicked.into_inner()).then(|| (results.into_inner(), done.into_inner()))
     }
 
-    /// Takes the exit status of a child that has released the memory. A killed child may still
+    /// Collects the exit status of a child that has released the memory. A killed child may still
     /// block while the kernel closes its files, so the wait for it is short.
     fn reap(&self) {
         let done = self.shared().done.load(Acquire);
@@ -182,7 +184,7 @@ impl<'a, T> HelperProcess<'a, T> {
         let start = Instant::now();
         loop {
             let mut status = 0;
-            // SAFETY: the process is a child; the call writes an integer that lives on.
+            // SAFETY: the process is a child; the call writes an integer that remains valid.
             let ended = unsafe { libc::waitpid(self.pid, &raw mut status, flags) };
             let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
             if ended > 0 || (ended < 0 && !interrupted()) || start.elapsed() > GRACE {
@@ -202,8 +204,8 @@ fn wait(alive: &AtomicI32, time: Duration) -> Duration {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
     };
-    // SAFETY: the kernel only reads the counter and the time. The futex is not a private one,
-    // because the kernel wakes CLONE_CHILD_CLEARTID waiters on the shared kind.
+    // SAFETY: the kernel only reads the counter and the time. The futex is shared, not private,
+    // because for CLONE_CHILD_CLEARTID the kernel wakes waiters on a shared futex.
     let woken = unsafe {
         let (address, wait) = (alive.as_ptr(), libc::FUTEX_WAIT);
         libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)

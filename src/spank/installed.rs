@@ -69,12 +69,12 @@ impl Status {
     }
 }
 
-/// The name and the status of `part`, or of the shim if that is what the interposer lacks.
+/// The name and the status of `part`, or those of the shim if `part` is the interposer and is good.
 fn status_of(part: Component) -> (&'static str, Status) {
     match part {
         Component::Shim => once(&SHIM_PROGRAM, SHIM, is_program),
         Component::Shims => once(&SHIMS_DIRECTORY, SHIMS, Metadata::is_dir),
-        // The interposer needs the shim, which it starts.
+        // The interposer starts the shim, so it also needs the shim.
         Component::Interposer => match once(&INTERPOSER_LIBRARY, INTERPOSER, is_readable) {
             (_, Status::Good) => status_of(Component::Shim),
             missing => missing,

@@ -1,8 +1,8 @@
 //! Finds the first of the plugin's lines in plugstack.conf. Only this line is used.
 //!
 //! Slurm loads a plugin once for each of its lines and calls each hook once for each line. All
-//! lines share one library, and so this state. Slurm allocates the arguments of a line once per
-//! process and keeps them, so their address identifies the line.
+//! lines share one library and therefore this state. Slurm allocates the arguments of a line once
+//! per process and keeps them, so their address identifies the line.
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,6 @@
 //! Whether enough memory is left within the limits of this process.
 //!
-//! `malloc` cannot be used to find out: an attempt that fails changes its layout of the heap, after
+//! `malloc` cannot be used to find out: a failed attempt changes the layout of the heap, after
 //! which Slurm's own calls can fail in a task that is close to its limit.
 
 use super::handle::Handle;
@@ -12,7 +12,8 @@ use std::fs;
 /// the plugin's own arena.
 const ARENA_WORDS: usize = 1000;
 const ARENA_SETTINGS: usize = 512;
-/// The most bytes that a decision needs for each argv entry and for each byte of the settings.
+/// The maximum number of bytes that a decision needs for each argv entry and for each byte of the
+/// settings.
 const BYTES_PER_WORD: usize = 64;
 const BYTES_PER_SETTING: usize = 512;
 
@@ -88,7 +89,8 @@ mod tests {
         assert!(!is_enough(6, [Some(15), NONE], [10, 10]));
         assert!(is_enough(5, [NONE, Some(15)], [10, 10]));
         assert!(!is_enough(6, [NONE, Some(15)], [10, 10]));
-        // Usage above a limit that was lowered later; a limit that the kernel does not report.
+        // First, the usage is above a limit that was lowered later; then, the kernel does not
+        // report a limit.
         assert!(!is_enough(1, [Some(9), NONE], [10, 10]));
         assert!(!is_enough(1, [None, NONE], [10, 10]));
         assert!(is_left(1 << 20));

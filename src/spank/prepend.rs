@@ -1,4 +1,4 @@
-//! `spank_prepend_task_argv`, which Slurm has from 23.11 on.
+//! `spank_prepend_task_argv`, which Slurm has had since 23.11.
 //!
 //! The function is looked up at run time. A linked symbol would keep older releases from loading
 //! the plugin: Slurm opens plugins with lazy binding, but rustc links them so that every symbol

@@ -27,7 +27,7 @@ pub(crate) struct Double {
     pub(crate) in_container: bool,
     pub(crate) command_line: Vec<Vec<u8>>,
     pub(crate) cannot_prepend: bool,
-    /// The most bytes by which argv and environment may grow.
+    /// The maximum number of bytes by which argv and environment may grow.
     pub(crate) room: usize,
     pub(crate) prepended: RefCell<Vec<String>>,
     /// The runtimes of the node: name, directory, inode number.

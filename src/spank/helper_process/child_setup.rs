@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 /// The name in ps(1).
 const NAME: &CStr = c"sifcache-probe";
 
-/// Names the process, for admins who find one that hangs, and lets the kernel kill it when its
-/// parent ends.
+/// Names the process, so that admins can identify it if it hangs, and lets the kernel kill it when
+/// its parent ends.
 pub(super) fn set_process_name() {
     // SAFETY: the kernel reads a C string of less than 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, NAME.as_ptr()) };
@@ -25,7 +25,7 @@ pub(super) fn close_all_files() {
     }
 }
 
-/// The same before Linux 5.9, which has no close_range(2).
+/// Does the same on Linux before 5.9, which has no close_range(2).
 pub(super) fn close_each_file() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
     let number = |name: std::ffi::OsString| name.to_str()?.parse().ok();

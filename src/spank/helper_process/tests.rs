@@ -89,7 +89,7 @@ fn a_child_that_dies_leaves_its_results() {
     assert_eq!(one(LONG, || super::super::process::end(0)), None::<()>);
 }
 
-/// The work runs again in the caller, whose panic firewall handles what happens then.
+/// The work runs again in the caller, whose panic firewall handles another panic.
 #[test]
 fn after_a_panic_the_caller_does_the_work() {
     let (here, times) = (process::id(), AtomicU32::new(0));
