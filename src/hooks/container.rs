@@ -1,4 +1,5 @@
-//! A step that Slurm runs in an OCI container (`--container=BUNDLE`): a pass.
+//! Leaves alone a step that Slurm runs in an OCI container (`--container=BUNDLE`): its command is a
+//! pass.
 //!
 //! The command is executed inside the container, which has neither the shim nor the image roots. So
 //! the command stays as typed, and every variable of sifcache is removed, including those that srun

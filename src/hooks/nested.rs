@@ -1,6 +1,6 @@
 //! `nested=`: redirects the launches of a task's program to the shim, or removes the redirection.
 //!
-//! With `nested=path`, a task gets only the shims of runtimes that its own `PATH` has on its own
+//! With `nested=path`, a task gets only the shims of runtimes that are in its own `PATH` on its own
 //! node, because a runtime that is not installed must not be found.
 
 use crate::job::Error;
@@ -64,7 +64,7 @@ pub(crate) fn prepare(spank: &dyn Spank, settings: &Settings) {
     }
 }
 
-/// The shim directories for the runtimes that the task's `PATH` has on this node.
+/// The shim directories for the runtimes that are in the task's `PATH` on this node.
 fn shims(spank: &dyn Spank, runtimes: &[String]) -> Vec<String> {
     let Some(path) = spank.variable("PATH") else { return Vec::new() };
     let located = spank.runtimes(runtimes, &path);
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(after("nested=off"), [some("/bin"), None, None]);
     }
 
-    /// A task finds only the runtimes that its own `PATH` has on its node.
+    /// A task finds only the runtimes that are in its own `PATH` on its node.
     #[test]
     fn only_installed_runtimes_have_shims() {
         let shims = installed(SHIMS);

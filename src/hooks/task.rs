@@ -1,8 +1,9 @@
 //! `slurm_spank_task_init`: decides on the task's own command and prepares the launches that it may
 //! start.
 //!
-//! This runs in the task's process, forked from slurmstepd, already as the user. So a hung file
-//! server never blocks Slurm itself, and it blocks this task only for `lookup_timeout=`.
+//! This runs in the task's process, which slurmstepd has forked and which already runs as the user.
+//! So a hung file server never blocks Slurm itself, and it blocks this task only for
+//! `lookup_timeout=`.
 
 use crate::decide::apply;
 use crate::decide::requested_mode::RequestedMode;

@@ -23,8 +23,8 @@ pub(crate) const SYSTEM: [&str; 6] =
 /// The runtimes that slurmstepd looks for in advance.
 const COMMON_RUNTIMES: [&str; 2] = ["apptainer", "singularity"];
 
-/// The timeout for the other directories. The lookup of an image has a longer timeout, but tasks
-/// that start no container have to wait here, too.
+/// The timeout for the other directories. The lookup of an image has a longer timeout, but even
+/// tasks that start no container have to wait for this search.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Device and inode number.

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Double {
     context: Context,
     arguments: Vec<String>,
-    /// Whether this is not the first line of the plugin in plugstack.conf.
+    /// Whether the hook is called for a line of the plugin that is not its first line in
+    /// plugstack.conf.
     pub(crate) is_second_line: bool,
     pub(crate) command: Vec<Vec<u8>>,
     pub(crate) option: Option<String>,

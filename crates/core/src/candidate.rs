@@ -39,7 +39,7 @@ fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {
     ]
 }
 
-/// The path without the registry comes first, even for another registry than Docker Hub: a digest
+/// The path without the registry comes first, even for a registry other than Docker Hub: a digest
 /// identifies the same content in every registry.
 fn digest_stems(reference: &Reference, digest: &str) -> Vec<String> {
     let typed = typed_name(reference);

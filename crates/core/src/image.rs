@@ -233,8 +233,8 @@ pub struct Content {
     pub root: RootFileSystem,
 }
 
-/// Reads the header and the descriptor table of a file. `size` is its size in bytes, and its
-/// position must be at its start.
+/// Reads the header and the descriptor table of a file. `size` is the size of the file in bytes,
+/// and the current position must be the start of the file.
 ///
 /// This takes one read system call if the table is where the runtimes put it, otherwise two.
 ///

@@ -14,7 +14,7 @@ const NAME: &str = "sifcache: ";
 ///
 /// The message names the missing reference, the image roots that were searched, the refused files
 /// and similar tags, and it suggests what to do. Only the image roots in `readable` are read for
-/// it. The message is empty if the decision has no reference.
+/// the message. The message is empty if the decision has no reference.
 #[must_use]
 pub fn miss(
     decision: &Decision,

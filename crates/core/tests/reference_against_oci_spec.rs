@@ -75,9 +75,9 @@ enum Difference {
     /// `oci-spec` parses a first component with upper-case letters as part of a path on Docker Hub,
     /// although paths must be lower case. `splitDockerDomain` treats it as a registry.
     UpperCaseRegistry,
-    /// `oci-spec` parses a name such as `exa_mple.com/x` as one of the registry `exa_mple.com`,
-    /// which is not a valid registry name. The distribution project gives it an empty registry,
-    /// and sifcache rejects it.
+    /// `oci-spec` parses a name such as `exa_mple.com/x` as a name in the registry `exa_mple.com`,
+    /// which is not a valid registry name. The distribution project gives it an empty registry, and
+    /// sifcache rejects it.
     NoRegistry,
     /// `oci-spec` accepts 64 hexadecimal digits as a name. `ParseNormalizedNamed` rejects them.
     Identifier,

@@ -2,7 +2,7 @@
 //!
 //! A shim that is executed by its path, with an empty environment, has no `PATH` in which to find
 //! its runtime. The script that executed it still has the `PATH` of its job in its initial
-//! environment, see proc(5). The kernel shows the environment of processes of the same user only.
+//! environment, see proc(5). The kernel shows the environment only of processes of the same user.
 
 use crate::process;
 use std::fs;
@@ -14,7 +14,8 @@ const MAX_ANCESTORS: usize = 32;
 pub(crate) fn paths() -> impl Iterator<Item = Vec<u8>> {
     let parents = std::iter::successors(Some(process::parent()), |process| parent(*process));
     let parents = parents.take(MAX_ANCESTORS).take_while(|process| *process > 1);
-    // A process that cannot be read belongs to another user, and so may the processes above it.
+    // A process that cannot be read belongs to another user, and the processes above it may also
+    // belong to other users.
     parents.map_while(|process| fs::read(format!("/proc/{process}/environ")).ok()).filter_map(
         |environment| {
             let mut variables = environment.split(|byte| *byte == 0);

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
             let name = file_name(&program.path);
             (Some(program), Some(name))
         }
-        // The interposer redirected a call of another shim, so this one stands for the same
+        // The interposer redirected a call of another shim, so this shim stands for the same
         // runtime.
         Some(Target::Shim(name)) => (None, label.or(name)),
         None => (None, label),

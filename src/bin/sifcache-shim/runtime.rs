@@ -16,17 +16,18 @@ use std::path::Path;
 /// The directories in which a runtime is looked for if `PATH` does not have it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
-/// The maximum number of times that a launch may go through one script if there is no other
+/// The maximum number of times that a launch may come through one script if there is no other
 /// program.
 const MAX_REPEATS: usize = 8;
 
 /// Returns the next program called `name` in `path` after the shim. `own` identifies the running
 /// shim.
 ///
-/// Programs before the shim are skipped. One of them can be a user's script with the name of the
-/// runtime that has called the shim as the next program of that name; executing it again would be
-/// an endless loop. If the shim is not in `path`, all entries count. A script that has already
-/// called the shim is used only if there is no other program, and at most [`MAX_REPEATS`] times.
+/// Programs before the shim are skipped. One of them can be a user's script that has the name of
+/// the runtime and has called the shim as the next program of that name; executing this script
+/// again would cause an endless loop. If the shim is not in `path`, all entries count. A script
+/// that has already called the shim is used only if there is no other program, and at most
+/// [`MAX_REPEATS`] times.
 pub(crate) fn next(
     name: &CStr,
     path: Option<&[u8]>,
