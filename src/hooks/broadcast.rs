@@ -21,8 +21,8 @@ use std::path::Path;
 /// `--export`.
 pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
 
-/// The maximum number of names. No step has more components; a longer list comes from a command that
-/// only looks like several launches.
+/// The maximum number of names. No step has more components; a longer list can only come from a
+/// command that looks like several launches but is not.
 const MAX_NAMES: usize = 64;
 
 /// The program of a task, according to the names that srun passed.
@@ -41,8 +41,8 @@ pub(crate) struct Broadcast<'a> {
     name: Vec<u8>,
 }
 
-/// Reads the names that srun passed and removes the variable, because a program that the task starts
-/// is not the copy.
+/// Reads the names that srun passed, and removes the variable: a program that the task starts is
+/// not the copy.
 pub(crate) fn take(spank: &dyn Spank) -> Program<'_> {
     let Some(names) = spank.variable(PROGRAM) else { return Program::AsTyped };
     if let Err(error) = spank.unset_variable(PROGRAM) {
