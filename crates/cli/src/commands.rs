@@ -1,6 +1,7 @@
-//! The subcommands, one file or directory each. No command imports another one.
+//! The subcommands, one file or directory each. Commands do not import each other.
 //!
-//! A new subcommand needs its file, and here a `mod` line, a variant of [`Command`] and the call.
+//! A new subcommand needs its own file and, in this module, a `mod` line, a variant of [`Command`]
+//! and a call.
 
 mod add;
 mod completions;
@@ -21,7 +22,7 @@ use crate::exit::Exit;
 use clap::Subcommand;
 use std::path::PathBuf;
 
-/// The subcommands, in the order of the help.
+/// The subcommands, in the order in which the help lists them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Add(add::Add),

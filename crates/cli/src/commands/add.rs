@@ -28,17 +28,17 @@ use std::sync::{Arc, OnceLock};
 ///
 /// Images are pulled with the site's own runtime, and so with its credentials, proxies and
 /// policies, into a temporary file beside the final path. The file is checked as a job would check
-/// it, synced and made readable for all. It then gets the image's short name, and a second name
-/// with its digest for references with a digest. Images that are already in the cache are left
-/// alone, unless their root file system is truncated or damaged; those are pulled again.
+/// it, synced and made readable for all. It is then stored under the image's short name, and also
+/// under its digest, so that references with a digest find it. Images that are already in the cache
+/// are left alone, unless their root file system is truncated or damaged; those are pulled again.
 ///
-/// Credentials are the runtime's: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
+/// The runtime's credentials are used: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
 /// runtime's own cache is not used unless APPTAINER_DISABLE_CACHE=false is set. The runtime unpacks
-/// in APPTAINER_TMPDIR.
+/// images in APPTAINER_TMPDIR.
 ///
-/// Before the pull, the registry is queried for the digest in the same way as Apptainer does it:
-/// with the certificates of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of
+/// Before the pull, sifcache queries the registry for the digest in the same way as Apptainer: with
+/// the certificates of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of
 /// registries.conf, and the proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). If that query
 /// fails, the image is still pulled, but its digest is not recorded.
 #[derive(Debug, Args)]
@@ -162,7 +162,8 @@ impl<'a> Adder<'a> {
         if !self.args.force {
             self.store.refuse_own_image(&name)?;
         }
-        // Set up only when needed: images that are present need neither a runtime nor credentials.
+        // Set up only when needed: images that are already in the cache need neither a runtime nor
+        // credentials.
         let puller = puller.get_or_init(|| self.puller()).as_ref();
         let puller = puller.map_err(|failure| Failure::Shared(Arc::clone(failure)))?;
         let pulled = puller.pull(reference, &name)?;

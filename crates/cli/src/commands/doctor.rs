@@ -1,8 +1,8 @@
 //! `sifcache doctor`: checks the setup of this host and recommends fixes.
 //!
 //! Each area is a module of checks: functions from a [`host::Host`] to [`finding::Finding`]s. A
-//! check that this user or this host cannot make reports that it was skipped; it never raises an
-//! alarm.
+//! check that is not possible for this user or on this host is reported as skipped, never as a
+//! problem.
 
 mod configuration;
 mod directives;
@@ -38,11 +38,11 @@ use host::Host;
 
 /// Check the setup of this host and recommend fixes
 ///
-/// Each line is one check: its subject, and how to fix a problem. Run it on a login node and on a
-/// compute node (`srun sifcache doctor`), as root and as a user: each of them can check things that
-/// the others cannot. Checks that are not possible here or for this user are reported as skipped.
-/// Nothing is changed, except that root creates and removes a file in the .sifcache directory of
-/// each image root.
+/// Each check prints its result, and how to fix a problem. Run the command on a login node and on a
+/// compute node (`srun sifcache doctor`), as root and as an ordinary user: each of these runs can
+/// check things that the others cannot. Checks that are not possible here or for this user are
+/// reported as skipped. Nothing is changed, except that as root, the command creates temporary
+/// files in the .sifcache directory of each image root, and removes them again.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Doctor {
@@ -76,7 +76,7 @@ Exit status:
 
 The JSON object is described in docs/json.md.";
 
-/// The name of an area, and the function that makes its findings.
+/// The name of an area, and the function that runs its checks.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);
 
 const AREAS: [Area; 9] = [
@@ -98,8 +98,8 @@ pub(crate) fn run(args: &Doctor) -> Result<Exit, Failure> {
     let mut areas = Vec::new();
     for (area, check) in AREAS {
         let findings = check(&host);
-        // Printed at once, so that a hung file server can be located by the first area that is
-        // missing.
+        // Printed as soon as the area is complete: if a file server hangs, the first missing area
+        // shows which checks were affected.
         if !args.json {
             output::print(&report::area(area, &findings))?;
         }

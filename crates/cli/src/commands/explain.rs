@@ -22,9 +22,10 @@ use std::os::unix::ffi::OsStrExt as _;
 
 /// Show the decision for a command line, and the reason
 ///
-/// The lookup is the same as the plugin's, made on this host as the calling user. Nothing is
+/// The lookup is the same as the plugin's, but runs on this host as the calling user. Nothing is
 /// started or changed. As in a job, SIF_CACHE and SINGULARITY_OCI in the environment are respected.
-/// If the command line begins with srun, mpirun or env, the command that these start is explained.
+/// If the command line begins with srun, mpirun or env, the decision is shown for the command that
+/// this program starts.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Explain {
@@ -94,8 +95,8 @@ fn unknown_option(unknown_option: UnknownOption) -> Failure {
     Failure::UnknownOption { program, option: word }
 }
 
-/// Reads JSON arrays and prints one JSON object for each at once, so that a script can use one
-/// process for many queries (coprocess).
+/// Reads JSON arrays and immediately prints one JSON object for each of them, so that a script can
+/// use one process for many queries (coprocess).
 fn each_line(settings: &Settings) -> Result<Exit, Failure> {
     for (index, line) in io::stdin().lock().split(b'\n').enumerate() {
         let argv: Vec<String> =

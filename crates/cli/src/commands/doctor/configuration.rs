@@ -1,8 +1,9 @@
-//! Settings in the runtime's own configuration that would refuse an image from an image root.
+//! Checks the runtime's own configuration for settings that make it refuse images from an image
+//! root.
 //!
-//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits apply to every start that
-//! reads the file, set-uid or not. Without set-uid, a user can circumvent them, but a normal launch
-//! in a job does not.
+//! Sources: `prepare_linux.go` of Apptainer and SingularityCE. The limits apply to every launch
+//! that reads the file, set-uid or not. Without set-uid, a user can circumvent them, but a normal
+//! launch in a job observes them.
 
 use super::directives::{is, values};
 use super::finding::Finding;
@@ -13,7 +14,7 @@ use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let (found, _) = runtimes::find(host);
     let mut files: Vec<PathBuf> = Vec::new();
@@ -87,7 +88,8 @@ fn squashfs(runtime: &Runtime, file: &Path, text: &str) -> Option<Finding> {
     })
 }
 
-/// A directive of SingularityCE. The plugin recognizes OCI mode only if the job requests it.
+/// This directive belongs to SingularityCE. The plugin only recognizes OCI mode if the job requests
+/// it.
 fn oci(file: &Path, text: &str) -> Option<Finding> {
     is(text, "oci mode", "yes").then(|| {
         let message = format!(
@@ -130,13 +132,14 @@ fn paths(host: &Host, file: &Path, text: &str, root: &Path, real: &Path) -> Opti
     Some(Finding::fail("paths", message).advice(format!("add there: {directive} = {root}")))
 }
 
-/// With an active execution control list, only images with the required signatures are started.
+/// If the execution control list is active, the runtime only starts images with the required
+/// signatures.
 fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
     let file = runtime.execution_control()?;
     runtime.has_execution_control(host).then(|| {
         let message =
             format!("{}: activated, so unsigned images may be refused", escape_for_terminal(&file));
         Finding::warn("ecl", message)
-            .advice("sign the images as it requires, or remove its group for the image roots")
+            .advice("sign the images as the list requires, or remove the list's group for the image roots")
     })
 }

@@ -16,7 +16,7 @@ pub(crate) fn values<'a>(text: &'a str, directive: &'a str) -> impl Iterator<Ite
         .filter(|v| !v.is_empty())
 }
 
-/// Whether the first value of a directive is this one; later values are ignored.
+/// Whether the first value of a directive is `value`; later values are ignored.
 pub(crate) fn is(text: &str, directive: &str, value: &str) -> bool {
     values(text, directive).next() == Some(value)
 }

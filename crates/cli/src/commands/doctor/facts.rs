@@ -15,7 +15,7 @@ pub(crate) struct Facts {
     pub(crate) plugstack: Option<Result<PathBuf, plugstack::Error>>,
     /// Its lines, or the error that prevents reading them.
     pub(crate) entries: Result<Vec<Entry>, plugstack::Error>,
-    /// The error in the settings on our line.
+    /// The error in the settings on sifcache's line, if they are invalid.
     pub(crate) wrong: Option<settings::Error>,
     /// The settings, if they are valid.
     pub(crate) settings: Option<Settings>,
@@ -24,8 +24,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Reads the configuration.
     ///
-    /// # Errors
-    /// Only for an invalid `--root`.
+    /// # Errors The value of `--root` is invalid.
     pub(crate) fn read(site: &Site) -> Result<Self, Failure> {
         if site.root.is_some() {
             let settings = Some(site::settings(site)?);
@@ -35,7 +34,7 @@ impl Facts {
         Ok(Self::from_plugstack(path))
     }
 
-    /// Derives everything from this plugstack.conf.
+    /// Derives all facts from this plugstack.conf.
     pub(crate) fn from_plugstack(path: Result<PathBuf, plugstack::Error>) -> Self {
         let entries = path.as_ref().map_or_else(|_| Ok(Vec::new()), |p| plugstack::all(p));
         let mut facts = Self { plugstack: Some(path), entries, wrong: None, settings: None };
@@ -52,7 +51,7 @@ impl Facts {
         plugstack::ours(self.entries.as_ref().ok()?)
     }
 
-    /// The configured runtimes, or the default ones without valid settings.
+    /// The configured runtimes, or the default runtimes if there are no valid settings.
     pub(crate) fn runtimes(&self) -> Vec<String> {
         let usual = || Settings::with_roots(Vec::new()).runtimes;
         self.settings.as_ref().map_or_else(usual, |settings| settings.runtimes.clone())

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// Severity, in ascending order.
+/// The severity of a finding, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
     /// Correct.
     Ok,
-    /// Not possible on this host or for this user.
+    /// The check is not possible on this host or for this user.
     Skipped,
     /// Worth knowing.
     Note,

@@ -1,7 +1,7 @@
 //! Finds flags of the installed runtime that are missing from the flag table, or differ in arity.
 //!
-//! The table covers the releases that it was made from. A launch with an unknown flag is left alone
-//! and therefore does not use the image roots; nothing else reports that.
+//! The table only covers the flags of the releases that it was made from. sifcache leaves a launch
+//! with an unknown flag alone, so it does not use the image roots; no other message reports that.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -35,7 +35,7 @@ struct Listed<'a> {
     takes_value: bool,
 }
 
-/// Reads the flags of each command from its help, for the commands that this runtime has.
+/// Compares the flags in the help of each command that this runtime has with the table.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
     let name = escape_for_terminal(&runtime.path);
     let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
@@ -94,7 +94,7 @@ fn difference(flag: &Listed<'_>, command: u16) -> Option<String> {
         Some(known) if known.takes_value != flag.takes_value => {
             Some(format!("{name} {}, known {}", value(flag.takes_value), value(known.takes_value)))
         }
-        // The table has this letter for another flag, or does not have it.
+        // The table assigns this letter to another flag, or does not contain it.
         Some(known) => flag
             .letter
             .filter(|letter| by_letter(command, *letter) != Some(known))
@@ -104,7 +104,7 @@ fn difference(flag: &Listed<'_>, command: u16) -> Option<String> {
 
 /// The flags in a help text. Continuation lines of descriptions are indented further.
 fn listed(help: &str) -> impl Iterator<Item = Listed<'_>> {
-    // These two come from the option parser of every runtime.
+    // The option parser of every runtime adds these two flags.
     help.lines().filter_map(flag).filter(|flag| !["help", "version"].contains(&flag.name))
 }
 
@@ -124,8 +124,8 @@ fn flag(line: &str) -> Option<Listed<'_>> {
     if name.is_empty() || !name.bytes().all(good) {
         return None;
     }
-    // A type follows after one blank, a description after several. With `[=…]`, a value has to be
-    // in the same argv entry, so the next argument is not a value.
+    // The type of the value follows after one blank, the description after several blanks. With
+    // `[=…]`, a value has to be in the same argv entry, so the next argument is not a value.
     let kind = rest.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     let takes_value = !kind.is_empty() && !kind.contains("[=") && kind != "count";
     Some(Listed { letter, name, takes_value })

@@ -1,14 +1,15 @@
-//! Image roots on FUSE file systems, and whether the kernel gives up on a server that hangs.
+//! Checks image roots on FUSE file systems: whether the kernel gives up on a server that hangs.
 //!
 //! A helper process cannot be killed while it waits for an answer to a request that the server has
-//! already read, so under control groups Slurm cannot end the step. From Linux 6.14 on, the kernel
-//! can abort the connection to such a server (`fs/fuse/req_timeout.c`; it checks every 15 seconds).
-//! docs/evidence/faults.md lists what was tested.
+//! already read, so if Slurm tracks processes with control groups, it cannot end the step. From
+//! Linux 6.14 on, the kernel can abort the connection to such a server (`fs/fuse/req_timeout.c`; it
+//! checks every 15 seconds). docs/evidence/faults.md lists what was tested.
 
 use super::finding::Finding;
 use super::host::Host;
 
-/// Timeouts in seconds, 0 for none: the default for servers that request none, and the maximum.
+/// Files with timeouts in seconds, where 0 means none: the default for servers that do not request
+/// a timeout, and the maximum.
 const TIMEOUTS: [&str; 2] =
     ["/proc/sys/fs/fuse/default_request_timeout", "/proc/sys/fs/fuse/max_request_timeout"];
 

@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// A host. In tests it is a directory tree with prepared answers for programs.
+/// A host. In tests, it is a directory tree, and the output of programs is predefined.
 pub(crate) struct Host {
     /// The directory that stands for `/`.
     pub(super) prefix: PathBuf,
@@ -19,7 +19,7 @@ pub(crate) struct Host {
     pub(super) search: OsString,
     /// Whether a module system is set up in the environment.
     pub(super) modules: bool,
-    /// Whether the environment was set by slurmd, i.e. this is a job.
+    /// Whether slurmd set the environment, i.e. the command runs in a job.
     pub(super) in_job: bool,
     /// The effective user ID.
     pub(crate) uid: u32,
@@ -49,7 +49,7 @@ impl Host {
         self.uid == 0
     }
 
-    /// The actual path of a path on the host.
+    /// The path with the prefix added, under which the file is actually accessible.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.prefix.join(path.strip_prefix("/").unwrap_or(path))
@@ -83,7 +83,7 @@ impl Host {
         self.call(&Call { program: program.into(), arguments, ..Call::default() })
     }
 
-    /// Runs a program with all options that a call supports.
+    /// Runs a program as described by `call`.
     pub(crate) fn call(&self, call: &Call) -> Result<Answer, RunError> {
         self.processes.run(call)
     }
@@ -110,8 +110,8 @@ impl Host {
             })
     }
 
-    /// The ordinary user who could modify this file or replace it under its name. Slurm's own user
-    /// is not reported, whatever its ID is.
+    /// The reason why an ordinary user could modify or replace this file, if there is one. Slurm's
+    /// own user is never reported, whatever its ID is.
     pub(crate) fn writer(&self, path: &Path) -> Option<UntrustedReason> {
         self.writer_of_real(&self.path(path))
     }
@@ -141,8 +141,9 @@ pub(crate) fn remedy(reason: &UntrustedReason) -> String {
     }
 }
 
-/// Whether a process of this name is slurmd. On Debian it is called `slurmd-wlm` after `scontrol
-/// reconfigure`, which executes the target of the alternative `slurmd`.
+/// Whether a process of this name is slurmd. On Debian, `slurmd` is a link that update-alternatives
+/// manages. After `scontrol reconfigure`, which executes the target of that link, the process is
+/// called `slurmd-wlm`.
 fn is_slurmd(name: &str) -> bool {
     name.strip_prefix("slurmd").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

@@ -21,7 +21,7 @@ pub(crate) enum Error {
 }
 
 /// Checks that a file is a shared object for this host, and returns the value of the exported
-/// 32-bit number `symbol`, if there is one.
+/// 32-bit variable `symbol`, if it exists.
 ///
 /// # Errors
 /// The file cannot be read, is not a shared object, or is for another architecture.
@@ -58,7 +58,7 @@ fn value<'data>(file: &impl Object<'data>, address: u64) -> Option<u32> {
     })
 }
 
-/// This host's architecture, if it is one that Slurm is built for.
+/// This host's architecture, if Slurm is built for it.
 fn ours() -> Option<Architecture> {
     match std::env::consts::ARCH {
         "x86_64" => Some(Architecture::X86_64),

@@ -1,7 +1,7 @@
-//! Login shells reset `PATH`. Checks whether the shims are still first in a login shell that is
-//! started in a job.
+//! Checks whether the shims are still first in `PATH` in a login shell that is started in a job,
+//! because login shells reset `PATH`.
 //!
-//! zsh, tcsh and fish also read start files for each script.
+//! zsh, tcsh and fish also read start files whenever they run a script.
 
 use super::finding::{Finding, Level};
 use super::host::Host;
@@ -17,9 +17,10 @@ struct Shell {
     zeroth: &'static str,
     command: &'static str,
     snippet: &'static str,
-    /// The user's start file that its scripts read, if there is one.
+    /// The start file in the user's home directory that scripts of this shell read, if there is
+    /// one.
     start: Option<&'static str>,
-    /// How to make it read the snippet if the system's start files do not.
+    /// How to make the shell read the snippet if the system's start files do not do so.
     remedy: Option<&'static str>,
 }
 
@@ -38,7 +39,7 @@ const SHELLS: [Shell; 4] = [
         command: "echo ''; printenv PATH",
         snippet: "/etc/profile.d/zz-sifcache.csh",
         start: Some("~/.tcshrc or ~/.cshrc"),
-        // Not all systems make it read /etc/profile.d.
+        // Not all systems make tcsh read /etc/profile.d.
         remedy: Some("source /etc/profile.d/zz-sifcache.csh at the end of /etc/csh.login"),
     },
     Shell {
@@ -65,14 +66,15 @@ const SHELLS: [Shell; 4] = [
     },
 ];
 
-/// Variables that name a file which a shell reads even without a login; they are unset.
+/// Variables that name a start file which is read even by shells that are not login shells; they
+/// are unset.
 const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
 
-/// Variables other than `HOME` that lead to start files. They are unset for root, who must not run
-/// start files of a user.
+/// Variables other than `HOME` that determine where start files are. They are unset for root, which
+/// must not run a user's start files.
 const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let settings = host.site.settings.as_ref();
     if settings.is_none_or(|settings| settings.nested != Nested::Path) {
@@ -125,7 +127,7 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
     let mut path = std::ffi::OsString::from(&shims);
     path.push(":");
     path.push(&host.search);
-    // The snippet requires that settings are present; their content does not matter.
+    // The snippet requires that the variable with the settings is set; its value does not matter.
     let usual = || "image_root=/".to_owned();
     let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
     let directories = if host.is_root() { &DIRECTORIES[..] } else { &[] };
@@ -143,8 +145,8 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
     }
 }
 
-/// root's own home directory. After sudo or su, `HOME` may still be that of a user, whose profile
-/// root must not run.
+/// root's own home directory. After sudo or su, `HOME` may still be the home directory of a user,
+/// whose profile root must not run.
 fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
     let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
     let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());

@@ -1,11 +1,11 @@
-//! The file system that a path is on, from `mountinfo` of proc(5).
+//! Determines the file system that a path is on, from `mountinfo` of proc(5).
 
 use std::path::{Path, PathBuf};
 
 /// The type of the file system that contains `path`, which must not contain symbolic links.
 pub(crate) fn kind(mountinfo: &str, path: &Path) -> Option<String> {
     let on = mountinfo.lines().filter_map(mount).filter(|(point, _)| path.starts_with(point));
-    // Of several mounts with the longest path, the last one covers the others.
+    // If several mounts have the longest path, the last one hides the others.
     on.max_by_key(|(point, _)| point.components().count()).map(|(_, kind)| kind)
 }
 

@@ -1,4 +1,4 @@
-//! The components that handle launches inside job scripts: the shims, or the interposer.
+//! Checks the components that handle launches inside job scripts: the shims, or the interposer.
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(settings) = &host.site.settings else {
         return vec![Finding::skipped(
@@ -32,7 +32,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     }
 }
 
-/// Only the site knows which modules exist and whether their modulefiles have the line.
+/// Only a note, because this command cannot determine which modules exist and whether their
+/// modulefiles prepend the shims.
 fn modules(host: &Host) -> Option<Finding> {
     host.has_modules().then(|| {
         let message = "a module that provides a runtime puts it before the shims in PATH";
@@ -44,8 +45,8 @@ fn modules(host: &Host) -> Option<Finding> {
     })
 }
 
-/// On a host without jobs, only launches that users start there in an allocation are affected, so
-/// it is a warning there.
+/// The finding for a missing file. It is only a warning on a host that runs no jobs, where only
+/// launches that users start in an allocation are affected.
 fn missing(host: &Host, check: &'static str, message: String) -> Finding {
     let finding = match host.is_compute_node() {
         true => Finding::fail(check, message),

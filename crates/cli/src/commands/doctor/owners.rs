@@ -1,4 +1,4 @@
-//! The owners and groups whose images the runtime's configuration allows users to start.
+//! Checks the owners and groups whose images the runtime's configuration allows users to start.
 
 use super::directives::values;
 use super::finding::Finding;
@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Checks the owner and the group of the root. Images may have other owners than their root, so a
-/// refusal is only likely.
+/// Checks the owner and the group of the root. The owner of an image may differ from that of its
+/// root, so a refusal is likely but not certain.
 pub(crate) fn check(
     host: &Host,
     file: &Path,
@@ -60,7 +60,7 @@ fn judge(
 enum Answer<'a> {
     Allowed,
     Refused,
-    /// The runtime fails at a name that it cannot resolve.
+    /// The runtime cannot resolve this name, and therefore fails.
     Unknown(&'a str),
 }
 

@@ -1,4 +1,5 @@
-//! The plugin: whether it is where Slurm looks, can be loaded, and matches this Slurm release.
+//! Checks whether the plugin is where Slurm looks for it, can be loaded, and matches this Slurm
+//! release.
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The symbol whose value Slurm compares with its own version.
 const VERSION: &str = "plugin_version";
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(ours) = host.site.ours() else {
         let why = "without the plugin's line, its library is unknown";
@@ -115,7 +116,7 @@ fn loaded(host: &Host) -> Finding {
         return Finding::ok("loaded", "srun has loaded it: its --help has --sif-cache");
     }
     if host.site.plugstack.is_none() {
-        let why = "srun has not loaded it; with --root, whether it should is unknown";
+        let why = "srun has not loaded it; with --root, it is unknown whether it should";
         return Finding::skipped("loaded", why);
     }
     let message = |line: &&str| line.contains("sifcache") || line.contains("spank");

@@ -1,4 +1,5 @@
-//! plugstack.conf: whether it exists, has a valid sifcache line, and only the system can change it.
+//! Checks plugstack.conf: whether it exists, has a valid sifcache line, and can be changed only by
+//! the system.
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
@@ -9,7 +10,7 @@ use sifcache_plugstack::{Entry, Error, no_line as no_line_error};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let path = match &host.site.plugstack {
         None => {
@@ -93,7 +94,8 @@ fn describe(settings: Option<&Settings>) -> String {
     format!("settings are valid, image_root={}", roots.join(":"))
 }
 
-/// Slurm loads a plugin once per line; the plugin only uses one of its lines.
+/// Reports several lines for the plugin. Slurm loads the plugin once per line, but the plugin only
+/// uses one of the lines.
 fn several(host: &Host, ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let others = entries.iter().filter(|entry| entry.is_ours() && !ptr::eq(*entry, ours));
     let others: Vec<String> = others
@@ -123,8 +125,8 @@ fn shown(entry: &Entry) -> String {
     )
 }
 
-/// Reports plugins before ours: once an earlier plugin has prepended to the command, Slurm passes
-/// the plugin another argv than the one that it executes.
+/// Reports plugins that are listed before sifcache: once such a plugin has prepended to the
+/// command, the argv that Slurm passes to sifcache is not the one that Slurm executes.
 fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     let before = entries.iter().take_while(|entry| !ptr::eq(*entry, ours));
     let before: Vec<&str> =
@@ -135,7 +137,7 @@ fn order(ours: &Entry, entries: &[Entry]) -> Option<Finding> {
     })
 }
 
-/// plugstack.conf, and the included files that have lines.
+/// plugstack.conf, and the included files that contain plugin lines.
 fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
     let mut files = vec![path.to_owned()];
     for entry in entries {
@@ -146,9 +148,9 @@ fn files(path: &Path, entries: &[Entry]) -> Vec<PathBuf> {
     files
 }
 
-/// Anyone who can write to the file decides what every job loads.
+/// Checks who can write to the file, because it determines what every job loads.
 fn writable(host: &Host, file: &Path) -> Finding {
-    // The path was already resolved, in tests too, so no prefix is added.
+    // The path is already the real path, even in tests, so no prefix is added.
     match host.writer_of_real(file) {
         Some(reason) => Finding::fail("writable", reason.to_string()).advice(format!(
             "every account that can write there controls what all jobs load: {}",

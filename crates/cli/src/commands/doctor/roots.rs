@@ -1,5 +1,5 @@
-//! The image roots: whether they exist, jobs would trust them, users can read them, and there is
-//! enough space.
+//! Checks the image roots: whether they exist, whether jobs would trust them, whether users can
+//! read them, and whether there is enough space.
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
@@ -19,7 +19,7 @@ const LITTLE: u64 = 10 << 30;
 /// With less free space than this, in percent, a file system is nearly full.
 const FEW: u64 = 5;
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(settings) = &host.site.settings else {
         return vec![Finding::skipped("there", "without settings there are no image roots")];
@@ -50,8 +50,8 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
     findings
 }
 
-/// A node-local root is only needed on nodes that run jobs, and one of several roots may exist on
-/// some nodes only.
+/// A node-local root is only needed on nodes that run jobs. If there are several roots, some of
+/// them may exist only on some nodes.
 fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
     let message = format!("{}: {state}", escape_for_terminal(root));
     let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
@@ -97,7 +97,8 @@ fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     }
 }
 
-/// Jobs access the root as their users. root can read everything, so this check uses the modes.
+/// Jobs access the root as their users. The superuser can read everything, so this check uses the
+/// modes.
 fn readable(host: &Host, root: &Path) -> Vec<Finding> {
     let real = fs::canonicalize(host.path(root)).unwrap_or_else(|_| host.path(root));
     let closed = |path: &&Path| {
@@ -155,11 +156,11 @@ fn space(root: &Path, real: &Path, kind: &str) -> Vec<Finding> {
     room(&name, kind, &stat, free)
 }
 
-/// The free space in bytes, and the free inodes.
+/// Checks the free space (`free`, in bytes) and the free inodes.
 fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
     let advice = "`sifcache gc` can free space; without free space, `sifcache add` fails";
     let size = stat.f_blocks.saturating_mul(stat.f_frsize);
-    // A file system without accounting reports 0.
+    // A file system that does not report its space has a size of 0 here.
     let percent = free.saturating_mul(100).checked_div(size);
     let message = format!("{name}: {kind}, {} of {} free", format::size(free), format::size(size));
     let bytes = match percent {
@@ -174,12 +175,12 @@ fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
     let names = stat.f_ffree.saturating_mul(100).checked_div(stat.f_files);
     let few = names.filter(|percent| *percent < FEW).map(|percent| {
         let message = format!("{name}: {percent} % of its inodes are free");
-        Finding::warn("inodes", message).advice("`sifcache gc` removes files; or add inodes")
+        Finding::warn("inodes", message).advice("remove files with `sifcache gc`, or add inodes")
     });
     [Some(bytes), few].into_iter().flatten().collect()
 }
 
-/// Checks the command's own directory, which does not exist on sites that never used the command.
+/// Checks the command's own directory, which does not exist if the site has never used the command.
 fn own_state(host: &Host, root: &Path) -> Vec<Finding> {
     let state: PathBuf = root.join(store::STATE);
     let name = escape_for_terminal(&state);

@@ -1,4 +1,4 @@
-//! The runtimes: which ones exist, and how they were built.
+//! Checks the runtimes: which of them exist, and how they were built.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) path: PathBuf,
-    /// `apptainer` or `singularity`: the name of its helper directory and its configuration.
+    /// `apptainer` or `singularity`, which is also the name of its helper directory and its
+    /// configuration file.
     family: &'static str,
     /// The output of `buildcfg`.
     built: String,
@@ -41,7 +42,8 @@ impl Runtime {
         Some((next()?, next()?, next()?))
     }
 
-    /// Whether it was built for use without set-uid, so that existing set-uid helpers are not used.
+    /// Whether it was built for use without set-uid; it then ignores set-uid helpers, even if they
+    /// exist.
     pub(crate) fn is_without_setuid(&self) -> bool {
         self.built_of_family("SUID_INSTALL") == Some("0")
     }
@@ -97,7 +99,7 @@ pub(crate) fn find(host: &Host) -> (Vec<Runtime>, Vec<String>) {
     (found, missing)
 }
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let (found, missing) = find(host);
     if found.is_empty() {
@@ -113,7 +115,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         findings.extend(start::check(host, runtime));
         findings.push(flags::check(host, runtime));
     }
-    // Of the two default names, one is enough; a name that the site configured should exist.
+    // One of the two default names is enough, but a name that the site configured should exist.
     findings
         .extend(missing.iter().map(|name| Finding::note("found", format!("no {name} in PATH"))));
     findings

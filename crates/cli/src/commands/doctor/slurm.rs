@@ -16,7 +16,7 @@ const PLUGIN_DIRECTORIES: [&str; 6] = [
     "/opt/slurm/lib/slurm",
 ];
 
-/// Programs that print Slurm's release, each with the option for it.
+/// Programs that print Slurm's release, each with the option that makes it do so.
 const TOLD_BY: [(&str, &str); 4] =
     [("srun", "--version"), ("sinfo", "-V"), ("slurmd", "-V"), ("scontrol", "-V")];
 
@@ -38,7 +38,7 @@ impl Release {
     }
 }
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let role = match host.is_compute_node() {
         true => "a compute node: slurmd runs here",
@@ -56,8 +56,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 impl Host {
     /// Slurm's release on this host, and the program that reported it.
     ///
-    /// # Errors
-    /// The first reason why no program reported it.
+    /// # Errors No program reported it; the error describes the first failure.
     pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
         let mut why = None;
         for (program, option) in TOLD_BY {
@@ -106,7 +105,7 @@ impl Host {
 
     /// The ID of the user that slurmctld runs as.
     pub(crate) fn slurm_user(&self) -> Option<u32> {
-        // scontrol prints `slurm(64030)`; slurm.conf has only the name.
+        // scontrol prints `slurm(64030)`; slurm.conf contains only the name.
         let value = self.slurm_setting("SlurmUser")?;
         value.split_once('(')?.1.trim_end_matches(')').parse().ok()
     }

@@ -1,4 +1,5 @@
-//! How users start a SIF: set-uid or in a user namespace, mounted by the kernel or with FUSE.
+//! Checks how users start a SIF: set-uid or in a user namespace, mounted by the kernel or with
+//! FUSE.
 //!
 //! Sources: `squashfs.go`, `imagedriver.go` and `prepare_linux.go` of Apptainer,
 //! `launcher_linux.go` of SingularityCE.
@@ -12,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Vec<Finding> {
     if !is_setuid(host, runtime) {
         return vec![namespaces(host), fuse(host, runtime)];
@@ -21,7 +22,7 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Vec<Finding> {
     [Some(mode), setuid_mount(host, runtime)].into_iter().flatten().collect()
 }
 
-/// Whether the runtime has a set-uid helper and its configuration allows to use it.
+/// Whether the runtime has a set-uid helper and its configuration allows the use of this helper.
 fn is_setuid(host: &Host, runtime: &Runtime) -> bool {
     if runtime.is_without_setuid() {
         return false;
@@ -37,7 +38,7 @@ fn configuration(host: &Host, runtime: &Runtime) -> String {
     runtime.configuration().and_then(|file| host.read(file)).unwrap_or_default()
 }
 
-/// Settings that may forbid user namespaces: the file, the forbidding value, and advice.
+/// Settings that may forbid user namespaces: the file, the value that forbids them, and advice.
 const FORBIDDEN: [(&str, &str, &str); 2] = [
     (
         "/proc/sys/user/max_user_namespaces",
@@ -51,7 +52,8 @@ const FORBIDDEN: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// If 1, AppArmor forbids user namespaces for programs without a profile that allows them.
+/// If this file contains 1, AppArmor forbids user namespaces for programs without a profile that
+/// allows them.
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
 fn namespaces(host: &Host) -> Finding {
@@ -75,8 +77,7 @@ fn namespaces(host: &Host) -> Finding {
     Finding::ok("mode", "users start it with user namespaces, which are allowed")
 }
 
-/// Without set-uid, a SIF is mounted by a FUSE program, or unpacked for each start if there is
-/// none.
+/// Without set-uid, a FUSE program mounts the SIF. If there is none, each start unpacks the SIF.
 fn fuse(host: &Host, runtime: &Runtime) -> Finding {
     let unpacked = "each start unpacks the image";
     let device = host.path("/dev/fuse");
@@ -93,8 +94,8 @@ fn fuse(host: &Host, runtime: &Runtime) -> Finding {
     }
 }
 
-/// With set-uid, the kernel can mount a SIF. Apptainer allows that only for images that the
-/// administrator has limited, and refuses all other images if there is no FUSE.
+/// With set-uid, the kernel can mount a SIF. Apptainer allows that only for images that meet limits
+/// set by the administrator, and refuses all other images if FUSE is not available.
 fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
     if !runtime.is_apptainer() || kernel_mounts(host, runtime) {
         return None;
@@ -117,8 +118,8 @@ fn setuid_mount(host: &Host, runtime: &Runtime) -> Option<Finding> {
     })
 }
 
-/// Whether `allow setuid-mount squashfs` permits mounts by the kernel; since 1.3 only if limits are
-/// configured.
+/// Whether `allow setuid-mount squashfs` permits mounts by the kernel. Since 1.3, the default
+/// permits them only if limits are configured.
 fn kernel_mounts(host: &Host, runtime: &Runtime) -> bool {
     let text = configuration(host, runtime);
     let limits = ["owners", "groups", "paths"].map(|of| format!("limit container {of}"));
@@ -133,7 +134,8 @@ fn kernel_mounts(host: &Host, runtime: &Runtime) -> bool {
     }
 }
 
-/// The FUSE program for mounting: the runtime's own, else one of the system.
+/// The FUSE program for mounting: the runtime's own program, or else one that is installed on the
+/// system.
 fn squashfuse(host: &Host, runtime: &Runtime) -> Option<PathBuf> {
     ["squashfuse_ll", "squashfuse"].iter().find_map(|name| {
         let own = runtime.own_programs().map(|directory| directory.join(name));

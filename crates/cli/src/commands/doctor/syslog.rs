@@ -1,4 +1,4 @@
-//! syslog: whether the lines for hits and misses arrive, and can be read again.
+//! Checks syslog: whether the lines for hits and misses arrive, and whether they can be read back.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -9,17 +9,17 @@ use std::os::unix::net::UnixDatagram;
 /// The socket of syslog(3).
 const SOCKET: &str = "/dev/log";
 
-/// Makes the checks of this area.
+/// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let off = host.site.settings.as_ref().is_some_and(|settings| settings.syslog == Syslog::Off);
     if off {
-        let message = "syslog=off: `sifcache misses` and `hits` have no data of this host";
+        let message = "syslog=off: `sifcache misses` and `hits` have no data from this host";
         return vec![Finding::note("socket", message)];
     }
     vec![socket(host), log()]
 }
 
-/// Only connects, so that a check writes nothing into the site's logs.
+/// Only connects to the socket, so that the check writes nothing to the site's logs.
 fn socket(host: &Host) -> Finding {
     let connected = UnixDatagram::unbound().and_then(|s| s.connect(host.path(SOCKET)));
     match connected {

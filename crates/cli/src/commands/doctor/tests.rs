@@ -1,4 +1,4 @@
-//! Tests with hosts in a directory: a correct one, and one for each kind of damage.
+//! Tests with simulated hosts in a directory: a correct host, and one for each kind of damage.
 
 mod areas;
 mod elf;
@@ -18,7 +18,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The output of programs, by the beginning of their command line.
+/// The output of programs, with the beginning of the command line that it belongs to.
 struct Answers {
     all: Vec<(&'static str, String)>,
     /// The output of login shells other than bash, if it differs.
@@ -33,7 +33,7 @@ impl Run for Answers {
             return Ok(Answer { success: true, stdout: text.to_owned(), ..Answer::default() });
         }
         let answer = self.all.iter().rev().find(|(start, _)| words.starts_with(start));
-        // getent exists, but does not know every account.
+        // If getent has any prepared output, it finds no accounts other than those.
         let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
         let nobody = ("", String::new());
         let unknown = (knows && words.starts_with("getent")).then_some(&nobody);
@@ -55,7 +55,7 @@ impl Tree {
     /// `None`, with a message, if the test cannot create files owned by root.
     fn new() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: only root can make what root owns");
+            eprintln!("skipped: needs root, to make files that root owns");
             return None;
         }
         let directory = TempDir::new().unwrap();

@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) fn check(host: &Host, root: &Path) -> Finding {
     let name = escape_for_terminal(root);
     if !host.is_root() {
-        let why = format!("{name}: only root tests hard links and locks there");
+        let why = format!("{name}: hard links and locks are only tested as root");
         return Finding::skipped("links", why);
     }
     let path = host.path(root);

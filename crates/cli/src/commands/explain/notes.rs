@@ -31,7 +31,7 @@ pub(super) fn of(
     notes
 }
 
-/// Problems of a whole root, which an absent candidate does not show.
+/// Problems that affect a whole root, which the state of a candidate ("absent") does not reveal.
 fn roots(settings: &Settings) -> impl Iterator<Item = String> {
     settings.image_roots.iter().filter_map(|path| {
         let root = Root::enter(path, settings.untrusted);
@@ -41,8 +41,8 @@ fn roots(settings: &Settings) -> impl Iterator<Item = String> {
     })
 }
 
-/// The plugin sees the command that srun starts; all others are only seen by the shim or the
-/// interposer.
+/// The plugin only handles the command that srun starts; all other commands are handled by the shim
+/// or the interposer.
 fn coverage(settings: &Settings, starters: &Starters) -> Option<String> {
     let other = starters.names.iter().find(|name| *name != "srun")?;
     match settings.nested {

@@ -101,7 +101,7 @@ pub(super) struct Starters {
     pub(super) names: Vec<String>,
     /// Variables that they set (`Some`) or unset (`None`), in order.
     pub(super) variables: Vec<(OsString, Option<OsString>)>,
-    /// Whether `env` starts with an empty environment.
+    /// Whether `env` clears the environment.
     pub(super) empty: bool,
     /// The number of arguments before the command.
     pub(super) length: usize,
@@ -120,7 +120,7 @@ impl UnknownOption {
     }
 }
 
-/// Finds the programs before the command that is started in the end.
+/// Finds the programs that precede the actual command.
 pub(super) fn find(words: &[OsString]) -> Result<Starters, UnknownOption> {
     let mut starters = Starters::default();
     while let Some(grammar) = words.get(starters.length).and_then(|word| grammar(word)) {
@@ -217,15 +217,15 @@ impl Grammar {
         let abbreviated = || {
             let mut longer = all().filter(|(known, _)| known.starts_with(name));
             let first = longer.next().filter(|_| self.abbreviates)?;
-            // If an abbreviation is ambiguous, the first match is used when all of them take the
-            // same number of arguments.
+            // For an ambiguous abbreviation, the first match is used, provided that all matches
+            // take the same number of arguments.
             longer.all(|(_, takes)| takes == first.1).then_some(first)
         };
         let flag = |name: &str, takes| Some(Flag { name: name.to_owned(), value, takes });
         match (exact.or_else(abbreviated), value) {
             (Some((known, _)), Some(_)) => flag(known, Takes::Nothing),
             (Some((known, takes)), None) => flag(known, takes),
-            // For example, an option of another SPANK plugin.
+            // This may be an option of another SPANK plugin, for example.
             (None, Some(_)) if !self.assigns => flag(name, Takes::Nothing),
             (None, _) => None,
         }
@@ -258,7 +258,7 @@ impl Starters {
     /// Records the effect of an option on the decision.
     fn note(&mut self, grammar: &Grammar, option: &str, value: Option<&[u8]>) {
         let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        // env allows several letters in one argument; only the last one has a value.
+        // env allows several letters in one argument; only the last letter can take a value.
         let letters = if grammar.assigns && option.len() < 4 { option } else { "" };
         if option == "ignore-environment" || letters.contains('i') {
             self.clear();

@@ -113,7 +113,7 @@ fn shims() {
         tree.shim(one, "apptainer");
         assert_eq!(problems(&tree), [""; 0], "{one}");
     }
-    // A shim of another runtime, and a shim that an upgrade left unchanged.
+    // A shim of another runtime, and an old shim that an upgrade did not replace.
     let path = format!("{directory}/bin/apptainer");
     tree.write(&path, sifcache_core::nested::shims::label("singularity"));
     assert_eq!(problems(&tree), ["Fail launches in job scripts: link"]);
@@ -173,7 +173,7 @@ fn login_shells() {
     assert_eq!(problems(&tree), [""; 0]);
 }
 
-/// zsh, tcsh and fish also read start files for scripts.
+/// zsh, tcsh and fish also read start files whenever they run a script.
 #[test]
 fn other_shells() {
     let kept = "\n/usr/libexec/sifcache/bin:/usr/bin";

@@ -96,7 +96,7 @@ fn releases_that_write_incomplete_images_are_reported() {
     tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{BUILT}"));
     let advice = tree.advice("runtime", "complete-images");
     assert!(advice.contains("/usr/bin/apptainer is 1.5.1") && advice.contains("update it"));
-    // SingularityCE is unaffected: its version of that number is a different release.
+    // SingularityCE is unaffected: its release with the same version number is a different program.
     let built = BUILT.replace("APPTAINER_", "SINGULARITY_");
     tree.answer("/usr/bin/apptainer buildcfg", &format!("PACKAGE_VERSION=1.5.1\n{built}"));
     assert!(!tree.problems().contains(&"Warn runtime: complete-images".to_owned()));
@@ -126,7 +126,7 @@ fn a_set_uid_runtime() {
     tree.remove("/etc/apptainer/ecl.toml");
     tree.program("/usr/bin/squashfuse");
     assert!(!reported(&mut tree, "1.4.5", ""));
-    // The set-uid helper opens /dev/fuse, so its mode does not matter.
+    // The set-uid helper opens /dev/fuse, so the mode of the device does not matter.
     tree.mode("/dev/fuse", 0o600);
     assert!(!reported(&mut tree, "1.4.5", ""));
     tree.remove("/dev/fuse");
@@ -191,7 +191,7 @@ fn a_set_uid_singularity() {
 
 /// Without getent, the names cannot be resolved.
 #[test]
-fn unresolvable_owners_are_no_problem() {
+fn unresolvable_owners_are_not_reported() {
     let Some(mut tree) = Tree::new() else { return };
     tree.answers.retain(|(start, _)| !start.starts_with("getent"));
     tree.write("/etc/apptainer/apptainer.conf", "limit container owners = alice\n");

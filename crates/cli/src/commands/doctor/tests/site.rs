@@ -58,7 +58,7 @@ fn several_lines_are_reported() {
     assert_eq!(tree.problems(), expected);
     let advice = tree.advice("plugstack.conf", "several");
     assert!(advice.contains("/none/spank_sifcache.so nonsense (ignored)"), "{advice}");
-    // A copy of the library has its own first line; a link leads to the same library.
+    // Each copy of the library uses its own first line; a link leads to the same library.
     let lines = "include more*\noptional /lib/copy/spank_sifcache.so nonsense\n";
     tree.write(stack, lines);
     tree.write("/lib/copy/spank_sifcache.so", elf::plugin(0x1a_0500));
@@ -99,7 +99,7 @@ fn the_plugin() {
     one(&tree, "release", "make plugin SLURM_VERSION=26.05, then make install plugindir=/lib");
     tree.write(file, elf::plugin(0x1a_0b00));
     one(&tree, "release", "make plugin SLURM_VERSION=26.05");
-    // Only the third number may differ.
+    // Only the third number of the version may differ.
     tree.write(file, elf::plugin(0x1a_0509));
     assert_eq!(tree.problems(), ["Note runtime: found"]);
     tree.write(file, elf::library(8, 0x1a_0500));
@@ -141,7 +141,7 @@ fn a_missing_plugin_is_skipped_with_root() {
 
 /// If Slurm's programs do not respond, nothing is reported as a problem.
 #[test]
-fn unavailable_slurm_commands_are_no_problem() {
+fn unavailable_slurm_commands_are_not_reported() {
     let Some(mut tree) = Tree::new() else { return };
     tree.answers.retain(|(start, _)| !start.starts_with("srun") && !start.starts_with("scontrol"));
     tree.write("/etc/slurm/slurm.conf", "PluginDir=/lib:/lib2\n");
