@@ -23,11 +23,12 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Remove images that are old, unused, or exceed a total size
+/// Remove images by age, last use or total size
 ///
 /// Removes images that match all given conditions; with --max-size, only as many of those as
-/// needed, least recently used first. As with `remove`, files are kept for the time of --keep.
-/// Every run also deletes leftovers of killed commands, and kept files whose time is over.
+/// needed, least recently used first. As with `remove`, the files are still kept for the time given
+/// with --keep. Every run also deletes leftovers of killed commands, and kept files whose time has
+/// expired.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Gc {
@@ -137,10 +138,9 @@ fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
     reason.is_none()
 }
 
-/// The time before which a last use counts as unused; `None` without `--unused-for`.
+/// Images that were last used before this time count as unused; `None` without `--unused-for`.
 ///
-/// # Errors
-/// The logs do not cover the time since then for each node.
+/// # Errors The logs do not cover the time since then for every node.
 fn unused_since(
     args: &Gc,
     inventory: &Inventory,
@@ -196,7 +196,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
              the logs of all nodes {read}"
         ),
         Gap::Silent(last) => format!(
-            "the last line of sifcache in the logs is of {}, and --unused-for needs records since \
+            "the last line of sifcache in the logs is from {}, and --unused-for needs records since \
              {asked}: later use of images is unknown; check whether the nodes still log hits and \
              misses (`sifcache doctor`)",
             format::day(*last)

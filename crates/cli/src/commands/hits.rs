@@ -26,8 +26,9 @@ use std::path::Path;
 ///
 /// Reads the same log lines as `misses`. If you may write to the image root, it also saves there
 /// when each image last served a job, and for which nodes and times there are logs. `list` shows
-/// that and `gc` uses it, so run this every day on the host that has the logs of all nodes. Nothing
-/// is saved from a log that has no line of the plugin, or that has unreadable lines.
+/// these data and `gc` uses them, so run this command every day on the host that has the logs of
+/// all nodes. Nothing is saved from a log that contains no line from the plugin, or that contains
+/// unreadable lines.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {
@@ -72,7 +73,7 @@ struct Node<'a> {
     node: &'a str,
     /// The time spans that its log covers.
     covered: Vec<Span>,
-    /// The time of the last line that the plugin wrote there.
+    /// The time of the last line that the plugin wrote on this node.
     used: Option<Timestamp>,
 }
 
@@ -131,10 +132,10 @@ fn nodes(read: &Read) -> Vec<Node<'_>> {
 }
 
 /// Saves the results in every root that the caller may write to. Returns whether that succeeded for
-/// at least one root and the logs contain any evidence of use. A root that cannot be written is not
-/// an error, because any user may run `hits`.
+/// at least one root and the logs contain any evidence of use. It is not an error if the caller
+/// cannot write to a root, because any user may run `hits`.
 fn save(settings: &Settings, aggregate: &Aggregate) -> bool {
-    // From here on, a signal is only acted on after saving.
+    // From here on, signals take effect only after saving.
     let mut saved = false;
     let _ = signals::watch();
     for root in &settings.image_roots {
@@ -153,7 +154,7 @@ fn save_in(store: &Store, aggregate: &Aggregate) -> Result<(), Failure> {
     let logs = UsageIndex::of(store.root(), &aggregate.hits, &aggregate.read);
     usage.learn(&logs, &aggregate.read.unread.times);
     usage.tidy(store.root());
-    // A log without information leaves no file behind.
+    // If the logs contain no new information, no file is written.
     if usage != before {
         usage.save(store)?;
     }

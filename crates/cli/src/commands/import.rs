@@ -33,7 +33,7 @@ use std::time::Instant;
 ///
 /// For clusters without internet access: pull the image elsewhere, copy the file to the cluster,
 /// and import it. The file is copied beside its final path, checked, synced and made readable for
-/// all before it gets the image's name. Plain cp into the image root works too, without these
+/// all before it gets the image's name. Plain cp into the image root also works, but without these
 /// checks.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -42,7 +42,7 @@ pub(crate) struct Import {
     site: Site,
     #[command(flatten)]
     change: Change,
-    /// Replace an image of the same reference; the old file is kept (see --keep)
+    /// Replace an existing image with the same reference; the old file is kept (see --keep)
     #[arg(long)]
     force: bool,
     /// The digest that the reference pointed to when the file was pulled, so that references with
@@ -50,8 +50,8 @@ pub(crate) struct Import {
     /// pulled
     #[arg(long, value_name = "sha256:HEX")]
     digest: Vec<String>,
-    /// The architecture that the file must be for, by its Go name (arm64); by default the one that
-    /// the image root is declared for (docs/cache.md), else this host's
+    /// The architecture that the file must have, as a Go name (arm64); by default the one declared
+    /// for the image root (docs/cache.md), else this host's
     #[arg(long, value_name = "ARCH", value_parser = architecture::parse)]
     arch: Option<Architecture>,
     /// Print JSON
@@ -111,7 +111,8 @@ pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-/// The reference for the file: the given one, else the one that it was pulled from.
+/// The reference for the file: the one given on the command line, else the one that it was pulled
+/// from.
 fn reference(args: &Import, origin: Option<&Origin>) -> Result<Reference, Failure> {
     match (&args.reference, origin) {
         (Some(text), _) => image_name::parse(text),

@@ -18,9 +18,9 @@ use serde::Serialize;
 
 /// List the images in the cache
 ///
-/// Each file has one line, with all of its names. Digest and source are known for images that `add`
-/// and `import` have added. The time when an image last served a job is known after `sifcache hits`
-/// has read the logs, or with --log.
+/// Each file is shown on one line, with all of its names. The digest and the source are known for
+/// images that were added with `add` or `import`. The time when an image last served a job is known
+/// if `sifcache hits` has read the logs, or with --log.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct List {
@@ -210,7 +210,7 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
     text
 }
 
-/// The first 12 digits, which are enough for people to compare.
+/// The first 12 digits, which are enough for a comparison by eye.
 fn abridged(digest: &str) -> String {
     digest.rsplit(':').next().unwrap_or_default().chars().take(12).collect()
 }

@@ -25,7 +25,7 @@ use sifcache_core::settings::Settings;
 /// log of all nodes, pass it with --log; by default, only the log of this host is read (its journal
 /// or /var/log/syslog). References that are now in the cache are omitted.
 ///
-/// Every user can write such lines to syslog, so check a list before you add it.
+/// Every user can write such lines to syslog, so check the list before you add its references.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Misses {
@@ -49,7 +49,7 @@ Examples:
       srun -w n17 sifcache misses --since 1d
 
 Exit status:
-   0  also if no miss was found
+   0  success, even if no miss was found
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read
@@ -71,7 +71,7 @@ struct Row {
     jobs: usize,
     users: usize,
     last: Timestamp,
-    /// The path where the image is found by now.
+    /// The path where the image is now found, if it has been added in the meantime.
     present: Option<String>,
     refused: Vec<Refused>,
 }
@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
             })?;
         }
         () if args.refs => {
-            // Remarks go to standard error, because standard output is input for `add`.
+            // Remarks go to standard error, because standard output may be the input of `add`.
             stderr::print(&aggregate.remarks());
             output::print(&references(&rows))?;
         }

@@ -1,4 +1,4 @@
-//! `sifcache refresh`: pulls images again whose tags point to a different digest.
+//! `sifcache refresh`: re-pulls images whose tags now point to a different digest.
 
 mod item;
 
@@ -26,15 +26,15 @@ use std::path::Path;
 ///
 /// Queries the registry of each image with one HEAD request, and pulls the image if its tag points
 /// to a different digest. The new file replaces the old one atomically, so each launch finds either
-/// the old or the new one. The old file is kept for the time of --keep, for jobs that run from it.
-/// The name with the old digest is removed, unless that digest was added explicitly.
+/// the old or the new one. The old file is kept for the time given with --keep, for jobs that run
+/// from it. The name with the old digest is removed, unless that digest was added explicitly.
 ///
 /// For a file that was put there by hand, the digest is known if Apptainer 1.5 or later pulled it
-/// and recorded it in the file. An image without a known digest is pulled again if you name it, or
-/// with --unknown.
+/// and recorded it in the file. An image without a known digest is pulled again if it is given on
+/// the command line, or with --unknown.
 ///
-/// Registries are queried in the same way as Apptainer does it: with the certificates of this host
-/// (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of
+/// sifcache queries registries in the same way as Apptainer: with the certificates of this host (or
+/// of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of
 /// HTTPS_PROXY and NO_PROXY (docs/registries.md).
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
     let registry = Registry::new(args.pull.no_https, credentials.clone())?;
     signals::watch()?;
-    // A check needs neither a runtime nor write permission.
+    // With `--check`, neither a runtime nor write permission is needed.
     let store = match args.check {
         true => None,
         false => Some(Store::open_for(&root, &settings, architecture)?),

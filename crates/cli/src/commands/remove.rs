@@ -11,9 +11,9 @@ use clap::Args;
 
 /// Remove images from the cache
 ///
-/// Jobs no longer find the images from then on. The file is kept for the time of --keep, for jobs
-/// that still run from it; its space is freed only after that. The names with the image's digest
-/// that `add` created are removed with it; a digest that was added explicitly stays.
+/// Launches no longer find a removed image. Its file is kept for the time given with --keep, for
+/// jobs that still run from it; the space is freed only after that. The names with the image's
+/// digest that `add` created are also removed, but not a digest that was added explicitly.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Remove {

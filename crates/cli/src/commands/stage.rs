@@ -52,17 +52,17 @@ const PLACES: &str = ".sifcache/tmp";
 /// Copy images to the nodes' local disks
 ///
 /// Copies images from the other image roots, as this host sees them, to the first image root of
-/// each node, which is the node-local one. It requests a small job on these nodes, queries which
-/// images they have, and sends the missing ones with sbcast, Slurm's broadcast tree. Each node
-/// checks a file before the file gets its name. Nodes that are down are reported and skipped. Run
-/// it as the owner of the node-local image root, on a host where salloc and srun work. The nodes
-/// need this command too, under the same path.
+/// each node, which is the node-local one. It requests a small job on these nodes, asks them which
+/// images they have, and sends the missing images with sbcast, Slurm's broadcast tree. Each node
+/// checks a received file before it moves the file to its final name. Nodes that are down are
+/// reported and skipped. Run it as the owner of the node-local image root, on a host where salloc
+/// and srun work. This command must also be installed on the nodes, at the same path.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Stage {
     #[command(flatten)]
     site: Site,
-    /// Image root on the nodes; by default the first one of the settings
+    /// Image root on the nodes; by default the first image root in the settings
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
     /// Nodes to stage to, as a Slurm node list: n[1-9],g1
@@ -147,7 +147,7 @@ pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
     }
 }
 
-/// The node-local image root: `--into`, else the first one.
+/// The node-local image root: `--into`, else the first image root.
 ///
 /// # Errors
 /// `--into` is not an image root, or there is no other root to copy images from.
@@ -226,8 +226,8 @@ impl Staging<'_> {
         nodes::choose(self.args.nodes.as_deref(), self.args.partition.as_deref())
     }
 
-    /// The job on the nodes that can run one. If a node goes down while the job is pending, the job
-    /// would wait for that node; it is then requested again without it.
+    /// Requests the job on the nodes that can run one. If a node goes down while the job is
+    /// pending, the job would wait for that node, so a new job is requested without it.
     fn job(&self, mut chosen: Chosen) -> Result<(Chosen, Option<Allocation>), Failure> {
         while !chosen.nodes.is_empty() {
             let request = Request {
@@ -236,7 +236,7 @@ impl Staging<'_> {
                 time: &self.args.time,
                 options: &self.args.options,
             };
-            // If the controller is restarting, keep the place in the queue.
+            // If the controller is restarting, the job keeps its place in the queue.
             let still = || self.choose().map_or(true, |now| chosen.nodes.is_subset(&now.nodes));
             if let Some(job) = Allocation::request(&request, self.progress, &still)? {
                 return Ok((chosen, Some(job)));

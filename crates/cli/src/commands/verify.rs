@@ -37,14 +37,16 @@ use std::ffi::OsString;
 use std::time::Duration;
 use survey::Survey;
 
-/// Maximum number of rounds of `--fix`: a fix can reveal another problem, which is fixed next.
+/// Maximum number of rounds of `--fix`: a fix can reveal another problem, which is fixed in the
+/// next round.
 const ROUNDS: usize = 8;
 
-/// Check every file in the cache: would jobs find it, and if not, why
+/// Check every file in the cache: whether jobs would find it, and if not, why
 ///
 /// Checks everything under the image roots, including files that were put there by hand. It reports
-/// files that jobs would refuse, that hide others, or whose names match no reference. It derives
-/// from owners and modes which files users may read, so run it as root, which can read all files.
+/// files that jobs would refuse, that hide other files, or whose names match no reference. It
+/// derives from owners and modes which files users may read, so run it as root, which can read all
+/// files.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -54,8 +56,8 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) deep: bool,
     /// Fix what can be fixed safely: modes of files owned by system users, leftovers of killed
-    /// commands, records and digest links without an image. No file that a person put there is
-    /// removed, given to another owner or, without --rename, renamed
+    /// commands, records and digest links without an image. Files that a person put into an image
+    /// root are never removed or given to another owner, and are only renamed with --rename
     #[arg(long)]
     pub(crate) fix: bool,
     /// With --fix: also rename files whose name no launch can refer to; jobs that use the old path

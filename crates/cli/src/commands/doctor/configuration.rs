@@ -139,7 +139,8 @@ fn execution_control(host: &Host, runtime: &Runtime) -> Option<Finding> {
     runtime.has_execution_control(host).then(|| {
         let message =
             format!("{}: activated, so unsigned images may be refused", escape_for_terminal(&file));
-        Finding::warn("ecl", message)
-            .advice("sign the images as the list requires, or remove the list's group for the image roots")
+        Finding::warn("ecl", message).advice(
+            "sign the images as the list requires, or remove the list's group for the image roots",
+        )
     })
 }

@@ -31,7 +31,7 @@ pub(super) fn of(
     notes
 }
 
-/// Problems that affect a whole root, which the state of a candidate ("absent") does not reveal.
+/// Problems that affect a whole root; the line of an absent candidate does not show them.
 fn roots(settings: &Settings) -> impl Iterator<Item = String> {
     settings.image_roots.iter().filter_map(|path| {
         let root = Root::enter(path, settings.untrusted);

@@ -19,14 +19,14 @@ pub(super) struct Item {
     pub(super) reference: Reference,
     pub(super) name: String,
     pub(super) digests: Vec<String>,
-    /// Names with a digest that are removed with the old file.
+    /// Names with a digest that are removed together with the old file.
     pub(super) along: Vec<String>,
-    /// Older files of the same tag that only have such names left, because a command was killed
-    /// before it removed them.
+    /// Older files of the same tag that only have names with a digest left, because a command was
+    /// killed before it removed those names.
     pub(super) orphans: Vec<Removal>,
 }
 
-/// The requested images, or all of them.
+/// The requested images, or all images with `--all`.
 ///
 /// # Errors
 /// An argument is not a valid reference, names no image in this root, or names an image of another
@@ -55,7 +55,7 @@ pub(super) fn items(
             // With --all, images under a digest are skipped, because a digest always denotes the
             // same image.
             let pinned = args.all && reference.digest().is_some();
-            // A pull for another architecture would replace it by a different image.
+            // A pull for `architecture` would replace this image with a different one.
             if image.architecture != architecture {
                 if args.all {
                     continue;
@@ -78,7 +78,7 @@ fn item(inventory: &Inventory, image: &Image, reference: Reference, name: &str) 
         .filter(|other| *other != name)
         .cloned()
         .partition(|other| was_created_with_tag(&inventory.root, image, other));
-    // Another tag still points to the old file, so its digest names stay.
+    // If another tag still points to the old file, the file's digest names are kept.
     let along = if others.is_empty() { along } else { Vec::new() };
     let orphans = orphans(inventory, &reference);
     let mut digests = image.digests(&image.references());

@@ -1,4 +1,4 @@
-//! The job: an ordinary allocation that ends with this command.
+//! The job: an ordinary allocation that ends when this command ends.
 //!
 //! salloc runs a `cat` that reads from a pipe of this process. When this process ends, for whatever
 //! reason, `cat` reads end-of-file and exits, and salloc releases the allocation.
@@ -19,8 +19,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 const NAME: &str = "sifcache-stage";
 /// The command that salloc runs: prints the job ID, and runs until this process ends.
 const HOLD: &str = "echo \"granted $SLURM_JOB_ID\"; exec cat >/dev/null";
-/// Requests a minimum of resources. The job shares nodes and processors with other jobs if the
-/// partition allows that, and is not ended when one of its nodes fails.
+/// Options that request a minimum of resources. The job shares nodes and processors with other jobs
+/// if the partition allows that, and is not ended when one of its nodes fails.
 const LITTLE: [&str; 7] = [
     "--no-kill",
     "--oversubscribe",
@@ -52,7 +52,7 @@ pub(crate) struct Allocation {
 
 impl Allocation {
     /// Requests the nodes and waits for the allocation, as long as `still` returns true. Returns
-    /// `None` if `still` returned false.
+    /// `None` if `still` returned false first.
     ///
     /// # Errors
     /// Slurm rejects the job, salloc cannot be started, or a signal asked the command to stop.

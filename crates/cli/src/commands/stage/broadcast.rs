@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Environment variables that are set unless the admin has set them. A SIF file is already
-/// compressed, it is not a program that needs libraries, and a disk may be slow. Variables are used
-/// because not every release has these options.
+/// Environment variables that are set unless the admin has set them. The reasons for the values: a
+/// SIF file is already compressed, it is not a program that needs libraries, and a disk may be
+/// slow. Variables are used because not every release has the corresponding options.
 const DEFAULTS: [(&str, &str); 3] =
     [("SBCAST_COMPRESS", "none"), ("SBCAST_SEND_LIBS", "no"), ("SBCAST_TIMEOUT", "60")];
 /// The prefix in sbcast's message before the name of a node that could not receive the file.
@@ -36,7 +36,7 @@ pub(crate) struct Broken {
     pub(crate) why: String,
 }
 
-/// Sends a file to the nodes of `step`, which is `JOB.STEP`. Until that is done, `meanwhile` is
+/// Sends a file to the nodes of `step`, which is `JOB.STEP`. During the transfer, `meanwhile` is
 /// called repeatedly; it blocks for a short time and returns whether the step still exists.
 ///
 /// # Errors

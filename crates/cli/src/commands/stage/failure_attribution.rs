@@ -43,7 +43,7 @@ impl Attribution {
     }
 }
 
-/// The nodes whose end a line reports, as a Slurm node list: `n3`, `n[1-2]`.
+/// The nodes that a line reports as ended or failed, as a Slurm node list: `n3`, `n[1-2]`.
 fn about(line: &str) -> Option<&str> {
     for words in [NOT_LAUNCHED, NODE_FAILURE] {
         if let Some((_, rest)) = line.split_once(words) {

@@ -27,7 +27,7 @@ enum State {
     Differs,
     /// The other roots have no such image.
     LocalOnly,
-    /// It cannot be determined without reading the images.
+    /// The state cannot be determined without reading the images.
     Unknown,
 }
 
@@ -115,11 +115,10 @@ impl Listing {
         true
     }
 
-    /// Prints the list. With `wanted`, it is limited to those references, including references that
-    /// no node has.
+    /// Prints the list. If `wanted` is not empty, the list is limited to those references,
+    /// including references that no node has.
     ///
-    /// # Errors
-    /// Standard output fails, or Slurm cannot fold the node names.
+    /// # Errors Writing to standard output fails, or Slurm cannot fold the node names.
     pub(super) fn print(
         self,
         root: &Path,

@@ -125,8 +125,8 @@ mod tests {
         assert_eq!((read.node.as_str(), read.reply), ("n1", Reply::NoCommand));
     }
 
-    /// The messages in docs/json.md, parsed. Written again, they are the same: they have all keys,
-    /// and no other ones.
+    /// Parses the messages in docs/json.md, and checks that writing them gives the same JSON, so
+    /// that the page contains all keys and no others.
     fn documented<Message: DeserializeOwned + Serialize>(heading: &str) -> Vec<Message> {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
         let page = std::fs::read_to_string(page).unwrap();
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn all_messages_are_documented() {
-        // A new variant does not compile here until it has a number.
+        // A new variant causes a compile error here until it has a number.
         let request = |request: &Request| match request {
             Request::Query { .. } => 0,
             Request::Prepare { .. } => 1,

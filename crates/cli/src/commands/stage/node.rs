@@ -67,19 +67,20 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
 
 /// Fails if the root is in a directory that only the caller can access. Slurm can create such a
 /// directory for each job, and a copy there would be deleted with this job. From inside the job's
-/// namespaces, nothing else indicates such a directory.
+/// namespaces, its permissions are the only sign of such a directory.
 fn refuse_private(root: &Path) -> Result<(), Failure> {
     let Access::Closed(path, _) = DirectoryAccess::default().directory(root) else { return Ok(()) };
     Err(Failure::Private { root: root.to_owned(), directory: path })
 }
 
-/// Slurm's name of this node.
+/// Slurm's name for this node.
 fn name() -> String {
     let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| host())
 }
 
-/// Reads requests in a separate thread, because a blocking read would not notice a signal.
+/// Reads requests in a separate thread, so that a blocking read does not delay the reaction to a
+/// signal.
 fn requests() -> Receiver<Result<Request, Failure>> {
     let (sender, requests) = channel();
     thread::spawn(move || {

@@ -67,7 +67,8 @@ pub(crate) struct Outcomes<'a> {
 }
 
 impl<'a> Outcomes<'a> {
-    /// For images that are staged to `root`. With `json`, it prints objects instead of text lines.
+    /// Creates the outcomes for images that are staged to `root`. With `json`, they are printed as
+    /// objects instead of text lines.
     pub(crate) fn new(progress: &'a Progress, json: bool, root: &'a Path) -> Self {
         Self { progress, json, root, good: 0, failed: Vec::new() }
     }
@@ -76,7 +77,7 @@ impl<'a> Outcomes<'a> {
     /// one.
     ///
     /// # Errors
-    /// Standard output fails.
+    /// Writing to standard output fails.
     pub(crate) fn good(
         &mut self,
         status: Status,
@@ -108,7 +109,7 @@ impl<'a> Outcomes<'a> {
     /// Reports a failure: of an image on one node, of a node, or of an image on all nodes.
     ///
     /// # Errors
-    /// Standard output fails.
+    /// Writing to standard output fails.
     pub(crate) fn failed(
         &mut self,
         node: Option<&str>,
@@ -131,13 +132,13 @@ impl<'a> Outcomes<'a> {
     /// Reports that a node is no longer used.
     ///
     /// # Errors
-    /// Standard output fails.
+    /// Writing to standard output fails.
     pub(crate) fn node_failed(&mut self, failure: &NodeFailure) -> Result<(), Failure> {
         self.failed(Some(&failure.node), None, failure.exit, &failure.error)
     }
 
-    /// The exit status: that of the failures if nothing succeeded and all have the same one, else
-    /// the general failure status. Without failures it is 0.
+    /// The exit status: 0 without failures; the status of the failures if nothing succeeded and all
+    /// failures have the same status; else the general failure status.
     pub(crate) fn exit(&self) -> Exit {
         match self.failed.split_first() {
             None => Exit::OK,

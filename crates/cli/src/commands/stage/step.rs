@@ -1,4 +1,4 @@
-//! A job step that runs one `sifcache stage-node` on each of some nodes, and the communication with
+//! A job step that runs one `sifcache stage-node` on each node of a set, and the communication with
 //! these processes.
 
 use super::failure_attribution::{self, Attribution};
@@ -18,11 +18,11 @@ use std::process::{ChildStdin, ChildStdout, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-/// Executes the command, or reports that it is not installed.
+/// A shell script that executes the command, or reports that it is not installed.
 const PROGRAM: &str = "test -x \"$0\" && exec \"$0\" \"$@\"; \
     printf '{\"node\":\"%s\",\"reply\":\"no-command\"}\\n' \"$SLURMD_NODENAME\"";
-/// One task per node, which uses the job's resources regardless of other steps, and continues when
-/// other nodes fail.
+/// Options of srun for one task per node, which uses the job's resources regardless of other steps,
+/// and continues when other nodes fail.
 const OPTIONS: [&str; 11] = [
     "--ntasks-per-node=1",
     "--cpus-per-task=1",
@@ -150,8 +150,8 @@ impl Step {
         Ok(())
     }
 
-    /// Receives replies until `on_reply` has returned true for each node. Returns the nodes for which
-    /// it never did, because their task or the step ended.
+    /// Receives replies until `on_reply` has returned true for each node. Returns the nodes for
+    /// which it never returned true, because their task or the step ended.
     ///
     /// # Errors
     /// A signal asked the command to stop.
@@ -186,7 +186,7 @@ impl Step {
         Ok(failures)
     }
 
-    /// Receives pending replies, and waits for the first one for a short time. Returns false if the
+    /// Waits for a reply for a short time, and receives all pending replies. Returns false if the
     /// step has ended.
     pub(crate) fn drain_replies(&self, on_reply: &mut dyn FnMut(&str, Reply)) -> bool {
         let first = self.replies.recv_timeout(POLL_INTERVAL);

@@ -1,10 +1,10 @@
 //! Controls the staging: queries all nodes, sends the missing images, and lets the nodes check
 //! them.
 //!
-//! sbcast sends to all nodes of a step, and fails for all of them if one node cannot receive the
-//! file. Images that are missing on the same set of nodes therefore share a step. After a failure,
-//! the step ends, and the remaining nodes get a new one. The number of nodes decreases each time,
-//! so this terminates.
+//! sbcast sends a file to all nodes of a step, and fails for all of them if one node cannot receive
+//! the file. Images that are missing on the same set of nodes therefore share a step. After a
+//! failure, the step ends, and a new step is started on the remaining nodes. The number of nodes
+//! decreases each time, so this terminates.
 
 use super::broadcast::{self, Broken, Sent};
 use super::message::{Item, Reply, Request};
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// The state of a staging.
+/// The state of one staging run.
 pub(crate) struct Transfer<'a, 'p> {
     terms: Terms<'a>,
     sources: &'a [Source],
@@ -41,11 +41,10 @@ impl<'a, 'p> Transfer<'a, 'p> {
         Self { terms, sources, progress, outcomes, todo: BTreeMap::new(), places: 0 }
     }
 
-    /// Queries all nodes, and sends them the missing images, unless this is a `trial`.
+    /// Queries all nodes, and sends them the missing images unless `trial` is set.
     ///
-    /// # Errors
-    /// Failures that affect all nodes: Slurm is unavailable, a signal asked the command to stop, or
-    /// standard output fails.
+    /// # Errors Failures that affect all nodes: Slurm is unavailable, a signal asked the command to
+    /// stop, or writing to standard output fails.
     pub(crate) fn run(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         self.query(nodes, trial)?;
         while let Some(nodes) = self.todo.values().next().cloned().filter(|_| !trial) {

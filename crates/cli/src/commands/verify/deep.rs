@@ -26,7 +26,7 @@ const AT_ONCE: usize = 4;
 /// Buffer size in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// One file to read, whatever names it has.
+/// One file to read, which may have several names.
 #[derive(Debug)]
 struct Job {
     path: PathBuf,
@@ -149,8 +149,8 @@ impl Desk {
         is_signed(&job.path)
     }
 
-    /// The SHA-256 of the file, computed only if one is recorded; `done` counts the bytes that were
-    /// read.
+    /// Reads the file, and returns its SHA-256, which is only valid if one is recorded; `done`
+    /// counts the bytes that were read.
     fn sum(&self, job: &Job, watchdog: &Watchdog, done: &mut u64) -> io::Result<String> {
         let mut file = fs::File::open(&job.path)?;
         let (mut buffer, mut sha256) = (vec![0; CHUNK], Sha256::new());
@@ -171,7 +171,7 @@ impl Desk {
     }
 }
 
-/// Whether the file has a signature. A file that cannot be read has been reported before.
+/// Whether the file has a signature. A file that cannot be read has already been reported.
 fn is_signed(path: &Path) -> bool {
     let table = fs::File::open(path).map_err(State::from);
     table.and_then(|file| image::descriptor_table(&file)).is_ok_and(|table| has_signature(&table))

@@ -1,4 +1,4 @@
-//! Several files for one reference: determines which one jobs find.
+//! Determines which of several files for one reference jobs find.
 
 use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};
@@ -56,8 +56,8 @@ impl<'a> Contest<'a> {
         Self { files, winners }
     }
 
-    /// The spellings of the reference that lead to this file. If all of them do, only the short
-    /// one.
+    /// The spellings of the reference that lead to this file. If all of them do, only the short one
+    /// is returned.
     fn found_as(&self, file: &File) -> Vec<String> {
         let leads_here = |winner: &File| winner.identity() == file.identity();
         if self.winners.iter().all(|(_, winner)| leads_here(winner)) {
@@ -92,7 +92,7 @@ impl<'a> Contest<'a> {
 fn differ(one: &File, other: &File) -> bool {
     match one.root == other.root {
         true => one.identity() != other.identity(),
-        // References with a digest determine the content.
+        // If the reference has a digest, the content is the same.
         false => !has_digest(one) && !one.is_same_image(other),
     }
 }
@@ -117,7 +117,7 @@ fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
 }
 
 /// Advice to remove one of two files. If one of their names only matches one spelling of the
-/// reference, the remaining file has to get the short name.
+/// reference, the remaining file must be renamed to the short name.
 fn advice(one: &File, other: &File) -> String {
     match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
         None => "remove one of them".to_owned(),
@@ -129,7 +129,8 @@ fn advice(one: &File, other: &File) -> String {
 }
 
 /// Whether all spellings of the reference lead to a file of this name. The short and the full name
-/// are looked up for all spellings; the name as typed is only looked up for itself.
+/// are looked up for all spellings; the name as typed is only looked up for the spelling that was
+/// typed.
 fn is_universal(file: &File) -> bool {
     let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
         return false;
@@ -209,7 +210,7 @@ mod tests {
         ];
         assert_eq!(all("docker.io/ubuntu"), expected);
         assert_eq!(all("quay.io/o/i:1"), ["quay.io/o/i:1"]);
-        // Without its registry, this would be a reference to another registry.
+        // Without `docker.io/`, this would be a reference to the registry `quay.io`.
         let expected = ["docker.io/quay.io/o:1", "index.docker.io/quay.io/o:1"];
         assert_eq!(all("docker.io/quay.io/o:1"), expected);
         let pinned = format!("o/i@sha256:{}", "0f".repeat(32));

@@ -34,7 +34,8 @@ pub(crate) struct File {
     pub(crate) state: State,
     /// Damage to the root file system of an otherwise valid image.
     pub(crate) damage: Option<Damage>,
-    /// What it was pulled from; only read if its name is suspicious or is not a reference.
+    /// The source that it was pulled from, which is only read if its name is suspicious or is not a
+    /// reference.
     pub(crate) origin: Option<Origin>,
     /// Metadata of the target, with links followed.
     pub(crate) metadata: Option<Metadata>,
@@ -90,12 +91,12 @@ impl File {
         }
     }
 
-    /// Whether it is a valid image with a reference, judged as the calling user.
+    /// Whether it is a valid image with a reference, as far as the calling user can determine.
     pub(crate) fn is_image(&self) -> bool {
         self.reference.is_some() && self.state == State::Image
     }
 
-    /// Whether it is such an image, and users can read it.
+    /// Whether it is a valid image with a reference, and users can read it.
     pub(crate) fn is_usable(&self) -> bool {
         self.is_image() && self.access.is_open()
     }
@@ -126,8 +127,8 @@ impl File {
     }
 }
 
-/// Whether the last path component is a symbolic link. Links in directories are checked with the
-/// directories.
+/// Whether the last path component is a symbolic link. Links in its parent directories are checked
+/// together with these directories.
 fn leads_on(root: &Path, name: &Path) -> bool {
     root.join(name).is_symlink()
 }

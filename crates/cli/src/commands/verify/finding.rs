@@ -36,7 +36,7 @@ pub(crate) const NOT_VERIFIED: &str = "not-verified";
 pub(crate) struct Finding {
     /// A stable identifier: docs/verify.md.
     pub(crate) token: &'static str,
-    /// Whether jobs miss something because of it, now or in the future.
+    /// Whether it affects jobs, now or in the future.
     pub(crate) is_problem: bool,
     /// The subject of the finding.
     pub(crate) path: PathBuf,
@@ -97,7 +97,7 @@ impl Finding {
         }
     }
 
-    /// An image of another architecture than that of the root.
+    /// An image whose architecture differs from that of the root.
     pub(crate) fn wrong_architecture(
         path: &Path,
         actual: &'static str,
@@ -119,7 +119,7 @@ impl Finding {
         Self::problem(state.token(), path, what, advice)
     }
 
-    /// A path component that an ordinary user could write.
+    /// A path component that an ordinary user could write to.
     pub(crate) fn untrusted(reason: &UntrustedReason) -> Self {
         let (what, advice) = match reason.by {
             Writer::Owner(uid) => {

@@ -1,5 +1,5 @@
-//! The changes of `--fix`, which are limited to safe ones. No file that a person put there is
-//! removed, given to another owner or, without `--rename`, renamed.
+//! The changes of `--fix`, which are limited to safe ones. Files that a person put into an image
+//! root are never removed or given to another owner, and are only renamed with `--rename`.
 
 use crate::cache::store::{directory, path_trust, scratch};
 use crate::ui::escape::escape_for_terminal;
@@ -18,7 +18,7 @@ pub(crate) enum Fix {
     Close(PathBuf, PathBuf),
     /// Make a path (first) readable for all; it is under an image root (second).
     Open(PathBuf, PathBuf),
-    /// Remove a dangling link with a digest.
+    /// Remove a dangling link whose name has a digest.
     Unlink(PathBuf),
     /// Remove leftovers of killed commands in this directory.
     Sweep(PathBuf),
@@ -29,14 +29,15 @@ pub(crate) enum Fix {
 }
 
 impl Fix {
-    /// For a path under `root`, which must be canonical, that others than its owner may write.
+    /// The fix for a path under `root` that users other than its owner may write to. `root` must be
+    /// canonical.
     pub(crate) fn close(reason: &UntrustedReason, root: &Path) -> Option<Self> {
         let path = &reason.path;
         let by_mode = !matches!(reason.by, Writer::Owner(_) | Writer::Unmapped(_));
         (by_mode && path.starts_with(root)).then(|| Self::Close(path.clone(), root.to_owned()))
     }
 
-    /// For a path under `root`, which must be canonical, that users may not read.
+    /// The fix for a path under `root` that users may not read. `root` must be canonical.
     pub(crate) fn open(path: &Path, root: &Path) -> Option<Self> {
         let real = fs::canonicalize(path).ok().filter(|real| real.starts_with(root))?;
         Some(Self::Open(real, root.to_owned()))
@@ -92,8 +93,7 @@ fn rename(from: &Path, to: &Path, root: &Path) -> io::Result<String> {
     Ok(format!("renamed to {}", escape_for_terminal(name)))
 }
 
-/// Refuses to remove anything in a directory where an untrusted user could redirect the path to
-/// files of others.
+/// Fails for a directory where an untrusted user could redirect the path to other users' files.
 fn guard(directory: &Path) -> io::Result<()> {
     match path_trust::at(directory) {
         None => Ok(()),
@@ -101,8 +101,8 @@ fn guard(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Changes the mode of a file that a system user owns and that is really under `root`. All checks
-/// use the open file, so that it cannot be replaced in the meantime.
+/// Changes the mode of a file that a system user owns and whose real path is under `root`. All
+/// checks use the open file, so that it cannot be replaced in the meantime.
 fn mode(
     path: &Path,
     root: &Path,

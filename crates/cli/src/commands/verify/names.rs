@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Proposes names for the files of one root, never the same one for two files.
+/// Proposes names for the files of one root, but never the same name for two files.
 pub(crate) struct Names<'a> {
     root: &'a Path,
     states: HashMap<&'a Path, &'a State>,
@@ -37,7 +37,7 @@ impl Advice {
     }
 }
 
-/// What currently has a name.
+/// The current use of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Free,
@@ -50,7 +50,7 @@ enum Place {
 }
 
 impl<'a> Names<'a> {
-    /// For the files of the root at this path.
+    /// Prepares proposals for `files`, the files of the root at this path.
     pub(crate) fn new(root: &'a Path, files: &'a [File]) -> Self {
         let named = files.iter().filter(|file| file.reference.is_some());
         let states = named.map(|file| (file.name.as_path(), &file.state)).collect();
@@ -108,7 +108,7 @@ impl<'a> Names<'a> {
         Some(Fix::Rename { from: file.path.clone(), to, root: self.root.to_owned() })
     }
 
-    /// Whether one of the names that every launch of the reference finds is the same file.
+    /// Whether one of the names that every launch of the reference finds leads to this file.
     pub(crate) fn is_same_file(&self, file: &File, reference: &Reference) -> bool {
         let same = |name: String| {
             let other = self.root.join(name).metadata().ok();

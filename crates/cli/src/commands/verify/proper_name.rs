@@ -1,7 +1,7 @@
 //! Derives the proper name of a file: the valid image name that is closest to its current name.
 //!
 //! Only the parts that violate the grammar are changed. A registry is kept as it is, including its
-//! port and case, because a launch looks for the registry as the user typed it.
+//! port and case, because a launch looks up the registry exactly as the user typed it.
 
 use crate::cache::image_name;
 use sifcache_core::reference::Reference;
@@ -52,7 +52,7 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The digest of a name in lower case. `apptainer pull` writes it as `sha256_HEX`.
+/// The digest in a name, converted to lower case. `apptainer pull` writes it as `sha256_HEX`.
 fn proper_digest(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let digest = match lower.split_once([':', '_', '-']) {
@@ -78,15 +78,16 @@ fn proper_repository(text: &str) -> String {
     let mut path: Vec<String> = path.split('/').map(proper_component).collect();
     match (registry, path.first_mut()) {
         (Some(registry), _) => path.insert(0, registry.to_owned()),
-        // Before a slash, a dot would make it a registry, but it is not a valid one.
+        // With a dot before the first slash, it would be taken as a registry, but it is not a valid
+        // registry.
         (None, Some(first)) if text.contains('/') => *first = first.replace('.', "-"),
         _ => {}
     }
     path.join("/")
 }
 
-/// Whether a first component is meant as a registry and is a valid one. Upper case alone does not
-/// make it a registry: `Lab/Tool` means `lab/tool`.
+/// Whether a first component is meant as a registry and is a valid registry. Upper case alone does
+/// not make it a registry: `Lab/Tool` means `lab/tool`.
 fn is_registry(first: &str) -> bool {
     let is_meant = first == "localhost" || first.contains(['.', ':']);
     is_meant && Reference::parse(format!("{first}/x").as_bytes()).is_ok()
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(proper(name).as_deref(), Some("o/caf:1"));
     }
 
-    /// A launch looks for a name with the registry as typed.
+    /// A launch looks up names with the registry exactly as the user typed it.
     #[test]
     fn valid_registries_are_kept() {
         for (name, expected) in [

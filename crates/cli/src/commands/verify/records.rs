@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use walkdir::WalkDir;
 
-/// Gives each file its record, which may be stored under any of its names.
+/// Loads the record of each file, which may be stored under any of its names.
 pub(crate) fn load_all(root: &Path, files: &mut [File], watchdog: &Watchdog) {
     let load_one = |file: &File| {
         let record = watchdog.at(&file.path, || load(root, file));
@@ -41,7 +41,7 @@ pub(crate) fn mismatch(file: &File) -> Option<Finding> {
     Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
 }
 
-/// Records without a file.
+/// Reports records without a file.
 pub(crate) fn orphans(root: &Path, watchdog: &Watchdog) -> Vec<Finding> {
     let directory = root.join(STATE).join("metadata");
     let entries = WalkDir::new(&directory).into_iter().flatten();

@@ -35,7 +35,7 @@ impl Report<'_> {
     /// Prints the report as text. With `all`, it also lists every file.
     ///
     /// # Errors
-    /// Standard output fails.
+    /// Writing to standard output fails.
     pub(crate) fn text(&self, all: bool) -> Result<(), Failure> {
         let mut text = String::new();
         for fixed in self.fixed {

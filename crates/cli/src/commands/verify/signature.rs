@@ -7,8 +7,8 @@ use std::path::Path;
 
 /// The runtimes' message if the data differ from the signed data.
 const COMPROMISED: &str = "integrity compromised";
-/// The last message of the runtimes if this host does not have the key. This says nothing about the
-/// image.
+/// Possible last messages of the runtimes if this host does not have the key. They do not mean that
+/// the image is bad.
 const UNKNOWN: [&str; 4] = [
     "signature made by unknown entity",
     "key material not provided",
@@ -33,7 +33,7 @@ pub(crate) fn check(runtime: &Runtime, file: &Path) -> Result<Option<Finding>, F
 
 /// Classifies a failed verification. `last` is the runtime's last message, `message` its whole output.
 fn judge(file: &Path, last: &str, message: &str) -> Finding {
-    // With several signatures, one may be unknown and another one wrong.
+    // With several signatures, the key of one may be unknown and another signature may be invalid.
     if !message.contains(COMPROMISED) && UNKNOWN.iter().any(|unknown| last.contains(unknown)) {
         let what = format!("signed with an unknown key: {last}");
         return Finding::note(UNKNOWN_SIGNER, file, what, "import the key with `key import`");
@@ -69,7 +69,7 @@ FATAL:   Failed to verify container: integrity: key material not provided for DS
         let token = |message: &str| judge(Path::new("/i"), &last(message), message).token;
         assert_eq!((token(tampered), token(&both)), ("bad-signature", "bad-signature"));
         assert_eq!((token(unknown), token(pem)), ("unknown-signer", "unknown-signer"));
-        // An intermediate warning does not count, only the last message.
+        // Only the last message counts, not a warning before it.
         let warned = unknown.replace("signature made by unknown entity", "key expired");
         assert_eq!(token(&warned), "bad-signature");
         let what = judge(Path::new("/i"), "it says so", tampered).what;

@@ -27,7 +27,7 @@ pub(crate) struct Survey {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Surveys all roots. If a root does not respond in time, that is a finding.
+/// Surveys all roots. A root that does not respond in time is reported as a finding.
 ///
 /// # Errors
 /// A signal asked the command to stop.
@@ -59,7 +59,7 @@ pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
 }
 
 impl Survey {
-    /// An absent root may belong to other hosts, so it is only a problem if all roots are absent.
+    /// An absent root may exist on other hosts, so it is only a problem if all roots are absent.
     fn judge_absent_roots(&mut self, roots: &[PathBuf]) {
         let is_absent = |finding: &Finding| finding.token == ABSENT;
         let absent = self.findings.iter().filter(|finding| is_absent(finding)).count();
@@ -70,7 +70,8 @@ impl Survey {
 }
 
 fn one_root(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
-    // A separate thread pool per root: hung threads of one root are not missing for the next one.
+    // Each root has its own thread pool, so that hung threads of one root do not reduce the number
+    // of threads for the next root.
     let work = || look(index, path, untrusted, watchdog);
     match rayon::ThreadPoolBuilder::new().build() {
         Ok(pool) => pool.install(work),
@@ -95,7 +96,7 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
         })
     };
     let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
-    // Deleted during the survey.
+    // These files were deleted during the survey.
     files.retain(|file| file.state != State::Absent);
     records::load_all(path, &mut files, watchdog);
     let names = Names::new(path, &files);
@@ -187,7 +188,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Records who can read a file, or look up names in the root itself.
+    /// Reports a file that not everybody can read, or a root in which not everybody can look up
+    /// names.
     fn access(&mut self, access: &Access, state: &State, file: Option<&File>) {
         match access {
             Access::Everybody => {}

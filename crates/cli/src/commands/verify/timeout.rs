@@ -24,7 +24,7 @@ struct Activity {
 }
 
 impl Watchdog {
-    /// Does some work on a path, which may block on the file system.
+    /// Runs `work` on a path. The work may block on the file system.
     pub(crate) fn at<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
         let thread = thread::current().id();
         self.change(|busy| busy.insert(thread, path.to_owned()));

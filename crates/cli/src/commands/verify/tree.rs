@@ -20,8 +20,8 @@ pub(crate) struct Tree {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Walks through `root`. Symbolic links to directories are followed, as in a lookup. This is done
-/// without walkdir's option, so that a path that does not respond is known.
+/// Walks through `root`. Symbolic links to directories are followed, as in a lookup. walkdir's own
+/// option for this is not used, so that a path that does not respond can be reported.
 pub(crate) fn walk(root: &Path, watchdog: &Watchdog) -> Tree {
     let mut walk = Walk { root, watchdog, jumps: Vec::new(), tree: Tree::default() };
     walk.descend(root);

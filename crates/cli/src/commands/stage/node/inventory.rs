@@ -32,7 +32,7 @@ pub(super) fn query(store: &Store, item: &Item, room: &mut Option<u64>) -> Resul
     Ok(Reply::Missing { reference })
 }
 
-/// Compares by the record, or by reading the file if there is no record.
+/// Compares the recorded SHA-256, or that of the file if there is no record.
 fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
     let path = store.path(&item.reference);
     let metadata = fs::metadata(&path).ok();

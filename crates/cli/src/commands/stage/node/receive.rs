@@ -17,7 +17,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Maximum number of progress reports per image, because many nodes report at the same time.
+/// Maximum number of progress reports per image, which is limited because many nodes report at the
+/// same time.
 const TIMES: u64 = 20;
 
 /// The directory for an incoming file, and the lock on its name. Dropping it removes the directory.
@@ -43,7 +44,8 @@ impl Incoming {
             return Err(Failure::SharedRoot(store.root().to_owned()));
         };
         // The lock is taken only after creating the directory. If the root is shared, another node
-        // has the lock until it receives its next request, so waiting for the lock would never end.
+        // holds the lock until it receives its next request, so waiting for the lock would never
+        // end.
         let lock = store.lock(&item.reference, &|| {})?;
         Ok(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 })
     }
@@ -53,7 +55,7 @@ impl Incoming {
         &self.item.reference
     }
 
-    /// The number of bytes received so far, if that changed enough since the last report.
+    /// The number of bytes received so far, if it has increased enough since the last report.
     pub(super) fn received(&mut self) -> Option<u64> {
         let bytes = fs::metadata(self.scratch.path(stage::FILE)).ok()?.len();
         let is_news = bytes > self.reported.saturating_add(self.item.size / TIMES);
@@ -114,7 +116,7 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<Content, Failure>
     })
 }
 
-/// The first 12 digits, which are enough for people to compare.
+/// The first 12 digits, which are enough for a comparison by eye.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }

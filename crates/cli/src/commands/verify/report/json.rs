@@ -52,7 +52,7 @@ impl Report<'_> {
     /// Prints the report as one JSON object. With `all`, it also lists every file.
     ///
     /// # Errors
-    /// Standard output fails.
+    /// Writing to standard output fails.
     pub(crate) fn json(&self, all: bool) -> Result<(), Failure> {
         output::json(&Object {
             files: self.files.len(),
