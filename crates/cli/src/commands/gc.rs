@@ -140,7 +140,8 @@ fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
 
 /// Images that were last used before this time count as unused; `None` without `--unused-for`.
 ///
-/// # Errors The logs do not cover the time since then for every node.
+/// # Errors
+/// The logs do not cover the time since then for every node.
 fn unused_since(
     args: &Gc,
     inventory: &Inventory,

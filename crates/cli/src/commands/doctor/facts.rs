@@ -24,7 +24,8 @@ pub(crate) struct Facts {
 impl Facts {
     /// Reads the configuration.
     ///
-    /// # Errors The value of `--root` is invalid.
+    /// # Errors
+    /// The value of `--root` is invalid.
     pub(crate) fn read(site: &Site) -> Result<Self, Failure> {
         if site.root.is_some() {
             let settings = Some(site::settings(site)?);

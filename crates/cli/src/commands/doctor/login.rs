@@ -66,8 +66,8 @@ const SHELLS: [Shell; 4] = [
     },
 ];
 
-/// Variables that name a start file which is read even by shells that are not login shells; they
-/// are unset.
+/// Variables that name a start file that is also read by shells other than login shells; they are
+/// unset.
 const FILES: [&str; 2] = ["BASH_ENV", "ENV"];
 
 /// Variables other than `HOME` that determine where start files are. They are unset for root, which

@@ -56,7 +56,8 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 impl Host {
     /// Slurm's release on this host, and the program that reported it.
     ///
-    /// # Errors No program reported it; the error describes the first failure.
+    /// # Errors
+    /// No program reported it; the error describes the first failure.
     pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
         let mut why = None;
         for (program, option) in TOLD_BY {

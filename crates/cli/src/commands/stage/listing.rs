@@ -118,7 +118,8 @@ impl Listing {
     /// Prints the list. If `wanted` is not empty, the list is limited to those references,
     /// including references that no node has.
     ///
-    /// # Errors Writing to standard output fails, or Slurm cannot fold the node names.
+    /// # Errors
+    /// Writing to standard output fails, or Slurm cannot fold the node names.
     pub(super) fn print(
         self,
         root: &Path,

@@ -23,7 +23,8 @@ pub(super) fn word(untrusted: Untrusted) -> &'static str {
 
 /// Checks that jobs will trust files of the calling user.
 ///
-/// # Errors Jobs will not trust them; the message gives advice.
+/// # Errors
+/// Jobs will not trust them; the message gives advice.
 pub(super) fn may_stage(untrusted: Untrusted) -> Result<(), Failure> {
     let uid = rustix::process::geteuid().as_raw();
     if untrusted == Untrusted::Accept || trust::is_system_account(uid) {

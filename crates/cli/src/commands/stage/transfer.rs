@@ -43,8 +43,9 @@ impl<'a, 'p> Transfer<'a, 'p> {
 
     /// Queries all nodes, and sends them the missing images unless `trial` is set.
     ///
-    /// # Errors Failures that affect all nodes: Slurm is unavailable, a signal asked the command to
-    /// stop, or writing to standard output fails.
+    /// # Errors
+    /// Failures that affect all nodes: Slurm is unavailable, a signal asked the command to stop, or
+    /// writing to standard output fails.
     pub(crate) fn run(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         self.query(nodes, trial)?;
         while let Some(nodes) = self.todo.values().next().cloned().filter(|_| !trial) {
