@@ -120,7 +120,7 @@ fn a_node_without_the_command_or_the_root() {
     let output = stage(&site, &["--partition", "all", "o/i:1"]);
     assert_eq!(output.status, 1, "{output:#?}");
     for message in [
-        "n1: /usr/local/bin/sifcache is not there: install sifcache on the node",
+        "n1: /usr/local/bin/sifcache does not exist: install sifcache on the node",
         "n2: image root /local/sif: ",
     ] {
         assert!(output.stderr.contains(message), "{message}: {output:#?}");

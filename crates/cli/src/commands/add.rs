@@ -81,8 +81,8 @@ Examples:
       sifcache add --docker-login registry.example.org/team/image:1
 
 Exit status:
-   0  all of them are in the cache now
-   1  some are not; standard error says why
+   0  all images are in the cache now
+   1  some images are not; standard error shows the reasons
   64  wrong usage, or an invalid image reference
   65  a line of a list is not a valid image reference
   69  there is no runtime, or the pull of the only image failed

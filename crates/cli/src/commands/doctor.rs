@@ -72,7 +72,7 @@ Exit status:
    1  at least one FAIL, or with --strict a warning
   64  wrong usage
   74  reading or writing failed
-  78  there are no valid settings; checks that do not need them are still made
+  78  there are no valid settings; checks that do not need them are still run
 
 The JSON object is described in docs/json.md.";
 

@@ -71,10 +71,10 @@ Examples:
       sifcache gc
 
 Exit status:
-   0  done, also if there was nothing to do
-   1  not confirmed: nothing has changed
-  64  wrong usage; also without --yes if there is no terminal to confirm on
-  69  the logs do not cover the time of --unused-for for each node
+   0  done, even if there was nothing to do
+   1  the removal was not confirmed; nothing has changed
+  64  wrong usage, or --yes is missing and there is no terminal to confirm on
+  69  the logs of some node do not cover the time given with --unused-for
   73  something cannot be written
   77  not permitted
   78  the site's settings are invalid or missing

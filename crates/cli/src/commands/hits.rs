@@ -48,7 +48,7 @@ Examples:
       sifcache hits --json | jq -r '.hits[] | \"\\(.launches) \\(.image)\"'
 
 Exit status:
-   0  also if no image was used
+   0  success, even if no image was used
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read

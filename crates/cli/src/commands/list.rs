@@ -75,7 +75,7 @@ Examples:
       sifcache list --json | jq -r '.images[] | select(.digests == []) | .path'
 
 Exit status:
-   0  also if there are no images
+   0  success, even if there are no images
   64  wrong usage
   74  reading or writing failed
   78  the site's settings are invalid or missing

@@ -40,8 +40,8 @@ Examples:
 
 Exit status:
    0  done
-   1  a reference is not in this image root, or not confirmed: nothing has changed
-  64  wrong usage; also without --yes if there is no terminal to confirm on
+   1  a reference is not in this image root, or the removal was not confirmed; nothing has changed
+  64  wrong usage, or --yes is missing and there is no terminal to confirm on
   73  something cannot be written
   77  not permitted
   78  the site's settings are invalid or missing

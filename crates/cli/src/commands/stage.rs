@@ -116,10 +116,10 @@ Examples:
           sifcache remove --root /local/sif --keep 0d --yes o/i:1
 
 Exit status:
-   0  all nodes have all images now
-   1  some do not; standard error says which and why
+   0  all nodes now have all images
+   1  some do not; standard error lists them, with the reasons
   64  wrong usage: no reference, no such node, no node-local image root
-  65  a line of a list is not a valid image reference, or a node received different bytes than were sent
+  65  a line of a list is not a valid image reference, or a node received bytes that differ from those sent
   69  Slurm rejects the job, nodes do not respond, or the image is not in the cache
   73  no node has enough space
   77  not permitted

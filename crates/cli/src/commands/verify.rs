@@ -67,7 +67,7 @@ pub(crate) struct Verify {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// List every file with the references that find it
+    /// List every file with the references that lead to it
     #[arg(long)]
     pub(crate) all: bool,
     /// Skip a directory or file that has not responded for this long
@@ -82,13 +82,13 @@ const EXAMPLES: &str = "\
 Examples:
   Are there any problems?
       sifcache verify
-  References that lead to one image, with its data checked:
+  References that lead to one image, and a check of its data:
       sifcache verify --all --deep ubuntu:22.04
   Fix what can be fixed safely:
       sifcache verify --fix
   Rename files from singularity pull, Nextflow or similar to names that launches find:
       sifcache verify --fix --rename
-  All findings, for a script:
+  The paths of all problems, for a script:
       sifcache verify --json | jq -r '.findings[] | select(.problem) | .path'
 
 Exit status:

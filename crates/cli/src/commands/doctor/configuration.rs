@@ -58,8 +58,10 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     }
     findings.extend(execution_control(host, runtime));
     if findings.is_empty() {
-        let message =
-            format!("{}: refuses no image because of its path or owner", escape_for_terminal(file));
+        let message = format!(
+            "{}: no setting that refuses images in the image roots",
+            escape_for_terminal(file)
+        );
         findings.push(Finding::ok("file", message));
     }
     findings

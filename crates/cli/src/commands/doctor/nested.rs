@@ -92,7 +92,7 @@ fn name(host: &Host, name: &str) -> Finding {
             Ok(FileKind::Shim(label)) if label == stands_for.as_bytes() => continue,
             Ok(FileKind::Older) => {
                 let message =
-                    format!("{shown}: the shim of a different version than {}", installed(SHIM));
+                    format!("{shown}: a shim of a different version than {}", installed(SHIM));
                 Finding::warn("link", message)
             }
             Ok(_) => Finding::fail("link", format!("{shown}: is not the shim of '{stands_for}'")),
@@ -139,7 +139,7 @@ fn interposer(host: &Host) -> Finding {
     }
     if let Err(error) = library::number(&file, "") {
         let message =
-            format!("{path} {error}: every program of a job reports that it cannot load it");
+            format!("{path} {error}: every program in a job reports that loading this file fails");
         return Finding::fail("interposer", message).advice("build it for this host; make install");
     }
     if !fs::metadata(&file).is_ok_and(|m| m.permissions().mode() & 0o004 != 0) {

@@ -44,11 +44,12 @@ fn judge(
                 "{limit} refuses images that belong to {id}, the owner or group of {}",
                 escape_for_terminal(root)
             );
-            Finding::warn("owners", message).advice("add the owner of the images there, by name")
+            Finding::warn("owners", message)
+                .advice("add the name of the images' owner or group there")
         }
         Ok(Answer::Unknown(name)) => {
             let message = format!("{limit}: {name} is unknown on this host, so images are refused");
-            Finding::fail("owners", message).advice(format!("remove {name} from it"))
+            Finding::fail("owners", message).advice(format!("remove {name} from the list"))
         }
         Err(silence) => {
             Finding::skipped("owners", format!("{limit}: {}", silence.describe("getent")))

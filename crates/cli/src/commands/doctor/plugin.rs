@@ -113,7 +113,7 @@ fn loaded(host: &Host) -> Finding {
         Err(silence) => return Finding::skipped("loaded", silence.describe("srun")),
     };
     if answer.stdout.contains("--sif-cache") {
-        return Finding::ok("loaded", "srun has loaded it: its --help has --sif-cache");
+        return Finding::ok("loaded", "srun has loaded it: `srun --help` lists --sif-cache");
     }
     if host.site.plugstack.is_none() {
         let why = "srun has not loaded it; with --root, it is unknown whether it should";

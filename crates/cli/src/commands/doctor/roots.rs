@@ -14,7 +14,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// With less free space than this, in bytes, pulling a typical image may fail.
+/// With less free space than this, in bytes, the pull of a typical image may fail.
 const LITTLE: u64 = 10 << 30;
 /// With less free space than this, in percent, a file system is nearly full.
 const FEW: u64 = 5;
@@ -125,7 +125,7 @@ fn unreadable(root: &Path, path: &Path) -> Finding {
     if has_acl(path) {
         Finding::note(
             "readable",
-            format!("{message} and an ACL: only its users and groups find images"),
+            format!("{message} and an ACL: only the users and groups in the ACL find images"),
         )
     } else if metadata.is_ok_and(|m| group(&m)) {
         Finding::note("readable", format!("{message}: only members of its group find images"))

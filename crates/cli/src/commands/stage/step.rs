@@ -243,13 +243,15 @@ fn silent(messages: &Attribution, node: String) -> NodeFailure {
 
 fn other_version(node: &str, version: &str) -> Option<NodeFailure> {
     let ours = env!("CARGO_PKG_VERSION");
-    let error = format!("it has sifcache {version}, and this is {ours}: install the same on both");
+    let error = format!(
+        "it has sifcache {version}, but this host has {ours}: install the same version on both"
+    );
     (version != ours).then(|| NodeFailure { node: node.to_owned(), exit: Exit::UNAVAILABLE, error })
 }
 
 fn no_command(node: &str) -> NodeFailure {
     let program = local::program().unwrap_or_default();
-    let error = format!("{} is not there: install sifcache on the node", program.display());
+    let error = format!("{} does not exist: install sifcache on the node", program.display());
     NodeFailure { node: node.to_owned(), exit: Exit::UNAVAILABLE, error }
 }
 
@@ -261,6 +263,6 @@ mod tests {
     fn another_version_on_the_node_is_an_error() {
         assert!(other_version("n1", env!("CARGO_PKG_VERSION")).is_none());
         let message = other_version("n1", "0.0.1").unwrap().error;
-        assert!(message.starts_with("it has sifcache 0.0.1, and this is "), "{message}");
+        assert!(message.starts_with("it has sifcache 0.0.1, but this host has "), "{message}");
     }
 }

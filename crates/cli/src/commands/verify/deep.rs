@@ -188,7 +188,7 @@ mod tests {
     fn an_unreadable_file_is_a_finding() {
         let task = Arc::new(Progress::new(true).bytes("", 0));
         let desk = Desk { task, findings: Arc::default() };
-        // This file can be opened, but reading at its start fails.
+        // This file can be opened, but reading from its start fails.
         let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
         assert!(!desk.one(&job, &Watchdog::default()));
         let findings = super::lock(&desk.findings);
