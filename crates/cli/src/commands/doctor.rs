@@ -40,8 +40,8 @@ use host::Host;
 ///
 /// Each check prints its result, and how to fix a problem. Run the command on a login node and on a
 /// compute node (`srun sifcache doctor`), as root and as an ordinary user: each of these runs can
-/// check things that the others cannot. Checks that are not possible here or for this user are
-/// reported as skipped. Nothing is changed, except that as root, the command creates temporary
+/// check things that the others cannot. Checks that are not possible on this host or for this user
+/// are reported as skipped. Nothing is changed, except that as root, the command creates temporary
 /// files in the .sifcache directory of each image root, and removes them again.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

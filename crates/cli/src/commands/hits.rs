@@ -24,11 +24,11 @@ use std::path::Path;
 
 /// List the images that served jobs
 ///
-/// Reads the same log lines as `misses`. If you may write to the image root, it also saves there
-/// when each image last served a job, and for which nodes and times there are logs. `list` shows
-/// these data and `gc` uses them, so run this command every day on the host that has the logs of
-/// all nodes. Nothing is saved from a log that contains no line from the plugin, or that contains
-/// unreadable lines.
+/// Reads the same log lines as `misses`. If you may write to the image root, the command also saves
+/// there when each image last served a job, and for which nodes and times there are logs. `list`
+/// shows these data and `gc` uses them, so run this command every day on the host that has the logs
+/// of all nodes. Nothing is saved from a log that contains no line from the plugin, or that
+/// contains unreadable lines.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {

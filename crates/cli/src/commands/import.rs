@@ -46,7 +46,7 @@ pub(crate) struct Import {
     #[arg(long)]
     force: bool,
     /// The digest that the reference pointed to when the file was pulled, so that references with
-    /// this digest find it too; `sifcache list --json` shows it on the system where the image was
+    /// this digest also find it; `sifcache list --json` shows it on the system where the image was
     /// pulled
     #[arg(long, value_name = "sha256:HEX")]
     digest: Vec<String>,

@@ -29,9 +29,9 @@ use std::path::Path;
 /// the old or the new one. The old file is kept for the time given with --keep, for jobs that run
 /// from it. The name with the old digest is removed, unless that digest was added explicitly.
 ///
-/// For a file that was put there by hand, the digest is known if Apptainer 1.5 or later pulled it
-/// and recorded it in the file. An image without a known digest is pulled again if it is given on
-/// the command line, or with --unknown.
+/// For a file that was put into the image root by hand, the digest is known if Apptainer 1.5 or
+/// later pulled it and recorded it in the file. An image without a known digest is pulled again if
+/// it is given on the command line, or with --unknown.
 ///
 /// sifcache queries registries in the same way as Apptainer: with the certificates of this host (or
 /// of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of

@@ -35,7 +35,7 @@ struct Listed<'a> {
     takes_value: bool,
 }
 
-/// Compares the flags in the help of each command that this runtime has with the table.
+/// Compares the flag table with the help of each command of this runtime.
 pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
     let name = escape_for_terminal(&runtime.path);
     let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
@@ -124,8 +124,8 @@ fn flag(line: &str) -> Option<Listed<'_>> {
     if name.is_empty() || !name.bytes().all(good) {
         return None;
     }
-    // The type of the value follows after one blank, the description after several blanks. With
-    // `[=…]`, a value has to be in the same argv entry, so the next argument is not a value.
+    // After one blank, a type follows; after several blanks, a description. With `[=…]`, a value
+    // has to be in the same argv entry, so the next argument is not a value.
     let kind = rest.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     let takes_value = !kind.is_empty() && !kind.contains("[=") && kind != "count";
     Some(Listed { letter, name, takes_value })

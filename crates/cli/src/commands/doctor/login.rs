@@ -145,8 +145,8 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
     }
 }
 
-/// root's own home directory. After sudo or su, `HOME` may still be the home directory of a user,
-/// whose profile root must not run.
+/// root's own home directory. After sudo or su, `HOME` may still be the home directory of an
+/// ordinary user, whose profile root must not run.
 fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
     let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
     let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());

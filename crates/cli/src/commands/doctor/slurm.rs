@@ -90,7 +90,7 @@ impl Host {
         }
     }
 
-    /// The text of slurm.conf, which is beside plugstack.conf on nearly all systems.
+    /// The text of slurm.conf, which is in the directory of plugstack.conf on nearly all systems.
     fn slurm_conf(&self) -> Option<String> {
         let path = self.site.plugstack.as_ref()?.as_ref().ok()?.with_file_name("slurm.conf");
         std::fs::read_to_string(path).ok()

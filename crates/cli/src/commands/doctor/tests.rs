@@ -18,7 +18,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The output of programs, with the beginning of the command line that it belongs to.
+/// The output of programs, each with the beginning of the command line that prints it.
 struct Answers {
     all: Vec<(&'static str, String)>,
     /// The output of login shells other than bash, if it differs.
@@ -33,7 +33,7 @@ impl Run for Answers {
             return Ok(Answer { success: true, stdout: text.to_owned(), ..Answer::default() });
         }
         let answer = self.all.iter().rev().find(|(start, _)| words.starts_with(start));
-        // If getent has any prepared output, it finds no accounts other than those.
+        // If getent has predefined output for some accounts, it finds no others.
         let knows = self.all.iter().any(|(start, _)| start.starts_with("getent"));
         let nobody = ("", String::new());
         let unknown = (knows && words.starts_with("getent")).then_some(&nobody);

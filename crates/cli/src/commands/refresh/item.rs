@@ -29,7 +29,7 @@ pub(super) struct Item {
 /// The requested images, or all images with `--all`.
 ///
 /// # Errors
-/// An argument is not a valid reference, names no image in this root, or names an image of another
+/// An argument is not a valid reference, names no image in this root, or names an image for another
 /// architecture.
 pub(super) fn items(
     args: &Refresh,
@@ -88,7 +88,7 @@ fn item(inventory: &Inventory, image: &Image, reference: Reference, name: &str) 
     Item { reference, name: name.to_owned(), digests, along, orphans }
 }
 
-/// The digest that the runtime recorded in a file that was put there by hand.
+/// The digest that the runtime recorded in a file that was put into the image root by hand.
 fn recorded_digest(path: &Path, reference: &Reference) -> Option<String> {
     let origin = sif_metadata::origin(path)?;
     let is_same = origin.reference.to_string() == reference.to_string();

@@ -99,7 +99,7 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Records a reply; returns true if it is the last one of this node.
+    /// Records a reply; returns true if it is the last reply of this node.
     fn record_reply(&mut self, node: &str, reply: Reply) -> bool {
         match reply {
             Reply::Has(copy) => {

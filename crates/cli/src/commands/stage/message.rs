@@ -37,7 +37,7 @@ pub(crate) enum Request {
     Query { items: Vec<Item> },
     /// Create the directory `place` under `.sifcache/tmp`, which will receive the file.
     Prepare { item: Item, place: String },
-    /// The transfer is complete: check the file, and move it to its name.
+    /// The transfer is complete: check the file, and move it to its final name.
     Commit,
     /// List all images.
     List,

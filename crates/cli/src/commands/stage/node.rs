@@ -66,8 +66,8 @@ pub(crate) fn run(args: &StageNode) -> Result<Exit, Failure> {
 }
 
 /// Fails if the root is in a directory that only the caller can access. Slurm can create such a
-/// directory for each job, and a copy there would be deleted with this job. From inside the job's
-/// namespaces, its permissions are the only sign of such a directory.
+/// directory for each job, and a copy in it would be deleted at the end of the job. From inside the
+/// job's namespaces, its permissions are the only sign of such a directory.
 fn refuse_private(root: &Path) -> Result<(), Failure> {
     let Access::Closed(path, _) = DirectoryAccess::default().directory(root) else { return Ok(()) };
     Err(Failure::Private { root: root.to_owned(), directory: path })

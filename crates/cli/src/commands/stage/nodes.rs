@@ -92,8 +92,8 @@ fn partition_of(rows: &[Row<'_>], nodes: &Nodes) -> Result<String, String> {
     })
 }
 
-/// Why a job that requests a node in this state would stay pending, or `None` if it could start.
-/// sinfo writes a state as a word with an optional flag character after it.
+/// The reason why a job that requests a node in this state would stay pending, or `None` if it
+/// could start. sinfo writes a state as a word with an optional flag character after it.
 fn unusable(state: &str) -> Option<String> {
     let word = state.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
     match word {

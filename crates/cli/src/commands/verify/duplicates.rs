@@ -1,4 +1,4 @@
-//! Determines which of several files for one reference jobs find.
+//! Determines which file jobs find if there are several files for one reference.
 
 use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};

@@ -51,7 +51,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// A problem, which makes the exit status 1.
+    /// A problem, which sets the exit status to 1.
     pub(crate) fn problem(
         token: &'static str,
         path: &Path,

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fix {
-    /// Remove write permission for group and others from a path (first), which is under an image
-    /// root (second).
+    /// Remove write permission for group and others. The fields are the path, and the image root
+    /// that contains it.
     Close(PathBuf, PathBuf),
-    /// Make a path (first) readable for all; it is under an image root (second).
+    /// Make a path readable for all. The fields are the path, and the image root that contains it.
     Open(PathBuf, PathBuf),
     /// Remove a dangling link whose name has a digest.
     Unlink(PathBuf),
@@ -24,7 +24,8 @@ pub(crate) enum Fix {
     Sweep(PathBuf),
     /// Rename an image to a name that launches find; both are under an image root.
     Rename { from: PathBuf, to: PathBuf, root: PathBuf },
-    /// Remove a record (first) and then its empty parent directories, up to a directory (second).
+    /// Remove a record, and then its empty parent directories. The fields are the record, and the
+    /// directory at which the removal stops.
     Forget(PathBuf, PathBuf),
 }
 
@@ -181,7 +182,8 @@ mod tests {
         assert_eq!((error.as_str(), mode(&foreign)), ("it belongs to the user 1001", 0o622));
     }
 
-    /// A name that was taken in the meantime, a link, and directories that users can write to.
+    /// The cases are a name that was taken in the meantime, a link, and directories that users can
+    /// write to.
     #[test]
     fn a_rename_never_replaces_a_file() {
         if !rustix::process::geteuid().is_root() {

@@ -107,7 +107,7 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-/// A description of how jobs see a file.
+/// A description of the file: whether jobs find it, and under which references.
 fn what(file: &File) -> String {
     let size = format::size(file.size());
     match (&file.reference, &file.state) {

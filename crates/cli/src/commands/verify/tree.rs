@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
-/// A directory that the runtimes create in an image that is unpacked into a directory.
+/// The runtimes create this directory inside an image that is unpacked into a directory.
 const UNPACKED: &str = ".singularity.d";
 
 /// The files under a root.

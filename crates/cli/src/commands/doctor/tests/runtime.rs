@@ -69,7 +69,7 @@ fn unknown_flags_are_reported() {
     let many: String = (0..30).map(|n| format!("      --made-up-{n}   x\n")).collect();
     tree.answer("/usr/bin/apptainer test --help", &many);
     assert!(of(&tree).1.contains("; and 13 more; "), "{}", of(&tree).1);
-    // A runtime whose help lists no flags.
+    // This runtime's help lists no flags.
     tree.answers.retain(|(start, _)| !start.ends_with("--help"));
     assert_eq!(of(&tree).0, Level::Skipped);
 }
@@ -162,7 +162,7 @@ fn restrictive_configurations_are_reported() {
     assert_eq!(of("limit container owners = alice, root"), "");
     assert_eq!(of("limit container groups = alice"), format!("Warn {area}: owners"));
     assert_eq!(of("limit container groups = root"), "");
-    // The runtime stops at a name that it cannot resolve.
+    // The runtime fails at a name that it cannot resolve.
     assert_eq!(of("limit container owners = nobody-here, root"), format!("Fail {area}: owners"));
     assert_eq!(of("limit container owners = root, nobody-here"), "");
     assert_eq!(of("allow container squashfs = no"), "");

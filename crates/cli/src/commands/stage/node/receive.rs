@@ -163,7 +163,7 @@ mod tests {
         sif(&two, 2);
         let mut incoming = Incoming::prepare(store, &item(&one), "stage.7.1").unwrap();
         let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
-        // A different file first, then half of the right one, then all of it.
+        // First a different file arrives, then half of the right file, then all of it.
         fs::copy(&two, &place).unwrap();
         assert_eq!(incoming.received(), Some(SMALLEST));
         assert_eq!(incoming.received(), None);
