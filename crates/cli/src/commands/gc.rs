@@ -197,8 +197,8 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
              the logs of all nodes {read}"
         ),
         Gap::Silent(last) => format!(
-            "the last line of sifcache in the logs is from {}, and --unused-for needs records since \
-             {asked}: later use of images is unknown; check whether the nodes still log hits and \
+            "the last line of sifcache in the logs is from {}, and --unused-for needs records \
+             since {asked}: later use of images is unknown; check whether the nodes still log hits and \
              misses (`sifcache doctor`)",
             format::day(*last)
         ),

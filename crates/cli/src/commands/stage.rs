@@ -119,7 +119,7 @@ Exit status:
    0  all nodes now have all images
    1  some do not; standard error lists them, with the reasons
   64  wrong usage: no reference, no such node, no node-local image root
-  65  a line of a list is not a valid image reference, or a node received bytes that differ from those sent
+  65  a list contains an invalid reference, or a node received bytes that differ from those sent
   69  Slurm rejects the job, nodes do not respond, or the image is not in the cache
   73  no node has enough space
   77  not permitted
