@@ -1,8 +1,8 @@
 //! Attacks that an ordinary user could try; `docs/security.md` lists them.
 //!
 //! alice is the attacker and has only an ordinary account. The victim is bob, or root, who
-//! maintains the cache. In tests with alice alone, she attacks the site's settings. The site's
-//! image is [`IMAGE`], hers is [`OTHER`].
+//! maintains the cache. In tests where only alice appears, she attacks the site's settings. The
+//! site's image is [`IMAGE`], hers is [`OTHER`].
 
 mod command;
 mod escapes;

@@ -187,7 +187,8 @@ fn heterogeneous_steps() {
             assert!(both_streams(&output).contains("is not in the image cache of this cluster"));
         }
     }
-    // The same arguments for a program that is not a runtime: no name is passed, and a line says so.
+    // The same arguments for a program that is not a runtime: no name is passed, and a message
+    // reports this.
     let other = absent.replacen("singularity", "echo", 1);
     for (settings, option, is_reported) in [
         ("", "--sif-cache=require", true),

@@ -1,6 +1,7 @@
 //! Steps in an OCI container (`--container=BUNDLE`), with a script instead of an OCI runtime.
 //!
-//! The test compares what the bundle gets with what it gets without the plugin.
+//! The tests compare the command and environment that the bundle receives with those that it
+//! receives without the plugin.
 
 use crate::kit::{IMAGE, Output, Site, WHICH, plugin_directory, push, slurm_release};
 use std::fs;
@@ -48,8 +49,8 @@ fn with(settings: &str) -> String {
     format!("optional spank_sifcache.so image_root=/local/sif:/shared/sif {settings}\n")
 }
 
-/// The command and environment that the bundle received, without what differs between any two
-/// steps.
+/// The command and environment that the bundle received, without the variables that differ between
+/// any two steps.
 fn bundle_input(output: &Output) -> Vec<String> {
     let differs =
         ["JOBID", "JOB_ID", "SLUID", "TASK_PID", "PORT", "_TIME", "SIF_CACHE", "JOB_NAME"];

@@ -1,4 +1,4 @@
-//! `sifcache doctor`: it reports nothing about a correctly configured cluster, and reports each
+//! `sifcache doctor`: it reports no problem on a correctly configured cluster, and reports each
 //! kind of damage with advice.
 
 mod report;
@@ -104,7 +104,7 @@ fn a_plugin_for_another_slurm() {
     let version = [0, numbers[1], numbers[0], 0];
     let places: Vec<usize> =
         (0..library.len() - 4).filter(|at| library[*at..*at + 4] == version).collect();
-    // One of them is `plugin_version`. Slurm's own message shows which one.
+    // One of these places is `plugin_version`. Slurm's own message shows which place it is.
     let path = "/shared/other/spank_sifcache.so";
     site.plugstack(&format!("optional {path} image_root={LOCAL}:{SHARED}\n"));
     fs::create_dir_all(site.at("ctl", "/shared/other")).unwrap();
@@ -201,7 +201,7 @@ fn the_shim_and_login_shells() {
     let _away = Damage::without(&site, "n1", "/etc/profile.d/zz-sifcache.sh");
     doctor(&site, As::AliceOnN1).names(&["fail login shells: bash"], "zz-sifcache.sh there");
     drop(_away);
-    // The user's own profile overrides it.
+    // The user's own profile overrides the site's profile.
     let home = "/home/alice/.bash_profile";
     let _own =
         Damage::new(&site, "ctl", &format!("echo PATH=/usr/bin >{home}"), &format!("rm {home}"));
@@ -284,7 +284,7 @@ fn no_syslog() {
     doctor(&site, As::AliceOnN1).is_fine();
 }
 
-/// A launch of the image by its path, which is the command after the plugin's change.
+/// Launches the image by its path, like the command after the plugin has changed it.
 fn starts(site: &Site) -> Output {
     site.srun(&["-w", "n1", "apptainer", "exec", "/shared/sif/o/i:1", "true"])
 }

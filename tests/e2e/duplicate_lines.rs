@@ -42,7 +42,7 @@ fn all_use_the_first_line() {
         ([HITS, REFUSES].concat(), true),
         ([REFUSES, &include].concat(), false),
         ([&include, REFUSES].concat(), true),
-        // The same library by its path, and the same line through two include patterns.
+        // The same library given by its path, and the same line included through two patterns.
         ([&path, REFUSES].concat(), true),
         ([&include, &include, REFUSES].concat(), true),
         // Slurm skips a library that does not exist.
@@ -61,7 +61,7 @@ fn all_use_the_first_line() {
     site.plugstack(&[HITS, REFUSES].concat());
     site.launch(&["--sif-cache=off"], "docker://o/i:1").tried_the_registry();
     site.logged("n1", "plugstack.conf has several lines for this plugin");
-    // An invalid first line is used too: jobs run as without the plugin.
+    // The first line counts even if it is invalid: jobs then run as without the plugin.
     site.plugstack(&["optional spank_sifcache.so nonsense\n", REFUSES].concat());
     site.launch(&[], "docker://o/i:1").tried_the_registry();
     fs::remove_dir_all(included).unwrap();

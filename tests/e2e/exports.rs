@@ -50,7 +50,7 @@ fn imports_of_slurm() {
     assert_eq!(imported, expected);
 }
 
-/// srun and slurmstepd already load these libraries. Any other one would be loaded only for the
+/// srun and slurmstepd already load these libraries. Any other library would be loaded only for the
 /// plugin.
 #[test]
 #[ignore = "needs the built library: make test"]
@@ -74,5 +74,5 @@ fn no_regex_engine() {
     for stranger in ["regex", "tracing_subscriber", "EnvFilter", "RUST_LOG"] {
         assert!(!has(stranger.as_bytes()), "{stranger}");
     }
-    assert!(has(b"image_root"), "the search itself works");
+    assert!(has(b"image_root"), "the search finds text that is in the library");
 }

@@ -2,7 +2,7 @@
 //!
 //! Each fault is tested with the same command without the plugin and with it, while the registry is
 //! up, so that the command works without the plugin. A job that runs without the plugin must not
-//! fail with it, slurmstepd must not hang because of it, and no node is drained.
+//! fail with it, slurmstepd must not hang because of it, and no node may be drained.
 
 mod aborted;
 mod control_groups;
@@ -65,8 +65,8 @@ fn meets(site: &Site, fault: &str, line: &str, command: impl Fn(&Site) -> Output
     unharmed(site);
 }
 
-/// Runs `command` with each of two plugstack.conf, without the plugin and with it, and asserts that
-/// both runs end the same way.
+/// Runs `command` with two versions of plugstack.conf, one without the plugin and one with it, and
+/// asserts that both runs end the same way.
 #[track_caller]
 fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Found {
     let [without, with] = lines;
@@ -85,8 +85,8 @@ fn both(site: &Site, lines: [&str; 2], command: impl Fn(&Site) -> Output) -> Fou
     }
 }
 
-/// The exit status and standard output, with the image's path replaced by the reference: a fake
-/// runtime prints the arguments that it received.
+/// The exit status and standard output, with the image's path replaced by the reference, because a
+/// fake runtime prints the arguments that it received.
 fn as_asked(output: &Output) -> (i32, String) {
     let path = format!("{SHARED}/{NAME}");
     (output.status, output.stdout.replace(&path, &format!("docker://{NAME}")))
@@ -99,7 +99,7 @@ fn slurms(stderr: &str) -> &'static str {
 
 /// Like [`meets`], for several cases that share one row. The row gives the number of cases that ran
 /// without the plugin. The test asserts that exactly the same cases run with it. `lines` returns
-/// the two plugstack.conf of a case.
+/// the two versions of plugstack.conf for a case.
 #[track_caller]
 fn meets_each<T: std::fmt::Debug>(
     site: &Site,

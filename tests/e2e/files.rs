@@ -70,7 +70,7 @@ fn not_readable_for_the_user() {
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
     refused(&site, "unreadable", "not readable by this user");
-    // For members of the group that may read it, the file is an image.
+    // For members of the group that may read the file, it is a valid image.
     fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o750)).unwrap();
     chown(path.parent().unwrap(), None, Some(1001)).unwrap();
     site.launch(&[], REFERENCE).ran(IMAGE);
@@ -110,7 +110,8 @@ fn entries_writable_by_ordinary_users_are_refused() {
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
     mode(&root, 0o1777);
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by everybody"));
-    // This includes root's own group, because an ACL that lets bob write shows only in these bits.
+    // Write permission for root's own group is also refused, because an ACL that lets bob write
+    // shows only in the bits of the group.
     mode(&root, 0o775);
     refused(&site, "untrusted", &format!("not trusted: {SHARED} can be written by the group 0"));
     chown(&root, None, Some(1002)).unwrap();

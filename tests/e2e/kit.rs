@@ -180,7 +180,7 @@ impl Site {
     }
 }
 
-/// Selects n1 unless the flags select nodes. Otherwise Slurm would take the other node while n1
+/// Selects n1 unless the flags select nodes. Otherwise Slurm would choose another node while n1
 /// still cleans up, but the tests read the logs of n1.
 fn on_n1<'a>(flags: &[&str]) -> &'a [&'a str] {
     let chosen = flags.iter().any(|flag| flag.starts_with("-w") || flag.starts_with("-N"));

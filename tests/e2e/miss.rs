@@ -30,7 +30,8 @@ fn warn_reports_the_miss_and_the_runtime_pulls() {
     );
 }
 
-/// This holds for `optional` and `required`, and for the setting and the option.
+/// A miss ends the task both with `optional` and with `required`, and both with the setting and
+/// with the option.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn fail_ends_the_task_with_one_message() {

@@ -1,4 +1,4 @@
-//! Jobs in namespaces that Slurm makes; `docs/namespaces.md` has the results.
+//! Jobs in namespaces that Slurm creates; `docs/namespaces.md` gives the results.
 
 mod node;
 
@@ -114,7 +114,7 @@ impl Drop for Written<'_> {
     }
 }
 
-/// In the order of the table's columns.
+/// The hooks, in the order of the table's columns.
 const HOOK_NAMES: [&str; 7] = [
     "init",
     "user_init",
@@ -151,7 +151,8 @@ fn every_row_was_seen(count: usize) {
     assert_eq!(rows, count, "rows of {start}");
 }
 
-/// The lines of plugstack.conf, with an image root that jobs cannot see before the shared one.
+/// The lines of plugstack.conf. The first image root is one that jobs cannot see, the second is the
+/// shared one.
 fn plugstack(nested: &str) -> String {
     format!(
         "required hooks.so {HOOKS}\n\
@@ -231,7 +232,8 @@ fn every_way_to_configure_namespaces() {
     }
 }
 
-/// Stores an image owned by this user in the shared root. The directories on its path stay root's.
+/// Stores an image owned by this user in the shared root. The directories on its path still belong
+/// to root.
 fn of_user(site: &Site, name: &str, uid: u32) {
     let path = site.store(IMAGE, name);
     std::os::unix::fs::chown(path, Some(uid), Some(uid)).unwrap();
@@ -288,7 +290,7 @@ fn owners_without_an_id() {
             "/shared/sif/{name} is refused: not trusted: /shared/sif/{name} belongs to 65534, the \
              ID of owners that this user namespace does not map"
         ));
-        // The shim does not use it either.
+        // The shim does not use the image either.
         let script = format!("apptainer exec docker://{name} true");
         assert_ne!(site.sbatch(&[], &script).status, 0);
         site.logged(
@@ -303,7 +305,7 @@ fn owners_without_an_id() {
     site.launch(&[], "docker://o/bob:1").ran(IMAGE);
 }
 
-/// Where a job cannot reach syslog, only the log line is lost.
+/// If a job cannot reach syslog, only the log line is lost.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn syslog_out_of_reach() {
@@ -335,7 +337,7 @@ fn syslog_out_of_reach() {
     let log = site.log("n1");
     assert!(log.contains("reference=docker.io/o/heard:1"), "{log}");
     assert!(!log.contains("reference=docker.io/o/unheard:1"), "{log}");
-    // slurmd's log has the line.
+    // slurmd's log contains the line.
     assert!(
         log.contains("sifcache: docker://o/unheard:1 is replaced by /shared/sif/o/unheard:1"),
         "{log}"

@@ -204,8 +204,8 @@ fn snippets_for_login_shells() {
     }
 }
 
-/// Simulates a Slurm before 23.11. The name of the function that the plugin looks up is changed in
-/// the library, and this Slurm does not have the changed name.
+/// Simulates a Slurm before 23.11. In the library, the name of the function that the plugin looks
+/// up is changed to a name that this Slurm does not have.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_slurm_that_cannot_prepend() {

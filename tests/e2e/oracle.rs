@@ -1,8 +1,8 @@
 //! Compares `launch` with the real Apptainer, over generated command lines.
 //!
-//! Every word that could be taken for the image is a path that does not exist and that differs from
-//! all others, `/nonexistent-N`. Apptainer's error message names the one that it used. If it used
-//! one, `sifcache explain` must name the same one or report a pass.
+//! Every word that could be taken for the image is a unique path that does not exist,
+//! `/nonexistent-N`. Apptainer's error message names the path that it used. If Apptainer used such
+//! a path, `sifcache explain` must name the same path or report a pass.
 
 use crate::kit::Site;
 use serde_json::Value;
@@ -45,7 +45,8 @@ const VALUES: [&str; 14] = [
     "--hostname",
     "--dns",
 ];
-/// Words that are hard to parse: flags of other commands, of docker, and words that end the flags.
+/// Words that are hard to parse: flags of other commands, flags of docker, and words that end the
+/// flags.
 const TEMPTING: [&str; 14] = [
     "--",
     "-",
@@ -81,7 +82,8 @@ impl Random {
     }
 }
 
-/// Generates one command line. A number makes each of its paths unique.
+/// Generates one command line. Each path in it contains a different number, so all paths are
+/// unique.
 fn line(random: &mut Random) -> Vec<String> {
     let mut number = 0;
     let mut path = || {

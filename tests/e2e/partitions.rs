@@ -1,5 +1,5 @@
-//! The content of a SIF: the lookup accepts exactly those files as images that the real runtime
-//! starts without further options.
+//! The content of a SIF: the lookup accepts a file as an image if and only if the real runtime
+//! starts it without further options.
 
 use crate::kit::{IMAGE, SHARED, Site, inside, sif, with_hub};
 use serde_json::Value;
@@ -43,7 +43,7 @@ rm -f /tmp/partitions.* /tmp/encrypted.sif
 chmod 644 ./*:1
 "#;
 
-/// The expected finding of `verify` for each file, or `image`.
+/// The expected finding of `verify` for each file, or `image` if the file is a valid image.
 const EXPECTED: [(&str, &str); 15] = [
     ("archive", "unknown-file-system"),
     ("data", "no-root-file-system"),
@@ -155,7 +155,7 @@ fn a_squashfs_that_is_cut_short() {
     assert_eq!(found[0].0, "damaged-file-system");
 }
 
-/// Each compression that mksquashfs supports, with 64 overwritten bytes in the data.
+/// Each compression that `verify --deep` can read, with 64 overwritten bytes in the data.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn every_block_is_read() {
@@ -176,7 +176,7 @@ fn every_block_is_read() {
         let mut image = fs::read(&path).unwrap();
         let at = root_descriptor(&image);
         let offset = u64::from_le_bytes(image[at + 17..at + 25].try_into().unwrap());
-        // In the first data block, behind the superblock and the compression options.
+        // In the first data block, after the superblock and the compression options.
         let place = usize::try_from(offset).unwrap() + 110;
         image[place..place + 64].fill(0xff);
         fs::write(&path, image).unwrap();

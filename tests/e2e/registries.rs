@@ -1,5 +1,5 @@
-//! Tests of the test kit: do the registries misbehave as intended? They use plain `apptainer pull`.
-//! How the command handles the faults is tested elsewhere.
+//! Tests of the test kit: do the registries misbehave as intended? These tests use plain `apptainer
+//! pull`. Other tests check how the command handles the faults.
 
 mod faults;
 mod images;

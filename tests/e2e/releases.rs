@@ -1,4 +1,4 @@
-//! One source for every release of Slurm: the plugins that `make plugins` builds.
+//! The plugins that `make plugins` builds, from one source for every release of Slurm.
 
 use crate::kit::{IMAGE, Site, plugin_directory, slurm_release, target};
 use object::{Object, ObjectSection, ObjectSymbol};

@@ -80,7 +80,7 @@ fn line_ends_of_windows() {
     assert_eq!(output.status, 0, "{output:#?}");
     let output = site.exec(&[], &["sifcache", "verify"], "");
     assert_eq!(output.status, 0, "{output:#?}");
-    // Slurm does not find this file name; the command reports the reason.
+    // Slurm finds no file of this name; the command reports the reason.
     site.plugstack("optional /usr/lib/spank_sifcache.so\r\n");
     assert_eq!(site.srun(&["true"]).status, 0);
     let output = site.exec(&[], &["sifcache", "verify"], "");

@@ -58,7 +58,7 @@ fn the_image_local_on_one_node_only() {
     }
 }
 
-/// Without a shared file, only that node has a hit, and the others have a miss.
+/// If only one node has the image, in its own root, that node has a hit and the others have a miss.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn an_image_on_a_single_node() {

@@ -32,8 +32,8 @@ fn site() -> Site {
     site
 }
 
-/// Installs a script that replaces sbcast, and that may call the real one as `real_sbcast`. Its
-/// arguments are those of sbcast; the last two are the file and its destination.
+/// Installs a script that replaces sbcast, and that can call the real sbcast as `real_sbcast`. The
+/// script gets the arguments of sbcast, of which the last two are the file and its destination.
 fn sbcast(site: &Site, script: &str) {
     let text = format!(
         "#!/bin/bash\nreal_sbcast() {{ /usr/bin/sbcast \"$@\"; }}\n\
@@ -42,7 +42,7 @@ fn sbcast(site: &Site, script: &str) {
     program(&site.at("ctl", STAND_INS).join("sbcast"), &text);
 }
 
-/// How often the replaced sbcast was called.
+/// How often the replacement of sbcast was called.
 fn broadcasts(site: &Site) -> usize {
     let calls = fs::read_to_string(site.at("ctl", STAND_INS).join("calls")).unwrap_or_default();
     calls.lines().count()
@@ -120,7 +120,7 @@ fn only_missing_images_are_sent_to_nodes_that_lack_them() {
     assert_eq!((output.status, output.stdout.matches("present").count()), (0, 2), "{output:#?}");
     assert!(output.stdout.contains("staged       n2  o/i:1"), "{output:#?}");
     assert_eq!((broadcasts(&site), inode("n1")), (2, before));
-    // The tag in the shared root now has another image.
+    // The tag in the shared root gets another image.
     let words = ["sifcache", "import", "--force", &inside(OTHER), "o/i:1"];
     assert_eq!(site.exec(&[], &words, "").status, 0);
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);

@@ -246,7 +246,7 @@ fn compare(place: &str, ways: &[(&'static str, &str)], [change, back]: [&str; 2]
 fn modulefile(site: &Site) {
     let bin = site.at("ctl", "/shared/one/bin");
     fs::create_dir_all(&bin).unwrap();
-    // Finds the program where the test has moved it.
+    // Finds the program at the path to which the test has moved it.
     let text = "#!/bin/bash\nfor a in apptainer.away apptainer singularity; do\n\
                 test -x /usr/bin/$a && exec -a apptainer /usr/bin/$a \"$@\"\ndone\n";
     crate::kit::program(&bin.join("apptainer"), text);
@@ -330,7 +330,8 @@ fn runtimes_through_other_shells() {
     compare(table::BOTH, &SHELLS, ["true", "true"]);
 }
 
-/// A job's `PATH` is passed to each node with the shims of the node where it was made.
+/// A job's `PATH` is passed to each node, and contains the shims of the node where the `PATH` was
+/// created.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn nodes_with_different_configurations() {

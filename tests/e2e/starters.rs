@@ -1,4 +1,4 @@
-//! `sifcache explain srun …` recognizes the same words as srun's own options as the real srun does.
+//! `sifcache explain srun …` and the real srun recognize the same words as options of srun.
 
 use crate::kit::Site;
 use serde_json::Value;

@@ -73,7 +73,7 @@ fn only_tasks_make_lookups() {
         for process in looked {
             let task = match timeout {
                 "off" => process,
-                _ => sender(&all, process).expect("a helper process has been sent"),
+                _ => sender(&all, process).expect("the helper process is in the trace"),
             };
             // The same process executed the runtime with the image as an argument.
             let image = format!("\"{SHARED}/o/i:1\"");
@@ -117,7 +117,7 @@ fn srun_makes_no_lookup() {
     assert!(!trace.contains(SHARED) && !trace.contains(LOCAL));
 }
 
-/// The number of calls by name that the task's process makes between its fork and the start of its
+/// How often the task's process makes each system call between its fork and the start of its
 /// program.
 fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
     site.plugstack(plugstack);
@@ -127,7 +127,7 @@ fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTr
     let start = start.expect("the task's start is in the trace");
     let process = trace[start].split_whitespace().next().unwrap();
     let own = trace[..start].iter().filter_map(|line| line.strip_prefix(process));
-    // A call that another process interrupts takes two lines.
+    // A call takes two lines if the call of another process comes in between.
     let names = own.filter_map(|line| line.trim().split_once('(')).map(|(name, _)| name);
     let mut calls = BTreeMap::new();
     for name in names.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
@@ -174,8 +174,8 @@ fn added_system_calls_of_a_task() {
     let looks: [(&str, &[_]); 2] = [("off", &files), ("30", &helper)];
     for (timeout, looks) in looks {
         let mut verbose = hit(timeout);
-        // slurmstepd writes its own log line about the hit. This happens whenever the log level
-        // asks for it, and the plugin cannot avoid it. 22.05 also queries the file.
+        // slurmstepd writes its own log line about the hit. This depends on the log level, and the
+        // plugin cannot avoid it. 22.05 also queries the file.
         verbose.retain(|name, _| !matches!(name.as_str(), "write" | "poll" | "newfstatat"));
         // A helper process may end before the task waits for it.
         verbose.entry("futex".to_owned()).or_insert(1);

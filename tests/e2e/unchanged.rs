@@ -1,5 +1,5 @@
-//! What the plugin must not change with any value of `nested=`: variables, containers, unusual
-//! programs.
+//! Things that the plugin must not change, whatever the value of `nested=`: variables, containers,
+//! unusual programs.
 
 use crate::kit::{IMAGE, SHARED, Site, stable_variables};
 use std::fs;
@@ -34,8 +34,8 @@ fn off_changes_no_variable() {
     }
 }
 
-/// In the other modes, at most these three variables differ, and only by the part that the plugin
-/// adds.
+/// With `nested=path` and `nested=preload`, at most these three variables differ, and only by the
+/// part that the plugin adds.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn variables_that_a_script_sees() {

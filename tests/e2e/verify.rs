@@ -161,7 +161,7 @@ fn is_fine_on(site: &Site, host: &str) {
     assert_eq!((status, problems(&object)), (0, Vec::new()), "{object:#}");
 }
 
-/// Root can read everything, but `verify` run by root still detects and fixes what alice cannot
+/// Although root can read everything, `verify` run by root detects and fixes what alice cannot
 /// read.
 #[test]
 #[ignore = "needs a testbed: make test"]

@@ -31,7 +31,7 @@ pub(super) fn prepare(site: &Site) -> String {
     let image = site.at("ctl", WORK).join(NAME);
     fs::copy(sif(IMAGE), &image).unwrap();
     chown(image, Some(super::BOB), Some(super::BOB)).unwrap();
-    // Old enough to be collected.
+    // Old enough for `gc` to remove it.
     script(site, "root", &format!("touch -d 2020-01-01 {WORK}/{NAME}"));
     work(site)
 }
@@ -43,7 +43,7 @@ pub(super) fn root(site: &Site, words: &[&str]) -> Output {
 /// Settings for an image root that belongs to alice, which the site accepts.
 pub(super) const ACCEPT: &str =
     "optional spank_sifcache.so image_root=/shared/sif untrusted=accept\n";
-/// The same without `untrusted=accept`.
+/// The same settings without `untrusted=accept`.
 pub(super) const REFUSE: &str = "optional spank_sifcache.so image_root=/shared/sif\n";
 
 /// Every command that writes to an image root.
@@ -98,7 +98,7 @@ fn a_hidden_directory_that_is_a_link() {
     assert!(site.at("ctl", SHARED).join(NAME).exists());
 }
 
-/// The image root belongs to root, but parts of its hidden directory are writable for others.
+/// The image root belongs to root, but others can write to parts of its hidden directory.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_hidden_directory_that_alice_can_write() {
@@ -132,7 +132,7 @@ fn a_hidden_directory_that_alice_can_write() {
     assert!(stdout.contains("/shared/sif/.sifcache"), "{stdout}");
 }
 
-/// The directory where the runtime unpacks images for root is one that alice could replace.
+/// alice could replace the directory where the runtime unpacks images for root.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_for_temporary_files_that_everybody_can_write() {

@@ -10,7 +10,8 @@ use std::fs;
 /// there.
 const OUTSIDE: &str = "/shared/canary";
 
-/// Each of them leads there, or to /etc/passwd, under some rules of interpretation.
+/// Each of these names leads to that directory, or to /etc/passwd, under some rules of
+/// interpretation.
 const NAMES: [&str; 30] = [
     "../canary/x",
     "../../etc/passwd",
@@ -44,7 +45,7 @@ const NAMES: [&str; 30] = [
     "/",
 ];
 
-/// [`NAMES`], the same with digests, and one that is too long.
+/// [`NAMES`], two of them again with a digest, and one name that is too long.
 fn names() -> Vec<String> {
     let digest = "0".repeat(64);
     let pinned = ["../canary/x", "o/../../canary/x"].map(|name| format!("{name}@sha256:{digest}"));
@@ -57,13 +58,13 @@ fn prepare() -> Site {
     let _ = fs::remove_dir_all(site.at("ctl", OUTSIDE));
     site.store_at("ctl", OUTSIDE, OTHER, "x");
     site.store_at("ctl", OUTSIDE, OTHER, "x:1");
-    // As if the command had kept a removed image there.
+    // A file like those that the command keeps when it removes images.
     site.store(OTHER, ".sifcache/kept/x");
     site
 }
 
-/// The calls of each process before it executed the runtime, and of the helper processes that it
-/// started, without those that start a program.
+/// The system calls of each process before it executed the runtime, and of the helper processes
+/// that it started. Calls that start a program are left out.
 fn before_the_runtime(trace: &str, runtime: &str) -> String {
     let start = format!("execve(\"{runtime}\"");
     let mut processes: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
@@ -81,7 +82,7 @@ fn before_the_runtime(trace: &str, runtime: &str) -> String {
     ours.flat_map(|(_, (_, calls))| calls).map(|line| format!("{line}\n")).collect()
 }
 
-/// Asserts that only the image roots were accessed below /shared, and no path with `..` in it.
+/// Asserts that below /shared only the image roots were accessed, and that no path contains `..`.
 #[track_caller]
 fn stayed_inside(calls: &str) {
     let outside = |line: &&str| {
@@ -128,7 +129,7 @@ fn references_cannot_leave_the_image_root() {
     fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
 }
 
-/// The same for the command of a step, which slurmstepd's child looks up.
+/// The same for the command of a step: here, the lookup runs in slurmstepd's child process.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn step_commands_cannot_leave_the_image_root() {
@@ -144,8 +145,8 @@ fn step_commands_cannot_leave_the_image_root() {
     fs::remove_dir_all(site.at("ctl", OUTSIDE)).unwrap();
 }
 
-/// An image that alice may not read is a miss. The message reveals nothing more than the existence
-/// of its name, which she could see anyway.
+/// An image that alice may not read is a miss. The message reveals only that a file of this name
+/// exists, which she could see anyway.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn unreadable_images_are_not_revealed() {
@@ -160,8 +161,8 @@ fn unreadable_images_are_not_revealed() {
     mode(&path, 0o640);
     assert_eq!(site.launch(&[], REFERENCE).status, 66);
     super::bob(&site, &[], REFERENCE).ran(IMAGE);
-    // Tags are not revealed in a directory that she may pass through but not list, nor in one that
-    // is closed to her.
+    // Tags are not revealed if she may pass through their directory but not list it, nor if the
+    // directory is closed to her.
     site.store(IMAGE, "o/secret:tag");
     for closed in [0o711, 0o700] {
         mode(path.parent().unwrap(), closed);

@@ -38,7 +38,7 @@ launch o/i:1
 "#;
 
 /// The parts of a line that alice can choose: the image root (through forged settings), the name,
-/// and the job's variables. Each launch is still exactly one line.
+/// and the job's variables. Each launch still writes exactly one line.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn user_input_stays_one_log_value() {
@@ -97,15 +97,15 @@ fn lines_by_logger() {
     // The line matches the grammar, so it counts; docs/security.md describes the consequences.
     assert_eq!(object["misses"].as_array().unwrap().len(), 1, "{object:#}");
     assert_eq!(object["misses"][0]["reference"], "o/x:1");
-    // rsyslog has escaped the control character in the hit, so this line counts as a hit on an
-    // unknown file and not as forged.
+    // rsyslog has escaped the control character in the hit, so this line does not count as forged,
+    // but as a hit on an unknown file.
     assert_eq!(object["forged"], 5, "{object:#}");
     let words = ["sifcache", "misses", "--refs", "--log", "/home/n1.log"];
     assert_eq!(site.exec(&[], &words, "").stdout, "o/x:1\n");
 }
 
-/// Many launches in a short time: one line each, no more than `logger` could write, and no file of
-/// sifcache that grows.
+/// Many launches in a short time write one line each, which is no more than a user could write with
+/// `logger`, and no file of sifcache grows.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn one_line_for_each_launch() {
@@ -119,7 +119,7 @@ fn one_line_for_each_launch() {
     site.logged("n1", "event=hit");
     let lines = ours(&site);
     let misses = lines.iter().filter(|line| line.contains("event=miss")).count();
-    // syslog may drop some under load, because a launch does not wait for it.
+    // syslog may drop some lines under load, because a launch does not wait for syslog.
     assert!((1..=MANY).contains(&misses), "{misses}");
     assert_eq!(lines.len(), misses + 1, "{:#?}", lines.last());
     let longest = lines.iter().map(String::len).max().unwrap();

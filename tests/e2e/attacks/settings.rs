@@ -1,4 +1,4 @@
-//! Attacks of alice on the site's settings: through her environment, options and programs.
+//! alice's attacks on the site's settings, through her environment, options and programs.
 
 use super::{ALICE, BOB, NAME, REFERENCE, bob, events, own_root, script, site};
 use crate::kit::{IMAGE, OTHER, Output, SHARED, SLURMD, Site, WHICH, program};
@@ -29,7 +29,7 @@ fn forged(root: &str) -> Vec<String> {
     values.map(|(name, value)| format!("{name}={value}")).into()
 }
 
-/// alice sets all of them in her environment, and her job passes them on.
+/// alice sets all variables of [`forged`] in her environment, and her job passes them on.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn another_image_root_by_the_environment() {
@@ -95,7 +95,7 @@ fn users_can_override_on_miss_only_for_themselves() {
 fn is_well(site: &Site) {
     bob(site, &[], REFERENCE).ran(IMAGE);
     site.idle("n1");
-    // A child that slurmd forks has the same name for a moment.
+    // For a moment, a child that slurmd forks has the same process name.
     let one = format!(
         "for n in $(seq 100); do [ \"$(pgrep -cx '{SLURMD}')\" = 1 ] && exit; sleep 0.05; done; exit 1"
     );
@@ -103,8 +103,8 @@ fn is_well(site: &Site) {
     assert_eq!(alive.status, 0, "{alive:#?}");
 }
 
-/// Slurm passes options on in the environment, so the callback in slurmstepd can receive values
-/// that srun would have refused.
+/// Slurm passes options on in the environment, so the option's callback in slurmstepd can receive
+/// values that srun would have refused.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn repeated_huge_and_forged_options() {
@@ -144,7 +144,7 @@ fn put(site: &Site, path: &str) {
     program(&path, "#!/bin/sh\necho \"mine: $(id -un) $*\"\n");
 }
 
-/// alice's own programs with the name of a runtime, or a similar one.
+/// alice's own programs that have the name of a runtime, or a similar name.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn runtimes_of_strange_names() {
@@ -172,7 +172,7 @@ fn runtimes_of_strange_names() {
     let stdout = site.sbatch(&[], &format!("{path} apptainer run {REFERENCE}")).stdout;
     assert_eq!(stdout, format!("mine: alice run {REFERENCE}\n"), "before the shims");
     bob(&site, &[], REFERENCE).ran(IMAGE);
-    // A runtime name with a path in it is an invalid setting; only the site's line can contain it.
+    // A path is not a valid runtime name, and only the site's line can set the names.
     site.plugstack(&format!("optional spank_sifcache.so image_root={SHARED} runtimes=../../x\n"));
     let output = site.srun(&["-w", "n1", "true"]);
     assert!(output.stderr.contains("invalid value '../../x' for runtimes"), "{output:#?}");

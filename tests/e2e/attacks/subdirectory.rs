@@ -14,7 +14,7 @@ fn create_directory(site: &Site) {
     chown(&directory, Some(ALICE), Some(ALICE)).unwrap();
 }
 
-/// Paths below it are refused when they are named explicitly.
+/// Asserts that paths below alice's directory are refused when they are given explicitly.
 #[track_caller]
 fn refused(site: &Site, file: &str) {
     for words in [
@@ -46,7 +46,7 @@ fn a_users_directory_in_the_root() {
     for plugstack in [REFUSE, ACCEPT] {
         site.plugstack(plugstack);
         refused(&site, &file);
-        // The site's own images are removed nevertheless.
+        // The site's own images are still removed.
         site.store(IMAGE, NAME);
         for words in [
             &["gc", "--yes", "--keep", "0d", "--max-size", "0"],
@@ -65,8 +65,8 @@ fn a_users_directory_in_the_root() {
     }
 }
 
-/// alice replaces her directory by a link to bob's files while root runs `gc` and `verify --fix`:
-/// at the check, at the removal, or both.
+/// alice replaces her directory with a link to bob's files while root runs `gc` and `verify --fix`:
+/// during the check, during the removal, or during both.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_directory_exchanged_while_root_writes() {

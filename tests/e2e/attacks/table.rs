@@ -26,7 +26,7 @@ fn every_named_test_exists() {
         let before = &text[..place];
         let attributes = before.rsplit("\n\n").next().unwrap();
         let is_test = attributes.contains("#[test]") || text.contains("proptest!");
-        assert!(is_test, "{file}.rs: {test} is no test");
+        assert!(is_test, "{file}.rs: {test} is not a test");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Very many tags, very many files, and what accumulates.
+//! Very many tags, very many files, and files that could accumulate.
 
 use super::{NAME, bob, script};
 use crate::kit::{IMAGE, SHARED, Site};
@@ -60,7 +60,7 @@ fn nothing_is_written_by_launches() {
     }
     assert_eq!(look(), before);
     assert!(!site.at("ctl", SHARED).join(".sifcache").exists());
-    // What the command creates there is writable only for root.
+    // Only root can write to the files that the command creates there.
     let kept = "sifcache remove --yes o/i:1 >/dev/null && find /shared/sif/.sifcache -perm /022 -o -not -user root";
     assert!(!script(&site, "root", kept).contains("/.sifcache"));
 }

@@ -1,5 +1,5 @@
-//! Choosing the image that another user runs, by anything that lets alice write on the path to an
-//! image.
+//! alice tries to choose the image that another user runs. For this she uses every kind of write
+//! access to a part of the path to an image.
 
 use super::{ALICE, BOB, NAME, REFERENCE, bob, bob_is_safe, events, own_root, script, site};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif};
@@ -37,7 +37,7 @@ fn an_acl() {
     acl(&site, &directory);
     script(&site, "alice", &format!("rm -f {file}; cp {} {file}", inside(OTHER)));
     bob_is_safe(&site, &format!("{directory} can be written by the group 0 or by an ACL"));
-    // After the directory is replaced by one of root's, the image is accepted again.
+    // After the directory is replaced with one that root owns, the image is accepted again.
     fs::remove_dir_all(site.at("ctl", &directory)).unwrap();
     site.store(IMAGE, NAME);
     bob(&site, &[], REFERENCE).ran(IMAGE);
@@ -145,7 +145,7 @@ fn a_link_exchanged_during_lookups() {
     let (name, good) = (format!("{SHARED}/{NAME}"), inside(IMAGE));
     chown(site.at("ctl", SHARED).join("o"), Some(ALICE), None).unwrap();
     race(&site, &format!("ln -sfn {own}/{NAME} {name}; ln -sfn {good} {name}"));
-    // The file itself, replaced by rename in her directory.
+    // The file itself is replaced by renaming, in her directory.
     let rename = format!(
         "cp {good} {name}.1; mv {name}.1 {name}; cp {own}/{NAME} {name}.2; mv {name}.2 {name}"
     );

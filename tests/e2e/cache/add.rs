@@ -47,7 +47,8 @@ fn jobs_find_it_by_tag_and_by_digest() {
 #[ignore = "needs a testbed: make test"]
 fn existing_images_stay_unchanged() {
     let site = Site::new("");
-    // Copied by hand, under another name for the same reference, and in another root.
+    // Two images copied by hand: one under another name for the same reference, and one in another
+    // root.
     site.store(OTHER, "docker.io/library/busybox:latest.sif");
     site.store_at("ctl", "/local/sif", OTHER, "library/alpine");
     let before = fs::metadata(site.at("ctl", SHARED).join("docker.io/library/busybox:latest.sif"));
@@ -86,7 +87,7 @@ fn a_list_adds_what_is_missing() {
             (quoted("nothing:1"), quoted("failed")),
         ]
     );
-    // One invalid line, and nothing is changed.
+    // If one line is invalid, nothing is changed.
     let output = site.exec(&[], &["sifcache", "add", "--from", "-"], "alpine\nNot/Good\nbusybox\n");
     assert_eq!((output.status, output.stdout.as_str()), (65, ""), "{output:#?}");
     assert!(
@@ -236,7 +237,7 @@ fn obstacles_are_reported_before_any_pull() {
     assert!(output.stderr.contains("/shared/sif can be written by everybody"), "{output:#?}");
 }
 
-/// Go's name of this machine's architecture, and of a different one.
+/// Go's names for this machine's architecture and for a different one.
 const HERE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 const ELSEWHERE: &str = "s390x";
 

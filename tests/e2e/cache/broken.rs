@@ -77,7 +77,7 @@ fn a_signal_ends_a_pull_and_leaves_nothing() {
     }
 }
 
-/// An import from a pipe whose writer sends nothing more.
+/// An import from a pipe whose writer stops sending data.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_a_silent_import() {

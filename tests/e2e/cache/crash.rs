@@ -37,10 +37,11 @@ fn killed(site: &Site, words: &str, milliseconds: u64) -> bool {
     site.exec(&[], &["bash", "-c", &script], "").status == 0
 }
 
-/// Kills the command `times` times after up to `most` milliseconds, and checks the whole tree after
-/// each kill. `before` prepares each round. At the end, a further command cleans up what was left.
+/// Starts and kills the command `times` times, each time after at most `most` milliseconds, and
+/// checks the whole tree after each kill. `before` prepares each round. At the end, a further
+/// command cleans up what was left.
 ///
-/// Returns the number of rounds: `make test` does two fifths of them.
+/// Returns the number of rounds that were run, because `make test` runs only two fifths of `times`.
 fn again_and_again(
     site: &Site,
     times: u32,
@@ -114,17 +115,18 @@ fn refresh() {
     done(&site, &["add", "killed:1"]);
     again_and_again(&site, 40, 1_000, "refresh killed:1", &mut |number| {
         move_tag(if number % 2 == 0 { OTHER } else { IMAGE }, "library/killed:1");
-        // The name always has a file.
+        // A file with this name always exists.
         assert!(site.at("ctl", SHARED).join("killed:1").exists());
     });
-    // Whichever tag was pulled last before a kill, the content under a digest matches the digest.
+    // Whichever image was pulled last before a kill, the content under a digest matches the digest.
     let pulled = [IMAGE, OTHER].map(|image| (registry::digest(image), image));
     assert!(tree::pinned(&site, SHARED, &pulled) > 0);
     move_tag(OTHER, "library/killed:1");
     done(&site, &["refresh", "killed:1"]);
     hub("stop");
     started(&site, "library/killed:1").ran(OTHER);
-    // The tag and its digest: the files of older digests that killed commands left are gone.
+    // Only the files of the tag and of its digest are left: the files of older digests that killed
+    // commands had left are gone.
     assert_eq!(tree::check(&site.at("ctl", SHARED)).len(), 2);
 }
 
@@ -141,7 +143,7 @@ fn gc() {
     done(&site, &["gc", "--yes", "--max-size", "3M"]);
     let images = tree::check(&root).len();
     assert_eq!(images, 2);
-    // Nothing was lost: every image is either still there or in `kept`.
+    // Nothing was lost: every image is either still in its place or in `kept`.
     let kept = tree::files(&root.join(".sifcache/kept")).len();
     assert_eq!(kept + images, 6 * rounds);
     let first = tree::files(&root.join(".sifcache/kept")).remove(0);

@@ -45,8 +45,8 @@ fn an_existing_image_is_replaced_only_with_force() {
     let [object] = objects(&output).try_into().unwrap();
     let kept = site.at("ctl", object["kept"].as_str().unwrap());
     assert_eq!(tree::sha256(&kept), tree::sha256(&sif(IMAGE)));
-    // A partial copy is not a valid image: replacing it needs no --force, and it is kept
-    // nevertheless.
+    // A partial copy is not a valid image, so replacing it needs no --force. The partial copy is
+    // still kept.
     site.write("o/i:2", &fs::read(sif(IMAGE)).unwrap()[..5000]);
     done(&site, &["import", &inside(OTHER), "o/i:2"]);
     started(&site, "o/i:2").ran(OTHER);
@@ -85,7 +85,7 @@ fn an_invalid_image_changes_nothing() {
     tree::is_clean(&root);
 }
 
-/// The metadata in the hidden directory can be lost.
+/// The images remain usable if the hidden directory with the metadata is lost.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn without_the_hidden_directory() {

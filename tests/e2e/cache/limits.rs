@@ -15,7 +15,7 @@ fn a_full_disk() {
     site.plugstack("optional spank_sifcache.so image_root=/srv/small\n");
     let root = site.at("ctl", "/srv/small");
     with_hub(|| {
-        // The command knows this before the pull: the layers have about 80 MB.
+        // The command detects this before the pull: the size of the layers is about 80 MB.
         let output = sifcache(&site, &["add", LARGE]);
         assert_eq!(output.status, 73, "{output:#?}");
         assert!(output.stderr.contains("not enough space: about 7"), "{output:#?}");
@@ -75,7 +75,7 @@ fn ordinary_users_may_read_but_not_write() {
     assert_eq!(alice(&["list"]).status, 0);
     assert_eq!(alice(&["add", "o/i:1", "--dry-run"]).status, 0);
     assert_eq!(tree::check(&site.at("ctl", SHARED)), ["o/i:1"]);
-    // In her own image root, whose images jobs would not trust.
+    // An import into her own image root, whose images jobs would not trust.
     let own = "rm -rf ~/sif; mkdir ~/sif; sifcache import --root ~/sif FILE o/i:1";
     let output = site.alice(&["sh", "-c", &own.replace("FILE", &inside(IMAGE))]);
     assert_eq!(output.status, 78, "{output:#?}");

@@ -140,7 +140,7 @@ fn no_launch_fails_during_a_refresh() {
     assert_eq!(kept(&site).len(), 8);
 }
 
-/// Copied by hand, so that the digest is unknown.
+/// The file was copied by hand, so its digest is unknown.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn files_put_there_by_hand() {
@@ -153,7 +153,7 @@ fn files_put_there_by_hand() {
     });
     assert_eq!(all.stdout, "unknown     alpine:3.20  /shared/sif/library/alpine:3.20.sif\n");
     let [object] = objects(&unknown).try_into().unwrap();
-    // Under the original name.
+    // The new file has the original name.
     assert_eq!(object["path"], "/shared/sif/library/alpine:3.20.sif");
     assert_eq!(object["status"], "refreshed");
     started(&site, "library/alpine:3.20").ran("library/alpine:3.20");

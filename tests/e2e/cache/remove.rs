@@ -26,7 +26,7 @@ fn removed_images_are_kept_and_can_be_restored() {
     done(&site, &["import", &inside(IMAGE), "o/i:1", "--digest", &digest]);
     site.store(OTHER, "o/Odd (copy).sif");
     let odd = format!("{SHARED}/o/Odd (copy).sif");
-    // Without a terminal there is no answer to the question, so nothing is changed.
+    // Without a terminal the question cannot be answered, so nothing is changed.
     let output = sifcache(&site, &["remove", "o/i:1"]);
     assert_eq!(output.status, 64, "{output:#?}");
     let dry = done(&site, &["remove", "--dry-run", "o/i:1", &odd]);
@@ -99,7 +99,7 @@ fn gc_selects_by_age_and_total_size() {
     };
     assert_eq!(chosen(&["--older-than", "90d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--older-than", "90d", "--repo", "o"]), ["o/a:1"]);
-    // Three images have 3.25 MiB.
+    // Three images take up 3.25 MiB.
     assert_eq!(chosen(&["--max-size", "3.3M"]), ["p/c:1"]);
     assert_eq!(chosen(&["--max-size", "1M", "--older-than", "60d"]), ["p/c:1", "o/a:1"]);
     assert_eq!(chosen(&["--max-size", "10M"]), [] as [&str; 0]);
@@ -148,7 +148,7 @@ fn recently_used_images_stay() {
         let words = ["gc", "--unused-for", "60d", "--dry-run", "--json", "--log", "/home/syslog"];
         sifcache(&site, &words)
     };
-    // The log begins later than the period that --unused-for needs.
+    // The log begins after the start of the period that --unused-for needs.
     let output = gc(format!("{}{now}", log(30)));
     assert_eq!(output.status, 69, "{output:#?}");
     assert!(output.stderr.contains("records of image use begin on"), "{output:#?}");

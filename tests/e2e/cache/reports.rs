@@ -82,7 +82,8 @@ fn misses_and_hits_of_jobs() {
     assert_eq!(objects(&list)[0]["images"][0]["last_used"], hit["last"]);
 }
 
-/// The list of misses is input for `add`. An image that was added meanwhile is not on the list.
+/// The list of misses is used as the input of `add`. An image that was added in the meantime is not
+/// on the list.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn from_misses_to_add() {
@@ -125,7 +126,7 @@ fn on_the_node_itself() {
     assert!(!output.stdout.contains(&image), "{output:#?}");
 }
 
-/// The same if journald has the log.
+/// The same if the log is kept by journald.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn from_the_journal_of_a_node() {

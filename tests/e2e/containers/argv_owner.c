@@ -1,4 +1,4 @@
-/* A SPANK plugin that handles the argv of a command like slurmstepd does in a step with a
+/* A SPANK plugin that handles the argv of a command as slurmstepd does in a step with a
  * container: it takes ownership of the words and frees them. */
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-//! An image root that does not answer, and that the kernel or the site aborts: all processes that
-//! wait for it continue.
+//! An image root that does not answer until the kernel or the site aborts its file system: then all
+//! processes that wait for it continue.
 
 use super::hanging::helpers;
 use super::mounted::{Mounted, ROOT, Timeout};

@@ -1,4 +1,4 @@
-//! Slurm with control groups, as most sites have it. No process of a step can leave the step, so an
+//! Slurm with control groups, which most sites use. No process of a step can leave the step, so an
 //! unkillable helper process cannot leave it either.
 
 use super::aborted::health_check;
@@ -25,8 +25,8 @@ fn with_each(conf: &str, test: impl Fn(&Site, &ControlGroups<'_>)) {
     }
 }
 
-/// Every kind of launch, with image roots that do not answer but whose waiting processes can be
-/// killed.
+/// Every kind of launch, with image roots that do not answer. The processes that wait for them can
+/// be killed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn all_processes_end_with_the_step() {
@@ -49,8 +49,8 @@ fn all_processes_end_with_the_step() {
                 run(SHARED, nested);
                 run("/srv/empty", nested);
                 for fault in ["read hang", "all eio"] {
-                    // Mounted anew, because an open of a file is unkillable while another process
-                    // waits for one of its pages.
+                    // A new mount, because a process that opens a file is unkillable while another
+                    // process waits for one of the file's pages.
                     let mounted = Mounted::faulty(site);
                     mounted.fault(fault);
                     run(ROOT, nested);

@@ -67,7 +67,7 @@ fn vanishes_under_a_job() {
         site.plugstack(&of_root(ROOT));
         let mounted = Mounted::faulty(&site);
         let before = seen(&site);
-        // The node's own /tmp, which is also visible in the container.
+        // A file in the node's own /tmp, which is also visible in the container.
         const STARTED: &str = "/tmp/started";
         on_n1(&site, &format!("rm -f {STARTED}"));
         let script = format!("touch {STARTED}; sleep 3; cat /etc/image-name; echo ended");

@@ -1,9 +1,9 @@
 //! An image root that does not answer.
 //!
 //! A process is unkillable if it waits for an answer to a request that the FUSE server has already
-//! read. Here this is the helper process and not the task. The launch continues without the root,
-//! the step ends, and the node accepts the next step, all while the server still hangs. With
-//! `lookup_timeout=off` the task itself waits.
+//! read. Here, only the helper process waits in this way, and not the task. The launch continues
+//! without the root, the step ends, and the node accepts the next step, all while the server still
+//! hangs. With `lookup_timeout=off` the task itself waits.
 
 use super::mounted::{Mounted, ROOT};
 use super::table::{Found, compare, ended};
@@ -231,7 +231,7 @@ fn without_a_timeout() {
     });
 }
 
-/// As during the failover of a file server.
+/// A pause like that during the failover of a file server.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn answers_later() {

@@ -78,7 +78,7 @@ fn replaced_by_rename() {
 }
 
 /// If the image is removed or truncated between the lookup and the start, the launch fails like a
-/// launch by path. Before the lookup it is a miss.
+/// launch by path. If this happens before the lookup, it is a miss.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn removed_cut_and_closed() {

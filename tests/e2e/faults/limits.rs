@@ -1,4 +1,4 @@
-//! A task that may have no more memory, files or processes.
+//! Tasks whose limits allow no more memory, files or processes.
 //!
 //! Slurm sets a user's limits right before the `execve`, after the plugins. The plugin itself is
 //! therefore subject only to limits that another plugin, or PAM, has set before.
@@ -31,17 +31,17 @@ fn site() -> Site {
     site
 }
 
-/// Such a program with a `PATH` that is too long for the plugin's own memory.
+/// The same program with a `PATH` that is too long for the plugin's own memory.
 fn long_path(site: &Site, _: &String) -> Output {
     let script = format!("PATH=$PATH:/$(printf %0100000d 0); exec srun -w n1 -n2 {PROGRAM}");
     site.alice(&["sh", "-c", &script])
 }
 
-/// With so little address space, or data, malloc has only the memory that it already holds. Another
-/// plugin takes all of this memory except for a piece of the given number of bytes. Slurm needs 256
-/// KiB of it for the first task of a node, and a few bytes for each task. The exact threshold moves
-/// by some hundred bytes with what is loaded before, because this moves the gaps in the heap. The
-/// limit for data includes what slurmstepd already uses, so it is large.
+/// With such low limits for address space or data, malloc has only the memory that it already
+/// holds. Another plugin takes all of this memory except for a piece of the given number of bytes.
+/// Slurm needs 256 KiB of it for the first task of a node, and a few bytes for each task. The exact
+/// threshold shifts by some hundred bytes depending on what is loaded before, because this shifts
+/// the gaps in the heap. The limit for data includes what slurmstepd already uses, so it is large.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_memory() {
@@ -79,8 +79,8 @@ fn no_descriptors_or_processes() {
     meets_each(&site, "little stack", &limits, |limit| after(limit), launch);
 }
 
-/// A write beyond the limit ends a process with a signal. This includes Slurm's own log messages,
-/// so the log level is lowered so far that a task writes nothing without the plugin.
+/// A process that writes beyond the limit is ended by a signal. This also applies to Slurm's own
+/// log messages, so the log level is lowered until a task writes nothing without the plugin.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_files() {
@@ -96,7 +96,7 @@ fn no_files() {
     meets_each(&site, "file size limit: a refused image", &limits, |limit| after(limit), refused);
 }
 
-/// Limits of the shell that submits, which the task gets at its `execve`. The runtime runs as the
+/// Limits of the submitting shell, which the task gets at its `execve`. The runtime runs as the
 /// task itself, on a terminal, and as one of several programs.
 #[test]
 #[ignore = "needs a testbed: make test"]

@@ -30,7 +30,7 @@ impl Timeout {
     pub(super) fn of_a_second() -> Option<Self> {
         let timeout = Self::of("1");
         if timeout.is_none() {
-            eprintln!("skipped: before Linux 6.14 the kernel waits for ever");
+            eprintln!("skipped: before Linux 6.14 the kernel waits forever");
         }
         timeout
     }

@@ -1,5 +1,5 @@
-//! A second SPANK plugin, which its arguments control, and a minimal runtime, so that the task
-//! itself needs next to no resources.
+//! A second SPANK plugin, controlled by its arguments, and a minimal runtime, so that the task
+//! itself needs almost no resources.
 
 use crate::kit::{Output, Site, plugin_directory, push, slurm_release};
 use std::path::Path;

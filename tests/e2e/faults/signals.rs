@@ -1,4 +1,5 @@
-//! A signal at each step of the plugin's work in a task, and jobs that are cancelled there.
+//! A signal at each step of the plugin's work in a task, and jobs that are cancelled at an
+//! arbitrary time.
 
 use super::mounted::{Mounted, ROOT};
 use super::second_plugin::{self, RUNTIME};
@@ -10,15 +11,15 @@ use std::time::Duration;
 
 /// A file that exists while n1's slurmd is traced.
 const TRACED: &str = "/shared/traced";
-/// A file that exists while stopped tasks are searched for.
+/// A file that exists while a script searches for stopped tasks.
 const WATCHED: &str = "/shared/watched";
-/// The system calls of a hit on the image root and on the image, and the ordinal of each among
-/// calls of the same name.
+/// The system calls that a hit makes on the image root and on the image, each with its ordinal
+/// among the calls of the same name.
 const CALLS: [(&str, usize); 6] =
     [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
 
-/// Traces every thread of slurmd while `work` runs. The process that makes the call number `when`
-/// of this name on one of `paths` gets `signal` there.
+/// Traces every thread of slurmd while `work` runs. A process that calls `call` on one of `paths`
+/// gets `signal` at the call with the number `when`.
 fn with_signal<T>(
     site: &Site,
     (call, when): (&str, usize),
@@ -72,14 +73,14 @@ fn at_each_call() {
         site.plugstack(WITHOUT);
         let at_execve = with_signal(&site, ("execve", 1), [&runtime, signal], launch);
         for call in CALLS {
-            // A plugin that reads the same file: some releases of Slurm handle a signal themselves
-            // before the task's own `execve`.
+            // For comparison, another plugin reads the same file, because some releases of Slurm
+            // handle a signal themselves before the task's own `execve`.
             let [without, with] = [&looks, &by_the_task()].map(|line| {
                 site.plugstack(line);
                 with_signal(&site, call, [&image, signal], launch)
             });
             let alike = as_asked(&with) == as_asked(&without);
-            assert!(alike, "{signal} at {call:?}: {with:#?}, without us {without:#?}");
+            assert!(alike, "{signal} at {call:?}: {with:#?}, without sifcache {without:#?}");
         }
         let found = Found {
             without: format!("status {}", at_execve.status),

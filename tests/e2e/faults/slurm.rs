@@ -26,8 +26,8 @@ fn meanwhile(site: &Site, image: &str, change: &dyn Fn()) -> Output {
     })
 }
 
-/// Asserts that the same happens to a job without the plugin that starts the image by its path, and
-/// that a step that starts after the change runs too.
+/// Asserts that a hit ends like a launch of the image by its path without the plugin, and that a
+/// step that starts after the change also runs.
 #[track_caller]
 fn meets(site: &Site, fault: &str, change: &dyn Fn()) {
     install_plugin();

@@ -1,6 +1,6 @@
-//! A node whose syslog is missing, does not read, or cannot write.
+//! A node whose syslog daemon is missing, does not read, or cannot write.
 //!
-//! The plugin sends one line and does not wait: a line may be lost, but a task must not be.
+//! The plugin sends one line and does not wait: a line may be lost, but a task must not fail.
 
 use super::{NAME, launch, meets, on_n1, with, with_registry};
 use crate::kit::{IMAGE, Output, Site};
@@ -58,7 +58,8 @@ fn dead() {
     });
 }
 
-/// A stopped daemon reads nothing, so its socket fills up. A sender that waits would wait forever.
+/// A stopped daemon reads nothing, so its socket fills up. A sender that waited for space would
+/// wait forever.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn blocking() {

@@ -20,7 +20,7 @@ pub(super) struct Found {
     pub(super) admin: String,
 }
 
-/// The release of Slurm that the table is for. The amount of memory that a task itself needs
+/// The release of Slurm that the table describes. The amount of memory that a task itself needs
 /// differs between releases.
 const RELEASE: &str = "26.05";
 
@@ -47,9 +47,9 @@ pub(super) fn compare(fault: &str, found: &Found) {
     } else if is_in_the_table() {
         assert_eq!(row, new, "found on the right");
     } else {
-        // Digits are ignored: that both counts of a row are equal was checked before. The column
-        // for the admin is ignored as well, because it has more words where an old release lacks a
-        // feature.
+        // Digits are ignored, because the two counts of a row have already been compared. The
+        // column for the admin is ignored as well, because its text is longer where an old release
+        // lacks a feature.
         let alike = |row: &str| -> Vec<String> {
             let cells = row.split(" | ").take(4);
             cells.map(|cell| cell.replace(|c: char| c.is_ascii_digit(), "")).collect()
@@ -66,7 +66,7 @@ pub(super) fn ended(output: &Output) -> String {
     }
 }
 
-/// Every row has a test: its name is in quotes in one of the files in this directory.
+/// Every row has a test: the name of the row is in quotes in one of the files in this directory.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();

@@ -7,7 +7,7 @@ use super::{NAME, WITHOUT, as_asked, launch, meets, meets_each, unharmed, with, 
 use crate::kit::{IMAGE, Output, SHARED, Site};
 use std::fs;
 
-/// As a task, and in a script that reaches the shim through its absolute path.
+/// A launch as a task, and launches in a script that gives the absolute path of the runtime.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn no_proc() {
@@ -28,7 +28,7 @@ fn no_proc() {
     });
 }
 
-/// Runs `srun STEP` as alice, with `bytes` more bytes in its environment.
+/// Runs `srun STEP` as alice, with `bytes` additional bytes in its environment.
 fn padded(site: &Site, bytes: usize, step: &str) -> Output {
     // The kernel allows 128 KiB for each variable.
     let pad = "import os, sys
@@ -72,8 +72,8 @@ fn a_word_of_128_kib() {
     });
 }
 
-/// First finds the largest environment with which a step starts without the plugin. It contains the
-/// job ID, so the last bytes are left out.
+/// First finds the largest environment with which a step starts without the plugin. The environment
+/// contains the job ID, so the last bytes are left out.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn as_long_as_the_kernel_allows() {
@@ -102,8 +102,8 @@ fn as_long_as_the_kernel_allows() {
     meets_each(&site, fault, &cases, lines, |site, (bytes, step)| padded(site, *bytes, step));
 }
 
-/// The variables that lead a script to the shim are part of its environment, and count towards the
-/// kernel's limit too.
+/// The variables that lead a script to the shim are part of its environment, and also count towards
+/// the kernel's limit.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_last_bytes_in_a_script() {

@@ -1,10 +1,10 @@
 //! Configures `ProctrackType=proctrack/cgroup`, which most sites use, instead of the testbed's
-//! `linuxproc`. A process of a step stays in the step's control group, whatever it becomes.
+//! `linuxproc`. A process of a step cannot leave the step's control group.
 //!
 //! Slurm's control groups are created below a control group of the cluster, either in the machine's
 //! version 1 freezer or in its version 2 hierarchy. If a machine has controllers of both versions,
-//! slurmd refuses version 2. It is therefore started with a preloaded library that hides the
-//! others: `unified.c`. None of this needs a version 2 controller.
+//! slurmd refuses version 2. slurmd is therefore started with a preloaded library, `unified.c`,
+//! that hides the version 1 controllers. None of this needs a version 2 controller.
 
 use super::{SLURMD, Site, cluster, push};
 use std::path::Path;

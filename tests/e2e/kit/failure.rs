@@ -1,5 +1,5 @@
-//! What a failing test prints in addition to its message: the last command, its output, and the
-//! relevant log lines since the test began.
+//! The block of text that a failing test prints in addition to its message: the last command, its
+//! output, and the relevant log lines since the test began.
 //!
 //! The block is short enough to fit into the last 40 lines of `make test`. It is written to
 //! standard error, and also to a file in the directory `SIFCACHE_FAILURES`, if that is set.

@@ -33,7 +33,7 @@ impl Site {
 
     /// Waits until a job and all its parts have ended, and returns the highest exit status. `sbatch
     /// --wait` polls only every two seconds. The controller logs each change of a job, so this
-    /// queries it when its log has grown, and twice a second anyway.
+    /// function queries the controller when the log has grown, and otherwise twice a second.
     fn wait(&self, job: &str) -> i32 {
         let limit = Instant::now() + Duration::from_secs(300);
         let log = self.at("ctl", "/var/log/slurm/slurmctld.log");

@@ -12,7 +12,7 @@ impl<'a> Quiet<'a> {
         if output.status == 0 {
             return Some(Self(site));
         }
-        eprintln!("skipped: this Slurm cannot set what a node logs: {}", output.stderr);
+        eprintln!("skipped: this Slurm cannot set the log level of a node: {}", output.stderr);
         None
     }
 

@@ -177,8 +177,8 @@ pub(crate) fn index(repository: &str, tag: &str, images: &[(&str, &str)]) -> Vec
     output.stdout.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Serves the hub's images at a port with this certificate and the key beside it. With `clients`,
-/// only clients with a certificate issued by this authority are accepted.
+/// Serves the hub's images at a port with this certificate, whose key is stored beside it. With
+/// `clients`, only clients with a certificate issued by that authority are accepted.
 pub(crate) fn with_certificate(port: u16, certificate: &str, clients: Option<&str>) -> Server {
     let key = certificate.replace(".pem", ".key");
     let clients = clients.map(|one| format!("    clientcas:\n      - {one}\n"));

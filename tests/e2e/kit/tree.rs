@@ -12,10 +12,10 @@ use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Untrusted;
 
-/// Checks every file of an image root, and returns the names outside of `.sifcache`. Each of them
-/// must be a complete image under a name that a job looks up. Everybody may read it, and only root
-/// may write it. A name with a digest must hold what was pulled for that digest. Directories and
-/// records must be complete too.
+/// Checks every file of an image root, and returns the names outside of `.sifcache`. Each of these
+/// files must be a complete image under a name that a job looks up. Everybody must be able to read
+/// it, and only root may write it. A file with a digest in its name must have the content that was
+/// pulled for that digest. Directories and records must be complete too.
 #[track_caller]
 pub(crate) fn check(root: &Path) -> Vec<String> {
     directories(root);
@@ -44,7 +44,7 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
 /// `.sifcache/tmp`.
 #[track_caller]
 fn directories(directory: &Path) {
-    // Another process may remove it at any moment, as below.
+    // Another process may remove the directory at any moment; the same applies below.
     let Ok(metadata) = fs::symlink_metadata(directory) else { return };
     let mode = metadata.permissions().mode() & 0o777;
     assert_eq!((metadata.uid(), mode & 0o022), (0, 0), "{}: {mode:o}", directory.display());
@@ -78,8 +78,9 @@ fn is_looked_for(name: &str) -> bool {
     references.any(|reference| candidate::names(&reference).iter().any(|one| one == name))
 }
 
-/// Starts every image of the root that has a digest in its name, and compares it with `pulled`,
-/// pairs of a digest and an image. Returns the number of these images.
+/// Starts every image of the root that has a digest in its name, and asserts that it is the image
+/// that was pulled for this digest. `pulled` has pairs of a digest and an image. Returns the number
+/// of images that were started.
 #[track_caller]
 pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usize {
     let names = check(&site.at("ctl", root));
@@ -87,7 +88,7 @@ pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usiz
     for (path, digest) in &pinned {
         let name = format!("{root}/{path}@{digest}");
         let is = pulled.iter().find(|(one, _)| digest.trim_end_matches(".sif") == one);
-        let Some((_, image)) = is else { panic!("{name}: nobody has pulled that") };
+        let Some((_, image)) = is else { panic!("{name}: this digest was not pulled") };
         site.alice(&[&["apptainer", "exec", &name], &WHICH[..]].concat()).ran(image);
     }
     pinned.len()

@@ -16,9 +16,9 @@ pub(super) fn tmpfs() -> &'static str {
     }
 }
 
-/// The command that starts slurmd here. On Linux 6.18, a process can keep a mount namespace only if
-/// its own has a lower number, and each processor numbers them separately. Therefore all of them
-/// are made on one processor.
+/// The command that starts slurmd in these tests. On Linux 6.18, a process can keep a mount
+/// namespace only if the process's own mount namespace has a lower number, and each processor
+/// numbers mount namespaces separately. Therefore all of them are created on one processor.
 const PINNED: &str =
     "first=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//'); taskset -c $first unshare -m slurmd";
 

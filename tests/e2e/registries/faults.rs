@@ -51,7 +51,7 @@ fn each_fault_fails_a_pull_in_its_own_way() {
 fn a_registry_that_ends_during_a_pull_stays_down() {
     let site = Site::new("");
     let registry = misbehaving("gone=5000000");
-    // A small image gets through.
+    // A small image can still be pulled.
     gets(&site, &[], IMAGE, IMAGE);
     fails(&site, &[], LARGE, "unexpected EOF");
     assert!(registry.requests().iter().any(|line| line.contains("/blobs/")));
@@ -66,10 +66,10 @@ fn a_busy_registry_answers_the_second_request() {
     gets(&site, &[], IMAGE, IMAGE);
     let log = registry.log();
     let asked: Vec<&str> = log.lines().take(2).collect();
-    assert!(asked.len() == 2 && asked[0] == asked[1], "not asked again: {log}");
+    assert!(asked.len() == 2 && asked[0] == asked[1], "the request was not repeated: {log}");
 }
 
-/// The compressed layer has about 1.1 MB.
+/// The size of the compressed layer is about 1.1 MB.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_slow_registry_takes_longer() {
@@ -122,7 +122,7 @@ fn head_without_a_digest() {
     assert_eq!(pull(&site, &[], "alpine:3.20").status, 0);
 }
 
-/// However a test ends, the next one can use the hub's port.
+/// No matter how a test ends, the next test can use the hub's port.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_failed_test_stops_its_registry() {

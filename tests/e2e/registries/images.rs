@@ -1,4 +1,4 @@
-//! Images that the kit makes. Those for several architectures are tested with `sifcache add`.
+//! Images that the kit makes. Its images for several architectures are tested with `sifcache add`.
 
 use crate::kit::signed::{KEYS, signed_sif};
 use crate::kit::{IMAGE, SHARED, Site};

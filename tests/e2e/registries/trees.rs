@@ -1,4 +1,4 @@
-//! Whether the check of a tree detects what a writer could do wrong.
+//! Tests whether the check of a tree detects the mistakes that a writer could make.
 
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif, tree};
 use serde_json::json;
@@ -94,7 +94,7 @@ fn each_damage_is_detected() {
     seen(&site, |root| fs::write(root.join(".sifcache/lock/0f"), "").unwrap());
 }
 
-/// A different image under the digest, or under a tag with a record of another image.
+/// A different image under the digest, or under a tag whose record describes another image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn different_content_is_detected() {
@@ -117,7 +117,7 @@ fn different_content_is_detected() {
         record["digests"] = json!([DIGEST.replace('f', "a")]);
         fs::write(path, record.to_string()).unwrap();
     });
-    // Without a record, only the content of the image shows it.
+    // Without a record, only the content of the image shows the difference.
     let wrong = |pulled: &[(String, &str)]| {
         sound(&site);
         fs::remove_dir_all(site.at("ctl", SHARED).join(".sifcache")).unwrap();

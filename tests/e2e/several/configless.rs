@@ -97,7 +97,7 @@ fn plugstack_conf_comes_from_the_controller() {
     assert_eq!(doctor.status, 0, "{doctor:#?}");
     let found = "/run/slurm/conf/plugstack.conf: has the plugin's line";
     assert!(doctor.stdout.contains(found), "{doctor:#?}");
-    // In a script through the shim, in a login shell on the node.
+    // Launches in a script go through the shim; here, the script runs in a login shell on the node.
     let launch = "apptainer exec docker://o/i:1 cat /etc/image-name";
     let script = ["srun", "-N2", "bash", "-lc", launch];
     hits(&cluster.alice("ctl", &script));

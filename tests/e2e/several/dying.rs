@@ -15,7 +15,7 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a step on all nodes whose tasks wait, and crashes n3 during the step.
+/// Runs a step with waiting tasks on all nodes, and crashes n3 during the step.
 fn step_loses_a_node(site: &Site, image: &str) -> Output {
     let flags = ["-N3", "apptainer", "exec", image];
     let wait = ["sh", "-c", "touch /home/alice/here-$SLURM_PROCID; sleep 60"];
@@ -39,7 +39,7 @@ fn step_loses_a_node(site: &Site, image: &str) -> Output {
 fn the_step_ends_as_without_the_plugin_and_nothing_is_left() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    // Processes of earlier jobs do not count: instances outlive their steps.
+    // Processes of earlier jobs do not count, because instances outlive their steps.
     let processes = |node: &str| -> BTreeSet<String> {
         let output = site.exec(&["--on", node], &["pgrep", "-u", "alice"], "");
         output.stdout.lines().map(str::to_owned).collect()

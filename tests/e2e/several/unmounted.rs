@@ -40,7 +40,7 @@ fn the_node_without_the_mount_reports_a_miss() {
         site.logged(node, "image=/shared/sif/o/i:1");
         assert!(!site.log(node).contains("no-root"), "{}", site.log(node));
     }
-    // In slurmd's log, and in syslog for `sifcache misses`.
+    // The reason is in slurmd's log, and also in syslog for `sifcache misses`.
     site.logged("n3", "sifcache: the image root /shared/sif does not exist");
     site.logged("n3", "reference=docker.io/o/i:1 refused=/shared/sif why=no-root");
     // The node still finds images in its own root, without a message.

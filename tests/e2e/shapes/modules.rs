@@ -12,7 +12,7 @@ fn load(site: &Site, line: &str) -> Output {
     fs::write(directory.join("1.4"), text).unwrap();
     let bin = site.at("ctl", "/shared/apptainer/bin");
     fs::create_dir_all(&bin).unwrap();
-    // A different runtime from the point of view of PATH.
+    // For a search in PATH, this is a different runtime.
     let other = "#!/bin/sh\necho other >&2\nexec /usr/bin/apptainer \"$@\"\n";
     crate::kit::program(&bin.join("apptainer"), other);
     let script = format!(

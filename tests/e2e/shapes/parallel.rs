@@ -20,8 +20,8 @@ fn open_mpi() {
         // mpirun and its daemon were once seen to wait for each other forever before they had
         // started anything, both in epoll_wait with a connection between them. This is rare: with
         // Open MPI 6.0.0rc2 and PRRTE 5.0.0rc1, it happened in none of 800 runs of mpirun on two
-        // nodes without the plugin, and in none of 760 with it, on two busy processors (the load was
-        // 12 and 9 at two looks). So the cause is unknown.
+        // nodes without the plugin, and in none of 760 with it, on two busy processors (the load
+        // was 12 and 9 when it was read twice). So the cause is unknown.
         let again = "again() { timeout 60 mpirun \"$@\"; local s=$?; [ $s = 124 ] || return $s; mpirun \"$@\"; }";
         let script = format!("{again}\nagain hostname\nagain {LAUNCH}");
         let output = site.sbatch(&options, &script);
@@ -36,8 +36,8 @@ fn open_mpi() {
     });
 }
 
-/// Both values of `nested=` run at the same time, because each takes long. A job keeps the settings
-/// that its script was started with.
+/// The jobs for the two values of `nested=` run at the same time, because each takes long. A job
+/// keeps the settings that its script was started with.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn five_hundred_in_a_loop() {

@@ -84,8 +84,8 @@ fn environments_that_are_cleared() {
     );
 }
 
-/// A user's own script with the name of the runtime decides itself what to start. It comes first in
-/// `PATH` in several ways.
+/// A user's own script with the name of the runtime decides itself what to start. The script is put
+/// first in `PATH` in several ways.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_users_script_with_the_name_of_the_runtime() {
@@ -131,8 +131,8 @@ fn a_users_script_in_the_path_of_the_submission() {
     });
 }
 
-/// The inner launch happens inside the container. Its runtime is a script that prints its
-/// arguments, bound into the image.
+/// The inner launch happens inside the container. There, the runtime is a script that is bound into
+/// the image and prints its arguments.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_launch_in_a_launch() {

@@ -62,7 +62,7 @@ fn several_programs() {
         }
     };
     let programs = format!("# by name, by path\n0 {LAUNCH}\n1,2 /usr/bin/{LAUNCH}\n");
-    // Before 23.11: see nested::a_slurm_that_cannot_prepend.
+    // For releases before 23.11, see nested::a_slurm_that_cannot_prepend.
     if plugins_can_prepend() {
         shape("`srun --multi-prog`, runtimes as programs", 3, run(programs));
     }
@@ -76,7 +76,7 @@ fn a_heterogeneous_job() {
     shape("a heterogeneous job", 2, |site| {
         let step = format!("srun --het-group=0,1 bash -c '{LAUNCH}'");
         site.sbatch(
-            // Each component has its own node, and no node is named.
+            // Each component gets its own node, so the options name no node.
             &["-N1"],
             &format!("#!/bin/bash\n#SBATCH -n1\n#SBATCH hetjob\n#SBATCH -n1\n{step}\n"),
         )

@@ -7,7 +7,8 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares whether `nested=off`, `path` and `preload` cover a shape with its row in the table.
+/// Compares `measured`, which says whether `nested=off`, `path` and `preload` cover a shape, with
+/// the shape's row in the table.
 #[track_caller]
 pub(super) fn compare(name: &str, measured: [bool; 3]) {
     let text = fs::read_to_string(page()).unwrap();
@@ -26,7 +27,7 @@ pub(super) fn compare(name: &str, measured: [bool; 3]) {
     assert!(explained, "'{name}' is not covered everywhere, and the table does not say why");
 }
 
-/// Every row has a test: its name is in quotes in one of these files.
+/// Every row has a test: the name of the row is in quotes in one of these files.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();

@@ -1,4 +1,4 @@
-//! Copies that fail during the transfer, and interrupts by the admin.
+//! Copies that fail during the transfer, and interruptions by the admin.
 
 use super::{STAND_INS, no_job, on, sbcast, site, stage};
 use crate::kit::{LOCAL, Site, tree};
@@ -14,7 +14,7 @@ fn nothing_anywhere(site: &Site) {
     }
 }
 
-/// The replaced sbcast sends a changed file.
+/// The replacement of sbcast sends a changed file.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_file_changed_during_the_transfer_is_not_installed() {
@@ -40,8 +40,8 @@ fn a_file_changed_during_the_transfer_is_not_installed() {
     assert_eq!(stage(&site, &["--partition", "all", "o/i:1"]).status, 0);
 }
 
-/// During the transfer: the replaced sbcast sends a part of the file and then nothing for a long
-/// time.
+/// A signal during the transfer: the replacement of sbcast sends a part of the file and then
+/// nothing for a long time.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_the_job_and_leaves_nothing() {
@@ -92,7 +92,7 @@ fn a_job_that_is_cancelled() {
     assert_eq!(["n1", "n2", "n3"].map(|node| on(&site, node).len()), [2, 2, 2]);
 }
 
-/// While the job waits in the queue, which the command reports.
+/// A signal while the job waits in the queue. The command reports that it waits.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_signal_ends_a_job_that_waits() {

@@ -57,7 +57,7 @@ fn a_node_that_is_down_is_reported_and_skipped() {
         assert!(message.is_some_and(|line| line.contains("(state down")), "{output:#?}");
         assert_eq!(on(&site, "n1").len(), 2);
         assert_eq!(on(&site, "n3").len(), 2);
-        // With only this node there is nothing to wait for.
+        // If this is the only requested node, there is no node to wait for.
         let output = stage(&site, &["--nodes", "n2", "o/i:1"]);
         assert_eq!(output.status, 69, "{output:#?}");
         let output = stage(&site, &["--list", "--partition", "all"]);
@@ -83,14 +83,14 @@ fn a_disk_without_space() {
     assert_eq!(output.status, 73, "{output:#?}");
 }
 
-/// The disk becomes full after the query for space. sbcast fails for all nodes, so it runs again
-/// for the remaining nodes.
+/// The disk becomes full after the command has queried the free space. sbcast fails for all nodes,
+/// so it runs again for the remaining nodes.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_disk_that_fills_up_meanwhile() {
     let site = site();
     let _disk = small_disk(&site, "n2", 3_000);
-    // The replaced sbcast fills the disk of n2 before it sends anything.
+    // The replacement of sbcast fills the disk of n2 before it sends anything.
     sbcast(
         &site,
         "job=${1#--jobid=}\n\
@@ -158,7 +158,7 @@ fn a_local_root_that_nodes_share() {
     tree::is_clean(&shared);
 }
 
-/// Different nodes lack different images, in one run.
+/// In one run, different nodes lack different images.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn each_node_gets_what_it_lacks() {

@@ -11,8 +11,8 @@ fn ordinary_users_cannot_stage() {
     assert_eq!(output.status, 77, "{output:#?}");
     let message = "run this as the owner of the image root, root or a system account";
     assert!(output.stderr.contains(message), "{output:#?}");
-    // Even if the site accepts files that users have written, the node's directory is not writable
-    // for them.
+    // Even if the site accepts files that users have written, these users cannot write to the
+    // node's directory.
     site.plugstack(
         "optional spank_sifcache.so image_root=/local/sif:/shared/sif untrusted=accept\n",
     );

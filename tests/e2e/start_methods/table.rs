@@ -16,8 +16,9 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares whether the result of a way is the same with `nested=path` and `preload` with its row.
-/// `ended` describes the results without the plugin and with it, for the failure message.
+/// Compares `same`, which says whether the result of a way stays the same with `nested=path` and
+/// with `preload`, with the way's row in the table. `ended` describes the results without the
+/// plugin and with it, for the failure message.
 #[track_caller]
 pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     let text = fs::read_to_string(page()).unwrap();
@@ -36,7 +37,7 @@ pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     assert!(explained, "'{name}' differs, and the table does not say why: {ended}");
 }
 
-/// Every row has a test: its name is in one of the lists.
+/// Every row has a test: the name of the row is in one of the lists.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();

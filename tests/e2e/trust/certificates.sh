@@ -15,7 +15,7 @@ request() {
 }
 
 now=(-days 100)
-# OpenSSL 3.4 adds this flag, and from then on rejects a negative number of days.
+# OpenSSL 3.4 added this flag, and since then rejects a negative number of days.
 if openssl x509 -help 2>&1 | grep -q -e -not_after; then
     expired=(-not_before 20200101000000Z -not_after 20210101000000Z)
 else

@@ -7,7 +7,7 @@ use crate::kit::registry::{with_certificate, without_tls};
 const ETC: &str = "/etc/containers/registries.conf";
 const HOME: &str = "/root/.config/containers/registries.conf";
 
-/// A rule for a registry with its own keys, and mirrors with theirs.
+/// A rule of `registries.conf` for a registry and its mirrors, each with its own keys.
 fn rule(location: &str, keys: &str, mirrors: &[(&str, &str)]) -> String {
     let mirror = |(location, keys): &(&str, &str)| {
         format!("[[registry.mirror]]\nlocation = \"{location}\"\n{keys}\n")
