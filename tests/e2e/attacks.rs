@@ -60,7 +60,7 @@ fn own_root(site: &Site) -> &'static str {
     ROOT
 }
 
-/// The number of launches of a user in the logs of n1 that have this event.
+/// The number of lines in the logs of n1 that report this event for this user.
 fn events(site: &Site, event: &str, user: u32) -> usize {
     let (event, user) = (format!("sifcache: event={event} "), format!(" uid={user} "));
     let log = site.log("n1");

@@ -37,7 +37,7 @@ fn in_the_script_and_with_an_empty_environment() {
 /// Without the option, the plugin adds no variable to the job's environment.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn the_scripts_environment_is_left_alone() {
+fn the_environment_of_the_script_is_unchanged() {
     let site = Site::new("nested=off");
     let none = site.sbatch(&[], "env | grep -i ^sif || true");
     assert_eq!(none.stdout, "", "{none:#?}");

@@ -285,7 +285,8 @@ fn a_cli_filter_that_sets_the_cache_mode() {
     assert_eq!(output.status, 66, "{output:#?}");
 }
 
-/// Other copied programs, and programs that a copied runtime starts, do not see the variable.
+/// Other copied programs, and programs that a copied runtime starts, do not see the variable
+/// `SLURM_SIFCACHE_BROADCAST`.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_variable_does_not_reach_the_program() {

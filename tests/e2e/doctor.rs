@@ -11,7 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 
 const CONFIGURATION: &str = "/etc/apptainer/apptainer.conf";
 
-/// Runs a shell command on a host, and a second one that undoes it when this is dropped.
+/// Runs a shell command on a host. When this is dropped, runs a second command that undoes the
+/// first.
 struct Damage<'a>(&'a Site, &'static str, String);
 
 impl<'a> Damage<'a> {
@@ -305,7 +306,7 @@ const SETTINGS: [(&str, Option<(&str, &str)>); 11] = [
     ("allow container squashfs = no", None),
 ];
 
-/// The finding agrees with what the runtime then does.
+/// The finding agrees with the behaviour of the runtime.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_configuration_of_the_runtime() {

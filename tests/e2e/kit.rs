@@ -43,7 +43,7 @@ pub(crate) const SLURMD: &str = "slurmd(-wlm)?";
 pub(crate) const SHARED: &str = "/shared/sif";
 pub(crate) const LOCAL: &str = "/local/sif";
 
-/// The directory where the command makes the runtime unpack layers, by default and as root.
+/// The default directory in which the runtime unpacks layers for the command, if root runs it.
 pub(crate) const SCRATCH: &str = "/tmp/sifcache-0";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -92,7 +92,7 @@ impl Site {
         fs::write(self.at("ctl", "/etc/slurm/plugstack.conf"), text).unwrap();
     }
 
-    /// The path outside of the cluster of a path on a host.
+    /// Translates a path on a host to the path outside of the cluster.
     pub(crate) fn at(&self, host: &str, path: &str) -> PathBuf {
         at(host, path)
     }
@@ -213,17 +213,17 @@ fn ready() {
     });
 }
 
-/// Whether this is `make test-all`, which runs the slow tests too.
+/// Whether this is `make test-all`, which also runs the slow tests.
 pub(crate) fn thorough() -> bool {
     std::env::var_os("SIFCACHE_THOROUGH").is_some()
 }
 
-/// The path inside the cluster of the SIF made from `image`.
+/// The path of the SIF made from `image`, as seen inside the cluster.
 pub(crate) fn inside(image: &str) -> String {
     format!("/shared/made/{}.sif", image.replace(['/', ':'], "_"))
 }
 
-/// The path of that SIF outside of the cluster.
+/// The path of that SIF, as seen outside of the cluster.
 pub(crate) fn sif(image: &str) -> PathBuf {
     at("ctl", &inside(image))
 }

@@ -111,7 +111,7 @@ fn an_image_is_visible_as_soon_as_it_is_complete() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn v_shows_a_miss_too() {
+fn srun_v_shows_a_miss() {
     let site = Site::new("");
     let output = site.launch(&["-v"], ABSENT);
     let line = format!("sifcache: {ABSENT} is not in the image cache\n");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn included_and_found_by_the_command_too() {
+fn an_included_line_works_for_jobs_and_the_command() {
     let site = Site::with_line("include plugstack.conf.d/*.conf\n");
     site.store(IMAGE, "o/i:1");
     let directory = site.at("ctl", "/etc/slurm/plugstack.conf.d");

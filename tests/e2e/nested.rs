@@ -111,7 +111,7 @@ fn a_miss_ends_the_launch_with_fail_or_require() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn srun_v_shows_a_launch_inside_a_script_too() {
+fn srun_v_shows_a_launch_inside_a_script() {
     for nested in BOTH {
         let site = Site::new(nested);
         site.store(IMAGE, "o/i:1");

@@ -94,7 +94,7 @@ fn references_that_leave_the_root() {
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn arguments_that_are_not_text() {
+fn arguments_that_are_not_utf8() {
     let site = Site::new("on_miss=fail");
     site.store(IMAGE, "o/i:1");
     let bytes = OsStr::from_bytes(b"\xff\xfe=\x01");

@@ -1,5 +1,5 @@
-//! Tests of the test kit: do the registries misbehave as intended? These tests use plain `apptainer
-//! pull`. Other tests check how the command handles the faults.
+//! Tests of the test kit: do the registries misbehave as intended? Here, `apptainer pull` is used
+//! directly. Other tests check how the command handles the faults.
 
 mod faults;
 mod images;

@@ -33,7 +33,7 @@ const WRONG: [(&str, &str, &str); 16] = [
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn each_mistake_is_named_and_leaves_jobs_alone() {
+fn each_mistake_is_reported_and_jobs_run_unchanged() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
     for kind in ["optional", "required"] {

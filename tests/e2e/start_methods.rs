@@ -255,7 +255,7 @@ fn modulefile(site: &Site) {
     fs::write(directory.join("1"), "#%Module1.0\nprepend-path PATH /shared/one/bin\n").unwrap();
 }
 
-/// A node whose runtimes a command has changed, until this is dropped.
+/// A node on which a command has changed the runtimes, until this is dropped.
 struct Changed<'a>(&'a Site, &'a str);
 
 impl<'a> Changed<'a> {

@@ -10,8 +10,8 @@ const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 /// A fake runtime that prints its image argument.
 const REAL: &str = "/opt/real/apptainer";
 
-/// Copies `privileged.c`, compiled, to every host, both set-uid root and as an ordinary program,
-/// and installs the fake runtime.
+/// Compiles `privileged.c`, copies the program to every host, once set-uid root and once as an
+/// ordinary program, and installs the fake runtime.
 fn prepare(site: &Site) {
     let directory = tempfile::tempdir().unwrap();
     let built = directory.path().join("privileged");
@@ -37,7 +37,7 @@ fn outputs(site: &Site, forge: &str, started: &str) -> [String; 2] {
     })
 }
 
-/// The dynamic loader ignores the interposer in a set-uid program, so the command stays the same.
+/// The dynamic loader ignores the interposer in a set-uid program, so the command is not changed.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_set_uid_program_has_no_interposer() {

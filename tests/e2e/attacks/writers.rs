@@ -93,8 +93,8 @@ fn a_sticky_parent() {
     fs::remove_dir_all(&parent).unwrap();
 }
 
-/// A hard link to a file of alice's: the file still belongs to her, so she can write it at any
-/// time.
+/// A hard link to a file that alice owns: the file still belongs to her, so she can write to it at
+/// any time.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_hard_link() {

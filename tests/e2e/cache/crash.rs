@@ -60,7 +60,7 @@ fn again_and_again(
     }
     println!("{words}: {ended} of {times} had ended before");
     assert!(ended < times, "no command was killed");
-    // A runtime whose command was killed holds its lock until the runtime itself ends.
+    // If the command was killed, its runtime holds the lock until the runtime itself ends.
     let limit = Instant::now() + Duration::from_secs(20);
     loop {
         done(site, &["gc"]);

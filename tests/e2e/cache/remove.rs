@@ -36,7 +36,7 @@ fn removed_images_are_kept_and_can_be_restored() {
     assert!(output.stdout.contains("2 removed, 2.16 MiB, kept in "), "{output:#?}");
     started(&site, "o/i:1").tried_the_registry();
     started(&site, &format!("o/i@{digest}")).tried_the_registry();
-    // Empty directories are removed too.
+    // Empty directories are also removed.
     assert!(!site.at("ctl", SHARED).join("o").exists());
     let root = site.at("ctl", SHARED);
     assert!(tree::files(&root.join(".sifcache/metadata")).is_empty());
@@ -131,7 +131,7 @@ fn recently_used_images_stay() {
             day(days)
         )
     };
-    // Each node has a log line every day.
+    // Each node writes a log line every day.
     let up =
         |days| format!("{0} n1 systemd: up\n{0} n2 systemd: up\n{0} n3 systemd: up\n", day(days));
     let log = |from: i64| -> String {

@@ -125,7 +125,7 @@ fn by_the_kernel() {
 /// cannot end.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn by_no_one_until_the_node_is_drained() {
+fn the_node_is_drained_if_nothing_aborts() {
     with_each("UnkillableStepTimeout=10", |site, groups| {
         let mounted = Mounted::faulty(site);
         mounted.fault("all hang");

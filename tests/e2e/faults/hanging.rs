@@ -182,8 +182,8 @@ fn a_directory_in_path() {
     let line = of_root_with(SHARED, "nested=path");
     let fault = "every call hangs in a directory of `PATH`, a runtime is not installed";
     meets(&site, fault, &line, |site| bash(site, "echo ran"));
-    // The runtime that exists is covered nevertheless. The test does not start it, because
-    // Apptainer itself searches every directory of PATH for programs.
+    // The runtime that exists is still covered. The test does not start it, because Apptainer
+    // itself searches every directory of PATH for programs.
     let shim = bash(&site, "command -v apptainer");
     let expected = "/usr/libexec/sifcache/bin-apptainer/apptainer\n";
     assert_eq!((shim.status, shim.stdout.as_str()), (0, expected), "{shim:#?}");

@@ -4,8 +4,8 @@
  *   init=N task=N     returns N from that hook
  *   exit=N            ends the task in task_init
  *   word=N:TEXT       replaces argv entry N of the task's command with TEXT
- *   look=FILE         stats it three times and reads it, as sifcache does
- *   hide=DIRECTORY    mounts an empty file system over it, for the task
+ *   look=FILE         calls stat on FILE three times and reads it, as sifcache does
+ *   hide=DIRECTORY    mounts an empty file system over DIRECTORY, for the task
  *   as=N nofile=N …   lowers a limit of the task, including the hard limit
  *   left=N            then allocates all memory that malloc holds, except for N bytes
  */

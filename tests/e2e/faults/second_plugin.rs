@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// The runtime: a static program that prints its arguments.
 pub(super) const RUNTIME: &str = "/srv/runtime/apptainer";
 
-/// The same program under a name that is not a runtime's.
+/// The same program under a name that is not the name of a runtime.
 pub(super) const PROGRAM: &str = "/srv/runtime/program";
 
 /// Installs the plugin and the programs on every host.

@@ -50,7 +50,7 @@ impl Output {
     }
 }
 
-/// The path outside of the cluster of a path on a host.
+/// Translates a path on a host to the path outside of the cluster.
 pub(super) fn at(host: &str, path: &str) -> PathBuf {
     static ROOTS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut roots = ROOTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

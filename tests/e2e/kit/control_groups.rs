@@ -12,8 +12,8 @@ use std::process::Command;
 
 /// The node's temporary copy of the Slurm configuration, used by slurmd and slurmstepd.
 const CONF: &str = "/run/slurm-control-groups";
-/// Mount point of the machine's hierarchy, which also contains control groups that are not the
-/// testbed's.
+/// Mount point of the machine's hierarchy, which also contains control groups that do not belong to
+/// the testbed.
 const ALL: &str = "/run/control-groups";
 /// Name prefix of the testbed's control groups in that hierarchy.
 const OWN: &str = "sifcache-testbed";

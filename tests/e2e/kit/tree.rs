@@ -79,8 +79,8 @@ fn is_looked_for(name: &str) -> bool {
 }
 
 /// Starts every image of the root that has a digest in its name, and asserts that it is the image
-/// that was pulled for this digest. `pulled` has pairs of a digest and an image. Returns the number
-/// of images that were started.
+/// that was pulled for this digest. `pulled` contains pairs of a digest and an image. Returns the
+/// number of images that were started.
 #[track_caller]
 pub(crate) fn pinned(site: &Site, root: &str, pulled: &[(String, &str)]) -> usize {
     let names = check(&site.at("ctl", root));

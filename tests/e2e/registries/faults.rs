@@ -10,7 +10,7 @@ const LARGE: &str = "determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69
 
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn without_a_fault_it_is_the_registry() {
+fn without_a_fault_the_proxy_behaves_like_the_registry() {
     let site = Site::new("");
     let registry = misbehaving("none");
     gets(&site, &[], IMAGE, IMAGE);

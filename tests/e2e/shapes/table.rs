@@ -7,8 +7,8 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares `measured`, which says whether `nested=off`, `path` and `preload` cover a shape, with
-/// the shape's row in the table.
+/// Compares the row of a shape in the table with `measured`: whether `nested=off`, `path` and
+/// `preload` cover the shape.
 #[track_caller]
 pub(super) fn compare(name: &str, measured: [bool; 3]) {
     let text = fs::read_to_string(page()).unwrap();

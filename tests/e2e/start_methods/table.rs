@@ -16,9 +16,9 @@ fn page() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/launch-shapes.md")
 }
 
-/// Compares `same`, which says whether the result of a way stays the same with `nested=path` and
-/// with `preload`, with the way's row in the table. `ended` describes the results without the
-/// plugin and with it, for the failure message.
+/// Compares the row of a way in the table with `same`: whether the result of the way is the same
+/// with `nested=path` and with `preload`. `ended` describes the results without the plugin and with
+/// it, for the failure message.
 #[track_caller]
 pub(super) fn compare(place: &str, name: &str, same: [bool; 2], ended: &str) {
     let text = fs::read_to_string(page()).unwrap();
