@@ -51,7 +51,7 @@ fn a_correct_cluster_has_no_findings() {
     let strict = site.alice(&["sifcache", "doctor", "--strict"]);
     assert_eq!((strict.status, strict.stderr.as_str()), (0, ""), "{strict:#?}");
     assert!(strict.stdout.contains("\n  ok      srun has loaded it"), "{strict:#?}");
-    // Checks that only root can do are reported as skipped.
+    // Checks that only root can perform are reported as skipped.
     let skipped = |who| {
         let report = doctor(&site, who);
         report.findings.iter().filter(|f| f["level"] == "skipped").count()

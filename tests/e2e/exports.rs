@@ -27,7 +27,8 @@ fn only_symbols_that_slurm_looks_up() {
     assert_eq!(symbols("--defined-only"), expected);
 }
 
-/// These symbols exist in every release from 20.11 on. A missing symbol would make the load fail.
+/// These symbols exist in every release from 20.11 on. If a symbol were missing, the library could
+/// not be loaded.
 #[test]
 #[ignore = "needs the built library: make test"]
 fn imports_of_slurm() {

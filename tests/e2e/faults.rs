@@ -172,7 +172,7 @@ fn ours(text: &str) -> String {
         let words =
             message.split(' ').filter(|word| !of_job.iter().any(|key| word.starts_with(key)));
         let line = format!("`{}`", words.collect::<Vec<_>>().join(" "));
-        // slurmstepd's log file and syslog may have these lines in different order.
+        // slurmstepd's log file and syslog may contain these lines in a different order.
         if !lines.contains(&line) {
             lines.push(line);
         }

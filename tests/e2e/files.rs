@@ -1,4 +1,5 @@
-//! Files that are not valid images: each leaves the command unchanged and the reason is logged.
+//! Files that are not valid images: with each of them, the command is left unchanged and the reason
+//! is logged.
 
 use crate::kit::{IMAGE, OTHER, SHARED, Site, inside, sif};
 use std::fs::{self, Permissions};

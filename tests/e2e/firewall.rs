@@ -15,7 +15,7 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
             site.plugstack(&format!(
                 "{kind} sifcache_fault.so image_root=/shared/sif panic={point}\n"
             ));
-            // The option is registered in init after the injection point.
+            // init registers the option after the point where the panic is injected.
             let option: &[&str] = if point == "init" { &[] } else { &["--sif-cache=auto"] };
             let output = site.srun(&[option, &["echo", "unchanged"]].concat());
             assert_eq!((output.status, output.stdout.as_str()), (0, "unchanged\n"), "{output:#?}");

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 /// The image that most tests run, which is also the content of its /etc/image-name.
 pub(crate) const IMAGE: &str =
     "determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f";
-/// A second image, to distinguish which of two was started.
+/// A second image, so that tests can see which of the two was started.
 pub(crate) const OTHER: &str = "determinedai/environments:rocm-4.2-pytorch-1.9-tf-2.5-rocm-9119094";
 /// Prints the name of the running image.
 pub(crate) const WHICH: [&str; 2] = ["cat", "/etc/image-name"];
@@ -97,12 +97,13 @@ impl Site {
         at(host, path)
     }
 
-    /// Copies a SIF of `image` into the shared root under `name`, and returns its path outside.
+    /// Copies a SIF of `image` into the shared root under `name`, and returns its path outside of
+    /// the cluster.
     pub(crate) fn store(&self, image: &str, name: &str) -> PathBuf {
         self.store_at("ctl", SHARED, image, name)
     }
 
-    /// Copies a SIF of `image` into a root on a host, and returns its path outside.
+    /// Copies a SIF of `image` into a root on a host, and returns its path outside of the cluster.
     pub(crate) fn store_at(&self, host: &str, root: &str, image: &str, name: &str) -> PathBuf {
         let path = self.at(host, root).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -110,7 +111,7 @@ impl Site {
         path
     }
 
-    /// Writes an arbitrary file into the shared root, and returns its path outside.
+    /// Writes an arbitrary file into the shared root, and returns its path outside of the cluster.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.at("ctl", SHARED).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -170,7 +171,7 @@ impl Site {
         }
     }
 
-    /// What a host has written to syslog and slurmd's log since this site was created.
+    /// The text that a host has written to syslog and slurmd's log since this site was created.
     pub(crate) fn log(&self, host: &str) -> String {
         let mut all = String::new();
         for (_, log, from) in self.marks.iter().filter(|(node, ..)| *node == host) {

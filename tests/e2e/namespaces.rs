@@ -91,7 +91,7 @@ impl<'a> Written<'a> {
     }
 
     /// For each hook, whether it was called in the namespaces of the job: `job` or `node`, as on
-    /// the page. Only step 0 counts; `inside` names the namespaces of its task.
+    /// the page. Only step 0 counts; `inside` names the namespaces of the task of this step.
     fn cells(&self, inside: &str) -> Vec<&'static str> {
         let text = fs::read_to_string(self.0.at("n1", HOOKS)).unwrap();
         let mut found: BTreeMap<&str, &'static str> = BTreeMap::new();
@@ -160,7 +160,8 @@ fn plugstack(nested: &str) -> String {
     )
 }
 
-/// A step of `sifcache stage` is a job too: a copy in a private directory would vanish with it.
+/// A step of `sifcache stage` also runs in a job, so a copy in a private directory would vanish
+/// with the job.
 #[track_caller]
 fn stage_refuses(site: &Site) {
     let words = ["sifcache", "stage", "--nodes", "n1", "--into", PRIVATE, "o/i:1"];

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const DESCRIPTOR: usize = 585;
 const TABLE: usize = 4096;
 
-/// Makes files with Apptainer's own commands; $image is an ordinary image. The encrypted one
+/// Makes files with Apptainer's own commands; $image is an ordinary image. The encrypted file
 /// belongs to alice, because an ordinary user can make it with gocryptfs.
 const MADE: &str = r#"
 partition='--datatype 4 --partarch 2'

@@ -20,7 +20,7 @@ fn stage(site: &Site, words: &[&str]) -> Output {
     site.exec(&["--env", &path], &[&["sifcache", "stage"], words].concat(), "")
 }
 
-/// A site with one image in the shared root, `o/i:1`, and no replaced commands.
+/// A site with one image in the shared root, `o/i:1`, where no command is replaced.
 fn site() -> Site {
     let site = Site::new("");
     let directory = site.at("ctl", STAND_INS);

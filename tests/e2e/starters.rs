@@ -10,7 +10,7 @@ struct Listed<'a> {
 }
 
 fn listed(line: &str) -> Option<Listed<'_>> {
-    // Descriptions are indented further.
+    // Lines with descriptions are indented further.
     let line = line.strip_prefix("  ")?;
     let line = line.strip_prefix("    ").unwrap_or(line);
     if line.starts_with(' ') {

@@ -28,7 +28,7 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let output = site.alice(&["bash", "-c", command]);
-        // Time for slurmstepd to end, because its last calls are part of the trace.
+        // Gives slurmstepd time to end, because its last calls are part of the trace.
         std::thread::sleep(std::time::Duration::from_millis(500));
         // This must precede any assertion, because the tracer waits until the file is removed.
         let _ = fs::remove_file(&flag);

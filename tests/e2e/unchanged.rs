@@ -61,8 +61,8 @@ fn the_environment_in_the_container() {
     let site = Site::with_line(WITHOUT);
     site.store(IMAGE, IMAGE);
     let run = |script: &str, image: &str| {
-        // Only the output of env: on a slow machine, the runtime prints a warning when a mount
-        // takes long.
+        // Only the output of env is compared, because on a slow machine the runtime prints a
+        // warning when a mount takes long.
         let output = site.sbatch(&[], &format!("{script} {image} env 2>env.err"));
         let stderr = fs::read_to_string(site.at("ctl", "/home/alice/env.err"));
         assert_eq!(output.status, 0, "{output:#?} {stderr:?}");

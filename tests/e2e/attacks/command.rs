@@ -1,4 +1,4 @@
-//! Root maintains a cache in which alice can write: no command can be redirected to other users'
+//! Root maintains a cache that alice can write to, and no command can be redirected to other users'
 //! files.
 
 use super::{ALICE, NAME, script};

@@ -117,7 +117,7 @@ fn repeated_huge_and_forged_options() {
     for value in [huge.as_str(), "--sif-cache=auto\nevent=hit", "--sif-cache=\u{1b}[2J"] {
         let output = srun(&[value]);
         assert_ne!(output.status, 0);
-        // Slurm prints a line of its own on her own terminal.
+        // Slurm itself also prints a line on her terminal.
         let ours = output.stderr.lines().filter(|line| line.contains("sifcache: "));
         assert!(
             ours.clone().count() == 1 && !ours.clone().any(|l| l.contains('\u{1b}')),

@@ -1,4 +1,5 @@
-//! File names and log lines with control sequences for the terminal of an admin who displays them.
+//! File names and log lines that contain control sequences for the terminal of the admin who
+//! displays them.
 
 use super::{ALICE, script};
 use crate::kit::{IMAGE, SHARED, Site, sif};

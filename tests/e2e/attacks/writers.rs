@@ -60,7 +60,7 @@ fn a_group_a_subdirectory_and_a_file() {
     mode(directory, 0o755);
     script(&site, "alice", &plant);
     bob_is_safe(&site, &format!("{SHARED}/o belongs to the ordinary user {ALICE}"));
-    // Root takes the directory back, but her file is still there.
+    // Root owns the directory again, but her file is still there.
     chown(directory, Some(0), Some(0)).unwrap();
     bob_is_safe(&site, &format!("{SHARED}/{NAME} belongs to the ordinary user {ALICE}"));
 }

@@ -117,7 +117,7 @@ fn the_object_is_as_documented() {
     assert_eq!(object, expected);
 }
 
-/// A reference with a digest, and a tag whose content is already there under its digest.
+/// A reference with a digest, and a tag whose content is already stored under its digest.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_same_content_is_pulled_once() {

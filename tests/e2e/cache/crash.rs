@@ -1,4 +1,4 @@
-//! SIGKILL at any point.
+//! Commands that are killed by SIGKILL at any point.
 
 use super::{done, sifcache, started};
 use crate::kit::registry::{self, move_tag};

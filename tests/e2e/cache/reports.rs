@@ -115,7 +115,7 @@ fn from_misses_to_add() {
 #[ignore = "needs a testbed: make test"]
 fn on_the_node_itself() {
     let site = Site::new("");
-    // The node's log still has lines of earlier test runs.
+    // The node's log still contains lines from earlier test runs.
     let image = format!("o/on-node:{}", std::process::id());
     site.launch(&[], &format!("docker://{image}")).tried_the_registry();
     site.logged("n1", &image);

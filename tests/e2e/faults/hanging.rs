@@ -244,7 +244,7 @@ fn answers_later() {
         std::thread::sleep(Duration::from_secs(3));
         assert_eq!(site.srun(&["-w", "n1", "true"]).status, 0);
         waiting.still();
-        // Stops and continues the processes of the task in between.
+        // In between, the processes of the task are stopped and continued.
         let task = "-u alice 'slurmstepd|sifcache-probe'";
         on_n1(&site, &format!("pkill -STOP {task} && sleep 0.2 && pkill -CONT {task}"));
         waiting.still();

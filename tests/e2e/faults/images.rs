@@ -53,7 +53,7 @@ fn meanwhile(
     })
 }
 
-/// Each launch starts one of the two images, in full.
+/// Each launch starts one of the two images, and that image is complete.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn replaced_by_rename() {

@@ -118,7 +118,7 @@ fn propagated() {
 }
 
 /// The same with a limit that a script sets; here the shim is subject to the limit. The result is
-/// compared with a launch by path, because a pull would need more.
+/// compared with a launch by path, because a pull would need more resources.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn in_a_script() {

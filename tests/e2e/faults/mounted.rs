@@ -35,7 +35,7 @@ impl Timeout {
         timeout
     }
 
-    /// Makes the kernel wait forever, whatever the machine has set.
+    /// Makes the kernel wait forever, whatever timeout the machine has set.
     fn never() -> Option<Self> {
         Self::of("0")
     }
@@ -102,7 +102,7 @@ impl<'a> Mounted<'a> {
         mounted
     }
 
-    /// Sets the current fault, as `CALL FAULT`.
+    /// Sets the current fault, in the form `CALL FAULT`.
     pub(super) fn fault(&self, text: &str) {
         fs::write(self.site.at("n1", CONTROL), text).unwrap();
     }

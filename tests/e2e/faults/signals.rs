@@ -1,5 +1,5 @@
 //! A signal at each step of the plugin's work in a task, and jobs that are cancelled at an
-//! arbitrary time.
+//! arbitrary time after their start.
 
 use super::mounted::{Mounted, ROOT};
 use super::second_plugin::{self, RUNTIME};

@@ -23,7 +23,7 @@ static LAST: Mutex<Option<(String, Output)>> = Mutex::new(None);
 /// Log files, and their lengths in bytes when the test began.
 static LOGS_SINCE: Mutex<Vec<(PathBuf, u64)>> = Mutex::new(Vec::new());
 
-/// Records a command on the testbed as the last one.
+/// Records a command on the testbed as the last command.
 pub(super) fn ran<S: AsRef<OsStr>>(verb: &str, flags: &[&str], words: &[S], output: &Output) {
     let mut line = format!("testbed {verb}");
     for word in flags.iter().map(OsStr::new).chain(words.iter().map(AsRef::as_ref)) {

@@ -3,7 +3,7 @@
 use super::testbed;
 use std::fs;
 
-/// A journald on a node, limited in run time. Dropping it restores the previous syslog daemon.
+/// A journald on a node, with a limited run time. Dropping it restores the previous syslog daemon.
 pub(crate) struct Journal {
     host: &'static str,
     pid: String,

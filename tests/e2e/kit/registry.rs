@@ -18,7 +18,7 @@ fn on_hub(words: &[&str]) -> Output {
     output
 }
 
-/// A server on host hub, limited in run time. It is stopped when this is dropped.
+/// A server on host hub, with a limited run time. It is stopped when this is dropped.
 pub(crate) struct Server {
     pid: String,
     port: u16,

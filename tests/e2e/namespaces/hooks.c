@@ -1,6 +1,6 @@
 /*
  * A SPANK plugin that logs the namespaces of the process in each of its hooks in slurmstepd:
- * a line "STEP HOOK MNT USER PID" in the file that its argument names. 
+ * it writes a line "STEP HOOK MNT USER PID" to the file that its argument names.
  */
 #include <fcntl.h>
 #include <stdio.h>

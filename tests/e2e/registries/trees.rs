@@ -50,7 +50,7 @@ fn a_sound_tree_passes() {
     assert_eq!(tree::check(&root), ["o/i:1".to_owned(), format!("o/i@{DIGEST}")]);
     tree::is_clean(&root);
     assert_eq!(tree::pinned(&site, SHARED, &[(DIGEST.to_owned(), IMAGE)]), 1);
-    // A tree that was only filled with cp.
+    // A tree that was filled only with cp.
     fs::remove_dir_all(root.join(".sifcache")).unwrap();
     site.store(OTHER, "docker.io/library/alpine:3.20.sif");
     assert_eq!(tree::check(&root).len(), 3);

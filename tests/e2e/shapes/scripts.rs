@@ -111,7 +111,8 @@ fn a_users_script_with_the_name_of_the_runtime() {
     });
 }
 
-/// The script is after the shim in `PATH`, so the shim calls it with the path of the image.
+/// The script comes after the shim in `PATH`, so the shim calls the script with the path of the
+/// image.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_users_script_in_the_path_of_the_submission() {

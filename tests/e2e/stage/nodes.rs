@@ -45,7 +45,7 @@ fn slurmd_stopped<'a>(site: &'a Site, host: &'a str, then: &str) -> Undo<'a> {
 #[ignore = "needs a testbed: make test"]
 fn a_node_that_is_down_is_reported_and_skipped() {
     let site = site();
-    // The node has to be dead, because a running slurmd would bring it up again.
+    // The node must be crashed, because a running slurmd would mark it as up again.
     crash_and_boot("n2", || {
         // slurmctld may still process an earlier message of the node and mark it as up again.
         let down = "until sinfo -h -n n2 -o %T | grep -q down; do
@@ -166,7 +166,7 @@ fn each_node_gets_what_it_lacks() {
     site.store(OTHER, "o/other:1");
     assert_eq!(stage(&site, &["--nodes", "n1", "o/i:1"]).status, 0);
     assert_eq!(stage(&site, &["--nodes", "n3", "o/other:1"]).status, 0);
-    // Copied by hand: there is no record, but the content is right.
+    // The image was copied by hand: there is no record, but the content is right.
     site.store_at("n2", LOCAL, OTHER, "o/other:1");
     let output = site.exec(
         &[],

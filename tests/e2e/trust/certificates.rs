@@ -148,7 +148,7 @@ fn certificates_as_for_apptainer() {
     super::table::compare("Locations of certificates", &all);
 }
 
-/// Regression test: with a registry's own certificate, the digest was not recorded.
+/// Regression test: for a registry with its own certificate, the digest was not recorded.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn add_has_the_digest_of_a_registry_with_its_own_certificate() {
