@@ -75,9 +75,9 @@ fn summary(results: &Results) -> Result<String> {
 Without sifcache, the first start of an image downloads and converts it. With sifcache, the task starts from the site's
 SIF file. The last row is the cost for each job step that starts no container.
 
-This run is within {kept} of {all} [budgets](#budgets). The sections on the cluster show each experiment with the
-commands that it compares; the other sections measure the plugin without Slurm, and the parts of a decision. See
-[Repeat the measurements](#repeat-the-measurements) for another machine.
+This run meets {kept} of {all} [budgets](#budgets). The sections on the cluster show each experiment with the
+commands that it compares; the other sections measure the plugin without Slurm, and the parts of a decision.
+[Repeat the measurements](#repeat-the-measurements) shows how to measure another machine.
 
 ",
         all = budgets.len(),

@@ -78,10 +78,10 @@ fn row(line: &Line) -> String {
 /// The measurements of the hooks in the host program.
 pub(super) fn hooks(results: &Results) -> String {
     let mut text = format!(
-        "## Hooks alone\n\nMeasured on a node, in a program that loads plugins as slurmstepd does (`benches/host`). Each \
+        "## Hooks without Slurm\n\nMeasured on a node, in a program that loads plugins as slurmstepd does (`benches/host`). Each \
          cell has the\nmedian time in microseconds, the 10th and the 90th percentile, and the number of system \
          calls. `task_init` runs in a\nforked child, in which the first access to a page costs a page fault; \
-         this concerns an empty hook, too.\n\n| | {} |\n{}|\n",
+         this also applies to an empty hook.\n\n| | {} |\n{}|\n",
         STAGES.join(" | "),
         "| --- ".repeat(STAGES.len() + 1)
     );
@@ -133,7 +133,7 @@ pub(super) fn calls(results: &Results) -> String {
 /// The benchmarks within a process.
 pub(super) fn in_process(results: &Results) -> String {
     let mut text = "## In a process\n\nMeasured by criterion with warm caches: medians and their 95 % confidence intervals. A decision \
-         parses the command\nline and the reference, and looks up the image. If there are several roots, a hit is in \
+         parses the command\nline and the reference, and looks up the image. With several roots, the image is in \
          the last one.\n\n\
          | | median | low | high |\n| --- | --- | --- | --- |\n"
         .to_owned();
