@@ -78,7 +78,8 @@ fn row(line: &Line) -> String {
 /// The measurements of the hooks in the host program.
 pub(super) fn hooks(results: &Results) -> String {
     let mut text = format!(
-        "## Hooks without Slurm\n\nMeasured on a node, in a program that loads plugins as slurmstepd does (`benches/host`). Each \
+        "## Hooks without Slurm\n\nMeasured on a node, in a program that loads plugins as \
+         slurmstepd does (`benches/host`). Each \
          cell has the\nmedian time in microseconds, the 10th and the 90th percentile, and the number of system \
          calls. `task_init` runs in a\nforked child, in which the first access to a page costs a page fault; \
          this also applies to an empty hook.\n\n| | {} |\n{}|\n",
