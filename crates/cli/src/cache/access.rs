@@ -15,11 +15,11 @@ const FIRST_ORDINARY_GROUP: u32 = FIRST_ORDINARY_USER;
 pub(crate) enum Access {
     /// All users.
     Everybody,
-    /// The members of this group of ordinary users, which is presumably intended. The path is
-    /// where the restriction applies.
+    /// Only the members of this group of ordinary users; this is presumably intended. The path is
+    /// the file or directory that restricts access.
     Group(PathBuf, u32),
-    /// Only the owner, and perhaps the system group with this ID. The path is where the
-    /// restriction applies.
+    /// Only the owner, and perhaps the members of the system group with this ID. The path is the
+    /// file or directory that restricts access.
     Closed(PathBuf, Option<u32>),
 }
 
@@ -29,7 +29,7 @@ impl Access {
         !matches!(self, Self::Closed(..))
     }
 
-    /// The access to something that requires both this access and `then`.
+    /// The stricter of this access and `then`, for something that requires both.
     fn and(self, then: Self) -> Self {
         match (&self, &then) {
             (Self::Everybody, _) | (Self::Group(..), Self::Closed(..)) => then,
@@ -155,7 +155,8 @@ mod tests {
         assert_eq!(access(&file), Access::Closed(file.clone(), Some(0)));
         std::os::unix::fs::chown(&file, None, Some(1005)).unwrap();
         assert_eq!(access(&file), Access::Group(file.clone(), 1005));
-        // The directory is open to the group, then the file in it is closed to everyone.
+        // The directory is first open to the group only; later the file in it is closed to all but
+        // its owner.
         let inner = root.path().canonicalize().unwrap().join("o");
         fs::create_dir(&inner).unwrap();
         mode(&inner, 0o750);

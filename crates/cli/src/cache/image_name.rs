@@ -8,8 +8,8 @@ use sifcache_core::reference::Reference;
 /// The suffix that `singularity pull` and users append.
 const SUFFIX: &str = ".sif";
 
-/// Endings that programs give a file while they write it, and that users give a file to set it
-/// aside. A valid reference could end with one of them, but in practice none does.
+/// Suffixes of files that a program is still writing, or that a user has set aside. A valid
+/// reference could end with one of them, but in practice none does.
 const LEFTOVERS: [&str; 8] =
     [".tmp", ".part", ".partial", ".filepart", ".old", ".bak", ".orig", ".new"];
 
@@ -32,7 +32,7 @@ pub(crate) fn short(reference: &Reference) -> String {
     with_end(reference.short_repository(), reference)
 }
 
-/// As [`short`], but with the registry and the whole repository.
+/// Like [`short`], but with the registry and the whole repository.
 pub(crate) fn full(reference: &Reference) -> String {
     with_end(reference.full_repository(), reference)
 }
@@ -63,7 +63,7 @@ pub(crate) fn reference(name: &str) -> Option<Reference> {
     leads_there.then_some(parsed)
 }
 
-/// Whether a program or a user has set a file of this name aside.
+/// Whether the name shows that the file is unfinished or was set aside.
 pub(crate) fn is_leftover(name: &str) -> bool {
     let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
     stem.contains(".sif.") || LEFTOVERS.iter().any(|ending| stem.ends_with(ending))

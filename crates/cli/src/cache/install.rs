@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// A finished file that is to become an image.
 #[derive(Debug)]
 pub(crate) struct NewImage<'a> {
-    /// The image root that gets the file.
+    /// The image root in which the file is placed.
     pub(crate) store: &'a Store,
     /// Where notes are printed.
     pub(crate) progress: &'a Progress,
@@ -23,7 +23,7 @@ pub(crate) struct NewImage<'a> {
     pub(crate) retention: Retention,
     /// The reference of the image.
     pub(crate) reference: &'a Reference,
-    /// The name that the file gets, relative to the root.
+    /// The name of the new image, relative to the root.
     pub(crate) name: &'a str,
     /// The digests that the reference points to.
     pub(crate) digests: &'a [String],
@@ -92,8 +92,8 @@ impl NewImage<'_> {
         Ok(())
     }
 
-    /// Writes the record under each of the names. An image is still usable if its record cannot
-    /// be written, so this only prints a note then.
+    /// Writes the record under each of the names. An image without a record is still usable, so a
+    /// failure only prints a note.
     pub(crate) fn record(&self, record: &Record) {
         for name in self.pinned().chain([self.name.to_owned()]) {
             if name != self.name && is_pinned(self.store, &name, record) {

@@ -9,7 +9,7 @@ use sifcache_core::sif::host_architecture;
 use sifcache_core::{candidate, lookup};
 use std::path::{Path, PathBuf};
 
-/// The image that a job on this host gets.
+/// The image that a job on this host would use.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
     let names = candidate::names(reference);
     lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::Inline)
@@ -18,7 +18,7 @@ pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf
         .map(|candidate| candidate.path)
 }
 
-/// The image that a job gets on a node of this architecture.
+/// The image that a job would use on a node of this architecture.
 pub(crate) fn find_for(
     settings: &Settings,
     reference: &Reference,
@@ -36,8 +36,8 @@ pub(crate) fn find_for(
     })
 }
 
-/// The failure for an image that is in place but that a job would not get. `found` is the image
-/// that a job gets instead, if there is one.
+/// The failure for an image that is in place but that a job would not use. `found` is the image
+/// that a job would use instead, if there is one.
 pub(crate) fn not_found_there(path: &Path, found: Option<&Path>) -> Failure {
     Failure::NotFoundByJobs { path: path.to_owned(), found: found.map(Path::to_owned) }
 }

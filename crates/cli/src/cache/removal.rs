@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Removal {
     /// The name for display.
     pub(crate) reference: String,
-    /// Its names to remove, relative to the root. The file is kept under the first one.
+    /// The names to remove, relative to the root. The file is kept under the first one.
     pub(crate) names: Vec<String>,
-    /// The number of bytes that are free once the file is deleted: zero while it has other names.
+    /// The number of bytes that are freed when the file is deleted; zero if it has names that stay.
     pub(crate) frees: u64,
     /// When the image was added to the cache.
     pub(crate) added: Option<Timestamp>,
@@ -87,7 +87,7 @@ impl Removal {
     /// Removes the names from `store`.
     ///
     /// # Errors
-    /// If a name cannot be removed, or another user could redirect it to other files.
+    /// If a name cannot be removed, or another user could redirect the removal to other files.
     pub(crate) fn apply(&mut self, store: &Store, retention: Retention) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
         self.names.iter().try_for_each(|name| store.guard(name))?;

@@ -23,11 +23,11 @@ pub(crate) struct Room<'a> {
 }
 
 impl Reservations {
-    /// Reserves space for an image whose compressed layers have `packed` bytes: the same size in
+    /// Reserves space for an image whose compressed layers have `packed` bytes: this amount in
     /// `root`, and the space for unpacking in `tmpdir`.
     ///
     /// # Errors
-    /// If there is not enough space; the message contains the needed and the free size.
+    /// If there is not enough space; the message contains the required and the available size.
     pub(crate) fn reserve(
         &self,
         packed: u64,
@@ -51,7 +51,7 @@ impl Reservations {
     }
 }
 
-/// The failure for a lack of space in `path`, with the needed and the free bytes.
+/// The failure for a lack of space in `path`, with the required and the available bytes.
 pub(crate) fn too_little(path: &Path, need: u64, free: u64) -> Failure {
     let (need, free) = (format::size(need), format::size(free));
     Failure::Space { path: path.to_owned(), need, free }

@@ -76,9 +76,10 @@ fn is_of(image: &Image, repository: &str) -> bool {
     image.references().iter().any(of)
 }
 
-/// The names under `root` that lead from a reference to a file. If `word` is the absolute path of
-/// a file under `root`, the result is that name; this way a file can be selected that no
-/// reference leads to. The result is empty if no file under `root` has such a name.
+/// The names of the files under `root` that the reference `word` leads to. If `word` is the
+/// absolute path of a file under `root`, the result is only the name of that file, so a file can
+/// also be selected if no reference leads to it. The result is empty if no file under `root` has
+/// such a name.
 ///
 /// # Errors
 /// If `word` is neither a valid reference nor a path under an image root.

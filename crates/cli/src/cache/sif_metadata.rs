@@ -24,8 +24,9 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// The maximum size of a definition in bytes, then of the object with the labels.
+/// The maximum size of a definition in bytes.
 const MAX_DEFINITION_SIZE: u64 = 64 << 10;
+/// The maximum size of the object with the labels in bytes.
 const MAX_METADATA_SIZE: u64 = 1 << 20;
 
 const METADATA: &[u8] = b"inspect-metadata.json";
@@ -45,8 +46,8 @@ pub(crate) struct Origin {
     pub(crate) digest: Option<String>,
 }
 
-/// The origin of a SIF file. `None` if the file was built from a definition with sections of its
-/// own or does not name its origin.
+/// The origin of a SIF file. `None` if the file was built from a definition that has sections, or
+/// if the file does not name its origin.
 pub(crate) fn origin(path: &Path) -> Option<Origin> {
     let file = open(path)?;
     let table = image::descriptor_table(&file).ok()?;

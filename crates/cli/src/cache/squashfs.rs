@@ -31,7 +31,7 @@ const SUPERBLOCK: usize = 96;
 pub(crate) enum Damage {
     /// The root file system is not squashfs 4.0.
     NotSquashfs,
-    /// The file system is cut short: it is longer than its partition.
+    /// The file system is truncated: according to its superblock, it is larger than its partition.
     Short {
         /// The size of the partition in bytes.
         size: u64,
@@ -40,7 +40,7 @@ pub(crate) enum Damage {
     },
     /// The data at this offset, in bytes from the start of the file system, is invalid.
     At(u64, String),
-    /// The compression cannot be checked here.
+    /// This compression is not supported, so the blocks cannot be checked.
     Unsupported(&'static str),
     /// The file cannot be read.
     Io(io::Error),
@@ -82,7 +82,7 @@ impl From<io::Error> for Damage {
 #[derive(Debug)]
 struct Squashfs {
     file: File,
-    /// The start of the partition in bytes.
+    /// The offset of the partition in the file, in bytes.
     offset: u64,
     used: u64,
     block_size: usize,
@@ -93,7 +93,8 @@ struct Squashfs {
     tables: Tables,
 }
 
-/// The start of each table in bytes from the superblock; all bits are set if a table is missing.
+/// The offset of each table from the superblock, in bytes; all bits are set if the table is
+/// missing.
 #[derive(Debug)]
 struct Tables {
     ids: u64,
@@ -105,7 +106,7 @@ struct Tables {
 }
 
 /// Compares the superblock with the partition. Succeeds for an image with another file system and
-/// for a file that is not an image: there is nothing to compare.
+/// for a file that is not an image, because there is nothing to compare.
 ///
 /// # Errors
 /// If the superblock is invalid, the file system is cut short, or the file cannot be read.

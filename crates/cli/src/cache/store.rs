@@ -7,7 +7,7 @@
 //!   .sifcache/
 //!     tmp/HOST.PID.N/                      scratch directory for work in progress
 //!     tmp/HOST.PID.N.lock                  held while the creating process is alive
-//!     lock/HEX                             held while a name changes; HEX is its SHA-256
+//!     lock/HEX                             held while a name changes; HEX is the name's SHA-256
 //!     kept/20261224T030000Z.HOST.PID.N/    a replaced or removed file, kept until that time
 //!     metadata/NAME.json                   the record of an image
 //!     architecture                         the architecture of the images, if declared
@@ -17,8 +17,8 @@
 //! Three rules make a crash at any point harmless:
 //!
 //! - A file gets a name outside of `.sifcache/` only when it is complete, checked and synced.
-//! - A file that loses its name there first gets a name under `kept/`.
-//! - Everything in `tmp/` belongs to a lock. The kernel releases the lock when its holder dies,
+//! - Before a file loses its name outside of `.sifcache/`, it gets a name under `kept/`.
+//! - Everything in `tmp/` is covered by a lock. The kernel releases the lock when its holder dies,
 //!   so that the next command can remove the leftovers.
 //!
 //! The name with the digest is a hard link: when the tag later moves to another image, the digest
@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const STATE: &str = ".sifcache";
 /// The subdirectories of the hidden directory.
 pub(crate) const PARTS: [&str; 4] = ["tmp", "lock", "kept", "metadata"];
-/// The names that earlier versions used, with the present ones.
+/// The names that earlier versions used, each with its current name.
 const OLD_NAMES: [(&str, &str); 2] = [("known", "metadata"), ("served.json", "last_used.json")];
 
 /// An image root that is open for writing.
@@ -66,16 +66,16 @@ impl Store {
     ///
     /// # Errors
     /// If the root does not exist, is not trusted by jobs, cannot be written, or declares an
-    /// invalid architecture. Also if another user could redirect changes to other files (see
+    /// invalid architecture, or if another user could redirect changes to other files (see
     /// [`path_trust`]).
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
         Self::open_for(root, settings, architecture::wanted(root, None)?)
     }
 
-    /// As [`Store::open`], with `architecture` in place of the declared one.
+    /// Like [`Store::open`], but with `architecture` instead of the declared one.
     ///
     /// # Errors
-    /// As for [`Store::open`], except that no declared architecture is read.
+    /// The same as for [`Store::open`], except that the declared architecture is not read.
     pub(crate) fn open_for(
         root: &Path,
         settings: &Settings,
@@ -98,8 +98,8 @@ impl Store {
         for (old, new) in
             OLD_NAMES.map(|(old, new)| (self.state().join(old), self.state().join(new)))
         {
-            // The new name may exist already: another command renames the old one, or an earlier
-            // version was used again. The old one is then left alone.
+            // The new name may already exist, because another command has just renamed the old one,
+            // or because an earlier version was used again. The old name is then left unchanged.
             if old.symlink_metadata().is_ok() && new.symlink_metadata().is_err() {
                 let _ = fs::rename(old, new);
             }
@@ -119,7 +119,7 @@ impl Store {
         &self.root
     }
 
-    /// Whether images are accepted that ordinary users could have written.
+    /// Whether images that ordinary users could have written are accepted.
     pub(crate) fn untrusted(&self) -> Untrusted {
         self.untrusted
     }
@@ -137,7 +137,7 @@ impl Store {
     /// Checks that no other user can redirect the directory of `name` while a command changes it.
     ///
     /// # Errors
-    /// If another user could; the message names the user and the remedy.
+    /// If another user can do so; the message names the user and the remedy.
     pub(crate) fn guard(&self, name: &str) -> Result<(), Failure> {
         path_trust::refuse(self.path(name).parent().unwrap_or(self.root()))
     }
@@ -166,13 +166,15 @@ impl Store {
         lock::Lock::wait(&path, waiting)
     }
 
-    /// The free bytes that the caller may write on the root's file system, if it reports them.
+    /// The number of free bytes that the caller may use on the root's file system, if that file
+    /// system reports it.
     pub(crate) fn free(&self) -> Option<u64> {
         free(&self.root)
     }
 }
 
-/// The free bytes that the caller may write on the file system of `path`, if it reports them.
+/// The number of free bytes that the caller may use on the file system of `path`, if that file
+/// system reports it.
 pub(crate) fn free(path: &Path) -> Option<u64> {
     let space = rustix::fs::statvfs(path).ok()?;
     let blocks = if rustix::process::geteuid().is_root() { space.f_bfree } else { space.f_bavail };

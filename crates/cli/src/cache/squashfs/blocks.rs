@@ -118,7 +118,8 @@ impl Reader<'_> {
     }
 
     fn work(&mut self) -> Result<(), Damage> {
-        // Identical files share their blocks, so each block is decompressed once.
+        // Identical files share blocks. Duplicates are removed, so that each block is decompressed
+        // only once.
         self.blocks.sort_unstable();
         self.blocks.dedup();
         self.blocks.par_iter().try_for_each(|block| self.squashfs.data(*block))?;

@@ -1,4 +1,4 @@
-//! Reads the inode table for the data blocks of each file.
+//! Finds the data blocks of each file in the inode table.
 //!
 //! ```text
 //! each inode begins with 16 bytes, the first two of which are its type; then, by type
@@ -14,8 +14,7 @@ use super::{Damage, Squashfs, u16_at, u32_at, u64_at};
 
 /// The fragment number of a file without a fragment.
 const NO_FRAGMENT: u32 = u32::MAX;
-/// The accepted length of names and link targets in bytes, which is more than the maximum length
-/// of a path on Linux.
+/// The maximum accepted length of a name or link target in bytes. Paths on Linux are shorter.
 const MAX_NAME_LENGTH: usize = 65536;
 /// The number of block sizes that are read at once.
 const SIZES_PER_READ: u64 = 1024;

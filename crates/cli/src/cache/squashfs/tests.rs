@@ -74,7 +74,7 @@ impl Small {
         Self { bytes, at }
     }
 
-    /// Writes it as the partition of an image.
+    /// Writes the file system as the partition of an image.
     fn write(&self) -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("image.sif");
@@ -93,7 +93,8 @@ impl Small {
     }
 }
 
-/// A host that fills an image root for other nodes also reads their images.
+/// A host may fill an image root for nodes of another architecture, so it must be able to check
+/// their images.
 #[test]
 fn images_for_another_architecture_are_checked() {
     let directory = tempfile::tempdir().unwrap();
@@ -150,8 +151,8 @@ fn damage_in_each_part_is_found() {
     let whole = Small::new();
     for (part, at) in whole.at.into_iter().enumerate().filter(|(part, _)| *part != 1) {
         let mut damaged = Small::new();
-        // Metadata is damaged after its length; damage at the start of data breaks the zlib
-        // header.
+        // A metadata block begins with its length, so it is damaged after that; a data block begins
+        // with its zlib header, which is damaged.
         let place = if part < 3 { at } else { at + 2 };
         damaged.bytes[place] ^= 0xff;
         assert_eq!(message(damaged.check()), "nothing");
@@ -169,7 +170,7 @@ fn the_zlib_checksum_is_compared() {
     assert!(message(damaged.read()).contains("damaged at byte 96: "));
 }
 
-/// Impossible numbers lead to an error and do not allocate much memory.
+/// Impossible numbers cause an error, and do not make the reader allocate much memory.
 #[test]
 fn impossible_numbers_are_harmless() {
     for place in (0..96).step_by(2) {

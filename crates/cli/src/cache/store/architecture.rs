@@ -2,9 +2,9 @@
 //! for other nodes.
 //!
 //! `ROOT/.sifcache/architecture` contains the declared name. Only this command reads it: jobs
-//! compare an image with the node that they run on. The declaration belongs to the root and not
-//! to plugstack.conf, because plugstack.conf is the same on all nodes, and hosts of any
-//! architecture fill the root.
+//! compare the architecture of an image with that of their node. The declaration belongs to the
+//! root and not to plugstack.conf, because plugstack.conf is the same on all nodes, and hosts of
+//! any architecture may fill the root.
 
 use crate::cache::store::{STATE, metadata};
 use crate::error::Failure;
@@ -15,13 +15,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An architecture under the name that Go uses for it, such as `amd64`.
+/// The Go name of an architecture, such as `amd64`.
 pub(crate) type Architecture = &'static str;
 
 /// Reads the value of `--arch`.
 ///
 /// # Errors
-/// If SIF has no such architecture; the message lists those that it has.
+/// If SIF does not define this architecture; the message lists the known ones.
 pub(crate) fn parse(text: &str) -> Result<Architecture, String> {
     sif::known_architecture(text)
         .ok_or_else(|| format!("unknown architecture; known: {}", sif::architectures().join(", ")))
@@ -32,7 +32,7 @@ pub(crate) fn path(root: &Path) -> PathBuf {
     root.join(STATE).join("architecture")
 }
 
-/// The architecture that a root is declared for, if there is a declaration.
+/// The declared architecture of a root, if there is a declaration.
 ///
 /// # Errors
 /// If the declaration cannot be read or does not name a known architecture.
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(check(&root, "other", "riscv64"), State::WrongArchitecture("s390x"));
         assert_eq!(check(&root, "cut", "s390x"), State::Truncated { size: 750, needed: 785 });
         assert_eq!(check(&root, "none", "s390x"), State::Absent);
-        // Every state that depends on the content, as a node of that architecture finds it.
+        // Every state that depends on the content is the same as on a node of that architecture.
         let of = |object: Object| Sif::empty().architecture("s390x").with(object);
         write("encrypted", of(Object::root_file_system(file_system::GOCRYPTFS_SQUASHFS, [0])));
         write("data", of(Object::generic([0])));

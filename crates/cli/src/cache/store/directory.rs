@@ -5,11 +5,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
-/// Creates the directory `path` below `root` and its missing parents with mode 755, whatever the
-/// umask is.
+/// Creates the directory `path` below `root` and its missing parents with mode 755, regardless of
+/// the umask.
 ///
 /// # Errors
-/// If a directory cannot be created, for example because a file has its name.
+/// If a directory cannot be created, for example because a file already has that name.
 pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
@@ -28,8 +28,8 @@ pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a file that the superuser created to the owner and group of the image root. Does nothing
-/// for other callers.
+/// Changes the owner and group of a file to those of the image root if the caller is the superuser,
+/// and otherwise does nothing.
 ///
 /// # Errors
 /// If the root cannot be examined or the owner cannot be changed.

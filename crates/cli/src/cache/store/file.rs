@@ -1,8 +1,8 @@
 //! Examines the files under an image root, one directory at a time.
 //!
-//! A cache has thousands of files, so the number of system calls counts, and so does the length
-//! of each path that the kernel has to resolve. A directory is therefore opened once, and many
-//! names are looked up relative to it.
+//! A cache can contain thousands of files, so the number of system calls matters, and so does the
+//! length of each path that the kernel has to resolve. A directory is therefore opened once, and
+//! many names are looked up relative to it.
 
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// The largest number of names of one directory that one thread takes at a time.
+/// The maximum number of names of one directory that a thread processes at a time.
 const BATCH: usize = 64;
 
 /// A regular file and all its names.
@@ -31,8 +31,9 @@ pub(super) struct File {
     pub(super) architecture: Option<&'static str>,
 }
 
-/// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if it is
-/// not a regular file. The header is not read for names in `recorded`, as records contain more.
+/// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if the name
+/// is not that of a regular file. The header is not read for names in `recorded`, because their
+/// records contain more information.
 pub(super) fn look(
     root: &Path,
     names: &[PathBuf],
@@ -80,7 +81,7 @@ fn modified(stat: &Stat) -> Option<Timestamp> {
     Timestamp::new(stat.st_mtime, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
 }
 
-/// The architecture of an image, if its header and objects describe one that a runtime can start
+/// The architecture of a file, if its header and objects describe an image that a runtime can start
 /// on that architecture.
 pub(super) fn architecture(
     directory: impl AsFd,

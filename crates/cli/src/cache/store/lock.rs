@@ -1,8 +1,8 @@
-//! Locks that end with the process that holds them: flock(2) on a lock file.
+//! Locks that are released when the process that holds them ends: flock(2) on a lock file.
 //!
-//! NFS, Lustre and GPFS propagate these locks between hosts. On a file system without locks,
-//! every lock counts as acquired. Names still change only by link(2) and rename(2), so the only
-//! loss is that two commands may do the same work at the same time.
+//! NFS, Lustre and GPFS propagate these locks between hosts. On a file system without locks, every
+//! lock counts as acquired. Even then, names change only by link(2) and rename(2), so the only
+//! consequence is that two commands may do the same work at the same time.
 
 use crate::cache::store;
 use crate::error::Failure;
@@ -71,7 +71,8 @@ impl Lock {
         }
     }
 
-    /// Whether the file system supports locks. Otherwise holding this one proves nothing.
+    /// Whether the file system supports locks. If it does not, holding this lock does not exclude
+    /// other processes.
     pub(crate) fn is_real(&self) -> bool {
         self.real
     }
@@ -84,7 +85,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Remove the file while the lock is held, so that it cannot be another process's lock.
+        // Remove the file while the lock is held, so that another process's lock file cannot be
+        // removed.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -124,7 +126,7 @@ pub(crate) fn is_held(path: &Path) -> Option<bool> {
 pub(crate) fn work(directory: &Path) -> io::Result<bool> {
     let path = directory.join(format!("probe.{}", std::process::id()));
     let Some(lock) = Lock::take(&path)? else { return Ok(true) };
-    // A second open file description must not get the lock.
+    // A second open file description must not be able to acquire the lock.
     let second = File::open(&lock.path)?;
     Ok(flock(&second, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK))
 }
@@ -181,7 +183,7 @@ mod tests {
         assert_eq!(is_held(&path), None);
     }
 
-    /// As for a child process that inherited the descriptor.
+    /// A duplicated descriptor stands for one that a child process has inherited.
     #[test]
     fn an_inherited_descriptor_shares_the_lock() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The record of an image: facts that the file itself does not contain. Losing a record loses
-//! only these facts.
+//! The record of an image: facts that the file itself does not contain. If a record is lost, only
+//! these facts are lost.
 
 use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ pub(crate) struct Record {
     pub(crate) sha256: String,
     /// Size of the file, in bytes.
     pub(crate) size: u64,
-    /// The architecture of the image under Go's name; checked when the image was added. Empty in
+    /// The Go name of the architecture, which was checked when the image was added. Empty in
     /// records of older versions.
     #[serde(default)]
     pub(crate) architecture: String,
@@ -47,7 +47,7 @@ pub(crate) struct Record {
 impl Record {
     /// The record of the file called `name`, if the record still describes that file.
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
-        // All records are small, so one read suffices; `fs::read` takes three.
+        // All records are small, so one read suffices; `fs::read` would need three.
         let mut buffer = [0; MAX_RECORD_SIZE];
         let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
         let record: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
@@ -89,7 +89,7 @@ pub(crate) fn forget(store: &Store, name: &str) {
     }
 }
 
-/// The modification time of a file, if the file system has one that can be represented.
+/// The modification time of a file, if the file system reports one that can be represented.
 pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
     metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok())
 }

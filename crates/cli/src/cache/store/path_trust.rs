@@ -2,11 +2,11 @@
 //! directory with a symbolic link or another directory where a command is about to write or
 //! remove files.
 //!
-//! Jobs only read an image root, and with `untrusted=accept` the site accepts that anyone writes
-//! there. A command that removes files or changes their owner cannot accept that: it would follow
-//! a symbolic link to other files, with the rights of the caller, who is usually root. A command
-//! therefore changes something only if every component of the path belongs to the system or to
-//! the caller.
+//! Jobs only read an image root, and with `untrusted=accept` the site accepts that anyone can write
+//! there. A command that removes files or changes their owner cannot accept that: it would follow a
+//! symbolic link to other files, with the rights of the caller, who is usually root. A command
+//! therefore changes something only if every component of the path belongs to the system or to the
+//! caller.
 
 use crate::error::Failure;
 use crate::ui::escape::escape_for_terminal;

@@ -1,5 +1,5 @@
-//! Turns a file into an image of the cache. The file becomes readable, is checked and synced, and
-//! only then gets its name.
+//! Turns a file into an image of the cache. The file is made readable, checked and synced before it
+//! gets its name.
 
 use super::retention::{Retention, has_links};
 use super::{Store, cannot_write, directory, sync_directory};
@@ -13,12 +13,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-/// How often creating a name is tried while other commands remove its directory.
+/// The maximum number of attempts to create a name while other commands remove its directory.
 const TRIES: u32 = 16;
 
 impl Store {
-    /// Checks that `name` can be a file here: no directory has that name, no file has the name of
-    /// a directory on its path, and users cannot write to its directory.
+    /// Checks that a file called `name` can be created here: no directory has that name, no file
+    /// has the name of a directory on its path, and users cannot write to its directory.
     ///
     /// # Errors
     /// If something is in the way; the message names it and the remedy.
@@ -62,12 +62,13 @@ impl Store {
         }
     }
 
-    /// Gives a finished file the name. Returns the path where a replaced file is kept, if there
-    /// is one.
+    /// Makes a finished file available as `name`. Returns the path where a replaced file is kept,
+    /// if there is one.
     ///
     /// # Errors
-    /// If the name cannot be created: then nothing has changed, except that the file with that
-    /// name may also have been kept. Also if the directory cannot be synced.
+    /// If the name cannot be created, or the directory cannot be synced. If the name cannot be
+    /// created, nothing has changed, except that the existing file of that name may already have
+    /// been kept.
     pub(crate) fn place(
         &self,
         temporary: &Path,
@@ -124,7 +125,7 @@ impl Store {
     }
 
     /// Makes `name`, which contains a digest, a second name of the image called `of`. If `name`
-    /// already leads to an image, it stays: it has the same digest, so the content is the same.
+    /// already leads to an image, that image stays, because the same digest means the same content.
     ///
     /// # Errors
     /// If the name cannot be created.
@@ -196,14 +197,14 @@ pub(crate) fn open_to_all(root: &Path, path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o644))
 }
 
-/// Whether two paths lead to the same file. A symbolic link is compared as itself.
+/// Whether two paths lead to the same file. Symbolic links are not followed.
 fn same(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::symlink_metadata(path).map(|m| (m.dev(), m.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The target of a symbolic link called `name` to `of`. It is relative, so that the root can
-/// move.
+/// The target of a symbolic link called `name` that leads to `of`. It is relative, so that the root
+/// can be moved.
 fn beside(of: &str, name: &str) -> PathBuf {
     let ups = name.matches('/').count();
     PathBuf::from("../".repeat(ups)).join(of)

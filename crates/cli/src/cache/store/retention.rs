@@ -1,5 +1,5 @@
-//! Replaced or removed files, which are kept for a while: jobs may still run from them, and on
-//! NFS a file whose last name is removed fails for its readers.
+//! Replaced or removed files, which are kept for a while: jobs may still run from them, and on NFS,
+//! reading a file fails once its last name is removed.
 
 use super::scratch::unique;
 use super::{STATE, Store, directory};
@@ -20,12 +20,12 @@ const LENGTH: usize = "20261224T030000Z".len();
 pub(crate) struct Retention(SignedDuration);
 
 impl Retention {
-    /// Keeps files for `duration` from their removal on. Zero keeps nothing.
+    /// Keeps files for `duration` after their removal. With zero, nothing is kept.
     pub(crate) const fn new(duration: SignedDuration) -> Self {
         Self(duration)
     }
 
-    /// The time until which a file removed now is kept, or `None` if it is not kept.
+    /// The time until which a file that is removed now will be kept, or `None` if it is not kept.
     pub(crate) fn until(self) -> Option<Timestamp> {
         let until = Timestamp::now().checked_add(self.0).unwrap_or(Timestamp::MAX);
         (!self.0.is_zero()).then_some(until)
@@ -76,7 +76,7 @@ impl Retention {
     }
 }
 
-/// Whether the file system has hard links, judging from the `error` of a failed link(2).
+/// Whether the file system supports hard links, judging from the `error` of a failed link(2).
 pub(crate) fn has_links(error: &io::Error) -> bool {
     const NONE: [rustix::io::Errno; 4] = [
         rustix::io::Errno::PERM,

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// The sorted names, relative to `root`, of everything under it that is not a directory, except
-/// `.sifcache`. Symbolic links to directories are followed, as a lookup does.
+/// `.sifcache`. Symbolic links to directories are followed, as in a lookup.
 ///
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
@@ -59,7 +59,7 @@ pub(crate) struct Image {
     pub(crate) names: Vec<String>,
     /// Size of the file in bytes.
     pub(crate) size: u64,
-    /// Its architecture under Go's name.
+    /// The Go name of its architecture.
     pub(crate) architecture: &'static str,
     /// The modification time of the file.
     pub(crate) modified: Timestamp,
@@ -82,8 +82,8 @@ impl Image {
         first.or_else(|| self.names.first().cloned()).unwrap_or_default()
     }
 
-    /// The known digests that the image was pulled under. `references` are those that lead to the
-    /// image.
+    /// The digests under which the image is known to have been pulled. `references` are the
+    /// references that lead to the image.
     pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
         let mut digests =
             self.record.as_ref().map(|record| record.digests.clone()).unwrap_or_default();
@@ -116,8 +116,8 @@ pub(crate) struct Scan {
 /// Examines every file under `root`. Does not check whether ordinary users could have written
 /// them.
 ///
-/// This takes one system call for each name and three more for each image. The three read its
-/// record, which shows that the file is an image, or else its header.
+/// This takes one system call for each name and three more for each image. Those three read its
+/// record, which shows that the file is an image, or its header if no record can be used.
 ///
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(image.digests(&image.references()), [digest]);
     }
 
-    /// The header is read instead.
+    /// An image with an unusable record is recognized by its header.
     #[test]
     fn an_unusable_record_is_ignored() {
         let (_directory, store) = store();
