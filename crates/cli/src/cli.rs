@@ -1,5 +1,6 @@
 //! The command line. `commands.rs` lists the subcommands. Each of them defines its options in its
-//! own file; `options.rs` defines the shared ones. Help, man pages and completions follow from them.
+//! own file; `options.rs` defines the shared ones. Help, man pages and completions are generated
+//! from these definitions.
 
 use crate::commands::Command;
 use clap::Parser;
@@ -25,11 +26,11 @@ mod tests {
     use super::Cli;
     use clap::CommandFactory as _;
 
-    /// What an admin has to know about each subcommand that runs as root.
+    /// The page with the information for admins about each subcommand that runs as root.
     const SECURITY: &str = include_str!("../../../docs/security.md");
 
-    /// The subcommands for users: all except those that sifcache and its build call, the one that
-    /// clap adds, and `completions`.
+    /// The subcommands for users: all except the hidden ones, which only sifcache and its build
+    /// call, `help`, which clap adds, and `completions`.
     fn for_users() -> Vec<clap::Command> {
         let mut cli = Cli::command();
         cli.build();

@@ -8,14 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why a subcommand failed. The text says what is wrong, where, and what to do about it.
+/// Why a subcommand failed. The message states what is wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     // The command line.
     /// The value of `--root` is not a valid `image_root`.
     #[error("--root: {0}")]
     Root(settings::Error),
-    /// A reference with a transport that has no names in the cache.
+    /// A reference with a transport whose images have no names in the cache.
     #[error("{text}: images of {scheme}:// have no name in the cache")]
     Transport { text: String, scheme: String },
     /// An argument is not a valid reference.
@@ -24,12 +24,13 @@ pub(crate) enum Failure {
     /// An absolute path that is not in any image root.
     #[error("{} is not in an image root", show(.0))]
     OutsideRoots(PathBuf),
-    /// The directory is not one of the image roots. `option` is empty for an argument.
+    /// The directory is not one of the image roots. `option` is empty if the directory was given as
+    /// an argument.
     #[error(
         "{option}{}: not an image root; the image roots are {}", show(.path), list(.roots)
     )]
     NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
-    /// A confirmation is needed, and standard input is not a terminal.
+    /// A confirmation is needed, but standard input is not a terminal.
     #[error(
         "cannot ask for confirmation, because standard input is not a terminal: use --yes to go \
          ahead, or --dry-run to see what would be done"
@@ -56,7 +57,7 @@ pub(crate) enum Failure {
     /// The file does not record which reference it was pulled from.
     #[error("{} does not record its reference: give REF as well", show(.0))]
     NoRecordedReference(PathBuf),
-    /// An option of a program such as srun that may or may not take a value.
+    /// An option of a program such as srun for which it is unknown whether it takes a value.
     #[error(
         "{}: whether this option takes a value is unknown; write it as OPTION=VALUE, or omit \
          {} and its options", text(&format!("{program} {option}")), text(.program)
@@ -94,13 +95,14 @@ pub(crate) enum Failure {
     SharedRoot(PathBuf),
 
     // Input.
-    /// A line of standard input is not a JSON array of strings: the line number, and the error.
+    /// A line of standard input is not a JSON array of strings. The values are the line number and
+    /// the error.
     #[error("line {0} of standard input is not a JSON array of strings: {1}")]
     Input(usize, serde_json::Error),
-    /// Lines of reference lists are invalid. One message for each.
+    /// Lines of reference lists are invalid. There is one message for each line.
     #[error("{}", .0.join("\nsifcache: "))]
     Lists(Vec<String>),
-    /// None of the files is a log. One message for each.
+    /// None of the files is a log. There is one message for each file.
     #[error("{}", .0.join("\n"))]
     NotALog(Vec<String>),
     /// The file that was pulled or copied is not a valid image.
@@ -112,7 +114,8 @@ pub(crate) enum Failure {
     /// An image of the cache is damaged.
     #[error("{} is damaged: {problem}; {advice}", show(.path))]
     Damaged { path: PathBuf, problem: String, advice: String },
-    /// A node received other bytes than were sent. Sizes in bytes, and the start of the SHA-256.
+    /// The bytes that a node received differ from those that were sent. The values are the size in
+    /// bytes and the start of the SHA-256.
     #[error(
         "the received data differ from the sent data: {} bytes with SHA-256 {}, not {} with {}; \
          they were discarded, stage the image again", .received.0, .received.1, .sent.0, .sent.1
@@ -126,10 +129,11 @@ pub(crate) enum Failure {
     /// No image has this name.
     #[error("{word} is not in {}{advice}", show(.root))]
     NotInRoot { word: String, root: PathBuf, advice: &'static str },
-    /// The image is in place, but a job would not get it. `found` is the image that it would get.
+    /// The image is in place, but a job would not use it. `found` is the image that a job would use
+    /// instead.
     #[error("{}", not_found_by_jobs(.path, .found.as_deref()))]
     NotFoundByJobs { path: PathBuf, found: Option<PathBuf> },
-    /// The image to copy is in none of the other image roots.
+    /// The image to copy is not in any of the other image roots.
     #[error("it is not in {}: `sifcache add {name}` pulls it", list(.roots))]
     NotInCache { name: String, roots: Vec<PathBuf> },
 
@@ -164,10 +168,10 @@ pub(crate) enum Failure {
          with --log FILE, or run this as root"
     )]
     NoLog,
-    /// A command of Slurm cannot be run or failed.
+    /// A Slurm command could not be run, or it failed.
     #[error("{0}")]
     Slurm(String),
-    /// Slurm rejected the job. `advice` says what may help.
+    /// Slurm rejected the job. `advice` is a possible remedy.
     #[error("Slurm rejects the job: {reason}; {advice}")]
     NoJob { reason: String, advice: &'static str },
     /// The logs do not show which images were used.
@@ -175,7 +179,7 @@ pub(crate) enum Failure {
     NoEvidence(String),
 
     // A file cannot be created.
-    /// There is too little space. Sizes are formatted.
+    /// There is too little space. `need` and `free` are formatted sizes.
     #[error(
         "not enough space: about {need} are needed in {}, and {free} are free; `sifcache gc` can \
          make space in an image root", show(.path)
@@ -187,7 +191,7 @@ pub(crate) enum Failure {
     /// A file has the name of a directory.
     #[error("{} is not a directory, and {name} needs one", show(.path))]
     NotDirectory { path: PathBuf, name: String },
-    /// An image for hosts like this one has the name.
+    /// An image for hosts like this one has this name.
     #[error(
         "{} is an image for {host}: keep those for {wanted} in an image root of their own, or \
          replace it with --force", show(.path)
@@ -196,7 +200,7 @@ pub(crate) enum Failure {
     /// An image with this name exists. `state` is empty or describes its damage.
     #[error("{} already exists{state}; --force replaces it", show(.path))]
     Exists { path: PathBuf, state: String },
-    /// The directory for temporary files belongs to somebody else.
+    /// The directory for temporary files belongs to another user.
     #[error(
         "{} is not a directory that only you can access: remove it, or set APPTAINER_TMPDIR",
         show(.0)
@@ -207,13 +211,13 @@ pub(crate) enum Failure {
     Store { path: PathBuf, error: io::Error },
 
     // Permission denied.
-    /// Jobs do not trust images of the calling user.
+    /// Jobs do not trust images that belong to the calling user.
     #[error(
         "jobs would not use an image that belongs to an ordinary user: run this as root or as a \
          system account, or set untrusted=accept"
     )]
     UntrustedOwner,
-    /// Jobs do not trust copies of the calling user.
+    /// Jobs do not trust copies that belong to the calling user.
     #[error(
         "the copies would belong to an ordinary user, and jobs would not use them: run this as \
          the owner of the image root, root or a system account"
@@ -236,7 +240,7 @@ pub(crate) enum Failure {
     /// Standard input or output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A signal asked the command to stop: its number.
+    /// A signal asked the command to stop. The value is the number of the signal.
     #[error("interrupted")]
     Stopped(u8),
     /// One failure that concerns several images.

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     };
     match cli.command.run() {
         Ok(exit) => exit.into(),
-        // The reader of our output closed the pipe: not an error.
+        // The reader of our output closed the pipe, which is not an error.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::OK.into(),
         Err(failure) => {
             stderr::message(&failure.to_string());

@@ -14,14 +14,14 @@ use std::path::{Component, Path};
 /// The file name in the hidden directory.
 const FILE: &str = "last_used.json";
 
-/// When the images of a root last served a job. A file of an older release has no `nodes`: its
-/// covered periods did not take unreadable lines into account, so they are ignored.
+/// When the images of a root last served a job. A file of an older release has no `nodes`. The
+/// covered periods in it are ignored, because they did not take unreadable lines into account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UsageIndex {
     /// The periods that the logs cover, for each node.
     #[serde(default)]
     nodes: Evidence,
-    /// The last time by name relative to the root.
+    /// The time of the last use of each image, by its name relative to the root.
     last: BTreeMap<String, Timestamp>,
 }
 
@@ -48,7 +48,7 @@ impl UsageIndex {
         *last = time.max(*last);
     }
 
-    /// Merges the times from other logs. The periods `unread`, in which lines could not be read,
+    /// Merges the times from other logs. The periods in `unread`, in which lines could not be read,
     /// do not count as covered.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         for (name, time) in &other.last {
@@ -81,8 +81,8 @@ impl UsageIndex {
     }
 }
 
-/// The name of a file relative to a root. A log line can contain any path, including `..`, so
-/// other paths yield `None`.
+/// The text of a path relative to a root, or `None` if it is not UTF-8 or has a component such as
+/// `..`. A log line can contain any path.
 fn name(path: &Path) -> Option<&str> {
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
     path.to_str().filter(|_| inside)
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    /// The covered times in the file of an older release prove nothing.
+    /// The covered periods in the file of an older release do not count.
     #[test]
     fn a_file_of_an_older_release_contributes_only_hits() {
         let (_directory, store) = store();

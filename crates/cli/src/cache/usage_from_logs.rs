@@ -13,13 +13,14 @@ use std::path::PathBuf;
 /// The logs with the last uses of images.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Read this log in addition to what `sifcache hits` has saved: syslog of a node or of all
-    /// nodes, also compressed, or the output of `journalctl --output=json`; - is standard input
+    /// Read this log in addition to what `sifcache hits` has saved: syslog of one node or of all
+    /// nodes, optionally compressed, or the output of `journalctl --output=json`; - is standard
+    /// input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     log: Vec<PathBuf>,
 }
 
-/// Merges what the logs say about its images into each inventory.
+/// Merges the times from the logs into each inventory.
 ///
 /// # Errors
 /// If a log cannot be read.

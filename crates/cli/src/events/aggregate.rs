@@ -67,7 +67,7 @@ pub(crate) struct Count {
     pub(crate) last: Timestamp,
     jobs: BTreeSet<u32>,
     users: BTreeSet<u32>,
-    /// Candidates that were refused, each with the last reason.
+    /// Candidates that were refused, each with the most recent reason.
     pub(crate) refused: BTreeMap<PathBuf, String>,
     /// The references, in full form.
     pub(crate) references: BTreeSet<String>,
@@ -138,7 +138,7 @@ pub(crate) fn collect(
 }
 
 impl Aggregate {
-    /// Keeps only the most requested ones, up to `--limit`.
+    /// Keeps only the most requested keys, up to `--limit`.
     pub(crate) fn limit(&mut self, which: &Which) {
         self.counts.truncate(which.limit.unwrap_or(usize::MAX));
     }

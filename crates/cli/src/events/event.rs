@@ -1,7 +1,8 @@
 //! Parses the plugin's line in syslog: `event=miss job=8 ... reference=...`.
 //!
 //! Every user of a node can write to syslog, so a line is only accepted if it follows the grammar
-//! exactly: it is quoted as the plugin quotes, numbers are numbers, and the reference is valid.
+//! exactly: values are quoted as the plugin quotes them, numbers consist of digits, and the
+//! reference is valid.
 
 use sifcache_core::reference::Reference;
 use std::ffi::OsString;
@@ -52,8 +53,9 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
     })
 }
 
-/// Handles rsyslog's replacement for identical lines, which is configurable and enabled on Ubuntu:
-/// `message repeated 3 times: [ event=...]`. Returns the number of repetitions and the message.
+/// Unwraps a message that rsyslog writes in place of identical ones, which is configurable and
+/// enabled on Ubuntu: `message repeated 3 times: [ event=...]`. Returns the number of repetitions
+/// and the message.
 fn repeated(message: &str) -> (u32, &str) {
     let inside = || {
         let (times, rest) = message.strip_prefix("message repeated ")?.split_once(" times: [")?;

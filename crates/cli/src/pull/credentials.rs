@@ -1,12 +1,12 @@
-//! Credentials for registries, found as the runtimes find them. In order of precedence:
+//! Credentials for registries, found in the same way as by the runtimes. In order of precedence:
 //!
 //! 1. `--docker-login`: prompts for them once;
 //! 2. the environment: `APPTAINER_DOCKER_USERNAME` and `APPTAINER_DOCKER_PASSWORD`, the same with
 //!    the prefix `SINGULARITY_`, or without a prefix;
 //! 3. a file written by `apptainer registry login` or by docker: see [`authfile`].
 //!
-//! Credentials from the first two sources are sent to every registry, as the runtimes do. The
-//! password is passed to the runtime in its environment, never on a command line.
+//! Like the runtimes, this command sends credentials from the first two sources to every registry.
+//! The password is passed to the runtime in its environment, never on a command line.
 
 mod authfile;
 mod prompt;
@@ -35,7 +35,7 @@ pub(crate) struct Credentials(Source);
 #[derive(Debug, Clone)]
 enum Source {
     Nothing,
-    /// The same for all registries.
+    /// The same login for all registries.
     Login(Login),
     /// Entries for single registries. A file given with `--authfile` must be passed to the
     /// runtime.
@@ -109,7 +109,7 @@ impl Credentials {
     }
 
     fn gather(get: Get<'_>, authfile: Option<&Path>) -> Result<Self, Failure> {
-        // Read first, so that an invalid file is reported even if the environment takes
+        // The file is read first, so that it is reported as invalid even if the environment takes
         // precedence.
         let explicit = authfile.map(AuthFile::read).transpose()?;
         if let Some(login) = Login::from_environment(get) {
@@ -132,7 +132,7 @@ impl Credentials {
         })
     }
 
-    /// Passes the credentials to a runtime. Those that the runtime finds by itself are not
+    /// Passes the credentials to a runtime. Credentials that the runtime finds by itself are not
     /// passed.
     pub(crate) fn hand_to(&self, command: &mut Command) {
         match &self.0 {
@@ -152,7 +152,7 @@ impl Credentials {
 }
 
 impl Login {
-    /// Credentials from the environment. As for the runtimes, one of the two variables is enough.
+    /// Credentials from the environment. As with the runtimes, one of the two variables is enough.
     fn from_environment(get: Get<'_>) -> Option<Self> {
         let (username, password) = (variable(get, USERNAME), variable(get, PASSWORD));
         (username.is_some() || password.is_some()).then(|| Self {
@@ -163,7 +163,7 @@ impl Login {
 }
 
 /// The value of the first variable of this name that is not blank. Blanks around the value are
-/// removed, as the runtimes do.
+/// removed, as in the runtimes.
 fn variable(get: Get<'_>, name: &str) -> Option<String> {
     let values = PREFIXES.iter().filter_map(|prefix| get(&format!("{prefix}{name}")));
     let mut values = values.filter_map(|value| value.into_string().ok());

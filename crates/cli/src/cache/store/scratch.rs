@@ -1,5 +1,5 @@
-//! Scratch directories for work in progress. Their creator removes them; if it was killed, the
-//! next command does.
+//! Scratch directories for work in progress. The process that creates one also removes it; if that
+//! process is killed, the next command removes it.
 
 use super::lock::{self, Lock};
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// The extension of a scratch directory's lock file.
 const LOCK: &str = "lock";
-/// The age at which a scratch directory counts as abandoned if there are no locks. No pull takes
-/// that long.
+/// The age at which a scratch directory counts as abandoned if the file system does not support
+/// locks. No pull takes that long.
 const ABANDONED: Duration = Duration::from_secs(7 * 86_400);
 
 /// A private directory that is removed when this value is dropped.
@@ -77,7 +77,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A name that no other process uses, on this host or another.
+/// A name that no other process on this host or any other host uses.
 pub(crate) fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let host = rustix::system::uname().nodename().to_string_lossy().replace('/', "_");
@@ -115,7 +115,7 @@ pub(crate) enum Maker {
     Dead,
 }
 
-/// The scratch directories in `parent`. The caller needs no permission to write there.
+/// The scratch directories in `parent`. The caller does not need write permission for `parent`.
 pub(crate) fn list(parent: &Path) -> Vec<(PathBuf, Maker)> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let places: BTreeSet<PathBuf> = entries.map(|entry| place_of(entry.path())).collect();
@@ -197,8 +197,8 @@ mod tests {
         fs::write(closed.join("file"), "").unwrap();
         fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
         fs::write(parent.path().join("h.1.0.lock"), "").unwrap();
-        // One process was killed before it created the directory, one after its lock file was
-        // removed.
+        // One process was killed before it created the directory, another one after its lock file
+        // was removed.
         fs::write(parent.path().join("h.2.0.lock"), "").unwrap();
         fs::create_dir(parent.path().join("h.3.0")).unwrap();
         let dead = |name: &str| (parent.path().join(name), Maker::Dead);

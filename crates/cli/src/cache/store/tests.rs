@@ -1,4 +1,4 @@
-//! Tests of the rules that every change of a store follows. Each test has a store of its own.
+//! Tests of the rules for all changes to a store. Each test uses its own store.
 
 use super::Store;
 use super::retention::Retention;
@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A store that accepts its directory regardless of its owner and mode.
+/// A store whose directory is accepted regardless of its owner and mode.
 pub(crate) fn store() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = Settings::with_roots(vec![directory.path().to_owned()]);
@@ -126,7 +126,7 @@ fn old_names_in_the_hidden_directory_are_replaced() {
     assert!(state.join("metadata/i:1.json").exists());
     assert!(!state.join("known").exists());
     assert_eq!(fs::read_to_string(state.join("last_used.json")).unwrap(), "old");
-    // An existing file keeps its content.
+    // A file that already has the new name keeps its content.
     fs::write(state.join("served.json"), "older").unwrap();
     Store::open(directory.path(), &settings).unwrap();
     assert_eq!(fs::read_to_string(state.join("last_used.json")).unwrap(), "old");

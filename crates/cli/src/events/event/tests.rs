@@ -80,7 +80,7 @@ fn repeated_messages_are_counted() {
 }
 
 proptest! {
-    /// Paths with any content, including names that imitate other fields.
+    /// Paths can have any content, including text that imitates other fields.
     #[test]
     fn every_path_comes_back(image: Vec<u8>, refused: Vec<u8>) {
         let line = format!(
@@ -100,7 +100,8 @@ proptest! {
         let _ = parse(&String::from_utf8_lossy(&bytes));
     }
 
-    /// Lines that are nearly correct: an accepted value is written as the plugin writes it.
+    /// In lines that are nearly correct, every accepted value is written as the plugin would write
+    /// it.
     #[test]
     fn accepted_values_are_written_like_the_plugin(line in r#"event=miss( [a-z]{0,2}=["\\a-c=x0-9 \n]{0,6}){0,3}"#) {
         let Some(fields) = fields(&line) else { return Ok(()) };

@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// If a log has no lines for up to this long, that is not considered a gap: some nodes write once a
+/// A period of up to this length without lines is not a gap in a log: some nodes write only once a
 /// day, and not always at the same minute.
 pub(crate) const QUIET: SignedDuration = SignedDuration::from_hours(36);
-/// A log may have no line of the plugin for this long, and still be assumed to receive its lines.
+/// A log with no line of the plugin for up to this long is still assumed to receive the plugin's
+/// lines.
 const SILENT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A line that cannot be parsed makes this time before and after it unknown. It is more than
-/// [`QUIET`], so that the spans on both sides are not joined.
+/// The length of the period before and after a line that cannot be parsed, which counts as unknown.
+/// It is more than [`QUIET`], so that the spans on both sides are not joined.
 const UNREAD: SignedDuration = SignedDuration::from_hours(37);
 /// Maximum number of spans per node; older ones are dropped.
 const MOST: usize = 16;
@@ -37,7 +38,7 @@ impl Span {
         Self { from: time, to: time }
     }
 
-    /// The time that becomes unknown because of an unreadable line of this time.
+    /// The period that is unknown because of an unreadable line with this time.
     pub(crate) fn unread(time: Timestamp) -> Self {
         Self { from: before(time, UNREAD), to: after(time, UNREAD) }
     }
@@ -55,7 +56,7 @@ impl Span {
     }
 }
 
-/// Several spans in chronological order, with a gap between each two of them.
+/// Spans in chronological order, separated by gaps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Spans(Vec<Span>);
@@ -87,7 +88,7 @@ impl Spans {
         self.0.drain(..many);
     }
 
-    /// Adds a span of unknown time. It is only joined with spans that overlap it, and never
+    /// Adds a period that is unknown. It is joined only with spans that overlap it, and is never
     /// dropped.
     pub(crate) fn add_wide(&mut self, span: Span) {
         let mut span = span;
@@ -122,10 +123,10 @@ impl Spans {
     }
 }
 
-/// Adds to `known` the times between two of its spans that `silent` covers: a log of a few days
-/// that has no line of the plugin, between other logs of the same node that have some. Times after
-/// the last span of `known` stay in `silent`, because a later log may confirm them; the rest of
-/// `silent` is dropped.
+/// Adds to `known` the periods between two of its spans that `silent` covers. Such a period belongs
+/// to a log of a few days without lines of the plugin, between other logs of the same node that
+/// have such lines. Times after the last span of `known` stay in `silent`, because a later log may
+/// confirm them; the rest of `silent` is dropped.
 pub(crate) fn confirm(known: &mut Spans, silent: &mut Spans) {
     let mut all = known.clone();
     all.add_all(silent);
@@ -184,7 +185,7 @@ mod tests {
         one.cut(&hole);
         let [early, late] = [one.iter().next().unwrap(), one.newest().unwrap()];
         assert!(early.to < day(19) && late.from > day(21), "{one:?}");
-        // The next log does not close the gap; a log of the same time without the bad line does.
+        // The next log does not close the gap; a log of the same period without the bad line does.
         one.add(Span { from: day(30), to: day(31) });
         assert_eq!(one.iter().count(), 2);
         one.add(Span { from: day(15), to: day(25) });
@@ -200,10 +201,10 @@ mod tests {
     #[test]
     fn days_without_plugin_lines_are_confirmed_by_later_logs() {
         for (known, silent, expected, left) in [
-            // Between two logs with lines of the plugin.
+            // The silent log lies between two logs with lines of the plugin.
             (vec![(10, 20), (24, 30)], vec![(20, 24)], vec![(10, 30)], vec![]),
             (vec![(10, 20), (24, 30)], vec![(20, 21)], vec![(10, 20), (24, 30)], vec![]),
-            // Too long for a log that receives the plugin's lines.
+            // The silent period is too long for a log that receives the plugin's lines.
             (vec![(10, 20), (30, 40)], vec![(20, 30)], vec![(10, 20), (30, 40)], vec![]),
             // Not confirmed yet.
             (vec![(10, 20)], vec![(20, 24)], vec![(10, 20)], vec![(20, 24)]),
@@ -213,8 +214,8 @@ mod tests {
         ] {
             let (mut known, mut silent) = (spans(&known), spans(&silent));
             confirm(&mut known, &mut silent);
-            // Compared as plain times, because comparing spans would join those that only now
-            // touch.
+            // The times are compared as pairs, because building `Spans` would join spans that have
+            // come to touch.
             let plain =
                 |spans: &Spans| spans.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>();
             let days = |all: &[(i64, i64)]| {

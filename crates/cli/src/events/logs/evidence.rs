@@ -1,5 +1,5 @@
-//! Records the times for which there are logs of each node, and which nodes use the cache. Without
-//! these data, no image can be called unused.
+//! Records which periods the logs of each node cover, and which nodes use the cache. Without these
+//! data, no image can be called unused.
 
 use super::coverage::{self, Span, Spans};
 use jiff::Timestamp;
@@ -31,15 +31,15 @@ pub(crate) struct Evidence(BTreeMap<String, Node>);
 /// Why no image can be called unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// No log had a line of the plugin.
+    /// No log has a line of the plugin.
     Nothing,
-    /// No log had one after this time.
+    /// No log has a line of the plugin after this time.
     Silent(Timestamp),
     /// There is no log of these nodes.
     NoLog(Vec<String>),
-    /// The logs of these nodes begin too late; the time is the latest beginning.
+    /// The logs of these nodes begin too late; the time is the latest one at which a log begins.
     Begins(Vec<String>, Timestamp),
-    /// The logs of these nodes end too early; the time is the earliest end.
+    /// The logs of these nodes end too early; the time is the earliest one at which a log ends.
     Ends(Vec<String>, Timestamp),
 }
 
@@ -52,7 +52,7 @@ impl Evidence {
         self.0.iter().map(|(name, node)| (name.as_str(), node))
     }
 
-    /// The data of a node, for additions.
+    /// The data of a node, for changes. A missing node is added.
     pub(super) fn node(&mut self, name: &str) -> &mut Node {
         self.0.entry(name.to_owned()).or_default()
     }
@@ -86,8 +86,8 @@ impl Evidence {
     }
 
     /// Why the logs do not show which images were unused from `since` to `now`, or `None` if they
-    /// do. `current` has the nodes of the cluster, if known, and whether each can run jobs now.
-    /// Nodes in `without` need no log.
+    /// do. `current` contains the nodes of the cluster, if known, and whether each can run jobs
+    /// now. Nodes in `without` need no log.
     pub(crate) fn gap(
         &self,
         since: Timestamp,
@@ -141,7 +141,8 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    /// Evidence of nodes: the time that a log covers, and the last use of the cache.
+    /// Builds evidence from the first and last day of each node's log, and the day of its last use
+    /// of the cache.
     fn evidence(nodes: &[(&str, i64, i64, Option<i64>)]) -> Evidence {
         let mut evidence = Evidence::default();
         for (name, from, to, used) in nodes {
@@ -214,7 +215,7 @@ mod tests {
         known.learn(&evidence(&[("n1", 32, 40, Some(39))]), &Spans::default());
         let newest = known.node("n1").spans.newest().unwrap();
         assert_eq!((newest.from, newest.to), (day(32), day(40)));
-        // The same time from a readable log.
+        // A readable log of the same period closes the gap.
         known.learn(&evidence(&[("n1", 29, 33, Some(29))]), &Spans::default());
         let newest = known.node("n1").spans.newest().unwrap();
         assert_eq!((newest.from, newest.to), (day(1), day(40)));

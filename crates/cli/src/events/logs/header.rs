@@ -71,7 +71,7 @@ fn without_priority(line: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// Iterator over the words of a line, with the end of the current word.
+/// An iterator over the words of a line; `at` is the end of the current word.
 struct Words<'a> {
     line: &'a [u8],
     at: usize,
@@ -272,7 +272,7 @@ fn words_to_tag(rest: &[u8]) -> (Option<&[u8]>, Program<'_>) {
 }
 
 /// The message, if this word is the plugin's tag: `sifcache:` or `sifcache[17]:`. A relay that
-/// receives RFC 5424 may drop the colon, or write all words of RFC 5424.
+/// receives RFC 5424 may drop the colon, or write the other fields of RFC 5424 after the tag.
 fn ours<'a>(word: &'a [u8], words: &Words<'a>) -> Option<&'a [u8]> {
     let tail = word.strip_prefix(TAG.as_bytes())?;
     let process = tail.strip_prefix(b"[").map(|inside| {

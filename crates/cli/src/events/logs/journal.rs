@@ -1,4 +1,4 @@
-//! Reads the journal of this host with journalctl, which knows the format of its files.
+//! Reads the journal of this host with journalctl, which can parse the journal files.
 
 use jiff::Timestamp;
 use std::fs::File;
@@ -16,7 +16,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Opens the entries with our identifier, optionally from a time on. Messages of journalctl
-    /// itself, for example that the user can only see a part of the journal, go to standard error.
+    /// itself, for example, that the user can see only a part of the journal, go to standard error.
     ///
     /// # Errors
     /// journalctl cannot be started.
@@ -70,8 +70,8 @@ pub(super) fn first_line() -> Option<String> {
     read.and_then(Result::ok).filter(|length| *length > 0).map(|_| line)
 }
 
-/// Whether this user can read the journal of all users. For other users, journalctl only shows
-/// their own entries.
+/// Whether this user can read the journal of all users. To other users, journalctl shows only their
+/// own entries.
 pub(super) fn is_whole() -> bool {
     let files = ["/var/log/journal/*/system.journal", "/run/log/journal/*/system.journal"];
     let files = files.iter().filter_map(|pattern| glob::glob(pattern).ok());

@@ -1,4 +1,4 @@
-//! Parses a log line that is one JSON object: journald's, and those of the templates that are
+//! Parses a log line that is one JSON object, as written by journald and by the templates that are
 //! included in rsyslog and syslog-ng.
 
 use super::header::TAG;
@@ -42,7 +42,8 @@ const MESSAGE: [&str; 3] = ["MESSAGE", "msg", "message"];
 /// The user ID of the sender, which the journal gets from the kernel.
 const SENDER: [&str; 1] = ["_UID"];
 
-/// The object in a line. `--output=json-seq` writes a separator before it, `json-sse` a word.
+/// The object in a line. `--output=json-seq` writes a separator before it, and `json-sse` the word
+/// `data:`.
 pub(super) fn object(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(['\u{1e}', '\u{feff}']);
     let line = line.strip_prefix("data: ").unwrap_or(line).trim_start();
@@ -64,7 +65,7 @@ impl Entry {
         }
     }
 
-    /// Whether the plugin wrote it; `None` if no key names the program.
+    /// Whether the plugin wrote the entry; `None` if no key names the program.
     pub(super) fn is_ours(&self) -> Option<bool> {
         let (_, program) = self.program.as_ref()?;
         let name = program.as_ref().and_then(|name| name.split([':', '[']).next());

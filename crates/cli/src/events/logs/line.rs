@@ -11,11 +11,11 @@ use jiff::Timestamp;
 pub(super) enum Line {
     /// A line of another program.
     Other,
-    /// It has our program name, but the plugin does not write such a line, or another user sent it.
+    /// A line with our program name that the plugin would not write, or that another user sent.
     Forged,
-    /// It seems to be a line of the plugin, but it is truncated or has an unknown form.
+    /// A line that seems to be from the plugin, but is truncated or has an unknown form.
     Unread,
-    /// A hit or a miss of a node whose clock is ahead.
+    /// A hit or a miss from a node whose clock is ahead.
     Future(Box<Event>),
     /// A hit or a miss.
     Event(Timestamp, Box<Event>),
@@ -23,7 +23,8 @@ pub(super) enum Line {
 
 /// The time of a line; `None` if it has none or is in the future.
 pub(super) fn time(line: &str, now: Timestamp) -> Option<Timestamp> {
-    // Otherwise, a single wrong clock would make everything count as covered and in use for years.
+    // If times in the future counted, one wrong clock would make logs appear complete, and images
+    // appear to be in use, for years.
     written(line, now).filter(|time| *time <= stamp::tomorrow(now))
 }
 
@@ -66,7 +67,7 @@ fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: T
         return if message.contains("event=hit") { Line::Unread } else { Line::Forged };
     };
     // The plugin's lines are sent by a job's own processes, and the journal records the sender of a
-    // line.
+    // line, so the user IDs must match unless root sent the line.
     if !sender.is_none_or(|uid| uid == "0" || uid == event.uid.to_string()) {
         return Line::Forged;
     }
@@ -78,8 +79,8 @@ fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: T
 }
 
 /// Whether a line in an unknown form contains a line of the plugin: our name as a word, and the
-/// beginning of a message. Also `SYSLOG_IDENTIFIER=sifcache` in journalctl's output formats with
-/// several lines per entry.
+/// beginning of a message. In journalctl's output formats with several lines per entry, the line
+/// `SYSLOG_IDENTIFIER=sifcache` counts as one.
 fn is_like_ours(line: &str) -> bool {
     let trimmed = line.trim_start().trim_start_matches('"');
     if let Some(rest) = trimmed.strip_prefix("SYSLOG_IDENTIFIER") {

@@ -1,4 +1,4 @@
-//! Logs that logrotate has compressed, recognized by their first bytes, independent of their names.
+//! Logs that logrotate has compressed, recognized by their first bytes, regardless of their names.
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
@@ -48,8 +48,8 @@ pub(super) fn open(mut reader: impl Read + 'static) -> io::Result<Opened> {
         return Ok(Opened::Other(what, command));
     }
     let [gzip, xz, zstd] = [GZIP, XZ, ZSTD].map(|magic| head.starts_with(magic));
-    // Text can begin with "BZh", so the level, and the first byte of a block or of the end marker,
-    // are checked too.
+    // Text can begin with "BZh", so the level and the first byte of a block or of the end marker
+    // are also checked.
     let level = head.get(BZIP2.len()).is_some_and(|level| (b'1'..=b'9').contains(level));
     let block = head.get(BZIP2.len() + 1).is_some_and(|byte| matches!(byte, 0x31 | 0x17));
     let bzip2 = head.starts_with(BZIP2) && level && block;

@@ -26,7 +26,8 @@ pub(crate) struct Read {
     pub(crate) range: Option<Span>,
     /// The number of lines with hits or misses.
     pub(crate) events: u64,
-    /// The number of lines with our program name that the plugin did not write like this.
+    /// The number of lines with our program name that the plugin would not write like this, or that
+    /// another user sent.
     pub(crate) forged: u64,
     /// The plugin's lines with a time in the future.
     pub(crate) future: FutureLines,
@@ -106,7 +107,8 @@ struct Log<'a> {
     scan: Scan,
     /// The number of hits and misses in it.
     events: u64,
-    /// Whether it has an unparsable line that may be a hit, without any time in it or before it.
+    /// Whether it has an unparsable line that may be a hit and whose time is unknown, because
+    /// neither the line nor any line before it has a time.
     without_time: bool,
     is_empty: bool,
 }
@@ -128,8 +130,8 @@ impl<'a> Log<'a> {
             }
             Line::Forged => all.forged += 1,
             Line::Future(event) => {
-                // The real time is unknown. But this node uses the cache, and the image was in use
-                // at about the time of the surrounding lines.
+                // The real time is unknown. However, this node uses the cache, and the image was in
+                // use at about the time of the surrounding lines.
                 self.scan.was_ours(self.now);
                 all.future.lines += 1;
                 super::note(&mut all.future.hits, self.scan.about().unwrap_or(self.now), &event);

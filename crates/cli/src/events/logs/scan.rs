@@ -96,7 +96,7 @@ impl Scan {
         Some(place)
     }
 
-    /// Records that the previous line was one of the plugin.
+    /// Records that the plugin wrote the previous line.
     pub(super) fn was_ours(&mut self, time: Timestamp) {
         let host = self.hosts.get_mut(self.current);
         if let Some(host) = host {
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(seen(&["nonsense", ""]), []);
     }
 
-    /// The lines of one node stop for a while, those of another one continue.
+    /// The lines of one node stop for a while, but those of another node continue.
     #[test]
     fn a_gap_of_one_host_is_found() {
         let lines = [

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Maximum length of a line in bytes; the rest is dropped. The plugin's lines have some hundred
+/// Maximum length of a line in bytes; the rest is dropped. The plugin's lines have a few hundred
 /// bytes, and a file without any line ends is not a log.
 const LONGEST: usize = 1 << 16;
 
@@ -24,7 +24,7 @@ const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 pub(crate) enum Source {
     /// A file; `-` is standard input.
     File(PathBuf),
-    /// The journal of this host, optionally from a time on.
+    /// The journal of this host, optionally only from a given time on.
     Journal(Option<Timestamp>),
 }
 
@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    /// The failure for an error while reading it.
+    /// The failure for an error while reading the log.
     pub(super) fn failed(&self, error: io::Error) -> Failure {
         Failure::Read { prefix: "", name: self.name(), error }
     }
@@ -85,7 +85,7 @@ impl Source {
         }
     }
 
-    /// This source as a skipped one.
+    /// This source, recorded as skipped.
     pub(super) fn skipped(&self, reason: String) -> Skipped {
         Skipped { path: self.name(), reason }
     }
@@ -150,7 +150,7 @@ fn extend(line: &mut Vec<u8>, part: &[u8]) {
 }
 
 /// This host's own log: its journal, or else the files of syslog including the rotated ones. Also
-/// returns files that seem to belong to them but are skipped.
+/// returns files that seem to belong to the log but are skipped.
 ///
 /// # Errors
 /// There is no log, or this user cannot read it.
@@ -180,8 +180,8 @@ fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
         if !rest.is_empty() && !rest.starts_with(['.', '-']) {
             continue;
         }
-        // Accepts any suffix of a compression format; unsupported formats are reported when they
-        // are opened.
+        // Any suffix of a compression format is accepted; unsupported formats are reported when
+        // they are opened.
         let number = rest.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
         let number = number.strip_suffix('.').filter(|number| !number.is_empty()).unwrap_or(rest);
         let source = Source::File(path);

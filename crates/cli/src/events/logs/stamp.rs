@@ -1,4 +1,4 @@
-//! Parses the times that syslog daemons write, in all forms.
+//! Parses the times that syslog daemons write, in all known forms.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -13,8 +13,8 @@ pub(super) fn month(word: &[u8]) -> Option<i8> {
     i8::try_from(index + 1).ok()
 }
 
-/// Parses a time. Without a zone, it is in this host's zone. Without a year, it is the latest one
-/// that is not in the future.
+/// Parses a time. A time without a zone counts as one in this host's zone, and a time without a
+/// year as the latest one that is not in the future.
 pub(super) fn moment(stamp: &[u8], now: Timestamp) -> Option<Timestamp> {
     let stamp = std::str::from_utf8(stamp).ok()?;
     let mut words: Vec<&str> = stamp.split_ascii_whitespace().collect();
@@ -41,8 +41,8 @@ pub(super) fn moment(stamp: &[u8], now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// A day from now: later times are in the future. One day is allowed because clocks and time zones
-/// of nodes differ.
+/// One day from now; later times count as being in the future. One day is allowed because clocks
+/// and time zones of nodes differ.
 pub(super) fn tomorrow(now: Timestamp) -> Timestamp {
     now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
 }
@@ -75,7 +75,8 @@ fn without_year(month: &str, day: &str, clock: &str, now: Timestamp) -> Option<T
     let in_year = |year: i16| local(at(year, month, day, clock)?);
     match in_year(year) {
         Some(time) if time <= tomorrow(now) => Some(time),
-        // Earlier years, also to find a 29th of February that this year does not have.
+        // Earlier years are tried as well, also for a 29th of February that this year does not
+        // have.
         _ => (1..=4).find_map(|back| in_year(year - back)),
     }
 }

@@ -1,4 +1,4 @@
-//! The file in which docker and `registry login` of the runtimes store credentials.
+//! The file in which docker and the runtimes' `registry login` store credentials.
 //!
 //! Without `--authfile`, the runtimes search these paths (Apptainer's `syfs.SearchDockerConf`,
 //! SingularityCE's `syfs.DockerConf`):
@@ -61,8 +61,8 @@ impl AuthFile {
         Ok(Self { path: path.to_owned(), content: content.into() })
     }
 
-    /// The file that the runtimes would find. An unreadable file counts as having no credentials,
-    /// as for the runtimes.
+    /// The file that the runtimes would find. An unreadable file counts as one without credentials,
+    /// as it does for the runtimes.
     pub(super) fn search(get: Get<'_>) -> Option<Self> {
         let path = places(get).into_iter().find(|path| path.exists())?;
         let content = fs::read(&path).ok()?.into();

@@ -32,7 +32,7 @@ fn home() -> (TempDir, String) {
     (home, text)
 }
 
-/// The variables and arguments that a runtime gets.
+/// The variables and arguments that are passed to a runtime.
 fn handed(credentials: &Credentials) -> (Vec<String>, Vec<String>) {
     let mut command = Command::new("apptainer");
     credentials.hand_to(&mut command);

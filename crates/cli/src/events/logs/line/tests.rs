@@ -63,7 +63,7 @@ fn lines_of_other_programs_are_recognized() {
     }
 }
 
-/// Lines in unexpected forms, or truncated.
+/// The lines have unexpected forms or are truncated.
 #[test]
 fn unreadable_plugin_lines_are_recognized() {
     for line in [
@@ -93,7 +93,7 @@ fn lines_that_bear_our_name() {
         "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
         "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),
         journal(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":[1,2]"#),
-        // A user sent a line with the user ID of another.
+        // A user sent a line with the user ID of another user.
         ours("1002"),
     ] {
         assert_eq!(read(&line, now()), Line::Forged, "{line}");
