@@ -29,8 +29,8 @@ mod tests {
     /// The page with the information for admins about each subcommand that runs as root.
     const SECURITY: &str = include_str!("../../../docs/security.md");
 
-    /// The subcommands for users: all except the hidden ones, which only sifcache and its build
-    /// call, `help`, which clap adds, and `completions`.
+    /// All subcommands except the hidden ones (called only by sifcache and its build), `help`
+    /// (added by clap) and `completions`.
     fn for_users() -> Vec<clap::Command> {
         let mut cli = Cli::command();
         cli.build();

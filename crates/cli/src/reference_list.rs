@@ -45,7 +45,7 @@ pub(crate) fn gather(words: &[String], lists: &[PathBuf]) -> Result<Vec<Referenc
 fn read(list: &Path, found: &mut Vec<Reference>, wrong: &mut Vec<String>) -> Result<(), Failure> {
     let text = text(list).map_err(|error| Failure::read(list, error))?;
     for (index, line) in text.lines().enumerate() {
-        // Concatenated lists contain byte order marks in the middle.
+        // Concatenated lists may contain byte order marks in the middle.
         let line = line.trim_start_matches(MARK);
         let word = line.split('#').next().unwrap_or_default().trim();
         if word.is_empty() {
@@ -76,7 +76,7 @@ fn text(list: &Path) -> io::Result<String> {
 /// Decodes a list and normalizes its line ends to line feeds.
 fn decode(bytes: &[u8]) -> io::Result<String> {
     let text = match bytes {
-        // The UTF-32 byte order mark starts like the one of UTF-16LE, followed by two null bytes.
+        // The UTF-32 byte order mark is the UTF-16LE byte order mark followed by two null bytes.
         [0xff, 0xfe, rest @ ..] if !rest.starts_with(&[0, 0]) => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         _ => std::str::from_utf8(bytes).ok().map(str::to_owned),

@@ -55,10 +55,10 @@ fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// One image root, escaped as the value of `--root`.
+/// One image root, escaped for use as the value of `--root`.
 pub(crate) fn root_word(root: &Path) -> OsString {
     let escape = |text: &str| settings::escape_root(text).into();
-    // Settings are UTF-8 text, so every root in them is too.
+    // Settings are UTF-8 text, so every root in them is UTF-8 as well.
     root.to_str().map_or_else(|| root.into(), escape)
 }
 
@@ -96,8 +96,8 @@ mod tests {
     use crate::options::Untrusted;
     use std::path::{Path, PathBuf};
 
-    /// A root that one host formats, another host parses as the same root, even if it does not
-    /// exist there.
+    /// One host formats a root, and another host parses it as the same root, even if the directory
+    /// does not exist on that host.
     #[test]
     fn an_escaped_root_is_parsed_as_one_root() {
         let directory = tempfile::tempdir().unwrap();

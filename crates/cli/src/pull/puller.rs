@@ -84,7 +84,7 @@ impl<'a> Puller<'a> {
         })
     }
 
-    /// Pulls `reference` and gives the image the name, even if another file has it now. The
+    /// Pulls `reference` and stores the image as `name`, even if another file has that name. The
     /// caller must hold the lock of the name.
     ///
     /// # Errors
@@ -129,8 +129,8 @@ impl<'a> Puller<'a> {
     }
 
     /// The registry's manifest of the reference. If the registry cannot be queried, the image is
-    /// still pulled, but without recording a digest: the lookup works as Apptainer's does, and
-    /// another runtime may reach the registry in another way.
+    /// still pulled, but without recording a digest: this command queries a registry in the same
+    /// way as Apptainer, and another runtime may reach it in another way.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
         task.say("querying the registry");
         match self.registry.manifest(reference, self.store.architecture()) {
@@ -147,9 +147,9 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// Reuses the content if it is already in the cache under its digest, as for another tag of
-    /// the same image. Returns its size and the path where a replaced file is kept, or `None` if
-    /// there is nothing to reuse.
+    /// Reuses the content if it is already in the cache under its digest, for example for another
+    /// tag of the same image. Returns its size and the path where a replaced file is kept, or
+    /// `None` if there is nothing to reuse.
     fn link(&self, new_image: &NewImage<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
         let named = |digest: &String| image_name::with_digest(new_image.reference, digest);
         let names = new_image.digests.iter().map(named);

@@ -41,8 +41,8 @@ const TIME_LIMITS: TimeLimits =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manifest {
     /// The digest of the manifest or index that the reference points to. For an index, it is
-    /// followed by the digest of the manifest in it for the requested architecture. Users pin
-    /// either.
+    /// followed by the digest of the manifest in it for the requested architecture. Users may pin
+    /// either of them.
     pub(crate) digests: Vec<String>,
     /// The size of the compressed layers in bytes.
     pub(crate) compressed: u64,

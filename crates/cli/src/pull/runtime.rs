@@ -86,7 +86,8 @@ impl Runtime {
         &self.path
     }
 
-    /// The version that the runtime prints: `apptainer version 1.4.5`. Empty if it cannot be run.
+    /// The version that the runtime prints: `apptainer version 1.4.5`. Empty if the program cannot
+    /// be run.
     pub(crate) fn version(&self) -> String {
         let output = self.command("--version").stdin(Stdio::null()).output();
         let text = output.map(|output| output.stdout).unwrap_or_default();
@@ -137,7 +138,8 @@ impl Runtime {
     }
 }
 
-/// The name that runtimes use for an architecture: before 1.6, Apptainer has no plain `arm`.
+/// The name that runtimes use for an architecture. Before version 1.6, Apptainer does not accept
+/// plain `arm`.
 fn name_for_runtimes(architecture: Architecture) -> &'static str {
     match architecture {
         "arm" => "arm32v7",

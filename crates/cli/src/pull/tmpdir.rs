@@ -1,6 +1,6 @@
-//! The directory in which the runtime unpacks what it pulls. It is below the directory that the
-//! runtime would choose itself, in a subdirectory from which this command sweeps the leftovers of
-//! killed pulls.
+//! The directory in which the runtime unpacks what it pulls. It is a subdirectory of the directory
+//! that the runtime would choose itself, so that this command can remove the leftovers of killed
+//! pulls from it.
 
 use crate::cache::store::{cannot_write, path_trust, scratch};
 use crate::error::Failure;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 /// The variables from which the runtimes take their temporary directory, in order of precedence.
 const VARIABLES: [&str; 3] = ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"];
 
-/// A directory that only the caller can access. It is created if it does not exist, and swept of
-/// leftovers.
+/// A directory that only the caller can access. It is created if it does not exist, and leftovers
+/// in it are removed.
 ///
 /// # Errors
 /// If the directory cannot be created, belongs to another user, or another user could replace it.

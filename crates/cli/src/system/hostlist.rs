@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Node names without domains.
 pub(crate) type Nodes = BTreeSet<String>;
 
-/// Folds `n1,n2,n3` into `n[1-3]`, sorted; Slurm does this.
+/// Folds `n1,n2,n3` into `n[1-3]`, sorted, by calling Slurm.
 ///
 /// # Errors
 /// scontrol is unavailable or fails.

@@ -3,7 +3,7 @@
 use crate::system::process::{Call, Run};
 use std::collections::BTreeMap;
 
-/// Each node by its host name, and whether it can run jobs now.
+/// The nodes by host name, each with whether it can run jobs now.
 ///
 /// # Errors
 /// sinfo is unavailable or fails; the message says why.
@@ -25,8 +25,8 @@ fn row(line: &str) -> Option<(String, bool)> {
     Some((host.to_owned(), is_up(state)))
 }
 
-/// Whether a node in this state writes a log. A node that is down or powered off does not; it
-/// starts no job until it is up again.
+/// Whether a node in this state writes a log. A node that is down or powered off does not write
+/// one, and starts no job until it is up again.
 fn is_up(state: &str) -> bool {
     let without_power = state.contains(['~', '%']) || state.contains("power");
     !without_power && !["down", "future", "unknown"].iter().any(|name| state.starts_with(name))

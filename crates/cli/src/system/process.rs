@@ -39,14 +39,14 @@ pub(crate) struct Answer {
     pub(crate) stderr: String,
 }
 
-/// Why there is no output.
+/// The reason why there is no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunError {
     /// There is no such program.
     Missing,
-    /// It could not be run.
+    /// The program could not be run.
     Failed(io::ErrorKind),
-    /// It did not end in time.
+    /// The program did not end in time.
     Timeout,
 }
 
@@ -116,7 +116,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Reads in a separate thread, so that no pipe fills up.
+/// Reads the pipe in a separate thread, so that it does not fill up.
 fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -133,8 +133,8 @@ fn listen(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// The output up to the end of the pipe. A background process of the program, such as profiles
-/// start, may keep the pipe open forever, so waiting is limited.
+/// The output up to the end of the pipe. A background process that the program has started, for
+/// example from a shell profile, may keep the pipe open forever, so the wait is limited.
 fn output_of(pipe: &Receiver<Vec<u8>>) -> String {
     let end = Instant::now() + REST;
     let mut bytes = Vec::new();

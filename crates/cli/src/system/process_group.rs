@@ -1,5 +1,5 @@
-//! A program in a process group of its own with all processes that it starts. Ctrl-C only reaches
-//! this command, and no process of the group outlives it.
+//! Runs a program and all processes that it starts in a separate process group. Ctrl-C reaches only
+//! this command, and no process of the group outlives this command.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{self, BufReader, Read};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Interval for checking whether the program has ended, or the command should stop.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Time that the program gets for cleaning up.
+/// The time that the program has for cleanup.
 const GRACE: Duration = Duration::from_secs(5);
 /// Maximum length of a line in bytes; the rest is dropped.
 const LONGEST: usize = 1_000;
@@ -30,13 +30,13 @@ impl Group {
     /// Starts the program.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The program cannot be started.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         Ok(Self { id: Pid::from_child(&child), child, reaped: false })
     }
 
-    /// The lines of standard output and standard error, as far as these are pipes, as they arrive.
+    /// The lines of standard output and standard error as they arrive, if these are pipes.
     pub(crate) fn listen(&mut self) -> Receiver<String> {
         let (sender, lines) = channel();
         if let Some(stdout) = self.child.stdout.take() {
@@ -48,12 +48,13 @@ impl Group {
         lines
     }
 
-    /// Its standard input; only returned once.
+    /// The program's standard input; returned only once.
     pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Its standard output, for callers that do not use `listen` for it; only returned once.
+    /// The program's standard output, for callers that do not read it with `listen`; returned only
+    /// once.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
@@ -73,7 +74,7 @@ impl Group {
         self.has_ended()
     }
 
-    /// Sends SIGTERM to the group, and gives it time to clean up.
+    /// Sends SIGTERM to the group, and waits for a limited time while it cleans up.
     pub(crate) fn ask_to_end(&self) {
         let _ = kill_process_group(self.id, Signal::TERM);
         self.ends_by_itself();

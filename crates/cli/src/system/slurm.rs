@@ -6,15 +6,15 @@ use std::io;
 use std::process::{Command, Stdio};
 
 /// Prefixes of environment variables that are not passed to Slurm's commands: those of a job in
-/// which the command may be running, and credentials, which must not get to the nodes.
+/// which the command may be running, and credentials, which must not reach the nodes.
 const NOT_INHERITED: [&str; 3] = ["SLURM_", "APPTAINER_", "SINGULARITY_"];
-/// The exception: the path of Slurm's configuration.
+/// The exception to these prefixes: the variable with the path of Slurm's configuration.
 const CONFIGURATION: &str = "SLURM_CONF";
 
 /// Runs a command that ends quickly, and returns its standard output.
 ///
 /// # Errors
-/// The command is unavailable or fails; the message has its last line.
+/// The command is unavailable or fails; the message contains its last line.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
     let call = Call { program: program.into(), arguments, ..Call::default() };

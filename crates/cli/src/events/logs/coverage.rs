@@ -9,8 +9,8 @@ pub(crate) const QUIET: SignedDuration = SignedDuration::from_hours(36);
 /// A log with no line of the plugin for up to this long is still assumed to receive the plugin's
 /// lines.
 const SILENT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// The length of the period before and after a line that cannot be parsed, which counts as unknown.
-/// It is more than [`QUIET`], so that the spans on both sides are not joined.
+/// The period before and after an unparsable line that counts as unknown. It is longer than
+/// [`QUIET`], so that the spans on both sides are not joined.
 const UNREAD: SignedDuration = SignedDuration::from_hours(37);
 /// Maximum number of spans per node; older ones are dropped.
 const MOST: usize = 16;

@@ -80,7 +80,7 @@ fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: T
 
 /// Whether a line in an unknown form contains a line of the plugin: our name as a word, and the
 /// beginning of a message. In journalctl's output formats with several lines per entry, the line
-/// `SYSLOG_IDENTIFIER=sifcache` counts as one.
+/// `SYSLOG_IDENTIFIER=sifcache` counts as a line of the plugin.
 fn is_like_ours(line: &str) -> bool {
     let trimmed = line.trim_start().trim_start_matches('"');
     if let Some(rest) = trimmed.strip_prefix("SYSLOG_IDENTIFIER") {

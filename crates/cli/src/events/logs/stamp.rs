@@ -75,8 +75,7 @@ fn without_year(month: &str, day: &str, clock: &str, now: Timestamp) -> Option<T
     let in_year = |year: i16| local(at(year, month, day, clock)?);
     match in_year(year) {
         Some(time) if time <= tomorrow(now) => Some(time),
-        // Earlier years are tried as well, also for a 29th of February that this year does not
-        // have.
+        // Earlier years are tried as well, for example because this year has no 29th of February.
         _ => (1..=4).find_map(|back| in_year(year - back)),
     }
 }

@@ -51,7 +51,7 @@ impl HostConfiguration {
         }
     }
 
-    /// The surroundings of a host without any of these.
+    /// The configuration of a host without any such files and variables.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         let (mirrors, proxies) = (Ok(Mirrors::default()), Ok(Proxies::default()));
@@ -65,7 +65,7 @@ pub(super) struct AuthFlow {
     runtime: Option<Runtime>,
     clients: Clients,
     tokens: token::Cache,
-    /// An error is reported with each query, not when the client is created.
+    /// If this is an error, each query reports it; creating the client succeeds.
     mirrors: Result<Mirrors, String>,
     certificates: Directories,
     credentials: Credentials,
@@ -106,10 +106,10 @@ impl AuthFlow {
         })
     }
 
-    /// The result of a query about a reference, from the source of its image.
+    /// Sends a query about a reference to the source of its image, and returns the result.
     ///
     /// # Errors
-    /// If there is no answer, or the container runtime would not get one.
+    /// If there is no answer, or the container runtime would not receive one.
     pub(super) fn query<T>(
         &self,
         reference: &Reference,
@@ -136,7 +136,7 @@ impl AuthFlow {
         Ok(answer)
     }
 
-    /// Checks that one of the other endpoints knows the digest.
+    /// Checks that one of the other endpoints has the digest.
     fn confirm(&self, route: &Route) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
@@ -184,8 +184,7 @@ impl AuthFlow {
                 return Err(Error::configuration(why));
             }
             let clear = attempt(Transport::Plain)?;
-            // A TLS server answers plain HTTP with status 400; then the TLS error is the useful
-            // one.
+            // A TLS server answers plain HTTP with status 400. The TLS error is more useful then.
             if !matches!(clear, Err(Fault::Status(400))) {
                 (transport, result) = (Transport::Plain, clear);
             }
@@ -215,7 +214,7 @@ impl AuthFlow {
         Error::new(&circumstances, fault)
     }
 
-    /// Asks the question, and once more if the fault may be temporary.
+    /// Sends the query, and repeats it once if the fault may be temporary.
     async fn with_retry<T>(
         &self,
         session: &Session<'_>,

@@ -57,11 +57,13 @@ fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<S
     })
 }
 
-/// The innermost cause. The outer errors contain the whole URL and less information.
+/// The innermost cause. The outer errors contain the whole URL but less information about the
+/// cause.
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     loop {
-        // The source of an io::Error is not the error that it wraps, so unwrap that first.
+        // The source of an io::Error is not the error that it wraps, so the wrapped error is taken
+        // first.
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match inner.map(|inner| inner as &(dyn Error + 'static)).or(cause.source()) {
             Some(inner) => cause = inner,

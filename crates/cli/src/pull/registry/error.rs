@@ -156,8 +156,8 @@ fn image(reference: &Reference) -> String {
     rest.unwrap_or(&text).to_owned()
 }
 
-/// Many registries answer the same for a private image as for one that does not exist, so the
-/// message mentions both.
+/// Many registries give the same answer for a private image as for a missing one, so the message
+/// mentions both possibilities.
 fn unauthorized(registry: &str, image: &str, auth: &RegistryAuth) -> String {
     match auth {
         RegistryAuth::Anonymous => format!(

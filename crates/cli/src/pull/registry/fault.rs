@@ -7,7 +7,7 @@ use serde::Deserialize;
 pub(super) enum Fault {
     /// No answer, or an incomplete one.
     Request(reqwest::Error),
-    /// As `Request`, but from the host that issues tokens for the registry.
+    /// Like `Request`, but for the host that issues tokens for the registry.
     TokenServer(String, reqwest::Error),
     /// The status of the answer, or the status that matches the error code in its body.
     Status(u16),
@@ -33,8 +33,8 @@ struct Item {
 }
 
 impl Fault {
-    /// The fault of an answer with this status and body. The error code in the body is more precise
-    /// than the status.
+    /// Classifies an error answer with this status and body. The error code in the body is more
+    /// precise than the status.
     pub(super) fn of(status: u16, body: &[u8]) -> Self {
         if status >= 500 || status == 401 {
             return Self::Status(status);
@@ -57,7 +57,8 @@ impl Fault {
     /// Whether the fault may be temporary, so that a retry may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            // An established connection that broke, as opposed to a failed attempt to connect.
+            // This means that an established connection broke; a failed attempt to connect is not
+            // repeated.
             Self::Request(error) | Self::TokenServer(_, error) => {
                 !error.is_connect() && !error.is_timeout()
             }

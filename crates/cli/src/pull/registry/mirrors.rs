@@ -1,7 +1,7 @@
 //! `registries.conf`: mirrors of registries, blocked registries, and registries that may be used
 //! without TLS.
 //!
-//! The files and their rules are those of containers/image 5.33, which Apptainer 1.4 contains.
+//! The files and their rules are those of containers/image 5.33, which Apptainer 1.4 includes.
 //! Apptainer does not read `CONTAINERS_REGISTRIES_CONF`, and does not use short names for
 //! `docker://`.
 
@@ -53,7 +53,8 @@ impl Mirrors {
     /// Reads the files of this host and user.
     ///
     /// # Errors
-    /// If a file cannot be used; the runtime then pulls nothing. The message names the file.
+    /// If a file cannot be used, because the runtime cannot pull anything then. The message names
+    /// the file.
     pub(super) fn from_environment() -> Result<Self, String> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty());
         Self::read(Path::new("/etc"), home.map(|home| Path::new(&home).join(".config")).as_deref())

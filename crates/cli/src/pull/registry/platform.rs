@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 /// The digest of the first Linux manifest for this architecture.
 ///
 /// # Errors
-/// If there is none: the architectures for which there are Linux manifests, sorted.
+/// If there is no such manifest. The error contains the architectures for which there are Linux
+/// manifests, sorted.
 pub(super) fn choose<'a>(architecture: &str, entries: &'a [Entry]) -> Result<&'a str, Vec<String>> {
     // Skips other systems and entries that are not images: attestations are listed for the system
     // `unknown`.

@@ -1,6 +1,6 @@
-//! Proxies, read from the environment as Go and therefore every runtime reads them:
-//! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the same in lower case if that is not set.
-//! `all_proxy` has no effect.
+//! Proxies, read from the environment as Go and therefore every runtime reads them: `HTTPS_PROXY`,
+//! `HTTP_PROXY` and `NO_PROXY`, or the variable with the same name in lower case if the former is
+//! not set. `all_proxy` has no effect.
 
 use ipnet::IpNet;
 use reqwest::Url;
@@ -36,8 +36,8 @@ enum Exception {
     Net(IpNet),
     /// `10.0.0.1`, `[::1]:443`
     Address(IpAddr, Option<String>),
-    /// `.example.org`: every host in the domain. With `itself`, as for `example.org`, also the
-    /// host of that name.
+    /// `.example.org`: every host in the domain. If `itself` is set, as for `example.org`, it also
+    /// includes the host of that name.
     Domain { suffix: String, itself: bool, port: Option<String> },
 }
 
@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(proxies(&[("REQUEST_METHOD", "GET")]).unwrap().of_cgi(), None);
     }
 
-    /// Rows of `NO_PROXY`, a host, and whether the host is reached without the proxy.
+    /// Each row contains a value of `NO_PROXY`, a host, and whether the host is reached without the
+    /// proxy.
     const EXCEPTIONS: [(&str, &str, bool); 37] = [
         ("r.example.org", "r.example.org", true),
         ("R.Example.ORG", "r.example.org", true),

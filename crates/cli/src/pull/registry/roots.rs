@@ -1,9 +1,9 @@
 //! The certificates that this host trusts, found as Go's `crypto/x509`, and therefore every
 //! runtime, finds them on Linux.
 //!
-//! These are the first readable file of a list and every file in some directories.
-//! `SSL_CERT_FILE` replaces the list of files, and `SSL_CERT_DIR`, a colon-separated list,
-//! replaces the directories. Each variable replaces only its own list. Unreadable files are
+//! They are read from the first readable file of a list, and from every file in certain
+//! directories. `SSL_CERT_FILE` replaces the list of files, and `SSL_CERT_DIR`, a colon-separated
+//! list, replaces the directories. Each variable replaces only its own list. Unreadable files are
 //! skipped.
 
 use rustls::pki_types::CertificateDer;
@@ -82,7 +82,8 @@ impl Roots {
     fn add_directory(&mut self, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            // Skips links named by hash to a file in the same directory, which is read anyway.
+            // Links to a file in the same directory, named by a hash, are skipped, because that
+            // file is read anyway.
             let beside = |target: PathBuf| !target.as_os_str().as_bytes().contains(&b'/');
             if !fs::read_link(&path).is_ok_and(beside) {
                 fs::read(&path).into_iter().for_each(|text| self.add(&text));
@@ -111,7 +112,7 @@ mod tests {
     /// The environment, the expected number of certificates, and a part of the expected origin.
     type Row<'a> = (&'a [(&'a str, &'a str)], usize, &'a str);
 
-    /// A PEM block that is not parsed any further here.
+    /// A PEM block. Its content is arbitrary, because `Roots` does not parse it.
     fn pem(byte: char) -> String {
         format!("x\n-----BEGIN CERTIFICATE-----\n{0}{0}{0}{0}\n-----END CERTIFICATE-----\n", byte)
     }

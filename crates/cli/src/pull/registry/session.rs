@@ -53,7 +53,7 @@ impl Session<'_> {
             "sha256:".to_owned() + &hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let digest = stated.unwrap_or_else(|| own.clone());
         let promised = if name.contains(':') { name } else { &digest };
-        // The runtime checks digests of other algorithms.
+        // Digests of other algorithms are left to the runtime, which checks them.
         for one in [digest.as_str(), promised] {
             if one.starts_with("sha256:") && one != own {
                 return Err(Fault::InvalidAnswer(format!("its digest is {own} instead of {one}")));
@@ -75,7 +75,7 @@ impl Session<'_> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return check(response).await;
         }
-        // The token has expired, or the registry sends its challenge only here.
+        // The token has expired, or the registry sends its challenge only in this answer.
         let again = self.authorize(response.headers()).await?;
         if first && again == authorization {
             return check(response).await;

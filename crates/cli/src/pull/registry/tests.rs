@@ -73,8 +73,8 @@ fn a_missing_digest_is_computed() {
     assert_eq!(lines.collect::<Vec<_>>(), expected);
 }
 
-/// Issues a token for `o/i` to the user `a:b`, and answers requests with this token with a
-/// digest.
+/// Issues a token for `o/i` to the user `a:b`, and returns a digest for requests that contain this
+/// token.
 fn token_server() -> Server {
     Server::new(|request: &Request| {
         let authorization = request.headers.get("authorization").map(String::as_str);

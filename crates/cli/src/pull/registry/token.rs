@@ -119,7 +119,7 @@ async fn fetch(
     let status = response.status();
     let text = response.text().await.map_err(failed)?;
     if status != StatusCode::OK {
-        // Some token servers answer 400 to wrong credentials.
+        // Some token servers answer wrong credentials with status 400.
         return Err(Fault::Status(if status == 400 { 401 } else { status.as_u16() }));
     }
     let given: Option<Given> = serde_json::from_str(&text).ok();

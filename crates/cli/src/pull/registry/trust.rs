@@ -1,6 +1,8 @@
-//! Decides whether a server's certificate is trusted, as Go and therefore every runtime does.
+//! Decides whether a server's certificate is trusted, by the same rules as Go and therefore every
+//! runtime.
 //!
-//! webpki verifies chains, but differs from Go in three points, which are added here:
+//! webpki verifies chains, but differs from Go in three points. These rules are therefore added
+//! here:
 //!
 //! - A certificate that is itself among the certificates of the host is trusted, regardless of
 //!   its issuer. This includes an authority's own certificate (`CA:TRUE`), which sites use to
@@ -93,7 +95,7 @@ impl Verifier {
                     "the authority of its certificate, {}, has expired or is not valid yet",
                     one.tbs_certificate().subject()
                 )),
-                // webpki only reports that the certificate belongs to an authority.
+                // In this case webpki reports only that the certificate is an authority's own one.
                 None if is_authority(&certificate) => CertificateError::UnknownIssuer.into(),
                 None => refusal,
             });
@@ -210,7 +212,7 @@ fn is_authority(certificate: &Certificate) -> bool {
 }
 
 /// Whether a certificate of the host may issue others. Certificates before X.509 version 3 cannot
-/// express this, so all of them may.
+/// express this, so all of them count as authorities.
 fn may_issue(certificate: &Certificate) -> bool {
     let old = certificate.tbs_certificate().version() != Version::V3;
     let usage = match extension::<KeyUsage>(certificate) {

@@ -9,11 +9,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 use std::process::Command;
 
-/// Apptainer reads both and prefers the first; SingularityCE reads the second.
+/// Apptainer reads variables with both prefixes and prefers the first; SingularityCE reads only
+/// those with the second.
 const PREFIXES: [&str; 2] = ["APPTAINER_", "SINGULARITY_"];
 
-/// Variables that would change where the runtime writes the file, or would make it pull another
-/// image than a job would pull on this host.
+/// Variables that would change where the runtime writes the file, or would make it pull a different
+/// image from the one that a job on this host would pull.
 const MISLEADING: [&str; 9] = [
     "PULLDIR",
     "PULLFOLDER",
@@ -38,9 +39,9 @@ pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsS
     }
 }
 
-/// Sets the environment for a pull that unpacks in `tmpdir`. `no_https` is passed as a variable
-/// because it is the same for all runtimes, while SingularityCE before 3.9 spells the option
-/// differently.
+/// Sets the environment for a pull that unpacks in `tmpdir`. `no_https` is passed as a variable,
+/// because the variable is the same for all runtimes, while the option has another name in
+/// SingularityCE before 3.9.
 pub(super) fn for_pull(
     command: &mut Command,
     tmpdir: &Path,
@@ -55,7 +56,7 @@ pub(super) fn for_pull(
     if no_https {
         command.envs(both("NOHTTPS").map(|name| (name, "true")));
     }
-    // The runtime's own cache would be a second one in root's home directory, so it is disabled
+    // The runtime's own cache would be a second cache in root's home directory, so it is disabled
     // unless the site sets this variable.
     let cache = both("DISABLE_CACHE");
     if cache.iter().all(|name| get(name).is_none()) {

@@ -1,4 +1,4 @@
-//! Keeps the output of a runtime and extracts the reason of a failure from it.
+//! Keeps the output of a runtime and extracts the reason for a failure from it.
 
 use std::collections::VecDeque;
 use std::process::ExitStatus;
@@ -43,8 +43,8 @@ impl LastLines {
     }
 }
 
-/// The runtimes print `FATAL:`. Their command-line library prints `Error for command` for an
-/// unknown option, followed by the whole help text.
+/// The runtimes print `FATAL:` before a fatal error. Their command-line library prints `Error for
+/// command` for an unknown option, followed by the whole help text.
 fn is_fatal(line: &str) -> bool {
     ["FATAL", "Error for command"].iter().any(|start| line.starts_with(start))
 }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// The first of these programs in `path`. The order of the names takes precedence over the order
 /// of the directories.
 pub(super) fn first(names: &[String], path: &OsStr) -> Option<PathBuf> {
-    // A relative directory would depend on the caller's working directory.
+    // Relative directories are skipped, because they would depend on the caller's working
+    // directory.
     let directories: Vec<PathBuf> = env::split_paths(path).filter(|d| d.is_absolute()).collect();
     let all = names.iter().flat_map(|name| directories.iter().map(move |d| d.join(name)));
     all.into_iter().find(|path| is_program(path) && !is_shim(path))
@@ -24,7 +25,8 @@ pub(super) fn is_program(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether `path` is the shim, also by another path, through a symbolic link, or as a copy.
+/// Whether `path` leads to the shim, by any path or through a symbolic link, or to a copy of the
+/// shim.
 fn is_shim(path: &Path) -> bool {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     path.starts_with(nested::DIRECTORY)

@@ -11,8 +11,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A file that is open for writing cannot be executed, and a process that another test is just
-/// starting inherits every descriptor that is open here.
+/// Locked for writing while a script is written, and for reading while a process is started: a file
+/// that is open for writing cannot be executed, and a process that another test is just starting
+/// inherits every open descriptor.
 static STARTING: RwLock<()> = RwLock::new(());
 
 fn stand_in(script: &str) -> (TempDir, Runtime) {
@@ -118,8 +119,8 @@ fn remaining_processes_are_killed() {
     let process = pull(script, &Credentials::none()).0.unwrap_err().to_string();
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let stat = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The killed process may still exist for a moment. It stays a zombie if the first process
-    // reaps no children.
+    // The killed process may still exist for a moment. It stays a zombie if the init process does
+    // not reap it.
     let gone = |stat: &str| stat.is_empty() || stat.contains(") Z ");
     while !gone(&stat()) {
         assert!(begun.elapsed() < Duration::from_secs(50), "{}", stat());

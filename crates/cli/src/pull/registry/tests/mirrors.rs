@@ -7,7 +7,7 @@ use crate::pull::registry::{Error, Registry};
 use sifcache_core::reference::Reference;
 use tempfile::TempDir;
 
-/// A server without TLS that knows one digest.
+/// A server without TLS that returns the same digest for all images except `none`.
 fn server(name: &'static str) -> Server {
     Server::new(move |request| match request.line.as_str() {
         "GET /v2/" => {
