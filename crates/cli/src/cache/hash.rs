@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 20;
 /// The interval between checks for a signal that asks the command to end: 100 ms.
 const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// The digest and length of what was read.
+/// The digest and length of the content.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     /// SHA-256 in hexadecimal.
@@ -75,8 +75,8 @@ pub(crate) fn copy(
     Ok(Content { sha256: store::hex(&sha256.finalize()), size })
 }
 
-/// Waits until there is something to read. A pipe may be silent for a long time, and a blocking
-/// read would delay the reaction to a signal.
+/// Waits until data can be read. A pipe may be silent for a long time, and a blocking read would
+/// delay the reaction to a signal.
 fn wait(from: &dyn Source) -> Result<(), Error> {
     loop {
         signals::check().map_err(Error::Stopped)?;

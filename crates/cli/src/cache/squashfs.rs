@@ -179,7 +179,7 @@ impl Squashfs {
     fn bytes(&self, at: u64, length: usize) -> Result<Vec<u8>, Damage> {
         let end = at.checked_add(length as u64);
         if end.is_none_or(|end| end > self.used) {
-            return Err(Damage::at(at, "it is outside of the used bytes"));
+            return Err(Damage::at(at, "it is outside the used bytes"));
         }
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, self.offset.saturating_add(at))?;

@@ -9,7 +9,7 @@ pub(crate) fn escape_for_terminal(name: &Path) -> String {
     let text = name.to_string_lossy();
     let escape = |c: char| -> String {
         match c {
-            // Printable; only string literals in Rust need to escape these.
+            // These are printable; only string literals in Rust need to escape them.
             '"' | '\'' | '\\' => c.into(),
             _ => c.escape_debug().collect(),
         }

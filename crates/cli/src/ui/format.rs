@@ -12,7 +12,7 @@ pub(crate) fn size(bytes: u64) -> String {
 /// Parses `5G`, `1.5T` or `300M` into bytes. Units are powers of 1024, as in du and Slurm.
 ///
 /// # Errors
-/// The text is not a valid size; clap prints the message after the value.
+/// The text is not a valid size; clap prints the message after the invalid value.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     parse_size::Config::new()
         .with_binary()
@@ -23,11 +23,11 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 /// Parses `90d`, `12h`, `2w` or `1y`. A day has 24 hours and a year 365 days.
 ///
 /// # Errors
-/// The text is not a valid duration; clap prints the message after the value.
+/// The text is not a valid duration; clap prints the message after the invalid value.
 pub(crate) fn parse_age(text: &str) -> Result<SignedDuration, String> {
     let wrong = || format!("'{text}' is not a valid time; write it as 12h, 90d, 8w or 1y");
     let span: Span = text.parse().map_err(|_| wrong())?;
-    // The start of a year of 365 days.
+    // Years are counted from the start of 2023, which has 365 days.
     let start = jiff::civil::date(2023, 1, 1);
     let duration = span.to_duration(SpanRelativeTo::from(start)).map_err(|_| wrong())?;
     if duration.is_negative() { Err(wrong()) } else { Ok(duration) }

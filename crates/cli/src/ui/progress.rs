@@ -1,4 +1,4 @@
-//! Progress output on standard error: a moving line for each task on a terminal, plain lines
+//! Progress output on standard error: an animated line for each task on a terminal, plain lines
 //! otherwise, and nothing together with JSON.
 
 use crate::error::Failure;
@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::time::Duration;
 
-/// Update interval of a moving line.
+/// Update interval of an animated line.
 const TICK: Duration = Duration::from_millis(120);
 
 /// The maximum number of updates per second, over all lines.
@@ -22,7 +22,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// With `json`, standard output is for a script, and no progress is shown.
+    /// With `json`, the output is for a script, so no progress is shown.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stderr().is_terminal() && !json;
         let bars = || {
@@ -125,7 +125,7 @@ impl Drop for Task {
     }
 }
 
-/// Templates are constants; an invalid one would only lose its formatting.
+/// Templates are constants; an invalid one would only lead to default formatting.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -6,7 +6,7 @@ use rustix::termios::tcgetwinsize;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-/// Size of a terminal that does not report its own: columns and rows.
+/// Columns and rows of a terminal that does not report its size.
 const DEFAULT_SIZE: (u16, u16) = (80, 24);
 
 /// Collects what is drawn until the flush, so that lines do not flicker.
@@ -28,7 +28,8 @@ impl<W> Terminal<W> {
         Ok(())
     }
 
-    /// Moves the cursor with an ANSI escape sequence, whose count would mean 1 if it were 0.
+    /// Moves the cursor with an ANSI escape sequence. A count of 0 is skipped, because terminals
+    /// treat it as 1.
     fn move_cursor(&self, count: usize, direction: char) -> io::Result<()> {
         match count {
             0 => Ok(()),
@@ -37,7 +38,7 @@ impl<W> Terminal<W> {
     }
 }
 
-/// Columns and rows of the terminal that is standard error.
+/// Columns and rows of the terminal on standard error.
 fn size() -> (u16, u16) {
     match tcgetwinsize(io::stderr()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),

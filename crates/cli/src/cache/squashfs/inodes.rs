@@ -106,7 +106,7 @@ fn file(
         for size in sizes.chunks_exact(4).map(|size| u32_at(size, 0)) {
             let length = left.min(block);
             left -= length;
-            // A block of zeros has size 0 and is not stored.
+            // A block of zeros has a stored size of 0 and needs no data.
             if size != 0 {
                 found(Block { at, size, length: Some(length as usize) })?;
                 at = at.saturating_add(u64::from(size & !super::blocks::STORED));

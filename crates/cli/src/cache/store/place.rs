@@ -151,7 +151,7 @@ impl Store {
         linked.map_err(|error| cannot_write(&path, error))
     }
 
-    /// Checks that an image for hosts like this one is not replaced by one for another
+    /// Checks that no image for hosts like this one would be replaced with an image for another
     /// architecture.
     ///
     /// # Errors

@@ -33,7 +33,8 @@ pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
         };
         names.extend(path.strip_prefix(root).map(Path::to_owned));
     }
-    // Compared as bytes: comparing paths by component takes longer than finding them.
+    // Paths are compared as bytes, because comparing them by component takes longer than finding
+    // them.
     names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     Ok(names)
 }
@@ -151,7 +152,7 @@ fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
     files
 }
 
-/// The image, or the number of names of a file that is not an image.
+/// The image, or, if the file is not an image, the number of its names.
 fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
     let File { names, size, modified, architecture, .. } = file;
     let mut with_record = names.iter().filter(|name| recorded.contains(*name));

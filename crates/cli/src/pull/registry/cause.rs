@@ -42,7 +42,7 @@ fn of_tls(name: &str, at: &Circumstances<'_>, error: &rustls::Error) -> Option<S
                 format!("; Apptainer does not read {} for the image itself", directory.display())
             });
             format!(
-                "{name} has a certificate of an unknown authority: add the authority to the \
+                "{name} has a certificate from an unknown authority: add the authority to the \
                  certificates of this host (read from {}){beside}",
                 at.certificates
             )

@@ -1,8 +1,8 @@
 //! `certs.d`: certificates for single registries, in a directory named after each registry.
 //!
-//! Apptainer 1.4 reads them when it looks up a digest, but not when it fetches the image. They
-//! therefore do not make any other registry trusted. But if the directory is incomplete,
-//! Apptainer does not look up a digest and pulls nothing.
+//! Apptainer 1.4 reads them when it looks up a digest, but not when it fetches the image. They are
+//! therefore not sufficient to make a registry trusted. However, if the directory is incomplete,
+//! Apptainer does not look up the digest, and pulls nothing.
 
 use std::env;
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ impl Directories {
             let missing = !names.iter().any(|name| Path::new(name) == partner);
             missing.then(|| {
                 format!(
-                    "{} has {} without {}: add that, or remove the first (an authority's \
+                    "{} has {} without {}: add the second, or remove the first (an authority's \
                      certificate ends in .crt)",
                     directory.display(),
                     name.display(),

@@ -11,7 +11,7 @@ pub(super) const ACCEPTED: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// The parts of a manifest that are needed here.
+/// The parts of a manifest that this command uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Document {
     /// An index with one manifest for each platform.

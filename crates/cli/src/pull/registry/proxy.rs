@@ -69,7 +69,7 @@ impl Proxies {
     /// The reason why plain HTTP requests must not be sent, if there is one.
     pub(super) fn of_cgi(&self) -> Option<String> {
         let variable = self.http.as_ref().filter(|_| self.cgi)?.variable;
-        Some(format!("{variable} is ignored where REQUEST_METHOD is set: unset one of them"))
+        Some(format!("{variable} is ignored if REQUEST_METHOD is set: unset one of them"))
     }
 
     /// The proxy for a URL, if there is one.

@@ -4,10 +4,10 @@
 //! has tables of the results):
 //!
 //! 1. The *source* of the image is the first mirror of the registry's **host**; other mirrors are
-//!    not tried. `location`, `blocked`, `insecure` and rules for a part of a registry are not read
-//!    here.
-//! 2. Before that, Apptainer queries *other* endpoints for the digest, and one of them must know
-//!    it: the registry itself, then all mirrors of the rule with the longest prefix, then its
+//!    not tried. `location`, `blocked`, `insecure` and rules for a part of a registry do not apply
+//!    to the source.
+//! 2. Before that, Apptainer queries *other* endpoints for the digest, and one of them must have
+//! it: the registry itself, then all mirrors of the rule with the longest prefix, then its
 //!    `location`.
 //!
 //! This command queries the source, whose digest is that of the pulled image. It queries the
@@ -76,8 +76,8 @@ impl Route {
         Ok(Self { source: source(mirrors, image, insecure), others, cut })
     }
 
-    /// Whether the source is also one of the other endpoints, so that these need not be queried.
-    /// With `plain_http`, that endpoint must also allow plain HTTP.
+    /// Whether the source is also one of the other endpoints, so that the others need not be
+    /// queried. With `plain_http`, that endpoint must also allow plain HTTP.
     pub(super) fn is_confirmed(&self, plain_http: bool) -> bool {
         let same = |other: &Endpoint| {
             let (a, b) = (&other.image, &self.source.image);
@@ -182,7 +182,7 @@ fn blocked(rule: &Rule) -> String {
     format!("{} is blocked in {}", rule.prefix, rule.file.display())
 }
 
-/// Whether Apptainer tries plain HTTP for a registry without being asked to: `Scheme` of
+/// Whether Apptainer tries plain HTTP for a registry without any option or setting: see `Scheme` of
 /// go-containerregistry.
 fn is_local(registry: &str) -> bool {
     let name = registry.rsplit_once(':').map_or(registry, |(name, _)| name);
@@ -210,7 +210,7 @@ mod tests {
         Route::find(&Mirrors::of(configuration), &Directories::default(), &image, insecure)
     }
 
-    /// The image at an endpoint, and what is allowed there.
+    /// The image at an endpoint, followed by what is allowed there.
     fn describe(endpoint: &Endpoint) -> String {
         let marks = [(endpoint.plain_http, " plain"), (endpoint.any_certificate, " any")];
         let marks = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
@@ -243,7 +243,7 @@ mod tests {
         ] {
             let all = route("", &format!("{host}/o/i:1"), false).unwrap();
             assert_eq!(all.source.plain_http, plain_http, "{host}");
-            assert!(!all.is_confirmed(true), "the digest is only asked for with TLS");
+            assert!(!all.is_confirmed(true), "the digest is queried only with TLS");
         }
     }
 
@@ -326,7 +326,7 @@ mod tests {
         assert!(!all.is_confirmed(false) && all.others.is_empty());
         assert!(all.cut.unwrap().contains("client.cert without client.key"));
         assert!(find("", b"q.io:5000/o/i:1").is_confirmed(false));
-        // The digest then comes from the mirror, like the image.
+        // With a mirror, the digest comes from the mirror, like the image.
         let rule = "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n";
         assert!(find(rule, b"q.io/o/i:1").is_confirmed(false));
     }

@@ -106,7 +106,9 @@ async fn fetch(
     };
     let realm = parameter("realm").unwrap_or_default();
     let mut url = Url::parse(&realm).map_err(|_| {
-        Fault::InvalidAnswer(format!("the address of its tokens, {realm:?}, is not a valid URL"))
+        Fault::InvalidAnswer(format!(
+            "the address of its token server, {realm:?}, is not a valid URL"
+        ))
     })?;
     url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
     if let Some(service) = parameter("service") {

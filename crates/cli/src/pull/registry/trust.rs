@@ -95,7 +95,7 @@ impl Verifier {
                     "the authority of its certificate, {}, has expired or is not valid yet",
                     one.tbs_certificate().subject()
                 )),
-                // In this case webpki reports only that the certificate is an authority's own one.
+                // In this case webpki reports only that the certificate belongs to an authority.
                 None if is_authority(&certificate) => CertificateError::UnknownIssuer.into(),
                 None => refusal,
             });

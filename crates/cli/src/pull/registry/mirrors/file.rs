@@ -83,7 +83,9 @@ fn rules(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, String> {
     if let Some(mode) = &file.short_name_mode
         && !["", "disabled", "enforcing", "permissive"].contains(&mode.as_str())
     {
-        return Err(format!("short-name-mode={mode} is not disabled, enforcing or permissive"));
+        return Err(format!(
+            "short-name-mode={mode} is not one of disabled, enforcing, permissive"
+        ));
     }
     let second = !file.registry.is_empty()
         || file.unqualified_search_registries.is_some()
@@ -94,7 +96,7 @@ fn rules(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, String> {
             return Err("[registries] is only allowed in registries.conf itself".to_owned());
         }
         Some(_) if second => {
-            return Err("[registries] and the newer keys exclude each other".to_owned());
+            return Err("[registries] cannot be used together with the newer keys".to_owned());
         }
         Some(first) => first.rules(path)?,
         None => file.registry.into_iter().map(|one| one.rule(path)).collect::<Result<_, _>>()?,
@@ -173,7 +175,9 @@ impl Registry {
             }
             "" => place.clone(),
             prefix if prefix.starts_with("*.") && prefix.contains(['/', '@', ':']) => {
-                return Err(format!("prefix={prefix} may only be *.DOMAIN after a *"));
+                return Err(format!(
+                    "prefix={prefix} begins with *, so it must have the form *.DOMAIN"
+                ));
             }
             prefix if !prefix.starts_with("*.") && place.is_empty() => {
                 return Err(format!("prefix={prefix} needs a location"));
@@ -181,7 +185,9 @@ impl Registry {
             prefix => prefix.to_owned(),
         };
         if !self.pull_from_mirror.is_empty() {
-            return Err(format!("pull-from-mirror of {prefix} belongs to one of its mirrors"));
+            return Err(format!(
+                "pull-from-mirror of {prefix} belongs to its mirrors: set it there"
+            ));
         }
         let mirror = |one: Endpoint| one.mirror(&prefix, self.mirror_by_digest_only);
         let mirrors = self.mirror.into_iter().map(mirror).collect::<Result<_, _>>()?;
@@ -206,14 +212,15 @@ impl Endpoint {
             (true, "") | (false, "digest-only") => Used::ForDigests,
             (true, _) => {
                 return Err(format!(
-                    "{prefix} has mirror-by-digest-only, and its mirror {place} pull-from-mirror"
+                    "{prefix} sets mirror-by-digest-only, so its mirror {place} must not set \
+                     pull-from-mirror"
                 ));
             }
             (false, "tag-only") => Used::ForTags,
             (false, "" | "all") => Used::Always,
             (false, other) => {
                 return Err(format!(
-                    "pull-from-mirror={other} is not all, digest-only or tag-only"
+                    "pull-from-mirror={other} is not one of all, digest-only, tag-only"
                 ));
             }
         };

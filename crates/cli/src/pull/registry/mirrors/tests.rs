@@ -52,7 +52,7 @@ fn the_longest_prefix_is_used() {
     assert_eq!(found("q.io/o/i"), Some("q.io/o"));
     assert_eq!(found("q.io/other"), Some("q.io"));
     assert_eq!(found("q.io/ox"), Some("q.io"));
-    assert_eq!(found("q.io:5000/o/i"), Some("q.io"), "so it is");
+    assert_eq!(found("q.io:5000/o/i"), Some("q.io"), "a prefix without a port matches any port");
     assert_eq!(found("aq.io/o/i"), None);
     assert_eq!(found("a.example.org"), Some("*.example.org"));
     assert_eq!(found("a.b.example.org:5000/o"), Some("*.example.org"));
@@ -109,7 +109,7 @@ fn invalid_files_are_refused_as_by_the_runtime() {
             "both insecure and not",
         ),
         ("short-name-mode = 'what'\n", "short-name-mode=what"),
-        ("unqualified-search-registries=['x']\n[registries.block]\nregistries=['b']\n", "exclude"),
+        ("unqualified-search-registries=['x']\n[registries.block]\nregistries=['b']\n", "newer keys"),
     ];
     for (text, why) in table {
         let error = parse(text, Path::new("/r.conf"), true).unwrap_err();

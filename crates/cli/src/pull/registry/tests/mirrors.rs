@@ -67,7 +67,7 @@ fn the_digest_must_be_known_to_another_endpoint() {
     );
     let registry = registry(&configuration, false, Credentials::none());
     let image = format!("{}/o/i", origin.address);
-    // The image still comes from the mirror.
+    // The source of the image is still the mirror.
     assert_eq!(query(&registry, &format!("{image}:1")).unwrap(), digest_of("mirror"));
     assert_eq!(origin.lines().len(), 2);
     let digest = digest_of("mirror");
