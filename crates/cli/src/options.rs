@@ -25,8 +25,8 @@ pub(crate) struct Site {
 /// Image root to change, and retention of replaced files.
 #[derive(Debug, Args)]
 pub(crate) struct Change {
-    /// Image root to change; by default the last one of the settings (the shared one, if node-local
-    /// ones are listed before it)
+    /// Image root to change; by default the last one in the settings (the shared root, if
+    /// node-local roots are listed before it)
     #[arg(long, value_name = "DIR")]
     pub(crate) into: Option<PathBuf>,
     /// How long to keep a replaced or removed file under .sifcache/kept for jobs that still run

@@ -18,8 +18,8 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     }
 }
 
-/// The settings, or `None` if plugstack.conf has no usable sifcache line: logs of a cluster can be
-/// read on a host without access to its cache.
+/// The settings, or `None` if plugstack.conf has no usable sifcache line, because the logs of a
+/// cluster can also be read on a host without access to its cache.
 ///
 /// # Errors
 /// The settings exist but are invalid.

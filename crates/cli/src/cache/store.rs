@@ -61,8 +61,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens an image root for writing. Removes what killed commands left behind there, and
-    /// replaced or removed files whose retention has ended.
+    /// Opens an image root for writing. This removes the leftovers of killed commands in the root,
+    /// and the replaced or removed files whose retention has ended.
     ///
     /// # Errors
     /// If the root does not exist, is not trusted by jobs, cannot be written, or declares an

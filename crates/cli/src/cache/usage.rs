@@ -1,4 +1,4 @@
-//! When images last served a job. The times come from logs and are saved beside the images.
+//! When images last served a job. The times are read from logs and saved in the image root.
 
 use crate::cache::store::{STATE, Store, metadata};
 use crate::events::logs::Hits;

@@ -95,7 +95,7 @@ impl Count {
 /// The aggregated events.
 #[derive(Debug)]
 pub(crate) struct Aggregate {
-    /// The counts by key; the most requested ones first.
+    /// The counts by key, with the most requested keys first.
     pub(crate) counts: Vec<(String, Count)>,
     /// Names of the logs, for messages.
     sources: Vec<String>,

@@ -119,7 +119,7 @@ impl Runtime {
         child::run(command, report).map(drop)
     }
 
-    /// Runs the runtime's check of the signatures of a SIF file, and returns its output.
+    /// Runs the runtime's signature check on a SIF file, and returns its output.
     ///
     /// # Errors
     /// If the runtime fails, for example because a signature is invalid or missing.

@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 static ASKED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
-/// From now on, SIGHUP, SIGINT and SIGTERM only set the flag and do not end the process.
+/// Installs handlers, so that SIGHUP, SIGINT and SIGTERM from now on set the flag instead of ending
+/// the process.
 ///
 /// # Errors
 /// The handlers cannot be installed.
@@ -24,7 +25,7 @@ pub(crate) fn watch() -> io::Result<()> {
 /// Checks whether a signal asked the command to stop.
 ///
 /// # Errors
-/// [`Failure::Stopped`] if so.
+/// [`Failure::Stopped`] if a signal did.
 pub(crate) fn check() -> Result<(), Failure> {
     match ASKED.get().map_or(0, |asked| asked.load(Ordering::Relaxed)) {
         0 => Ok(()),

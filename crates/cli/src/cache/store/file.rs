@@ -88,7 +88,7 @@ pub(super) fn architecture(
     name: impl Arg,
     size: u64,
 ) -> Option<&'static str> {
-    // The file may meanwhile have been replaced with a FIFO; opening must not block then.
+    // The file may meanwhile have been replaced with a FIFO, and opening a FIFO must not block.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::empty()).ok()?;
     image::inspect(&mut file.into(), size).ok().map(|image| image.architecture)

@@ -87,7 +87,7 @@ pub(crate) fn has_links(error: &io::Error) -> bool {
     !error.raw_os_error().is_some_and(|code| NONE.iter().any(|none| none.raw_os_error() == code))
 }
 
-/// The directories of kept files, each with the time until which it is kept.
+/// The directories of kept files, each with the time until which its files are kept.
 pub(crate) fn list(root: &Path) -> Vec<(PathBuf, Timestamp)> {
     let entries = fs::read_dir(root.join(STATE).join("kept")).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.path(), until(&entry.path())?))).collect()

@@ -134,7 +134,8 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     Ok(Scan { images: images.into_iter().flatten().collect(), others })
 }
 
-/// Merges the names of each file. The result is sorted by the first names.
+/// Merges the entries of the same file into one with all its names. The result is sorted by the
+/// first names.
 fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
     let mut places: HashMap<(u64, u64), usize> = HashMap::new();
     let mut files: Vec<File> = Vec::new();

@@ -84,7 +84,7 @@ pub(crate) fn unique() -> String {
     format!("{host}.{}.{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Removes what dead processes left behind in `parent`.
+/// Removes the leftovers of dead processes in `parent`.
 ///
 /// # Errors
 /// If `parent` cannot be read or a lock file cannot be opened.

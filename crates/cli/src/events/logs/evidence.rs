@@ -58,7 +58,7 @@ impl Evidence {
     }
 
     /// Adds the data from other logs, except for the times in `unread`. Logs without a line of the
-    /// plugin are only used for nodes that have such lines in other logs.
+    /// plugin are used only for nodes that have such lines in other logs.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
         let says_something = |node: &Node| !node.spans.is_empty() || node.used.is_some();
         for (name, added) in &other.0 {

@@ -15,9 +15,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the entries with our identifier, optionally from a time on. The messages of journalctl
-    /// itself go to standard error, for example the one that the user can see only a part of the
-    /// journal.
+    /// Opens the entries with our identifier, optionally only from a given time on. The messages of
+    /// journalctl itself go to standard error, for example the one that the user can see only a
+    /// part of the journal.
     ///
     /// # Errors
     /// journalctl cannot be started.

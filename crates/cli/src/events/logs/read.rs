@@ -1,4 +1,4 @@
-//! Reads logs line by line: their events, and the lines that could not be parsed.
+//! Reads logs line by line, and collects their events and the lines that could not be parsed.
 
 use super::coverage::{Span, Spans};
 use super::evidence::Evidence;

@@ -1,4 +1,4 @@
-//! Determines from all lines of a log which host wrote at which times.
+//! Determines from all lines of a log at what times each host wrote.
 
 use super::coverage::{Span, Spans};
 use super::{header, json, stamp};

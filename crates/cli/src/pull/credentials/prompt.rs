@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
-/// The terminal, even if standard input and output are redirected.
+/// The terminal, which is available even if standard input and output are redirected.
 const TERMINAL: &str = "/dev/tty";
 
 /// Prompts for the password, and for the user name if it is not known.

@@ -61,7 +61,7 @@ impl HostConfiguration {
 
 /// Queries registries.
 pub(super) struct AuthFlow {
-    /// Always present until it is taken out on drop.
+    /// Always present until this value is dropped.
     runtime: Option<Runtime>,
     clients: Clients,
     tokens: token::Cache,

@@ -70,7 +70,8 @@ impl Clients {
         Ok(kept.get_or_init(|| made).clone())
     }
 
-    /// The source of this host's certificates, for messages. Empty until they have been loaded.
+    /// The source of this host's certificates, for messages. Empty until the certificates have been
+    /// loaded.
     pub(super) fn origin(&self) -> &str {
         self.origin.get().map(String::as_str).unwrap_or_default()
     }

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 /// If there is no such manifest. The error contains the architectures for which there are Linux
 /// manifests, sorted.
 pub(super) fn choose<'a>(architecture: &str, entries: &'a [Entry]) -> Result<&'a str, Vec<String>> {
-    // Skips other systems and entries that are not images: attestations are listed for the system
-    // `unknown`.
+    // Manifests for other systems and entries that are not images are skipped. Attestations, for
+    // example, are listed for the system `unknown`.
     let linux = entries.iter().filter_map(|entry| {
         let platform = entry.platform.as_ref().filter(|p| p.os == "linux")?;
         Some((platform.architecture.clone(), entry.digest.as_str()))

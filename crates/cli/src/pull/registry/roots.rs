@@ -3,7 +3,7 @@
 //!
 //! They are read from the first readable file of a list, and from every file in certain
 //! directories. `SSL_CERT_FILE` replaces the list of files, and `SSL_CERT_DIR`, a colon-separated
-//! list, replaces the directories. Each variable replaces only its own list. Unreadable files are
+//! list, replaces the directories. Each variable affects only its own list. Unreadable files are
 //! skipped.
 
 use rustls::pki_types::CertificateDer;

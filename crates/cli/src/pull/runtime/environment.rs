@@ -27,8 +27,8 @@ const MISLEADING: [&str; 9] = [
     "PLATFORM",
 ];
 
-/// Removes everything from the environment that leads launches to the shim. This command needs
-/// the real runtime, even inside a job.
+/// Removes from the environment everything that leads launches to the shim. This command needs the
+/// real runtime, even inside a job.
 pub(super) fn without_us(command: &mut Command, get: &dyn Fn(&str) -> Option<OsString>) {
     let bytes = |name: &str| get(name).map(OsString::into_vec);
     for change in nested::changes(Nested::Off, &[], b"", &bytes) {

@@ -109,7 +109,10 @@ fn invalid_files_are_refused_as_by_the_runtime() {
             "both insecure and not",
         ),
         ("short-name-mode = 'what'\n", "short-name-mode=what"),
-        ("unqualified-search-registries=['x']\n[registries.block]\nregistries=['b']\n", "newer keys"),
+        (
+            "unqualified-search-registries=['x']\n[registries.block]\nregistries=['b']\n",
+            "newer keys",
+        ),
     ];
     for (text, why) in table {
         let error = parse(text, Path::new("/r.conf"), true).unwrap_err();
