@@ -83,7 +83,7 @@ pub(crate) enum Failure {
     /// Jobs would not use an image at this path.
     #[error("jobs would not use {}: {problem}", show(.path))]
     Unusable { path: PathBuf, problem: String },
-    /// Only the calling user can access a directory on the way to the image root.
+    /// Only the calling user can access a directory on the path to the image root.
     #[error(
         "image root {}: users may not read {}, so no job would find a copy: run chmod a+rx; if \
          Slurm gives each job a directory of its own there, stage into another image root",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The settings for this run.
 ///
 /// # Errors
-/// The settings are invalid, missing or cannot be read.
+/// The settings are invalid or missing, or cannot be read.
 pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     match &site.root {
         Some(root) => from_root(root, site.untrusted),

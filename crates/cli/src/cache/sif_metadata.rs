@@ -94,8 +94,8 @@ fn pulled(definition: &str) -> Option<Reference> {
     if bootstrap != Some("docker") {
         return None;
     }
-    // A missing image is an error here; otherwise the registry or the namespace would be taken for
-    // the image.
+    // A missing image is refused here, because otherwise the registry or the namespace would be
+    // taken for the image.
     let from = from.map(|from: &str| from.strip_prefix("//").unwrap_or(from));
     let from = from.filter(|from| !from.is_empty())?;
     let parts = [registry, namespace, Some(from)];

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The name of the file in the scratch directory while it is created.
+/// The name of the image file in the scratch directory, where it is created.
 const IMAGE: &str = "image.sif";
 
 /// Everything that a pull needs. Concurrent pulls share it.

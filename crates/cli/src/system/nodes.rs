@@ -3,7 +3,7 @@
 use crate::system::process::{Call, Run};
 use std::collections::BTreeMap;
 
-/// The nodes by host name, each with whether it can run jobs now.
+/// The nodes by host name. The value shows whether the node can run jobs now.
 ///
 /// # Errors
 /// sinfo is unavailable or fails; the message says why.

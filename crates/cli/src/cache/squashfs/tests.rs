@@ -151,8 +151,8 @@ fn damage_in_each_part_is_found() {
     let whole = Small::new();
     for (part, at) in whole.at.into_iter().enumerate().filter(|(part, _)| *part != 1) {
         let mut damaged = Small::new();
-        // A metadata block begins with its length, so it is damaged after that; a data block begins
-        // with its zlib header, which is damaged.
+        // A metadata block begins with its length, so the byte after the length is damaged. A data
+        // block begins with a zlib header, whose first byte is damaged.
         let place = if part < 3 { at } else { at + 2 };
         damaged.bytes[place] ^= 0xff;
         assert_eq!(message(damaged.check()), "nothing");

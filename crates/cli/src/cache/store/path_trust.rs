@@ -1,6 +1,6 @@
 //! Protection against untrusted users: ordinary users other than the caller who could replace a
-//! directory with a symbolic link or another directory where a command is about to write or
-//! remove files.
+//! directory, in which a command is about to write or remove files, with a symbolic link or another
+//! directory.
 //!
 //! Jobs only read an image root, and with `untrusted=accept` the site accepts that anyone can write
 //! there. A command that removes files or changes their owner cannot accept that: it would follow a

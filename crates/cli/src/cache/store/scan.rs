@@ -39,8 +39,8 @@ pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     Ok(names)
 }
 
-/// The path of a symbolic link that is dangling, part of a cycle, or leads to a place that the
-/// caller cannot access.
+/// The path of a symbolic link that is dangling or part of a cycle, or that leads to a place that
+/// the caller cannot access.
 fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
     let path = error.path()?;
     (error.loop_ancestor().is_some() || path.is_symlink()).then(|| path.to_owned())

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(one.iter().count(), 2);
         one.add(Span { from: day(15), to: day(25) });
         assert_eq!(one, spans(&[(10, 31)]));
-        // With one bad line per day, nothing remains.
+        // With one bad line per day, no time is covered.
         let mut all = spans(&[(10, 30)]);
         let mut holes = Spans::default();
         (10..=30).for_each(|number| holes.add(Span::unread(day(number))));

@@ -1,9 +1,9 @@
 //! Parses the header of a log line: time, host and program.
 //!
-//! Daemons and their templates differ in how they write the time, and in what they put between the
-//! time and the program (a relay's address, the facility). A line is therefore parsed word by word:
-//! a time in one of the known forms, then words up to one that is a program's tag. docs/logs.md
-//! lists the forms.
+//! Daemons and their templates differ in the form of the time, and in the words between the time
+//! and the program (a relay's address, the facility). A line is therefore parsed word by word: a
+//! time in one of the known forms, then words up to one that is a program's tag. docs/logs.md lists
+//! the forms.
 
 /// The plugin's program name in syslog.
 pub(super) const TAG: &str = "sifcache";

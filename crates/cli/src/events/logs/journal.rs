@@ -16,8 +16,8 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Opens the entries with our identifier, optionally only from a given time on. The messages of
-    /// journalctl itself go to standard error, for example the one that the user can see only a
-    /// part of the journal.
+    /// journalctl itself go to standard error; one of them says that the user can see only a part
+    /// of the journal.
     ///
     /// # Errors
     /// journalctl cannot be started.

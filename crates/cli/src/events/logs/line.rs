@@ -21,7 +21,7 @@ pub(super) enum Line {
     Event(Timestamp, Box<Event>),
 }
 
-/// The time of a line; `None` if it has none or is in the future.
+/// The time of a line; `None` if the line has no time, or if the time is in the future.
 pub(super) fn time(line: &str, now: Timestamp) -> Option<Timestamp> {
     // If times in the future counted, one wrong clock would make logs appear complete, and images
     // appear to be in use, for years.

@@ -31,7 +31,7 @@ pub(crate) struct Read {
     pub(crate) forged: u64,
     /// The plugin's lines with a time in the future.
     pub(crate) future: FutureLines,
-    /// Lines that seem to be the plugin's but could not be parsed.
+    /// Lines that seem to be from the plugin but could not be parsed.
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,

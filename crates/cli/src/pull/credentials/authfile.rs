@@ -75,7 +75,7 @@ impl AuthFile {
 
     /// The credentials for a reference: those for its repository, else for a parent path of it,
     /// else for its registry. An identity token requires another login method, which only the
-    /// runtime supports, so it counts as no credentials here.
+    /// runtime supports, so such an entry yields no credentials here.
     pub(super) fn of(&self, reference: &Reference) -> Option<Login> {
         let credential = |key: &String| {
             docker_credential::get_credential_from_reader(self.content.as_ref(), key).ok()

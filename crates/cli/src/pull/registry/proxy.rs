@@ -1,6 +1,6 @@
 //! Proxies, read from the environment as Go and therefore every runtime reads them: `HTTPS_PROXY`,
-//! `HTTP_PROXY` and `NO_PROXY`, or the variable with the same name in lower case if the former is
-//! not set. `all_proxy` has no effect.
+//! `HTTP_PROXY` and `NO_PROXY`, or the same name in lower case if the variable is not set.
+//! `all_proxy` has no effect.
 
 use ipnet::IpNet;
 use reqwest::Url;

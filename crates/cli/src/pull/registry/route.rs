@@ -128,8 +128,8 @@ fn suffix(image: &Reference) -> String {
 /// The endpoint from which the image itself is fetched.
 fn source(mirrors: &Mirrors, image: &Reference, insecure: bool) -> Endpoint {
     let host = host(image);
-    // For Docker Hub, a rule for `index.docker.io` takes precedence over one for `docker.io`,
-    // even if it has no mirror.
+    // For Docker Hub, a rule for `index.docker.io` takes precedence over one for `docker.io`, even
+    // if the former has no mirror.
     let rule = mirrors.find(host).or_else(|| mirrors.find(image.registry()));
     let mirrored = rule.and_then(|rule| {
         let mirror = rule.mirrors.first()?;

@@ -17,7 +17,7 @@ const REMAINING_OUTPUT: Duration = Duration::from_secs(1);
 /// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
-/// If it does not start, exits with an error, or a signal asks the command to end.
+/// If the runtime does not start or exits with an error, or if a signal asks the command to end.
 pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<LastLines, Error> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start(&mut command).map_err(Error::Start)?;
