@@ -1,5 +1,5 @@
-# sifcache: `make demo` and `make test` do everything on a fresh Debian 12 with git and a Rust
-# toolchain, as root. Downloads and root file systems stay in .cache/.
+# sifcache: as root on a fresh Debian 12 with git and a Rust toolchain, `make demo` and `make test`
+# install everything else that they need. Downloads and root file systems stay in .cache/.
 
 # The release of Slurm to build for. If it is empty, the release of the installed headers is used.
 SLURM_VERSION ?=
@@ -13,27 +13,30 @@ bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/sifcache
 plugindir ?= $(prefix)/lib/slurm
-# The path of their own directory is compiled into the shim and the interposer.
+# The shim and the interposer are installed below this directory, and its path is compiled into
+# them.
 libexecdir ?= /usr/libexec
 sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
-# The runtimes that get shims: those in `runtimes=` of plugstack.conf.
+# The runtimes for which shims are installed: those that `runtimes=` in plugstack.conf lists.
 runtimes ?= apptainer singularity
 ifneq ($(libexecdir),/usr/libexec)
 export SIFCACHE_LIBEXECDIR := $(libexecdir)/sifcache
 endif
 
 TESTBED := testbed/testbed
-# cargo's build directory. cargo's own variables move it, and everything below moves with it.
+# cargo's build directory, which cargo's own variables can change. All build paths below depend on
+# it.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),$(CARGO_BUILD_TARGET_DIR),target))
-# If the environment names a target triple, cargo uses a further subdirectory.
+# If CARGO_BUILD_TARGET is set to a target triple, cargo uses a subdirectory of that name.
 BUILT := $(TARGET)$(if $(CARGO_BUILD_TARGET),/$(CARGO_BUILD_TARGET))
 RELEASE := $(BUILT)/release
 export CARGO_TARGET_DIR := $(TARGET)
 # For the end-to-end tests.
 export SIFCACHE_TARGET := $(TARGET)
-# The Debian release of the testbed's hosts: sid, trixie, bookworm. VERSION is its release of Slurm,
-# which is queried only where it is needed. BUILD holds the files under test that were built for it.
+# The Debian release of the testbed's hosts: sid, trixie, bookworm. VERSION is the release of Slurm
+# on these hosts, which is queried only where it is needed. BUILD is the directory of the files
+# under test that were built for it.
 SUITE ?= sid
 VERSION = $(shell $(TESTBED) version --suite $(SUITE))
 BUILD = $(TARGET)/testbed/$(VERSION)
@@ -45,7 +48,7 @@ CARGO_INSTALL := env -u CARGO_BUILD_TARGET -u RUSTFLAGS $(CARGO) install --quiet
 NEED := testbed/need
 # A filter for the end-to-end tests; all tests if it is empty.
 TESTS ?=
-# The tests for the other releases of Slurm: everything that touches Slurm itself.
+# The tests that also run on the other releases of Slurm: all tests that involve Slurm itself.
 SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines::
 SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings docs/site .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
@@ -72,13 +75,13 @@ SPANK := $(BUILT)/spank
 # the plugin comes last.
 BUILD_PLUGIN = $(CARGO) rustc --locked --profile spank --lib --crate-type cdylib -p spank-sifcache
 LIBRARY := $(SPANK)/libspank_sifcache.so
-# The same for each release of Slurm.
+# The shim and the interposer are the same for each release of Slurm.
 ON_NODES := $(SPANK)/sifcache-shim $(SPANK)/libsifcache_preload.so
 BUILD_PRELOAD = $(CARGO) build --locked --profile spank -p sifcache-preload
 
-# The shim runs before each launch in a script. Without a dynamic loader, it starts a quarter of a
-# millisecond sooner, and does not need a C library as new as that of the build machine. If there is
-# no libc.a (glibc-static on RHEL and similar systems), it is linked dynamically.
+# The shim runs before each launch in a script. Linked statically, it starts a quarter of a
+# millisecond sooner, and does not need a C library as new as that of the build machine. Without
+# libc.a (glibc-static on RHEL and similar systems), it is linked dynamically.
 CAN_LINK_STATIC = $(shell echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null - 2>/dev/null && echo yes)
 BUILD_SHIM = $(CARGO) rustc --locked --profile spank -p spank-sifcache --bin sifcache-shim -- \
 	$(if $(CAN_LINK_STATIC),-C target-feature=+crt-static)
@@ -92,8 +95,9 @@ plugins: tools
 	done
 plugin_for = $(TARGET)/plugins/$(1)/spank_sifcache.so
 
-# The files of `plugin`, if `plugins` and another build have already made them. cargo keeps the
-# plugin of one release only, and each change of the release means two more link-time optimizations.
+# Installs the files that `plugin` makes, after `plugins` and another build have made them. cargo
+# keeps the plugin for only one release, and each change of the release costs two more link-time
+# optimizations.
 .PHONY: built-plugin
 built-plugin:
 	install -D -t $(RELEASE) $(ON_NODES)
@@ -124,8 +128,8 @@ demo: demo-parts
 	@SLURM_VERSION=$(VERSION) $(DEMO_BUILD)
 	testbed/demo $(BUILT)/debug/libspank_sifcache.so $(BUILT)/debug/sifcache
 
-# Without optimization, which takes most of the build time and makes no difference here. The root
-# file system is built at the same time.
+# This build has no optimization, which takes most of the build time and makes no difference here.
+# The root file system is built at the same time.
 .PHONY: demo-parts demo-build demo-cluster
 demo-parts:
 	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build
@@ -139,7 +143,8 @@ DEMO_BUILD = $(CARGO) build --quiet --locked -p spank-sifcache -p sifcache
 shell: build-for-testbed
 	SIFCACHE_TESTBED_SUITE=$(SUITE) testbed/try $(BUILD)
 
-# Lints link nothing. If a library is named, libfuzzer-sys does not compile its own from C++.
+# The linter links no program, so this file need not exist. If the path is set, libfuzzer-sys does
+# not compile its own library from C++.
 WITHOUT_LIBFUZZER := CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a
 
 lint: tools
@@ -163,8 +168,9 @@ e2e: build-for-e2e e2e-binary run-e2e
 run-e2e:
 	$(E2E)
 
-# As many clusters as concurrent tests, because most tests wait most of the time. Tests that write a
-# page of docs/ would overwrite each other's rows, so they run one at a time.
+# There are as many clusters as concurrent tests. Several tests can run at a time, because most
+# tests wait most of the time. Tests that write a page of docs/ would overwrite each other's rows,
+# so with SIFCACHE_BLESS they run one after the other.
 CLUSTERS ?= $(if $(SIFCACHE_BLESS),1,4)
 E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
 	$(TESTBED) with --suite $(SUITE) --nodes 3 --clusters $(CLUSTERS) -- $(NEXTEST_RUN) --profile e2e \
@@ -172,8 +178,8 @@ E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIF
 	--test-threads $(CLUSTERS) $(if $(SIFCACHE_THOROUGH),--retries 0) --run-ignored only -- $(TESTS)
 NEXTEST_RUN = $(NEXTEST) nextest run
 FAILURES := $(TARGET)/failures/$(SUITE)
-# Built once, then run without cargo, which would wait for other builds to end. As part of the
-# workspace, it shares its dependencies with the unit tests.
+# The program with the tests is built once and then run without cargo, which would wait for other
+# builds to end. As part of the workspace, it shares its dependencies with the unit tests.
 E2E_BINARY := $(TARGET)/e2e
 .PHONY: e2e-binary
 e2e-binary: tools nextest
@@ -199,7 +205,7 @@ $(WORKFLOW_TOOLS):
 	@$(NEED) pip3:python3-pip
 	pip3 install --quiet --target $@ zizmor==1.32.0 check-jsonschema==0.39.0
 
-# cargo-nextest runs each test in its own process. An installed one is used if there is one.
+# cargo-nextest runs each test in its own process. If it is already installed, that program is used.
 NEXTEST_VERSION := 0.9.143
 NEXTEST = $(if $(shell $(CARGO) nextest --version 2>/dev/null),$(CARGO),PATH="$(TOOLS)/cargo-nextest-$(NEXTEST_VERSION)/bin:$$PATH" $(CARGO))
 .PHONY: nextest
@@ -208,8 +214,8 @@ nextest: tools
 		testbed/step 'building cargo-nextest' $(CARGO_INSTALL) --root $(TOOLS)/cargo-nextest-$(NEXTEST_VERSION) \
 			cargo-nextest@$(NEXTEST_VERSION)
 
-## make soak [STEPS=20000] [WITHOUT=1] many short steps of two users, none of them lost: about 20 minutes;
-##                                    without the plugin, to compare
+## make soak [STEPS=20000] [WITHOUT=1] runs many short steps of two users and checks that none is lost: about
+##                                    20 minutes; WITHOUT=1 omits the plugin, to compare
 .PHONY: soak
 STEPS ?= 20000
 soak: build-for-testbed
@@ -221,10 +227,10 @@ build-for-testbed: testbed command install-for-testbed
 
 install-for-testbed: testbed
 	$(MAKE) --no-print-directory $(NODE_FILES) SLURM_VERSION=$(VERSION) RELEASE=$(BUILD)
-# What makes the files that are installed on nodes. The tests set it to `built-plugin`.
+# The target that makes the files for the nodes. The tests set it to `built-plugin`.
 NODE_FILES := plugin
 
-# This includes a plugin with fault injection, which has the same file name, and a file system whose
+# Also builds a plugin with fault injection, which has the same file name, and a file system whose
 # calls fail. The latter shares its build with the unit tests.
 build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
 	install -t $(BUILD) $(TESTED_RELEASE)/sifcache
@@ -233,7 +239,7 @@ build-for-e2e: testbed $(TESTED_COMMAND) install-for-testbed
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked --workspace --bin faultfs
 	install --strip -t $(BUILD) $(BUILT)/debug/faultfs
 
-# What is needed from Debian besides the Rust toolchain; installed if it is missing.
+# The Debian packages that are needed besides the Rust toolchain; missing packages are installed.
 tools:
 	@$(NEED) cc:gcc cc:libc6-dev nm:binutils
 
@@ -261,7 +267,7 @@ install-files:
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/diagrams docs/diagrams/*.svg
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/evidence docs/evidence/*.md docs/evidence/*.svg
-	# An existing file of the admin is kept.
+	# If the admin already has this file, it is kept.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
 		install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d plugstack.conf.d/sifcache.conf
 	install -d $(DESTDIR)$(mandir)/man1
@@ -285,7 +291,7 @@ include tests/mutants.mk
 include tests/engines/engines.mk
 include tests/test.mk
 
-## make clean, make distclean         remove what was built; the root file systems too
+## make clean, make distclean         remove all build results; distclean also removes the root file systems
 clean:
 	$(CARGO) clean
 

@@ -1,9 +1,9 @@
-# Measures the costs: benches/cluster on the testbed, of which benches/host is a part.
+# Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
 .PHONY: bench bench-check bench-page
 RESULTS := $(TARGET)/bench/results.json
 
-## make bench [QUICK=1] [PLUGIN=LINE]  the costs of sifcache, with and without it: docs/evidence/benchmarks.md; 20 minutes
+## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/evidence/benchmarks.json

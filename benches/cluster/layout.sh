@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# layout.sh DIRECTORY BUSYBOX MB: writes the OCI layout of an image of this size, in the same way as
-# the testbed writes those of its hub.
+# layout.sh DIRECTORY BUSYBOX MB: writes the OCI layout of an image of MB megabytes, in the same way
+# as the testbed does for the images of its hub.
 set -euo pipefail
 here=$(dirname -- "$(realpath -- "$0")")
 # shellcheck source=testbed/lib/images.sh

@@ -58,7 +58,7 @@ fn root(path: &Path, files: usize) -> PathBuf {
     path.to_owned()
 }
 
-/// The image is in the last root.
+/// Measures lookups whose image is in the last root.
 fn look_ups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decision");
     for files in [10, 1000, 100_000] {

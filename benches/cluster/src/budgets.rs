@@ -73,8 +73,8 @@ fn no_launch(results: &Results) -> Result<Budget> {
     })
 }
 
-/// The task hook on a hit: of sifcache, of the empty plugin, of sifcache without a helper process,
-/// and of sifcache without a helper process or a line to syslog.
+/// The measurements of the task hook on a hit, for four plugins: sifcache, the empty plugin,
+/// sifcache without a helper process, and sifcache without a helper process or a line to syslog.
 fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 4]> {
     let stage = |name: &str| {
         let hooks = results.hooks.iter().find(|hooks| hooks.name == name);

@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) struct Added {
     /// The kind of task.
     pub(crate) task: String,
-    /// The additional calls of each name in the task's process, between fork and `execve`.
+    /// The number of additional calls, by name, in the task's process between fork and `execve`.
     pub(crate) in_task: BTreeMap<String, i64>,
     /// All calls in slurmstepd's main thread, without and with the plugin: medians.
     pub(crate) slurmstepd: (f64, f64),
@@ -31,11 +31,11 @@ struct Traced {
     srun: f64,
 }
 
-/// Traces each kind of task this many times, without and with the plugin.
+/// Traces each kind of task `times` times, without and with the plugin.
 pub(crate) fn count(times: usize) -> Result<Vec<Added>> {
     let docker = |name: &str| format!("/usr/bin/apptainer exec docker://{name} true");
-    // The path of the SIF is the same in all columns, because calls for following a link to it are
-    // not to be counted.
+    // The path of the SIF is the same for all kinds of task, so that no calls for following a link
+    // to it are counted.
     let kinds = [
         ("no launch", "/usr/bin/true".to_owned()),
         ("a pass", format!("/usr/bin/apptainer exec {} true", sif(SMALL))),
@@ -90,7 +90,7 @@ fn trace(line: &str) -> Result<Traced> {
     Ok(traced)
 }
 
-/// A script that attaches strace to slurmd. It returns when slurmd is traced.
+/// A script that attaches strace to slurmd. It returns as soon as strace is attached.
 const START: &str = "rm -rf /tmp/calls; mkdir /tmp/calls; slurmd=$(pidof slurmd)
     setsid timeout 60 strace -ff -s 200 -o /tmp/calls/t -p $slurmd </dev/null >/dev/null 2>&1 &
     echo $! >/run/strace.pid
@@ -102,7 +102,7 @@ const START: &str = "rm -rf /tmp/calls; mkdir /tmp/calls; slurmd=$(pidof slurmd)
 /// A script that stops the trace. It waits first, so that the exit of slurmstepd is included.
 const STOP: &str = "sleep 0.3; kill $(cat /run/strace.pid); sleep 0.2";
 
-/// Reads the files of strace, one for each thread: `t.PID`.
+/// Reads the files that strace wrote, one for each thread: `t.PID`.
 fn read(directory: &Path, program: &str, traced: &mut Traced) -> Result<()> {
     let mut threads = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {

@@ -1,4 +1,4 @@
-//! Draws docs/evidence/benchmarks.svg: the time that images take to start, by image size and by number of
+//! Draws docs/evidence/benchmarks.svg: the start times of images, by image size and by number of
 //! users.
 
 use crate::experiments::{images, users};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Experiment {
     /// The name, for `--only` and the page.
     pub(crate) name: String,
-    /// The number of rounds before those that are recorded.
+    /// The number of rounds that run first and are not recorded.
     pub(crate) warm_up: usize,
     /// The number of recorded runs of each variant.
     pub(crate) rounds: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Variant {
     pub(crate) plugstack: Option<String>,
     /// A shell script that runs before the commands, as the measuring user. It is not timed.
     pub(crate) before: Option<String>,
-    /// The commands. All are started together, and the time ends with the last one.
+    /// The commands. They are started together, and the measured time ends when the last one ends.
     pub(crate) commands: Vec<Timed>,
     /// A shell script that prints a number after the run, such as the bytes in use.
     pub(crate) gauge: Option<String>,
@@ -64,7 +64,7 @@ pub(crate) struct Taken {
     pub(crate) name: String,
     /// Wall-clock seconds.
     pub(crate) seconds: Vec<f64>,
-    /// The numbers of its gauge.
+    /// The numbers that its gauge printed.
     pub(crate) gauge: Vec<f64>,
 }
 
@@ -105,12 +105,12 @@ impl Timed {
         }
     }
 
-    /// Lets alice run it.
+    /// Sets alice as the user who runs it.
     pub(crate) fn by_alice(self) -> Self {
         self.by("alice", 1001)
     }
 
-    /// Lets this user run it.
+    /// Sets the user who runs it.
     pub(crate) fn by(mut self, name: &str, id: u32) -> Self {
         self.user = Some(User { name: name.to_owned(), id });
         self

@@ -32,8 +32,8 @@ pub(crate) struct Stage {
     pub(crate) faults: f64,
 }
 
-/// Measures an empty plugin, sifcache with and without a helper process and a line to syslog, and
-/// `others` (lines of plugstack.conf), in turn, for each command, on n1.
+/// For each command, measures these plugins in turn on n1: an empty plugin, sifcache with and
+/// without a helper process and a line to syslog, and `others` (lines of plugstack.conf).
 pub(crate) fn measure(
     runs: usize,
     commands: &[(&str, &str)],

@@ -28,8 +28,8 @@ fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
         .collect();
     let count = taken.len();
     for round in 0..experiment.warm_up + experiment.rounds {
-        // A different variant is first in each round, so that none always bears a cost of being
-        // first.
+        // Each round starts with a different variant, so that the cost of running first is spread
+        // over all of them.
         for place in 0..count {
             let at = (place + round) % count;
             let (Some(variant), Some(taken)) = (experiment.variants.get(at), taken.get_mut(at))

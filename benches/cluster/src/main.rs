@@ -1,8 +1,8 @@
-//! Measures the cost of sifcache on the testbed, in comparisons.
+//! Measures the cost of sifcache on the testbed, by comparing variants of the same task.
 //!
 //! `make bench` runs `all`, which prepares a cluster, measures there, and writes
 //! docs/evidence/benchmarks.json. `render` generates the page, the chart and the README's table from that
-//! file. A test checks that they contain nothing else.
+//! file. A test checks that they match that file.
 
 mod budgets;
 mod calls;

@@ -96,7 +96,8 @@ impl Run {
 
 type Way = fn(&Experiment) -> Result<Vec<Taken>>;
 
-/// Takes the measurements inside a job. The job has the variables of sifcache only if plugstack.conf has its line.
+/// Takes the measurements inside a job. The job has the variables of sifcache only if
+/// plugstack.conf contains the line of sifcache.
 fn in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
     let plugstack = testbed::at("ctl", "/etc/slurm/plugstack.conf")?;
     fs::write(&plugstack, LINE).context("plugstack.conf")?;

@@ -102,7 +102,10 @@ mod tests {
         for name in ["README.md", "docs/evidence/benchmarks.md", "docs/evidence/benchmarks.svg"] {
             let read =
                 |directory: &std::path::Path| fs::read_to_string(directory.join(name)).unwrap();
-            assert!(read(&copy) == read(&project()), "{name} is not what `make bench-page` makes");
+            assert!(
+                read(&copy) == read(&project()),
+                "{name} differs from the output of `make bench-page`"
+            );
         }
         fs::remove_dir_all(copy).unwrap();
     }

@@ -73,7 +73,7 @@ impl Group {
     }
 }
 
-/// The command of a variant, as it could be typed.
+/// The command of a variant, as a user would type it.
 fn command(experiment: &Experiment, at: usize) -> String {
     let Some(command) = experiment.variants.get(at).and_then(|v| v.commands.first()) else {
         return String::new();
@@ -90,8 +90,7 @@ fn command(experiment: &Experiment, at: usize) -> String {
 impl Results {
     /// Reads the results of a run from a file.
     ///
-    /// # Errors
-    /// The file cannot be read or has another form.
+    /// # Errors The file cannot be read or has a different format.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())

@@ -41,9 +41,9 @@ pub(crate) fn summary(values: &[f64]) -> Summary {
 pub(crate) fn difference(with: &[f64], without: &[f64]) -> Difference {
     let all: Vec<f64> = with.iter().zip(without).map(|(with, without)| with - without).collect();
     let sorted = sorted(&all);
-    // The interval is given by order statistics around the median, for any distribution: each value
-    // is above or below the median by chance, and the number above it is nearly normally
-    // distributed for large counts.
+    // The ends of the interval are order statistics around the median. This holds for any
+    // distribution: each value is above or below the median by chance, and for large counts, the
+    // number of values above it is nearly normally distributed.
     let count = sorted.len() as f64;
     let reach = if count > 0.0 { 0.98 * count.sqrt() / count } else { 0.0 };
     Difference {

@@ -74,7 +74,7 @@ pub(crate) fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
     measure_by(testbed(&["exec", "--", INSIDE, "inside"]), experiment)
 }
 
-/// Runs an experiment in a job step of alice's on n1, with the variables that the plugin sets
+/// Runs an experiment in a job step of user alice on n1, with the variables that the plugin sets
 /// there.
 pub(crate) fn measure_in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
     let srun = ["srun", "--quiet", "-w", "n1", "env", "-u", "LD_PRELOAD", INSIDE, "inside"];

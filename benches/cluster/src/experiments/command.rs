@@ -10,7 +10,8 @@ use anyhow::Result;
 /// The directory of the images.
 const MANY: &str = "/srv/many";
 
-/// Makes 10,000 images. Each has the header of a real one and a hole of the size in that header.
+/// Makes 10,000 images. Each has the header and the size of a real image, and a hole instead of the
+/// data.
 pub(crate) fn make() -> Result<()> {
     let script = format!(
         "rm -rf {MANY}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header

@@ -7,8 +7,8 @@ use crate::site::{LINE, NONE, image, sif};
 /// The size in MB of the image in all experiments that do not compare sizes.
 pub(crate) const SMALL: u32 = 10;
 
-/// Measures a hit against a launch with the SIF's path typed. With the plugin, that launch is a
-/// pass.
+/// Compares a hit with a launch for which the user types the SIF's path. With the plugin, such a
+/// launch is a pass.
 pub(crate) fn hit_and_pass(effort: Effort) -> Experiment {
     let srun = "srun -w n1 apptainer exec";
     launches("a hit and a pass", srun, effort.rounds(120))

@@ -9,8 +9,8 @@ use crate::site::{LAUNCHER, NOTHING, WRAPPER, image, sif};
 
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 const INTERPOSER: &str = "/usr/libexec/sifcache/libsifcache_preload.so";
-/// The plugin's arguments for the shim, without a helper process, and also without a line to
-/// syslog.
+/// The plugin's arguments for the shim: without a helper process, and with `SILENT` also without a
+/// line to syslog.
 const ALONE: &str = "image_root=/shared/sif lookup_timeout=off";
 const SILENT: &str = "image_root=/shared/sif lookup_timeout=off syslog=off";
 const RUNTIME: &str = "/usr/bin/apptainer";
@@ -21,8 +21,8 @@ pub(crate) fn launch(effort: Effort) -> Experiment {
     ways("launches in a script", RUNTIME, rounds, |timed| timed)
 }
 
-/// The same with a program that exits at once instead of the runtime, to measure only the cost before
-/// the runtime starts.
+/// The same, but with a program that exits at once instead of the runtime, to measure only the cost
+/// before the runtime starts.
 pub(crate) fn alone(effort: Effort) -> Experiment {
     let path = format!("/usr/libexec/sifcache/bin:{}:/usr/bin:/bin", "/opt/nothing");
     let with_nothing =
