@@ -14,8 +14,8 @@ site-check: site
 	@$(NEED) linkchecker:linkchecker
 	docs/site/check $(SITE)
 
-# Without the server for authors. Not optimized: it renders all pages in seconds, and an optimized
-# build takes minutes.
+# mdBook is built without its server for authors, and without optimization: it renders all pages in
+# seconds, but an optimized build takes minutes.
 $(MDBOOK): | tools
 	testbed/step 'building mdBook' $(CARGO_INSTALL) --debug --no-default-features --features search --root $@ \
 		--target-dir $(TOOLS)/target-mdbook mdbook@$(MDBOOK_VERSION)

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Formats with several lines for a message, or without a time.
+/// Formats that the command does not read: they have several lines for a message, or no time.
 const NOT_READ: [&str; 7] =
     ["DebugFormat", "cat", "export", "json-pretty", "short-delta", "short-monotonic", "verbose"];
 

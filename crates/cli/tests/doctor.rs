@@ -55,7 +55,7 @@ fn failures_are_reported_with_advice() {
     assert_eq!((status, &object["worst"]), (Some(1), &Value::from("fail")), "{object:#}");
     assert_eq!(levels(&object, "plugstack.conf", "settings"), ["ok"]);
     assert_eq!(levels(&object, "plugin", "file"), ["fail"]);
-    // Without srun, `doctor` cannot know what srun loads.
+    // Without srun, `doctor` cannot determine which plugins srun loads.
     assert_eq!(levels(&object, "plugin", "loaded"), ["skipped"]);
     let output = doctor(&["--plugstack", &file]);
     assert_eq!((output.status, output.stderr.as_str()), (Some(1), ""));

@@ -87,7 +87,7 @@ fn local(time: Timestamp, format: &str) -> String {
     time.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string()
 }
 
-/// The image serves a job every day, in every format of the log.
+/// A job uses the image every day; this is tested with every format of the log.
 #[test]
 fn an_image_in_daily_use_is_kept() {
     let forms: [(&str, Form); 8] = [
@@ -147,7 +147,7 @@ fn an_unreadable_log_is_no_evidence() {
         );
         let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
         assert!(refused.contains("there are no records of image use"), "{name}: {refused}");
-        // The same when `gc` reads the log itself.
+        // The result is the same if `gc` reads the log itself.
         assert!(site.gc(&["--unused-for", "20d", "--log", "log"]).is_err(), "{name}");
     }
 }
@@ -168,7 +168,7 @@ fn a_log_without_sifcache_lines_is_no_evidence() {
         assert!(site.gc(&["--unused-for", "20d"]).is_err());
         assert!(!site.root().join(".sifcache/last_used.json").exists());
     }
-    // The same for a log that had such lines only in the past.
+    // The same applies to a log that contained lines of sifcache only in the past.
     let site = Site::new();
     site.hits(&daily(rfc3339, "n1", 30..=60, &site.hit()));
     let message = site.hits(&daily(rfc3339, "n1", 0..=30, OTHER));
@@ -205,7 +205,8 @@ fn one_unreadable_line() {
     assert_eq!(site.gc(&["--unused-for", "20d"]), Ok(0));
 }
 
-/// n2 used the cache. Then its lines stop, come from another log, or the node is gone.
+/// n2 used the cache. After that, its lines end or are in another log, or the node no longer
+/// exists.
 #[test]
 fn every_node_that_used_the_cache_counts() {
     let site = Site::new();
@@ -218,12 +219,12 @@ fn every_node_that_used_the_cache_counts() {
     assert!(refused.contains("(node n2)") && refused.contains("--without-nodes n2"), "{refused}");
     assert_eq!(site.gc(&["--unused-for", "30d", "--without-nodes", "n2"]), Ok(0));
     assert!(site.gc(&["--unused-for", "30d", "--without-nodes", "n3"]).is_err());
-    // The node's own log, with its host name with and without a domain.
+    // The node's own log has its host name with a domain, and the other log has it without one.
     site.hits(&daily(rfc3339, "N2.example.org", 0..=20, &site.hit()));
     assert_eq!(site.gc(&["--unused-for", "30d"]), Ok(0));
 }
 
-/// A gap in the lines of one node, while the others continued.
+/// A gap in the lines of one node, while the lines of the other node continue.
 #[test]
 fn a_gap_in_the_lines_of_one_node() {
     let site = Site::new();
@@ -248,7 +249,7 @@ fn a_node_whose_clock_is_ahead() {
     assert!(!message.contains("not the plugin's"), "{message}");
     let refused = site.gc(&["--unused-for", "20d"]).unwrap_err();
     assert!(refused.contains("there is no log of n2"), "{refused}");
-    // An image is not treated as unused if only that line says that it was used.
+    // An image is not treated as unused if that line is the only sign that it was used.
     let site = Site::new();
     let other = site.hit().replace("o/i:1", "o/j:1");
     let near = |host| daily(rfc3339, host, 0..=40, &other);

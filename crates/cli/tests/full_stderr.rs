@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// An image root whose directory `o` every user can write to, and a runtime that fails.
+/// An image root with a directory `o` that every user can write to, and a runtime that fails.
 struct Site {
     directory: TempDir,
 }
@@ -39,8 +39,8 @@ impl Site {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    /// Runs the command twice. Returns its messages, and asserts that it ends with `status` also if
-    /// they cannot be written.
+    /// Runs the command twice, the second time with `/dev/full` as standard error. Asserts that it
+    /// ends with `status` both times, and returns the messages of the first run.
     fn run(&self, status: i32, line: &str) -> String {
         let command = || {
             let line = line.replace("SITE", &self.text(""));
@@ -86,7 +86,7 @@ fn settings_that_cannot_be_read() {
 fn wrong_usage() {
     let site = Site::new();
     assert!(!site.run(64, "list --unknown").is_empty());
-    // The message of an argument with control characters takes another path.
+    // The message about an argument with control characters is printed by different code.
     assert!(!site.run(64, "list --\u{1b}[2J").is_empty());
 }
 

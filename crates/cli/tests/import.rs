@@ -88,7 +88,8 @@ fn images_for_another_architecture() {
     std::fs::remove_file(tree.path("root/o/good:1")).unwrap();
     tree.is_fine();
     assert_eq!(tree.found_as("root/o/z:1"), ["o/z:1"]);
-    // The declaration of the image root suffices, and neither a file nor --arch may contradict it.
+    // The architecture that the image root declares is sufficient, and neither a file nor --arch
+    // may contradict it.
     assert_eq!(run(&tree, &["import", file, "o/z:2"]).0, Some(0));
     let own = tree.image("own.sif", 3);
     let own = own.to_str().unwrap();

@@ -19,7 +19,7 @@ const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0
 /// No registry listens there.
 const ELSEWHERE: &str = "127.0.0.1:1/o/i:1";
 
-/// The section of the page whose title this is true for.
+/// The section of the page whose title satisfies `is_it`.
 fn section(is_it: impl Fn(&str) -> bool) -> Format {
     let mut found = formats(&page::text()).into_iter().filter(|format| is_it(&format.title));
     let format = found.next().unwrap();
@@ -32,7 +32,7 @@ fn compare(title: &str, outputs: &[Value]) {
     assert_eq!(found, [""; 0], "docs/json.md, {title}: {outputs:#?}");
 }
 
-/// The objects that a command prints, one a line.
+/// The objects that a command prints, one per line.
 fn run(tree: &Tree, words: &str, input: &str) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
     let words: Vec<String> =
@@ -70,7 +70,8 @@ fn import(tree: &Tree, more: &str) -> Vec<Value> {
     run(tree, &format!("import --json --root TOP/root {more}TOP/alpine_3.20.sif"), "")
 }
 
-/// A log with a hit of the imported image, and what `skipped` and `unread` are for.
+/// A log with a hit of the imported image, and logs that result in values of `skipped` and
+/// `unread`.
 fn logs(tree: &Tree) {
     let image = tree.text("root/alpine:3.20");
     let step = "step=0 node=1 tasks=2 uid=1001";
@@ -190,7 +191,7 @@ fn misses_and_hits() {
         let first = format!("{command} --json {more}{files}");
         let outputs = all(&tree, &[&first, &format!("{first} TOP/log.cut")]);
         let mut found = section(|title| title == command).differences(&outputs);
-        // This needs a host whose journal is empty.
+        // These differences are expected: `null` occurs only on a host whose journal is empty.
         let journal = ["from: is null in no output", "to: is null in no output"];
         found.retain(|difference| !journal.contains(&difference.as_str()));
         assert_eq!(found, [""; 0], "docs/json.md, {command}: {outputs:#?}");

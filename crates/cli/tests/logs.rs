@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// Runs the command in a directory, without any settings to find.
+/// Runs the command in a directory where it finds no settings.
 fn run(directory: &Path, words: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
     command.args(words).current_dir(directory).env_clear();
@@ -137,7 +137,7 @@ fn compressed() -> TempDir {
     directory
 }
 
-/// Logs that logrotate has compressed with any program that a site may choose.
+/// Logs that logrotate has compressed, with each of the programs that a site may choose.
 #[test]
 fn compressed_logs_and_files_that_are_skipped() {
     let directory = compressed();

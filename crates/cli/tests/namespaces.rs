@@ -42,7 +42,7 @@ fn run(flags: &[&str], root: &Path, words: &[&str], more: &[&str]) -> (String, O
     (String::from_utf8(both).unwrap(), output.status.code())
 }
 
-/// A namespace that maps only the caller, as root; every user may create one.
+/// A namespace that maps only the caller, as root. Every user may create such a namespace.
 const ROOT_ALONE: [&str; 2] = ["--user", "--map-root-user"];
 /// A namespace without mappings. The caller and all of root's files have the overflow ID there.
 const NOBODY: [&str; 1] = ["--user"];
@@ -73,8 +73,8 @@ fn an_owner_without_an_id_is_not_trusted() {
     assert!(message.contains("belongs to the ordinary user 65534"), "{message}");
 }
 
-/// A caller without a mapped ID has the overflow ID too. Files with the overflow ID do not belong
-/// to the caller because of that.
+/// A caller without a mapped ID also has the overflow ID. This does not make the caller the owner
+/// of files with the overflow ID.
 #[test]
 fn a_caller_without_an_id_owns_nothing() {
     let Some(root) = root() else { return };

@@ -57,7 +57,7 @@ fn a_pull_for_another_architecture() {
     assert_eq!(status, Some(0), "{stderr}");
     assert!(tree.path(format!("root/lab/one@{DIGEST}")).is_file());
     assert_eq!(tree.findings(&["--deep"]), []);
-    // Every block is read.
+    // With `--deep`, every block is read, so one changed byte is reported.
     let mut bytes = real("apptainer-1.4.5-arm64");
     bytes[36864 + 100] ^= 0xff;
     tree.file("root/lab/bad:1", &bytes);

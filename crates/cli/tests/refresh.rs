@@ -80,7 +80,8 @@ fn the_digest_in_the_labels_is_compared() {
     }
 }
 
-/// The digest of these files is unknown, so they are pulled again if they are named.
+/// The digest of these files is unknown, so they are pulled again if they are given on the command
+/// line.
 #[test]
 fn labels_about_a_different_image() {
     let Some(tree) = Tree::new() else { return };

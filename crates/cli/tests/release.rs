@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A repository with one commit, which has the files of this project, and programs for `PATH`.
+/// A repository with one commit that contains the files of this project, and programs for `PATH`.
 struct Copy {
     directory: TempDir,
 }
@@ -34,7 +34,7 @@ impl Copy {
         for file in
             git(&source(), &["ls-files", "--cached", "--others", "--exclude-standard"]).lines()
         {
-            // Without what is large and not looked at.
+            // Large files that the check does not read are left out.
             if !file.starts_with("crates/cli/tests/") && source().join(file).exists() {
                 copy.write(file, fs::read(source().join(file)).unwrap());
                 let permissions = fs::metadata(source().join(file)).unwrap().permissions();
@@ -43,13 +43,14 @@ impl Copy {
         }
         let log = copy.path("CHANGELOG.md");
         let text = fs::read_to_string(&log).unwrap();
-        // Between two releases, the changelog has a section for what is to come.
+        // Between two releases, the changelog has a section for unreleased changes.
         let text = match text.split_once("## [Unreleased]") {
             Some((before, after)) => format!("{before}## [{VERSION}] - 2026-01-31{after}"),
             None => text,
         };
         fs::write(&log, text).unwrap();
-        // Prints the diagrams that the project has, as this machine may lack Graphviz.
+        // This machine may lack Graphviz, so a script in its place prints the project's own
+        // diagrams.
         let drawn = copy.directory.path().join("drawn");
         fs::create_dir(&drawn).unwrap();
         for diagram in ["decision", "parts"] {
@@ -99,7 +100,8 @@ impl Copy {
         (output.status.success(), lines.collect())
     }
 
-    /// The check must fail, with a message for each of these parts, and with no other one.
+    /// Asserts that the check fails with a message that contains each of these parts, and that it
+    /// reports no other fault.
     #[track_caller]
     fn fails(&self, parts: &[&str], tag: &[&str]) {
         let (good, said) = self.check(tag);
@@ -110,7 +112,8 @@ impl Copy {
         }
     }
 
-    /// Makes these changes, which are in different files, and expects the message of each.
+    /// Plants these faults, which are in different files, and asserts that the message of each is
+    /// printed.
     fn plant(&self, faults: &[&Fault]) {
         for Fault(name, from, to, _) in faults {
             let text = fs::read_to_string(self.path(name)).unwrap();
@@ -126,8 +129,8 @@ impl Copy {
     }
 }
 
-/// A file, a text in it, the text that replaces it, and a part of the message. Without a text, the
-/// file becomes empty.
+/// A file, a text in it, the text that replaces it, and a part of the message. If the text is
+/// empty, the whole file is emptied.
 struct Fault(&'static str, &'static str, &'static str, &'static str);
 
 const FAULTS: [Fault; 16] = [
@@ -214,7 +217,7 @@ const FAULTS: [Fault; 16] = [
     ),
 ];
 
-/// Programs that take the place of the command, and a part of the message.
+/// Scripts that replace the command, each with a part of the expected message.
 const COMMANDS: [(&str, &str); 4] = [
     (
         "[ $1 != --version ] || exec echo sifcache 0.0.9",
@@ -242,7 +245,7 @@ fn every_fault_is_found() {
     }
     let copy = Copy::new();
     assert_eq!(copy.check(&[]), (true, Vec::new()));
-    // At most one fault of each file at a time.
+    // Each round plants at most one fault in each file.
     let mut left: Vec<&Fault> = FAULTS.iter().collect();
     while !left.is_empty() {
         let mut files = BTreeSet::new();

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// No server listens at this address: the pull continues without a digest.
 const REFERENCE: &str = "127.0.0.1:1/o/i:1";
-/// Longer than anything takes on a machine under load.
+/// Longer than any step takes, even on a machine under load.
 const LONG: Duration = Duration::from_secs(60);
 
 struct Site {
@@ -71,7 +71,7 @@ fn end(child: Child) -> (Output, Duration) {
     (child.wait_with_output().unwrap(), begun.elapsed())
 }
 
-/// Whether a process still runs; a zombie does not.
+/// Whether a process is still running; a zombie is not.
 fn lives(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")

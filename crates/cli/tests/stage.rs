@@ -42,7 +42,7 @@ fn one_image_root_is_not_enough() {
     assert!(message.starts_with("sifcache: /shared/sif is the only image root: "), "{message}");
     assert!(message.ends_with("image_root=/local/sif:/shared/sif\n"), "{message}");
     assert_eq!(output.status.code(), Some(64));
-    // In the syntax of plugstack.conf.
+    // Paths have the syntax of plugstack.conf here.
     let words = ["stage", "--root", "/shared/a\\:b", "--nodes", "n1", "o/i:1"];
     let message = String::from_utf8(command(&words).output().unwrap().stderr).unwrap();
     assert!(message.starts_with("sifcache: /shared/a:b is the only image root: "), "{message}");
@@ -86,7 +86,7 @@ impl Node {
         }
     }
 
-    /// Closes its input, and waits for its end.
+    /// Closes the standard input of the process, and waits for the process to end.
     fn end(mut self) -> Option<i32> {
         drop(self.child.stdin.take());
         self.child.wait().unwrap().code()
@@ -99,7 +99,7 @@ fn item() -> Value {
         "source": "docker://docker.io/o/i:1", "runtime": null})
 }
 
-/// As on a cluster where Slurm gives each job a private directory.
+/// This is the case on a cluster where Slurm gives each job a private directory.
 #[test]
 fn a_root_that_no_other_user_may_read_is_refused() {
     let directory = TempDir::new().unwrap();
@@ -166,7 +166,7 @@ fn a_started_copy_is_removed_when_the_input_ends() {
     node.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
     assert_eq!(node.answer()["reply"], "prepared");
     fs::write(root.path().join(".sifcache/tmp/stage.1.1/image.sif"), "half").unwrap();
-    // A different node, for which this is the same directory.
+    // This node is different, but shares the directory with the first one.
     let mut other = Node::start(root.path());
     other.answer();
     other.send(&json!({"request": "prepare", "item": item(), "place": "stage.1.1"}));
@@ -196,8 +196,8 @@ fn slurm() -> TempDir {
     directory
 }
 
-/// An image root that does not exist yet on a node is still one root, whatever characters its path
-/// contains.
+/// An image root that does not exist yet on a node is still treated as one root, whatever
+/// characters its path contains.
 #[test]
 fn colons_in_the_node_local_root() {
     let (slurm, top) = (slurm(), TempDir::new().unwrap());

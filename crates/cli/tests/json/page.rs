@@ -17,7 +17,7 @@ pub(crate) struct Format {
     pub(crate) examples: Vec<Value>,
 }
 
-/// How a key occurred.
+/// The ways in which a key occurred in the output.
 #[derive(Default)]
 struct Seen {
     kinds: BTreeSet<&'static str>,
@@ -89,7 +89,8 @@ impl Format {
         found
     }
 
-    /// The differences between the table and the example. It has all keys, not all cases.
+    /// The differences between the table and the example. The example must have all keys, but need
+    /// not show all cases.
     pub(crate) fn example_differences(&self) -> Vec<String> {
         self.unlike(&self.seen(&self.examples))
     }
@@ -173,7 +174,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Whether a value of this kind may have the type of the page.
+/// Whether a value of the kind `seen` conforms to the type that the page states.
 fn fits(page: &str, seen: &str) -> bool {
     match seen {
         "empty array" => page.starts_with("array of "),

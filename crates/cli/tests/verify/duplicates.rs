@@ -18,7 +18,7 @@ fn two_files_and_the_references_of_each() {
     assert_eq!(line, expected);
     assert_eq!(tree.found_as("root/ubuntu"), ["ubuntu"]);
     assert!(tree.found_as("root/ubuntu:latest").contains(&"ubuntu:latest".to_owned()));
-    // The report agrees with what a job does.
+    // The report agrees with the file that a job would use.
     for (typed, name) in [("ubuntu", "ubuntu"), ("docker.io/ubuntu", "ubuntu:latest")] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sifcache"));
         let image = format!("docker://{typed}");
@@ -75,7 +75,7 @@ fn an_earlier_root_with_another_image() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
     tree.image("local/o/good:1", 2);
     tree.problem("shadowed", "root/o/good:1");
-    // Also under a different name for the same reference.
+    // The same applies to a different name for the same reference.
     fs::remove_file(tree.path("local/o/good:1")).unwrap();
     tree.image("local/docker.io/o/good:1.sif", 2);
     tree.problem("shadowed", "root/o/good:1");

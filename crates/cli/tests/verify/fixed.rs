@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 fn modes_of_files_that_root_owns() {
     let Some(tree) = Tree::new() else { return };
     let (root, directory, file) = ("root", "root/o", "root/o/good:1");
-    // The first fault hides the second, and these hide the third.
+    // The first fault hides the second, and both hide the third.
     mode(&tree.path(root), 0o2777);
     mode(&tree.path(directory), 0o700);
     mode(&tree.path(file), 0o620);
@@ -40,7 +40,8 @@ fn a_digest_link_that_leads_nowhere() {
     assert!(!tree.path(&digest).is_symlink() && tree.path("root/o/i:2").is_symlink());
 }
 
-/// None of these is removed, renamed, or made readable for everybody, and none changes its owner.
+/// None of these files is removed, renamed, made readable for everybody, or given a different
+/// owner.
 #[test]
 fn files_of_other_origin_stay_unchanged() {
     let Some(tree) = Tree::new() else { return };
@@ -72,7 +73,7 @@ fn files_of_other_origin_stay_unchanged() {
 }
 
 /// A user could try to make root open one of root's private directories, through a link in an image
-/// root. `--fix` does not follow it.
+/// root. `--fix` does not follow such a link.
 #[test]
 fn nothing_outside_of_the_root() {
     let Some(tree) = Tree::new() else { return };

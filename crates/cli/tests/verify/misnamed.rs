@@ -1,4 +1,4 @@
-//! Files under the names that pulls and workflow engines give.
+//! Files with the names that pulls and workflow engines give them.
 
 use super::tree::{Tree, pulled};
 use std::fs;

@@ -21,7 +21,7 @@ fn writable_by_users() {
     assert_eq!(tree.run(&["--untrusted", "accept"]).status, Some(0));
 }
 
-/// A directory is reported once, with its consequences.
+/// A directory is reported once, with the number of files that jobs cannot use because of it.
 #[test]
 fn a_directory_writable_by_users() {
     let Some(tree) = Tree::new() else { return };
@@ -76,7 +76,7 @@ fn unreadable_for_users() {
     mode(&tree.path(""), 0o755);
 }
 
-/// Intended, for example for licensed software.
+/// Such permissions can be intended, for example for licensed software.
 #[test]
 fn open_to_a_group_of_users() {
     let Some(tree) = Tree::new() else { return };

@@ -1,4 +1,4 @@
-//! The output, and the use of the runtime for signatures.
+//! The output, and the verification of signatures by the runtime.
 
 use super::tree::{Tree, mode};
 use serde_json::json;

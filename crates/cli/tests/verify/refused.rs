@@ -63,8 +63,8 @@ fn files_without_a_usable_root_file_system() {
     }
 }
 
-/// Asserts that the file is reported with `token` and `message`. Only a file with damage that a launch
-/// does not check is still found under a reference.
+/// Asserts that the file is reported with `token` and `message`. The file is still found under a
+/// reference only if a launch does not check for this damage.
 #[track_caller]
 fn refused(token: &str, content: &[u8], message: &str) {
     let Some(tree) = Tree::new() else { return };

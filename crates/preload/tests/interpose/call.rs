@@ -4,7 +4,7 @@ use crate::kit::kit;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every way to use a function that takes a path, by its name in `caller`.
+/// The names in `caller` of all calls of functions that take a path.
 pub(crate) const BY_PATH: [&str; 11] = [
     "execve",
     "execv",
@@ -105,7 +105,8 @@ impl Call {
         Status::new(&text)
     }
 
-    /// Asserts that the shim is started in the place of the program, with the path `runtime`.
+    /// Asserts that the shim is started instead of the program, and that it receives the path
+    /// `runtime`.
     pub(crate) fn starts_shim_for(&self, runtime: impl AsRef<Path>) {
         let (with, without) = (self.run(&self.library), self.run(Path::new("")));
         let shim = kit().libexec.join("sifcache-shim");

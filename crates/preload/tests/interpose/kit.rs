@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub(crate) struct Kit {
     /// The directory with all files of the tests.
     pub(crate) root: PathBuf,
-    /// The directory in the place of `/usr/libexec/sifcache`.
+    /// The directory that replaces `/usr/libexec/sifcache`.
     pub(crate) libexec: PathBuf,
     /// The interposer.
     pub(crate) library: PathBuf,

@@ -26,7 +26,8 @@ fn relative_paths_stay_as_typed() {
     let directory = runtime.parent().unwrap();
     let parent = directory.parent().unwrap();
     for function in BY_PATH {
-        // With file actions, the new process may be in another directory, so relative paths pass.
+        // With file actions, the new process may be in another directory, so calls with relative
+        // paths are unchanged.
         if function != "posix_spawn-actions" {
             call(function, "vfork", "./singularity")
                 .within(directory)
@@ -51,7 +52,7 @@ fn a_link_counts_by_its_own_name() {
     symlink("apptainer", &other).unwrap();
     call("execve", "here", &link).starts_shim_for(&link);
     call("execve", "here", &other).passes();
-    // For an open file, the kernel only provides the path without links.
+    // For an open file, the kernel only provides the resolved path.
     call("fexecve", "here", &link).starts_shim_for(&runtime);
     call("fexecve", "here", &other).starts_shim_for(&runtime);
 }
