@@ -8,7 +8,8 @@
 # Affected: a host that fills an image root for nodes of another architecture, with an image whose /bin/sh is not an ELF
 #           file. Those nodes refuse the SIF, and nodes of the build host's architecture accept it.
 #
-# Debian 12 or later, amd64, root, mmdebstrap; a minute. Exit status: 0 as described, 1 otherwise.
+# Requires Debian 12 or later on amd64, root, and mmdebstrap; takes a minute.
+# Exit status: 0 if Apptainer behaves as described, 1 otherwise.
 set -euo pipefail
 version=1.4.5
 work=$(mktemp -d)
@@ -17,7 +18,7 @@ root=$work/root
 mmdebstrap --quiet --variant=minbase --include=apptainer --aptopt='Acquire::Check-Valid-Until "false"' \
     sid "$root"
 touch "$root/etc/hosts" "$root/etc/resolv.conf"
-# run COMMAND...: runs in the root file system, with mounts that end with the command.
+# run COMMAND...: runs COMMAND in the root file system, with mounts that are removed when it ends.
 run() {
     # shellcheck disable=SC2016
     unshare --mount --propagation private \
@@ -32,7 +33,7 @@ blobs=$layout/blobs/sha256
 mkdir -p "$blobs" "$work/files/bin"
 printf '#!/bin/none\n' >"$work/files/bin/sh"
 chmod 755 "$work/files/bin/sh"
-# add FILE: adds it as a blob and prints its digest and size as JSON.
+# add FILE: adds FILE as a blob and prints its digest and size as JSON.
 add() {
     local digest
     digest=$(sha256sum "$1" | cut -d' ' -f1)

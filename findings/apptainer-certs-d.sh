@@ -9,7 +9,8 @@
 # Affected: sites with their own registry whose certificate is only in /etc/containers/certs.d or /etc/docker/certs.d.
 #           Since Apptainer 1.4, containers/image queries the digest and go-containerregistry fetches the image.
 #
-# Debian 12 or later on x86_64, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
+# Requires Debian 12 or later on x86_64, and any user who may use apt; nothing is installed.
+# Exit status: 0 if Apptainer behaves as described, 1 otherwise.
 set -euo pipefail
 version=1.4.5-2
 work=$(mktemp -d)
@@ -40,7 +41,7 @@ import http.server, ssl
 class Registry(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         manifest = "/manifests/" in self.path
-        # Sufficient to query the digest; there is no image.
+        # These answers are sufficient to query the digest; there is no image.
         print(self.command, self.path, 200 if self.command == "HEAD" or not manifest else 404, flush=True)
         self.send_response(200 if self.command == "HEAD" or not manifest else 404)
         self.send_header("Docker-Content-Digest", "sha256:" + 64 * "a")

@@ -5,12 +5,14 @@
 # Expected: containers-registries.conf(5): "The mirrors are attempted in the specified order; the first one that can be
 #           contacted and contains the image will be used (and if none of the mirrors contains the image, the primary
 #           location ...)".
-# Actual:   the first mirror is unreachable, the second one answers the query for the digest. The image is then only
-#           requested from the first one: "connection refused". With the mirrors exchanged, the manifest is fetched.
+# Actual:   the first mirror is unreachable, the second one answers the query for the digest. The image is then
+#           requested only from the first one: "connection refused". With the two mirrors in the opposite order, the
+#           manifest is fetched.
 # Affected: sites that list several mirrors as a fallback. Since Apptainer 1.4, containers/image queries the digest, and
 #           go-containerregistry fetches the image from `Mirrors[0]`.
 #
-# Debian 12 or later on x86_64, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
+# Requires Debian 12 or later on x86_64, and any user who may use apt; nothing is installed.
+# Exit status: 0 if Apptainer behaves as described, 1 otherwise.
 set -euo pipefail
 version=1.4.5-2
 work=$(mktemp -d)

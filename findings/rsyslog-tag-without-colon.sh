@@ -2,12 +2,13 @@
 # rsyslog 8.2302.0 (Debian 12): a message that arrives in RFC 5424 format loses the colon after its program name when it is
 # written with the default template.
 #
-# Expected: both lines as `TIME HOST program: text`, as the same template writes messages in RFC 3164 format, and as
-#           programs that read such files expect (`program:`).
+# Expected: both lines are `TIME HOST program: text`. The same template writes messages in RFC 3164 format like this, and
+#           programs that read such files expect `program:`.
 # Actual:   `TIME HOST program text` for RFC 5424, `TIME HOST program: text` for RFC 3164.
 # Affected: a site whose nodes forward with RSYSLOG_SyslogProtocol23Format to a host that writes RSYSLOG_FileFormat.
 #
-# Debian 12, any user who may use apt; nothing is installed. Exit status: 0 as described, 1 otherwise.
+# Requires Debian 12, and any user who may use apt; nothing is installed.
+# Exit status: 0 if rsyslog behaves as described, 1 otherwise.
 set -euo pipefail
 version=8.2302.0-1+deb12u2
 work=$(mktemp -d)

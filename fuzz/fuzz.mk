@@ -17,9 +17,9 @@ FUZZ_DIRECTORY := $(TARGET)/fuzz
 fuzz: fuzz-build
 	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(FUZZ)
 
-# Runs all inputs that were ever found, and a short search. The tests of the command's files that
-# `syslog` includes are not available here, so there are no test targets. Without optimization,
-# which would take longer than the search.
+# Runs all inputs found so far, and a short search. There are no test targets, because the tests of
+# the command's files that `syslog` includes are not available here. The build is not optimized,
+# because an optimized build would take longer than the search.
 fuzz-check: FUZZ_PROFILE := --dev
 fuzz-check: fuzz-build
 	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,3) $(FUZZ_TARGETS)

@@ -21,8 +21,8 @@ plugin_release() {
     printf '%d.%02d\n' "0x${number:4:2}" "0x${number:2:2}"
 }
 
-# The smallest version number after a release. It need not exist: package managers only compare with
-# it.
+# The smallest version number after that of a release. No release need have this number: package
+# managers only compare with it.
 after() { printf '%s.%02d\n' "${1%.*}" "$((10#${1#*.} + 1))"; }
 
 # make_trees RELEASE DIR PLUGINDIR: creates DIR/slurm-spank-sifcache with the plugin and its line

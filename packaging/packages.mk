@@ -18,7 +18,7 @@ deb: $(NODE_FILES) $(PACKAGED_COMMAND) deb-tools
 rpm: $(NODE_FILES) $(PACKAGED_COMMAND) rpm-tools
 	packaging/rpm $(RELEASE) $(PACKAGES) $(REVISION) $(or $(PLUGINDIR),$(RPM_PLUGINDIR))
 
-# Separate targets, because make expands a whole recipe before it runs the first line.
+# These are separate targets, because make expands a whole recipe before it runs the first line.
 .PHONY: deb-tools rpm-tools dist-tools
 deb-tools:
 	@$(NEED) dpkg-shlibdeps:dpkg-dev dpkg-architecture:dpkg-dev
@@ -27,7 +27,7 @@ rpm-tools:
 dist-tools:
 	@$(NEED) xz:xz-utils
 
-# Only if it was set explicitly: otherwise `plugindir` is the default for make install.
+# Empty unless `plugindir` was set explicitly: otherwise, it has the default value for make install.
 PLUGINDIR = $(if $(filter command line environment,$(origin plugindir)),$(plugindir))
 
 # Installs, uses, upgrades and removes the packages on a cluster; builds them twice, for the
@@ -36,7 +36,7 @@ packages-check: export DPKG_DEB_COMPRESSOR_LEVEL := 0
 packages-check: testbed deb-tools rpm-tools
 	rm -rf $(CHECKED)
 	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION)
-# For an upgrade, from the same files.
+# The second build, for the upgrade, is made from the same files.
 	$(PACKAGE) deb rpm SLURM_VERSION=$(VERSION) REVISION=2
 	$(PACKAGE) deb rpm SLURM_VERSION=$(OTHER)
 	$(TESTBED) with --suite $(SUITE) --nodes 2 -- packaging/check $(CHECKED) $(VERSION) $(OTHER)
@@ -44,11 +44,11 @@ CHECKED := $(TARGET)/testbed/packages
 PACKAGE = $(MAKE) --no-print-directory PACKAGES=$(CHECKED) RELEASE=$(TESTED_RELEASE) PACKAGED_COMMAND=$(TESTED_COMMAND)
 OTHER := $(firstword $(SLURM_RELEASES))
 
-## make dist                          target/dist/sifcache-VERSION.tar.xz: builds without a network
+## make dist                          target/dist/sifcache-VERSION.tar.xz, which can be built without a network
 dist: tools dist-tools
 	packaging/dist $(TARGET)/dist
 
-# In a fresh directory, without network, and without cargo's caches.
+# Builds from the archive in a fresh directory, without a network and without cargo's caches.
 dist-check: export XZ_LEVEL := 0
 dist-check: dist
 	packaging/dist-check $(TARGET)/dist $(DIST_TARGETS)

@@ -1,6 +1,6 @@
-//! plugstack.conf and the plugin's arguments in it: lines are split as by Slurm, accepted settings
-//! are valid and print to the same settings, and the shim and the interposer read the same settings
-//! as the plugin.
+//! plugstack.conf and the plugin's arguments in it: lines are split as Slurm splits them, accepted
+//! settings are valid and stay the same when they are printed and parsed again, and the shim and
+//! the interposer read the same settings as the plugin.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ use sifcache_plugstack::directive::{Directive, directives};
 use std::path::Component;
 
 // The interposer cannot be linked, because it would replace the exec functions of this program.
-#[allow(dead_code, unused_imports, reason = "some of it is for the interposer alone")]
+#[allow(dead_code, unused_imports, reason = "some of it is only for the interposer")]
 #[path = "../../crates/preload/src/runtimes.rs"]
 mod runtimes;
 
@@ -95,7 +95,7 @@ fn makes_sense(settings: &Settings) {
 
 /// The arguments that result in these settings.
 fn print(settings: &Settings) -> Vec<String> {
-    // Without `..`, so that a new setting does not compile until it is printed.
+    // There is no `..` here, so that a new setting causes a compile error until it is printed.
     let Settings { image_roots, on_miss, nested, runtimes, untrusted, lookup_timeout, syslog } =
         settings;
     let roots: Vec<_> = image_roots.iter().map(|r| r.display().to_string()).collect();

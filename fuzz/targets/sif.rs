@@ -84,8 +84,8 @@ fn expected(header: &[u8; HEADER], bytes: &[u8], length: u64) -> State {
     root_file_system(theirs, from, size, bytes, length)
 }
 
-/// The expected state according to the table. It is read byte by byte from the input; bytes after
-/// the end of the input are null.
+/// The expected state according to the table. The table is read byte by byte from the input; bytes
+/// after the end of the input are null.
 fn root_file_system(
     of_header: &'static str,
     from: u128,

@@ -38,7 +38,7 @@ refused() {
     promise_refusal
 }
 
-# The message has the missing image and the other tags in the cache.
+# The message contains the missing image and the other tags in the cache.
 promise_refusal() {
     promise_status "$missing"
     promise_no_line "$rocm_image"

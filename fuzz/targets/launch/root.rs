@@ -28,7 +28,8 @@ pub(crate) struct Site {
 
 impl Site {
     fn new() -> Self {
-        // Beside the target's program, wherever cargo's build directory is.
+        // The roots are in the directory of the fuzz target's program, wherever cargo's build
+        // directory is.
         let program = std::env::current_exe().expect("the path of this program");
         let base = program.with_file_name("image-roots");
         let roots: Vec<PathBuf> = ["near", "far"].map(|name| make(&base, name)).into();

@@ -24,7 +24,7 @@ pub(crate) fn read(bytes: &[u8]) {
             assert!(definition.len() <= 64 << 10, "a definition of {} bytes", definition.len());
             assert!(contains(definition, last.as_bytes()), "{printed} is not in the definition");
         }
-        // It comes from the labels, in which each character can be escaped.
+        // The origin comes from the labels, in which each character can be escaped.
         None => assert!(contains(bytes, b"inspect-metadata.json"), "no definition, no labels"),
     }
 }
