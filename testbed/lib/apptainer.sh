@@ -1,7 +1,7 @@
 #!/bin/sh
-# apptainer.sh ROOT: sid's Apptainer in a root file system whose C library is older
-# than it needs. It gets sid's in a directory of its own; everything else, Slurm and
-# its plugins above all, stays with what the suite has. Runs as a hook of mmdebstrap.
+# apptainer.sh ROOT: installs sid's Apptainer in a root file system whose C library is too old for
+# it, together with sid's C library in a separate directory. All other programs, in particular Slurm
+# and its plugins, use the libraries of the suite. Runs as a hook of mmdebstrap.
 set -eu
 root=$1
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The images on the hub: OCI layouts with a busybox userland, written by hand.
 
-# NAME, then how many MB of files it holds besides the userland.
+# Each image's name, and the size in MB of its files besides the userland.
 hub_images=(
     determinedai/environments:py-3.8-pytorch-1.10-tf-2.8-cpu-69f397f 150
     determinedai/environments:cuda-11.3-pytorch-1.10-tf-2.8-gpu-69f397f 0
@@ -38,8 +38,8 @@ write_userland() {
     printf 'root:x:0:\n' >"$root/etc/group"
 }
 
-# Half of each file is random, half compresses well, as in a real image; its
-# conversion to SIF then takes a time that can be seen.
+# Half of each file is random and half compresses well, as in a real image, so that the conversion
+# of the image to SIF takes a noticeable time.
 write_ballast() {
     local dir=$1 megabytes=$2 n
     for ((n = 0; n < megabytes; n += 10)); do
@@ -48,7 +48,7 @@ write_ballast() {
     done
 }
 
-# add_blob DIR FILE moves FILE to where its digest says; sets digest and size.
+# add_blob DIR FILE moves FILE to the path that its digest determines; sets digest and size.
 add_blob() {
     digest=$(sha256sum "$2" | cut -d' ' -f1)
     size=$(stat --format %s "$2")
@@ -71,7 +71,7 @@ write_manifest() {
     printf '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
 }
 
-# descriptor MEDIA-TYPE of the blob that add_blob added last.
+# descriptor MEDIA-TYPE: prints the descriptor of the blob that add_blob added last.
 descriptor() {
     printf '{"mediaType":"%s","digest":"sha256:%s","size":%d}' "$1" "$digest" "$size"
 }

@@ -13,7 +13,7 @@ make_directories() {
 }
 
 configure_daemons() {
-    # No imklog: the kernel's log is the machine's, not the host's.
+    # imklog is not loaded, because the kernel's log belongs to the machine, not to the host.
     cat >/etc/rsyslog.conf <<'END'
 module(load="imuxsock")
 $FileCreateMode 0644
@@ -35,15 +35,15 @@ http:
     certificate: /etc/hub/hub.pem
     key: /etc/hub/hub.key
 END
-    # One munge key everywhere, as on any cluster.
+    # All hosts have the same munge key, as on any cluster.
     [[ -s /etc/munge/munge.key ]] || dd if=/dev/urandom of=/etc/munge/munge.key bs=128 count=1
     chown munge:munge /etc/munge/munge.key
     chmod 400 /etc/munge/munge.key
 }
 
-# For mpirun inside jobs. Debian's setting keeps Open MPI to one machine, on lo.
-# And a node claims more processors than there are: as one process is bound to
-# each core by default, mpirun would refuse a job of more processes than cores.
+# Makes mpirun work inside jobs. Debian's setting restricts Open MPI to one machine, on lo. A node
+# also claims more processors than there are: mpirun binds one process to each core by default, so
+# it would refuse a job with more processes than cores.
 configure_mpi() {
     sed -i 's/^btl_tcp_if_include *=.*/btl_tcp_if_include=eth0/' /etc/openmpi/openmpi-mca-params.conf
     if [[ -d /etc/prrte ]]; then
@@ -53,13 +53,14 @@ configure_mpi() {
     fi
 }
 
-# Escape sequences that few terminals know, at every prompt of a login shell.
+# Removes the script that prints escape sequences, which few terminals support, at every prompt of a
+# login shell.
 quieten_prompt() {
     rm -f /etc/profile.d/*-systemd-osc-context.sh
 }
 
-# The hub answers for docker.io, so its certificate must, too. The authority's
-# key is thrown away: nothing else will ever be signed by it.
+# The hub takes the place of docker.io, so its certificate must contain that name. The key of the
+# certificate authority is deleted, because it will never sign anything else.
 make_certificates() {
     local names=DNS:hub,DNS:docker.io,DNS:registry-1.docker.io,DNS:index.docker.io,DNS:auth.docker.io,DNS:registry.example.org
     mkdir -p /etc/hub
@@ -81,5 +82,5 @@ configure_daemons
 configure_mpi
 quieten_prompt
 make_certificates
-# No name server: whatever is not in the hosts file does not exist, at once.
+# There is no name server, so the lookup of a name that is not in the hosts file fails at once.
 : >/etc/resolv.conf

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The Debian releases whose Slurm can be had here, and how each comes by an Apptainer.
+# The Debian releases whose Slurm the testbed can run, and the installation of Apptainer on each.
 #
-# Only sid has one. On trixie its package runs as it is; bookworm's C library is
-# too old for it, so there it brings its own.
+# Only sid has a package of Apptainer. On trixie, this package runs unchanged. bookworm's C library
+# is too old for it, so on bookworm it is installed together with sid's C library.
 
 suites=(bookworm trixie sid)
 
@@ -14,8 +14,8 @@ check_suite() {
     usage_error "$1: not one of the suites ${suites[*]}"
 }
 
-# What mmdebstrap is to be told besides: sets options and sources. The mirror is
-# named where a second suite is wanted from it.
+# Sets options and sources: further arguments of mmdebstrap. The mirror is specified only if
+# packages of a second suite are needed.
 suite_options() {
     local mirror=http://deb.debian.org/debian
     options=()
@@ -24,7 +24,7 @@ suite_options() {
         sid) options+=(--include=apptainer) ;;
         trixie) options+=(--include=apptainer) ;;
         bookworm)
-            # What the package depends on besides libraries.
+            # The dependencies of the package besides libraries.
             options+=('--include=patchelf,squashfs-tools,uidmap,e2fsprogs,containernetworking-plugins')
             options+=(--customize-hook="sh '${lib_dir//\'/\'\\\'\'}/apptainer.sh' \"\$1\"")
             ;;
