@@ -30,7 +30,8 @@ fn tree(words: &[&str]) -> BTreeSet<Crate> {
     text.lines().filter_map(one).collect()
 }
 
-/// The crates that are linked into a package. Crates that only macros use at build time are not.
+/// The crates that are linked into a package. Crates that only macros use at build time are
+/// excluded.
 fn linked(package: &str) -> BTreeSet<Crate> {
     tree(&["--package", package, "--edges=normal,no-proc-macro"])
 }
@@ -113,8 +114,8 @@ fn one_version_of_each_crate() {
     assert_eq!(twice, Vec::<&str>::new());
 }
 
-/// Whether a licence permits redistribution: `licence` is an SPDX expression, or in the older form
-/// with a slash for a choice.
+/// Whether a licence permits redistribution: `licence` is an SPDX expression, or the older form
+/// with a slash between alternatives.
 fn is_allowed(licence: &str, allowed: &[&str]) -> bool {
     let licence = licence.trim();
     let parts = |word: &str| parts(licence, word);

@@ -29,7 +29,7 @@ fn pages() -> Vec<PathBuf> {
 fn targets(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with("    ")) {
-        // Every second part of a line stands between backticks.
+        // Every second part of a line is between backticks.
         let parts = line.split('`').enumerate();
         let prose: String =
             parts.map(|(at, part)| if at % 2 == 0 { part } else { "code" }).collect();

@@ -13,19 +13,20 @@ ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
 	$(CARGO) test --quiet --locked --target-dir $(TARGET)/asan --target $(HOST_TRIPLE)
-# Skipped: the sanitizer's runtime handles signals itself, and does not start under such limits.
+# These tests are skipped, because the sanitizer's runtime handles signals itself, and does not
+# start under such limits.
 ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
 
 ## make asan                          the plugin and the shim under the address sanitizer
 asan: tools
 	@[ -n '$(ASAN_RUNTIME)' ] || { echo 'this Rust toolchain has no address sanitizer' >&2; exit 1; }
 	@$(ASAN_TEST) --lib -- --ignored spank::argv::tests::the_memory_checker_is_active 2>&1 | grep -q 'heap-buffer-overflow' || { \
-		echo 'the address sanitizer does not see what it must' >&2; exit 1; }
+		echo 'the address sanitizer does not report an error that it must report' >&2; exit 1; }
 	$(ASAN_TEST) --lib
 	$(ASAN_TEST) --test host -- --include-ignored memory::
 	$(ASAN_TEST) --test shim -- $(ASAN_SKIP)
 
-## make valgrind                      the plugin under valgrind, in minutes
+## make valgrind                      the plugin under valgrind; takes some minutes
 valgrind: tools valgrind-tools
 	RUSTFLAGS='--cfg watched_memory' SIFCACHE_HOST_UNDER='valgrind --quiet --leak-check=full' SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) test --locked --test host -- --include-ignored memory::
@@ -33,7 +34,7 @@ valgrind: tools valgrind-tools
 valgrind-tools:
 	@$(NEED) valgrind:valgrind
 
-## make miri [MIRI=+nightly]          core, the slots of a command and the arena under Miri, if rustup has it
+## make miri [MIRI=+nightly]          core, the argv entries of a command and the arena under Miri, if it is installed
 MIRI ?= +nightly
 miri: tools
 	@$(CARGO) $(MIRI) miri --version >/dev/null 2>&1 || { \
@@ -43,7 +44,7 @@ miri: tools
 		$(CARGO) $(MIRI) miri test --locked --no-fail-fast -p sifcache-core --lib
 	RUSTFLAGS='--cfg watched_memory' MIRIFLAGS=-Zmiri-strict-provenance SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::argv
-# One thread may reuse memory that another thread has released. This runs with several schedules,
-# and with the aliasing rules that allow it.
+# One thread may reuse memory that another thread has released. These tests run with several
+# schedules, and with the aliasing rules that allow such reuse.
 	MIRIFLAGS='-Zmiri-strict-provenance -Zmiri-tree-borrows -Zmiri-ignore-leaks -Zmiri-many-seeds=0..8' SLURM_VERSION=$(ANY_RELEASE) \
 		$(CARGO) $(MIRI) miri test --locked -p spank-sifcache --lib spank::arena

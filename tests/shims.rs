@@ -15,7 +15,7 @@ fn shims(names: &[&str]) -> Vec<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/shims");
     let program = directory.join("program");
     fs::write(&program, "a program").unwrap();
-    // An upgrade runs it a second time.
+    // An upgrade runs the script a second time.
     for _ in 0..2 {
         let mut command = Command::new(script);
         command.arg(&program).arg(directory.join("d")).args(names).stdout(Stdio::null());

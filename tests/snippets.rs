@@ -14,7 +14,7 @@ const SHELLS: [(&[&str], &str); 5] = [
     (&["sh", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["bash", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["bash", "--posix", "-c"], ". D/sifcache.sh; printenv PATH"),
-    // In its own mode, without emulation of sh.
+    // zsh runs in its own mode, without emulation of sh.
     (&["zsh", "-f", "-eu", "-c"], ". D/sifcache.sh; printenv PATH"),
     (&["tcsh", "-f", "-c"], "source D/sifcache.csh; printenv PATH"),
 ];
@@ -37,7 +37,7 @@ const CASES: [(&str, &[&str], &[&str]); 14] = [
     ("image_root=/s runtimes=sing", &["apptainer"], &[]),
     ("runtimes=apptainer,sing on_miss=warn", &["both"], &["bin-apptainer", "bin-sing"]),
     ("runtimes=sing,singularity,apptainer", &["both"], &["bin", "bin-sing"]),
-    // From a line with a Windows line end.
+    // These settings are from a line with a Windows line end.
     ("image_root=/s runtimes=sing\r", &["both"], &["bin-sing"]),
     // No shim of the first name is installed; the second is part of the name of a directory.
     ("image_root=/s runtimes=other,linked", &["both"], &[]),

@@ -8,13 +8,13 @@ STAGE = STEP_QUIET=1 STEP_LINES=0 STEP_LOGS=$(STAGE_LOGS) testbed/step
 # For stages that the end-to-end tests do not depend on.
 LATER = nice -n 5 env $(STAGE)
 BESIDE = nice -n 10 env $(STAGE)
-# Without the job server of this make, which would delay the stage that all others wait for. The
-# priorities decide instead.
+# Stages run without the job server of this make, which would delay the stage that all others wait
+# for. The priorities decide instead.
 MAKE_STAGE = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory $(MAKEOVERRIDES)
 STAGES_AT_A_TIME ?= 4
 
-## make test                          everything: lints, unit tests, end to end, the demo; all on the
-##                                    newest Slurm, and what touches Slurm on two older ones
+## make test                          everything: lints, unit tests, end-to-end tests, the demo; all on the
+##                                    newest Slurm, and the tests of Slurm itself on two older ones
 .PHONY: test test-all test-stages
 test: tools
 	@tests/stages $(TARGET) $(MAKE_STAGE) -j$(STAGES_AT_A_TIME) test-stages
@@ -38,8 +38,9 @@ stage-command:
 	@$(STAGE) command $(MAKE_STAGE) $(TESTED_COMMAND)
 stage-e2e-binary:
 	@$(STAGE) e2e-binary $(MAKE_STAGE) e2e-binary
-# For the newest release of Slurm, which is that of sid: the two builds of cargo and that of the
-# root file system then keep all processors busy.
+# This plugin is for the newest release of Slurm, which is that of sid, so its build need not wait
+# for the root file system. The two builds of cargo and that of the root file system then keep all
+# processors busy.
 stage-plugin:
 	@$(STAGE) plugin $(MAKE_STAGE) plugin SLURM_VERSION=$(ANY_RELEASE) RELEASE=$(FOR_TESTS)
 stage-build-sid: stage-cluster-sid stage-command stage-plugin

@@ -3,7 +3,7 @@
 
 state_dir() { printf '%s/%s\n' "$run_dir" "$1"; }
 
-# cluster_alive NAME sets pid to that of the cluster's keeper.
+# cluster_alive NAME sets pid to the process ID of the cluster's keeper.
 cluster_alive() { alive "$run_dir/$1/keeper.pid"; }
 
 any_cluster_alive() {

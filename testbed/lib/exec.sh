@@ -43,7 +43,7 @@ print_entry() {
     printf '%s\0' "${entry[@]}"
 }
 
-# forward COMMAND…: runs it, forwards signals, and returns its status.
+# forward COMMAND…: runs COMMAND, forwards signals to it, and returns its status.
 #
 # The command runs in the background, because bash handles no signal while a command in the
 # foreground runs. bash starts such a command with SIGINT ignored, hence --default-signal above.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Single hosts of a cluster: start, find, crash, and files put on them.
 
-# host_alive NAME HOST sets pid to that of the host's first process.
+# host_alive NAME HOST sets pid to the process ID of the host's first process.
 host_alive() { alive "$run_dir/$1/hosts/$2/pid"; }
 
 # require_host NAME HOST sets pid.

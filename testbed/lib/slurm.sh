@@ -15,8 +15,8 @@ write_slurm_conf() {
     : >"$dir/plugstack.conf"
 }
 
-# More processors than the machine has, and jobs that share them, so that no job ever waits for
-# another. Intervals are short for the same reason: otherwise a batch job would start up to 3 s
+# The nodes have more processors than the machine, and jobs share them, so that no job ever waits
+# for another. Intervals are short for the same reason: otherwise a batch job would start up to 3 s
 # after its submission.
 slurm_conf() {
     local nodes=$1 level=$2

@@ -17,8 +17,8 @@ pub(crate) struct Site {
     directory: TempDir,
 }
 
-/// The program's report on one plugin: the names of its system calls, and the image that it put
-/// into the command.
+/// The program's report on one plugin: the names of the plugin's system calls, and the image that
+/// the plugin put into the command.
 pub(crate) struct Report {
     pub(crate) init: Vec<String>,
     pub(crate) task: Vec<String>,
@@ -36,7 +36,7 @@ impl Site {
         self.directory.path().join("o/i:1").into_os_string().into_string().unwrap()
     }
 
-    /// The number of directories from below `/` down to the root, including the root.
+    /// The number of directories in the path of the root, without `/` but with the root itself.
     pub(crate) fn depth(&self) -> usize {
         self.directory.path().components().count() - 1
     }

@@ -36,7 +36,7 @@ fn walk(steps: usize) -> Vec<&'static str> {
 #[test]
 fn a_hit() {
     let site = Site::new();
-    // From / to the root, then `o` and `i:1`.
+    // These are the components from / to the root, then `o` and `i:1`.
     let calls = [&walk(site.depth() + 3), &HEADER[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
@@ -45,8 +45,8 @@ fn a_hit() {
     // The budget is for a root like /shared/sif.
     assert!(walk(2 + 3).len() + HEADER.len() + replaced.len() <= 14);
 
-    // With a helper process. Its calls come at any time, and it may have ended before the parent
-    // waits for it.
+    // The same with a helper process. Its calls can occur at any time, and it may have ended before
+    // the parent waits for it.
     let Some(mut report) = trusted(&site, "", &HIT) else { return };
     assert_eq!(report.image, site.image());
     report.task.retain(|name| name != "futex");
@@ -57,7 +57,7 @@ fn a_hit() {
     assert!(STARTING.len() + ["futex"].len() + replaced.len() <= 12);
 }
 
-/// A descriptor table at the end of a file costs one system call more.
+/// A descriptor table at the end of a file costs one more system call.
 #[test]
 fn a_hit_with_the_descriptor_table_at_the_end() {
     let site = Site::new();

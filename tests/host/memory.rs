@@ -90,7 +90,8 @@ fn long_commands() {
     assert_eq!(run("", &[], &["apptainer", "exec", "--env", &word, HIT[2], &word]), "IMAGE");
 }
 
-/// The host passes a count that is one too large, and the plugin relies on it.
+/// The program under `benches/host` passes a count that is one too large, and the plugin relies on
+/// it.
 #[test]
 #[ignore = "reads out of bounds; make asan expects the checker to report it"]
 fn the_memory_checker_is_active() {

@@ -39,7 +39,8 @@ struct Condition {
     flags: Vec<&'static str>,
     command: Vec<String>,
     variable: Option<&'static str>,
-    /// The expected result of the task; a failure if the site or the user requested it.
+    /// The expected result of the task; this is a failure only if the site or the user requested
+    /// it.
     task: &'static str,
     /// Whether the value of the option is invalid.
     is_misspelt: bool,
@@ -85,7 +86,7 @@ impl Condition {
         self
     }
 
-    /// The site or the user requests that the task ends.
+    /// Expects that the task ends, because the site or the user requested it.
     fn fails(mut self) -> Self {
         self.task = MISSING;
         self
@@ -309,7 +310,7 @@ pub(crate) fn every_hook_is_listed(library: &Path) {
     let file = object::File::parse(&*bytes).unwrap();
     let names = file.dynamic_symbols().filter(|symbol| symbol.is_definition());
     let names = names.filter_map(|symbol| symbol.name().ok().map(str::to_owned));
-    // Slurm also takes options from a table of this name, with callbacks of their own.
+    // Slurm also reads options, with their own callbacks, from a table named `spank_options`.
     let mut hooks: Vec<String> =
         names.filter(|name| name.starts_with("slurm_spank_") || name == "spank_options").collect();
     hooks.sort();

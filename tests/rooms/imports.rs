@@ -60,7 +60,7 @@ fn paths(text: &str, module: &Module) -> BTreeSet<Module> {
     found
 }
 
-/// Adds the paths of `a::b::{c, d::e}` to `found`. Returns what follows in the text.
+/// Adds the paths of `a::b::{c, d::e}` to `found`. Returns the rest of the text.
 fn expand<'a>(base: &Module, mut text: &'a str, found: &mut BTreeSet<Module>) -> &'a str {
     let mut path = base.clone();
     loop {

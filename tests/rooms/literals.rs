@@ -62,8 +62,8 @@ fn end(literal: &str, quote: char) -> Option<usize> {
     })
 }
 
-/// Whether a literal spells a transport. A help text may show whole URIs, but no code may add a name
-/// to one or remove it.
+/// Whether a literal contains the scheme of a transport. A help text may show complete URIs, but no
+/// code may add a scheme to a name or remove it.
 pub(crate) fn spells_transport(literal: &str, in_help: bool) -> bool {
     Transport::ALL.iter().any(|transport| {
         let scheme = format!("{}:", transport.scheme());

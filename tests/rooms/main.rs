@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// A crate, its rooms with those that each may import, and the length of the module paths that
-/// must not form a circle. What stands beside the rooms may import all, and all may import it.
+/// A crate, its rooms with the rooms that each of them may import, and the length of the module
+/// paths that must not form a circle. Modules outside of the rooms may import every room, and every
+/// room may import them.
 struct Layout {
     root: &'static str,
     rooms: &'static [(&'static str, &'static [&'static str])],
@@ -23,7 +24,7 @@ const LAYOUTS: [Layout; 4] = [
         rooms: &[
             ("commands", &["pull", "cache", "events", "ui", "system"]),
             ("pull", &["cache", "ui", "system"]),
-            // `usage` saves what the logs say.
+            // `usage` saves the information from the logs.
             ("cache", &["events", "ui", "system"]),
             // Reading a log shows its progress.
             ("events", &["ui"]),
@@ -83,7 +84,7 @@ fn circle(imports: &Imports, depth: usize) -> Option<Vec<Module>> {
             }
         }
     }
-    // Modules that import nothing that is left are in no circle.
+    // A module that imports none of the remaining modules is in no circle.
     loop {
         let left: BTreeSet<&[String]> = graph.keys().copied().collect();
         let before = graph.len();
@@ -120,7 +121,7 @@ fn imports_follow_the_layout() {
     }
 }
 
-/// What the test above must find.
+/// The violations that the test above must find.
 #[test]
 fn violations_are_found() {
     let layout = Layout { root: "", rooms: LAYOUTS[0].rooms, depth: 2 };

@@ -88,8 +88,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Calls another program than the shim in its directory: a path on the site, or a path that
-    /// starts with a dot.
+    /// Sets the program to call instead of the shim: a path below the site, or a path that starts
+    /// with a dot.
     pub(crate) fn program(mut self, program: &str) -> Self {
         self.program = match program.starts_with('.') {
             true => program.into(),
@@ -104,7 +104,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The same call without sifcache: of the real runtime, without the variables of sifcache.
+    /// The same call without sifcache: it starts the real runtime, without the variables of
+    /// sifcache.
     pub(crate) fn bare(&self) -> Self {
         let bare = self.clone().program("real/apptainer");
         Self { ours: Vec::new(), ..bare }

@@ -52,7 +52,7 @@ fn the_users_cache_mode_is_kept() {
     site.call(&HIT).variable("SIF_CACHE=off").is_bare();
 }
 
-/// Shells store the path of the program that they execute in `_`. For them, this is the shim.
+/// In `_`, shells store the path of the program that they execute. Here they execute the shim.
 #[test]
 fn the_variable_in_which_shells_store_the_program() {
     let site = Site::new();
@@ -71,7 +71,7 @@ fn duplicate_variables_are_kept_except_our_own() {
     let path = format!("PATH={}", site.search("shims real"));
     let variables = ["X=1".to_owned(), path, "PATH=/second".into(), "X=2".into()];
     let call = site.call(&HIT).variables(variables);
-    // The first one counts, as in getenv(3).
+    // The first value of a variable counts, as in getenv(3).
     call.ours("SINGULARITY_SIFCACHE=nonsense").is_bare_with_image(IMAGE);
 }
 

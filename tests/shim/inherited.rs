@@ -68,8 +68,8 @@ fn only_the_helper_process_was_waited_for() {
     assert_ne!(with_helper.reported("waited for"), ["0"]);
 }
 
-/// This includes a limit on processes: the shim starts no process of its own. Root has no such
-/// limit, but `is_bare` would detect a child.
+/// The limits include one on processes, because the shim starts no process of its own. Root has no
+/// such limit, but `is_bare` would detect a child.
 #[test]
 fn limits() {
     for (limit, soft) in [

@@ -1,5 +1,5 @@
-//! Ways to call a runtime that resolve its path, or change its name or the environment. The result
-//! must be the same as without sifcache.
+//! Calls of a runtime by its resolved path, by a different name, or with a changed environment. The
+//! result must be the same as without sifcache.
 
 use crate::call::Outcome;
 use crate::kit::{HIT, IMAGE, MISS, Site};
@@ -150,8 +150,8 @@ fn a_script_that_clears_its_environment_ends() {
     let site = Site::new();
     site.script("own/apptainer", "#!/bin/sh\nexec /usr/bin/env -i ROOT/shims/apptainer \"$@\"\n");
     site.script("script", "#!/bin/sh\napptainer exec /a.sif true; exit $?\n");
-    // Other users can write this script, so the shim does not trust it, like a script that its own
-    // user can write.
+    // Other users can write to this script, so the shim does not trust it. The same holds for a
+    // script that only the job's own user can write to.
     fs::set_permissions(site.path("own/apptainer"), fs::Permissions::from_mode(0o777)).unwrap();
     let outcome = site.call(&PASS).program("script").path("shims own real").run();
     assert_eq!(outcome.reported("argv").len(), 4, "{outcome:#?}");

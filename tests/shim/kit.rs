@@ -26,8 +26,8 @@ pub(crate) fn programs() -> MutexGuard<'static, ()> {
     PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A site: `shims` with the shim as `apptainer` and `singularity`, `real` with the real
-/// runtimes, `roots` with an image of `o/i:1`.
+/// A site has three directories: `shims` with the shim as `apptainer` and `singularity`, `real`
+/// with the real runtimes, and `roots` with an image of `o/i:1`.
 pub(crate) struct Site {
     directory: TempDir,
 }

@@ -1,5 +1,6 @@
-//! Tests the shim between a caller and a runtime. What the runtime gets is compared byte for byte
-//! with what it gets without the shim. The tests need neither Slurm nor root, only a C compiler.
+//! Tests the shim between a caller and a runtime. Everything that the runtime receives is compared
+//! byte for byte with a call without the shim. The tests need neither Slurm nor root, only a C
+//! compiler.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stderr)]
 

@@ -39,7 +39,7 @@ fn a_launch_gets_its_image() {
     assert_eq!(root.reported("argv"), [&real, "run", &image]);
 }
 
-/// A user's own program before the shims is the one that slurmstepd would have found.
+/// If a user's own program is before the shims in `PATH`, slurmstepd would have found it.
 #[test]
 fn the_first_file_in_path_is_executed() {
     let site = Site::new();

@@ -1,5 +1,5 @@
 //! A shim with more rights than the creator of its environment, as below a set-user-ID program.
-//! Variables of sifcache have no effect then.
+//! Variables of sifcache have no effect on such a shim.
 
 use crate::call::Call;
 use crate::kit::{HIT, MISS, Site};

@@ -7,7 +7,7 @@ fn with_path<'a>(call: &Call<'a>, path: &str) -> Call<'a> {
     call.clone().ours(format!("SINGULARITY_SIFCACHE_RUNTIME={path}"))
 }
 
-/// A call as the interposer makes it: of the shim, by its own name.
+/// A call as the interposer makes it: it calls the shim by the shim's own name.
 fn interposed<'a>(site: &'a Site, command: &[&str]) -> Call<'a> {
     site.call(command).program("sifcache-shim").path("real")
 }
@@ -20,7 +20,7 @@ fn overrides_path() {
     let outcome = with_path(&interposed(&site, &HIT), &runtime).is_bare_with_image(IMAGE);
     assert_eq!(outcome.reported("program"), [runtime.as_str()]);
     with_path(&interposed(&site, &MISS), &runtime).is_bare();
-    // `argv[0]` can be any name: that of the file counts.
+    // `argv[0]` can be any name: only the name of the file counts.
     let call = interposed(&site, &["-", "exec", "docker://o/i:1", "true"]);
     with_path(&call, &runtime).is_bare_with_image(IMAGE);
     let call = interposed(&site, &["sifcache-shim", "--multi-prog", "x", "auto", "true"]);
@@ -75,8 +75,8 @@ fn a_users_script() {
     }
 }
 
-/// The variable is passed on once: a script that starts another runtime must not come back to this
-/// one.
+/// The variable is passed on once: a script that starts another runtime must not start this one
+/// again.
 #[test]
 fn a_script_does_not_get_the_path() {
     let site = Site::new();

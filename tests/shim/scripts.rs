@@ -24,7 +24,7 @@ fn ends_with_the_image(site: &Site, path: &str, program: &str) {
 #[test]
 fn a_script_calls_the_next_one() {
     let site = Site::new();
-    // This one finds the program after its own directory, as careful scripts do.
+    // This script searches only in the directories after its own, as careful scripts do.
     site.script(
         "wrapper/apptainer",
         "#!/bin/sh\nPATH=${PATH#*ROOT/wrapper:}\nexec apptainer \"$@\"\n",

@@ -1,4 +1,4 @@
-//! The settings, of the job or else of the site, and the effect of a miss.
+//! The settings, which come from the job or else from the site, and the effect of a miss.
 
 use crate::call::{Call, Outcome};
 use crate::kit::{HIT, IMAGE, MISS, Site};
@@ -74,8 +74,8 @@ fn the_effect_of_a_miss() {
     );
     missing(&miss("pull").variable("SIF_CACHE=require").run(), &["docker.io/o/i:2", "require"]);
     miss("fail").variable("SIF_CACHE=off").is_bare();
-    // Each launch of a script prints its message, on other nodes and in other tasks of the step,
-    // too.
+    // Each launch of a script prints its message, also on other nodes and in other tasks of the
+    // step.
     let call = miss("fail").variable("SLURM_LOCALID=3").variable("SLURM_NODEID=2");
     missing(&call.run(), &["docker.io/o/i:2"]);
     let typo = site.call(&HIT).variable("SIF_CACHE=of").is_bare_with_image(IMAGE);

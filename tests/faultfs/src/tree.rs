@@ -14,7 +14,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long the kernel may cache a reply: never, so that every call gets here.
+/// How long the kernel may cache a reply: never, so that this file system receives every call.
 const KEEP: Duration = Duration::ZERO;
 
 pub(crate) struct Tree {

@@ -66,9 +66,9 @@ impl Sif {
         Self::empty().with(Object::root_file_system(file_system::EXT3, vec![0; size]))
     }
 
-    /// Sets the architecture in the header, under Go's name. Partitions without an architecture
-    /// of their own use it too. A name for which SIF has no code results in the code for no
-    /// architecture.
+    /// Sets the architecture in the header; `name` is Go's name for it. Partitions without an
+    /// architecture of their own also use it. A name for which SIF has no code results in the code
+    /// for no architecture.
     #[must_use]
     pub fn architecture(self, name: &str) -> Self {
         Self { architecture: *code(name), ..self }
@@ -145,7 +145,7 @@ impl Sif {
     }
 }
 
-/// This host's architecture under Go's name.
+/// Go's name for this host's architecture.
 #[must_use]
 pub fn host_architecture() -> &'static str {
     match std::env::consts::ARCH {
@@ -157,7 +157,7 @@ pub fn host_architecture() -> &'static str {
     }
 }
 
-/// An architecture other than this host's, under Go's name.
+/// Go's name for an architecture other than this host's.
 #[must_use]
 pub fn other_architecture() -> &'static str {
     if host_architecture() == "arm64" { "amd64" } else { "arm64" }
