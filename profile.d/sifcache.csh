@@ -1,12 +1,12 @@
-# Login shells set PATH anew, and leave the shims of sifcache out. In a Slurm job with
-# nested=path this puts them back in front: those of the runtimes that PATH has, and no other.
-# Anywhere else it does nothing.
+# Login shells replace PATH, which removes the shims of sifcache from it. In a Slurm job with
+# nested=path, this file puts the shims in front again, but only the shims of runtimes that are
+# found in PATH. Otherwise it does nothing.
 if ( $?SINGULARITY_SIFCACHE ) then
     if ( " $SINGULARITY_SIFCACHE :${PATH}:" !~ *" nested=preload"* && \
          " $SINGULARITY_SIFCACHE :${PATH}:" !~ *:/usr/libexec/sifcache/bin[:-]* ) then
-        # The runtimes of the plugin's line, as far as they have a shim here.
+        # The runtimes in the plugin's line; those without a shim here are skipped below.
         set _sifcache_n = "singularity apptainer"
-        # Slurm leaves the carriage return of a line that ends as those of Windows do.
+        # Slurm does not remove the carriage return of a Windows line end.
         if ( " $SINGULARITY_SIFCACHE" =~ *" runtimes="* ) set _sifcache_n = \
             "`printenv SINGULARITY_SIFCACHE | tr ' \r' '\n\n' | sed -n 's/^runtimes=//p' | tr ',' ' '`"
         set _sifcache_a = ""

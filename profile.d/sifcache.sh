@@ -1,6 +1,7 @@
-# shellcheck shell=sh Login shells replace PATH, which removes the shims of sifcache from it. In a
-# Slurm job with nested=path, this file puts the shims in front again, but only the shims of
-# runtimes that are found in PATH. Otherwise it does nothing.
+# shellcheck shell=sh
+# Login shells replace PATH, which removes the shims of sifcache from it. In a Slurm job with
+# nested=path, this file puts the shims in front again, but only the shims of runtimes that are
+# found in PATH. Otherwise it does nothing.
 #
 # Because of its name, it is one of the last files in /etc/profile.d, after module systems. It does
 # not rely on word splitting, which zsh does not do by default.

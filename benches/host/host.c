@@ -1,5 +1,5 @@
-/* Loads SPANK plugins as Slurm does, and measures the time and counts the system calls of each
- * stage of their lifetime. See the usage text below, and README.md. */
+/* Loads SPANK plugins as Slurm does, measures the time of each stage of their lifetime, and counts
+ * its system calls. See the usage text below, and README.md. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,7 +176,7 @@ static int time_all(void)
 			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
 	for (int run = 0; run < runs; run++) {
 		for (int k = 0; k < line_count; k++) {
-			/* Rotate the order, so that the first plugin does not always pay for the others. */
+			/* Rotate the order, so that the cost of running first does not always affect the same plugin. */
 			int i = (k + run) % line_count;
 			one(&lines[i], life);
 			for (int j = 0; j < STAGES; j++)

@@ -49,7 +49,7 @@ int spank_get_item(spank_t spank, enum item item, ...)
 	va_start(answers, item);
 	int answer = SUCCESS;
 	switch (item) {
-	/* Values that Slurm has in memory, without a system call. */
+	/* Slurm has these values in memory and needs no system call. */
 	case JOB_UID: *va_arg(answers, uid_t *) = 1001; break;
 	case JOB_GID: *va_arg(answers, gid_t *) = 1001; break;
 	case JOB_ID: *va_arg(answers, uint32_t *) = 1; break;
@@ -102,7 +102,7 @@ int spank_option_register(spank_t spank, struct spank_option *option)
 	if (step.refuse)
 		return BAD_ARGUMENT;
 	registered = *option;
-	/* Slurm calls it while it parses the options of the step. */
+	/* Slurm calls the callback while it parses the options of the step. */
 	if (step.option && registered.cb) {
 		step.answer = registered.cb(registered.val, step.option, step.context == CONTEXT_REMOTE);
 		step.answered = 1;
@@ -126,7 +126,7 @@ int spank_prepend_task_argv(spank_t spank, int argc, const char *argv[])
 	return step.refuse ? BAD_ARGUMENT : SUCCESS;
 }
 
-/* All levels, or slurmd's default, LOG_LEVEL_INFO. */
+/* A number that includes all levels, or slurmd's default, LOG_LEVEL_INFO. */
 int slurm_get_log_level(void) { return step.verbose ? 9 : 3; }
 
 /* slurm_error and similar functions, which differ only in their level. */

@@ -38,8 +38,8 @@ say() {
 
 # The shell that `typed` starts. It prints each line after the prompt, runs it, and writes the
 # status and the microseconds to descriptor 3. The time is measured here, so that it does not
-# include entering the cluster. It stops after the first line that fails. shellcheck disable=SC2016
-# # this shell must not expand anything
+# include entering the cluster. It stops after the first line that fails.
+# shellcheck disable=SC2016 # this shell must not expand anything
 typing_shell='
     prompt=$1 blue=$2 off=$3
     for line in "${@:4}"; do

@@ -1,5 +1,6 @@
-# shellcheck shell=bash fill.sh ROOTFS STORAGE LAYOUTS: pushes the layouts to a registry that stores
-# its data in STORAGE. Runs in its own mount, process and network namespaces, which end with it.
+# shellcheck shell=bash
+# fill.sh ROOTFS STORAGE LAYOUTS: pushes the layouts to a registry that stores its data in STORAGE.
+# Runs in its own mount, process and network namespaces, which end with it.
 
 rootfs=$1 storage=$2 layouts=$3
 

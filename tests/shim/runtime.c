@@ -68,7 +68,7 @@ static void tell_descriptors(void)
 		/* Every run has a different pipe. */
 		if (length > 5 && !strncmp(target, "pipe:", 5))
 			length = 5;
-		/* The offset of these two may differ, because the written text has another length. */
+		/* The offsets of these two may differ, because the length of the written text differs. */
 		if (i == REPORT)
 			tell("descriptor", "%d %d", i, flags);
 		else

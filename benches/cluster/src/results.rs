@@ -90,7 +90,8 @@ fn command(experiment: &Experiment, at: usize) -> String {
 impl Results {
     /// Reads the results of a run from a file.
     ///
-    /// # Errors The file cannot be read or has a different format.
+    /// # Errors
+    /// The file cannot be read or has a different format.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())

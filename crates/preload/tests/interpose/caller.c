@@ -136,7 +136,7 @@ static void *vforked(void *unused)
 	return NULL;
 }
 
-/* In this thread, the descriptor refers to another file than in /proc/self/fd. */
+/* In this thread, the descriptor refers to a different file than in /proc/self/fd. */
 static void *unshared(void *unused)
 {
 	(void)unused;
