@@ -46,7 +46,7 @@ TOOLS := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/tools
 CARGO_INSTALL := env -u CARGO_BUILD_TARGET -u RUSTFLAGS $(CARGO) install --quiet --locked
 # Installs the Debian packages of missing programs.
 NEED := testbed/need
-# A filter for the end-to-end tests; all tests if it is empty.
+# A filter for the end-to-end tests; if it is empty, all tests run.
 TESTS ?=
 # The tests that also run on the other releases of Slurm: all tests that involve Slurm itself.
 SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines::

@@ -176,7 +176,7 @@ static int time_all(void)
 			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
 	for (int run = 0; run < runs; run++) {
 		for (int k = 0; k < line_count; k++) {
-			/* Rotate the order, so that the cost of running first does not always affect the same plugin. */
+			/* Rotate the order, so that no plugin always bears the cost of running first. */
 			int i = (k + run) % line_count;
 			one(&lines[i], life);
 			for (int j = 0; j < STAGES; j++)

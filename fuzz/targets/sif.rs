@@ -17,7 +17,8 @@ use std::sync::LazyLock;
 /// The maximum length of a file in this test. The files are sparse, but file systems have a limit.
 const LONGEST: u64 = 1 << 40;
 
-/// A file without a name, so that no run leaves it behind. `/proc/self/fd` is its image root.
+/// A file without a name, so that nothing is left behind after a run. `/proc/self/fd` is its image
+/// root.
 static IMAGE: LazyLock<File> = LazyLock::new(|| {
     let fast = Path::new("/dev/shm");
     let directory = if fast.is_dir() { fast.to_owned() } else { std::env::temp_dir() };

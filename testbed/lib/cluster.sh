@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Clusters: start, stop, and which of them are running.
+# Starts and stops clusters, and finds those that are running.
 
 state_dir() { printf '%s/%s\n' "$run_dir" "$1"; }
 

@@ -45,8 +45,8 @@ print_entry() {
 
 # forward COMMAND…: runs COMMAND, forwards signals to it, and returns its status.
 #
-# The command runs in the background, because bash handles no signal while a command in the
-# foreground runs. bash starts such a command with SIGINT ignored, hence --default-signal above.
+# The command runs in the background, because bash does not handle signals while a foreground
+# command runs. bash starts a background command with SIGINT ignored, hence --default-signal above.
 # From a terminal, Ctrl-C reaches the whole process group anyway.
 forward() {
     local child status=0

@@ -23,7 +23,7 @@ Clusters
   shell       log in; starts the cluster if it is not up
 Inside a cluster
   exec        run a command on a host
-  entry       print the words before a command that run it there without testbed
+  entry       print a prefix that runs a command on a host without testbed
   push        copy a file to the controller and the nodes
   hub         start or stop the registry that replaces docker.io
   crash boot  kill a host, start it again
@@ -102,8 +102,8 @@ the cluster is in $SIFCACHE_TESTBED_NAME, its suite in $SIFCACHE_TESTBED_SUITE. 
 cluster always ends with COMMAND. The exit status is that of COMMAND.
 
 --clusters starts several clusters, for tests that run in parallel.
-$SIFCACHE_TESTBED_NAMES has their names, separated by blanks, and
-$SIFCACHE_TESTBED_NAME the first of them.
+$SIFCACHE_TESTBED_NAMES contains their names, separated by blanks, and
+$SIFCACHE_TESTBED_NAME contains the first of them.
 
 Example: testbed with --nodes 4 -- cargo test --test end_to_end
 END

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Single hosts of a cluster: start, find, crash, and files put on them.
+# Single hosts of a cluster: starts, finds and crashes them, and copies files to them.
 
 # host_alive NAME HOST sets pid to the process ID of the host's first process.
 host_alive() { alive "$run_dir/$1/hosts/$2/pid"; }

@@ -1,4 +1,5 @@
-//! The rooms of each crate: which room may import which, and that no imports form a circle.
+//! The rooms of each crate: a room imports only those that the layout allows, and no imports form a
+//! circle.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 mod imports;
@@ -47,7 +48,7 @@ const LAYOUTS: [Layout; 4] = [
     Layout { root: "crates/core/src", rooms: &[], depth: 1 },
 ];
 
-/// Room of the subcommands, none of which may import another one.
+/// The room of the subcommands. No subcommand may import another one.
 const COMMANDS: &str = "commands";
 
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
@@ -170,7 +171,7 @@ const HELP: [&str; 4] = [
     "src/spank/handle.rs",
 ];
 
-/// Text that parses or formats a URI of a transport: only `image_uri.rs` may have it.
+/// Only `image_uri.rs` may contain text that parses or formats a URI of a transport.
 #[test]
 fn only_one_file_spells_a_transport() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -70,7 +70,8 @@ fn called_by_the_interposer_for_a_copy() {
     call.is_bare_with_image(IMAGE);
 }
 
-/// For a user's link, the variable in which shells store the program keeps the path of the link.
+/// If a user's link is called, the variable in which shells store the path of the program keeps the
+/// path of the link.
 #[test]
 fn the_shells_variable_keeps_the_users_link() {
     let site = Site::new();

@@ -1,5 +1,5 @@
-//! Draws docs/evidence/benchmarks.svg: the start times of images, by image size and by number of
-//! users.
+//! Draws docs/evidence/benchmarks.svg: the time that images need to start, by image size and by
+//! number of users.
 
 use crate::experiments::{images, users};
 use crate::results::Results;

@@ -7,10 +7,10 @@ pub(crate) mod nested;
 pub(crate) mod srun;
 pub(crate) mod users;
 
-/// How often the runs are repeated: in full, or only as a test of the benchmark.
+/// How often the runs are repeated: as often as for a real result, or only twice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
-    /// Only a test: the numbers have no meaning.
+    /// Whether this is only a test of the benchmark, so that the numbers have no meaning.
     pub(crate) quick: bool,
 }
 

@@ -115,7 +115,7 @@ fn a_damaged_file_under_its_digest_is_not_reused() {
     assert_eq!(add(&[])["status"], "present");
 }
 
-/// Jobs would find the damaged file before the pulled one.
+/// Jobs would find the damaged file before the pulled file.
 #[test]
 fn a_damaged_image_in_another_root() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };

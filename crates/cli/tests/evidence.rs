@@ -23,8 +23,8 @@ fn rfc3339(time: Timestamp, host: &str, message: &str) -> String {
 }
 
 fn days_ago(days: i64) -> Timestamp {
-    // One minute earlier, so that the line does not fall on the boundary of the next one: whole
-    // days are read.
+    // One minute earlier, so that no line is on the boundary between two of the whole days that are
+    // read.
     Timestamp::now() - SignedDuration::from_hours(24 * days) - SignedDuration::from_mins(1)
 }
 

@@ -60,7 +60,7 @@ impl Site {
     }
 }
 
-/// Every subcommand prints its failure in the same place.
+/// The same code prints the failure of every subcommand.
 #[test]
 fn settings_that_cannot_be_read() {
     let site = Site::new();

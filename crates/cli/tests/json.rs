@@ -1,4 +1,4 @@
-//! docs/json.md: the keys and types of its tables are those of the commands' output, and of its
+//! docs/json.md: the keys and types in its tables match the output of the commands, and its
 //! examples.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! What happens to the runtime when the command is asked to end. A script replaces the runtime.
+//! The effect on the runtime when the command is asked to end. A script replaces the runtime.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

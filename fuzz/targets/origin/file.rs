@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// A file without a name, so that no run leaves it behind.
+/// A file without a name, so that nothing is left behind after a run.
 static FILE: LazyLock<File> = LazyLock::new(|| {
     let fast = Path::new("/dev/shm");
     let directory = if fast.is_dir() { fast.to_owned() } else { std::env::temp_dir() };

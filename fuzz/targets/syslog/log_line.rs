@@ -127,7 +127,8 @@ impl LogLine<'_> {
     }
 }
 
-/// The keys of a line, found by a simple parser that only knows that quotes enclose blanks.
+/// The keys of a line, found by a simple parser: blanks and equals signs within quotes do not
+/// count.
 fn keys(line: &str) -> Vec<&str> {
     let (mut keys, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, byte) in line.bytes().enumerate() {

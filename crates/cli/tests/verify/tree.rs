@@ -112,7 +112,8 @@ impl Tree {
         object
     }
 
-    /// The findings: the token, the path below the top directory, and whether it is a problem.
+    /// The findings: the token, the path below the top directory, and whether the finding is a
+    /// problem.
     pub(crate) fn findings(&self, words: &[&str]) -> Vec<(String, String, bool)> {
         let object = self.object(words);
         let finding = |finding: &Value| {

@@ -37,7 +37,7 @@ fn it_exports_only_the_functions_that_it_replaces() {
 }
 
 /// The library does not allocate, lock or print. Only the constructor may call dlsym: `caller`,
-/// which all other tests use, ends itself if dlsym is called later.
+/// which all other tests use, exits if dlsym is called later.
 #[test]
 fn imports_nothing_that_is_forbidden_after_vfork() {
     let allowed = [
