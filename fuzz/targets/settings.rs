@@ -94,10 +94,19 @@ fn makes_sense(settings: &Settings) {
 }
 
 /// The arguments that result in these settings.
+#[expect(clippy::too_many_lines, reason = "a list of all settings")]
 fn print(settings: &Settings) -> Vec<String> {
     // There is no `..` here, so that a new setting causes a compile error until it is printed.
-    let Settings { image_roots, on_miss, nested, runtimes, untrusted, lookup_timeout, syslog } =
-        settings;
+    let Settings {
+        image_roots,
+        on_miss,
+        nested,
+        runtimes,
+        untrusted,
+        lookup_timeout,
+        syslog,
+        pull,
+    } = settings;
     let roots: Vec<_> = image_roots.iter().map(|r| r.display().to_string()).collect();
     let on_miss = match on_miss {
         OnMiss::Pull => "pull",
@@ -119,7 +128,7 @@ fn print(settings: &Settings) -> Vec<String> {
         Syslog::Facility(facility) => facility,
         Syslog::Off => "off",
     };
-    let pull = match settings.pull {
+    let pull = match pull {
         Pull::Copy => "copy",
         Pull::Off => "off",
     };

@@ -44,7 +44,7 @@ pub(crate) fn run(spank: &dyn Spank, settings: &Settings, requested: &RequestedM
     };
     let Err(why) = done else { return };
     let why = format!("the shim cannot answer the pull: {why}");
-    report::left_alone(spank, &why);
+    report::left_unchanged(spank, &why);
     if requested.mode == CacheMode::Require && spank.step().is_first_of_node() {
         let option = "--sif-cache=require (or SIF_CACHE=require)";
         spank.write_stderr(&format!("{NAME}: {option} has no effect on this command: {why}\n"));

@@ -212,9 +212,11 @@ fn the_settings_decide() {
     };
     with("pull=off", "pull docker://o/i:1").is_bare();
     with("pull=off on_miss=fail", "pull docker://o/i:2").variable("SIF_CACHE=require").is_bare();
-    with("on_miss=fail", "pull docker://o/i:2").run().ended(66, "the pull ends here, as this site");
+    with("on_miss=fail", "pull docker://o/i:2")
+        .run()
+        .ended(66, "the pull fails because of on_miss=fail");
     let required = with("on_miss=pull", "pull docker://o/i:2").variable("SIF_CACHE=require");
-    required.run().ended(66, "the pull ends here because of --sif-cache=require");
+    required.run().ended(66, "the pull fails because of --sif-cache=require");
     assert!(
         with("on_miss=warn", "pull docker://o/i:2").is_bare().stderr.contains("docker.io/o/i:2")
     );

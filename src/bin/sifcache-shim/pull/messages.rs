@@ -36,13 +36,13 @@ impl Messages {
     /// Prints a message that is not an error.
     pub(crate) fn info(&self, text: &str) {
         if self.has_info {
-            process::tell(&self.line(INFO, text));
+            process::write_stderr(&self.line(INFO, text));
         }
     }
 
     /// Prints the error that ends the pull. `-q` and `-s` do not suppress it.
     pub(crate) fn fatal(&self, text: &str) {
-        process::tell(&self.line(FATAL, text));
+        process::write_stderr(&self.line(FATAL, text));
     }
 
     /// Whether the progress of a long copy is shown.

@@ -32,7 +32,7 @@ impl Progress {
         if self.next.is_some_and(|next| now >= next) {
             self.next = now.checked_add(INTERVAL);
             self.is_shown = true;
-            process::tell(&line(done, self.total));
+            process::write_stderr(&line(done, self.total));
         }
     }
 }
@@ -41,7 +41,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.is_shown {
-            process::tell("\r\x1b[K");
+            process::write_stderr("\r\x1b[K");
         }
     }
 }

@@ -7,7 +7,7 @@
 //!    not tried. `location`, `blocked`, `insecure` and rules for a part of a registry do not apply
 //!    to the source.
 //! 2. Before that, Apptainer queries *other* endpoints for the digest, and one of them must have
-//! it: the registry itself, then all mirrors of the rule with the longest prefix, then its
+//!    it: the registry itself, then all mirrors of the rule with the longest prefix, then its
 //!    `location`.
 //!
 //! This command queries the source, whose digest is that of the pulled image. It queries the
