@@ -49,8 +49,8 @@ impl Copy {
             None => text,
         };
         fs::write(&log, text).unwrap();
-        // This machine may lack Graphviz, so a script in its place prints the project's own
-        // diagrams.
+        // This machine may lack Graphviz, so a script that stands in for it prints the project's
+        // own diagrams.
         let drawn = copy.directory.path().join("drawn");
         fs::create_dir(&drawn).unwrap();
         for diagram in ["decision", "parts"] {

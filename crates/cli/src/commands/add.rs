@@ -28,9 +28,10 @@ use std::sync::{Arc, OnceLock};
 ///
 /// Images are pulled with the site's own runtime, and so with its credentials, proxies and
 /// policies, into a temporary file beside the final path. The file is checked as a job would check
-/// it, synced and made readable for all. It is then stored under the image's short name, and also
-/// under its digest, so that references with a digest find it. Images that are already in the cache
-/// are left alone, unless their root file system is truncated or damaged; those are pulled again.
+/// it, synced and made readable by all users. It is then stored under the image's short name, and
+/// also under its digest, so that references with a digest find it. Images that are already in the
+/// cache are left alone, unless their root file system is truncated or damaged; those are pulled
+/// again.
 ///
 /// The runtime's credentials are used: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The

@@ -68,7 +68,7 @@ pub(crate) struct Stage {
     /// Nodes to stage to, as a Slurm node list: n[1-9],g1
     #[arg(long, short = 'w', value_name = "NODELIST", required_unless_present = "partition")]
     nodes: Option<String>,
-    /// All nodes of this partition; with --nodes, only those of the list that are in it
+    /// All nodes of this partition; with --nodes, the partition that contains the listed nodes
     #[arg(long, short, value_name = "PARTITION")]
     partition: Option<String>,
     /// Stage the images in this file: one reference per line, # starts a comment; - is standard

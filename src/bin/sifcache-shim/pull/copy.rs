@@ -64,6 +64,8 @@ pub(crate) fn copy(
 struct Temporary {
     path: PathBuf,
     file: File,
+    /// Whether the file has its final name, so that nothing is left to remove.
+    is_renamed: bool,
 }
 
 impl Temporary {
@@ -78,7 +80,7 @@ impl Temporary {
             let number = RandomState::new().hash_one(()) & u64::from(u32::MAX);
             let path = target.beside(&format!("tmp-copy-{number}"));
             match options.open(&path) {
-                Ok(file) => break Self { path, file },
+                Ok(file) => break Self { path, file, is_renamed: false },
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries.next().is_some() => {}
                 Err(error) => {
                     let (path, reason) = (path.display(), reason(&error));
@@ -141,7 +143,7 @@ impl Temporary {
         Ok(count as u64)
     }
 
-    fn rename(self, target: &Target) -> Result<(), Failure> {
+    fn rename(mut self, target: &Target) -> Result<(), Failure> {
         // The runtime looks for a directory first, so its error differs from that of rename(2).
         let renamed = match target.is_directory() {
             true => Err(io::Error::from_raw_os_error(libc::EEXIST)),
@@ -149,8 +151,7 @@ impl Temporary {
         };
         match renamed {
             Ok(()) => {
-                // The file has another name now.
-                std::mem::forget(self);
+                self.is_renamed = true;
                 Ok(())
             }
             Err(error) => Err(Failure::Failed(format!(
@@ -170,6 +171,8 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if !self.is_renamed {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

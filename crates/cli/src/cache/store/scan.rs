@@ -26,6 +26,7 @@ pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
         let path = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
             Ok(entry) => entry.into_path(),
+            Err(error) if has_vanished(&error) => continue,
             Err(error) => match broken_link(&error) {
                 Some(path) => path,
                 None => return Err(unreadable(root, error)),
@@ -46,10 +47,15 @@ fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
     (error.loop_ancestor().is_some() || path.is_symlink()).then(|| path.to_owned())
 }
 
+/// Whether an entry was removed during the walk. A root that does not exist is an error.
+fn has_vanished(error: &walkdir::Error) -> bool {
+    let is_gone = || error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound);
+    error.depth() > 0 && is_gone() && error.path().is_none_or(|path| !path.is_symlink())
+}
+
 fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {
     let path = error.path().unwrap_or(root).to_owned();
     let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-    // A file that vanished meanwhile does not make the whole walk fail.
     (path, source)
 }
 
@@ -191,6 +197,26 @@ mod tests {
         fs::create_dir(store.path("empty")).unwrap();
         let found = names(store.root()).unwrap();
         assert_eq!(found, ["circle", "dangling", "linked/i:1", "o/i:1"].map(Path::new));
+    }
+
+    /// Another command removes a directory during the walk.
+    #[test]
+    fn vanished_entries_are_skipped() {
+        let (_directory, store) = store();
+        let changing = store.path("changing");
+        std::thread::scope(|scope| {
+            let walks = scope.spawn(|| (0..300).map(|_| names(store.root())).collect::<Vec<_>>());
+            while !walks.is_finished() {
+                for number in 0..20 {
+                    fs::create_dir_all(changing.join(format!("{number}/x/y"))).unwrap();
+                }
+                fs::remove_dir_all(&changing).unwrap();
+            }
+            let errors: Vec<_> =
+                walks.join().unwrap().into_iter().filter_map(Result::err).collect();
+            assert!(errors.is_empty(), "{errors:?}");
+        });
+        assert!(names(&store.path("absent")).is_err(), "a root that does not exist");
     }
 
     #[test]

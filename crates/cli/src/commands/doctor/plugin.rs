@@ -74,7 +74,7 @@ fn file(host: &Host, path: &Path) -> Finding {
     }
     let readable = fs::metadata(host.path(path)).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
     match readable {
-        true => Finding::ok("file", format!("{name}: exists, and is readable for all")),
+        true => Finding::ok("file", format!("{name}: exists, and is readable by all users")),
         false => {
             Finding::fail("file", format!("{name}: srun runs as the user and may not read it"))
                 .advice(format!("chmod 0755 {name}"))

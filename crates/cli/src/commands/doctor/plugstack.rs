@@ -45,7 +45,7 @@ fn not_found(error: &Error) -> Finding {
 }
 
 fn cannot_read(error: &Error) -> Finding {
-    let advice = "srun reads it as the user, so it must be readable for all";
+    let advice = "srun reads it as the user, so it must be readable by all users";
     Finding::fail("line", error.to_string()).advice(advice)
 }
 

@@ -173,7 +173,7 @@ fn advice(state: &State) -> String {
         State::DanglingLink => "remove the link, or restore its target".into(),
         State::NotAFile("directory") => "build a SIF file from it, or move it elsewhere".into(),
         State::NotAFile(_) => "move it out of the image root".into(),
-        State::Unreadable => "verify it as root, or make it readable for all".into(),
+        State::Unreadable => "verify it as root, or make it readable by all users".into(),
         _ => "check the file system and the kernel log".into(),
     }
 }

@@ -16,7 +16,8 @@ pub(crate) enum Fix {
     /// Remove write permission for group and others. The fields are the path, and the image root
     /// that contains it.
     Close(PathBuf, PathBuf),
-    /// Make a path readable for all. The fields are the path, and the image root that contains it.
+    /// Make a path readable by all users. The fields are the path, and the image root that contains
+    /// it.
     Open(PathBuf, PathBuf),
     /// Remove a dangling link whose name has a digest.
     Unlink(PathBuf),
