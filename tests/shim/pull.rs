@@ -21,7 +21,8 @@ fn site() -> Site {
 
 /// `apptainer ARGUMENTS` in the directory `work`.
 fn call<'a>(site: &'a Site, arguments: &str) -> Call<'a> {
-    let words: Vec<&str> = format!("apptainer {arguments}").leak().split(' ').collect();
+    let command = format!("apptainer {arguments}");
+    let words: Vec<&str> = command.split(' ').collect();
     site.call(&words).set_up("directory", &site.text("work")).set_up("umask", "22")
 }
 
