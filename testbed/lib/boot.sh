@@ -7,7 +7,8 @@ set -euo pipefail
 # shellcheck source=process.sh
 source "${BASH_SOURCE[0]%/*}/process.sh"
 
-# bash starts a background command with SIGINT ignored, and the tasks of slurmd would inherit this.
+# Tasks of slurmd inherit ignored signals: SIGINT from bash, if this is a background command, and others
+# from the program that started it.
 detach "/run/testbed/state/hosts/$1/boot.log" \
-    env --default-signal=INT,QUIT nsenter --net="/run/netns/$1" \
+    env --default-signal nsenter --net="/run/netns/$1" \
     unshare --mount --uts --ipc --pid --fork bash /run/testbed/lib/host.sh "$1"
