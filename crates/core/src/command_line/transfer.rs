@@ -139,13 +139,15 @@ impl fmt::Display for NotServed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("there is no command"),
-            Self::NotRuntime => f.write_str("the program is no container runtime"),
-            Self::OtherSubcommand => f.write_str("the runtime has no or another subcommand"),
+            Self::NotRuntime => f.write_str("the program is not a container runtime"),
+            Self::OtherSubcommand => {
+                f.write_str("there is no subcommand that pulls or builds an image")
+            }
             Self::UnknownFlag(index) => write!(f, "unknown flag in argument {index}"),
-            Self::BadValue(index) => write!(f, "bad or missing value in argument {index}"),
-            Self::Help => f.write_str("the runtime would print its help or version"),
+            Self::BadValue(index) => write!(f, "invalid or missing value in argument {index}"),
+            Self::Help => f.write_str("the runtime would only print its help or version"),
             Self::Arguments => {
-                f.write_str("wrong number of arguments, the runtime would refuse them")
+                f.write_str("wrong number of arguments: the runtime would reject the command")
             }
             Self::Altering(index) => write!(f, "the option in argument {index} changes the result"),
             Self::AlteringVariable(variable) => {

@@ -62,15 +62,19 @@ fn the_altering_variables_are_those_of_the_other_flags() {
 fn messages() {
     for (reason, token, message) in [
         (NotServed::Empty, "no-command", "there is no command"),
-        (NotServed::NotRuntime, "not-a-runtime", "the program is no container runtime"),
-        (NotServed::OtherSubcommand, "no-launch", "the runtime has no or another subcommand"),
+        (NotServed::NotRuntime, "not-a-runtime", "the program is not a container runtime"),
+        (
+            NotServed::OtherSubcommand,
+            "no-launch",
+            "there is no subcommand that pulls or builds an image",
+        ),
         (NotServed::UnknownFlag(2), "unknown-flag", "unknown flag in argument 2"),
-        (NotServed::BadValue(3), "bad-value", "bad or missing value in argument 3"),
-        (NotServed::Help, "help", "the runtime would print its help or version"),
+        (NotServed::BadValue(3), "bad-value", "invalid or missing value in argument 3"),
+        (NotServed::Help, "help", "the runtime would only print its help or version"),
         (
             NotServed::Arguments,
             "wrong-number-of-arguments",
-            "wrong number of arguments, the runtime would refuse them",
+            "wrong number of arguments: the runtime would reject the command",
         ),
         (NotServed::Altering(4), "altering-option", "the option in argument 4 changes the result"),
         (
