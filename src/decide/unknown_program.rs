@@ -12,7 +12,8 @@ use sifcache_core::launch;
 use sifcache_core::nested::is_shims;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +25,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// runtime.
 ///
 /// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
-/// only if it is probably a copied runtime: podman and similar programs take the same arguments,
-/// and their users have not requested anything.
+/// only if it is probably a copied runtime: podman takes the same arguments, and its users have not
+/// requested anything.
 pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_ambiguous: bool) {
     let because = match (requested.mode, settings.on_miss) {
         (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",
@@ -61,17 +62,35 @@ fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
     image.is_some_and(|image| ImageUri::is_likely(image))
 }
 
-/// Whether the program is probably a copy of a runtime of this node: the two files have the same
-/// size.
+/// Whether the program is probably a copied runtime: a compiled program, or a file with the size of
+/// a runtime of this node. The node may lack the runtime, or have another release of it, so the
+/// size alone is not enough. It recognizes Singularity 2, which is a script. Other scripts do not
+/// count: they start a runtime by its name, and the shim then looks the image up.
 fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
+    if is_podman(program) {
+        return false;
+    }
     let path = job.variable("PATH").unwrap_or_default();
     let compare = |report: &mut dyn FnMut(())| {
-        let Some(copied) = files(program, &path).find_map(|file| size(&file)) else { return };
-        if runtimes(settings, &path).any(|runtime| size(&runtime) == Some(copied)) {
+        let Some(file) = files(program, &path).find(|file| size(file).is_some()) else { return };
+        let copied = size(&file);
+        if is_compiled(&file) || runtimes(settings, &path).any(|runtime| size(&runtime) == copied) {
             report(());
         }
     };
     !within(LONGEST, &compare).0.is_empty()
+}
+
+/// Whether the name is that of podman or one of its variants, which accept `run docker://IMAGE`.
+fn is_podman(program: &[u8]) -> bool {
+    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    name.starts_with(b"podman")
+}
+
+fn is_compiled(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == *b"\x7fELF"
 }
 
 /// The files that may be the program: the path itself, or the name in each directory of `PATH`.

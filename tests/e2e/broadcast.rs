@@ -115,6 +115,10 @@ fn require_and_on_miss_fail_prevent_a_pull() {
 #[ignore = "needs a testbed: make test"]
 fn a_copy_with_an_unknown_name_is_reported() {
     let site = Site::new("");
+    // Neither the size nor the content is that of the node's runtime.
+    let other = "/home/alice/other-release";
+    let made = shell(&site, &format!("(cat /usr/bin/apptainer; echo) >{other}; chmod 755 {other}"));
+    assert_eq!(made.status, 0, "{made:#?}");
     let message = "sifcache: /tmp/copied does not have the name of a container runtime (singularity, apptainer)";
     for (settings, option, program, is_reported) in [
         ("", "--sif-cache=require", "/usr/bin/apptainer", true),
@@ -122,7 +126,8 @@ fn a_copy_with_an_unknown_name_is_reported() {
         ("on_miss=fail nested=off", "", "/usr/bin/apptainer", true),
         ("on_miss=fail", "--export=PATH=/nowhere", "/usr/bin/apptainer", true),
         ("on_miss=fail", "--sif-cache=off", "/usr/bin/apptainer", false),
-        ("on_miss=fail", "", "/bin/echo", false),
+        ("on_miss=fail", "", other, true),
+        ("on_miss=fail", "", "/usr/bin/which", false),
         ("", "", "/usr/bin/apptainer", false),
     ] {
         site.plugstack(&with(settings));
@@ -257,6 +262,16 @@ fn a_cli_filter_that_adds_bcast() {
         assert_eq!(printed(&output), printed(&without), "{nested}");
         for runtime in ["apptainer", "/usr/bin/singularity"] {
             srun(&with(nested), &format!("{runtime} exec {THERE} {which}")).ran(IMAGE);
+        }
+        // Inside a job, srun does not see that --bcast will be added, and copies the shim.
+        site.plugstack(&with(nested));
+        let inside = |command: &str| {
+            let step = format!("{} srun -w n1 {command}", Filter::CONF);
+            site.sbatch(&["-w", "n1"], &step)
+        };
+        assert_eq!(printed(&inside("singularity --version")), printed(&without), "{nested}");
+        for runtime in ["apptainer", "/usr/bin/singularity"] {
+            inside(&format!("{runtime} exec {THERE} {which}")).ran(IMAGE);
         }
     }
     let absent = format!("singularity exec {ABSENT} true");

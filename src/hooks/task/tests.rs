@@ -358,7 +358,7 @@ fn a_launch_by_an_unknown_program_is_reported_if_a_pull_is_forbidden() {
     assert!(line.contains("--sif-cache=require"), "{line}");
     let line = stderr(&["on_miss=fail"], &directory, None);
     assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
-    assert_eq!(stderr(&["on_miss=fail"], &copy, None), "", "podman accepts such arguments, too");
+    assert_eq!(stderr(&["on_miss=fail"], &copy, None), "", "no such file");
     assert_eq!(stderr(&["on_miss=fail"], &directory, Some("off")), "");
     for command in [copy.as_str(), "echo docker://o/i:2", "/tmp/x exec /local.sif true"] {
         assert_eq!(stderr(&[], command, None), "", "{command}");
@@ -396,6 +396,9 @@ fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
         ("bin/apptainer", "12345"),
         ("bin/copy", "12345"),
         ("bin/other", "1234"),
+        ("bin/release", "\x7fELF of another release"),
+        ("bin/podman", "\x7fELF of podman"),
+        ("bin/podman-remote", "\x7fELF of podman"),
     ] {
         let path = root.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -409,10 +412,11 @@ fn a_copy_of_a_runtime_is_reported_if_on_miss_is_fail() {
         double.stderr.take()
     };
     let by_path = |program: &str| message(&root.0.join("bin").join(program).to_string_lossy());
-    for line in [by_path("copy"), message("copy")] {
+    let copies = ["copy", "release"].map(|name| [by_path(name), message(name)]);
+    for line in copies.as_flattened() {
         assert!(line.contains("on_miss=fail in plugstack.conf may have no effect"), "{line}");
     }
-    for program in ["other", "absent", "first"] {
+    for program in ["other", "absent", "first", "podman", "podman-remote"] {
         assert_eq!([by_path(program), message(program)], ["", ""], "{program}");
     }
 }
