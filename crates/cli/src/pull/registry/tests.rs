@@ -1,7 +1,7 @@
 mod manifest;
 mod mirrors;
 mod proxies;
-#[path = "../../../tests/registry/server.rs"]
+#[path = "../../../tests/command/registry.rs"]
 mod server;
 
 use super::{Error, HostConfiguration, Registry, TimeLimits};

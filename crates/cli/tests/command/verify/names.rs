@@ -1,6 +1,6 @@
 //! Names that no reference can have, and names with every character that a reference may contain.
 
-use super::tree::{Tree, latin, sif};
+use crate::tree::{Tree, latin, sif};
 
 #[test]
 fn names_that_no_reference_has() {

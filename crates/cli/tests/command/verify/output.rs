@@ -1,6 +1,6 @@
 //! The output, and the verification of signatures by the runtime.
 
-use super::tree::{Tree, mode};
+use crate::tree::{Tree, mode};
 use serde_json::json;
 use sif_fixture::{Object, Sif};
 

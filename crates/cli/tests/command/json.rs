@@ -1,19 +1,14 @@
 //! docs/json.md: the keys and types in its tables match the output of the commands, and its
 //! examples.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "json/page.rs"]
 mod page;
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
 
+use crate::tree::{Tree, mode, pulled};
 use page::{Format, formats};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use tree::{Tree, mode, pulled};
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 /// No registry listens there.

@@ -1,20 +1,12 @@
 //! Images whose file exists but whose root file system is damaged: the behaviour of `add`, `import`
 //! and `stage`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "registry/server.rs"]
-#[allow(dead_code)]
-mod server;
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::registry::{Deed, Response, Server};
+use crate::tree::{Tree, mode, sif};
 use serde_json::Value;
-use server::{Deed, Response, Server};
 use sif_fixture::{Object, Sif, file_system};
 use std::fs;
 use std::process::{Command, Stdio};
-use tree::{Tree, mode, sif};
 
 /// No server listens at this address, so only the runtime's own pull is used.
 const REFERENCE: &str = "127.0.0.1:1/o/i:1";

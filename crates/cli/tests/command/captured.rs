@@ -1,7 +1,6 @@
 //! The actual output of rsyslog, syslog-ng and journalctl for one hit and one miss, in each of
 //! their formats; `captured/README.md` describes the captures. Readable formats are parsed, and the
 //! others are reported as unreadable.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
 use std::fs;

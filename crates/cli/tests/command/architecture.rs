@@ -1,15 +1,10 @@
 //! `sifcache add` and `refresh` for nodes of another architecture. The runtime makes files for the
 //! architecture that `--arch` requests.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::tree::{Tree, mode};
 use sif_fixture::Sif;
 use std::fs;
 use std::process::{Command, Stdio};
-use tree::{Tree, mode};
 
 /// No server listens at this address, so only the runtime's own pull is used.
 const REFERENCE: &str = "127.0.0.1:1/o/z:1";

@@ -1,19 +1,11 @@
 //! `sifcache refresh` of files that were copied by hand, and whose digest the runtime has recorded
 //! in their labels.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "registry/server.rs"]
-#[allow(dead_code)]
-mod server;
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::registry::{Deed, Response, Server};
+use crate::tree::{Tree, mode, pulled};
 use serde_json::Value;
-use server::{Deed, Response, Server};
 use std::fs;
 use std::process::{Command, Stdio};
-use tree::{Tree, mode, pulled};
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const MOVED: &str = "sha256:1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e";

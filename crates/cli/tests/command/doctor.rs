@@ -1,5 +1,4 @@
 //! `sifcache doctor` as a command: exit statuses, streams, and output.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
 use std::fs::{self, Permissions};

@@ -1,6 +1,6 @@
 //! `--fix`: what it fixes, and what it leaves unchanged.
 
-use super::tree::{Tree, mode, mode_of, sif};
+use crate::tree::{Tree, mode, mode_of, sif};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};

@@ -1,5 +1,4 @@
 //! `packaging/release-check`: each fault that it looks for, planted in a copy of the project.
-#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

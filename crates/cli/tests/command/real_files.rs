@@ -1,15 +1,10 @@
 //! SIF files made by real programs: `tests/real/README.md`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::tree::Tree;
 use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use tree::Tree;
 
 const DIGEST: &str = "sha256:f2ef5c4bcc528a701e8076e3d155cba4e6465b25f84229f5fce08cac885ec985";
 

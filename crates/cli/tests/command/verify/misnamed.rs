@@ -1,6 +1,6 @@
 //! Files with the names that pulls and workflow engines give them.
 
-use super::tree::{Tree, pulled};
+use crate::tree::{Tree, pulled};
 use std::fs;
 
 const NEXTFLOW: &str = "quay.io-biocontainers-samtools-1.19.2--h50ea8bc_0.img";

@@ -1,6 +1,6 @@
 //! Write and read permission.
 
-use super::tree::{Tree, mode};
+use crate::tree::{Tree, mode};
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 

@@ -1,6 +1,5 @@
 //! The command in user namespaces that do not map every owner. The files belong to root.
 #![allow(clippy::print_stderr)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

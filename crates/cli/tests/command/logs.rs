@@ -1,5 +1,4 @@
 //! `sifcache misses` and `hits` as commands, with logs in every format.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use bzip2::write::BzEncoder;
 use flate2::Compression;

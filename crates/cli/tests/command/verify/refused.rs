@@ -1,6 +1,6 @@
 //! Files that jobs refuse.
 
-use super::tree::{Tree, sif};
+use crate::tree::{Tree, sif};
 use sif_fixture::{Object, Sif, file_system, other_architecture, partition};
 use std::os::unix::fs::symlink;
 use std::process::Command;

@@ -1,6 +1,5 @@
 //! `sifcache stage` without a cluster: its error messages, and the command that it runs on the
 //! nodes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

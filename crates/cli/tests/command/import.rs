@@ -1,14 +1,9 @@
 //! `sifcache import` of files whose labels name their source, and for other architectures.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::tree::{Tree, pulled};
 use serde_json::Value;
 use sif_fixture::Sif;
 use std::process::{Command, Stdio};
-use tree::{Tree, pulled};
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const NAME: &str = "org.opencontainers.image.base.name";

@@ -1,6 +1,6 @@
 //! The content of `.sifcache`: records, leftovers, kept files.
 
-use super::tree::{Tree, mode, sif};
+use crate::tree::{Tree, mode, sif};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};

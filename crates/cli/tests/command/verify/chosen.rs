@@ -1,6 +1,6 @@
 //! Paths and references on the command line.
 
-use super::tree::{Tree, mode};
+use crate::tree::{Tree, mode};
 
 #[test]
 fn by_path_and_by_reference() {

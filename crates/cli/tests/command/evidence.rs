@@ -1,6 +1,5 @@
 //! From logs through `hits` to `gc --unused-for`: an image is removed only if the logs prove that
 //! it was unused.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

@@ -1,6 +1,5 @@
 //! The command with a standard error that cannot be written (`/dev/full`): each message is lost,
 //! and the exit status is the same as with one that can be written.
-#![allow(clippy::unwrap_used)]
 
 use sif_fixture::Sif;
 use std::fs::{self, File, Permissions};

@@ -1,7 +1,5 @@
 //! The effect on the runtime when the command is asked to end. A script replaces the runtime.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

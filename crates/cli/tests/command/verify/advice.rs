@@ -1,6 +1,6 @@
 //! Following the advice of a finding leads to a file that a launch finds.
 
-use super::tree::{Tree, mode, pulled, sif};
+use crate::tree::{Tree, mode, pulled, sif};
 use serde_json::Value;
 use sif_fixture::Sif;
 use std::fs;

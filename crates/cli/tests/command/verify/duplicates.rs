@@ -1,6 +1,6 @@
 //! Several files for one reference.
 
-use super::tree::Tree;
+use crate::tree::Tree;
 use std::fs;
 
 #[test]

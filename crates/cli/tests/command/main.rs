@@ -1,0 +1,25 @@
+//! The `sifcache` command as a program. One program has all these tests, because each further one
+//! would cost several seconds to compile and link.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod architecture;
+mod captured;
+mod damaged;
+mod doctor;
+mod evidence;
+mod explain;
+mod full_stderr;
+mod import;
+mod json;
+mod logs;
+mod namespaces;
+mod real_files;
+mod refresh;
+// The unit tests of the command share this file, and use the rest of it.
+#[allow(dead_code)]
+mod registry;
+mod release;
+mod runtime;
+mod stage;
+mod tree;
+mod verify;
