@@ -18,6 +18,8 @@ plugindir ?= $(prefix)/lib/slurm
 libexecdir ?= /usr/libexec
 sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
+# A directory for MODULEPATH, which has only the modulefile of sifcache.
+modulefilesdir ?= $(prefix)/share/sifcache/modulefiles
 # The runtimes for which shims are installed: those that `runtimes=` in plugstack.conf lists.
 runtimes ?= apptainer singularity
 ifneq ($(libexecdir),/usr/libexec)
@@ -250,6 +252,9 @@ testbed: tools
 install: all
 	$(MAKE) --no-print-directory install-files
 
+# Module systems take the file name for the version.
+MODULEFILE = $(modulefilesdir)/sifcache/$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
 # Installs without building anything; RELEASE is the directory of the built files.
 .PHONY: install-files
 install-files:
@@ -261,6 +266,9 @@ install-files:
 	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.sh >$(DESTDIR)$(profiledir)/zz-sifcache.sh
 	sed 's|/usr/libexec/|$(libexecdir)/|g' profile.d/sifcache.csh >$(DESTDIR)$(profiledir)/zz-sifcache.csh
 	chmod 0644 $(DESTDIR)$(profiledir)/zz-sifcache.sh $(DESTDIR)$(profiledir)/zz-sifcache.csh
+	install -d $(DESTDIR)$(modulefilesdir)/sifcache
+	sed 's|/usr/libexec/|$(libexecdir)/|g' modulefiles/sifcache >$(DESTDIR)$(MODULEFILE)
+	chmod 0644 $(DESTDIR)$(MODULEFILE)
 	install -D -m 0755 $(RELEASE)/sifcache $(DESTDIR)$(bindir)/sifcache
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/

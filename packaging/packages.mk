@@ -66,7 +66,8 @@ uninstall:
 	done; \
 	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
 		$(libexecdir)/sifcache $(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
-		$(docdir)/docs $(docdir); do \
+		$(docdir)/docs $(docdir) $(modulefilesdir)/sifcache $(modulefilesdir) \
+		$(patsubst %/,%,$(dir $(modulefilesdir))); do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done
 
