@@ -12,11 +12,12 @@ use sifcache_core::settings::{Nested, Settings};
 
 /// Changes the task's environment so that launches inside its program reach the shim.
 ///
-/// If the shim is missing on this node, only variables that were inherited from another node are
-/// removed: otherwise the loader would complain about a missing interposer at every program start.
+/// With `nested=off`, or if the shim is missing on this node, only variables that were inherited
+/// from another node are removed. Login nodes may have the shims in `PATH`, although `nested=` has
+/// another value, and the loader would complain about a missing interposer at every program start.
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
-        None => {}
+        None => remove(spank),
         Some(Component::Shims) if spank.is_installed(Component::Shims) => {
             apply(spank, settings.nested, &shims(spank, &settings.runtimes));
         }
@@ -33,13 +34,6 @@ pub(crate) fn remove(spank: &dyn Spank) {
 /// Whether the environment has variables that [`remove`] would change.
 pub(crate) fn is_inherited(spank: &dyn Spank) -> bool {
     !nested::changes(Nested::Off, &[], b"", &|name: &str| spank.variable(name)).is_empty()
-}
-
-/// Removes the redirection that the task inherits, because its own command has been decided on.
-pub(crate) fn uncover(spank: &dyn Spank, settings: &Settings) {
-    if settings.nested != Nested::Off {
-        apply(spank, Nested::Off, &[]);
-    }
 }
 
 /// Why `nested=` has no effect on this node; `None` if its component is installed, or with
@@ -202,12 +196,22 @@ mod tests {
         let inherited =
             [("PATH", path.as_str()), ("LD_PRELOAD", &preload), (SETTINGS, "image_root=/sif")];
         for command in RUNTIMES {
-            for nested in ["nested=path", "nested=preload"] {
+            for nested in ["nested=path", "nested=preload", "nested=off"] {
                 let after = run(&task(nested, command, &inherited));
                 assert_eq!(after, [some("/bin"), None, None], "{nested} {command}");
             }
-            let untouched = inherited.map(|(_, value)| some(value));
-            assert_eq!(run(&task("nested=off", command, &inherited)), untouched);
+        }
+    }
+
+    /// The login node may have the shims in `PATH`, whatever `nested=` is.
+    #[test]
+    fn shims_of_the_login_node_are_removed() {
+        let path = format!("{}-linked:/bin", installed(SHIMS));
+        for (nested, preload) in
+            [("nested=off", None), ("nested=preload", Some(installed(INTERPOSER)))]
+        {
+            let [after, library, _] = run(&task(nested, SCRIPT, &[("PATH", &path)]));
+            assert_eq!((after, library), (some("/bin"), preload), "{nested}");
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn run(spank: &dyn Spank, settings: &Settings, requested: &RequestedM
     if is_found_in_path(spank, settings) {
         return nested::cover(spank, settings);
     }
-    nested::uncover(spank, settings);
+    nested::remove(spank);
     let done = match spank.missing(Component::Shim) {
         Some(why) => Err(why),
         None => multi_prog::prepend(spank, requested),

@@ -50,7 +50,7 @@ pub(crate) fn run(spank: &dyn Spank) {
     let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
         // The command has been decided on, so the shim must not decide again.
-        nested::uncover(spank, &settings);
+        nested::remove(spank);
         if decision.launch.is_none() {
             export_option(spank, &requested);
         }

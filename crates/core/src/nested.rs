@@ -7,7 +7,8 @@
 //! | --- | --- | --- |
 //! | `path` | `PATH` | the directories of the shims are added in front: [`shims`] |
 //! | `preload` | `LD_PRELOAD` | the interposer is added at the end |
-//! | both | [`SETTINGS`] | is set to the plugin's arguments, for the shim |
+//! | `preload`, `off` | `PATH` | shims that were added on a login node are removed |
+//! | `path`, `preload` | [`SETTINGS`] | is set to the plugin's arguments, for the shim |
 //!
 //! The changes can be undone byte for byte. A runtime and the processes in its container therefore
 //! see the same environment as without sifcache.
@@ -93,6 +94,8 @@ pub fn changes(
             (SETTINGS, Some(settings.to_vec())),
         ],
         Nested::Preload => vec![
+            // Login nodes may have the shims in `PATH` although jobs do not use them.
+            (path, get(path).and_then(|old| without_shims(&old))),
             (preload, Some(at_the_end(get(preload), &installed(INTERPOSER)))),
             (SETTINGS, Some(settings.to_vec())),
         ],
