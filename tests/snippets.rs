@@ -55,7 +55,8 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(test: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("snippets-{test}-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("snippets-{test}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
         DirBuilder::new().mode(0o755).create(&directory).unwrap();
         for (name, programs) in PLACES {

@@ -23,10 +23,20 @@ rootfs_excludes=(
     '/usr/lib/*/libamdhip64*' '/usr/lib/*/libz3.so*'
 )
 
+# The packages for this suite. Tests of modules need both module systems, whose packages conflict.
+suite_packages() {
+    local package
+    for package in "${rootfs_packages[@]}"; do
+        [[ $suite:$package != trixie:environment-modules ]] || package=lmod
+        printf '%s\n' "$package"
+    done
+}
+
 # Everything that determines the content, so that a change causes a new build.
 rootfs_stamp() {
     {
-        printf '%s\n' "${rootfs_packages[@]}" "${rootfs_excludes[@]}"
+        suite_packages
+        printf '%s\n' "${rootfs_excludes[@]}"
         cat -- "$lib_dir/provision.sh" "$lib_dir/suites.sh" "$lib_dir/apptainer.sh"
     } | sha256sum | cut -c1-12
 }
@@ -40,7 +50,7 @@ build_rootfs() {
     remove_unused "$cache_dir/rootfs-$suite"-*
     rm -rf --one-file-system -- "$rootfs.new"
     suite_options
-    packages=$(IFS=,; printf '%s' "${rootfs_packages[*]}")
+    packages=$(suite_packages | paste -sd,)
     options+=("${rootfs_excludes[@]/#/--dpkgopt=path-exclude=}")
     # mmdebstrap prints the reason last if it fails, and prints a lot even if it succeeds.
     if ! mmdebstrap --quiet --variant=minbase --include="$packages" "${options[@]}" \

@@ -23,6 +23,7 @@ mod faults;
 mod files;
 mod firewall;
 mod hit;
+mod login_node;
 mod miss;
 mod names;
 mod namespaces;

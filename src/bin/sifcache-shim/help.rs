@@ -38,7 +38,8 @@ an image it copies the SIF file and executes nothing. It has no options of its o
   DIRECTORY/bin/apptainer exec docker://ubuntu:24.04 true
 
 With nested=path or nested=preload in plugstack.conf, launches in job scripts reach the shim
-automatically. To use it elsewhere, put DIRECTORY/bin in front of PATH, or
+automatically. On login nodes, the file /etc/sifcache/login-node makes login shells use it, and
+so does `module load sifcache`. To use it elsewhere, put DIRECTORY/bin in front of PATH, or
 DIRECTORY/bin-apptainer or DIRECTORY/bin-singularity if only that runtime is installed.
 The settings come from the plugin's line in plugstack.conf. The environment variable
 SIF_CACHE=auto|off|require sets the cache mode.

@@ -13,6 +13,7 @@ mod fuse;
 mod host;
 mod library;
 mod login;
+mod login_node;
 mod mounts;
 mod nested;
 mod owners;
@@ -40,7 +41,9 @@ use host::Host;
 ///
 /// Each check prints its result, and how to fix a problem. Run the command on a login node and on a
 /// compute node (`srun sifcache doctor`), as root and as an ordinary user: each of these runs can
-/// check things that the others cannot. Checks that are not possible on this host or for this user
+/// check things that the others cannot. On a login node, the area `outside of jobs` shows whether
+/// launches and pulls there reach the shims: through the profile snippet, through the module, or not
+/// at all. Checks that are not possible on this host or for this user
 /// are reported as skipped. Nothing is changed, except that as root, the command creates temporary
 /// files in the .sifcache directory of each image root, and removes them again.
 #[derive(Debug, Args)]
@@ -79,7 +82,7 @@ The JSON object is described in docs/json.md.";
 /// The name of an area, and the function that runs its checks.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);
 
-const AREAS: [Area; 9] = [
+const AREAS: [Area; 10] = [
     ("slurm", slurm::check),
     ("plugstack.conf", plugstack::check),
     ("plugin", plugin::check),
@@ -87,6 +90,7 @@ const AREAS: [Area; 9] = [
     ("configuration of the runtime", configuration::check),
     ("image roots", roots::check),
     ("launches in job scripts", nested::check),
+    ("outside of jobs", login_node::check),
     ("login shells", login::check),
     ("syslog", syslog::check),
 ];

@@ -19,6 +19,8 @@ pub(crate) struct Host {
     pub(super) search: OsString,
     /// Whether a module system is set up in the environment.
     pub(super) modules: bool,
+    /// The loaded modules, separated by colons: `LOADEDMODULES`.
+    pub(super) loaded_modules: String,
     /// Whether slurmd set the environment, i.e. the command runs in a job.
     pub(super) in_job: bool,
     /// The effective user ID.
@@ -37,6 +39,7 @@ impl Host {
             prefix: PathBuf::from("/"),
             search: env::var_os("PATH").unwrap_or_default(),
             modules: env::var_os("MODULESHOME").or(env::var_os("MODULEPATH")).is_some(),
+            loaded_modules: env::var("LOADEDMODULES").unwrap_or_default(),
             in_job: env::var_os("SLURMD_NODENAME").is_some(),
             uid: rustix::process::geteuid().as_raw(),
             site,

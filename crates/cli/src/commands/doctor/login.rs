@@ -1,14 +1,17 @@
-//! Checks whether the shims are still first in `PATH` in a login shell that is started in a job,
-//! because login shells reset `PATH`.
+//! Checks whether the shims are first in `PATH` in a login shell: in a job, because login shells
+//! reset `PATH`, and on a login node where the site has enabled it.
 //!
 //! zsh, tcsh and fish also read start files whenever they run a script.
 
 use super::finding::{Finding, Level};
 use super::host::Host;
+use super::login_node::{self, MARKER};
 use crate::system::process::Call;
 use sifcache_core::nested::shims::directory_for;
-use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims};
+use sifcache_core::nested::{SETTINGS, SHIMS, installed, is_shims, without_shims};
 use sifcache_core::settings::Nested;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 /// A shell, how to start it as a login shell, and the snippet that it should read.
@@ -77,7 +80,10 @@ const DIRECTORIES: [&str; 2] = ["ZDOTDIR", "XDG_CONFIG_HOME"];
 /// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let settings = host.site.settings.as_ref();
-    if settings.is_none_or(|settings| settings.nested != Nested::Path) {
+    let job = settings.is_some_and(|settings| settings.nested == Nested::Path);
+    let places = [(job, In::Job), (login_node::is_enabled(host), In::LoginNode)];
+    let places: Vec<In> = places.iter().filter(|(checked, _)| *checked).map(|(_, i)| *i).collect();
+    if places.is_empty() {
         let why = "only nested=path depends on PATH";
         return vec![Finding::skipped("bash", why)];
     }
@@ -91,7 +97,40 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         let why = "no runtime is in PATH, so a job gets no shim";
         return vec![Finding::skipped("bash", why)];
     }
-    SHELLS.iter().flat_map(|shell| one(host, shell)).collect()
+    let all = places.iter().flat_map(|place| SHELLS.iter().map(|shell| (*place, shell)));
+    all.flat_map(|(place, shell)| one(host, shell, place)).collect()
+}
+
+/// Where a login shell is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum In {
+    /// In a job with `nested=path`, which has the shims in `PATH`.
+    Job,
+    /// On a login node, without the shims in `PATH`.
+    LoginNode,
+}
+
+impl In {
+    /// The environment variables to set.
+    fn variables(self, host: &Host) -> Vec<(&'static str, OsString)> {
+        if self == Self::LoginNode {
+            let path = without_shims(host.search.as_encoded_bytes()).unwrap_or_default();
+            return vec![("PATH", OsString::from_vec(path))];
+        }
+        let mut path = OsString::from(installed(SHIMS));
+        path.push(":");
+        path.push(&host.search);
+        // The snippet requires that the variable with the settings is set; its value does not
+        // matter.
+        let usual = || "image_root=/".to_owned();
+        let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
+        vec![("PATH", path), (SETTINGS, arguments.into())]
+    }
+
+    /// The environment variables to remove.
+    fn unset(self) -> &'static [&'static str] {
+        if self == Self::LoginNode { &[SETTINGS, "SLURMD_NODENAME"] } else { &[] }
+    }
 }
 
 /// How a shell is started.
@@ -111,50 +150,46 @@ impl As {
     }
 }
 
-fn one(host: &Host, shell: &Shell) -> Vec<Finding> {
+fn one(host: &Host, shell: &Shell, place: In) -> Vec<Finding> {
     let Some(program) = host.find(shell.program) else { return Vec::new() };
-    let mut findings = vec![started(host, shell, &program, As::Login)];
-    if shell.start.is_some() {
+    let mut findings = vec![started(host, shell, &program, As::Login, place)];
+    if shell.start.is_some() && place == In::Job {
         // Reported only if it is neither "ok" nor "skipped".
-        let script = started(host, shell, &program, As::Script);
+        let script = started(host, shell, &program, As::Script, place);
         findings.extend(Some(script).filter(|finding| finding.level > Level::Skipped));
     }
     findings
 }
 
-fn started(host: &Host, shell: &Shell, program: &Path, how: As) -> Finding {
-    let shims = installed(SHIMS);
-    let mut path = std::ffi::OsString::from(&shims);
-    path.push(":");
-    path.push(&host.search);
-    // The snippet requires that the variable with the settings is set; its value does not matter.
-    let usual = || "image_root=/".to_owned();
-    let arguments = host.site.ours().map_or_else(usual, |ours| ours.arguments.join(" "));
+fn started(host: &Host, shell: &Shell, program: &Path, how: As, place: In) -> Finding {
     let directories = if host.is_root() { &DIRECTORIES[..] } else { &[] };
     let answer = host.call(&Call {
         program: program.to_owned(),
         zeroth: (how == As::Login).then_some(shell.zeroth),
         arguments: vec!["-c".to_owned(), shell.command.to_owned()],
-        set: [("PATH", path), (SETTINGS, arguments.into())].into_iter().chain(home(host)).collect(),
-        unset: [&FILES[..], directories].concat(),
+        set: place.variables(host).into_iter().chain(home(host)).collect(),
+        unset: [&FILES[..], directories, place.unset()].concat(),
     });
     // Profiles may print text before the last line.
     match answer.map(|answer| answer.stdout) {
         Err(silence) => Finding::skipped(shell.program, silence.describe(shell.program)),
-        Ok(text) => judge(host, shell, how, text.trim_end().lines().last().unwrap_or_default()),
+        Ok(text) => {
+            let path = text.trim_end().lines().last().unwrap_or_default();
+            judge(host, shell, (how, place), path)
+        }
     }
 }
 
 /// root's own home directory. After sudo or su, `HOME` may still be the home directory of an
 /// ordinary user, whose profile root must not run.
-fn home(host: &Host) -> Option<(&'static str, std::ffi::OsString)> {
+fn home(host: &Host) -> Option<(&'static str, OsString)> {
     let accounts = host.is_root().then(|| host.read("/etc/passwd")).flatten()?;
     let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let root = accounts.find(|fields| fields.get(2) == Some(&"0"))?;
     Some(("HOME", (*root.get(5)?).into()))
 }
 
-fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
+fn judge(host: &Host, shell: &Shell, (how, place): (As, In), path: &str) -> Finding {
     let name = shell.program;
     let mut before = path.split(':').take_while(|entry| !is_shims(entry.as_bytes()));
     let first = before.clone().find_map(|directory| {
@@ -164,13 +199,14 @@ fn judge(host: &Host, shell: &Shell, how: As, path: &str) -> Finding {
     let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
     match (kept, first) {
         (true, None) => {
-            Finding::ok(name, format!("{} keeps the shims first in PATH", how.of(name)))
+            let place = if place == In::Job { "keeps" } else { "outside of jobs puts" };
+            Finding::ok(name, format!("{} {place} the shims first in PATH", how.of(name)))
         }
         (true, Some(runtime)) => shims_behind(host, shell, how, &runtime),
         (false, _) if before.next().is_none_or(str::is_empty) => {
             Finding::skipped(name, format!("{} prints no PATH", how.of(name)))
         }
-        (false, _) => shims_missing(host, shell, how),
+        (false, _) => shims_missing(host, shell, how, place),
     }
 }
 
@@ -185,10 +221,18 @@ fn shims_behind(host: &Host, shell: &Shell, how: As, runtime: &Path) -> Finding 
     ))
 }
 
-fn shims_missing(host: &Host, shell: &Shell, how: As) -> Finding {
+fn shims_missing(host: &Host, shell: &Shell, how: As, place: In) -> Finding {
     let (name, snippet) = (shell.program, shell.snippet);
-    let message =
-        format!("{} loses the shims from PATH: its launches are not covered", how.of(name));
+    let message = match place {
+        In::Job => {
+            format!("{} loses the shims from PATH: its launches are not covered", how.of(name))
+        }
+        In::LoginNode => format!(
+            "{} outside of jobs has no shims in PATH although {MARKER} exists: its launches are \
+             not covered",
+            how.of(name)
+        ),
+    };
     if !host.path(snippet).exists() {
         let advice = format!("make install puts {snippet} there, which adds them again");
         return Finding::fail(name, message).advice(advice);

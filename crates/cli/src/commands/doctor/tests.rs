@@ -2,6 +2,7 @@
 
 mod areas;
 mod elf;
+mod login_node;
 mod runtime;
 mod site;
 
@@ -48,6 +49,11 @@ struct Tree {
     arguments: String,
     answers: Vec<(&'static str, String)>,
     login: Option<&'static str>,
+    in_job: bool,
+    /// `LOADEDMODULES`.
+    loaded: String,
+    /// `PATH`.
+    search: &'static str,
     _syslog: UnixDatagram,
 }
 
@@ -63,7 +69,16 @@ impl Tree {
         fs::create_dir_all(directory.path().join("dev")).unwrap();
         let syslog = UnixDatagram::bind(directory.path().join("dev/log")).unwrap();
         let arguments = "image_root=/sif".to_owned();
-        let tree = Self { directory, arguments, answers: answers(), login: None, _syslog: syslog };
+        let tree = Self {
+            directory,
+            arguments,
+            answers: answers(),
+            login: None,
+            in_job: true,
+            loaded: String::new(),
+            search: "/usr/libexec/sifcache/bin:/usr/bin",
+            _syslog: syslog,
+        };
         tree.write(
             "/etc/apptainer/apptainer.conf",
             "allow setuid = yes\nallow container sif = yes\n",
@@ -136,9 +151,10 @@ impl Tree {
         }
         Host {
             prefix: self.directory.path().to_owned(),
-            search: "/usr/libexec/sifcache/bin:/usr/bin".into(),
+            search: self.search.into(),
             modules: false,
-            in_job: true,
+            loaded_modules: self.loaded.clone(),
+            in_job: self.in_job,
             uid: 0,
             site: Facts::from_plugstack(Ok(plugstack)),
             processes: Box::new(Answers { all: self.answers.clone(), login: self.login }),
