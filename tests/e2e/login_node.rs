@@ -174,6 +174,11 @@ fn the_module() {
         assert!(off.stderr.contains("connection refused"), "{shell} {off:#?}");
         let load = format!("{start}module load sifcache\n{PULL}");
         answered(&site, || login(&site, shell, &load));
+        // The container sees neither the shims nor the module's own variable.
+        let own = "apptainer exec docker://o/i:1 sh -c 'echo $USER_PATH; env | grep -c SIFCACHE'";
+        let output = login(&site, shell, &format!("{start}module load sifcache\n{own}"));
+        let seen = (output.status, output.stdout.contains("libexec/sifcache"));
+        assert!(seen == (1, false) && output.stdout.ends_with("\n0\n"), "{shell} {output:#?}");
         // Unloading restores PATH exactly, even if another module was loaded in between.
         other_module(&site);
         let unload = format!(
