@@ -118,7 +118,7 @@ fn a_login_node_without_the_line() {
     let site = Site::with_line("# nothing\n");
     site.store(IMAGE, "o/i:1");
     let _marker = Changed::new(&site, MARKER, "");
-    login(&site, "bash", "apptainer pull x.sif docker://o/i:1").tried_the_registry();
+    login(&site, "bash", "apptainer pull --force x.sif docker://o/i:1").tried_the_registry();
     let output = login(&site, "bash", "command -v apptainer; apptainer --version");
     assert!(output.stdout.starts_with("/usr/libexec/sifcache/bin"), "{output:#?}");
     assert!(output.status == 0 && output.stdout.contains("apptainer version"), "{output:#?}");
