@@ -97,6 +97,12 @@ impl Site {
         at(host, path)
     }
 
+    /// The option of `prepend-path` that moves an existing entry to the front. Lmod does so without
+    /// an option, and refuses this one.
+    pub(crate) fn option_for_duplicates(&self) -> &'static str {
+        if self.at("ctl", "/usr/share/lmod").exists() { "" } else { "--duplicates" }
+    }
+
     /// Copies a SIF of `image` into the shared root under `name`, and returns its path outside of
     /// the cluster.
     pub(crate) fn store(&self, image: &str, name: &str) -> PathBuf {

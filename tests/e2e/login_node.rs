@@ -209,8 +209,8 @@ fn modules_of_runtimes() {
     let output = login(&site, "bash", &after);
     assert_eq!(output.stdout.trim_end(), "/shared/one/bin/apptainer", "{output:#?}");
     // The line that the site adds to the modulefile of its runtime.
-    let tcl = if site.at("ctl", "/usr/share/lmod").exists() { "" } else { "--duplicates" };
-    let line = format!("prepend-path {tcl} PATH /usr/libexec/sifcache/bin-apptainer\n");
+    let option = site.option_for_duplicates();
+    let line = format!("prepend-path {option} PATH /usr/libexec/sifcache/bin-apptainer\n");
     let _line = Changed::new(&site, "/shared/modules/one/1", &line);
     let output = login(&site, "bash", &after);
     assert_eq!(output.stdout.trim_end(), shims, "{output:#?}");

@@ -29,6 +29,7 @@ fn load(site: &Site, line: &str) -> Output {
 fn without_and_with_the_line() {
     shape("a modulefile that prepends another runtime to `PATH`", 1, |site| load(site, ""));
     shape("the same modulefile with sifcache's line", 1, |site| {
-        load(site, "prepend-path --duplicates PATH /usr/libexec/sifcache/bin-apptainer")
+        let option = site.option_for_duplicates();
+        load(site, &format!("prepend-path {option} PATH /usr/libexec/sifcache/bin-apptainer"))
     });
 }
