@@ -1,6 +1,7 @@
 //! The interface through which a decision accesses a job. The plugin implements it for a task, the
 //! shim for a launch inside a script.
 
+use sifcache_core::decision::Kind;
 use std::fmt;
 use std::path::Path;
 
@@ -20,8 +21,8 @@ pub struct Step {
     /// Whether the task's program started the launch. Otherwise the launch is the task's own
     /// command, which all tasks of a step share.
     pub nested: bool,
-    /// Whether the command is a pull.
-    pub is_pull: bool,
+    /// The kind of the command.
+    pub kind: Kind,
 }
 
 /// The step number of a batch script. Slurm numbers special steps downwards from the highest
@@ -52,10 +53,13 @@ impl fmt::Display for Step {
         if let Some((job, step)) = self.id {
             write!(f, "job={job} step={} node={node} ", name(step))?;
         }
-        match (self.is_pull, self.nested) {
-            (true, _) => write!(f, "uid={uid} via=pull"),
-            (false, true) => write!(f, "uid={uid} via=shim"),
-            (false, false) => write!(f, "tasks={tasks} uid={uid}"),
+        match (self.kind, self.nested) {
+            (Kind::Launch, true) => write!(f, "uid={uid} via=shim"),
+            (Kind::Launch, false) => write!(f, "tasks={tasks} uid={uid}"),
+            // Only the shim answers pulls, each for itself.
+            (Kind::Pull, _) => write!(f, "uid={uid} via=pull"),
+            (Kind::Build, true) => write!(f, "uid={uid} via=build"),
+            (Kind::Build, false) => write!(f, "tasks={tasks} uid={uid} via=build"),
         }
     }
 }
@@ -127,6 +131,7 @@ pub trait Job {
 #[cfg(test)]
 mod tests {
     use super::Step;
+    use sifcache_core::decision::Kind;
 
     #[test]
     fn steps_have_the_names_of_sacct() {
@@ -144,6 +149,9 @@ mod tests {
         let nested = Step { nested: true, uid: 7, ..own };
         assert!(!own.is_reporter() && nested.is_reporter());
         assert_eq!(nested.to_string(), "uid=7 via=shim");
-        assert_eq!(Step { is_pull: true, ..nested }.to_string(), "uid=7 via=pull");
+        assert_eq!(Step { kind: Kind::Pull, ..nested }.to_string(), "uid=7 via=pull");
+        assert_eq!(Step { kind: Kind::Build, ..nested }.to_string(), "uid=7 via=build");
+        let own = Step { kind: Kind::Build, tasks: 2, ..own };
+        assert_eq!(own.to_string(), "tasks=2 uid=0 via=build");
     }
 }

@@ -7,7 +7,8 @@ use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
 use crate::job::Job;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
-use sifcache_core::decision::{self, Action, Decision, Verdict};
+use sifcache_core::command_line::NotServed;
+use sifcache_core::decision::{self, Action, Decision, Kind, Pass, Verdict};
 use sifcache_core::image::State;
 use sifcache_core::lookup::Inline;
 use sifcache_core::message;
@@ -17,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// The exit status of a launch that ends because its image is missing: `EX_NOINPUT` of sysexits(3).
 pub const MISSING: i32 = 66;
 
+/// The user ID of root.
+const ROOT: u32 = 0;
+
 /// Decides on the command of `job`, then replaces IMAGE, answers a pull or ends the process, and logs
 /// the outcome.
 pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> Decision {
@@ -24,7 +28,10 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     let command = job.command();
     let variable = |name: &str| job.variable(name);
     let prober = WithTimeout(settings.lookup_timeout);
-    let decision = decision::decide(&command, settings, requested.mode, &variable, &prober);
+    let mut decision = decision::decide(&command, settings, requested.mode, &variable, &prober);
+    if decision.kind() == Kind::Build && job.step().uid == ROOT {
+        decision.verdict = Verdict::Pass(Pass::NotServed(NotServed::Root));
+    }
     if decision.uri.is_some() {
         warn_of_invalid_mode(job, requested);
     }
@@ -50,7 +57,7 @@ pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
         return;
     };
     if job.step().is_reporter() {
-        let what = if decision.pull.is_some() { "pull" } else { "launch" };
+        let what = decision.kind().as_str();
         job.write_stderr(&format!(
             "{NAME}: {reference} cannot be looked up: there are no valid settings in \
              plugstack.conf on this node\n{NAME}: the {what} fails because of --sif-cache=require \

@@ -2,7 +2,7 @@
 //!
 //! The tasks of a step on one node share their command and so its outcome. The first of them
 //! reports for all, with their number as `tasks=`. A launch inside a script reports for itself,
-//! with `via=shim`, or with `via=pull` if it is a pull.
+//! with `via=shim`. Pulls have `via=pull` and builds have `via=build`.
 
 use crate::NAME;
 use crate::job::{Job, Step};
@@ -75,7 +75,7 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
 
 /// The step, with the kind of the command.
 fn step(job: &dyn Job, decision: &Decision) -> Step {
-    Step { is_pull: decision.pull.is_some(), ..job.step() }
+    Step { kind: decision.kind(), ..job.step() }
 }
 
 fn unusable(root: &Candidate) -> String {

@@ -9,6 +9,7 @@ use crate::NAME;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
 use crate::hooks::{multi_prog, nested};
+use crate::job::Job;
 use crate::spank::Spank;
 use crate::spank::installed::Component;
 use sifcache_core::cache_mode::CacheMode;
@@ -21,15 +22,24 @@ pub(crate) fn is_one(spank: &dyn Spank, settings: &Settings, requested: &Request
     if settings.pull == Pull::Off || requested.mode == CacheMode::Off {
         return false;
     }
-    let command = spank.command();
-    // Most tasks are none, and need not be parsed.
+    image(spank, settings).is_some_and(|uri| ImageUri::parse(&uri).is_ok())
+}
+
+/// Whether the command of `job` is a pull of any image.
+pub(crate) fn is_pull(job: &dyn Job, settings: &Settings) -> bool {
+    image(job, settings).is_some()
+}
+
+/// The URI in the command of `job`, if that is a pull.
+fn image(job: &dyn Job, settings: &Settings) -> Option<Vec<u8>> {
+    let command = job.command();
+    // Most tasks are no pulls, and need not be parsed.
     if !command.iter().any(|word| *word == b"pull") {
-        return false;
+        return None;
     }
-    let variable = |name: &str| spank.variable(name);
-    let pull = pull::find(&command, &settings.runtimes, &variable);
-    let uri = pull.ok().and_then(|pull| command.get(pull.image_index).copied());
-    uri.is_some_and(|uri| ImageUri::parse(uri).is_ok())
+    let variable = |name: &str| job.variable(name);
+    let pull = pull::find(&command, &settings.runtimes, &variable).ok()?;
+    command.get(pull.image_index).map(|uri| uri.to_vec())
 }
 
 /// Makes Slurm execute the shim. If that is not possible, the runtime pulls.

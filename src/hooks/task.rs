@@ -45,13 +45,16 @@ pub(crate) fn run(spank: &dyn Spank) {
         export_option(spank, &requested);
         return pull::run(spank, &settings, &requested);
     }
-    // Only the shim answers pulls.
-    settings.pull = Pull::Off;
+    // Only the shim answers pulls. One that gets here has a program that srun has copied, or is left
+    // alone for another reason.
+    if pull::is_pull(job, &settings) {
+        settings.pull = Pull::Off;
+    }
     let decision = apply::apply(job, &settings, &requested);
     if is_runtime(&decision) {
         // The command has been decided on, so the shim must not decide again.
         nested::remove(spank);
-        if decision.launch.is_none() {
+        if decision.launch.is_none() && decision.action().is_none() {
             export_option(spank, &requested);
         }
     } else {

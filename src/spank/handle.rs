@@ -5,6 +5,7 @@ use crate::fault;
 use crate::job::{Error, Job, Step};
 use crate::spank::installed::{self, Component};
 use crate::spank::runtimes::{self, Located};
+use sifcache_core::decision::Kind;
 use slurm_spank::spank_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
@@ -230,7 +231,7 @@ impl Job for Handle {
             tasks: number(sys::spank_item_S_JOB_LOCAL_TASK_COUNT).unwrap_or_default(),
             task: number(sys::spank_item_S_TASK_ID).unwrap_or_default(),
             nested: false,
-            is_pull: false,
+            kind: Kind::Launch,
         }
     }
 

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,24 @@ static void limit(const char *text)
 	check(setrlimit(number, &limit) == 0, "setrlimit");
 }
 
+/*
+ * Root becomes another user, or another user becomes root, in a user namespace where the caller's
+ * files belong to that user.
+ */
+static void become(int id)
+{
+	char map[32];
+	int length = snprintf(map, sizeof(map), "%d %d 1", id, getuid());
+	int file;
+
+	if ((id == 0) == (getuid() == 0))
+		return;
+	check(unshare(CLONE_NEWUSER) == 0, "unshare");
+	file = open("/proc/self/uid_map", O_WRONLY);
+	check(write(file, map, length) == length, "uid_map");
+	close(file);
+}
+
 static void block(int number)
 {
 	sigset_t set;
@@ -125,6 +144,8 @@ static void set_up(const char *word, const char *value)
 	else if (!strcmp(word, "real user"))
 		/* As in a set-uid program, the effective user ID stays. */
 		check(setresuid(number, -1, -1) == 0, "setresuid");
+	else if (!strcmp(word, "user"))
+		become(number);
 	else if (!strcmp(word, "by descriptor"))
 		by_descriptor = number;
 	else {

@@ -8,6 +8,7 @@ mod call;
 mod kit;
 
 mod arguments;
+mod build;
 mod environment;
 mod inherited;
 mod invocations;

@@ -4,6 +4,8 @@
 //! caller checks that SOURCE is an image's URI: it can also be a definition file, which is left
 //! unchanged.
 
+mod directory;
+
 use crate::command_line::Given;
 use crate::command_line::environment::{Environment, key, text, unprefixed};
 use crate::command_line::transfer::Grammar;
@@ -23,9 +25,6 @@ pub struct Build {
     pub target_index: usize,
     /// Whether the target is a directory tree; otherwise it is a SIF file.
     pub sandbox: bool,
-    /// Whether the permissions of the files are extended. For a SIF file as the source, only
-    /// Apptainer 1.1.0 and later do that. All others ignore it, so the result would differ.
-    pub fix_perms: bool,
 }
 
 /// The flags that work in the same way for a `docker://` reference and for a SIF file, and those
@@ -36,12 +35,10 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
     accepted: &[
         "bind",
         "docker-host",
-        "fix-perms",
         "force",
         "library",
         "mksquashfs-args",
         "mount",
-        "no-cleanup",
         "no-oci",
         "notest",
         "nv",
@@ -67,6 +64,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
         unprefixed("DOCKER_PASSWORD"),
         unprefixed("DOCKER_USERNAME"),
         key("FAKEROOT"),
+        key("FIXPERMS"),
         key("IGNORE_FAKEROOT_COMMAND"),
         key("IGNORE_PROOT"),
         key("IGNORE_SUBUID"),
@@ -74,6 +72,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
         key("JSON"),
         key("KEEP_LAYERS"),
         key("NOHTTPS"),
+        key("NO_CLEANUP"),
         key("NO_HTTPS"),
         key("NO_SETGROUPS"),
         key("OCI"),
@@ -88,33 +87,33 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
 /// `environment` returns the value of a variable of the job.
 ///
 /// # Errors
-/// The command line is not a build, or an option depends on the source: see [`NotBuild`].
+/// The command line is not a build, an option depends on the source, or the runtime cannot unpack
+/// a SIF file in the directory that it uses: see [`NotBuild`].
 pub fn find<A: AsRef<[u8]>>(
     argv: &[A],
     runtimes: &[String],
     environment: &Environment<'_>,
 ) -> Result<Build, NotBuild> {
-    let (mut sandbox, mut fix_perms) = (None, None);
+    let (mut sandbox, mut tmpdir) = (None, None);
     let transfer =
         GRAMMAR.parse(argv, runtimes, environment, &mut |flag, given| match (flag, given) {
             ("sandbox", Given::Bool(on)) => sandbox = Some(on),
-            ("fix-perms", Given::Bool(on)) => fix_perms = Some(on),
+            ("tmpdir", Given::Text(value)) => tmpdir = Some(value),
             _ => {}
         })?;
     let target_index = transfer.first_argument;
-    if argv.len() != target_index + 2 {
+    let [target, _source] = argv.get(target_index..).unwrap_or_default() else {
         return Err(NotBuild::Arguments);
-    }
-    let is_on = |flag: Option<bool>, name| match flag {
-        Some(on) => Ok(on),
-        None => Ok::<_, NotBuild>(transfer.variables.boolean(key(name))?.unwrap_or(false)),
     };
-    Ok(Build {
-        image_index: target_index + 1,
-        target_index,
-        sandbox: is_on(sandbox, "SANDBOX")?,
-        fix_perms: is_on(fix_perms, "FIXPERMS")?,
-    })
+    let sandbox = match sandbox {
+        Some(on) => on,
+        None => transfer.variables.boolean(key("SANDBOX"))?.unwrap_or(false),
+    };
+    let target = Some(target.as_ref()).filter(|_| sandbox);
+    if !directory::allow_unpacking(target, tmpdir, environment) {
+        return Err(NotBuild::Directory);
+    }
+    Ok(Build { image_index: target_index + 1, target_index, sandbox })
 }
 
 #[cfg(test)]

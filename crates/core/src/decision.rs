@@ -1,7 +1,9 @@
 //! The decision on a command line: hit, miss or pass, with the data needed to apply, log and
 //! explain it.
 
+use crate::build::{self, Build};
 use crate::cache_mode::CacheMode;
+use crate::command_line::NotServed;
 use crate::image::State;
 use crate::image_uri::{self, ImageUri, Transport};
 use crate::launch::{self, Launch, NotLaunch};
@@ -19,7 +21,9 @@ pub struct Decision {
     pub launch: Option<Launch>,
     /// The parsed pull; `None` if the command is not a pull.
     pub pull: Option<Pull>,
-    /// IMAGE as typed; `None` if the command is neither a launch nor a pull.
+    /// The parsed build; `None` if the command is not a build.
+    pub build: Option<Build>,
+    /// IMAGE as typed; `None` if the command is neither a launch, nor a pull, nor a build.
     pub image: Option<Vec<u8>>,
     /// IMAGE, parsed; `None` if it cannot be looked up.
     pub uri: Option<ImageUri>,
@@ -27,6 +31,18 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// The outcome.
     pub verdict: Verdict,
+}
+
+/// The kinds of commands whose images are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A container is started.
+    #[default]
+    Launch,
+    /// The image is written to a file.
+    Pull,
+    /// A file or a directory tree is made from the image.
+    Build,
 }
 
 /// How to apply a hit to the command.
@@ -60,8 +76,10 @@ pub enum Verdict {
 /// Why a command is left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// It is neither a launch nor a pull.
+    /// It is neither a launch, nor a pull, nor a build.
     NotLaunch(NotLaunch),
+    /// It is a pull or a build that is left to the runtime.
+    NotServed(NotServed),
     /// IMAGE cannot be looked up.
     Image(image_uri::Error),
     /// OCI mode, which treats a SIF differently from the OCI image that a pull would make.
@@ -76,7 +94,7 @@ const OCI_VARIABLES: [&str; 2] = ["SINGULARITY_OCI", "APPTAINER_OCI"];
 /// Decides on the command line `argv`, run by the calling user.
 ///
 /// `environment` returns the value of a variable of the job. `prober` runs the probes of the image
-/// roots. File systems are accessed only for a launch or a pull whose IMAGE can be looked up.
+/// roots. File systems are accessed only if IMAGE can be looked up.
 pub fn decide<A: AsRef<[u8]>>(
     argv: &[A],
     settings: &Settings,
@@ -87,6 +105,7 @@ pub fn decide<A: AsRef<[u8]>>(
     let mut decision = Decision {
         launch: None,
         pull: None,
+        build: None,
         image: None,
         uri: None,
         candidates: Vec::new(),
@@ -117,9 +136,7 @@ impl Decision {
         match launch::find(argv, &settings.runtimes) {
             Ok(launch) => self.launch = Some(launch),
             Err(NotLaunch::OtherSubcommand) if settings.pull != settings::Pull::Off => {
-                let pull = pull::find(argv, &settings.runtimes, environment);
-                let other = |_| Pass::NotLaunch(NotLaunch::OtherSubcommand);
-                self.pull = Some(pull.map_err(other)?);
+                self.find_transfer(argv, settings, environment)?;
             }
             Err(why) => return Err(Pass::NotLaunch(why)),
         }
@@ -138,11 +155,43 @@ impl Decision {
         Ok(names)
     }
 
-    /// The index of IMAGE in argv; `None` if the command is neither a launch nor a pull.
+    /// Finds a pull or a build.
+    fn find_transfer<A: AsRef<[u8]>>(
+        &mut self,
+        argv: &[A],
+        settings: &Settings,
+        environment: &dyn Fn(&str) -> Option<Vec<u8>>,
+    ) -> Result<(), NotServed> {
+        match pull::find(argv, &settings.runtimes, environment) {
+            Err(NotServed::OtherSubcommand) => {
+                self.build = Some(build::find(argv, &settings.runtimes, environment)?);
+            }
+            pull => self.pull = Some(pull?),
+        }
+        Ok(())
+    }
+
+    /// The kind of the command.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match (&self.pull, &self.build) {
+            (Some(_), _) => Kind::Pull,
+            (_, Some(_)) => Kind::Build,
+            (None, None) => Kind::Launch,
+        }
+    }
+
+    /// The index of IMAGE in argv; `None` if the command has no IMAGE.
     #[must_use]
     pub fn image_index(&self) -> Option<usize> {
         let of_pull = || self.pull.as_ref().map(|pull| pull.image_index);
-        self.launch.map(|launch| launch.image_index).or_else(of_pull)
+        self.index_to_replace().or_else(of_pull)
+    }
+
+    /// The index of IMAGE, for a command that starts with the path of the image in its place.
+    fn index_to_replace(&self) -> Option<usize> {
+        let of_build = || self.build.map(|build| build.image_index);
+        self.launch.map(|launch| launch.image_index).or_else(of_build)
     }
 
     /// The reference that IMAGE names, if it can be looked up.
@@ -161,12 +210,10 @@ impl Decision {
     #[must_use]
     pub fn action(&self) -> Option<Action<'_>> {
         let path = self.hit()?;
-        match self.launch {
-            Some(Launch { image_index: index, .. }) => {
-                Some(Action::ReplaceArgument { index, path })
-            }
-            None => Some(Action::AnswerPull { path }),
-        }
+        Some(match self.index_to_replace() {
+            Some(index) => Action::ReplaceArgument { index, path },
+            None => Action::AnswerPull { path },
+        })
     }
 
     /// The candidates that exist but are not valid images, or that could not be checked.
@@ -224,12 +271,34 @@ fn oci_mode(launch: Launch, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> bo
     launch.oci.unwrap_or_else(|| OCI_VARIABLES.iter().any(turns_on))
 }
 
+impl Kind {
+    /// The kind as a noun, for messages and scripts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Pull => "pull",
+            Self::Build => "build",
+        }
+    }
+}
+
+impl From<NotServed> for Pass {
+    fn from(why: NotServed) -> Self {
+        match why {
+            NotServed::OtherSubcommand => Self::NotLaunch(NotLaunch::OtherSubcommand),
+            why => Self::NotServed(why),
+        }
+    }
+}
+
 impl Pass {
     /// A stable word for scripts.
     #[must_use]
     pub fn token(self) -> &'static str {
         match self {
             Self::NotLaunch(why) => why.token(),
+            Self::NotServed(why) => why.token(),
             Self::Image(image_uri::Error::OtherTransport) => "not-docker",
             Self::Image(image_uri::Error::Reference(..)) => "bad-reference",
             Self::Image(image_uri::Error::NoSlashes(Transport::Docker)) => "docker-without-slashes",
@@ -259,6 +328,7 @@ impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLaunch(why) => why.fmt(f),
+            Self::NotServed(why) => why.fmt(f),
             Self::Image(error) => error.fmt(f),
             Self::OciMode => {
                 f.write_str("OCI mode, which runs a SIF file differently from a pulled image")

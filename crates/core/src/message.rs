@@ -35,8 +35,7 @@ pub fn miss(
         let tags = tags::similar(reference, readable, settings.untrusted);
         lines.push(available(&reference.short_repository(), &tags));
     }
-    let what = if decision.pull.is_some() { "pull" } else { "launch" };
-    lines.push(next_step(mode, on_miss).replace("LAUNCH", what));
+    lines.push(next_step(mode, on_miss).replace("LAUNCH", decision.kind().as_str()));
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::{recorder, report};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sifcache_core::decision::{Decision, Verdict};
+use sifcache_core::decision::{Decision, Kind, Verdict};
 use sifcache_core::image::State;
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::lookup::Candidate;
@@ -83,6 +83,7 @@ impl LogLine<'_> {
         Decision {
             launch: None,
             pull: None,
+            build: None,
             image: None,
             uri: Some(ImageUri::docker(reference)),
             candidates: self.files.iter().map(candidate).collect(),
@@ -202,7 +203,7 @@ impl Job for LogLine<'_> {
 
     fn step(&self) -> Step {
         let Self { id, uid, node, tasks, nested, .. } = *self;
-        Step { id, uid, node, tasks, task: 0, nested, is_pull: false }
+        Step { id, uid, node, tasks, task: 0, nested, kind: Kind::Launch }
     }
 
     fn write_stderr(&self, _: &str) {}

@@ -16,7 +16,7 @@ use std::panic::{self, AssertUnwindSafe};
 /// The outcome of a decision.
 #[derive(Default)]
 pub(crate) struct Decided {
-    /// Whether the command is a launch or a pull, on which nobody else needs to decide.
+    /// Whether the command is a launch, a pull or a build, on which nobody else needs to decide.
     pub(crate) is_final: bool,
     /// The exit status of a pull that was answered, so that no runtime runs.
     pub(crate) answered: Option<i32>,
@@ -50,7 +50,7 @@ pub(crate) fn decide(
             unknown_program::warn(&launch, &settings, requested, false);
         }
         Decided {
-            is_final: decision.launch.is_some() || decision.pull.is_some(),
+            is_final: decision.image_index().is_some(),
             answered: launch.answered.get(),
             image: launch.replaced.take(),
             requires_image: on_miss(requested.mode, &settings) == OnMiss::Fail,

@@ -3,6 +3,7 @@
 use crate::environment::Environment;
 use crate::process;
 use crate::pull::Pull;
+use sifcache_core::decision::Kind;
 use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
@@ -78,7 +79,7 @@ impl Job for Launch<'_> {
             tasks: 1,
             task: number("SLURM_LOCALID"),
             nested: true,
-            is_pull: false,
+            kind: Kind::Launch,
         }
     }
 

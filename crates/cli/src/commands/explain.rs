@@ -11,7 +11,7 @@ use crate::options::Site;
 use crate::site;
 use clap::Args;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
-use sifcache_core::decision::{self, Decision, Verdict};
+use sifcache_core::decision::{self, Action, Decision, Verdict};
 use sifcache_core::lookup::Inline;
 use sifcache_core::settings::Settings;
 use starter::{Starters, UnknownOption};
@@ -134,8 +134,8 @@ fn exit(decision: &Decision) -> Exit {
 /// The command line that would be executed.
 fn resulting(decision: &Decision, argv: &[impl AsRef<[u8]>]) -> Vec<Vec<u8>> {
     let mut result: Vec<Vec<u8>> = argv.iter().map(|word| word.as_ref().to_vec()).collect();
-    if let (Some(path), Some(launch)) = (decision.hit(), decision.launch)
-        && let Some(image) = result.get_mut(launch.image_index)
+    if let Some(Action::ReplaceArgument { index, path }) = decision.action()
+        && let Some(image) = result.get_mut(index)
     {
         *image = path.as_os_str().as_bytes().to_vec();
     }

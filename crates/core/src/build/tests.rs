@@ -8,17 +8,12 @@ fn parse_with(line: &str, variables: &[(&str, &str)]) -> Result<Build, NotBuild>
     find(&argv, &["singularity".to_owned(), "apptainer".to_owned()], &environment)
 }
 
-/// Checks that the target is `F` and the source is `IMG`. Returns the options that are on.
-fn options(line: &str, variables: &[(&str, &str)]) -> Result<&'static str, NotBuild> {
+/// Checks that the target is `F` and the source is `IMG`. Returns the kind of the target.
+fn kind(line: &str, variables: &[(&str, &str)]) -> Result<&'static str, NotBuild> {
     let build = parse_with(line, variables)?;
     let argv: Vec<&str> = line.split(' ').collect();
     assert_eq!((argv[build.target_index], argv[build.image_index]), ("F", "IMG"), "{line}");
-    Ok(match (build.sandbox, build.fix_perms) {
-        (false, false) => "",
-        (true, false) => "sandbox",
-        (false, true) => "fix-perms",
-        (true, true) => "sandbox fix-perms",
-    })
+    Ok(if build.sandbox { "sandbox" } else { "" })
 }
 
 #[test]
@@ -28,20 +23,19 @@ fn builds_whose_source_can_be_replaced() {
         ("apptainer build --force F IMG", ""),
         ("apptainer build -F F IMG", ""),
         ("apptainer build -F -- F IMG", ""),
-        ("singularity --nocolor build --force --sandbox --fix-perms F IMG", "sandbox fix-perms"),
+        ("singularity --nocolor build --force --sandbox F IMG", "sandbox"),
         ("singularity -q build --sandbox F IMG", "sandbox"),
         ("singularity build -s F IMG", "sandbox"),
         ("singularity build -sFT F IMG", "sandbox"),
         ("singularity build --sandbox --sandbox=false F IMG", ""),
-        ("singularity build --fix-perms=1 F IMG", "fix-perms"),
         ("singularity build --tmpdir --sandbox F IMG", ""),
-        ("singularity build --library x --docker-host=y --no-cleanup F IMG", ""),
+        ("singularity build --library x --docker-host=y F IMG", ""),
         ("singularity build --section test --nv --rocm --nvccli --bind /a -B/b F IMG", ""),
         ("apptainer build --mount x --writable-tmpfs --userns --mksquashfs-args -all F IMG", ""),
         ("singularity build --no-oci F IMG", ""),
         ("apptainer -c file build F IMG", ""),
     ] {
-        assert_eq!(options(line, &[]), Ok(expected), "{line}");
+        assert_eq!(kind(line, &[]), Ok(expected), "{line}");
     }
 }
 
@@ -72,8 +66,12 @@ fn builds_that_pass() {
         ("apptainer build --no-https F IMG", NotBuild::Altering(2)),
         ("apptainer build --encrypt F IMG", NotBuild::Altering(2)),
         ("apptainer build --oci F IMG", NotBuild::Altering(2)),
+        ("apptainer build --force --sandbox --fix-perms F IMG", NotBuild::Altering(4)),
+        ("apptainer build --no-cleanup F IMG", NotBuild::Altering(2)),
+        ("apptainer build --tmpdir /a:b F IMG", NotBuild::Directory),
+        ("apptainer build --sandbox /a,b/F IMG", NotBuild::Directory),
     ] {
-        assert_eq!(options(line, &[]), Err(why), "{line}");
+        assert_eq!(kind(line, &[]), Err(why), "{line}");
     }
 }
 
@@ -83,7 +81,11 @@ fn variables_set_flags() {
     for (name, value, expected) in [
         ("APPTAINER_SANDBOX", "1", Some("sandbox")),
         ("SINGULARITY_SANDBOX", " true ", Some("sandbox")),
-        ("APPTAINER_FIXPERMS", "T", Some("fix-perms")),
+        ("APPTAINER_FIXPERMS", "T", None),
+        ("APPTAINER_FIXPERMS", "F", Some("")),
+        ("SINGULARITY_NO_CLEANUP", "1", None),
+        ("APPTAINER_TMPDIR", "/a:b", None),
+        ("APPTAINER_TMPDIR", "/a", Some("")),
         ("APPTAINER_SANDBOX", "yes", None),
         ("APPTAINER_BINDPATH", "/a", Some("")),
         ("SINGULARITY_UPDATE", "0", Some("")),
@@ -95,7 +97,7 @@ fn variables_set_flags() {
         ("DOCKER_HOST", "x", Some("")),
         ("UPDATE", "1", Some("")),
     ] {
-        assert_eq!(options(line, &[(name, value)]).ok(), expected, "{name}={value}");
+        assert_eq!(kind(line, &[(name, value)]).ok(), expected, "{name}={value}");
     }
-    assert_eq!(options("apptainer build -s=0 F IMG", &[("APPTAINER_SANDBOX", "1")]), Ok(""));
+    assert_eq!(kind("apptainer build -s=0 F IMG", &[("APPTAINER_SANDBOX", "1")]), Ok(""));
 }

@@ -28,6 +28,11 @@ pub enum NotServed {
     Altering(usize),
     /// The variable changes the result, is invalid, or has different values for the runtimes.
     AlteringVariable(Variable),
+    /// A build by root, which keeps the owners of the image. A SIF file may lack them.
+    Root,
+    /// A build that unpacks in a directory whose path has a `:` or `,`, which works only for images
+    /// from a registry.
+    Directory,
 }
 
 /// The grammar of a subcommand, and its options that change the result.
@@ -131,6 +136,8 @@ impl NotServed {
             Self::Arguments => "wrong-number-of-arguments",
             Self::Altering(_) => "altering-option",
             Self::AlteringVariable(_) => "altering-variable",
+            Self::Root => "build-by-root",
+            Self::Directory => "unsuitable-directory",
         }
     }
 }
@@ -153,6 +160,13 @@ impl fmt::Display for NotServed {
             Self::AlteringVariable(variable) => {
                 write!(f, "the variable {variable} changes the result")
             }
+            Self::Root => {
+                f.write_str("a build by root keeps the owners of files, which a SIF file may lack")
+            }
+            Self::Directory => f.write_str(
+                "the path of the directory for the build has a ':' or ',', and the runtime cannot \
+                 unpack a SIF file there",
+            ),
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Action, Decision, Pass, Verdict, decide, on_miss};
+use super::{Action, Decision, Kind, Pass, Verdict, decide, on_miss};
 use crate::cache_mode::CacheMode;
 use crate::image::tests::{TestRoot, sif};
 use crate::launch::NotLaunch;
@@ -58,7 +58,7 @@ fn pulls() {
     let other = auto(&root, "singularity pull library://o/i:1");
     assert_eq!((other.token(), other.reason()), ("pass", "not-docker"));
     let altered = auto(&root, "apptainer pull --arch arm64 docker://o/i:1");
-    assert_eq!((altered.reason(), altered.image), ("no-launch", None));
+    assert_eq!((altered.reason(), altered.image), ("altering-option", None));
     let off = decide_with(&root, "apptainer pull docker://o/i:1", CacheMode::Off, None);
     assert_eq!(off.verdict, Verdict::Pass(Pass::Off));
     let oci = ("APPTAINER_OCI", "1");
@@ -70,6 +70,50 @@ fn pulls() {
     let argv = ["apptainer", "pull", "docker://o/i:1"];
     let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
     assert_eq!((decision.reason(), decision.pull), ("no-launch", None));
+}
+
+/// The path of the image replaces the source.
+#[test]
+fn builds() {
+    let Some(root) = TestRoot::new() else { return };
+    let path = root.file("o/i:1", &sif());
+    for (line, index) in [
+        ("apptainer build x docker://o/i:1", 3),
+        ("singularity -q build --sandbox --force x:1 docker://o/i:1", 6),
+    ] {
+        let hit = auto(&root, line);
+        assert_eq!((hit.token(), hit.kind(), hit.image_index()), ("hit", Kind::Build, Some(index)));
+        assert_eq!(hit.action(), Some(Action::ReplaceArgument { index, path: &path }), "{line}");
+    }
+    let miss = auto(&root, "singularity build x docker://o/i:2");
+    assert_eq!((miss.token(), miss.action(), miss.candidates.len()), ("miss", None, 4));
+    for (line, reason) in [
+        ("apptainer build x o/i.def", "not-docker"),
+        ("apptainer build x library://o/i:1", "not-docker"),
+        ("apptainer build x docker://", "bad-reference"),
+        ("apptainer build --fakeroot x docker://o/i:1", "altering-option"),
+        ("apptainer build --sandbox /a:b/x docker://o/i:1", "unsuitable-directory"),
+        ("apptainer build docker://o/i:1", "wrong-number-of-arguments"),
+        ("apptainer build --unknown x docker://o/i:1", "unknown-flag"),
+        ("apptainer inspect --all /tmp/build-temp-1/rootfs", "no-launch"),
+        ("apptainer push x docker://o/i:1", "no-launch"),
+    ] {
+        let pass = auto(&root, line);
+        assert_eq!((pass.token(), pass.reason(), pass.action()), ("pass", reason, None), "{line}");
+        assert!(pass.candidates.is_empty(), "{line}");
+    }
+    let off = decide_with(&root, "apptainer build x docker://o/i:1", CacheMode::Off, None);
+    assert_eq!(off.verdict, Verdict::Pass(Pass::Off));
+    let update = ("SINGULARITY_UPDATE", "1");
+    let altered =
+        decide_with(&root, "apptainer build x docker://o/i:1", CacheMode::Auto, Some(update));
+    assert_eq!(altered.reason(), "altering-variable");
+
+    let mut settings = Settings::with_roots(vec![root.path().to_owned()]);
+    settings.pull = Pull::Off;
+    let argv = ["apptainer", "build", "x", "docker://o/i:1"];
+    let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
+    assert_eq!((decision.reason(), decision.build), ("no-launch", None));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use sifcache_core::decision::Decision;
 struct Object {
     decision: &'static str,
     reason: &'static str,
+    kind: Option<&'static str>,
     image_index: Option<usize>,
     image: Option<String>,
     reference: Option<Reference>,
@@ -44,6 +45,7 @@ pub(super) fn line(
     let object = Object {
         decision: decision.token(),
         reason: decision.reason(),
+        kind: decision.image_index().map(|_| decision.kind().as_str()),
         image_index: decision.image_index(),
         image: decision.image.as_deref().map(text),
         reference: decision.reference().map(|reference| Reference {

@@ -61,8 +61,9 @@ impl Page {
         let program = program.unwrap_or_default();
         if let Some(launch) = decision.launch {
             self.row("launch", &format!("{program} {}", launch.subcommand.as_str()));
-        } else if decision.pull.is_some() {
-            self.row("pull", &format!("{program} pull"));
+        } else if decision.image_index().is_some() {
+            let kind = decision.kind().as_str();
+            self.row(kind, &format!("{program} {kind}"));
         }
         if let Some(index) = decision.image_index() {
             let image = quoted(&[decision.image.as_deref().unwrap_or_default()]);
