@@ -13,6 +13,7 @@ mod kit;
 mod attacks;
 mod batch;
 mod broadcast;
+mod builds;
 mod cache;
 mod cache_mode;
 mod containers;

@@ -12,7 +12,7 @@
 //! [`command_line`].
 //!
 //! The modules parse bytes and return values. Only [`lookup`], [`image`], [`trust`] and [`tags`]
-//! access a file system, and they only read. Nothing here logs, prints or ends a process: the
+//! access a file system, and they only read. [`build`] also asks for the working directory. Nothing here logs, prints or ends a process: the
 //! caller applies the decision.
 #![forbid(unsafe_code)]
 

@@ -33,7 +33,7 @@ pub struct Settings {
     pub lookup_timeout: Option<Duration>,
     /// The destination of the log line for each hit and miss.
     pub syslog: Syslog,
-    /// How a `pull` of an image in the cache is answered.
+    /// How a `pull` of an image in the cache is answered, and whether a `build` uses the image.
     pub pull: Pull,
 }
 
@@ -82,7 +82,7 @@ pub enum Syslog {
 pub enum Pull {
     /// The image is copied to the file that the runtime would write.
     Copy,
-    /// The runtime pulls the image from its registry.
+    /// The runtime pulls the image from its registry, also for a `build`.
     Off,
 }
 

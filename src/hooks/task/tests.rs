@@ -333,6 +333,8 @@ fn the_name_from_srun_decides_for_a_copy() {
         );
         let miss = copied(MISS, &["on_miss=fail"], "singularity");
         assert_eq!((miss.replaced.take(), miss.ended.get()), (None, Some(MISSING)));
+        let pull = copied("apptainer pull docker://o/i:1", &["on_miss=fail"], "apptainer");
+        assert_eq!((pull.ended.get(), pull.stderr.borrow().as_str()), (None, ""));
         let other = copied(HIT, &[], "podman");
         assert_eq!(other.replaced.take(), None, "the name is not that of a runtime");
     }

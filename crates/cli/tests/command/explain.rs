@@ -69,6 +69,40 @@ fn pulls_are_explained() {
     assert_eq!(explain(&root, &[], &["apptainer", "pull", "docker://o/i:2"]).status, Some(1));
 }
 
+/// In the command line of a build, the image replaces the source.
+#[test]
+fn builds_are_explained() {
+    let root = root();
+    let build = |image| ["apptainer", "build", "--sandbox", "x", image];
+    let page = explain(&root, &[], &build("docker://o/i:1"));
+    assert_eq!(page.status, Some(0));
+    let path = root.path().join("o/i:1").display().to_string();
+    for line in [
+        "build       apptainer build\n",
+        "image       docker://o/i:1 (argument 4)\n",
+        "decision    hit: the image replaces the reference\n",
+        &format!("command     apptainer build --sandbox x {path}\n"),
+    ] {
+        assert!(page.stdout.contains(line), "{line}{}", page.stdout);
+    }
+    let kind_and_argv = |words: &[&str]| {
+        let object: Value =
+            serde_json::from_str(&explain(&root, &["--json"], words).stdout).unwrap();
+        (object["kind"].clone(), object["argv"].clone())
+    };
+    assert_eq!(kind_and_argv(&build("docker://o/i:1")), (json!("build"), json!(build(&path))));
+    let launch = ["apptainer", "run", "docker://o/i:2"];
+    assert_eq!(kind_and_argv(&launch), (json!("launch"), json!(launch)));
+    let pull = ["apptainer", "pull", "docker://o/i:1"];
+    assert_eq!(kind_and_argv(&pull), (json!("pull"), json!(pull)));
+    assert_eq!(kind_and_argv(&["hostname"]), (json!(null), json!(["hostname"])));
+    assert_eq!(explain(&root, &[], &build("docker://o/i:2")).status, Some(1));
+    let altered = explain(&root, &[], &["apptainer", "build", "--fakeroot", "x", "docker://o/i:1"]);
+    assert_eq!(altered.status, Some(2));
+    let why = "decision    pass: the option in argument 2 changes the result\n";
+    assert!(altered.stdout.contains(why), "{}", altered.stdout);
+}
+
 #[test]
 fn the_text_output_has_decision_and_reason() {
     let root = root();

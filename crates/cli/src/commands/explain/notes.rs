@@ -3,7 +3,7 @@
 use super::starter::Starters;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
-use sifcache_core::decision::Decision;
+use sifcache_core::decision::{Decision, Kind};
 use sifcache_core::image::Root;
 use sifcache_core::settings::{Nested, Settings};
 
@@ -27,6 +27,9 @@ pub(super) fn of(
         let text = "looked up as root; a job looks up as its own user, which may have fewer \
                     permissions";
         notes.push(text.to_owned());
+        if decision.kind() == Kind::Build {
+            notes.push("a build by root is left to the runtime".to_owned());
+        }
     }
     notes
 }

@@ -30,6 +30,8 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
     let pull =
         parse("event=hit job=9 step=batch node=0 uid=7 via=pull reference=o/i:1 image=/s/o/i:1");
     assert_eq!(pull.map(|event| (event.uid, event.launches)), Some((7, 1)));
+    let build = parse("event=miss job=9 step=0 node=0 tasks=2 uid=7 via=build reference=o/i:1");
+    assert_eq!(build.map(|event| (event.uid, event.launches)), Some((7, 2)));
     let refused = [("/s/ubuntu", "truncated"), ("/s/a b", "unreadable")];
     let expected = refused.map(|(path, why)| (PathBuf::from(path), why.to_owned()));
     assert_eq!(event.refused, expected);
