@@ -5,9 +5,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use runtimes::Runtimes;
+use sifcache_core::layout::Layout;
 use sifcache_core::settings::{Nested, OnMiss, Pull, Settings, Syslog, Untrusted};
 use sifcache_plugstack::directive::{Directive, directives};
-use std::path::Component;
+use std::path::{Component, Path};
 
 // The interposer cannot be linked, because it would replace the exec functions of this program.
 #[allow(dead_code, unused_imports, reason = "some of it is only for the interposer")]
@@ -79,8 +80,8 @@ fn read(arguments: &[&[u8]]) {
 }
 
 fn makes_sense(settings: &Settings) {
-    assert!(!settings.image_roots.is_empty() && !settings.runtimes.is_empty());
-    for root in &settings.image_roots {
+    assert!(settings.search_path().next().is_some() && !settings.runtimes.is_empty());
+    for (root, _) in settings.search_path() {
         let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
         assert!(root.is_absolute() && root.components().all(plain), "{root:?}");
         let text = root.to_str().expect("settings are text");
@@ -99,6 +100,7 @@ fn print(settings: &Settings) -> Vec<String> {
     // There is no `..` here, so that a new setting causes a compile error until it is printed.
     let Settings {
         image_roots,
+        foreign_roots,
         on_miss,
         nested,
         runtimes,
@@ -107,7 +109,12 @@ fn print(settings: &Settings) -> Vec<String> {
         syslog,
         pull,
     } = settings;
-    let roots: Vec<_> = image_roots.iter().map(|r| r.display().to_string()).collect();
+    assert_eq!(image_roots.len() + foreign_roots.len(), settings.search_path().count());
+    let root = |(path, layout): (&Path, Option<Layout>)| match layout {
+        Some(layout) => format!("{layout}={}", path.display()),
+        None => path.display().to_string(),
+    };
+    let roots: Vec<_> = settings.search_path().map(root).collect();
     let on_miss = match on_miss {
         OnMiss::Pull => "pull",
         OnMiss::Warn => "warn",

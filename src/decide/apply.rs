@@ -142,7 +142,8 @@ fn print_miss(
         .filter(|root| root.state == State::NoAnswer)
         .map(|root| root.path.as_path())
         .collect();
-    let mut readable = settings.image_roots.clone();
-    readable.retain(|root| !silent.contains(&root.as_path()));
+    let roots = settings.search_path().map(|(root, _)| root);
+    let readable: Vec<_> =
+        roots.filter(|root| !silent.contains(root)).map(Path::to_owned).collect();
     job.write_stderr(&WithTimeout(settings.lookup_timeout).text(&readable, make));
 }

@@ -43,8 +43,8 @@ impl WithTimeout {
 #[cfg(test)]
 mod tests {
     use super::WithTimeout;
-    use sifcache_core::image::State::{Absent, Empty, Failed, Image, NoAnswer, NoRoot};
-    use sifcache_core::lookup::Prober;
+    use sifcache_core::image::State::{self, Absent, Empty, Failed, Image, NoAnswer, NoRoot};
+    use sifcache_core::lookup::{Answer, Candidate, Prober};
     use std::path::PathBuf;
     use std::time::Duration;
 
@@ -52,10 +52,16 @@ mod tests {
     const LONG: WithTimeout = WithTimeout(Some(Duration::from_secs(600)));
     const SHORT: WithTimeout = WithTimeout(Some(Duration::from_secs(1)));
 
+    /// The answer of a root whose candidates have these states.
+    fn states(states: &[State]) -> Answer {
+        let candidate = |state: &State| Candidate { path: "/sif/i".into(), state: state.clone() };
+        Ok(states.iter().map(candidate).collect())
+    }
+
     #[test]
     fn answers_are_the_same_inline_and_from_a_helper_process() {
         let answers =
-            [Ok(vec![Empty, Failed(5)]), Err(NoRoot), Ok(vec![]), Ok(vec![Absent, Image])];
+            [states(&[Empty, Failed(5)]), Err(NoRoot), states(&[]), states(&[Absent, Image])];
         let probe = |report: &mut dyn FnMut(_)| answers.iter().cloned().for_each(report);
         let misses = |report: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(report);
         for prober in [INLINE, LONG] {
@@ -68,16 +74,16 @@ mod tests {
     fn a_lookup_ends_at_its_timeout() {
         let never = |_: &[PathBuf]| std::thread::sleep(Duration::from_secs(600));
         let probe = |report: &mut dyn FnMut(_)| {
-            report(Ok(vec![Absent]));
+            report(states(&[Absent]));
             never(&[]);
-            report(Ok(vec![Image]));
+            report(states(&[Image]));
         };
-        assert_eq!(SHORT.run(&probe), [Ok(vec![Absent]), Err(NoAnswer)]);
+        assert_eq!(SHORT.run(&probe), [states(&[Absent]), Err(NoAnswer)]);
         let hit = |report: &mut dyn FnMut(_)| {
-            report(Ok(vec![Image]));
+            report(states(&[Image]));
             never(&[]);
         };
-        assert_eq!(SHORT.run(&hit), [Ok(vec![Image])]);
+        assert_eq!(SHORT.run(&hit), [states(&[Image])]);
         let make = |readable: &[PathBuf]| {
             if !readable.is_empty() {
                 never(readable);

@@ -2,7 +2,8 @@
 
 use crate::exit::Exit;
 use crate::ui::escape::escape_for_terminal;
-use sifcache_core::settings;
+use sifcache_core::layout::Layout;
+use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,18 @@ pub(crate) enum Failure {
         "{option}{}: not an image root; the image roots are {}", show(.path), list(.roots)
     )]
     NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
+    /// The path is in an image root that another tool fills.
+    #[error(
+        "{option}{}: image_root={layout}={} is filled by another tool, so sifcache only reads it",
+        show(.path), show(.root)
+    )]
+    ForeignRoot { option: &'static str, path: PathBuf, root: PathBuf, layout: Layout },
+    /// All image roots are filled by other tools.
+    #[error(
+        "other tools fill all image roots, so sifcache only reads them: add a directory to \
+         image_root, as in image_root=/local/sif:{0}"
+    )]
+    NoOwnRoot(String),
     /// A confirmation is needed, but standard input is not a terminal.
     #[error(
         "cannot ask for confirmation, because standard input is not a terminal: use --yes to go \
@@ -254,6 +267,23 @@ impl Failure {
         Self::Read { prefix: "", name: show(path), error }
     }
 
+    /// A path that is not in an image root that sifcache may change. `option` is empty, or the
+    /// option with which the path was given and a blank.
+    pub(crate) fn not_in_own_root(
+        option: &'static str,
+        path: PathBuf,
+        settings: &Settings,
+    ) -> Self {
+        let roots = settings.image_roots.clone();
+        match settings.foreign_roots.iter().find(|root| path.starts_with(&root.path)) {
+            Some(foreign) => {
+                let (root, layout) = (foreign.path.clone(), foreign.layout);
+                Self::ForeignRoot { option, path, root, layout }
+            }
+            None => Self::NotAnImageRoot { option, path, roots },
+        }
+    }
+
     /// The exit status for this failure.
     #[expect(clippy::too_many_lines, reason = "a table with a row for each variant")]
     pub(crate) fn exit(&self) -> Exit {
@@ -263,6 +293,8 @@ impl Failure {
             | Self::Reference { .. }
             | Self::OutsideRoots(_)
             | Self::NotAnImageRoot { .. }
+            | Self::ForeignRoot { .. }
+            | Self::NoOwnRoot(_)
             | Self::NoConfirmation
             | Self::Architecture { .. }
             | Self::OtherArchitecture { .. }

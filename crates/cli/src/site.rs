@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::options::{Site, Untrusted};
+use sifcache_core::layout::{ForeignRoot, Layout};
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
@@ -35,15 +36,24 @@ pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> 
 /// # Errors
 /// `--into` is not one of the image roots, so jobs would not look there.
 pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
-    let Some(into) = into else {
-        return Ok(settings.image_roots.last().cloned().unwrap_or_default());
-    };
+    let Some(into) = into else { return own(settings, settings.image_roots.last()) };
     let into: PathBuf = std::path::absolute(into)?.components().collect();
     if settings.image_roots.contains(&into) {
         return Ok(into);
     }
-    let roots = settings.image_roots.clone();
-    Err(Failure::NotAnImageRoot { option: "--into ", path: into, roots })
+    Err(Failure::not_in_own_root("--into ", into, settings))
+}
+
+/// One of the image roots of sifcache's own layout, which is `None` if there are none.
+///
+/// # Errors
+/// All image roots are filled by other tools.
+pub(crate) fn own(settings: &Settings, root: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    root.cloned().ok_or_else(|| {
+        let foreign = settings.foreign_roots.first();
+        let word = |root: &ForeignRoot| format!("{}={}", root.layout, root.path.display());
+        Failure::NoOwnRoot(foreign.map(word).unwrap_or_default())
+    })
 }
 
 fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
@@ -73,11 +83,15 @@ fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
     };
     let mut roots: Vec<String> = Vec::with_capacity(directories.len());
     for directory in directories {
-        roots.push(match directory.as_str() {
+        let (prefix, path) = match Layout::split(&directory) {
+            Some((layout, path)) => (format!("{layout}="), path),
+            None => (String::new(), directory.as_str()),
+        };
+        roots.push(match path {
             "" => directory,
             _ => {
-                let path = std::path::absolute(Path::new(&directory))?;
-                settings::escape_root(&path.to_string_lossy())
+                let path = std::path::absolute(Path::new(path))?;
+                format!("{prefix}{}", settings::escape_root(&path.to_string_lossy()))
             }
         });
     }
@@ -94,6 +108,7 @@ fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
 mod tests {
     use super::{from_root, root_word};
     use crate::options::Untrusted;
+    use sifcache_core::layout::Layout;
     use std::path::{Path, PathBuf};
 
     /// One host formats a root, and another host parses it as the same root, even if the directory
@@ -110,5 +125,27 @@ mod tests {
         }
         let two = from_root("/a\\:b:/c".as_ref(), Untrusted::Accept).unwrap();
         assert_eq!(two.image_roots, ["/a:b", "/c"].map(Path::new));
+    }
+
+    #[test]
+    fn the_root_of_another_tool_is_made_absolute() {
+        let settings = from_root("galaxy=depot:pulls=/p\\:q".as_ref(), Untrusted::Accept).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let expected = [(here.join("depot"), Layout::Galaxy), ("/p:q".into(), Layout::Pulls)];
+        let foreign = settings.foreign_roots.iter();
+        assert!(foreign.map(|root| (root.path.clone(), root.layout)).eq(expected));
+        assert!(settings.image_roots.is_empty());
+        assert!(from_root("galaxy=".as_ref(), Untrusted::Accept).is_err());
+        let target = super::target(&settings, None).unwrap_err().to_string();
+        assert!(
+            target.ends_with(
+                "image_root=/local/sif:galaxy=DEPOT"
+                    .replace("DEPOT", &here.join("depot").display().to_string())
+                    .as_str()
+            ),
+            "{target}"
+        );
+        let into = super::target(&settings, Some(Path::new("/p:q"))).unwrap_err().to_string();
+        assert!(into.starts_with("--into /p:q: image_root=pulls=/p:q is filled"), "{into}");
     }
 }

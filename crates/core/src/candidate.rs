@@ -16,10 +16,7 @@ const SUFFIX: &str = ".sif";
 /// [`Reference`], no name is absolute, and none has a `..` or an empty component.
 #[must_use]
 pub fn names(reference: &Reference) -> Vec<String> {
-    let stems = match reference.digest() {
-        Some(digest) => digest_stems(reference, digest),
-        None => tag_stems(reference, reference.tag().unwrap_or_default()),
-    };
+    let stems = stems(reference);
     let mut names: Vec<String> = Vec::with_capacity(stems.len() * 2);
     for stem in stems {
         for name in [stem.clone(), format!("{stem}{SUFFIX}")] {
@@ -29,6 +26,14 @@ pub fn names(reference: &Reference) -> Vec<String> {
         }
     }
     names
+}
+
+/// The names without a suffix, in lookup order. There may be duplicates.
+pub(crate) fn stems(reference: &Reference) -> Vec<String> {
+    match reference.digest() {
+        Some(digest) => digest_stems(reference, digest),
+        None => tag_stems(reference, reference.tag().unwrap_or_default()),
+    }
 }
 
 fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {

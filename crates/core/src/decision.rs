@@ -113,9 +113,9 @@ pub fn decide<A: AsRef<[u8]>>(
     };
     match decision.prepare(argv, settings, mode, environment) {
         Err(pass) => decision.verdict = Verdict::Pass(pass),
-        Ok(names) => {
-            let roots = &settings.image_roots;
-            decision.candidates = lookup::search(roots, &names, settings.untrusted, prober);
+        Ok(uri) => {
+            let roots = lookup::roots(settings, &uri);
+            decision.candidates = lookup::search(&roots, settings.untrusted, prober);
             if decision.hit().is_some() {
                 decision.verdict = Verdict::Hit;
             }
@@ -125,14 +125,14 @@ pub fn decide<A: AsRef<[u8]>>(
 }
 
 impl Decision {
-    /// Finds and parses IMAGE. Returns the file names to look up, or the reason to skip the lookup.
+    /// Finds and parses IMAGE. Returns the URI to look up, or the reason to skip the lookup.
     fn prepare<A: AsRef<[u8]>>(
         &mut self,
         argv: &[A],
         settings: &Settings,
         mode: CacheMode,
         environment: &dyn Fn(&str) -> Option<Vec<u8>>,
-    ) -> Result<Vec<String>, Pass> {
+    ) -> Result<ImageUri, Pass> {
         match launch::find(argv, &settings.runtimes) {
             Ok(launch) => self.launch = Some(launch),
             Err(NotLaunch::OtherSubcommand) if settings.pull != settings::Pull::Off => {
@@ -144,15 +144,14 @@ impl Decision {
         let image = image.map(AsRef::as_ref).unwrap_or_default();
         self.image = Some(image.to_owned());
         let uri = ImageUri::parse(image).map_err(Pass::Image)?;
-        let names = uri.candidate_names();
-        self.uri = Some(uri);
+        self.uri = Some(uri.clone());
         if mode == CacheMode::Off {
             return Err(Pass::Off);
         }
         if self.launch.is_some_and(|launch| oci_mode(launch, environment)) {
             return Err(Pass::OciMode);
         }
-        Ok(names)
+        Ok(uri)
     }
 
     /// Finds a pull or a build.

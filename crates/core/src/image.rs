@@ -1,5 +1,8 @@
 //! The checks that decide whether a candidate is a valid image.
 
+pub mod origin;
+
+use self::origin::Origin;
 use crate::settings::Untrusted;
 use crate::sif;
 use crate::sif::descriptors::{self, Problem, RootFileSystem};
@@ -58,6 +61,13 @@ pub enum State {
         /// The size that the header or the table requires, in bytes.
         needed: u64,
     },
+    /// Other references share the file's name, and the file does not record that it is the result
+    /// of a pull.
+    NoOrigin,
+    /// Other references share the file's name, and the file was pulled from the one given here.
+    OtherOrigin(String),
+    /// The directory has several files for the tag, or too many entries to read.
+    SeveralFiles,
     /// A system call failed with this `errno`.
     Failed(i32),
 }
@@ -86,6 +96,9 @@ impl State {
             Self::Encrypted => "encrypted",
             Self::UnknownFileSystem(_) => "unknown-file-system",
             Self::Truncated { .. } => "truncated",
+            Self::NoOrigin => "no-origin",
+            Self::OtherOrigin(_) => "other-origin",
+            Self::SeveralFiles => "several-files",
             Self::Failed(_) => "io-error",
         }
     }
@@ -136,6 +149,9 @@ impl fmt::Display for State {
             Self::Truncated { size, needed } => {
                 write!(f, "cut short or still being copied: {size} of {needed} bytes")
             }
+            Self::NoOrigin => f.write_str("the file does not record what it was pulled from"),
+            Self::OtherOrigin(theirs) => write!(f, "pulled from {theirs}, which has the same name"),
+            Self::SeveralFiles => f.write_str("several files for this tag, so none is chosen"),
             Self::Failed(errno) => write!(f, "{}", io::Error::from_raw_os_error(*errno)),
         }
     }
@@ -190,13 +206,20 @@ impl<'a> Root<'a> {
     /// Checks the candidate `name`.
     #[must_use]
     pub fn check(&self, name: &str) -> State {
+        self.check_origin(name, None)
+    }
+
+    /// Checks the candidate `name`, and that it records an accepted origin if `origin` is given.
+    #[must_use]
+    pub fn check_origin(&self, name: &str, origin: Option<Origin<'_>>) -> State {
         let path = self.join(name);
         let metadata = match &self.entered {
             None => stat(&path),
             Some(Ok(place)) => trust::find(place, name).map_err(State::from),
             Some(Err(state)) => return state.clone(),
         };
-        let checked = metadata.and_then(|m| check_regular(&m)).and_then(|()| check_content(&path));
+        let checked = metadata.and_then(|m| check_regular(&m));
+        let checked = checked.and_then(|()| check_content(&path, origin));
         checked.err().unwrap_or(State::Image)
     }
 }
@@ -214,14 +237,19 @@ fn stat(path: &Path) -> Result<Metadata, State> {
     })
 }
 
-/// Opens the file and checks that it contains an image for this host.
-fn check_content(path: &Path) -> Result<(), State> {
+/// Opens the file and checks that it contains an image for this host, of this origin.
+fn check_content(path: &Path, origin: Option<Origin<'_>>) -> Result<(), State> {
     // The file may have been replaced by a fifo since the check; opening a fifo must not block.
     let mut file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
-    inspect_for(&mut file, metadata.len(), sif::host_architecture()).map(drop)
+    let accept = |theirs| is_for(sif::host_architecture(), theirs);
+    read(&mut file, metadata.len(), &accept, origin).map(drop)
+}
+
+fn is_for(wanted: &str, theirs: &'static str) -> Result<(), State> {
+    if theirs == wanted { Ok(()) } else { Err(State::WrongArchitecture(theirs)) }
 }
 
 /// The content of a SIF file that a runtime can start.
@@ -242,7 +270,7 @@ pub struct Content {
 /// The file cannot be read, or no runtime can start it on a node of any architecture. The
 /// [`State`] is the reason.
 pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
-    read(file, size, &|_| Ok(()))
+    read(file, size, &|_| Ok(()), None)
 }
 
 /// Does the same as [`inspect`], for nodes of one architecture. `architecture` is Go's name of it.
@@ -250,10 +278,7 @@ pub fn inspect(file: &mut File, size: u64) -> Result<Content, State> {
 /// # Errors
 /// The file cannot be read, or no runtime can start it on these nodes. The [`State`] is the reason.
 pub fn inspect_for(file: &mut File, size: u64, architecture: &str) -> Result<Content, State> {
-    read(file, size, &|theirs| match theirs == architecture {
-        true => Ok(()),
-        false => Err(State::WrongArchitecture(theirs)),
-    })
+    read(file, size, &|theirs| is_for(architecture, theirs), None)
 }
 
 /// The bytes of the descriptor table of a SIF file, for [`descriptors::in_use`].
@@ -279,6 +304,7 @@ fn read(
     file: &mut File,
     size: u64,
     accept: &dyn Fn(&'static str) -> Result<(), State>,
+    origin: Option<Origin<'_>>,
 ) -> Result<Content, State> {
     let mut start = [0; sif::USUAL_TABLE_END];
     let start = read_start(file, size, &mut start)?;
@@ -302,6 +328,7 @@ fn read(
         of_partition => of_partition,
     };
     accept(architecture)?;
+    origin.map_or(Ok(()), |origin| origin::check(file, table, origin))?;
     Ok(Content { architecture, root })
 }
 

@@ -25,6 +25,7 @@ pub mod flags;
 pub mod image;
 pub mod image_uri;
 pub mod launch;
+pub mod layout;
 mod listed;
 pub mod lookup;
 pub mod message;

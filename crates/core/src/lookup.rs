@@ -1,7 +1,12 @@
 //! The lookup: checks the candidates in the image roots in order, up to the first image.
 
+mod by_digest;
+
 use crate::image::{Root, State};
-use crate::settings::Untrusted;
+use crate::image_uri::ImageUri;
+use crate::layout::{Layout, Place};
+use crate::reference::Reference;
+use crate::settings::{Settings, Untrusted};
 use std::path::{Path, PathBuf};
 
 /// A file that may hold the image, and its state.
@@ -13,9 +18,18 @@ pub struct Candidate {
     pub state: State,
 }
 
-/// The result of probing one image root: a state for each name in the order of the names, or
+/// An image root, and the places under it where the image may be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched<'a> {
+    /// The image root.
+    pub root: &'a Path,
+    /// The places, in lookup order.
+    pub places: Vec<Place<'a>>,
+}
+
+/// The result of probing one image root: a candidate for each place in the order of the places, or
 /// [`State::NoRoot`] or [`State::NoAnswer`] for the root as a whole.
-pub type Answer = Result<Vec<State>, State>;
+pub type Answer = Result<Vec<Candidate>, State>;
 
 /// Probes image roots one after the other and passes each answer to the callback immediately.
 pub type Probe<'a> = &'a dyn Fn(&mut dyn FnMut(Answer));
@@ -41,21 +55,28 @@ impl Prober for Inline {
     }
 }
 
-/// Looks up the first image among `names` in `roots`.
+/// The image roots of a site that may have the image of a URI, in lookup order. A root of another
+/// tool is not among them if that tool cannot have stored the image.
+#[must_use]
+pub fn roots<'a>(settings: &'a Settings, uri: &'a ImageUri) -> Vec<Searched<'a>> {
+    let own = || uri.candidate_names().into_iter().map(Place::File).collect();
+    let searched = |(root, layout): (&'a Path, Option<Layout>)| Searched {
+        root,
+        places: layout.map_or_else(own, |layout| layout.places(uri)),
+    };
+    settings.search_path().map(searched).filter(|one| !one.places.is_empty()).collect()
+}
+
+/// Looks up the first image in `roots`.
 ///
 /// The result contains every candidate of every root in lookup order. The candidates after the
 /// image are [`State::NotTried`]. A root that does not exist or does not answer is represented by a
 /// single candidate with the path of the root.
 #[must_use]
-pub fn search(
-    roots: &[PathBuf],
-    names: &[String],
-    untrusted: Untrusted,
-    prober: &dyn Prober,
-) -> Vec<Candidate> {
+pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober) -> Vec<Candidate> {
     let mut answers: Vec<Answer> = Vec::with_capacity(roots.len());
     while let Some(rest) = roots.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-        let more = prober.run(&|report| probe(rest, names, untrusted, report));
+        let more = prober.run(&|report| probe(rest, untrusted, report));
         let found = more.iter().any(has_image);
         let none = more.is_empty();
         answers.extend(more);
@@ -63,21 +84,15 @@ pub fn search(
             break;
         }
     }
-    let not_tried = Ok(vec![State::NotTried; names.len()]);
-    answers.resize(roots.len(), not_tried);
-    roots.iter().zip(answers).flat_map(|(root, answer)| candidates(root, names, answer)).collect()
+    let answers = answers.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    roots.iter().zip(answers).flat_map(|(root, answer)| root.candidates(answer)).collect()
 }
 
 /// Probes the roots up to the first one with an image. Later roots are not accessed, because they
 /// may hang.
-fn probe(
-    roots: &[PathBuf],
-    names: &[String],
-    untrusted: Untrusted,
-    report: &mut dyn FnMut(Answer),
-) {
+fn probe(roots: &[Searched<'_>], untrusted: Untrusted, report: &mut dyn FnMut(Answer)) {
     for root in roots {
-        let answer = probe_root(root, names, untrusted);
+        let answer = root.probe(untrusted);
         let found = has_image(&answer);
         report(answer);
         if found {
@@ -89,29 +104,61 @@ fn probe(
 /// Whether the search ends with this answer.
 #[must_use]
 pub fn has_image(answer: &Answer) -> bool {
-    answer.as_ref().is_ok_and(|states| states.contains(&State::Image))
+    answer.as_ref().is_ok_and(|all| all.iter().any(|one| one.state == State::Image))
 }
 
-fn candidates(root: &Path, names: &[String], answer: Answer) -> Vec<Candidate> {
-    let named = |(name, state)| Candidate { path: root.join::<&String>(name), state };
-    match answer {
-        Err(state) => vec![Candidate { path: root.to_owned(), state }],
-        Ok(states) => names.iter().zip(states).map(named).collect(),
+impl Searched<'_> {
+    /// The candidates of a root; `answer` is `None` if it was not probed.
+    fn candidates(&self, answer: Option<Answer>) -> Vec<Candidate> {
+        match answer {
+            Some(Ok(candidates)) => candidates,
+            Some(Err(state)) => vec![Candidate { path: self.root.to_owned(), state }],
+            None => {
+                self.places.iter().map(|place| self.candidate(place, State::NotTried)).collect()
+            }
+        }
+    }
+
+    fn candidate(&self, place: &Place<'_>, state: State) -> Candidate {
+        Candidate { path: self.root.join(place.name()), state }
+    }
+
+    fn probe(&self, untrusted: Untrusted) -> Answer {
+        let root = Root::enter(self.root, untrusted);
+        if root.is_missing() {
+            return Err(State::NoRoot);
+        }
+        let mut found = false;
+        let mut check = |place: &Place<'_>| {
+            let candidate = match (found, place) {
+                (true, _) => self.candidate(place, State::NotTried),
+                (false, Place::File(name)) => self.candidate(place, root.check(name)),
+                (false, Place::Recorded(name, reference)) => {
+                    let origin = |theirs: &Reference| is_same(reference, theirs);
+                    self.candidate(place, root.check_origin(name, Some(&origin)))
+                }
+                (false, Place::ByDigest(by)) => match by_digest::check(&root, by) {
+                    (Some(name), state) => Candidate { path: root.join(&name), state },
+                    (None, state) => self.candidate(place, state),
+                },
+            };
+            found |= candidate.state == State::Image;
+            candidate
+        };
+        Ok(self.places.iter().map(&mut check).collect())
     }
 }
 
-fn probe_root(root: &Path, names: &[String], untrusted: Untrusted) -> Answer {
-    let root = Root::enter(root, untrusted);
-    if root.is_missing() {
-        return Err(State::NoRoot);
-    }
-    let mut found = false;
-    let mut check = |name: &String| {
-        let state = if found { State::NotTried } else { root.check(name) };
-        found |= state == State::Image;
-        state
-    };
-    Ok(names.iter().map(&mut check).collect())
+/// Whether a pull of `theirs` gave the image of `wanted`. A digest in `wanted` takes precedence over
+/// its tag, as in every other lookup.
+fn is_same(wanted: &Reference, theirs: &Reference) -> bool {
+    let tags = || theirs.digest().is_none() && wanted.tag() == theirs.tag();
+    is_same_repository(wanted, theirs)
+        && wanted.digest().map_or_else(tags, |digest| theirs.digest() == Some(digest))
+}
+
+fn is_same_repository(one: &Reference, other: &Reference) -> bool {
+    (one.registry(), one.repository()) == (other.registry(), other.repository())
 }
 
 #[cfg(test)]

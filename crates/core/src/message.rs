@@ -3,9 +3,10 @@
 use crate::cache_mode::CacheMode;
 use crate::decision::Decision;
 use crate::image::Root;
+use crate::layout::Layout;
 use crate::settings::{OnMiss, Settings};
 use crate::tags::{self, Tags};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The prefix of every line, so that users can see where the message comes from.
 const NAME: &str = "sifcache: ";
@@ -32,7 +33,10 @@ pub fn miss(
         lines.push(format!("refused: {}: {}", candidate.path.display(), candidate.state));
     }
     if !readable.is_empty() {
-        let tags = tags::similar(reference, readable, settings.untrusted);
+        // The names in other layouts do not show which of them are tags of this repository.
+        let own: Vec<_> =
+            readable.iter().filter(|root| settings.image_roots.contains(root)).cloned().collect();
+        let tags = tags::similar(reference, &own, settings.untrusted);
         lines.push(available(&reference.short_repository(), &tags));
     }
     lines.push(next_step(mode, on_miss).replace("LAUNCH", decision.kind().as_str()));
@@ -54,18 +58,21 @@ pub fn short_miss(
 
 /// The image roots, separated by commas. A root that cannot be used is followed by the reason.
 fn roots(decision: &Decision, settings: &Settings, readable: &[PathBuf]) -> String {
-    let known = |path: &PathBuf| {
-        decision.unusable_roots().find(|root| root.path == *path).map(|root| root.state.clone())
+    let known = |path: &Path| {
+        decision.unusable_roots().find(|root| root.path == path).map(|root| root.state.clone())
     };
-    let problem = |path: &PathBuf| match readable.contains(path) {
+    let problem = |path: &Path| match readable.iter().any(|root| root == path) {
         true => Root::enter(path, settings.untrusted).problem(),
         false => known(path),
     };
-    let root = |path: &PathBuf| match problem(path) {
-        None => path.display().to_string(),
-        Some(state) => format!("{} ({state})", path.display()),
+    let root = |(path, layout): (&Path, Option<Layout>)| {
+        let prefix = layout.map_or(String::new(), |layout| format!("{layout}="));
+        match problem(path) {
+            None => format!("{prefix}{}", path.display()),
+            Some(state) => format!("{prefix}{} ({state})", path.display()),
+        }
     };
-    settings.image_roots.iter().map(root).collect::<Vec<_>>().join(", ")
+    settings.search_path().map(root).collect::<Vec<_>>().join(", ")
 }
 
 fn available(repository: &str, tags: &Tags) -> String {

@@ -12,15 +12,20 @@ mod key;
 
 pub use key::Key;
 
+use crate::layout::{ForeignRoot, Layout};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The settings of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The image roots in lookup order: absolute paths, at least one.
+    /// The image roots of sifcache's own layout in lookup order: absolute paths. Commands may
+    /// change them.
     pub image_roots: Vec<PathBuf>,
+    /// The image roots that other tools fill, in lookup order. The site has at least one root of
+    /// either kind.
+    pub foreign_roots: Vec<ForeignRoot>,
     /// How a miss is handled.
     pub on_miss: OnMiss,
     /// How launches inside a job script are handled.
@@ -147,6 +152,7 @@ impl Settings {
     pub fn with_roots(image_roots: Vec<PathBuf>) -> Self {
         Self {
             image_roots,
+            foreign_roots: Vec::new(),
             on_miss: OnMiss::Pull,
             nested: Nested::Path,
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
@@ -177,7 +183,7 @@ impl Settings {
             seen.push(key);
             settings.set(key, value)?;
         }
-        if settings.image_roots.is_empty() {
+        if settings.search_path().next().is_none() {
             return Err(Error::NoImageRoot);
         }
         Ok(settings)
@@ -185,7 +191,7 @@ impl Settings {
 
     fn set(&mut self, key: Key, value: &str) -> Result<(), Error> {
         let valid = match key {
-            Key::ImageRoot => roots(value).map(|v| self.image_roots = v),
+            Key::ImageRoot => self.set_roots(value),
             Key::OnMiss => on_miss(value).map(|v| self.on_miss = v),
             Key::Nested => nested(value).map(|v| self.nested = v),
             Key::Runtimes => runtimes(value).map(|v| self.runtimes = v),
@@ -195,6 +201,35 @@ impl Settings {
             Key::Pull => pull(value).map(|v| self.pull = v),
         };
         valid.ok_or_else(|| Error::BadValue(key, value.to_owned()))
+    }
+
+    /// Parses `[LAYOUT=]DIR[:[LAYOUT=]DIR…]`. Each directory must be absolute, without `.` or `..`.
+    fn set_roots(&mut self, value: &str) -> Option<()> {
+        for text in split_roots(value) {
+            match Layout::split(&text) {
+                None => self.image_roots.push(root(&text)?),
+                Some((layout, path)) => {
+                    let own_before = self.image_roots.len();
+                    self.foreign_roots.push(ForeignRoot { path: root(path)?, layout, own_before });
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// All image roots in lookup order. The layout is `None` for sifcache's own.
+    pub fn search_path(&self) -> impl Iterator<Item = (&Path, Option<Layout>)> {
+        let foreign_at = |position: usize, is_last: bool| {
+            self.foreign_roots.iter().filter(move |root| {
+                root.own_before == position || is_last && root.own_before > position
+            })
+        };
+        let own = self.image_roots.iter().map(Some).chain([None]);
+        own.enumerate().flat_map(move |(position, own)| {
+            let foreign = foreign_at(position, own.is_none());
+            let foreign = foreign.map(|root| (root.path.as_path(), Some(root.layout)));
+            foreign.chain(own.map(|root| (root.as_path(), None)))
+        })
     }
 }
 
@@ -217,12 +252,7 @@ fn text(bytes: &[u8]) -> Result<&str, Error> {
     }
 }
 
-/// Parses `DIR[:DIR…]`. Each directory must be absolute, without `.` or `..`.
-fn roots(value: &str) -> Option<Vec<PathBuf>> {
-    split_roots(value).iter().map(|directory| root(directory)).collect()
-}
-
-/// Splits `DIR[:DIR…]`. A colon after a backslash is part of the path.
+/// Splits `[LAYOUT=]DIR[:[LAYOUT=]DIR…]`. A colon after a backslash is part of the path.
 #[must_use]
 pub fn split_roots(value: &str) -> Vec<String> {
     let mut roots = vec![String::new()];

@@ -13,6 +13,7 @@
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif/sif.go`.
 
+pub mod definition;
 pub mod descriptors;
 
 use descriptors::Table;

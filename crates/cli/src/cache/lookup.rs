@@ -3,6 +3,7 @@
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::Failure;
 use sifcache_core::image::{Root, State};
+use sifcache_core::image_uri::ImageUri;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use sifcache_core::sif::host_architecture;
@@ -11,14 +12,15 @@ use std::path::{Path, PathBuf};
 
 /// The image that a job on this host would use.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
-    let names = candidate::names(reference);
-    lookup::search(&settings.image_roots, &names, settings.untrusted, &lookup::Inline)
+    let uri = ImageUri::docker(reference.clone());
+    lookup::search(&lookup::roots(settings, &uri), settings.untrusted, &lookup::Inline)
         .into_iter()
         .find(|candidate| candidate.state == State::Image)
         .map(|candidate| candidate.path)
 }
 
-/// The image that a job would use on a node of this architecture.
+/// The image that a job would use on a node of this architecture. For another architecture than
+/// this host's, only the image roots of sifcache's own layout are searched.
 pub(crate) fn find_for(
     settings: &Settings,
     reference: &Reference,

@@ -90,6 +90,9 @@ pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<
         return match (inside, path.strip_prefix(root).ok().and_then(Path::to_str)) {
             (_, Some(name)) if path.symlink_metadata().is_ok() => Ok(vec![name.to_owned()]),
             (Some(_), _) => Ok(Vec::new()),
+            (None, _) if settings.foreign_roots.iter().any(|one| path.starts_with(&one.path)) => {
+                Err(Failure::not_in_own_root("", path.to_owned(), settings))
+            }
             (None, _) => Err(Failure::OutsideRoots(path.to_owned())),
         };
     }

@@ -11,6 +11,7 @@ mod finding;
 mod flags;
 mod fuse;
 mod host;
+mod layouts;
 mod library;
 mod login;
 mod login_node;

@@ -15,6 +15,8 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 use serde::Serialize;
+use sifcache_core::layout::ForeignRoot;
+use sifcache_core::settings::Settings;
 
 /// List the images in the cache
 ///
@@ -140,9 +142,22 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     match () {
         () if args.json => output::json(&Object { images: rows, total })?,
         () if args.refs => output::print(&references(&rows))?,
-        () => output::print(&page(&rows, &total, now))?,
+        () => {
+            output::print(&page(&rows, &total, now))?;
+            output::print(&not_listed(&settings))?;
+        }
     }
     Ok(Exit::OK)
+}
+
+/// The roots that other tools fill. The names of their files do not always show a reference, and
+/// there can be very many of them.
+fn not_listed(settings: &Settings) -> String {
+    let root = |root: &ForeignRoot| {
+        let path = escape_for_terminal(&root.path);
+        format!("{}={path} is filled by another tool and not listed\n", root.layout)
+    };
+    settings.foreign_roots.iter().map(root).collect()
 }
 
 fn row(inventory: &Inventory, image: &Image) -> Row {

@@ -152,9 +152,9 @@ pub(crate) fn run(args: &Stage) -> Result<Exit, Failure> {
 /// # Errors
 /// `--into` is not an image root, or there is no other root to copy images from.
 fn destination(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
-    let first = settings.image_roots.first().cloned().unwrap_or_default();
-    let root = into.map_or(Ok(first), |into| site::target(settings, Some(into)))?;
-    if settings.image_roots.iter().any(|other| *other != root) {
+    let first = || site::own(settings, settings.image_roots.first());
+    let root = into.map_or_else(first, |into| site::target(settings, Some(into)))?;
+    if settings.search_path().any(|(other, _)| *other != root) {
         return Ok(root);
     }
     Err(Failure::OnlyRoot(root))

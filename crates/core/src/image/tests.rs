@@ -1,8 +1,8 @@
 use super::{Root, State};
 use crate::settings::Untrusted;
 use crate::sif::USUAL_TABLE_END;
-use crate::sif::descriptors::DESCRIPTOR;
 use crate::sif::descriptors::tests::{descriptor, partition};
+use crate::sif::descriptors::{DEFINITION, DESCRIPTOR};
 use crate::sif::tests::{file, header};
 use crate::trust::{UntrustedReason, Writer};
 use std::fs::{self, Permissions};
@@ -62,6 +62,14 @@ fn host() -> [u8; 2] {
 /// A small valid image: a header, a descriptor and 72 bytes of data.
 pub(crate) fn sif() -> Vec<u8> {
     file(&host(), &root_partition(1), &[0; 72])
+}
+
+/// An image with this definition.
+pub(crate) fn sif_from(definition: &str) -> Vec<u8> {
+    let start = (128 + 2 * DESCRIPTOR) as i64;
+    let root = partition((1, 2), &host(), (start, 72));
+    let table = [root, descriptor(DEFINITION, start + 72, definition.len() as i64)].concat();
+    file(&host(), &table, &[&[0; 72], definition.as_bytes()].concat())
 }
 
 /// The descriptor of a root file system with this code, whose data follow the descriptor directly.
@@ -263,8 +271,8 @@ fn a_file_that_was_replaced_after_the_type_check() {
     let Some(root) = TestRoot::new() else { return };
     let fifo = root.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    assert_eq!(super::check_content(&fifo), Err(State::NotAFile("fifo")));
-    assert_eq!(super::check_content(root.path()), Err(State::NotAFile("directory")));
+    assert_eq!(super::check_content(&fifo, None), Err(State::NotAFile("fifo")));
+    assert_eq!(super::check_content(root.path(), None), Err(State::NotAFile("directory")));
     let mut unreadable = fs::File::open(root.path()).unwrap();
     assert_eq!(super::inspect(&mut unreadable, 1), Err(State::Failed(libc::EISDIR)));
 }

@@ -1,9 +1,23 @@
-use super::{Answer, Inline, Probe, Prober, search};
+mod foreign;
+
+use super::{Answer, Candidate, Inline, Probe, Prober, Searched};
 use crate::image::State;
 use crate::image::tests::{TestRoot, sif};
+use crate::layout::Place;
 use crate::settings::Untrusted;
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+fn search(
+    roots: &[PathBuf],
+    names: &[String],
+    untrusted: Untrusted,
+    prober: &dyn Prober,
+) -> Vec<Candidate> {
+    let places = || names.iter().cloned().map(Place::File).collect();
+    let roots: Vec<_> = roots.iter().map(|root| Searched { root, places: places() }).collect();
+    super::search(&roots, untrusted, prober)
+}
 
 fn states(roots: &[&TestRoot], names: &[&str]) -> Vec<State> {
     let roots: Vec<_> = roots.iter().map(|root| root.path().to_owned()).collect();

@@ -63,7 +63,10 @@ impl Key {
     #[must_use]
     pub const fn values(self) -> &'static str {
         match self {
-            Self::ImageRoot => "DIR[:DIR...], absolute; a ':' within a path is written '\\:'",
+            Self::ImageRoot => {
+                "[LAYOUT=]DIR[:[LAYOUT=]DIR...], absolute; LAYOUT is galaxy, nextflow, pulls or \
+                 shpc; a ':' within a path is written '\\:'"
+            }
             Self::OnMiss => "pull, warn, fail",
             Self::Nested => "path, preload, off",
             Self::Runtimes => "NAME[,NAME...], file names without a slash",

@@ -1,5 +1,6 @@
 use super::{Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog, Untrusted};
-use std::path::PathBuf;
+use crate::layout::Layout;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The files that must document each key, and the dictionary of the fuzz target.
@@ -202,4 +203,29 @@ fn other_mistakes() {
         assert_eq!(Settings::parse(&[wrong]), Err(Error::NotText(shown)));
     }
     assert!(parse("image_root=/größe").is_ok());
+}
+
+#[test]
+fn roots_of_other_tools_keep_their_place() {
+    let settings = parse("image_root=/a:galaxy=/b:/c:pulls=/d\\:e/:nextflow=/f").unwrap();
+    assert_eq!(settings.image_roots, ["/a", "/c"].map(Path::new));
+    let shown = |settings: &Settings| -> Vec<(String, Option<Layout>)> {
+        settings.search_path().map(|(path, l)| (path.display().to_string(), l)).collect()
+    };
+    let layouts = [None, Some(Layout::Galaxy), None, Some(Layout::Pulls), Some(Layout::Nextflow)];
+    let paths = ["/a", "/b", "/c", "/d:e", "/f"].map(str::to_owned);
+    assert_eq!(shown(&settings), paths.into_iter().zip(layouts).collect::<Vec<_>>());
+    // Commands search without one of the roots.
+    let mut without = settings;
+    without.image_roots.clear();
+    assert_eq!(shown(&without).len(), 3);
+
+    let only = parse("image_root=shpc=/a").unwrap();
+    assert!(only.image_roots.is_empty() && only.foreign_roots.len() == 1);
+    for wrong in ["galaxy=", "galaxy=b", "galaxi=/b", "=/b", "/a:shpc=../b", "galaxy=pulls=/b"] {
+        let error = parse(&format!("image_root={wrong}")).unwrap_err();
+        assert!(error.to_string().contains("galaxy, nextflow, pulls or shpc"), "{wrong}: {error}");
+    }
+    let values = Key::ImageRoot.values();
+    assert!(Layout::ALL.iter().all(|layout| values.contains(layout.word())), "{values}");
 }

@@ -11,6 +11,7 @@ use super::host::Host;
 use super::owners;
 use super::runtimes::{self, Runtime};
 use crate::ui::escape::escape_for_terminal;
+use sifcache_core::settings::Settings;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,7 @@ fn one(host: &Host, runtime: &Runtime, file: &Path) -> Vec<Finding> {
     findings.extend(sif(file, &text));
     findings.extend(squashfs(runtime, file, &text));
     findings.extend(oci(file, &text));
-    for root in host.site.settings.iter().flat_map(|settings| &settings.image_roots) {
+    for (root, _) in host.site.settings.iter().flat_map(Settings::search_path) {
         // Another check reports missing roots.
         let Ok(real) = fs::canonicalize(host.path(root)) else { continue };
         findings.extend(paths(host, file, &text, root, &real));

@@ -88,8 +88,11 @@ fn settings(host: &Host, ours: &Entry) -> Finding {
 fn describe(settings: Option<&Settings>) -> String {
     let roots: Vec<String> = settings
         .iter()
-        .flat_map(|s| &s.image_roots)
-        .map(|root| escape_root(&escape_for_terminal(root)))
+        .flat_map(Settings::search_path)
+        .map(|(root, layout)| {
+            let prefix = layout.map_or(String::new(), |layout| format!("{layout}="));
+            format!("{prefix}{}", escape_root(&escape_for_terminal(root)))
+        })
         .collect();
     format!("settings are valid, image_root={}", roots.join(":"))
 }

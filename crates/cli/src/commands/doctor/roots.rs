@@ -3,12 +3,13 @@
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
-use super::{fuse, mounts, trial};
+use super::{fuse, layouts, mounts, trial};
 use crate::cache::store;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use rustix::fs::{StatVfs, StatVfsMountFlags, getxattr, statvfs};
 use sifcache_core::image::{Root, State};
+use sifcache_core::layout::Layout;
 use sifcache_core::settings::{Settings, Untrusted};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -24,10 +25,10 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let Some(settings) = &host.site.settings else {
         return vec![Finding::skipped("there", "without settings there are no image roots")];
     };
-    settings.image_roots.iter().flat_map(|root| one(host, settings, root)).collect()
+    settings.search_path().flat_map(|(root, layout)| one(host, settings, root, layout)).collect()
 }
 
-fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
+fn one(host: &Host, settings: &Settings, root: &Path, layout: Option<Layout>) -> Vec<Finding> {
     let path = host.path(root);
     let state = Root::enter(&path, settings.untrusted).problem();
     if let Some(state @ (State::Absent | State::DanglingLink)) = state {
@@ -43,9 +44,15 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
         let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         let kind = mounts::kind(&host.read("/proc/self/mountinfo").unwrap_or_default(), &real);
         let kind = kind.as_deref().unwrap_or("unknown");
-        findings.extend(space(root, &real, kind));
         findings.extend(fuse::check(host, &escape_for_terminal(root), kind));
-        findings.extend(own_state(host, root));
+        match layout {
+            // The command writes nothing there.
+            Some(layout) => findings.push(layouts::check(&path, root, layout)),
+            None => {
+                findings.extend(space(root, &real, kind));
+                findings.extend(own_state(host, root));
+            }
+        }
     }
     findings
 }
@@ -54,7 +61,7 @@ fn one(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
 /// them may exist only on some nodes.
 fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Finding {
     let message = format!("{}: {state}", escape_for_terminal(root));
-    let others = settings.image_roots.iter().any(|other| host.path(other).is_dir());
+    let others = settings.search_path().any(|(other, _)| host.path(other).is_dir());
     let finding = match (others, host.is_compute_node()) {
         (false, _) => Finding::fail("there", message),
         (true, true) => Finding::warn("there", message),

@@ -36,7 +36,7 @@ pub(super) fn of(
 
 /// Problems that affect a whole root; the line of an absent candidate does not show them.
 fn roots(settings: &Settings) -> impl Iterator<Item = String> {
-    settings.image_roots.iter().filter_map(|path| {
+    settings.search_path().filter_map(|(path, _)| {
         let root = Root::enter(path, settings.untrusted);
         // A missing root is already reported with its candidates.
         let state = root.problem().filter(|_| !root.is_missing())?;

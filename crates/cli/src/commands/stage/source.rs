@@ -22,7 +22,7 @@ pub(crate) struct Source {
     pub(crate) item: Item,
 }
 
-/// The settings without the destination root.
+/// The settings without the destination root, which cannot be a foreign root.
 pub(crate) fn others(settings: &Settings, destination: &Path) -> Settings {
     let mut others = settings.clone();
     others.image_roots.retain(|root| root != destination);
@@ -39,7 +39,8 @@ pub(crate) fn find(
     progress: &Progress,
 ) -> Result<Source, Failure> {
     let Some(path) = lookup::find(others, reference) else {
-        let (name, roots) = (image_name::short(reference), others.image_roots.clone());
+        let roots = others.search_path().map(|(root, _)| root.to_owned()).collect();
+        let name = image_name::short(reference);
         return Err(Failure::NotInCache { name, roots });
     };
     if let Err(damage) = squashfs::check(&path) {

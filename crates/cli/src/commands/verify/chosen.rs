@@ -94,5 +94,5 @@ fn under_a_root(path: &Path, settings: &Settings) -> Result<PathBuf, Failure> {
     if settings.image_roots.iter().any(|root| path.starts_with(root)) {
         return Ok(path);
     }
-    Err(Failure::NotAnImageRoot { option: "", path, roots: settings.image_roots.clone() })
+    Err(Failure::not_in_own_root("", path, settings))
 }

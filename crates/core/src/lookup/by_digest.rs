@@ -1,0 +1,51 @@
+//! A directory with one image, whose name ends in its digest.
+
+use super::is_same_repository;
+use crate::image::{Root, State};
+use crate::layout::ByDigest;
+use crate::reference::Reference;
+use std::fs;
+
+/// The maximum number of entries that are read from the directory. shpc stores an image and a
+/// script there.
+const MAX_ENTRIES: usize = 64;
+
+/// Checks the image in the directory. The result has its name relative to the root, if that is
+/// known.
+pub(super) fn check(root: &Root<'_>, by: &ByDigest<'_>) -> (Option<String>, State) {
+    let digest = match by.reference.digest() {
+        Some(digest) => digest.to_owned(),
+        None => match only(root, by) {
+            Ok(digest) => digest,
+            Err(state) => return (None, state),
+        },
+    };
+    let name = format!("{}/{}{digest}.sif", by.directory, by.prefix);
+    let origin = |theirs: &Reference| {
+        is_same_repository(by.reference, theirs) && theirs.digest() == Some(&digest)
+    };
+    let state = root.check_origin(&name, Some(&origin));
+    (Some(name), state)
+}
+
+/// The digest in the only name of an image in the directory.
+fn only(root: &Root<'_>, by: &ByDigest<'_>) -> Result<String, State> {
+    // The check of a directory ends with its type if it exists and is trusted.
+    match root.check(&by.directory) {
+        State::NotAFile("directory") => {}
+        State::Image => return Err(State::Absent),
+        state => return Err(state),
+    }
+    let (mut only, mut count) = (None, 0);
+    for entry in fs::read_dir(root.join(&by.directory))? {
+        let name = entry?.file_name();
+        count += 1;
+        let digest = name.to_str().and_then(|name| by.digest_in(name)).map(str::to_owned);
+        let is_second = digest.is_some() && only.is_some();
+        if is_second || count > MAX_ENTRIES {
+            return Err(State::SeveralFiles);
+        }
+        only = digest.or(only);
+    }
+    only.ok_or(State::Absent)
+}
