@@ -25,6 +25,7 @@ mod files;
 mod firewall;
 mod hit;
 mod login_node;
+mod layouts;
 mod miss;
 mod names;
 mod namespaces;

@@ -136,10 +136,20 @@ fn calls_of_task(site: &Site, plugstack: &str, program: &str, rest: &str) -> BTr
     calls
 }
 
-/// The calls that the plugin adds to a task.
+/// The calls that the plugin adds to a task, with the image root [`SHARED`].
 fn added(site: &Site, timeout: &str, program: &str, rest: &str) -> BTreeMap<String, i64> {
+    added_by(site, &format!("image_root={SHARED} lookup_timeout={timeout}"), program, rest)
+}
+
+/// The calls that the plugin adds to a task, with these settings.
+pub(crate) fn added_by(
+    site: &Site,
+    settings: &str,
+    program: &str,
+    rest: &str,
+) -> BTreeMap<String, i64> {
     let without = calls_of_task(site, "# nothing\n", program, rest);
-    let settings = format!("image_root={SHARED} nested=off lookup_timeout={timeout}");
+    let settings = format!("{settings} nested=off");
     let line = format!("optional spank_sifcache.so {settings}\n");
     let mut with = calls_of_task(site, &line, program, rest);
     assert!(without.len() > 10, "{without:?}");

@@ -156,7 +156,12 @@ impl<'a> Call<'a> {
     /// The same, except that the image replaces the argument with this index.
     #[track_caller]
     pub(crate) fn is_bare_with_image(&self, index: usize) -> Outcome {
-        let image = self.site.image();
+        self.is_bare_with(index, &self.site.image())
+    }
+
+    /// The same for the image at this path.
+    #[track_caller]
+    pub(crate) fn is_bare_with(&self, index: usize, image: &str) -> Outcome {
         self.is_bare_but(|arguments| arguments[index] = format!("argv={image}"))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, Outcome};
 use crate::kit::{HIT, IMAGE, MISS, Site};
+use sif_fixture::{Object, Sif};
 use std::fs;
 
 /// A call without the settings of a job, with this text in plugstack.conf.
@@ -102,6 +103,33 @@ fn programs_that_are_not_in_runtimes() {
     site.call(&HIT).settings(Some(&settings)).is_bare();
     let singularity = site.call(&["x", "exec", "docker://o/i:1", "true"]);
     singularity.settings(Some(&settings)).program("shims/singularity").is_bare_with_image(IMAGE);
+}
+
+#[test]
+fn image_roots_that_other_tools_fill() {
+    let site = Site::new();
+    let from = |name: &str, reference: &str| {
+        let definition = format!("bootstrap: docker\nfrom: {reference}\n");
+        let image = Sif::image().with(Object::definition(definition));
+        image.write(site.path(name)).unwrap();
+    };
+    from("nxf/o-i-1.img", "o/i:1");
+    from("nxf/o-a-b-1.img", "o/a-b:1");
+    let call = |command: &[&str], root: &str| {
+        let settings = format!("image_root={root} untrusted=accept syslog=off");
+        site.call(command).settings(Some(&settings))
+    };
+    let nextflow = format!("nextflow={}", site.text("nxf"));
+    call(&HIT, &nextflow).is_bare_with(IMAGE, &site.text("nxf/o-i-1.img"));
+    call(&HIT, &format!("{}:{nextflow}", site.text("roots"))).is_bare_with_image(IMAGE);
+    call(&HIT, &site.text("nxf")).is_bare();
+    // `o/a-b:1` has the same file name.
+    let shared = ["apptainer", "exec", "docker://o-a/b:1", "true"];
+    let message = call(&shared, &format!("{nextflow} on_miss=warn")).is_bare().stderr;
+    let searched = format!("searched: {nextflow}\n");
+    assert!(message.contains(&searched), "{message}");
+    let refused = "o-a-b-1.img: pulled from docker.io/o/a-b:1, which has the same name\n";
+    assert!(message.contains(refused), "{message}");
 }
 
 /// OCI mode treats a SIF differently from an OCI image, so no image of the cache is used.

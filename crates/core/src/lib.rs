@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! argv ─▶ launch ─▶ image_uri ─▶ candidate ─▶ lookup ─▶ image ─▶ decision
-//!         (flags)   (reference)               (trust, sif)
+//!         (flags)   (reference)  (layout)     (trust, sif)
 //! ```
 //!
 //! [`pull`] and [`build`] parse two other commands by the same rules, which are in

@@ -88,7 +88,7 @@ fn settings(host: &Host, ours: &Entry) -> Finding {
 fn describe(settings: Option<&Settings>) -> String {
     let roots: Vec<String> = settings
         .iter()
-        .flat_map(Settings::search_path)
+        .flat_map(|settings| settings.search_path())
         .map(|(root, layout)| {
             let prefix = layout.map_or(String::new(), |layout| format!("{layout}="));
             format!("{prefix}{}", escape_root(&escape_for_terminal(root)))
