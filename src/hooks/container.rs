@@ -68,6 +68,7 @@ mod tests {
     use crate::logging::captured;
     use crate::spank::Context;
     use crate::spank::test_double::Double;
+    use sif_fixture::{Object, Sif};
     use sifcache_core::nested::{INTERPOSER, SETTINGS, SHIMS, installed};
 
     const LAUNCH: &str = "singularity exec docker://o/i:1 true";
@@ -103,6 +104,20 @@ mod tests {
                 }
                 assert_eq!((double.stderr.take().as_str(), double.ended.get()), ("", None));
             }
+        }
+    }
+
+    /// The container does not have the image roots of the node, whatever their layout.
+    #[test]
+    fn no_image_root_is_searched() {
+        let root = tempfile::tempdir().unwrap();
+        let definition = Object::definition("bootstrap: docker\nfrom: o/i:1\n");
+        Sif::image().with(definition).write(root.path().join("i_1.sif")).unwrap();
+        Sif::image().write(root.path().join("o/i:1")).unwrap();
+        for layout in ["", "pulls="] {
+            let root = format!("image_root={layout}{}", root.path().display());
+            let double = task(&[&root, "untrusted=accept", "on_miss=fail"], LAUNCH, None);
+            assert_eq!(double.ended.get(), Some(MISSING), "{root}");
         }
     }
 
