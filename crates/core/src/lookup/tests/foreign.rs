@@ -30,6 +30,7 @@ fn a_depot_is_searched_only_for_its_images() {
     assert_eq!(states(&root, "galaxy", "quay.io/biocontainers/samtools:1"), [Image]);
     assert_eq!(states(&root, "galaxy", "quay.io/biocontainers/samtools:2"), [Absent]);
     assert!(states(&root, "galaxy", "samtools:1").is_empty());
+    assert!(look("galaxy=/nowhere", "samtools:1").is_empty(), "the root is not accessed");
     // In its own layout, the same file is another image.
     let own = look(&root.path().display().to_string(), "samtools:1");
     assert_eq!(own[0].state, Image);
