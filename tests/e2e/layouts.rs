@@ -72,6 +72,15 @@ fn each_layout_starts_its_images() {
         let explained = site.alice(&["sifcache", "explain", "--", "apptainer", "run", &uri]);
         assert!(explained.stdout.contains(&path), "{explained:#?}");
     }
+    // In that tree, the runtime has copied the image from its cache, with the record of the tag.
+    let directory = format!("/shared/shpc/{repository}/{tag}");
+    let again = format!(
+        "umask 022; cd {directory} && apptainer pull --disable-cache --force --name *.sif \
+         docker://{repository}@{digest} && apptainer inspect --deffile *.sif"
+    );
+    let again = with_hub(|| site.exec(&[], &["bash", "-c", &again], ""));
+    assert!(again.stdout.contains(&format!("from: {repository}@{digest}")), "{again:#?}");
+    site.launch(&[], &docker).ran(IMAGE);
     // All of them in one setting, behind an image root of sifcache's own layout.
     let all = TREES.map(|(tool, _)| format!("{tool}=/shared/{tool}")).join(":");
     site.plugstack(&line(&format!("{SHARED}:{all}")));

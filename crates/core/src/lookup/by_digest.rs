@@ -21,11 +21,18 @@ pub(super) fn check(root: &Root<'_>, by: &ByDigest<'_>) -> (Option<String>, Stat
         },
     };
     let name = format!("{}/{}{digest}.sif", by.directory, by.prefix);
-    let origin = |theirs: &Reference| {
-        is_same_repository(by.reference, theirs) && theirs.digest() == Some(&digest)
-    };
-    let state = root.check_origin(&name, Some(&origin));
+    let state = root.check_origin(&name, Some(&|theirs| is_pulled(by.reference, &digest, theirs)));
     (Some(name), state)
+}
+
+/// Whether a file that is named after `digest` and records `theirs` is the image of `wanted`.
+///
+/// The record has the digest, or the tag: a runtime that has pulled the tag before takes the image
+/// from its own cache, with the record of the first pull.
+fn is_pulled(wanted: &Reference, digest: &str, theirs: &Reference) -> bool {
+    let is_tag =
+        || (wanted.digest(), theirs.digest()) == (None, None) && wanted.tag() == theirs.tag();
+    is_same_repository(wanted, theirs) && (theirs.digest() == Some(digest) || is_tag())
 }
 
 /// The digest in the only name of an image in the directory. The check of that image decides whether

@@ -106,6 +106,12 @@ fn an_shpc_directory_has_one_image() {
     assert_eq!(shpc("o/i:1"), [other(&format!("docker.io/p/i@sha256:{one}"))]);
     root.file(&name(&one), &from("o/i", &two));
     assert_eq!(shpc("o/i:1"), [other(&format!("docker.io/o/i@sha256:{two}"))]);
+    // The runtime has taken the image from its own cache.
+    root.file(&name(&one), &sif_from("bootstrap: docker\nfrom: o/i:1"));
+    assert_eq!(shpc("o/i:1"), [Image]);
+    assert_eq!(shpc(&format!("o/i:1@sha256:{one}")), [other("docker.io/o/i:1")]);
+    root.file(&name(&one), &sif_from("bootstrap: docker\nfrom: o/i:2"));
+    assert_eq!(shpc("o/i:1"), [other("docker.io/o/i:2")]);
     root.file(&name(&one), &from("o/i", &one));
     root.file(&name(&two), &from("o/i", &two));
     assert_eq!(shpc("o/i:1"), [SeveralFiles]);
