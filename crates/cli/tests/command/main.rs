@@ -11,6 +11,7 @@ mod explain;
 mod full_stderr;
 mod import;
 mod json;
+mod layouts;
 mod logs;
 mod namespaces;
 mod real_files;

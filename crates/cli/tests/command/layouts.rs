@@ -1,5 +1,4 @@
 //! Subcommands at sites whose image roots other tools fill.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
 use sif_fixture::{Object, Sif};
