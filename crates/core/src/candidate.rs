@@ -4,8 +4,14 @@
 //! full name. A reference with a digest has these names: the path with the digest, then the
 //! registry and path with the digest. A file named after a tag is never used for a digest. Each
 //! name is looked up without and then with the suffix `.sif`.
+//!
+//! A reference of another transport has one name below the directory of its transport: its normal
+//! form. A URL is looked up without an added suffix, because the URL with the suffix names another
+//! file. No two references with different normal forms have a name in common, except that a tag may
+//! itself end with the suffix.
 
-use crate::reference::Reference;
+use crate::reference::{Error, Reference};
+use crate::transport::Transport;
 
 /// The suffix that `singularity pull` and people append to the name of an image file.
 const SUFFIX: &str = ".sif";
@@ -16,7 +22,11 @@ const SUFFIX: &str = ".sif";
 /// [`Reference`], no name is absolute, and none has a `..` or an empty component.
 #[must_use]
 pub fn names(reference: &Reference) -> Vec<String> {
-    let stems = stems(reference);
+    let stems = match reference.transport() {
+        Transport::Docker => stems(reference),
+        Transport::Oras | Transport::Library => vec![usual(reference)],
+        Transport::Https | Transport::Http => return vec![usual(reference)],
+    };
     let mut names: Vec<String> = Vec::with_capacity(stems.len() * 2);
     for stem in stems {
         for name in [stem.clone(), format!("{stem}{SUFFIX}")] {
@@ -28,12 +38,55 @@ pub fn names(reference: &Reference) -> Vec<String> {
     names
 }
 
-/// The names without a suffix, in lookup order. There may be duplicates.
+/// The names of a docker reference without a suffix, in lookup order. There may be duplicates.
 pub(crate) fn stems(reference: &Reference) -> Vec<String> {
     match reference.digest() {
         Some(digest) => digest_stems(reference, digest),
         None => tag_stems(reference, reference.tag().unwrap_or_default()),
     }
+}
+
+/// The name that is usual for the image of a reference. The tag is omitted if there is a digest,
+/// because the tag would name another file.
+#[must_use]
+pub fn usual(reference: &Reference) -> String {
+    let repository = repository(reference);
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => format!("{repository}@{digest}"),
+        (None, Some(tag)) => format!("{repository}:{tag}"),
+        (None, None) => repository,
+    }
+}
+
+/// The usual name without tag and digest.
+#[must_use]
+pub fn repository(reference: &Reference) -> String {
+    match reference.transport().directory() {
+        None => reference.short_repository(),
+        Some(directory) => format!("{directory}/{}", reference.place()),
+    }
+}
+
+/// The beginnings of the names of the repository's tags. A URL has no tag.
+#[must_use]
+pub fn repositories(reference: &Reference) -> Vec<String> {
+    let mut all = match reference.transport() {
+        Transport::Docker => vec![reference.short_repository(), reference.full_repository()],
+        transport if transport.is_web() => Vec::new(),
+        _ => vec![repository(reference)],
+    };
+    all.dedup();
+    all
+}
+
+/// The reference whose image may have this file name. A name directly below the root is one of
+/// docker.
+///
+/// # Errors
+/// The name is not one of a reference of its transport.
+pub fn reference(name: &str) -> Result<Reference, Error> {
+    let (transport, name) = Transport::of_file(name);
+    Reference::parse_for(transport, name.as_bytes())
 }
 
 fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {
@@ -77,7 +130,8 @@ fn typed_path<'a>(reference: &'a Reference, typed: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{names, reference, repositories, usual};
+    use crate::image_uri::ImageUri;
     use crate::reference::Reference;
 
     fn stems(text: &str) -> Vec<String> {
@@ -129,5 +183,41 @@ mod tests {
             stems(&format!("quay.io:443/o/i:1@{digest}")),
             with(&["o/i", "quay.io:443/o/i"])
         );
+    }
+
+    #[test]
+    fn other_transports_have_directories_of_their_own() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        for (uri, expected) in [
+            ("oras://ghcr.io/o/i", "_oras/ghcr.io/o/i:latest".to_owned()),
+            (&format!("oras://h.io/i:1@{digest}"), format!("_oras/h.io/i@{digest}")),
+            ("library://alpine", "_library/alpine:latest".to_owned()),
+            ("library://h.io/e/c/i:1", "_library/h.io/e/c/i:1".to_owned()),
+            ("https://H.io/d/i:1", "_https/h.io/d/i:1".to_owned()),
+            ("http://h.io/i.sif?download=1", "_http/h.io/i.sif".to_owned()),
+        ] {
+            let uri = ImageUri::parse(uri.as_bytes()).unwrap();
+            let mut expected = vec![expected];
+            if !uri.transport().is_web() {
+                expected.push(format!("{}.sif", expected[0]));
+            }
+            assert_eq!(uri.candidate_names(), expected);
+            assert_eq!(usual(uri.reference()), expected[0]);
+            let back = reference(&expected[0]).unwrap();
+            assert_eq!(usual(&back), expected[0]);
+            assert_eq!(back.transport(), uri.transport());
+        }
+        assert!(reference("_https/h.io").is_err() && reference("_oras/o/i:1").is_err());
+        assert_eq!(reference("o/i:1").unwrap().to_string(), "docker.io/o/i:1");
+    }
+
+    #[test]
+    fn tags_begin_with_the_repository() {
+        let of = |uri: &str| repositories(ImageUri::parse(uri.as_bytes()).unwrap().reference());
+        assert_eq!(of("docker://o/i:1"), ["o/i", "docker.io/o/i"]);
+        assert_eq!(of("docker://q.io/i:1"), ["q.io/i"]);
+        assert_eq!(of("oras://h.io/i:1"), ["_oras/h.io/i"]);
+        assert_eq!(of("library://e/c/i:1"), ["_library/e/c/i"]);
+        assert_eq!(of("https://h.io/i"), [""; 0]);
     }
 }

@@ -300,7 +300,13 @@ impl Pass {
             Self::NotServed(why) => why.token(),
             Self::Image(image_uri::Error::OtherTransport) => "not-docker",
             Self::Image(image_uri::Error::Reference(..)) => "bad-reference",
-            Self::Image(image_uri::Error::NoSlashes(Transport::Docker)) => "docker-without-slashes",
+            Self::Image(image_uri::Error::NoSlashes(transport)) => match transport {
+                Transport::Docker => "docker-without-slashes",
+                Transport::Oras => "oras-without-slashes",
+                Transport::Library => "library-without-slashes",
+                Transport::Https => "https-without-slashes",
+                Transport::Http => "http-without-slashes",
+            },
             Self::OciMode => "oci-mode",
             Self::Off => "switched-off",
         }

@@ -1,56 +1,14 @@
 //! Image URIs as users type them: `TRANSPORT://NAME`.
-//!
-//! Only this module defines how a transport is spelled, how its names are parsed, and which files
-//! may contain its images. A new transport is a new variant of [`Transport`].
 
 use crate::candidate;
-use crate::listed::listed;
 use crate::reference::{self, Reference};
 use std::fmt;
 
-listed! {
-    /// The source from which the runtime would get an image.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-    pub enum Transport {
-        /// `docker://`: an OCI registry.
-        Docker,
-    }
-}
+pub use crate::transport::Transport;
 
-impl Transport {
-    /// The part before the `:`. The runtimes accept lower case only.
-    #[must_use]
-    pub const fn scheme(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-        }
-    }
-
-    /// The URI of `name`, which is any text that may follow the `//`.
-    #[must_use]
-    pub fn uri(self, name: &(impl fmt::Display + ?Sized)) -> String {
-        format!("{}://{name}", self.scheme())
-    }
-
-    /// The name in a URI of this transport, or `None` if the text does not start like one.
-    #[must_use]
-    pub fn name_in(self, uri: &str) -> Option<&str> {
-        uri.strip_prefix(self.scheme())?.strip_prefix("://")
-    }
-
-    /// The transport of an argument, and the text after its `:`.
-    fn split(image: &[u8]) -> Option<(Self, &[u8])> {
-        Self::ALL.iter().find_map(|transport| {
-            let rest = image.strip_prefix(transport.scheme().as_bytes())?;
-            Some((*transport, rest.strip_prefix(b":")?))
-        })
-    }
-}
-
-/// A reference and the transport that it was typed with.
+/// A reference that was typed with its transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageUri {
-    transport: Transport,
     reference: Reference,
 }
 
@@ -74,16 +32,16 @@ impl ImageUri {
     pub fn parse(image: &[u8]) -> Result<Self, Error> {
         let (transport, rest) = Transport::split(image).ok_or(Error::OtherTransport)?;
         let name = rest.strip_prefix(b"//").ok_or(Error::NoSlashes(transport))?;
-        match Reference::parse(name) {
-            Ok(reference) => Ok(Self { transport, reference }),
+        match Reference::parse_for(transport, name) {
+            Ok(reference) => Ok(Self { reference }),
             Err(error) => Err(Error::Reference(transport, error)),
         }
     }
 
-    /// The docker URI of a reference.
+    /// The URI of a reference.
     #[must_use]
-    pub const fn docker(reference: Reference) -> Self {
-        Self { transport: Transport::Docker, reference }
+    pub const fn new(reference: Reference) -> Self {
+        Self { reference }
     }
 
     /// Whether an argument starts with a transport that can be looked up. The rest of it may still
@@ -96,7 +54,7 @@ impl ImageUri {
     /// The transport.
     #[must_use]
     pub const fn transport(&self) -> Transport {
-        self.transport
+        self.reference.transport()
     }
 
     /// The reference after the transport.
@@ -114,16 +72,14 @@ impl ImageUri {
     /// The file names relative to an image root that may contain the image, in lookup order.
     #[must_use]
     pub fn candidate_names(&self) -> Vec<String> {
-        match self.transport {
-            Transport::Docker => candidate::names(&self.reference),
-        }
+        candidate::names(&self.reference)
     }
 }
 
 /// Formats the URI as the user typed it.
 impl fmt::Display for ImageUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.transport.scheme(), self.reference.typed())
+        f.write_str(&self.transport().uri(self.reference.typed()))
     }
 }
 
@@ -133,8 +89,12 @@ impl fmt::Display for Error {
             Self::OtherTransport => {
                 f.write_str("IMAGE does not start with ")?;
                 for (index, transport) in Transport::ALL.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { " or " };
-                    write!(f, "{separator}{}://", transport.scheme())?;
+                    let separator = match index {
+                        0 => "",
+                        last if last + 1 == Transport::ALL.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{separator}{}", transport.uri(""))?;
                 }
                 Ok(())
             }
@@ -161,19 +121,28 @@ mod tests {
             let uri = ImageUri::parse(image.as_bytes()).unwrap();
             assert_eq!(uri.to_string(), image);
             assert_eq!(uri.transport(), Transport::Docker);
-            let name = Transport::Docker.name_in(image).unwrap();
-            assert_eq!(Transport::Docker.uri(name), image);
+        }
+        for image in ["oras://H.io/i", "library://a", "https://H.io/a?download=1", "http://h/a"] {
+            assert_eq!(ImageUri::parse(image.as_bytes()).unwrap().to_string(), image);
         }
     }
 
     #[test]
     fn uris_that_cannot_be_looked_up() {
-        for image in ["", "docker", "/docker://a", "DOCKER://a", "library://a", "docker-archive:a"]
-        {
+        for image in [
+            "",
+            "docker",
+            "/docker://a",
+            "DOCKER://a",
+            "shub://a",
+            "docker-archive:a",
+            "httpss://a",
+        ] {
             assert_eq!(ImageUri::parse(image.as_bytes()), Err(Error::OtherTransport), "{image}");
             assert!(!ImageUri::is_likely(image.as_bytes()), "{image}");
-            assert_eq!(Transport::Docker.name_in(image), None, "{image}");
         }
+        let error = Error::NoSlashes(Transport::Library);
+        assert_eq!(ImageUri::parse(b"library:a/b/c"), Err(error));
         for image in ["docker:", "docker:a", "docker:/a"] {
             let error = Error::NoSlashes(Transport::Docker);
             assert_eq!(ImageUri::parse(image.as_bytes()), Err(error), "{image}");
@@ -186,8 +155,15 @@ mod tests {
     #[test]
     fn messages() {
         let message = |image: &[u8]| ImageUri::parse(image).unwrap_err().to_string();
-        assert_eq!(message(b"/a.sif"), "IMAGE does not start with docker://");
+        assert_eq!(
+            message(b"/a.sif"),
+            "IMAGE does not start with docker://, oras://, library://, https:// or http://"
+        );
         assert_eq!(message(b"docker:a"), "the runtimes interpret docker: without // differently");
         assert_eq!(message(b"docker://"), "IMAGE is not a valid docker reference: it is empty");
+        assert_eq!(
+            message(b"oras://o/i"),
+            "IMAGE is not a valid oras reference: it does not begin with its registry"
+        );
     }
 }

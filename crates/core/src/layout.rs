@@ -102,6 +102,8 @@ impl Layout {
     pub fn places(self, uri: &ImageUri) -> Vec<Place<'_>> {
         let reference = match uri.transport() {
             Transport::Docker => uri.reference(),
+            // The tools store images of registries only.
+            _ => return Vec::new(),
         };
         match self {
             Self::Galaxy => galaxy(reference).map(Place::File).into_iter().collect(),

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! argv ─▶ launch ─▶ image_uri ─▶ candidate ─▶ lookup ─▶ image ─▶ decision
-//!         (flags)   (reference)  (layout)     (trust, sif)
+//!         (flags)   (transport,   (layout)     (trust, sif)
+//!                    reference)
 //! ```
 //!
 //! [`pull`] and [`build`] parse two other commands by the same rules, which are in
@@ -35,4 +36,5 @@ pub mod reference;
 pub mod settings;
 pub mod sif;
 pub mod tags;
+pub mod transport;
 pub mod trust;

@@ -32,14 +32,16 @@ pub fn miss(
     for candidate in decision.refused() {
         lines.push(format!("refused: {}: {}", candidate.path.display(), candidate.state));
     }
-    if !readable.is_empty() {
+    let is_web = reference.transport().is_web();
+    if !readable.is_empty() && !is_web {
         // The names in other layouts do not show which of them are tags of this repository.
         let own: Vec<_> =
             readable.iter().filter(|root| settings.image_roots.contains(root)).cloned().collect();
         let tags = tags::similar(reference, &own, settings.untrusted);
         lines.push(available(&reference.short_repository(), &tags));
     }
-    lines.push(next_step(mode, on_miss).replace("LAUNCH", decision.kind().as_str()));
+    let next = next_step(mode, on_miss).replace("LAUNCH", decision.kind().as_str());
+    lines.push(if is_web { of_file(&next) } else { next });
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
 
@@ -86,6 +88,13 @@ fn available(repository: &str, tags: &Tags) -> String {
         (shown, 0) => format!("tags of {repository} in the cache: {shown}"),
         (shown, more) => format!("tags of {repository} in the cache: {shown} and {more} more"),
     }
+}
+
+/// The next step for a URL, which has no tag and no registry.
+fn of_file(next_step: &str) -> String {
+    let without_tag =
+        next_step.replace("use a tag in the cache, ", "").replace("; or ask", "; ask");
+    without_tag.replace("pulls it from its registry", "downloads it")
 }
 
 /// What follows from the miss. `LAUNCH` stands for the kind of the command.

@@ -8,6 +8,7 @@ use crate::command_line::environment::{Environment, Variable, key, text, unprefi
 use crate::command_line::transfer::Grammar;
 use crate::command_line::{Given, Verbosity};
 use crate::flags;
+use crate::transport::Transport;
 
 /// Why a command line is not a pull whose image can come from the cache.
 pub use crate::command_line::NotServed as NotPull;
@@ -31,8 +32,7 @@ pub struct Pull {
     pub verbosity: Verbosity,
 }
 
-/// The flags that do not change the image of a `docker://` reference, and those that are handled
-/// below. `docs/launch-grammar.md` has the reasons for each flag.
+/// The flags that do not change the image, and those that are handled below. `docs/launch-grammar.md` has the reasons for each flag.
 pub(crate) const GRAMMAR: Grammar = Grammar {
     word: "pull",
     command: flags::PULL,
@@ -83,12 +83,13 @@ pub fn find<A: AsRef<[u8]>>(
     runtimes: &[String],
     environment: &Environment<'_>,
 ) -> Result<Pull, NotPull> {
-    let (mut name, mut dir, mut force) = (None, None, None);
+    let (mut name, mut dir, mut force, mut library) = (None, None, None, None);
     let transfer =
         GRAMMAR.parse(argv, runtimes, environment, &mut |flag, given| match (flag, given) {
             ("name", Given::Text(value)) => name = Some(value),
             ("dir", Given::Text(value)) => dir = Some(value),
             ("force", Given::Bool(on)) => force = Some(on),
+            ("library", Given::Text(value)) => library = Some(value),
             _ => {}
         })?;
     let index = transfer.first_argument;
@@ -108,6 +109,12 @@ pub fn find<A: AsRef<[u8]>>(
         (None, Some(b"")) => return Err(NotPull::BadValue(index)),
         (None, argument) => argument.map(<[u8]>::to_vec),
     };
+    // Another library server may have another image of the same name.
+    let uri = argv.last().map(AsRef::as_ref).unwrap_or_default();
+    let is_library = Transport::split(uri).is_some_and(|(one, _)| one == Transport::Library);
+    if is_library && value(library, &[text("LIBRARY")])?.is_some() {
+        return Err(NotPull::AlteringVariable(text("LIBRARY")));
+    }
     Ok(Pull {
         image_index: argv.len() - 1,
         file,

@@ -1,17 +1,21 @@
-//! Docker references: `[REGISTRY/]PATH[:TAG][@DIGEST]`.
+//! The names of images. Those of docker and oras have the form `[REGISTRY/]PATH[:TAG][@DIGEST]`;
+//! [`library`] and [`url`] describe the others.
 //!
-//! The grammar and the normal form are those of the [distribution project]
+//! The grammar and the normal form of docker references are those of the [distribution project]
 //! (`ParseNormalizedNamed`). The parser is written by hand because it runs in every launch.
-//! The grammar does not allow `..`, an empty component, an absolute path or a control character.
+//! No grammar allows `..`, an empty component, an absolute path or a control character.
 //! A file name made from a valid reference therefore stays under the image root.
 //!
 //! [distribution project]: https://github.com/distribution/reference
 
 mod digest;
+mod library;
 mod name;
+mod url;
 
 pub(crate) use name::is_tag;
 
+use crate::transport::Transport;
 use std::fmt;
 
 /// Maximum length of a repository without its registry, in bytes.
@@ -27,9 +31,10 @@ const OFFICIAL: &str = "library/";
 /// The tag of a reference that has neither a tag nor a digest.
 pub const DEFAULT_TAG: &str = "latest";
 
-/// A valid docker reference: the text as typed, and its normal form in parts.
+/// A valid reference: its transport, the text as typed, and its normal form in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
+    transport: Transport,
     typed: String,
     registry: String,
     repository: String,
@@ -37,10 +42,10 @@ pub struct Reference {
     digest: Option<String>,
 }
 
-/// Why a text is not a valid docker reference.
+/// Why a text is not a valid reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// Nothing follows `docker://`.
+    /// Nothing follows the `//`.
     Empty,
     /// A byte that is not allowed in any part of a reference: not ASCII, a blank, a control
     /// character or similar.
@@ -58,6 +63,18 @@ pub enum Error {
     Digest,
     /// The text is 64 hexadecimal digits: an image identifier, which registries do not accept.
     Identifier,
+    /// The reference of an `oras://` URI names no registry. The runtimes differ in the default.
+    NoRegistry,
+    /// The path of a `library://` URI is not one to four words.
+    Library,
+    /// The URL has no path, or a character that would need an escape.
+    Url,
+    /// The URL is too long.
+    LongUrl,
+    /// The URL contains a user name.
+    Credentials,
+    /// The URL has a query, which may contain a password.
+    Query,
 }
 
 impl fmt::Display for Error {
@@ -76,6 +93,12 @@ impl fmt::Display for Error {
                      hexadecimal digits",
             ),
             Self::Identifier => f.write_str("it is an image identifier, not a name"),
+            Self::NoRegistry => f.write_str("it does not begin with its registry"),
+            Self::Library => f.write_str("its path is not 1 to 4 words joined by /"),
+            Self::Url => f.write_str("it is not HOST/PATH with characters of A-Z a-z 0-9 ._~-:+@,"),
+            Self::LongUrl => f.write_str("it is too long"),
+            Self::Credentials => f.write_str("it contains a user name"),
+            Self::Query => f.write_str("it has a query other than ?download=1"),
         }
     }
 }
@@ -103,6 +126,7 @@ impl Reference {
             (tag, _) => tag,
         };
         Ok(Self {
+            transport: Transport::Docker,
             typed: typed.to_owned(),
             registry: registry.to_owned(),
             repository,
@@ -111,26 +135,99 @@ impl Reference {
         })
     }
 
+    /// Parses the text after the `//` of a URI of this transport.
+    ///
+    /// # Errors
+    /// `bytes` violates the grammar of the transport; the error is the first violation found.
+    pub fn parse_for(transport: Transport, bytes: &[u8]) -> Result<Self, Error> {
+        match transport {
+            Transport::Docker => Self::parse(bytes),
+            Transport::Oras => Self::oras(bytes),
+            Transport::Library => Self::library(bytes),
+            Transport::Https | Transport::Http => Self::web(transport, bytes),
+        }
+    }
+
+    /// Parses the form that [`fmt::Display`] writes: the URI, or only the name if the transport is
+    /// docker.
+    ///
+    /// # Errors
+    /// The text violates the grammar of its transport.
+    pub fn parse_printed(text: &[u8]) -> Result<Self, Error> {
+        match Transport::split(text).map(|(transport, rest)| (transport, rest.strip_prefix(b"//")))
+        {
+            Some((transport, Some(name))) if transport != Transport::Docker => {
+                Self::parse_for(transport, name)
+            }
+            _ => Self::parse(text),
+        }
+    }
+
+    /// The grammar is that of docker. The registry has to be typed: without one, some runtimes ask
+    /// Docker Hub, and others take the first component for the registry.
+    fn oras(bytes: &[u8]) -> Result<Self, Error> {
+        let docker = Self::parse(bytes)?;
+        let names_registry = |first: &str| first == "localhost" || first.contains(['.', ':']);
+        match docker.typed.split_once('/') {
+            Some((first, _)) if names_registry(first) => {
+                Ok(Self { transport: Transport::Oras, ..docker })
+            }
+            _ => Err(Error::NoRegistry),
+        }
+    }
+
+    fn library(bytes: &[u8]) -> Result<Self, Error> {
+        let typed = printable(bytes)?;
+        let (host, path, tag) = library::split(typed)?;
+        Ok(Self {
+            transport: Transport::Library,
+            typed: typed.to_owned(),
+            registry: host.to_owned(),
+            repository: path.to_owned(),
+            tag: Some(tag.unwrap_or(DEFAULT_TAG).to_owned()),
+            digest: None,
+        })
+    }
+
+    fn web(transport: Transport, bytes: &[u8]) -> Result<Self, Error> {
+        let (registry, path) = url::split(transport, bytes)?;
+        Ok(Self {
+            transport,
+            typed: String::from_utf8_lossy(bytes).into_owned(),
+            registry,
+            repository: path.to_owned(),
+            tag: None,
+            digest: None,
+        })
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+
     /// The text as the user typed it.
     #[must_use]
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// `HOST[:PORT]`; `docker.io` if none was typed.
+    /// `HOST[:PORT]`; if none was typed, `docker.io` for docker, and empty for a library.
     #[must_use]
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
     /// The full repository without the registry, such as `library/ubuntu` or
-    /// `determinedai/environments`.
+    /// `determinedai/environments`. In a URL, the path.
     #[must_use]
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The tag: `latest` if neither a tag nor a digest was typed, `None` if only a digest was.
+    /// The tag: `latest` if neither a tag nor a digest was typed, `None` if only a digest was, and
+    /// for a URL.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
@@ -142,16 +239,32 @@ impl Reference {
         self.digest.as_deref()
     }
 
-    /// The registry and the full repository, such as `docker.io/library/ubuntu`.
+    /// The registry and the full repository, such as `docker.io/library/ubuntu`. If the transport is
+    /// not docker, the URI without tag and digest.
     #[must_use]
     pub fn full_repository(&self) -> String {
-        format!("{}/{}", self.registry, self.repository)
+        match self.transport {
+            Transport::Docker => self.place(),
+            other => other.uri(&self.place()),
+        }
+    }
+
+    /// The registry, if there is one, and the full repository, without the transport.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.registry.as_str() {
+            "" => self.repository.clone(),
+            registry => format!("{registry}/{}", self.repository),
+        }
     }
 
     /// The repository as users write it, without `docker.io/` and `library/` where they can be
-    /// omitted.
+    /// omitted. If the transport is not docker, the URI without tag and digest.
     #[must_use]
     pub fn short_repository(&self) -> String {
+        if self.transport != Transport::Docker {
+            return self.full_repository();
+        }
         let first = self.repository.split('/').next().unwrap_or_default();
         // Without `docker.io/`, `docker.io/quay.io/o` would name an image of another registry.
         if self.registry != DEFAULT_REGISTRY || name::looks_like_registry(first) {
@@ -164,7 +277,8 @@ impl Reference {
     }
 }
 
-/// Formats the normal form: registry and full repository, then the tag, then the digest.
+/// Formats the normal form: registry and full repository, then the tag, then the digest. If the
+/// transport is not docker, the URI.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.full_repository())?;

@@ -1,6 +1,7 @@
 //! The tags of a repository that are available under the image roots, for the message about a
 //! miss.
 
+use crate::candidate;
 use crate::image::{Root, State};
 use crate::reference::{Reference, is_tag};
 use crate::settings::Untrusted;
@@ -30,7 +31,9 @@ pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -
     let wanted = reference.tag().unwrap_or_default();
     let mut tags: Vec<String> = roots
         .iter()
-        .flat_map(|root| stems(reference).into_iter().flat_map(|stem| listed(root, &stem)))
+        .flat_map(|root| {
+            candidate::repositories(reference).into_iter().flat_map(|stem| listed(root, &stem))
+        })
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
@@ -47,13 +50,6 @@ pub fn similar(reference: &Reference, roots: &[PathBuf], untrusted: Untrusted) -
         }
     }
     Tags { shown, more: tags.len() - checked }
-}
-
-/// The paths relative to a root with which the file names of the repository's tags begin.
-fn stems(reference: &Reference) -> Vec<String> {
-    let mut stems = vec![reference.short_repository(), reference.full_repository()];
-    stems.dedup();
-    stems
 }
 
 /// The tags in the file names `STEM:TAG` and `STEM:TAG.sif` of one root.
@@ -75,7 +71,7 @@ fn listed(root: &Path, stem: &str) -> Vec<String> {
 
 fn is_image(roots: &[Root<'_>], reference: &Reference, tag: &str) -> bool {
     roots.iter().any(|root| {
-        stems(reference).iter().any(|stem| {
+        candidate::repositories(reference).iter().any(|stem| {
             ["", ".sif"]
                 .iter()
                 .any(|suffix| root.check(&format!("{stem}:{tag}{suffix}")) == State::Image)

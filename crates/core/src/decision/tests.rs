@@ -55,7 +55,7 @@ fn pulls() {
 
     let miss = auto(&root, "singularity pull docker://o/i:2");
     assert_eq!((miss.token(), miss.action()), ("miss", None));
-    let other = auto(&root, "singularity pull library://o/i:1");
+    let other = auto(&root, "singularity pull shub://o/i:1");
     assert_eq!((other.token(), other.reason()), ("pass", "not-docker"));
     let altered = auto(&root, "apptainer pull --arch arm64 docker://o/i:1");
     assert_eq!((altered.reason(), altered.image), ("altering-option", None));
@@ -121,7 +121,12 @@ fn images_that_are_not_docker() {
     let Some(root) = TestRoot::new() else { return };
     for (image, reason) in [
         ("/shared/x.sif", "not-docker"),
-        ("library://o/i:1", "not-docker"),
+        ("shub://o/i:1", "not-docker"),
+        ("library:o/i:1", "library-without-slashes"),
+        ("https:/o/i:1", "https-without-slashes"),
+        ("oras://o/i:1", "bad-reference"),
+        ("https://user:password@h.io/a", "bad-reference"),
+        ("https://h.io/a?token=1", "bad-reference"),
         ("DOCKER://o/i:1", "not-docker"),
         ("/docker://o/i:1", "not-docker"),
         ("docker-archive:x", "not-docker"),
