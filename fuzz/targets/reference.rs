@@ -1,10 +1,11 @@
-//! References: the normal form of a valid reference parses to the same reference, and no candidate
-//! is outside the image root.
+//! References of all transports: the normal form of a valid reference parses to the same reference,
+//! and no candidate is outside the image root or the directory of the transport.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sifcache_core::candidate;
 use sifcache_core::reference::Reference;
+use sifcache_core::transport::Transport;
 use std::path::{Component, Path};
 
 const ROOT: &str = "/srv/sif";
@@ -19,7 +20,34 @@ fuzz_target!(|typed: &[u8]| {
         // The message is printed on terminals.
         Err(error) => assert!(!error.to_string().contains(char::is_control), "{error}"),
     }
+    for transport in Transport::ALL.iter().filter(|one| **one != Transport::Docker) {
+        match Reference::parse_for(*transport, typed) {
+            Ok(reference) => other_transport(&reference),
+            Err(error) => assert!(!error.to_string().contains(char::is_control), "{error}"),
+        }
+    }
 });
+
+fn other_transport(reference: &Reference) {
+    let printed = reference.to_string();
+    let again = Reference::parse_printed(printed.as_bytes()).expect("it was printed");
+    assert_eq!(again.transport(), reference.transport(), "{printed}");
+    assert_eq!(meaning(&again), meaning(reference), "{printed}");
+    // The log quotes no reference.
+    assert!(printed.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\=".contains(&b)), "{printed}");
+    for name in candidate::names(reference) {
+        stays_below(&name);
+        assert_eq!(Transport::of_file(&name).0, reference.transport(), "{name}");
+        let stem = if reference.transport().is_web() { None } else { name.strip_suffix(".sif") };
+        let same = |name: &str| {
+            candidate::reference(name).is_ok_and(|other| match reference.digest() {
+                Some(digest) => other.digest() == Some(digest),
+                None => meaning(&other) == meaning(reference),
+            })
+        };
+        assert!(same(&name) || stem.is_some_and(same), "{name} for {printed}");
+    }
+}
 
 /// The meaning of a reference, regardless of its spelling.
 fn meaning(reference: &Reference) -> [Option<&str>; 4] {

@@ -47,6 +47,7 @@ mod starters;
 mod status;
 mod tool;
 mod trace;
+mod transports;
 mod trust;
 mod unchanged;
 mod verify;

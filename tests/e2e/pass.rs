@@ -13,7 +13,9 @@ fn other_images() {
     site.store(IMAGE, "o/i:1");
     site.launch(&[], &inside(OTHER)).ran(OTHER);
     site.launch(&[], &format!("{SHARED}/o/i:1")).ran(IMAGE);
-    for image in ["library://o/i:1", "oras://o/i:1", "DOCKER://o/i:1", "docker:o/i:1", "o/i:1"] {
+    for image in
+        ["shub://o/i:1", "library:o/i:1", "oras://o/i:1", "DOCKER://o/i:1", "docker:o/i:1", "o/i:1"]
+    {
         let output = site.launch(&[], image);
         assert_eq!(output.status, 255, "{image}: {output:#?}");
         assert!(!output.stderr.contains("sifcache"), "{image}: {output:#?}");

@@ -66,7 +66,9 @@ fn end(literal: &str, quote: char) -> Option<usize> {
 /// code may add a scheme to a name or remove it.
 pub(crate) fn spells_transport(literal: &str, in_help: bool) -> bool {
     Transport::ALL.iter().any(|transport| {
-        let scheme = format!("{}:", transport.scheme());
+        // Text can contain these words with a colon after them.
+        let is_word = transport.is_web() || *transport == Transport::Library;
+        let scheme = if is_word { transport.uri("") } else { format!("{}:", transport.scheme()) };
         match in_help {
             false => literal.contains(&scheme),
             true => literal.starts_with(&scheme) || literal.contains(&format!("{scheme}//{{")),

@@ -41,7 +41,7 @@ fn a_miss_or_a_pass_changes_nothing() {
         "apptainer exec /a.sif docker://o/i:1",
         "apptainer exec docker:o/i:1 true",
         "apptainer exec docker://../../o/i:1 true",
-        "apptainer exec library://o/i:1 true",
+        "apptainer exec shub://o/i:1 true",
         "apptainer push docker://o/i:1",
         "apptainer --multi-prog image_root=/sif auto true",
         "apptainer --help",

@@ -191,7 +191,7 @@ fn other_pulls_are_left_to_the_runtime() {
         "pull x y docker://o/i:1",
         "pull --no-cleanup docker://o/i:1",
         "pull docker://o/i:1@sha256:00",
-        "pull library://o/i:1",
+        "pull shub://o/i:1",
         "pull x/ docker://o/i:1",
         "pull docker://o/i:2",
         "pull",

@@ -70,6 +70,9 @@ pub(crate) enum Failure {
     /// The file does not record which reference it was pulled from.
     #[error("{} does not record its reference: give REF as well", show(.0))]
     NoRecordedReference(PathBuf),
+    /// `--digest` with a reference of a transport without digests.
+    #[error("{}: images of this transport have no digest: omit --digest", text(.0))]
+    NoDigests(String),
     /// An option of a program such as srun for which it is unknown whether it takes a value.
     #[error(
         "{}: whether this option takes a value is unknown; write it as OPTION=VALUE, or omit \
@@ -302,6 +305,7 @@ impl Failure {
             | Self::OnlyRoot(_)
             | Self::Nodes(_)
             | Self::NoRecordedReference(_)
+            | Self::NoDigests(_)
             | Self::UnknownOption { .. } => Exit::USAGE,
             Self::Plugstack(plugstack::Error::Read(..)) => Exit::IO,
             Self::Plugstack(_)

@@ -24,6 +24,7 @@ use sifcache_core::candidate;
 use sifcache_core::decision::Verdict;
 use sifcache_core::pull;
 use sifcache_core::reference::Reference;
+use sifcache_core::transport::Transport;
 use spank_sifcache::decide::apply::{MISSING, apply};
 use spank_sifcache::decide::requested_mode::RequestedMode;
 use std::path::PathBuf;
@@ -85,13 +86,24 @@ enum Expected {
     Pass,
 }
 
+const SCHEMES: [(&str, Transport); 5] = [
+    ("docker://", Transport::Docker),
+    ("oras://", Transport::Oras),
+    ("library://", Transport::Library),
+    ("https://", Transport::Https),
+    ("http://", Transport::Http),
+];
+
 fn expected(task: &Task, mode: CacheMode) -> Expected {
     let Meaning::Launch { image, oci } = grammar::read(&task.words()) else {
         return Expected::Pass;
     };
     let words = task.words();
-    let name = words[image].strip_prefix(b"docker://".as_slice());
-    let Some(Ok(reference)) = name.map(Reference::parse) else { return Expected::Pass };
+    let reference = SCHEMES.iter().find_map(|(scheme, transport)| {
+        let name = words[image].strip_prefix(scheme.as_bytes())?;
+        Reference::parse_for(*transport, name).ok()
+    });
+    let Some(reference) = reference else { return Expected::Pass };
     if mode == CacheMode::Off || oci.unwrap_or_else(|| oci_in_environment(task)) {
         return Expected::Pass;
     }

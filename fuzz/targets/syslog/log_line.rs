@@ -85,7 +85,7 @@ impl LogLine<'_> {
             pull: None,
             build: None,
             image: None,
-            uri: Some(ImageUri::docker(reference)),
+            uri: Some(ImageUri::new(reference)),
             candidates: self.files.iter().map(candidate).collect(),
             verdict: if self.image.is_some() { Verdict::Hit } else { Verdict::Miss },
         }

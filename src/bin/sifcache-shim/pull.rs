@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::process::signals::Deferred;
 use copy::Failure;
 use messages::Messages;
-use sifcache_core::image_uri::ImageUri;
+use sifcache_core::image_uri::{ImageUri, Transport};
 use sifcache_core::pull;
 use sifcache_core::settings::{self, Settings};
 use std::fs::File;
@@ -28,6 +28,7 @@ const FAILED: i32 = 255;
 /// A pull that can be answered.
 #[derive(Debug)]
 pub(crate) struct Pull {
+    transport: Transport,
     target: Target,
     messages: Messages,
     /// What the runtime says about the job's variables.
@@ -69,7 +70,7 @@ impl Request {
         if !pull.force && target.exists() {
             return Self::OfRuntime;
         }
-        Self::Pull(Pull { target, messages, about_variables })
+        Self::Pull(Pull { transport: uri.transport(), target, messages, about_variables })
     }
 }
 
@@ -86,7 +87,7 @@ impl Pull {
         }
         let signals = Deferred::new();
         self.about_variables.iter().for_each(|line| self.messages.info(line));
-        self.messages.info("Using cached SIF image");
+        self.announce();
         let has_progress = self.messages.has_progress();
         match copy::copy(&source, metadata.len(), &self.target, has_progress, &signals) {
             Ok(()) => Ok(0),
@@ -94,11 +95,35 @@ impl Pull {
             Err(Failure::Signal) => Ok(FAILED),
             Err(Failure::Failed(reason)) => {
                 self.messages.fatal(&format!(
-                    "While making image from oci registry: error copying image out of cache: \
-                     {reason}"
+                    "{}: error copying image out of cache: {reason}",
+                    work(self.transport)
                 ));
                 Ok(FAILED)
             }
         }
+    }
+
+    /// What the runtime says about an image in its own cache. For oras, recent releases add the
+    /// digest, which only the registry has.
+    fn announce(&self) {
+        match self.transport {
+            Transport::Docker | Transport::Oras => self.messages.info("Using cached SIF image"),
+            Transport::Library => {
+                self.messages.info("Using cached image");
+                // The runtime would verify the signature, which needs its key server.
+                self.messages.warning("Skipping container verification");
+            }
+            Transport::Https | Transport::Http => {}
+        }
+    }
+}
+
+/// How the runtime names its work in the message about a failure.
+fn work(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Docker => "While making image from oci registry",
+        Transport::Oras => "While pulling image from oci registry",
+        Transport::Library => "While pulling library image",
+        Transport::Https | Transport::Http => "While pulling from image from http(s)",
     }
 }

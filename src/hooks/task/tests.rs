@@ -483,7 +483,7 @@ fn other_pulls_are_no_concern_of_the_shim() {
     for (settings, mode, command) in [
         ("pull=off", "require", PULL),
         ("pull=copy", "off", PULL),
-        ("pull=copy", "auto", "apptainer pull library://o/i:1"),
+        ("pull=copy", "auto", "apptainer pull shub://o/i:1"),
         ("pull=copy", "auto", "apptainer pull --arch arm64 docker://o/i:1"),
         ("pull=copy", "auto", "/bin/apptainer exec /a.sif pull docker://o/i:1"),
     ] {

@@ -194,6 +194,24 @@ pub(crate) fn without_tls(port: u16) -> Server {
     Server::start(&configuration(&format!("port-{port}"), &format!(":{port}"), ""), port)
 }
 
+/// Serves the files in `/srv/files` of the hub at `https://registry.example.org:PORT/`. Every
+/// request is logged.
+pub(crate) fn files(port: u16) -> Server {
+    let script = format!(
+        "#!/usr/bin/python3\n\
+         import http.server, os, ssl\n\
+         os.chdir('/srv/files')\n\
+         server = http.server.ThreadingHTTPServer(('', {port}), http.server.SimpleHTTPRequestHandler)\n\
+         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+         context.load_cert_chain('/etc/hub/hub.pem', '/etc/hub/hub.key')\n\
+         server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+         server.serve_forever()\n"
+    );
+    fs::create_dir_all(super::at("hub", "/srv/files")).unwrap();
+    super::program(&super::at("hub", "/usr/local/bin/files.py"), &script);
+    Server::start("/usr/local/bin/files.py", port)
+}
+
 /// An HTTP proxy on host hub.
 pub(crate) fn web_proxy(port: u16) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/trust/connect.py");

@@ -13,21 +13,35 @@ const SUFFIX: &str = ".sif";
 const LEFTOVERS: [&str; 8] =
     [".tmp", ".part", ".partial", ".filepart", ".old", ".bak", ".orig", ".new"];
 
-/// Parses a reference as users type it: with or without `docker://`.
+/// Parses a reference as users type it: with its transport, or without `docker://`.
 ///
 /// # Errors
-/// If the reference is invalid or its transport is not docker.
+/// If the reference is invalid, or images of its transport have no names.
 pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
-    let bare = Transport::Docker.name_in(text).unwrap_or(text);
-    if let Some((scheme, _)) = bare.split_once("://") {
+    let named = Transport::ALL.iter().find_map(|one| Some((*one, one.name_in(text)?)));
+    let (transport, name) = named.unwrap_or((Transport::Docker, text));
+    if let Some((scheme, _)) = name.split_once("://").filter(|_| !transport.is_web()) {
         return Err(Failure::Transport { text: text.to_owned(), scheme: scheme.to_owned() });
     }
-    Reference::parse(bare.as_bytes())
-        .map_err(|error| Failure::Reference { text: text.to_owned(), error })
+    // A URL that is not valid may contain a password.
+    let shown = if transport.is_web() { transport.uri("...") } else { text.to_owned() };
+    Reference::parse_for(transport, name.as_bytes())
+        .map_err(|error| Failure::Reference { text: shown, error })
 }
 
-/// The short name, which users type and which is the usual file name. The tag is omitted if there
-/// is a digest, because the tag would name another file.
+/// The usual file name of the image, relative to an image root.
+pub(crate) fn file(reference: &Reference) -> String {
+    candidate::usual(reference)
+}
+
+/// The usual file name of the image with this digest.
+pub(crate) fn file_with_digest(reference: &Reference, digest: &str) -> String {
+    format!("{}@{digest}", candidate::repository(reference))
+}
+
+/// The short name, which users type. For docker it is also the usual file name; for other
+/// transports it begins with the transport. The tag is omitted if there is a digest, because the
+/// tag would name another file.
 pub(crate) fn short(reference: &Reference) -> String {
     with_end(reference.short_repository(), reference)
 }
@@ -52,13 +66,16 @@ pub(crate) fn with_digest(reference: &Reference, digest: &str) -> String {
 
 /// The reference that leads a job to the file called `name`, if there is one.
 pub(crate) fn reference(name: &str) -> Option<Reference> {
-    let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
-    if is_leftover(stem) {
+    let is_web = Transport::of_file(name).0.is_web();
+    // The suffix is part of a URL.
+    let stem = if is_web { name } else { name.strip_suffix(SUFFIX).unwrap_or(name) };
+    if !is_web && is_leftover(stem) {
         return None;
     }
-    let parsed = [stem, name].iter().find_map(|text| Reference::parse(text.as_bytes()).ok())?;
-    // The reference as typed is itself a candidate, but not if it has both a tag and a digest.
-    let leads_there = parsed.digest().is_none()
+    let parsed = [stem, name].iter().find_map(|text| candidate::reference(text).ok())?;
+    // The docker reference as typed is itself a candidate, but not if it has both a tag and a
+    // digest. The names of the other transports have to be in normal form.
+    let leads_there = (parsed.digest().is_none() && parsed.transport() == Transport::Docker)
         || candidate::names(&parsed).iter().any(|candidate| candidate == name);
     leads_there.then_some(parsed)
 }
@@ -71,7 +88,7 @@ pub(crate) fn is_leftover(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, reference, short, with_digest};
+    use super::{file, file_with_digest, parse, reference, short, with_digest};
 
     fn shown(name: &str) -> Option<String> {
         reference(name).map(|reference| short(&reference))
@@ -98,6 +115,18 @@ mod tests {
             ("o/README.md", None),
             ("o/i:1 (copy)", None),
             ("o/i:", None),
+            ("_oras/ghcr.io/o/i:1", Some("oras://ghcr.io/o/i:1")),
+            ("_oras/ghcr.io/o/i:1.sif", Some("oras://ghcr.io/o/i:1")),
+            ("_oras/ghcr.io/o/i", None),
+            ("_oras/o/i:1", None),
+            ("_oras/ghcr.io/o/i:1.sif.tmp", None),
+            ("_library/e/c/i:1", Some("library://e/c/i:1")),
+            ("_https/h.io/d/i.sif", Some("https://h.io/d/i.sif")),
+            ("_https/h.io/d/i.old", Some("https://h.io/d/i.old")),
+            ("_https/H.io/d/i.sif", None),
+            ("_https/i.sif", None),
+            ("_https/h.io/i.sif?download=1", None),
+            ("_shub/o/i:1", None),
         ] {
             assert_eq!(shown(name).as_deref(), expected, "{name}");
         }
@@ -108,8 +137,35 @@ mod tests {
         assert_eq!(short(&parse("docker://ubuntu").unwrap()), "ubuntu:latest");
         let reference = parse("quay.io/o/i:1").unwrap();
         assert_eq!(with_digest(&reference, "sha256:0f"), "quay.io/o/i@sha256:0f");
+        for (text, name, printed) in [
+            ("docker://quay.io/o/i:1", "quay.io/o/i:1", "quay.io/o/i:1"),
+            ("oras://h.io/i", "_oras/h.io/i:latest", "oras://h.io/i:latest"),
+            ("library://i", "_library/i:latest", "library://i:latest"),
+            ("https://H.io/a?download=1", "_https/h.io/a", "https://h.io/a"),
+        ] {
+            let reference = parse(text).unwrap();
+            assert_eq!(
+                (file(&reference), short(&reference)),
+                (name.to_owned(), printed.to_owned())
+            );
+        }
+        let oras = parse("oras://h.io/i:1").unwrap();
+        assert_eq!(with_digest(&oras, "sha256:0f"), "oras://h.io/i@sha256:0f");
+        assert_eq!(file_with_digest(&oras, "sha256:0f"), "_oras/h.io/i@sha256:0f");
         for (wrong, message) in [
-            ("library://a/b", "library://a/b: images of library:// have no name in the cache"),
+            ("shub://a/b", "shub://a/b: images of shub:// have no name in the cache"),
+            (
+                "docker://oras://h.io/b",
+                "docker://oras://h.io/b: images of oras:// have no name in the cache",
+            ),
+            (
+                "https://user:s3cret@h.io/a",
+                "'https://...' is not a valid image reference: it contains a user name",
+            ),
+            (
+                "http://h.io/a?token=s3cret",
+                "'http://...' is not a valid image reference: it has a query other than ?download=1",
+            ),
             (
                 "Foo",
                 "'Foo' is not a valid image reference: its path is not lower-case words joined by . _ __ - or /",

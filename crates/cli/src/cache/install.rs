@@ -108,7 +108,7 @@ impl NewImage<'_> {
     /// The digest names, except the one that is the file's own name.
     fn pinned(&self) -> impl Iterator<Item = String> {
         let names =
-            self.digests.iter().map(|digest| image_name::with_digest(self.reference, digest));
+            self.digests.iter().map(|digest| image_name::file_with_digest(self.reference, digest));
         names.filter(|name| name != self.name)
     }
 }

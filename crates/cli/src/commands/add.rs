@@ -63,7 +63,8 @@ pub(crate) struct Add {
     /// Print one JSON object per reference
     #[arg(long)]
     json: bool,
-    /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras,
+    /// library, https and http
     #[arg(value_name = "REF", required_unless_present = "from")]
     references: Vec<String>,
 }
@@ -152,7 +153,7 @@ impl<'a> Adder<'a> {
             }
             return Ok(Outcome::of(Status::Present, path));
         }
-        let name = image_name::short(reference);
+        let name = image_name::file(reference);
         self.store.can_hold(&name)?;
         let waiting =
             || self.progress.note(&format!("{name}: another command is working on it; waiting"));
@@ -184,7 +185,7 @@ impl<'a> Adder<'a> {
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
         let problem = damage.to_string();
         // Another pull would not help: jobs would still find this file first.
-        if path != self.store.path(&image_name::short(reference)) {
+        if path != self.store.path(&image_name::file(reference)) {
             let advice = "remove it, or replace it there with --into";
             return Err(Failure::Damaged { path, problem, advice: advice.to_owned() });
         }

@@ -162,8 +162,9 @@ fn save_in(store: &Store, aggregate: &Aggregate) -> Result<(), Failure> {
 }
 
 fn row(image: &str, count: &Count) -> Row {
-    let short =
-        |text: &String| Reference::parse(text.as_bytes()).ok().map(|r| image_name::short(&r));
+    let short = |text: &String| {
+        Reference::parse_printed(text.as_bytes()).ok().map(|r| image_name::short(&r))
+    };
     Row {
         image: image.to_owned(),
         references: count.references.iter().filter_map(short).collect(),

@@ -96,6 +96,9 @@ pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     let origin = if is_pipe(&args.file) { None } else { sif_metadata::origin(&args.file) };
     let reference = reference(args, origin.as_ref())?;
     for digest in &args.digest {
+        if !reference.transport().is_registry() {
+            return Err(Failure::NoDigests(image_name::short(&reference)));
+        }
         image_name::parse(&image_name::with_digest(&reference, digest))?;
     }
     let progress = Progress::new(args.json);
@@ -167,7 +170,7 @@ struct Importer<'a> {
 impl Importer<'_> {
     fn import(&self, reference: &Reference, size: u64) -> Result<Outcome, Failure> {
         let begun = Instant::now();
-        let name = image_name::short(reference);
+        let name = image_name::file(reference);
         self.store.can_hold(&name)?;
         let waiting =
             || self.progress.note(&format!("{name}: another command is working on it; waiting"));

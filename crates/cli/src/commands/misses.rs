@@ -128,7 +128,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
 }
 
 fn present(settings: Option<&Settings>, name: &str) -> Option<String> {
-    let reference = Reference::parse(name.as_bytes()).ok()?;
+    let reference = Reference::parse_printed(name.as_bytes()).ok()?;
     Some(lookup::find(settings?, &reference)?.to_string_lossy().into_owned())
 }
 

@@ -156,6 +156,10 @@ impl Work<'_> {
         if item.reference.digest().is_some() {
             return Ok(Status::Pinned);
         }
+        // Neither a library nor a web server has a digest to compare with.
+        if !item.reference.transport().is_registry() {
+            return Ok(Status::Unknown);
+        }
         match self.registry.digest(&item.reference) {
             Ok(_) if item.digests.is_empty() => Ok(Status::Unknown),
             Ok(digest) if item.digests.contains(&digest) => Ok(Status::Unchanged),

@@ -45,7 +45,7 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
     let tasks = number("tasks").unwrap_or(Some(1))?;
     Some(Event {
         image,
-        reference: Reference::parse(first("reference")?).ok()?,
+        reference: Reference::parse_printed(first("reference")?).ok()?,
         job: number("job").map_or(Some(None), |job| job.map(Some))?,
         uid: number("uid")??,
         launches: u64::from(tasks).saturating_mul(times.into()),

@@ -211,7 +211,7 @@ fn text(reference: &Reference, outcome: &Outcome) -> String {
     let how = if pulled.linked { " (the same content was there under its digest)" } else { "" };
     text.push_str(&format!("  {size} in {took}{how}"));
     for found_as in &outcome.found_as {
-        let uri = Transport::Docker.uri(found_as);
+        let uri = Transport::uri_of(found_as);
         text.push_str(&format!("\n{:10}  found as {uri}", ""));
     }
     if let Some(kept) = &pulled.kept {

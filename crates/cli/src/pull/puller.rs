@@ -92,7 +92,7 @@ impl<'a> Puller<'a> {
     pub(crate) fn pull(&self, reference: &Reference, name: &str) -> Result<Pulled, Failure> {
         let begun = Instant::now();
         self.store.can_hold(name)?;
-        let uri = Transport::Docker.uri(&image_name::short(reference));
+        let uri = Transport::uri_of(&image_name::short(reference));
         let task = self.progress.start(&format!("pulling {uri}"));
         let manifest = self.manifest(reference, &task)?;
         let digests = manifest.as_ref().map(|m| m.digests.clone()).unwrap_or_default();
@@ -123,7 +123,7 @@ impl<'a> Puller<'a> {
         self.store.finish(&image)?;
         let content = self.hash(&image, task)?;
         let size = content.size;
-        let source = Transport::Docker.uri(new_image.reference);
+        let source = Transport::uri_of(&new_image.reference.to_string());
         let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;
         Ok((size, kept))
     }
@@ -132,6 +132,9 @@ impl<'a> Puller<'a> {
     /// still pulled, but without recording a digest: this command queries a registry in the same
     /// way as Apptainer, and another runtime may reach it in another way.
     fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
+        if !reference.transport().is_registry() {
+            return Ok(None);
+        }
         task.say("querying the registry");
         match self.registry.manifest(reference, self.store.architecture()) {
             Ok(manifest) => Ok(Some(manifest)),
@@ -151,7 +154,7 @@ impl<'a> Puller<'a> {
     /// tag of the same image. Returns its size and the path where a replaced file is kept, or
     /// `None` if there is nothing to reuse.
     fn link(&self, new_image: &NewImage<'_>) -> Result<Option<(u64, Option<PathBuf>)>, Failure> {
-        let named = |digest: &String| image_name::with_digest(new_image.reference, digest);
+        let named = |digest: &String| image_name::file_with_digest(new_image.reference, digest);
         let names = new_image.digests.iter().map(named);
         // A digest name of the file that is to be replaced does not count as another copy.
         let is_copy = |there: &String| {
@@ -177,13 +180,16 @@ impl<'a> Puller<'a> {
         Ok(Some((metadata.len(), kept)))
     }
 
-    /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime.
+    /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime. A
+    /// URL is used as typed.
     fn run(&self, new_image: &NewImage<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
+        let reference = new_image.reference;
         let image = match new_image.digests.first() {
-            Some(digest) => format!("{}@{digest}", new_image.reference.full_repository()),
-            None => new_image.reference.to_string(),
+            Some(digest) => format!("{}@{digest}", reference.full_repository()),
+            None if reference.transport().is_web() => reference.transport().uri(reference.typed()),
+            None => reference.to_string(),
         };
-        let image = Transport::Docker.uri(&image);
+        let image = Transport::uri_of(&image);
         let base = tmpdir::directory()?;
         let build = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
         let options = PullOptions {

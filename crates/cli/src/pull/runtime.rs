@@ -94,7 +94,7 @@ impl Runtime {
         String::from_utf8_lossy(&text).trim().to_owned()
     }
 
-    /// Pulls `image`, a `docker://` reference, into the new file `to`. Calls `report` with each
+    /// Pulls `image`, the URI of a reference, into the new file `to`. Calls `report` with each
     /// line that the runtime prints.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use std::io::{self, IsTerminal as _};
 pub(crate) struct Messages {
     /// Whether messages that are not errors are printed.
     has_info: bool,
+    /// Whether warnings are printed. Only `-s` suppresses them.
+    has_warnings: bool,
     /// Whether stderr is a terminal.
     is_terminal: bool,
     has_color: bool,
@@ -18,6 +20,7 @@ pub(crate) struct Messages {
 type Severity = (&'static str, &'static str);
 
 const INFO: Severity = ("INFO:", "\x1b[34m");
+const WARNING: Severity = ("WARNING:", "\x1b[33m");
 const FATAL: Severity = ("FATAL:", "\x1b[31m");
 
 impl Messages {
@@ -29,14 +32,27 @@ impl Messages {
             Level::Normal => true,
             Level::Quiet | Level::Silent => false,
         };
+        let has_warnings = verbosity.level != Level::Silent;
         let is_terminal = io::stderr().is_terminal();
-        Some(Self { has_info, is_terminal, has_color: is_terminal && verbosity.color })
+        Some(Self {
+            has_info,
+            has_warnings,
+            is_terminal,
+            has_color: is_terminal && verbosity.color,
+        })
     }
 
     /// Prints a message that is not an error.
     pub(crate) fn info(&self, text: &str) {
         if self.has_info {
             process::write_stderr(&self.line(INFO, text));
+        }
+    }
+
+    /// Prints a message about a possible problem.
+    pub(crate) fn warning(&self, text: &str) {
+        if self.has_warnings {
+            process::write_stderr(&self.line(WARNING, text));
         }
     }
 
@@ -69,14 +85,16 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{FATAL, INFO, Messages, reason};
+    use super::{FATAL, INFO, Messages, WARNING, reason};
     use sifcache_core::command_line::{Level, Verbosity};
     use std::io;
 
     #[test]
     fn lines_have_the_form_of_the_runtime() {
-        let plain = Messages { has_info: true, is_terminal: false, has_color: false };
+        let plain =
+            Messages { has_info: true, has_warnings: true, is_terminal: false, has_color: false };
         assert_eq!(plain.line(INFO, "Using it"), "INFO:    Using it\n");
+        assert_eq!(plain.line(WARNING, "x"), "WARNING: x\n");
         assert_eq!(plain.line(FATAL, "x"), "FATAL:   x\n");
         let colored = Messages { has_color: true, ..plain };
         assert_eq!(colored.line(INFO, "x"), "\x1b[34mINFO:   \x1b[0m x\n");
@@ -94,6 +112,10 @@ mod tests {
         }
         for level in [Level::Verbose, Level::Debug] {
             assert_eq!(info(level), None);
+        }
+        for (level, has_warnings) in [(Level::Quiet, true), (Level::Silent, false)] {
+            let messages = Messages::new(Verbosity { level, color: true }).unwrap();
+            assert_eq!(messages.has_warnings, has_warnings);
         }
     }
 

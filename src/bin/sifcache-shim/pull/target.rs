@@ -71,9 +71,12 @@ impl Target {
 
 /// The name of the file if none was typed: the last path element, `_`, and the tag. With a digest,
 /// the runtime takes the part after the last colon for the tag. `None` for a tag with a digest,
-/// which the runtimes refuse or name differently.
+/// which the runtimes refuse or name differently. For a URL, the last path element with its query.
 fn default_name(uri: &ImageUri) -> Option<String> {
     let reference = uri.reference();
+    if uri.transport().is_web() {
+        return reference.typed().rsplit('/').next().map(str::to_owned);
+    }
     if reference.tag().is_some() && reference.digest().is_some() {
         return None;
     }
@@ -129,6 +132,12 @@ mod tests {
             ("docker://org/environments:cuda-11.3_x", "environments_cuda-11.3_x.sif".to_owned()),
             ("docker://localhost:5000/a/b", "b_latest.sif".to_owned()),
             (&format!("docker://o/i@sha256:{hex}"), format!("i@sha256_{hex}.sif")),
+            ("oras://localhost:5000/o/i", "i_latest.sif".to_owned()),
+            ("oras://ghcr.io/i:1", "i_1.sif".to_owned()),
+            ("library://e/c/i:1", "i_1.sif".to_owned()),
+            (&format!("library://i:sha256.{hex}"), format!("i_sha256.{hex}.sif")),
+            ("https://h.io/d/i:1--0", "i:1--0".to_owned()),
+            ("http://h.io/i.sif?download=1", "i.sif?download=1".to_owned()),
         ] {
             assert_eq!(target(uri, None, None), Some((name, ".".to_owned())), "{uri}");
         }

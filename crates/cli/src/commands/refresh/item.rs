@@ -53,8 +53,9 @@ pub(super) fn items(
         for name in image.names.iter().filter(|name| wanted(name)) {
             let Some(reference) = image_name::reference(name) else { continue };
             // With --all, images under a digest are skipped, because a digest always denotes the
-            // same image.
-            let pinned = args.all && reference.digest().is_some();
+            // same image, and so are those of servers that have no digest to compare with.
+            let unknown = !reference.transport().is_registry() && !args.unknown;
+            let pinned = args.all && (unknown || reference.digest().is_some());
             // A pull for `architecture` would replace this image with a different one.
             if image.architecture != architecture {
                 if args.all {

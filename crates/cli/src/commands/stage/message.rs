@@ -5,6 +5,7 @@
 //! only if they are not longer than 1,000 bytes. Replies are therefore short, and do not repeat
 //! data that the login node already has.
 
+use crate::cache::image_name;
 use crate::error::Failure;
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,16 @@ pub(crate) struct Item {
     pub(crate) source: String,
     /// The runtime that created the file, if known.
     pub(crate) runtime: Option<String>,
+}
+
+impl Item {
+    /// The file name of the image, relative to an image root.
+    ///
+    /// # Errors
+    /// The reference is not valid.
+    pub(crate) fn name(&self) -> Result<String, Failure> {
+        Ok(image_name::file(&image_name::parse(&self.reference)?))
+    }
 }
 
 /// A request to the nodes.

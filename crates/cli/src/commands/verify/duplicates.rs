@@ -103,7 +103,7 @@ fn has_digest(file: &File) -> bool {
 
 fn two_files(first: &File, typed: &str, file: &File, other_typed: &str) -> Finding {
     let other = escape_for_terminal(&first.path);
-    let [typed, other_typed] = [typed, other_typed].map(|name| Transport::Docker.uri(name));
+    let [typed, other_typed] = [typed, other_typed].map(Transport::uri_of);
     let what = format!(
         "one of two files for one image: jobs get {other} for {typed}, and this for {other_typed}"
     );
@@ -111,7 +111,7 @@ fn two_files(first: &File, typed: &str, file: &File, other_typed: &str) -> Findi
 }
 
 fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
-    let (other, typed) = (escape_for_terminal(&first.path), Transport::Docker.uri(typed));
+    let (other, typed) = (escape_for_terminal(&first.path), Transport::uri_of(typed));
     let what = format!("never found: jobs get {other} for {typed}");
     Finding::problem(SHADOWED, &file.path, what, advice(first, file))
 }
@@ -123,7 +123,7 @@ fn advice(one: &File, other: &File) -> String {
         None => "remove one of them".to_owned(),
         Some(reference) => format!(
             "remove one of them, and rename the other one to {}",
-            escape_for_terminal(Path::new(&image_name::short(reference)))
+            escape_for_terminal(Path::new(&image_name::file(reference)))
         ),
     }
 }
@@ -135,6 +135,9 @@ fn is_universal(file: &File) -> bool {
     let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
         return false;
     };
+    if reference.transport() != Transport::Docker {
+        return true;
+    }
     let stem = name.strip_suffix(".sif").unwrap_or(name);
     stem == image_name::short(reference) || stem == image_name::full(reference)
 }
@@ -150,11 +153,23 @@ fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String
             .find_map(|key| named.get(&key).copied())
     };
     let all = equivalents(one).into_iter();
-    all.filter_map(|one| Some((one.typed().to_owned(), winner(&one)?))).collect()
+    all.filter_map(|one| Some((printed(&one), winner(&one)?))).collect()
 }
 
-/// All spellings of a reference, the short one first.
+/// A spelling of a reference, as it is printed.
+fn printed(reference: &Reference) -> String {
+    match reference.transport() {
+        Transport::Docker => reference.typed().to_owned(),
+        _ => image_name::short(reference),
+    }
+}
+
+/// All spellings of a reference, the short one first. Those of transports other than docker have
+/// the same file names.
 fn equivalents(reference: &Reference) -> Vec<Reference> {
+    if reference.transport() != Transport::Docker {
+        return vec![reference.clone()];
+    }
     let registry = reference.registry();
     let hosts = match registry {
         DEFAULT_REGISTRY => vec![String::new(), "docker.io/".into(), "index.docker.io/".into()],

@@ -18,6 +18,10 @@ const ENGINE_SUFFIXES: [&str; 2] = [".img", ".simg"];
 /// Whether the name justifies reading the origin from the file: it has no tag, or only one path
 /// component.
 pub(crate) fn is_suspicious(name: &str) -> bool {
+    // A pull of another transport records nothing about it, and the image may have any origin.
+    if Transport::of_file(name).0 != Transport::Docker {
+        return false;
+    }
     let stem = stem(name);
     !stem.contains('@') && (!has_tag(stem) || !stem.contains('/'))
 }
@@ -153,6 +157,7 @@ mod tests {
             assert!(is_suspicious(name), "{name}");
         }
         let origin = Reference::parse(samtools.as_bytes()).unwrap();
+        assert!(!is_suspicious("_https/h.io/alpine_3.20.sif"));
         for name in ["samtools", "tool:1.19.2--h50ea8bc_0", "mysamtools_1.19.2--h50ea8bc_0.sif"] {
             assert!(!looks_pulled(stem(name), &origin), "{name}");
         }

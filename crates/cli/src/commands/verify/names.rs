@@ -8,6 +8,7 @@ use crate::cache::image_name;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::candidate;
 use sifcache_core::image::State;
+use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -95,7 +96,13 @@ impl<'a> Names<'a> {
     /// Derives the name from the current one, to preserve a chosen registry and tag, or else from
     /// the origin recorded in the file.
     fn rename(&self, file: &File) -> Advice {
-        let origin = || file.origin.as_ref().map(|origin| image_name::short(&origin.reference));
+        let transport = file.name.to_str().map(|name| Transport::of_file(name).0);
+        if let Some(directory) = transport.and_then(Transport::directory) {
+            let text =
+                format!("rename it as its URI is written, {directory}/ in place of the transport");
+            return Advice::other(text);
+        }
+        let origin = || file.origin.as_ref().map(|origin| image_name::file(&origin.reference));
         match proper(&file.name).or_else(origin) {
             Some(name) => self.advice(&name),
             None => Advice::other("rename it to NAME:TAG, all lower case".into()),
@@ -114,7 +121,7 @@ impl<'a> Names<'a> {
             let other = self.root.join(name).metadata().ok();
             other.is_some_and(|other| Some((other.dev(), other.ino())) == file.identity())
         };
-        names(&image_name::short(reference), reference).into_iter().any(same)
+        names(&image_name::file(reference), reference).into_iter().any(same)
     }
 
     /// Advice for giving a file this name, or another name for the same reference.
@@ -176,7 +183,7 @@ impl<'a> Names<'a> {
 /// up for every spelling of the reference.
 fn names(name: &str, reference: &Reference) -> Vec<String> {
     let mut names = vec![name.to_owned()];
-    let short = Reference::parse(image_name::short(reference).as_bytes());
+    let short = Reference::parse_printed(image_name::short(reference).as_bytes());
     let others = short.as_ref().map(candidate::names).unwrap_or_default();
     for other in others.into_iter().chain(candidate::names(reference)) {
         if !names.contains(&other) {

@@ -114,7 +114,7 @@ fn what(file: &File) -> String {
         (None, State::Image) => format!("a SIF file, {size}, whose name matches no reference"),
         (None, _) => "no image".to_owned(),
         (Some(reference), _) if file.found_as.is_empty() => {
-            let uri = Transport::Docker.uri(&image_name::short(reference));
+            let uri = Transport::uri_of(&image_name::short(reference));
             match file.state {
                 State::Image => format!("an image, {size}, not found as {uri}"),
                 _ => format!("no image for {uri}: {}", file.state),
@@ -122,7 +122,7 @@ fn what(file: &File) -> String {
         }
         _ => {
             let all: Vec<String> =
-                file.found_as.iter().map(|name| Transport::Docker.uri(name)).collect();
+                file.found_as.iter().map(|name| Transport::uri_of(name)).collect();
             format!("an image, {size}, found as {}", all.join(", "))
         }
     }

@@ -42,7 +42,7 @@ fn invalid_arguments() {
         ("/nowhere/else", "/nowhere/else: not an image root; the image roots are "),
         ("./Foo", "Foo: not an image root; "),
         ("Foo", "'Foo' is not a valid image reference: "),
-        ("library://a/b", "images of library:// have no name in the cache"),
+        ("shub://a/b", "images of shub:// have no name in the cache"),
     ] {
         let output = tree.run(&[word]);
         assert_eq!((output.status, output.stdout.as_str()), (Some(64), ""), "{word}");

@@ -18,9 +18,9 @@ use std::path::Path;
 /// # Errors
 /// There is not enough space, or another file has its name.
 pub(super) fn query(store: &Store, item: &Item, room: &mut Option<u64>) -> Result<Reply, Failure> {
-    let reference = item.reference.clone();
-    store.can_hold(&reference)?;
-    if is_present(store, item)? {
+    let (reference, name) = (item.reference.clone(), item.name()?);
+    store.can_hold(&name)?;
+    if is_present(store, item, &name)? {
         return Ok(Reply::Present { reference });
     }
     if let Some(free) = room {
@@ -33,17 +33,17 @@ pub(super) fn query(store: &Store, item: &Item, room: &mut Option<u64>) -> Resul
 }
 
 /// Compares the recorded SHA-256, or that of the file if there is no record.
-fn is_present(store: &Store, item: &Item) -> Result<bool, Failure> {
-    let path = store.path(&item.reference);
+fn is_present(store: &Store, item: &Item, name: &str) -> Result<bool, Failure> {
+    let path = store.path(name);
     let metadata = fs::metadata(&path).ok();
     let Some(metadata) = metadata.filter(|metadata| metadata.len() == item.size) else {
         return Ok(false);
     };
-    if !store.is_image(&item.reference) {
+    if !store.is_image(name) {
         return Ok(false);
     }
     let record = metadata::modified(&metadata)
-        .and_then(|time| Record::load(store.root(), &item.reference, item.size, time));
+        .and_then(|time| Record::load(store.root(), name, item.size, time));
     let sha256 = match record {
         Some(record) => record.sha256,
         None => receive::read(&path, &Progress::new(true))?.sha256,

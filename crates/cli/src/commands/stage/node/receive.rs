@@ -37,7 +37,8 @@ impl Incoming {
     /// # Errors
     /// The directory cannot be created or exists already, or the name cannot be used or locked.
     pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
-        store.can_hold(&item.reference)?;
+        let name = item.name()?;
+        store.can_hold(&name)?;
         let parent = store.state().join("tmp");
         let scratch = Scratch::called(&parent, place).map_err(|e| cannot_write(&parent, e))?;
         let Some(scratch) = scratch else {
@@ -46,7 +47,7 @@ impl Incoming {
         // The lock is taken only after creating the directory. If the root is shared, another node
         // holds the lock until it receives its next request, so waiting for the lock would never
         // end.
-        let lock = store.lock(&item.reference, &|| {})?;
+        let lock = store.lock(&name, &|| {})?;
         Ok(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 })
     }
 
@@ -76,7 +77,7 @@ impl Incoming {
         self.store.finish(&file)?;
         let (store, item) = (&self.store, &self.item);
         let reference = image_name::parse(&item.reference)?;
-        let (name, digests) = (item.reference.as_str(), item.digests.as_slice());
+        let (name, digests) = (&*image_name::file(&reference), item.digests.as_slice());
         let new_image = NewImage {
             store,
             progress: &progress,
