@@ -21,3 +21,4 @@ mod scripts;
 mod search;
 mod settings;
 mod too_long;
+mod transports;

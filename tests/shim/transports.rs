@@ -1,0 +1,128 @@
+//! Launches and pulls of images that are not from docker.
+
+use crate::kit::Site;
+use sif_fixture::Sif;
+use std::fs;
+
+const HEX: &str = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+
+/// URIs, each with the name of its image below the root and the default name of a pull.
+fn images() -> [(String, String, String); 6] {
+    let own = |all: [&str; 3]| all.map(str::to_owned).into();
+    [
+        own(["oras://h.io/o/i:1", "_oras/h.io/o/i:1.sif", "i_1.sif"]),
+        (
+            format!("oras://h.io/i@sha256:{HEX}"),
+            format!("_oras/h.io/i@sha256:{HEX}"),
+            format!("i@sha256_{HEX}.sif"),
+        ),
+        own(["library://h.io/e/c/i", "_library/h.io/e/c/i:latest", "i_latest.sif"]),
+        own(["library://E/c/i:1", "_library/E/c/i:1.sif", "i_1.sif"]),
+        own(["https://H.io:443/d/i:1--0", "_https/h.io/d/i:1--0", "i:1--0"]),
+        own(["http://h.io/i.sif?download=1", "_http/h.io/i.sif", "i.sif?download=1"]),
+    ]
+}
+
+/// A site with these images, and docker images of the same names.
+fn site() -> Site {
+    let site = Site::new();
+    let store = |name: &str, id: u8| {
+        let path = site.path("roots").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        Sif::image().id(id).write(path).unwrap();
+    };
+    for (number, (_, name, _)) in (2..).zip(images()) {
+        store(&name, number);
+        store(name.split_once('/').unwrap().1, 99);
+    }
+    fs::create_dir(site.path("work")).unwrap();
+    site
+}
+
+#[test]
+fn launches_start_the_image() {
+    let site = site();
+    for (uri, name, _) in images() {
+        for subcommand in ["exec", "run", "shell", "test"] {
+            let outcome = site.call(&["apptainer", subcommand, &uri, "true"]).run();
+            let image = site.text(&format!("roots/{name}"));
+            assert_eq!(outcome.reported("argv")[2], image, "{uri}: {outcome:#?}");
+        }
+        let instance = site.call(&["apptainer", "instance", "start", &uri, "i"]).run();
+        assert_eq!(instance.reported("argv")[3], site.text(&format!("roots/{name}")), "{uri}");
+    }
+}
+
+#[test]
+fn other_uris_are_left_to_the_runtime() {
+    let site = site();
+    for uri in [
+        "oras://o/i:1",
+        "oras:h.io/o/i:1",
+        "library://E/c/i:1,2",
+        "library://E/c/i:2",
+        "library:E/c/i:1",
+        "https://h.io/d/../d/i:1--0",
+        "https://h.io/d/i%3A1--0",
+        "https://u:s3cret@h.io/d/i:1--0",
+        "https://h.io/d/i:1--0?token=s3cret",
+        "http://h.io/d/i:1--0",
+        "https://h.io/i.sif",
+        "http://h.io/i",
+    ] {
+        let outcome = site.call(&["apptainer", "exec", uri, "true"]).is_bare();
+        assert_eq!(outcome.stderr, "", "{uri}");
+        let required = site.call(&["apptainer", "exec", uri, "true"]).variable("SIF_CACHE=require");
+        let message = required.run().stderr;
+        assert!(message.starts_with("sifcache: ") && !message.contains("s3cret"), "{message}");
+    }
+}
+
+#[test]
+fn pulls_copy_the_image() {
+    let site = site();
+    for (uri, name, default) in images() {
+        let call = site.call(&["apptainer", "pull", &uri]);
+        let outcome = call.set_up("directory", &site.text("work")).run();
+        assert!(outcome.report.is_none() && outcome.status == Some(0), "{uri}: {outcome:#?}");
+        let messages = match uri.split_once(':').unwrap().0 {
+            "oras" => "INFO:    Using cached SIF image\n",
+            "library" => "INFO:    Using cached image\nWARNING: Skipping container verification\n",
+            _ => "",
+        };
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", messages), "{uri}");
+        let pulled = site.path("work").join(default);
+        let image = site.path("roots").join(name);
+        assert_eq!(fs::read(&pulled).unwrap(), fs::read(image).unwrap(), "{uri}");
+        fs::remove_file(pulled).unwrap();
+    }
+}
+
+#[test]
+fn failed_copies_are_reported_as_by_the_runtime() {
+    let site = site();
+    for (uri, work) in [
+        ("oras://h.io/o/i:1", "While pulling image from oci registry"),
+        ("library://E/c/i:1", "While pulling library image"),
+        ("https://H.io:443/d/i:1--0", "While pulling from image from http(s)"),
+    ] {
+        let call = site.call(&["apptainer", "-s", "pull", "nowhere/x", uri]);
+        let outcome = call.set_up("directory", &site.text("work")).run();
+        let start = format!("FATAL:   {work}: error copying image out of cache: could not open");
+        assert!(outcome.status == Some(255) && outcome.stderr.starts_with(&start), "{outcome:#?}");
+    }
+}
+
+/// Another server may have another image of the same name.
+#[test]
+fn pulls_from_another_library() {
+    let site = site();
+    let library = ["apptainer", "pull", "--library", "https://l.io", "x", "library://E/c/i:1"];
+    site.call(&library).is_bare();
+    let pull = ["apptainer", "pull", "/nowhere/x", "library://E/c/i:1"];
+    site.call(&pull).variable("SINGULARITY_LIBRARY=https://l.io").is_bare();
+    // The option is for libraries only.
+    let other =
+        ["apptainer", "pull", "--library", "https://l.io", "/nowhere/x", "oras://h.io/o/i:1"];
+    site.call(&other).run().ended(255, "While pulling image from oci registry");
+}
