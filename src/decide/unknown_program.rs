@@ -21,7 +21,7 @@ use std::time::Duration;
 /// The timeout for the comparison of files. A warning does not justify a longer delay.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Warns if the task's command would be a launch of a docker image if its program had the name of a
+/// Warns if the task's command would be a launch of an image that is looked up if its program had the name of a
 /// runtime.
 ///
 /// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
@@ -47,13 +47,14 @@ pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_am
             || program.ends_with(b"/")
             || is_copy(job, settings, program)
     };
-    if is_launch_of_docker_image(arguments, settings) && counts() {
+    if is_launch_of_image(arguments, settings) && counts() {
         report::unknown_program(job, settings, because);
     }
 }
 
-/// Whether these arguments, after the name of a runtime, would be a launch of a docker image.
-fn is_launch_of_docker_image(arguments: &[&[u8]], settings: &Settings) -> bool {
+/// Whether these arguments, after the name of a runtime, would be a launch of an image with one of
+/// the transports that are looked up.
+fn is_launch_of_image(arguments: &[&[u8]], settings: &Settings) -> bool {
     let runtime: Vec<&[u8]> =
         settings.runtimes.first().map(|name| name.as_bytes()).into_iter().collect();
     let command = [&runtime, arguments].concat();

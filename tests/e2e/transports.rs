@@ -70,6 +70,10 @@ fn jobs_find_what_the_command_adds() {
         });
         (added, expected)
     });
+    let [oras, https] = &expected;
+    let cached = "INFO:    Using cached SIF image\nstatus 0\n./tool_1.sif 755 alice\n";
+    assert!(oras.starts_with(cached), "{oras}");
+    assert!(https.starts_with("\nstatus 0\n./tool:1--0 755 alice\n"), "{https}");
     for uri in [ORAS, HTTPS] {
         assert!(added.stdout.contains(&format!("found as {uri}\n")), "{added:#?}");
     }
