@@ -108,8 +108,8 @@ pub(crate) fn node_name(job: &dyn Job) -> String {
     String::from_utf8_lossy(&name).into_owned()
 }
 
-/// Reports why a command with an image of a known transport is a pass. With `require`, tells the user that this
-/// mode has no effect on this command.
+/// Reports why a command with an image of a known transport is a pass. With `require`, tells the
+/// user that this mode has no effect on this command.
 pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pass) {
     let is_runtime = !matches!(pass, Pass::NotLaunch(NotLaunch::Empty | NotLaunch::NotRuntime));
     let names_image = || job.command().iter().any(|word| ImageUri::is_likely(word));
@@ -136,8 +136,8 @@ pub(crate) fn left_unchanged(job: &dyn Job, why: &str) {
 }
 
 /// Tells the user about a program that is not listed as a runtime, but has the arguments of a
-/// launch of an image: this image might not be looked up. `because` names the option or
-/// setting that forbids a pull.
+/// launch of an image: this image might not be looked up. `because` names the option or setting
+/// that forbids a pull.
 pub(crate) fn unknown_program(job: &dyn Job, settings: &Settings, because: &str) {
     let command = job.command();
     let Some(program) = command.first().filter(|_| job.step().is_reporter()) else { return };
