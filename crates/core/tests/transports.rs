@@ -49,16 +49,15 @@ fn uri() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, name)| format!("{scheme}://{name}"))
 }
 
-/// The normal form, without what a tag and the suffix of a file have in common.
+/// The normal form. Except for a URL, it is without the suffix, which a tag or a docker repository
+/// may have itself.
 fn meaning(reference: &Reference) -> String {
     let text = reference.to_string();
-    match reference.transport().is_web() {
-        true => text,
+    match (reference.transport(), reference.digest()) {
+        (transport, _) if transport.is_web() => text,
         // A digest names the same content in each registry.
-        false => match (reference.transport(), reference.digest()) {
-            (Transport::Docker, Some(digest)) => digest.to_owned(),
-            _ => text.strip_suffix(".sif").map(str::to_owned).unwrap_or(text),
-        },
+        (Transport::Docker, Some(digest)) => digest.to_owned(),
+        _ => text.replace(".sif", ""),
     }
 }
 
