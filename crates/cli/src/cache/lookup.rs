@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The image that a job on this host would use.
 pub(crate) fn find(settings: &Settings, reference: &Reference) -> Option<PathBuf> {
-    let uri = ImageUri::docker(reference.clone());
+    let uri = ImageUri::new(reference.clone());
     lookup::search(&lookup::roots(settings, &uri), settings.untrusted, &lookup::Inline)
         .into_iter()
         .find(|candidate| candidate.state == State::Image)

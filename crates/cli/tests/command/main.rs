@@ -22,5 +22,6 @@ mod registry;
 mod release;
 mod runtime;
 mod stage;
+mod transports;
 mod tree;
 mod verify;

@@ -1,15 +1,10 @@
 //! Images of `oras://`, `library://` and `https://` in the subcommands that need no network.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-#[path = "verify/tree.rs"]
-#[allow(dead_code)]
-mod tree;
-
+use crate::tree::Tree;
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use tree::Tree;
 
 const URIS: [&str; 4] =
     ["http://h.io/i.sif", "https://h.io/d/i:1--0", "library://lab/c/i:latest", "oras://h.io/o/i:1"];
