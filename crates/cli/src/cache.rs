@@ -14,3 +14,4 @@ pub(crate) mod squashfs;
 pub(crate) mod store;
 pub(crate) mod usage;
 pub(crate) mod usage_from_logs;
+pub(crate) mod view;

@@ -16,6 +16,7 @@ mod refresh;
 mod remove;
 mod stage;
 mod verify;
+mod view;
 
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Refresh(refresh::Refresh),
     Remove(remove::Remove),
     Gc(gc::Gc),
+    View(view::ViewCommand),
     Stage(stage::Stage),
     #[command(hide = true)]
     StageNode(stage::node::StageNode),
@@ -66,6 +68,7 @@ impl Command {
             Self::Refresh(args) => refresh::run(args),
             Self::Remove(args) => remove::run(args),
             Self::Gc(args) => gc::run(args),
+            Self::View(args) => view::run(args),
             Self::Stage(args) => stage::run(args),
             Self::StageNode(args) => stage::node::run(args),
             Self::Misses(args) => misses::run(args),

@@ -80,6 +80,16 @@ pub(crate) enum Failure {
     )]
     UnknownOption { program: String, option: String },
 
+    /// No view with this directory is registered.
+    #[error("{}: not a view; --for ENGINE creates one, and `sifcache view` lists them", show(.0))]
+    NoView(PathBuf),
+    /// A view and an image root contain one another.
+    #[error(
+        "{}: neither a view nor an image root ({}) may contain the other: use another directory",
+        show(.view), show(.root)
+    )]
+    ViewInRoot { view: PathBuf, root: PathBuf },
+
     // The site's settings.
     /// plugstack.conf was not found, cannot be read, or has no sifcache line.
     #[error("{}", plugstack_error(.0))]
@@ -137,6 +147,12 @@ pub(crate) enum Failure {
          they were discarded, stage the image again", .received.0, .received.1, .sent.0, .sent.1
     )]
     Transfer { received: (u64, String), sent: (u64, String) },
+    /// The record of the views is damaged.
+    #[error(
+        "{} is damaged ({error}): remove it, and create the views again with `sifcache view DIR \
+         --for ENGINE`", show(.path)
+    )]
+    Views { path: PathBuf, error: serde_json::Error },
     /// The file given with `--authfile` is not JSON.
     #[error("--authfile: {} is not JSON: {error}", show(.path))]
     AuthFile { path: PathBuf, error: serde_json::Error },
@@ -306,6 +322,8 @@ impl Failure {
             | Self::Nodes(_)
             | Self::NoRecordedReference(_)
             | Self::NoDigests(_)
+            | Self::NoView(_)
+            | Self::ViewInRoot { .. }
             | Self::UnknownOption { .. } => Exit::USAGE,
             Self::Plugstack(plugstack::Error::Read(..)) => Exit::IO,
             Self::Plugstack(_)
@@ -323,6 +341,7 @@ impl Failure {
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
             | Self::Transfer { .. }
+            | Self::Views { .. }
             | Self::AuthFile { .. } => Exit::DATA,
             Self::NotInRoot { .. } | Self::NotFoundByJobs { .. } => Exit::PROBLEMS,
             Self::NotInCache { .. }

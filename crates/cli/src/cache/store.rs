@@ -12,6 +12,7 @@
 //!     metadata/NAME.json                   the record of an image
 //!     architecture                         the architecture of the images, if declared
 //!     last_used.json                       when each image last served a job
+//!     views.json                           the views that show this root last
 //! ```
 //!
 //! Three rules make a crash at any point harmless:

@@ -6,6 +6,7 @@ use crate::cache::lookup;
 use crate::cache::squashfs::{self, Damage};
 use crate::cache::store::Store;
 use crate::cache::store::architecture::{self, Architecture};
+use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
@@ -116,7 +117,7 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
         report.one(reference, &outcome)?;
         outcome.map(drop)
     });
-    outcome::exit(done)
+    update::after(&settings, &root, outcome::exit(done))
 }
 
 fn plan(

@@ -10,6 +10,7 @@ use crate::cache::squashfs;
 use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, cannot_write};
+use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::options::{Change, Site};
@@ -110,8 +111,8 @@ pub(crate) fn run(args: &Import) -> Result<Exit, Failure> {
     let importer =
         Importer { args, settings: &settings, store: &store, progress: &progress, recorded };
     let outcome = importer.import(&reference, size)?;
-    Report::new(&progress, args.json).one(&reference, &Ok(outcome))?;
-    Ok(Exit::OK)
+    let reported = Report::new(&progress, args.json).one(&reference, &Ok(outcome));
+    update::after(&settings, &root, reported.map(|()| Exit::OK))
 }
 
 /// The reference for the file: the one given on the command line, else the one that it was pulled

@@ -6,6 +6,7 @@ use crate::cache::select;
 use crate::cache::store::architecture;
 use crate::cache::store::retention::Retention;
 use crate::cache::store::{Store, metadata};
+use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
@@ -120,7 +121,11 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
         outcome.map(|outcome| !args.check || current(&outcome))
     });
     let stale = done.iter().any(|done| matches!(done, Ok(false)));
-    let exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect())?;
+    let exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect());
+    let exit = match args.check {
+        true => exit?,
+        false => update::after(&settings, &root, exit)?,
+    };
     Ok(if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
 }
 

@@ -17,6 +17,7 @@ mod signature;
 mod survey;
 mod timeout;
 mod tree;
+mod views;
 
 use crate::error::Failure;
 use crate::exit::Exit;

@@ -3,6 +3,7 @@
 use super::Removal;
 use crate::cache::store::Store;
 use crate::cache::store::retention::Retention;
+use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::system::signals;
@@ -56,7 +57,8 @@ impl Manner {
         }
         signals::watch()?;
         let store = Store::open(root, settings)?;
-        self.apply(&store, removals, Retention::new(keep))
+        let applied = self.apply(&store, removals, Retention::new(keep));
+        update::after(settings, root, applied)
     }
 
     fn apply(

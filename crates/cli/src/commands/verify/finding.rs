@@ -22,7 +22,11 @@ pub(crate) const DAMAGED: &str = "damaged-file-system";
 pub(crate) const NO_ANSWER: &str = "no-answer";
 pub(crate) const ABSENT: &str = "absent";
 pub(crate) const BAD_DECLARATION: &str = "bad-architecture";
+pub(crate) const VIEW_OUTDATED: &str = "view-outdated";
+pub(crate) const VIEW_NAME_TAKEN: &str = "view-name-taken";
+pub(crate) const VIEW_NOT_READ: &str = "view-not-read";
 // Notes.
+pub(crate) const VIEW_SHARED_NAME: &str = "view-shared-name";
 pub(crate) const STRAY: &str = "stray";
 pub(crate) const GROUP_ONLY: &str = "group-only";
 pub(crate) const LINK_LOOP: &str = "link-loop";

@@ -2,7 +2,9 @@
 //! root are never removed or given to another owner, and are only renamed with `--rename`.
 
 use crate::cache::store::{directory, path_trust, scratch};
+use crate::cache::view::{View, sync};
 use crate::ui::escape::escape_for_terminal;
+use sifcache_core::settings::Untrusted;
 use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -28,6 +30,8 @@ pub(crate) enum Fix {
     /// Remove a record, and then its empty parent directories. The fields are the record, and the
     /// directory at which the removal stops.
     Forget(PathBuf, PathBuf),
+    /// Create, replace and remove the links of a view, for images that these settings accept.
+    View(View, Untrusted),
 }
 
 impl Fix {
@@ -73,8 +77,15 @@ impl Fix {
                 directory::tidy(top, record);
                 Ok(Some("removed".into()))
             }
+            Self::View(view, untrusted) => update(view, *untrusted),
         }
     }
+}
+
+/// Updates a view; `None` if it is current, because another finding has updated it.
+fn update(view: &View, untrusted: Untrusted) -> io::Result<Option<String>> {
+    let before = sync::apply(view, untrusted, &|| ()).map_err(io::Error::other)?;
+    Ok(before.is_outdated().then(|| "the links of the view are current".to_owned()))
 }
 
 /// Renames a file without replacing an existing one.

@@ -7,7 +7,7 @@ use super::finding::{
 use super::fix::Fix;
 use super::names::Names;
 use super::timeout::{self, Outcome, Watchdog};
-use super::{duplicates, hidden, misnamed, records, tree};
+use super::{duplicates, hidden, misnamed, records, tree, views};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::Failure;
@@ -49,6 +49,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
     }
     all.judge_absent_roots(&settings.image_roots);
     all.findings.extend(duplicates::judge(&mut all.files, settings.image_roots.len()));
+    all.findings.extend(views::judge(settings));
     Ok(all)
 }
 

@@ -1,0 +1,37 @@
+//! Nextflow: `simpleName` in `SingularityCache.groovy`. The tests contain the results of that
+//! method's rules, which were read, not run.
+
+/// The name of the file in `NXF_APPTAINER_LIBRARYDIR` or `NXF_SINGULARITY_LIBRARYDIR`.
+pub(super) fn name(typed: &str) -> String {
+    let (name, suffix) = match typed.strip_suffix(".sif") {
+        _ if typed.contains(".sif:") => (typed.replace(".sif:", "-"), ".sif"),
+        Some(stem) => (stem.to_owned(), ".sif"),
+        None => (typed.to_owned(), ".img"),
+    };
+    name.replace([':', '/'], "-") + suffix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::typed::{BIOCONTAINER, PINNED};
+    use super::name;
+
+    #[test]
+    fn names_as_nextflow_computes_them() {
+        let pinned = "alpine@sha256-0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\
+                      .img";
+        for (typed, expected) in [
+            ("alpine", "alpine.img"),
+            ("alpine:3.20", "alpine-3.20.img"),
+            ("docker.io/library/alpine:3.20", "docker.io-library-alpine-3.20.img"),
+            ("o/i:1", "o-i-1.img"),
+            (BIOCONTAINER, "quay.io-biocontainers-samtools-1.20--h50ea8bc_0.img"),
+            ("localhost:5000/a", "localhost-5000-a.img"),
+            (PINNED, pinned),
+            ("ghcr.io/o/img.sif:1", "ghcr.io-o-img-1.sif"),
+            ("o/my.sif", "o-my.sif"),
+        ] {
+            assert_eq!(name(typed), expected);
+        }
+    }
+}

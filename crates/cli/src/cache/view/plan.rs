@@ -1,0 +1,108 @@
+//! What a view has to contain.
+
+use super::View;
+use super::catalog::Catalog;
+use super::engine::Layout;
+use super::spelling::spellings;
+use crate::cache::image_name;
+use rayon::prelude::*;
+use sifcache_core::reference::Reference;
+use std::path::PathBuf;
+
+/// A link of a view.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Link {
+    /// The directory that holds it.
+    pub(crate) layout: Layout,
+    /// Its name, relative to that directory.
+    pub(crate) name: String,
+    /// The short name of the reference.
+    pub(crate) reference: String,
+    /// The path of the image.
+    pub(crate) target: PathBuf,
+}
+
+/// A name that several references share, or that leads to several files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shared {
+    /// The directory that would hold it.
+    pub(crate) layout: Layout,
+    /// The name, relative to that directory.
+    pub(crate) name: String,
+    /// The short names of the references, sorted.
+    pub(crate) references: Vec<String>,
+}
+
+/// The links of a view, and the names that are refused.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// The number of references that have links.
+    pub(crate) references: usize,
+    /// Sorted by layout and name.
+    pub(crate) links: Vec<Link>,
+    /// Sorted by layout and name.
+    pub(crate) shared: Vec<Shared>,
+}
+
+/// The links that `view` has to contain for these images.
+pub(crate) fn plan(view: &View, catalog: &Catalog) -> Plan {
+    let layouts = view.layouts();
+    let references: Vec<(Reference, Vec<String>)> = catalog.references().into_values().collect();
+    let of = |(reference, digests): &(Reference, Vec<String>)| {
+        links(reference, digests, &layouts, catalog)
+    };
+    let mut all: Vec<Link> = references.par_iter().flat_map_iter(of).collect();
+    all.par_sort_unstable();
+    all.dedup();
+    let mut plan = Plan { references: references.len(), ..Plan::default() };
+    for same in all.chunk_by(|one, next| (one.layout, &one.name) == (next.layout, &next.name)) {
+        match same {
+            [link] => plan.links.push(link.clone()),
+            [] => {}
+            [first, ..] => {
+                let mut references: Vec<String> =
+                    same.iter().map(|link| link.reference.clone()).collect();
+                references.dedup();
+                let (layout, name) = (first.layout, first.name.clone());
+                plan.shared.push(Shared { layout, name, references });
+            }
+        }
+    }
+    plan
+}
+
+fn links(
+    reference: &Reference,
+    digests: &[String],
+    layouts: &[Layout],
+    catalog: &Catalog,
+) -> Vec<Link> {
+    let short = image_name::short(reference);
+    let mut links = Vec::new();
+    for typed in spellings(reference) {
+        let found = image_name::parse(&typed).ok().and_then(|one| catalog.find(&one));
+        let Some(target) = found else { continue };
+        for layout in layouts {
+            for name in layout.names(&typed, digests) {
+                let (reference, target) = (short.clone(), target.clone());
+                links.push(Link { layout: *layout, name, reference, target });
+            }
+        }
+    }
+    links
+}
+
+/// The reference, by its short name, whose link `name` with this target is ours; `None` if the link
+/// is not ours.
+pub(crate) fn reference_of(
+    view: &View,
+    layout: Layout,
+    name: &str,
+    target: &std::path::Path,
+) -> Option<String> {
+    let inside = view.roots.iter().find_map(|root| target.strip_prefix(root).ok())?;
+    let reference = image_name::reference(inside.to_str()?)?;
+    let digests: Vec<String> = layout.digest_in(name).into_iter().collect();
+    let is_ours = |typed: &String| layout.names(typed, &digests).iter().any(|one| one == name);
+    spellings(&reference).iter().any(is_ours).then(|| image_name::short(&reference))
+}

@@ -1,0 +1,77 @@
+//! The ways in which users type one reference.
+
+use crate::cache::image_name;
+use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
+
+/// The texts, without a transport, that users type for this reference. Docker Hub and its
+/// `library/` can be omitted, and so can the tag `latest`.
+pub(crate) fn spellings(reference: &Reference) -> Vec<String> {
+    let full = reference.full_repository();
+    let mut repositories = vec![reference.short_repository(), full];
+    if reference.registry() == DEFAULT_REGISTRY {
+        let repository = reference.repository();
+        let more = [
+            repository.to_owned(),
+            format!("{DEFAULT_REGISTRY}/{}", repository.trim_start_matches("library/")),
+        ];
+        repositories.extend(more);
+    }
+    let ends: Vec<String> = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => vec![format!("@{digest}")],
+        (None, Some(DEFAULT_TAG)) => vec![String::new(), format!(":{DEFAULT_TAG}")],
+        (None, tag) => vec![format!(":{}", tag.unwrap_or_default())],
+    };
+    let wanted = without_redundant_tag(reference);
+    let mut texts: Vec<String> = Vec::new();
+    for repository in &repositories {
+        for end in &ends {
+            let text = format!("{repository}{end}");
+            // Without its registry, a repository can name an image of another registry.
+            let is_same = image_name::parse(&text).is_ok_and(|one| one.to_string() == wanted);
+            if is_same && !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+    }
+    texts
+}
+
+/// The normal form; runtimes do not accept a reference with both a tag and a digest.
+fn without_redundant_tag(reference: &Reference) -> String {
+    match reference.digest() {
+        Some(digest) => format!("{}@{digest}", reference.full_repository()),
+        None => reference.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spellings;
+    use crate::cache::image_name;
+
+    #[test]
+    fn each_way_to_type_a_reference() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let pinned = format!("o/i@{digest}");
+        let pinned_full = format!("docker.io/o/i@{digest}");
+        for (text, expected) in [
+            (
+                "alpine:3.20",
+                vec![
+                    "alpine:3.20",
+                    "docker.io/library/alpine:3.20",
+                    "library/alpine:3.20",
+                    "docker.io/alpine:3.20",
+                ],
+            ),
+            ("o/i", vec!["o/i", "o/i:latest", "docker.io/o/i", "docker.io/o/i:latest"]),
+            ("docker.io/library/a/b:1", vec!["library/a/b:1", "docker.io/library/a/b:1"]),
+            ("quay.io/o/i:1", vec!["quay.io/o/i:1"]),
+            // `quay.io/o:1` names an image of another registry.
+            ("docker.io/quay.io/o:1", vec!["docker.io/quay.io/o:1"]),
+            (pinned.as_str(), vec![pinned.as_str(), pinned_full.as_str()]),
+        ] {
+            assert_eq!(spellings(&image_name::parse(text).unwrap()), expected, "{text}");
+        }
+    }
+}

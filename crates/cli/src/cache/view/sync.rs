@@ -1,0 +1,231 @@
+//! Compares a view with what it has to contain, and makes it so.
+
+use super::View;
+use super::catalog::Catalog;
+use super::engine::Layout;
+use super::entries::{Entry, TEMPORARY, entries};
+use super::plan::{Link, Plan, Shared, plan, reference_of};
+use crate::cache::store::lock::Lock;
+use crate::cache::store::{cannot_write, directory, path_trust, scratch};
+use crate::error::Failure;
+use rayon::prelude::*;
+use sifcache_core::settings::Untrusted;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// The differences between a layout's directory and what it has to contain.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    /// Links that do not exist.
+    pub(crate) missing: Vec<Link>,
+    /// Links that lead to another image.
+    pub(crate) wrong: Vec<Link>,
+    /// The names of links that must not exist any more.
+    pub(crate) stale: Vec<String>,
+    /// Links whose name belongs to something that is not ours.
+    pub(crate) occupied: Vec<Link>,
+}
+
+/// The state of one layout's directory.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    /// The layout.
+    pub(crate) layout: Layout,
+    /// The number of links that it has to contain.
+    pub(crate) links: usize,
+    /// What differs, or differed before the change.
+    pub(crate) differences: Differences,
+}
+
+/// The state of a view.
+#[derive(Debug)]
+pub(crate) struct Status {
+    /// The number of references that have links.
+    pub(crate) references: usize,
+    /// Each layout of its engines, then those that it no longer serves and that still have links.
+    pub(crate) layouts: Vec<Compared>,
+    /// The names that are refused because several references share them.
+    pub(crate) shared: Vec<Shared>,
+}
+
+impl Status {
+    /// Links whose name belongs to something that is not ours.
+    pub(crate) fn occupied(&self) -> impl Iterator<Item = &Link> {
+        self.layouts.iter().flat_map(|one| &one.differences.occupied)
+    }
+
+    /// Whether something has to be changed.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let is_outdated = |one: &Differences| {
+            !(one.missing.is_empty() && one.wrong.is_empty() && one.stale.is_empty())
+        };
+        self.layouts.iter().any(|one| is_outdated(&one.differences))
+    }
+}
+
+/// Compares the view with the images. Changes nothing.
+///
+/// # Errors
+/// If an image root or a directory of the view cannot be read.
+pub(crate) fn compare(view: &View, untrusted: Untrusted) -> Result<Status, Failure> {
+    let Plan { references, links, shared } = plan(view, &Catalog::read(&view.roots, untrusted)?);
+    let wanted = view.layouts();
+    let compare = |layout: &Layout| {
+        let links: Vec<&Link> = links.iter().filter(|link| link.layout == *layout).collect();
+        let directory = view.path(*layout);
+        let actual =
+            entries(&directory, *layout).map_err(|error| Failure::read(&directory, error))?;
+        let differences = differences(view, *layout, &links, &actual);
+        Ok(Compared { layout: *layout, links: links.len(), differences })
+    };
+    let mut layouts: Vec<Compared> =
+        Layout::ALL.par_iter().map(compare).collect::<Result<_, Failure>>()?;
+    layouts.retain(|one| wanted.contains(&one.layout) || !one.differences.stale.is_empty());
+    Ok(Status { references, layouts, shared })
+}
+
+fn differences(
+    view: &View,
+    layout: Layout,
+    links: &[&Link],
+    actual: &BTreeMap<String, Entry>,
+) -> Differences {
+    let mut found = Differences::default();
+    for link in links {
+        match actual.get(&link.name) {
+            None => found.missing.push((*link).clone()),
+            Some(Entry::Link(target)) if *target == link.target => {}
+            Some(Entry::Link(target))
+                if reference_of(view, layout, &link.name, target).is_some() =>
+            {
+                found.wrong.push((*link).clone());
+            }
+            Some(_) => found.occupied.push((*link).clone()),
+        }
+    }
+    let is_wanted =
+        |name: &str| links.binary_search_by(|link| link.name.as_str().cmp(name)).is_ok();
+    let is_stale = |(name, entry): &(&String, &Entry)| match entry {
+        Entry::Link(target) => {
+            !is_wanted(name) && (is_temporary(name) || is_removable(view, layout, name, target))
+        }
+        Entry::Other => false,
+    };
+    found.stale = actual.iter().filter(is_stale).map(|(name, _)| name.clone()).collect();
+    found
+}
+
+/// Whether an interrupted command left this link.
+fn is_temporary(name: &str) -> bool {
+    Path::new(name)
+        .file_name()
+        .is_some_and(|last| last.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()))
+}
+
+/// Whether the link is ours, and its image root exists on this host.
+fn is_removable(view: &View, layout: Layout, name: &str, target: &Path) -> bool {
+    let is_here = |root: &&PathBuf| target.starts_with(root) && root.is_dir();
+    view.roots.iter().any(|root| is_here(&root))
+        && reference_of(view, layout, name, target).is_some()
+}
+
+/// Makes the view contain what it has to. Returns what it was before. Calls `waiting` once if
+/// another command changes the view.
+///
+/// # Errors
+/// If another user could redirect the change to other files, or something cannot be read or
+/// written. The next call completes a change that failed.
+pub(crate) fn apply(
+    view: &View,
+    untrusted: Untrusted,
+    waiting: &dyn Fn(),
+) -> Result<Status, Failure> {
+    path_trust::refuse(&view.directory)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting)?;
+    for layout in view.layouts() {
+        let path = view.path(layout);
+        make(view, &path).map_err(|error| cannot_write(&path, error))?;
+        path_trust::refuse(&path)?;
+    }
+    let status = compare(view, untrusted)?;
+    status.layouts.par_iter().try_for_each(|one| change(view, one))?;
+    Ok(status)
+}
+
+/// Removes all links that are ours, and the directories that are empty then. Returns the state of
+/// the view before the removal.
+///
+/// # Errors
+/// The same as for [`apply`].
+pub(crate) fn clear(
+    view: &View,
+    untrusted: Untrusted,
+    waiting: &dyn Fn(),
+) -> Result<Status, Failure> {
+    path_trust::refuse(&view.directory)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting)?;
+    let empty = without_engines(view);
+    let status = compare(&empty, untrusted)?;
+    status.layouts.par_iter().try_for_each(|one| change(&empty, one))?;
+    for layout in Layout::ALL {
+        let _ = fs::remove_dir(view.path(layout));
+    }
+    let _ = fs::remove_dir(&view.directory);
+    Ok(status)
+}
+
+/// The same view for no engine, which has to contain nothing.
+pub(crate) fn without_engines(view: &View) -> View {
+    View { engines: std::collections::BTreeSet::new(), ..view.clone() }
+}
+
+fn make(view: &View, path: &Path) -> io::Result<()> {
+    directory::make(view.home(), path)
+}
+
+fn change(view: &View, compared: &Compared) -> Result<(), Failure> {
+    let directory = view.path(compared.layout);
+    let Differences { missing, wrong, stale, .. } = &compared.differences;
+    for link in missing {
+        let path = directory.join(&link.name);
+        create(view, &link.target, &path).map_err(|error| cannot_write(&path, error))?;
+    }
+    for link in wrong {
+        let path = directory.join(&link.name);
+        replace(&link.target, &path).map_err(|error| cannot_write(&path, error))?;
+    }
+    for name in stale {
+        let path = directory.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot_write(&path, error));
+            }
+            _ => directory::tidy(&directory, &path),
+        }
+    }
+    Ok(())
+}
+
+/// Creates a link. If something else has taken the name in the meantime, it stays.
+fn create(view: &View, target: &Path, path: &Path) -> io::Result<()> {
+    match symlink(target, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(view, path.parent().unwrap_or(path))?;
+            symlink(target, path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+/// Replaces a link. The name leads to the old or to the new target at any time.
+fn replace(target: &Path, path: &Path) -> io::Result<()> {
+    let temporary = path.with_file_name(format!("{TEMPORARY}{}", scratch::unique()));
+    symlink(target, &temporary)?;
+    fs::rename(&temporary, path).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}

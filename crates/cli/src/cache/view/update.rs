@@ -1,0 +1,79 @@
+//! Keeps the views current when a command has changed an image root.
+
+use super::View;
+use super::sync::{self, Status};
+use super::{engine::Layout, registration};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::ui::escape::escape_for_terminal;
+use crate::ui::stderr;
+use sifcache_core::settings::{Settings, Untrusted};
+use std::path::{Path, PathBuf};
+
+/// Updates all views that show images of `root`, which a command has changed with this result. A
+/// view that cannot be updated is reported, and a successful command then has the exit status
+/// [`Exit::PROBLEMS`].
+///
+/// # Errors
+/// Those of the command.
+pub(crate) fn after(
+    settings: &Settings,
+    root: &Path,
+    result: Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let is_current = update(settings, root);
+    result.map(|exit| if exit == Exit::OK && !is_current { Exit::PROBLEMS } else { exit })
+}
+
+/// Whether all views are current now.
+fn update(settings: &Settings, root: &Path) -> bool {
+    let mut roots = settings.image_roots.clone();
+    // A command can change a root that no longer is one of the settings.
+    if !roots.iter().any(|one| one == root) {
+        roots.push(root.to_owned());
+    }
+    let views = match registration::all(&roots) {
+        Ok(views) => views,
+        Err(failure) => {
+            stderr::message(&format!("the views are not updated: {failure}"));
+            return false;
+        }
+    };
+    let mut is_current = true;
+    for view in views.iter().filter(|view| view.roots.iter().any(|one| one == root)) {
+        is_current &= one(view, settings.untrusted);
+    }
+    is_current
+}
+
+fn one(view: &View, untrusted: Untrusted) -> bool {
+    let shown = escape_for_terminal(&view.directory);
+    let waiting = || stderr::message(&format!("{shown}: another command changes it; waiting"));
+    match sync::apply(view, untrusted, &waiting) {
+        Ok(status) => {
+            newly_shared(&status).for_each(|message| {
+                stderr::message(&format!("view {shown}: {message}"));
+            });
+            true
+        }
+        Err(failure) => {
+            stderr::message(&format!(
+                "view {shown} is not updated: {failure}; run `sifcache view {shown}` afterwards"
+            ));
+            false
+        }
+    }
+}
+
+/// Messages about the names that have lost their link because a second reference has the same name.
+fn newly_shared(status: &Status) -> impl Iterator<Item = String> {
+    let had_link = |layout: Layout, name: &String| {
+        let of = |one: &&sync::Compared| one.layout == layout;
+        status.layouts.iter().find(of).is_some_and(|one| one.differences.stale.contains(name))
+    };
+    status.shared.iter().filter(move |one| had_link(one.layout, &one.name)).map(|one| {
+        let path: PathBuf = Path::new(one.layout.directory()).join(&one.name);
+        let references = one.references.join(" and ");
+        format!("{} is removed, because {references} share this name", escape_for_terminal(&path))
+    })
+}

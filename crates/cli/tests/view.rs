@@ -1,0 +1,20 @@
+//! `sifcache view`, and the commands that keep views current.
+//!
+//! The files belong to root. If the tests do not run as root, they print a note and are skipped.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[path = "verify/tree.rs"]
+#[allow(dead_code)]
+mod tree;
+
+mod view {
+    pub(crate) mod site;
+
+    mod commands;
+    mod conflicts;
+    mod foreign;
+    mod names;
+    mod refused;
+    mod repaired;
+    mod roots;
+}
