@@ -288,6 +288,10 @@ install-files:
 	install -d $(DESTDIR)$(docdir)/examples
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
+	install -d $(DESTDIR)$(docdir)/examples/views/snakemake
+	install -m 0644 examples/views/profile.sh $(DESTDIR)$(docdir)/examples/views/
+	install -m 0755 examples/views/task-prolog examples/views/toil-wdl $(DESTDIR)$(docdir)/examples/views/
+	install -m 0644 examples/views/snakemake/config.yaml $(DESTDIR)$(docdir)/examples/views/snakemake/
 
 include packaging/packages.mk
 include packaging/dependencies.mk

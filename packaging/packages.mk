@@ -65,7 +65,8 @@ uninstall:
 		rm -fv "$(DESTDIR)/$$file"; \
 	done; \
 	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
-		$(libexecdir)/sifcache $(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
+		$(libexecdir)/sifcache $(addprefix $(docdir)/examples/,views/snakemake views) \
+		$(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
 		$(docdir)/docs $(docdir) $(modulefilesdir)/sifcache $(modulefilesdir) \
 		$(patsubst %/,%,$(dir $(modulefilesdir))); do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \

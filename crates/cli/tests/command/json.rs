@@ -236,17 +236,33 @@ fn files_below_the_root() {
     let outputs = [of(&record.title, "alpine:3.20"), of(&record.title, ELSEWHERE)];
     assert_eq!(record.differences(&outputs), [""; 0], "{outputs:#?}");
 
-    let usage = section(|title| title.starts_with(".sifcache/") && !title.contains("NAME"));
+    let usage = section(|title| title == ".sifcache/last_used.json");
     logs(&tree);
     run(&tree, "hits --json --root TOP/root --log TOP/log TOP/log.quiet", "");
     let output = [of(&usage.title, "")];
     assert_eq!(usage.differences(&output), [""; 0], "{output:#?}");
+
+    let views = section(|title| title == ".sifcache/views.json");
+    run(&tree, "view --json --root TOP/root TOP/view --for nextflow,shpc", "");
+    let output = [of(&views.title, "")];
+    assert_eq!(views.differences(&output), [""; 0], "{output:#?}");
+}
+
+#[test]
+fn view() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/org/tool:2_1", 2);
+    tree.image("root/org/tool_2:1", 3);
+    tree.file("view/miniwdl/docker___o_good_1.sif", b"");
+    let first = "view --json --root TOP/root TOP/view --for nextflow,miniwdl";
+    compare("view", &all(&tree, &[first, "view --json --root TOP/root --dry-run"]));
+    compare("view --list", &all(&tree, &["view --json --root TOP/root --list"]));
 }
 
 #[test]
 fn examples_have_the_documented_keys() {
     let formats = formats(&page::text());
-    assert_eq!(formats.len(), 12, "each section has a test in this file");
+    assert_eq!(formats.len(), 15, "each section has a test in this file");
     for format in formats {
         let found = format.example_differences();
         assert_eq!(found, [""; 0], "docs/json.md, the example of {}", format.title);

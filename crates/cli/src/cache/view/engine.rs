@@ -90,15 +90,14 @@ impl Layout {
         }
     }
 
-    /// The settings of the engine that take the directory as their value, for a message.
-    pub(crate) fn settings(self) -> &'static str {
+    /// The variables, options or settings of the engine that take the directory as their value.
+    pub(crate) fn settings(self) -> &'static [&'static str] {
         match self {
-            Self::Nextflow => "NXF_APPTAINER_LIBRARYDIR, NXF_SINGULARITY_LIBRARYDIR",
-            Self::Cwltool => "CWL_SINGULARITY_CACHE",
-            Self::CwltoolOld => "CWL_SINGULARITY_CACHE of releases before September 2026",
-            Self::Miniwdl => "MINIWDL__SINGULARITY__IMAGE_CACHE",
-            Self::Snakemake => "--apptainer-prefix",
-            Self::Shpc => "container_base",
+            Self::Nextflow => &["NXF_APPTAINER_LIBRARYDIR", "NXF_SINGULARITY_LIBRARYDIR"],
+            Self::Cwltool | Self::CwltoolOld => &["CWL_SINGULARITY_CACHE"],
+            Self::Miniwdl => &["MINIWDL__SINGULARITY__IMAGE_CACHE"],
+            Self::Snakemake => &["--apptainer-prefix"],
+            Self::Shpc => &["container_base"],
         }
     }
 

@@ -45,7 +45,7 @@ struct ViewObject {
 struct DirectoryObject {
     engine: crate::cache::view::engine::Engine,
     path: String,
-    settings: &'static str,
+    settings: &'static [&'static str],
     names: usize,
     created: usize,
     replaced: usize,
@@ -104,7 +104,7 @@ impl Report<'_> {
             let [created, replaced, removed] = counts(one).map(|count| count.to_string());
             let path = escape_for_terminal(&done.view.path(one.layout));
             let names = one.links.saturating_sub(one.differences.occupied.len()).to_string();
-            let setting = one.layout.settings().to_owned();
+            let setting = one.layout.settings().join(", ");
             table.row(vec![path, names, created, replaced, removed, setting]);
         }
         let view = escape_for_terminal(&done.view.directory);
