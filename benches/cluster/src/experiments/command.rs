@@ -26,17 +26,37 @@ pub(crate) fn make() -> Result<()> {
     testbed::on("ctl", &script).map(drop)
 }
 
-/// Measures `sifcache list` and `sifcache verify`.
+/// The directory of the view.
+const VIEW: &str = "/srv/view";
+/// The engines of the view.
+const ENGINES: &str = "nextflow,cwltool,miniwdl,snakemake,shpc";
+
+/// Measures `sifcache list` and `sifcache verify`, and `sifcache view` for all engines: a new view,
+/// one that is current, and an import that updates one.
 pub(crate) fn large_cache(effort: Effort) -> Experiment {
     let one = |word: &str, says: &str| {
         let line = format!("sifcache {word} --root {MANY}");
         Variant::new(&format!("sifcache {word}, 10,000 images"), Timed::new(&line).ends(0, says))
     };
+    let removed = format!(
+        "[ ! -e {VIEW} ] || sifcache view --root {MANY} --remove {VIEW}; \
+         [ ! -e {MANY}/added:1 ] || sifcache remove --root {MANY} --yes --keep 0d added:1"
+    );
+    let created = format!("sifcache view --root {MANY} {VIEW} --for {ENGINES}");
+    let current = format!("{removed} && {created}");
+    let import = format!("sifcache import --root {MANY} {} added:1", sif(SMALL));
+    let views = [
+        Variant::new("sifcache view, new, 10,000 images", Timed::new(&created)).after(&removed),
+        Variant::new("sifcache view, current, 10,000 images", Timed::new(&created)).after(&current),
+        Variant::new("sifcache import, no view", Timed::new(&import)).after(&removed),
+        Variant::new("sifcache import, view of 10,000 images", Timed::new(&import)).after(&current),
+    ];
+    let first = [one("list --json", "group99/team/image99"), one("verify", "10000 images")];
     Experiment {
         name: "the `sifcache` command".to_owned(),
         compared: false,
         warm_up: 1,
         rounds: effort.rounds(10),
-        variants: vec![one("list --json", "group99/team/image99"), one("verify", "10000 images")],
+        variants: first.into_iter().chain(views).collect(),
     }
 }

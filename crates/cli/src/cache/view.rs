@@ -23,6 +23,7 @@
 pub(crate) mod catalog;
 pub(crate) mod engine;
 pub(crate) mod entries;
+mod links;
 pub(crate) mod plan;
 pub(crate) mod registration;
 pub(crate) mod spelling;

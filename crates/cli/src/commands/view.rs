@@ -146,11 +146,12 @@ fn one(
     let old = before.filter(|before| before.roots != view.roots);
     if args.dry_run {
         let view = if args.remove { sync::without_engines(view) } else { view.clone() };
-        let status = sync::compare(&view, untrusted)?;
+        let status = sync::compare(&view, untrusted, &|| ())?;
         return Ok(Done { view, status });
     }
     let progress = Progress::new(args.json);
     let shown = escape_for_terminal(&view.directory);
+    let _task = progress.spinner(&format!("updating {shown}"));
     let waiting = || progress.note(&format!("{shown}: another command changes it; waiting"));
     signals::watch()?;
     let store = Store::open(view.home(), settings)?;

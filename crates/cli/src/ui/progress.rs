@@ -46,6 +46,11 @@ impl Progress {
         Task { bar, title: title.to_owned() }
     }
 
+    /// Shows that a task has started; shows nothing without a terminal.
+    pub(crate) fn spinner(&self, title: &str) -> Option<Task> {
+        self.bars.as_ref().map(|_| self.start(title))
+    }
+
     /// Shows a task with a length in bytes; zero means unknown.
     pub(crate) fn bytes(&self, title: &str, length: u64) -> Task {
         let task = self.start(title);

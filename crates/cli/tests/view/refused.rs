@@ -85,6 +85,28 @@ fn wrong_command_lines() {
     assert!(output.stderr.ends_with(message), "{output:?}");
 }
 
+/// With `untrusted=accept`, a user may own an image root. The user must not be able to choose where
+/// root creates links.
+#[test]
+fn a_record_that_a_user_could_have_written() {
+    let Some(site) = Site::with_roots(&["theirs", "shared"]) else { return };
+    let record = serde_json::json!({"views": [{
+        "directory": site.tree.text("chosen"), "engines": ["nextflow"],
+        "roots": [site.tree.text("shared")],
+    }]});
+    site.tree.file("theirs/.sifcache/views.json", record.to_string().as_bytes());
+    chown(site.tree.path("theirs/.sifcache"), Some(1001), None).unwrap();
+    let file = site.tree.image("two.sif", 2);
+    let output = site.run(&["import", file.to_str().unwrap(), "o/two:1"]);
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let message = "the views are not updated: nothing is changed there: ";
+    assert!(output.stderr.contains(message), "{output:?}");
+    assert!(!site.tree.path("chosen").exists());
+    chown(site.tree.path("theirs/.sifcache"), Some(0), None).unwrap();
+    site.import(3, "o/three:1");
+    assert!(site.tree.path("chosen/nextflow/o-three-1.img").is_symlink());
+}
+
 #[test]
 fn a_damaged_record() {
     let Some(site) = Site::with_view("nextflow") else { return };

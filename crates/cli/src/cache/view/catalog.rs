@@ -28,20 +28,25 @@ struct RootImages {
 
 impl Catalog {
     /// Examines the images under `roots`. A root that does not exist has none. All images are for
-    /// the architecture of the last root.
+    /// the architecture of the last root. Calls `progress` for each image.
     ///
     /// # Errors
     /// If a directory cannot be read, or the last root declares an invalid architecture.
-    pub(crate) fn read(roots: &[PathBuf], untrusted: Untrusted) -> Result<Self, Failure> {
+    pub(crate) fn read(
+        roots: &[PathBuf],
+        untrusted: Untrusted,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Self, Failure> {
         let last = roots.last().map_or(Path::new("/"), PathBuf::as_path);
         let wanted = architecture::wanted(last, None)?;
         let read = |path: &PathBuf| {
             let root = Root::enter(path, untrusted);
             let names = match root.problem() {
                 Some(_) => HashMap::new(),
-                None => {
-                    usable(path, |name| architecture::check(&root, name, wanted) == State::Image)?
-                }
+                None => usable(path, |name| {
+                    progress();
+                    architecture::check(&root, name, wanted) == State::Image
+                })?,
             };
             Ok(RootImages { root: path.clone(), names })
         };

@@ -1,7 +1,7 @@
 //! The record of the views: `.sifcache/views.json` in the last image root of each view.
 
 use super::View;
-use crate::cache::store::{STATE, Store, cannot_write, metadata};
+use crate::cache::store::{STATE, Store, cannot_write, metadata, path_trust};
 use crate::error::Failure;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -21,7 +21,7 @@ pub(crate) fn path(root: &Path) -> PathBuf {
 /// The views that are registered in one of these image roots.
 ///
 /// # Errors
-/// If a record cannot be read or is damaged.
+/// The same as for [`in_root`].
 pub(crate) fn all(roots: &[PathBuf]) -> Result<Vec<View>, Failure> {
     let mut views: Vec<View> = Vec::new();
     for root in roots {
@@ -34,13 +34,19 @@ pub(crate) fn all(roots: &[PathBuf]) -> Result<Vec<View>, Failure> {
     Ok(views)
 }
 
-fn in_root(root: &Path) -> Result<Vec<View>, Failure> {
+/// The views that are registered in this image root.
+///
+/// # Errors
+/// If the record cannot be read or is damaged, or an ordinary user other than the caller could have
+/// written it: a command would create links in directories that this user has chosen.
+pub(crate) fn in_root(root: &Path) -> Result<Vec<View>, Failure> {
     let path = path(root);
     let bytes = match metadata::read(&path) {
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(Failure::read(&path, error)),
         Ok(bytes) => bytes,
     };
+    path_trust::refuse(&root.join(STATE))?;
     let registered: Registered =
         serde_json::from_slice(&bytes).map_err(|error| Failure::Views { path, error })?;
     Ok(registered.views)

@@ -1,19 +1,17 @@
 //! Compares a view with what it has to contain, and makes it so.
 
-use super::View;
 use super::catalog::Catalog;
 use super::engine::Layout;
 use super::entries::{Entry, TEMPORARY, entries};
 use super::plan::{Link, Plan, Shared, plan, reference_of};
+use super::{View, links};
 use crate::cache::store::lock::Lock;
-use crate::cache::store::{cannot_write, directory, path_trust, scratch};
+use crate::cache::store::{cannot_write, directory, path_trust};
 use crate::error::Failure;
 use rayon::prelude::*;
 use sifcache_core::settings::Untrusted;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// The differences between a layout's directory and what it has to contain.
@@ -66,12 +64,17 @@ impl Status {
     }
 }
 
-/// Compares the view with the images. Changes nothing.
+/// Compares the view with the images. Changes nothing. Calls `progress` for each image.
 ///
 /// # Errors
 /// If an image root or a directory of the view cannot be read.
-pub(crate) fn compare(view: &View, untrusted: Untrusted) -> Result<Status, Failure> {
-    let Plan { references, links, shared } = plan(view, &Catalog::read(&view.roots, untrusted)?);
+pub(crate) fn compare(
+    view: &View,
+    untrusted: Untrusted,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Status, Failure> {
+    let Plan { references, links, shared } =
+        plan(view, &Catalog::read(&view.roots, untrusted, progress)?);
     let wanted = view.layouts();
     let compare = |layout: &Layout| {
         let links: Vec<&Link> = links.iter().filter(|link| link.layout == *layout).collect();
@@ -147,11 +150,11 @@ pub(crate) fn apply(
     let _lock = Lock::wait(&view.lock_file(), waiting)?;
     for layout in view.layouts() {
         let path = view.path(layout);
-        make(view, &path).map_err(|error| cannot_write(&path, error))?;
+        directory::make(view.home(), &path).map_err(|error| cannot_write(&path, error))?;
         path_trust::refuse(&path)?;
     }
-    let status = compare(view, untrusted)?;
-    status.layouts.par_iter().try_for_each(|one| change(view, one))?;
+    let status = compare(view, untrusted, &|| ())?;
+    links::change(view, &status.layouts)?;
     Ok(status)
 }
 
@@ -168,8 +171,8 @@ pub(crate) fn clear(
     path_trust::refuse(&view.directory)?;
     let _lock = Lock::wait(&view.lock_file(), waiting)?;
     let empty = without_engines(view);
-    let status = compare(&empty, untrusted)?;
-    status.layouts.par_iter().try_for_each(|one| change(&empty, one))?;
+    let status = compare(&empty, untrusted, &|| ())?;
+    links::change(&empty, &status.layouts)?;
     for layout in Layout::ALL {
         let _ = fs::remove_dir(view.path(layout));
     }
@@ -180,52 +183,4 @@ pub(crate) fn clear(
 /// The same view for no engine, which has to contain nothing.
 pub(crate) fn without_engines(view: &View) -> View {
     View { engines: std::collections::BTreeSet::new(), ..view.clone() }
-}
-
-fn make(view: &View, path: &Path) -> io::Result<()> {
-    directory::make(view.home(), path)
-}
-
-fn change(view: &View, compared: &Compared) -> Result<(), Failure> {
-    let directory = view.path(compared.layout);
-    let Differences { missing, wrong, stale, .. } = &compared.differences;
-    for link in missing {
-        let path = directory.join(&link.name);
-        create(view, &link.target, &path).map_err(|error| cannot_write(&path, error))?;
-    }
-    for link in wrong {
-        let path = directory.join(&link.name);
-        replace(&link.target, &path).map_err(|error| cannot_write(&path, error))?;
-    }
-    for name in stale {
-        let path = directory.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(cannot_write(&path, error));
-            }
-            _ => directory::tidy(&directory, &path),
-        }
-    }
-    Ok(())
-}
-
-/// Creates a link. If something else has taken the name in the meantime, it stays.
-fn create(view: &View, target: &Path, path: &Path) -> io::Result<()> {
-    match symlink(target, path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(view, path.parent().unwrap_or(path))?;
-            symlink(target, path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        result => result,
-    }
-}
-
-/// Replaces a link. The name leads to the old or to the new target at any time.
-fn replace(target: &Path, path: &Path) -> io::Result<()> {
-    let temporary = path.with_file_name(format!("{TEMPORARY}{}", scratch::unique()));
-    symlink(target, &temporary)?;
-    fs::rename(&temporary, path).inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
 }

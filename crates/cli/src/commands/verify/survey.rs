@@ -49,7 +49,16 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
     }
     all.judge_absent_roots(&settings.image_roots);
     all.findings.extend(duplicates::judge(&mut all.files, settings.image_roots.len()));
-    all.findings.extend(views::judge(settings));
+    let owned = settings.clone();
+    match timeout::wait(timeout, move |watchdog| views::judge(&owned, watchdog))? {
+        Outcome::Done(findings) => all.findings.extend(findings),
+        // A root that does not respond has been reported already.
+        Outcome::Stuck(paths) => {
+            let is_new = |path: &&PathBuf| !all.findings.iter().any(|one| one.path == **path);
+            let new: Vec<&PathBuf> = paths.iter().filter(is_new).collect();
+            all.findings.extend(new.into_iter().map(|path| stuck(path, timeout)));
+        }
+    }
     Ok(all)
 }
 

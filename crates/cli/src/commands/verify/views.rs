@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, VIEW_NAME_TAKEN, VIEW_NOT_READ, VIEW_OUTDATED, VIEW_SHARED_NAME};
 use super::fix::Fix;
+use super::timeout::Watchdog;
 use crate::cache::view::sync::{self, Compared, Status};
 use crate::cache::view::{View, registration};
 use crate::ui::escape::escape_for_terminal;
@@ -9,18 +10,26 @@ use sifcache_core::settings::{Settings, Untrusted};
 use sifcache_core::trust::{self, Stop};
 
 /// The findings about all views that are registered in an image root.
-pub(crate) fn judge(settings: &Settings) -> Vec<Finding> {
-    match registration::all(&settings.image_roots) {
-        Ok(views) => views.iter().flat_map(|view| one(view, settings.untrusted)).collect(),
-        Err(failure) => {
-            let root = settings.image_roots.last().cloned().unwrap_or_default();
-            let path = registration::path(&root);
-            vec![Finding::problem(VIEW_NOT_READ, &path, failure.to_string(), "")]
+pub(crate) fn judge(settings: &Settings, watchdog: &Watchdog) -> Vec<Finding> {
+    let mut views = Vec::new();
+    let mut found = Vec::new();
+    for root in &settings.image_roots {
+        match watchdog.at(root, || registration::in_root(root)) {
+            Ok(here) => views.extend(here),
+            Err(failure) => {
+                let path = registration::path(root);
+                found.push(Finding::problem(VIEW_NOT_READ, &path, failure.to_string(), ""));
+            }
         }
     }
+    for view in &views {
+        let findings = watchdog.at(&view.directory, || one(view, settings.untrusted, watchdog));
+        found.extend(findings);
+    }
+    found
 }
 
-fn one(view: &View, untrusted: Untrusted) -> Vec<Finding> {
+fn one(view: &View, untrusted: Untrusted, watchdog: &Watchdog) -> Vec<Finding> {
     let mut found = Vec::new();
     // Engines start what they find there, so the rules for image roots apply.
     for path in view.layouts().into_iter().map(|layout| view.path(layout)) {
@@ -33,7 +42,7 @@ fn one(view: &View, untrusted: Untrusted) -> Vec<Finding> {
         let is_new = |one: &Finding| !found.iter().any(|other: &Finding| other.path == one.path);
         found.extend(finding.filter(is_new));
     }
-    match sync::compare(view, untrusted) {
+    match sync::compare(view, untrusted, &|| watchdog.progress()) {
         Ok(status) => {
             found.extend(status.layouts.iter().filter_map(|one| outdated(view, one, untrusted)));
             found.extend(without_links(view, &status));

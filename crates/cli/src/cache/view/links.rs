@@ -1,0 +1,141 @@
+//! Creates, replaces and removes the links of a view.
+//!
+//! Most images have several names in a view. The first one is created as a symbolic link, and the
+//! others are hard links to that symbolic link where the file system permits it. They need no
+//! inode, and creating one takes half the time.
+
+use super::View;
+use super::engine::Layout;
+use super::entries::TEMPORARY;
+use super::plan::Link;
+use super::sync::Compared;
+use crate::cache::store::{cannot_write, directory, scratch};
+use crate::error::Failure;
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, open, symlinkat};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// Makes the links of a view what they have to be.
+///
+/// # Errors
+/// If a link cannot be created, replaced or removed.
+pub(super) fn change(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
+    create(view, layouts)?;
+    layouts.par_iter().try_for_each(|one| {
+        let directory = view.path(one.layout);
+        for link in &one.differences.wrong {
+            let path = directory.join(&link.name);
+            replace(&link.target, &path).map_err(|error| cannot_write(&path, error))?;
+        }
+        for name in &one.differences.stale {
+            let path = directory.join(name);
+            remove(&directory, &path).map_err(|error| cannot_write(&path, error))?;
+        }
+        Ok(())
+    })
+}
+
+/// Creates the missing links.
+fn create(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
+    let all = || layouts.iter().flat_map(|one| &one.differences.missing);
+    if all().next().is_none() {
+        return Ok(());
+    }
+    let directories = Directories::open(view, layouts)?;
+    let mut firsts: HashMap<&Path, &Link> = HashMap::new();
+    for link in all() {
+        firsts.entry(&link.target).or_insert(link);
+    }
+    firsts.par_iter().try_for_each(|(_, first)| directories.create(first, None))?;
+    layouts.par_iter().try_for_each(|one| {
+        one.differences.missing.iter().try_for_each(|link| {
+            match firsts.get(link.target.as_path()) {
+                Some(first) if *first == link => Ok(()),
+                first => directories.create(link, first.copied()),
+            }
+        })
+    })
+}
+
+/// The open directories of the layouts.
+struct Directories<'a> {
+    view: &'a View,
+    open: HashMap<Layout, OwnedFd>,
+}
+
+impl<'a> Directories<'a> {
+    fn open(view: &'a View, layouts: &[Compared]) -> Result<Self, Failure> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let one = |compared: &Compared| {
+            let path = view.path(compared.layout);
+            match open(&path, flags, Mode::empty()) {
+                Ok(directory) => Ok(Some((compared.layout, directory))),
+                // Nothing is created for an engine that the view no longer serves.
+                Err(Errno::NOENT) => Ok(None),
+                Err(error) => Err(cannot_write(&path, error.into())),
+            }
+        };
+        let open = layouts.iter().map(one).filter_map(Result::transpose);
+        Ok(Self { view, open: open.collect::<Result<_, Failure>>()? })
+    }
+
+    /// Creates a link, as another name of `first` if possible. If something else has taken the name
+    /// in the meantime, it stays.
+    fn create(&self, link: &Link, first: Option<&Link>) -> Result<(), Failure> {
+        let path = || self.view.path(link.layout).join(&link.name);
+        let made = match self.try_create(link, first) {
+            Err(Errno::NOENT) => {
+                let path = path();
+                directory::make(self.view.home(), path.parent().unwrap_or(&path))
+                    .map_err(|error| cannot_write(&path, error))?;
+                self.try_create(link, first)
+            }
+            made => made,
+        };
+        match made {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(cannot_write(&path(), error.into())),
+        }
+    }
+
+    fn try_create(&self, link: &Link, first: Option<&Link>) -> Result<(), Errno> {
+        let directory = self.open.get(&link.layout).ok_or(Errno::NOENT)?;
+        let first = first.and_then(|first| Some((self.open.get(&first.layout)?, first)));
+        if let Some((from, first)) = first {
+            match linkat(from, &first.name, directory, &link.name, AtFlags::empty()) {
+                Ok(()) => return Ok(()),
+                Err(error @ (Errno::EXIST | Errno::NOENT)) => return Err(error),
+                // The file system has no hard links to symbolic links, or the link has too many
+                // names, or it belongs to another user.
+                Err(_) => {}
+            }
+        }
+        symlinkat(&link.target, directory, &link.name)
+    }
+}
+
+/// Replaces a link. The name leads to the old or to the new target at any time.
+fn replace(target: &Path, path: &Path) -> io::Result<()> {
+    let temporary = path.with_file_name(format!("{TEMPORARY}{}", scratch::unique()));
+    symlink(target, &temporary)?;
+    fs::rename(&temporary, path).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// Removes a link, and the directories below `directory` that are empty then.
+fn remove(directory: &Path, path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => {
+            directory::tidy(directory, path);
+            Ok(())
+        }
+    }
+}
