@@ -12,6 +12,7 @@ mod view {
 
     mod commands;
     mod conflicts;
+    mod examples;
     mod foreign;
     mod names;
     mod refused;

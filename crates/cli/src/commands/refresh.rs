@@ -121,12 +121,11 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
         outcome.map(|outcome| !args.check || current(&outcome))
     });
     let stale = done.iter().any(|done| matches!(done, Ok(false)));
-    let exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect());
-    let exit = match args.check {
-        true => exit?,
-        false => update::after(&settings, &root, exit)?,
-    };
-    Ok(if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
+    let mut exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect());
+    if !args.check {
+        exit = update::after(&settings, &root, exit);
+    }
+    exit.map(|exit| if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
 }
 
 struct Work<'a> {

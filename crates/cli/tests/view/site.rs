@@ -85,7 +85,9 @@ impl Site {
     #[track_caller]
     pub(crate) fn json(&self, words: &[&str]) -> Value {
         let output = self.run(&[words, &["--json"]].concat());
-        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{words:?} {output:?}"))
+        let object = serde_json::from_str(&output.stdout);
+        assert!(object.is_ok(), "{words:?} {output:?}");
+        object.unwrap()
     }
 
     /// Imports image number `which` under a name.
@@ -114,9 +116,10 @@ impl Site {
     /// The target of a link of the view, relative to the top directory of the test.
     #[track_caller]
     pub(crate) fn target(&self, name: &str) -> String {
-        let target = fs::read_link(self.entry(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let top = self.tree.path("");
-        target.strip_prefix(top).unwrap().to_str().unwrap().to_owned()
+        let target = fs::read_link(self.entry(name));
+        assert!(target.is_ok(), "{name}: {target:?}, {:?}", self.entries());
+        let target = target.unwrap();
+        target.strip_prefix(self.tree.path("")).unwrap().to_str().unwrap().to_owned()
     }
 
     /// A runtime that pulls image number `which`.
