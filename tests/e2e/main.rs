@@ -51,3 +51,4 @@ mod transports;
 mod trust;
 mod unchanged;
 mod verify;
+mod views;

@@ -85,7 +85,7 @@ Examples:
 
 Exit status:
    0  all images are in the cache now
-   1  some images are not; standard error shows the reasons
+   1  some images are not, or a view is not current; standard error shows the reasons
   64  wrong usage, or an invalid image reference
   65  a line of a list is not a valid image reference
   69  there is no runtime, or the pull of the only image failed

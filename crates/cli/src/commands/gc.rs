@@ -72,7 +72,7 @@ Examples:
 
 Exit status:
    0  done, even if there was nothing to do
-   1  the removal was not confirmed; nothing has changed
+   1  the removal was not confirmed, so nothing has changed; or a view is not current
   64  wrong usage, or --yes is missing and there is no terminal to confirm on
   69  the logs of some node do not cover the time given with --unused-for
   73  something cannot be written

@@ -78,6 +78,7 @@ Examples:
 
 Exit status:
    0  the image is in the cache
+   1  the image is in the cache, but a view is not current
   64  wrong usage, or REF is not a valid image reference
   65  the file is not a valid image for this host
   73  there is no space, or an image of that name already exists

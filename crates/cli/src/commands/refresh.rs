@@ -73,7 +73,8 @@ Examples:
 
 Exit status:
    0  all images are up to date
-   1  some could not be refreshed; with --check: some are outdated, gone or unknown
+   1  some could not be refreshed, or a view is not current; with --check: some are outdated, gone
+      or unknown
   64  wrong usage, or an invalid image reference
   69  there is no runtime, or the registry of the only image cannot be queried
   73  something cannot be written

@@ -28,12 +28,14 @@ fn each_engine_has_its_names() {
     assert_eq!(entries, expected, "{output:?}");
     for name in entries {
         assert_eq!(site.target(&name), "root/o/good:1", "{name}");
+        // One symbolic link has all names.
+        assert_eq!(fs::symlink_metadata(site.entry(&name)).unwrap().nlink(), 10, "{name}");
     }
     let row = format!("{}  ", site.tree.text("view/nextflow"));
     let row = output.stdout.lines().find(|line| line.starts_with(&row)).unwrap();
     assert!(row.ends_with("  NXF_APPTAINER_LIBRARYDIR, NXF_SINGULARITY_LIBRARYDIR"), "{row}");
     assert_eq!(row.split_whitespace().skip(1).take(4).collect::<Vec<_>>(), ["2", "2", "0", "0"]);
-    assert!(output.stdout.ends_with("view: 1 references\n"), "{}", output.stdout);
+    assert!(output.stdout.ends_with("view: 1 reference\n"), "{}", output.stdout);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sifcache_core::candidate;
 use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Untrusted;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The images of several roots, in the order of lookups.
@@ -22,8 +22,17 @@ pub(crate) struct Catalog {
 #[derive(Debug)]
 struct RootImages {
     root: PathBuf,
-    /// The reference that leads to each name, and the digests of its file.
-    names: HashMap<String, (Reference, Vec<String>)>,
+    names: HashMap<String, Named>,
+}
+
+/// What leads to a name.
+#[derive(Debug)]
+struct Named {
+    reference: Reference,
+    /// The normal form of the reference.
+    normal: String,
+    /// The digests that the reference is known to point to.
+    digests: Vec<String>,
 }
 
 impl Catalog {
@@ -53,29 +62,24 @@ impl Catalog {
         Ok(Self { roots: roots.iter().map(read).collect::<Result<_, Failure>>()? })
     }
 
-    /// The references that lead to an image, each with the digests that it is known to point to,
-    /// by their normal form.
-    pub(crate) fn references(&self) -> BTreeMap<String, (Reference, Vec<String>)> {
-        let mut all: BTreeMap<String, (Reference, Vec<String>)> = BTreeMap::new();
-        // The root that a lookup examines first determines the digests.
-        for images in self.roots.iter().rev() {
-            for (reference, digests) in images.names.values() {
-                all.insert(reference.to_string(), (reference.clone(), digests.clone()));
-            }
-        }
-        all
+    /// The references that lead to an image, sorted by their normal form.
+    pub(crate) fn references(&self) -> Vec<&Reference> {
+        let mut all: Vec<&Named> = self.roots.iter().flat_map(|one| one.names.values()).collect();
+        all.par_sort_unstable_by(|one, other| one.normal.cmp(&other.normal));
+        all.dedup_by(|one, other| one.normal == other.normal);
+        all.into_iter().map(|one| &one.reference).collect()
     }
 
-    /// The image that a job finds for this reference as typed. A file that another reference also
+    /// The image that a job finds for this reference as typed, and its digests. A file that another reference also
     /// leads to is not used, so that each link shows its own reference.
-    pub(crate) fn find(&self, typed: &Reference) -> Option<PathBuf> {
+    pub(crate) fn find(&self, typed: &Reference) -> Option<(PathBuf, &[String])> {
         let candidates = candidate::names(typed);
         let normal = typed.to_string();
         self.roots.iter().find_map(|images| {
-            let is_own = |name: &&String| {
-                images.names.get(*name).is_some_and(|(one, _)| one.to_string() == normal)
-            };
-            candidates.iter().find(is_own).map(|name| images.root.join(name))
+            candidates.iter().find_map(|name| {
+                let named = images.names.get(name).filter(|one| one.normal == normal)?;
+                Some((images.root.join(name), named.digests.as_slice()))
+            })
         })
     }
 }
@@ -84,14 +88,15 @@ impl Catalog {
 fn usable(
     root: &Path,
     is_usable: impl Fn(&str) -> bool + Sync,
-) -> Result<HashMap<String, (Reference, Vec<String>)>, Failure> {
+) -> Result<HashMap<String, Named>, Failure> {
     let scan = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
     let names = scan.images.par_iter().flat_map_iter(|image: &Image| {
         let references = image.references();
         let digests = image.digests(&references);
         let with_reference = |name: &String| {
             let reference = image_name::reference(name)?;
-            is_usable(name).then(|| (name.clone(), (reference, digests.clone())))
+            let (normal, digests) = (reference.to_string(), digests.clone());
+            is_usable(name).then(|| (name.clone(), Named { reference, normal, digests }))
         };
         image.names.iter().filter_map(with_reference).collect::<Vec<_>>()
     });

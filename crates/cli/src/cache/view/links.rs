@@ -21,6 +21,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+/// The minimum number of links that a thread creates at a time. Links of one directory follow each
+/// other, so two threads seldom work in the same one.
+const BATCH: usize = 512;
+
 /// Makes the links of a view what they have to be.
 ///
 /// # Errors
@@ -48,19 +52,35 @@ fn create(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
         return Ok(());
     }
     let directories = Directories::open(view, layouts)?;
-    let mut firsts: HashMap<&Path, &Link> = HashMap::new();
-    for link in all() {
-        firsts.entry(&link.target).or_insert(link);
+    let firsts = firsts(all());
+    let mut first: Vec<&Link> = firsts.values().copied().collect();
+    first.sort_unstable();
+    let create = |link: &Link, first: Option<&Link>| directories.create(link, first);
+    first.par_iter().with_min_len(BATCH).try_for_each(|link| create(link, None))?;
+    let others: Vec<(&Link, &Link)> = all()
+        .filter_map(|link| firsts.get(link.target.as_path()).map(|first| (link, *first)))
+        .filter(|(link, first)| link != first)
+        .collect();
+    others.par_iter().with_min_len(BATCH).try_for_each(|(link, first)| create(link, Some(first)))
+}
+
+/// The link to create first for each target. They are spread over the directories, since the kernel
+/// creates one name at a time in each directory.
+fn firsts<'a>(all: impl Iterator<Item = &'a Link>) -> HashMap<&'a Path, &'a Link> {
+    let mut by_target: HashMap<&Path, Vec<&Link>> = HashMap::new();
+    let mut targets: Vec<&Path> = Vec::new();
+    for link in all {
+        let links = by_target.entry(&link.target).or_default();
+        if links.is_empty() {
+            targets.push(&link.target);
+        }
+        links.push(link);
     }
-    firsts.par_iter().try_for_each(|(_, first)| directories.create(first, None))?;
-    layouts.par_iter().try_for_each(|one| {
-        one.differences.missing.iter().try_for_each(|link| {
-            match firsts.get(link.target.as_path()) {
-                Some(first) if *first == link => Ok(()),
-                first => directories.create(link, first.copied()),
-            }
-        })
-    })
+    let first = |(index, target): (usize, &'a Path)| {
+        let links = by_target.get(target)?;
+        Some((target, *links.get(index % links.len())?))
+    };
+    targets.into_iter().enumerate().filter_map(first).collect()
 }
 
 /// The open directories of the layouts.

@@ -7,7 +7,7 @@ use super::spelling::spellings;
 use crate::cache::image_name;
 use rayon::prelude::*;
 use sifcache_core::reference::Reference;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A link of a view.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,16 @@ pub(crate) struct Shared {
     pub(crate) references: Vec<String>,
 }
 
+impl Shared {
+    /// Why the name has no link, for a message.
+    pub(crate) fn reason(&self) -> String {
+        match self.references.as_slice() {
+            [one] => format!("{one} leads to different files, depending on how it is typed"),
+            all => format!("{} share this name", all.join(" and ")),
+        }
+    }
+}
+
 /// The links of a view, and the names that are refused.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
@@ -47,10 +57,8 @@ pub(crate) struct Plan {
 /// The links that `view` has to contain for these images.
 pub(crate) fn plan(view: &View, catalog: &Catalog) -> Plan {
     let layouts = view.layouts();
-    let references: Vec<(Reference, Vec<String>)> = catalog.references().into_values().collect();
-    let of = |(reference, digests): &(Reference, Vec<String>)| {
-        links(reference, digests, &layouts, catalog)
-    };
+    let references = catalog.references();
+    let of = |one: &&Reference| links(one, &layouts, catalog);
     let mut all: Vec<Link> = references.par_iter().flat_map_iter(of).collect();
     all.par_sort_unstable();
     all.dedup();
@@ -71,19 +79,13 @@ pub(crate) fn plan(view: &View, catalog: &Catalog) -> Plan {
     plan
 }
 
-fn links(
-    reference: &Reference,
-    digests: &[String],
-    layouts: &[Layout],
-    catalog: &Catalog,
-) -> Vec<Link> {
+fn links(reference: &Reference, layouts: &[Layout], catalog: &Catalog) -> Vec<Link> {
     let short = image_name::short(reference);
     let mut links = Vec::new();
     for typed in spellings(reference) {
-        let found = image_name::parse(&typed).ok().and_then(|one| catalog.find(&one));
-        let Some(target) = found else { continue };
+        let Some((target, digests)) = catalog.find(&typed) else { continue };
         for layout in layouts {
-            for name in layout.names(&typed, digests) {
+            for name in layout.names(typed.typed(), digests) {
                 let (reference, target) = (short.clone(), target.clone());
                 links.push(Link { layout: *layout, name, reference, target });
             }
@@ -98,11 +100,12 @@ pub(crate) fn reference_of(
     view: &View,
     layout: Layout,
     name: &str,
-    target: &std::path::Path,
+    target: &Path,
 ) -> Option<String> {
     let inside = view.roots.iter().find_map(|root| target.strip_prefix(root).ok())?;
     let reference = image_name::reference(inside.to_str()?)?;
     let digests: Vec<String> = layout.digest_in(name).into_iter().collect();
-    let is_ours = |typed: &String| layout.names(typed, &digests).iter().any(|one| one == name);
+    let is_ours =
+        |one: &Reference| layout.names(one.typed(), &digests).iter().any(|one| one == name);
     spellings(&reference).iter().any(is_ours).then(|| image_name::short(&reference))
 }

@@ -3,9 +3,9 @@
 use crate::cache::image_name;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 
-/// The texts, without a transport, that users type for this reference. Docker Hub and its
+/// The references, as parsed from the texts that users type, that are equal to this one. Docker Hub and its
 /// `library/` can be omitted, and so can the tag `latest`.
-pub(crate) fn spellings(reference: &Reference) -> Vec<String> {
+pub(crate) fn spellings(reference: &Reference) -> Vec<Reference> {
     let full = reference.full_repository();
     let mut repositories = vec![reference.short_repository(), full];
     if reference.registry() == DEFAULT_REGISTRY {
@@ -22,18 +22,19 @@ pub(crate) fn spellings(reference: &Reference) -> Vec<String> {
         (None, tag) => vec![format!(":{}", tag.unwrap_or_default())],
     };
     let wanted = without_redundant_tag(reference);
-    let mut texts: Vec<String> = Vec::new();
+    let mut all: Vec<Reference> = Vec::new();
     for repository in &repositories {
         for end in &ends {
             let text = format!("{repository}{end}");
             // Without its registry, a repository can name an image of another registry.
-            let is_same = image_name::parse(&text).is_ok_and(|one| one.to_string() == wanted);
-            if is_same && !texts.contains(&text) {
-                texts.push(text);
+            let parsed = image_name::parse(&text).ok().filter(|one| one.to_string() == wanted);
+            let is_new = |one: &Reference| all.iter().all(|other| other.typed() != one.typed());
+            if let Some(one) = parsed.filter(is_new) {
+                all.push(one);
             }
         }
     }
-    texts
+    all
 }
 
 /// The normal form; runtimes do not accept a reference with both a tag and a digest.
@@ -71,7 +72,9 @@ mod tests {
             ("docker.io/quay.io/o:1", vec!["docker.io/quay.io/o:1"]),
             (pinned.as_str(), vec![pinned.as_str(), pinned_full.as_str()]),
         ] {
-            assert_eq!(spellings(&image_name::parse(text).unwrap()), expected, "{text}");
+            let found = spellings(&image_name::parse(text).unwrap());
+            let found: Vec<&str> = found.iter().map(|one| one.typed()).collect();
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

@@ -73,7 +73,6 @@ fn newly_shared(status: &Status) -> impl Iterator<Item = String> {
     };
     status.shared.iter().filter(move |one| had_link(one.layout, &one.name)).map(|one| {
         let path: PathBuf = Path::new(one.layout.directory()).join(&one.name);
-        let references = one.references.join(" and ");
-        format!("{} is removed, because {references} share this name", escape_for_terminal(&path))
+        format!("{} is removed, because {}", escape_for_terminal(&path), one.reason())
     })
 }

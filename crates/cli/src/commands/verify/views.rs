@@ -83,7 +83,7 @@ fn outdated(view: &View, compared: &Compared, untrusted: Untrusted) -> Option<Fi
 fn without_links(view: &View, status: &Status) -> Vec<Finding> {
     let shared = status.shared.iter().map(|one| {
         let path = view.path(one.layout).join(&one.name);
-        let what = format!("no link: {} share this name", one.references.join(" and "));
+        let what = format!("no link: {}", one.reason());
         Finding::note(VIEW_SHARED_NAME, &path, what, "")
     });
     let taken = status.occupied().map(|one| {

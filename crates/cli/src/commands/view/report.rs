@@ -111,6 +111,7 @@ impl Report<'_> {
         let verb = match (self.dry_run, self.removed) {
             (true, _) => "dry run, nothing was changed".to_owned(),
             (false, true) => "removed".to_owned(),
+            (false, false) if done.status.references == 1 => "1 reference".to_owned(),
             (false, false) => format!("{} references", done.status.references),
         };
         format!("{}{view}: {verb}\n", table.text())
@@ -127,8 +128,7 @@ fn counts(one: &Compared) -> [usize; 3] {
 fn messages(done: &Done) -> impl Iterator<Item = String> {
     let path = |layout, name: &String| escape_for_terminal(&done.view.path(layout).join(name));
     let shared = done.status.shared.iter().map(move |one| {
-        let references = one.references.join(" and ");
-        format!("{}: no link, because {references} share this name", path(one.layout, &one.name))
+        format!("{}: no link, because {}", path(one.layout, &one.name), one.reason())
     });
     let occupied = done.status.occupied().map(move |one| {
         let (path, reference) = (path(one.layout, &one.name), &one.reference);
