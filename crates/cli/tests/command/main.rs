@@ -25,3 +25,4 @@ mod stage;
 mod transports;
 mod tree;
 mod verify;
+mod view;
