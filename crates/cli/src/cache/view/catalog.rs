@@ -9,6 +9,7 @@ use sifcache_core::candidate;
 use sifcache_core::image::{Root, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Untrusted;
+use sifcache_core::transport::Transport;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -70,8 +71,8 @@ impl Catalog {
         all.into_iter().map(|one| &one.reference).collect()
     }
 
-    /// The image that a job finds for this reference as typed, and its digests. A file that another reference also
-    /// leads to is not used, so that each link shows its own reference.
+    /// The image that a job finds for this reference as typed, and its digests. A file that another
+    /// reference also leads to is not used, so that each link shows its own reference.
     pub(crate) fn find(&self, typed: &Reference) -> Option<(PathBuf, &[String])> {
         let candidates = candidate::names(typed);
         let normal = typed.to_string();
@@ -94,7 +95,9 @@ fn usable(
         let references = image.references();
         let digests = image.digests(&references);
         let with_reference = |name: &String| {
-            let reference = image_name::reference(name)?;
+            // The engines have no names for images of other transports.
+            let reference =
+                image_name::reference(name).filter(|one| one.transport() == Transport::Docker)?;
             let (normal, digests) = (reference.to_string(), digests.clone());
             is_usable(name).then(|| (name.clone(), Named { reference, normal, digests }))
         };
