@@ -132,11 +132,14 @@ demo: demo-parts
 
 # This build has no optimization, which takes most of the build time and makes no difference here.
 # The root file system is built at the same time.
-.PHONY: demo-parts demo-build demo-cluster
+.PHONY: demo-parts demo-build demo-cluster demo-engine
 demo-parts:
-	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build
+	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build demo-engine
 demo-build: tools
 	@SLURM_VERSION=$(ANY_RELEASE) testbed/step 'building the plugin and the command' $(DEMO_BUILD)
+# For the Python of sid. If sid has a newer one, the demo itself installs the engine.
+demo-engine: tools
+	@testbed/step 'cwltool, a workflow engine' tests/engines/install cwltool 3.14
 demo-cluster: tools
 	@testbed/step 'a cluster in a directory: Slurm, Apptainer, a registry' $(TESTBED) prepare --suite $(SUITE)
 DEMO_BUILD = $(CARGO) build --quiet --locked -p spank-sifcache -p sifcache

@@ -27,7 +27,7 @@ test-all: tools
 test-stages: stage-cluster-sid stage-command stage-plugin stage-e2e-binary stage-build-sid stage-e2e-sid \
 	stage-plugins stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
-	stage-testbed-check stage-demo-check $(if $(SIFCACHE_THOROUGH),stage-site-check)
+	stage-testbed-check stage-demo-check stage-engines $(if $(SIFCACHE_THOROUGH),stage-site-check)
 	@:
 
 stage-cluster-sid:
@@ -70,6 +70,9 @@ stage-lint stage-unit stage-doc stage-asan stage-fuzz-check stage-dist-check sta
 	@$(BESIDE) $(@:stage-%=%) $(MAKE_STAGE) $(@:stage-%=%)
 stage-packages-check: stage-plugins
 	@$(LATER) packages-check $(MAKE_STAGE) packages-check $(BUILT_BEFORE)
+# Three engines, or all of them. Most of the time goes into waiting for jobs.
+stage-engines: stage-build-trixie
+	@$(LATER) engines $(MAKE_STAGE) $(if $(SIFCACHE_THOROUGH),run-engines,run-quick-engines)
 stage-testbed-check: stage-cluster-sid
 	@$(LATER) testbed-check testbed/check
 stage-demo-check: stage-build-sid

@@ -1,8 +1,15 @@
-# Real workflow engines, in the versions that snakemake.txt pins with their hashes.
+# Real workflow engines, in the versions that tests/engines/packages pins with their hashes.
 
-## make engines-check                 runs Snakemake on nodes with one runtime, both, or none: two minutes
-.PHONY: engines-check
-# The suite whose Python has the same version as the machine's, 3.11.
-engines-check: SUITE := bookworm
-engines-check: build-for-testbed
-	BUILD=$(BUILD) $(TESTBED) with --suite $(SUITE) --nodes 1 -- tests/engines/one-runtime
+## make engines-check [ENGINE=cwltool]  runs workflow engines in jobs, without a registry: ten minutes; tests/engines/list.tsv
+.PHONY: engines-check run-engines run-quick-engines
+# The suite whose Python the packages are for.
+engines-check: SUITE := trixie
+engines-check: build-for-testbed run-engines
+
+ENGINE ?=
+WITH_TRIXIE = BUILD=$(TARGET)/testbed/$(shell $(TESTBED) version --suite trixie) $(TESTBED) with --suite trixie --nodes 1 --
+run-engines:
+	$(WITH_TRIXIE) tests/engines/check $(ENGINE)
+	$(if $(ENGINE),,$(WITH_TRIXIE) tests/engines/one-runtime)
+run-quick-engines:
+	$(WITH_TRIXIE) tests/engines/check --quick

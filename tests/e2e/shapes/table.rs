@@ -39,10 +39,43 @@ fn every_row_is_tested() {
         include_str!("steps.rs"),
     ]
     .concat();
-    let rows = text.lines().filter(|line| line.contains(" yes |") || line.contains(" no |"));
+    let (launches, _) = text.split_once("\n## ").unwrap();
+    let rows = launches.lines().filter(|line| line.contains(" yes |") || line.contains(" no |"));
     let names: Vec<&str> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
     assert!(names.len() > 40, "{names:?}");
     for name in names {
         assert!(sources.contains(&format!("\"{name}\"")), "no test for '{name}'");
     }
+}
+
+/// The rows of workflow engines, which `tests/engines/check` compares with its results, are those of
+/// its list, in the same order and with the pinned versions.
+#[test]
+fn rows_of_engines() {
+    let engines = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/engines");
+    let list = fs::read_to_string(engines.join("list.tsv")).unwrap();
+    let expected: Vec<String> = list
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let [directory, package, name] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line:?}")
+            };
+            assert!(engines.join(directory).join("job.sh").is_file(), "{directory}");
+            if package == "-" {
+                return name.to_owned();
+            }
+            let pins = directory.split('-').next().unwrap();
+            let pins = fs::read_to_string(engines.join(format!("packages/{pins}.txt"))).unwrap();
+            let start = format!("{package}==");
+            let version = pins.lines().find_map(|line| line.strip_prefix(&start)).unwrap();
+            format!("{name} {}", version.trim_end_matches(" \\"))
+        })
+        .collect();
+    let text = fs::read_to_string(page()).unwrap();
+    let (_, rest) = text.split_once("\n## Workflow engines\n").unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2);
+    let names: Vec<&str> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
+    assert_eq!(names, expected);
 }
