@@ -10,12 +10,14 @@ project=$(dirname -- "$(dirname -- "$engines_dir")")
 engines_cache=${SIFCACHE_CACHE:-$project/.cache}/engines
 
 # pip_for PYTHON: sets pip, a command that selects packages for this version of Python on a machine
-# with at least the C library of Debian 13.
+# with at least the C library of Debian 13. Two packages are source archives without compiled code,
+# which are built with Debian's setuptools.
 pip_for() {
     local minor
-    "$project/testbed/need" /usr/bin/pip3:python3-pip
+    # The recommended packages are compilers, for packages without wheels.
+    "$project/testbed/need" --no-install-recommends /usr/bin/pip3:python3-pip
     pip=(/usr/bin/python3 -m pip install --quiet --root-user-action=ignore --disable-pip-version-check
-        --no-compile --no-deps --ignore-requires-python --python-version "$1"
+        --no-compile --no-deps --no-build-isolation --ignore-requires-python --python-version "$1"
         --platform manylinux2014_x86_64)
     for minor in {41..5}; do pip+=(--platform "manylinux_2_${minor}_x86_64"); done
 }
