@@ -2,8 +2,8 @@
 # The engines' packages from PyPI: a directory for each engine in the cache, and a virtual environment
 # on a cluster.
 #
-# packages/NAME.txt pins every package with the hashes of its wheels. pip of this machine installs
-# for the Python of the cluster, so the machine's own Python may be another one.
+# packages/NAME.txt pins every package with the hashes of its wheels for x86_64. pip of this machine
+# installs for the Python of the cluster, so the machine's own Python may be another one.
 
 engines_dir=$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")
 project=$(dirname -- "$(dirname -- "$engines_dir")")
