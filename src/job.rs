@@ -2,8 +2,9 @@
 //! shim for a launch inside a script.
 
 use sifcache_core::decision::Kind;
+use sifcache_core::pull::link::NotLinked;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The job step that a launch belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,6 +101,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The link that a pull has made with `pull=link`: its target, or why there is a copy instead. `None`
+/// if no link was to be made, or if the pull has failed.
+pub type Link = Option<Result<PathBuf, NotLinked>>;
+
 /// One command of a job, before it is executed.
 pub trait Job {
     /// The argv of the command; empty if there is none.
@@ -114,7 +119,7 @@ pub trait Job {
     ///
     /// # Errors
     /// The image cannot be read. The command runs unchanged.
-    fn answer_pull(&self, path: &Path) -> Result<(), Error> {
+    fn answer_pull(&self, path: &Path) -> Result<Link, Error> {
         let _ = path;
         Err(Error::InvalidArgument("only the shim answers a pull"))
     }

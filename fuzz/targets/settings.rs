@@ -137,6 +137,7 @@ fn print(settings: &Settings) -> Vec<String> {
     };
     let pull = match pull {
         Pull::Copy => "copy",
+        Pull::Link => "link",
         Pull::Off => "off",
     };
     vec![

@@ -30,7 +30,7 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     let prober = WithTimeout(settings.lookup_timeout);
     let mut decision = decision::decide(&command, settings, requested.mode, &variable, &prober);
     if decision.kind() == Kind::Build && job.step().uid == ROOT {
-        decision.verdict = Verdict::Pass(Pass::NotServed(NotServed::Root));
+        decision.verdict = Verdict::Pass(Pass::NotLaunch(NotServed::Root));
     }
     if decision.uri.is_some() {
         warn_of_invalid_mode(job, requested);
@@ -82,10 +82,13 @@ fn warn_of_invalid_mode(job: &dyn Job, requested: &RequestedMode) {
 fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
     let Some(action) = decision.action() else { return };
     let (path, done) = match action {
-        Action::ReplaceArgument { index, path } => (path, job.replace(index, path)),
+        Action::ReplaceArgument { index, path } => (path, job.replace(index, path).map(|()| None)),
         Action::AnswerPull { path } => (path, job.answer_pull(path)),
     };
-    let Err(error) = done else { return report::hit(job, decision, path) };
+    let error = match done {
+        Ok(link) => return report::hit(job, decision, path, link),
+        Err(error) => error,
+    };
     let line = match action {
         Action::ReplaceArgument { .. } => {
             format!("cannot put {} into the command line: {error}", path.display())

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 /// A [`Prober`] that runs each probe in a helper process; without a timeout it runs them inline.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct WithTimeout(pub(crate) Option<Duration>);
+pub struct WithTimeout(
+    /// The timeout; `None` means no limit.
+    pub Option<Duration>,
+);
 
 impl Prober for WithTimeout {
     fn run(&self, probe: Probe<'_>) -> Vec<Answer> {

@@ -5,7 +5,7 @@
 //! with `via=shim`. Pulls have `via=pull` and builds have `via=build`.
 
 use crate::NAME;
-use crate::job::{Job, Step};
+use crate::job::{Job, Link, Step};
 use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
@@ -23,8 +23,8 @@ pub(crate) fn use_syslog(settings: &Settings) {
     }
 }
 
-/// Reports a hit: `path` replaces the image of the decision.
-pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
+/// Reports a hit: `path` replaces the image of the decision. `link` is that of a pull.
+pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path, link: Link) {
     let (Some(uri), step) = (&decision.uri, step(job, decision)) else { return };
     if !step.is_reporter() {
         return;
@@ -34,7 +34,15 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path) {
     log::info!("{line}");
     write_verbose(job, &line);
     let image = value(path.as_os_str().as_encoded_bytes());
-    log::info!(target: EVENT, "event=hit {step} reference={} image={image}", uri.reference());
+    let link = match link {
+        Some(Ok(path)) => format!(" link={}", value(path.as_os_str().as_encoded_bytes())),
+        Some(Err(why)) => {
+            write_verbose(job, &format!("the file is a copy, not a link: {why}"));
+            format!(" copied={}", why.token())
+        }
+        None => String::new(),
+    };
+    log::info!(target: EVENT, "event=hit {step} reference={} image={image}{link}", uri.reference());
 }
 
 /// Reports a miss. With `quiet`, nothing is written for the user, because another message follows.

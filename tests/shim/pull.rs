@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 const CACHED: &str = "INFO:    Using cached SIF image\n";
 const COPYING: &str =
@@ -49,6 +50,9 @@ fn copied(site: &Site, outcome: &Outcome, name: &str) {
 #[test]
 fn a_hit_is_copied() {
     let site = site();
+    // Files that are written shortly after each other can have the same time.
+    let image = fs::File::options().write(true).open(site.image()).unwrap();
+    image.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     let outcome = call(&site, "pull docker://o/i:1").run();
     copied(&site, &outcome, "i_1.sif");
     assert_eq!(outcome.stderr, CACHED);

@@ -7,53 +7,25 @@
 
 pub(crate) mod environment;
 mod global;
+mod not_served;
 mod pflag;
 pub(crate) mod transfer;
 mod verbosity;
 
 pub use environment::{Environment, Variable};
+pub use not_served::NotServed;
 pub(crate) use pflag::{Given, parse, parse_bool};
-pub use transfer::NotServed;
 pub use verbosity::{Level, Verbosity};
-
-/// Why a command line is not parsed further. Indices are those of argv entries; the program has
-/// index 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Error {
-    /// argv is empty.
-    Empty,
-    /// The program is not a runtime.
-    NotRuntime,
-    /// The runtime has no subcommand, or the two parsers of the runtime disagree on it.
-    NoSubcommand,
-    /// No release of a runtime has this flag in this place.
-    UnknownFlag(usize),
-    /// The value of a flag is invalid or missing.
-    BadValue(usize),
-    /// The runtime would only print its help or its version.
-    Help,
-}
-
-impl Error {
-    /// The same error, with its index increased by `by`.
-    pub(crate) fn shift(self, by: usize) -> Self {
-        match self {
-            Self::UnknownFlag(index) => Self::UnknownFlag(index + by),
-            Self::BadValue(index) => Self::BadValue(index + by),
-            other => other,
-        }
-    }
-}
 
 /// Parses the program and the global options of `argv`. `runtimes` are the file names of the
 /// runtimes.
 pub(crate) fn globals<A: AsRef<[u8]>>(
     argv: &[A],
     runtimes: &[String],
-) -> Result<global::Globals, Error> {
-    let (program, rest) = argv.split_first().ok_or(Error::Empty)?;
+) -> Result<global::Globals, NotServed> {
+    let (program, rest) = argv.split_first().ok_or(NotServed::Empty)?;
     if !is_runtime(program.as_ref(), runtimes) {
-        return Err(Error::NotRuntime);
+        return Err(NotServed::NotRuntime);
     }
     global::parse(rest)
 }

@@ -8,6 +8,7 @@ use crate::image::State;
 use crate::image_uri::{self, ImageUri, Transport};
 use crate::launch::{self, Launch, NotLaunch};
 use crate::lookup::{self, Candidate, Prober};
+use crate::pull::plan::{self, OnlyRuntime};
 use crate::pull::{self, Pull};
 use crate::reference::Reference;
 use crate::settings::{self, OnMiss, Settings};
@@ -78,8 +79,8 @@ pub enum Verdict {
 pub enum Pass {
     /// It is neither a launch, nor a pull, nor a build.
     NotLaunch(NotLaunch),
-    /// It is a pull or a build that is left to the runtime.
-    NotServed(NotServed),
+    /// It is a pull or a build that only the runtime can handle.
+    OnlyRuntime(OnlyRuntime),
     /// IMAGE cannot be looked up.
     Image(image_uri::Error),
     /// OCI mode, which treats a SIF differently from the OCI image that a pull would make.
@@ -135,9 +136,7 @@ impl Decision {
     ) -> Result<ImageUri, Pass> {
         match launch::find(argv, &settings.runtimes) {
             Ok(launch) => self.launch = Some(launch),
-            Err(NotLaunch::OtherSubcommand) if settings.pull != settings::Pull::Off => {
-                self.find_transfer(argv, settings, environment)?;
-            }
+            Err(NotLaunch::OtherSubcommand) => self.find_transfer(argv, settings, environment)?,
             Err(why) => return Err(Pass::NotLaunch(why)),
         }
         let image = self.image_index().and_then(|index| argv.get(index));
@@ -147,6 +146,10 @@ impl Decision {
         self.uri = Some(uri.clone());
         if mode == CacheMode::Off {
             return Err(Pass::Off);
+        }
+        if let (Some(pull), Some(uri)) = (&self.pull, &self.uri) {
+            let program = argv.first().map(AsRef::as_ref).unwrap_or_default();
+            plan::plan(pull, uri, program, environment).map_err(Pass::OnlyRuntime)?;
         }
         if self.launch.is_some_and(|launch| oci_mode(launch, environment)) {
             return Err(Pass::OciMode);
@@ -160,13 +163,20 @@ impl Decision {
         argv: &[A],
         settings: &Settings,
         environment: &dyn Fn(&str) -> Option<Vec<u8>>,
-    ) -> Result<(), NotServed> {
+    ) -> Result<(), Pass> {
+        let (mut pull, mut build) = (None, None);
         match pull::find(argv, &settings.runtimes, environment) {
+            Ok(found) => pull = Some(found),
             Err(NotServed::OtherSubcommand) => {
-                self.build = Some(build::find(argv, &settings.runtimes, environment)?);
+                let found = build::find(argv, &settings.runtimes, environment);
+                build = Some(found.map_err(Pass::NotLaunch)?);
             }
-            pull => self.pull = Some(pull?),
+            Err(why) => return Err(Pass::NotLaunch(why)),
         }
+        if settings.pull == settings::Pull::Off {
+            return Err(Pass::OnlyRuntime(OnlyRuntime::Off));
+        }
+        (self.pull, self.build) = (pull, build);
         Ok(())
     }
 
@@ -282,22 +292,13 @@ impl Kind {
     }
 }
 
-impl From<NotServed> for Pass {
-    fn from(why: NotServed) -> Self {
-        match why {
-            NotServed::OtherSubcommand => Self::NotLaunch(NotLaunch::OtherSubcommand),
-            why => Self::NotServed(why),
-        }
-    }
-}
-
 impl Pass {
     /// A stable word for scripts.
     #[must_use]
     pub fn token(self) -> &'static str {
         match self {
             Self::NotLaunch(why) => why.token(),
-            Self::NotServed(why) => why.token(),
+            Self::OnlyRuntime(why) => why.token(),
             Self::Image(image_uri::Error::OtherTransport) => "not-docker",
             Self::Image(image_uri::Error::Reference(..)) => "bad-reference",
             Self::Image(image_uri::Error::NoSlashes(transport)) => match transport {
@@ -313,48 +314,16 @@ impl Pass {
     }
 }
 
-impl NotLaunch {
-    /// A stable word for scripts.
-    #[must_use]
-    pub fn token(self) -> &'static str {
-        match self {
-            Self::Empty => "no-command",
-            Self::NotRuntime => "not-a-runtime",
-            Self::OtherSubcommand => "no-launch",
-            Self::UnknownFlag(_) => "unknown-flag",
-            Self::BadValue(_) => "bad-value",
-            Self::Help => "help",
-            Self::TooFewArguments => "too-few-arguments",
-        }
-    }
-}
-
 impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLaunch(why) => why.fmt(f),
-            Self::NotServed(why) => why.fmt(f),
+            Self::OnlyRuntime(why) => why.fmt(f),
             Self::Image(error) => error.fmt(f),
             Self::OciMode => {
                 f.write_str("OCI mode, which runs a SIF file differently from a pulled image")
             }
             Self::Off => f.write_str("the cache is turned off by --sif-cache=off or SIF_CACHE=off"),
-        }
-    }
-}
-
-impl fmt::Display for NotLaunch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("there is no command"),
-            Self::NotRuntime => f.write_str("the program is not a container runtime"),
-            Self::OtherSubcommand => f.write_str("there is no subcommand that starts a container"),
-            Self::UnknownFlag(index) => write!(f, "unknown flag in argument {index}"),
-            Self::BadValue(index) => write!(f, "invalid or missing value in argument {index}"),
-            Self::Help => f.write_str("the runtime would only print its help or version"),
-            Self::TooFewArguments => {
-                f.write_str("too few arguments: the runtime would reject the command")
-            }
         }
     }
 }

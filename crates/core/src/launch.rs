@@ -3,9 +3,11 @@
 //! [`command_line`] has the rules of the grammar. A command line that is unknown or ambiguous is not
 //! a launch, and the command is left unchanged.
 
-use crate::command_line::{self, Error, Given};
+use crate::command_line::{self, Given};
 use crate::flags;
 
+/// Why a command line is not a launch.
+pub use crate::command_line::NotServed as NotLaunch;
 pub use crate::command_line::{file_name, is_runtime};
 
 /// A subcommand that starts a container. All of them take IMAGE as their first argument.
@@ -79,25 +81,6 @@ pub struct Launch {
     pub oci: Option<bool>,
 }
 
-/// Why a command line is not a launch. Indices are those of argv entries; the program has index 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotLaunch {
-    /// argv is empty.
-    Empty,
-    /// The program is not a runtime.
-    NotRuntime,
-    /// The runtime has no subcommand, or one that does not start a container.
-    OtherSubcommand,
-    /// No release of a runtime has this flag in this place.
-    UnknownFlag(usize),
-    /// The value of a flag is invalid or missing.
-    BadValue(usize),
-    /// The runtime would only print its help or its version.
-    Help,
-    /// There are too few arguments: the runtime would stop with a usage error.
-    TooFewArguments,
-}
-
 /// Finds IMAGE in `argv`. `runtimes` are the file names of the runtimes.
 ///
 /// # Errors
@@ -123,19 +106,6 @@ pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, N
         return Err(NotLaunch::TooFewArguments);
     }
     Ok(Launch { subcommand, image_index: first + parsed.used, oci })
-}
-
-impl From<Error> for NotLaunch {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Empty => Self::Empty,
-            Error::NotRuntime => Self::NotRuntime,
-            Error::NoSubcommand => Self::OtherSubcommand,
-            Error::UnknownFlag(index) => Self::UnknownFlag(index),
-            Error::BadValue(index) => Self::BadValue(index),
-            Error::Help => Self::Help,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,11 @@
 //! ambiguous, or has an option that changes the result, is not a pull, and the command is left
 //! unchanged.
 
+pub mod link;
+pub mod plan;
+pub mod target;
+mod variables;
+
 use crate::command_line::environment::{Environment, Variable, key, text, unprefixed};
 use crate::command_line::transfer::Grammar;
 use crate::command_line::{Given, Verbosity};

@@ -87,6 +87,8 @@ pub enum Syslog {
 pub enum Pull {
     /// The image is copied to the file that the runtime would write.
     Copy,
+    /// The file that the runtime would write is a symbolic link to the image's name by digest.
+    Link,
     /// The runtime pulls the image from its registry, also for a `build`.
     Off,
 }
@@ -337,6 +339,7 @@ fn syslog(value: &str) -> Option<Syslog> {
 fn pull(value: &str) -> Option<Pull> {
     match value {
         "copy" => Some(Pull::Copy),
+        "link" => Some(Pull::Link),
         "off" => Some(Pull::Off),
         _ => None,
     }

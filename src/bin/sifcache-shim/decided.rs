@@ -3,7 +3,7 @@
 use crate::environment::Environment;
 use crate::launch::Launch;
 use crate::log_sink;
-use crate::pull::Request;
+use crate::pull::Pull;
 use sifcache_core::decision::{Pass, Verdict, on_miss};
 use sifcache_core::launch::NotLaunch;
 use sifcache_core::settings::{OnMiss, Settings};
@@ -39,11 +39,7 @@ pub(crate) fn decide(
             apply::without_settings(&Launch::new(command, environment, None), requested);
             return Decided::default();
         };
-        let pull = match Request::new(&command, &settings, environment) {
-            Request::OfRuntime => return Decided::default(),
-            Request::NotPull => None,
-            Request::Pull(pull) => Some(pull),
-        };
+        let pull = Pull::new(&command, &settings, environment);
         let launch = Launch::new(command, environment, pull);
         let decision = apply::apply(&launch, &settings, requested);
         if decision.verdict == Verdict::Pass(Pass::NotLaunch(NotLaunch::NotRuntime)) {

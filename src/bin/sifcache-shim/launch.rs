@@ -4,7 +4,7 @@ use crate::environment::Environment;
 use crate::process;
 use crate::pull::Pull;
 use sifcache_core::decision::Kind;
-use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Step};
+use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Link, Step};
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::path::Path;
@@ -58,12 +58,12 @@ impl Job for Launch<'_> {
         Ok(())
     }
 
-    fn answer_pull(&self, path: &Path) -> Result<(), Error> {
+    fn answer_pull(&self, path: &Path) -> Result<Link, Error> {
         let pull = self.pull.as_ref().ok_or(Error::InvalidArgument("the command is no pull"))?;
         let answer = pull.answer(path);
-        let status = answer.map_err(|_| Error::InvalidArgument("the image cannot be read"))?;
-        self.answered.set(Some(status));
-        Ok(())
+        let answer = answer.map_err(|_| Error::InvalidArgument("the image cannot be read"))?;
+        self.answered.set(Some(answer.status));
+        Ok(answer.link)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

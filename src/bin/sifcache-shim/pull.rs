@@ -1,26 +1,29 @@
-//! Answers a pull with the image of the cache.
+//! Answers a pull with the image of the cache: with a copy of it, or with a link to it.
 //!
 //! The file appears as the runtime makes it from its own cache: the same name, mode, messages and
 //! exit status. A pull that this module does not answer goes to the runtime unchanged, and so does
 //! every pull that the runtime refuses without a registry, such as one into an existing file.
 
 mod copy;
+mod link;
 mod messages;
 mod progress;
-mod target;
-mod variables;
+mod temporary;
 
 use crate::environment::Environment;
 use crate::process::signals::Deferred;
-use copy::Failure;
+use copy::{Failure, Source};
 use messages::Messages;
 use sifcache_core::image_uri::{ImageUri, Transport};
 use sifcache_core::pull;
+use sifcache_core::pull::link::NotLinked;
+use sifcache_core::pull::plan::{self, Plan};
 use sifcache_core::settings::{self, Settings};
+use spank_sifcache::decide::lookup_timeout::WithTimeout;
+use spank_sifcache::job::Link;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use target::Target;
 
 /// The exit status of a runtime that cannot pull.
 const FAILED: i32 = 255;
@@ -28,85 +31,91 @@ const FAILED: i32 = 255;
 /// A pull that can be answered.
 #[derive(Debug)]
 pub(crate) struct Pull {
-    transport: Transport,
-    target: Target,
+    plan: Plan,
     messages: Messages,
-    /// What the runtime says about the job's variables.
-    about_variables: Vec<String>,
+    uri: ImageUri,
+    settings: Settings,
 }
 
-/// What the shim does with a command before it is decided on.
+/// The result of a pull that was answered.
 #[derive(Debug)]
-pub(crate) enum Request {
-    /// The command is not a pull of an image that can be looked up.
-    NotPull,
-    /// The runtime handles the pull, without a lookup.
-    OfRuntime,
-    /// The pull is answered if the image is in the cache.
-    Pull(Pull),
-}
-
-impl Request {
-    /// Determines what the command is.
-    pub(crate) fn new(command: &[&[u8]], settings: &Settings, environment: &Environment) -> Self {
-        if settings.pull == settings::Pull::Off {
-            return Self::NotPull;
-        }
-        let variable = |name: &str| environment.get(name);
-        let Ok(pull) = pull::find(command, &settings.runtimes, &variable) else {
-            return Self::NotPull;
-        };
-        let uri = command.get(pull.image_index).map(|word| ImageUri::parse(word));
-        let Some(Ok(uri)) = uri else { return Self::NotPull };
-        let target = Target::new(&uri, pull.file.as_deref(), pull.dir.as_deref());
-        let program = command.first().copied().unwrap_or_default();
-        let about_variables = variables::messages(program, environment);
-        let (Some(target), Some(messages), Some(about_variables)) =
-            (target, Messages::new(pull.verbosity), about_variables)
-        else {
-            return Self::OfRuntime;
-        };
-        // The runtime refuses an existing file before it does anything else.
-        if !pull.force && target.exists() {
-            return Self::OfRuntime;
-        }
-        Self::Pull(Pull { transport: uri.transport(), target, messages, about_variables })
-    }
+pub(crate) struct Answer {
+    /// The exit status.
+    pub(crate) status: i32,
+    /// The link, if the site wants links.
+    pub(crate) link: Link,
 }
 
 impl Pull {
-    /// Copies the image to the target. Returns the exit status.
+    /// How to answer the command. `None` if it is not a pull that can be answered.
+    pub(crate) fn new(
+        command: &[&[u8]],
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Option<Self> {
+        let variable = |name: &str| environment.get(name);
+        let pull = pull::find(command, &settings.runtimes, &variable).ok()?;
+        let uri = ImageUri::parse(command.get(pull.image_index)?).ok()?;
+        let plan = plan::plan(&pull, &uri, command.first()?, &variable).ok()?;
+        let messages = Messages::new(pull.verbosity);
+        Some(Self { plan, messages, uri, settings: settings.clone() })
+    }
+
+    /// Writes the target.
     ///
     /// # Errors
     /// The image cannot be read. Nothing was written or printed.
-    pub(crate) fn answer(&self, image: &Path) -> io::Result<i32> {
-        let source = File::open(image)?;
-        let metadata = source.metadata()?;
+    pub(crate) fn answer(&self, image: &Path) -> io::Result<Answer> {
+        let file = File::open(image)?;
+        let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        // The lookup of the link may use a helper process, which signals must reach.
+        let link = self.link_target(image);
         let signals = Deferred::new();
-        self.about_variables.iter().for_each(|line| self.messages.info(line));
+        self.plan.about_variables.iter().for_each(|line| self.messages.info(line));
         self.announce();
-        let has_progress = self.messages.has_progress();
-        match copy::copy(&source, metadata.len(), &self.target, has_progress, &signals) {
-            Ok(()) => Ok(0),
-            // The signal ends the process when it is no longer deferred.
-            Err(Failure::Signal) => Ok(FAILED),
-            Err(Failure::Failed(reason)) => {
-                self.messages.fatal(&format!(
-                    "{}: error copying image out of cache: {reason}",
-                    work(self.transport)
-                ));
-                Ok(FAILED)
+        let copy = || {
+            let has_progress = self.messages.has_progress();
+            let source = Source { path: image, file: &file, length: metadata.len() };
+            copy::copy(&source, &self.plan.target, has_progress, &signals)
+        };
+        let written = match link {
+            None => copy().map(|()| None),
+            Some(Err(why)) => copy().map(|()| Some(Err(why))),
+            Some(Ok(path)) => match link::link(&path, &self.plan.target) {
+                Ok(true) => Ok(Some(Ok(path))),
+                Ok(false) => copy().map(|()| Some(Err(NotLinked::NoSymbolicLinks))),
+                Err(failure) => Err(failure),
+            },
+        };
+        Ok(match written {
+            Ok(link) => Answer { status: 0, link },
+            Err(failure) => {
+                // A signal ends the process when it is no longer deferred.
+                if let Failure::Failed(reason) = failure {
+                    self.messages.fatal(&format!(
+                        "{}: error copying image out of cache: {reason}",
+                        work(self.uri.transport())
+                    ));
+                }
+                Answer { status: FAILED, link: None }
             }
-        }
+        })
+    }
+
+    /// The path for a link, or the reason for a copy; `None` if the site wants a copy.
+    fn link_target(&self, image: &Path) -> Link {
+        let prober = WithTimeout(self.settings.lookup_timeout);
+        let find = || pull::link::target(image, self.uri.reference(), &self.settings, &prober);
+        (self.settings.pull == settings::Pull::Link).then(find)
     }
 
     /// What the runtime says about an image in its own cache. For oras, recent releases add the
     /// digest, which only the registry has.
     fn announce(&self) {
-        match self.transport {
+        match self.uri.transport() {
             Transport::Docker | Transport::Oras => self.messages.info("Using cached SIF image"),
             Transport::Library => {
                 self.messages.info("Using cached image");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sif_fixture::Sif;
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
@@ -59,7 +60,7 @@ fn pulls_are_explained() {
     for line in [
         "pull        apptainer pull\n",
         "image       docker://o/i:1 (argument 5)\n",
-        "decision    hit: the shim copies the image to the file of the pull\n",
+        "decision    hit: the shim answers the pull with the image\n",
         "command     apptainer -q pull --force x.sif docker://o/i:1\n",
     ] {
         assert!(page.stdout.contains(line), "{line}{}", page.stdout);
@@ -101,6 +102,44 @@ fn builds_are_explained() {
     assert_eq!(altered.status, Some(2));
     let why = "decision    pass: the option in argument 2 changes the result\n";
     assert!(altered.stdout.contains(why), "{}", altered.stdout);
+}
+
+/// The shim leaves these to the runtime, although there is an image.
+#[test]
+fn pulls_that_the_runtime_handles_are_no_hits() {
+    let root = root();
+    let existing = root.path().join("o/i:1").display().to_string();
+    let existing = format!("pull {existing} docker://o/i:1");
+    for (arguments, reason) in [
+        ("-v pull docker://o/i:1", "the runtime prints details of the pull (-v or -d)"),
+        (existing.as_str(), "the file exists already, and --force is missing"),
+        ("pull --arch arm64 docker://o/i:1", "the option in argument 2 changes the result"),
+    ] {
+        let words: Vec<&str> = "apptainer".split(' ').chain(arguments.split(' ')).collect();
+        let page = explain(&root, &[], &words);
+        let line = format!("decision    pass: {reason}\n");
+        assert!(page.status == Some(2) && page.stdout.contains(&line), "{}", page.stdout);
+    }
+}
+
+#[test]
+fn links_of_pulls_are_explained() {
+    let root = root();
+    let path = root.path().to_str().unwrap();
+    let plugstack = root.path().join("plugstack.conf");
+    let line = format!("required spank_sifcache.so image_root={path} untrusted=accept pull=link\n");
+    fs::write(&plugstack, line).unwrap();
+    let page = || {
+        let site = ["explain", "--plugstack", plugstack.to_str().unwrap()];
+        let pull = ["apptainer", "pull", "docker://o/i:1"];
+        run(&[&site[..], &pull].concat(), &[], "").stdout
+    };
+    let copied = "note        pull=link: the file is a copy: the image has no name by digest\n";
+    assert!(page().contains(copied), "{}", page());
+    let pinned = root.path().join(format!("o/i@sha256:{}", "0f".repeat(32)));
+    fs::hard_link(root.path().join("o/i:1"), &pinned).unwrap();
+    let linked = format!("note        pull=link: the file links to {}\n", pinned.display());
+    assert!(page().contains(&linked), "{}", page());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! then passes the tokens before the subcommand to pflag. The command runs only if both passes
 //! agree, so this module performs both.
 
-use super::{Error, Given, pflag};
+use super::{Given, NotServed, pflag};
 use crate::flags;
 
 /// The global options.
@@ -45,7 +45,7 @@ impl Messages {
 }
 
 /// Parses the global options at the start of `rest`, which is argv without the program.
-pub(super) fn parse<A: AsRef<[u8]>>(rest: &[A]) -> Result<Globals, Error> {
+pub(super) fn parse<A: AsRef<[u8]>>(rest: &[A]) -> Result<Globals, NotServed> {
     let options = crude_length(rest);
     let before = rest.get(..options).unwrap_or_default();
     let mut messages = Messages::default();
@@ -59,7 +59,7 @@ pub(super) fn parse<A: AsRef<[u8]>>(rest: &[A]) -> Result<Globals, Error> {
     let parsed = parsed.map_err(|e| e.shift(1))?;
     // With a `--` or a separate word among the options, the two passes disagree.
     if parsed.used != options || before.iter().any(|token| token.as_ref() == b"--") {
-        return Err(Error::NoSubcommand);
+        return Err(NotServed::OtherSubcommand);
     }
     Ok(Globals { subcommand: 1 + options, configuration, messages })
 }

@@ -1,7 +1,7 @@
 //! Parses flags by the rules of pflag with `SetInterspersed(false)`: the first token that is
 //! neither a flag nor the value of one ends the flags.
 
-use super::Error;
+use super::NotServed;
 use crate::flags::{self, Flag};
 
 /// The parsed flags of one command.
@@ -31,7 +31,7 @@ pub(crate) fn parse<'a, A: AsRef<[u8]>>(
     tokens: &'a [A],
     command: u16,
     set: &mut Set<'a, '_>,
-) -> Result<Parsed, Error> {
+) -> Result<Parsed, NotServed> {
     let mut parsed = Parsed::default();
     loop {
         let here = parsed.used;
@@ -51,7 +51,7 @@ pub(crate) fn parse<'a, A: AsRef<[u8]>>(
         match taken.map_err(|e| e.shift(here))? {
             Takes::Nothing => {}
             Takes::Next(flag) => {
-                let value = tokens.get(parsed.used).ok_or(Error::BadValue(here))?;
+                let value = tokens.get(parsed.used).ok_or(NotServed::BadValue(here))?;
                 set(flag, Given::Text(value.as_ref()));
                 parsed.used += 1;
             }
@@ -65,8 +65,8 @@ enum Takes {
     Next(&'static Flag),
 }
 
-const UNKNOWN: Error = Error::UnknownFlag(0);
-const BAD_VALUE: Error = Error::BadValue(0);
+const UNKNOWN: NotServed = NotServed::UnknownFlag(0);
+const BAD_VALUE: NotServed = NotServed::BadValue(0);
 
 impl Parsed {
     /// Parses `--name` or `--name=value`; `text` is the part after the `--`.
@@ -75,7 +75,7 @@ impl Parsed {
         text: &'a [u8],
         command: u16,
         set: &mut dyn FnMut(&'static Flag, Given<'a>),
-    ) -> Result<Takes, Error> {
+    ) -> Result<Takes, NotServed> {
         let (name, value) = split_value(text);
         match (flags::by_name(command, name), name) {
             (Some(flag), _) => match (flag.takes_value, value) {
@@ -90,7 +90,7 @@ impl Parsed {
                 }
             },
             (None, b"help") => self.request_help(value, command),
-            (None, b"version") if command == flags::GLOBAL => Err(Error::Help),
+            (None, b"version") if command == flags::GLOBAL => Err(NotServed::Help),
             (None, _) => Err(UNKNOWN),
         }
     }
@@ -101,7 +101,7 @@ impl Parsed {
         letters: &'a [u8],
         command: u16,
         set: &mut dyn FnMut(&'static Flag, Given<'a>),
-    ) -> Result<Takes, Error> {
+    ) -> Result<Takes, NotServed> {
         let mut rest = letters;
         while let [letter, more @ ..] = rest {
             // An `=` introduces a value only if something follows it.
@@ -126,9 +126,9 @@ impl Parsed {
     }
 
     /// Records a request for help. Before the subcommand, even `--help=false` requests help.
-    fn request_help(&mut self, value: Option<&[u8]>, command: u16) -> Result<Takes, Error> {
+    fn request_help(&mut self, value: Option<&[u8]>, command: u16) -> Result<Takes, NotServed> {
         if command == flags::GLOBAL {
-            return Err(Error::Help);
+            return Err(NotServed::Help);
         }
         self.help = boolean(value)?;
         Ok(Takes::Nothing)
@@ -136,7 +136,7 @@ impl Parsed {
 }
 
 /// The value of a boolean flag; without a value it is true.
-fn boolean(value: Option<&[u8]>) -> Result<bool, Error> {
+fn boolean(value: Option<&[u8]>) -> Result<bool, NotServed> {
     value.map_or(Some(true), parse_bool).ok_or(BAD_VALUE)
 }
 

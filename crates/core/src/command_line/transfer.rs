@@ -3,37 +3,7 @@
 use super::environment::{Environment, Variable, Variables};
 use super::pflag::{self, Given};
 use super::verbosity::Verbosity;
-use super::{Error, globals};
-use std::fmt;
-
-/// Why a command line is not a pull or a build whose image can come from the cache. Indices are
-/// those of argv entries; the program has index 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotServed {
-    /// argv is empty.
-    Empty,
-    /// The program is not a runtime.
-    NotRuntime,
-    /// The runtime has no subcommand, or another one.
-    OtherSubcommand,
-    /// No release of a runtime has this flag in this place.
-    UnknownFlag(usize),
-    /// The value of a flag is invalid or missing, or the name of the target is empty.
-    BadValue(usize),
-    /// The runtime would only print its help or its version.
-    Help,
-    /// The number of arguments is wrong: the runtime would stop with a usage error.
-    Arguments,
-    /// The option changes the result.
-    Altering(usize),
-    /// The variable changes the result, is invalid, or has different values for the runtimes.
-    AlteringVariable(Variable),
-    /// A build by root, which keeps the owners of the image. A SIF file may lack them.
-    Root,
-    /// A build that unpacks in a directory whose path has a `:` or `,`, which works only for images
-    /// from a registry.
-    Directory,
-}
+use super::{NotServed, globals};
 
 /// The grammar of a subcommand, and its options that change the result.
 pub(crate) struct Grammar {
@@ -100,74 +70,6 @@ impl Grammar {
             verbosity: Verbosity::read(globals.messages, &variables)?,
             variables,
         })
-    }
-}
-
-impl From<Error> for NotServed {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Empty => Self::Empty,
-            Error::NotRuntime => Self::NotRuntime,
-            Error::NoSubcommand => Self::OtherSubcommand,
-            Error::UnknownFlag(index) => Self::UnknownFlag(index),
-            Error::BadValue(index) => Self::BadValue(index),
-            Error::Help => Self::Help,
-        }
-    }
-}
-
-impl From<Variable> for NotServed {
-    fn from(variable: Variable) -> Self {
-        Self::AlteringVariable(variable)
-    }
-}
-
-impl NotServed {
-    /// A stable word for scripts.
-    #[must_use]
-    pub fn token(self) -> &'static str {
-        match self {
-            Self::Empty => "no-command",
-            Self::NotRuntime => "not-a-runtime",
-            Self::OtherSubcommand => "no-launch",
-            Self::UnknownFlag(_) => "unknown-flag",
-            Self::BadValue(_) => "bad-value",
-            Self::Help => "help",
-            Self::Arguments => "wrong-number-of-arguments",
-            Self::Altering(_) => "altering-option",
-            Self::AlteringVariable(_) => "altering-variable",
-            Self::Root => "build-by-root",
-            Self::Directory => "unsuitable-directory",
-        }
-    }
-}
-
-impl fmt::Display for NotServed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("there is no command"),
-            Self::NotRuntime => f.write_str("the program is not a container runtime"),
-            Self::OtherSubcommand => {
-                f.write_str("there is no subcommand that pulls or builds an image")
-            }
-            Self::UnknownFlag(index) => write!(f, "unknown flag in argument {index}"),
-            Self::BadValue(index) => write!(f, "invalid or missing value in argument {index}"),
-            Self::Help => f.write_str("the runtime would only print its help or version"),
-            Self::Arguments => {
-                f.write_str("wrong number of arguments: the runtime would reject the command")
-            }
-            Self::Altering(index) => write!(f, "the option in argument {index} changes the result"),
-            Self::AlteringVariable(variable) => {
-                write!(f, "the variable {variable} changes the result")
-            }
-            Self::Root => {
-                f.write_str("a build by root keeps the owners of files, which a SIF file may lack")
-            }
-            Self::Directory => f.write_str(
-                "the path of the directory for the build has a ':' or ',', and the runtime cannot \
-                 unpack a SIF file there",
-            ),
-        }
     }
 }
 

@@ -69,7 +69,41 @@ fn pulls() {
     settings.pull = Pull::Off;
     let argv = ["apptainer", "pull", "docker://o/i:1"];
     let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
-    assert_eq!((decision.reason(), decision.pull), ("no-launch", None));
+    assert_eq!((decision.reason(), decision.pull), ("pull-off", None));
+}
+
+/// Pulls that the shim does not answer, even if the image is in the cache.
+#[test]
+fn pulls_that_only_the_runtime_handles() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("o/i:1", &sif());
+    root.file("existing", b"");
+    let path = |name: &str| root.path().join(name).display().to_string();
+    let (existing, new) = (path("existing"), path("new"));
+    let digest = format!("o/i:1@sha256:{}", "0f".repeat(32));
+    for (line, reason) in [
+        ("apptainer -v pull docker://o/i:1", "pull-with-details"),
+        ("apptainer -d pull docker://o/i:1", "pull-with-details"),
+        (&format!("apptainer pull docker://{digest}"), "pull-file-name"),
+        ("apptainer pull x/ docker://o/i:1", "pull-file-name"),
+        (&format!("apptainer pull {existing} docker://o/i:1"), "pull-file-exists"),
+        (&format!("apptainer pull {existing} docker://o/i:2"), "pull-file-exists"),
+        (&format!("apptainer pull --force {existing} docker://o/i:1"), "image-found"),
+        (&format!("apptainer pull {new} docker://o/i:1"), "image-found"),
+        ("apptainer pull --disable-cache docker://o/i:1", "altering-option"),
+        ("apptainer pull --unknown docker://o/i:1", "unknown-flag"),
+        ("apptainer pull x y docker://o/i:1", "wrong-number-of-arguments"),
+        ("apptainer push docker://o/i:1", "no-launch"),
+    ] {
+        assert_eq!(auto(&root, line).reason(), reason, "{line}");
+    }
+    let line = format!("apptainer pull {new} docker://o/i:1");
+    for (variable, reason) in
+        [("SINGULARITY_CONFIGDIR", "pull-variables"), ("SINGULARITY_CACHEDIR", "image-found")]
+    {
+        let decision = decide_with(&root, &line, CacheMode::Auto, Some((variable, "/x")));
+        assert_eq!(decision.reason(), reason, "{variable}");
+    }
 }
 
 /// The path of the image replaces the source.
@@ -147,7 +181,10 @@ fn messages_for_each_reason_to_pass() {
     let Some(root) = TestRoot::new() else { return };
     for (line, why) in [
         ("true", "the program is not a container runtime"),
-        ("apptainer push x", "there is no subcommand that starts a container"),
+        (
+            "apptainer push x",
+            "there is no subcommand that starts a container, or pulls or builds an image",
+        ),
         ("apptainer run --rm x", "unknown flag in argument 2"),
         ("apptainer run --nv=2 x", "invalid or missing value in argument 2"),
         ("apptainer run --help x", "the runtime would only print its help or version"),

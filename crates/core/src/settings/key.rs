@@ -76,7 +76,7 @@ impl Key {
                 "daemon, user, auth, authpriv, cron, ftp, lpr, mail, news, uucp, \
                  local0 to local7, off"
             }
-            Self::Pull => "copy, off",
+            Self::Pull => "copy, link, off",
         }
     }
 

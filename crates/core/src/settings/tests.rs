@@ -57,6 +57,7 @@ fn every_key_and_value() {
     assert_eq!(longest, Some(Duration::from_secs(86_400)));
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
     assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
+    assert_eq!(parse("image_root=/sif pull=link").unwrap().pull, Pull::Link);
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
                      untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy";
     assert!(has_all(spelt_out));

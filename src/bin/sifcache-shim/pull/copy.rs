@@ -2,18 +2,17 @@
 //!
 //! The copy is written to a temporary file in the target's directory, with the name that the
 //! runtime would use, and renamed when it is complete. Like the runtime, this does not sync the file.
-//! Only SIGKILL and a crash leave the temporary file behind.
 
 use super::messages::reason;
 use super::progress::Progress;
-use super::target::Target;
+use super::temporary::{Temporary, not_created};
 use crate::process::files::{free_space, has_own_copy, share_blocks, umask};
 use crate::process::signals::Deferred;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::hash::{BuildHasher as _, RandomState};
+use sifcache_core::pull::target::Target;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The bytes that a file server copies between two looks at the signals.
 const CHUNK: u64 = 8 << 20;
@@ -23,8 +22,6 @@ const BUFFER: usize = 1 << 20;
 const MODE: u32 = 0o777;
 /// The mode of the temporary file until it has its final one.
 const INITIAL_MODE: u32 = 0o600;
-/// How often another temporary name is tried if one exists already.
-const NAMES: u32 = 100;
 
 /// Why there is no copy. Nothing is left of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,78 +32,72 @@ pub(crate) enum Failure {
     Failed(String),
 }
 
-/// Copies the `length` bytes of `image` to `target`.
+/// An image that is open for reading.
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) file: &'a File,
+    /// The number of bytes.
+    pub(crate) length: u64,
+}
+
+/// Copies `image` to `target`.
 ///
 /// # Errors
 /// The copy failed: see [`Failure`].
 pub(crate) fn copy(
-    image: &File,
-    length: u64,
+    image: &Source<'_>,
     target: &Target,
     has_progress: bool,
     signals: &Deferred,
 ) -> Result<(), Failure> {
-    let temporary = Temporary::create(target)?;
-    if share_blocks(image, &temporary.file).is_err() {
-        if free_space(&temporary.file).is_some_and(|free| free < length) {
-            return Err(temporary.not_written(&io::Error::from_raw_os_error(libc::ENOSPC)));
+    let copy = Copy::create(target)?;
+    if share_blocks(image.file, &copy.file).is_err() {
+        if free_space(&copy.file).is_some_and(|free| free < image.length) {
+            return Err(copy.not_written(&io::Error::from_raw_os_error(libc::ENOSPC)));
         }
-        let progress = Progress::new(length, has_progress);
-        temporary.fill(image, length, progress, signals)?;
+        let progress = Progress::new(image.length, has_progress);
+        copy.fill(image, progress, signals)?;
     }
     if signals.has_arrived() {
         return Err(Failure::Signal);
     }
-    temporary.rename(target)
+    copy.temporary.rename(target).map_err(Failure::Failed)
 }
 
-/// A temporary file, which is removed when this is dropped.
-struct Temporary {
-    path: PathBuf,
+/// The temporary file with the copy.
+struct Copy {
+    /// It is closed before the temporary name is removed.
     file: File,
-    /// Whether the file has its final name, so that nothing is left to remove.
-    is_renamed: bool,
+    temporary: Temporary,
 }
 
-impl Temporary {
+impl Copy {
     fn create(target: &Target) -> Result<Self, Failure> {
-        let cannot = |what: String| {
-            Failure::Failed(format!("could not open temporary file for copy: {what}"))
-        };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(INITIAL_MODE);
-        let mut tries = 0..NAMES;
-        let temporary = loop {
-            let number = RandomState::new().hash_one(()) & u64::from(u32::MAX);
-            let path = target.beside(&format!("tmp-copy-{number}"));
-            match options.open(&path) {
-                Ok(file) => break Self { path, file, is_renamed: false },
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tries.next().is_some() => {}
-                Err(error) => {
-                    let (path, reason) = (path.display(), reason(&error));
-                    let what = format!("failed to create temporary file: open {path}: {reason}");
-                    return Err(cannot(what));
-                }
-            }
-        };
+        let (temporary, file) = Temporary::create(target, &|path| options.open(path))
+            .map_err(|error| Failure::Failed(not_created(&error)))?;
         // The runtime sets the mode in the same way, which matters in a directory with a default
         // access control list.
         let mode = Permissions::from_mode(MODE & !umask());
-        temporary.file.set_permissions(mode).map_err(|error| {
+        file.set_permissions(mode).map_err(|error| {
             let (path, reason) = (temporary.path.display(), reason(&error));
-            cannot(format!("failed to change permission of {path}: chmod {path}: {reason}"))
+            Failure::Failed(format!(
+                "could not open temporary file for copy: failed to change permission of {path}: \
+                 chmod {path}: {reason}"
+            ))
         })?;
-        Ok(temporary)
+        Ok(Self { file, temporary })
     }
 
     fn fill(
         &self,
-        image: &File,
-        length: u64,
+        image: &Source<'_>,
         mut progress: Progress,
         signals: &Deferred,
     ) -> Result<(), Failure> {
-        let is_by_server = has_own_copy(image) && has_own_copy(&self.file);
+        let Source { file, length, .. } = *image;
+        let is_by_server = has_own_copy(file) && has_own_copy(&self.file);
         let mut buffer = if is_by_server { Vec::new() } else { vec![0; BUFFER] };
         let mut done = 0;
         while done < length {
@@ -115,16 +106,17 @@ impl Temporary {
             }
             let copied = match is_by_server {
                 // The standard library calls copy_file_range(2).
-                true => io::copy(&mut image.take(CHUNK.min(length - done)), &mut &self.file),
-                // On other file systems that call is slower than reads and writes.
+                true => io::copy(&mut file.take(CHUNK.min(length - done)), &mut &self.file)
+                    .map_err(|error| self.not_written(&error)),
+                // On local file systems that call is slower than reads and writes:
+                // docs/launches.md.
                 false => self.pass_on(image, &mut buffer),
             };
-            match copied {
-                Ok(0) => {
+            match copied? {
+                0 => {
                     return Err(Failure::Failed("could not copy file: unexpected EOF".to_owned()));
                 }
-                Ok(count) => done += count,
-                Err(error) => return Err(self.not_written(&error)),
+                count => done += count,
             }
             progress.show(done);
         }
@@ -132,47 +124,26 @@ impl Temporary {
     }
 
     /// Copies at most one buffer. Returns the number of bytes.
-    fn pass_on(&self, mut image: &File, buffer: &mut [u8]) -> io::Result<u64> {
+    fn pass_on(&self, image: &Source<'_>, buffer: &mut [u8]) -> Result<u64, Failure> {
+        let mut file = image.file;
         let count = loop {
-            match image.read(buffer) {
+            match file.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
+                Err(error) => {
+                    let (path, reason) = (image.path.display(), reason(&error));
+                    let what = format!("could not copy file: read {path}: {reason}");
+                    return Err(Failure::Failed(what));
+                }
+                Ok(count) => break count,
             }
         };
-        (&self.file).write_all(buffer.get(..count).unwrap_or_default())?;
+        let written = (&self.file).write_all(buffer.get(..count).unwrap_or_default());
+        written.map_err(|error| self.not_written(&error))?;
         Ok(count as u64)
     }
 
-    fn rename(mut self, target: &Target) -> Result<(), Failure> {
-        // The runtime looks for a directory first, so its error differs from that of rename(2).
-        let renamed = match target.is_directory() {
-            true => Err(io::Error::from_raw_os_error(libc::EEXIST)),
-            false => fs::rename(&self.path, &target.path),
-        };
-        match renamed {
-            Ok(()) => {
-                self.is_renamed = true;
-                Ok(())
-            }
-            Err(error) => Err(Failure::Failed(format!(
-                "could not rename temporary file in copy: rename {} {}: {}",
-                self.path.display(),
-                target.path.display(),
-                reason(&error)
-            ))),
-        }
-    }
-
     fn not_written(&self, error: &io::Error) -> Failure {
-        let (path, reason) = (self.path.display(), reason(error));
+        let (path, reason) = (self.temporary.path.display(), reason(error));
         Failure::Failed(format!("could not copy file: write {path}: {reason}"))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.is_renamed {
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }

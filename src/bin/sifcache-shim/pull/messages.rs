@@ -24,22 +24,15 @@ const WARNING: Severity = ("WARNING:", "\x1b[33m");
 const FATAL: Severity = ("FATAL:", "\x1b[31m");
 
 impl Messages {
-    /// Returns the messages that the user wants. `None` if the user wants details that only the
-    /// runtime has.
-    pub(crate) fn new(verbosity: Verbosity) -> Option<Self> {
+    /// Returns the messages that the user wants.
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
         let has_info = match verbosity.level {
-            Level::Debug | Level::Verbose => return None,
-            Level::Normal => true,
+            Level::Debug | Level::Verbose | Level::Normal => true,
             Level::Quiet | Level::Silent => false,
         };
         let has_warnings = verbosity.level != Level::Silent;
         let is_terminal = io::stderr().is_terminal();
-        Some(Self {
-            has_info,
-            has_warnings,
-            is_terminal,
-            has_color: is_terminal && verbosity.color,
-        })
+        Self { has_info, has_warnings, is_terminal, has_color: is_terminal && verbosity.color }
     }
 
     /// Prints a message that is not an error.
@@ -103,18 +96,14 @@ mod tests {
 
     #[test]
     fn the_level_decides_about_information() {
-        let info = |level| {
-            Messages::new(Verbosity { level, color: true }).map(|messages| messages.has_info)
-        };
-        assert_eq!(info(Level::Normal), Some(true));
-        for level in [Level::Quiet, Level::Silent] {
-            assert_eq!(info(level), Some(false));
-        }
-        for level in [Level::Verbose, Level::Debug] {
-            assert_eq!(info(level), None);
+        for (level, expected) in
+            [(Level::Normal, true), (Level::Quiet, false), (Level::Silent, false)]
+        {
+            let messages = Messages::new(Verbosity { level, color: true });
+            assert_eq!(messages.has_info, expected, "{level:?}");
         }
         for (level, has_warnings) in [(Level::Quiet, true), (Level::Silent, false)] {
-            let messages = Messages::new(Verbosity { level, color: true }).unwrap();
+            let messages = Messages::new(Verbosity { level, color: true });
             assert_eq!(messages.has_warnings, has_warnings);
         }
     }

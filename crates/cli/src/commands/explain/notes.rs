@@ -5,7 +5,9 @@ use crate::ui::escape::escape_for_terminal;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
 use sifcache_core::decision::{Decision, Kind};
 use sifcache_core::image::Root;
-use sifcache_core::settings::{Nested, Settings};
+use sifcache_core::lookup::Inline;
+use sifcache_core::pull::link;
+use sifcache_core::settings::{Nested, Pull, Settings};
 
 /// The notes in the order of output.
 pub(super) fn of(
@@ -22,6 +24,7 @@ pub(super) fn of(
     if mode != CacheMode::Auto {
         notes.push(format!("{ENVIRONMENT}={} in the environment", mode.as_str()));
     }
+    notes.extend(file_of_pull(decision, settings));
     notes.extend(coverage(settings, starters));
     if is_looked_up && rustix::process::geteuid().is_root() {
         let text = "looked up as root; a job looks up as its own user, which may have fewer \
@@ -32,6 +35,18 @@ pub(super) fn of(
         }
     }
     notes
+}
+
+/// With `pull=link`, whether the file of a pull is a link.
+fn file_of_pull(decision: &Decision, settings: &Settings) -> Option<String> {
+    let (Some(_), Some(image), Pull::Link) = (&decision.pull, decision.hit(), settings.pull) else {
+        return None;
+    };
+    let target = link::target(image, decision.reference()?, settings, &Inline);
+    Some(match target {
+        Ok(path) => format!("pull=link: the file links to {}", escape_for_terminal(&path)),
+        Err(why) => format!("pull=link: the file is a copy: {why}"),
+    })
 }
 
 /// Problems that affect a whole root; the line of an absent candidate does not show them.

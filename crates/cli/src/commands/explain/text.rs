@@ -92,7 +92,7 @@ impl Page {
     fn verdict(&mut self, decision: &Decision) {
         let (style, why) = match &decision.verdict {
             Verdict::Hit if decision.pull.is_some() => {
-                (AnsiColor::Green, "the shim copies the image to the file of the pull".to_owned())
+                (AnsiColor::Green, "the shim answers the pull with the image".to_owned())
             }
             Verdict::Hit => (AnsiColor::Green, "the image replaces the reference".to_owned()),
             Verdict::Miss => (AnsiColor::Yellow, "no candidate is an image".to_owned()),

@@ -1,4 +1,4 @@
-use super::{Grammar, NotServed};
+use super::Grammar;
 use crate::command_line::environment::{Variable, key, text, unprefixed};
 use crate::{build, pull};
 
@@ -55,34 +55,5 @@ fn the_altering_variables_are_those_of_the_other_flags() {
         assert!(given.is_sorted_by_key(|variable| variable.key), "{}", grammar.word);
         expected.sort_by_key(|variable| variable.key);
         assert_eq!(given, expected, "{}", grammar.word);
-    }
-}
-
-#[test]
-fn messages() {
-    for (reason, token, message) in [
-        (NotServed::Empty, "no-command", "there is no command"),
-        (NotServed::NotRuntime, "not-a-runtime", "the program is not a container runtime"),
-        (
-            NotServed::OtherSubcommand,
-            "no-launch",
-            "there is no subcommand that pulls or builds an image",
-        ),
-        (NotServed::UnknownFlag(2), "unknown-flag", "unknown flag in argument 2"),
-        (NotServed::BadValue(3), "bad-value", "invalid or missing value in argument 3"),
-        (NotServed::Help, "help", "the runtime would only print its help or version"),
-        (
-            NotServed::Arguments,
-            "wrong-number-of-arguments",
-            "wrong number of arguments: the runtime would reject the command",
-        ),
-        (NotServed::Altering(4), "altering-option", "the option in argument 4 changes the result"),
-        (
-            NotServed::AlteringVariable(key("OCI")),
-            "altering-variable",
-            "the variable SINGULARITY_OCI or APPTAINER_OCI changes the result",
-        ),
-    ] {
-        assert_eq!((reason.token(), reason.to_string().as_str()), (token, message));
     }
 }

@@ -4,7 +4,7 @@
 //! a look at the file system. It uses the path as typed if there is no `--dir`, but the temporary
 //! file is in the directory that `filepath.Dir` returns.
 
-use sifcache_core::image_uri::ImageUri;
+use crate::image_uri::ImageUri;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -13,17 +13,18 @@ use std::path::{Path, PathBuf};
 
 /// The file that a pull writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
+pub struct Target {
     /// The path, as the runtime passes it to the kernel and prints it.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// The directory for the temporary file.
-    pub(crate) directory: PathBuf,
+    pub directory: PathBuf,
 }
 
 impl Target {
     /// The target of a pull of `uri` into `file` and `dir`, as typed. `None` if the path does not end
     /// with a name, or if the runtimes name the file in different ways.
-    pub(crate) fn new(uri: &ImageUri, file: Option<&[u8]>, dir: Option<&[u8]>) -> Option<Self> {
+    #[must_use]
+    pub fn new(uri: &ImageUri, file: Option<&[u8]>, dir: Option<&[u8]>) -> Option<Self> {
         let default;
         let file = match file {
             Some(file) => file,
@@ -50,17 +51,20 @@ impl Target {
     /// Whether the runtime takes the target for an existing file: only "no such file" counts as
     /// absent. A link to an existing file and a directory exist, and so does a file that cannot be
     /// looked at.
-    pub(crate) fn exists(&self) -> bool {
+    #[must_use]
+    pub fn exists(&self) -> bool {
         !matches!(fs::metadata(&self.path), Err(error) if error.kind() == ErrorKind::NotFound)
     }
 
     /// Whether the target itself is a directory, which a file does not replace.
-    pub(crate) fn is_directory(&self) -> bool {
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// The path of a file in the target's directory.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn beside(&self, name: &str) -> PathBuf {
         // `Path::join` would leave out the `./` that the runtime prints.
         let separator = if self.directory == Path::new("/") { "" } else { "/" };
         let directory = self.directory.as_os_str().as_bytes();
@@ -111,7 +115,7 @@ fn clean(path: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::{Target, clean};
-    use sifcache_core::image_uri::ImageUri;
+    use crate::image_uri::ImageUri;
     use std::fs;
     use std::os::unix::fs::symlink;
 

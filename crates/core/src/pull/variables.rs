@@ -1,0 +1,99 @@
+//! Variables with the prefix of Singularity that Apptainer reads, with a message about each.
+//!
+//! spython sets `SINGULARITY_PULLFOLDER` to an empty value for every pull, and many sites set
+//! `SINGULARITY_CACHEDIR`.
+
+use crate::command_line::{Environment, file_name};
+
+/// The keys of the variables that a pull which is answered may have, in the order of the messages.
+/// Apptainer reads the variables of flags in the order of the flags' names.
+const KEYS: [&str; 9] = [
+    "ALLOW_UNAUTHENTICATED",
+    "PULLDIR",
+    "PULLFOLDER",
+    "DOCKER_HOST",
+    "FORCE",
+    "LIBRARY",
+    "PULL_NAME",
+    "TMPDIR",
+    CACHE,
+];
+
+/// The directory of the runtime's own cache. There is no message about an empty value.
+const CACHE: &str = "CACHEDIR";
+
+/// The keys of variables about which Apptainer prints several messages, or prints them whatever the
+/// level of messages.
+const OTHER_KEYS: [&str; 8] =
+    ["CONFIGDIR", "DEBUG", "MESSAGELEVEL", "NOCOLOR", "QUIET", "SILENT", "SYPGPDIR", "VERBOSE"];
+
+/// The messages of `program` about variables. `None` if the runtime prints other messages than
+/// these, for example about a variable that has different values with the two prefixes.
+pub(super) fn messages(program: &[u8], environment: &Environment<'_>) -> Option<Vec<String>> {
+    let mut messages = Vec::new();
+    // `singularity` can be a name of either runtime.
+    if file_name(program) != b"apptainer" {
+        return Some(messages);
+    }
+    let names = |key: &str| ["SINGULARITY", "APPTAINER"].map(|prefix| format!("{prefix}_{key}"));
+    let values = |key: &str| names(key).map(|name| environment(&name));
+    if OTHER_KEYS.iter().any(|key| matches!(values(key), [Some(_), None])) {
+        return None;
+    }
+    for key in KEYS {
+        let [legacy, new] = names(key);
+        match values(key) {
+            [Some(old), Some(value)] if old != value => return None,
+            [Some(value), None] if key == CACHE && value.is_empty() => {}
+            [Some(_), None] => messages
+                .push(format!("Environment variable {legacy} is set, but {new} is preferred")),
+            _ => {}
+        }
+    }
+    Some(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::messages;
+
+    fn of(program: &str, variables: &[&str]) -> Option<Vec<String>> {
+        let environment = |name: &str| {
+            let value = variables.iter().find_map(|v| v.strip_prefix(name)?.strip_prefix('='));
+            value.map(|value| value.as_bytes().to_vec())
+        };
+        messages(program.as_bytes(), &environment)
+    }
+
+    #[test]
+    fn one_message_for_each_variable_of_singularity() {
+        let about = |key: &str| {
+            format!(
+                "Environment variable SINGULARITY_{key} is set, but APPTAINER_{key} is preferred"
+            )
+        };
+        for (program, variables, expected) in [
+            ("apptainer", &["SINGULARITY_PULLFOLDER="] as &[&str], Some(vec!["PULLFOLDER"])),
+            ("/usr/bin/apptainer", &["SINGULARITY_CACHEDIR=/c"], Some(vec!["CACHEDIR"])),
+            ("apptainer", &["SINGULARITY_CACHEDIR="], Some(vec![])),
+            (
+                "apptainer",
+                &["SINGULARITY_CACHEDIR=/c", "SINGULARITY_LIBRARY=", "SINGULARITY_DOCKER_HOST="],
+                Some(vec!["DOCKER_HOST", "LIBRARY", "CACHEDIR"]),
+            ),
+            ("singularity", &["SINGULARITY_PULLFOLDER="], Some(vec![])),
+            ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=x"], Some(vec![])),
+            ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=y"], None),
+            ("apptainer", &["APPTAINER_CACHEDIR=x", "SINGULARITY_CACHEDIR=y"], None),
+            ("apptainer", &["SINGULARITY_QUIET=1"], None),
+            ("apptainer", &["SINGULARITY_QUIET=1", "APPTAINER_QUIET=1"], Some(vec![])),
+            ("apptainer", &["SINGULARITY_CONFIGDIR=/c"], None),
+            ("singularity", &["SINGULARITY_QUIET=1"], Some(vec![])),
+            ("apptainer", &["SINGULARITY_SIFCACHE=x"], Some(vec![])),
+        ] {
+            let expected: Option<Vec<String>> =
+                expected.map(|keys| keys.into_iter().map(about).collect());
+            assert_eq!(of(program, variables), expected, "{program} {variables:?}");
+        }
+    }
+}
