@@ -44,6 +44,11 @@ impl Inventory {
     pub(crate) fn last_used(&self, image: &Image) -> Option<Timestamp> {
         image.names.iter().filter_map(|name| self.usage.last(name)).max()
     }
+
+    /// When a pull last created a link to the image, if that is known.
+    pub(crate) fn last_link(&self, image: &Image) -> Option<Timestamp> {
+        image.names.iter().filter_map(|name| self.usage.last_link(name)).max()
+    }
 }
 
 /// Conditions that narrow down a list of images. An image must meet all of those that are set.

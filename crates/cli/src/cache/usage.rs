@@ -23,6 +23,9 @@ pub(crate) struct UsageIndex {
     nodes: Evidence,
     /// The time of the last use of each image, by its name relative to the root.
     last: BTreeMap<String, Timestamp>,
+    /// The time of the last pull that created a link to each image, by the image's name.
+    #[serde(default)]
+    linked: BTreeMap<String, Timestamp>,
 }
 
 impl UsageIndex {
@@ -34,26 +37,25 @@ impl UsageIndex {
 
     /// Collects the times for the images under `root` from logs.
     pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
-        let mut usage = Self { nodes: read.evidence.clone(), last: BTreeMap::new() };
-        for (path, time) in hits.iter().chain(&read.future.hits) {
-            if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
-                usage.record_use(name, *time);
+        let mut usage = Self { nodes: read.evidence.clone(), ..Self::default() };
+        for hits in [hits, &read.future.hits] {
+            for (times, paths) in [(&mut usage.last, &hits.used), (&mut usage.linked, &hits.linked)]
+            {
+                for (path, time) in paths {
+                    if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
+                        record(times, name, *time);
+                    }
+                }
             }
         }
         usage
     }
 
-    fn record_use(&mut self, name: &str, time: Timestamp) {
-        let last = self.last.entry(name.to_owned()).or_insert(time);
-        *last = time.max(*last);
-    }
-
     /// Merges the times from other logs. The periods in `unread`, in which lines could not be read,
     /// do not count as covered.
     pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
-        for (name, time) in &other.last {
-            self.record_use(name, *time);
-        }
+        other.last.iter().for_each(|(name, time)| record(&mut self.last, name, *time));
+        other.linked.iter().for_each(|(name, time)| record(&mut self.linked, name, *time));
         self.nodes.learn(&other.nodes, unread);
     }
 
@@ -64,12 +66,19 @@ impl UsageIndex {
 
     /// Removes the entries of names that no longer exist.
     pub(crate) fn tidy(&mut self, root: &Path) {
-        self.last.retain(|name, _| root.join(name).symlink_metadata().is_ok());
+        for times in [&mut self.last, &mut self.linked] {
+            times.retain(|name, _| root.join(name).symlink_metadata().is_ok());
+        }
     }
 
     /// When the image of this name last served a job, if that is known.
     pub(crate) fn last(&self, name: &str) -> Option<Timestamp> {
         self.last.get(name).copied()
+    }
+
+    /// When a pull last created a link to the image of this name, if that is known.
+    pub(crate) fn last_link(&self, name: &str) -> Option<Timestamp> {
+        self.linked.get(name).copied()
     }
 
     /// Saves the times under the image root.
@@ -79,6 +88,12 @@ impl UsageIndex {
     pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
         metadata::write(store, &store.state().join(FILE), &serde_json::to_vec(self)?)
     }
+}
+
+/// Records the time if it is later than the recorded one.
+fn record(times: &mut BTreeMap<String, Timestamp>, name: &str, time: Timestamp) {
+    let last = times.entry(name.to_owned()).or_insert(time);
+    *last = time.max(*last);
 }
 
 /// The text of a path relative to a root, or `None` if it is not UTF-8 or has a component such as
@@ -102,10 +117,12 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
+    fn hits(all: impl Iterator<Item = (PathBuf, i64)>) -> Hits {
+        Hits { used: all.map(|(path, number)| (path, day(number))).collect(), ..Hits::default() }
+    }
+
     fn of(root: &Path, all: &[(&str, i64)]) -> UsageIndex {
-        let hits: Hits =
-            all.iter().map(|(path, number)| (PathBuf::from(path), day(*number))).collect();
-        UsageIndex::of(root, &hits, &Read::default())
+        UsageIndex::of(root, &hits(all.iter().map(|(path, n)| (path.into(), *n))), &Read::default())
     }
 
     #[test]
@@ -122,6 +139,22 @@ mod tests {
             std::fs::write(store.state().join("last_used.json"), wrong).unwrap();
             assert_eq!(UsageIndex::load(store.root()), UsageIndex::default(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn links_are_saved_until_the_image_is_gone() {
+        let (_directory, store) = store();
+        std::fs::write(store.path("i@sha256:0f"), "").unwrap();
+        let path = |name: &str| (store.path(name), day(3));
+        let linked = [path("i@sha256:0f"), path("gone")].into_iter().collect();
+        let hits = Hits { linked, ..Hits::default() };
+        let mut usage = UsageIndex::default();
+        usage.learn(&UsageIndex::of(store.root(), &hits, &Read::default()), &Spans::default());
+        usage.save(&store).unwrap();
+        let mut usage = UsageIndex::load(store.root());
+        usage.tidy(store.root());
+        let last = ["i@sha256:0f", "gone"].map(|name| usage.last_link(name));
+        assert_eq!(last, [Some(day(3)), None]);
     }
 
     /// The covered periods in the file of an older release do not count.
@@ -143,8 +176,8 @@ mod tests {
         let outside = store.root().join("../../etc/passwd");
         let here = store.path("i:1");
         std::fs::write(&here, "").unwrap();
-        let all = [(here, day(1)), (store.path("gone:1"), day(1)), (outside, day(1))];
-        let mut usage = UsageIndex::of(store.root(), &all.into_iter().collect(), &Read::default());
+        let all = [(here, 1), (store.path("gone:1"), 1), (outside, 1)];
+        let mut usage = UsageIndex::of(store.root(), &hits(all.into_iter()), &Read::default());
         assert_eq!(usage.last.len(), 2);
         usage.tidy(store.root());
         assert_eq!(usage.last.into_keys().collect::<Vec<_>>(), ["i:1"]);

@@ -29,7 +29,7 @@ pub(crate) fn learn(logs: &Logs, inventories: &mut [Inventory]) -> Result<(), Fa
         return Ok(());
     }
     let sources: Vec<Source> = logs.log.iter().cloned().map(Source::File).collect();
-    let mut hits = Hits::new();
+    let mut hits = Hits::default();
     let mut take = |time, event: Event| logs::note(&mut hits, time, &event);
     let progress = Progress::new(false);
     let read = read::read(&sources, &progress, &mut take)?;

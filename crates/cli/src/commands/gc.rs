@@ -1,5 +1,7 @@
 //! `sifcache gc`: removes images by age, last use or total size.
 
+mod linked;
+
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::select::{self, Filter, Inventory};
@@ -21,6 +23,8 @@ use crate::ui::output;
 use crate::ui::stderr;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use linked::{Grace, can_be_linked};
+use sifcache_core::settings::{self, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Remove images by age, last use or total size
@@ -29,6 +33,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// needed, least recently used first. As with `remove`, the files are still kept for the time given
 /// with --keep. Every run also deletes leftovers of killed commands, and kept files whose time has
 /// expired.
+///
+/// With pull=link, files of users link to images. An image stays for the time given with
+/// --link-grace after the last pull that linked to it.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Gc {
@@ -51,9 +58,13 @@ pub(crate) struct Gc {
     /// Remove images until the rest fits in this size: 500G, 2T; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     max_size: Option<u64>,
-    /// With --unused-for: do not require logs of these nodes, because they do not use this cache or
-    /// no longer exist: n1,n2 or n[1-3]
-    #[arg(long, value_name = "NODES", requires = "unused_for")]
+    /// Keep images to which a pull linked within this time, according to the logs; with pull=link,
+    /// the logs must reach back that far; 0d removes them, which breaks the links
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = format::parse_age)]
+    link_grace: SignedDuration,
+    /// Do not require logs of these nodes for --unused-for and --link-grace, because they do not use
+    /// this cache or no longer exist: n1,n2 or n[1-3]
+    #[arg(long, value_name = "NODES")]
     without_nodes: Option<String>,
     #[command(flatten)]
     manner: Manner,
@@ -74,7 +85,7 @@ Exit status:
    0  done, even if there was nothing to do
    1  the removal was not confirmed, so nothing has changed; or a view is not current
   64  wrong usage, or --yes is missing and there is no terminal to confirm on
-  69  the logs of some node do not cover the time given with --unused-for
+  69  the logs of some node do not cover the time of --unused-for, or of --link-grace with pull=link
   73  something cannot be written
   77  not permitted
   78  the site's settings are invalid or missing
@@ -86,11 +97,9 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
     let mut inventories = vec![select::inventory(&root)?];
-    if args.unused_for.is_some() || args.max_size.is_some() {
-        usage_from_logs::learn(&args.logs, &mut inventories)?;
-    }
+    usage_from_logs::learn(&args.logs, &mut inventories)?;
     let Some(inventory) = inventories.first() else { return Ok(Exit::OK) };
-    let removals = choose(args, inventory, Timestamp::now())?;
+    let removals = choose(args, &settings, inventory, Timestamp::now())?;
     let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
     if !args.manner.json {
         output::print(&still_kept(&root))?;
@@ -99,13 +108,24 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
 }
 
 /// The images to remove: of those that match all conditions, the least recently used first.
-fn choose(args: &Gc, inventory: &Inventory, now: Timestamp) -> Result<Vec<Removal>, Failure> {
+///
+/// # Errors
+/// The logs do not cover the time for which the use of these images, or links to them, must be known.
+fn choose(
+    args: &Gc,
+    settings: &Settings,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Result<Vec<Removal>, Failure> {
     if args.older_than.is_none() && args.unused_for.is_none() && args.max_size.is_none() {
         return Ok(Vec::new());
     }
     let filter =
         Filter { repository: args.repo.as_deref(), older_than: args.older_than, larger_than: None };
-    let unused = unused_since(args, inventory, now)?;
+    let unused = args.unused_for.map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN));
+    if let Some(since) = unused {
+        require_logs(args, inventory, "--unused-for", since, now)?;
+    }
     let last_use = |image: &&Image| {
         inventory.last_used(image).map_or(image.added(), |served| served.max(image.added()))
     };
@@ -118,12 +138,23 @@ fn choose(args: &Gc, inventory: &Inventory, now: Timestamp) -> Result<Vec<Remova
         .collect();
     images.sort_by_key(last_use);
     let mut size: u64 = inventory.images.iter().map(|image| image.size).sum();
-    let too_much = |image: &&&Image| {
-        let more = args.max_size.is_none_or(|most| size > most);
-        size -= if more { image.size } else { 0 };
-        more
-    };
-    Ok(images.iter().take_while(too_much).map(|image| Removal::whole(inventory, image)).collect())
+    let mut grace = Grace::new(inventory, args.link_grace, now);
+    let mut chosen = Vec::new();
+    for image in images {
+        if args.max_size.is_some_and(|most| size <= most) {
+            break;
+        }
+        if !grace.keeps(image) {
+            size -= image.size;
+            chosen.push(image);
+        }
+    }
+    let links = settings.pull == settings::Pull::Link;
+    if let Some(since) = grace.since.filter(|_| links && chosen.iter().any(|i| can_be_linked(i))) {
+        require_logs(args, inventory, "--link-grace", since, now)?;
+    }
+    grace.report();
+    Ok(chosen.into_iter().map(|image| Removal::whole(inventory, image)).collect())
 }
 
 /// Whether every name of the image is in a directory where no untrusted user could replace a path
@@ -138,22 +169,21 @@ fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
     reason.is_none()
 }
 
-/// Images that were last used before this time count as unused; `None` without `--unused-for`.
+/// Checks that the logs show each use of an image since the time that `option` needs.
 ///
 /// # Errors
 /// The logs do not cover the time since then for every node.
-fn unused_since(
+fn require_logs(
     args: &Gc,
     inventory: &Inventory,
+    option: &str,
+    since: Timestamp,
     now: Timestamp,
-) -> Result<Option<Timestamp>, Failure> {
-    let Some(unused_for) = args.unused_for else { return Ok(None) };
-    let since = now.checked_sub(unused_for).unwrap_or(Timestamp::MIN);
+) -> Result<(), Failure> {
     let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
-    let gap = inventory.usage.evidence().gap(since, now, cluster(args).as_ref(), &without);
-    match gap {
-        None => Ok(Some(since)),
-        Some(gap) => Err(Failure::NoEvidence(explain(&gap, since))),
+    match inventory.usage.evidence().gap(since, now, cluster(args).as_ref(), &without) {
+        None => Ok(()),
+        Some(gap) => Err(Failure::NoEvidence(explain(&gap, option, since))),
     }
 }
 
@@ -184,7 +214,7 @@ fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// The error message for a gap in the logs, with advice.
-fn explain(gap: &Gap, since: Timestamp) -> String {
+fn explain(gap: &Gap, option: &str, since: Timestamp) -> String {
     let asked = format::day(since);
     let read = "with --log, or to `sifcache hits` every day";
     let without = |names: &[String]| {
@@ -193,11 +223,11 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
     };
     match gap {
         Gap::Nothing => format!(
-            "there are no records of image use, and --unused-for needs them since {asked}: give \
+            "there are no records of image use, and {option} needs them since {asked}: give \
              the logs of all nodes {read}"
         ),
         Gap::Silent(last) => format!(
-            "the last line of sifcache in the logs is from {}, and --unused-for needs records \
+            "the last line of sifcache in the logs is from {}, and {option} needs records \
              since {asked}: later use of images is unknown; check whether the nodes still log hits and \
              misses (`sifcache doctor`)",
             format::day(*last)
@@ -208,7 +238,7 @@ fn explain(gap: &Gap, since: Timestamp) -> String {
             without(names)
         ),
         Gap::Begins(names, begin) => format!(
-            "records of image use begin on {} (node {}), and --unused-for needs records since \
+            "records of image use begin on {} (node {}), and {option} needs records since \
              {asked}: give older logs with --log; {}",
             format::day(*begin),
             some(names),

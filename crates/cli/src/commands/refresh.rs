@@ -28,7 +28,8 @@ use std::path::Path;
 /// Queries the registry of each image with one HEAD request, and pulls the image if its tag points
 /// to a different digest. The new file replaces the old one atomically, so each launch finds either
 /// the old or the new one. The old file is kept for the time given with --keep, for jobs that run
-/// from it. The name with the old digest is removed, unless that digest was added explicitly.
+/// from it. The name with the old digest is removed, unless that digest was added explicitly. With
+/// pull=link it stays, because files of users may link to it, until `gc` removes it.
 ///
 /// For a file that was put into the image root by hand, the digest is known if Apptainer 1.5 or
 /// later pulled it and recorded it in the file. An image without a known digest is pulled again if

@@ -118,7 +118,7 @@ pub(crate) fn collect(
         false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
     };
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let mut hits = Hits::new();
+    let mut hits = Hits::default();
     let mut take = |time: Timestamp, event: Event| {
         logs::note(&mut hits, time, &event);
         let early = which.since.is_some_and(|since| time < since);

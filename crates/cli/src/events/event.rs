@@ -14,6 +14,8 @@ use std::path::PathBuf;
 pub(crate) struct Event {
     /// The image that was started; `None` for a miss.
     pub(crate) image: Option<PathBuf>,
+    /// The image that a file of the user links to since then: `pull=link`.
+    pub(crate) link: Option<PathBuf>,
     pub(crate) reference: Reference,
     /// The job; `None` for a launch outside of a job.
     pub(crate) job: Option<u32>,
@@ -36,6 +38,7 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
         b"miss" => None,
         _ => return None,
     };
+    let link = first("link").filter(|_| image.is_some()).map(|link| path(link));
     let mut refused = Vec::new();
     for pair in fields.windows(2) {
         if let [("refused", file), ("why", why)] = pair {
@@ -45,6 +48,7 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
     let tasks = number("tasks").unwrap_or(Some(1))?;
     Some(Event {
         image,
+        link,
         reference: Reference::parse_printed(first("reference")?).ok()?,
         job: number("job").map_or(Some(None), |job| job.map(Some))?,
         uid: number("uid")??,

@@ -17,15 +17,28 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// When each image last served a job.
-pub(crate) type Hits = BTreeMap<PathBuf, Timestamp>;
+/// The last time for each path.
+pub(crate) type Times = BTreeMap<PathBuf, Timestamp>;
+
+/// The hits in logs.
+#[derive(Debug, Default)]
+pub(crate) struct Hits {
+    /// When each image last served a job.
+    pub(crate) used: Times,
+    /// When a pull last created a link to each image.
+    pub(crate) linked: Times,
+}
 
 /// Records a hit; a miss is ignored.
 pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
-    let Some(image) = &event.image else { return };
-    match hits.get_mut(image) {
+    event.image.iter().chain(&event.link).for_each(|path| record(&mut hits.used, time, path));
+    event.link.iter().for_each(|path| record(&mut hits.linked, time, path));
+}
+
+fn record(times: &mut Times, time: Timestamp, path: &PathBuf) {
+    match times.get_mut(path) {
         Some(last) => *last = time.max(*last),
-        None => drop(hits.insert(image.clone(), time)),
+        None => drop(times.insert(path.clone(), time)),
     }
 }
 

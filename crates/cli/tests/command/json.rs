@@ -77,7 +77,7 @@ fn logs(tree: &Tree) {
     ];
     let line = |node: &str, said: &str| format!("2026-01-03T03:04:05Z {node} sifcache: {said}\n");
     let mut log: String = lines.iter().map(|said| line("n1", said)).collect();
-    log.push_str(&line("n3", &lines[0]));
+    log.push_str(&line("n3", &format!("{} link={image}", lines[0])));
     tree.file("log", log.as_bytes());
     tree.file("log.quiet", b"2026-01-04T03:04:05Z n1 cron: x\n2026-01-04T03:04:05Z n2 cron: x\n");
     tree.file("log.cut", b"2026-01-01T03:04:05Z n1 sifcache: event=hit job=9 ste\n");

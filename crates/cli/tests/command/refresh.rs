@@ -4,8 +4,11 @@
 use crate::registry::{Deed, Response, Server};
 use crate::tree::{Tree, mode, pulled};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const MOVED: &str = "sha256:1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e";
@@ -33,6 +36,10 @@ fn image(from: &str, version: &str, name: &str) -> Vec<u8> {
 
 /// Refreshes one reference with a runtime that pulls an image and logs the pull.
 fn refresh(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
+    refresh_site(tree, &["--root", &tree.text("root")], words)
+}
+
+fn refresh_site(tree: &Tree, site: &[&str], words: &[&str]) -> (Option<i32>, String) {
     let own = tree.image("own.sif", 8);
     let script = format!(
         "#!/bin/sh\ncase $* in\n--version) echo test version 1;;\n\
@@ -43,7 +50,7 @@ fn refresh(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
     let runtime = tree.file("bin/apptainer", script.as_bytes());
     mode(&runtime, 0o755);
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
-    command.args(["refresh", "--root", &tree.text("root"), "--no-https", "--json"]);
+    command.arg("refresh").args(site).args(["--no-https", "--json"]);
     command.arg("--runtime").arg(runtime).args(words).stdin(Stdio::null());
     let output = command.output().unwrap();
     let line = String::from_utf8(output.stdout).unwrap();
@@ -69,6 +76,56 @@ fn the_digest_in_the_labels_is_compared() {
         assert_eq!((exit, done.as_str()), (Some(0), expected));
         assert_eq!(fs::read(&path).unwrap() == content, status == "unchanged");
         assert_eq!(tree.path("pulls").exists(), status == "moved");
+    }
+}
+
+/// The manifest of an image, before or after the tag has moved.
+fn manifest(moved: bool) -> String {
+    let media = "application/vnd.oci.image";
+    let descriptor = format!(
+        r#"{{"mediaType":"{media}.config.v1+json","digest":"{DIGEST}","size":{}}}"#,
+        if moved { 2 } else { 1 }
+    );
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{media}.manifest.v1+json","config":{descriptor},"layers":[]}}"#
+    )
+}
+
+fn digest(text: &str) -> String {
+    let hex: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// With `pull=link`, files of users can link to the name with the old digest.
+#[test]
+fn the_old_digest_stays_if_files_may_link_to_it() {
+    for (setting, stays) in [("pull=copy", false), ("pull=link", true)] {
+        let Some(tree) = Tree::new() else { return };
+        let moved = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&moved);
+        let server = Server::new(move |request| {
+            let manifest = manifest(flag.load(Ordering::Relaxed));
+            let response = match request.line.as_str() {
+                "GET /v2/" => Response::new(200, "{}"),
+                _ => Response::new(200, &manifest),
+            };
+            Deed::Answer(response.with("Docker-Content-Digest", &digest(&manifest)))
+        });
+        let reference = format!("{}/o/i:1", server.address);
+        tree.file(format!("root/{reference}"), &image("o/x:1", "1.5.0", "o/x:1"));
+        let root = tree.text("root").replace(':', "\\:");
+        let line = format!("optional spank_sifcache.so image_root={root} {setting}\n");
+        let plugstack = tree.file("plugstack.conf", line.as_bytes());
+        let site = ["--plugstack", plugstack.to_str().unwrap()];
+        for expected in ["refreshed", "refreshed"] {
+            let (exit, done) = refresh_site(&tree, &site, &[&reference]);
+            assert_eq!((exit, done.as_str()), (Some(0), expected), "{setting}");
+            moved.store(true, Ordering::Relaxed);
+        }
+        let pinned =
+            |moved| tree.path(format!("root/{}/o/i@{}", server.address, digest(&manifest(moved))));
+        assert!(pinned(true).exists());
+        assert_eq!(pinned(false).exists(), stays, "{setting}");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cache::store::architecture::Architecture;
 use crate::cache::store::scan::Image;
 use crate::error::Failure;
 use sifcache_core::reference::Reference;
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{Pull, Settings};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -65,23 +65,31 @@ pub(super) fn items(
                 return Err(Failure::OtherArchitecture { name: name.clone(), actual });
             }
             if !pinned && seen.insert(name.clone()) {
-                items.push(item(inventory, image, reference, name));
+                items.push(item(inventory, settings, image, reference, name));
             }
         }
     }
     Ok(items)
 }
 
-fn item(inventory: &Inventory, image: &Image, reference: Reference, name: &str) -> Item {
+fn item(
+    inventory: &Inventory,
+    settings: &Settings,
+    image: &Image,
+    reference: Reference,
+    name: &str,
+) -> Item {
     let (along, others): (Vec<String>, Vec<String>) = image
         .names
         .iter()
         .filter(|other| *other != name)
         .cloned()
         .partition(|other| was_created_with_tag(&inventory.root, image, other));
+    // Files of users can link to the names with a digest. `gc` removes those later.
+    let has_links = settings.pull == Pull::Link;
     // If another tag still points to the old file, the file's digest names are kept.
-    let along = if others.is_empty() { along } else { Vec::new() };
-    let orphans = orphans(inventory, &reference);
+    let along = if others.is_empty() && !has_links { along } else { Vec::new() };
+    let orphans = if has_links { Vec::new() } else { orphans(inventory, &reference) };
     let mut digests = image.digests(&image.references());
     if digests.is_empty() {
         digests.extend(recorded_digest(&inventory.root.join(name), &reference));

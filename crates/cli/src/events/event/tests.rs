@@ -29,7 +29,11 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
     assert_eq!((event.job, event.uid, event.launches, &event.image), (None, 1002, 1, &None));
     let pull =
         parse("event=hit job=9 step=batch node=0 uid=7 via=pull reference=o/i:1 image=/s/o/i:1");
-    assert_eq!(pull.map(|event| (event.uid, event.launches)), Some((7, 1)));
+    assert_eq!(pull.map(|event| (event.uid, event.launches, event.link)), Some((7, 1, None)));
+    let pull =
+        parse("event=hit uid=7 via=pull reference=o/i:1 image=/l/o/i:1 link=/s/o/i@sha256:0f");
+    let link = pull.and_then(|event| event.link);
+    assert_eq!(link.as_deref(), Some(Path::new("/s/o/i@sha256:0f")));
     let build = parse("event=miss job=9 step=0 node=0 tasks=2 uid=7 via=build reference=o/i:1");
     assert_eq!(build.map(|event| (event.uid, event.launches)), Some((7, 2)));
     let refused = [("/s/ubuntu", "truncated"), ("/s/a b", "unreadable")];
