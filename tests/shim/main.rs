@@ -16,6 +16,7 @@ mod messages;
 mod multi_prog;
 mod privileged;
 mod pull;
+mod pull_faults;
 mod pull_link;
 mod runtime_path;
 mod scripts;
