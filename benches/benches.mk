@@ -1,14 +1,20 @@
 # Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
-.PHONY: bench bench-check bench-page
+.PHONY: bench bench-check bench-page bench-pulls
 RESULTS := $(TARGET)/bench/results.json
 
 ## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/evidence/benchmarks.json
-	$(MAKE) --no-print-directory bench-page
+	$(MAKE) --no-print-directory bench-page bench-pulls
 endif
+
+## make bench-pulls              measures pulls of an image in the cache: docs/evidence/pulls.md; 4 minutes
+bench-pulls: build-for-testbed host
+	$(CARGO) build --locked --release -p cluster-bench
+	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench pulls \
+		--build $(BUILD) --host $(TARGET)/host --into docs/evidence/pulls.md
 
 .PHONY: measured
 measured: build-for-testbed host

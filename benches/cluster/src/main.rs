@@ -15,6 +15,7 @@ mod inside;
 mod machine;
 mod measure;
 mod page;
+mod pulls;
 mod results;
 mod site;
 mod statistics;
@@ -54,6 +55,21 @@ enum Action {
         #[arg(long = "plugin", value_name = "LINE")]
         plugins: Vec<String>,
     },
+    /// Measure pulls of an image in the cache, on this machine and on the cluster, and write a page.
+    Pulls {
+        /// The directory with the built plugin, shim, interposer and command.
+        #[arg(long)]
+        build: PathBuf,
+        /// The directory with the programs of benches/host/build.
+        #[arg(long)]
+        host: PathBuf,
+        /// The page.
+        #[arg(long)]
+        into: PathBuf,
+        /// How often each command runs.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+    },
     /// Generate the page, the chart and the README's table from results.
     Render {
         /// The file with the results.
@@ -70,6 +86,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
+        Action::Pulls { build, host, into, rounds } => pulls::run(&build, &host, &into, rounds),
         Action::All { build, host, into, quick, plugins } => {
             let run = measure::Run { build, host, effort: Effort { quick }, plugins };
             run.measure()?.write(&into)
