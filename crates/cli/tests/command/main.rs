@@ -17,6 +17,7 @@ mod namespaces;
 mod real_files;
 mod refresh;
 // The unit tests of the command share this file, and use the rest of it.
+mod linked;
 #[allow(dead_code)]
 mod registry;
 mod release;

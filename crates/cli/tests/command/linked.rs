@@ -1,5 +1,4 @@
 //! Images to which files of users link (`pull=link`): `gc` keeps them for `--link-grace`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
