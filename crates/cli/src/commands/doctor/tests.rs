@@ -93,13 +93,7 @@ impl Tree {
         for program in programs.into_iter().chain([format!("{shims}/sifcache-shim")]) {
             tree.program(&program);
         }
-        for name in ["apptainer", "singularity"] {
-            for directory in ["bin".to_owned(), format!("bin-{name}")] {
-                tree.shim(&directory, name);
-            }
-        }
-        tree.shim("bin-linked", "apptainer");
-        tree.link(&format!("{shims}/bin-linked/singularity"), "apptainer");
+        tree.shims();
         tree.write("/lib/spank_sifcache.so", elf::plugin(0x1a_0500));
         fs::create_dir(tree.at("/sif")).unwrap();
         Some(tree)
@@ -117,6 +111,17 @@ impl Tree {
     fn program(&self, path: &str) {
         self.write(path, "");
         self.mode(path, 0o755);
+    }
+
+    /// Installs all shims.
+    fn shims(&self) {
+        for name in ["apptainer", "singularity"] {
+            for directory in ["bin".to_owned(), format!("bin-{name}")] {
+                self.shim(&directory, name);
+            }
+        }
+        self.shim("bin-linked", "apptainer");
+        self.link("/usr/libexec/sifcache/bin-linked/singularity", "apptainer");
     }
 
     /// Installs the shim of a runtime.
