@@ -207,9 +207,13 @@ fn invalid_references_of_other_transports_and_why() {
     ] {
         assert_eq!(parse_uri(uri), Err(why), "{uri}");
     }
+}
+
+#[test]
+fn limits_of_other_transports() {
     let component = "a".repeat(256);
     assert_eq!(parse_uri(&format!("https://h.io/{component}")), Err(Error::Url));
-    assert!(parse_uri(&format!("https://h.io/{}", &component[1..])).is_ok());
+    assert!(parse_uri(&format!("https://h.io/{}", "a".repeat(255))).is_ok());
     let path = "a/".repeat(512);
     assert_eq!(parse_uri(&format!("https://h.io/{path}a")), Err(Error::LongUrl));
     let long = vec!["a".repeat(60); 5].join(".");
