@@ -66,6 +66,9 @@ enum Action {
         /// The page.
         #[arg(long)]
         into: PathBuf,
+        /// Measure on this machine only, without the runtime.
+        #[arg(long)]
+        local: bool,
         /// How often each command runs.
         #[arg(long, default_value_t = 7)]
         rounds: usize,
@@ -86,7 +89,10 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
-        Action::Pulls { build, host, into, rounds } => pulls::run(&build, &host, &into, rounds),
+        Action::Pulls { build, host, into, local, rounds } => {
+            let runtime = if local { None } else { Some(host.as_path()) };
+            pulls::run(&build, runtime, &into, rounds)
+        }
         Action::All { build, host, into, quick, plugins } => {
             let run = measure::Run { build, host, effort: Effort { quick }, plugins };
             run.measure()?.write(&into)

@@ -3,7 +3,6 @@
 mod local;
 
 use crate::experiment::{Experiment, Timed, Variant};
-use crate::machine;
 use crate::site::{self, LINE, NONE, image, sif};
 use crate::statistics::summary;
 use crate::testbed;
@@ -27,11 +26,11 @@ impl Pair {
 }
 
 /// Measures on this machine and on the cluster, and writes the page. `build` has the shim and the
-/// other programs, `host` those of benches/host.
+/// other programs, `host` those of benches/host; `None` leaves out the cluster.
 ///
 /// # Errors
 /// A command fails, or an image cannot be written.
-pub(crate) fn run(build: &Path, host: &Path, into: &Path, rounds: usize) -> Result<()> {
+pub(crate) fn run(build: &Path, host: Option<&Path>, into: &Path, rounds: usize) -> Result<()> {
     let local = local::Local::new(&build.join("sifcache-shim"))?;
     let copy = local.copy(rounds)?;
     let memory = local.peak_memory()?;
@@ -41,8 +40,8 @@ pub(crate) fn run(build: &Path, host: &Path, into: &Path, rounds: usize) -> Resu
         .filter_map(|kind| Some((kind, local.reflink(kind, rounds).ok()?)))
         .collect();
     drop(local);
-    let runtime = runtime(build, host)?;
-    let page = page(&copy, memory, &linked, &reflinks, &runtime)?;
+    let runtime = host.map(|host| runtime(build, host)).transpose()?;
+    let page = page(&copy, memory, &linked, &reflinks, runtime.as_ref())?;
     fs::write(into, page).with_context(|| into.display().to_string())
 }
 
@@ -78,11 +77,10 @@ fn page(
     memory: f64,
     linked: &[f64],
     reflinks: &[(&str, Vec<f64>)],
-    runtime: &Pair,
+    runtime: Option<&Pair>,
 ) -> Result<String> {
     ensure!(!copy.ours.is_empty(), "no measurement");
     let (ours, cp) = copy.medians();
-    let (cached, pulled) = runtime.medians();
     let mut rows = vec![
         format!("| copy, `cp --reflink=never` | {cp:.2} s | |"),
         format!("| copy, the shim | {ours:.2} s, {:.2} times | 1.1 times |", ours / cp),
@@ -93,19 +91,21 @@ fn page(
         let median = summary(seconds).median * 1e3;
         rows.push(format!("| reflink on {kind} | {median:.1} ms | 10 ms |"));
     }
-    rows.push(format!("| the runtime, from a registry on this machine | {pulled:.1} s | |"));
-    rows.push(format!(
-        "| the shim, from the cache | {cached:.2} s, {:.0} times faster | 20 times |",
-        pulled / cached
-    ));
-    let machine: String =
-        machine::describe()?.iter().map(|(what, name)| format!("- {what}: {name}\n")).collect();
+    if let Some(pair) = runtime {
+        let (cached, pulled) = pair.medians();
+        rows.push(format!("| the runtime, from a registry on this machine | {pulled:.1} s | |"));
+        rows.push(format!(
+            "| the shim, from the cache | {cached:.2} s, {:.0} times faster | 20 times |",
+            pulled / cached
+        ));
+    }
     Ok(format!(
-        "# Benchmarks of pulls\n\n`make bench-pulls` writes this page. An image of 1 GB is in the cache \
-         and in the page cache. The values\nare medians of {} rounds in which the commands of a \
-         comparison take turns; 2 rounds with the runtime.\n\n| what | measured | target |\n\
-         | --- | --- | --- |\n{}\n\nThe machine:\n\n{machine}",
+        "# Benchmarks of pulls\n\n`make bench-pulls` writes this page. An image of 1 GB is in the \
+         image root and in the page cache. The\nvalues are medians of {} rounds ({} with the \
+         runtime), in which the commands of a comparison take turns.\n\n| what | measured | \
+         target |\n| --- | --- | --- |\n{}\n",
         copy.ours.len(),
+        runtime.map_or(0, |pair| pair.ours.len()),
         rows.join("\n")
     ))
 }
