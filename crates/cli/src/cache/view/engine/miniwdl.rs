@@ -1,9 +1,11 @@
 //! miniwdl and miniwdl-slurm: `_pull_invocation` in `WDL/runtime/backend/singularity.py`.
 
+use sifcache_core::image_uri::Transport;
+
 /// The name of the file in `image_cache`. miniwdl maps both `/` and `:` to `_`, so different
 /// references can have the same name.
 pub(super) fn name(typed: &str) -> String {
-    format!("docker://{typed}").replace(['/', ':'], "_") + ".sif"
+    Transport::Docker.uri(typed).replace(['/', ':'], "_") + ".sif"
 }
 
 #[cfg(test)]

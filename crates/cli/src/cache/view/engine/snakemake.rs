@@ -2,10 +2,11 @@
 
 use crate::cache::store::hex;
 use md5::{Digest as _, Md5};
+use sifcache_core::image_uri::Transport;
 
 /// The name of the file in the directory of `--apptainer-prefix`.
 pub(super) fn name(typed: &str) -> String {
-    hex(&Md5::digest(format!("docker://{typed}"))) + ".simg"
+    hex(&Md5::digest(Transport::Docker.uri(typed))) + ".simg"
 }
 
 #[cfg(test)]
