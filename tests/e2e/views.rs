@@ -64,11 +64,12 @@ fn an_image_that_was_pulled() {
         digest(OTHER)
     });
     let names = names(&site, OTHER);
-    let shpc: Vec<&String> =
-        names.iter().filter(|(engine, _)| engine == "shpc").map(|(_, path)| path).collect();
-    let is_of = |path: &&&String| path.ends_with(&format!("-{digest}.sif"));
-    assert!(shpc.iter().find(is_of).is_some(), "{names:?}");
-    let words = ["srun", "--sif-cache=off", "apptainer", "exec", shpc[0], WHICH[0], WHICH[1]];
+    let of_shpc = |(engine, path): &&(String, String)| {
+        engine == "shpc" && path.ends_with(&format!("-{digest}.sif"))
+    };
+    let found = names.iter().find(of_shpc);
+    let (_, path) = found.unwrap_or_else(|| panic!("{names:?}"));
+    let words = ["srun", "--sif-cache=off", "apptainer", "exec", path, WHICH[0], WHICH[1]];
     site.alice(&words).ran(OTHER);
     sifcache(&site, &["verify"]);
     sifcache(&site, &["remove", "--yes", OTHER]);
