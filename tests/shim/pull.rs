@@ -182,6 +182,30 @@ fn quiet_pulls_print_nothing() {
     }
 }
 
+/// The runtime reports the variables before it applies them, so only a flag suppresses this.
+#[test]
+fn a_variable_does_not_suppress_the_messages_about_variables() {
+    let preferred = |key| {
+        let line = format!("SINGULARITY_{key} is set, but APPTAINER_{key} is preferred");
+        format!("INFO:    Environment variable {line}\n")
+    };
+    let [quiet, force] = ["QUIET", "FORCE"].map(preferred);
+    for (variables, option, expected) in [
+        (&["APPTAINER_QUIET=1", "SINGULARITY_FORCE=1"] as &[&str], "", force.clone()),
+        (&["APPTAINER_SILENT=1", "SINGULARITY_FORCE=1"], "", force.clone()),
+        (&["SINGULARITY_FORCE=1", "SINGULARITY_QUIET=1"], "", quiet.clone() + &force),
+        (&["SINGULARITY_QUIET=0"], "", quiet + CACHED),
+        (&["SINGULARITY_FORCE=1"], "-q ", String::new()),
+        (&["SINGULARITY_FORCE=1", "APPTAINER_QUIET=1"], "--quiet=false ", force + CACHED),
+    ] {
+        let site = site();
+        let call = call(&site, &format!("{option}pull docker://o/i:1"));
+        let outcome = variables.iter().fold(call, |call, text| call.variable(*text)).run();
+        copied(&site, &outcome, "i_1.sif");
+        assert_eq!(outcome.stderr, expected, "{variables:?} {option}");
+    }
+}
+
 /// With these options the runtime prints details, or makes another file.
 #[test]
 fn other_pulls_are_left_to_the_runtime() {

@@ -74,7 +74,7 @@ impl Pull {
         // The lookup of the link may use a helper process, which signals must reach.
         let link = self.link_target(image);
         let signals = Deferred::new();
-        self.plan.about_variables.iter().for_each(|line| self.messages.info(line));
+        self.plan.about_variables.iter().for_each(|line| self.messages.about_variable(line));
         self.announce();
         let copy = || {
             let has_progress = self.messages.has_progress();

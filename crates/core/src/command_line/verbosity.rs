@@ -25,6 +25,9 @@ pub struct Verbosity {
     pub level: Level,
     /// Whether messages on a terminal have colors.
     pub color: bool,
+    /// Whether a flag, rather than a variable, suppresses information. Only then does the runtime
+    /// print none while it reads the variables.
+    pub quiet_flag: bool,
 }
 
 impl Verbosity {
@@ -50,7 +53,8 @@ impl Verbosity {
             () if silent => Level::Silent,
             () => Level::from_variable(variables.text(&[key("MESSAGELEVEL")])?),
         };
-        Ok(Self { level, color })
+        let quiet_flag = [messages.quiet, messages.silent].contains(&Some(true));
+        Ok(Self { level, color, quiet_flag })
     }
 }
 

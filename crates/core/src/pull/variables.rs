@@ -7,7 +7,12 @@ use crate::command_line::{Environment, file_name};
 
 /// The keys of the variables that a pull which is answered may have, in the order of the messages.
 /// Apptainer reads the variables of flags in the order of the flags' names.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 14] = [
+    "DEBUG",
+    "NOCOLOR",
+    "QUIET",
+    "SILENT",
+    "VERBOSE",
     "ALLOW_UNAUTHENTICATED",
     "PULLDIR",
     "PULLFOLDER",
@@ -22,10 +27,8 @@ const KEYS: [&str; 9] = [
 /// The directory of the runtime's own cache. There is no message about an empty value.
 const CACHE: &str = "CACHEDIR";
 
-/// The keys of variables about which Apptainer prints several messages, or prints them whatever the
-/// level of messages.
-const OTHER_KEYS: [&str; 8] =
-    ["CONFIGDIR", "DEBUG", "MESSAGELEVEL", "NOCOLOR", "QUIET", "SILENT", "SYPGPDIR", "VERBOSE"];
+/// The keys of variables about which Apptainer prints several messages.
+const OTHER_KEYS: [&str; 3] = ["CONFIGDIR", "MESSAGELEVEL", "SYPGPDIR"];
 
 /// The messages of `program` about variables. `None` if the runtime prints other messages than
 /// these, for example about a variable that has different values with the two prefixes.
@@ -85,7 +88,14 @@ mod tests {
             ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=x"], Some(vec![])),
             ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=y"], None),
             ("apptainer", &["APPTAINER_CACHEDIR=x", "SINGULARITY_CACHEDIR=y"], None),
-            ("apptainer", &["SINGULARITY_QUIET=1"], None),
+            (
+                "apptainer",
+                &["SINGULARITY_FORCE=1", "SINGULARITY_QUIET=1"],
+                Some(vec!["QUIET", "FORCE"]),
+            ),
+            ("apptainer", &["SINGULARITY_VERBOSE=0"], Some(vec!["VERBOSE"])),
+            ("apptainer", &["SINGULARITY_MESSAGELEVEL=1"], None),
+            ("apptainer", &["APPTAINER_QUIET=0", "SINGULARITY_QUIET=1"], None),
             ("apptainer", &["SINGULARITY_QUIET=1", "APPTAINER_QUIET=1"], Some(vec![])),
             ("apptainer", &["SINGULARITY_CONFIGDIR=/c"], None),
             ("singularity", &["SINGULARITY_QUIET=1"], Some(vec![])),

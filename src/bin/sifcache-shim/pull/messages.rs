@@ -11,6 +11,9 @@ pub(crate) struct Messages {
     has_info: bool,
     /// Whether warnings are printed. Only `-s` suppresses them.
     has_warnings: bool,
+    /// Whether the messages about variables are printed. The runtime prints them before it applies
+    /// `QUIET` and `SILENT` from a variable.
+    has_variables: bool,
     /// Whether stderr is a terminal.
     is_terminal: bool,
     has_color: bool,
@@ -32,7 +35,14 @@ impl Messages {
         };
         let has_warnings = verbosity.level != Level::Silent;
         let is_terminal = io::stderr().is_terminal();
-        Self { has_info, has_warnings, is_terminal, has_color: is_terminal && verbosity.color }
+        let has_color = is_terminal && verbosity.color;
+        Self {
+            has_info,
+            has_warnings,
+            has_variables: !verbosity.quiet_flag,
+            is_terminal,
+            has_color,
+        }
     }
 
     /// Prints a message that is not an error.
@@ -46,6 +56,13 @@ impl Messages {
     pub(crate) fn warning(&self, text: &str) {
         if self.has_warnings {
             process::write_stderr(&self.line(WARNING, text));
+        }
+    }
+
+    /// Prints a message about a variable.
+    pub(crate) fn about_variable(&self, text: &str) {
+        if self.has_variables {
+            process::write_stderr(&self.line(INFO, text));
         }
     }
 
@@ -84,8 +101,8 @@ mod tests {
 
     #[test]
     fn lines_have_the_form_of_the_runtime() {
-        let plain =
-            Messages { has_info: true, has_warnings: true, is_terminal: false, has_color: false };
+        let verbosity = Verbosity { level: Level::Normal, color: true, quiet_flag: false };
+        let plain = Messages { is_terminal: false, has_color: false, ..Messages::new(verbosity) };
         assert_eq!(plain.line(INFO, "Using it"), "INFO:    Using it\n");
         assert_eq!(plain.line(WARNING, "x"), "WARNING: x\n");
         assert_eq!(plain.line(FATAL, "x"), "FATAL:   x\n");
@@ -96,15 +113,15 @@ mod tests {
 
     #[test]
     fn the_level_decides_about_information() {
-        for (level, expected) in
-            [(Level::Normal, true), (Level::Quiet, false), (Level::Silent, false)]
-        {
-            let messages = Messages::new(Verbosity { level, color: true });
-            assert_eq!(messages.has_info, expected, "{level:?}");
-        }
-        for (level, has_warnings) in [(Level::Quiet, true), (Level::Silent, false)] {
-            let messages = Messages::new(Verbosity { level, color: true });
-            assert_eq!(messages.has_warnings, has_warnings);
+        let of = |level, quiet_flag| Messages::new(Verbosity { level, color: true, quiet_flag });
+        for (level, has_info, has_warnings) in [
+            (Level::Normal, true, true),
+            (Level::Quiet, false, true),
+            (Level::Silent, false, false),
+        ] {
+            let messages = of(level, false);
+            assert_eq!((messages.has_info, messages.has_warnings), (has_info, has_warnings));
+            assert!(messages.has_variables && !of(level, true).has_variables, "{level:?}");
         }
     }
 
