@@ -124,7 +124,7 @@ fn open(path: &Path) -> Option<File> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{BASE_DIGEST, BASE_NAME, Origin, VERSION, origin};
+    use super::{BASE_DIGEST, BASE_NAME, Metadata, Origin, VERSION, origin, pulled};
     use serde_json::json;
     use sif_fixture::{Object, Sif};
     use std::fs;
@@ -163,6 +163,31 @@ pub(crate) mod tests {
         assert_eq!(of(&sif(None, &labels)), None, "of what was it built?");
         let pinned = format!("bootstrap: docker\nfrom: alpine@{DIGEST}");
         assert_eq!(of(&sif(Some(&pinned), &[])).unwrap().digest.as_deref(), Some(DIGEST));
+    }
+
+    /// Files of pulls with Apptainer 1.5.3: `tests/real/README.md`.
+    #[test]
+    fn labels_of_a_real_pull() {
+        let alpine = "sha256:8ba3efa0f85c4b19921da33af4f4b2e6b378366731cd3023d7ca8df6f87eef17";
+        let index = "sha256:10adfeb3ab92ea5181f8c1fd6735bccdff532758e8667ed218d84a850789afe3";
+        let multi = "127.0.0.1:5077/library/alpine:multi";
+        for (from, metadata, digest) in [
+            ("alpine:3.20", include_str!("../../tests/real/apptainer-1.5.3-tag.json"), alpine),
+            (multi, include_str!("../../tests/real/apptainer-1.5.3-index.json"), index),
+        ] {
+            let definition = format!("bootstrap: docker\nfrom: {from}\n\n");
+            let objects = [Object::definition(definition), Object::metadata(metadata.to_owned())];
+            let file = objects.into_iter().fold(Sif::empty(), Sif::with).unused(2).bytes();
+            let found = of(&file).unwrap();
+            assert_eq!(found.reference.typed(), from);
+            assert_eq!(found.digest.as_deref(), Some(digest));
+        }
+        // The name in the label of a pull by digest has the digest, too.
+        let pinned = include_str!("../../tests/real/apptainer-1.5.3-digest.json");
+        let metadata: Metadata = serde_json::from_str(pinned).unwrap();
+        let labels = &metadata.data.attributes.labels;
+        assert_eq!(labels[BASE_NAME], format!("docker.io/library/alpine@{alpine}"));
+        assert_eq!((labels[BASE_DIGEST].as_str(), labels[VERSION].as_str()), (alpine, "1.5.3"));
     }
 
     /// An image also contains the labels of the image that it was built on.

@@ -45,8 +45,11 @@ fn with_origin(
 ) -> Option<Finding> {
     let proper = image_name::short(origin);
     let is_pulled = looks_pulled(stem(name), origin);
-    if image_name::short(reference) == proper || !(is_pulled || is_engine_name(name)) {
+    if image_name::short(reference) == proper {
         return None;
+    }
+    if !is_pulled && !is_engine_name(name) {
+        return other_tag(file, name, origin);
     }
     let shown = escape_for_terminal(Path::new(&proper));
     let uri = Transport::Docker.uri(&shown);
@@ -64,6 +67,21 @@ fn with_origin(
     let finding = Finding::problem(MISNAMED, &file.path, what, &*advice.text);
     let finding = finding.with_fix(names.fix(file, &advice));
     Some(Finding { is_problem: !advice.is_there, ..finding })
+}
+
+/// The finding for a file that is named as a pull of another tag of its repository. If the runtime
+/// has an image in its own cache, each pull of the same digest gets that file, which names only the
+/// reference of the first pull.
+fn other_tag(file: &File, name: &str, origin: &Reference) -> Option<Finding> {
+    let last = origin.repository().rsplit('/').next()?;
+    let tag = stem(name).strip_prefix(last)?.strip_prefix('_')?;
+    let guess = image_name::reference(&format!("{}:{tag}", origin.full_repository()))?;
+    let [guess, origin] = [&guess, origin].map(image_name::short);
+    let [found, source] = [&guess, &origin].map(|name| Transport::Docker.uri(name));
+    let what =
+        format!("named as a pull of {found}, but made from {source}, which had the same digest");
+    let advice = format!("if it was pulled from {found}, rename it to {guess}");
+    Some(Finding::note(MISNAMED, &file.path, what, advice))
 }
 
 fn without_origin(file: &File, name: &str) -> Option<Finding> {

@@ -50,6 +50,26 @@ fn a_file_without_a_recorded_source() {
     tree.problem("misnamed", &format!("root/{NEXTFLOW}"));
 }
 
+/// The runtime copies an image from its own cache if two references have the same digest. The file
+/// then names the reference that was pulled first (seen with Apptainer 1.5.3).
+#[test]
+fn a_file_named_as_another_tag_of_its_source() {
+    for (name, from, other) in [
+        ("alpine_3.20.sif", "alpine:latest", "alpine:3.20"),
+        ("i_1.sif", "127.0.0.1:5000/o/i:2", "127.0.0.1:5000/o/i:1"),
+        ("i_latest.sif", "o/i:2", "o/i:latest"),
+    ] {
+        let Some(tree) = Tree::new() else { return };
+        tree.file(format!("root/{name}"), &pulled(from, &[]));
+        let line = tree.note("misnamed", &format!("root/{name}"));
+        let message = format!(
+            ": note: named as a pull of docker://{other}, but made from docker://{from}, which had \
+             the same digest: if it was pulled from docker://{other}, rename it to {other}"
+        );
+        assert!(line.ends_with(&message), "{line}");
+    }
+}
+
 #[test]
 fn a_second_file_for_the_same_reference() {
     let Some(tree) = Tree::new() else { return };
