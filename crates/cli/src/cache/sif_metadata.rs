@@ -124,7 +124,7 @@ fn open(path: &Path) -> Option<File> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{BASE_DIGEST, BASE_NAME, Metadata, Origin, VERSION, origin, pulled};
+    use super::{BASE_DIGEST, BASE_NAME, Metadata, Origin, VERSION, origin};
     use serde_json::json;
     use sif_fixture::{Object, Sif};
     use std::fs;
