@@ -14,7 +14,7 @@ const MANY: &str = "/srv/many";
 /// data.
 pub(crate) fn make() -> Result<()> {
     let script = format!(
-        "rm -rf {MANY}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header
+        "rm -rf {MANY} {VIEW}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header
          for group in $(seq 100); do
             mkdir -p {MANY}/group$group/team && cd {MANY}/group$group/team
             for number in $(seq 100); do
