@@ -143,6 +143,9 @@ impl Decision {
         let image = image.map(AsRef::as_ref).unwrap_or_default();
         self.image = Some(image.to_owned());
         let uri = ImageUri::parse(image).map_err(Pass::Image)?;
+        if self.build.is_some() && uri.transport() != Transport::Docker {
+            return Err(Pass::Image(image_uri::Error::OtherTransport));
+        }
         self.uri = Some(uri.clone());
         if mode == CacheMode::Off {
             return Err(Pass::Off);

@@ -1,7 +1,7 @@
 //! The plugin's log line about a launch, for arbitrary names of the image and of its files.
 
 use crate::event::Event;
-use crate::job::{Error, Job, Step};
+use crate::job::{Error, Job, Link, Step};
 use crate::line::{self, Line};
 use crate::{recorder, report};
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use sifcache_core::decision::{Decision, Kind, Verdict};
 use sifcache_core::image::State;
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::lookup::Candidate;
+use sifcache_core::pull::link::NotLinked;
 use sifcache_core::reference::Reference;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -41,7 +42,7 @@ impl LogLine<'_> {
     pub(crate) fn round_trips(&self) {
         let decision = self.decision();
         let sent = recorder::sent(|| match &self.image {
-            Some(image) => report::hit(self, &decision, path(image)),
+            Some(image) => report::hit(self, &decision, path(image), self.link()),
             None => report::miss(self, &decision, false),
         });
         let [line] = sent.as_slice() else { panic!("{sent:?} is not one line") };
@@ -102,10 +103,21 @@ impl LogLine<'_> {
         both.map(|one| (one.path.clone(), one.state.token().to_owned())).collect()
     }
 
+    /// The link of a pull: for each second launch in a script, to a path with the same bytes.
+    fn link(&self) -> Link {
+        let link = if self.node.is_multiple_of(2) {
+            Ok(path(self.image?).to_owned())
+        } else {
+            Err(NotLinked::NoDigestName)
+        };
+        Some(link).filter(|_| self.nested)
+    }
+
     fn event(&self, decision: &Decision) -> Event {
         let reference = decision.reference().expect("it has one").to_string();
         Event {
             image: self.image.map(|image| path(image).to_owned()),
+            link: self.link().and_then(Result::ok),
             reference: Reference::parse(reference.as_bytes()).expect("it is one"),
             job: self.id.map(|(job, _)| job),
             uid: self.uid,
@@ -123,6 +135,8 @@ impl LogLine<'_> {
         keys.extend(if self.nested { ["uid", "via"] } else { ["tasks", "uid"] });
         keys.push("reference");
         keys.extend(self.image.map(|_| "image"));
+        let link = self.link().filter(|_| self.image.is_some());
+        keys.extend(link.map(|link| if link.is_ok() { "link" } else { "copied" }));
         keys.extend(self.refused(decision).iter().flat_map(|_| ["refused", "why"]));
         keys
     }
