@@ -1,7 +1,7 @@
 # Real workflow engines, in the versions that tests/engines/packages pins with their hashes.
 
 ## make engines-check [ENGINE=toil-wdl] runs the real workflow engines of tests/engines/list.tsv in jobs, without a
-##                                    registry: ten minutes
+##                                    registry: six minutes
 .PHONY: engines-check run-engines run-quick-engines
 # The suite whose Python the packages are for.
 engines-check: SUITE := trixie
