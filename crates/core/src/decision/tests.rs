@@ -147,7 +147,7 @@ fn builds() {
     settings.pull = Pull::Off;
     let argv = ["apptainer", "build", "x", "docker://o/i:1"];
     let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
-    assert_eq!((decision.reason(), decision.build), ("no-launch", None));
+    assert_eq!((decision.reason(), decision.build), ("pull-off", None));
 }
 
 #[test]
