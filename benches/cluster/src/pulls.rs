@@ -101,9 +101,9 @@ fn page(
     }
     Ok(format!(
         "# Benchmarks of pulls\n\n`make bench-pulls` writes this page. An image of 1 GB is in the \
-         image root and in the page cache. The\nvalues are medians of {} rounds ({} with the \
-         runtime), in which the commands of a comparison take turns.\n\n| what | measured | \
-         target |\n| --- | --- | --- |\n{}\n",
+         image root and in the page cache; the\nimage of the runtime has layers of 1 GB. The values \
+         are medians of {} rounds ({} with the runtime), in\nwhich the commands of a comparison take \
+         turns.\n\n| what | measured | target |\n| --- | --- | --- |\n{}\n",
         copy.ours.len(),
         runtime.map_or(0, |pair| pair.ours.len()),
         rows.join("\n")
