@@ -45,6 +45,7 @@ fn the_object_is_as_documented() {
         json!({
             "decision": "hit",
             "reason": "image-found",
+            "kind": "launch",
             "image_index": 2,
             "image": "docker://ubuntu",
             "reference": {
@@ -74,7 +75,7 @@ fn the_object_is_as_documented() {
     assert_eq!(
         object,
         json!({
-            "decision": "pass", "reason": "not-a-runtime", "image_index": null, "image": null,
+            "decision": "pass", "reason": "not-a-runtime", "kind": null, "image_index": null, "image": null,
             "reference": null, "candidates": [], "argv": ["true"], "started_by": [],
             "notes": [],
         })
