@@ -51,7 +51,9 @@ NEED := testbed/need
 # A filter for the end-to-end tests; if it is empty, all tests run.
 TESTS ?=
 # The tests that also run on the other releases of Slurm: all tests that involve Slurm itself.
-SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: login_node:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines::
+SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines::
+# Only trixie has Lmod.
+SMOKE_trixie = $(if $(SMOKE),login_node::)
 SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings docs/site .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
 
 .PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean

@@ -52,7 +52,7 @@ stage-build-trixie stage-build-bookworm: stage-build-%: stage-cluster-% stage-pl
 stage-plugins: stage-build-sid
 	@$(LATER) plugins $(MAKE_STAGE) plugins
 stage-e2e-%: stage-build-% stage-e2e-binary
-	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),--skip $(RELEASES),$(SMOKE))'
+	@$(STAGE) e2e-$* $(MAKE_STAGE) run-e2e SUITE=$* TESTS='$(if $(filter sid,$*),--skip $(RELEASES),$(SMOKE) $(SMOKE_$*))'
 # The tests of the plugins for all releases must not delay the rest.
 RELEASES := releases::
 stage-e2e-releases: stage-plugins stage-e2e-binary
