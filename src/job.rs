@@ -1,12 +1,12 @@
 //! The interface through which a decision accesses a job. The plugin implements it for a task, the
-//! shim for a launch inside a script.
+//! shim for a command inside a script.
 
 use sifcache_core::decision::Kind;
 use sifcache_core::pull::link::NotLinked;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The job step that a launch belongs to.
+/// The job step that a command belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Step {
     /// Job and step number; `None` outside a job.
@@ -19,8 +19,8 @@ pub struct Step {
     pub tasks: u32,
     /// Index of this task on this node, from 0.
     pub task: u32,
-    /// Whether the task's program started the launch. Otherwise the launch is the task's own
-    /// command, which all tasks of a step share.
+    /// Whether the task's program started the command. Otherwise it is the task's own command,
+    /// which all tasks of a step share.
     pub nested: bool,
     /// The kind of the command.
     pub kind: Kind,
@@ -101,8 +101,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The link that a pull has made with `pull=link`: its target, or why there is a copy instead. `None`
-/// if no link was to be made, or if the pull has failed.
+/// The link that a pull has made with `pull=link`: its target, or why there is a copy instead.
+/// `None` with `pull=copy`, and if the pull failed.
 pub type Link = Option<Result<PathBuf, NotLinked>>;
 
 /// One command of a job, before it is executed.

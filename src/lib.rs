@@ -20,9 +20,9 @@
 //! | `slurm_spank_task_init`, remote | `task.rs`: decides and replaces IMAGE; sets the environment |
 //! | the same in a container | `container.rs`: leaves the command as it is |
 //!
-//! `decide/apply.rs` decides on a task's own command. For launches inside a script,
-//! `hooks/nested.rs` puts the shim (`src/bin/sifcache-shim`) in the runtime's place. The shim also
-//! uses `decide/`.
+//! `decide/apply.rs` decides on a task's own command, except for a pull, which `hooks/pull.rs`
+//! leaves to the shim (`src/bin/sifcache-shim`). For commands inside a script, `hooks/nested.rs`
+//! puts the shim in the runtime's place. The shim also uses `decide/`.
 //!
 //! `slurmd`, `slurmstepd` and `srun` never access an image root. Every lookup happens right before
 //! the task's `execve`, as the task's user: in the task's own process, or in its helper process

@@ -1,6 +1,6 @@
 //! Tests of the snippets for login shells in `profile.d/`: the shims that they put in front of
-//! `PATH` in jobs and on login nodes, depending on `runtimes=` and the installed runtimes. Shells that this machine lacks are
-//! skipped; the testbed has all of them.
+//! `PATH` in jobs and on login nodes, depending on `runtimes=` and the installed runtimes. Shells
+//! that this machine lacks are skipped; the testbed has all of them.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, DirBuilder, Permissions};

@@ -21,8 +21,8 @@ pub const MISSING: i32 = 66;
 /// The user ID of root.
 const ROOT: u32 = 0;
 
-/// Decides on the command of `job`, then replaces IMAGE, answers a pull or ends the process, and logs
-/// the outcome.
+/// Decides on the command of `job`. Then replaces IMAGE, answers a pull or ends the process, and
+/// logs the outcome.
 pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> Decision {
     report::use_syslog(settings);
     let command = job.command();

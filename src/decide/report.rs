@@ -23,7 +23,7 @@ pub(crate) fn use_syslog(settings: &Settings) {
     }
 }
 
-/// Reports a hit: `path` replaces the image of the decision. `link` is that of a pull.
+/// Reports a hit: `path` replaces the image of the decision. `link` is the link of a pull.
 pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path, link: Link) {
     let (Some(uri), step) = (&decision.uri, step(job, decision)) else { return };
     if !step.is_reporter() {

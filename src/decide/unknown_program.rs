@@ -21,8 +21,8 @@ use std::time::Duration;
 /// The timeout for the comparison of files. A warning does not justify a longer delay.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Warns if the task's command would be a launch of an image that is looked up if its program had the name of a
-/// runtime.
+/// Warns if the task's command has the arguments of a launch of an image that is looked up, but its
+/// program does not have the name of a runtime.
 ///
 /// With `require`, every such program counts. With the site's own `on_miss=fail` a program counts
 /// only if it is probably a copied runtime: podman takes the same arguments, and its users have not
@@ -65,8 +65,8 @@ fn is_launch_of_image(arguments: &[&[u8]], settings: &Settings) -> bool {
 
 /// Whether the program is probably a copied runtime: a compiled program, or a file with the size of
 /// a runtime of this node. The node may lack the runtime, or have another release of it, so the
-/// size alone is not enough. It recognizes Singularity 2, which is a script. Other scripts do not
-/// count: they start a runtime by its name, and the shim then looks the image up.
+/// size alone is not enough. The size recognizes Singularity 2, which is a script. Other scripts do
+/// not count: they start a runtime by its name, and the shim then looks the image up.
 fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
     if is_podman(program) {
         return false;

@@ -25,7 +25,7 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
     let mut without_roots = settings.unwrap_or_else(|| Settings::with_roots(Vec::new()));
     without_roots.image_roots.clear();
     without_roots.foreign_roots.clear();
-    // The shim, which answers pulls, is not in the container. Neither are the images for builds.
+    // The container has neither the shim, which answers pulls, nor the images for builds.
     without_roots.pull = Pull::Off;
     let variable = |name: &str| job.variable(name);
     let decision =

@@ -12,17 +12,16 @@ use sifcache_core::settings::{Nested, Settings};
 
 /// Changes the task's environment so that launches inside its program reach the shim.
 ///
-/// With `nested=off`, or if the shim is missing on this node, only variables that were inherited
-/// from another node are removed. Login nodes may have the shims in `PATH`, although `nested=` has
-/// another value, and the loader would complain about a missing interposer at every program start.
+/// With `nested=off`, or if the shim is missing on this node, this only removes what the job has
+/// inherited from another node. Login nodes may have the shims in `PATH` whatever `nested=` is, and
+/// the loader would print an error about a missing interposer at every program start.
 pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
     match part(settings.nested) {
-        None => remove(spank),
         Some(Component::Shims) if spank.is_installed(Component::Shims) => {
             apply(spank, settings.nested, &shims(spank, &settings.runtimes));
         }
         Some(part) if spank.is_installed(part) => apply(spank, settings.nested, &[]),
-        Some(_) => apply(spank, Nested::Off, &[]),
+        _ => remove(spank),
     }
 }
 

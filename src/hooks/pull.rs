@@ -33,7 +33,7 @@ pub(crate) fn is_pull(job: &dyn Job, settings: &Settings) -> bool {
 /// The URI in the command of `job`, if that is a pull.
 fn image(job: &dyn Job, settings: &Settings) -> Option<Vec<u8>> {
     let command = job.command();
-    // Most tasks are no pulls, and need not be parsed.
+    // Most commands are not pulls, and this check is cheaper than parsing them.
     if !command.iter().any(|word| *word == b"pull") {
         return None;
     }

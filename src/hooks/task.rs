@@ -45,8 +45,8 @@ pub(crate) fn run(spank: &dyn Spank) {
         export_option(spank, &requested);
         return pull::run(spank, &settings, &requested);
     }
-    // Only the shim answers pulls. One that gets here has a program that srun has copied, or is left
-    // alone for another reason.
+    // Only the shim answers pulls. A pull gets here if its image is not looked up, or if srun has
+    // copied the program.
     if pull::is_pull(job, &settings) {
         settings.pull = Pull::Off;
     }

@@ -1,4 +1,5 @@
-//! Images of `oras://`, `https://` and `library://`: added while the registry runs, used without it.
+//! Images of `oras://`, `https://` and `library://`: added while the registry runs, used without
+//! it.
 
 use crate::kit::registry::files;
 use crate::kit::tree::sha256;

@@ -35,8 +35,8 @@ fn names(site: &Site, reference: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Nextflow clears the environment, cwltool and Snakemake bind directories: the launch itself is the
-/// same for all of them.
+/// Nextflow clears the environment, cwltool and Snakemake bind directories: the launch itself is
+/// the same for all of them.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn each_name_starts_with_the_registry_stopped() {

@@ -28,7 +28,8 @@ fn job(site: &Site, program: &str, words: &[&str]) -> Command {
     command
 }
 
-/// Runs a script in a mount namespace of its own. `None`, with a note, if this user may not do that.
+/// Runs a script in a mount namespace of its own. `None`, with a note, if this user may not do
+/// that.
 fn mounted(site: &Site, script: &str) -> Option<Output> {
     let script = format!("set -e; {script}");
     let mut command = job(site, "unshare", &["--mount", "--", "sh", "-c", &script]);

@@ -1,5 +1,5 @@
-//! The cost of a lookup in image roots of other tools, compared with sifcache's own layout, in trees
-//! of 200,000 files.
+//! The cost of a lookup in image roots that other tools fill, compared with sifcache's own layout,
+//! in trees of 200,000 files.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

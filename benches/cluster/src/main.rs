@@ -1,8 +1,8 @@
 //! Measures the cost of sifcache on the testbed, by comparing variants of the same task.
 //!
 //! `make bench` runs `all`, which prepares a cluster, measures there, and writes
-//! docs/evidence/benchmarks.json. `render` generates the page, the chart and the README's table from that
-//! file. A test checks that they match that file.
+//! docs/evidence/benchmarks.json. `render` generates the page, the chart and the README's table
+//! from that file. A test checks that they match that file.
 
 mod budgets;
 mod calls;
@@ -55,7 +55,8 @@ enum Action {
         #[arg(long = "plugin", value_name = "LINE")]
         plugins: Vec<String>,
     },
-    /// Measure pulls of an image in the cache, on this machine and on the cluster, and write a page.
+    /// Measure pulls of an image in the cache, on this machine and on the cluster, and write a
+    /// page.
     Pulls {
         /// The directory with the built plugin, shim, interposer and command.
         #[arg(long)]

@@ -83,10 +83,10 @@ pub(crate) enum Failure {
     /// No view with this directory is registered.
     #[error("{}: not a view; --for ENGINE creates one, and `sifcache view` lists them", show(.0))]
     NoView(PathBuf),
-    /// A view and an image root contain one another.
+    /// The view is in an image root, or contains one.
     #[error(
-        "{}: neither a view nor an image root ({}) may contain the other: use another directory",
-        show(.view), show(.root)
+        "{}: a view and an image root must not contain each other, and {} is an image root: use \
+         another directory", show(.view), show(.root)
     )]
     ViewInRoot { view: PathBuf, root: PathBuf },
 

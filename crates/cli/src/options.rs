@@ -11,8 +11,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct Site {
     /// Use these image roots, with defaults for all other settings, instead of reading
-    /// plugstack.conf; LAYOUT=DIR is a directory that another tool fills: galaxy, nextflow, pulls,
-    /// shpc
+    /// plugstack.conf; LAYOUT=DIR is a directory that another tool fills, with LAYOUT galaxy,
+    /// nextflow, pulls or shpc
     #[arg(long, value_name = "DIR[:DIR...]")]
     pub(crate) root: Option<OsString>,
     /// Read the site's settings from this file instead of from Slurm's plugstack.conf

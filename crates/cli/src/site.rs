@@ -44,7 +44,7 @@ pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf
     Err(Failure::not_in_own_root("--into ", into, settings))
 }
 
-/// One of the image roots of sifcache's own layout, which is `None` if there are none.
+/// Returns `root`, one of the image roots of sifcache's own layout, if the site has such roots.
 ///
 /// # Errors
 /// All image roots are filled by other tools.

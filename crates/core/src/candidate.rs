@@ -67,7 +67,7 @@ pub fn repository(reference: &Reference) -> String {
     }
 }
 
-/// The beginnings of the names of the repository's tags. A URL has no tag.
+/// The file names of the repository's tags, up to the tag. A URL has no tag.
 #[must_use]
 pub fn repositories(reference: &Reference) -> Vec<String> {
     let mut all = match reference.transport() {
@@ -79,8 +79,8 @@ pub fn repositories(reference: &Reference) -> Vec<String> {
     all
 }
 
-/// The reference whose image may have this file name. A name directly below the root is one of
-/// docker.
+/// The reference whose image may have this file name. A name that is not below the directory of
+/// another transport belongs to docker.
 ///
 /// # Errors
 /// The name is not one of a reference of its transport.

@@ -200,7 +200,7 @@ impl Decision {
         self.index_to_replace().or_else(of_pull)
     }
 
-    /// The index of IMAGE, for a command that starts with the path of the image in its place.
+    /// The index of IMAGE in a launch or a build, where the path of the image replaces it.
     fn index_to_replace(&self) -> Option<usize> {
         let of_build = || self.build.map(|build| build.image_index);
         self.launch.map(|launch| launch.image_index).or_else(of_build)

@@ -1,7 +1,7 @@
 //! Launches: finds IMAGE in a command line of a runtime.
 //!
-//! [`command_line`] has the rules of the grammar. A command line that is unknown or ambiguous is not
-//! a launch, and the command is left unchanged.
+//! [`command_line`] has the rules of the grammar. A command line that is unknown or ambiguous is
+//! not a launch, and the command is left unchanged.
 
 use crate::command_line::{self, Given};
 use crate::flags;

@@ -192,7 +192,7 @@ impl ByDigest<'_> {
         self.reference.digest().unwrap_or("*")
     }
 
-    /// The digest in the name of a file in the directory; `None` if the file is another one.
+    /// The digest in the name of a file in the directory; `None` for a name of another form.
     #[must_use]
     pub fn digest_in<'n>(&self, name: &'n str) -> Option<&'n str> {
         let digest = name.strip_prefix(&self.prefix)?.strip_suffix(".sif")?;

@@ -12,9 +12,9 @@
 //! [`pull`] and [`build`] parse two other commands by the same rules, which are in
 //! [`command_line`].
 //!
-//! The modules parse bytes and return values. Only [`lookup`], [`image`], [`trust`] and [`tags`]
-//! access a file system, and they only read. [`build`] also asks for the working directory. Nothing here logs, prints or ends a process: the
-//! caller applies the decision.
+//! The modules parse bytes and return values. Only [`lookup`], [`image`], [`trust`], [`tags`] and
+//! [`pull`] access a file system, and they only read. [`build`] also reads the working directory.
+//! Nothing here logs, prints or ends a process: the caller applies the decision.
 #![forbid(unsafe_code)]
 
 pub mod build;

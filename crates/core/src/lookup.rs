@@ -55,8 +55,8 @@ impl Prober for Inline {
     }
 }
 
-/// The image roots of a site that may have the image of a URI, in lookup order. A root of another
-/// tool is not among them if that tool cannot have stored the image.
+/// The image roots of a site that may have the image of a URI, in lookup order. A root that another
+/// tool fills is omitted if that tool cannot have stored the image.
 #[must_use]
 pub fn roots<'a>(settings: &'a Settings, uri: &'a ImageUri) -> Vec<Searched<'a>> {
     let own = || uri.candidate_names().into_iter().map(Place::File).collect();
@@ -149,8 +149,8 @@ impl Searched<'_> {
     }
 }
 
-/// Whether a pull of `theirs` gave the image of `wanted`. A digest in `wanted` takes precedence over
-/// its tag, as in every other lookup.
+/// Whether a pull of `theirs` gave the image of `wanted`. A digest in `wanted` takes precedence
+/// over its tag, as in every other lookup.
 fn is_same(wanted: &Reference, theirs: &Reference) -> bool {
     let tags = || theirs.digest().is_none() && wanted.tag() == theirs.tag();
     is_same_repository(wanted, theirs)

@@ -37,7 +37,8 @@ pub struct Pull {
     pub verbosity: Verbosity,
 }
 
-/// The flags that do not change the image, and those that are handled below. `docs/launch-grammar.md` has the reasons for each flag.
+/// The flags that do not change the image, and those that are handled below.
+/// `docs/launch-grammar.md` has the reasons for each flag.
 pub(crate) const GRAMMAR: Grammar = Grammar {
     word: "pull",
     command: flags::PULL,

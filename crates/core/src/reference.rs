@@ -163,8 +163,8 @@ impl Reference {
         }
     }
 
-    /// The grammar is that of docker. The registry has to be typed: without one, some runtimes ask
-    /// Docker Hub, and others take the first component for the registry.
+    /// The grammar is that of docker. The registry has to be typed: without one, some runtimes
+    /// query Docker Hub, and others take the first component for the registry.
     fn oras(bytes: &[u8]) -> Result<Self, Error> {
         let docker = Self::parse(bytes)?;
         let names_registry = |first: &str| first == "localhost" || first.contains(['.', ':']);
@@ -239,8 +239,8 @@ impl Reference {
         self.digest.as_deref()
     }
 
-    /// The registry and the full repository, such as `docker.io/library/ubuntu`. If the transport is
-    /// not docker, the URI without tag and digest.
+    /// The registry and the full repository, such as `docker.io/library/ubuntu`. If the transport
+    /// is not docker, the URI without tag and digest.
     #[must_use]
     pub fn full_repository(&self) -> String {
         match self.transport {

@@ -20,8 +20,8 @@ use std::time::Duration;
 /// The settings of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The image roots of sifcache's own layout in lookup order: absolute paths. Commands may
-    /// change them.
+    /// The image roots of sifcache's own layout in lookup order: absolute paths. Commands change
+    /// images only there.
     pub image_roots: Vec<PathBuf>,
     /// The image roots that other tools fill, in lookup order. The site has at least one root of
     /// either kind.

@@ -16,7 +16,7 @@ use std::panic::{self, AssertUnwindSafe};
 /// The outcome of a decision.
 #[derive(Default)]
 pub(crate) struct Decided {
-    /// Whether the command is a launch, a pull or a build, on which nobody else needs to decide.
+    /// Whether the command is a launch, a pull or a build. No shim needs to decide on it again.
     pub(crate) is_final: bool,
     /// The exit status of a pull that was answered, so that no runtime runs.
     pub(crate) answered: Option<i32>,

@@ -59,7 +59,7 @@ impl Job for Launch<'_> {
     }
 
     fn answer_pull(&self, path: &Path) -> Result<Link, Error> {
-        let pull = self.pull.as_ref().ok_or(Error::InvalidArgument("the command is no pull"))?;
+        let pull = self.pull.as_ref().ok_or(Error::InvalidArgument("the command is not a pull"))?;
         let answer = pull.answer(path);
         let answer = answer.map_err(|_| Error::InvalidArgument("the image cannot be read"))?;
         self.answered.set(Some(answer.status));

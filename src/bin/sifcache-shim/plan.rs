@@ -129,8 +129,8 @@ fn run_runtime(
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { FAILED }
 }
 
-/// Sets the environment of a user's script that has the runtime's name. If the command is not
-/// yet a launch, a pull or a build, the script may turn it into one, so the shims are moved behind the
+/// Sets the environment of a user's script that has the runtime's name. If the command is not yet a
+/// launch, a pull or a build, the script may turn it into one. The shims are then moved behind the
 /// script's directory in `PATH`.
 fn prepare_for_script(script: &CString, is_final: bool, environment: &mut Environment) {
     if is_final {

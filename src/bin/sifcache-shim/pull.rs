@@ -42,7 +42,7 @@ pub(crate) struct Pull {
 pub(crate) struct Answer {
     /// The exit status.
     pub(crate) status: i32,
-    /// The link, if the site wants links.
+    /// The link; `None` with `pull=copy`, and if the pull failed.
     pub(crate) link: Link,
 }
 
@@ -61,7 +61,7 @@ impl Pull {
         Some(Self { plan, messages, uri, settings: settings.clone() })
     }
 
-    /// Writes the target.
+    /// Writes the target, and prints the messages of the runtime.
     ///
     /// # Errors
     /// The image cannot be read. Nothing was written or printed.
@@ -71,7 +71,7 @@ impl Pull {
         if !metadata.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        // The lookup of the link may use a helper process, which signals must reach.
+        // This lookup may use a helper process, so signals are not deferred yet.
         let link = self.link_target(image);
         let signals = Deferred::new();
         self.plan.about_variables.iter().for_each(|line| self.messages.about_variable(line));
@@ -105,15 +105,15 @@ impl Pull {
         })
     }
 
-    /// The path for a link, or the reason for a copy; `None` if the site wants a copy.
+    /// The path for a link, or the reason for a copy; `None` with `pull=copy`.
     fn link_target(&self, image: &Path) -> Link {
         let prober = WithTimeout(self.settings.lookup_timeout);
         let find = || pull::link::target(image, self.uri.reference(), &self.settings, &prober);
         (self.settings.pull == settings::Pull::Link).then(find)
     }
 
-    /// What the runtime says about an image in its own cache. For oras, recent releases add the
-    /// digest, which only the registry has.
+    /// Prints the messages of the runtime about an image in its own cache. For oras, recent
+    /// releases add the digest, which only the registry has.
     fn announce(&self) {
         match self.uri.transport() {
             Transport::Docker | Transport::Oras => self.messages.info("Using cached SIF image"),
@@ -127,7 +127,7 @@ impl Pull {
     }
 }
 
-/// How the runtime names its work in the message about a failure.
+/// The start of the runtime's message about a failure.
 fn work(transport: Transport) -> &'static str {
     match transport {
         Transport::Docker => "While making image from oci registry",

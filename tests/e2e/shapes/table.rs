@@ -48,8 +48,8 @@ fn every_row_is_tested() {
     }
 }
 
-/// The rows of workflow engines, which `tests/engines/check` compares with its results, are those of
-/// its list, in the same order and with the pinned versions.
+/// The rows of workflow engines, which `tests/engines/check` compares with its results, are those
+/// of its list, in the same order and with the pinned versions.
 #[test]
 fn rows_of_engines() {
     let engines = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/engines");

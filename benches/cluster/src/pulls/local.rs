@@ -15,14 +15,14 @@ use std::time::Instant;
 /// The name of the image with a digest.
 const PINNED: &str = "o/i@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
-/// A directory with the shim, a stand-in of the runtime, and an image root.
+/// A directory with the shim, a stub of the runtime, and an image root.
 pub(super) struct Local {
     directory: tempfile::TempDir,
 }
 
 impl Local {
     pub(super) fn new(shim: &Path) -> Result<Self> {
-        // Other than /tmp, /var/tmp is on a disk.
+        // Unlike /tmp, /var/tmp is on a disk.
         let local = Self { directory: tempfile::tempdir_in("/var/tmp")? };
         for name in ["shims", "real", "work"] {
             fs::create_dir(local.path(name))?;

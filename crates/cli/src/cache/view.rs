@@ -12,13 +12,13 @@
 //!   shpc/o/i/1/o-i-1-sha256:HEX.sif
 //! ```
 //!
-//! Which views there are is recorded in `.sifcache/views.json` of an image root. What a view has to
-//! contain follows from the images alone, so an interrupted change is completed by the next one:
+//! The file `.sifcache/views.json` of an image root records the views. The images alone determine
+//! the content of a view, so the next change completes an interrupted one:
 //!
 //! - A link is *ours* if its target is in an image root of the view and its name is one that an
 //!   engine computes for the reference of that target. Nothing else in a view is changed.
-//! - A link is replaced by rename(2). A name is removed only if no image belongs to it any more, or
-//!   if a second reference has the same name.
+//! - A link is replaced with rename(2). A name is removed only if it no longer has an image, or if
+//!   a second reference has the same name.
 
 pub(crate) mod catalog;
 pub(crate) mod engine;

@@ -43,10 +43,10 @@ use host::Host;
 /// Each check prints its result, and how to fix a problem. Run the command on a login node and on a
 /// compute node (`srun sifcache doctor`), as root and as an ordinary user: each of these runs can
 /// check things that the others cannot. On a login node, the area `outside of jobs` shows whether
-/// launches and pulls there reach the shims: through the profile snippet, through the module, or not
-/// at all. Checks that are not possible on this host or for this user
-/// are reported as skipped. Nothing is changed, except that as root, the command creates temporary
-/// files in the .sifcache directory of each image root, and removes them again.
+/// launches and pulls there reach the shims: through the profile snippet, through the module, or
+/// not at all. Checks that are not possible on this host or for this user are reported as skipped.
+/// Nothing is changed, except that as root, the command creates temporary files in the .sifcache
+/// directory of each image root, and removes them again.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Doctor {

@@ -62,8 +62,8 @@ pub(crate) struct Gc {
     /// the logs must reach back that far; 0d removes them, which breaks the links
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = format::parse_age)]
     link_grace: SignedDuration,
-    /// Do not require logs of these nodes for --unused-for and --link-grace, because they do not use
-    /// this cache or no longer exist: n1,n2 or n[1-3]
+    /// Do not require logs of these nodes for --unused-for and --link-grace, because they do not
+    /// use this cache or no longer exist: n1,n2 or n[1-3]
     #[arg(long, value_name = "NODES")]
     without_nodes: Option<String>,
     #[command(flatten)]
@@ -110,7 +110,8 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
 /// The images to remove: of those that match all conditions, the least recently used first.
 ///
 /// # Errors
-/// The logs do not cover the time for which the use of these images, or links to them, must be known.
+/// The logs do not cover the period in which the use of these images, or links to them, must be
+/// known.
 fn choose(
     args: &Gc,
     settings: &Settings,

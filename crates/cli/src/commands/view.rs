@@ -152,7 +152,7 @@ fn one(
     let progress = Progress::new(args.json);
     let shown = escape_for_terminal(&view.directory);
     let _task = progress.spinner(&format!("updating {shown}"));
-    let waiting = || progress.note(&format!("{shown}: another command changes it; waiting"));
+    let waiting = || progress.note(&format!("{shown}: another command is changing it; waiting"));
     signals::watch()?;
     let store = Store::open(view.home(), settings)?;
     if args.remove {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) struct Event {
     /// The image that was started; `None` for a miss.
     pub(crate) image: Option<PathBuf>,
-    /// The image that a file of the user links to since then: `pull=link`.
+    /// The target of the link that a pull has created: `pull=link`.
     pub(crate) link: Option<PathBuf>,
     pub(crate) reference: Reference,
     /// The job; `None` for a launch outside of a job.

@@ -12,12 +12,12 @@ mod full_stderr;
 mod import;
 mod json;
 mod layouts;
+mod linked;
 mod logs;
 mod namespaces;
 mod real_files;
 mod refresh;
 // The unit tests of the command share this file, and use the rest of it.
-mod linked;
 #[allow(dead_code)]
 mod registry;
 mod release;

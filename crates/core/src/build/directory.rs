@@ -1,9 +1,9 @@
 //! The directories in which a build from a SIF file unpacks it.
 //!
 //! The runtime starts `unsquashfs` in a container of its own, and binds the directory of the
-//! unpacked files with `-B DIRECTORY:/image` (`squashfs_apptainer.go` in Apptainer 1.4.5). A `:` or
-//! `,` in the path is a separator there, so that the build fails. A build from a registry starts no
-//! container and works.
+//! unpacked files with `-B DIRECTORY:/image` (`squashfs_apptainer.go` in Apptainer 1.4.5). That
+//! option takes a `:` or `,` in the path for a separator, so the build fails. A build from a
+//! registry starts no container and succeeds.
 
 use crate::command_line::environment::Environment;
 use std::env;
@@ -19,7 +19,7 @@ pub(super) fn allow_unpacking(
     tmpdir: Option<&[u8]>,
     environment: &Environment<'_>,
 ) -> bool {
-    // The releases use different ones, so each of them has to be suitable.
+    // The releases use different directories, so all of them must be suitable.
     tmpdir.is_none_or(can_be_bound)
         && TMPDIR.iter().all(|name| is_suitable(name, environment))
         && target.is_none_or(|target| {

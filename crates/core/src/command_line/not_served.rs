@@ -1,4 +1,4 @@
-//! Why a command line is neither a launch nor a pull or build whose image can come from the cache.
+//! Why a command line is not a launch, a pull or a build that can use an image of the cache.
 
 use super::Variable;
 use std::fmt;
@@ -10,7 +10,8 @@ pub enum NotServed {
     Empty,
     /// The program is not a runtime.
     NotRuntime,
-    /// The runtime has no subcommand, another one, or the two parsers of the runtime disagree on it.
+    /// The runtime has no subcommand, another one, or the two parsers of the runtime disagree on
+    /// it.
     OtherSubcommand,
     /// No release of a runtime has this flag in this place.
     UnknownFlag(usize),

@@ -25,8 +25,8 @@ pub struct Verbosity {
     pub level: Level,
     /// Whether messages on a terminal have colors.
     pub color: bool,
-    /// Whether a flag, rather than a variable, suppresses information. Only then does the runtime
-    /// print none while it reads the variables.
+    /// Whether a flag, rather than a variable, suppresses information. The runtime reads the
+    /// variables later than the flags, so only a flag suppresses its messages about variables.
     pub quiet_flag: bool,
 }
 

@@ -14,7 +14,7 @@ const MAX_DEFINITION: u64 = 4096;
 pub type Origin<'a> = &'a dyn Fn(&Reference) -> bool;
 
 /// Checks that a file records that it was pulled from a reference that fulfils `origin`. `table`
-/// are the bytes of its descriptor table. This takes one read system call.
+/// contains the bytes of its descriptor table. This takes one read system call.
 pub(super) fn check(file: &File, table: &[u8], origin: Origin<'_>) -> Result<(), State> {
     let reference = recorded(file, table)?.ok_or(State::NoOrigin)?;
     if origin(&reference) { Ok(()) } else { Err(State::OtherOrigin(reference.to_string())) }

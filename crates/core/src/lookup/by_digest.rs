@@ -35,8 +35,8 @@ fn is_pulled(wanted: &Reference, digest: &str, theirs: &Reference) -> bool {
     is_same_repository(wanted, theirs) && (theirs.digest() == Some(digest) || is_tag())
 }
 
-/// The digest in the only name of an image in the directory. The check of that image decides whether
-/// the directory is trusted.
+/// The digest in the only name of an image in the directory. The check of that image decides
+/// whether the directory is trusted.
 fn only(root: &Root<'_>, by: &ByDigest<'_>) -> Result<String, State> {
     let (mut only, mut count) = (None, 0);
     for entry in fs::read_dir(root.join(&by.directory))? {

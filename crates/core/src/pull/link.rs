@@ -51,10 +51,10 @@ impl fmt::Display for NotLinked {
     }
 }
 
-/// The path to which a link for `image`, the hit of a lookup of `reference`, can lead.
+/// The target for a link to `image`, which is the hit of a lookup of `reference`.
 ///
 /// # Errors
-/// There is no such path, so the image has to be copied.
+/// There is no suitable target, so the image has to be copied.
 pub fn target(
     image: &Path,
     reference: &Reference,

@@ -1,4 +1,4 @@
-//! What a pull writes and prints, or why only the runtime can handle it.
+//! The plan for answering a pull, or the reason why only the runtime can handle it.
 
 use super::target::Target;
 use super::{Pull, variables};
@@ -6,12 +6,12 @@ use crate::command_line::{Environment, Level};
 use crate::image_uri::ImageUri;
 use std::fmt;
 
-/// The result of a pull that can be answered from the cache.
+/// What the answer to a pull writes and prints, apart from the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The file.
     pub target: Target,
-    /// What the runtime says about the job's variables, one message each.
+    /// The runtime's messages about the job's variables.
     pub about_variables: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub enum OnlyRuntime {
     FileName,
     /// The runtime refuses to replace an existing file.
     Exists,
-    /// The runtime prints messages about variables that sifcache does not know.
+    /// The runtime prints messages about variables that are not in [`Plan::about_variables`].
     Variables,
 }
 

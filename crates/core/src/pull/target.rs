@@ -21,8 +21,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// The target of a pull of `uri` into `file` and `dir`, as typed. `None` if the path does not end
-    /// with a name, or if the runtimes name the file in different ways.
+    /// The target of a pull of `uri` into `file` and `dir`, as typed. `None` if the path does not
+    /// end with a name, or if the runtimes name the file in different ways.
     #[must_use]
     pub fn new(uri: &ImageUri, file: Option<&[u8]>, dir: Option<&[u8]>) -> Option<Self> {
         let default;
@@ -48,9 +48,9 @@ impl Target {
         Some(Self { path, directory })
     }
 
-    /// Whether the runtime takes the target for an existing file: only "no such file" counts as
-    /// absent. A link to an existing file and a directory exist, and so does a file that cannot be
-    /// looked at.
+    /// Whether the runtime takes the target for an existing file. Only the error "no such file"
+    /// counts as absent: a directory, a link to an existing file, and a path with any other error
+    /// exist.
     #[must_use]
     pub fn exists(&self) -> bool {
         !matches!(fs::metadata(&self.path), Err(error) if error.kind() == ErrorKind::NotFound)

@@ -5,7 +5,7 @@
 
 use crate::command_line::{Environment, file_name};
 
-/// The keys of the variables that a pull which is answered may have, in the order of the messages.
+/// The keys of the variables that an answered pull may have, in the order of the messages.
 /// Apptainer reads the variables of flags in the order of the flags' names.
 const KEYS: [&str; 14] = [
     "DEBUG",

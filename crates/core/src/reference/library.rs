@@ -1,9 +1,9 @@
 //! References to library servers: `[HOST/][[ENTITY/]COLLECTION/]CONTAINER[:TAG]`.
 //!
 //! The first of four components is the host; with fewer components there is none, and the runtime
-//! asks the server of its configuration. The runtimes pass the path to the server as typed, so two
-//! spellings are two references. A hash such as `sha256.0f…` takes the place of a tag. Of a list of
-//! tags the runtimes use the first one only; such lists are refused here.
+//! queries the server in its configuration. The runtimes pass the path to the server as typed, so
+//! two spellings are two references. A hash such as `sha256.0f…` takes the place of a tag. The
+//! runtimes accept a list of tags and use the first one; this parser refuses such lists.
 //!
 //! Source: `NormalizeLibraryRef` and `splitHostNameAndPath` of Apptainer and SingularityCE, in
 //! `internal/pkg/client/library`.

@@ -1,7 +1,8 @@
 //! Copies an image to the target of a pull.
 //!
 //! The copy is written to a temporary file in the target's directory, with the name that the
-//! runtime would use, and renamed when it is complete. Like the runtime, this does not sync the file.
+//! runtime would use, and renamed when it is complete. Like the runtime, this module does not sync
+//! the file.
 
 use super::messages::reason;
 use super::progress::Progress;
@@ -14,10 +15,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// The bytes that a file server copies between two looks at the signals.
+/// The bytes that a file server copies between two checks for signals.
 const CHUNK: u64 = 8 << 20;
-/// The size of the buffer in which this process copies, as in cp(1). With 1 MiB, writes to ext4 took
-/// two to four times as long when the page cache had filled the memory.
+/// The size of the buffer in which this process copies, as in cp(1). With 1 MiB, writes to ext4
+/// took two to four times as long when the page cache had filled the memory.
 const BUFFER: usize = 128 << 10;
 /// The mode of the target before the umask.
 const MODE: u32 = 0o777;

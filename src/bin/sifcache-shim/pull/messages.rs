@@ -27,7 +27,7 @@ const WARNING: Severity = ("WARNING:", "\x1b[33m");
 const FATAL: Severity = ("FATAL:", "\x1b[31m");
 
 impl Messages {
-    /// Returns the messages that the user wants.
+    /// Selects the messages by the verbosity.
     pub(crate) fn new(verbosity: Verbosity) -> Self {
         let has_info = match verbosity.level {
             Level::Debug | Level::Verbose | Level::Normal => true,

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How often another temporary name is tried if one exists already.
+/// The number of further names that are tried if a temporary file exists already.
 const NAMES: u32 = 100;
 
 /// A temporary file or link, which is removed when this is dropped.
@@ -19,8 +19,8 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    /// Calls `make` with a temporary path in the target's directory, and with another one if that
-    /// exists.
+    /// Calls `make` with a temporary path in the target's directory. If that path exists, tries
+    /// another one.
     ///
     /// # Errors
     /// The path, and the error of `make`.
@@ -70,7 +70,7 @@ impl Drop for Temporary {
     }
 }
 
-/// The reason for a temporary file that cannot be created, in the words of the runtime.
+/// Why the temporary file cannot be created, in the words of the runtime.
 pub(crate) fn not_created((path, error): &(PathBuf, io::Error)) -> String {
     let (path, reason) = (path.display(), reason(error));
     format!(

@@ -57,7 +57,7 @@ fn a_pull_that_the_shim_cannot_answer_runs_unchanged() {
 }
 
 #[test]
-fn other_pulls_are_no_concern_of_the_shim() {
+fn other_pulls_run_without_the_shim() {
     let root = Root::new("pull-other");
     for (settings, mode, command) in [
         ("pull=off", "require", PULL),

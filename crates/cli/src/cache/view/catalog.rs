@@ -26,7 +26,7 @@ struct RootImages {
     names: HashMap<String, Named>,
 }
 
-/// What leads to a name.
+/// The reference of a name, and its digests.
 #[derive(Debug)]
 struct Named {
     reference: Reference,

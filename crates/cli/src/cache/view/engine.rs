@@ -47,9 +47,9 @@ impl Engine {
 pub(crate) enum Layout {
     Nextflow,
     Cwltool,
-    /// Releases of cwltool before September 2026. Their names have a directory that is not below
-    /// the one for the current releases: those search the whole tree, also for the old names, and
-    /// then create a hard link in it, which fails.
+    /// Releases of cwltool before September 2026. Their directory must not be below that of the
+    /// current releases, which search their whole tree for the old names too, and then try to
+    /// create a hard link in it, which fails.
     CwltoolOld,
     Miniwdl,
     Snakemake,

@@ -1,4 +1,4 @@
-//! What a view contains.
+//! The entries in the directories of a view.
 
 use super::engine::Layout;
 use rustix::fs::{CWD, readlinkat};
@@ -43,7 +43,7 @@ pub(crate) fn entries(directory: &Path, layout: Layout) -> io::Result<BTreeMap<S
         // No engine computes a name that is not text.
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_link = entry.file_type()?.is_symlink();
-        all.insert(name, look(&entry.path(), is_link)?);
+        all.insert(name, read(&entry.path(), is_link)?);
     }
     Ok(all)
 }
@@ -54,12 +54,12 @@ fn nested(directory: &Path) -> io::Result<BTreeMap<String, Entry>> {
         let entry = entry?;
         let name = entry.path().strip_prefix(directory).ok().and_then(Path::to_str);
         let Some(name) = name.filter(|_| !entry.file_type().is_dir()) else { continue };
-        all.insert(name.to_owned(), look(entry.path(), entry.path_is_symlink())?);
+        all.insert(name.to_owned(), read(entry.path(), entry.path_is_symlink())?);
     }
     Ok(all)
 }
 
-fn look(path: &Path, is_link: bool) -> io::Result<Entry> {
+fn read(path: &Path, is_link: bool) -> io::Result<Entry> {
     if !is_link {
         return Ok(Entry::Other);
     }

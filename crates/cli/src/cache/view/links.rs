@@ -21,11 +21,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// The minimum number of links that a thread creates at a time. Links of one directory follow each
-/// other, so two threads seldom work in the same one.
+/// The minimum number of links that a thread creates at a time. The links of one directory are
+/// adjacent, so two threads seldom work in the same directory.
 const BATCH: usize = 512;
 
-/// Makes the links of a view what they have to be.
+/// Applies the differences to the links of a view.
 ///
 /// # Errors
 /// If a link cannot be created, replaced or removed.
@@ -96,7 +96,7 @@ impl<'a> Directories<'a> {
             let path = view.path(compared.layout);
             match open(&path, flags, Mode::empty()) {
                 Ok(directory) => Ok(Some((compared.layout, directory))),
-                // Nothing is created for an engine that the view no longer serves.
+                // There are no new links for an engine that the view no longer serves.
                 Err(Errno::NOENT) => Ok(None),
                 Err(error) => Err(cannot_write(&path, error.into())),
             }
@@ -105,8 +105,8 @@ impl<'a> Directories<'a> {
         Ok(Self { view, open: open.collect::<Result<_, Failure>>()? })
     }
 
-    /// Creates a link, as another name of `first` if possible. If something else has taken the name
-    /// in the meantime, it stays.
+    /// Creates a link, as another name of `first` if possible. An entry that has taken the name in
+    /// the meantime stays.
     fn create(&self, link: &Link, first: Option<&Link>) -> Result<(), Failure> {
         let path = || self.view.path(link.layout).join(&link.name);
         let made = match self.try_create(link, first) {

@@ -1,4 +1,4 @@
-//! What a view has to contain.
+//! The links that a view has to contain.
 
 use super::View;
 use super::catalog::Catalog;

@@ -3,8 +3,8 @@
 use crate::cache::image_name;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 
-/// The references, as parsed from the texts that users type, that are equal to this one. Docker Hub and its
-/// `library/` can be omitted, and so can the tag `latest`.
+/// All spellings of this reference, each as the parsed text. Users can omit Docker Hub, its
+/// `library/`, and the tag `latest`.
 pub(crate) fn spellings(reference: &Reference) -> Vec<Reference> {
     let full = reference.full_repository();
     let mut repositories = vec![reference.short_repository(), full];
@@ -37,7 +37,7 @@ pub(crate) fn spellings(reference: &Reference) -> Vec<Reference> {
     all
 }
 
-/// The normal form; runtimes do not accept a reference with both a tag and a digest.
+/// The normal form without a tag if there is a digest: the runtimes do not accept both.
 fn without_redundant_tag(reference: &Reference) -> String {
     match reference.digest() {
         Some(digest) => format!("{}@{digest}", reference.full_repository()),

@@ -1,4 +1,4 @@
-//! Compares a view with what it has to contain, and makes it so.
+//! Compares a view with its plan, and applies the differences.
 
 use super::catalog::Catalog;
 use super::engine::Layout;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The differences between a layout's directory and what it has to contain.
+/// The differences between a layout's directory and its plan.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     /// Links that do not exist.
@@ -23,7 +23,7 @@ pub(crate) struct Differences {
     pub(crate) wrong: Vec<Link>,
     /// The names of links that must not exist any more.
     pub(crate) stale: Vec<String>,
-    /// Links whose name belongs to something that is not ours.
+    /// Links whose name belongs to an entry that is not ours.
     pub(crate) occupied: Vec<Link>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Compared {
     pub(crate) layout: Layout,
     /// The number of links that it has to contain.
     pub(crate) links: usize,
-    /// What differs, or differed before the change.
+    /// The differences; in the result of a change, those before it.
     pub(crate) differences: Differences,
 }
 
@@ -50,12 +50,12 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Links whose name belongs to something that is not ours.
+    /// Links whose name belongs to an entry that is not ours.
     pub(crate) fn occupied(&self) -> impl Iterator<Item = &Link> {
         self.layouts.iter().flat_map(|one| &one.differences.occupied)
     }
 
-    /// Whether something has to be changed.
+    /// Whether the view differs from its plan.
     pub(crate) fn is_outdated(&self) -> bool {
         let is_outdated = |one: &Differences| {
             !(one.missing.is_empty() && one.wrong.is_empty() && one.stale.is_empty())
@@ -135,8 +135,8 @@ fn is_removable(view: &View, layout: Layout, name: &str, target: &Path) -> bool 
         && reference_of(view, layout, name, target).is_some()
 }
 
-/// Makes the view contain what it has to. Returns what it was before. Calls `waiting` once if
-/// another command changes the view.
+/// Applies the plan to the view. Returns the state before the change. Calls `waiting` once if
+/// another command is changing the view.
 ///
 /// # Errors
 /// If another user could redirect the change to other files, or something cannot be read or
@@ -180,7 +180,7 @@ pub(crate) fn clear(
     Ok(status)
 }
 
-/// The same view for no engine, which has to contain nothing.
+/// The same view without engines. Its plan has no links.
 pub(crate) fn without_engines(view: &View) -> View {
     View { engines: std::collections::BTreeSet::new(), ..view.clone() }
 }

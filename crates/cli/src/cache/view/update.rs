@@ -1,4 +1,4 @@
-//! Keeps the views current when a command has changed an image root.
+//! Updates the views after a command has changed an image root.
 
 use super::View;
 use super::sync::{self, Status};
@@ -25,10 +25,10 @@ pub(crate) fn after(
     result.map(|exit| if exit == Exit::OK && !is_current { Exit::PROBLEMS } else { exit })
 }
 
-/// Whether all views are current now.
+/// Updates the views. Returns whether all of them are current.
 fn update(settings: &Settings, root: &Path) -> bool {
     let mut roots = settings.image_roots.clone();
-    // A command can change a root that no longer is one of the settings.
+    // A command can change a root that the settings no longer contain.
     if !roots.iter().any(|one| one == root) {
         roots.push(root.to_owned());
     }
@@ -48,7 +48,7 @@ fn update(settings: &Settings, root: &Path) -> bool {
 
 fn one(view: &View, untrusted: Untrusted) -> bool {
     let shown = escape_for_terminal(&view.directory);
-    let waiting = || stderr::message(&format!("{shown}: another command changes it; waiting"));
+    let waiting = || stderr::message(&format!("{shown}: another command is changing it; waiting"));
     match sync::apply(view, untrusted, &waiting) {
         Ok(status) => {
             newly_shared(&status).for_each(|message| {
@@ -65,7 +65,7 @@ fn one(view: &View, untrusted: Untrusted) -> bool {
     }
 }
 
-/// Messages about the names that have lost their link because a second reference has the same name.
+/// Messages about the names whose link was removed because a second reference has the same name.
 fn newly_shared(status: &Status) -> impl Iterator<Item = String> {
     let had_link = |layout: Layout, name: &String| {
         let of = |one: &&sync::Compared| one.layout == layout;

@@ -199,8 +199,8 @@ fn judge(host: &Host, shell: &Shell, (how, place): (As, In), path: &str) -> Find
     let kept = path.split(':').any(|entry| is_shims(entry.as_bytes()));
     match (kept, first) {
         (true, None) => {
-            let place = if place == In::Job { "keeps" } else { "outside of jobs puts" };
-            Finding::ok(name, format!("{} {place} the shims first in PATH", how.of(name)))
+            let does = if place == In::Job { "keeps" } else { "outside of jobs puts" };
+            Finding::ok(name, format!("{} {does} the shims first in PATH", how.of(name)))
         }
         (true, Some(runtime)) => shims_behind(host, shell, how, &runtime),
         (false, _) if before.next().is_none_or(str::is_empty) => {

@@ -1,7 +1,7 @@
 //! Images to which files of users link: `pull=link`.
 //!
-//! A link breaks when its image is removed, and nothing in the image root shows who has one. So `gc`
-//! keeps an image for `--link-grace` after the last pull that linked to it, as the logs show.
+//! A link breaks when its image is removed, and nothing in the image root shows which links exist.
+//! So `gc` keeps an image for `--link-grace` after the last pull in the logs that linked to it.
 
 use crate::cache::image_name;
 use crate::cache::select::Inventory;
@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug)]
 pub(super) struct Grace<'a> {
     inventory: &'a Inventory,
-    /// The begin of the period; `None` if there is none.
+    /// The start of the period; `None` if there is none.
     pub(super) since: Option<Timestamp>,
     kept: Vec<&'a Image>,
 }

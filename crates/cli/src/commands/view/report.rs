@@ -1,4 +1,4 @@
-//! What has changed in the views: a table for each, or a JSON object.
+//! The report about changes in views: a table for each view, or a JSON object.
 
 use crate::cache::view::View;
 use crate::cache::view::sync::{Compared, Status};
@@ -9,7 +9,7 @@ use crate::ui::stderr;
 use serde::Serialize;
 use std::path::Path;
 
-/// A view and what was changed in it.
+/// A view and the changes in it.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) view: View,

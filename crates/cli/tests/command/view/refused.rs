@@ -46,7 +46,7 @@ fn a_view_in_an_image_root_and_the_other_way_round() {
     for name in ["root/view", "root", "", "same/view"] {
         let output = site.run(&["view", &site.tree.text(name), "--for", "nextflow"]);
         assert_eq!(output.status, Some(64), "{name}: {output:?}");
-        assert!(output.stderr.contains("neither a view nor an image root"), "{output:?}");
+        assert!(output.stderr.contains("must not contain each other"), "{output:?}");
     }
     assert!(!site.tree.path("root/.sifcache/views.json").exists());
 }
