@@ -4,6 +4,7 @@
 //! without one. Exit status, messages except those about the source, and the resulting files must
 //! be the same.
 
+use crate::kit::generated::{Random, assert_same, run};
 use crate::kit::{IMAGE, OTHER, SHARED, Site, WHICH, thorough, with_hub};
 use std::collections::BTreeSet;
 
@@ -96,18 +97,6 @@ const RUN: &str = r#"
     done
 "#;
 
-/// A pseudo-random generator (xorshift64) that generates the same lines in every run.
-struct Random(u64);
-
-impl Random {
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        words[usize::try_from(self.0 % u64::try_from(words.len()).unwrap()).unwrap()]
-    }
-}
-
 /// Different command lines, with PROGRAM in place of the program.
 fn lines() -> Vec<String> {
     let mut random = Random(20_261_130);
@@ -131,31 +120,15 @@ fn lines() -> Vec<String> {
     lines.into_iter().collect()
 }
 
-/// Runs the lines as alice on the login node. Returns the result of each.
-fn run(site: &Site, lines: &[String], program: &str) -> Vec<String> {
-    let input: String = lines.iter().map(|line| line.replace("PROGRAM", program) + "\n").collect();
-    let output = site.exec(&["--user", "alice"], &["bash", "-c", RUN], &input);
-    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
-    let results: Vec<String> = output.stdout.split("== ").skip(1).map(str::to_owned).collect();
-    assert_eq!(results.len(), lines.len());
-    results
-}
-
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn the_result_is_that_of_the_registry() {
     let site = Site::new("");
     site.store(IMAGE, IMAGE);
     let lines = lines();
-    let expected = with_hub(|| run(&site, &lines, RUNTIME));
-    let built = run(&site, &lines, SHIM);
-    let mut differences = String::new();
-    for ((line, expected), built) in lines.iter().zip(&expected).zip(&built) {
-        if expected != built {
-            differences += &format!("{line}\n-- registry:\n{expected}-- image:\n{built}\n");
-        }
-    }
-    assert!(differences.is_empty(), "{differences}");
+    let expected = with_hub(|| run(&site, RUN, &lines, RUNTIME));
+    let built = run(&site, RUN, &lines, SHIM);
+    assert_same(&lines, &expected, &built);
     let with = |text: &str| built.iter().filter(|result| result.contains(text)).count();
     let counts = [with("status 0"), with("already exists"), with("etc/image-name"), with("Squash")];
     let all = lines.len();

@@ -5,6 +5,7 @@
 //! a path, `sifcache explain` must name the same path or report a pass.
 
 use crate::kit::Site;
+use crate::kit::generated::Random;
 use serde_json::Value;
 
 const LINES: usize = 300;
@@ -65,22 +66,6 @@ const TEMPTING: [&str; 14] = [
 ];
 const GLOBALS: [&str; 8] = ["-d", "--debug", "-s", "-q", "--nocolor", "-v", "-sq", "--quiet=true"];
 const WRONG: [&str; 6] = ["--gpus", "-it", "--rm", "--config", "-B", "--shell"];
-
-/// A pseudo-random generator (xorshift64) that generates the same lines in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
-    }
-
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.below(words.len())]
-    }
-}
 
 /// Generates one command line. Each path in it contains a different number, so all paths are
 /// unique.

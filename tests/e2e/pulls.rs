@@ -3,6 +3,7 @@
 //! Generated command lines run through the real runtime with a registry, and through the shim
 //! without one. Exit status, messages and the resulting files must be the same.
 
+use crate::kit::generated::{Random, assert_same, run};
 use crate::kit::registry::{digest, disk};
 use crate::kit::tree::sha256;
 use crate::kit::{IMAGE, Output, SHARED, Site, plugins_can_prepend, with_hub};
@@ -90,18 +91,6 @@ const RUN: &str = r#"
     done
 "#;
 
-/// A pseudo-random generator (xorshift64) that generates the same lines in every run.
-struct Random(u64);
-
-impl Random {
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        words[usize::try_from(self.0 % u64::try_from(words.len()).unwrap()).unwrap()]
-    }
-}
-
 /// Different command lines, with PROGRAM in place of the program.
 fn lines(images: &[&str]) -> Vec<String> {
     let mut random = Random(20_261_129);
@@ -130,16 +119,6 @@ fn lines(images: &[&str]) -> Vec<String> {
     lines.into_iter().collect()
 }
 
-/// Runs the lines as alice on the login node. Returns the result of each.
-fn run(site: &Site, lines: &[String], program: &str) -> Vec<String> {
-    let input: String = lines.iter().map(|line| line.replace("PROGRAM", program) + "\n").collect();
-    let output = site.exec(&["--user", "alice"], &["bash", "-c", RUN], &input);
-    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
-    let results: Vec<String> = output.stdout.split("== ").skip(1).map(str::to_owned).collect();
-    assert_eq!(results.len(), lines.len());
-    results
-}
-
 /// The image in the cache of the site is the one in alice's own cache. Otherwise the runtime would
 /// convert it again, to a file with other times in its header.
 #[test]
@@ -160,17 +139,11 @@ fn the_result_is_that_of_the_runtime() {
         let full = format!("docker://docker.io/{IMAGE}");
         let pinned = format!("docker://{repository}@{digest}");
         let lines = lines(&[&uri, &full, &pinned]);
-        let expected = run(&site, &lines, RUNTIME);
+        let expected = run(&site, RUN, &lines, RUNTIME);
         (lines, expected)
     });
-    let answered = run(&site, &lines, SHIM);
-    let mut differences = String::new();
-    for ((line, expected), answered) in lines.iter().zip(&expected).zip(&answered) {
-        if expected != answered {
-            differences += &format!("{line}\n-- runtime:\n{expected}-- shim:\n{answered}\n");
-        }
-    }
-    assert!(differences.is_empty(), "{differences}");
+    let answered = run(&site, RUN, &lines, SHIM);
+    assert_same(&lines, &expected, &answered);
     let with = |text: &str| answered.iter().filter(|result| result.contains(text)).count();
     let counts = [with("status 0"), with("already exists"), with("could not open"), with("rename")];
     assert!(counts.iter().all(|count| *count > 1) && counts[0] > LINES / 3, "{counts:?}");
