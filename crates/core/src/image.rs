@@ -1,6 +1,6 @@
 //! The checks that decide whether a candidate is a valid image.
 
-pub mod origin;
+pub(crate) mod origin;
 
 use self::origin::Origin;
 use crate::settings::Untrusted;
@@ -210,8 +210,7 @@ impl<'a> Root<'a> {
     }
 
     /// Checks the candidate `name`, and that it records an accepted origin if `origin` is given.
-    #[must_use]
-    pub fn check_origin(&self, name: &str, origin: Option<Origin<'_>>) -> State {
+    pub(crate) fn check_origin(&self, name: &str, origin: Option<Origin<'_>>) -> State {
         let path = self.join(name);
         let metadata = match &self.entered {
             None => stat(&path),

@@ -63,12 +63,6 @@ impl ImageUri {
         &self.reference
     }
 
-    /// The reference after the transport, by value.
-    #[must_use]
-    pub fn into_reference(self) -> Reference {
-        self.reference
-    }
-
     /// The file names relative to an image root that may contain the image, in lookup order.
     #[must_use]
     pub fn candidate_names(&self) -> Vec<String> {

@@ -140,17 +140,24 @@ fn galaxy(reference: &Reference) -> Option<String> {
 fn nextflow(reference: &Reference) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for stem in candidate::stems(reference) {
-        let (stem, suffix) = match stem.strip_suffix(".sif") {
-            Some(stem) => (stem.to_owned(), ".sif"),
-            None if stem.contains(".sif:") => (stem.replace(".sif:", "-"), ".sif"),
-            None => (stem, ".img"),
-        };
-        let name = format!("{}{suffix}", stem.replace([':', '/'], "-"));
+        let name = nextflow_name(&stem);
         if !names.contains(&name) {
             names.push(name);
         }
     }
     names
+}
+
+/// The file name that Nextflow computes for a reference as typed, without a transport: `simpleName`
+/// in `SingularityCache.groovy`.
+#[must_use]
+pub fn nextflow_name(typed: &str) -> String {
+    let (stem, suffix) = match typed.strip_suffix(".sif") {
+        _ if typed.contains(".sif:") => (typed.replace(".sif:", "-"), ".sif"),
+        Some(stem) => (stem.to_owned(), ".sif"),
+        None => (typed.to_owned(), ".img"),
+    };
+    stem.replace([':', '/'], "-") + suffix
 }
 
 /// The default name of a pull. The runtimes refuse a tag with a digest.

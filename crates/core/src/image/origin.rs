@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 const MAX_DEFINITION: u64 = 4096;
 
 /// A condition on the reference that a file was pulled from.
-pub type Origin<'a> = &'a dyn Fn(&Reference) -> bool;
+pub(crate) type Origin<'a> = &'a dyn Fn(&Reference) -> bool;
 
 /// Checks that a file records that it was pulled from a reference that fulfils `origin`. `table`
 /// contains the bytes of its descriptor table. This takes one read system call.

@@ -43,6 +43,7 @@ fn nextflow_replaces_slashes_and_colons_in_each_spelling() {
     assert_eq!(one("localhost:5000/i:1"), ["localhost-5000-i-1.img"]);
     assert_eq!(one("o/i.sif:1")[0], "o-i-1.sif");
     assert_eq!(one("o/i:1.sif")[0], "o-i-1.sif");
+    assert_eq!(one("o/i.sif:1.sif")[0], "o-i-1.sif.sif");
     let hex = "0f".repeat(32);
     assert_eq!(
         one(&format!("quay.io/o/i@sha256:{hex}"))[1],

@@ -1,14 +1,10 @@
-//! Nextflow: `simpleName` in `SingularityCache.groovy`. The tests contain the results of that
-//! method's rules, which were read, not run.
+//! Nextflow. The tests contain the results of its rules, which were read, not run.
+
+use sifcache_core::layout::nextflow_name;
 
 /// The name of the file in `NXF_APPTAINER_LIBRARYDIR` or `NXF_SINGULARITY_LIBRARYDIR`.
 pub(super) fn name(typed: &str) -> String {
-    let (name, suffix) = match typed.strip_suffix(".sif") {
-        _ if typed.contains(".sif:") => (typed.replace(".sif:", "-"), ".sif"),
-        Some(stem) => (stem.to_owned(), ".sif"),
-        None => (typed.to_owned(), ".img"),
-    };
-    name.replace([':', '/'], "-") + suffix
+    nextflow_name(typed)
 }
 
 #[cfg(test)]
