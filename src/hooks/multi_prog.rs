@@ -12,8 +12,8 @@ use crate::spank::installed::Component;
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::nested;
 
-/// The shim's first argument in this case, and before a pull. It is followed by the plugin's arguments in one argv
-/// entry, the cache mode that the user requested, and the command.
+/// The shim's first argument in this case, and before a pull. It is followed by the plugin's
+/// arguments in one argv entry, the cache mode that the user requested, and the command.
 pub const FLAG: &str = "--multi-prog";
 
 /// Whether the command of a step is a configuration file of `--multi-prog`.

@@ -18,7 +18,7 @@ const COPIES: usize = 8;
 
 const NAME: &CStr = c"sif-cache";
 const VALUES: &CStr = c"auto|off|require";
-const USAGE: &CStr = c"start docker:// images from the site's SIF cache: auto (as \
+const USAGE: &CStr = c"start images (docker:// and others) from the site's SIF cache: auto (as \
     configured by the site), off (leave commands unchanged), require (fail if the image is missing)";
 
 /// One hook call: Slurm's handle and the arguments of the plugin line.

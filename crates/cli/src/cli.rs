@@ -5,11 +5,12 @@
 use crate::commands::Command;
 use clap::Parser;
 
-/// Serve docker:// images from the site's own SIF files
+/// Serve container images from the site's own SIF files
 ///
-/// The SPANK plugin spank_sifcache.so lets every Slurm task start its docker:// images from the
-/// site's own SIF files. This command fills the directory of those files, checks and maintains it,
-/// and reports which images jobs found there and which ones were missing.
+/// The SPANK plugin spank_sifcache.so lets every Slurm task start its docker:// images, and those of
+/// oras, library, https and http, from the site's own SIF files. This command fills the directory of
+/// those files, checks and maintains it, and reports which images jobs found there and which ones
+/// were missing.
 ///
 /// The directory holds plain files. Files that were put there with cp or `singularity pull` are
 /// treated like all others, by jobs and by each subcommand.

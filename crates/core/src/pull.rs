@@ -1,4 +1,4 @@
-//! Pulls: finds the image and the target in `RUNTIME pull [F] docker://REF`.
+//! Pulls: finds the image and the target in `RUNTIME pull [F] URI`.
 //!
 //! [`crate::command_line`] has the rules of the grammar. A command line that is unknown or
 //! ambiguous, or has an option that changes the result, is not a pull, and the command is left

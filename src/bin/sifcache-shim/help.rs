@@ -28,19 +28,21 @@ fn print(text: &str) {
 }
 
 const HELP: &str = "
-sifcache-shim: starts a container runtime with the site's SIF file of a docker:// image
+sifcache-shim: starts a container runtime with the site's SIF file of an image
 
 Called as apptainer or singularity, it looks up the image by the same rules as the sifcache
-plugin of Slurm. If the cache has the image, the path of the SIF file replaces it in the
+plugin of Slurm. If the cache has the image, the path of the SIF file replaces the URI in the
 command line. The shim then executes the next program of that name in PATH. For a pull of such
-an image it copies the SIF file and executes nothing. It has no options of its own there.
+an image it copies the SIF file, or links to it with pull=link, and executes nothing. The names
+apptainer and singularity have no additional options.
 
   DIRECTORY/bin/apptainer exec docker://ubuntu:24.04 true
 
-With nested=path or nested=preload in plugstack.conf, launches in job scripts reach the shim
-automatically. On login nodes, the file /etc/sifcache/login-node makes login shells use it, and
-so does `module load sifcache`. To use it elsewhere, put DIRECTORY/bin in front of PATH, or
-DIRECTORY/bin-apptainer or DIRECTORY/bin-singularity if only that runtime is installed.
+With nested=path or nested=preload in plugstack.conf, launches, pulls and builds in job scripts
+reach the shim automatically. On login nodes, they do in login shells if the file
+/etc/sifcache/login-node exists, or after `module load sifcache`. To use the shim elsewhere, put
+DIRECTORY/bin in front of PATH, or DIRECTORY/bin-apptainer or DIRECTORY/bin-singularity if only
+that runtime is installed.
 The settings come from the plugin's line in plugstack.conf. The environment variable
 SIF_CACHE=auto|off|require sets the cache mode.
 `sifcache explain -- apptainer exec docker://...` shows the decision and its reason.

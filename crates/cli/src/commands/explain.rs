@@ -62,7 +62,7 @@ Examples:
 
 Exit status:
    0  hit: an image was found, and its path replaces the reference, or a pull is answered
-   1  miss: a docker reference without an image
+   1  miss: there is no image for the reference
    2  pass: the command is left unchanged
   64  wrong usage
   65  invalid input on --stdin (which otherwise exits with 0)

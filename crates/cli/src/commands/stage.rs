@@ -91,7 +91,8 @@ pub(crate) struct Stage {
     /// Print JSON: one object per image and node; with --list, one object for all
     #[arg(long)]
     json: bool,
-    /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:...
+    /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras,
+    /// library, https and http
     #[arg(value_name = "REF", required_unless_present_any = ["from", "list"])]
     references: Vec<String>,
     /// More options for salloc

@@ -22,7 +22,7 @@ const MAX_FILE_SIZE: u64 = 64 << 20;
 pub(crate) struct Record {
     /// The reference in normal form.
     pub(crate) reference: String,
-    /// The source of the file: `docker://…`, a file's path, or `-` for a pipe.
+    /// The source of the file: the URI of a pull, a file's path, or `-` for a pipe.
     pub(crate) source: String,
     /// The digests that the reference pointed to: the manifest or index, then the manifest for
     /// the platform of the image.
