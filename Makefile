@@ -139,7 +139,7 @@ demo-parts:
 	@$(MAKE) --no-print-directory --silent -j demo-cluster demo-build demo-engine
 demo-build: tools
 	@SLURM_VERSION=$(ANY_RELEASE) testbed/step 'building the plugin and the command' $(DEMO_BUILD)
-# For the Python of sid. If sid has a newer one, the demo itself installs the engine.
+# Installs the engine for the Python of sid. If sid has a newer one, the demo itself does this.
 demo-engine: tools
 	@testbed/step 'cwltool, a workflow engine' tests/engines/install cwltool 3.14
 demo-cluster: tools

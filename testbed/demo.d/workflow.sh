@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Step 5: a workflow engine.
 
-# Installs cwltool for bob in the background, because the other steps take longer. The size of
-# alice's home directory is a result of step 3.
+# Installs cwltool in the background, because the other steps take longer. It belongs to bob, because
+# step 3 shows the size of alice's home directory.
 install_engine() {
     local python
     # shellcheck source=tests/engines/packages.sh

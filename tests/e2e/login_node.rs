@@ -96,7 +96,7 @@ fn the_profile_snippet() {
 /// A job gets the shims that `nested=` and its own node require, whatever the login node has.
 #[test]
 #[ignore = "needs a testbed: make test"]
-fn jobs_from_such_a_login_node() {
+fn jobs_from_a_login_node_with_the_snippet() {
     let path = "srun -w n1 printenv PATH";
     for (nested, shims) in [("path", true), ("preload", false), ("off", false)] {
         let site = Site::new(&format!("nested={nested}"));

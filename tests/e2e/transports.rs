@@ -64,7 +64,7 @@ fn jobs_find_what_the_command_adds() {
         let added = done(&site, &["add", ORAS, HTTPS]);
         let refreshed = done(&site, &["refresh", "--check", ORAS]);
         assert!(refreshed.stdout.starts_with("unchanged "), "{refreshed:#?}");
-        // What the runtime does with an image that is in its own cache.
+        // The second pull takes the image from the runtime's own cache.
         let expected = [ORAS, HTTPS].map(|uri| {
             pull(&site, RUNTIME, "", uri);
             pull(&site, RUNTIME, "", uri)

@@ -75,6 +75,6 @@ fn an_image_that_was_pulled() {
     sifcache(&site, &["remove", "--yes", OTHER]);
     let listed = sifcache(&site, &["view", "--list"]);
     assert_eq!(listed, "no names\n");
-    // Neither tests nor sites must be left with an update of a view that does not exist.
+    // Later commands must not update this view.
     sifcache(&site, &["view", "--remove", VIEW]);
 }

@@ -22,7 +22,7 @@ pip_for() {
     for minor in {41..5}; do pip+=(--platform "manylinux_2_${minor}_x86_64"); done
 }
 
-# packages_path NAME PYTHON: the directory of these packages. A change of the list has another one.
+# packages_path NAME PYTHON: the directory of these packages. A changed list has another directory.
 packages_path() {
     printf '%s/%s-%s-%s\n' "$engines_cache" "$1" "$2" \
         "$(sha256sum "$engines_dir/packages/$1.txt" | cut -c1-12)"

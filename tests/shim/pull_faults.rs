@@ -57,7 +57,7 @@ fn failed(output: &Output, start: &str, end: &str) {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "the directory is empty");
 }
 
-/// The shim looks at the free space before it writes.
+/// The shim checks the free space before it writes.
 #[test]
 fn a_full_file_system() {
     let site = site(4 * MIB);

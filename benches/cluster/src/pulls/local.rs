@@ -51,7 +51,7 @@ impl Local {
         command
     }
 
-    /// The shim and cp(1) in turns. Each begins without a file.
+    /// The times of the shim and of cp(1), which take turns. Each creates a new file.
     pub(super) fn copy(&self, rounds: usize) -> Result<Pair> {
         let mut pair = Pair { ours: Vec::new(), other: Vec::new() };
         let (image, target) = (self.path("roots/o/i:1"), self.path("work/pulled"));

@@ -61,7 +61,7 @@ Examples:
       printf '%s\\n' '[\"apptainer\",\"run\",\"docker://ubuntu\"]' | sifcache explain --stdin
 
 Exit status:
-   0  hit: an image was found, and its path replaces the reference, or a pull is answered
+   0  hit: an image was found; its path replaces the reference, or the shim answers the pull
    1  miss: there is no image for the reference
    2  pass: the command is left unchanged
   64  wrong usage

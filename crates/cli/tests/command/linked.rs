@@ -111,7 +111,7 @@ fn a_linked_image_is_kept_for_the_grace_period() {
     assert_eq!(site.gc(&[&by_root[..], &OLD].concat()).0, Some(0));
 }
 
-/// Without logs, nobody knows which images are linked to.
+/// Without logs, the links to images are unknown.
 #[test]
 fn logs_are_required_only_for_images_that_can_be_linked() {
     let site = Site::new();

@@ -46,7 +46,7 @@ fn tree() -> Option<Tree> {
 }
 
 #[test]
-fn import_names_them_and_list_shows_them() {
+fn import_and_list_use_the_uri() {
     let Some(tree) = tree() else { return };
     for name in NAMES {
         assert!(tree.path(format!("root/{name}")).is_file(), "{name}");
@@ -69,7 +69,7 @@ fn import_names_them_and_list_shows_them() {
 }
 
 #[test]
-fn what_is_there_is_not_pulled() {
+fn images_in_the_cache_are_not_pulled() {
     let Some(tree) = tree() else { return };
     let (status, stdout, stderr) = run_with(&tree, &["add", "--from", "-"], &URIS.join("\n"));
     assert_eq!(status, Some(0), "{stderr}");

@@ -19,7 +19,7 @@ pub(super) fn check(path: &Path, root: &Path, layout: Layout) -> Finding {
     match entries.any(|entry| fits(&entry, layout)) {
         true => Finding::ok("layout", format!("{name}: has files of the layout {layout}")),
         false => Finding::warn("layout", format!("{name}: has no file of the layout {layout}"))
-            .advice(format!("{layout}= needs {}", description(layout))),
+            .advice(format!("{layout}= must name {}", description(layout))),
     }
 }
 

@@ -20,7 +20,7 @@ fn a_shared_name_has_no_link_until_one_of_the_references_is_gone() {
     // The names of the other engine differ.
     assert_eq!(site.target("cwltool/org_s_tool:2___1.sif"), "root/org/tool:2_1");
     assert_eq!(site.target("cwltool/org_s_tool___2:1.sif"), "root/org/tool_2:1");
-    // The next command has no news.
+    // The next command reports nothing new.
     assert!(!site.import(4, "o/four:1").stderr.contains("share"));
     let object = site.json(&["view"]);
     let shared = object["views"][0]["shared"].as_array().unwrap();

@@ -4,7 +4,7 @@ use super::site::Site;
 use std::fs;
 
 #[test]
-fn they_are_never_changed() {
+fn entries_of_other_programs_are_never_changed() {
     let Some(site) = Site::with_view("nextflow,shpc") else { return };
     site.tree.file("view/nextflow/mine.img", b"mine");
     site.tree.file("view/shpc/o/i/1/mine.sif", b"mine");

@@ -1,4 +1,4 @@
-//! What interrupted commands and other people leave, and how it is repaired.
+//! Repairs of views that an interrupted command or another user has damaged.
 
 use super::site::Site;
 use std::fs;
