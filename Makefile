@@ -257,7 +257,7 @@ testbed: tools
 install: all
 	$(MAKE) --no-print-directory install-files
 
-# Module systems take the file name for the version.
+# Module systems use the file name as the version.
 MODULEFILE = $(modulefilesdir)/sifcache/$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # Installs without building anything; RELEASE is the directory of the built files.

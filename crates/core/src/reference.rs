@@ -164,7 +164,7 @@ impl Reference {
     }
 
     /// The grammar is that of docker. The registry has to be typed: without one, some runtimes
-    /// query Docker Hub, and others take the first component for the registry.
+    /// query Docker Hub, and others use the first component as the registry.
     fn oras(bytes: &[u8]) -> Result<Self, Error> {
         let docker = Self::parse(bytes)?;
         let names_registry = |first: &str| first == "localhost" || first.contains(['.', ':']);

@@ -59,7 +59,7 @@ fn the_step_ends_as_without_the_plugin_and_nothing_is_left() {
     site.idle("n3");
     site.launch(&["-w", "n3"], "docker://o/i:1").ran(IMAGE);
     // Without the plugin, srun's messages and its exit status are the same. A few of the messages
-    // depend on when srun learns of the failure, so several attempts are allowed.
+    // depend on when srun detects the failure, so several attempts are allowed.
     site.plugstack("# nothing\n");
     let mut seen = Vec::new();
     while !seen.contains(&shape(&with)) {

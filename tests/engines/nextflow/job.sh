@@ -2,7 +2,7 @@
 # Nextflow needs Java and packages that PyPI does not have. These are lines of the form that its source
 # builds by default: a pull to a temporary name in its cache, a rename, and a launch of the file.
 NXF_TASK_WORKDIR=$PWD
-# Nextflow only looks into its library, and never writes there.
+# Nextflow only reads its library, and never writes there.
 library=${VIEW:-$PWD}/nextflow
 mkdir -p cache
 image=$library/alpine-3.20.img

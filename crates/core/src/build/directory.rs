@@ -2,7 +2,7 @@
 //!
 //! The runtime starts `unsquashfs` in a container of its own, and binds the directory of the
 //! unpacked files with `-B DIRECTORY:/image` (`squashfs_apptainer.go` in Apptainer 1.4.5). That
-//! option takes a `:` or `,` in the path for a separator, so the build fails. A build from a
+//! option treats a `:` or `,` in the path as a separator, so the build fails. A build from a
 //! registry starts no container and succeeds.
 
 use crate::command_line::environment::Environment;

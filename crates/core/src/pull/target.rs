@@ -48,7 +48,7 @@ impl Target {
         Some(Self { path, directory })
     }
 
-    /// Whether the runtime takes the target for an existing file. Only the error "no such file"
+    /// Whether the runtime treats the target as an existing file. Only the error "no such file"
     /// counts as absent: a directory, a link to an existing file, and a path with any other error
     /// exist.
     #[must_use]

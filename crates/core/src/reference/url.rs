@@ -2,7 +2,7 @@
 //!
 //! The URL identifies the image. A URL can contain credentials, as a user name with a password or
 //! in its query, and every valid reference is logged and becomes a file name. Therefore no user
-//! name is valid, and no query except `download=1`, which only tells a browser what to do with the
+//! name is valid, and no query except `download=1`, which only affects how a browser handles the
 //! file. A character that would need an escape in a URL is not valid either.
 
 use super::{Error, name};

@@ -20,7 +20,7 @@ pub(crate) fn link(image: &Path, target: &Target) -> Result<bool, Failure> {
     }
 }
 
-/// Whether the error says that the file system has no symbolic links: symlink(2).
+/// Whether the error means that the file system has no symbolic links: symlink(2).
 fn has_no_links(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EOPNOTSUPP | libc::ENOSYS))
 }
