@@ -10,15 +10,14 @@ version_of() {
 }
 
 # compare_row ENGINE PACKAGE NAME OFF PATH PRELOAD VIEW: compares the engine's row with the results, or
-# writes it. A column without a result keeps its content.
+# writes it.
 compare_row() {
-    local start row note found view=$7
+    local start row note found
     start="| $3$(version_of "$1" "$2") |"
     # The name without its version, so that the row of another version is replaced.
     row=$(grep -m1 -E "^\| $(printf %s "$3" | sed 's/[][\.*^$()+?{|]/\\&/g')( [0-9][^ ]*)? \|" "$page" || :)
     note=$(cut -d'|' -f7 <<<"$row" | sed 's/^ *//; s/ *$//')
-    [[ $view != – ]] || view=$(cut -d'|' -f6 <<<"$row" | tr -d ' ')
-    found="$start $4 | $5 | $6 | ${view:-–} | $note |"
+    found="$start $4 | $5 | $6 | $7 | $note |"
     [[ $row != "$found" ]] || return 0
     if [[ -z ${SIFCACHE_BLESS:-} ]]; then
         failed=1

@@ -2,7 +2,7 @@ use super::NotServed;
 use crate::command_line::environment::key;
 
 #[test]
-fn messages() {
+fn each_reason_has_a_token_and_a_message() {
     for (reason, token, message) in [
         (NotServed::Empty, "no-command", "there is no command"),
         (NotServed::NotRuntime, "not-a-runtime", "the program is not a container runtime"),
@@ -29,6 +29,17 @@ fn messages() {
             NotServed::AlteringVariable(key("OCI")),
             "altering-variable",
             "the variable SINGULARITY_OCI or APPTAINER_OCI changes the result",
+        ),
+        (
+            NotServed::Root,
+            "build-by-root",
+            "a build by root keeps the owners of files, which a SIF file may lack",
+        ),
+        (
+            NotServed::Directory,
+            "unsuitable-directory",
+            "the path of the directory for the build has a ':' or ',', and the runtime cannot \
+             unpack a SIF file there",
         ),
     ] {
         assert_eq!((reason.token(), reason.to_string().as_str()), (token, message));
