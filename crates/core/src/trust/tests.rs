@@ -1,4 +1,4 @@
-//! Tests of the walk. The tests of the trust rules themselves are in `image/tests.rs`.
+//! Tests of the walk. The tests of the trust rules themselves are in `image/tests/trust.rs`.
 
 use super::{Stop, UntrustedReason, Writer, enter, kind};
 use crate::image::tests::{TestRoot, sif};
