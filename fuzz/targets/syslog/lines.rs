@@ -6,6 +6,7 @@ use crate::line::{self, Line};
 use crate::log_line::now;
 use crate::scan::Scan;
 use jiff::{SignedDuration, Timestamp};
+use sifcache_core::decision::Kind;
 use sifcache_core::reference::Reference;
 
 /// Reads a log as the command does.
@@ -78,16 +79,27 @@ fn round_trips(event: &Event) {
         .refused
         .iter()
         .map(|(path, why)| format!(" refused={} why={}", quoted(path), quoted(why.as_ref())));
-    let Ok(tasks) = u32::try_from(event.launches) else { return };
+    let Ok(tasks) = u32::try_from(event.count) else { return };
+    let link = event.link.as_ref().map(|path| format!(" link={}", quoted(path)));
     let line = format!(
-        "event={} {job}tasks={tasks} uid={} reference={}{}{}",
+        "event={} {job}tasks={tasks} uid={}{} reference={}{}{}{}",
         if event.image.is_some() { "hit" } else { "miss" },
         event.uid,
+        via(event.kind),
         event.reference,
         image.unwrap_or_default(),
+        link.unwrap_or_default(),
         refused.collect::<String>(),
     );
     assert_eq!(event::parse(&line), Some(event), "{line}");
+}
+
+fn via(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Launch => "",
+        Kind::Pull => " via=pull",
+        Kind::Build => " via=build",
+    }
 }
 
 fn quoted(path: &std::path::Path) -> String {

@@ -50,7 +50,7 @@ impl LogLine<'_> {
         assert_eq!(keys(line), self.keys(&decision), "{line}");
         let (log, times) = self.in_a_log(line);
         let mut expected = self.event(&decision);
-        expected.launches = expected.launches.saturating_mul(times);
+        expected.count = expected.count.saturating_mul(times);
         assert_eq!(line::read(&log, now()), Line::Event(when(), Box::new(expected)), "{log}");
     }
 
@@ -121,7 +121,8 @@ impl LogLine<'_> {
             reference: Reference::parse(reference.as_bytes()).expect("it is one"),
             job: self.id.map(|(job, _)| job),
             uid: self.uid,
-            launches: if self.nested { 1 } else { self.tasks.into() },
+            kind: decision.kind(),
+            count: if self.nested { 1 } else { self.tasks.into() },
             refused: self.refused(decision),
         }
     }

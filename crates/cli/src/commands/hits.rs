@@ -4,7 +4,7 @@ use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
-use crate::events::aggregate::{self, Aggregate, Count, Which};
+use crate::events::aggregate::{self, Aggregate, Commands, Count, Which};
 use crate::events::event::Event;
 use crate::events::logs::coverage::Span;
 use crate::events::logs::read::{Read, Unread};
@@ -29,6 +29,9 @@ use std::path::Path;
 /// shows these data and `gc` uses them, so run this command every day on the host that has the logs
 /// of all nodes. Nothing is saved from a log that contains no line from the plugin, or that
 /// contains unreadable lines.
+///
+/// LAUNCHES, PULLS and BUILDS are numbers of commands that used the image: a container that
+/// started, a pull into a file, a build. JOBS and USERS are about all three.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {
@@ -44,6 +47,8 @@ Examples:
       sifcache hits --since 30d --log /var/log/central/slurm-nodes.log*
   Every day, from cron:
       sifcache hits --log /var/log/central/slurm-nodes.log >/dev/null
+  Images that workflow engines pull:
+      sifcache hits --json | jq -r '.hits[] | select(.pulls > 0) | .image'
   In a script:
       sifcache hits --json | jq -r '.hits[] | \"\\(.launches) \\(.image)\"'
 
@@ -61,7 +66,8 @@ The JSON object is described in docs/json.md.";
 struct Row {
     image: String,
     references: Vec<String>,
-    launches: u64,
+    #[serde(flatten)]
+    commands: Commands,
     jobs: usize,
     users: usize,
     last: Timestamp,
@@ -168,7 +174,7 @@ fn row(image: &str, count: &Count) -> Row {
     Row {
         image: image.to_owned(),
         references: count.references.iter().filter_map(short).collect(),
-        launches: count.launches,
+        commands: count.commands,
         jobs: count.jobs(),
         users: count.users(),
         last: count.last,
@@ -176,17 +182,23 @@ fn row(image: &str, count: &Count) -> Row {
 }
 
 fn page(rows: &[Row], read: &str, saved: bool, aggregate: &Aggregate) -> String {
+    let [launches, pulls, builds] = Commands::HEADINGS;
     let mut table = Table::new(&[
         ("IMAGE", Align::Left),
-        ("LAUNCHES", Align::Right),
+        (launches, Align::Right),
+        (pulls, Align::Right),
+        (builds, Align::Right),
         ("JOBS", Align::Right),
         ("USERS", Align::Right),
         ("LAST", Align::Left),
     ]);
     for row in rows {
+        let [launches, pulls, builds] = row.commands.cells();
         table.row(vec![
             escape_for_terminal(Path::new(&row.image)),
-            row.launches.to_string(),
+            launches,
+            pulls,
+            builds,
             row.jobs.to_string(),
             row.users.to_string(),
             format::minute(row.last),

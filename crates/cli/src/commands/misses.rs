@@ -3,7 +3,7 @@
 use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::error::Failure;
-use crate::events::aggregate::{self, Count, Which};
+use crate::events::aggregate::{self, Commands, Count, Which};
 use crate::events::event::Event;
 use crate::events::logs::read::Unread;
 use crate::events::logs::source::Skipped;
@@ -24,6 +24,9 @@ use sifcache_core::settings::Settings;
 /// Reads the lines that the plugin and the shim write to syslog on each node. If there is a central
 /// log of all nodes, pass it with --log; by default, only the log of this host is read (its journal
 /// or /var/log/syslog). References that are now in the cache are omitted.
+///
+/// LAUNCHES, PULLS and BUILDS are numbers of commands that requested the reference: a container to
+/// start, a pull into a file, a build. JOBS and USERS are about all three.
 ///
 /// Every user can write such lines to syslog, so check the list before you add its references.
 #[derive(Debug, Args)]
@@ -67,7 +70,8 @@ struct Refused {
 #[derive(Serialize)]
 struct Row {
     reference: String,
-    launches: u64,
+    #[serde(flatten)]
+    commands: Commands,
     jobs: usize,
     users: usize,
     last: Timestamp,
@@ -139,7 +143,7 @@ fn row(name: &str, count: &Count, present: Option<String>) -> Row {
     });
     Row {
         reference: name.to_owned(),
-        launches: count.launches,
+        commands: count.commands,
         jobs: count.jobs(),
         users: count.users(),
         last: count.last,
@@ -153,9 +157,12 @@ fn references(rows: &[Row]) -> String {
 }
 
 fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
+    let [launches, pulls, builds] = Commands::HEADINGS;
     let mut table = Table::new(&[
         ("REFERENCE", Align::Left),
-        ("LAUNCHES", Align::Right),
+        (launches, Align::Right),
+        (pulls, Align::Right),
+        (builds, Align::Right),
         ("JOBS", Align::Right),
         ("USERS", Align::Right),
         ("LAST", Align::Left),
@@ -171,9 +178,12 @@ fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
         });
         let present =
             row.present.iter().map(|path| format!("is {} now", escape_for_terminal(path.as_ref())));
+        let [launches, pulls, builds] = row.commands.cells();
         table.row(vec![
             row.reference.clone(),
-            row.launches.to_string(),
+            launches,
+            pulls,
+            builds,
             row.jobs.to_string(),
             row.users.to_string(),
             format::minute(row.last),

@@ -12,6 +12,8 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use sifcache_core::decision::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -60,10 +62,40 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
+/// The number of commands of each kind. A command that several tasks share counts once for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Commands {
+    launches: u64,
+    pulls: u64,
+    builds: u64,
+}
+
+impl Commands {
+    /// The headings of the columns, in the order of [`Self::cells`].
+    pub(crate) const HEADINGS: [&str; 3] = ["LAUNCHES", "PULLS", "BUILDS"];
+
+    pub(crate) fn cells(self) -> [String; 3] {
+        [self.launches, self.pulls, self.builds].map(|number| number.to_string())
+    }
+
+    fn add(&mut self, kind: Kind, count: u64) {
+        let number = match kind {
+            Kind::Launch => &mut self.launches,
+            Kind::Pull => &mut self.pulls,
+            Kind::Build => &mut self.builds,
+        };
+        *number = number.saturating_add(count);
+    }
+
+    fn total(self) -> u64 {
+        self.launches.saturating_add(self.pulls).saturating_add(self.builds)
+    }
+}
+
 /// The counts for one key.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
-    pub(crate) launches: u64,
+    pub(crate) commands: Commands,
     pub(crate) last: Timestamp,
     jobs: BTreeSet<u32>,
     users: BTreeSet<u32>,
@@ -75,7 +107,7 @@ pub(crate) struct Count {
 
 impl Count {
     fn add(&mut self, time: Timestamp, event: Event) {
-        self.launches = self.launches.saturating_add(event.launches);
+        self.commands.add(event.kind, event.count);
         self.last = self.last.max(time);
         self.jobs.extend(event.job);
         self.users.insert(event.uid);
@@ -132,7 +164,7 @@ pub(crate) fn collect(
     let mut counts: Vec<(String, Count)> =
         counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
     // The sort is stable, so equal counts remain in alphabetical order.
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.launches)));
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.commands.total())));
     let sources = sources.iter().map(Source::name).collect();
     Ok(Aggregate { counts, sources, hits, read })
 }

@@ -4,6 +4,7 @@
 //! exactly: values are quoted as the plugin quotes them, numbers consist of digits, and the
 //! reference is valid.
 
+use sifcache_core::decision::Kind;
 use sifcache_core::reference::Reference;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -20,9 +21,11 @@ pub(crate) struct Event {
     /// The job; `None` for a launch outside of a job.
     pub(crate) job: Option<u32>,
     pub(crate) uid: u32,
-    /// The number of tasks that shared the launch, times the number of repetitions that syslog
+    /// The kind of the command.
+    pub(crate) kind: Kind,
+    /// The number of tasks that shared the command, times the number of repetitions that syslog
     /// reports.
-    pub(crate) launches: u64,
+    pub(crate) count: u64,
     /// Candidates that were refused, each with the reason.
     pub(crate) refused: Vec<(PathBuf, String)>,
 }
@@ -52,9 +55,19 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
         reference: Reference::parse_printed(first("reference")?).ok()?,
         job: number("job").map_or(Some(None), |job| job.map(Some))?,
         uid: number("uid")??,
-        launches: u64::from(tasks).saturating_mul(times.into()),
+        kind: kind(first("via").map(Vec::as_slice)),
+        count: u64::from(tasks).saturating_mul(times.into()),
         refused,
     })
+}
+
+/// The kind of a command, from the value of `via=`.
+fn kind(via: Option<&[u8]>) -> Kind {
+    match via {
+        Some(b"pull") => Kind::Pull,
+        Some(b"build") => Kind::Build,
+        _ => Kind::Launch,
+    }
 }
 
 /// Unwraps a message that rsyslog writes in place of identical ones, which is configurable and

@@ -201,3 +201,49 @@ fn a_hostile_line_cannot_steer_the_terminal() {
     assert!(!output.stdout.contains(&0x1b), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("\\u{1b}[2J"), "{output:?}");
 }
+
+/// Engines pull more often than they launch, so these commands have counts of their own.
+#[test]
+fn launches_pulls_and_builds_are_counted_apart() {
+    let directory = TempDir::new().unwrap();
+    let commands = ["tasks=2 uid=1", "uid=1 via=shim", "uid=2 via=pull", "tasks=4 uid=3 via=build"];
+    let line = |event: &str, image: &str| -> String {
+        let line = |fields: &str| {
+            format!(
+                "2026-01-05T00:00:00Z n1 sifcache: event={event} job=1 step=0 node=0 {fields} \
+                 reference=docker.io/o/i:1{image}\n"
+            )
+        };
+        commands.map(line).concat()
+    };
+    let log = line("hit", " image=/sif/o/i:1") + &line("miss", "");
+    for (command, key) in [("hits", "image"), ("misses", "reference")] {
+        let words = [command, "--root", "/nonexistent", "--log", "-"];
+        let text = run(directory.path(), &words, log.as_bytes());
+        let text = String::from_utf8(text.stdout).unwrap();
+        let rows: Vec<Vec<&str>> =
+            text.lines().take(2).map(|line| line.split_whitespace().collect()).collect();
+        let key = key.to_uppercase();
+        assert_eq!(rows[0][..6], [&key, "LAUNCHES", "PULLS", "BUILDS", "JOBS", "USERS"], "{text}");
+        assert_eq!(rows[1][1..6], ["3", "1", "4", "1", "3"], "{text}");
+        let json = run(directory.path(), &[&words[..], &["--json"]].concat(), log.as_bytes());
+        let object: Value = serde_json::from_slice(&json.stdout).unwrap();
+        let row = &object[command][0];
+        let numbers = ["launches", "pulls", "builds"].map(|key| row[key].as_u64());
+        assert_eq!(numbers, [Some(3), Some(1), Some(4)], "{row}");
+    }
+}
+
+/// The order is that of all commands of a reference.
+#[test]
+fn references_with_more_commands_are_first() {
+    let directory = TempDir::new().unwrap();
+    let line = |number: u32, fields: &str| {
+        format!(
+            "2026-01-05T00:00:00Z n1 sifcache: event=miss {fields} reference=docker.io/o/i:{number}\n"
+        )
+    };
+    let log = line(1, "tasks=2 uid=1") + &line(2, "tasks=3 uid=1 via=build");
+    let output = run(directory.path(), &["misses", "--refs", "--log", "-"], log.as_bytes());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "o/i:2\no/i:1\n");
+}

@@ -1,5 +1,6 @@
 use super::{fields, parse};
 use proptest::prelude::*;
+use sifcache_core::decision::Kind;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -19,23 +20,28 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
         "event=hit job=8 step=0 node=1 tasks=2 uid=1001 reference=docker.io/o/i:1 image=/s/o/i:1",
     )
     .unwrap();
-    assert_eq!((event.job, event.uid, event.launches), (Some(8), 1001, 2));
+    assert_eq!((event.job, event.uid, event.count), (Some(8), 1001, 2));
+    assert_eq!(event.kind, Kind::Launch);
     assert_eq!(event.image.as_deref(), Some(Path::new("/s/o/i:1")));
     let event = parse(
         "event=miss uid=1002 via=shim reference=docker.io/library/ubuntu:latest \
          refused=/s/ubuntu why=truncated refused=\"/s/a b\" why=unreadable",
     )
     .unwrap();
-    assert_eq!((event.job, event.uid, event.launches, &event.image), (None, 1002, 1, &None));
+    assert_eq!((event.job, event.uid, event.count, &event.image), (None, 1002, 1, &None));
+    assert_eq!(event.kind, Kind::Launch);
     let pull =
         parse("event=hit job=9 step=batch node=0 uid=7 via=pull reference=o/i:1 image=/s/o/i:1");
-    assert_eq!(pull.map(|event| (event.uid, event.launches, event.link)), Some((7, 1, None)));
+    assert_eq!(
+        pull.map(|event| (event.kind, event.count, event.link)),
+        Some((Kind::Pull, 1, None))
+    );
     let pull =
         parse("event=hit uid=7 via=pull reference=o/i:1 image=/l/o/i:1 link=/s/o/i@sha256:0f");
     let link = pull.and_then(|event| event.link);
     assert_eq!(link.as_deref(), Some(Path::new("/s/o/i@sha256:0f")));
     let build = parse("event=miss job=9 step=0 node=0 tasks=2 uid=7 via=build reference=o/i:1");
-    assert_eq!(build.map(|event| (event.uid, event.launches)), Some((7, 2)));
+    assert_eq!(build.map(|event| (event.kind, event.count)), Some((Kind::Build, 2)));
     let refused = [("/s/ubuntu", "truncated"), ("/s/a b", "unreadable")];
     let expected = refused.map(|(path, why)| (PathBuf::from(path), why.to_owned()));
     assert_eq!(event.refused, expected);
@@ -73,15 +79,15 @@ fn what_somebody_else_wrote() {
 #[test]
 fn repeated_messages_are_counted() {
     let message = "event=miss job=8 step=0 node=0 tasks=2 uid=1 reference=docker.io/o/i:1";
-    let launches = |line: &str| parse(line).map(|event| event.launches);
-    assert_eq!(launches(&format!("message repeated 3 times: [ {message}]")), Some(6));
+    let count = |line: &str| parse(line).map(|event| event.count);
+    assert_eq!(count(&format!("message repeated 3 times: [ {message}]")), Some(6));
     for line in [
         format!("message repeated 3 times: [ {message}"),
         format!("message repeated x times: [ {message}]"),
         format!("message repeated 99999999999 times: [ {message}]"),
         "message repeated 3 times: [ cut short".to_owned(),
     ] {
-        assert_eq!(launches(&line), None, "{line}");
+        assert_eq!(count(&line), None, "{line}");
     }
 }
 
