@@ -20,6 +20,7 @@ mod nested;
 mod owners;
 mod plugin;
 mod plugstack;
+mod pulls;
 mod report;
 mod roots;
 mod runtimes;
@@ -83,7 +84,7 @@ The JSON object is described in docs/json.md.";
 /// The name of an area, and the function that runs its checks.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);
 
-const AREAS: [Area; 10] = [
+const AREAS: [Area; 11] = [
     ("slurm", slurm::check),
     ("plugstack.conf", plugstack::check),
     ("plugin", plugin::check),
@@ -91,6 +92,7 @@ const AREAS: [Area; 10] = [
     ("configuration of the runtime", configuration::check),
     ("image roots", roots::check),
     ("launches in job scripts", nested::check),
+    ("pulls and builds", pulls::check),
     ("outside of jobs", login_node::check),
     ("login shells", login::check),
     ("syslog", syslog::check),

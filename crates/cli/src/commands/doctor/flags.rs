@@ -1,7 +1,8 @@
 //! Finds flags of the installed runtime that are missing from the flag table, or differ in arity.
 //!
-//! The table only covers the flags of the releases that it was made from. sifcache leaves a launch
-//! with an unknown flag alone, so it does not use the image roots; no other message reports that.
+//! The table only covers the flags of the releases that it was made from. sifcache leaves a launch,
+//! a pull or a build with an unknown flag alone, so it does not use the image roots; no other
+//! message reports that.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -9,20 +10,48 @@ use super::runtimes::Runtime;
 use crate::system::process::RunError;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::flags::{
-    EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, RUN, SHELL, TEST, by_letter, by_name,
+    BUILD, EXEC, GLOBAL, INSTANCE_RUN, INSTANCE_START, PULL, RUN, SHELL, TEST, by_letter, by_name,
 };
+use sifcache_core::settings;
 use std::path::Path;
 
-/// The commands whose flags are compared. `""` stands for the global flags before the subcommand.
-const COMMANDS: [(&str, u16); 7] = [
-    ("", GLOBAL),
-    ("exec", EXEC),
-    ("run", RUN),
-    ("shell", SHELL),
-    ("test", TEST),
-    ("instance start", INSTANCE_START),
-    ("instance run", INSTANCE_RUN),
-];
+/// Commands whose flags are compared in one finding.
+struct Group {
+    check: &'static str,
+    /// Each with its bit in the table. `""` stands for the global flags before the subcommand.
+    commands: &'static [(&'static str, u16)],
+    /// The commands, for messages about their flags.
+    of: &'static str,
+    advice: &'static str,
+    /// The advice if arguments may be misread.
+    misread: &'static str,
+}
+
+const LAUNCHES: Group = Group {
+    check: "flags",
+    commands: &[
+        ("", GLOBAL),
+        ("exec", EXEC),
+        ("run", RUN),
+        ("shell", SHELL),
+        ("test", TEST),
+        ("instance start", INSTANCE_START),
+        ("instance run", INSTANCE_RUN),
+    ],
+    of: "",
+    advice: "a launch with such a flag is left alone: the runtime pulls the image from its \
+             registry; upgrade sifcache, or report the flags to its maintainers",
+    misread: "",
+};
+
+const PULLS: Group = Group {
+    check: "pull-flags",
+    commands: &[("pull", PULL), ("build", BUILD)],
+    of: " of pull and build",
+    advice: "a pull or build with such a flag is left alone: the runtime uses the registry; upgrade \
+             sifcache, or report the flags to its maintainers",
+    misread: "; a known flag that has another form now may be misread: set pull=off until then",
+};
 
 /// Maximum number of flags in one finding.
 const SHOWN: usize = 20;
@@ -35,12 +64,20 @@ struct Listed<'a> {
     takes_value: bool,
 }
 
-/// Compares the flag table with the help of each command of this runtime.
-pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
+/// Compares the flag table with the help of each command of this runtime. With `pull=off`, `pull`
+/// and `build` are not relevant.
+pub(crate) fn check(host: &Host, runtime: &Runtime) -> Vec<Finding> {
+    let settings = host.site.settings.as_ref();
+    let is_off = settings.is_some_and(|settings| settings.pull == settings::Pull::Off);
+    let groups = [Some(&LAUNCHES), Some(&PULLS).filter(|_| !is_off)];
+    groups.into_iter().flatten().map(|group| compare(host, runtime, group)).collect()
+}
+
+fn compare(host: &Host, runtime: &Runtime, group: &Group) -> Finding {
     let name = escape_for_terminal(&runtime.path);
-    let mut differences: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut differences: Vec<(Difference, Vec<&str>)> = Vec::new();
     let mut known = 0;
-    for (command, bit) in COMMANDS {
+    for &(command, bit) in group.commands {
         let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = match host.output(&runtime.path.to_string_lossy(), &words) {
             Ok(answer) if answer.success => answer.stdout,
@@ -48,7 +85,7 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
             Ok(_) => continue,
             Err(silence @ RunError::Timeout) => {
                 return Finding::skipped(
-                    "flags",
+                    group.check,
                     silence.describe(&format!("{name} {command} --help")),
                 );
             }
@@ -65,41 +102,60 @@ pub(crate) fn check(host: &Host, runtime: &Runtime) -> Finding {
         }
     }
     match (known, differences.is_empty()) {
-        (0, _) => Finding::skipped("flags", format!("{name} --help lists no flags")),
-        (_, true) => Finding::ok("flags", format!("{name}: sifcache knows all its flags")),
-        (_, false) => unknown(&name, &differences),
+        (0, _) => {
+            Finding::skipped(group.check, format!("{name} --help lists no flags{}", group.of))
+        }
+        (_, true) => {
+            Finding::ok(group.check, format!("{name}: sifcache knows all its flags{}", group.of))
+        }
+        (_, false) => unknown(&name, group, &differences),
     }
 }
 
-fn unknown(name: &str, differences: &[(String, Vec<&str>)]) -> Finding {
+fn unknown(name: &str, group: &Group, differences: &[(Difference, Vec<&str>)]) -> Finding {
     let shown = differences.iter().take(SHOWN);
     let mut shown: Vec<String> =
-        shown.map(|(flag, commands)| format!("{flag} ({})", commands.join(", "))).collect();
+        shown.map(|(flag, commands)| format!("{} ({})", flag.text, commands.join(", "))).collect();
     if differences.len() > SHOWN {
         shown.push(format!("and {} more", differences.len() - SHOWN));
     }
     let message = format!("{name} has flags that sifcache does not know: {}", shown.join("; "));
-    Finding::warn("flags", escape_for_terminal(Path::new(&message))).advice(
-        "a launch with such a flag is left alone: the runtime pulls the image from its registry; \
-         upgrade sifcache, or report the flags to its maintainers",
-    )
+    let is_misread = differences.iter().any(|(difference, _)| difference.is_misread);
+    let misread = if is_misread { group.misread } else { "" };
+    Finding::warn(group.check, escape_for_terminal(Path::new(&message)))
+        .advice(format!("{}{misread}", group.advice))
 }
 
-/// How the flag differs from the table, as text; `None` if it does not differ.
-fn difference(flag: &Listed<'_>, command: u16) -> Option<String> {
+/// How a flag differs from the table.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference {
+    text: String,
+    /// Whether sifcache knows the flag as one of another form, and may take an argument after it for
+    /// something else.
+    is_misread: bool,
+}
+
+/// How the flag differs from the table; `None` if it does not differ.
+fn difference(flag: &Listed<'_>, command: u16) -> Option<Difference> {
     let name = format!("--{}", flag.name);
     let value = |takes: bool| if takes { "with a value" } else { "without a value" };
-    match by_name(command, flag.name.as_bytes()) {
-        None => Some(format!("{name}{}", if flag.takes_value { " VALUE" } else { "" })),
+    let in_table = |letter: &u8| by_letter(command, *letter);
+    let (text, is_misread) = match by_name(command, flag.name.as_bytes()) {
+        None => {
+            let text = format!("{name}{}", if flag.takes_value { " VALUE" } else { "" });
+            (text, flag.letter.as_ref().and_then(in_table).is_some())
+        }
         Some(known) if known.takes_value != flag.takes_value => {
-            Some(format!("{name} {}, known {}", value(flag.takes_value), value(known.takes_value)))
+            let known = value(known.takes_value);
+            (format!("{name} {}, known {known}", value(flag.takes_value)), true)
         }
         // The table assigns this letter to another flag, or does not contain it.
-        Some(known) => flag
-            .letter
-            .filter(|letter| by_letter(command, *letter) != Some(known))
-            .map(|letter| format!("-{} for {name}", char::from(letter))),
-    }
+        Some(known) => {
+            let letter = flag.letter.filter(|letter| in_table(letter) != Some(known))?;
+            (format!("-{} for {name}", char::from(letter)), in_table(&letter).is_some())
+        }
+    };
+    Some(Difference { text, is_misread })
 }
 
 /// The flags in a help text. Continuation lines of descriptions are indented further.
@@ -177,7 +233,7 @@ mod tests {
 
     #[test]
     fn differences_from_the_table_are_described() {
-        let message = |flag: Listed<'_>, command| difference(&flag, command);
+        let message = |flag: Listed<'_>, command| difference(&flag, command).map(|one| one.text);
         for (letter, name, takes_value) in
             [(Some(b'B'), "bind", true), (None, "bind", true), (None, "compat32", false)]
         {

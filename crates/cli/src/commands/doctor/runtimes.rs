@@ -113,7 +113,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         findings.push(version(host, runtime));
         findings.extend(cut_short(runtime));
         findings.extend(start::check(host, runtime));
-        findings.push(flags::check(host, runtime));
+        findings.extend(flags::check(host, runtime));
     }
     // One of the two default names is enough, but a name that the site configured should exist.
     findings

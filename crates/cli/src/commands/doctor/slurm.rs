@@ -21,7 +21,7 @@ const TOLD_BY: [(&str, &str); 4] =
     [("srun", "--version"), ("sinfo", "-V"), ("slurmd", "-V"), ("scontrol", "-V")];
 
 /// A Slurm release: the two numbers that a SPANK plugin must match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Release(pub(crate) u32, pub(crate) u32);
 
 impl fmt::Display for Release {

@@ -3,6 +3,7 @@
 mod areas;
 mod elf;
 mod login_node;
+mod pulls;
 mod runtime;
 mod site;
 

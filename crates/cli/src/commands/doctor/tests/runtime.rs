@@ -74,6 +74,43 @@ fn unknown_flags_are_reported() {
     assert_eq!(of(&tree).0, Level::Skipped);
 }
 
+/// A pull or a build with a flag that is missing from the table is left alone.
+#[test]
+fn unknown_flags_of_pulls_and_builds_are_reported() {
+    let Some(mut tree) = Tree::new() else { return };
+    let help = |more: &str| {
+        format!("Options:\n  -F, --force          x\n      --arch string    x\n{more}")
+    };
+    tree.answer("/usr/bin/apptainer pull --help", &help("      --dir string     x\n"));
+    tree.answer("/usr/bin/apptainer build --help", &help("  -s, --sandbox        x\n"));
+    let of = |tree: &Tree| {
+        let findings = runtimes::check(&tree.host());
+        let flags = findings.into_iter().find(|finding| finding.check == "pull-flags");
+        flags.map(|one| (one.level, one.message, one.advice.unwrap_or_default()))
+    };
+    let known = "/usr/bin/apptainer: sifcache knows all its flags of pull and build".to_owned();
+    assert_eq!(of(&tree), Some((Level::Ok, known, String::new())));
+    // `--dir` is a flag of pull only.
+    tree.answer("/usr/bin/apptainer pull --help", &help("      --made-up int    x\n"));
+    tree.answer("/usr/bin/apptainer build --help", &help("      --dir string     x\n"));
+    assert_eq!(tree.problems(), ["Warn runtime: pull-flags", "Note runtime: found"]);
+    let (_, message, advice) = of(&tree).unwrap();
+    let unknown = "/usr/bin/apptainer has flags that sifcache does not know: \
+                   --made-up VALUE (pull); --dir VALUE (build)";
+    assert_eq!(message, unknown);
+    assert!(advice.starts_with("a pull or build with such a flag is left alone: the runtime uses"));
+    assert!(!advice.contains("pull=off"), "{advice}");
+    // With another arity or letter, the arguments of a pull are not those that sifcache sees.
+    for more in ["      --name           x\n", "  -F, --made-up        x\n"] {
+        tree.answer("/usr/bin/apptainer pull --help", &help(more));
+        let (_, message, advice) = of(&tree).unwrap();
+        assert!(advice.ends_with(": set pull=off until then"), "{message}; {advice}");
+    }
+    tree.arguments = "image_root=/sif pull=off".to_owned();
+    tree.remove("/etc/slurm/plugstack.conf");
+    assert_eq!(of(&tree), None);
+}
+
 /// Two releases may write incomplete images.
 #[test]
 fn releases_that_write_incomplete_images_are_reported() {
