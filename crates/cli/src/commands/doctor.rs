@@ -28,6 +28,7 @@ mod slurm;
 mod start;
 mod syslog;
 mod trial;
+mod views;
 
 use crate::error::Failure;
 use crate::exit::Exit;

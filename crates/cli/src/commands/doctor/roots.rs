@@ -3,7 +3,7 @@
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
-use super::{fuse, layouts, mounts, trial};
+use super::{fuse, layouts, mounts, trial, views};
 use crate::cache::store;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
@@ -51,6 +51,7 @@ fn one(host: &Host, settings: &Settings, root: &Path, layout: Option<Layout>) ->
             None => {
                 findings.extend(space(root, &real, kind));
                 findings.extend(own_state(host, root));
+                findings.extend(views::check(host, root, settings.untrusted));
             }
         }
     }

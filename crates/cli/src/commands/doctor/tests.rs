@@ -6,6 +6,7 @@ mod login_node;
 mod pulls;
 mod runtime;
 mod site;
+mod views;
 
 use super::facts::Facts;
 use super::finding::{Finding, Level};
