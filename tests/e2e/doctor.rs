@@ -168,6 +168,25 @@ fn image_roots() {
     doctor(&site, As::AliceOnCtl).is_fine();
 }
 
+/// `pull=link` needs names by digest, and the logs of all nodes.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn pulls_that_link() {
+    let site = Site::new("pull=link");
+    site.store(IMAGE, "o/i:1");
+    let (names, grace) =
+        ("warn pulls and builds: digest-names", "warn pulls and builds: link-grace");
+    for who in ALL {
+        doctor(&site, who).names(&[names, grace], "sifcache knows all its flags of pull and build");
+    }
+    let root = site.at("ctl", SHARED);
+    let pinned = root.join(format!("o/i@sha256:{}", "0f".repeat(32)));
+    fs::hard_link(root.join("o/i:1"), pinned).unwrap();
+    for who in ALL {
+        doctor(&site, who).names(&[grace], "`sifcache hits` has saved no logs, so `sifcache gc`");
+    }
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_file_system_that_is_full() {
