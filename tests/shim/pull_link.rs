@@ -90,6 +90,20 @@ fn existing_files_are_handled_as_with_a_copy() {
     assert_eq!(fs::read_dir(site.path("work")).unwrap().count(), 4);
 }
 
+/// A rename would replace the only file of the image with a link to itself.
+#[test]
+fn a_pull_onto_the_image_itself() {
+    let site = site();
+    let image = fs::read(site.image()).unwrap();
+    fs::remove_file(site.image()).unwrap();
+    let file = site.path("roots").join(pinned());
+    let arguments = format!("pull --force {} docker://{}", file.display(), pinned());
+    let outcome = call(&site, &arguments).run();
+    assert!(outcome.report.is_none() && outcome.status == Some(0), "{outcome:#?}");
+    assert!(fs::symlink_metadata(&file).unwrap().is_file());
+    assert_eq!(fs::read(&file).unwrap(), image);
+}
+
 #[test]
 fn an_image_without_a_name_by_digest_is_copied() {
     let site = site();

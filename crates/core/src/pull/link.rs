@@ -27,6 +27,8 @@ pub enum NotLinked {
     NotInLastRoot,
     /// The file system of the target has no symbolic links.
     NoSymbolicLinks,
+    /// The target is a name of the image in an image root, which would become a link to itself.
+    TargetIsImage,
 }
 
 impl NotLinked {
@@ -37,6 +39,7 @@ impl NotLinked {
             Self::NoDigestName => "no-digest-name",
             Self::NotInLastRoot => "not-in-last-root",
             Self::NoSymbolicLinks => "no-symbolic-links",
+            Self::TargetIsImage => "target-is-image",
         }
     }
 }
@@ -47,16 +50,18 @@ impl fmt::Display for NotLinked {
             Self::NoDigestName => "the image has no name by digest",
             Self::NotInLastRoot => "the last image root has no image of this digest",
             Self::NoSymbolicLinks => "the file system of the target has no symbolic links",
+            Self::TargetIsImage => "the target is the image in the image root",
         })
     }
 }
 
-/// The target for a link to `image`, which is the hit of a lookup of `reference`.
+/// The target for a link in place of `file`. `image` is the hit of a lookup of `reference`.
 ///
 /// # Errors
 /// There is no suitable target, so the image has to be copied.
 pub fn target(
     image: &Path,
+    file: &Path,
     reference: &Reference,
     settings: &Settings,
     prober: &dyn Prober,
@@ -83,8 +88,13 @@ pub fn target(
     let path = found.ok_or(NotLinked::NotInLastRoot)?.path;
     // On a file system without hard links, the name by digest is a symbolic link to the name with
     // the tag, and follows the tag.
-    let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
-    if is_file { Ok(path) } else { Err(NotLinked::NoDigestName) }
+    let metadata = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file);
+    let metadata = metadata.ok_or(NotLinked::NoDigestName)?;
+    let is_it = |file: fs::Metadata| (file.dev(), file.ino()) == (metadata.dev(), metadata.ino());
+    if fs::symlink_metadata(file).is_ok_and(is_it) {
+        return Err(NotLinked::TargetIsImage);
+    }
+    Ok(path)
 }
 
 /// The digests in the names of the image's file, in the image root where it was found.

@@ -7,6 +7,7 @@ use sifcache_core::decision::{Decision, Kind};
 use sifcache_core::image::Root;
 use sifcache_core::lookup::Inline;
 use sifcache_core::pull::link;
+use sifcache_core::pull::target::Target;
 use sifcache_core::settings::{Nested, Pull, Settings};
 
 /// The notes in the order of output.
@@ -39,10 +40,13 @@ pub(super) fn of(
 
 /// With `pull=link`, whether the file of a pull is a link.
 fn file_of_pull(decision: &Decision, settings: &Settings) -> Option<String> {
-    let (Some(_), Some(image), Pull::Link) = (&decision.pull, decision.hit(), settings.pull) else {
+    let (Some(pull), Some(image), Pull::Link) = (&decision.pull, decision.hit(), settings.pull)
+    else {
         return None;
     };
-    let target = link::target(image, decision.reference()?, settings, &Inline);
+    let uri = decision.uri.as_ref()?;
+    let file = Target::new(uri, pull.file.as_deref(), pull.dir.as_deref())?.path;
+    let target = link::target(image, &file, uri.reference(), settings, &Inline);
     Some(match target {
         Ok(path) => format!("pull=link: the file links to {}", escape_for_terminal(&path)),
         Err(why) => format!("pull=link: the file is a copy: {why}"),

@@ -5,7 +5,7 @@ use crate::reference::Reference;
 use crate::settings::Settings;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn pinned(digit: char) -> String {
     format!("o/i@sha256:{}", digit.to_string().repeat(64))
@@ -17,7 +17,8 @@ fn linked(roots: &[&TestRoot], name: &str, reference: &str) -> Result<String, No
     let hit = roots.iter().map(|root| root.path().join(name)).find(|path| path.exists()).unwrap();
     let reference = Reference::parse(reference.as_bytes()).unwrap();
     let last = paths.last().unwrap().clone();
-    let path = target(&hit, &reference, &Settings::with_roots(paths), &Inline)?;
+    let file = Path::new("/none/x.sif");
+    let path = target(&hit, file, &reference, &Settings::with_roots(paths), &Inline)?;
     Ok(path.strip_prefix(last).unwrap().to_str().unwrap().to_owned())
 }
 
@@ -75,4 +76,20 @@ fn only_the_last_root_is_linked_to() {
     // A file that is not a valid image is not linked to.
     far.file(&pinned('a'), b"");
     assert_eq!(linked(&both, "o/i:1", "o/i:1"), Err(NotLinked::NotInLastRoot));
+}
+
+/// A rename would replace the only file of the image with a link to itself.
+#[test]
+fn a_target_that_is_the_image() {
+    let Some(root) = TestRoot::new() else { return };
+    let image = root.file(&pinned('a'), &sif());
+    let reference = Reference::parse(pinned('a').as_bytes()).unwrap();
+    let settings = Settings::with_roots(vec![root.path().to_owned()]);
+    let of = |file: &Path| target(&image, file, &reference, &settings, &Inline);
+    assert_eq!(of(&image), Err(NotLinked::TargetIsImage));
+    fs::hard_link(&image, root.path().join("o/i:1")).unwrap();
+    assert_eq!(of(&root.path().join("o/i:1")), Err(NotLinked::TargetIsImage));
+    // A link to the image can be replaced.
+    symlink(&image, root.path().join("x.sif")).unwrap();
+    assert_eq!(of(&root.path().join("x.sif")), Ok(image.clone()));
 }
