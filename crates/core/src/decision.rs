@@ -144,7 +144,7 @@ impl Decision {
         self.image = Some(image.to_owned());
         let uri = ImageUri::parse(image).map_err(Pass::Image)?;
         if self.build.is_some() && uri.transport() != Transport::Docker {
-            return Err(Pass::Image(image_uri::Error::OtherTransport));
+            return Err(Pass::OnlyRuntime(OnlyRuntime::BuildTransport));
         }
         self.uri = Some(uri.clone());
         if mode == CacheMode::Off {

@@ -123,7 +123,10 @@ fn builds() {
     assert_eq!((miss.token(), miss.action(), miss.candidates.len()), ("miss", None, 4));
     for (line, reason) in [
         ("apptainer build x o/i.def", "not-docker"),
-        ("apptainer build x library://o/i:1", "not-docker"),
+        ("apptainer build x shub://o/i:1", "not-docker"),
+        ("apptainer build x library://o/i:1", "build-transport"),
+        ("apptainer build x oras://h.io/o/i:1", "build-transport"),
+        ("apptainer build x https://h.io/o/i:1", "build-transport"),
         ("apptainer build x docker://", "bad-reference"),
         ("apptainer build --fakeroot x docker://o/i:1", "altering-option"),
         ("apptainer build --sandbox /a:b/x docker://o/i:1", "unsuitable-directory"),

@@ -20,6 +20,8 @@ pub struct Plan {
 pub enum OnlyRuntime {
     /// The site has turned answers off: `pull=off`.
     Off,
+    /// It is a build from an image of another transport than docker.
+    BuildTransport,
     /// The runtime prints details.
     Details,
     /// The runtimes name the file in different ways, or the path does not end with a name.
@@ -36,6 +38,7 @@ impl OnlyRuntime {
     pub const fn token(self) -> &'static str {
         match self {
             Self::Off => "pull-off",
+            Self::BuildTransport => "build-transport",
             Self::Details => "pull-with-details",
             Self::FileName => "pull-file-name",
             Self::Exists => "pull-file-exists",
@@ -48,6 +51,7 @@ impl fmt::Display for OnlyRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Off => "pulls and builds are left to the runtime (pull=off)",
+            Self::BuildTransport => "only builds from docker images use the cache",
             Self::Details => "the runtime prints details of the pull (-v or -d)",
             Self::FileName => "the name of the file is missing or differs between runtimes",
             Self::Exists => "the file exists already, and --force is missing",
