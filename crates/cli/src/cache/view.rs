@@ -35,6 +35,7 @@ use crate::error::Failure;
 use engine::{Engine, Layout};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use sifcache_core::settings::Settings;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -80,12 +81,12 @@ impl View {
     ///
     /// # Errors
     /// If one contains the other.
-    pub(crate) fn refuse_nesting(&self) -> Result<(), Failure> {
+    pub(crate) fn refuse_nesting(&self, settings: &Settings) -> Result<(), Failure> {
         let view = real(&self.directory);
-        for root in &self.roots {
+        for (root, _) in settings.search_path() {
             let other = real(root);
             if view.starts_with(&other) || other.starts_with(&view) {
-                let (view, root) = (self.directory.clone(), root.clone());
+                let (view, root) = (self.directory.clone(), root.to_owned());
                 return Err(Failure::ViewInRoot { view, root });
             }
         }

@@ -125,12 +125,14 @@ fn chosen(registered: Vec<View>, directory: Option<&Path>) -> Result<Vec<View>, 
 }
 
 fn new(args: &ViewCommand, settings: &Settings, directory: &Path) -> Result<View, Failure> {
+    // A view is registered in an image root, which has to be one of sifcache's own layout.
+    site::own(settings, settings.image_roots.last())?;
     let view = View {
         directory: directory.to_owned(),
         engines: args.engines.iter().copied().collect(),
         roots: settings.image_roots.clone(),
     };
-    view.refuse_nesting()?;
+    view.refuse_nesting(settings)?;
     Ok(view)
 }
 

@@ -51,6 +51,28 @@ fn a_view_in_an_image_root_and_the_other_way_round() {
     assert!(!site.tree.path("root/.sifcache/views.json").exists());
 }
 
+/// A view would write into the tree of another tool, or be registered outside of any image root.
+#[test]
+fn a_view_and_the_roots_of_other_tools() {
+    let Some(site) = Site::new() else { return };
+    for tree in ["nxf", "nxf/library"] {
+        site.tree.directory(tree);
+    }
+    let roots = format!("{}:nextflow={}", site.tree.text("root"), site.tree.text("nxf/library"));
+    for name in ["nxf/library", "nxf/library/view", "nxf"] {
+        let words = ["view", &site.tree.text(name), "--for", "nextflow"];
+        let output = site.run_on(&roots, &words);
+        assert_eq!(output.status, Some(64), "{name}: {output:?}");
+        assert!(output.stderr.contains("neither a view nor an image root"), "{output:?}");
+    }
+    assert!(!site.tree.path("root/.sifcache/views.json").exists());
+    let only = format!("nextflow={}", site.tree.text("nxf"));
+    let words = ["view", &site.tree.text("view"), "--for", "nextflow", "--dry-run"];
+    let output = site.run_on(&only, &words);
+    assert_eq!(output.status, Some(64), "{output:?}");
+    assert!(output.stderr.contains("other tools fill all image roots"), "{output:?}");
+}
+
 /// A job would not use these files, so no engine must find them.
 #[test]
 fn images_that_jobs_would_not_use() {
