@@ -25,7 +25,12 @@ pub(crate) struct Source {
 /// The settings without the destination root, which cannot be a foreign root.
 pub(crate) fn others(settings: &Settings, destination: &Path) -> Settings {
     let mut others = settings.clone();
+    let roots = &settings.image_roots;
     others.image_roots.retain(|root| root != destination);
+    for foreign in &mut others.foreign_roots {
+        let before = roots.iter().take(foreign.own_before);
+        foreign.own_before = before.filter(|root| *root != destination).count();
+    }
     others
 }
 
@@ -93,4 +98,27 @@ pub(crate) fn record(others: &Settings, path: &Path, metadata: &Metadata) -> Opt
         let name = path.strip_prefix(root).ok()?.to_str()?;
         Record::load(root, name, metadata.len(), modified)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::others;
+    use sifcache_core::settings::Settings;
+    use std::path::Path;
+
+    /// Nodes get the image that jobs find without the local copy.
+    #[test]
+    fn the_order_of_the_other_roots_stays() {
+        for (roots, expected) in [
+            ("/l:nextflow=/n:/s", &["/n", "/s"] as &[&str]),
+            ("nextflow=/n:/l:/s", &["/n", "/s"]),
+            ("/s:nextflow=/n:/l:pulls=/p", &["/s", "/n", "/p"]),
+            ("/s:/l:nextflow=/n:/t", &["/s", "/n", "/t"]),
+        ] {
+            let settings = Settings::parse(&[format!("image_root={roots}")]).unwrap();
+            let others = others(&settings, Path::new("/l"));
+            let left = others.search_path().map(|(root, _)| root);
+            assert!(left.eq(expected.iter().map(Path::new)), "{roots}");
+        }
+    }
 }
