@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// An image of the depot. It has the content of [`IMAGE`].
-const BIOCONTAINER: &str = "quay.io/biocontainers/mulled-v2-0a1b2c3d:4e5f6a7b-0";
+pub(crate) const BIOCONTAINER: &str = "quay.io/biocontainers/mulled-v2-0a1b2c3d:4e5f6a7b-0";
 
 /// For each tool, the directory and a script that fills it, run in the directory.
 const TREES: [(&str, &str); 4] = [
@@ -30,7 +30,7 @@ const TREES: [(&str, &str); 4] = [
 ];
 
 /// Fills one directory for each tool, and returns the digest of the image.
-fn fill(site: &Site) -> String {
+pub(crate) fn fill(site: &Site) -> String {
     with_hub(|| {
         let digest = digest(IMAGE);
         for (tool, script) in TREES {

@@ -23,6 +23,7 @@ mod exports;
 mod faults;
 mod files;
 mod firewall;
+mod foreign_roots;
 mod hit;
 mod layouts;
 mod login_node;
@@ -34,6 +35,7 @@ mod oracle;
 mod partitions;
 mod pass;
 mod pulls;
+mod pulls_links;
 mod registries;
 mod releases;
 #[path = "../host/returns.rs"]

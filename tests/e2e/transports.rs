@@ -1,7 +1,7 @@
 //! Images of `oras://`, `https://` and `library://`: added while the registry runs, used without
 //! it.
 
-use crate::kit::registry::files;
+use crate::kit::registry::{files, files_without_tls};
 use crate::kit::tree::sha256;
 use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, hub, inside, sif, tree, with_hub};
 use std::fs;
@@ -136,4 +136,65 @@ fn misses_are_logged_with_their_transport() {
         assert!(!own[0].contains("s3cret"), "{output:#?}");
     }
     assert!(!site.log("n1").contains("s3cret"));
+}
+
+/// Without TLS, and with `pull=link`.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn plain_http_and_links() {
+    const HTTP: &str = "http://registry.example.org:8081/depot/tool:1--0";
+    let site = Site::new("pull=link");
+    let expected = with_hub(|| {
+        let _files = files_without_tls(8081);
+        publish(&site);
+        done(&site, &["add", HTTP, ORAS]);
+        // The server has no digest to compare with.
+        let refreshed = done(&site, &["refresh", HTTP]);
+        assert!(refreshed.stdout.starts_with("refreshed "), "{refreshed:#?}");
+        pull(&site, RUNTIME, "", HTTP);
+        pull(&site, RUNTIME, "", HTTP)
+    });
+    assert!(expected.starts_with("\nstatus 0\n./tool:1--0 755 alice\n"), "{expected}");
+    site.launch(&[], HTTP).ran(IMAGE);
+    let image = "/shared/sif/_http/registry.example.org:8081/depot/tool:1--0";
+    site.logged("n1", &format!("uid=1001 reference={HTTP} image={image}\n"));
+    let script = format!("apptainer exec {HTTP} cat /etc/image-name");
+    site.sbatch(&[], &script).ran(IMAGE);
+    // A URL has no digest, so this is a copy. Only the image of the registry is linked.
+    assert_eq!(pull(&site, SHIM, "", HTTP), expected);
+    site.logged("ctl", &format!("reference={HTTP} image={image} copied=no-digest-name\n"));
+    let script = format!("cd && rm -f x && {SHIM} -q pull x {ORAS} && readlink x");
+    let linked = site.alice(&["bash", "-c", &script]);
+    let start = "/shared/sif/_oras/registry.example.org/lab/tool@sha256:";
+    assert!(linked.status == 0 && linked.stdout.starts_with(start), "{linked:#?}");
+    site.launch(&[], "/home/alice/x").ran(IMAGE);
+}
+
+/// `sifcache explain` gives the reason, and the runtime builds from the registry.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn builds_are_left_to_the_runtime() {
+    let site = Site::new("");
+    for uri in [ORAS, LIBRARY] {
+        done(&site, &["import", &inside(IMAGE), uri]);
+        let words = ["sifcache", "explain", "apptainer", "build", "x", uri];
+        let explained = site.alice(&words);
+        let reason = "pass: only builds from docker images use the cache\n";
+        assert!(explained.stdout.contains(reason), "{explained:#?}");
+        let required =
+            site.srun(&["--sif-cache=require", "-w", "n1", "apptainer", "build", "x", uri]);
+        assert_ne!(required.status, 0, "{required:#?}");
+        assert!(required.stderr.contains("only builds from docker images"), "{required:#?}");
+    }
+    let build = format!("{SHIM} build -F x {ORAS}");
+    let built = with_hub(|| {
+        publish(&site);
+        site.alice(&[
+            "bash",
+            "-c",
+            &format!("cd && {build} >&2 && apptainer exec x cat /etc/image-name"),
+        ])
+    });
+    built.ran(IMAGE);
+    assert!(!site.log("ctl").contains("via=build"));
 }

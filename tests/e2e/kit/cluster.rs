@@ -67,10 +67,11 @@ pub(super) fn at(host: &str, path: &str) -> PathBuf {
 /// The compute nodes.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
-/// Each node's log files, as pairs of node and path.
+/// The log files of each node and of the login node, as pairs of host and path.
 pub(super) fn logs() -> impl Iterator<Item = (&'static str, &'static str)> {
     let both = ["/var/log/syslog", "/var/log/slurm/slurmd.log"];
-    NODES.into_iter().flat_map(move |node| both.map(|log| (node, log)))
+    let nodes = NODES.into_iter().flat_map(move |node| both.map(|log| (node, log)));
+    nodes.chain([("ctl", "/var/log/syslog")])
 }
 
 /// The content of a file after its first `from` bytes. Logs are long and are read repeatedly, so

@@ -197,19 +197,33 @@ pub(crate) fn without_tls(port: u16) -> Server {
 /// Serves the files in `/srv/files` of the hub at `https://registry.example.org:PORT/`. Every
 /// request is logged.
 pub(crate) fn files(port: u16) -> Server {
+    file_server(
+        port,
+        "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+         context.load_cert_chain('/etc/hub/hub.pem', '/etc/hub/hub.key')\n\
+         server.socket = context.wrap_socket(server.socket, server_side=True)\n",
+    )
+}
+
+/// Serves the same files at `http://registry.example.org:PORT/`.
+pub(crate) fn files_without_tls(port: u16) -> Server {
+    file_server(port, "")
+}
+
+/// A file server that runs these lines of Python before it accepts connections.
+fn file_server(port: u16, lines: &str) -> Server {
     let script = format!(
         "#!/usr/bin/python3\n\
          import http.server, os, ssl\n\
          os.chdir('/srv/files')\n\
          server = http.server.ThreadingHTTPServer(('', {port}), http.server.SimpleHTTPRequestHandler)\n\
-         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
-         context.load_cert_chain('/etc/hub/hub.pem', '/etc/hub/hub.key')\n\
-         server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+         {lines}\
          server.serve_forever()\n"
     );
     fs::create_dir_all(super::at("hub", "/srv/files")).unwrap();
-    super::program(&super::at("hub", "/usr/local/bin/files.py"), &script);
-    Server::start("/usr/local/bin/files.py", port)
+    let program = format!("/usr/local/bin/files-{port}.py");
+    super::program(&super::at("hub", &program), &script);
+    Server::start(&program, port)
 }
 
 /// An HTTP proxy on host hub.
