@@ -124,9 +124,6 @@ fn builds() {
     for (line, reason) in [
         ("apptainer build x o/i.def", "not-docker"),
         ("apptainer build x shub://o/i:1", "not-docker"),
-        ("apptainer build x library://o/i:1", "build-transport"),
-        ("apptainer build x oras://h.io/o/i:1", "build-transport"),
-        ("apptainer build x https://h.io/o/i:1", "build-transport"),
         ("apptainer build x docker://", "bad-reference"),
         ("apptainer build --fakeroot x docker://o/i:1", "altering-option"),
         ("apptainer build --sandbox /a:b/x docker://o/i:1", "unsuitable-directory"),
@@ -151,6 +148,17 @@ fn builds() {
     let argv = ["apptainer", "build", "x", "docker://o/i:1"];
     let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
     assert_eq!((decision.reason(), decision.build), ("pull-off", None));
+}
+
+/// The runtime fetches such a source in other ways, which were not compared with a SIF file.
+#[test]
+fn builds_from_other_transports() {
+    let Some(root) = TestRoot::new() else { return };
+    for image in ["library://o/i:1", "oras://h.io/o/i:1", "https://h.io/i", "http://h.io/i"] {
+        let pass = auto(&root, &format!("apptainer build x {image}"));
+        assert_eq!((pass.token(), pass.reason()), ("pass", "build-transport"), "{image}");
+        assert_eq!((pass.uri, pass.image.as_deref()), (None, Some(image.as_bytes())));
+    }
 }
 
 #[test]
