@@ -23,8 +23,8 @@ use crate::ui::output;
 use crate::ui::stderr;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use linked::{Grace, can_be_linked};
-use sifcache_core::settings::{self, Settings};
+use linked::Grace;
+use sifcache_core::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Remove images by age, last use or total size
@@ -150,8 +150,8 @@ fn choose(
             chosen.push(image);
         }
     }
-    let links = settings.pull == settings::Pull::Link;
-    if let Some(since) = grace.since.filter(|_| links && chosen.iter().any(|i| can_be_linked(i))) {
+    let linked = |image: &&Image| linked::can_be_linked(settings, &inventory.root, image);
+    if let Some(since) = grace.since.filter(|_| chosen.iter().any(linked)) {
         require_logs(args, inventory, "--link-grace", since, now)?;
     }
     grace.report();

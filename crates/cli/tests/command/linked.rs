@@ -128,3 +128,20 @@ fn logs_are_required_only_for_images_that_can_be_linked() {
     fs::remove_dir_all(site.path("root/.sifcache")).unwrap();
     assert_eq!(gc(&OLD).0, Some(1));
 }
+
+/// Links lead to the last image root, so `gc` in the root of a node needs no logs.
+#[test]
+fn logs_are_not_required_for_the_other_image_roots() {
+    let site = Site::new();
+    fs::create_dir(site.path("shared")).unwrap();
+    let (root, shared) = (site.path("root"), site.path("shared"));
+    for (roots, expected) in [([&root, &shared], Some(1)), ([&shared, &root], None)] {
+        let [first, last] = roots.map(|root| root.display());
+        let line = format!(
+            "optional spank_sifcache.so image_root={first}:{last} untrusted=accept pull=link\n"
+        );
+        fs::write(site.path("plugstack.conf"), line).unwrap();
+        let into = ["--into", root.to_str().unwrap()];
+        assert_eq!(site.gc(&[&CONFIGURED[..], &OLD, &into].concat()).0, expected, "{first}");
+    }
+}

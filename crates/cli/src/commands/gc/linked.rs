@@ -9,6 +9,8 @@ use crate::cache::store::scan::Image;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::stderr;
 use jiff::{SignedDuration, Timestamp};
+use sifcache_core::settings::{Pull, Settings};
+use std::path::Path;
 
 /// The grace period of links.
 #[derive(Debug)]
@@ -49,8 +51,12 @@ impl<'a> Grace<'a> {
     }
 }
 
-/// Whether a pull can link to the image: only to a name with a digest.
-pub(super) fn can_be_linked(image: &Image) -> bool {
+/// Whether a pull can link to the image: only with `pull=link`, in the last image root, and to a name
+/// with a digest.
+pub(super) fn can_be_linked(settings: &Settings, root: &Path, image: &Image) -> bool {
+    if settings.pull != Pull::Link || settings.image_roots.last().is_none_or(|last| last != root) {
+        return false;
+    }
     let has_digest = |name: &String| image_name::reference(name)?.digest().map(drop);
     image.names.iter().any(|name| has_digest(name).is_some())
 }
