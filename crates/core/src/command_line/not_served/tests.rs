@@ -30,6 +30,14 @@ fn each_reason_has_a_token_and_a_message() {
             "altering-variable",
             "the variable SINGULARITY_OCI or APPTAINER_OCI changes the result",
         ),
+    ] {
+        assert_eq!((reason.token(), reason.to_string().as_str()), (token, message));
+    }
+}
+
+#[test]
+fn builds_have_reasons_of_their_own() {
+    for (reason, token, message) in [
         (
             NotServed::Root,
             "build-by-root",
