@@ -5,7 +5,8 @@ use super::host::{Host, remedy};
 use crate::cache::view::{View, registration, sync};
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::settings::Untrusted;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Error, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use walkdir::WalkDir;
@@ -15,10 +16,17 @@ const MAX_ENTRIES: usize = 5000;
 
 /// Checks the views in the record of `root`.
 pub(super) fn check(host: &Host, root: &Path, untrusted: Untrusted) -> Vec<Finding> {
+    let record = registration::path(root);
+    // Another check reports a root that users cannot read.
+    let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
+    if File::open(host.path(&record)).is_err_and(|error| denied(&error)) {
+        let why = format!("{}: this user cannot read it", escape_for_terminal(&record));
+        return vec![Finding::skipped("views", why)];
+    }
     match registration::in_root(&host.path(root)) {
         Ok(views) => views.iter().flat_map(|view| one(host, view, untrusted)).collect(),
         Err(failure) => {
-            let path = escape_for_terminal(&registration::path(root));
+            let path = escape_for_terminal(&record);
             let message = format!("{path}: the record of the views is not usable: {failure}");
             let advice = "views are not updated; run `sifcache verify` as the owner of the root";
             vec![Finding::warn("views", message).advice(advice)]
