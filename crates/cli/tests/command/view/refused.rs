@@ -63,7 +63,7 @@ fn a_view_and_the_roots_of_other_tools() {
         let words = ["view", &site.tree.text(name), "--for", "nextflow"];
         let output = site.run_on(&roots, &words);
         assert_eq!(output.status, Some(64), "{name}: {output:?}");
-        assert!(output.stderr.contains("neither a view nor an image root"), "{output:?}");
+        assert!(output.stderr.contains("must not contain each other"), "{output:?}");
     }
     assert!(!site.tree.path("root/.sifcache/views.json").exists());
     let only = format!("nextflow={}", site.tree.text("nxf"));
