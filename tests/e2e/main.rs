@@ -26,6 +26,7 @@ mod firewall;
 mod foreign_roots;
 mod hit;
 mod layouts;
+mod library;
 mod login_node;
 mod miss;
 mod names;

@@ -71,7 +71,7 @@ const UMASK: [&str; 3] = ["022", "077", "002"];
 
 /// Reads lines `UMASK COMMAND`, and runs each in a directory of its own that has files of several
 /// kinds. Prints the result of each, after a line `== NUMBER`.
-const RUN: &str = r#"
+pub(crate) const RUN: &str = r#"
     cd && rm -rf pulls && mkdir pulls && cd pulls || exit
     number=0
     while read -r mask command; do

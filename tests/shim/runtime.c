@@ -1,6 +1,7 @@
 /*
  * A fake runtime, installed as `apptainer`: reports everything that a program inherits, as
- * records that end with a null byte.
+ * records that end with a null byte. With RUNTIME_VERSION in the environment, `--version` prints
+ * the value of this variable instead.
  *
  * The report goes to a descriptor that is already open. The program must not open any, because
  * the standard descriptors may be closed, or the limit may allow no further one.
@@ -126,6 +127,10 @@ static void tell_process(void)
 
 int main(int argc, char **argv)
 {
+	const char *version = getenv("RUNTIME_VERSION");
+
+	if (version && argc == 2 && !strcmp(argv[1], "--version"))
+		return puts(version) < 0;
 	tell("argc", "%d", argc);
 	tell_words("argv", argv);
 	tell_words("environ", environ);

@@ -1,7 +1,7 @@
 //! Launches and pulls of images that are not from docker.
 
 use crate::kit::Site;
-use sif_fixture::Sif;
+use sif_fixture::{Object, Sif, file_system};
 use std::fs;
 
 const HEX: &str = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
@@ -87,7 +87,10 @@ fn pulls_copy_the_image() {
         assert!(outcome.report.is_none() && outcome.status == Some(0), "{uri}: {outcome:#?}");
         let messages = match uri.split_once(':').unwrap().0 {
             "oras" => "INFO:    Using cached SIF image\n",
-            "library" => "INFO:    Using cached image\nWARNING: Skipping container verification\n",
+            "library" => {
+                "INFO:    Using cached image\nWARNING: integrity: no groups found\n\
+                          WARNING: Skipping container verification\n"
+            }
             _ => "",
         };
         assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", messages), "{uri}");
@@ -101,15 +104,81 @@ fn pulls_copy_the_image() {
 #[test]
 fn failed_copies_are_reported_as_by_the_runtime() {
     let site = site();
-    for (uri, work) in [
-        ("oras://h.io/o/i:1", "While pulling image from oci registry"),
-        ("library://E/c/i:1", "While pulling library image"),
-        ("https://H.io:443/d/i:1--0", "While pulling from image from http(s)"),
+    for (uri, info, work) in [
+        (
+            "oras://h.io/o/i:1",
+            "INFO:    Using cached SIF image\n",
+            "While pulling image from oci registry",
+        ),
+        ("library://E/c/i:1", "INFO:    Using cached image\n", "While pulling library image"),
+        ("https://H.io:443/d/i:1--0", "", "While pulling from image from http(s)"),
     ] {
-        let call = site.call(&["apptainer", "-s", "pull", "nowhere/x", uri]);
+        let failed = format!("FATAL:   {work}: error copying image out of cache: could not open");
+        for (program, options, start) in [
+            ("apptainer", ["-s", "pull"], failed.clone()),
+            ("apptainer", ["--nocolor", "pull"], format!("{info}{failed}")),
+            ("singularity", ["-q", "pull"], failed.clone()),
+        ] {
+            let words = [&[program], &options[..], &["nowhere/x", uri]].concat();
+            let call = site.call(&words).variable("RUNTIME_VERSION=singularity-ce version 4.5.1");
+            let call = call.program(&format!("shims/{program}"));
+            let outcome = call.set_up("directory", &site.text("work")).run();
+            assert!(outcome.stderr.starts_with(&start), "{outcome:#?}");
+            assert_eq!(
+                (outcome.status, outcome.stderr.lines().count()),
+                (Some(255), start.lines().count())
+            );
+        }
+    }
+}
+
+/// SingularityCE 4 names both files if it cannot copy an image of docker.
+#[test]
+fn failed_copies_of_singularity() {
+    let site = site();
+    let image = site.text("roots/o/i:1");
+    for (program, version, files) in [
+        (
+            "singularity",
+            "singularity-ce version 4.5.1",
+            format!(" (from \"{image}\" to \"nowhere/x\")"),
+        ),
+        ("singularity", "singularity-ce version 3.11.4", String::new()),
+        ("singularity", "apptainer version 1.4.5", String::new()),
+        ("apptainer", "singularity-ce version 4.5.1", String::new()),
+    ] {
+        let call = site.call(&[program, "pull", "nowhere/x", "docker://o/i:1"]);
+        let call = call.variable(format!("RUNTIME_VERSION={version}"));
+        let call = call.program(&format!("shims/{program}"));
         let outcome = call.set_up("directory", &site.text("work")).run();
-        let start = format!("FATAL:   {work}: error copying image out of cache: could not open");
-        assert!(outcome.status == Some(255) && outcome.stderr.starts_with(&start), "{outcome:#?}");
+        let start = format!(
+            "INFO:    Using cached SIF image\nFATAL:   While making image from oci registry: \
+             error copying image out of cache{files}: could not open temporary file for copy: "
+        );
+        assert!(outcome.stderr.starts_with(&start), "{version}: {outcome:#?}");
+        assert!(outcome.report.is_none() && outcome.status == Some(255), "{outcome:#?}");
+    }
+}
+
+/// The runtime names the first group without a signature. It does so before it reads a key.
+#[test]
+fn library_images_without_a_signature() {
+    let site = site();
+    let group =
+        |number| Sif::empty().with(Object::root_file_system(file_system::EXT3, [0]).group(number));
+    let signature = Object::signature().linked_to_group(2);
+    for (image, problem) in [
+        (group(1), "WARNING: integrity: signature not found for object group 1\n"),
+        (group(2), "WARNING: integrity: signature not found for object group 2\n"),
+        (group(2).with(signature), ""),
+    ] {
+        image.write(site.path("roots/_library/E/c/i:1.sif")).unwrap();
+        let call = site.call(&["apptainer", "pull", "-F", "x", "library://E/c/i:1"]);
+        let outcome = call.set_up("directory", &site.text("work")).run();
+        let expected = format!(
+            "INFO:    Using cached image\n{problem}WARNING: Skipping container verification\n"
+        );
+        assert_eq!((outcome.status, outcome.stderr), (Some(0), expected));
     }
 }
 

@@ -15,6 +15,7 @@
 
 pub mod definition;
 pub mod descriptors;
+pub mod unsigned;
 
 use descriptors::Table;
 use std::fmt;

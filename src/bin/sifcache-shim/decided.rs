@@ -26,9 +26,11 @@ pub(crate) struct Decided {
     pub(crate) requires_image: bool,
 }
 
-/// Decides on a command. After a panic, the command is left unchanged.
+/// Decides on a command, which `program` would run otherwise. After a panic, the command is left
+/// unchanged.
 pub(crate) fn decide(
     command: Vec<&[u8]>,
+    program: &CString,
     settings: Option<Settings>,
     requested: &RequestedMode,
     environment: &Environment,
@@ -39,7 +41,7 @@ pub(crate) fn decide(
             apply::without_settings(&Launch::new(command, environment, None), requested);
             return Decided::default();
         };
-        let pull = Pull::new(&command, &settings, environment);
+        let pull = Pull::new(&command, program, &settings, environment);
         let launch = Launch::new(command, environment, pull);
         let decision = apply::apply(&launch, &settings, requested);
         if decision.verdict == Verdict::Pass(Pass::NotLaunch(NotLaunch::NotRuntime)) {

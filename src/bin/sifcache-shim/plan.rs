@@ -111,7 +111,8 @@ fn run_runtime(
         true => Decided::default(),
         false => {
             let requested = RequestedMode::new(None, environment.get(ENVIRONMENT));
-            decide(command, settings::find(&environment), &requested, &environment)
+            let settings = settings::find(&environment);
+            decide(command, &program.path, settings, &requested, &environment)
         }
     };
     if let Some(status) = decided.answered {

@@ -5,6 +5,7 @@
 //! every pull that the runtime refuses without a registry, such as one into an existing file.
 
 mod copy;
+mod failure;
 mod link;
 mod messages;
 mod progress;
@@ -14,13 +15,16 @@ use crate::environment::Environment;
 use crate::process::signals::Deferred;
 use copy::{Failure, Source};
 use messages::Messages;
+use sifcache_core::image;
 use sifcache_core::image_uri::{ImageUri, Transport};
 use sifcache_core::pull;
 use sifcache_core::pull::link::NotLinked;
 use sifcache_core::pull::plan::{self, Plan};
 use sifcache_core::settings::{self, Settings};
+use sifcache_core::sif::unsigned::Unsigned;
 use spank_sifcache::decide::lookup_timeout::WithTimeout;
 use spank_sifcache::job::Link;
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -35,6 +39,8 @@ pub(crate) struct Pull {
     messages: Messages,
     uri: ImageUri,
     settings: Settings,
+    /// The program that would run the pull.
+    runtime: CString,
 }
 
 /// The result of a pull that was answered.
@@ -47,9 +53,11 @@ pub(crate) struct Answer {
 }
 
 impl Pull {
-    /// How to answer the command. `None` if it is not a pull that can be answered.
+    /// How to answer the command, which `runtime` would run otherwise. `None` if it is not a pull
+    /// that can be answered.
     pub(crate) fn new(
         command: &[&[u8]],
+        runtime: &CString,
         settings: &Settings,
         environment: &Environment,
     ) -> Option<Self> {
@@ -58,7 +66,8 @@ impl Pull {
         let uri = ImageUri::parse(command.get(pull.image_index)?).ok()?;
         let plan = plan::plan(&pull, &uri, command.first()?, &variable).ok()?;
         let messages = Messages::new(pull.verbosity);
-        Some(Self { plan, messages, uri, settings: settings.clone() })
+        let (settings, runtime) = (settings.clone(), runtime.clone());
+        Some(Self { plan, messages, uri, settings, runtime })
     }
 
     /// Writes the target, and prints the messages of the runtime.
@@ -91,14 +100,17 @@ impl Pull {
             },
         };
         Ok(match written {
-            Ok(link) => Answer { status: 0, link },
+            Ok(link) => {
+                self.warn_of_verification(&file);
+                Answer { status: 0, link }
+            }
             Err(failure) => {
                 // A signal ends the process when it is no longer deferred.
                 if let Failure::Failed(reason) = failure {
-                    self.messages.fatal(&format!(
-                        "{}: error copying image out of cache: {reason}",
-                        work(self.uri.transport())
-                    ));
+                    let files = (image, self.plan.target.path.as_path());
+                    let transport = self.uri.transport();
+                    let text = failure::message(transport, &self.runtime, files, &reason);
+                    self.messages.fatal(&text);
                 }
                 Answer { status: FAILED, link: None }
             }
@@ -118,22 +130,21 @@ impl Pull {
     fn announce(&self) {
         match self.uri.transport() {
             Transport::Docker | Transport::Oras => self.messages.info("Using cached SIF image"),
-            Transport::Library => {
-                self.messages.info("Using cached image");
-                // The runtime would verify the signature, which needs its key server.
-                self.messages.warning("Skipping container verification");
-            }
+            Transport::Library => self.messages.info("Using cached image"),
             Transport::Https | Transport::Http => {}
         }
     }
-}
 
-/// The start of the runtime's message about a failure.
-fn work(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Docker => "While making image from oci registry",
-        Transport::Oras => "While pulling image from oci registry",
-        Transport::Library => "While pulling library image",
-        Transport::Https | Transport::Http => "While pulling from image from http(s)",
+    /// Prints the warnings of the runtime about an image from a library that it cannot verify. This
+    /// program has no keys, so it cannot verify a signature either.
+    fn warn_of_verification(&self, image: &File) {
+        if self.uri.transport() != Transport::Library {
+            return;
+        }
+        let table = image::descriptor_table(image);
+        if let Some(problem) = table.ok().and_then(|table| Unsigned::of(&table)) {
+            self.messages.warning(&problem.to_string());
+        }
+        self.messages.warning("Skipping container verification");
     }
 }

@@ -33,11 +33,11 @@ pub(crate) fn run(
         let name = file_name(first);
         settings.runtimes.iter().any(|runtime| runtime.as_bytes() == name.as_bytes())
     });
-    let decided = decide(words, settings, &requested, &environment);
+    let program = find(first, environment.get("PATH").as_deref(), own);
+    let decided = decide(words, &program, settings, &requested, &environment);
     if let Some(status) = decided.answered {
         return status;
     }
-    let program = find(first, environment.get("PATH").as_deref(), own);
     if is_runtime {
         environment.clean();
     }

@@ -239,3 +239,13 @@ pub(crate) fn script_on_hub(text: &str) {
     let output = testbed("exec", &["--on", "hub"], &["bash", "-s"], text);
     assert_eq!(output.status, 0, "{output:#?}");
 }
+
+/// A stand-in for a library server at `https://registry.example.org:PORT`, and not a real one. Its
+/// images are the files `/srv/library/PATH/TAG.ARCHITECTURE` of the hub.
+pub(crate) fn library(port: u16) -> Server {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/library.py");
+    let text = fs::read_to_string(script).unwrap();
+    super::program(&super::at("hub", "/usr/local/bin/library.py"), &text);
+    let _ = fs::remove_file(super::at("hub", "/var/log/library.log"));
+    Server::start(&format!("/usr/local/bin/library.py {port}"), port)
+}

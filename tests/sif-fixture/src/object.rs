@@ -57,6 +57,7 @@ const GROUP: u32 = 0xf000_0000;
 pub struct Object {
     kind: i32,
     group: u32,
+    link: u32,
     name: String,
     data: Vec<u8>,
     /// The codes of its file system and of its type, if it is a partition.
@@ -69,7 +70,7 @@ impl Object {
     #[must_use]
     pub fn new(kind: i32, data: impl Into<Vec<u8>>) -> Self {
         let (name, data) = (String::new(), data.into());
-        Self { kind, group: 0, name, data, partition: None, architecture: None }
+        Self { kind, group: 0, link: 0, name, data, partition: None, architecture: None }
     }
 
     /// The definition file that the image was built from.
@@ -132,6 +133,12 @@ impl Object {
         Self { group: GROUP | group, ..self }
     }
 
+    /// Links this object to a group, as the signature of the group is.
+    #[must_use]
+    pub fn linked_to_group(self, group: u32) -> Self {
+        Self { link: GROUP | group, ..self }
+    }
+
     /// Sets an architecture for this partition that differs from the one in the header.
     #[must_use]
     pub fn architecture(self, name: &str) -> Self {
@@ -148,7 +155,7 @@ impl Object {
     pub(crate) fn descriptor(&self, id: u32, offset: usize, architecture: [u8; 2]) -> Vec<u8> {
         let mut bytes = self.kind.to_le_bytes().to_vec();
         bytes.push(1);
-        for number in [id, self.group, 0] {
+        for number in [id, self.group, self.link] {
             bytes.extend(number.to_le_bytes());
         }
         for number in [offset, self.data.len(), self.data.len()] {

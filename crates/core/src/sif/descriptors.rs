@@ -33,6 +33,8 @@ const SIGNATURE: i32 = 0x4005;
 /// Data types of an OCI image: its index and its blobs.
 const OCI: [i32; 2] = [0x400a, 0x400b];
 const PRIMARY_SYSTEM: i32 = 2;
+/// The bits that tell the number of a group from that of an object.
+const GROUP: u32 = 0xf000_0000;
 
 /// The location of the table, as stated in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +126,7 @@ pub fn root_file_system(table: &[u8]) -> Result<RootFileSystem, Problem> {
 /// Whether the table contains a signature.
 #[must_use]
 pub fn has_signature(table: &[u8]) -> bool {
-    in_use(table).any(|one| one.data_type() == SIGNATURE)
+    in_use(table).any(|one| one.is_signature())
 }
 
 /// The descriptors of a table that are in use. Bytes after the last one are ignored.
@@ -144,6 +146,24 @@ impl Descriptor<'_> {
         self.code(0)
     }
 
+    /// Whether the data are a signature.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        self.data_type() == SIGNATURE
+    }
+
+    /// The number of the group that the data belong to; 0 for none.
+    #[must_use]
+    pub fn group(&self) -> u32 {
+        self.number(9) & !GROUP
+    }
+
+    /// Whether this descriptor is linked to a whole group, as the signature of the group is.
+    #[must_use]
+    pub fn is_linked_to_group(&self, group: u32) -> bool {
+        self.number(13) == GROUP | group
+    }
+
     /// The offset and the size of the data, in bytes; `None` if they are invalid for any file.
     #[must_use]
     pub fn place(&self) -> Option<(u64, u64)> {
@@ -160,6 +180,10 @@ impl Descriptor<'_> {
 
     fn field(&self, from: usize, length: usize) -> &[u8] {
         self.0.get(from..from + length).unwrap_or_default()
+    }
+
+    fn number(&self, from: usize) -> u32 {
+        self.field(from, 4).try_into().map_or(0, u32::from_le_bytes)
     }
 
     fn code(&self, from: usize) -> i32 {
