@@ -11,14 +11,15 @@ use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, WHICH, sif, tree};
 use crate::pulls::RUN;
 use std::fs;
 
-const PORT: u16 = 8444;
+/// The port of HTTPS: Apptainer 1.4.5 cannot use a remote with another port.
+const PORT: u16 = 443;
 const RUNTIME: &str = "/usr/bin/apptainer";
 const SHIM: &str = "/usr/libexec/sifcache/bin/apptainer";
 
 const TOOL: &str = "library://lab/default/tool";
 /// The server sends this image in parts.
 const PARTS: &str = "library://lab/default/tool:1-parts";
-const WITH_HOST: &str = "library://registry.example.org:8444/lab/default/tool:1";
+const WITH_HOST: &str = "library://registry.example.org/lab/default/tool:1";
 const MISSING: &str = "library://lab/default/missing:1";
 /// The last lines of a pull of an image without a signature.
 const UNSIGNED: &str = "WARNING: integrity: signature not found for object group 1\n\
@@ -56,9 +57,9 @@ struct Remote<'a>(&'a Site);
 
 impl<'a> Remote<'a> {
     fn new(site: &'a Site) -> Self {
-        let uri = format!("registry.example.org:{PORT}");
+        let uri = "https://registry.example.org";
         for words in [
-            &["remote", "add", "--global", "--no-login", "lab", &uri] as &[&str],
+            &["remote", "add", "--global", "--no-login", "lab", uri] as &[&str],
             &["remote", "use", "--global", "lab"],
         ] {
             let output = site.exec(&[], &[&[RUNTIME], words].concat(), "");
