@@ -160,6 +160,27 @@ fn failed_copies_of_singularity() {
     }
 }
 
+/// Singularity reads none of these variables.
+#[test]
+fn variables_that_only_apptainer_reads() {
+    let site = site();
+    for (program, version, stderr) in [
+        ("singularity", "singularity-ce version 4.5.1", "INFO:    Using cached SIF image\n"),
+        ("singularity", "apptainer version 1.4.5", ""),
+        ("apptainer", "", ""),
+    ] {
+        for variable in ["QUIET=1", "SILENT=1"] {
+            let call = site.call(&[program, "pull", "-F", "x", "docker://o/i:1"]);
+            let call = call.variable(format!("RUNTIME_VERSION={version}"));
+            let call = call.variable(format!("SINGULARITY_{variable}"));
+            let call = call.variable(format!("APPTAINER_{variable}"));
+            let call = call.program(&format!("shims/{program}"));
+            let outcome = call.set_up("directory", &site.text("work")).run();
+            assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), stderr), "{program}");
+        }
+    }
+}
+
 /// The runtime names the first group without a signature. It does so before it reads a key.
 #[test]
 fn library_images_without_a_signature() {

@@ -15,7 +15,7 @@ mod verbosity;
 pub use environment::{Environment, Variable};
 pub use not_served::NotServed;
 pub(crate) use pflag::{Given, parse, parse_bool};
-pub use verbosity::{Level, Verbosity};
+pub use verbosity::{ByFlags, Level, Verbosity};
 
 /// Parses the program and the global options of `argv`. `runtimes` are the file names of the
 /// runtimes.

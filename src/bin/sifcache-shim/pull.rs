@@ -9,12 +9,14 @@ mod failure;
 mod link;
 mod messages;
 mod progress;
+mod singularity;
 mod temporary;
 
 use crate::environment::Environment;
 use crate::process::signals::Deferred;
 use copy::{Failure, Source};
 use messages::Messages;
+use sifcache_core::command_line::Verbosity;
 use sifcache_core::image;
 use sifcache_core::image_uri::{ImageUri, Transport};
 use sifcache_core::pull;
@@ -24,6 +26,7 @@ use sifcache_core::settings::{self, Settings};
 use sifcache_core::sif::unsigned::Unsigned;
 use spank_sifcache::decide::lookup_timeout::WithTimeout;
 use spank_sifcache::job::Link;
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -36,7 +39,8 @@ const FAILED: i32 = 255;
 #[derive(Debug)]
 pub(crate) struct Pull {
     plan: Plan,
-    messages: Messages,
+    verbosity: Verbosity,
+    messages: OnceCell<Messages>,
     uri: ImageUri,
     settings: Settings,
     /// The program that would run the pull.
@@ -65,9 +69,9 @@ impl Pull {
         let pull = pull::find(command, &settings.runtimes, &variable).ok()?;
         let uri = ImageUri::parse(command.get(pull.image_index)?).ok()?;
         let plan = plan::plan(&pull, &uri, command.first()?, &variable).ok()?;
-        let messages = Messages::new(pull.verbosity);
+        let (verbosity, messages) = (pull.verbosity, OnceCell::new());
         let (settings, runtime) = (settings.clone(), runtime.clone());
-        Some(Self { plan, messages, uri, settings, runtime })
+        Some(Self { plan, verbosity, messages, uri, settings, runtime })
     }
 
     /// Writes the target, and prints the messages of the runtime.
@@ -83,10 +87,10 @@ impl Pull {
         // This lookup may use a helper process, so signals are not deferred yet.
         let link = self.link_target(image);
         let signals = Deferred::new();
-        self.plan.about_variables.iter().for_each(|line| self.messages.about_variable(line));
+        self.plan.about_variables.iter().for_each(|line| self.messages().about_variable(line));
         self.announce();
         let copy = || {
-            let has_progress = self.messages.has_progress();
+            let has_progress = self.messages().has_progress();
             let source = Source { path: image, file: &file, length: metadata.len() };
             copy::copy(&source, &self.plan.target, has_progress, &signals)
         };
@@ -110,10 +114,19 @@ impl Pull {
                     let files = (image, self.plan.target.path.as_path());
                     let transport = self.uri.transport();
                     let text = failure::message(transport, &self.runtime, files, &reason);
-                    self.messages.fatal(&text);
+                    self.messages().fatal(&text);
                 }
                 Answer { status: FAILED, link: None }
             }
+        })
+    }
+
+    /// Singularity ignores the variables that suppress messages or colors.
+    fn messages(&self) -> &Messages {
+        self.messages.get_or_init(|| {
+            let (all, by_flags) = (self.verbosity, self.verbosity.without_variables());
+            let ignores = all != by_flags && singularity::release(&self.runtime).is_some();
+            Messages::new(if ignores { by_flags } else { all })
         })
     }
 
@@ -129,8 +142,8 @@ impl Pull {
     /// releases add the digest, which only the registry has.
     fn announce(&self) {
         match self.uri.transport() {
-            Transport::Docker | Transport::Oras => self.messages.info("Using cached SIF image"),
-            Transport::Library => self.messages.info("Using cached image"),
+            Transport::Docker | Transport::Oras => self.messages().info("Using cached SIF image"),
+            Transport::Library => self.messages().info("Using cached image"),
             Transport::Https | Transport::Http => {}
         }
     }
@@ -143,8 +156,8 @@ impl Pull {
         }
         let table = image::descriptor_table(image);
         if let Some(problem) = table.ok().and_then(|table| Unsigned::of(&table)) {
-            self.messages.warning(&problem.to_string());
+            self.messages().warning(&problem.to_string());
         }
-        self.messages.warning("Skipping container verification");
+        self.messages().warning("Skipping container verification");
     }
 }

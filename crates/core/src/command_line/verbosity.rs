@@ -25,9 +25,18 @@ pub struct Verbosity {
     pub level: Level,
     /// Whether messages on a terminal have colors.
     pub color: bool,
-    /// Whether a flag, rather than a variable, suppresses information. The runtime reads the
-    /// variables later than the flags, so only a flag suppresses its messages about variables.
-    pub quiet_flag: bool,
+    /// The same without the variables.
+    pub by_flags: ByFlags,
+}
+
+/// Which messages the flags alone select. Apptainer reads the variables later than the flags, so
+/// only a flag suppresses its messages about variables. Singularity reads no variable but `DEBUG`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByFlags {
+    /// The lowest severity.
+    pub level: Level,
+    /// Whether messages on a terminal have colors.
+    pub color: bool,
 }
 
 impl Verbosity {
@@ -46,19 +55,44 @@ impl Verbosity {
         let quiet = is_on(messages.quiet, "QUIET")?;
         let silent = is_on(messages.silent, "SILENT")?;
         let color = !is_on(messages.nocolor, "NOCOLOR")?;
-        let level = match () {
-            () if debug => Level::Debug,
-            () if verbose => Level::Verbose,
-            () if quiet => Level::Quiet,
-            () if silent => Level::Silent,
-            () => Level::from_variable(variables.text(&[key("MESSAGELEVEL")])?),
+        let level = match Level::from_switches(debug, verbose, quiet, silent) {
+            Some(level) => level,
+            None => Level::from_variable(variables.text(&[key("MESSAGELEVEL")])?),
         };
-        let quiet_flag = [messages.quiet, messages.silent].contains(&Some(true));
-        Ok(Self { level, color, quiet_flag })
+        Ok(Self { level, color, by_flags: ByFlags::new(messages) })
+    }
+}
+
+impl Verbosity {
+    /// The messages that the flags alone select.
+    #[must_use]
+    pub const fn without_variables(self) -> Self {
+        Self { level: self.by_flags.level, color: self.by_flags.color, ..self }
+    }
+}
+
+impl ByFlags {
+    fn new(messages: Messages) -> Self {
+        let [debug, verbose, quiet, silent, nocolor] =
+            [messages.debug, messages.verbose, messages.quiet, messages.silent, messages.nocolor]
+                .map(|flag| flag == Some(true));
+        let level = Level::from_switches(debug, verbose, quiet, silent);
+        Self { level: level.unwrap_or(Level::Normal), color: !nocolor }
     }
 }
 
 impl Level {
+    /// The level of the switch with the highest precedence; `None` if none is on.
+    fn from_switches(debug: bool, verbose: bool, quiet: bool, silent: bool) -> Option<Self> {
+        let switches = [
+            (debug, Self::Debug),
+            (verbose, Self::Verbose),
+            (quiet, Self::Quiet),
+            (silent, Self::Silent),
+        ];
+        switches.into_iter().find_map(|(on, level)| on.then_some(level))
+    }
+
     /// The level from a number, with which Apptainer 1.2.2 and later can only print more.
     fn from_variable(value: Option<Vec<u8>>) -> Self {
         let number = value.and_then(|value| String::from_utf8(value).ok()?.parse().ok());

@@ -1,5 +1,5 @@
 use super::{NotPull, Pull, find};
-use crate::command_line::{Level, Verbosity};
+use crate::command_line::{ByFlags, Level};
 
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
@@ -292,17 +292,29 @@ fn verbosity() {
         ("-q ", &[("APPTAINER_MESSAGELEVEL", "5")], Quiet),
     ] {
         let pull = parse_with(&format!("apptainer {options}pull docker://a"), variables).unwrap();
-        let quiet_flag =
-            ["-q ", "-s ", "-sq ", "-qv ", "-qsvd ", "--silent -q=0 "].contains(&options);
-        let expected = Verbosity { level: expected, color: true, quiet_flag };
-        assert_eq!(pull.verbosity, expected, "{options}");
+        let verbosity = pull.verbosity;
+        assert_eq!((verbosity.level, verbosity.color), (expected, true), "{options}");
+        let by_flags = match options {
+            "-q " | "-sq " => Quiet,
+            "-s " | "--silent -q=0 " => Silent,
+            "-v " | "-qv " => Verbose,
+            "-d " | "-qsvd " => Debug,
+            _ => Normal,
+        };
+        assert_eq!(verbosity.by_flags, ByFlags { level: by_flags, color: true }, "{options}");
     }
+    let invalid = parse_with("apptainer -d pull docker://a", &[("APPTAINER_QUIET", "2")]);
+    assert!(matches!(invalid, Err(NotPull::AlteringVariable(_))), "{invalid:?}");
+}
+
+#[test]
+fn colors() {
     for (line, variables) in [
         ("apptainer --nocolor pull docker://a", &[] as &[(&str, &str)]),
         ("apptainer pull docker://a", &[("APPTAINER_NOCOLOR", "1")]),
     ] {
-        assert!(!parse_with(line, variables).unwrap().verbosity.color, "{line}");
+        let verbosity = parse_with(line, variables).unwrap().verbosity;
+        assert!(!verbosity.color, "{line}");
+        assert_eq!(verbosity.by_flags.color, !line.contains("--nocolor"), "{line}");
     }
-    let invalid = parse_with("apptainer -d pull docker://a", &[("APPTAINER_QUIET", "2")]);
-    assert!(matches!(invalid, Err(NotPull::AlteringVariable(_))), "{invalid:?}");
 }

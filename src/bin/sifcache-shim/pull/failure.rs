@@ -1,12 +1,11 @@
 //! The runtime's message about a copy that failed.
 
-use sifcache_core::command_line::file_name;
+use super::singularity;
 use sifcache_core::image_uri::Transport;
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// The first release of SingularityCE that names both files.
 const NAMES_FILES: u32 = 4;
@@ -21,7 +20,7 @@ pub(super) fn message(
 ) -> String {
     let start = work(transport);
     let files = match transport {
-        Transport::Docker if names_files(runtime) => {
+        Transport::Docker if singularity::release(runtime) >= Some(NAMES_FILES) => {
             format!(" (from {} to {})", quoted(image), quoted(target))
         }
         _ => String::new(),
@@ -37,24 +36,6 @@ fn work(transport: Transport) -> &'static str {
         Transport::Library => "While pulling library image",
         Transport::Https | Transport::Http => "While pulling from image from http(s)",
     }
-}
-
-/// Whether the runtime names both files: SingularityCE and SingularityPRO from 4.0 on. Apptainer,
-/// which is also installed as `singularity`, does not.
-fn names_files(runtime: &CStr) -> bool {
-    if file_name(runtime.to_bytes()) == b"apptainer" {
-        return false;
-    }
-    let mut command = Command::new(OsStr::from_bytes(runtime.to_bytes()));
-    command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null());
-    let Ok(output) = command.output() else { return false };
-    major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= NAMES_FILES)
-}
-
-/// The first number of a version such as `singularity-ce version 4.5.1-noble`.
-fn major(version: &str) -> Option<u32> {
-    let (_, number) = version.strip_prefix("singularity")?.split_once(" version ")?;
-    number.split('.').next()?.parse().ok()
 }
 
 /// A path as Go's `%q` prints it.
@@ -87,25 +68,10 @@ fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{major, quoted};
+    use super::quoted;
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
     use std::path::Path;
-
-    #[test]
-    fn versions_of_singularity() {
-        for (version, expected) in [
-            ("singularity-ce version 4.5.1\n", Some(4)),
-            ("singularity-ce version 4.1.0-noble\n", Some(4)),
-            ("singularity-pro version 4.1.3-1.el8\n", Some(4)),
-            ("singularity-ce version 3.11.4\n", Some(3)),
-            ("singularity version 3.8.7\n", Some(3)),
-            ("apptainer version 1.4.5\n", None),
-            ("", None),
-        ] {
-            assert_eq!(major(version), expected, "{version}");
-        }
-    }
 
     #[test]
     fn paths_are_quoted_as_in_go() {

@@ -27,7 +27,7 @@ const WARNING: Severity = ("WARNING:", "\x1b[33m");
 const FATAL: Severity = ("FATAL:", "\x1b[31m");
 
 impl Messages {
-    /// Selects the messages by the verbosity.
+    /// Selects the messages by the verbosity, as Apptainer does.
     pub(crate) fn new(verbosity: Verbosity) -> Self {
         let has_info = match verbosity.level {
             Level::Debug | Level::Verbose | Level::Normal => true,
@@ -39,7 +39,7 @@ impl Messages {
         Self {
             has_info,
             has_warnings,
-            has_variables: !verbosity.quiet_flag,
+            has_variables: !matches!(verbosity.by_flags.level, Level::Quiet | Level::Silent),
             is_terminal,
             has_color,
         }
@@ -96,12 +96,16 @@ pub(crate) fn reason(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::{FATAL, INFO, Messages, WARNING, reason};
-    use sifcache_core::command_line::{Level, Verbosity};
+    use sifcache_core::command_line::{ByFlags, Level, Verbosity};
     use std::io;
+
+    fn verbosity(level: Level, by_flags: Level) -> Verbosity {
+        Verbosity { level, color: true, by_flags: ByFlags { level: by_flags, color: true } }
+    }
 
     #[test]
     fn lines_have_the_form_of_the_runtime() {
-        let verbosity = Verbosity { level: Level::Normal, color: true, quiet_flag: false };
+        let verbosity = verbosity(Level::Normal, Level::Normal);
         let plain = Messages { is_terminal: false, has_color: false, ..Messages::new(verbosity) };
         assert_eq!(plain.line(INFO, "Using it"), "INFO:    Using it\n");
         assert_eq!(plain.line(WARNING, "x"), "WARNING: x\n");
@@ -113,15 +117,15 @@ mod tests {
 
     #[test]
     fn the_level_decides_about_information() {
-        let of = |level, quiet_flag| Messages::new(Verbosity { level, color: true, quiet_flag });
+        let of = |level, by_flags| Messages::new(verbosity(level, by_flags));
         for (level, has_info, has_warnings) in [
             (Level::Normal, true, true),
             (Level::Quiet, false, true),
             (Level::Silent, false, false),
         ] {
-            let messages = of(level, false);
+            let messages = of(level, Level::Normal);
             assert_eq!((messages.has_info, messages.has_warnings), (has_info, has_warnings));
-            assert!(messages.has_variables && !of(level, true).has_variables, "{level:?}");
+            assert!(messages.has_variables && !of(level, Level::Quiet).has_variables, "{level:?}");
         }
     }
 
