@@ -99,8 +99,9 @@ fn jobs_find_what_the_command_adds() {
         assert_eq!(&pull(&site, SHIM, "", uri), expected, "{uri}");
     }
     let library = pull(&site, SHIM, "", LIBRARY);
-    let start = "INFO:    Using cached image\nWARNING: Skipping container verification\nstatus 0\n\
-                 ./tool_1.sif 755 alice\n";
+    let start = "INFO:    Using cached image\n\
+                 WARNING: integrity: signature not found for object group 1\n\
+                 WARNING: Skipping container verification\nstatus 0\n./tool_1.sif 755 alice\n";
     assert!(library.starts_with(start), "{library}");
     assert_eq!(done(&site, &["list", "--refs"]).stdout.matches("://").count(), 3);
     done(&site, &["verify"]);
