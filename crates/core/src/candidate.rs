@@ -39,7 +39,7 @@ pub fn names(reference: &Reference) -> Vec<String> {
 }
 
 /// The names of a docker reference without a suffix, in lookup order. There may be duplicates.
-pub(crate) fn stems(reference: &Reference) -> Vec<String> {
+fn stems(reference: &Reference) -> Vec<String> {
     match reference.digest() {
         Some(digest) => digest_stems(reference, digest),
         None => tag_stems(reference, reference.tag().unwrap_or_default()),

@@ -4,7 +4,7 @@
 //! image_root=/local/sif:galaxy=/cvmfs/singularity.galaxyproject.org/all:nextflow=/shared/nxf
 //!
 //! galaxy     NAME:TAG                            of quay.io/biocontainers/NAME:TAG
-//! nextflow   REFERENCE.img                       each `/` and `:` of the reference is a `-`
+//! nextflow   REFERENCE.img                       as typed, each `/` and `:` of it is a `-`
 //! pulls      NAME_TAG.sif                        the default name of `apptainer pull`
 //! shpc       REPOSITORY/TAG/FLAT-TAG-DIGEST.sif  FLAT is the repository, each `/` a `-`
 //! ```
@@ -17,7 +17,6 @@
 //! Sources: `SingularityCache.groovy` of Nextflow, `container/singularity.py` of shpc, and
 //! `build.sh` of the project singularity-build-bot, which fills the depot of Galaxy.
 
-use crate::candidate;
 use crate::image_uri::{ImageUri, Transport};
 use crate::listed::listed;
 use crate::reference::Reference;
@@ -96,8 +95,8 @@ impl Layout {
         Some((*layout, path))
     }
 
-    /// The places of the image, in lookup order. There are none for an image that the tool cannot
-    /// have stored.
+    /// The place of the image: at most one, so that a lookup in a tree on a file server needs one
+    /// name. There is none for an image that the tool cannot have stored.
     #[must_use]
     pub fn places(self, uri: &ImageUri) -> Vec<Place<'_>> {
         let reference = match uri.transport() {
@@ -107,7 +106,7 @@ impl Layout {
         };
         match self {
             Self::Galaxy => galaxy(reference).map(Place::File).into_iter().collect(),
-            Self::Nextflow => recorded(nextflow(reference), reference),
+            Self::Nextflow => recorded(Some(nextflow_name(reference.typed())), reference),
             Self::Pulls => recorded(pulls(reference), reference),
             Self::Shpc => shpc(reference).into_iter().collect(),
         }
@@ -120,11 +119,8 @@ impl fmt::Display for Layout {
     }
 }
 
-fn recorded<'a>(
-    names: impl IntoIterator<Item = String>,
-    reference: &'a Reference,
-) -> Vec<Place<'a>> {
-    names.into_iter().map(|name| Place::Recorded(name, reference)).collect()
+fn recorded(name: Option<String>, reference: &Reference) -> Vec<Place<'_>> {
+    name.map(|name| Place::Recorded(name, reference)).into_iter().collect()
 }
 
 fn galaxy(reference: &Reference) -> Option<String> {
@@ -135,21 +131,9 @@ fn galaxy(reference: &Reference) -> Option<String> {
     (!name.contains('/')).then(|| format!("{name}:{}", reference.tag().unwrap_or_default()))
 }
 
-/// The names for the spellings of a reference. Nextflow forms a name from the text as typed in the
-/// workflow and adds no tag.
-fn nextflow(reference: &Reference) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for stem in candidate::stems(reference) {
-        let name = nextflow_name(&stem);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
 /// The file name that Nextflow computes for a reference as typed, without a transport: `simpleName`
-/// in `SingularityCache.groovy`.
+/// in `SingularityCache.groovy`. Nextflow writes and reads no other name for this text, and adds
+/// neither a registry nor a tag here, so other spellings of the reference are not looked up.
 #[must_use]
 pub fn nextflow_name(typed: &str) -> String {
     let (stem, suffix) = match typed.strip_suffix(".sif") {
