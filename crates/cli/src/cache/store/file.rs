@@ -9,7 +9,6 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, openat, statat};
 use rustix::path::Arg;
 use sifcache_core::image;
-use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -32,25 +31,28 @@ pub(super) struct File {
 }
 
 /// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if the name
-/// is not that of a regular file. The header is not read for names in `recorded`, because their
-/// records contain more information.
+/// is not that of a regular file. The header is read only for names that satisfy `has_header_read`.
 pub(super) fn look(
     root: &Path,
     names: &[PathBuf],
-    recorded: &HashSet<String>,
+    has_header_read: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<Option<File>> {
     let directories = names.chunk_by(|one, other| split(one).0 == split(other).0);
     let batches: Vec<&[PathBuf]> = directories.flat_map(|names| names.chunks(BATCH)).collect();
-    batches.into_par_iter().flat_map_iter(|names| batch(root, names, recorded)).collect()
+    batches.into_par_iter().flat_map_iter(|names| batch(root, names, has_header_read)).collect()
 }
 
 /// Examines names of one directory.
-fn batch(root: &Path, names: &[PathBuf], recorded: &HashSet<String>) -> Vec<Option<File>> {
+fn batch(
+    root: &Path,
+    names: &[PathBuf],
+    has_header_read: &(dyn Fn(&str) -> bool + Sync),
+) -> Vec<Option<File>> {
     let directory = names.first().and_then(|first| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         open(root.join(split(first).0), flags, Mode::empty()).ok()
     });
-    let one = |name: &PathBuf| file(directory.as_ref()?, name, recorded);
+    let one = |name: &PathBuf| file(directory.as_ref()?, name, has_header_read);
     names.iter().map(one).collect()
 }
 
@@ -61,7 +63,11 @@ fn split(name: &Path) -> (&str, &str) {
     text.rsplit_once('/').unwrap_or(("", text))
 }
 
-fn file(directory: &OwnedFd, path: &Path, recorded: &HashSet<String>) -> Option<File> {
+fn file(
+    directory: &OwnedFd,
+    path: &Path,
+    has_header_read: &(dyn Fn(&str) -> bool + Sync),
+) -> Option<File> {
     let name = path.to_str()?.to_owned();
     let (_, last) = split(path);
     let stat = statat(directory, last, AtFlags::empty()).ok()?;
@@ -69,9 +75,9 @@ fn file(directory: &OwnedFd, path: &Path, recorded: &HashSet<String>) -> Option<
         return None;
     }
     let size = u64::try_from(stat.st_size).ok()?;
-    let architecture = match recorded.contains(&name) {
-        true => None,
-        false => architecture(directory, last, size),
+    let architecture = match has_header_read(&name) {
+        true => architecture(directory, last, size),
+        false => None,
     };
     let (place, modified) = ((stat.st_dev, stat.st_ino), modified(&stat)?);
     Some(File { names: vec![name], place, size, modified, architecture })
@@ -101,7 +107,6 @@ mod tests {
     use crate::cache::store::tests::{sif, store};
     use rustix::fs::{CWD, Mode, mkfifoat};
     use sif_fixture::SMALLEST;
-    use std::collections::HashSet;
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt as _;
@@ -116,7 +121,7 @@ mod tests {
         all.push("o/i0".to_owned());
         all.iter().for_each(|name| sif(&store.path(name), 1));
         all.sort();
-        let files = look(store.root(), &names(store.root()).unwrap(), &HashSet::new());
+        let files = look(store.root(), &names(store.root()).unwrap(), &|_| true);
         let found: Vec<File> = files.into_iter().flatten().collect();
         assert_eq!(
             found.iter().map(|file| &file.names[0]).collect::<Vec<_>>(),
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_and_recorded_files_have_no_architecture() {
+    fn other_files_and_unread_files_have_no_architecture() {
         let (_directory, store) = store();
         let root = store.root();
         sif(&store.path("a"), 1);
@@ -134,8 +139,7 @@ mod tests {
         mkfifoat(CWD, store.path("fifo"), Mode::RUSR).unwrap();
         fs::write(root.join(OsStr::from_bytes(b"\xff")), "").unwrap();
         sif(&store.path("z"), 1);
-        let recorded = HashSet::from(["z".to_owned()]);
-        let files = look(root, &names(root).unwrap(), &recorded);
+        let files = look(root, &names(root).unwrap(), &|name| name != "z");
         let is_image = |file: &Option<File>| file.as_ref().map(|file| file.architecture.is_some());
         let is_image: Vec<Option<bool>> = files.iter().map(is_image).collect();
         assert_eq!(is_image, [Some(true), Some(false), None, Some(false), None]);

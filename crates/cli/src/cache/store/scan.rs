@@ -92,23 +92,36 @@ impl Image {
     /// The digests under which the image is known to have been pulled. `references` are the
     /// references that lead to the image.
     pub(crate) fn digests(&self, references: &[Reference]) -> Vec<String> {
-        let mut digests =
-            self.record.as_ref().map(|record| record.digests.clone()).unwrap_or_default();
-        for reference in references {
-            match reference.digest() {
-                Some(digest) if !digests.iter().any(|recorded| recorded == digest) => {
-                    digests.push(digest.to_owned());
-                }
-                _ => {}
-            }
-        }
-        digests
+        digests(self.record.as_ref(), references)
     }
 
     /// When the image was added to the cache: from its record, else the modification time.
     pub(crate) fn added(&self) -> Timestamp {
         self.record.as_ref().map_or(self.modified, |record| record.added)
     }
+}
+
+/// The digests in a record, then those in the names of the same file.
+fn digests<'a>(
+    record: Option<&Record>,
+    references: impl IntoIterator<Item = &'a Reference>,
+) -> Vec<String> {
+    let mut digests = record.map(|record| record.digests.clone()).unwrap_or_default();
+    for digest in references.into_iter().filter_map(Reference::digest) {
+        if !digests.iter().any(|recorded| recorded == digest) {
+            digests.push(digest.to_owned());
+        }
+    }
+    digests
+}
+
+/// A file that may be an image, with all its names.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// Its names relative to the root, sorted, with the references that lead a job to each.
+    pub(crate) names: Vec<(String, Reference)>,
+    /// The digests under which the file is known to have been pulled.
+    pub(crate) digests: Vec<String>,
 }
 
 /// The images under a root, and the number of other files.
@@ -131,13 +144,43 @@ pub(crate) struct Scan {
 pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
     let names = names(root)?;
     let recorded = metadata::names(root);
-    let looked = file::look(root, &names, &recorded);
+    // A record contains more information than the header.
+    let looked = file::look(root, &names, &|name| !recorded.contains(name));
     let mut others = looked.iter().filter(|file| file.is_none()).count();
     let files = merge_names(looked.into_iter().flatten());
     let images: Vec<Result<Image, usize>> =
         files.into_par_iter().map(|file| image(file, root, &recorded)).collect();
     others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
     Ok(Scan { images: images.into_iter().flatten().collect(), others })
+}
+
+/// Every file under `root` with a name that a reference leads to. Does not read the headers: for a
+/// caller that checks each file as a job does.
+///
+/// # Errors
+/// If a directory cannot be read: its path and the cause.
+pub(crate) fn unread(root: &Path) -> Result<Vec<Unread>, (PathBuf, io::Error)> {
+    let names = names(root)?;
+    let recorded = metadata::names(root);
+    let files = merge_names(file::look(root, &names, &|_| false).into_iter().flatten());
+    let unread = |file: File| {
+        let record = record(&file, root, &recorded);
+        let with_reference = |name: String| {
+            let reference = image_name::reference(&name)?;
+            Some((name, reference))
+        };
+        let names: Vec<(String, Reference)> =
+            file.names.into_iter().filter_map(with_reference).collect();
+        let digests = digests(record.as_ref(), names.iter().map(|(_, reference)| reference));
+        Unread { names, digests }
+    };
+    Ok(files.into_par_iter().map(unread).collect())
+}
+
+/// The record of a file, under any of its names.
+fn record(file: &File, root: &Path, recorded: &HashSet<String>) -> Option<Record> {
+    let mut with_record = file.names.iter().filter(|name| recorded.contains(*name));
+    with_record.find_map(|name| Record::load(root, name, file.size, file.modified))
 }
 
 /// Merges the entries of the same file into one with all its names. The result is sorted by the
@@ -161,9 +204,8 @@ fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
 
 /// The image, or, if the file is not an image, the number of its names.
 fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
+    let record = record(&file, root, recorded);
     let File { names, size, modified, architecture, .. } = file;
-    let mut with_record = names.iter().filter(|name| recorded.contains(*name));
-    let record = with_record.find_map(|name| Record::load(root, name, size, modified));
     let of_record =
         record.as_ref().and_then(|record| sif::known_architecture(&record.architecture));
     // A record may describe another file, or may be too old to contain the architecture.

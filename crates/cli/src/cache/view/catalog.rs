@@ -1,8 +1,7 @@
 //! The images that a view shows: those that a job would find under the roots of the view.
 
-use crate::cache::image_name;
 use crate::cache::store::architecture;
-use crate::cache::store::scan::{self, Image};
+use crate::cache::store::scan::{self, Unread};
 use crate::error::Failure;
 use rayon::prelude::*;
 use sifcache_core::candidate;
@@ -12,6 +11,7 @@ use sifcache_core::settings::Untrusted;
 use sifcache_core::transport::Transport;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The images of several roots, in the order of lookups.
 #[derive(Debug, Default)]
@@ -22,13 +22,14 @@ pub(crate) struct Catalog {
 /// The images of one root that a job would use.
 #[derive(Debug)]
 struct RootImages {
-    root: PathBuf,
     names: HashMap<String, Named>,
 }
 
-/// The reference of a name, and its digests.
+/// The reference of a name, the path of its file, and its digests.
 #[derive(Debug)]
 struct Named {
+    /// All links to the file share this path.
+    path: Arc<Path>,
     reference: Reference,
     /// The normal form of the reference.
     normal: String,
@@ -58,7 +59,7 @@ impl Catalog {
                     architecture::check(&root, name, wanted) == State::Image
                 })?,
             };
-            Ok(RootImages { root: path.clone(), names })
+            Ok(RootImages { names })
         };
         Ok(Self { roots: roots.iter().map(read).collect::<Result<_, Failure>>()? })
     }
@@ -73,13 +74,13 @@ impl Catalog {
 
     /// The image that a job finds for this reference as typed, and its digests. A file that another
     /// reference also leads to is not used, so that each link shows its own reference.
-    pub(crate) fn find(&self, typed: &Reference) -> Option<(PathBuf, &[String])> {
+    pub(crate) fn find(&self, typed: &Reference) -> Option<(&Arc<Path>, &[String])> {
         let candidates = candidate::names(typed);
         let normal = typed.to_string();
         self.roots.iter().find_map(|images| {
             candidates.iter().find_map(|name| {
                 let named = images.names.get(name).filter(|one| one.normal == normal)?;
-                Some((images.root.join(name), named.digests.as_slice()))
+                Some((&named.path, named.digests.as_slice()))
             })
         })
     }
@@ -90,18 +91,16 @@ fn usable(
     root: &Path,
     is_usable: impl Fn(&str) -> bool + Sync,
 ) -> Result<HashMap<String, Named>, Failure> {
-    let scan = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
-    let names = scan.images.par_iter().flat_map_iter(|image: &Image| {
-        let references = image.references();
-        let digests = image.digests(&references);
-        let with_reference = |name: &String| {
-            // The engines have no names for images of other transports.
-            let reference =
-                image_name::reference(name).filter(|one| one.transport() == Transport::Docker)?;
-            let (normal, digests) = (reference.to_string(), digests.clone());
-            is_usable(name).then(|| (name.clone(), Named { reference, normal, digests }))
+    let files = scan::unread(root).map_err(|(path, error)| Failure::read(&path, error))?;
+    let names = files.into_par_iter().flat_map_iter(|Unread { names, digests }| {
+        // The engines have no names for images of other transports.
+        let of_docker = |one: &(String, Reference)| one.1.transport() == Transport::Docker;
+        let usable = names.into_iter().filter(of_docker).filter(|(name, _)| is_usable(name));
+        let named = |(name, reference): (String, Reference)| {
+            let (normal, path) = (reference.to_string(), root.join(&name).into());
+            (name, Named { path, reference, normal, digests: digests.clone() })
         };
-        image.names.iter().filter_map(with_reference).collect::<Vec<_>>()
+        usable.map(named).collect::<Vec<_>>()
     });
     Ok(names.collect())
 }

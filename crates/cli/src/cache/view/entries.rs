@@ -1,11 +1,12 @@
 //! The entries in the directories of a view.
 
 use super::engine::Layout;
-use rustix::fs::{CWD, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, open, readlinkat};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -37,13 +38,16 @@ pub(crate) fn entries(directory: &Path, layout: Layout) -> io::Result<BTreeMap<S
     if layout.is_nested() {
         return nested(directory);
     }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = open(directory, flags, Mode::empty())?;
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         // No engine computes a name that is not text.
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_link = entry.file_type()?.is_symlink();
-        all.insert(name, read(&entry.path(), is_link)?);
+        let entry = read(&handle, Path::new(&name), is_link)?;
+        all.insert(name, entry);
     }
     Ok(all)
 }
@@ -54,15 +58,15 @@ fn nested(directory: &Path) -> io::Result<BTreeMap<String, Entry>> {
         let entry = entry?;
         let name = entry.path().strip_prefix(directory).ok().and_then(Path::to_str);
         let Some(name) = name.filter(|_| !entry.file_type().is_dir()) else { continue };
-        all.insert(name.to_owned(), read(entry.path(), entry.path_is_symlink())?);
+        all.insert(name.to_owned(), read(CWD, entry.path(), entry.path_is_symlink())?);
     }
     Ok(all)
 }
 
-fn read(path: &Path, is_link: bool) -> io::Result<Entry> {
+fn read(directory: impl AsFd, path: &Path, is_link: bool) -> io::Result<Entry> {
     if !is_link {
         return Ok(Entry::Other);
     }
-    let target = readlinkat(CWD, path, Vec::with_capacity(128))?;
+    let target = readlinkat(directory, path, Vec::with_capacity(128))?;
     Ok(Entry::Link(PathBuf::from(OsString::from_vec(target.into_bytes()))))
 }

@@ -20,6 +20,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The minimum number of links that a thread creates at a time. The links of one directory are
 /// adjacent, so two threads seldom work in the same directory.
@@ -58,35 +59,36 @@ fn create(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
     let create = |link: &Link, first: Option<&Link>| directories.create(link, first);
     first.par_iter().with_min_len(BATCH).try_for_each(|link| create(link, None))?;
     let others: Vec<(&Link, &Link)> = all()
-        .filter_map(|link| firsts.get(link.target.as_path()).map(|first| (link, *first)))
-        .filter(|(link, first)| link != first)
+        .filter_map(|link| firsts.get(&target(link)).map(|first| (link, *first)))
+        .filter(|(link, first)| !std::ptr::eq(*link, *first))
         .collect();
     others.par_iter().with_min_len(BATCH).try_for_each(|(link, first)| create(link, Some(first)))
 }
 
 /// The link to create first for each target. They are spread over the directories, since the kernel
 /// creates one name at a time in each directory.
-fn firsts<'a>(all: impl Iterator<Item = &'a Link>) -> HashMap<&'a Path, &'a Link> {
-    let mut by_target: HashMap<&Path, Vec<&Link>> = HashMap::new();
-    let mut targets: Vec<&Path> = Vec::new();
+fn firsts<'a>(all: impl Iterator<Item = &'a Link>) -> HashMap<usize, &'a Link> {
+    let mut by_target: HashMap<usize, Vec<&Link>> = HashMap::new();
     for link in all {
-        let links = by_target.entry(&link.target).or_default();
-        if links.is_empty() {
-            targets.push(&link.target);
-        }
-        links.push(link);
+        by_target.entry(target(link)).or_default().push(link);
     }
-    let first = |(index, target): (usize, &'a Path)| {
-        let links = by_target.get(target)?;
+    let first = |(index, (target, links)): (usize, (usize, Vec<&'a Link>))| {
         Some((target, *links.get(index % links.len())?))
     };
-    targets.into_iter().enumerate().filter_map(first).collect()
+    by_target.into_iter().enumerate().filter_map(first).collect()
+}
+
+/// A number that links have in common if they share the path of their target. Comparing the paths
+/// would take longer.
+fn target(link: &Link) -> usize {
+    Arc::as_ptr(&link.target).addr()
 }
 
 /// The open directories of the layouts.
 struct Directories<'a> {
     view: &'a View,
-    open: HashMap<Layout, OwnedFd>,
+    /// A few entries, so a search is faster than a hash.
+    open: Vec<(Layout, OwnedFd)>,
 }
 
 impl<'a> Directories<'a> {
@@ -103,6 +105,10 @@ impl<'a> Directories<'a> {
         };
         let open = layouts.iter().map(one).filter_map(Result::transpose);
         Ok(Self { view, open: open.collect::<Result<_, Failure>>()? })
+    }
+
+    fn get(&self, layout: Layout) -> Option<&OwnedFd> {
+        self.open.iter().find(|(one, _)| *one == layout).map(|(_, directory)| directory)
     }
 
     /// Creates a link, as another name of `first` if possible. An entry that has taken the name in
@@ -125,8 +131,8 @@ impl<'a> Directories<'a> {
     }
 
     fn try_create(&self, link: &Link, first: Option<&Link>) -> Result<(), Errno> {
-        let directory = self.open.get(&link.layout).ok_or(Errno::NOENT)?;
-        let first = first.and_then(|first| Some((self.open.get(&first.layout)?, first)));
+        let directory = self.get(link.layout).ok_or(Errno::NOENT)?;
+        let first = first.and_then(|first| Some((self.get(first.layout)?, first)));
         if let Some((from, first)) = first {
             match linkat(from, &first.name, directory, &link.name, AtFlags::empty()) {
                 Ok(()) => return Ok(()),
@@ -136,7 +142,7 @@ impl<'a> Directories<'a> {
                 Err(_) => {}
             }
         }
-        symlinkat(&link.target, directory, &link.name)
+        symlinkat(&*link.target, directory, &link.name)
     }
 }
 

@@ -7,7 +7,8 @@ use super::spelling::spellings;
 use crate::cache::image_name;
 use rayon::prelude::*;
 use sifcache_core::reference::Reference;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A link of a view.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,9 +18,9 @@ pub(crate) struct Link {
     /// Its name, relative to that directory.
     pub(crate) name: String,
     /// The short name of the reference.
-    pub(crate) reference: String,
+    pub(crate) reference: Arc<str>,
     /// The path of the image.
-    pub(crate) target: PathBuf,
+    pub(crate) target: Arc<Path>,
 }
 
 /// A name that several references share, or that leads to several files.
@@ -30,7 +31,7 @@ pub(crate) struct Shared {
     /// The name, relative to that directory.
     pub(crate) name: String,
     /// The short names of the references, sorted.
-    pub(crate) references: Vec<String>,
+    pub(crate) references: Vec<Arc<str>>,
 }
 
 impl Shared {
@@ -63,30 +64,33 @@ pub(crate) fn plan(view: &View, catalog: &Catalog) -> Plan {
     all.par_sort_unstable();
     all.dedup();
     let mut plan = Plan { references: references.len(), ..Plan::default() };
-    for same in all.chunk_by(|one, next| (one.layout, &one.name) == (next.layout, &next.name)) {
-        match same {
-            [link] => plan.links.push(link.clone()),
-            [] => {}
-            [first, ..] => {
-                let mut references: Vec<String> =
-                    same.iter().map(|link| link.reference.clone()).collect();
-                references.dedup();
-                let (layout, name) = (first.layout, first.name.clone());
-                plan.shared.push(Shared { layout, name, references });
-            }
+    let mut all = all.into_iter().peekable();
+    while let Some(link) = all.next() {
+        let is_same = |next: &Link| (next.layout, &next.name) == (link.layout, &link.name);
+        let mut others: Vec<Arc<str>> = Vec::new();
+        while let Some(next) = all.next_if(is_same) {
+            others.push(next.reference);
         }
+        if others.is_empty() {
+            plan.links.push(link);
+            continue;
+        }
+        let Link { layout, name, reference, .. } = link;
+        let mut references = [vec![reference], others].concat();
+        references.dedup();
+        plan.shared.push(Shared { layout, name, references });
     }
     plan
 }
 
 fn links(reference: &Reference, layouts: &[Layout], catalog: &Catalog) -> Vec<Link> {
-    let short = image_name::short(reference);
+    let short: Arc<str> = image_name::short(reference).into();
     let mut links = Vec::new();
     for typed in spellings(reference) {
         let Some((target, digests)) = catalog.find(&typed) else { continue };
         for layout in layouts {
             for name in layout.names(typed.typed(), digests) {
-                let (reference, target) = (short.clone(), target.clone());
+                let (reference, target) = (Arc::clone(&short), Arc::clone(target));
                 links.push(Link { layout: *layout, name, reference, target });
             }
         }

@@ -7,14 +7,21 @@ use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 /// `library/`, and the tag `latest`.
 pub(crate) fn spellings(reference: &Reference) -> Vec<Reference> {
     let full = reference.full_repository();
-    let mut repositories = vec![reference.short_repository(), full];
+    let mut repositories = vec![reference.short_repository()];
+    if !repositories.contains(&full) {
+        repositories.push(full);
+    }
     if reference.registry() == DEFAULT_REGISTRY {
         let repository = reference.repository();
         let more = [
             repository.to_owned(),
             format!("{DEFAULT_REGISTRY}/{}", repository.trim_start_matches("library/")),
         ];
-        repositories.extend(more);
+        for one in more {
+            if !repositories.contains(&one) {
+                repositories.push(one);
+            }
+        }
     }
     let ends: Vec<String> = match (reference.digest(), reference.tag()) {
         (Some(digest), _) => vec![format!("@{digest}")],

@@ -76,39 +76,59 @@ pub(crate) fn compare(
     let Plan { references, links, shared } =
         plan(view, &Catalog::read(&view.roots, untrusted, progress)?);
     let wanted = view.layouts();
-    let compare = |layout: &Layout| {
-        let links: Vec<&Link> = links.iter().filter(|link| link.layout == *layout).collect();
-        let directory = view.path(*layout);
+    let compare = |(layout, planned): (Layout, Vec<Link>)| {
+        let directory = view.path(layout);
         let actual =
-            entries(&directory, *layout).map_err(|error| Failure::read(&directory, error))?;
-        let differences = differences(view, *layout, &links, &actual);
-        Ok(Compared { layout: *layout, links: links.len(), differences })
+            entries(&directory, layout).map_err(|error| Failure::read(&directory, error))?;
+        let links = planned.len();
+        let differences = differences(view, layout, planned, &actual);
+        Ok(Compared { layout, links, differences })
     };
     let mut layouts: Vec<Compared> =
-        Layout::ALL.par_iter().map(compare).collect::<Result<_, Failure>>()?;
+        by_layout(links).into_par_iter().map(compare).collect::<Result<_, Failure>>()?;
     layouts.retain(|one| wanted.contains(&one.layout) || !one.differences.stale.is_empty());
     Ok(Status { references, layouts, shared })
+}
+
+/// The sorted links of each layout.
+fn by_layout(mut links: Vec<Link>) -> Vec<(Layout, Vec<Link>)> {
+    let mut all = Layout::ALL.map(|layout| (layout, Vec::new()));
+    for (layout, of_layout) in all.iter_mut().rev() {
+        *of_layout = links.split_off(links.partition_point(|link| link.layout < *layout));
+    }
+    all.into()
 }
 
 fn differences(
     view: &View,
     layout: Layout,
-    links: &[&Link],
+    links: Vec<Link>,
     actual: &BTreeMap<String, Entry>,
 ) -> Differences {
-    let mut found = Differences::default();
+    let stale = stale(view, layout, &links, actual);
+    let mut found = Differences { stale, ..Differences::default() };
     for link in links {
         match actual.get(&link.name) {
-            None => found.missing.push((*link).clone()),
-            Some(Entry::Link(target)) if *target == link.target => {}
+            None => found.missing.push(link),
+            Some(Entry::Link(target)) if *target == *link.target => {}
             Some(Entry::Link(target))
                 if reference_of(view, layout, &link.name, target).is_some() =>
             {
-                found.wrong.push((*link).clone());
+                found.wrong.push(link);
             }
-            Some(_) => found.occupied.push((*link).clone()),
+            Some(_) => found.occupied.push(link),
         }
     }
+    found
+}
+
+/// The names of links that must not exist any more.
+fn stale(
+    view: &View,
+    layout: Layout,
+    links: &[Link],
+    actual: &BTreeMap<String, Entry>,
+) -> Vec<String> {
     let is_wanted =
         |name: &str| links.binary_search_by(|link| link.name.as_str().cmp(name)).is_ok();
     let is_stale = |(name, entry): &(&String, &Entry)| match entry {
@@ -117,8 +137,7 @@ fn differences(
         }
         Entry::Other => false,
     };
-    found.stale = actual.iter().filter(is_stale).map(|(name, _)| name.clone()).collect();
-    found
+    actual.iter().filter(is_stale).map(|(name, _)| name.clone()).collect()
 }
 
 /// Whether an interrupted command left this link.

@@ -165,14 +165,14 @@ fn object(done: &Done) -> ViewObject {
             .iter()
             .map(|one| SharedObject {
                 path: text(&view.path(one.layout).join(&one.name)),
-                references: one.references.clone(),
+                references: one.references.iter().map(ToString::to_string).collect(),
             })
             .collect(),
         occupied: status
             .occupied()
             .map(|one| OccupiedObject {
                 path: text(&view.path(one.layout).join(&one.name)),
-                reference: one.reference.clone(),
+                reference: one.reference.to_string(),
             })
             .collect(),
     }
