@@ -4,7 +4,7 @@
 //! The login node runs no slurmd. It has plugstack.conf.
 
 use crate::kit::tree::sha256;
-use crate::kit::{IMAGE, Output, SHARED, Site};
+use crate::kit::{IMAGE, Output, SHARED, Site, inside};
 use std::fs;
 
 /// With this file, the snippet puts the shims first.
@@ -234,6 +234,31 @@ fn a_job_that_unloads_all_modules() {
         with_modules("bash")
     );
     login(&site, "bash", &script).ran(IMAGE);
+}
+
+/// With `pull=link`, both ways give a link to the name by digest, which the runtime itself starts.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn links_instead_of_copies() {
+    let site = Site::new("nested=off pull=link");
+    let digest = format!("sha256:{}", "0f".repeat(32));
+    let import = ["sifcache", "import", "--digest", &digest, &inside(IMAGE), "o/i:1"];
+    let imported = site.exec(&[], &import, "");
+    assert_eq!(imported.status, 0, "{imported:#?}");
+    let pinned = format!("{SHARED}/o/i@{digest}");
+    let linked = |start: &str| {
+        answered(&site, || login(&site, "bash", &format!("{start}{PULL}")));
+        let target = fs::read_link(site.at("ctl", "/home/alice/x.sif")).unwrap();
+        assert_eq!(target.to_str(), Some(pinned.as_str()), "{start}");
+        let own = ["/usr/bin/apptainer", "exec", "/home/alice/x.sif", "cat", "/etc/image-name"];
+        site.alice(&own).ran(IMAGE);
+    };
+    linked(&format!("{}module load sifcache\n", with_modules("bash")));
+    site.logged("ctl", &format!("image={SHARED}/o/i:1 link={pinned}\n"));
+    let off = login(&site, "bash", PULL);
+    assert!(off.stderr.contains("connection refused"), "{off:#?}");
+    let _marker = Changed::new(&site, MARKER, "");
+    linked("");
 }
 
 /// The findings in one area, without their advice.

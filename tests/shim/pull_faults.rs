@@ -78,6 +78,42 @@ fn a_quota() {
     failed(&output, "could not copy file: write ./tmp-copy-", "disk quota exceeded");
 }
 
+/// Another process takes the space after the check. The shim is stopped meanwhile; if it ends
+/// before, the script tries again.
+#[test]
+fn a_file_system_that_another_process_fills() {
+    let site = site(64 * MIB);
+    let script = "mount -t tmpfs -o size=80m none .; cd .; set +e; \
+        for round in $(seq 50); do \
+            rm -f x; apptainer pull x docker://o/large:1 2>../errors & pid=$!; \
+            until [ -s tmp-copy-* ] || [ ! -e /proc/$pid/exe ]; do :; done; \
+            kill -STOP $pid 2>/dev/null; \
+            until [ ! -e /proc/$pid/exe ] || grep -q ' T ' /proc/$pid/stat; do :; done; \
+            size=$(stat -c %s tmp-copy-* 2>/dev/null || echo 67108864); \
+            [ $size -lt 60000000 ] && break; \
+            kill -CONT $pid 2>/dev/null; wait $pid; \
+        done; \
+        cat /dev/zero 2>/dev/null >rest; kill -CONT $pid; wait $pid; status=$?; \
+        cat ../errors >&2; rm rest; ls -A; exit $status";
+    let Some(output) = mounted(&site, script) else { return };
+    failed(&output, "could not copy file: write ./tmp-copy-", "no space left on device");
+}
+
+/// The file system has free space, but its device returns errors for new blocks: the device is a
+/// file with a quota.
+#[test]
+fn a_device_that_cannot_be_written() {
+    let site = site(32 * MIB);
+    let script = "truncate -s 128M ../disk; mkfs.btrfs -q ../disk >/dev/null || exit 1; \
+                  mkdir ../outer; mount -o loop ../disk ../outer; chattr +C ../outer; \
+                  btrfs quota enable ../outer && btrfs qgroup limit 6M ../outer; \
+                  truncate -s 64M ../outer/disk; mkfs.ext4 -q -O ^has_journal ../outer/disk; \
+                  mount -o loop,sync ../outer/disk .; cd .; rmdir lost+found; status=0; \
+                  apptainer pull x docker://o/large:1 || status=$?; ls -A; exit $status";
+    let Some(output) = mounted(&site, script) else { return };
+    failed(&output, "could not copy file: write ./tmp-copy-", "input/output error");
+}
+
 /// The second half of the device is missing.
 #[test]
 fn an_image_that_cannot_be_read() {
