@@ -220,7 +220,7 @@ fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, u
 
 #[cfg(test)]
 mod tests {
-    use super::{images, names};
+    use super::{Unread, images, names, unread};
     use crate::cache::store::tests::{sif, store};
     use sif_fixture::SMALLEST;
     use std::fs;
@@ -275,6 +275,23 @@ mod tests {
         assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
         assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), SMALLEST));
         assert_eq!(image.digests(&image.references()), [digest]);
+    }
+
+    #[test]
+    fn files_with_the_references_of_their_names() {
+        let (_directory, store) = store();
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        sif(&store.path("o/i:1"), 1);
+        fs::hard_link(store.path("o/i:1"), store.path(&format!("o/i@{digest}"))).unwrap();
+        fs::write(store.path("o/j:1"), "not an image").unwrap();
+        fs::write(store.path("o/README"), "no reference").unwrap();
+        let files = unread(store.root()).unwrap();
+        let names = |file: &Unread| file.names.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<Vec<String>> = files.iter().map(names).collect();
+        let pinned = format!("o/i@{digest}");
+        assert_eq!(names, [vec![], vec!["o/i:1".to_owned(), pinned], vec!["o/j:1".to_owned()]]);
+        assert_eq!(files[1].digests, [digest]);
+        assert_eq!(files[1].names[0].1.to_string(), "docker.io/o/i:1");
     }
 
     /// An image with an unusable record is recognized by its header.
