@@ -4,6 +4,7 @@ use crate::cache::store::architecture::{self, Architecture};
 use crate::ui::format;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
+use sifcache_squashfs::compression::Compression;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -58,9 +59,28 @@ pub(crate) struct Pull {
     /// Use plain HTTP if the registry has no TLS; certificates are still verified
     #[arg(long)]
     pub(crate) no_https: bool,
-    /// When a pull fails, print the complete output of the runtime
+    /// What converts the layers to a SIF file (docs/fill.md)
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) engine: Engine,
+    /// Compression of new images, instead of the settings' `compression`: gzip or zstd, with or
+    /// without a level (zstd:9). The runtime's own pull ignores it
+    #[arg(long, value_name = "METHOD[:LEVEL]")]
+    pub(crate) compression: Option<Compression>,
+    /// Print why the runtime pulled an image; when a pull fails, print the complete output of the
+    /// runtime
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// `--engine`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// sifcache, if the result is known to be that of the runtime; otherwise the runtime
+    Auto,
+    /// sifcache; an image that only the runtime can convert is an error
+    Native,
+    /// The runtime's own pull
+    Runtime,
 }
 
 /// `--untrusted`

@@ -3,7 +3,7 @@
 use crate::cache::image_name;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::pull::puller::Pulled;
+use crate::pull::puller::{Pulled, Used};
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use crate::ui::output;
@@ -110,6 +110,8 @@ struct Object<'a> {
     digests: &'a [String],
     found_as: &'a [String],
     kept: Option<String>,
+    engine: Option<&'static str>,
+    fallback: Option<String>,
     error: Option<String>,
 }
 
@@ -196,6 +198,8 @@ fn object<'a>(reference: &Reference, outcome: &'a Result<Outcome, Failure>) -> O
         digests: pulled.map_or(&[], |pulled| &pulled.digests),
         found_as: good.map_or(&[], |outcome| &outcome.found_as),
         kept: pulled.and_then(|pulled| pulled.kept.as_ref()).map(text),
+        engine: pulled.and_then(|pulled| pulled.engine.as_ref()).map(Used::word),
+        fallback: pulled.and_then(|pulled| pulled.engine.as_ref()).and_then(Used::fallback),
         error: outcome.as_ref().err().map(ToString::to_string),
     }
 }
