@@ -4,10 +4,20 @@
 //! which means something only to the writer or reader that issued it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The index of an inode in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InodeId(u32);
+
+impl InodeId {
+    /// The place of the inode in its tree, counted from 0. It is the index for a table beside the
+    /// tree.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// The content of a regular file, as the writer or reader numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,8 +74,9 @@ pub struct Metadata {
     pub gid: u32,
     /// The modification time in seconds since 1970. Squashfs stores 32 bits without a sign.
     pub mtime: u32,
-    /// The extended attributes; `None` if there are none.
-    pub xattrs: Option<Box<Xattrs>>,
+    /// The extended attributes; `None` if there are none. Inodes with equal attributes can share
+    /// them, because millions of files can have the same few.
+    pub xattrs: Option<Arc<Xattrs>>,
 }
 
 /// A file, directory, link or device. Two names of one inode are hard links.
@@ -105,12 +116,12 @@ impl Tree {
     /// The inode with this number. `None` only for a number of another tree.
     #[must_use]
     pub fn get(&self, id: InodeId) -> Option<&Inode> {
-        self.inodes.get(id.0 as usize)
+        self.inodes.get(id.index())
     }
 
     /// The inode with this number, to change it.
     pub fn get_mut(&mut self, id: InodeId) -> Option<&mut Inode> {
-        self.inodes.get_mut(id.0 as usize)
+        self.inodes.get_mut(id.index())
     }
 
     /// The names in a directory; `None` if the inode is not a directory.
