@@ -1,0 +1,73 @@
+//! Whiteouts: entries that remove what lower layers have
+//! (<https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts>).
+//!
+//! A whiteout removes nothing that its own layer has put there, whatever their order in the layer.
+//! The type of its entry is ignored (`ociWhiteout` in umoci's `oci/layer/tar_extract.go`).
+
+use crate::nodes::{Forget, Nodes};
+use sifcache_squashfs::tree::InodeId;
+
+/// The start of the name of a whiteout.
+pub(crate) const PREFIX: &[u8] = b".wh.";
+/// The name of the whiteout of everything in its directory.
+pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
+
+/// Removes a name, unless this layer has put it there. Of a directory that this layer has put
+/// there, or has put something into, removes the other names.
+pub(crate) fn remove(
+    nodes: &mut Nodes,
+    directory: InodeId,
+    name: &[u8],
+    now: u32,
+    forget: Forget<'_>,
+) {
+    let Some(id) = nodes.child(directory, name) else { return };
+    if nodes.is_upper(directory, name, id) {
+        empty(nodes, id, Some(now), now, forget);
+    } else {
+        nodes.remove(directory, name, forget);
+    }
+}
+
+/// Removes everything from a directory that lower layers have put there. Does nothing to other
+/// files.
+///
+/// umoci restores the time of the directory that holds a whiteout, so `top_time` is `None` for the
+/// directory of an opaque whiteout. Directories below it keep the time of the removal, `now`.
+pub(crate) fn empty(
+    nodes: &mut Nodes,
+    top: InodeId,
+    top_time: Option<u32>,
+    now: u32,
+    forget: Forget<'_>,
+) {
+    let mut todo = vec![(top, top_time)];
+    while let Some((directory, time)) = todo.pop() {
+        // A directory is walked once in a layer: everything that comes later is of this layer.
+        if !nodes.is_directory(directory) || !nodes.mark_emptied(directory) {
+            continue;
+        }
+        let (upper, lower) = names(nodes, directory);
+        todo.extend(upper.into_iter().map(|id| (id, Some(now))));
+        let removed = !lower.is_empty();
+        for name in lower {
+            nodes.remove(directory, &name, forget);
+        }
+        if let (true, Some(time), Some(inode)) = (removed, time, nodes.tree.get_mut(directory)) {
+            inode.metadata.mtime = time;
+        }
+    }
+}
+
+/// The directories of this layer, and the names of lower layers.
+fn names(nodes: &Nodes, directory: InodeId) -> (Vec<InodeId>, Vec<Box<[u8]>>) {
+    let (mut upper, mut lower) = (Vec::new(), Vec::new());
+    for (name, id) in nodes.tree.names(directory).into_iter().flatten() {
+        if !nodes.is_upper(directory, name, *id) {
+            lower.push(name.clone());
+        } else if nodes.is_directory(*id) {
+            upper.push(*id);
+        }
+    }
+    (upper, lower)
+}
