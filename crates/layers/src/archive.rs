@@ -226,7 +226,8 @@ impl<R: Read> Entries<R> {
         self.sparse = None;
         let mut buffer = [0; 8 * BLOCK];
         while self.data > 0 {
-            let most = usize::try_from(self.data).map_or(buffer.len(), |data| data.min(buffer.len()));
+            let most =
+                usize::try_from(self.data).map_or(buffer.len(), |data| data.min(buffer.len()));
             let read = self.read_some(buffer.get_mut(..most).unwrap_or_default())?;
             if read == 0 {
                 return Err(Failure::damaged("it ends in the content of a file"));

@@ -75,7 +75,9 @@ impl Failure {
 
     /// The layer is not a valid tar archive.
     pub(crate) fn damaged(what: impl fmt::Display) -> Self {
-        Self::Invalid(Reason::of_image(format_args!("the layer is not a valid tar archive: {what}")))
+        Self::Invalid(Reason::of_image(format_args!(
+            "the layer is not a valid tar archive: {what}"
+        )))
     }
 
     /// The image exceeds a limit.

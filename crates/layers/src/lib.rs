@@ -8,6 +8,7 @@
 
 pub mod archive;
 mod error;
+pub mod follow;
 mod limits;
 mod merge;
 mod metadata;
@@ -22,4 +23,3 @@ pub use error::{Error, Failure, Reason};
 pub use limits::Limits;
 pub use merge::{Merged, Merger};
 pub use sink::ContentSink;
-

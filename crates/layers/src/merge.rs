@@ -1,7 +1,7 @@
 //! Applies the entries of layers to a tree.
 //!
-//! The result is what Apptainer unpacks as root with umoci 0.4.7 (`UnpackEntry` in its
-//! `oci/layer/tar_extract.go`). [`Rules`](crate::rules::Rules) turn it into what an ordinary user
+//! The result is what Apptainer 1.4.5 unpacks as root with umoci 0.4.7 or 0.6
+//! (`UnpackEntry` in its `oci/layer/tar_extract.go`). [`Rules`](crate::rules::Rules) turn it into what an ordinary user
 //! or another version gets.
 
 use crate::archive::{Content, Entries, Entry, EntryKind};
@@ -88,9 +88,10 @@ impl Merger {
         let bytes = self.bytes;
         let mut entries = Entries::new(tar, Limits { bytes, ..self.limits.clone() });
         while let Some(entry) = entries.next_entry()? {
-            self.entries = self.entries.checked_sub(1).ok_or_else(|| {
-                Failure::limit(format_args!("{} entries", self.limits.entries))
-            })?;
+            self.entries = self
+                .entries
+                .checked_sub(1)
+                .ok_or_else(|| Failure::limit(format_args!("{} entries", self.limits.entries)))?;
             self.entry(&entry, &mut entries, sink)?;
         }
         entries.drain()?;
@@ -156,8 +157,12 @@ impl Merger {
         forget: &mut dyn FnMut(ContentId),
     ) -> Result<(), Failure> {
         let hidden = name.strip_prefix(whiteout::PREFIX).unwrap_or_default();
-        if matches!(hidden, b"" | b"." | b"..") {
-            return Err(Failure::invalid(&entry.name, "a whiteout without a name"));
+        if hidden.is_empty() {
+            // umoci 0.4.7 removes the directory, 0.6 what is in it.
+            return Err(Failure::unsupported(&entry.name, "a whiteout without a name"));
+        }
+        if matches!(hidden, b"." | b"..") {
+            return Err(Failure::invalid(&entry.name, "a whiteout of a directory on its own path"));
         }
         let Some(directory) = place.id() else { return Ok(()) };
         if name == whiteout::OPAQUE {
@@ -180,7 +185,8 @@ impl Merger {
             if !self.nodes.is_directory(directory) {
                 break;
             }
-            let inode = Inode { metadata: self.implied(directory), kind: Kind::Directory(Names::new()) };
+            let inode =
+                Inode { metadata: self.implied(directory), kind: Kind::Directory(Names::new()) };
             if let Some(parent) = self.nodes.tree.get_mut(directory) {
                 parent.metadata.mtime = self.now;
             }
@@ -192,6 +198,7 @@ impl Merger {
         if self.nodes.is_directory(directory) {
             return Ok(directory);
         }
+        // umoci 0.4.7 refuses this, 0.6 replaces the file by a directory.
         let what = "it is below a file that is not a directory";
         Err(Failure::unsupported(&target.entry.name, what))
     }

@@ -6,18 +6,8 @@ use sifcache_squashfs::tree::{Metadata, Xattrs};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Attributes that umoci never sets (`ignoreXattrs` in its `oci/layer/tar_generate.go`).
-const IGNORED: [&[u8]; 9] = [
-    b"security.selinux",
-    b"system.nfs4_acl",
-    b"trusted.overlay.opaque",
-    b"trusted.overlay.redirect",
-    b"trusted.overlay.origin",
-    b"trusted.overlay.impure",
-    b"trusted.overlay.nlink",
-    b"trusted.overlay.upper",
-    b"trusted.overlay.metacopy",
-];
+/// Attributes that umoci never sets (`specialXattrs` in its `oci/layer/xattr.go`).
+const IGNORED: [&[u8]; 2] = [b"security.selinux", b"system.nfs4_acl"];
 /// The longest name of an attribute in bytes that Linux accepts.
 const LONGEST_NAME: usize = 255;
 /// The longest value of an attribute in bytes that Linux accepts.
@@ -89,11 +79,20 @@ fn is_kept(entry: &Entry, name: &[u8], value: &[u8]) -> Result<bool, Failure> {
     if name.starts_with(b"system.posix_acl_") {
         return refuse("an access control list");
     }
+    if name == b"security.capability" && !is_capability(value) {
+        return refuse("capabilities in an unknown format");
+    }
     let known: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
     if name.is_empty() || known.contains(&name) {
         return refuse("an extended attribute without a name");
     }
     Ok(known.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// Whether Linux accepts the capabilities of a file for all users: `struct vfs_cap_data` of version
+/// 2 (`capabilities(7)`). Version 3 depends on user namespaces.
+fn is_capability(value: &[u8]) -> bool {
+    value.len() == 20 && value.get(1..4) == Some(&[0, 0, 2])
 }
 
 /// An owner or group as chown(2) takes it: 32 bits of what the header says.

@@ -86,17 +86,17 @@ impl Nodes {
     /// Notes that this layer has an entry below the directory. `false` if that was known.
     pub(crate) fn touch(&mut self, id: InodeId) -> bool {
         let layer = self.layer;
-        self.marks.get_mut(id.index()).is_some_and(|mark| {
-            std::mem::replace(&mut mark.layer, layer) != layer
-        })
+        self.marks
+            .get_mut(id.index())
+            .is_some_and(|mark| std::mem::replace(&mut mark.layer, layer) != layer)
     }
 
     /// Notes that the directory holds no more names of lower layers. `false` if that was known.
     pub(crate) fn mark_emptied(&mut self, id: InodeId) -> bool {
         let layer = self.layer;
-        self.marks.get_mut(id.index()).is_some_and(|mark| {
-            std::mem::replace(&mut mark.emptied, layer) != layer
-        })
+        self.marks
+            .get_mut(id.index())
+            .is_some_and(|mark| std::mem::replace(&mut mark.emptied, layer) != layer)
     }
 
     /// Notes that the directory has an entry of its own.
@@ -119,8 +119,7 @@ impl Nodes {
         let mark = Mark { layer: self.layer, emptied: self.layer, links: 1 };
         self.count(name, text_of(&inode))?;
         let id = if let Some(id) = self.free.pop() {
-            if let (Some(slot), Some(old)) =
-                (self.tree.get_mut(id), self.marks.get_mut(id.index()))
+            if let (Some(slot), Some(old)) = (self.tree.get_mut(id), self.marks.get_mut(id.index()))
             {
                 *slot = inode;
                 *old = mark;

@@ -2,6 +2,19 @@
 //!
 //! They depend on the runtime's version and on the user, so they are not derived from a version:
 //! a small image of probes shows which of them apply (the command's `pull/native/template`).
+//!
+//! A runtime works in two steps, and changes some files in between: it unpacks the layers
+//! ([`Rules::unpacked`]), adds its own files, and packs the result with mksquashfs
+//! ([`Rules::packed`]).
+
+mod attributes;
+mod owners;
+mod packed;
+mod unpacked;
+
+use crate::error::Reason;
+use crate::merge::Merged;
+use crate::sink::ContentSink;
 
 /// What the runtime does with owners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +33,8 @@ pub enum Owners {
 pub enum Attributes {
     /// All except `security.selinux` and `system.nfs4_acl`.
     All,
-    /// Only `user.*`, on files and directories.
+    /// Only `user.*`, on files and directories that their owner may read and write. The kernel
+    /// refuses the others to an ordinary user.
     User,
     /// None, for example because the temporary directory cannot store them.
     None,
@@ -31,7 +45,7 @@ pub enum Attributes {
 pub enum Treatment {
     /// As in the layers.
     Kept,
-    /// An empty regular file with the same mode.
+    /// An empty regular file with the same mode, or an empty directory.
     Emptied,
     /// Missing.
     LeftOut,
@@ -48,8 +62,23 @@ pub struct Rules {
     pub devices: Treatment,
     /// Regular files that their owner may not read.
     pub unreadable_files: Treatment,
-    /// Directories that their owner may not read or enter, with everything below them.
-    pub closed_directories: Treatment,
+    /// Directories that their owner may not read.
+    pub unreadable_directories: Treatment,
+    /// Directories that their owner may read but not enter.
+    pub unsearchable_directories: Treatment,
     /// Permissions of parent directories without an entry of their own.
     pub implied_mode: u16,
+}
+
+impl Rules {
+    /// Applies [`unpacked`](Self::unpacked) and [`packed`](Self::packed).
+    ///
+    /// # Errors
+    ///
+    /// See [`unpacked`](Self::unpacked).
+    pub fn apply<S: ContentSink>(&self, merged: &mut Merged, sink: &mut S) -> Result<(), Reason> {
+        self.unpacked(merged, sink)?;
+        self.packed(&mut merged.tree, sink);
+        Ok(())
+    }
 }

@@ -147,6 +147,11 @@ impl Tree {
         path.into_iter().try_fold(Self::ROOT, |id, name| self.names(id)?.get(name).copied())
     }
 
+    /// All inodes in memory, with or without a name.
+    pub fn ids(&self) -> impl Iterator<Item = InodeId> + use<> {
+        (0..u32::try_from(self.inodes.len()).unwrap_or(u32::MAX)).map(InodeId)
+    }
+
     /// The number of inodes in memory, with or without a name.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -94,6 +94,10 @@ fn map_is_read<R>(entries: &Entries<R>) -> bool {
 
 impl<R: Read> Read for Content<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if self.entries.sparse.is_some() { self.read_sparse(buffer) } else { self.read_data(buffer) }
+        if self.entries.sparse.is_some() {
+            self.read_sparse(buffer)
+        } else {
+            self.read_data(buffer)
+        }
     }
 }

@@ -49,7 +49,8 @@ impl Map {
         if let Some(size) = records.get("GNU.sparse.size").or(records.get("GNU.sparse.realsize")) {
             fields.size = decimal(size).ok_or_else(wrong)?;
         }
-        let pairs = if in_data { from_data(entries) } else { from_records(records).ok_or_else(wrong) };
+        let pairs =
+            if in_data { from_data(entries) } else { from_records(records).ok_or_else(wrong) };
         let pairs = pairs?;
         let size = fields.size()?;
         if !fields.has_data() || size > entries.allowance {

@@ -1,0 +1,67 @@
+//! What the runtime makes of a merged tree when it unpacks the layers.
+
+use super::attributes::Filter;
+use super::{Owners, Rules, Treatment};
+use crate::error::Reason;
+use crate::merge::Merged;
+use crate::sink::ContentSink;
+use sifcache_squashfs::tree::{Inode, Kind, Tree};
+
+impl Rules {
+    /// Changes a merged tree into what the runtime unpacks: owners, extended attributes, devices,
+    /// and the permissions of directories without an entry.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime refuses something in the tree, or if its result is not known. The runtime's
+    /// own pull has to decide.
+    pub fn unpacked<S: ContentSink>(
+        &self,
+        merged: &mut Merged,
+        sink: &mut S,
+    ) -> Result<(), Reason> {
+        let Merged { tree, implied } = merged;
+        for id in implied.iter().filter(|id| **id != Tree::ROOT) {
+            if let Some(inode) = tree.get_mut(*id) {
+                // A setgid directory passes this bit on to directories in it.
+                inode.metadata.mode = self.implied_mode & 0o777 | inode.metadata.mode & 0o2000;
+            }
+        }
+        let mut filter = Filter::new(*self);
+        for id in tree.ids() {
+            if let Some(inode) = tree.get_mut(id) {
+                self.unpack(inode, &mut filter)?;
+            }
+        }
+        self.check_root(tree)?;
+        if self.devices == Treatment::LeftOut {
+            super::packed::remove(tree, sink, |inode| {
+                matches!(inode.kind, Kind::BlockDevice(_) | Kind::CharDevice(_))
+            });
+        }
+        Ok(())
+    }
+
+    fn unpack(&self, inode: &mut Inode, filter: &mut Filter) -> Result<(), Reason> {
+        let is_device = matches!(inode.kind, Kind::BlockDevice(_) | Kind::CharDevice(_));
+        if is_device && self.devices == Treatment::Emptied {
+            inode.kind = Kind::File { size: 0, content: None };
+        }
+        filter.apply(inode)?;
+        if self.owners != Owners::Kept {
+            (inode.metadata.uid, inode.metadata.gid) = (0, 0);
+        }
+        Ok(())
+    }
+
+    /// Whether the runtime can add its files to the root directory, and read it. Apptainer gives
+    /// the owner permission to write, but no other one.
+    fn check_root(&self, tree: &Tree) -> Result<(), Reason> {
+        let mode = tree.get(Tree::ROOT).map_or(0, |root| root.metadata.mode);
+        if self.unreadable_directories == Treatment::Kept || mode & 0o500 == 0o500 {
+            return Ok(());
+        }
+        let what = format_args!("the root directory has mode {mode:04o}");
+        Err(Reason::of_image(what))
+    }
+}
