@@ -33,6 +33,8 @@ pub struct Merged {
     /// Directories without an entry of their own, in any layer. The runtime made them because
     /// something below them has one.
     pub implied: HashSet<InodeId>,
+    /// Directories whose time is that of a removal by a whiteout, because they have no later entry.
+    pub removed_from: HashSet<InodeId>,
 }
 
 /// Merges layers, from the lowest to the highest.
@@ -102,8 +104,7 @@ impl Merger {
     /// The tree of all layers.
     #[must_use]
     pub fn finish(self) -> Merged {
-        let (tree, implied) = self.nodes.finish();
-        Merged { tree, implied }
+        self.nodes.finish()
     }
 
     /// Applies one entry.
@@ -116,13 +117,14 @@ impl Merger {
         let path = components(&entry.name);
         let Some((name, directory)) = path.split_last() else { return Ok(self.root(entry)?) };
         let longest = self.limits.path;
-        let place = self.resolver.resolve(&self.nodes, directory, longest)?;
+        let place = self.resolver.resolve(&self.nodes, directory, &entry.name, longest)?;
         if name.starts_with(whiteout::PREFIX) {
             return Ok(self.whiteout(entry, &place, name, &mut |content| sink.forget(content))?);
         }
         if name.len() > LONGEST_NAME {
             return Err(Failure::unsupported(&entry.name, "its name is too long").into());
         }
+        check_mode(entry)?;
         let metadata = self.interner.metadata(entry)?;
         let mut target = Target { entry, place, name, metadata };
         let directory = self.make_directories(&mut target)?;
@@ -138,15 +140,8 @@ impl Merger {
             return Err(Failure::invalid(&entry.name, what));
         }
         let metadata = self.interner.metadata(entry)?;
-        self.set_metadata(Tree::ROOT, metadata);
+        self.nodes.set_metadata(Tree::ROOT, metadata);
         Ok(())
-    }
-
-    fn set_metadata(&mut self, id: InodeId, metadata: Metadata) {
-        self.nodes.has_entry(id);
-        if let Some(inode) = self.nodes.tree.get_mut(id) {
-            inode.metadata = metadata;
-        }
     }
 
     fn whiteout(
@@ -265,7 +260,7 @@ impl Merger {
         if let Some(id) = self.nodes.child(directory, target.name)
             && self.nodes.is_directory(id)
         {
-            self.set_metadata(id, metadata);
+            self.nodes.set_metadata(id, metadata);
             return Ok(());
         }
         self.nodes.remove(directory, target.name, &mut |content| sink.forget(content));
@@ -291,7 +286,7 @@ impl Merger {
         };
         // The runtime removes the old file first, so a link to itself has no target.
         self.nodes.remove(directory, target.name, &mut |content| sink.forget(content));
-        let place = self.resolver.resolve(&self.nodes, way, self.limits.path)?;
+        let place = self.resolver.resolve(&self.nodes, way, to, self.limits.path)?;
         let id = place.id().and_then(|way| self.nodes.child(way, name));
         let id = id.ok_or_else(|| refuse("a hard link to a file that does not exist"))?;
         if self.nodes.is_directory(id) {
@@ -316,6 +311,22 @@ impl Merger {
             }
         }
     }
+}
+
+/// Checks the mode of a special file. umoci passes all bits on to mknod(2), which refuses two
+/// types in one mode.
+fn check_mode(entry: &Entry) -> Result<(), Failure> {
+    let own = match entry.kind {
+        EntryKind::BlockDevice(_) => 0o060_000,
+        EntryKind::CharDevice(_) => 0o020_000,
+        EntryKind::Fifo => 0o010_000,
+        _ => return Ok(()),
+    };
+    if entry.mode & 0o170_000 & !own == 0 {
+        return Ok(());
+    }
+    let what = format_args!("a special file with mode {:o}", entry.mode);
+    Err(Failure::unsupported(&entry.name, what))
 }
 
 /// Stores the content of a file.

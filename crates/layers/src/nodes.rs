@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::limits::Limits;
+use crate::merge::Merged;
 use sifcache_squashfs::tree::{ContentId, Inode, InodeId, Kind, Metadata, Names, Tree};
 use std::collections::HashSet;
 
@@ -26,6 +27,8 @@ pub(crate) struct Nodes {
     marks: Vec<Mark>,
     /// Directories without an entry of their own.
     implied: HashSet<InodeId>,
+    /// Directories whose time is that of a removal.
+    removed_from: HashSet<InodeId>,
     /// Names that this layer gave to inodes of lower layers.
     linked: HashSet<(InodeId, Box<[u8]>)>,
     /// Inodes without a name.
@@ -44,6 +47,7 @@ impl Nodes {
             tree: Tree::new(root),
             marks: vec![Mark { links: 1, ..Mark::default() }],
             implied: HashSet::from([Tree::ROOT]),
+            removed_from: HashSet::new(),
             linked: HashSet::new(),
             free: Vec::new(),
             layer: 0,
@@ -63,9 +67,10 @@ impl Nodes {
         Ok(())
     }
 
-    /// The tree, and the directories without an entry of their own.
-    pub(crate) fn finish(self) -> (Tree, HashSet<InodeId>) {
-        (self.tree, self.implied)
+    /// The result.
+    pub(crate) fn finish(self) -> Merged {
+        let Self { tree, implied, removed_from, .. } = self;
+        Merged { tree, implied, removed_from }
     }
 
     /// The inode with this name.
@@ -99,9 +104,21 @@ impl Nodes {
             .is_some_and(|mark| std::mem::replace(&mut mark.emptied, layer) != layer)
     }
 
-    /// Notes that the directory has an entry of its own.
-    pub(crate) fn has_entry(&mut self, id: InodeId) {
+    /// Sets the metadata of a directory from an entry.
+    pub(crate) fn set_metadata(&mut self, id: InodeId, metadata: Metadata) {
         self.implied.remove(&id);
+        self.removed_from.remove(&id);
+        if let Some(inode) = self.tree.get_mut(id) {
+            inode.metadata = metadata;
+        }
+    }
+
+    /// Sets the time of a directory from which something was removed.
+    pub(crate) fn set_time_of_removal(&mut self, id: InodeId, time: u32) {
+        self.removed_from.insert(id);
+        if let Some(inode) = self.tree.get_mut(id) {
+            inode.metadata.mtime = time;
+        }
     }
 
     /// Notes that the directory has no entry of its own.
@@ -191,6 +208,7 @@ impl Nodes {
         }
         self.free.push(id);
         self.implied.remove(&id);
+        self.removed_from.remove(&id);
         let Some(inode) = self.tree.get_mut(id) else { return Names::new() };
         self.text = self.text.saturating_sub(text_of(inode));
         inode.metadata.xattrs = None;

@@ -11,7 +11,9 @@ use sifcache_squashfs::tree::{InodeId, Kind, Tree};
 
 /// The most links in one path; `maxSymlinkLimit` in securejoin.
 const MOST_LINKS: u32 = 255;
-/// How many components of link targets one entry may have to look up, on average over the image.
+/// How many components behind a link may be looked up for an image without entries.
+const COMPONENTS: u64 = 1 << 20;
+/// How many more for each entry.
 const COMPONENTS_PER_ENTRY: u64 = 64;
 
 /// A path without links: what it leads to, component by component.
@@ -74,9 +76,24 @@ impl Place {
 
 /// Follows links, with a bound on the work for the whole image: an entry can lead through 255
 /// links of 4095 bytes each, and an image can have millions of such entries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolver {
     allowance: u64,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self { allowance: COMPONENTS }
+    }
+}
+
+/// What a path is resolved for.
+#[derive(Debug, Clone, Copy)]
+struct Path<'a> {
+    /// The path in the layer, for messages.
+    whole: &'a [u8],
+    /// The longest resolved path in bytes.
+    longest: usize,
 }
 
 impl Resolver {
@@ -85,14 +102,16 @@ impl Resolver {
         &mut self,
         nodes: &Nodes,
         components: &[&[u8]],
+        whole: &[u8],
         longest: usize,
     ) -> Result<Place, Failure> {
+        let path = Path { whole, longest };
         self.allowance = self.allowance.saturating_add(COMPONENTS_PER_ENTRY);
         let mut place = Place::default();
         for (index, component) in components.iter().enumerate() {
-            if let Some(target) = step(nodes, &mut place, component, longest)? {
+            if let Some(target) = step(nodes, &mut place, component, path)? {
                 let rest = components.get(index + 1..).unwrap_or_default();
-                self.follow(nodes, &mut place, target, rest, longest)?;
+                self.follow(nodes, &mut place, target, rest, path)?;
                 break;
             }
         }
@@ -106,7 +125,7 @@ impl Resolver {
         place: &mut Place,
         target: &[u8],
         rest: &[&[u8]],
-        longest: usize,
+        path: Path<'_>,
     ) -> Result<(), Failure> {
         let mut links = 1;
         // Targets that are not fully followed, and how far.
@@ -118,13 +137,13 @@ impl Resolver {
                 todo.push(behind);
             }
             self.allowance = self.allowance.checked_sub(1).ok_or_else(|| {
-                Failure::invalid(&place.path, "its path leads through too many symbolic links")
+                Failure::invalid(path.whole, "its path leads through too many symbolic links")
             })?;
-            if let Some(target) = step(nodes, place, component, longest)? {
+            if let Some(target) = step(nodes, place, component, path)? {
                 links += 1;
                 if links > MOST_LINKS {
                     let what = "its path leads through more than 255 symbolic links";
-                    return Err(Failure::invalid(&place.path, what));
+                    return Err(Failure::invalid(path.whole, what));
                 }
                 push_target(place, &mut todo, target);
             }
@@ -138,7 +157,7 @@ fn step<'a>(
     nodes: &'a Nodes,
     place: &mut Place,
     component: &[u8],
-    longest: usize,
+    path: Path<'_>,
 ) -> Result<Option<&'a [u8]>, Failure> {
     match component {
         b"" | b"." => return Ok(None),
@@ -153,8 +172,8 @@ fn step<'a>(
         return Ok(Some(target));
     }
     place.push(component, id);
-    if component.len() > LONGEST_NAME || place.path.len() > longest {
-        return Err(Failure::unsupported(&place.path, "its path or name is too long"));
+    if component.len() > LONGEST_NAME || place.path.len() > path.longest {
+        return Err(Failure::unsupported(path.whole, "its path or name is too long"));
     }
     Ok(None)
 }

@@ -53,8 +53,8 @@ pub(crate) fn empty(
         for name in lower {
             nodes.remove(directory, &name, forget);
         }
-        if let (true, Some(time), Some(inode)) = (removed, time, nodes.tree.get_mut(directory)) {
-            inode.metadata.mtime = time;
+        if let Some(time) = time.filter(|_| removed) {
+            nodes.set_time_of_removal(directory, time);
         }
     }
 }

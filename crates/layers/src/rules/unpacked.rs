@@ -20,11 +20,20 @@ impl Rules {
         merged: &mut Merged,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let Merged { tree, implied } = merged;
+        let Merged { tree, implied, removed_from } = merged;
+        // For an ordinary user, umoci 0.6 restores the time after a removal, and 0.4.7 does not.
+        if self.owners != Owners::Kept && !removed_from.is_empty() {
+            let what = "a whiteout below a directory that its own layer changes";
+            return Err(Reason::of_image(what));
+        }
         for id in implied.iter().filter(|id| **id != Tree::ROOT) {
             if let Some(inode) = tree.get_mut(*id) {
                 // A setgid directory passes this bit on to directories in it.
                 inode.metadata.mode = self.implied_mode & 0o777 | inode.metadata.mode & 0o2000;
+                // So does its group, which umoci records only for entries.
+                if self.owners != Owners::Kept {
+                    (inode.metadata.uid, inode.metadata.gid) = (0, 0);
+                }
             }
         }
         let mut filter = Filter::new(*self);
