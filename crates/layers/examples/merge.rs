@@ -9,7 +9,7 @@
 //! of Apptainer 1.4.5 for an ordinary user.
 
 use sha2::{Digest as _, Sha256};
-use sifcache_layers::rules::{Attributes, Owners, Rules, Treatment};
+use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
 use sifcache_layers::{ContentSink, Limits, Merged, Merger};
 use sifcache_squashfs::tree::{ContentId, InodeId, Kind, Tree, Xattrs};
 use std::collections::HashMap;
@@ -26,6 +26,7 @@ const ROOT: Rules = Rules {
     unreadable_directories: Treatment::Kept,
     unsearchable_directories: Treatment::Kept,
     implied_mode: 0o775,
+    removals: Removals::Now,
 };
 /// Its rules for an ordinary user.
 const USER: Rules = Rules {
@@ -36,6 +37,7 @@ const USER: Rules = Rules {
     unreadable_directories: Treatment::LeftOut,
     unsearchable_directories: Treatment::Emptied,
     implied_mode: 0o775,
+    removals: Removals::Restored,
 };
 
 /// Keeps the digests of contents.

@@ -5,7 +5,7 @@
 //! or another version gets.
 
 use crate::archive::{Content, Entries, Entry, EntryKind};
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, Reason};
 use crate::limits::Limits;
 use crate::metadata::Interner;
 use crate::nodes::Nodes;
@@ -14,7 +14,7 @@ use crate::resolve::{Place, Resolver};
 use crate::sink::ContentSink;
 use crate::whiteout;
 use sifcache_squashfs::tree::{ContentId, Inode, InodeId, Kind, Metadata, Names, Tree};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// The permissions of directories without an entry of their own. [`Rules`](crate::rules::Rules)
@@ -33,8 +33,16 @@ pub struct Merged {
     /// Directories without an entry of their own, in any layer. The runtime made them because
     /// something below them has one.
     pub implied: HashSet<InodeId>,
-    /// Directories whose time is that of a removal by a whiteout, because they have no later entry.
-    pub removed_from: HashSet<InodeId>,
+    /// Directories whose time is that of a removal by a whiteout, because they have no later entry,
+    /// with the time before. See [`Removals`](crate::rules::Removals).
+    pub removed_from: HashMap<InodeId, u32>,
+    /// For directories that an earlier entry makes writable for their owner, and the last one does
+    /// not: the last writable metadata. An ordinary user can neither set nor remove attributes of
+    /// a directory without that permission, so those of the earlier entry stay.
+    pub settable: HashMap<InodeId, Metadata>,
+    /// An entry that an ordinary user cannot unpack, because its directory has attributes that the
+    /// user may set but not read.
+    pub hidden: Option<Reason>,
 }
 
 /// Merges layers, from the lowest to the highest.
@@ -118,6 +126,9 @@ impl Merger {
         let Some((name, directory)) = path.split_last() else { return Ok(self.root(entry)?) };
         let longest = self.limits.path;
         let place = self.resolver.resolve(&self.nodes, directory, &entry.name, longest)?;
+        if let Some(directory) = place.id() {
+            self.nodes.has_child_entry(directory, &entry.name);
+        }
         if name.starts_with(whiteout::PREFIX) {
             return Ok(self.whiteout(entry, &place, name, &mut |content| sink.forget(content))?);
         }
@@ -182,9 +193,7 @@ impl Merger {
             }
             let inode =
                 Inode { metadata: self.implied(directory), kind: Kind::Directory(Names::new()) };
-            if let Some(parent) = self.nodes.tree.get_mut(directory) {
-                parent.metadata.mtime = self.now;
-            }
+            self.nodes.set_time_of_creation(directory, self.now);
             let id = self.nodes.create(directory, name, inode)?;
             self.nodes.is_implied(id);
             target.place.made(index, id);

@@ -1,10 +1,15 @@
 //! The tree that is being built, with what the merge has to know about its inodes.
 
-use crate::error::Failure;
+use crate::error::{Failure, Reason};
 use crate::limits::Limits;
 use crate::merge::Merged;
 use sifcache_squashfs::tree::{ContentId, Inode, InodeId, Kind, Metadata, Names, Tree};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+/// Permission of the owner to read.
+const READ: u16 = 0o400;
+/// Permission of the owner to write.
+const WRITE: u16 = 0o200;
 
 /// The content that an inode lost.
 pub(crate) type Forget<'a> = &'a mut dyn FnMut(ContentId);
@@ -27,8 +32,13 @@ pub(crate) struct Nodes {
     marks: Vec<Mark>,
     /// Directories without an entry of their own.
     implied: HashSet<InodeId>,
-    /// Directories whose time is that of a removal.
-    removed_from: HashSet<InodeId>,
+    /// Directories whose time is that of a removal, with the time before.
+    removed_from: HashMap<InodeId, u32>,
+    /// The last entry of a directory with attributes that a user could set, if a later one takes
+    /// away the permission to write.
+    settable: HashMap<InodeId, Metadata>,
+    /// The first entry in a directory that its owner may not read.
+    hidden: Option<Reason>,
     /// Names that this layer gave to inodes of lower layers.
     linked: HashSet<(InodeId, Box<[u8]>)>,
     /// Inodes without a name.
@@ -47,7 +57,9 @@ impl Nodes {
             tree: Tree::new(root),
             marks: vec![Mark { links: 1, ..Mark::default() }],
             implied: HashSet::from([Tree::ROOT]),
-            removed_from: HashSet::new(),
+            removed_from: HashMap::new(),
+            settable: HashMap::new(),
+            hidden: None,
             linked: HashSet::new(),
             free: Vec::new(),
             layer: 0,
@@ -69,8 +81,8 @@ impl Nodes {
 
     /// The result.
     pub(crate) fn finish(self) -> Merged {
-        let Self { tree, implied, removed_from, .. } = self;
-        Merged { tree, implied, removed_from }
+        let Self { tree, implied, removed_from, settable, hidden, .. } = self;
+        Merged { tree, implied, removed_from, settable, hidden }
     }
 
     /// The inode with this name.
@@ -108,16 +120,42 @@ impl Nodes {
     pub(crate) fn set_metadata(&mut self, id: InodeId, metadata: Metadata) {
         self.implied.remove(&id);
         self.removed_from.remove(&id);
-        if let Some(inode) = self.tree.get_mut(id) {
-            inode.metadata = metadata;
+        let can_write = metadata.mode & WRITE != 0;
+        let Some(inode) = self.tree.get_mut(id) else { return };
+        let old = std::mem::replace(&mut inode.metadata, metadata);
+        if can_write {
+            self.settable.remove(&id);
+        } else if old.mode & WRITE != 0 && has_attributes(&old) {
+            self.settable.insert(id, old);
         }
     }
 
-    /// Sets the time of a directory from which something was removed.
+    /// Sets the time of a directory from which a whiteout removed something.
     pub(crate) fn set_time_of_removal(&mut self, id: InodeId, time: u32) {
-        self.removed_from.insert(id);
+        if let Some(inode) = self.tree.get_mut(id) {
+            self.removed_from.entry(id).or_insert(inode.metadata.mtime);
+            inode.metadata.mtime = time;
+        }
+    }
+
+    /// Sets the time of a directory in which a directory without an entry was made.
+    pub(crate) fn set_time_of_creation(&mut self, id: InodeId, time: u32) {
+        self.removed_from.remove(&id);
         if let Some(inode) = self.tree.get_mut(id) {
             inode.metadata.mtime = time;
+        }
+    }
+
+    /// Notes that an entry is in this directory. As an ordinary user, umoci fails if it cannot read
+    /// the attributes of the directory, which it has set before.
+    pub(crate) fn has_child_entry(&mut self, id: InodeId, path: &[u8]) {
+        let Some(metadata) = self.tree.get(id).map(|inode| &inode.metadata) else { return };
+        let settable =
+            if metadata.mode & WRITE != 0 { Some(metadata) } else { self.settable.get(&id) };
+        let hides = metadata.mode & READ == 0 && settable.is_some_and(has_attributes);
+        if hides && self.hidden.is_none() {
+            let what = "its directory has attributes, but its owner may not read it";
+            self.hidden = Some(Reason::at(path, what));
         }
     }
 
@@ -209,6 +247,7 @@ impl Nodes {
         self.free.push(id);
         self.implied.remove(&id);
         self.removed_from.remove(&id);
+        self.settable.remove(&id);
         let Some(inode) = self.tree.get_mut(id) else { return Names::new() };
         self.text = self.text.saturating_sub(text_of(inode));
         inode.metadata.xattrs = None;
@@ -245,6 +284,13 @@ impl Nodes {
         }
         Ok(())
     }
+}
+
+/// Whether umoci, run by an ordinary user, sets attributes for this metadata: those of the layer or
+/// the record of the owner.
+fn has_attributes(metadata: &Metadata) -> bool {
+    let mut names = metadata.xattrs.iter().flat_map(|xattrs| xattrs.keys());
+    (metadata.uid, metadata.gid) != (0, 0) || names.any(|name| name.starts_with(b"user."))
 }
 
 /// The bytes of text that an inode holds in memory.

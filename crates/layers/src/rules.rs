@@ -51,6 +51,18 @@ pub enum Treatment {
     LeftOut,
 }
 
+/// The time of a directory that has an entry in a layer and, before or after it, loses a name to a
+/// whiteout of the same layer. (The directory of the whiteout itself keeps its time.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removals {
+    /// The time of the removal.
+    Now,
+    /// The time before, as umoci 0.6 restores it for an ordinary user.
+    Restored,
+    /// Not known: such a tree is refused.
+    Unknown,
+}
+
 /// How one runtime, run by one user, turns a merged tree into the root file system of a SIF file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -68,6 +80,8 @@ pub struct Rules {
     pub unsearchable_directories: Treatment,
     /// Permissions of parent directories without an entry of their own.
     pub implied_mode: u16,
+    /// The time of directories after a removal.
+    pub removals: Removals,
 }
 
 impl Rules {

@@ -3,7 +3,7 @@
 use super::owners::{RECORD, record};
 use super::{Attributes, Owners, Rules};
 use crate::error::Reason;
-use sifcache_squashfs::tree::{Inode, Kind, Xattrs};
+use sifcache_squashfs::tree::{Inode, Kind, Metadata, Xattrs};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,41 +27,44 @@ impl Filter {
         Self { rules, known: HashMap::new() }
     }
 
-    /// Changes the attributes of an inode whose owner is still that of the layers.
-    pub(super) fn apply(&mut self, inode: &mut Inode) -> Result<(), Reason> {
+    /// Changes the attributes of an inode whose owner is still that of the layers. `settable` is
+    /// metadata whose attributes stay, see [`Merged`](crate::Merged).
+    pub(super) fn apply(
+        &mut self,
+        inode: &mut Inode,
+        settable: Option<&Metadata>,
+    ) -> Result<(), Reason> {
         let regular = matches!(inode.kind, Kind::Directory(_) | Kind::File { .. });
         let mode = inode.metadata.mode;
         match self.rules.attributes {
             Attributes::All => return all(inode, regular),
             // umoci sets the permissions first, and setxattr(2) needs write permission.
-            Attributes::User if regular && mode & WRITE != 0 => self.user(inode),
+            Attributes::User if regular && mode & WRITE != 0 => {
+                inode.metadata.xattrs = self.user(&inode.metadata);
+            }
+            Attributes::User if settable.is_some() => {
+                inode.metadata.xattrs = settable.and_then(|settable| self.user(settable));
+            }
             Attributes::User | Attributes::None => inode.metadata.xattrs = None,
         }
-        if mode & READ == 0 && inode.metadata.xattrs.is_some() {
-            if matches!(inode.kind, Kind::Directory(_)) {
-                // umoci reads the attributes of a directory before it puts something into it.
-                let what = "a directory with attributes that its owner may write but not read";
-                return Err(Reason::of_image(what));
-            }
+        if self.rules.attributes == Attributes::User && mode & READ == 0 {
             // mksquashfs cannot read them.
             inode.metadata.xattrs = None;
         }
         Ok(())
     }
 
-    /// Keeps `user.*`, and records the owner.
-    fn user(&mut self, inode: &mut Inode) {
-        let metadata = &mut inode.metadata;
+    /// Those of `user.*`, and the owner.
+    fn user(&mut self, metadata: &Metadata) -> Option<Arc<Xattrs>> {
         let as_root = self.rules.owners != Owners::Kept;
         let recorded = self.rules.owners == Owners::Root { recorded: true };
         let (uid, gid) = if recorded { (metadata.uid, metadata.gid) } else { (0, 0) };
         if metadata.xattrs.is_none() && (uid, gid) == (0, 0) {
-            return;
+            return None;
         }
-        let key = (metadata.xattrs.take(), uid, gid);
+        let key = (metadata.xattrs.clone(), uid, gid);
         if let Some(known) = self.known.get(&key) {
-            metadata.xattrs.clone_from(known);
-            return;
+            return known.clone();
         }
         let old = key.0.iter().flat_map(|xattrs| xattrs.iter());
         let mut kept: Xattrs = old
@@ -71,8 +74,9 @@ impl Filter {
         if let Some(value) = record(uid, gid) {
             kept.insert(RECORD.into(), value);
         }
-        metadata.xattrs = (!kept.is_empty()).then(|| Arc::new(kept));
-        self.known.insert(key, metadata.xattrs.clone());
+        let kept = (!kept.is_empty()).then(|| Arc::new(kept));
+        self.known.insert(key, kept.clone());
+        kept
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the runtime makes of a merged tree when it unpacks the layers.
 
 use super::attributes::Filter;
-use super::{Owners, Rules, Treatment};
+use super::{Attributes, Owners, Removals, Rules, Treatment};
 use crate::error::Reason;
 use crate::merge::Merged;
 use crate::sink::ContentSink;
-use sifcache_squashfs::tree::{Inode, Kind, Tree};
+use sifcache_squashfs::tree::{Inode, InodeId, Kind, Metadata, Tree};
+use std::collections::HashMap;
 
 impl Rules {
     /// Changes a merged tree into what the runtime unpacks: owners, extended attributes, devices,
@@ -20,12 +21,11 @@ impl Rules {
         merged: &mut Merged,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let Merged { tree, implied, removed_from } = merged;
-        // For an ordinary user, umoci 0.6 restores the time after a removal, and 0.4.7 does not.
-        if self.owners != Owners::Kept && !removed_from.is_empty() {
-            let what = "a whiteout below a directory that its own layer changes";
-            return Err(Reason::of_image(what));
+        let Merged { tree, implied, removed_from, settable, hidden } = merged;
+        if let (Attributes::User, Some(reason)) = (self.attributes, hidden) {
+            return Err(reason.clone());
         }
+        self.removals(tree, removed_from)?;
         for id in implied.iter().filter(|id| **id != Tree::ROOT) {
             if let Some(inode) = tree.get_mut(*id) {
                 // A setgid directory passes this bit on to directories in it.
@@ -39,7 +39,7 @@ impl Rules {
         let mut filter = Filter::new(*self);
         for id in tree.ids() {
             if let Some(inode) = tree.get_mut(id) {
-                self.unpack(inode, &mut filter)?;
+                self.unpack(inode, settable.get(&id), &mut filter)?;
             }
         }
         self.check_root(tree)?;
@@ -51,12 +51,37 @@ impl Rules {
         Ok(())
     }
 
-    fn unpack(&self, inode: &mut Inode, filter: &mut Filter) -> Result<(), Reason> {
+    /// Sets the time of directories from which a whiteout removed something.
+    fn removals(&self, tree: &mut Tree, before: &HashMap<InodeId, u32>) -> Result<(), Reason> {
+        match self.removals {
+            Removals::Now => {}
+            Removals::Restored => {
+                for (id, time) in before {
+                    if let Some(inode) = tree.get_mut(*id) {
+                        inode.metadata.mtime = *time;
+                    }
+                }
+            }
+            Removals::Unknown if before.is_empty() => {}
+            Removals::Unknown => {
+                let what = "a whiteout changes a directory that its own layer changes";
+                return Err(Reason::of_image(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack(
+        &self,
+        inode: &mut Inode,
+        settable: Option<&Metadata>,
+        filter: &mut Filter,
+    ) -> Result<(), Reason> {
         let is_device = matches!(inode.kind, Kind::BlockDevice(_) | Kind::CharDevice(_));
         if is_device && self.devices == Treatment::Emptied {
             inode.kind = Kind::File { size: 0, content: None };
         }
-        filter.apply(inode)?;
+        filter.apply(inode, settable)?;
         if self.owners != Owners::Kept {
             (inode.metadata.uid, inode.metadata.gid) = (0, 0);
         }
