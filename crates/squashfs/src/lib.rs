@@ -3,4 +3,6 @@
 //! The writer takes the contents of files in any order and stores them as they come. The tree of
 //! names follows at the end. That order is the format's own: data first, tables last.
 
+pub mod listing;
+pub mod reader;
 pub mod tree;

@@ -46,9 +46,11 @@ impl Small {
         let fragment = put(2, &tail);
         let sizes = words(&[first.len() as u32, (1 << 24) | BLOCK as u32]);
         let file = words(&[2, 0, 0, 1, start as u32, 0, 0, 2 * BLOCK as u32 + 100]);
-        let directory = words(&[1, 0, 0, 2, 0, 2, 0, 3]);
+        let names = [words(&[0, 0, 1, 0, 2]).as_slice(), b"f"].concat();
+        let directory = words(&[1, 0, 0, 2, 0, 2, names.len() as u32 + 3, 3]);
+        let root = file.len() + sizes.len();
         let inodes = put(3, &metadata(&[file, sizes, directory].concat()));
-        let directories = put(4, &metadata(&[0; 20]));
+        let directories = put(4, &metadata(&names));
         let fragments = bytes.len();
         let entry = words(&[fragment as u32, 0, tail.len() as u32, 0]);
         bytes.extend(metadata(&entry));
@@ -66,6 +68,7 @@ impl Small {
         for (place, value) in [(20, 1_u16), (22, 12), (26, 1), (28, 4)] {
             bytes[place..place + 2].copy_from_slice(&value.to_le_bytes());
         }
+        bytes[32] = root as u8;
         let tables = [used, id_index, nowhere, inodes, directories, fragment_index, nowhere];
         for (index, value) in tables.into_iter().enumerate() {
             let place = 40 + 8 * index;

@@ -1,0 +1,119 @@
+//! Reads many blocks on several processors, in the order of the file.
+
+use super::block::BlockReader;
+use super::{Damage, Reader, Stopped};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+/// The number of blocks that a thread takes at once. Neighbouring blocks are read by one thread.
+const RUN: usize = 8;
+
+/// Called from time to time with the number of bytes that were read since the last call. If it
+/// returns an error, the work stops with [`Damage::Stopped`].
+pub type OnProgress<'a> = &'a mut dyn FnMut(u64) -> Result<(), Stopped>;
+
+/// The list of blocks that all threads share.
+struct Shared<'a, T> {
+    reader: &'a Reader,
+    items: &'a [T],
+    /// The index of the next block.
+    next: AtomicUsize,
+    /// The index of the first defect, or of the end of the work.
+    end: AtomicUsize,
+}
+
+/// What a thread reports: bytes that it read, or a defect with the index of its block.
+type Report = Result<u64, (usize, Damage)>;
+
+/// Calls `work` for each of the `items` on `threads` threads; it returns the bytes that it read.
+///
+/// # Errors
+/// The first defect in the order of the items, or `on_progress` asked to stop.
+pub(super) fn each<T: Sync>(
+    reader: &Reader,
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&mut BlockReader<'_>, &T) -> Result<u64, Damage> + Sync,
+    on_progress: OnProgress<'_>,
+) -> Result<(), Damage> {
+    let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(items.len()));
+    let shared = Shared { reader, items, next, end };
+    let threads = threads.clamp(1, items.len().div_ceil(RUN).max(1));
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for index in 0..threads {
+            let sender = sender.clone();
+            let (shared, work) = (&shared, &work);
+            let spawned =
+                thread::Builder::new().spawn_scoped(scope, move || shared.run(work, &sender));
+            // One thread is enough, for example if the user may start no more.
+            if let (Err(error), 0) = (spawned, index) {
+                return Err(error.into());
+            }
+        }
+        drop(sender);
+        shared.collect(&receiver, on_progress)
+    })
+}
+
+impl<T: Sync> Shared<'_, T> {
+    /// The work of one thread.
+    fn run(
+        &self,
+        work: &(impl Fn(&mut BlockReader<'_>, &T) -> Result<u64, Damage> + Sync),
+        sender: &Sender<Report>,
+    ) {
+        let mut blocks = match BlockReader::new(self.reader) {
+            Ok(blocks) => blocks,
+            Err(error) => return self.fail(0, error.into(), sender),
+        };
+        loop {
+            let first = self.next.fetch_add(RUN, Ordering::Relaxed);
+            let mut done = 0;
+            for (index, item) in self.items.iter().enumerate().skip(first).take(RUN) {
+                if index >= self.end.load(Ordering::Relaxed) {
+                    return;
+                }
+                match work(&mut blocks, item) {
+                    Ok(bytes) => done += bytes,
+                    Err(damage) => return self.fail(index, damage, sender),
+                }
+            }
+            if first >= self.items.len() || sender.send(Ok(done)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Threads only finish the blocks before this one, so the first defect is found.
+    fn fail(&self, index: usize, damage: Damage, sender: &Sender<Report>) {
+        self.end.fetch_min(index, Ordering::Relaxed);
+        // The receiver lives as long as the threads.
+        let _ = sender.send(Err((index, damage)));
+    }
+
+    fn collect(
+        &self,
+        receiver: &Receiver<Report>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), Damage> {
+        let mut first: Option<(usize, Damage)> = None;
+        for report in receiver {
+            match report {
+                Ok(bytes) => {
+                    if let Err(stopped) = on_progress(bytes) {
+                        self.end.store(0, Ordering::Relaxed);
+                        return Err(stopped.into());
+                    }
+                }
+                Err((index, damage)) => {
+                    if first.as_ref().is_none_or(|(other, _)| index < *other) {
+                        first = Some((index, damage));
+                    }
+                }
+            }
+        }
+        first.map_or(Ok(()), |(_, damage)| Err(damage))
+    }
+}

@@ -1,0 +1,70 @@
+//! Trees that the real mksquashfs packed, read and compared with the source tree.
+
+mod support;
+
+use sifcache_squashfs::listing::{Line, listing};
+use sifcache_squashfs::reader::{Damage, Reader};
+use std::fs::File;
+use std::path::Path;
+use support::{Source, pack};
+
+fn open(path: &Path) -> Reader {
+    let file = File::open(path).unwrap();
+    let size = file.metadata().unwrap().len();
+    Reader::open(file, 0, size).unwrap()
+}
+
+fn check(reader: &Reader) -> Result<u64, Damage> {
+    let mut bytes = 0;
+    reader.check_all(&mut |more| {
+        bytes += more;
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+/// Packs the source and compares the result.
+#[track_caller]
+fn same(source: &Source, options: &[&str]) {
+    let packed = pack(source, options);
+    let reader = open(&packed.path);
+    let found: Vec<String> = listing(&reader).unwrap().iter().map(Line::to_string).collect();
+    let expected: Vec<String> = source.listing().iter().map(Line::to_string).collect();
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected, "{options:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{options:?}");
+    let bytes = check(&reader).unwrap();
+    assert!(bytes > 0 && bytes < reader.used(), "{options:?}: {bytes}");
+}
+
+#[test]
+fn every_compression() {
+    let source = Source::everything();
+    for compression in ["gzip", "xz", "lz4", "zstd"] {
+        same(&source, &["-comp", compression]);
+    }
+}
+
+#[test]
+fn every_layout() {
+    let source = Source::everything();
+    for options in [
+        &["-b", "4096"] as &[&str],
+        &["-b", "1048576"],
+        &["-no-fragments"],
+        &["-always-use-fragments", "-b", "65536"],
+        &["-noI", "-noX"],
+        &["-noD", "-noF"],
+        &["-no-exports", "-no-duplicates"],
+        &["-nopad"],
+    ] {
+        same(&source, &[&["-comp", "gzip"], options].concat());
+    }
+}
+
+/// Directories whose names need an index, and more inodes than a metadata block has.
+#[test]
+fn many_names() {
+    same(&Source::many(), &["-comp", "zstd"]);
+}
