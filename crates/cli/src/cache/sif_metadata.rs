@@ -57,8 +57,6 @@ pub(crate) fn origin(path: &Path) -> Option<Origin> {
         read(&file, object, longest)
     };
     let definition = data(MAX_DEFINITION_SIZE, &|object| object.data_type() == DEFINITION);
-    let is_metadata =
-        |object: &Descriptor<'_>| object.data_type() == JSON && object.name() == METADATA;
     let metadata = data(MAX_METADATA_SIZE, &is_metadata);
     let metadata: Option<Metadata> = metadata.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let attributes = metadata.map(|metadata| metadata.data.attributes).unwrap_or_default();
@@ -70,6 +68,17 @@ pub(crate) fn origin(path: &Path) -> Option<Origin> {
     let digest = reference.digest().map(str::to_owned);
     let digest = digest.or_else(|| recorded_digest(&attributes.labels, &reference));
     Some(Origin { reference, digest })
+}
+
+/// The metadata for `inspect` that the runtime wrote into a SIF file. `None` if there is none, or
+/// if it is too large.
+pub(crate) fn inspect_metadata(file: &File) -> Option<Vec<u8>> {
+    let table = image::descriptor_table(file).ok()?;
+    read(file, descriptors::in_use(&table).find(is_metadata)?, MAX_METADATA_SIZE)
+}
+
+fn is_metadata(object: &Descriptor<'_>) -> bool {
+    object.data_type() == JSON && object.name() == METADATA
 }
 
 /// The digest from the labels, if the runtime wrote it for this reference.

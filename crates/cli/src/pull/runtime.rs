@@ -38,6 +38,17 @@ pub(crate) struct PullOptions<'a> {
     pub(crate) architecture: Option<Architecture>,
 }
 
+/// The options of a build from a local layout.
+#[derive(Debug)]
+pub(crate) struct BuildOptions<'a> {
+    /// The working directory, in which the runtime also unpacks layers.
+    pub(crate) directory: &'a Path,
+    /// As in [`PullOptions::lock`].
+    pub(crate) lock: &'a File,
+    /// The architecture of the image, if it is not this host's.
+    pub(crate) architecture: Option<Architecture>,
+}
+
 /// The reason why a run of the runtime failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -117,6 +128,26 @@ impl Runtime {
         });
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
         child::run(command, report).map(drop)
+    }
+
+    /// Builds the new file `to` from `source`, such as `oci:DIRECTORY:TAG`.
+    ///
+    /// # Errors
+    /// If the runtime fails or a signal asks the command to end.
+    pub(crate) fn build(
+        &self,
+        source: &str,
+        to: &Path,
+        options: &BuildOptions<'_>,
+    ) -> Result<(), Error> {
+        let mut command = self.command("build");
+        if let Some(architecture) = options.architecture {
+            command.args(["--arch", name_for_runtimes(architecture)]);
+        }
+        command.arg(to).arg(source).current_dir(options.directory);
+        environment::for_build(&mut command, options.directory, &|name| env::var_os(name));
+        command.stdin(options.lock.try_clone().map_err(Error::Start)?);
+        child::run(command, &|_| ()).map(drop)
     }
 
     /// Runs the runtime's signature check on a SIF file, and returns its output.

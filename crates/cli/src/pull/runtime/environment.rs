@@ -1,6 +1,7 @@
 //! The environment of the runtime.
 //!
-//! Source: the `EnvKeys` of `cmd/internal/cli/pull.go` of Apptainer and SingularityCE.
+//! Sources: the `EnvKeys` of `cmd/internal/cli/pull.go` and `build.go` of Apptainer and
+//! SingularityCE.
 
 use sifcache_core::nested;
 use sifcache_core::settings::Nested;
@@ -25,6 +26,25 @@ const MISLEADING: [&str; 9] = [
     "PULL_ARCH",
     "PULL_ARCH_VARIANT",
     "PLATFORM",
+];
+
+/// Variables that change the result of a build, but not that of a pull.
+const BUILD_ONLY: [&str; 15] = [
+    "BUILD_ARCH",
+    "BUILD_ARCH_VARIANT",
+    "DATA",
+    "ENCRYPT",
+    "ENCRYPTION_PASSPHRASE",
+    "ENCRYPTION_PEM_PATH",
+    "FAKEROOT",
+    "FIXPERMS",
+    "FORCE",
+    "JSON",
+    "MKSQUASHFS_ARGS",
+    "NOTEST",
+    "SECTION",
+    "UPDATE",
+    "USERNS",
 ];
 
 /// Removes from the environment everything that leads launches to the shim. This command needs the
@@ -64,9 +84,21 @@ pub(super) fn for_pull(
     }
 }
 
+/// Sets the environment for a build in `directory`, so that its result is that of a pull.
+pub(super) fn for_build(
+    command: &mut Command,
+    directory: &Path,
+    get: &dyn Fn(&str) -> Option<OsString>,
+) {
+    for_pull(command, directory, false, get);
+    for name in BUILD_ONLY {
+        command.env_remove(format!("APPTAINER_{name}")).env_remove(format!("SINGULARITY_{name}"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{for_pull, without_us};
+    use super::{for_build, for_pull, without_us};
     use sifcache_core::nested::{SETTINGS, SHIMS, installed};
     use std::collections::BTreeMap;
     use std::ffi::OsString;
@@ -98,6 +130,17 @@ mod tests {
         for name in ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR"] {
             assert_eq!(changed[name].as_deref(), Some("/scratch"), "{name}");
         }
+    }
+
+    #[test]
+    fn variables_that_only_change_builds_are_removed() {
+        let mut command = Command::new("apptainer");
+        for_build(&mut command, Path::new("/scratch"), &|_| None);
+        let changed = changes(&command);
+        for name in ["APPTAINER_MKSQUASHFS_ARGS", "SINGULARITY_FIXPERMS", "APPTAINER_PULLDIR"] {
+            assert_eq!(changed[name], None, "{name}");
+        }
+        assert_eq!(changed["APPTAINER_TMPDIR"].as_deref(), Some("/scratch"));
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! Builds SIF files from the layers of an image, without the runtime's own pull.
+
+pub(crate) mod template;
