@@ -3,19 +3,28 @@
 use super::{Request, Source, Template};
 use crate::pull::runtime::Runtime;
 use sifcache_core::settings::Settings;
+use sifcache_core::sif::descriptors;
 use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+
+/// The type of the object with the root file system.
+const PARTITION: i32 = 0x4004;
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux",
     "config":{"Env":["PATH=/bin","A=<&\"é"],"Cmd":["/bin/sh"],"Labels":{"a":"b<","z":"1"}},
     "rootfs":{"type":"layers","diff_ids":["sha256:1"]}}"#;
 
 fn build(directory: &Path, config: &str) -> Template {
+    build_for(directory, config, "alpine")
+}
+
+fn build_for(directory: &Path, config: &str, reference: &str) -> Template {
     let mut settings = Settings::with_roots(Vec::new());
     settings.runtimes = vec!["apptainer".to_owned(), "singularity".to_owned()];
     let runtime = Runtime::find(&settings, None).unwrap();
     let source = Source {
-        reference: "alpine".to_owned(),
+        reference: reference.to_owned(),
         full_reference: "docker.io/library/alpine:latest".to_owned(),
         digest: format!("sha256:{}", "0".repeat(64)),
     };
@@ -45,4 +54,47 @@ fn a_template_is_built() {
     assert!(text.contains(r#""deffile":"bootstrap: docker\nfrom: alpine""#), "{text}");
     assert!(text.contains(r#"singularity.deffile.from":"alpine""#), "{text}");
     assert!(text.contains(r#""z":"1""#), "{text}");
+}
+
+/// `PULLED` is a file that the runtime pulled from `REFERENCE`, whose config is the file `CONFIG`.
+#[test]
+#[ignore = "it needs a runtime and a registry"]
+fn the_texts_are_those_of_a_pull() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = std::fs::read_to_string(variable("CONFIG")).unwrap();
+    let template = build_for(directory.path(), &config, &variable("REFERENCE"));
+    let pulled = File::open(variable("PULLED")).unwrap();
+    let (ours, pulled) = (objects(template.file()), objects(&pulled));
+    let ours: Vec<String> = ours.iter().map(|object| corrected(&template, object)).collect();
+    let pulled: Vec<String> = pulled.iter().map(|object| without_date(object)).collect();
+    assert_eq!(ours, pulled);
+}
+
+fn corrected(template: &Template, object: &[u8]) -> String {
+    without_date(&template.texts().correct(object).unwrap())
+}
+
+/// The text of an object without the time of the build: the rest of the line or of the JSON string.
+fn without_date(object: &[u8]) -> String {
+    let text = String::from_utf8(object.to_vec()).unwrap();
+    match text.split_once(r#"build-date":""#) {
+        Some((before, after)) => format!("{before}{}", after.split_once('"').unwrap().1),
+        None => text,
+    }
+}
+
+/// The objects of a SIF file except its root file system.
+fn objects(file: &File) -> Vec<Vec<u8>> {
+    let table = sifcache_core::image::descriptor_table(file).unwrap();
+    let objects = descriptors::in_use(&table);
+    let small = objects.filter(|object| object.data_type() != PARTITION);
+    small
+        .map(|object| {
+            let (offset, size) = object.place().unwrap();
+            let mut bytes = vec![0; usize::try_from(size).unwrap()];
+            file.read_exact_at(&mut bytes, offset).unwrap();
+            bytes
+        })
+        .collect()
 }
