@@ -49,6 +49,21 @@ fn a_template_is_built() {
     if let Some(to) = std::env::var_os("KEEP_TEMPLATE") {
         std::fs::copy(directory.path().join("template.sif"), to).unwrap();
     }
+    eprintln!("{:?}\n{:?}", template.rules(), template.additions.directories);
+    eprintln!(
+        "{:?}\n{:?}",
+        template.additions.links,
+        template
+            .additions
+            .files
+            .iter()
+            .map(|(path, addition)| (
+                String::from_utf8_lossy(path),
+                addition.mode,
+                addition.content.len()
+            ))
+            .collect::<Vec<_>>()
+    );
     let text = super::sif_metadata::inspect_metadata(template.file()).unwrap();
     let text = String::from_utf8(template.texts().correct(&text).unwrap()).unwrap();
     assert!(text.contains(r#""deffile":"bootstrap: docker\nfrom: alpine""#), "{text}");
