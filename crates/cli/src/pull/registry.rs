@@ -5,11 +5,15 @@
 //! so a missing answer here must not make a pull fail.
 
 mod auth_flow;
+mod blob;
+mod cancel;
 mod cause;
 mod certs_d;
 mod client;
+mod delay;
 mod error;
 mod fault;
+mod image;
 mod manifest;
 mod mirrors;
 mod platform;
@@ -20,13 +24,16 @@ mod session;
 mod token;
 mod trust;
 
+pub(crate) use blob::Blob;
+pub(crate) use cancel::Cancel;
 pub(crate) use error::Error;
+pub(crate) use image::{Content, Descriptor, Fallback, Image, Layer};
 
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
 use auth_flow::{AuthFlow, HostConfiguration, Stop, TimeLimits, wanted};
-use manifest::Document;
+use manifest::{Document, ImageManifest};
 use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
@@ -34,8 +41,12 @@ use std::time::Duration;
 /// A client for registries that threads can share.
 pub(crate) struct Registry(AuthFlow);
 
-const TIME_LIMITS: TimeLimits =
-    TimeLimits { answer: Duration::from_secs(60), busy: Duration::from_secs(1) };
+const TIME_LIMITS: TimeLimits = TimeLimits {
+    answer: Duration::from_secs(60),
+    busy: Duration::from_secs(1),
+    longest: Duration::from_secs(60),
+    stall: Duration::from_secs(60),
+};
 
 /// The manifest that a reference points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,21 +101,76 @@ impl Registry {
         reference: &Reference,
         architecture: &str,
     ) -> Result<Manifest, Error> {
-        let (document, digest) = self.pull_manifest(reference, None)?;
-        let entries = match document {
-            Document::Image { compressed } => {
-                return Ok(Manifest { digests: vec![digest], compressed });
+        let (digests, document) = self.resolve(reference, architecture)?;
+        match document {
+            Document::Image(image) => Ok(Manifest { digests, compressed: image.compressed() }),
+            Document::Index(_) => Err(Error::nested_index(reference)),
+            Document::OtherSchema(version) => Err(Error::other_schema(reference, version)),
+        }
+    }
+
+    /// The image that a reference points to now, for this architecture: what [`Self::manifest`]
+    /// returns, and the config and the layers.
+    ///
+    /// # Errors
+    /// If the manifest or the config cannot be determined, or the image is not available for this
+    /// architecture.
+    #[allow(dead_code, reason = "the fill that uses it is not complete")]
+    pub(crate) fn image(&self, reference: &Reference, architecture: &str) -> Result<Image, Error> {
+        let (mut digests, document) = self.resolve(reference, architecture)?;
+        let (compressed, content) = match document {
+            Document::Image(image) => (image.compressed(), self.content(reference, &image)?),
+            Document::Index(_) => {
+                digests.truncate(1);
+                (0, Err(Fallback::NestedIndex))
             }
-            Document::Index(entries) => entries,
+            Document::OtherSchema(version) => {
+                // The digest of such a manifest does not cover its signatures.
+                digests.clear();
+                (0, Err(Fallback::Schema(version)))
+            }
         };
+        Ok(Image { manifest: Manifest { digests, compressed }, content })
+    }
+
+    /// Starts to download a blob of the repository of a reference. Several threads can download
+    /// blobs at the same time. `cancel` ends the download.
+    pub(crate) fn blob<'a>(
+        &'a self,
+        reference: &'a Reference,
+        descriptor: &'a Descriptor,
+        cancel: &Cancel,
+    ) -> Blob<'a> {
+        Blob::new(&self.0, reference, descriptor, cancel.clone())
+    }
+
+    fn content(
+        &self,
+        reference: &Reference,
+        manifest: &ImageManifest,
+    ) -> Result<Result<Content, Fallback>, Error> {
+        let (config_descriptor, blobs) = match image::parts(manifest) {
+            Ok(parts) => parts,
+            Err(fallback) => return Ok(Err(fallback)),
+        };
+        let config = self.blob(reference, &config_descriptor, &Cancel::default()).whole()?;
+        let layers = image::layers(&config, blobs);
+        Ok(layers.map(|layers| Content { config_descriptor, config, layers }))
+    }
+
+    /// The manifest for this architecture, after its digest and that of the index that contains it,
+    /// if there is one.
+    fn resolve(
+        &self,
+        reference: &Reference,
+        architecture: &str,
+    ) -> Result<(Vec<String>, Document), Error> {
+        let (document, digest) = self.pull_manifest(reference, None)?;
+        let Document::Index(entries) = document else { return Ok((vec![digest], document)) };
         let own = platform::choose(architecture, &entries)
             .map_err(|others| Error::no_such_platform(reference, architecture, &others))?;
-        match self.pull_manifest(reference, Some(own))? {
-            (Document::Image { compressed }, own) => {
-                Ok(Manifest { digests: vec![digest, own], compressed })
-            }
-            (Document::Index(_), _) => Err(Error::nested_index(reference)),
-        }
+        let (document, own) = self.pull_manifest(reference, Some(own))?;
+        Ok((vec![digest, own], document))
     }
 
     /// The manifest of a reference, or the manifest with this digest from the same repository.
@@ -119,5 +185,7 @@ impl Registry {
     }
 }
 
+#[cfg(test)]
+pub(super) mod test_double;
 #[cfg(test)]
 mod tests;

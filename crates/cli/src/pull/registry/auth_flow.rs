@@ -1,5 +1,6 @@
 //! Queries a registry: over each allowed transport, with one retry, and with a timeout.
 
+use super::cancel::Cancel;
 use super::certs_d::Directories;
 use super::client::{Clients, Transport};
 use super::error::{Circumstances, Error};
@@ -14,7 +15,8 @@ use crate::pull::credentials::{Credentials, RegistryAuth};
 use reqwest::Url;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::io;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
@@ -33,6 +35,18 @@ pub(super) struct TimeLimits {
     pub(super) answer: Duration,
     /// The delay before a retry.
     pub(super) busy: Duration,
+    /// The longest delay before a retry that a server may ask for.
+    pub(super) longest: Duration,
+    /// The timeout for the next part of a download.
+    pub(super) stall: Duration,
+}
+
+/// How a query is sent.
+#[derive(Debug, Clone, Copy)]
+struct Effort<'a> {
+    /// Whether to repeat it once if the fault may be temporary.
+    repeat: bool,
+    cancel: &'a Cancel,
 }
 
 /// Configuration files and environment variables that the runtimes also read.
@@ -115,37 +129,58 @@ impl AuthFlow {
         reference: &Reference,
         query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
+        self.send(reference, Effort { repeat: true, cancel: &Cancel::default() }, query)
+    }
+
+    /// Like [`Self::query`], but without repeating a query whose fault may be temporary. `cancel`
+    /// ends it.
+    ///
+    /// # Errors
+    /// If there is no answer, or the container runtime would not receive one.
+    pub(super) fn query_once<T>(
+        &self,
+        reference: &Reference,
+        cancel: &Cancel,
+        query: impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Result<T, Error> {
+        self.send(reference, Effort { repeat: false, cancel }, query)
+    }
+
+    fn send<T>(
+        &self,
+        reference: &Reference,
+        effort: Effort<'_>,
+        query: impl AsyncFn(&Session<'_>) -> Answer<T>,
+    ) -> Result<T, Error> {
         let mirrors = self.mirrors.as_ref().map_err(Error::configuration)?;
         let route = Route::find(mirrors, &self.certificates, reference, self.insecure);
         let route = route.map_err(Error::configuration)?;
         let source = &route.source;
         // Plain HTTP is used only if the container runtime would also use it.
         let plain_http = source.plain_http && route.is_confirmed(true);
-        let (answer, transport) = match self.at(source, plain_http, &query) {
+        let (answer, transport) = match self.at(source, plain_http, effort, &query) {
             Err(error) if error.is_unreachable() && source.plain_http && !plain_http => {
-                if self.confirm(&route).is_err() {
+                if self.confirm(&route, effort).is_err() {
                     return Err(error);
                 }
-                return self.at(source, true, &query).map(|(answer, _)| answer);
+                return self.at(source, true, effort, &query).map(|(answer, _)| answer);
             }
             answer => answer?,
         };
         if !route.is_confirmed(transport == Transport::Plain) {
-            self.confirm(&route)?;
+            self.confirm(&route, effort)?;
         }
         Ok(answer)
     }
 
     /// Checks that one of the other endpoints has the digest.
-    fn confirm(&self, route: &Route) -> Result<(), Error> {
+    fn confirm(&self, route: &Route, effort: Effort<'_>) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
-            let asked = self.at(other, other.plain_http, &async |session: &Session<'_>| {
-                session.digest(wanted(session.image)).await
-            });
-            match asked {
+            let digest = async |session: &Session<'_>| session.digest(wanted(session.image)).await;
+            match self.at(other, other.plain_http, effort, &digest) {
                 Ok(_) => return Ok(()),
-                Err(Error::Stopped(failure)) => return Err(Error::Stopped(failure)),
+                Err(error @ (Error::Stopped(_) | Error::Cancelled)) => return Err(error),
                 Err(error) => failed = Some(error),
             }
         }
@@ -158,6 +193,7 @@ impl AuthFlow {
         &self,
         place: &Endpoint,
         plain_http: bool,
+        effort: Effort<'_>,
         query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<(T, Transport), Error> {
         let auth = self.credentials.of(&place.image);
@@ -174,7 +210,9 @@ impl AuthFlow {
         };
         let attempt = |transport| {
             let session = session(transport);
-            runtime.block_on(self.with_timeout(&name, self.with_retry(&session, query)))
+            let answer = self.with_retry(&session, effort.repeat, query);
+            let limit = (self.limits.answer, Error::no_answer(&name));
+            runtime.block_on(self.with_timeout(limit, effort.cancel, answer))
         };
         let mut transport = tls;
         let mut result = attempt(tls)?;
@@ -218,19 +256,27 @@ impl AuthFlow {
     async fn with_retry<T>(
         &self,
         session: &Session<'_>,
+        repeat: bool,
         query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        match query(session).await {
-            Err(fault) if fault.is_passing() => sleep(self.limits.busy).await,
+        let fault = match query(session).await {
+            Err(fault) if repeat && fault.is_passing() => fault,
             answer => return answer,
+        };
+        let delay = fault.delay().unwrap_or_default().max(self.limits.busy);
+        if delay > self.limits.longest {
+            return Err(fault);
         }
+        sleep(delay).await;
         query(session).await
     }
 
-    /// Waits for an answer until the timeout, or until a signal asks the command to end.
+    /// Waits for an answer, at most until the time limit, which has an error of its own. A signal
+    /// that asks the command to end and `cancel` end the wait.
     async fn with_timeout<T>(
         &self,
-        name: &str,
+        (limit, expired): (Duration, Error),
+        cancel: &Cancel,
         answer: impl Future<Output = T>,
     ) -> Result<T, Error> {
         let whole = async {
@@ -238,14 +284,52 @@ impl AuthFlow {
             loop {
                 match timeout(TICK, &mut answer).await {
                     Ok(answer) => return Ok(answer),
-                    Err(_) => (self.stop)().map_err(Error::Stopped)?,
+                    Err(_) => self.check(cancel)?,
                 }
             }
         };
-        match timeout(self.limits.answer, whole).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::no_answer(name)),
+        timeout(limit, whole).await.unwrap_or(Err(expired))
+    }
+
+    /// Fails if a signal has asked the command to end, or the caller has cancelled the download.
+    fn check(&self, cancel: &Cancel) -> Result<(), Error> {
+        (self.stop)().map_err(Error::Stopped)?;
+        if cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Waits for the next part of a download. Data that have arrived are not lost if it fails.
+    ///
+    /// # Errors
+    /// If there are no data within the time limit (with the error `stalled`), or the wait is ended.
+    pub(super) fn next<T>(
+        &self,
+        stalled: Error,
+        cancel: &Cancel,
+        part: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        self.check(cancel)?;
+        let Some(runtime) = &self.runtime else { return Err(stalled) };
+        runtime.block_on(self.with_timeout((self.limits.stall, stalled), cancel, part))
+    }
+
+    /// Waits before a retry.
+    ///
+    /// # Errors
+    /// If the wait is ended.
+    pub(super) fn pause(&self, delay: Duration, cancel: &Cancel) -> Result<(), Error> {
+        let end = Instant::now() + delay;
+        loop {
+            self.check(cancel)?;
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(rest.min(TICK));
         }
+    }
+
+    pub(super) fn limits(&self) -> TimeLimits {
+        self.limits
     }
 }
 

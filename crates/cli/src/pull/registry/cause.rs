@@ -11,15 +11,10 @@ pub(super) fn unreachable(
     at: &Circumstances<'_>,
     error: &(dyn Error + 'static),
 ) -> String {
-    let cause = cause(error);
-    if let Some(message) = cause.downcast_ref().and_then(|error| of_tls(name, at, error)) {
+    if let Some(message) = cause(error).downcast_ref().and_then(|error| of_tls(name, at, error)) {
         return message;
     }
-    let text = cause.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-    let text = first.into_iter().chain(letters).collect::<String>();
+    let text = text(error);
     match at.proxy {
         Some(proxy) => {
             let (host, port) = (proxy.url.host_str(), proxy.url.port_or_known_default());
@@ -32,6 +27,15 @@ pub(super) fn unreachable(
         }
         None => format!("{name} cannot be reached: {text}"),
     }
+}
+
+/// The text of the innermost cause of an error.
+pub(super) fn text(error: &(dyn Error + 'static)) -> String {
+    let text = cause(error).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// Describes a TLS error, if it needs more explanation than its own text.

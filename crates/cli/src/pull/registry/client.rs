@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(10);
-const READ: Duration = Duration::from_secs(60);
 const USER_AGENT: &str = concat!("sifcache/", env!("CARGO_PKG_VERSION"));
 
 /// The protocol for requests to a registry.
@@ -35,6 +34,9 @@ impl Transport {
 }
 
 /// The HTTP clients. Each is created on first use.
+///
+/// They have no timeout for reading. Every request has its own limits, and a download may pause as
+/// long as its data are not needed yet.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) proxies: Proxies,
@@ -84,7 +86,6 @@ impl Clients {
         let builder = Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT)
-            .read_timeout(READ)
             .no_proxy()
             .proxy(reqwest::Proxy::custom(choose));
         if verify {

@@ -10,12 +10,15 @@ use crate::pull::credentials::RegistryAuth;
 use sifcache_core::reference::Reference;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The reason why a query failed.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// A signal asked the command to end.
     Stopped(Failure),
+    /// The caller cancelled the download.
+    Cancelled,
     /// The query failed; the message states the reason.
     Registry(Kind, String),
 }
@@ -40,6 +43,8 @@ pub(crate) enum Kind {
     Unauthorized,
     NoPlatform,
     Unreachable,
+    /// Like `Unreachable`; the server asks for the next request after this delay.
+    Busy(Duration),
     /// Anything else, such as an invalid answer or an error in a configuration file.
     Other,
 }
@@ -48,6 +53,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped(failure) => failure.fmt(f),
+            Self::Cancelled => f.write_str("the download was cancelled"),
             Self::Registry(_, message) => f.write_str(message),
         }
     }
@@ -74,7 +80,15 @@ impl Error {
 
     /// Whether the registry cannot be reached from here or does not work at the moment.
     pub(crate) fn is_unreachable(&self) -> bool {
-        self.is(Kind::Unreachable)
+        matches!(self, Self::Registry(Kind::Unreachable | Kind::Busy(_), _))
+    }
+
+    /// The delay that the server asks for before the next request, if it does.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        match self {
+            Self::Registry(Kind::Busy(delay), _) => Some(*delay),
+            _ => None,
+        }
     }
 
     fn is(&self, kind: Kind) -> bool {
@@ -86,9 +100,13 @@ impl Error {
         let (kind, message) = match fault {
             Fault::Status(404) => (Kind::NotFound, format!("{name} has no {image}")),
             Fault::Status(401 | 403) => (Kind::Unauthorized, unauthorized(name, &image, at.auth)),
-            Fault::Status(429) => (
-                Kind::Unreachable,
-                format!("{name} received too many requests from this host; log in, or wait"),
+            Fault::Status(429) => (Kind::Unreachable, too_many(name)),
+            Fault::Busy(429, delay) => {
+                (Kind::Busy(*delay), format!("{} for {} s", too_many(name), delay.as_secs()))
+            }
+            Fault::Busy(status, delay) => (
+                Kind::Busy(*delay),
+                format!("{name} fails with status {status} for {} s", delay.as_secs()),
             ),
             Fault::Status(status) if *status >= 500 => {
                 (Kind::Unreachable, format!("{name} fails with status {status}"))
@@ -104,6 +122,12 @@ impl Error {
                 let who = format!("{host}, the token server of {name},");
                 (Kind::Unreachable, cause::unreachable(&who, at, error))
             }
+            Fault::NoBlob(digest) => {
+                (Kind::Other, format!("{name} has no blob {digest}, which is a part of {image}"))
+            }
+            Fault::InvalidBlob(digest, why) => {
+                (Kind::Other, format!("{name} answers with an invalid blob for {digest}: {why}"))
+            }
             Fault::InvalidAnswer(why) => {
                 (Kind::Other, format!("{name} answers with an invalid manifest for {image}: {why}"))
             }
@@ -113,6 +137,18 @@ impl Error {
 
     pub(super) fn no_answer(name: &str) -> Self {
         Self::Registry(Kind::Unreachable, format!("{name} cannot be reached: no answer in time"))
+    }
+
+    /// The connection of a download broke, and `why` states the cause.
+    pub(super) fn broken(host: &str, digest: &str, progress: (u64, u64), why: &str) -> Self {
+        let (received, size) = progress;
+        let message = format!("{host} sent only {received} of the {size} bytes of {digest}: {why}");
+        Self::Registry(Kind::Unreachable, message)
+    }
+
+    /// A blob is not the one that its digest or size promises.
+    pub(super) fn wrong_blob(host: &str, digest: &str, why: &str) -> Self {
+        Self::Registry(Kind::Other, format!("{host} sent a wrong blob for {digest}: {why}"))
     }
 
     /// An error in the configuration files or variables that the runtimes also read.
@@ -143,6 +179,13 @@ impl Error {
         Self::Registry(Kind::NoPlatform, message)
     }
 
+    pub(super) fn other_schema(reference: &Reference, version: u64) -> Self {
+        let message = format!(
+            "{reference} is answered with an invalid manifest: its schemaVersion is {version} and not 2"
+        );
+        Self::Registry(Kind::Other, message)
+    }
+
     pub(super) fn nested_index(reference: &Reference) -> Self {
         let message = format!("{reference} is an index of indexes, which has no image for a host");
         Self::Registry(Kind::Other, message)
@@ -154,6 +197,10 @@ fn image(reference: &Reference) -> String {
     let text = reference.to_string();
     let rest = text.strip_prefix(reference.registry()).and_then(|rest| rest.strip_prefix('/'));
     rest.unwrap_or(&text).to_owned()
+}
+
+fn too_many(name: &str) -> String {
+    format!("{name} received too many requests from this host; log in, or wait")
 }
 
 /// Many registries give the same answer for a private image as for a missing one, so the message

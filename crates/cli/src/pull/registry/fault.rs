@@ -1,6 +1,7 @@
 //! Faults of a single request to a registry.
 
 use serde::Deserialize;
+use std::time::Duration;
 
 /// The reason why a registry did not answer a request as expected.
 #[derive(Debug)]
@@ -11,8 +12,14 @@ pub(super) enum Fault {
     TokenServer(String, reqwest::Error),
     /// The status of the answer, or the status that matches the error code in its body.
     Status(u16),
-    /// An invalid answer.
+    /// A status that comes with the delay after which the server asks for the next request.
+    Busy(u16, Duration),
+    /// The registry does not have the blob with this digest.
+    NoBlob(String),
+    /// An invalid answer to a request for a manifest.
     InvalidAnswer(String),
+    /// An invalid answer to a request for the blob with this digest.
+    InvalidBlob(String, String),
 }
 
 impl From<reqwest::Error> for Fault {
@@ -49,6 +56,14 @@ impl Fault {
         })
     }
 
+    /// The delay that the server asks for.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(_, delay) => Some(*delay),
+            _ => None,
+        }
+    }
+
     /// Whether no connection was established, so that another scheme may help.
     pub(super) fn is_about_connecting(&self) -> bool {
         matches!(self, Self::Request(error) if error.is_connect())
@@ -63,7 +78,8 @@ impl Fault {
                 !error.is_connect() && !error.is_timeout()
             }
             Self::Status(status) => *status == 429 || *status >= 500,
-            Self::InvalidAnswer(_) => false,
+            Self::Busy(..) => true,
+            Self::NoBlob(_) | Self::InvalidAnswer(_) | Self::InvalidBlob(..) => false,
         }
     }
 }

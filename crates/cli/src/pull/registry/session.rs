@@ -1,12 +1,13 @@
 //! Requests to one registry for one repository.
 
 use super::client::{Clients, Transport};
+use super::delay;
 use super::fault::Fault;
 use super::manifest::{self, ACCEPTED, Document};
 use super::token::{self, Authorization};
 use crate::pull::credentials::RegistryAuth;
-use reqwest::header::{ACCEPT, HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, RANGE, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::reference::Reference;
 
@@ -63,41 +64,74 @@ impl Session<'_> {
         Ok((body, promised))
     }
 
+    /// The answer to a request for the blob with this digest, from `offset` on. Its status is one
+    /// of 200, 206 and 416, because a server may ignore or refuse the offset.
+    pub(super) async fn blob(&self, digest: &str, offset: Option<u64>) -> Answer<Response> {
+        let path = format!("{}/blobs/{digest}", self.image.repository());
+        let mut headers = HeaderMap::new();
+        // The digest and the offset are those of the blob itself.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let range = offset.and_then(|offset| format!("bytes={offset}-").parse().ok());
+        headers.extend(range.map(|range| (RANGE, range)));
+        let response = self.request(&Method::GET, &path, &headers).await?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            StatusCode::NOT_FOUND => Err(Fault::NoBlob(digest.to_owned())),
+            _ => check(response).await,
+        }
+    }
+
     async fn manifests(&self, method: Method, name: &str) -> Answer<Response> {
         let path = format!("{}/manifests/{name}", self.image.repository());
+        check(self.request(&method, &path, &accept()).await?).await
+    }
+
+    /// The answer to a request with the authorization that the registry requires.
+    async fn request(&self, method: &Method, path: &str, headers: &HeaderMap) -> Answer<Response> {
         let known = self.tokens.get(self.host, self.image, self.auth);
         let first = known.is_none();
         let authorization = match known {
             Some(authorization) => authorization,
             None => self.greet().await?,
         };
-        let response = self.send(&method, &path, &authorization).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return check(response).await;
+        let response = self.send(method, path, headers, &authorization).await?;
+        // A server that the registry redirects to must not obtain the credentials.
+        if response.status() != StatusCode::UNAUTHORIZED || !self.is_own(response.url()) {
+            return Ok(response);
         }
         // The token has expired, or the registry sends its challenge only in this answer.
         let again = self.authorize(response.headers()).await?;
         if first && again == authorization {
-            return check(response).await;
+            return Ok(response);
         }
-        check(self.send(&method, &path, &again).await?).await
+        self.send(method, path, headers, &again).await
     }
 
     async fn send(
         &self,
         method: &Method,
         path: &str,
+        headers: &HeaderMap,
         authorization: &Authorization,
     ) -> Answer<Response> {
-        let url = format!("{}://{}/v2/{path}", self.transport.scheme(), self.host);
+        let url = self.url(path);
         let client = self.clients.get(self.transport)?;
-        let request = client.request(method.clone(), url).header(ACCEPT, ACCEPTED.join(", "));
+        let request = client.request(method.clone(), url).headers(headers.clone());
         Ok(authorization.put_on(request).send().await?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}://{}/v2/{path}", self.transport.scheme(), self.host)
+    }
+
+    /// Whether the registry itself has this URL, and not a server that it redirects to.
+    fn is_own(&self, url: &Url) -> bool {
+        Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
 
     /// Asks the registry which authorization it requires.
     async fn greet(&self) -> Answer<Authorization> {
-        let response = self.send(&Method::GET, "", &Authorization::Nothing).await?;
+        let response = self.send(&Method::GET, "", &accept(), &Authorization::Nothing).await?;
         match response.status() {
             StatusCode::UNAUTHORIZED => self.authorize(response.headers()).await,
             // Other errors are reported by the request for the manifest.
@@ -120,6 +154,12 @@ impl Session<'_> {
     }
 }
 
+/// The headers of a request for a manifest.
+fn accept() -> HeaderMap {
+    let types = ACCEPTED.join(", ").parse().ok();
+    types.map(|types| (ACCEPT, types)).into_iter().collect()
+}
+
 /// The digest in the headers, if it is valid.
 fn stated(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(DIGEST)?.to_str().ok()?;
@@ -132,8 +172,12 @@ async fn check(mut response: Response) -> Answer<Response> {
         return Ok(response);
     }
     let status = response.status().as_u16();
+    let delay = delay::wanted(response.headers());
     let body = read(&mut response).await.unwrap_or_default();
-    Err(Fault::of(status, &body))
+    Err(match (Fault::of(status, &body), delay) {
+        (Fault::Status(status @ (429 | 503)), Some(delay)) => Fault::Busy(status, delay),
+        (fault, _) => fault,
+    })
 }
 
 async fn read(response: &mut Response) -> Answer<Vec<u8>> {

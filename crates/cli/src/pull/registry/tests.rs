@@ -1,3 +1,5 @@
+mod blobs;
+mod image;
 mod manifest;
 mod mirrors;
 mod proxies;
@@ -17,8 +19,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const TIME_LIMITS: TimeLimits =
-    TimeLimits { answer: Duration::from_secs(20), busy: Duration::from_millis(10) };
+const TIME_LIMITS: TimeLimits = TimeLimits {
+    answer: Duration::from_secs(20),
+    busy: Duration::from_millis(2),
+    longest: Duration::from_secs(1),
+    stall: Duration::from_secs(20),
+};
 
 /// A client with `--no-https`, because the test registries have no TLS.
 fn registry(credentials: Credentials) -> Registry {

@@ -1,0 +1,106 @@
+//! Decompresses a layer.
+//!
+//! The format is recognized by the first bytes, as the runtimes do it: the media type of a layer
+//! is often wrong. gzip may have several members (RFC 1952, section 2.2) and zstd several frames,
+//! also skippable ones (RFC 8878, section 3.1), but not as the first frame.
+
+use super::LayerError;
+use super::pipe::{Receiver, Sender};
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The number of bytes that are decompressed at a time.
+const PART: usize = 256 << 10;
+
+/// The size of a tar header in bytes.
+const HEADER: usize = 512;
+
+/// The limit for the decompressed bytes of all layers.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    most: u64,
+    /// The bytes of all layers so far.
+    bytes: Arc<AtomicU64>,
+}
+
+impl Limit {
+    pub(super) fn new(most: u64) -> Self {
+        Self { most, bytes: Arc::default() }
+    }
+
+    fn add(&self, bytes: usize) -> Result<(), LayerError> {
+        let bytes = bytes as u64;
+        let sum = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if sum > self.most { Err(LayerError::TooLarge(self.most)) } else { Ok(()) }
+    }
+}
+
+/// Decompresses a layer and checks its `diff_id`. An error is reported to the reader.
+pub(super) fn run(data: Receiver, sender: &Sender, diff_id: &str, limit: &Limit) {
+    match reader(data).and_then(|reader| copy(reader, sender, diff_id, limit)) {
+        Ok(()) => sender.end(Ok(())),
+        Err(error) => sender.end(Err(error)),
+    }
+}
+
+fn reader(mut data: Receiver) -> Result<Box<dyn Read>, LayerError> {
+    let head = data.peek(HEADER)?;
+    Ok(match head {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(data)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(data)?),
+        head if is_tar(head) => Box::new(data),
+        _ => return Err(LayerError::Format),
+    })
+}
+
+/// Whether this is the beginning of a tar archive: a header with a valid checksum, or the zeros of
+/// an empty archive.
+fn is_tar(head: &[u8]) -> bool {
+    let Some(header) = head.get(..HEADER) else { return false };
+    let is_checksum = |index: &usize| (148..156).contains(index);
+    let bytes = header.iter().enumerate().map(|(index, byte)| match is_checksum(&index) {
+        true => u32::from(b' '),
+        false => u32::from(*byte),
+    });
+    let stated = header.get(148..156).and_then(|text| str::from_utf8(text).ok());
+    let stated = stated.map(|text| text.trim_matches([' ', '\0']));
+    let stated = stated.and_then(|text| u32::from_str_radix(text, 8).ok());
+    stated == Some(bytes.sum()) || header.iter().all(|byte| *byte == 0)
+}
+
+fn copy(
+    mut reader: impl Read,
+    sender: &Sender,
+    diff_id: &str,
+    limit: &Limit,
+) -> Result<(), LayerError> {
+    let mut hash = Sha256::new();
+    loop {
+        let mut part = Vec::with_capacity(PART);
+        // An error after some data is reported after them.
+        let result = reader.by_ref().take(PART as u64).read_to_end(&mut part);
+        limit.add(part.len())?;
+        hash.update(&part);
+        let is_end = part.is_empty();
+        if !is_end && sender.send(part).is_err() {
+            // The reader does not need the rest, so nobody sees this error.
+            return Err(LayerError::Lost);
+        }
+        result?;
+        if is_end {
+            break;
+        }
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = format!("sha256:{hex}");
+    if found == diff_id {
+        return Ok(());
+    }
+    Err(LayerError::DiffId { expected: diff_id.to_owned(), found })
+}
+
+#[cfg(test)]
+mod tests;
