@@ -27,7 +27,7 @@ mod trust;
 pub(crate) use blob::Blob;
 pub(crate) use cancel::Cancel;
 pub(crate) use error::Error;
-pub(crate) use image::{Content, Descriptor, Fallback, Image, Layer};
+pub(crate) use image::{Content, Descriptor, Fallback, Image};
 
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
@@ -119,6 +119,9 @@ impl Registry {
     pub(crate) fn image(&self, reference: &Reference, architecture: &str) -> Result<Image, Error> {
         let (mut digests, document) = self.resolve(reference, architecture)?;
         let (compressed, content) = match document {
+            Document::Image(image) if digests.len() > 1 && architecture == "arm" => {
+                (image.compressed(), Err(Fallback::ArmVariant))
+            }
             Document::Image(image) => (image.compressed(), self.content(reference, &image)?),
             Document::Index(_) => {
                 digests.truncate(1);
@@ -149,13 +152,12 @@ impl Registry {
         reference: &Reference,
         manifest: &ImageManifest,
     ) -> Result<Result<Content, Fallback>, Error> {
-        let (config_descriptor, blobs) = match image::parts(manifest) {
+        let (config_descriptor, layers) = match image::parts(manifest) {
             Ok(parts) => parts,
             Err(fallback) => return Ok(Err(fallback)),
         };
         let config = self.blob(reference, &config_descriptor, &Cancel::default()).whole()?;
-        let layers = image::layers(&config, blobs);
-        Ok(layers.map(|layers| Content { config_descriptor, config, layers }))
+        Ok(Ok(Content { config_descriptor, config, layers }))
     }
 
     /// The manifest for this architecture, after its digest and that of the index that contains it,

@@ -8,8 +8,8 @@
 //! registry -> download thread -> pipe (BUFFER) -> decompression thread -> pipe (OUTPUT) -> reader
 //! ```
 //!
-//! An error of a thread arrives at the reader after the data that precede it. The digest and the
-//! `diff_id` of a layer are checked before the reader gets its end.
+//! An error of a thread arrives at the reader after the data that precede it. The digest of a layer
+//! is checked before the reader gets its end.
 
 mod decompress;
 mod error;
@@ -17,7 +17,7 @@ mod pipe;
 
 pub(crate) use error::LayerError;
 
-use crate::pull::registry::{Blob, Cancel, Layer as Source, Registry};
+use crate::pull::registry::{Blob, Cancel, Descriptor, Registry};
 use decompress::Limit;
 use pipe::{Receiver, Sender};
 use sifcache_core::reference::Reference;
@@ -54,7 +54,7 @@ pub(crate) struct Layers<'scope, 'env> {
     reference: &'env Reference,
     options: Options<'env>,
     /// The layers whose download has not begun.
-    rest: slice::Iter<'env, Source>,
+    rest: slice::Iter<'env, Descriptor>,
     downloads: VecDeque<Download<'env>>,
     /// The bytes in memory that the layer that is read at the moment may need.
     current: u64,
@@ -64,13 +64,13 @@ pub(crate) struct Layers<'scope, 'env> {
 
 /// A layer that is being downloaded.
 struct Download<'env> {
-    source: &'env Source,
+    source: &'env Descriptor,
     data: Receiver,
 }
 
 /// The tar bytes of a layer.
 pub(crate) struct Layer<'env> {
-    pub(crate) source: &'env Source,
+    pub(crate) source: &'env Descriptor,
     data: Receiver,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Layer<'env> {
 pub(crate) fn with<'env, R>(
     registry: &'env Registry,
     reference: &'env Reference,
-    layers: &'env [Source],
+    layers: &'env [Descriptor],
     options: Options<'env>,
     consume: impl for<'scope> FnOnce(&mut Layers<'scope, 'env>) -> R,
 ) -> R {
@@ -112,8 +112,8 @@ impl<'env> Layers<'_, 'env> {
         let Some(Download { source, data }) = self.downloads.pop_front() else { return Ok(None) };
         self.current = need(source);
         let (sender, receiver) = pipe::new(OUTPUT);
-        let (diff_id, limit) = (source.diff_id.as_str(), self.limit.clone());
-        self.spawn(move || decompress::run(data, &sender, diff_id, &limit))?;
+        let limit = self.limit.clone();
+        self.spawn(move || decompress::run(data, &sender, &limit))?;
         Ok(Some(Layer { source, data: receiver }))
     }
 
@@ -128,7 +128,7 @@ impl<'env> Layers<'_, 'env> {
             }
             self.rest.next();
             let (sender, data) = pipe::new(usize::try_from(BUFFER).unwrap_or(usize::MAX));
-            let blob = self.registry.blob(self.reference, &source.blob, &self.cancel);
+            let blob = self.registry.blob(self.reference, source, &self.cancel);
             let on_bytes = self.options.on_bytes;
             self.spawn(move || download(blob, &sender, on_bytes))?;
             self.downloads.push_back(Download { source, data });
@@ -150,8 +150,8 @@ impl Drop for Layers<'_, '_> {
 }
 
 /// The bytes in memory that a layer may need.
-fn need(source: &Source) -> u64 {
-    source.blob.size.min(BUFFER)
+fn need(source: &Descriptor) -> u64 {
+    source.size.min(BUFFER)
 }
 
 fn download(mut blob: Blob<'_>, sender: &Sender, on_bytes: &dyn Fn(u64)) {

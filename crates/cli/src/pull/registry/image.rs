@@ -5,7 +5,6 @@
 
 use super::Manifest;
 use super::manifest::{ImageManifest, RawDescriptor};
-use serde::Deserialize;
 use std::fmt;
 
 /// The media types of configs: OCI's and docker's.
@@ -51,16 +50,9 @@ pub(crate) struct Content {
     pub(crate) config_descriptor: Descriptor,
     /// The JSON text of the config. Its digest has been checked.
     pub(crate) config: Vec<u8>,
-    /// The layers, lowest first.
-    pub(crate) layers: Vec<Layer>,
-}
-
-/// A layer of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layer {
-    pub(crate) blob: Descriptor,
-    /// The digest of the uncompressed layer: `sha256:HEX`
-    pub(crate) diff_id: String,
+    /// The layers, lowest first. The digests of their uncompressed content, which the config lists
+    /// (`diff_ids`), are not used: Apptainer does not check them either.
+    pub(crate) layers: Vec<Descriptor>,
 }
 
 /// A blob of an image.
@@ -80,14 +72,16 @@ pub(crate) enum Fallback {
     Schema(u64),
     /// An index of indexes.
     NestedIndex,
+    /// An index for the architecture `arm`: the runtime selects the variant of its processor.
+    ArmVariant,
     /// The manifest has this media type, which is not that of an image.
     ManifestType(String),
     /// An artifact of this type.
     Artifact(String),
     /// The config has this media type, which is not that of an image's config.
     ConfigType(String),
-    /// The config cannot be used for this reason.
-    Config(String),
+    /// The config has this size in bytes, which is too much.
+    ConfigSize(u64),
     /// The image has this number of layers, which is none or too many.
     Layers(usize),
     /// A layer may be stored elsewhere than in the registry.
@@ -116,7 +110,10 @@ impl fmt::Display for Fallback {
             Self::ConfigType(name) => {
                 write!(f, "its config has the unknown media type {}", quoted(name))
             }
-            Self::Config(why) => write!(f, "its config is unusual: {why}"),
+            Self::ConfigSize(size) => write!(f, "its config has {size} bytes"),
+            Self::ArmVariant => {
+                f.write_str("only the runtime knows this processor's variant of ARM")
+            }
             Self::Layers(count) => write!(f, "it has {count} layers"),
             Self::ForeignLayer(digest) => {
                 write!(f, "its layer {} may be stored outside of the registry", quoted(digest))
@@ -156,7 +153,7 @@ pub(super) fn parts(raw: &ImageManifest) -> Result<(Descriptor, Vec<Descriptor>)
     }
     let config = descriptor(&raw.config)?;
     if config.size > MAX_CONFIG_SIZE {
-        return Err(Fallback::Config(format!("it has {} bytes", config.size)));
+        return Err(Fallback::ConfigSize(config.size));
     }
     Ok((config, raw.layers.iter().map(layer).collect::<Result<_, _>>()?))
 }
@@ -188,40 +185,6 @@ fn descriptor(raw: &RawDescriptor) -> Result<Descriptor, Fallback> {
 fn is_sha256(digest: &str) -> bool {
     let hex = digest.strip_prefix("sha256:").unwrap_or_default();
     hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-#[derive(Deserialize)]
-struct Config {
-    rootfs: RootFs,
-}
-
-#[derive(Deserialize)]
-struct RootFs {
-    #[serde(rename = "type")]
-    kind: String,
-    diff_ids: Vec<String>,
-}
-
-/// The layers with the digests of their uncompressed content, which are in the config.
-///
-/// # Errors
-/// If the config does not fit the layers.
-pub(super) fn layers(config: &[u8], blobs: Vec<Descriptor>) -> Result<Vec<Layer>, Fallback> {
-    let parsed: Config = serde_json::from_slice(config)
-        .map_err(|error| Fallback::Config(format!("line {} is not as expected", error.line())))?;
-    let RootFs { kind, diff_ids } = parsed.rootfs;
-    if kind != "layers" {
-        return Err(Fallback::Config(format!("its rootfs has the type {}", quoted(&kind))));
-    }
-    if diff_ids.len() != blobs.len() {
-        let why = format!("it lists {} layers, the manifest {}", diff_ids.len(), blobs.len());
-        return Err(Fallback::Config(why));
-    }
-    if let Some(digest) = diff_ids.iter().find(|digest| !is_sha256(digest)) {
-        return Err(Fallback::Digest(digest.clone()));
-    }
-    let pairs = blobs.into_iter().zip(diff_ids);
-    Ok(pairs.map(|(blob, diff_id)| Layer { blob, diff_id }).collect())
 }
 
 #[cfg(test)]

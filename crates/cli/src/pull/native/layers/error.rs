@@ -14,13 +14,6 @@ pub(crate) enum LayerError {
     Format,
     /// The decompressed layers have more bytes than this limit.
     TooLarge(u64),
-    /// The uncompressed layer has another digest than the one in the config.
-    DiffId {
-        /// The digest in the config.
-        expected: String,
-        /// The digest of the layer.
-        found: String,
-    },
     /// A thread cannot be started.
     Thread(io::Error),
     /// A thread ended unexpectedly.
@@ -38,11 +31,6 @@ impl fmt::Display for LayerError {
             Self::TooLarge(limit) => {
                 write!(f, "the decompressed layers have more than {limit} bytes")
             }
-            Self::DiffId { expected, found } => write!(
-                f,
-                "the uncompressed layer has the digest {found}, but the config of the image lists \
-                 {expected}"
-            ),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Lost => f.write_str("the layer was not read to its end"),
         }
@@ -50,6 +38,14 @@ impl fmt::Display for LayerError {
 }
 
 impl std::error::Error for LayerError {}
+
+impl LayerError {
+    /// Whether the runtime may still be able to read the layer. Apptainer ignores everything after
+    /// the end of the tar archive, even a wrong checksum of the compressed data.
+    pub(crate) fn is_left_to_the_runtime(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Format)
+    }
+}
 
 /// Readers return the error as [`io::Error`].
 impl From<LayerError> for io::Error {

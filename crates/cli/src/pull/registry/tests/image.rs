@@ -1,13 +1,13 @@
 use crate::pull::registry::Fallback;
-use crate::pull::registry::test_double::{FaultyServer, Reply, client, digest_of, noise};
+use crate::pull::registry::test_double::{
+    FaultyServer, Reply, client, descriptor, digest_of, noise,
+};
 use serde_json::{Value, json};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
-fn config_of(blob: &[u8]) -> String {
-    json!({"architecture": "amd64", "os": "linux", "config": {},
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(blob)]}})
-    .to_string()
+fn config() -> String {
+    json!({"architecture": "amd64", "os": "linux", "config": {}}).to_string()
 }
 
 fn manifest_of(config: &str, blob: &[u8]) -> String {
@@ -46,7 +46,7 @@ fn serving(tag: &str, others: &[&str]) -> FaultyServer {
 #[test]
 fn an_image_has_its_config_and_its_layers() {
     let blob = noise(100, 1);
-    let config = config_of(&blob);
+    let config = config();
     let manifest = manifest_of(&config, &blob);
     let entry = json!({"digest": digest_of(manifest.as_bytes()), "size": 1,
         "platform": {"os": "linux", "architecture": "amd64"}});
@@ -59,9 +59,7 @@ fn an_image_has_its_config_and_its_layers() {
     let content = image.content.unwrap();
     assert_eq!(content.config, config.as_bytes());
     assert_eq!(content.config_descriptor.digest, digest_of(config.as_bytes()));
-    let layer = content.layers.first().unwrap();
-    assert_eq!((&layer.blob.digest, layer.blob.size), (&digest_of(&blob), 100));
-    assert_eq!((content.layers.len(), layer.blob.media_type.as_str()), (1, LAYER));
+    assert_eq!(content.layers, [descriptor(&blob)]);
     let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     // A wrong config is an error: the runtime would not accept it either.
@@ -86,6 +84,12 @@ fn unsupported_manifests_are_reported_with_their_digests() {
     let image = client().image(&serving(&old, &[]).reference(), "amd64").unwrap();
     assert_eq!(image.content, Err(Fallback::Schema(1)));
     assert_eq!(image.manifest.digests, [] as [String; 0]);
+    let good = manifest_of(&config(), &blob);
+    let entry = json!({"digest": digest_of(good.as_bytes()), "size": 1,
+        "platform": {"os": "linux", "architecture": "arm", "variant": "v6"}});
+    let index = index_of(&[entry]);
+    let image = client().image(&serving(&index, &[&good, &config()]).reference(), "arm").unwrap();
+    assert_eq!(image.content, Err(Fallback::ArmVariant));
     let inner = index_of(&[]);
     let outer = index_of(&[json!({"digest": digest_of(inner.as_bytes()), "size": 1})]);
     let image = client().image(&serving(&outer, &[&inner]).reference(), "amd64").unwrap();
