@@ -3,6 +3,10 @@
 //! The writer takes the contents of files in any order and stores them as they come. The tree of
 //! names follows at the end. That order is the format's own: data first, tables last.
 
+pub mod checksums;
+pub mod compression;
 pub mod listing;
 pub mod reader;
+pub mod sif;
 pub mod tree;
+pub mod writer;

@@ -124,6 +124,11 @@ impl Tree {
         self.inodes.get_mut(id.index())
     }
 
+    /// All inodes in memory with their numbers, with or without a name.
+    pub fn iter(&self) -> impl Iterator<Item = (InodeId, &Inode)> {
+        (0..).map(InodeId).zip(&self.inodes)
+    }
+
     /// The names in a directory; `None` if the inode is not a directory.
     #[must_use]
     pub fn names(&self, id: InodeId) -> Option<&Names> {
