@@ -135,6 +135,12 @@ pub(crate) enum Failure {
     /// The file that was pulled or copied is not a valid image.
     #[error("this is not a valid image: {0}")]
     InvalidImage(String),
+    /// The layers of an image are damaged or hostile.
+    #[error("the layers of the image are invalid: {0}")]
+    InvalidLayers(String),
+    /// With `--engine native`, an image that only the runtime can convert.
+    #[error("only the runtime can convert it: {0}; use --engine auto")]
+    NotNative(String),
     /// A file to import is not a valid image. `advice` is empty or begins with a semicolon.
     #[error("{} is not a valid image: {problem}{advice}", show(.path))]
     InvalidFile { path: PathBuf, problem: String, advice: String },

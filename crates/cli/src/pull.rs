@@ -1,7 +1,6 @@
 //! Pulls images from registries: the registry client, credentials, and the runtime that pulls.
 
 pub(crate) mod credentials;
-#[allow(dead_code)]
 pub(crate) mod native;
 pub(crate) mod outcome;
 pub(crate) mod puller;

@@ -1,6 +1,7 @@
 //! Where the contents of files go.
 
 use sifcache_squashfs::tree::ContentId;
+use sifcache_squashfs::writer::{StoreError, Writer};
 use std::io::Read;
 
 /// Stores the contents of regular files while layers are merged. The writer of a squashfs is one.
@@ -25,4 +26,21 @@ pub trait ContentSink {
 
     /// Takes back one use of a content, because the last name of its file is gone.
     fn forget(&mut self, content: ContentId);
+}
+
+impl ContentSink for Writer {
+    type Error = StoreError;
+
+    fn store(
+        &mut self,
+        path: &[u8],
+        size: u64,
+        data: &mut dyn Read,
+    ) -> Result<Option<ContentId>, StoreError> {
+        Self::store(self, path, size, data)
+    }
+
+    fn forget(&mut self, content: ContentId) {
+        Self::forget(self, content);
+    }
 }

@@ -7,10 +7,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Assumed ratio of the space for unpacking to the size of the compressed layers: the unpacked
-/// layers are larger than the compressed ones, and both exist at the same time.
-const UNPACKED: u64 = 3;
-
 /// The space that concurrent pulls have reserved: pairs of device number and bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Reservations(Mutex<Vec<(u64, u64)>>);
@@ -23,20 +19,14 @@ pub(crate) struct Room<'a> {
 }
 
 impl Reservations {
-    /// Reserves space for an image whose compressed layers have `packed` bytes: this amount in
-    /// `root`, and the space for unpacking in `tmpdir`.
+    /// Reserves this number of bytes in each of the directories.
     ///
     /// # Errors
     /// If there is not enough space; the message contains the required and the available size.
-    pub(crate) fn reserve(
-        &self,
-        packed: u64,
-        root: &Path,
-        tmpdir: &Path,
-    ) -> Result<Room<'_>, Failure> {
+    pub(crate) fn reserve(&self, spaces: &[(&Path, u64)]) -> Result<Room<'_>, Failure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut parts = Vec::new();
-        for (path, need) in [(root, packed), (tmpdir, packed.saturating_mul(UNPACKED))] {
+        for &(path, need) in spaces {
             let Ok(device) = path.metadata().map(|metadata| metadata.dev()) else { continue };
             let before = all.iter().chain(&parts).filter(|(other, _)| *other == device);
             let taken: u64 = before.map(|(_, bytes)| bytes).sum();
@@ -75,10 +65,11 @@ mod tests {
     #[test]
     fn concurrent_pulls_share_the_free_space() {
         let root = tempfile::tempdir().unwrap();
-        let fifth = crate::cache::store::free(root.path()).unwrap() / 5;
+        let third = crate::cache::store::free(root.path()).unwrap() / 3;
         let all = Reservations::default();
-        let room = all.reserve(fifth, root.path(), root.path()).unwrap();
-        let message = all.reserve(fifth, root.path(), root.path()).unwrap_err().to_string();
+        let spaces = [(root.path(), third), (root.path(), third)];
+        let room = all.reserve(&spaces).unwrap();
+        let message = all.reserve(&spaces).unwrap_err().to_string();
         assert!(message.starts_with("not enough space: about "), "{message}");
         drop(room);
         assert!(all.0.lock().unwrap().is_empty());

@@ -203,7 +203,8 @@ impl Importer<'_> {
         let size = content.size;
         let kept = new_image.commit(&temporary, self.source(), None, content)?;
         let path = self.store.path(&name);
-        let pulled = Pulled { size, took: begun.elapsed(), digests, kept, linked: false, engine: None };
+        let pulled =
+            Pulled { size, took: begun.elapsed(), digests, kept, linked: false, engine: None };
         match lookup::find_for(self.settings, reference, self.store.architecture()) {
             Some(found) if found == path => {
                 Ok(Outcome::pulled(Status::Added, path, pulled, reference))

@@ -41,6 +41,8 @@ impl Failure {
             | Self::Lists(_)
             | Self::NotALog(_)
             | Self::InvalidImage(_)
+            | Self::InvalidLayers(_)
+            | Self::NotNative(_)
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
             | Self::Transfer { .. }

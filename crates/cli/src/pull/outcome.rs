@@ -111,7 +111,7 @@ struct Object<'a> {
     found_as: &'a [String],
     kept: Option<String>,
     engine: Option<&'static str>,
-    fallback: Option<String>,
+    fallback: Option<&'a str>,
     error: Option<String>,
 }
 

@@ -1,24 +1,24 @@
-//! Pulls one image from its registry into the cache with the site's own runtime.
+//! Pulls one image from its registry into the cache.
+
+mod convert;
 
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
 use crate::cache::install::NewImage;
 use crate::cache::reserve::Reservations;
+use crate::cache::store::Store;
 use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::retention::Retention;
-use crate::cache::store::scratch::Scratch;
-use crate::cache::store::{Store, cannot_write};
 use crate::error::Failure;
-use crate::options::{Change, Pull};
+use crate::options::{Change, Engine, Pull};
 use crate::pull::credentials::Credentials;
-use crate::pull::registry::{self, Manifest, Registry};
-use crate::pull::runtime::{self, PullOptions, Runtime};
-use crate::pull::tmpdir;
+use crate::pull::registry::{self, Image, Registry};
+use crate::pull::runtime::Runtime;
 use crate::ui::progress::{Progress, Task};
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
-use sifcache_core::sif::host_architecture;
+use sifcache_squashfs::compression::Compression;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ pub(crate) struct Puller<'a> {
     version: String,
     retention: Retention,
     no_https: bool,
+    engine: Engine,
+    compression: Compression,
     verbose: bool,
     reservations: Reservations,
 }
@@ -54,6 +56,38 @@ pub(crate) struct Pulled {
     pub(crate) kept: Option<PathBuf>,
     /// Whether the content was already in the cache under its digest.
     pub(crate) linked: bool,
+    /// What converted the image; `None` if nothing was converted.
+    pub(crate) engine: Option<Used>,
+}
+
+/// What converted an image.
+#[derive(Debug)]
+pub(crate) enum Used {
+    /// This command.
+    Native,
+    /// The runtime's own pull.
+    Runtime {
+        /// Why this command did not convert the image, unless `--engine runtime` was given.
+        fallback: Option<String>,
+    },
+}
+
+impl Used {
+    /// The word in JSON.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Runtime { .. } => "runtime",
+        }
+    }
+
+    /// Why this command did not convert the image itself.
+    pub(crate) fn fallback(&self) -> Option<&str> {
+        match self {
+            Self::Runtime { fallback } => fallback.as_deref(),
+            Self::Native => None,
+        }
+    }
 }
 
 impl<'a> Puller<'a> {
@@ -79,6 +113,8 @@ impl<'a> Puller<'a> {
             runtime,
             retention: Retention::new(change.keep),
             no_https: options.no_https,
+            engine: options.engine,
+            compression: options.compression.unwrap_or(Compression::GZIP),
             verbose: options.verbose,
             reservations: Reservations::default(),
         })
@@ -94,30 +130,31 @@ impl<'a> Puller<'a> {
         self.store.can_hold(name)?;
         let uri = Transport::uri_of(&image_name::short(reference));
         let task = self.progress.start(&format!("pulling {uri}"));
-        let manifest = self.manifest(reference, &task)?;
-        let digests = manifest.as_ref().map(|m| m.digests.clone()).unwrap_or_default();
+        let image = self.image(reference, &task)?;
+        let digests =
+            image.as_ref().map(|image| image.manifest.digests.clone()).unwrap_or_default();
         let (store, progress, retention) = (self.store, self.progress, self.retention);
         let new_image = NewImage { store, progress, retention, reference, name, digests: &digests };
-        let (size, kept, linked) = match self.link(&new_image)? {
-            Some((size, kept)) => (size, kept, true),
+        let (size, kept, engine) = match self.link(&new_image)? {
+            Some((size, kept)) => (size, kept, None),
             None => {
-                let need = manifest.as_ref().map_or(0, |manifest| manifest.compressed);
-                let (size, kept) = self.download(&new_image, need, &task)?;
-                (size, kept, false)
+                let image = image.as_ref().map_err(String::as_str);
+                let (size, kept, used) = self.download(&new_image, image, &task)?;
+                (size, kept, Some(used))
             }
         };
-        Ok(Pulled { size, took: begun.elapsed(), digests, kept, linked })
+        let linked = engine.is_none();
+        Ok(Pulled { size, took: begun.elapsed(), digests, kept, linked, engine })
     }
 
     fn download(
         &self,
         new_image: &NewImage<'_>,
-        need: u64,
+        image: Result<&Image, &str>,
         task: &Task,
-    ) -> Result<(u64, Option<PathBuf>), Failure> {
-        let _room = self.reservations.reserve(need, self.store.root(), &tmpdir::directory()?)?;
+    ) -> Result<(u64, Option<PathBuf>, Used), Failure> {
         let scratch = self.store.scratch()?;
-        self.run(new_image, &scratch, task)?;
+        let used = self.convert(new_image.reference, image, &scratch, task)?;
         task.say("checking");
         let image = scratch.path(IMAGE);
         self.store.finish(&image)?;
@@ -125,19 +162,19 @@ impl<'a> Puller<'a> {
         let size = content.size;
         let source = Transport::uri_of(&new_image.reference.to_string());
         let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;
-        Ok((size, kept))
+        Ok((size, kept, used))
     }
 
-    /// The registry's manifest of the reference. If the registry cannot be queried, the image is
-    /// still pulled, but without recording a digest: this command queries a registry in the same
-    /// way as Apptainer, and another runtime may reach it in another way.
-    fn manifest(&self, reference: &Reference, task: &Task) -> Result<Option<Manifest>, Failure> {
+    /// What the registry knows of the image, or why it was not asked or gave no answer. The image
+    /// is then still pulled, but without recording a digest: this command queries a registry in
+    /// the same way as Apptainer, and another runtime may reach it in another way.
+    fn image(&self, reference: &Reference, task: &Task) -> Result<Result<Image, String>, Failure> {
         if !reference.transport().is_registry() {
-            return Ok(None);
+            return Ok(Err("it is not from a registry of docker images".to_owned()));
         }
         task.say("querying the registry");
-        match self.registry.manifest(reference, self.store.architecture()) {
-            Ok(manifest) => Ok(Some(manifest)),
+        match self.registry.image(reference, self.store.architecture()) {
+            Ok(image) => Ok(Ok(image)),
             Err(registry::Error::Stopped(failure)) => Err(failure),
             Err(error) if error.not_found() || error.no_platform() => {
                 Err(Failure::Registry(error.to_string()))
@@ -145,7 +182,7 @@ impl<'a> Puller<'a> {
             Err(error) => {
                 let short = image_name::short(reference);
                 self.progress.note(&format!("{short}: pulled without its digest: {error}"));
-                Ok(None)
+                Ok(Err(format!("its registry cannot be queried: {error}")))
             }
         }
     }
@@ -178,41 +215,6 @@ impl<'a> Puller<'a> {
         }
         new_image.link_digests()?;
         Ok(Some((metadata.len(), kept)))
-    }
-
-    /// Runs the pull. Uses the digest if it is known, because the tag may move in the meantime. A
-    /// URL is used as typed.
-    fn run(&self, new_image: &NewImage<'_>, scratch: &Scratch, task: &Task) -> Result<(), Failure> {
-        let reference = new_image.reference;
-        let image = match new_image.digests.first() {
-            Some(digest) => format!("{}@{digest}", reference.full_repository()),
-            None if reference.transport().is_web() => reference.transport().uri(reference.typed()),
-            None => reference.to_string(),
-        };
-        let image = Transport::uri_of(&image);
-        let base = tmpdir::directory()?;
-        let build = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
-        let options = PullOptions {
-            no_https: self.no_https,
-            credentials: &self.credentials,
-            tmpdir: build.directory(),
-            lock: scratch.lock(),
-            architecture: Some(self.store.architecture()).filter(|one| *one != host_architecture()),
-        };
-        let pulled =
-            self.runtime.pull(&image, &scratch.path(IMAGE), &options, &|line| task.say(line));
-        pulled.map_err(|error| self.explain(error))
-    }
-
-    fn explain(&self, error: runtime::Error) -> Failure {
-        if let runtime::Error::Stopped(failure) = error {
-            return failure;
-        }
-        if self.verbose {
-            self.progress.note(&error.output());
-        }
-        let runtime = self.runtime.path().to_owned();
-        Failure::Pull { runtime, problem: error.to_string() }
     }
 
     /// Reads the file once more to compute the hash that its record stores for `verify --deep`.

@@ -54,13 +54,7 @@ impl Progress {
     /// Shows a task with a length in bytes; zero means unknown.
     pub(crate) fn bytes(&self, title: &str, length: u64) -> Task {
         let task = self.start(title);
-        if length > 0 {
-            task.bar.set_length(length);
-            let template = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}";
-            task.bar.set_style(style(template));
-        } else {
-            task.bar.set_style(style("{spinner} {msg} {binary_bytes}"));
-        }
+        task.expect(length);
         task
     }
 
@@ -111,6 +105,17 @@ impl Task {
     /// Shows the current activity.
     pub(crate) fn say(&self, detail: &str) {
         self.bar.set_message(format!("{}: {detail}", self.title));
+    }
+
+    /// Sets the length in bytes; zero means unknown.
+    pub(crate) fn expect(&self, length: u64) {
+        if length > 0 {
+            self.bar.set_length(length);
+            let template = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}";
+            self.bar.set_style(style(template));
+        } else {
+            self.bar.set_style(style("{spinner} {msg} {binary_bytes}"));
+        }
     }
 
     /// Counts the bytes that are read through the returned reader.

@@ -1,0 +1,154 @@
+//! Converts an image to a SIF file: with this command, or else with the runtime's own pull.
+
+use super::{IMAGE, Puller, Used};
+use crate::cache::image_name;
+use crate::cache::store::cannot_write;
+use crate::cache::store::scratch::Scratch;
+use crate::error::Failure;
+use crate::options::Engine;
+use crate::pull::native::fill::{self, Job};
+use crate::pull::native::template::{Request, Source};
+use crate::pull::registry::{Content, Image};
+use crate::pull::runtime::{self, PullOptions};
+use crate::pull::tmpdir;
+use crate::ui::progress::Task;
+use sifcache_core::image_uri::Transport;
+use sifcache_core::reference::Reference;
+use sifcache_core::sif::host_architecture;
+use std::fs;
+
+/// The space that this command needs in the temporary directory: the template, with some reserve.
+const TEMPLATE_SPACE: u64 = 10 << 20;
+/// Assumed ratio of the space for unpacking to the size of the compressed layers: the unpacked
+/// layers are larger than the compressed ones, and both exist at the same time.
+const UNPACKED: u64 = 3;
+
+impl Puller<'_> {
+    /// Creates the file [`IMAGE`] in `scratch`. `image` is an error if the registry does not know
+    /// the image, or was not asked: the reason why only the runtime can pull it.
+    pub(super) fn convert(
+        &self,
+        reference: &Reference,
+        image: Result<&Image, &str>,
+        scratch: &Scratch,
+        task: &Task,
+    ) -> Result<Used, Failure> {
+        if self.engine == Engine::Runtime {
+            self.run(reference, image.ok(), scratch, task)?;
+            return Ok(Used::Runtime { fallback: None });
+        }
+        let why = match image {
+            Err(why) => why.to_owned(),
+            Ok(image) => match &image.content {
+                Err(fallback) => fallback.to_string(),
+                Ok(content) => match self.native(reference, image, content, scratch, task) {
+                    Ok(()) => return Ok(Used::Native),
+                    Err(fill::Error::Failed(failure)) => return Err(failure),
+                    Err(fill::Error::Fallback(why)) => why,
+                },
+            },
+        };
+        if self.engine == Engine::Native {
+            return Err(Failure::NotNative(why));
+        }
+        if self.verbose {
+            let short = image_name::short(reference);
+            self.progress.note(&format!("{short}: pulled with the runtime: {why}"));
+        }
+        // What an incomplete conversion has left.
+        let _ = fs::remove_file(scratch.path(IMAGE));
+        self.run(reference, image.ok(), scratch, task)?;
+        Ok(Used::Runtime { fallback: Some(why) })
+    }
+
+    fn native(
+        &self,
+        reference: &Reference,
+        image: &Image,
+        content: &Content,
+        scratch: &Scratch,
+        task: &Task,
+    ) -> Result<(), fill::Error> {
+        let base = tmpdir::directory()?;
+        let packed = image.manifest.compressed;
+        let spaces = [(self.store.root(), packed), (base.as_path(), TEMPLATE_SPACE)];
+        let _room = self.reservations.reserve(&spaces)?;
+        let template = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
+        let source = Source {
+            reference: requested(reference, Some(image)),
+            full_reference: reference.to_string(),
+            digest: image.manifest.digests.first().cloned().unwrap_or_default(),
+        };
+        task.expect(packed);
+        fill::convert(&Job {
+            registry: &self.registry,
+            reference,
+            content,
+            template: Request {
+                runtime: &self.runtime,
+                version: &self.version,
+                config: &content.config,
+                source: &source,
+                directory: template.directory(),
+                lock: scratch.lock(),
+                architecture: self.other_architecture(),
+            },
+            compression: self.compression,
+            image: &scratch.path(IMAGE),
+            task,
+        })
+    }
+
+    /// Runs the runtime's pull.
+    fn run(
+        &self,
+        reference: &Reference,
+        image: Option<&Image>,
+        scratch: &Scratch,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let base = tmpdir::directory()?;
+        let packed = image.map_or(0, |image| image.manifest.compressed);
+        let spaces =
+            [(self.store.root(), packed), (base.as_path(), packed.saturating_mul(UNPACKED))];
+        let _room = self.reservations.reserve(&spaces)?;
+        let build = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
+        let options = PullOptions {
+            no_https: self.no_https,
+            credentials: &self.credentials,
+            tmpdir: build.directory(),
+            lock: scratch.lock(),
+            architecture: self.other_architecture(),
+        };
+        let uri = Transport::uri_of(&requested(reference, image));
+        let pulled =
+            self.runtime.pull(&uri, &scratch.path(IMAGE), &options, &|line| task.say(line));
+        pulled.map_err(|error| self.explain(error))
+    }
+
+    /// The architecture to convert for, if it is not this host's.
+    fn other_architecture(&self) -> Option<crate::cache::store::architecture::Architecture> {
+        Some(self.store.architecture()).filter(|one| *one != host_architecture())
+    }
+
+    fn explain(&self, error: runtime::Error) -> Failure {
+        if let runtime::Error::Stopped(failure) = error {
+            return failure;
+        }
+        if self.verbose {
+            self.progress.note(&error.output());
+        }
+        let runtime = self.runtime.path().to_owned();
+        Failure::Pull { runtime, problem: error.to_string() }
+    }
+}
+
+/// The reference that is pulled. It has the digest, if that is known, because the tag may move in
+/// the meantime. A URL is used as typed.
+fn requested(reference: &Reference, image: Option<&Image>) -> String {
+    match image.and_then(|image| image.manifest.digests.first()) {
+        Some(digest) => format!("{}@{digest}", reference.full_repository()),
+        None if reference.transport().is_web() => reference.transport().uri(reference.typed()),
+        None => reference.to_string(),
+    }
+}
