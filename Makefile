@@ -163,6 +163,7 @@ lint: tools
 	shellcheck -x $(SCRIPTS)
 
 unit: tools
+	@$(NEED) mksquashfs:squashfs-tools setfattr:attr
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace
 
 doc: tools

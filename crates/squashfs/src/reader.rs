@@ -20,6 +20,7 @@ mod metadata;
 mod superblock;
 mod table;
 mod tree;
+mod verify;
 mod walk;
 mod workers;
 mod xattrs;
@@ -30,6 +31,7 @@ pub use contents::Contents;
 pub use damage::{Damage, Stopped};
 pub use workers::OnProgress;
 
+use budget::Budget;
 use codec::Codec;
 use content::Fragments;
 use metadata::Metadata;
@@ -45,6 +47,7 @@ pub struct Reader {
     /// The offset of the superblock in the file in bytes.
     offset: u64,
     superblock: Superblock,
+    limits: Limits,
     kept: Fragments,
 }
 
@@ -61,7 +64,13 @@ impl Reader {
         }
         file.read_exact_at(&mut bytes, offset)?;
         let superblock = Superblock::parse(&bytes, size)?;
-        Ok(Self { file, offset, superblock, kept: Fragments::default() })
+        Ok(Self { file, offset, superblock, limits: Limits::default(), kept: Fragments::default() })
+    }
+
+    /// Replaces the default limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The number of bytes in use, from the superblock. The rest of the partition is padding.
@@ -101,6 +110,10 @@ impl Reader {
             Codec::Other(name) => Err(Damage::Unsupported(name)),
             _ => Ok(()),
         }
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::new(self.limits)
     }
 
     fn ids(&self) -> Table {

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::walk::{self, Visitor};
 use super::workers::{self, OnProgress};
 use super::xattrs::Attributes;
-use super::{Damage, Limits, Reader};
+use super::{Damage, Reader};
 use std::collections::HashSet;
 use std::thread;
 
@@ -39,11 +39,7 @@ impl Reader {
     pub fn check_all(&self, on_progress: OnProgress<'_>) -> Result<(), Damage> {
         self.supported()?;
         let metadata = Metadata::new(self)?;
-        let mut blocks = self.blocks(&metadata, on_progress)?;
-        // Identical files share blocks. Duplicates are removed, so that each block is decompressed
-        // only once.
-        blocks.sort_unstable();
-        blocks.dedup();
+        let blocks = self.blocks(&metadata, on_progress)?;
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let read = |reader: &mut BlockReader<'_>, block: &Block| {
             reader.read(*block).map(|()| block.stored_size())
@@ -52,13 +48,13 @@ impl Reader {
         self.rest(&metadata)
     }
 
-    /// Reads all inodes and names. Returns the blocks of all files.
-    fn blocks(
+    /// Reads all inodes and names. Returns the blocks of all files in the order of the file system.
+    pub(super) fn blocks(
         &self,
         metadata: &Metadata<'_>,
         on_progress: OnProgress<'_>,
     ) -> Result<Vec<Block>, Damage> {
-        let mut budget = Budget::new(Limits::default());
+        let mut budget = self.budget();
         let mut check = Check {
             metadata,
             block_size: self.superblock.block_size,
@@ -78,10 +74,15 @@ impl Reader {
             }
         }
         stream.finish()?;
-        walk::walk(metadata, Budget::new(Limits::default()), &mut check)?;
+        walk::walk(metadata, self.budget(), &mut check)?;
         on_progress(0)?;
-        check.blocks.append(&mut check.fragments);
-        Ok(check.blocks)
+        let mut blocks = check.blocks;
+        blocks.append(&mut check.fragments);
+        // Identical files share blocks. Duplicates are removed, so that each block is decompressed
+        // only once.
+        blocks.sort_unstable();
+        blocks.dedup();
+        Ok(blocks)
     }
 
     fn fragment_blocks(
@@ -100,7 +101,7 @@ impl Reader {
     }
 
     /// Reads the rest of the metadata.
-    fn rest(&self, metadata: &Metadata<'_>) -> Result<(), Damage> {
+    pub(super) fn rest(&self, metadata: &Metadata<'_>) -> Result<(), Damage> {
         let nothing = |_: &[u8]| Ok(());
         self.export().each(metadata, nothing)?;
         self.ids().each(metadata, nothing)?;

@@ -8,7 +8,7 @@ use super::metadata::Metadata;
 use super::table::Table;
 use super::walk::{self, Visitor};
 use super::xattrs::Attributes;
-use super::{Damage, Limits, Reader};
+use super::{Damage, Reader};
 use crate::tree::{self, Device, Inode, InodeId, Kind, Names, Tree, Xattrs};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -29,20 +29,12 @@ struct Builder<'a> {
 }
 
 impl Reader {
-    /// Reads all inodes, names and extended attributes, within the default [`Limits`]. The
-    /// [`tree::ContentId`]s in the tree are those of the contents.
+    /// Reads all inodes, names and extended attributes. The [`tree::ContentId`]s in the tree are
+    /// those of the contents.
     ///
     /// # Errors
-    /// If any of them is invalid, or they need too much memory.
+    /// If any of them is invalid, or they need more memory than the [`super::Limits`] allow.
     pub fn tree(&self) -> Result<(Tree, Contents), Damage> {
-        self.tree_within(Limits::default())
-    }
-
-    /// Like [`Self::tree`], with limits.
-    ///
-    /// # Errors
-    /// If anything is invalid, or is more than the limits allow.
-    pub fn tree_within(&self, limits: Limits) -> Result<(Tree, Contents), Damage> {
         self.supported()?;
         let metadata = Metadata::new(self)?;
         let mut builder = Builder {
@@ -55,7 +47,7 @@ impl Reader {
             inodes: Vec::new(),
             contents: Contents::default(),
         };
-        walk::walk(&metadata, Budget::new(limits), &mut builder)?;
+        walk::walk(&metadata, self.budget(), &mut builder)?;
         builder.tree.map(|tree| (tree, builder.contents)).ok_or(Damage::NotSquashfs)
     }
 }

@@ -26,7 +26,8 @@ struct Shared<'a, T> {
 /// What a thread reports: bytes that it read, or a defect with the index of its block.
 type Report = Result<u64, (usize, Damage)>;
 
-/// Calls `work` for each of the `items` on `threads` threads; it returns the bytes that it read.
+/// Calls `work` for each of the `items` on up to `threads` threads; it returns the number of bytes
+/// that it read.
 ///
 /// # Errors
 /// The first defect in the order of the items, or `on_progress` asked to stop.
@@ -37,9 +38,12 @@ pub(super) fn each<T: Sync>(
     work: impl Fn(&mut BlockReader<'_>, &T) -> Result<u64, Damage> + Sync,
     on_progress: OnProgress<'_>,
 ) -> Result<(), Damage> {
+    let threads = threads.min(items.len().div_ceil(RUN));
+    if threads <= 1 {
+        return alone(reader, items, work, on_progress);
+    }
     let (next, end) = (AtomicUsize::new(0), AtomicUsize::new(items.len()));
     let shared = Shared { reader, items, next, end };
-    let threads = threads.clamp(1, items.len().div_ceil(RUN).max(1));
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         for index in 0..threads {
@@ -55,6 +59,17 @@ pub(super) fn each<T: Sync>(
         drop(sender);
         shared.collect(&receiver, on_progress)
     })
+}
+
+/// Does all work on this thread.
+fn alone<T>(
+    reader: &Reader,
+    items: &[T],
+    work: impl Fn(&mut BlockReader<'_>, &T) -> Result<u64, Damage>,
+    on_progress: OnProgress<'_>,
+) -> Result<(), Damage> {
+    let mut blocks = BlockReader::new(reader)?;
+    items.iter().try_for_each(|item| Ok(on_progress(work(&mut blocks, item)?)?))
 }
 
 impl<T: Sync> Shared<'_, T> {

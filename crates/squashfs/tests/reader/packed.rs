@@ -1,18 +1,8 @@
 //! Trees that the real mksquashfs packed, read and compared with the source tree.
 
-mod support;
-
+use crate::support::{Source, open, pack};
 use sifcache_squashfs::listing::{Line, listing};
 use sifcache_squashfs::reader::{Damage, Reader};
-use std::fs::File;
-use std::path::Path;
-use support::{Source, pack};
-
-fn open(path: &Path) -> Reader {
-    let file = File::open(path).unwrap();
-    let size = file.metadata().unwrap().len();
-    Reader::open(file, 0, size).unwrap()
-}
 
 fn check(reader: &Reader) -> Result<u64, Damage> {
     let mut bytes = 0;

@@ -1,13 +1,13 @@
 //! Source trees, and mksquashfs.
-#![allow(dead_code)]
 
 use sha2::{Digest as _, Sha256};
 use sifcache_squashfs::listing::Line;
+use sifcache_squashfs::reader::{Damage, Reader};
 use sifcache_squashfs::tree::{Metadata, Xattrs};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, FileType, Permissions};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -36,7 +36,8 @@ pub(crate) fn pack(source: &Source, options: &[&str]) -> Packed {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("packed");
     let mut command = Command::new("mksquashfs");
-    command.arg(source.root()).arg(&path).args(["-noappend", "-quiet", "-no-progress"]);
+    command.arg(source.root()).arg(&path);
+    command.args(["-noappend", "-quiet", "-no-progress", "-processors", "1", "-mem", "64M"]);
     let output = command.args(options).output().expect("mksquashfs (Debian: squashfs-tools)");
     assert!(output.status.success(), "{options:?}: {}", String::from_utf8_lossy(&output.stderr));
     Packed { path, _directory: directory }
@@ -90,7 +91,6 @@ impl Source {
     pub(crate) fn everything() -> Self {
         let mut source = Self::new();
         source.files();
-        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
         std::os::unix::fs::symlink("/no/where", source.at("link")).unwrap();
         std::os::unix::fs::symlink("t".repeat(4000), source.at("long-link")).unwrap();
         run("mkfifo", &[source.at("fifo").to_str().unwrap()]);
@@ -102,25 +102,13 @@ impl Source {
         for name in ["text", "noise", "deep"] {
             source.xattr(name, "user.long", &[b'v'; 1000]);
         }
-        if is_root {
-            source.xattr("link", "trusted.on-a-link", b"1");
-            source.xattr(
-                "noise",
-                "security.capability",
-                b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-            );
-            for (name, kind, numbers) in
-                [("null", "c", ["1", "3"]), ("disk", "b", ["259", "70000"])]
-            {
-                run("mknod", &[source.at(name).to_str().unwrap(), kind, numbers[0], numbers[1]]);
-            }
-            source.xattr("null", "trusted.on-a-device", b"2");
-            std::os::unix::fs::lchown(source.at("text"), Some(4_000_000_000), Some(12)).unwrap();
-            std::os::unix::fs::lchown(source.at("link"), Some(33), Some(33)).unwrap();
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            source.of_root();
         }
         fs::hard_link(source.at("noise"), source.at("deep/again")).unwrap();
         fs::hard_link(source.at("fifo"), source.at("deep/fifo-again")).unwrap();
-        for (path, mode) in [("text", 0o4755), ("deep", 0o1777), ("deep/er", 0o2711), ("noise", 0)]
+        for (path, mode) in
+            [("text", 0o4755), ("deep", 0o1777), ("deep/er", 0o2711), ("noise", 0o6400)]
         {
             fs::set_permissions(source.at(path), Permissions::from_mode(mode)).unwrap();
         }
@@ -129,6 +117,22 @@ impl Source {
             File::open(source.at(path)).unwrap().set_modified(time).unwrap();
         }
         source
+    }
+
+    /// What only root can create.
+    fn of_root(&mut self) {
+        self.xattr("link", "trusted.on-a-link", b"1");
+        self.xattr(
+            "noise",
+            "security.capability",
+            b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        );
+        for (name, kind, numbers) in [("null", "c", ["1", "3"]), ("disk", "b", ["259", "70000"])] {
+            run("mknod", &[self.at(name).to_str().unwrap(), kind, numbers[0], numbers[1]]);
+        }
+        self.xattr("null", "trusted.on-a-device", b"2");
+        std::os::unix::fs::lchown(self.at("text"), Some(4_000_000_000), Some(12)).unwrap();
+        std::os::unix::fs::lchown(self.at("link"), Some(33), Some(33)).unwrap();
     }
 
     fn files(&self) {
@@ -149,6 +153,17 @@ impl Source {
         sparse.write_all_at(b"two", 3 << 20).unwrap();
         sparse.set_len((5 << 20) + 100).unwrap();
         File::create(self.at("zeros")).unwrap().set_len(1 << 20).unwrap();
+    }
+
+    /// Few files: two blocks of 4 KiB with an end, two small files, and an extended attribute.
+    pub(crate) fn small() -> Self {
+        let mut source = Self::new();
+        source.file("blocks", &noise(3, 8192 + 100));
+        source.file("text", &b"some text\n".repeat(50));
+        source.file("a/b", b"b");
+        std::os::unix::fs::symlink("b", source.at("a/link")).unwrap();
+        source.xattr("text", "user.name", b"value");
+        source
     }
 
     /// A directory with 3000 names, and a hundred directories in one.
@@ -178,18 +193,9 @@ impl Source {
         let name: Box<[u8]> = Path::new("/").join(inside).as_os_str().as_bytes().into();
         let link = (metadata.nlink() > 1 && !kind.is_dir())
             .then(|| seen.entry(metadata.ino()).or_insert(name.clone()).clone());
-        let is_device = kind.is_block_device() || kind.is_char_device();
         lines.push(Line {
             path: name.clone(),
-            kind: match () {
-                () if kind.is_dir() => 'd',
-                () if kind.is_symlink() => 'l',
-                () if kind.is_block_device() => 'b',
-                () if kind.is_char_device() => 'c',
-                () if kind.is_fifo() => 'p',
-                () if kind.is_socket() => 's',
-                () => '-',
-            },
+            kind: letter(kind),
             metadata: Metadata {
                 mode: (metadata.mode() & 0o7777) as u16,
                 uid: metadata.uid(),
@@ -199,18 +205,7 @@ impl Source {
             },
             size: if kind.is_file() || kind.is_symlink() { metadata.size() } else { 0 },
             link,
-            content: match () {
-                () if kind.is_file() => sum(&fs::read(path).unwrap()).into_bytes().into(),
-                () if kind.is_symlink() => {
-                    fs::read_link(path).unwrap().as_os_str().as_bytes().into()
-                }
-                () if is_device => {
-                    let number = metadata.rdev();
-                    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
-                    format!("{major}:{minor}").into_bytes().into()
-                }
-                () => Box::default(),
-            },
+            content: content(path, &metadata).into(),
         });
         if kind.is_dir() {
             let mut names: Vec<_> =
@@ -219,6 +214,31 @@ impl Source {
                 .sort_by(|one, other| one.as_os_str().as_bytes().cmp(other.as_os_str().as_bytes()));
             names.iter().for_each(|name| self.list(name, lines, seen));
         }
+    }
+}
+
+fn letter(kind: FileType) -> char {
+    match () {
+        () if kind.is_dir() => 'd',
+        () if kind.is_symlink() => 'l',
+        () if kind.is_block_device() => 'b',
+        () if kind.is_char_device() => 'c',
+        () if kind.is_fifo() => 'p',
+        () if kind.is_socket() => 's',
+        () => '-',
+    }
+}
+
+fn content(path: &Path, metadata: &fs::Metadata) -> Vec<u8> {
+    match letter(metadata.file_type()) {
+        '-' => sum(&fs::read(path).unwrap()).into_bytes(),
+        'l' => fs::read_link(path).unwrap().as_os_str().as_bytes().into(),
+        'b' | 'c' => {
+            let number = metadata.rdev();
+            let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+            format!("{major}:{minor}").into_bytes()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -234,9 +254,19 @@ fn run(program: &str, words: &[&str]) {
     assert!(status.expect(program).success(), "{program} {words:?}");
 }
 
-/// Writes bytes to a temporary file.
-pub(crate) fn temporary(bytes: &[u8]) -> File {
+/// The squashfs in a whole file.
+pub(crate) fn open(path: &Path) -> Reader {
+    reader(File::open(path).unwrap()).unwrap()
+}
+
+/// The squashfs with these bytes.
+pub(crate) fn read(bytes: &[u8]) -> Result<Reader, Damage> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    file
+    reader(file)
+}
+
+fn reader(file: File) -> Result<Reader, Damage> {
+    let size = file.metadata().unwrap().len();
+    Reader::open(file, 0, size)
 }
