@@ -17,7 +17,7 @@ mod config;
 mod deduce;
 mod go_json;
 mod layout;
-mod overlay;
+pub(crate) mod overlay;
 mod probes;
 mod texts;
 

@@ -98,6 +98,7 @@ fn all(implied_mode: u16) -> impl Iterator<Item = Rules> {
                             unreadable_directories,
                             unsearchable_directories,
                             implied_mode,
+                            removals: sifcache_layers::rules::Removals::Unknown,
                         })
                     })
                 })
