@@ -122,17 +122,6 @@ impl<R: Read> Entries<R> {
         }
     }
 
-    /// Reads the rest of the archive, behind its end mark too.
-    ///
-    /// # Errors
-    ///
-    /// If the archive cannot be read.
-    pub fn drain(&mut self) -> Result<(), Failure> {
-        let mut buffer = vec![0; 1 << 16];
-        while self.read_some(&mut buffer)? > 0 {}
-        Ok(())
-    }
-
     /// The content of the current entry: `size` bytes of an [`EntryKind::File`].
     pub fn content(&mut self) -> Content<'_, R> {
         Content::new(self)

@@ -83,8 +83,8 @@ impl Merger {
         }
     }
 
-    /// Adds the next layer: an uncompressed tar archive. Reads `tar` to its end, so that errors
-    /// behind the last entry, such as a wrong digest, are found.
+    /// Adds the next layer: an uncompressed tar archive. Reads `tar` to the end mark of the archive,
+    /// in blocks of 512 bytes; what follows is left to the caller.
     ///
     /// # Errors
     ///
@@ -104,7 +104,6 @@ impl Merger {
                 .ok_or_else(|| Failure::limit(format_args!("{} entries", self.limits.entries)))?;
             self.entry(&entry, &mut entries, sink)?;
         }
-        entries.drain()?;
         self.bytes = entries.allowance();
         Ok(())
     }
@@ -132,8 +131,8 @@ impl Merger {
         if name.starts_with(whiteout::PREFIX) {
             return Ok(self.whiteout(entry, &place, name, &mut |content| sink.forget(content))?);
         }
-        if name.len() > LONGEST_NAME {
-            return Err(Failure::unsupported(&entry.name, "its name is too long").into());
+        if name.len() > LONGEST_NAME || place.join(name).len() > longest {
+            return Err(Failure::unsupported(&entry.name, "its path or name is too long").into());
         }
         check_mode(entry)?;
         let metadata = self.interner.metadata(entry)?;
