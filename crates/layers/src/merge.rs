@@ -32,17 +32,21 @@ pub struct Merged {
     pub tree: Tree,
     /// Directories without an entry of their own, in any layer. The runtime made them because
     /// something below them has one.
-    pub implied: HashSet<InodeId>,
+    pub(crate) implied: HashSet<InodeId>,
     /// Directories whose time is that of a removal by a whiteout, because they have no later entry,
     /// with the time before. See [`Removals`](crate::rules::Removals).
-    pub removed_from: HashMap<InodeId, u32>,
+    pub(crate) removed_from: HashMap<InodeId, u32>,
+    /// Directories whose time is that of a removal or of a directory that was made in them, and
+    /// that their owner may not change, with the time before. For an ordinary user, umoci makes
+    /// them writable and then restores their time and permissions.
+    pub(crate) unwritable: HashMap<InodeId, u32>,
     /// For directories that an earlier entry makes writable for their owner, and the last one does
     /// not: the last writable metadata. An ordinary user can neither set nor remove attributes of
     /// a directory without that permission, so those of the earlier entry stay.
-    pub settable: HashMap<InodeId, Metadata>,
+    pub(crate) settable: HashMap<InodeId, Metadata>,
     /// An entry that an ordinary user cannot unpack, because its directory has attributes that the
     /// user may set but not read.
-    pub hidden: Option<Reason>,
+    pub(crate) hidden: Option<Reason>,
 }
 
 /// Merges layers, from the lowest to the highest.

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 const READ: u16 = 0o400;
 /// Permission of the owner to write.
 const WRITE: u16 = 0o200;
+/// Permissions of the owner that are needed to make or remove a file in a directory.
+const CHANGE: u16 = 0o300;
 
 /// The content that an inode lost.
 pub(crate) type Forget<'a> = &'a mut dyn FnMut(ContentId);
@@ -32,8 +34,10 @@ pub(crate) struct Nodes {
     marks: Vec<Mark>,
     /// Directories without an entry of their own.
     implied: HashSet<InodeId>,
-    /// Directories whose time is that of a removal, with the time before.
+    /// See [`Merged`].
     removed_from: HashMap<InodeId, u32>,
+    /// See [`Merged`].
+    unwritable: HashMap<InodeId, u32>,
     /// The last entry of a directory with attributes that a user could set, if a later one takes
     /// away the permission to write.
     settable: HashMap<InodeId, Metadata>,
@@ -58,6 +62,7 @@ impl Nodes {
             marks: vec![Mark { links: 1, ..Mark::default() }],
             implied: HashSet::from([Tree::ROOT]),
             removed_from: HashMap::new(),
+            unwritable: HashMap::new(),
             settable: HashMap::new(),
             hidden: None,
             linked: HashSet::new(),
@@ -81,8 +86,8 @@ impl Nodes {
 
     /// The result.
     pub(crate) fn finish(self) -> Merged {
-        let Self { tree, implied, removed_from, settable, hidden, .. } = self;
-        Merged { tree, implied, removed_from, settable, hidden }
+        let Self { tree, implied, removed_from, unwritable, settable, hidden, .. } = self;
+        Merged { tree, implied, removed_from, unwritable, settable, hidden }
     }
 
     /// The inode with this name.
@@ -120,6 +125,7 @@ impl Nodes {
     pub(crate) fn set_metadata(&mut self, id: InodeId, metadata: Metadata) {
         self.implied.remove(&id);
         self.removed_from.remove(&id);
+        self.unwritable.remove(&id);
         let can_write = metadata.mode & WRITE != 0;
         let Some(inode) = self.tree.get_mut(id) else { return };
         let old = std::mem::replace(&mut inode.metadata, metadata);
@@ -132,17 +138,23 @@ impl Nodes {
 
     /// Sets the time of a directory from which a whiteout removed something.
     pub(crate) fn set_time_of_removal(&mut self, id: InodeId, time: u32) {
-        if let Some(inode) = self.tree.get_mut(id) {
-            self.removed_from.entry(id).or_insert(inode.metadata.mtime);
-            inode.metadata.mtime = time;
-        }
+        self.set_time(id, time, true);
     }
 
     /// Sets the time of a directory in which a directory without an entry was made.
     pub(crate) fn set_time_of_creation(&mut self, id: InodeId, time: u32) {
-        self.removed_from.remove(&id);
-        if let Some(inode) = self.tree.get_mut(id) {
-            inode.metadata.mtime = time;
+        self.set_time(id, time, false);
+    }
+
+    fn set_time(&mut self, id: InodeId, time: u32, removal: bool) {
+        let Some(inode) = self.tree.get_mut(id) else { return };
+        let before = std::mem::replace(&mut inode.metadata.mtime, time);
+        if inode.metadata.mode & CHANGE != CHANGE {
+            self.unwritable.entry(id).or_insert(before);
+        } else if removal {
+            self.removed_from.entry(id).or_insert(before);
+        } else {
+            self.removed_from.remove(&id);
         }
     }
 
@@ -247,6 +259,7 @@ impl Nodes {
         self.free.push(id);
         self.implied.remove(&id);
         self.removed_from.remove(&id);
+        self.unwritable.remove(&id);
         self.settable.remove(&id);
         let Some(inode) = self.tree.get_mut(id) else { return Names::new() };
         self.text = self.text.saturating_sub(text_of(inode));

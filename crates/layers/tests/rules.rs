@@ -180,6 +180,14 @@ fn a_user_cannot_take_attributes_away_from_a_read_only_directory() {
     assert_eq!(merge_as(USER, [lower, upper, again])[0], "d d755 0:0 1700000000");
 }
 
+// Guessed wrong at first: umoci makes the directory writable, and then restores its time too.
+#[test]
+fn the_time_of_a_read_only_directory_in_which_a_parent_is_made() {
+    let layers = || [vec![dir("d").mode(0o555).time(5)], vec![file("d/s/f", "")]];
+    assert_eq!(merge_as(USER, layers())[0], "d d555 0:0 5");
+    assert_eq!(merge_as(ROOT, layers())[0], "d d555 0:0 now");
+}
+
 // umoci: "get xattr: unpriv.lgetxattr: permission denied".
 #[test]
 fn entries_in_a_directory_with_unreadable_attributes_are_left_to_the_runtime() {

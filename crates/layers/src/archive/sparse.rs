@@ -115,7 +115,11 @@ impl Lines {
                 Some(_) => return Err(Failure::damaged("a sparse map is not valid")),
                 None => {
                     self.at = 0;
-                    entries.content().read_exact(&mut self.block).map_err(Failure::Read)?;
+                    let mut content = entries.content();
+                    let read = content.read_exact(&mut self.block);
+                    if let (Err(error), failure) = (read, content.finish()) {
+                        return Err(failure.unwrap_or_else(|| Failure::damaged(error)));
+                    }
                     continue;
                 }
             }

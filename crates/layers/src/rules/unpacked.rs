@@ -21,11 +21,11 @@ impl Rules {
         merged: &mut Merged,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let Merged { tree, implied, removed_from, settable, hidden } = merged;
-        if let (Attributes::User, Some(reason)) = (self.attributes, hidden) {
+        if let (Attributes::User, Some(reason)) = (self.attributes, &merged.hidden) {
             return Err(reason.clone());
         }
-        self.removals(tree, removed_from)?;
+        self.times(merged)?;
+        let Merged { tree, implied, settable, .. } = merged;
         for id in implied.iter().filter(|id| **id != Tree::ROOT) {
             if let Some(inode) = tree.get_mut(*id) {
                 // A setgid directory passes this bit on to directories in it.
@@ -51,18 +51,16 @@ impl Rules {
         Ok(())
     }
 
-    /// Sets the time of directories from which a whiteout removed something.
-    fn removals(&self, tree: &mut Tree, before: &HashMap<InodeId, u32>) -> Result<(), Reason> {
+    /// Sets the times of directories that the runtime changed while it unpacked.
+    fn times(&self, merged: &mut Merged) -> Result<(), Reason> {
+        let Merged { tree, removed_from, unwritable, .. } = merged;
+        if self.owners != Owners::Kept {
+            restore(tree, unwritable);
+        }
         match self.removals {
             Removals::Now => {}
-            Removals::Restored => {
-                for (id, time) in before {
-                    if let Some(inode) = tree.get_mut(*id) {
-                        inode.metadata.mtime = *time;
-                    }
-                }
-            }
-            Removals::Unknown if before.is_empty() => {}
+            Removals::Restored => restore(tree, removed_from),
+            Removals::Unknown if removed_from.is_empty() => {}
             Removals::Unknown => {
                 let what = "a whiteout changes a directory that its own layer changes";
                 return Err(Reason::of_image(what));
@@ -97,5 +95,14 @@ impl Rules {
         }
         let what = format_args!("the root directory has mode {mode:04o}");
         Err(Reason::of_image(what))
+    }
+}
+
+/// Sets the times of directories.
+fn restore(tree: &mut Tree, times: &HashMap<InodeId, u32>) {
+    for (id, time) in times {
+        if let Some(inode) = tree.get_mut(*id) {
+            inode.metadata.mtime = *time;
+        }
     }
 }
