@@ -1,9 +1,7 @@
 //! Entries of all types and names, as Apptainer 1.4.5 unpacked these layers.
 
-mod support;
-
-use support::entry::{device, dir, file, other, symlink};
-use support::{ROOT, assert_invalid, assert_unsupported, merge_as, names};
+use crate::support::entry::{device, dir, file, other, symlink};
+use crate::support::{ROOT, assert_invalid, assert_unsupported, merge_as, names};
 
 #[test]
 fn types_replace_each_other() {
@@ -121,17 +119,17 @@ fn names_are_cleaned() {
 #[test]
 fn the_root_directory_has_entries_of_its_own() {
     let layers = [vec![dir("./").mode(0o711).owner(1, 2).time(3)], vec![dir("a/..").mode(0o750)]];
-    let layers: Vec<Vec<u8>> = layers.into_iter().map(support::layer).collect();
-    let (merged, _) = support::merge_bytes(&layers[..1]).expect("a tree");
+    let layers: Vec<Vec<u8>> = layers.into_iter().map(crate::support::layer).collect();
+    let (merged, _) = crate::support::merge_bytes(&layers[..1]).expect("a tree");
     let root = |merged: &sifcache_layers::Merged| {
         let root = merged.tree.get(sifcache_squashfs::tree::Tree::ROOT).expect("the root");
         (root.metadata.mode, root.metadata.uid, root.metadata.gid, root.metadata.mtime)
     };
     assert_eq!(root(&merged), (0o711, 1, 2, 3));
-    let (merged, _) = support::merge_bytes(&layers).expect("a tree");
+    let (merged, _) = crate::support::merge_bytes(&layers).expect("a tree");
     assert_eq!(root(&merged).0, 0o750);
-    let (merged, _) = support::merge_bytes(&[]).expect("a tree");
-    assert_eq!(root(&merged), (0o755, 0, 0, support::NOW));
+    let (merged, _) = crate::support::merge_bytes(&[]).expect("a tree");
+    assert_eq!(root(&merged), (0o755, 0, 0, crate::support::NOW));
     for name in ["./", "", "..", "/"] {
         assert_invalid([vec![file(name, "")]], "changes the type of the root directory");
     }

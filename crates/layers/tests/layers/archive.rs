@@ -1,18 +1,18 @@
 //! The tar format, as Go's `archive/tar` in Apptainer 1.4.5 read these layers.
 
-mod support;
-
-use sifcache_layers::Error;
-use support::entry::{self, Entry, device, dir, file, gnu_long, hard_link, other, pax, symlink};
-use support::{
+use crate::support::entry::{
+    self, Entry, device, dir, file, gnu_long, hard_link, other, pax, symlink,
+};
+use crate::support::{
     ROOT, assert_invalid, assert_unsupported, error_of_bytes, layer, merge_as, merge_bytes, names,
 };
+use sifcache_layers::Error;
 
 const DAMAGED: &str = "the layer is not a valid tar archive";
 
 fn names_of(bytes: Vec<u8>) -> Vec<String> {
     let (merged, contents) = merge_bytes(&[bytes]).unwrap_or_else(|error| panic!("{error}"));
-    support::listing::names(&merged.tree, &contents)
+    crate::support::listing::names(&merged.tree, &contents)
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn global_headers_are_left_to_the_runtime() {
 fn numbers_are_octal_or_base_256() {
     let mut block: [u8; 512] = file("o", "").bytes().try_into().expect("a block");
     block[100..108].copy_from_slice(b" 644 \0  ");
-    block[108..116].copy_from_slice(b"\0\0\0\0\0\0\05");
+    block[108..116].copy_from_slice(b"\0\0\0\0\0\0\x005");
     block[116..124].copy_from_slice(&[0x80, 0, 0, 0, 0, 1, 0x11, 0x70]);
     entry::seal(&mut block);
     let (merged, contents) = merge_bytes(&[block.to_vec()]).expect("a tree");
-    let listing = support::listing::listing(&merged.tree, &contents);
+    let listing = crate::support::listing::listing(&merged.tree, &contents);
     assert_eq!(listing, ["o f644 5:70000 1700000000"]);
     for (at, field) in [
         (100, "mode"),

@@ -1,9 +1,7 @@
 //! Symbolic and hard links, as Apptainer 1.4.5 unpacked these layers.
 
-mod support;
-
-use support::entry::{device, dir, file, hard_link, other, symlink, whiteout};
-use support::{ROOT, assert_invalid, assert_unsupported, merge_as, names};
+use crate::support::entry::{device, dir, file, hard_link, other, symlink, whiteout};
+use crate::support::{ROOT, assert_invalid, assert_unsupported, merge_as, names};
 
 #[test]
 fn entries_follow_links_below_the_root() {

@@ -1,9 +1,9 @@
 //! Whiteouts, as Apptainer 1.4.5 applied them to these layers.
 
-mod support;
-
-use support::entry::{dir, file, hard_link, other, symlink, whiteout};
-use support::{ROOT, USER, assert_invalid, assert_unsupported, merge_as, names, try_merge_as};
+use crate::support::entry::{dir, file, hard_link, other, symlink, whiteout};
+use crate::support::{
+    ROOT, USER, assert_invalid, assert_unsupported, merge_as, names, try_merge_as,
+};
 
 #[test]
 fn removes_files_and_directories_of_lower_layers() {
@@ -107,7 +107,7 @@ fn time_of_a_changed_directory() {
     let time = |listing: Vec<String>| listing[1].clone();
     assert_eq!(time(merge_as(ROOT, layers())), "d/s d755 0:0 now");
     assert_eq!(time(merge_as(USER, layers())), "d/s d755 0:0 6");
-    let unknown = support::ROOT;
+    let unknown = crate::support::ROOT;
     let unknown = sifcache_layers::rules::Rules {
         removals: sifcache_layers::rules::Removals::Unknown,
         ..unknown

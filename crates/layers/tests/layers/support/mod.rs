@@ -1,7 +1,5 @@
 //! Builds layers from raw tar headers, merges them, and lists the result.
 
-#![allow(dead_code, reason = "each test program uses a part of this")]
-
 pub(crate) mod entry;
 pub(crate) mod listing;
 pub(crate) mod sink;
@@ -40,7 +38,8 @@ pub(crate) const USER: Rules = Rules {
 
 /// The bytes of a layer.
 pub(crate) fn layer(entries: impl IntoIterator<Item = Entry>) -> Vec<u8> {
-    let mut bytes: Vec<u8> = entries.into_iter().flat_map(Entry::bytes).collect();
+    let mut bytes = Vec::new();
+    entries.into_iter().for_each(|entry| bytes.extend(entry.bytes()));
     bytes.extend([0; 1024]);
     bytes
 }

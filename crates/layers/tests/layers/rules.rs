@@ -1,9 +1,7 @@
 //! What a runtime makes of a merged tree, as Apptainer 1.4.5 did, run by root and by a user.
 
-mod support;
-
-use support::entry::{Entry, device, dir, file, hard_link, other, symlink};
-use support::{ROOT, USER, assert_unsupported, merge_as, try_merge_as};
+use crate::support::entry::{Entry, device, dir, file, hard_link, other, symlink};
+use crate::support::{ROOT, USER, assert_unsupported, merge_as, try_merge_as};
 
 /// Capabilities of a file, version 2.
 const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
