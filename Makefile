@@ -163,7 +163,7 @@ lint: tools
 	shellcheck -x $(SCRIPTS)
 
 unit: tools
-	@$(NEED) mksquashfs:squashfs-tools setfattr:attr
+	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace
 
 doc: tools

@@ -6,8 +6,10 @@
 
 use std::cmp::Ordering;
 
-/// The number of bytes, with paths and bookkeeping, at which a batch is packed.
-const FULL: usize = 64 << 20;
+/// The largest number of bytes in a batch, with paths and bookkeeping.
+const LARGEST: usize = 64 << 20;
+/// The number of blocks that a batch fills, if that is less.
+const BLOCKS: usize = 512;
 /// The memory for an entry besides its path and its data, in bytes.
 const OVERHEAD: usize = 128;
 
@@ -29,13 +31,18 @@ impl Entry {
 }
 
 /// The files that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Batch {
     entries: Vec<Option<Entry>>,
     bytes: usize,
+    full: usize,
 }
 
 impl Batch {
+    pub(super) fn new(block_size: usize) -> Self {
+        Self { entries: Vec::new(), bytes: 0, full: LARGEST.min(BLOCKS * block_size) }
+    }
+
     /// Adds a file and returns its index in this batch.
     pub(super) fn add(&mut self, entry: Entry) -> usize {
         self.bytes += entry.bytes();
@@ -52,12 +59,14 @@ impl Batch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= FULL
+        self.bytes >= self.full
     }
 
     /// Takes all files, sorted by path.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Entry> + use<> {
-        let mut entries: Vec<Entry> = std::mem::take(self).entries.into_iter().flatten().collect();
+        self.bytes = 0;
+        let entries = std::mem::take(&mut self.entries);
+        let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
         entries.sort_by(|a, b| by_component(&a.path, &b.path));
         entries.into_iter()
     }
@@ -79,7 +88,7 @@ mod tests {
 
     #[test]
     fn files_leave_sorted_by_path() {
-        let mut batch = Batch::default();
+        let mut batch = Batch::new(4096);
         let paths = ["a/z", "b", "a-b/c", "a/b/c", "a"];
         for path in paths {
             batch.add(entry(path, 1));
@@ -91,8 +100,8 @@ mod tests {
 
     #[test]
     fn a_removed_file_is_gone_and_its_memory_too() {
-        let mut batch = Batch::default();
-        let large = batch.add(entry("large", FULL));
+        let mut batch = Batch::new(4096);
+        let large = batch.add(entry("large", 2 << 20));
         batch.add(entry("small", 1));
         assert!(batch.is_full());
         assert!(batch.remove(large).is_some());
@@ -103,10 +112,10 @@ mod tests {
 
     #[test]
     fn many_empty_paths_fill_a_batch_too() {
-        let mut batch = Batch::default();
+        let mut batch = Batch::new(4096);
         while !batch.is_full() {
             batch.add(entry("", 0));
         }
-        assert_eq!(batch.take().count(), FULL / OVERHEAD);
+        assert_eq!(batch.take().count(), (2 << 20) / OVERHEAD);
     }
 }

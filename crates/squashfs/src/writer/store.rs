@@ -45,7 +45,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(packer: Packer, block_size: usize) -> Self {
-        let (contents, batch, spare) = (Contents::default(), Batch::default(), Vec::new());
+        let (contents, batch, spare) = (Contents::default(), Batch::new(block_size), Vec::new());
         let packer = Some(packer);
         Self { contents, batch, packer, block_size, spare, bytes_in: 0, bytes_equal: 0 }
     }
