@@ -224,13 +224,10 @@ pub(crate) fn descriptor(bytes: &[u8]) -> Descriptor {
     Descriptor { digest: digest_of(bytes), size: bytes.len() as u64, media_type }
 }
 
-/// Bytes that do not repeat.
+/// Bytes that cannot be compressed. They depend on the seed.
 pub(crate) fn noise(count: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    let next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(count).collect()
+    let block = |number: usize| <[u8; 32]>::from(Sha256::digest(format!("{seed} {number}")));
+    let mut all: Vec<u8> = (0..count.div_ceil(32)).flat_map(block).collect();
+    all.truncate(count);
+    all
 }

@@ -212,6 +212,19 @@ fn temporary_faults_are_retried_once() {
 }
 
 #[test]
+fn a_long_delay_is_reported_and_not_waited_for() {
+    let server = Server::new(|request| match request.line.as_str() {
+        "GET /v2/" => answer(200, "{}"),
+        _ => Deed::Answer(Response::new(429, "").with("Retry-After", "3600")),
+    });
+    let error = anonymous().digest(&reference(&server, "o/i:1")).unwrap_err();
+    let expected = "received too many requests from this host; log in, or wait for 3600 s";
+    assert_eq!(error.to_string(), format!("{} {expected}", server.address));
+    assert!(error.is_unreachable(), "{error:?}");
+    assert_eq!(server.lines(), ["GET /v2/", "HEAD /v2/o/i/manifests/1"]);
+}
+
+#[test]
 fn an_unreachable_registry_is_reported() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

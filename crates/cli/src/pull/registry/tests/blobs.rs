@@ -142,7 +142,7 @@ fn retries_are_bounded() {
     assert!(result.unwrap_err().to_string().ends_with(" fails with status 503"));
     assert_eq!(ranges.len(), 6);
     // Each MiB counts as progress, after which there are as many retries as before.
-    let blob = noise(9 << 20, 1);
+    let blob = noise(7 << 20, 1);
     let server = FaultyServer::of_blobs(vec![blob.clone()], |request, blob| {
         Reply::part(request, blob).cut(1 << 20)
     });

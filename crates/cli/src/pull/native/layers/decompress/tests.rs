@@ -35,7 +35,7 @@ fn skippable() -> Vec<u8> {
 
 #[test]
 fn all_formats_of_layers() {
-    let tar = tar(&noise(1_000_000, 1));
+    let tar = tar(&noise(20_000, 1));
     let (first, rest) = tar.split_at(1234);
     let table = [
         ("plain", tar.clone()),
@@ -46,11 +46,10 @@ fn all_formats_of_layers() {
         ("zstd with a skippable frame at the end", [zstd(&tar), skippable()].concat()),
     ];
     for (name, blob) in table {
-        for part in [100, 70_000] {
+        for part in [7, 5_000] {
             assert!(decompress(&blob, part).unwrap() == tar, "{name} {part}");
         }
     }
-    assert!(decompress(&gzip(&tar), 1).unwrap() == tar);
     let empty = vec![0; 1024];
     assert!(decompress(&empty, 100).unwrap() == empty);
 }
