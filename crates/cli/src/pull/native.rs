@@ -1,5 +1,6 @@
 //! Builds SIF files from the layers of an image, without the runtime's own pull.
 
+mod architecture;
 pub(crate) mod fill;
 mod layers;
 mod sink;

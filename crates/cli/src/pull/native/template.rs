@@ -179,7 +179,7 @@ impl Template {
 
 /// The tree of the probes, as root unpacks it.
 fn merge(probes: &[u8]) -> Result<Merged, Error> {
-    let mut merger = Merger::new(Limits::default(), u32::MAX);
+    let mut merger = Merger::new(Limits::default(), deduce::NOW);
     let merged = merger.layer(probes, &mut deduce::Nowhere);
     merged.map_err(|error: sifcache_layers::Error<Infallible>| Error::Probes(error.to_string()))?;
     Ok(merger.finish())

@@ -14,6 +14,9 @@ const OWNERS: [Owners; 3] =
 const ATTRIBUTES: [Attributes; 3] = [Attributes::All, Attributes::User, Attributes::None];
 const TREATMENTS: [Treatment; 3] = [Treatment::Kept, Treatment::Emptied, Treatment::LeftOut];
 
+/// The time of files that the runtime makes: later than those of the probes.
+pub(super) const NOW: u32 = u32::MAX;
+
 /// Stores no content: only the sizes of files matter.
 pub(super) struct Nowhere;
 
@@ -44,10 +47,18 @@ pub(super) fn rules(
 ) -> Result<Vec<Rules>, Vec<u8>> {
     let mut found = Vec::new();
     let mut furthest = Vec::new();
-    for rules in all(implied_mode(template)) {
-        match difference(rules, layers, additions, template) {
-            None => found.push(rules),
-            Some(path) => furthest = furthest.max(path),
+    for rules in for_unpacking(implied_mode(template)) {
+        for unreadable_files in TREATMENTS {
+            let rules = Rules { unreadable_files, ..rules };
+            let Some(unpacked) = unpacked(&rules, layers, additions) else { continue };
+            for rules in for_packing(rules) {
+                let mut tree = unpacked.clone();
+                rules.packed(&mut tree, &mut Nowhere);
+                match compare::difference(&tree, template) {
+                    None => found.push(rules),
+                    Some(path) => furthest = furthest.max(path),
+                }
+            }
         }
     }
     if found.is_empty() { Err(furthest) } else { Ok(found) }
@@ -58,52 +69,42 @@ pub(super) fn is_privileged(rules: &Rules) -> bool {
     rules.unreadable_files == Treatment::Kept
 }
 
-/// The path at which the rules fail, if any.
-fn difference(
-    rules: Rules,
-    layers: &Merged,
-    additions: &Additions,
-    template: &Tree,
-) -> Option<Vec<u8>> {
+/// The unpacked probes with the runtime's own files. `None` if these rules cannot apply.
+fn unpacked(rules: &Rules, layers: &Merged, additions: &Additions) -> Option<Tree> {
     let mut merged = layers.clone();
-    if rules.unpacked(&mut merged, &mut Nowhere).is_err() {
-        return Some(Vec::new());
-    }
-    let overlay = Overlay {
-        tree: &mut merged.tree,
-        sink: &mut Nowhere,
-        now: u32::MAX,
-        privileged: is_privileged(&rules),
-    };
-    if { overlay }.add(additions).is_err() {
-        return Some(Vec::new());
-    }
-    rules.packed(&mut merged.tree, &mut Nowhere);
-    compare::difference(&merged.tree, template)
+    rules.unpacked(&mut merged, &mut Nowhere).ok()?;
+    let (tree, sink) = (&mut merged.tree, &mut Nowhere);
+    let mut overlay = Overlay { tree, sink, now: NOW, privileged: is_privileged(rules) };
+    overlay.add(additions).ok()?;
+    Some(merged.tree)
 }
 
-/// All combinations of rules, with these permissions of missing parents.
-fn all(implied_mode: u16) -> impl Iterator<Item = Rules> {
-    let treatments = || TREATMENTS.into_iter();
+/// All combinations of the rules for unpacking, with these permissions of missing parents.
+fn for_unpacking(implied_mode: u16) -> impl Iterator<Item = Rules> {
+    let kept = Rules {
+        owners: Owners::Kept,
+        attributes: Attributes::All,
+        devices: Treatment::Kept,
+        unreadable_files: Treatment::Kept,
+        unreadable_directories: Treatment::Kept,
+        unsearchable_directories: Treatment::Kept,
+        implied_mode,
+    };
     OWNERS.into_iter().flat_map(move |owners| {
         ATTRIBUTES.into_iter().flat_map(move |attributes| {
-            treatments().flat_map(move |devices| {
-                treatments().flat_map(move |unreadable_files| {
-                    treatments().flat_map(move |unreadable_directories| {
-                        treatments().map(move |unsearchable_directories| Rules {
-                            owners,
-                            attributes,
-                            devices,
-                            unreadable_files,
-                            unreadable_directories,
-                            unsearchable_directories,
-                            implied_mode,
-                            removals: sifcache_layers::rules::Removals::Unknown,
-                        })
-                    })
-                })
-            })
+            let rules = Rules { owners, attributes, ..kept };
+            TREATMENTS.into_iter().map(move |devices| Rules { devices, ..rules })
         })
+    })
+}
+
+/// These rules with all combinations of those for packing directories.
+fn for_packing(rules: Rules) -> impl Iterator<Item = Rules> {
+    TREATMENTS.into_iter().flat_map(move |unreadable_directories| {
+        let rules = Rules { unreadable_directories, ..rules };
+        TREATMENTS
+            .into_iter()
+            .map(move |unsearchable_directories| Rules { unsearchable_directories, ..rules })
     })
 }
 

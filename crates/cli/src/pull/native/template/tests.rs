@@ -1,115 +1,131 @@
-//! Tests with the real runtime, which is not installed on every machine.
+//! Tests with templates that a runtime built, recorded as files, and with the real runtime.
 
-use super::{Request, Source, Template};
-use crate::pull::runtime::Runtime;
-use sifcache_core::settings::Settings;
-use sifcache_core::sif::descriptors;
+mod overlay;
+mod real;
+
+use super::{Error, Source, Template, layout_name, merge, probes, root_file_system};
+use crate::pull::native::template::deduce;
+use flate2::read::GzDecoder;
+use sifcache_layers::rules::{Attributes, Owners, Rules, Treatment};
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::io::{self, Seek as _};
 
-/// The type of the object with the root file system.
-const PARTITION: i32 = 0x4004;
-
+/// The config for which the templates were recorded.
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux",
     "config":{"Env":["PATH=/bin","A=<&\"é"],"Cmd":["/bin/sh"],"Labels":{"a":"b<","z":"1"}},
     "rootfs":{"type":"layers","diff_ids":["sha256:1"]}}"#;
 
-fn build(directory: &Path, config: &str) -> Template {
-    build_for(directory, config, "alpine")
-}
+const ROOT: &[u8] = include_bytes!("tests/recorded/apptainer-1.4.5-root.sif.gz");
+const USER: &[u8] = include_bytes!("tests/recorded/apptainer-1.4.5-user.sif.gz");
 
-fn build_for(directory: &Path, config: &str, reference: &str) -> Template {
-    let mut settings = Settings::with_roots(Vec::new());
-    settings.runtimes = vec!["apptainer".to_owned(), "singularity".to_owned()];
-    let runtime = Runtime::find(&settings, None).unwrap();
-    let source = Source {
+const ROOTS_RULES: Rules = Rules {
+    owners: Owners::Kept,
+    attributes: Attributes::All,
+    devices: Treatment::Kept,
+    unreadable_files: Treatment::Kept,
+    unreadable_directories: Treatment::Kept,
+    unsearchable_directories: Treatment::Kept,
+    implied_mode: 0o775,
+};
+
+const USERS_RULES: Rules = Rules {
+    owners: Owners::Root { recorded: true },
+    attributes: Attributes::User,
+    devices: Treatment::Emptied,
+    unreadable_files: Treatment::Emptied,
+    unreadable_directories: Treatment::LeftOut,
+    unsearchable_directories: Treatment::Emptied,
+    implied_mode: 0o775,
+};
+
+fn source(reference: &str) -> Source {
+    Source {
         reference: reference.to_owned(),
         full_reference: "docker.io/library/alpine:latest".to_owned(),
         digest: format!("sha256:{}", "0".repeat(64)),
-    };
-    let lock = File::create(directory.join("lock")).unwrap();
-    Template::build(&Request {
-        runtime: &runtime,
-        version: &runtime.version(),
-        config: config.as_bytes(),
-        source: &source,
-        directory,
-        lock: &lock,
-        architecture: None,
-    })
-    .unwrap()
+    }
+}
+
+fn unpacked(recorded: &[u8]) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    io::copy(&mut GzDecoder::new(recorded), &mut file).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// A recorded template, read as if this version of the runtime had built it.
+fn read(recorded: &[u8], version: &str) -> Result<Template, Error> {
+    let (layout, probes) = (layout_name(CONFIG.as_bytes()), probes::tar().unwrap());
+    Template::read(unpacked(recorded), &layout, &source("alpine"), version, &probes)
+}
+
+fn recorded(recorded: &[u8]) -> Template {
+    read(recorded, "apptainer version 1.4.5").unwrap()
+}
+
+/// The content of a file that the runtime adds.
+fn file<'a>(template: &'a Template, path: &str) -> &'a str {
+    std::str::from_utf8(&template.additions.files[path.as_bytes()].content).unwrap()
 }
 
 #[test]
-#[ignore = "it needs a runtime"]
-fn a_template_is_built() {
-    let directory = tempfile::tempdir().unwrap();
-    let template = build(directory.path(), CONFIG);
-    if let Some(to) = std::env::var_os("KEEP_TEMPLATE") {
-        std::fs::copy(directory.path().join("template.sif"), to).unwrap();
+fn recorded_templates_show_the_rules() {
+    for (recorded, expected) in [(ROOT, ROOTS_RULES), (USER, USERS_RULES)] {
+        let layers = merge(&probes::tar().unwrap()).unwrap();
+        let (tree, additions) = root_file_system(&unpacked(recorded), &layers.tree).unwrap();
+        assert_eq!(deduce::rules(&layers, &additions, &tree), Ok(vec![expected]));
     }
-    eprintln!("{:?}\n{:?}", template.rules(), template.additions.directories);
-    eprintln!(
-        "{:?}\n{:?}",
-        template.additions.links,
-        template
-            .additions
-            .files
-            .iter()
-            .map(|(path, addition)| (
-                String::from_utf8_lossy(path),
-                addition.mode,
-                addition.content.len()
-            ))
-            .collect::<Vec<_>>()
+}
+
+/// A change of any file is noticed: no rules explain it.
+#[test]
+fn unknown_rules_are_noticed() {
+    let layers = merge(&probes::tar().unwrap()).unwrap();
+    let (tree, additions) = root_file_system(&unpacked(USER), &layers.tree).unwrap();
+    for id in tree.ids().step_by(9) {
+        let mut changed = tree.clone();
+        changed.get_mut(id).unwrap().metadata.mode ^= 0o001;
+        // With other permissions of the parent without an entry, other rules apply.
+        let rules = deduce::rules(&layers, &additions, &changed);
+        let known = rules.iter().flatten().any(|rules| rules.implied_mode == 0o775);
+        assert!(!known, "{id:?}");
+    }
+}
+
+#[test]
+fn the_texts_name_the_source_of_a_pull() {
+    let template = recorded(ROOT);
+    assert_eq!(
+        file(&template, ".singularity.d/Singularity"),
+        "bootstrap: docker\nfrom: alpine\n\n"
     );
-    let text = super::sif_metadata::inspect_metadata(template.file()).unwrap();
-    let text = String::from_utf8(template.texts().correct(&text).unwrap()).unwrap();
-    assert!(text.contains(r#""deffile":"bootstrap: docker\nfrom: alpine""#), "{text}");
-    assert!(text.contains(r#"singularity.deffile.from":"alpine""#), "{text}");
-    assert!(text.contains(r#""z":"1""#), "{text}");
+    let labels = file(&template, ".singularity.d/labels.json");
+    assert!(labels.contains("\n\t\"a\": \"b\\u003c\",\n"), "{labels}");
+    assert!(labels.contains("deffile.bootstrap\": \"docker\",\n"), "{labels}");
+    assert!(labels.contains("deffile.from\": \"alpine\",\n"), "{labels}");
+    assert!(!labels.contains("image.base"), "{labels}");
 }
 
-/// `PULLED` is a file that the runtime pulled from `REFERENCE`, whose config is the file `CONFIG`.
 #[test]
-#[ignore = "it needs a runtime and a registry"]
-fn the_texts_are_those_of_a_pull() {
-    let variable = |name: &str| std::env::var(name).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let config = std::fs::read_to_string(variable("CONFIG")).unwrap();
-    let template = build_for(directory.path(), &config, &variable("REFERENCE"));
-    let pulled = File::open(variable("PULLED")).unwrap();
-    let (ours, pulled) = (objects(template.file()), objects(&pulled));
-    let ours: Vec<String> = ours.iter().map(|object| corrected(&template, object)).collect();
-    let pulled: Vec<String> = pulled.iter().map(|object| without_date(object)).collect();
-    assert_eq!(ours, pulled);
-}
-
-fn corrected(template: &Template, object: &[u8]) -> String {
-    without_date(&template.texts().correct(object).unwrap())
-}
-
-/// The text of an object without the time of the build: the rest of the line or of the JSON string.
-fn without_date(object: &[u8]) -> String {
-    let text = String::from_utf8(object.to_vec()).unwrap();
-    match text.split_once(r#"build-date":""#) {
-        Some((before, after)) => format!("{before}{}", after.split_once('"').unwrap().1),
-        None => text,
+fn new_runtimes_label_the_source() {
+    let template = read(ROOT, "apptainer version 1.5.3").unwrap();
+    let labels = file(&template, ".singularity.d/labels.json");
+    let digest = "0".repeat(64);
+    let base = format!(
+        "\t\"org.opencontainers.image.base.digest\": \"sha256:{digest}\",\n\
+         \t\"org.opencontainers.image.base.name\": \"docker.io/library/alpine:latest\",\n"
+    );
+    assert!(labels.contains(&base), "{labels}");
+    for other in ["singularity-ce version 4.5.1", "apptainer version 1.4.5", ""] {
+        let template = read(ROOT, other).unwrap();
+        assert!(!file(&template, ".singularity.d/labels.json").contains("image.base"), "{other}");
     }
 }
 
-/// The objects of a SIF file except its root file system.
-fn objects(file: &File) -> Vec<Vec<u8>> {
-    let table = sifcache_core::image::descriptor_table(file).unwrap();
-    let objects = descriptors::in_use(&table);
-    let small = objects.filter(|object| object.data_type() != PARTITION);
-    small
-        .map(|object| {
-            let (offset, size) = object.place().unwrap();
-            let mut bytes = vec![0; usize::try_from(size).unwrap()];
-            file.read_exact_at(&mut bytes, offset).unwrap();
-            bytes
-        })
-        .collect()
+#[test]
+fn the_template_of_another_layout_is_refused() {
+    let (layout, probes) = (layout_name(b"{}"), probes::tar().unwrap());
+    let version = "apptainer version 1.4.5";
+    let read = Template::read(unpacked(ROOT), &layout, &source("a"), version, &probes);
+    assert!(matches!(read, Err(Error::UnknownText(_))), "{read:?}");
 }
