@@ -108,6 +108,7 @@ fn print(settings: &Settings) -> Vec<String> {
         lookup_timeout,
         syslog,
         pull,
+        compression,
     } = settings;
     assert_eq!(image_roots.len() + foreign_roots.len(), settings.search_path().count());
     let root = |(path, layout): (&Path, Option<Layout>)| match layout {
@@ -149,6 +150,7 @@ fn print(settings: &Settings) -> Vec<String> {
         format!("lookup_timeout={timeout}"),
         format!("syslog={syslog}"),
         format!("pull={pull}"),
+        format!("compression={compression}"),
     ]
 }
 

@@ -4,7 +4,7 @@
 use crate::kit::{IMAGE, Site};
 
 /// Every key and each kind of value, with one spelling mistake.
-const WRONG: [(&str, &str, &str); 16] = [
+const WRONG: [(&str, &str, &str); 18] = [
     ("imageroot=/shared/sif", "unknown key 'imageroot'", "image_root"),
     ("image_rot=/shared/sif", "unknown key 'image_rot'", "image_root"),
     ("singularity_image_rot=/s", "unknown key 'singularity_image_rot'", "singularity_image_root"),
@@ -20,6 +20,12 @@ const WRONG: [(&str, &str, &str); 16] = [
         "invalid value '0' for lookup_timeout",
         "from 1 to 86400, off",
     ),
+    (
+        "image_root=/shared/sif compression=zstd:20",
+        "invalid value 'zstd:20' for compression",
+        "zstd:1 to zstd:19",
+    ),
+    ("image_root=/shared/sif compresion=gzip", "unknown key 'compresion'", "compression"),
     ("image_root=/shared/sif patient=9", "unknown key 'patient'", "lookup_timeout"),
     ("image_root=/shared/sif trusted=x", "unknown key 'trusted'", "untrusted"),
     ("image_root=/shared/sif syslg=off", "unknown key 'syslg'", "syslog"),

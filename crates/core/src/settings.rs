@@ -8,8 +8,10 @@
 //! it. For an unknown key or an invalid value, the error also lists the valid ones. The plugin is
 //! then inactive.
 
+mod compression;
 mod key;
 
+pub use compression::{Algorithm, Compression};
 pub use key::Key;
 
 use crate::layout::{ForeignRoot, Layout};
@@ -40,6 +42,8 @@ pub struct Settings {
     pub syslog: Syslog,
     /// How a `pull` of an image in the cache is answered, and whether a `build` uses the image.
     pub pull: Pull,
+    /// How the command compresses the images that it builds itself. The plugin ignores it.
+    pub compression: Compression,
 }
 
 /// How a miss is handled: the values of `on_miss=`.
@@ -162,6 +166,7 @@ impl Settings {
             lookup_timeout: Some(LOOKUP_TIMEOUT),
             syslog: Syslog::Facility(FACILITIES[0]),
             pull: Pull::Copy,
+            compression: Compression::DEFAULT,
         }
     }
 
@@ -201,6 +206,7 @@ impl Settings {
             Key::LookupTimeout => lookup_timeout(value).map(|v| self.lookup_timeout = v),
             Key::Syslog => syslog(value).map(|v| self.syslog = v),
             Key::Pull => pull(value).map(|v| self.pull = v),
+            Key::Compression => Compression::parse(value).map(|v| self.compression = v),
         };
         valid.ok_or_else(|| Error::BadValue(key, value.to_owned()))
     }

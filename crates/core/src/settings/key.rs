@@ -25,6 +25,8 @@ listed! {
         Syslog,
         /// `pull`, see [`Pull`](super::Pull).
         Pull,
+        /// `compression`, see [`Compression`](super::Compression).
+        Compression,
     }
 }
 
@@ -41,6 +43,7 @@ impl Key {
             Self::LookupTimeout => "lookup_timeout",
             Self::Syslog => "syslog",
             Self::Pull => "pull",
+            Self::Compression => "compression",
         }
     }
 
@@ -55,7 +58,8 @@ impl Key {
             | Self::Runtimes
             | Self::Untrusted
             | Self::Syslog
-            | Self::Pull => &[],
+            | Self::Pull
+            | Self::Compression => &[],
         }
     }
 
@@ -77,6 +81,7 @@ impl Key {
                  local0 to local7, off"
             }
             Self::Pull => "copy, link, off",
+            Self::Compression => "gzip, zstd, gzip:1 to gzip:9, zstd:1 to zstd:19",
         }
     }
 

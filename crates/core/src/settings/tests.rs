@@ -1,4 +1,7 @@
-use super::{Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog, Untrusted};
+use super::{
+    Algorithm, Compression, Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog,
+    Untrusted,
+};
 use crate::layout::Layout;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +26,7 @@ fn defaults() {
     assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(30)));
     assert_eq!(settings.syslog, Syslog::Facility("daemon"));
     assert_eq!(settings.pull, Pull::Copy);
+    assert_eq!(settings.compression, Compression { algorithm: Algorithm::Gzip, level: None });
 }
 
 #[test]
@@ -30,7 +34,7 @@ fn every_key_and_value() {
     let has_all = |line: &str| Key::ALL.iter().all(|key| line.contains(&format!("{key}=")));
     let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
                         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 \
-                        syslog=local3 pull=off";
+                        syslog=local3 pull=off compression=zstd:19";
     assert!(has_all(other_values));
     let settings = parse(other_values).unwrap();
     assert_eq!(settings.image_roots.len(), 2);
@@ -43,6 +47,8 @@ fn every_key_and_value() {
     assert_eq!(settings.lookup_timeout, Some(Duration::from_secs(300)));
     assert_eq!(settings.syslog, Syslog::Facility("local3"));
     assert_eq!(settings.pull, Pull::Off);
+    let zstd = Compression { algorithm: Algorithm::Zstd, level: Some(19) };
+    assert_eq!(settings.compression, zstd);
 
     for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
         assert!(parse(&format!("{key}=/sif")).is_ok());
@@ -58,8 +64,12 @@ fn every_key_and_value() {
     assert_eq!(parse("image_root=/sif nested=off").unwrap().nested, Nested::Off);
     assert_eq!(parse("image_root=/sif on_miss=warn").unwrap().on_miss, OnMiss::Warn);
     assert_eq!(parse("image_root=/sif pull=link").unwrap().pull, Pull::Link);
+    for compression in ["gzip", "gzip:1", "gzip:9", "zstd", "zstd:1"] {
+        let settings = parse(&format!("image_root=/sif compression={compression}")).unwrap();
+        assert_eq!(settings.compression.to_string(), compression);
+    }
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
-                     untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy";
+                     untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy compression=gzip";
     assert!(has_all(spelt_out));
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
@@ -164,6 +174,15 @@ fn bad_values() {
         ("syslog", "DAEMON"),
         ("pull", "on"),
         ("pull", "Copy"),
+        ("compression", "xz"),
+        ("compression", "Zstd"),
+        ("compression", "gzip:"),
+        ("compression", "gzip:0"),
+        ("compression", "gzip:10"),
+        ("compression", "gzip:+6"),
+        ("compression", "gzip:06"),
+        ("compression", "zstd:20"),
+        ("compression", "zstd:3:4"),
         ("lookup_timeout", ""),
         ("lookup_timeout", "0"),
         ("lookup_timeout", "+30"),

@@ -5,7 +5,7 @@ use super::overlay::Overlay;
 use super::{compare, probes};
 use sifcache_layers::rules::{Attributes, Owners, Rules, Treatment};
 use sifcache_layers::{ContentSink, Merged};
-use sifcache_squashfs::tree::{ContentId, Tree};
+use sifcache_squashfs::tree::{ContentId, Kind, Tree};
 use std::convert::Infallible;
 use std::io::Read;
 
@@ -13,6 +13,9 @@ const OWNERS: [Owners; 3] =
     [Owners::Kept, Owners::Root { recorded: true }, Owners::Root { recorded: false }];
 const ATTRIBUTES: [Attributes; 3] = [Attributes::All, Attributes::User, Attributes::None];
 const TREATMENTS: [Treatment; 3] = [Treatment::Kept, Treatment::Emptied, Treatment::LeftOut];
+
+const READ: u16 = 0o400;
+const READ_AND_SEARCH: u16 = 0o500;
 
 /// The time of files that the runtime makes: later than those of the probes.
 pub(super) const NOW: u32 = u32::MAX;
@@ -51,6 +54,13 @@ pub(super) fn rules(
         for unreadable_files in TREATMENTS {
             let rules = Rules { unreadable_files, ..rules };
             let Some(unpacked) = unpacked(&rules, layers, additions) else { continue };
+            // Most rules for unpacking are excluded without trying all rules for packing.
+            if let Some(path) = compare::difference(&unpacked, template)
+                && !depends_on_packing(&unpacked, &path)
+            {
+                furthest = furthest.max(path);
+                continue;
+            }
             for rules in for_packing(rules) {
                 let mut tree = unpacked.clone();
                 rules.packed(&mut tree, &mut Nowhere);
@@ -67,6 +77,22 @@ pub(super) fn rules(
 /// Whether rules say that the runtime may read and write all files.
 pub(super) fn is_privileged(rules: &Rules) -> bool {
     rules.unreadable_files == Treatment::Kept
+}
+
+/// Whether the rules for packing may explain a difference at this path: the file, or a directory
+/// on the way to it, has permissions that hinder its owner.
+fn depends_on_packing(unpacked: &Tree, path: &[u8]) -> bool {
+    let mut id = Tree::ROOT;
+    components(path).any(|name| {
+        let Some(child) = unpacked.names(id).and_then(|names| names.get(name)) else {
+            return false;
+        };
+        id = *child;
+        unpacked.get(id).is_some_and(|inode| match inode.kind {
+            Kind::Directory(_) => inode.metadata.mode & READ_AND_SEARCH != READ_AND_SEARCH,
+            _ => inode.metadata.mode & READ == 0,
+        })
+    })
 }
 
 /// The unpacked probes with the runtime's own files. `None` if these rules cannot apply.
