@@ -142,7 +142,7 @@ impl Writer {
         self.store.forget(content);
     }
 
-    /// The first 20 bytes of a content that is an ELF file, up to its `e_machine`.
+    /// The first 64 bytes of a content that begins like an ELF file: its header.
     #[must_use]
     pub fn head(&self, content: ContentId) -> Option<&[u8]> {
         self.store.contents.head(content)

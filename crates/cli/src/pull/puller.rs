@@ -17,6 +17,7 @@ use crate::pull::runtime::Runtime;
 use crate::ui::progress::{Progress, Task};
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
+use sifcache_core::settings::Algorithm;
 use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
 use std::fs::{self, File};
@@ -114,7 +115,7 @@ impl<'a> Puller<'a> {
             retention: Retention::new(change.keep),
             no_https: options.no_https,
             engine: options.engine,
-            compression: options.compression.unwrap_or(Compression::GZIP),
+            compression: compression(options, settings),
             verbose: options.verbose,
             reservations: Reservations::default(),
         })
@@ -225,4 +226,15 @@ impl<'a> Puller<'a> {
             hash::Error::Stopped(failure) => failure,
         })
     }
+}
+
+/// The compression of `--compression`, or else of the settings.
+fn compression(options: &Pull, settings: &Settings) -> Compression {
+    let configured = settings.compression;
+    options.compression.unwrap_or(match (configured.algorithm, configured.level) {
+        (Algorithm::Gzip, None) => Compression::GZIP,
+        (Algorithm::Gzip, Some(level)) => Compression::Gzip(level.into()),
+        (Algorithm::Zstd, None) => Compression::ZSTD,
+        (Algorithm::Zstd, Some(level)) => Compression::Zstd(level.into()),
+    })
 }

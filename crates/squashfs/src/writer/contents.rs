@@ -3,8 +3,8 @@
 use crate::tree::ContentId;
 use std::collections::HashMap;
 
-/// The bytes of a content that are kept if it is an ELF file: up to `e_machine`.
-const HEAD: usize = 20;
+/// The bytes of a content that are kept if it is an ELF file: its header.
+const HEAD: usize = 64;
 const ELF: &[u8] = b"\x7fELF";
 
 /// Where a content is.
@@ -33,7 +33,7 @@ pub(super) struct Content {
 pub(super) struct Contents {
     list: Vec<Content>,
     known: HashMap<[u8; 32], u32>,
-    heads: HashMap<u32, [u8; HEAD]>,
+    heads: HashMap<u32, Box<[u8]>>,
 }
 
 impl Contents {
@@ -59,8 +59,8 @@ impl Contents {
         head: &[u8],
     ) -> Option<ContentId> {
         let id = self.next()?;
-        if let Some(head) = head.first_chunk().filter(|head: &&[u8; HEAD]| head.starts_with(ELF)) {
-            self.heads.insert(id, *head);
+        if head.starts_with(ELF) {
+            self.heads.insert(id, head.get(..HEAD).unwrap_or(head).into());
         }
         self.list.push(Content { size, place, uses: 1 });
         self.known.insert(hash, id);
@@ -104,7 +104,7 @@ impl Contents {
     }
 
     pub(super) fn head(&self, id: ContentId) -> Option<&[u8]> {
-        self.heads.get(&id.0).map(<[u8; HEAD]>::as_slice)
+        self.heads.get(&id.0).map(AsRef::as_ref)
     }
 
     /// All contents with their numbers, in the order in which they were stored.

@@ -9,6 +9,7 @@
 //! The runtime builds the template while the layers are read. The contents of files go straight to
 //! the new file, and the tables follow when the tree is complete.
 
+use super::architecture::{self, Code};
 use super::layers::{self, LayerError};
 use super::sink::{self, Sink};
 use super::template::{self, Template};
@@ -114,11 +115,11 @@ fn write(
     // A failure of the template also stops the merge, so it comes first.
     let template = template.join().map_err(|_| Failure::Thread)?.map_err(no_template)?;
     let mut merged = merged?;
-    finish_tree(job, &template, &mut merged, now, &mut sink)?;
+    let architecture = finish_tree(job, &template, &mut merged, now, &mut sink)?;
     job.task.say("writing");
     let finished = sink.writer.finish(&merged.tree).map_err(|error| writing(job, error))?;
     drop(merged);
-    write_sif(&template, file, offset, finished.size)?;
+    write_sif(&template, architecture, file, offset, finished.size)?;
     job.task.say("verifying");
     verify(file, offset, finished.size, &finished.checksums)
 }
@@ -141,30 +142,43 @@ fn merge(job: &Job<'_>, now: u32, sink: &mut Sink<'_>) -> Result<Merged, Error> 
     .map(|()| merger.finish())
 }
 
-/// Turns the merged layers into the root file system that the runtime would pack.
+/// Turns the merged layers into the root file system that the runtime would pack. Returns the
+/// architecture of its programs.
 fn finish_tree(
     job: &Job<'_>,
     template: &Template,
     merged: &mut Merged,
     now: u32,
     sink: &mut Sink<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Code>, Error> {
     let rules = template.rules();
     rules.unpacked(merged, sink).map_err(|reason| Error::Fallback(reason.to_string()))?;
     template.lay_over(&mut merged.tree, now, sink).map_err(|error| match error {
         template::overlay::Error::Store(error) => storing(job, error),
         error @ template::overlay::Error::Unsupported { .. } => Error::Fallback(error.to_string()),
     })?;
+    let head = |content| sink.writer.head(content);
+    let architecture = architecture::find(&merged.tree, template.is_privileged(), &head);
+    let architecture = architecture.map_err(|error| Error::Fallback(error.to_string()))?;
     rules.packed(&mut merged.tree, sink);
-    Ok(())
+    Ok(architecture)
 }
 
 /// Writes everything but the partition, as it is in the template.
-fn write_sif(template: &Template, file: &File, offset: u64, size: u64) -> Result<(), Error> {
+fn write_sif(
+    template: &Template,
+    architecture: Option<Code>,
+    file: &File,
+    offset: u64,
+    size: u64,
+) -> Result<(), Error> {
     let fallback = |error: sif::Error| Error::Fallback(error.to_string());
     let mut sif = sif::read(template.file()).map_err(fallback)?;
     for object in sif.objects_mut() {
         object.data = template.texts().correct(&object.data).map_err(no_template)?;
+    }
+    if let Some([first, second, _]) = architecture {
+        sif.set_architecture([first, second]);
     }
     sif::write_around(file, &sif, offset, size).map_err(|error| match error {
         sif::Error::Write(error) => Error::Failed(Failure::Io(error)),

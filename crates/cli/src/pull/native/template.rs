@@ -160,6 +160,11 @@ impl Template {
         &self.rules
     }
 
+    /// Whether the runtime may read and write all files.
+    pub(crate) fn is_privileged(&self) -> bool {
+        deduce::is_privileged(&self.rules)
+    }
+
     /// Adds everything that the runtime adds to an image: after [`Rules::unpacked`] and before
     /// [`Rules::packed`]. `now` is the time of new files, in seconds since 1970.
     ///

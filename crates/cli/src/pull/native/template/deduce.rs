@@ -115,6 +115,7 @@ fn for_unpacking(implied_mode: u16) -> impl Iterator<Item = Rules> {
         unreadable_directories: Treatment::Kept,
         unsearchable_directories: Treatment::Kept,
         implied_mode,
+        removals: sifcache_layers::rules::Removals::Unknown,
     };
     OWNERS.into_iter().flat_map(move |owners| {
         ATTRIBUTES.into_iter().flat_map(move |attributes| {
