@@ -89,11 +89,16 @@ fn add_import_refresh() {
     let Some(tree) = Tree::new() else { return };
     let mut outputs = import(&tree, "");
     outputs.extend(import(&tree, "--force "));
+    tree.image("pulled", 2);
+    let pulled = tree.text("pulled");
+    let pull = format!("case $1 in --version) echo test 1 ;; *) exec cp {pulled} $2 ;; esac");
+    script(&tree, "apptainer", &pull);
+    outputs.extend(all(&tree, &[&format!("add --json --root TOP/root {ELSEWHERE}")]));
     script(&tree, "apptainer", "[ $1 = --version ] && echo test 1; exit 1");
     outputs.extend(all(
         &tree,
         &[
-            &format!("add --json --root TOP/root {ELSEWHERE}"),
+            &format!("add --json --root TOP/root --force {ELSEWHERE}"),
             "add --json --root TOP/root --dry-run o/good:1 o/none:1",
             &format!("refresh --json --root TOP/root --check alpine@{DIGEST}"),
         ],

@@ -26,6 +26,7 @@ const ROOTS_RULES: Rules = Rules {
     unreadable_directories: Treatment::Kept,
     unsearchable_directories: Treatment::Kept,
     implied_mode: 0o775,
+    removals: sifcache_layers::rules::Removals::Unknown,
 };
 
 const USERS_RULES: Rules = Rules {
@@ -36,6 +37,7 @@ const USERS_RULES: Rules = Rules {
     unreadable_directories: Treatment::LeftOut,
     unsearchable_directories: Treatment::Emptied,
     implied_mode: 0o775,
+    removals: sifcache_layers::rules::Removals::Unknown,
 };
 
 fn source(reference: &str) -> Source {
