@@ -27,22 +27,23 @@ use std::sync::{Arc, OnceLock};
 
 /// Pull images into the cache
 ///
-/// Images are pulled with the site's own runtime, and so with its credentials, proxies and
-/// policies, into a temporary file beside the final path. The file is checked as a job would check
-/// it, synced and made readable by all users. It is then stored under the image's short name, and
-/// also under its digest, so that references with a digest find it. Images that are already in the
-/// cache are left alone, unless their root file system is truncated or damaged; those are pulled
-/// again.
+/// sifcache downloads the layers and converts them to the SIF file that the site's own runtime
+/// would have made, many times faster than the runtime does (docs/fill.md). Images that it does not
+/// know how to convert are pulled with the runtime. Either way, the new file is a temporary file
+/// beside the final path. It is checked as a job would check it, synced and made readable by all
+/// users. It is then stored under the image's short name, and also under its digest, so that
+/// references with a digest find it. Images that are already in the cache are left alone, unless
+/// their root file system is truncated or damaged; those are pulled again.
 ///
 /// The runtime's credentials are used: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
 /// runtime's own cache is not used unless APPTAINER_DISABLE_CACHE=false is set. The runtime unpacks
-/// images in APPTAINER_TMPDIR.
+/// images in APPTAINER_TMPDIR; sifcache itself unpacks nothing.
 ///
-/// Before the pull, sifcache queries the registry for the digest in the same way as Apptainer: with
-/// the certificates of this host (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of
-/// registries.conf, and the proxies of HTTPS_PROXY and NO_PROXY (docs/registries.md). If that query
-/// fails, the image is still pulled, but its digest is not recorded.
+/// sifcache queries the registry in the same way as Apptainer: with the certificates of this host
+/// (or of SSL_CERT_FILE and SSL_CERT_DIR), the mirrors of registries.conf, and the proxies of
+/// HTTPS_PROXY and NO_PROXY (docs/registries.md). If that query fails, the image is pulled with the
+/// runtime, and its digest is not recorded.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Add {
@@ -80,6 +81,8 @@ Examples:
       sifcache misses --refs | sifcache add --from -
   For the nodes of another architecture:
       sifcache add --into /shared/sif-arm64 --arch arm64 ubuntu:22.04
+  With the fastest compression, if all your hosts can read it (docs/compression.md):
+      sifcache add --compression zstd ubuntu:22.04
   From a registry that needs credentials:
       sifcache add --docker-login registry.example.org/team/image:1
 
@@ -87,7 +90,7 @@ Exit status:
    0  all images are in the cache now
    1  some images are not, or a view is not current; standard error shows the reasons
   64  wrong usage, or an invalid image reference
-  65  a line of a list is not a valid image reference
+  65  a line of a list is not a valid image reference, or the layers of the only image are invalid
   69  there is no runtime, or the pull of the only image failed
   73  something cannot be written
   77  not permitted
