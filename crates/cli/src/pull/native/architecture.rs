@@ -18,8 +18,8 @@ const EXECUTE: u16 = 0o111;
 const READ: u16 = 0o400;
 const READ_AND_SEARCH: u16 = 0o500;
 
-/// The code of an architecture in a SIF header: two digits and a null byte.
-pub(crate) type Code = [u8; 3];
+/// The code of an architecture in a SIF header: two digits.
+pub(crate) type Code = [u8; 2];
 
 /// The architecture is uncertain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

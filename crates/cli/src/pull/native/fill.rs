@@ -143,7 +143,7 @@ fn merge(job: &Job<'_>, now: u32, sink: &mut Sink<'_>) -> Result<Merged, Error> 
 }
 
 /// Turns the merged layers into the root file system that the runtime would pack. Returns the
-/// architecture of its programs.
+/// architecture of its programs, if it has any.
 fn finish_tree(
     job: &Job<'_>,
     template: &Template,
@@ -157,6 +157,7 @@ fn finish_tree(
         template::overlay::Error::Store(error) => storing(job, error),
         error @ template::overlay::Error::Unsupported { .. } => Error::Fallback(error.to_string()),
     })?;
+    // The runtime looks at the programs before it packs them.
     let head = |content| sink.writer.head(content);
     let architecture = architecture::find(&merged.tree, template.is_privileged(), &head);
     let architecture = architecture.map_err(|error| Error::Fallback(error.to_string()))?;
@@ -164,7 +165,7 @@ fn finish_tree(
     Ok(architecture)
 }
 
-/// Writes everything but the partition, as it is in the template.
+/// Writes everything but the partition, as it is in the template except for the architecture.
 fn write_sif(
     template: &Template,
     architecture: Option<Code>,
@@ -174,11 +175,11 @@ fn write_sif(
 ) -> Result<(), Error> {
     let fallback = |error: sif::Error| Error::Fallback(error.to_string());
     let mut sif = sif::read(template.file()).map_err(fallback)?;
+    if let Some(code) = architecture {
+        sif.set_architecture(code);
+    }
     for object in sif.objects_mut() {
         object.data = template.texts().correct(&object.data).map_err(no_template)?;
-    }
-    if let Some([first, second, _]) = architecture {
-        sif.set_architecture([first, second]);
     }
     sif::write_around(file, &sif, offset, size).map_err(|error| match error {
         sif::Error::Write(error) => Error::Failed(Failure::Io(error)),

@@ -2,7 +2,7 @@
 //!
 //! The result of a pull depends on the runtime's version, on its configuration and on the user who
 //! runs it. Instead of imitating all of that, this command lets the runtime convert a tiny image,
-//! which takes a fraction of a second. The image has the real config and one layer of
+//! which takes a fraction of a second. The image has the real config and layers of
 //! [probes]. The template then shows
 //!
 //! - everything that the runtime adds: `.singularity.d`, links, directories, the SIF file's
@@ -110,7 +110,7 @@ impl Template {
     /// # Errors
     /// If the runtime fails, or if the result differs from what known runtimes write.
     pub(crate) fn build(request: &Request<'_>) -> Result<Self, Error> {
-        let probes = probes::tar()?;
+        let probes = probes::layers()?;
         let layout = layout_name(request.config);
         layout::write(&request.directory.join(&layout), request.config, &probes)?;
         let path = request.directory.join(FILE);
@@ -124,13 +124,13 @@ impl Template {
         Self::read(File::open(path)?, &layout, request.source, request.version, &probes)
     }
 
-    /// Reads a template that was built from `oci:LAYOUT` with the layer `probes`.
+    /// Reads a template that was built from `oci:LAYOUT` with the layers `probes`.
     fn read(
         file: File,
         layout: &str,
         source: &Source,
         version: &str,
-        probes: &[u8],
+        probes: &[Vec<u8>],
     ) -> Result<Self, Error> {
         let metadata = sif_metadata::inspect_metadata(&file)
             .ok_or(Error::UnknownText("no metadata for `inspect`"))?;
@@ -160,7 +160,7 @@ impl Template {
         &self.rules
     }
 
-    /// Whether the runtime may read and write all files.
+    /// Whether the runtime may read and write all files of an image.
     pub(crate) fn is_privileged(&self) -> bool {
         deduce::is_privileged(&self.rules)
     }
@@ -177,16 +177,19 @@ impl Template {
         now: u32,
         sink: &mut S,
     ) -> Result<(), overlay::Error<S::Error>> {
-        let privileged = deduce::is_privileged(&self.rules);
-        Overlay { tree, sink, now, privileged }.add(&self.additions)
+        Overlay { tree, sink, now, privileged: self.is_privileged() }.add(&self.additions)
     }
 }
 
 /// The tree of the probes, as root unpacks it.
-fn merge(probes: &[u8]) -> Result<Merged, Error> {
+fn merge(probes: &[Vec<u8>]) -> Result<Merged, Error> {
     let mut merger = Merger::new(Limits::default(), deduce::NOW);
-    let merged = merger.layer(probes, &mut deduce::Nowhere);
-    merged.map_err(|error: sifcache_layers::Error<Infallible>| Error::Probes(error.to_string()))?;
+    for layer in probes {
+        let merged = merger.layer(&**layer, &mut deduce::Nowhere);
+        merged.map_err(|error: sifcache_layers::Error<Infallible>| {
+            Error::Probes(error.to_string())
+        })?;
+    }
     Ok(merger.finish())
 }
 

@@ -76,7 +76,7 @@ impl Puller<'_> {
         let template = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
         let source = Source {
             reference: requested(reference, Some(image)),
-            full_reference: reference.to_string(),
+            full_reference: requested(reference, Some(image)),
             digest: image.manifest.digests.first().cloned().unwrap_or_default(),
         };
         task.expect(packed);

@@ -72,21 +72,21 @@ const LOONGARCH: u64 = 258;
 /// the runtime's table: it does not recognize 64-bit programs for ppc64, for example. Big-endian
 /// ARM has no code.
 const KNOWN: [(u64, Class, Order, &Code); 15] = [
-    (3, Class::Bits32, Order::Little, b"01\0"),
-    (6, Class::Bits32, Order::Little, b"01\0"),
-    (62, Class::Bits64, Order::Little, b"02\0"),
-    (40, Class::Bits32, Order::Little, b"03\0"),
-    (40, Class::Bits32, Order::Big, b"00\0"),
-    (183, Class::Bits64, Order::Little, b"04\0"),
-    (183, Class::Bits64, Order::Big, b"00\0"),
-    (22, Class::Bits64, Order::Big, b"11\0"),
-    (21, Class::Bits32, Order::Big, b"05\0"),
-    (21, Class::Bits64, Order::Little, b"06\0"),
-    (8, Class::Bits32, Order::Big, b"07\0"),
-    (8, Class::Bits32, Order::Little, b"08\0"),
-    (8, Class::Bits64, Order::Big, b"09\0"),
-    (8, Class::Bits64, Order::Little, b"10\0"),
-    (243, Class::Bits64, Order::Little, b"12\0"),
+    (3, Class::Bits32, Order::Little, b"01"),
+    (6, Class::Bits32, Order::Little, b"01"),
+    (62, Class::Bits64, Order::Little, b"02"),
+    (40, Class::Bits32, Order::Little, b"03"),
+    (40, Class::Bits32, Order::Big, b"00"),
+    (183, Class::Bits64, Order::Little, b"04"),
+    (183, Class::Bits64, Order::Big, b"00"),
+    (22, Class::Bits64, Order::Big, b"11"),
+    (21, Class::Bits32, Order::Big, b"05"),
+    (21, Class::Bits64, Order::Little, b"06"),
+    (8, Class::Bits32, Order::Big, b"07"),
+    (8, Class::Bits32, Order::Little, b"08"),
+    (8, Class::Bits64, Order::Big, b"09"),
+    (8, Class::Bits64, Order::Little, b"10"),
+    (243, Class::Bits64, Order::Little, b"12"),
 ];
 
 /// The program in a file of `size` bytes that begins with `head`. `None` if Go's parser refuses it.

@@ -2,8 +2,8 @@ use super::{Code, Error, find};
 use sifcache_squashfs::tree::{ContentId, Inode, Kind, Metadata, Names, Tree};
 use std::collections::BTreeMap;
 
-const AMD64: &Code = b"02\0";
-const ARM64: &Code = b"04\0";
+const AMD64: &Code = b"02";
+const ARM64: &Code = b"04";
 
 /// The first bytes of a program for a 64-bit little-endian machine.
 fn elf(machine: u16) -> Vec<u8> {

@@ -16,10 +16,10 @@ const LAYERS: [&str; 2] = ["rootfs", "history"];
 /// The fields of a JSON object in their order, with the text of each value.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
-/// The config with a single layer, whose digest before compression is `diff_id`. `None` if the
+/// The config with other layers, whose digests before compression are `diff_ids`. `None` if the
 /// config is not an object, or if two readers could understand it differently: the runtime's JSON
 /// parser ignores the case of keys and merges repeated keys.
-pub(super) fn with_one_layer(config: &[u8], diff_id: &str) -> Option<Vec<u8>> {
+pub(super) fn with_layers(config: &[u8], diff_ids: &[String]) -> Option<Vec<u8>> {
     let Fields(mut fields) = serde_json::from_slice(config).ok()?;
     let mut names: Vec<String> = fields.iter().map(|(name, _)| name.to_lowercase()).collect();
     names.sort_unstable();
@@ -28,7 +28,7 @@ pub(super) fn with_one_layer(config: &[u8], diff_id: &str) -> Option<Vec<u8>> {
         return None;
     }
     fields.retain(|(name, _)| !LAYERS.iter().any(|layers| name.eq_ignore_ascii_case(layers)));
-    let rootfs = serde_json::json!({ "type": "layers", "diff_ids": [diff_id] });
+    let rootfs = serde_json::json!({ "type": "layers", "diff_ids": diff_ids });
     fields.push(("rootfs".to_owned(), RawValue::from_string(rootfs.to_string()).ok()?));
     serde_json::to_vec(&Fields(fields)).ok()
 }
@@ -65,10 +65,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::with_one_layer;
+    use super::with_layers;
 
     fn adapted(config: &str) -> Option<String> {
-        with_one_layer(config.as_bytes(), "sha256:1").map(|text| String::from_utf8(text).unwrap())
+        let diff_ids = ["sha256:1".to_owned()];
+        with_layers(config.as_bytes(), &diff_ids).map(|text| String::from_utf8(text).unwrap())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::additions::{Additions, components};
 use super::overlay::Overlay;
 use super::{compare, probes};
-use sifcache_layers::rules::{Attributes, Owners, Rules, Treatment};
+use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
 use sifcache_layers::{ContentSink, Merged};
 use sifcache_squashfs::tree::{ContentId, Kind, Tree};
 use std::convert::Infallible;
@@ -12,6 +12,7 @@ use std::io::Read;
 const OWNERS: [Owners; 3] =
     [Owners::Kept, Owners::Root { recorded: true }, Owners::Root { recorded: false }];
 const ATTRIBUTES: [Attributes; 3] = [Attributes::All, Attributes::User, Attributes::None];
+const REMOVALS: [Removals; 2] = [Removals::Now, Removals::Restored];
 const TREATMENTS: [Treatment; 3] = [Treatment::Kept, Treatment::Emptied, Treatment::LeftOut];
 
 const READ: u16 = 0o400;
@@ -115,12 +116,14 @@ fn for_unpacking(implied_mode: u16) -> impl Iterator<Item = Rules> {
         unreadable_directories: Treatment::Kept,
         unsearchable_directories: Treatment::Kept,
         implied_mode,
-        removals: sifcache_layers::rules::Removals::Unknown,
+        removals: Removals::Now,
     };
     OWNERS.into_iter().flat_map(move |owners| {
         ATTRIBUTES.into_iter().flat_map(move |attributes| {
-            let rules = Rules { owners, attributes, ..kept };
-            TREATMENTS.into_iter().map(move |devices| Rules { devices, ..rules })
+            REMOVALS.into_iter().flat_map(move |removals| {
+                let rules = Rules { owners, attributes, removals, ..kept };
+                TREATMENTS.into_iter().map(move |devices| Rules { devices, ..rules })
+            })
         })
     })
 }

@@ -1,9 +1,9 @@
-//! Writes the image that the runtime converts into a template: an OCI image layout with one layer.
+//! Writes the image that the runtime converts into a template: an OCI image layout.
 //!
 //! ```text
 //! layout/oci-layout
 //! layout/index.json            the list of manifests, with one entry
-//! layout/blobs/sha256/DIGEST   the manifest, the config and the layer
+//! layout/blobs/sha256/DIGEST   the manifest, the config and the layers
 //! ```
 //!
 //! Source of the format: <https://github.com/opencontainers/image-spec>, `image-layout.md`.
@@ -21,18 +21,20 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// Writes a layout into the new directory `layout`: the image with the config `image_config`,
-/// whose only layer is `tar`.
+/// whose layers are the archives `tars`.
 ///
 /// # Errors
-/// If a file cannot be written, or if the config cannot be adapted to the layer.
-pub(super) fn write(layout: &Path, image_config: &[u8], tar: &[u8]) -> Result<(), Error> {
-    let config = config::with_one_layer(image_config, &digest(tar)).ok_or(Error::UnclearConfig)?;
+/// If a file cannot be written, or if the config cannot be adapted to the layers.
+pub(super) fn write(layout: &Path, image_config: &[u8], tars: &[Vec<u8>]) -> Result<(), Error> {
+    let diff_ids: Vec<String> = tars.iter().map(|tar| digest(tar)).collect();
+    let config = config::with_layers(image_config, &diff_ids).ok_or(Error::UnclearConfig)?;
     let blobs = layout.join("blobs/sha256");
     fs::create_dir_all(&blobs)?;
     let config = blob(&blobs, CONFIG, &config)?;
-    let layer = blob(&blobs, LAYER, &compressed(tar)?)?;
+    let layers = tars.iter().map(|tar| blob(&blobs, LAYER, &compressed(tar)?));
+    let layers = layers.collect::<io::Result<Vec<Value>>>()?;
     let manifest = json!({
-        "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers,
     });
     let manifest = blob(&blobs, MANIFEST, manifest.to_string().as_bytes())?;
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });

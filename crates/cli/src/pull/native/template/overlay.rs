@@ -8,8 +8,9 @@ use sifcache_layers::ContentSink;
 use sifcache_layers::follow::{Followed, follow};
 use sifcache_squashfs::tree::{Inode, InodeId, Kind, Metadata, Names, Tree};
 
-/// Write permission of the owner, and with it the permission to enter a directory.
+/// Write permission of the owner, permission to enter a directory, and both.
 const WRITE: u16 = 0o200;
+const SEARCH: u16 = 0o100;
 const WRITE_AND_SEARCH: u16 = 0o300;
 const SET_GROUP_ID: u16 = 0o2000;
 /// An attribute that the kernel removes when a file is written.
@@ -97,6 +98,7 @@ impl<S: ContentSink> Overlay<'_, S> {
     }
 
     fn file(&mut self, path: &[u8], addition: &Addition) -> Result<(), Error<S::Error>> {
+        self.parent(path)?;
         let size = addition.content.len() as u64;
         let kind = |content| Kind::File { size, content };
         match follow(self.tree, path) {
@@ -122,7 +124,8 @@ impl<S: ContentSink> Overlay<'_, S> {
         }
     }
 
-    /// Only regular files are overwritten: opening a pipe or a device does something else.
+    /// Only regular files are overwritten: opening a pipe or a device does something else. The
+    /// runtime makes them writable first.
     fn check_writable(&self, path: &[u8], id: InodeId) -> Result<(), Error<S::Error>> {
         let Some(inode) = self.tree.get(id) else { return Ok(()) };
         let metadata = &inode.metadata;
@@ -131,9 +134,6 @@ impl<S: ContentSink> Overlay<'_, S> {
         }
         if metadata.xattrs.as_ref().is_some_and(|xattrs| xattrs.contains_key(CAPABILITY)) {
             return unsupported(path, "the runtime writes to it, and it has capabilities");
-        }
-        if !self.privileged && metadata.mode & WRITE == 0 {
-            return unsupported(path, "the runtime writes to it, and its owner may not");
         }
         Ok(())
     }
@@ -155,7 +155,13 @@ impl<S: ContentSink> Overlay<'_, S> {
         };
         let name = name.strip_prefix(b"/").unwrap_or(name);
         match follow(self.tree, directory) {
-            Ok(Followed::Existing(id)) if self.tree.names(id).is_some() => Ok((id, name)),
+            Ok(Followed::Existing(id)) if self.tree.names(id).is_some() => {
+                let mode = self.tree.get(id).map_or(0, |inode| inode.metadata.mode);
+                match self.privileged || mode & SEARCH != 0 {
+                    true => Ok((id, name)),
+                    false => unsupported(directory, "its owner may not enter it"),
+                }
+            }
             Ok(_) => unsupported(directory, "the runtime needs a directory there"),
             Err(_) => unsupported(directory, "it leads out of the image"),
         }

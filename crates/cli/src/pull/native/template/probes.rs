@@ -1,5 +1,5 @@
-//! The layer of a template: files that show what a runtime does with owners, devices, permissions,
-//! extended attributes and missing parents.
+//! The layers of a template: files that show what a runtime does with owners, devices, permissions,
+//! extended attributes, missing parents and whiteouts.
 
 use std::io;
 use tar::{Builder, EntryType, Header};
@@ -14,7 +14,7 @@ const TIME: u64 = 1_000_000_000;
 /// Some text, because the content of unreadable files may be lost.
 const TEXT: &[u8] = b"probe\n";
 
-/// One entry of the layer.
+/// One entry of a layer.
 struct Probe {
     path: &'static str,
     kind: EntryType,
@@ -61,9 +61,9 @@ const fn device(path: &'static str, kind: EntryType, device: (u32, u32)) -> Prob
 /// kernel.
 const CAPABILITY: &[u8] = &[1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// The probes, in the order of the layer. Paths that do not begin with `./` are below
+/// The probes of the lower layer, in the order of the layer. Paths that do not begin with `./` are below
 /// [`DIRECTORY`].
-static PROBES: &[Probe] = &[
+static LOWER: &[Probe] = &[
     Probe { owner: (7, 8), ..directory("./", 0o555) },
     Probe { owner: (7, 8), content: b"127.0.0.1 probe\n", ..file("./etc/hosts", 0o600) },
     Probe { owner: (1, 2), ..directory("", 0o755) },
@@ -102,15 +102,27 @@ static PROBES: &[Probe] = &[
     Probe { owner: (5, 5), xattrs: &[("user.probe", b"both")], ..file("owner-and-xattr", 0o644) },
     // A parent directory without an entry.
     file("implied/file", 0o644),
+    // A directory from which the upper layer removes a file.
+    directory("removal", 0o755),
+    directory("removal/inner", 0o755),
+    file("removal/inner/old", 0o644),
 ];
 
-/// The layer as a tar archive.
+/// The probes of the upper layer: the whiteout removes only files of the lower layer.
+static UPPER: &[Probe] =
+    &[file("removal/inner/new", 0o644), Probe { content: &[], ..file(".wh.removal", 0o644) }];
+
+/// The layers as tar archives, the lower one first.
 ///
 /// # Errors
-/// None in practice, because it is written to memory.
-pub(super) fn tar() -> io::Result<Vec<u8>> {
+/// None in practice, because they are written to memory.
+pub(super) fn layers() -> io::Result<Vec<Vec<u8>>> {
+    [LOWER, UPPER].into_iter().map(tar).collect()
+}
+
+fn tar(probes: &[Probe]) -> io::Result<Vec<u8>> {
     let mut tar = Builder::new(Vec::new());
-    PROBES.iter().try_for_each(|probe| probe.append(&mut tar))?;
+    probes.iter().try_for_each(|probe| probe.append(&mut tar))?;
     tar.into_inner()
 }
 

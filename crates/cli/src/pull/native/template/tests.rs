@@ -6,7 +6,7 @@ mod real;
 use super::{Error, Source, Template, layout_name, merge, probes, root_file_system};
 use crate::pull::native::template::deduce;
 use flate2::read::GzDecoder;
-use sifcache_layers::rules::{Attributes, Owners, Rules, Treatment};
+use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
 use std::fs::File;
 use std::io::{self, Seek as _};
 
@@ -26,7 +26,7 @@ const ROOTS_RULES: Rules = Rules {
     unreadable_directories: Treatment::Kept,
     unsearchable_directories: Treatment::Kept,
     implied_mode: 0o775,
-    removals: sifcache_layers::rules::Removals::Unknown,
+    removals: Removals::Now,
 };
 
 const USERS_RULES: Rules = Rules {
@@ -37,7 +37,7 @@ const USERS_RULES: Rules = Rules {
     unreadable_directories: Treatment::LeftOut,
     unsearchable_directories: Treatment::Emptied,
     implied_mode: 0o775,
-    removals: sifcache_layers::rules::Removals::Unknown,
+    removals: Removals::Restored,
 };
 
 fn source(reference: &str) -> Source {
@@ -57,7 +57,7 @@ fn unpacked(recorded: &[u8]) -> File {
 
 /// A recorded template, read as if this version of the runtime had built it.
 fn read(recorded: &[u8], version: &str) -> Result<Template, Error> {
-    let (layout, probes) = (layout_name(CONFIG.as_bytes()), probes::tar().unwrap());
+    let (layout, probes) = (layout_name(CONFIG.as_bytes()), probes::layers().unwrap());
     Template::read(unpacked(recorded), &layout, &source("alpine"), version, &probes)
 }
 
@@ -73,7 +73,7 @@ fn file<'a>(template: &'a Template, path: &str) -> &'a str {
 #[test]
 fn recorded_templates_show_the_rules() {
     for (recorded, expected) in [(ROOT, ROOTS_RULES), (USER, USERS_RULES)] {
-        let layers = merge(&probes::tar().unwrap()).unwrap();
+        let layers = merge(&probes::layers().unwrap()).unwrap();
         let (tree, additions) = root_file_system(&unpacked(recorded), &layers.tree).unwrap();
         assert_eq!(deduce::rules(&layers, &additions, &tree), Ok(vec![expected]));
     }
@@ -82,9 +82,9 @@ fn recorded_templates_show_the_rules() {
 /// A change of any file is noticed: no rules explain it.
 #[test]
 fn unknown_rules_are_noticed() {
-    let layers = merge(&probes::tar().unwrap()).unwrap();
+    let layers = merge(&probes::layers().unwrap()).unwrap();
     let (tree, additions) = root_file_system(&unpacked(USER), &layers.tree).unwrap();
-    for id in tree.ids().step_by(9) {
+    for id in tree.ids().step_by(5) {
         let mut changed = tree.clone();
         changed.get_mut(id).unwrap().metadata.mode ^= 0o001;
         // With other permissions of the parent without an entry, other rules apply.
@@ -126,7 +126,7 @@ fn new_runtimes_label_the_source() {
 
 #[test]
 fn the_template_of_another_layout_is_refused() {
-    let (layout, probes) = (layout_name(b"{}"), probes::tar().unwrap());
+    let (layout, probes) = (layout_name(b"{}"), probes::layers().unwrap());
     let version = "apptainer version 1.4.5";
     let read = Template::read(unpacked(ROOT), &layout, &source("a"), version, &probes);
     assert!(matches!(read, Err(Error::UnknownText(_))), "{read:?}");

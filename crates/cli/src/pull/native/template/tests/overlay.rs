@@ -114,12 +114,15 @@ fn a_user_cannot_write_everywhere() {
     };
     assert_eq!(laid_over(ROOT, &mut image()), None);
     assert_eq!(laid_over(USER, &mut image()).as_deref(), Some("etc/hosts"));
-    let image = || {
+    let image = |mode, hosts| {
         let mut tree = empty();
-        add(&mut tree, "", "etc", 0o755, directory());
-        add(&mut tree, "etc", "hosts", 0o444, plain());
+        add(&mut tree, "", "etc", mode, directory());
+        add(&mut tree, "etc", "hosts", hosts, plain());
+        add(&mut tree, "etc", "resolv.conf", 0o644, plain());
         tree
     };
-    assert_eq!(laid_over(ROOT, &mut image()), None);
-    assert_eq!(laid_over(USER, &mut image()).as_deref(), Some("etc/hosts"));
+    // Files become writable, and no name is added to this directory.
+    assert_eq!(laid_over(USER, &mut image(0o555, 0o444)), None);
+    assert_eq!(laid_over(ROOT, &mut image(0o600, 0o644)), None);
+    assert_eq!(laid_over(USER, &mut image(0o600, 0o644)).as_deref(), Some("etc"));
 }
