@@ -4,6 +4,7 @@
 //! check that is not possible for this user or on this host is reported as skipped, never as a
 //! problem.
 
+mod compression;
 mod configuration;
 mod directives;
 mod facts;

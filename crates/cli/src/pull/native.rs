@@ -5,3 +5,4 @@ pub(crate) mod fill;
 mod layers;
 mod sink;
 pub(crate) mod template;
+pub(crate) mod trial;

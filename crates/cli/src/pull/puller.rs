@@ -1,5 +1,6 @@
 //! Pulls one image from its registry into the cache.
 
+mod compression;
 mod convert;
 
 use crate::cache::hash::{self, Content};
@@ -105,6 +106,10 @@ impl<'a> Puller<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Failure> {
         let runtime = Runtime::find(settings, options.runtime.as_deref())?;
+        let compression = match options.engine {
+            Engine::Runtime => Compression::GZIP,
+            _ => compression::usable(settings, options.compression, &runtime, progress)?,
+        };
         Ok(Self {
             store,
             progress,
@@ -115,7 +120,7 @@ impl<'a> Puller<'a> {
             retention: Retention::new(change.keep),
             no_https: options.no_https,
             engine: options.engine,
-            compression: compression(options, settings),
+            compression,
             verbose: options.verbose,
             reservations: Reservations::default(),
         })
@@ -226,15 +231,4 @@ impl<'a> Puller<'a> {
             hash::Error::Stopped(failure) => failure,
         })
     }
-}
-
-/// The compression of `--compression`, or else of the settings.
-fn compression(options: &Pull, settings: &Settings) -> Compression {
-    let configured = settings.compression;
-    options.compression.unwrap_or(match (configured.algorithm, configured.level) {
-        (Algorithm::Gzip, None) => Compression::GZIP,
-        (Algorithm::Gzip, Some(level)) => Compression::Gzip(level.into()),
-        (Algorithm::Zstd, None) => Compression::ZSTD,
-        (Algorithm::Zstd, Some(level)) => Compression::Zstd(level.into()),
-    })
 }

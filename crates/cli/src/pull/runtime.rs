@@ -11,6 +11,7 @@ use crate::pull::credentials::Credentials;
 use output_parser::LastLines;
 use sifcache_core::settings::Settings;
 use std::env;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -150,6 +151,16 @@ impl Runtime {
         child::run(command, &|_| ()).map(drop)
     }
 
+    /// Runs the runtime with `arguments`, the first of which is a subcommand, as a job would.
+    ///
+    /// # Errors
+    /// If the runtime fails or a signal asks the command to end.
+    pub(crate) fn run(&self, arguments: &[&OsStr]) -> Result<(), Error> {
+        let mut command = self.real();
+        command.args(arguments).stdin(Stdio::null());
+        child::run(command, &|_| ()).map(drop)
+    }
+
     /// Runs the runtime's signature check on a SIF file, and returns its output.
     ///
     /// # Errors
@@ -160,10 +171,15 @@ impl Runtime {
         child::run(command, &|_| ()).map(|output| output.text())
     }
 
-    /// A command for the real runtime, without the variables that would lead a job to the shim.
     fn command(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = self.real();
         command.arg(subcommand);
+        command
+    }
+
+    /// A command for the real runtime, without the variables that would lead a job to the shim.
+    fn real(&self) -> Command {
+        let mut command = Command::new(&self.path);
         environment::without_us(&mut command, &|name| env::var_os(name));
         command
     }

@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::host::Host;
-use super::{flags, start};
+use super::{compression, flags, start};
 use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,6 +113,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         findings.push(version(host, runtime));
         findings.extend(cut_short(runtime));
         findings.extend(start::check(host, runtime));
+        findings.extend(compression::check(host, runtime));
         findings.extend(flags::check(host, runtime));
     }
     // One of the two default names is enough, but a name that the site configured should exist.

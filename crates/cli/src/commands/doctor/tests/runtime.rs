@@ -74,6 +74,27 @@ fn unknown_flags_are_reported() {
     assert_eq!(of(&tree).0, Level::Skipped);
 }
 
+/// The trial image is started only if the site chose another compression than gzip.
+#[test]
+fn images_with_zstd_are_tried() {
+    let Some(tree) = Tree::new() else { return };
+    let of = |tree: &Tree| {
+        let findings = runtimes::check(&tree.host());
+        let found = findings.into_iter().find(|finding| finding.check == "compression");
+        found.map(|one| (one.level, one.message))
+    };
+    assert_eq!(of(&tree), None);
+    let Some(mut tree) = Tree::new() else { return };
+    tree.arguments.push_str(" compression=zstd:9");
+    tree.answer("/usr/bin/apptainer exec --containall", "");
+    let message = "/usr/bin/apptainer starts images with compression=zstd:9".to_owned();
+    assert_eq!(of(&tree), Some((Level::Ok, message)));
+    tree.answers.retain(|(start, _)| !start.contains("exec --containall"));
+    let (level, message) = of(&tree).unwrap();
+    assert_eq!(level, Level::Skipped);
+    assert!(message.contains("the runtime starts no image here at all: it is not"), "{message}");
+}
+
 /// A pull or a build with a flag that is missing from the table is left alone.
 #[test]
 fn unknown_flags_of_pulls_and_builds_are_reported() {
