@@ -18,7 +18,6 @@ use crate::pull::runtime::Runtime;
 use crate::ui::progress::{Progress, Task};
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
-use sifcache_core::settings::Algorithm;
 use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
 use std::fs::{self, File};
