@@ -92,30 +92,10 @@ impl Registry {
         })
     }
 
-    /// The manifest that a reference points to now, for this architecture.
+    /// The image that a reference points to now, for this architecture.
     ///
     /// # Errors
     /// If the manifest cannot be determined, or the image is not available for this architecture.
-    pub(crate) fn manifest(
-        &self,
-        reference: &Reference,
-        architecture: &str,
-    ) -> Result<Manifest, Error> {
-        let (digests, document) = self.resolve(reference, architecture)?;
-        match document {
-            Document::Image(image) => Ok(Manifest { digests, compressed: image.compressed() }),
-            Document::Index(_) => Err(Error::nested_index(reference)),
-            Document::OtherSchema(version) => Err(Error::other_schema(reference, version)),
-        }
-    }
-
-    /// The image that a reference points to now, for this architecture: what [`Self::manifest`]
-    /// returns, and the config and the layers.
-    ///
-    /// # Errors
-    /// If the manifest or the config cannot be determined, or the image is not available for this
-    /// architecture.
-    #[allow(dead_code, reason = "the fill that uses it is not complete")]
     pub(crate) fn image(&self, reference: &Reference, architecture: &str) -> Result<Image, Error> {
         let (mut digests, document) = self.resolve(reference, architecture)?;
         let (compressed, content) = match document {
@@ -156,8 +136,12 @@ impl Registry {
             Ok(parts) => parts,
             Err(fallback) => return Ok(Err(fallback)),
         };
-        let config = self.blob(reference, &config_descriptor, &Cancel::default()).whole()?;
-        Ok(Ok(Content { config_descriptor, config, layers }))
+        let blob = self.blob(reference, &config_descriptor, &Cancel::default());
+        Ok(match blob.whole() {
+            Ok(config) => Ok(Content { config_descriptor, config, layers }),
+            Err(Error::Stopped(failure)) => return Err(Error::Stopped(failure)),
+            Err(error) => Err(Fallback::Config(error.to_string())),
+        })
     }
 
     /// The manifest for this architecture, after its digest and that of the index that contains it,

@@ -69,10 +69,7 @@ struct Download<'env> {
 }
 
 /// The tar bytes of a layer.
-pub(crate) struct Layer<'env> {
-    pub(crate) source: &'env Descriptor,
-    data: Receiver,
-}
+pub(crate) struct Layer(Receiver);
 
 /// Reads layers with `consume`. All threads have ended when this returns: downloads that are no
 /// longer needed are cancelled.
@@ -106,7 +103,7 @@ impl<'env> Layers<'_, 'env> {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub(crate) fn next(&mut self) -> Result<Option<Layer<'env>>, LayerError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Layer>, LayerError> {
         self.current = 0;
         self.download()?;
         let Some(Download { source, data }) = self.downloads.pop_front() else { return Ok(None) };
@@ -114,7 +111,7 @@ impl<'env> Layers<'_, 'env> {
         let (sender, receiver) = pipe::new(OUTPUT);
         let limit = self.limit.clone();
         self.spawn(move || decompress::run(data, &sender, &limit))?;
-        Ok(Some(Layer { source, data: receiver }))
+        Ok(Some(Layer(receiver)))
     }
 
     /// Starts as many downloads as the limits allow, and at least one.
@@ -169,29 +166,29 @@ fn download(mut blob: Blob<'_>, sender: &Sender, on_bytes: &dyn Fn(u64)) {
     }
 }
 
-impl Layer<'_> {
+impl Layer {
     /// Reads the rest of the layer, which may be more than the end of the tar archive in it.
     ///
     /// # Errors
     /// If the rest cannot be read, which includes a wrong digest.
     pub(crate) fn finish(mut self) -> Result<(), LayerError> {
-        io::copy(&mut self.data, &mut io::sink()).map(drop).map_err(LayerError::from)
+        io::copy(&mut self.0, &mut io::sink()).map(drop).map_err(LayerError::from)
     }
 }
 
-impl Read for Layer<'_> {
+impl Read for Layer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.data.read(buffer)
+        self.0.read(buffer)
     }
 }
 
-impl BufRead for Layer<'_> {
+impl BufRead for Layer {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.data.fill_buf()
+        self.0.fill_buf()
     }
 
     fn consume(&mut self, count: usize) {
-        self.data.consume(count);
+        self.0.consume(count);
     }
 }
 

@@ -178,18 +178,6 @@ impl Error {
         };
         Self::Registry(Kind::NoPlatform, message)
     }
-
-    pub(super) fn other_schema(reference: &Reference, version: u64) -> Self {
-        let message = format!(
-            "{reference} is answered with an invalid manifest: its schemaVersion is {version} and not 2"
-        );
-        Self::Registry(Kind::Other, message)
-    }
-
-    pub(super) fn nested_index(reference: &Reference) -> Self {
-        let message = format!("{reference} is an index of indexes, which has no image for a host");
-        Self::Registry(Kind::Other, message)
-    }
 }
 
 /// The repository with tag and digest as requested, without the registry.

@@ -168,7 +168,7 @@ fn not_found() {
         let server = Server::new(move |_| answer(404, body));
         for error in [
             anonymous().digest(&reference(&server, "o/i:no")).unwrap_err(),
-            anonymous().manifest(&reference(&server, "o/i:no"), host_architecture()).unwrap_err(),
+            anonymous().image(&reference(&server, "o/i:no"), host_architecture()).unwrap_err(),
         ] {
             assert!(error.not_found(), "{error:?}");
             assert_eq!(error.to_string(), format!("{} has no o/i:no", server.address));

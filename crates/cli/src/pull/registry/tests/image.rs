@@ -62,14 +62,17 @@ fn an_image_has_its_config_and_its_layers() {
     assert_eq!(content.layers, [descriptor(&blob)]);
     let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
-    // A wrong config is an error: the runtime would not accept it either.
+    // The digests are kept if the config cannot be downloaded or is another one.
     let wrong = manifest_of(&config.replace("amd64", "arm64"), &blob);
     let server = FaultyServer::new(move |request| match request.line.contains("/blobs/") {
         true => Reply::new(200, config.as_bytes()),
         false => Reply::new(200, wrong.as_bytes()),
     });
-    let error = client().image(&server.reference(), "amd64").unwrap_err();
-    assert!(error.to_string().contains("its digest is sha256:"), "{error}");
+    let image = client().image(&server.reference(), "amd64").unwrap();
+    assert_eq!(image.manifest.digests.len(), 1);
+    let text = image.content.unwrap_err().to_string();
+    assert!(text.starts_with("its config cannot be downloaded: 127.0.0.1"), "{text}");
+    assert!(text.contains("its digest is sha256:"), "{text}");
 }
 
 #[test]
