@@ -183,7 +183,10 @@ impl Nodes {
         name: &[u8],
         inode: Inode,
     ) -> Result<InodeId, Failure> {
-        let mark = Mark { layer: self.layer, emptied: self.layer, links: 1 };
+        // A directory counts as touched only with all directories above it: see `touch`.
+        let is_directory = matches!(inode.kind, Kind::Directory(_));
+        let layer = if is_directory { 0 } else { self.layer };
+        let mark = Mark { layer, emptied: self.layer, links: 1 };
         self.count(name, text_of(&inode))?;
         let id = if let Some(id) = self.free.pop() {
             if let (Some(slot), Some(old)) = (self.tree.get_mut(id), self.marks.get_mut(id.index()))

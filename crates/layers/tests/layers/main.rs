@@ -7,6 +7,7 @@ mod archive;
 mod entries;
 mod hostile;
 mod links;
+mod model;
 mod rules;
 mod support;
 mod whiteouts;

@@ -40,6 +40,14 @@ fn of_a_changed_directory_removes_only_what_lower_layers_have() {
     assert_eq!(names([lower, upper]), ["d d", "d/s d", "d/s/new f \"n\""]);
 }
 
+// A random test found that only the new directory was spared.
+#[test]
+fn spares_directories_on_the_way_to_an_entry_that_made_others() {
+    let lower = vec![dir("a/b/c")];
+    let upper = vec![file("a/b/.wh..wh..opq", ""), file("a/b/c/new", ""), whiteout("a/b")];
+    assert_eq!(names([lower, upper]), ["a d", "a/b d", "a/b/c d", "a/b/c/new f"]);
+}
+
 #[test]
 fn opaque_keeps_the_directory_and_what_the_layer_has_put_there() {
     let lower = vec![
