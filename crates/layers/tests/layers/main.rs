@@ -8,6 +8,7 @@ mod entries;
 mod hostile;
 mod links;
 mod model;
+mod random;
 mod rules;
 mod support;
 mod whiteouts;

@@ -1,16 +1,15 @@
-//! Random layers, merged and compared with a model: a map of paths, to which each entry is applied
-//! as umoci does on disk, with paths as text and without any of the merge's data structures.
+//! A model of the merge: a map of paths, to which each entry is applied as umoci does on disk, with
+//! paths as text and without any of the merge's data structures. Fuzzing uses it too.
 
 use crate::support::entry::{self, Entry};
-use crate::support::{NOW, listing, merge_bytes};
-use proptest::prelude::*;
+use crate::support::{self, NOW};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What an entry does.
 #[derive(Debug, Clone)]
-enum Action {
+pub(crate) enum Action {
     Directory(String),
     File(String),
     Symlink(String, String),
@@ -37,7 +36,7 @@ type Shared = Rc<RefCell<Node>>;
 
 /// The files by their path, without a leading slash. The root directory has no path.
 #[derive(Debug, Default)]
-struct Model {
+pub(crate) struct Model {
     files: BTreeMap<String, Shared>,
     /// The paths that the layer has an entry for or below.
     upper: BTreeSet<String>,
@@ -211,7 +210,8 @@ impl Model {
         Ok(())
     }
 
-    fn listing(&self) -> Vec<String> {
+    /// The files as [`support::listing`] lists them.
+    pub(crate) fn listing(&self) -> Vec<String> {
         let line = |(path, node): (&String, &Shared)| {
             let first = self.files.iter().find(|(_, other)| Rc::ptr_eq(other, node));
             let Node { kind, mode, time } = &*node.borrow();
@@ -246,46 +246,12 @@ impl Action {
     }
 }
 
-/// Paths of few names, so that entries meet.
-fn path() -> impl Strategy<Value = String> {
-    let name = prop_oneof![8 => "[abc]", 1 => Just("..".to_owned()), 1 => Just(".".to_owned())];
-    prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
-}
-
-/// A path whose last component is a name.
-fn named_path() -> impl Strategy<Value = String> {
-    (prop::option::of(path()), "[abc]").prop_map(|(path, name)| match path {
-        Some(path) => format!("{path}/{name}"),
-        None => name,
-    })
-}
-
-fn target() -> impl Strategy<Value = String> {
-    (any::<bool>(), path())
-        .prop_map(|(absolute, path)| format!("{}{path}", if absolute { "/" } else { "" }))
-}
-
-fn action() -> impl Strategy<Value = Action> {
-    prop_oneof![
-        3 => path().prop_map(Action::Directory),
-        4 => path().prop_map(Action::File),
-        3 => (path(), target()).prop_map(|(path, to)| Action::Symlink(path, to)),
-        2 => (path(), path()).prop_map(|(path, to)| Action::HardLink(path, to)),
-        2 => named_path().prop_map(Action::Whiteout),
-        1 => path().prop_map(Action::Opaque),
-    ]
-}
-
-fn layers() -> impl Strategy<Value = Vec<Vec<Action>>> {
-    prop::collection::vec(prop::collection::vec(action(), 0..9), 1..4)
-}
-
 /// The bytes of layers.
-type Layers = Vec<Vec<u8>>;
+pub(crate) type Layers = Vec<Vec<u8>>;
 
 /// Leaves out the entries that the model refuses, so that most cases come to an end. The last part
 /// is the layers up to the first of these entries.
-fn accepted(layers: Vec<Vec<Action>>) -> (Model, Layers, Option<Layers>) {
+pub(crate) fn accepted(layers: Vec<Vec<Action>>) -> (Model, Layers, Option<Layers>) {
     let (mut model, mut time) = (Model::default(), 0);
     let (mut bytes, mut refused) = (Vec::new(), None);
     for actions in layers {
@@ -300,12 +266,12 @@ fn accepted(layers: Vec<Vec<Action>>) -> (Model, Layers, Option<Layers>) {
                 model = before;
                 if refused.is_none() {
                     let with = entries.iter().cloned().chain([action.entry(time)]);
-                    let last = crate::support::layer(with);
+                    let last = support::layer(with);
                     refused = Some(bytes.iter().cloned().chain([last]).collect());
                 }
             }
         }
-        bytes.push(crate::support::layer(entries));
+        bytes.push(support::layer(entries));
     }
     (model, bytes, refused)
 }
@@ -325,20 +291,5 @@ impl Model {
             files.insert(path.clone(), copy);
         }
         Self { files, upper: self.upper.clone() }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn random_layers_give_the_tree_of_the_model(layers in layers()) {
-        let (model, bytes, refused) = accepted(layers);
-        let merged = merge_bytes(&bytes);
-        let (merged, contents) = merged.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(listing::listing(&merged.tree, &contents), model.listing());
-        if let Some(refused) = refused {
-            prop_assert!(merge_bytes(&refused).is_err());
-        }
     }
 }

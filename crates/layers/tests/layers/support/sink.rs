@@ -17,9 +17,14 @@ pub(crate) struct Contents {
 }
 
 /// The error of a sink that breaks.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sink is broken")]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken;
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the sink is broken")
+    }
+}
 
 impl ContentSink for Contents {
     type Error = Broken;
