@@ -189,8 +189,10 @@ fn file(
     budget: &mut Budget,
 ) -> Result<Body, Damage> {
     let block = block_size as u64;
-    let fragment = (fragment != NO_FRAGMENT).then_some((fragment, offset));
-    let count = if fragment.is_none() { size.div_ceil(block) } else { size / block };
+    // A file of whole blocks has no end in a fragment block, whatever its inode says.
+    let has_end = fragment != NO_FRAGMENT && size % block != 0;
+    let fragment = has_end.then_some((fragment, offset));
+    let count = if has_end { size / block } else { size.div_ceil(block) };
     let (mut left, mut sizes) = (count, Vec::new());
     while left > 0 {
         let now = SIZES_PER_READ.min(left);
