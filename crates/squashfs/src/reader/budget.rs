@@ -11,9 +11,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Enough for eight million paths.
+    /// Enough for sixteen million paths.
     fn default() -> Self {
-        Self { memory: 2 << 30 }
+        Self { memory: 4 << 30 }
     }
 }
 

@@ -58,3 +58,23 @@ fn every_layout() {
 fn many_names() {
     same(&Source::many(), &["-comp", "zstd"]);
 }
+
+/// sqfstar makes up the root directory, so only the paths below are compared.
+#[test]
+fn of_sqfstar() {
+    let source = Source::many();
+    let packed = source.sqfstar(&["-comp", "zstd", "-b", "16384"]);
+    let reader = open(&packed.path);
+    let found: Vec<String> = listing(&reader).unwrap().iter().map(Line::to_string).collect();
+    let expected: Vec<String> = source.listing().iter().map(Line::to_string).collect();
+    assert_eq!(found[1..], expected[1..]);
+    check(&reader).unwrap();
+}
+
+#[test]
+fn a_compression_without_support() {
+    let packed = pack(&Source::small(), &["-comp", "lzo"]);
+    let reader = open(&packed.path);
+    assert!(matches!(check(&reader), Err(Damage::Unsupported("lzo"))));
+    assert!(matches!(reader.tree(), Err(Damage::Unsupported("lzo"))));
+}

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
@@ -177,6 +177,21 @@ impl Source {
             source.file(&format!("nested/{number}/{number}/file"), &noise(number, 2000));
         }
         source
+    }
+
+    /// Packs the tree with sqfstar, from an archive.
+    pub(crate) fn sqfstar(&self, options: &[&str]) -> Packed {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("packed");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(self.root()).args(["-c", "."]).stdout(Stdio::piped());
+        let mut tar = tar.spawn().unwrap();
+        let mut command = Command::new("sqfstar");
+        command.args(["-quiet", "-no-progress"]).args(options).arg(&path);
+        let output = command.stdin(tar.stdout.take().unwrap()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(tar.wait().unwrap().success());
+        Packed { path, _directory: directory }
     }
 
     /// What a listing of this tree has to be.
