@@ -1,4 +1,16 @@
 //! Compresses blocks, one after the other, on one thread.
+//!
+//! gzip is libdeflate, which compresses whole blocks and needs no stream. Blocks of 128 KiB of
+//! shared libraries, one core, MB of input a second and size of the result:
+//!
+//! | level | libdeflate | | zlib-rs | | zstd | |
+//! | --: | --: | --: | --: | --: | --: | --: |
+//! | 1 | 198 | 45.7 % | 220 | 54.6 % | 568 | 47.1 % |
+//! | 3 | | | | | 357 | 44.3 % |
+//! | 4 | 137 | 43.2 % | 90 | 44.4 % | | |
+//! | 5 | 116 | 42.3 % | | | | |
+//! | 6 | 101 | 42.1 % | 75 | 44.0 % | | |
+//! | 9 | 42 | 42.0 % | 27 | 42.5 % | | |
 
 use super::Compression;
 use super::incompressible::Detector;

@@ -59,7 +59,8 @@ fn equal_contents_are_stored_once() {
 fn the_order_of_small_files_does_not_matter() {
     let content = |number: u64| Content::Text(number, 3000).bytes();
     let names: Vec<String> = (0..300_u64).map(|number| format!("{number:03}")).collect();
-    let sorted: Vec<_> = names.iter().zip(0..).map(|(name, n)| (&name[..], content(n))).collect();
+    let sorted: Vec<_> =
+        names.iter().zip(0..).map(|(name, n)| (name.as_str(), content(n))).collect();
     let scattered: Vec<_> = (0..300).map(|n| sorted[n * 7 % 300].clone()).collect();
     let (sorted, scattered) = (image_of(&sorted), image_of(&scattered));
     let data = |image: &Written| {
