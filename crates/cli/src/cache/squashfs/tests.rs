@@ -31,6 +31,20 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
+/// Writes the superblock: the offset of the root inode, the used bytes and the tables.
+fn superblock(bytes: &mut [u8], root: usize, tables: [usize; 7]) {
+    bytes[..8].copy_from_slice(b"hsqs\x02\0\0\0");
+    bytes[12..20].copy_from_slice(&words(&[BLOCK as u32, 1]));
+    for (place, value) in [(20, 1_u16), (22, 12), (26, 1), (28, 4)] {
+        bytes[place..place + 2].copy_from_slice(&value.to_le_bytes());
+    }
+    bytes[32] = root as u8;
+    for (index, value) in tables.into_iter().enumerate() {
+        let place = 40 + 8 * index;
+        bytes[place..place + 8].copy_from_slice(&(value as u64).to_le_bytes());
+    }
+}
+
 impl Small {
     fn new() -> Self {
         let (first, second, tail) = (zlib(&[b'a'; BLOCK]), [b'b'; BLOCK], zlib(&[b'c'; 100]));
@@ -61,19 +75,9 @@ impl Small {
         bytes.extend(metadata(&[0; 4]));
         let id_index = bytes.len();
         bytes.extend((ids as u64).to_le_bytes());
-        let used = bytes.len();
-        let nowhere = usize::MAX;
-        bytes[..8].copy_from_slice(b"hsqs\x02\0\0\0");
-        bytes[12..20].copy_from_slice(&words(&[BLOCK as u32, 1]));
-        for (place, value) in [(20, 1_u16), (22, 12), (26, 1), (28, 4)] {
-            bytes[place..place + 2].copy_from_slice(&value.to_le_bytes());
-        }
-        bytes[32] = root as u8;
+        let (used, nowhere) = (bytes.len(), usize::MAX);
         let tables = [used, id_index, nowhere, inodes, directories, fragment_index, nowhere];
-        for (index, value) in tables.into_iter().enumerate() {
-            let place = 40 + 8 * index;
-            bytes[place..place + 8].copy_from_slice(&(value as u64).to_le_bytes());
-        }
+        superblock(&mut bytes, root, tables);
         Self { bytes, at }
     }
 
