@@ -21,7 +21,7 @@ fn all(bytes: &[u8]) -> Result<Vec<Line>, Damage> {
     let lines = listing(&reader);
     match reader.check_all(&mut |_| Ok(())) {
         // What the check accepts can be read.
-        Ok(()) => lines,
+        Ok(()) => Ok(lines.unwrap()),
         Err(damage) => Err(damage),
     }
 }

@@ -105,6 +105,20 @@ fn the_end_of_a_file_outside_its_fragment_block() {
     }
 }
 
+#[test]
+fn invalid_extended_attributes() {
+    let mut image = Editable::new(&Source::small());
+    let name = image.find(b"name");
+    // The type and the length of the name precede it, the length of the value follows.
+    image.put(name - 4, &[7]);
+    image.has("an extended attribute of an unknown type");
+    image.put(name - 4, &[0]);
+    image.put(name + 4, &65537_u32.to_le_bytes());
+    image.has("an extended attribute that is too long");
+    image.put(name + 4, &5_u32.to_le_bytes());
+    image.has("nothing");
+}
+
 /// A sparse file can claim any size, but needs a number for each of its blocks.
 #[test]
 fn a_file_of_an_impossible_size() {

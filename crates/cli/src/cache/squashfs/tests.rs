@@ -169,6 +169,16 @@ fn damage_in_each_part_is_found() {
     }
 }
 
+/// All blocks can be decompressed, but the root directory is the inode of the file.
+#[test]
+fn names_are_followed() {
+    let mut image = Small::new();
+    image.bytes[32] = 0;
+    assert_eq!(message(image.check()), "nothing");
+    let message = message(image.read());
+    assert!(message.ends_with(": its root is not a directory"), "{message}");
+}
+
 #[test]
 fn the_zlib_checksum_is_compared() {
     let mut damaged = Small::new();
