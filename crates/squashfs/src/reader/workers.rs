@@ -132,3 +132,51 @@ impl<T: Sync> Shared<'_, T> {
         first.map_or(Ok(()), |(_, damage)| Err(damage))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::sync::Barrier;
+
+    fn empty() -> Reader {
+        let mut superblock = [0; 96];
+        superblock[..4].copy_from_slice(b"hsqs");
+        (superblock[13], superblock[20], superblock[28]) = (16, 1, 4);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&superblock).unwrap();
+        Reader::open(file, 0, 96).unwrap()
+    }
+
+    /// Two threads find a defect each, at the same time.
+    #[test]
+    fn the_first_defect_is_reported() {
+        let items: Vec<u64> = (0..40).collect();
+        let both = Barrier::new(2);
+        let work = |_: &mut BlockReader<'_>, item: &u64| match item {
+            3 | 9 => {
+                both.wait();
+                Err(Damage::at(*item, "a defect"))
+            }
+            _ => Ok(1),
+        };
+        for _ in 0..20 {
+            let found = each(&empty(), &items, 2, work, &mut |_| Ok(()));
+            assert!(matches!(found, Err(Damage::At(3, _))), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn every_item_is_done_once() {
+        for threads in [0, 1, 2, 5] {
+            let items: Vec<u64> = (0..100).collect();
+            let mut sum = 0;
+            let mut add = |bytes| {
+                sum += bytes;
+                Ok(())
+            };
+            each(&empty(), &items, threads, |_, item| Ok(*item), &mut add).unwrap();
+            assert_eq!(sum, 4950, "{threads}");
+        }
+    }
+}
