@@ -6,6 +6,7 @@ use sifcache_squashfs::tree::{Device, Inode, InodeId, Kind, Metadata, Names, Tre
 use sifcache_squashfs::writer::{BLOCK_SIZE, Error, Finished, Options, Writer};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// An image that is being written.
@@ -34,10 +35,10 @@ pub(crate) fn metadata(mode: u16) -> Metadata {
 }
 
 /// Attributes that every file system with xattrs can store for any file.
-pub(crate) fn xattrs(list: &[(&str, &[u8])]) -> Option<Box<Xattrs>> {
+pub(crate) fn xattrs(list: &[(&str, &[u8])]) -> Option<Arc<Xattrs>> {
     let set: Xattrs =
         list.iter().map(|(name, value)| (name.as_bytes().into(), (*value).into())).collect();
-    (!set.is_empty()).then(|| Box::new(set))
+    (!set.is_empty()).then(|| Arc::new(set))
 }
 
 /// A directory for files of a test, on the file system of the build, which has xattrs.
