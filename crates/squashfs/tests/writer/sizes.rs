@@ -117,7 +117,7 @@ fn the_head_of_an_elf_file_is_kept() {
         let Kind::File { content: Some(content), .. } = image.tree.get(id).unwrap().kind else {
             panic!("no content");
         };
-        assert_eq!(image.writer.head(content), Some(&bytes[..20]));
+        assert_eq!(image.writer.head(content), Some(&bytes[..length.min(64)]));
     }
     let id = image.file(Tree::ROOT, b"text", metadata(0o755), &[b'x'; 100]);
     let Kind::File { content: Some(content), .. } = image.tree.get(id).unwrap().kind else {
