@@ -108,12 +108,13 @@ fn seconds_of_pax_times_are_rounded_down() {
 fn damaged_records() {
     let raw = |data: &[u8]| vec![file("a", "").after(other("pax", b'x').data(data))];
     assert_eq!(names([raw(b"9 path=x\n")]), ["x f"]);
-    let damaged: [&[u8]; 10] = [
+    let damaged: [&[u8]; 11] = [
         b"path=x\n",
         b"9 path=x",
         b"11 path=x\n",
         b"8 path=x\n",
         b"4 a\n",
+        b"4 =\n",
         b"5 abc\n",
         b"-9 path=x\n",
         b"99999999999999999999 path=x\n",

@@ -53,11 +53,16 @@ fn limits_of_bytes() {
     assert_limit(bytes(512 + 1024 + 1023), &[one()], "2559 bytes");
     assert_limit(bytes(3000), &[one(), one()], "440 bytes");
     // A hole of a sparse file takes no bytes in the layer, but in the image.
-    let sparse = file("a", "").record("GNU.sparse.major", "0").record("GNU.sparse.minor", "1");
-    let hole = sparse
-        .record("GNU.sparse.numblocks", "0")
-        .record("GNU.sparse.size", (1_u64 << 60).to_string());
-    assert_limit(Limits::default(), &[layer([hole])], "1099511627776 bytes");
+    let hole = |name: &str, size: u64| {
+        let entry = file(name, "").record("GNU.sparse.major", "0").record("GNU.sparse.minor", "1");
+        let entry = entry.record("GNU.sparse.numblocks", "0");
+        entry.record("GNU.sparse.size", size.to_string())
+    };
+    let huge = layer([hole("a", 1 << 60)]);
+    assert_limit(Limits::default(), &[huge], "1099511627776 bytes");
+    assert!(merge(bytes(50_000), &[layer([hole("a", 40_000)])]).is_ok());
+    let two = layer([hole("a", 40_000), hole("b", 40_000)]);
+    assert_limit(bytes(50_000), &[two], "50000 bytes");
 }
 
 #[test]

@@ -24,6 +24,9 @@ fn entries_follow_links_below_the_root() {
 fn the_target_of_a_dangling_link_is_made() {
     let listing = names([vec![symlink("d", "/no/../else"), file("d/x", "")]]);
     assert_eq!(listing, ["d l -> /no/../else", "else d", "else/x f"]);
+    // An absolute link starts at the root of the image.
+    let listing = names([vec![dir("a"), symlink("a/l", "/b"), file("a/l/x", "")]]);
+    assert_eq!(listing, ["a d", "a/l l -> /b", "b d", "b/x f"]);
 }
 
 #[test]

@@ -212,8 +212,10 @@ fn a_closed_root_directory_is_left_to_the_runtime() {
 
 #[test]
 fn attributes_that_the_kernel_refuses_are_left_to_the_runtime() {
-    let capability = [vec![file("a", "").xattr("security.capability", "xx")]];
-    assert_unsupported(capability, "security.capability");
+    for wrong in [&b"xx"[..], &CAPABILITY[..19], &[CAPABILITY.as_slice(), &[0; 4]].concat()] {
+        let layer = vec![file("a", "").xattr("security.capability", wrong)];
+        assert_unsupported([layer], "security.capability");
+    }
     assert_unsupported([vec![file("a", "").xattr("user.", "1")]], "without a name");
     assert_unsupported([vec![file("a", "").record("SCHILY.xattr.", "1")]], "without a name");
     let acl = [vec![file("a", "").xattr("system.posix_acl_access", "x")]];
