@@ -3,17 +3,20 @@
 use crate::model::Action;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-/// The most layers, and the most entries of one.
-const MOST: usize = 24;
+/// The most layers.
+const LAYERS: usize = 6;
+/// The most entries of a layer.
+const ENTRIES: usize = 12;
 
 pub(crate) fn layers(bytes: &mut Unstructured<'_>) -> Result<Vec<Vec<Action>>> {
     let mut layers = vec![Vec::new()];
-    while !bytes.is_empty() && layers.len() < MOST {
+    while !bytes.is_empty() && layers.len() < LAYERS {
         let next = action(bytes)?;
-        let last = layers.last_mut().filter(|layer| layer.len() < MOST);
+        let last = layers.last_mut().filter(|layer| layer.len() < ENTRIES);
         match (next, last) {
             (Some(action), Some(layer)) => layer.push(action),
-            _ => layers.push(Vec::new()),
+            (Some(action), None) => layers.push(vec![action]),
+            (None, _) => layers.push(Vec::new()),
         }
     }
     Ok(layers)

@@ -21,9 +21,10 @@ use support::{ROOT, USER, listing, merge_bytes};
 fuzz_target!(|bytes: &[u8]| {
     let Ok(layers) = actions::layers(&mut Unstructured::new(bytes)) else { return };
     let (model, layers, refused) = model::accepted(layers);
+    let (merged, contents) = merge_bytes(&layers).expect("a tree");
+    assert_eq!(listing::listing(&merged.tree, &contents), model.listing());
     for rules in [ROOT, USER] {
-        let (mut merged, mut contents) = merge_bytes(&layers).expect("a tree");
-        assert_eq!(listing::listing(&merged.tree, &contents), model.listing());
+        let (mut merged, mut contents) = (merged.clone(), contents.clone());
         rules.apply(&mut merged, &mut contents).expect("rules for these files");
         contents.check(&merged.tree);
     }

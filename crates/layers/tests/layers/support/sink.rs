@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 /// Contents and how often each is in use. Equal contents have the same number.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Contents {
     known: HashMap<Vec<u8>, ContentId>,
     contents: Vec<(Vec<u8>, i64)>,
