@@ -88,6 +88,12 @@ impl Contents {
         }
     }
 
+    /// Frees what only [`Contents::reuse`] and [`Contents::head`] need.
+    pub(super) fn close(&mut self) {
+        self.known = HashMap::new();
+        self.heads = HashMap::new();
+    }
+
     /// Moves a content.
     pub(super) fn place(&mut self, id: u32, place: Place) {
         if let Some(content) = self.list.get_mut(id as usize) {

@@ -21,6 +21,7 @@ const PADDING: u64 = 4096;
 pub(super) fn finish(mut writer: Writer, tree: &Tree) -> Result<Finished, Error> {
     let order = Order::new(tree)?;
     let placed = writer.store.finish()?;
+    writer.store.contents.close();
     let (mut placed, live) = writer.repack((tree, &order), placed)?;
     let Writer { file, options, store } = writer;
     let bytes_removed = compaction::compact(&file, options.offset, &mut placed, &live)?;

@@ -31,6 +31,10 @@ impl Position {
     pub(super) fn reference(self) -> u64 {
         self.block << 16 | u64::from(self.offset)
     }
+
+    pub(super) fn from_reference(reference: u64) -> Self {
+        Self { block: reference >> 16, offset: (reference & 0xffff) as u16 }
+    }
 }
 
 /// A stream of metadata blocks in memory.

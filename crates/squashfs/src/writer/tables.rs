@@ -23,6 +23,8 @@ use crate::compression::compressor::Compressor;
 use crate::tree::{InodeId, Kind, Names, Tree};
 use std::collections::HashMap;
 
+const UNWRITTEN: u64 = u64::MAX;
+
 /// A fragment: the offset of its block in bytes, and its size as stored.
 pub(super) type Fragment = (u64, u32);
 
@@ -52,8 +54,8 @@ struct Encoder<'a, L> {
     directories: Stream,
     ids: ids::Ids,
     xattrs: xattrs::Sets,
-    /// The reference of each inode that is written, by index.
-    written: Vec<Option<Position>>,
+    /// The reference of each inode, by index; [`UNWRITTEN`] before it is written.
+    written: Vec<u64>,
     /// The entries of the directories whose inodes are not written yet.
     listings: HashMap<usize, Listing>,
 }
@@ -79,7 +81,7 @@ pub(super) fn encode<L: Lookup>(
         directories: Stream::default(),
         ids: ids::Ids::default(),
         xattrs: xattrs::Sets::default(),
-        written: vec![None; tree.len()],
+        written: vec![UNWRITTEN; tree.len()],
         listings: HashMap::new(),
     };
     for directory in &order.directories {
@@ -108,14 +110,14 @@ impl<L: Lookup> Encoder<'_, L> {
 
     /// Writes an inode, if it is not written yet, and returns its position.
     fn inode(&mut self, id: InodeId) -> Result<Position, Error> {
-        if let Some(Some(position)) = self.written.get(id.index()) {
-            return Ok(*position);
+        if let Some(reference) = self.written.get(id.index()).filter(|one| **one != UNWRITTEN) {
+            return Ok(Position::from_reference(*reference));
         }
         let bytes = self.inode_bytes(id)?;
         let position = self.inodes.position();
         self.inodes.put(&mut self.compressor, &bytes);
         if let Some(written) = self.written.get_mut(id.index()) {
-            *written = Some(position);
+            *written = position.reference();
         }
         Ok(position)
     }
@@ -153,13 +155,12 @@ impl<L: Lookup> Encoder<'_, L> {
         options: Options,
     ) -> Result<Encoded, Error> {
         let mut references = vec![[0; 8]; self.order.count as usize];
-        for (number, position) in self.order.numbers().iter().zip(&self.written) {
-            let reference = references.get_mut((*number as usize).wrapping_sub(1));
-            if let Some((reference, position)) = reference.zip(*position) {
-                *reference = position.reference().to_le_bytes();
+        for (number, written) in self.order.numbers().iter().zip(&self.written) {
+            if let Some(reference) = references.get_mut((*number as usize).wrapping_sub(1)) {
+                *reference = written.to_le_bytes();
             }
         }
-        let root = self.written.first().copied().flatten().map_or(0, Position::reference);
+        let root = self.written.first().copied().unwrap_or_default();
         let mut out = Output { bytes: Vec::new(), start, compressor: self.compressor };
         let inodes = out.stream(self.inodes);
         let directories = out.stream(self.directories);
