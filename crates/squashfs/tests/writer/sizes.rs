@@ -79,6 +79,8 @@ fn the_checksums_are_those_of_the_input() {
             image.file(Tree::ROOT, format!("{seed}").as_bytes(), metadata(0o644), &content);
         }
         image.file(Tree::ROOT, b"small", metadata(0o644), &Content::Text(1, 9000).bytes());
+        let random = Content::Random(1, 140_000).bytes();
+        image.file(Tree::ROOT, b"random", metadata(0o644), &random);
         let image = image.finish().unwrap();
         let file = std::fs::File::open(image.path()).unwrap();
         let checksums = &image.finished.checksums;
@@ -99,7 +101,7 @@ fn the_checksums_are_those_of_the_input() {
             };
             assert_eq!(checksum(&bytes), block.checksum);
         }
-        assert_eq!(checksums.blocks.len(), 9 * 3 + 1);
+        assert_eq!(checksums.blocks.len(), 9 * 3 + 2 + 1);
         assert_eq!(checksums.tables.offset, end);
         let mut tables = vec![0; usize::try_from(checksums.tables.size).unwrap()];
         file.read_exact_at(&mut tables, 4096 + end).unwrap();
