@@ -4,7 +4,7 @@
 //! cargo run --release -p sifcache-squashfs --example pack -- OUT zstd:3 DIRECTORY…
 //! ```
 //!
-//! A number instead of a directory stands for that many MB of random bytes in files of 1 MB.
+//! `COUNT@SIZE` instead of a directory stands for so many files of so many random bytes.
 //! Several directories are layers: a file hides the file with its path in an earlier one.
 
 use sifcache_squashfs::compression::Compression;
@@ -28,7 +28,7 @@ struct Pack {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(out), Some(compression)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: pack OUT COMPRESSION DIRECTORY|MB…".into());
+        return Err("usage: pack OUT COMPRESSION DIRECTORY|COUNT@SIZE…".into());
     };
     let file = File::options().read(true).write(true).create(true).truncate(true).open(out)?;
     let workers = std::thread::available_parallelism()?.get();
@@ -38,9 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (start, tree) = (Instant::now(), Tree::new(root));
     let mut pack = Pack { writer: Writer::new(file, options)?, tree, links: HashMap::new() };
     for source in arguments {
-        match source.parse() {
-            Ok(megabytes) => pack.random(megabytes)?,
-            Err(_) => pack.directory(Path::new(&source), Tree::ROOT)?,
+        match source.split_once('@') {
+            Some((count, size)) => pack.random(count.parse()?, size.parse()?)?,
+            None => pack.directory(Path::new(&source), Tree::ROOT)?,
         }
     }
     let read = start.elapsed();
@@ -109,19 +109,18 @@ impl Pack {
         Ok(id)
     }
 
-    fn random(&mut self, megabytes: u64) -> Result<(), Box<dyn Error>> {
+    fn random(&mut self, count: u64, size: usize) -> Result<(), Box<dyn Error>> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        for number in 0..megabytes {
+        for number in 0..count {
             let words = std::iter::repeat_with(|| {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;
                 state.to_le_bytes()
             });
-            let bytes: Vec<u8> = words.take(1 << 17).flatten().collect();
-            let (name, size) = (format!("{number}"), bytes.len() as u64);
-            let content =
-                self.writer.store(name.as_bytes(), size, &mut bytes.as_slice().by_ref())?;
+            let bytes: Vec<u8> = words.flatten().take(size).collect();
+            let (name, size) = (number.to_string(), bytes.len() as u64);
+            let content = self.writer.store(name.as_bytes(), size, &mut bytes.as_slice())?;
             let kind = Kind::File { size, content };
             let inode = Inode { metadata: Metadata { mode: 0o644, ..Metadata::default() }, kind };
             let id = self.tree.add(inode).ok_or("too many inodes")?;
