@@ -94,6 +94,8 @@ pub struct Counts {
     pub bytes_equal: u64,
     /// Compressed bytes that were removed at the end, because no file had them any more.
     pub bytes_removed: u64,
+    /// Compressed bytes that were moved for it.
+    pub bytes_moved: u64,
     /// Compressed bytes that no file has, but that were too few to be removed.
     pub bytes_dead: u64,
     /// Extended attributes that were left out: squashfs stores only `user`, `trusted` and

@@ -38,7 +38,9 @@ pub enum Error {
         minor: u32,
     },
     /// Extended attributes that squashfs cannot hold.
-    #[error("the extended attribute {0:?} is longer than 65535 bytes of name or value")]
+    #[error(
+        "the extended attribute {0:?} is too long: use at most 255 bytes for the name and 65536 for the value"
+    )]
     Xattr(String),
     /// Two names of one directory, or a name of an inode of another tree.
     #[error("the name {0:?} belongs to a directory with another name, or to no inode")]

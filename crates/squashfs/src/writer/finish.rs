@@ -24,7 +24,8 @@ pub(super) fn finish(mut writer: Writer, tree: &Tree) -> Result<Finished, Error>
     writer.store.contents.close();
     let (mut placed, live) = writer.repack((tree, &order), placed)?;
     let Writer { file, options, store } = writer;
-    let bytes_removed = compaction::compact(&file, options.offset, &mut placed, &live)?;
+    let compacted =
+        compaction::compact(&file, options.offset, &mut placed, &store.contents, &live)?;
     let blocks = Blocks::new(&placed.blocks, &store.contents, &live, options);
     let fragments = blocks.fragments();
     let encoded = tables::encode((tree, &order), &blocks, &fragments, placed.end, options)?;
@@ -45,7 +46,8 @@ pub(super) fn finish(mut writer: Writer, tree: &Tree) -> Result<Finished, Error>
         inodes: order.count,
         bytes_in: store.bytes_in,
         bytes_equal: store.bytes_equal,
-        bytes_removed,
+        bytes_removed: compacted.removed,
+        bytes_moved: compacted.moved,
         bytes_dead: (placed.end - superblock::data_start(options.compression))
             .saturating_sub(stored),
         xattrs_left_out: encoded.left_out,
@@ -106,13 +108,15 @@ impl<'a> Blocks<'a> {
 
     fn checksums(&self) -> Vec<checksums::Block> {
         let stored = self.live().filter(|block| block.size > 0);
-        stored
+        let mut blocks: Vec<_> = stored
             .map(|block| checksums::Block {
                 offset: block.offset,
                 size: block.size,
                 checksum: block.checksum,
             })
-            .collect()
+            .collect();
+        blocks.sort_unstable_by_key(|block| block.offset);
+        blocks
     }
 
     fn in_blocks(&self, size: u64, first: u32, end: u32) -> Option<Data> {

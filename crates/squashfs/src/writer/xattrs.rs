@@ -20,8 +20,9 @@ use std::collections::HashMap;
 /// The index in inodes without attributes.
 pub(super) const NONE: u32 = u32::MAX;
 const NAMESPACES: [(&[u8], u16); 3] = [(b"user.", 0), (b"trusted.", 1), (b"security.", 2)];
-/// The longest value, in bytes: the limit of Linux.
-const LONGEST: usize = 65536;
+/// The longest name with its namespace, and the longest value, in bytes: the limits of Linux.
+const LONGEST_NAME: usize = 255;
+const LONGEST_VALUE: usize = 65536;
 
 /// All sets of attributes.
 #[derive(Debug, Default)]
@@ -82,7 +83,7 @@ impl Sets {
                 u16::try_from(name.len()).map_err(too_long)?,
                 u32::try_from(value.len()).map_err(too_long)?,
             );
-            if value.len() > LONGEST {
+            if full.len() > LONGEST_NAME || value.len() > LONGEST_VALUE {
                 return Err(Error::Xattr(String::from_utf8_lossy(full).into_owned()));
             }
             bytes.extend_from_slice(&code.to_le_bytes());

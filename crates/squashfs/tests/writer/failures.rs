@@ -96,9 +96,11 @@ fn names_targets_devices_and_attributes_have_limits() {
         let error = error_of(metadata(0), b"a", Kind::CharDevice(Device { major, minor }));
         assert!(matches!(error, Error::Device { .. }), "{error}");
     }
-    let value = vec![0; 65537];
-    let attributes = Metadata { xattrs: xattrs(&[("user.x", &value)]), ..metadata(0) };
-    assert!(matches!(error_of(attributes, b"a", Kind::Fifo), Error::Xattr(_)));
+    let name = format!("user.{}", "x".repeat(251));
+    for (name, length) in [("user.x", 65_537), (name.as_str(), 1)] {
+        let attributes = Metadata { xattrs: xattrs(&[(name, &vec![0; length])]), ..metadata(0) };
+        assert!(matches!(error_of(attributes, b"a", Kind::Fifo), Error::Xattr(_)));
+    }
 }
 
 #[test]

@@ -60,6 +60,38 @@ fn large_files_move_down() {
 }
 
 #[test]
+fn a_hole_is_filled_with_the_last_files() {
+    let mut image = image(Compression::ZSTD);
+    for number in [0, 100, 200] {
+        add(&mut image, number, number + 1, 300_000);
+        add(&mut image, number + 1, number + 100, 10_000);
+    }
+    image.hide(Tree::ROOT, b"00000");
+    image.hide(Tree::ROOT, b"00100");
+    let written = image.finish().unwrap();
+    let counts = written.finished.counts;
+    assert!(counts.bytes_removed > 0 && counts.bytes_moved < 2 * counts.bytes_removed);
+    assert!(counts.bytes_dead * 100 < written.size(), "{counts:?}");
+    let (_directory, files) = extract(&written.path());
+    assert_same(&files, &written.files);
+}
+
+#[test]
+fn all_files_move_down_if_the_last_one_is_larger_than_all_holes() {
+    let mut image = image(Compression::ZSTD);
+    add(&mut image, 0, 20, 30_000);
+    add(&mut image, 20, 21, 3_000_000);
+    for number in [3, 8, 12] {
+        image.hide(Tree::ROOT, format!("{number:05}").as_bytes());
+    }
+    let written = image.finish().unwrap();
+    let counts = written.finished.counts;
+    assert!(counts.bytes_dead == 0 && counts.bytes_moved > 5 * counts.bytes_removed, "{counts:?}");
+    let (_directory, files) = extract(&written.path());
+    assert_same(&files, &written.files);
+}
+
+#[test]
 fn small_files_are_packed_again() {
     let written = compare(4000, 1000, false, |number| number % 3 != 0 && number < 3000);
     assert!(written.finished.counts.bytes_removed > 0);
