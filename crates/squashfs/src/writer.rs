@@ -53,7 +53,7 @@ pub struct Options {
     pub offset: u64,
     /// The compression of blocks and tables.
     pub compression: Compression,
-    /// The number of threads that compress.
+    /// The number of threads that compress; 1 to 32 are used, so that the memory is bounded.
     pub workers: usize,
     /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
     pub block_size: u32,

@@ -20,6 +20,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+/// The largest number of compressors: each needs up to 4 MiB, for zstd with level 19.
+const MOST_COMPRESSORS: usize = 32;
+
 /// The memory of a block on its way through the pipeline.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -48,7 +51,7 @@ impl Pipeline {
     /// # Errors
     /// The compression cannot be set up, or a thread cannot be started.
     pub(super) fn start(file: Arc<File>, options: Options, placed: Placed) -> Result<Self, Error> {
-        let workers = options.workers.max(1);
+        let workers = options.workers.clamp(1, MOST_COMPRESSORS);
         let count = 2 * workers + 2;
         let next = u32::try_from(placed.blocks.len()).map_err(|_| Error::TooMany("blocks"))?;
         let (jobs, queue) = sync_channel(count);

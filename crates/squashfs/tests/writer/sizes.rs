@@ -81,6 +81,23 @@ fn the_order_of_small_files_does_not_matter() {
 }
 
 #[test]
+fn the_number_of_threads_does_not_change_the_image() {
+    let bytes = |workers: usize| {
+        let options = Options { workers, block_size: 4096, ..options(Compression::GZIP) };
+        let mut image = Image::new(options);
+        for seed in 0..20 {
+            let content = Content::Mixed(seed, 100_000).bytes();
+            image.file(Tree::ROOT, seed.to_string().as_bytes(), metadata(0o644), &content);
+        }
+        std::fs::read(image.finish().unwrap().path()).unwrap()
+    };
+    let one = bytes(1);
+    for workers in [0, 2, 8, 1000] {
+        assert!(bytes(workers) == one, "{workers} threads");
+    }
+}
+
+#[test]
 fn the_checksums_are_those_of_the_input() {
     for compression in [Compression::GZIP, Compression::ZSTD] {
         let mut image = Image::new(Options { offset: 4096, ..options(compression) });
