@@ -48,6 +48,7 @@ mod stage;
 mod start_methods;
 mod starters;
 mod status;
+mod template;
 mod tool;
 mod trace;
 mod transports;
