@@ -22,6 +22,7 @@ mod duplicate_lines;
 mod exports;
 mod faults;
 mod files;
+mod fills;
 mod firewall;
 mod foreign_roots;
 mod hit;

@@ -226,6 +226,15 @@ fn file_server(port: u16, lines: &str) -> Server {
     Server::start(&program, port)
 }
 
+/// Serves the OCI layouts in a directory of the hub at `https://registry.example.org:PORT/`, whether
+/// they are valid or not.
+pub(crate) fn layouts(port: u16, directory: &str) -> Server {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/layouts.py");
+    let text = fs::read_to_string(script).unwrap();
+    super::program(&super::at("hub", "/usr/local/bin/layouts.py"), &text);
+    Server::start(&format!("/usr/local/bin/layouts.py {port} {directory}"), port)
+}
+
 /// An HTTP proxy on host hub.
 pub(crate) fn web_proxy(port: u16) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/trust/connect.py");

@@ -31,6 +31,8 @@ pub enum Kind {
     CharDevice(u32, u32),
     /// A block device: major and minor number.
     BlockDevice(u32, u32),
+    /// Another type, and its data.
+    Other(u8, Vec<u8>),
 }
 
 /// A regular file with holes.
@@ -153,7 +155,7 @@ impl Entry {
 
     fn data(&self) -> Vec<u8> {
         match &self.kind {
-            Kind::File(content) => content.clone(),
+            Kind::File(content) | Kind::Other(_, content) => content.clone(),
             _ => Vec::new(),
         }
     }

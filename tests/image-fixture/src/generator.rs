@@ -5,7 +5,7 @@ mod layers;
 mod model;
 
 use crate::compression::Compression;
-use crate::image::{Blobs, Layer};
+use crate::image::{Blobs, Dialect, Layer, with_platform};
 use crate::random::Random;
 use serde_json::{Value, json};
 use std::io;
@@ -19,6 +19,8 @@ pub struct Image {
     pub config: Value,
     /// Whether a tag names an index, in which other platforms surround the image.
     pub index: bool,
+    /// The media types of its manifest.
+    pub dialect: Dialect,
 }
 
 /// The image of a seed.
@@ -27,7 +29,9 @@ pub fn image(seed: u64) -> Image {
     let mut random = Random::new(seed);
     let layers = layers::layers(&mut random).into_iter();
     let layers = layers.map(|entries| stored(&mut random, entries)).collect();
-    Image { layers, config: choices::config(&mut random), index: random.one_in(5) }
+    let config = choices::config(&mut random);
+    let dialect = if random.one_in(2) { Dialect::Docker } else { Dialect::Oci };
+    Image { layers, config, index: random.one_in(5), dialect }
 }
 
 /// Stores a layer in a random form. Runtimes recognize the form by its first bytes, so the media
@@ -54,7 +58,7 @@ impl Image {
     /// # Errors
     /// A layer cannot be compressed.
     pub fn blobs(&self, architecture: &str) -> io::Result<(Blobs, Value)> {
-        let mut blobs = Blobs::default();
+        let mut blobs = Blobs::new(self.dialect);
         let manifest = blobs.image(&self.layers, &self.config, architecture)?;
         if !self.index {
             return Ok((blobs, manifest));
@@ -64,20 +68,11 @@ impl Image {
             Compression::Gzip { members: 1 },
         );
         let decoy = blobs.image(&[decoy], &json!({}), architecture)?;
-        let mut manifests = vec![platform(&decoy, "unknown", "unknown")];
-        manifests.push(platform(&decoy, "linux", "s390x"));
-        manifests.extend([manifest, platform(&decoy, "windows", architecture), decoy]);
-        let named = blobs.index(&manifests);
+        let on = |os: &str, architecture: &str| {
+            with_platform(&decoy, &json!({"os": os, "architecture": architecture}))
+        };
+        let others = [on("unknown", "unknown"), on("linux", "s390x"), on("windows", architecture)];
+        let named = blobs.index(&[&others[..], &[manifest, decoy.clone()]].concat());
         Ok((blobs, named))
     }
-}
-
-/// The descriptor with another platform.
-fn platform(descriptor: &Value, system: &str, architecture: &str) -> Value {
-    let mut descriptor = descriptor.clone();
-    if let Some(fields) = descriptor.as_object_mut() {
-        let platform = json!({"os": system, "architecture": architecture});
-        fields.insert("platform".to_owned(), platform);
-    }
-    descriptor
 }

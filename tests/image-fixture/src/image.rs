@@ -16,8 +16,38 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// The media types of manifests, indexes and configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Those of OCI.
+    #[default]
+    Oci,
+    /// Those of Docker: image manifest version 2, schema 2.
+    Docker,
+}
+
+impl Dialect {
+    fn manifest(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.manifest.v1+json",
+            Self::Docker => "application/vnd.docker.distribution.manifest.v2+json",
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.index.v1+json",
+            Self::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
+        }
+    }
+
+    fn config(self) -> &'static str {
+        match self {
+            Self::Oci => "application/vnd.oci.image.config.v1+json",
+            Self::Docker => "application/vnd.docker.container.image.v1+json",
+        }
+    }
+}
 
 /// A layer: its entries, and how it is stored.
 #[derive(Debug, Clone)]
@@ -56,9 +86,16 @@ impl Layer {
 #[derive(Debug, Clone, Default)]
 pub struct Blobs {
     blobs: BTreeMap<String, Vec<u8>>,
+    dialect: Dialect,
 }
 
 impl Blobs {
+    /// No blobs. Manifests have the media types of this dialect.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        Self { blobs: BTreeMap::new(), dialect }
+    }
+
     /// Adds a blob, and returns its descriptor.
     pub fn add(&mut self, media_type: &str, bytes: Vec<u8>) -> Value {
         let digest = format!("sha256:{:x}", Sha256::digest(&bytes));
@@ -89,22 +126,25 @@ impl Blobs {
             "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z",
             "config": config, "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
-        let config = self.add("application/vnd.oci.image.config.v1+json", text(&config));
+        let config = self.add(self.dialect.config(), text(&config));
+        let descriptor = self.manifest(&config, &descriptors);
+        Ok(with_platform(&descriptor, &json!({"architecture": architecture, "os": "linux"})))
+    }
+
+    /// Adds a manifest of these blobs, and returns its descriptor.
+    pub fn manifest(&mut self, config: &Value, layers: &[Value]) -> Value {
+        let kind = self.dialect.manifest();
         let manifest = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": descriptors,
+            "schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers,
         });
-        let mut descriptor = self.add(MANIFEST, text(&manifest));
-        if let Some(fields) = descriptor.as_object_mut() {
-            let platform = json!({"architecture": architecture, "os": "linux"});
-            fields.insert("platform".to_owned(), platform);
-        }
-        Ok(descriptor)
+        self.add(kind, text(&manifest))
     }
 
     /// Adds an index of manifests, and returns its descriptor.
     pub fn index(&mut self, manifests: &[Value]) -> Value {
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
-        self.add(INDEX, text(&index))
+        let kind = self.dialect.index();
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": manifests});
+        self.add(kind, text(&index))
     }
 
     /// Writes a new layout of what `named` describes.
@@ -117,10 +157,24 @@ impl Blobs {
         for (digest, bytes) in &self.blobs {
             fs::write(blobs.join(digest.trim_start_matches("sha256:")), bytes)?;
         }
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [named]});
+        let kind = Dialect::Oci.index();
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [named]});
         fs::write(directory.join("index.json"), text(&index))?;
         fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
     }
+}
+
+/// The descriptor with this platform; `null` removes the platform.
+#[must_use]
+pub fn with_platform(descriptor: &Value, platform: &Value) -> Value {
+    let mut descriptor = descriptor.clone();
+    if let Some(fields) = descriptor.as_object_mut() {
+        fields.remove("platform");
+        if !platform.is_null() {
+            fields.insert("platform".to_owned(), platform.clone());
+        }
+    }
+    descriptor
 }
 
 fn text(value: &Value) -> Vec<u8> {

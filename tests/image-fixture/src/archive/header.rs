@@ -141,6 +141,7 @@ fn kind(entry: &Entry) -> u8 {
         (Kind::BlockDevice(..), _) => b'4',
         (Kind::Directory, _) => b'5',
         (Kind::Fifo, _) => b'6',
+        (Kind::Other(kind, _), _) => *kind,
     }
 }
 

@@ -1,0 +1,82 @@
+//! Images that both engines converted: do the commands of the runtime behave the same?
+
+use super::convert::{Fills, User};
+use crate::kit::Site;
+use image_fixture::archive::Entry;
+use image_fixture::compression::Compression;
+use image_fixture::generator;
+use image_fixture::image::Layer;
+use std::fs;
+
+/// The programs of the userland.
+const APPLETS: [&str; 6] = ["sh", "echo", "env", "cat", "id", "pwd"];
+
+/// Commands, in which IMAGE is the image.
+const COMMANDS: [&str; 11] = [
+    "exec IMAGE env",
+    "exec --pwd /tmp IMAGE sh -c 'pwd; id -u'",
+    "exec --cleanenv IMAGE cat /.singularity.d/runscript",
+    "run IMAGE",
+    "run IMAGE one 'two words' \"it's\" '$HOME'",
+    "shell IMAGE -c 'echo in a shell'",
+    "test IMAGE",
+    "inspect IMAGE",
+    "inspect --all IMAGE",
+    "inspect --runscript --environment --helpfile --startscript IMAGE",
+    "inspect --deffile --list-apps --test IMAGE",
+];
+
+fn userland(site: &Site) -> Layer {
+    let busybox = fs::read(site.at("ctl", "/usr/bin/busybox")).unwrap();
+    let mut entries = vec![
+        Entry::directory("bin"),
+        Entry::file("bin/busybox", busybox).mode(0o755),
+        Entry::directory("tmp").mode(0o1777),
+        Entry::file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+    ];
+    entries.extend(APPLETS.map(|applet| Entry::symlink(format!("bin/{applet}"), "busybox")));
+    Layer::new(entries, Compression::Gzip { members: 1 })
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn commands_behave_as_with_the_image_of_the_runtime() {
+    let site = Site::new("");
+    let fills = Fills::new(&site);
+    let userland = userland(&site);
+    let names: Vec<String> = (1..=6).map(|seed| format!("userland-{seed}")).collect();
+    for (seed, name) in (1..).zip(&names) {
+        let mut image = generator::image(seed);
+        // Only the configuration is random: the layers of a seed may replace /bin.
+        image.layers = vec![userland.clone()];
+        let (blobs, named) = image.blobs("amd64").unwrap();
+        fills.serve(name, &blobs, &named);
+    }
+    for user in [User::Root, User::Alice] {
+        let runtime = fills.convert(user, "runtime", &names);
+        let native = fills.convert(user, "native", &names);
+        for name in &names {
+            let [expected, found] =
+                [&runtime, &native].map(|all| outputs(&site, all[name].as_ref().unwrap()));
+            assert_eq!(expected, found, "{name}");
+        }
+    }
+}
+
+/// The exit statuses and the output of the commands as alice, without the date of the build.
+fn outputs(site: &Site, image: &str) -> Vec<String> {
+    let lines: String = COMMANDS
+        .iter()
+        .map(|command| {
+            let command = command.replace("IMAGE", "/tmp/fill.sif");
+            format!("apptainer --silent {command} </dev/null 2>&1; echo \"status $?\"\n")
+        })
+        .collect();
+    // Under one name, because programs see the path of the image.
+    let copy = format!("install -m 644 {image} /tmp/fill.sif");
+    let output = site.exec(&[], &["sh", "-c", &copy], "");
+    assert_eq!(output.status, 0, "{output:#?}");
+    let output = site.exec(&["--user", "alice"], &["sh", "-s"], &lines);
+    let differs = |line: &&str| line.contains("build-date");
+    output.stdout.lines().filter(|line| !differs(line)).map(str::to_owned).collect()
+}

@@ -1,0 +1,229 @@
+//! Damaged and hostile images: each is refused with a clear message, in bounded time and memory, and
+//! leaves nothing behind. The runtime never sees them.
+
+use super::convert::{Fills, reference};
+use crate::kit::{Site, tree};
+use image_fixture::archive::{self, Entry, Kind};
+use image_fixture::compression::Compression;
+use image_fixture::image::{Blobs, Layer};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+const ROOT: &str = "/local/fills/native";
+const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// The most memory that the command may use, in KiB.
+const MEMORY: u64 = 300 << 10;
+/// The most seconds that the command may take. It takes less than one; a machine under load may
+/// need more.
+const SECONDS: &str = "60";
+
+/// An image that is refused: its name, its blobs, and a part of the message.
+struct Hostile {
+    name: &'static str,
+    blobs: Blobs,
+    named: Value,
+    message: &'static str,
+    /// Changes the blobs after they were written.
+    damage: Option<Damage>,
+}
+
+type Damage = Box<dyn Fn(&Path)>;
+
+/// An image with this stored layer.
+fn stored(name: &'static str, message: &'static str, layer: Vec<u8>) -> Hostile {
+    let mut blobs = Blobs::default();
+    let layer = blobs.add(GZIP, layer);
+    of_descriptors(name, message, blobs, &[layer])
+}
+
+fn of_descriptors(
+    name: &'static str,
+    message: &'static str,
+    mut blobs: Blobs,
+    layers: &[Value],
+) -> Hostile {
+    let config = json!({"architecture": "amd64", "os": "linux", "config": {},
+        "rootfs": {"type": "layers", "diff_ids": []}});
+    let bytes = config.to_string().into_bytes();
+    let config = blobs.add("application/vnd.oci.image.config.v1+json", bytes);
+    let named = blobs.manifest(&config, layers);
+    Hostile { name, blobs, named, message, damage: None }
+}
+
+/// An image with this archive as its layer.
+fn of_archive(name: &'static str, message: &'static str, archive: &[u8]) -> Hostile {
+    stored(name, message, compressed(archive))
+}
+
+fn of_entries(name: &'static str, message: &'static str, entries: Vec<Entry>) -> Hostile {
+    of_archive(name, message, &Layer::new(entries, Compression::Plain).archive())
+}
+
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    Compression::Gzip { members: 1 }.apply(bytes).unwrap()
+}
+
+fn valid() -> Vec<u8> {
+    let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    Layer::new(vec![Entry::file("a", content)], Compression::Plain).archive()
+}
+
+/// Blobs that are not what their descriptors say.
+fn blobs() -> Vec<Hostile> {
+    let layer = compressed(&valid());
+    let length = layer.len();
+    let damaged = |name, message, change: fn(&Path, u64)| {
+        let mut blobs = Blobs::default();
+        let descriptor = blobs.add(GZIP, layer.clone());
+        let digest = descriptor["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
+        let mut hostile = of_descriptors(name, message, blobs, &[descriptor]);
+        let length = length as u64;
+        hostile.damage = Some(Box::new(move |layout| change(&layout.join(&digest), length)));
+        hostile
+    };
+    let sized = |name, message, size: usize| {
+        let mut blobs = Blobs::default();
+        let mut descriptor = blobs.add(GZIP, layer.clone());
+        descriptor["size"] = json!(size);
+        of_descriptors(name, message, blobs, &[descriptor])
+    };
+    vec![
+        damaged("wrong-digest", "digest", |path, length| {
+            open_to_write(path).write_all_at(b"x", length / 2).unwrap();
+        }),
+        damaged("short-blob", "bytes", |path, length| {
+            open_to_write(path).set_len(length - 1).unwrap();
+        }),
+        damaged("long-blob", "bytes", |path, length| {
+            open_to_write(path).set_len(length + 1).unwrap();
+        }),
+        damaged("endless-blob", "bytes", |path, _| {
+            open_to_write(path).set_len(1 << 42).unwrap();
+        }),
+        damaged("missing-blob", "404", |path, _| fs::remove_file(path).unwrap()),
+        sized("size-too-small", "bytes", length - 1),
+        sized("size-too-large", "bytes", length + 1),
+        sized("size-negative", "size", usize::MAX),
+    ]
+}
+
+fn open_to_write(path: &Path) -> fs::File {
+    fs::File::options().write(true).open(path).unwrap()
+}
+
+/// Layers that cannot be decompressed, or are no archives.
+fn streams() -> Vec<Hostile> {
+    let archive = valid();
+    let gzip = compressed(&archive);
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let mut checksum = archive.clone();
+    checksum[100] ^= 1;
+    vec![
+        stored("cut-gzip", "", half(&gzip)),
+        stored("text", "", b"this is not an archive, although it is long enough".repeat(20)),
+        of_archive("cut-archive", "", &half(&archive)),
+        of_archive("checksum", "", &checksum),
+        stored("wide-window", "", wide_window()),
+    ]
+}
+
+/// A zstd frame whose decompression would need a window of 2 GiB.
+fn wide_window() -> Vec<u8> {
+    // Magic number, descriptor without a content size, window descriptor: exponent 21.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3];
+    // A last block of one byte, repeated 128 KiB times.
+    let block: u32 = 1 | (1 << 1) | (0x2_0000 << 3);
+    frame.extend(&block.to_le_bytes()[..3]);
+    frame.push(0);
+    frame
+}
+
+/// Archives with sizes, names or numbers of entries beyond any image.
+fn archives() -> Vec<Hostile> {
+    let path = |count: usize| vec!["d"; count].join("/");
+    let entry = |name: String| Entry::file(name, "x");
+    let header = |name, kind| Entry::new(name, Kind::Other(kind, vec![b'a'; 1 << 20]));
+    vec![
+        of_archive("file-of-8-tib", "", &huge(b'0')),
+        of_archive("name-of-8-tib", "", &huge(b'L')),
+        of_archive("records-of-8-tib", "", &huge(b'x')),
+        of_entries("name-of-1-mib", "", vec![header("a", b'L'), entry("b".to_owned())]),
+        of_entries("records-of-1-mib", "", vec![header("a", b'x'), entry("b".to_owned())]),
+        of_entries("deep", "", vec![entry(path(100_000))]),
+        of_entries("loop", "", vec![
+            Entry::symlink("a", "b"),
+            Entry::symlink("b", "a"),
+            entry("a/x".to_owned()),
+        ]),
+        of_entries("link-to-itself", "", vec![Entry::new("a", Kind::Hardlink(b"a".to_vec()))]),
+        of_entries("root-is-a-link", "", vec![Entry::symlink("./", "/etc")]),
+        of_entries("type", "", vec![Entry::new("a", Kind::Other(b'Z', Vec::new()))]),
+    ]
+}
+
+/// An archive whose only entry claims to have 8 TiB.
+fn huge(kind: u8) -> Vec<u8> {
+    let mut archive = Vec::new();
+    Entry::new("a", Kind::Other(kind, Vec::new())).write(&mut archive);
+    let base_256 = [&[0x80, 0, 0, 0], (8_u64 << 40).to_be_bytes().as_slice()].concat();
+    archive[124..136].copy_from_slice(&base_256);
+    archive[148..156].fill(b' ');
+    let sum: u64 = archive[..512].iter().map(|byte| u64::from(*byte)).sum();
+    archive[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    archive.resize(archive.len() + 65_536, 0);
+    archive::end(&mut archive);
+    archive
+}
+
+/// Manifests and configurations.
+fn documents() -> Vec<Hostile> {
+    let layer = |blobs: &mut Blobs| blobs.add(GZIP, compressed(&valid()));
+    let mut blobs = Blobs::default();
+    let one = layer(&mut blobs);
+    let many = of_descriptors("layers", "layers", blobs, &vec![one; 20_000]);
+    let mut blobs = Blobs::default();
+    let one = layer(&mut blobs);
+    let config = vec![b' '; 64 << 20];
+    let config = blobs.add("application/vnd.oci.image.config.v1+json", config);
+    let named = blobs.manifest(&config, &[one]);
+    let config = Hostile { name: "config", blobs, named, message: "", damage: None };
+    vec![many, config]
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn hostile_images_are_refused() {
+    let site = Site::new("");
+    let fills = Fills::new(&site);
+    let all = [blobs(), streams(), archives(), documents()];
+    for hostile in all.into_iter().flatten() {
+        fills.serve(hostile.name, &hostile.blobs, &hostile.named);
+        if let Some(damage) = &hostile.damage {
+            damage(&fills.layout(hostile.name));
+        }
+        refused(&site, hostile.name, hostile.message);
+        fills.withdraw(hostile.name);
+    }
+    let root = site.at("ctl", ROOT);
+    assert_eq!(tree::check(&root), [""; 0]);
+    tree::is_clean(&root);
+}
+
+/// Asserts that the native engine refuses an image with this message.
+#[track_caller]
+fn refused(site: &Site, name: &str, message: &str) {
+    let image = reference(name);
+    let time = ["timeout", SECONDS, "/usr/bin/time", "-f", "peak %M"];
+    let add = ["sifcache", "add", "--json", "--engine", "native", "--into", ROOT, &image];
+    let output = site.exec(&[], &[&time[..], &add[..]].concat(), "");
+    assert!(output.status != 0 && output.status != 124, "{name}: {output:#?}");
+    let object: Value = serde_json::from_str(output.stdout.trim()).unwrap();
+    let error = object["error"].as_str().unwrap_or_default();
+    println!("{name}: {error}");
+    assert!(error.contains(message) && !error.is_empty(), "{name}: {output:#?}");
+    let peak = output.stderr.lines().filter_map(|line| line.strip_prefix("peak ")).next_back();
+    let peak: u64 = peak.unwrap().parse().unwrap();
+    assert!(peak < MEMORY, "{name}: {peak} KiB of memory");
+}
