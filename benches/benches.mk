@@ -1,13 +1,13 @@
 # Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
-.PHONY: bench bench-check bench-page bench-pulls
+.PHONY: bench bench-check bench-page bench-pulls bench-fill
 RESULTS := $(TARGET)/bench/results.json
 
 ## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/evidence/benchmarks.json
-	$(MAKE) --no-print-directory bench-page bench-pulls
+	$(MAKE) --no-print-directory bench-page bench-pulls bench-fill
 endif
 
 ## make bench-pulls              measures pulls of an image in the cache: docs/evidence/pulls.md; 4 minutes
@@ -15,6 +15,15 @@ bench-pulls: build-for-testbed host
 	$(CARGO) build --locked --release -p cluster-bench
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench pulls \
 		--build $(BUILD) --host $(TARGET)/host --into docs/evidence/pulls.md
+
+## make bench-fill [ROUNDS=5]    measures conversions of images: docs/evidence/fills.md; an hour and 3 GB of disk
+FILL_IMAGES := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/bench-fill
+bench-fill: testbed command
+	@$(NEED) igzip:isal zstd:zstd
+	$(CARGO) build --locked --release -p cluster-bench
+	benches/fill/images
+	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench fills \
+		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: measured
 measured: build-for-testbed host

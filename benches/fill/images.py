@@ -15,7 +15,7 @@ import tarfile
 from layout import Image
 
 PACKAGES = "usr/local/lib/python3.11/dist-packages"
-APPLETS = "sh cat ls id env echo stat find sha256sum head tail wc sort test true mkdir touch".split()
+APPLETS = "sh cat ls id env echo stat find sha256sum head tail wc sort test true mkdir touch xargs".split()
 
 
 def userland(layer, busybox):

@@ -9,6 +9,7 @@ mod calls;
 mod chart;
 mod experiment;
 mod experiments;
+mod fills;
 mod hooks;
 mod in_process;
 mod inside;
@@ -74,6 +75,21 @@ enum Action {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
     },
+    /// Measure conversions of images on the cluster, and write a page.
+    Fills {
+        /// The built command.
+        #[arg(long)]
+        command: PathBuf,
+        /// The directory with the OCI layouts of benches/fill/images.
+        #[arg(long)]
+        images: PathBuf,
+        /// The page.
+        #[arg(long)]
+        into: PathBuf,
+        /// How often each command runs.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Generate the page, the chart and the README's table from results.
     Render {
         /// The file with the results.
@@ -90,6 +106,9 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
+        Action::Fills { command, images, into, rounds } => {
+            fills::run(&command, &images, &into, rounds)
+        }
         Action::Pulls { build, host, into, local, rounds } => {
             let runtime = if local { None } else { Some(host.as_path()) };
             pulls::run(&build, runtime, &into, rounds)

@@ -117,7 +117,10 @@ fn archives() -> Vec<Chosen> {
             "through-a-link",
             same,
             &[
-                Layer::new(vec![Entry::directory("usr/bin"), Entry::symlink("bin", "usr/bin")], GZIP),
+                Layer::new(
+                    vec![Entry::directory("usr/bin"), Entry::symlink("bin", "usr/bin")],
+                    GZIP,
+                ),
                 Layer::new(vec![Entry::file("bin/a", "a"), Entry::file("bin/.wh.b", "")], GZIP),
             ],
         ),

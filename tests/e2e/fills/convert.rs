@@ -87,15 +87,19 @@ impl<'a> Fills<'a> {
         let output = self.add(user, engine, names);
         let mut all = BTreeMap::new();
         for line in output.stdout.lines() {
-            let object: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{output:#?}"));
+            let object: Value =
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("{output:#?}"));
             let reference = object["reference"].as_str().unwrap();
             let name = reference.rsplit('/').next().unwrap().trim_end_matches(":1");
             let path = object["path"].as_str().map(str::to_owned);
             let error = object["error"].as_str().map(str::to_owned);
-            all.insert(name.to_owned(), match error {
-                Some(error) => Err(error),
-                None => Ok(path.unwrap()),
-            });
+            all.insert(
+                name.to_owned(),
+                match error {
+                    Some(error) => Err(error),
+                    None => Ok(path.unwrap()),
+                },
+            );
         }
         assert_eq!(all.len(), names.len(), "{output:#?}");
         all

@@ -152,11 +152,11 @@ fn archives() -> Vec<Hostile> {
         of_entries("name-of-1-mib", "", vec![header("a", b'L'), entry("b".to_owned())]),
         of_entries("records-of-1-mib", "", vec![header("a", b'x'), entry("b".to_owned())]),
         of_entries("deep", "", vec![entry(path(100_000))]),
-        of_entries("loop", "", vec![
-            Entry::symlink("a", "b"),
-            Entry::symlink("b", "a"),
-            entry("a/x".to_owned()),
-        ]),
+        of_entries(
+            "loop",
+            "",
+            vec![Entry::symlink("a", "b"), Entry::symlink("b", "a"), entry("a/x".to_owned())],
+        ),
         of_entries("link-to-itself", "", vec![Entry::new("a", Kind::Hardlink(b"a".to_vec()))]),
         of_entries("root-is-a-link", "", vec![Entry::symlink("./", "/etc")]),
         of_entries("type", "", vec![Entry::new("a", Kind::Other(b'Z', Vec::new()))]),

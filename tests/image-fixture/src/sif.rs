@@ -78,11 +78,7 @@ pub fn file_system(file: &[u8]) -> Option<usize> {
 /// A line for each difference of two files, without those of the file systems and of the IDs.
 /// `clean` removes what differs between two builds from the data of the other objects.
 #[must_use]
-pub fn differences(
-    expected: &[u8],
-    found: &[u8],
-    clean: &dyn Fn(&[u8]) -> Vec<u8>,
-) -> Vec<String> {
+pub fn differences(expected: &[u8], found: &[u8], clean: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<String> {
     let mut lines = Vec::new();
     if expected.get(..48) != found.get(..48) {
         lines.push("launch line, version or architecture".to_owned());

@@ -1,0 +1,87 @@
+//! Conversions of images: `sifcache add` compared with `apptainer pull`, with the least that the
+//! work takes, and reads from the results.
+
+mod bound;
+mod page;
+mod reads;
+mod sample;
+
+use crate::testbed;
+use anyhow::{Context, Result, ensure};
+use sample::{Sample, Variant};
+use std::fs;
+use std::path::Path;
+
+/// The images that `benches/fill/images` makes.
+const IMAGES: [&str; 3] = ["big", "many", "real"];
+/// Where the images and all temporary files are on the login node: on this machine's disk.
+const DIRECTORY: &str = "/shared/fill";
+
+/// All measurements of one image.
+struct Measured {
+    name: &'static str,
+    /// The samples of each variant, in the order of [`sample::VARIANTS`].
+    samples: Vec<Vec<Sample>>,
+    /// The largest number of bytes on disk beside the new image, of each variant.
+    disk: Vec<u64>,
+    /// The processor seconds of separate programs that do the same work.
+    bound: Option<bound::Bound>,
+}
+
+/// Measures and writes the page. `command` is the built command, `images` the directory of the
+/// layouts.
+///
+/// # Errors
+/// A command fails.
+pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> Result<()> {
+    testbed::push(command, "/usr/local/bin/sifcache", "755")?;
+    testbed::hub("start")?;
+    let mut all = Vec::new();
+    for name in IMAGES {
+        let layout = images.join(name);
+        if layout.join("index.json").exists() {
+            all.push(measure(name, &layout, rounds)?);
+        }
+    }
+    ensure!(!all.is_empty(), "{}: no images", images.display());
+    let reads = reads::all(rounds)?;
+    fs::write(into, page::page(&all, &reads, rounds)?).with_context(|| into.display().to_string())
+}
+
+fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured> {
+    push(name, layout)?;
+    let variants = sample::VARIANTS;
+    let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
+    // The first round of each image fills the page cache of the registry and is not counted.
+    for round in 0..=rounds {
+        for place in 0..variants.len() {
+            let index = (place + round) % variants.len();
+            let (Some(variant), Some(samples)) = (variants.get(index), samples.get_mut(index))
+            else {
+                continue;
+            };
+            let sample = variant.convert(name)?;
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    let disk: Result<Vec<u64>> = variants.iter().map(|one: &Variant| one.disk(name)).collect();
+    Ok(Measured { name, samples, disk: disk?, bound: bound::bound(layout).ok() })
+}
+
+/// Copies a layout to the registry.
+fn push(name: &str, layout: &Path) -> Result<()> {
+    let shared = testbed::at("ctl", DIRECTORY)?;
+    fs::create_dir_all(&shared)?;
+    let copy = shared.join("layout");
+    let mut cp = std::process::Command::new("cp");
+    cp.args(["--recursive", "--link"]).arg(layout).arg(&copy);
+    testbed::output(&mut cp, "")?;
+    let script = format!(
+        "skopeo copy --quiet --insecure-policy oci:{DIRECTORY}/layout docker://docker.io/fill/{name}:1"
+    );
+    let pushed = testbed::on("ctl", &script);
+    fs::remove_dir_all(&copy)?;
+    pushed.map(drop)
+}
