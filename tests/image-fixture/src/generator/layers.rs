@@ -117,7 +117,7 @@ impl Maker<'_> {
                 _ => None,
             };
             let path = path.unwrap_or_else(|| self.new_path());
-            if !(self.strict && self.model.is_below_file(&path)) {
+            if !self.strict || self.model.resolve(&path).is_some() {
                 return path;
             }
         }
@@ -135,7 +135,8 @@ impl Maker<'_> {
 
     /// A name below a directory or below a link.
     fn child(&mut self) -> Option<Vec<u8>> {
-        let mut path = self.model.existing(self.random, &[Type::Directory, Type::Link])?;
+        let parent = |kind: &Type| matches!(kind, Type::Directory | Type::Link(_));
+        let mut path = self.model.existing(self.random, parent)?;
         path.push(b'/');
         path.extend(choices::name(self.random));
         Some(path)
@@ -146,25 +147,28 @@ impl Maker<'_> {
     fn symlink(&mut self) -> Entry {
         let path = self.path();
         let known = match self.strict {
-            true => self.model.existing(self.random, &[Type::Directory, Type::File]),
+            true => self
+                .model
+                .existing(self.random, |kind| matches!(kind, Type::Directory | Type::File)),
             false => self.model.name(self.random),
         };
-        let known = known.filter(|known| !self.strict || !known.starts_with(&path));
+        let place = self.model.resolve(&path).unwrap_or_default();
+        let known = known.filter(|known| !self.strict || !known.starts_with(&place));
         let Some(known) = known else {
             return self.made(Entry::symlink(path, "missing"), Type::Other);
         };
-        let kind = match self.model.kind(&known) {
-            Some(Type::Directory) => Type::Link,
+        let leads_to = match self.model.kind(&known) {
+            Some(Type::Directory) => Type::Link(known.clone()),
             _ => Type::Other,
         };
         let (_, last) = split(&known);
-        let mut target = match self.random.below(8) {
-            0..3 => [b"/", known.as_slice()].concat(),
-            3 if !self.strict => last.to_vec(),
-            4 => [b"../", known.as_slice()].concat(),
-            5 => choices::name(self.random),
-            6 => [b"/../../", known.as_slice()].concat(),
-            _ => up(&path, &known),
+        let (mut target, kind) = match self.random.below(8) {
+            0..3 => ([b"/", known.as_slice()].concat(), leads_to),
+            3 => ([b"/../../", known.as_slice()].concat(), leads_to),
+            4 if !self.strict => (last.to_vec(), Type::Other),
+            5 => ([b"../", known.as_slice()].concat(), Type::Other),
+            6 => (choices::name(self.random), Type::Other),
+            _ => (up(&place, &known), leads_to),
         };
         // The list that is compared does not escape line breaks of targets.
         target.retain(|byte| *byte != b'\n');
@@ -172,15 +176,16 @@ impl Maker<'_> {
     }
 
     fn hardlink(&mut self) -> Entry {
-        let mut target = self.model.existing(self.random, &[Type::File]);
+        let mut target = self.model.existing(self.random, |kind| *kind == Type::File);
         if !self.strict && self.random.one_in(2) {
             target = self.model.name(self.random);
         }
         let path = self.path();
+        let place = self.model.resolve(&path).unwrap_or_default();
         match target {
             // Without the parents of the target, or with the target replaced by the link itself,
             // runtimes find no target.
-            Some(target) if !self.strict || (target != path && !target.starts_with(&path)) => {
+            Some(target) if !self.strict || !is_below(&target, &place) => {
                 Entry::new(path, Kind::Hardlink(target))
             }
             _ => Entry::file(path, "no link"),
@@ -195,7 +200,9 @@ impl Maker<'_> {
     }
 
     fn opaque(&mut self) -> Entry {
-        let known = self.model.existing(self.random, &[Type::Directory, Type::Link]);
+        let known = self
+            .model
+            .existing(self.random, |kind| matches!(kind, Type::Directory | Type::Link(_)));
         let directory = known.unwrap_or_else(|| choices::top(self.random));
         self.model.clear(&directory, self.layer);
         Entry::file([directory.as_slice(), b"/.wh..wh..opq"].concat(), "")
@@ -256,4 +263,9 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 fn up(path: &[u8], known: &[u8]) -> Vec<u8> {
     let depth = path.iter().filter(|byte| **byte == b'/').count();
     [b"../".repeat(depth), known.to_vec()].concat()
+}
+
+/// Whether a path is another one or below it.
+fn is_below(path: &[u8], other: &[u8]) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

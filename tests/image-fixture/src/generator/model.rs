@@ -4,19 +4,22 @@ use crate::random::Random;
 use std::collections::BTreeMap;
 
 /// A rough type of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Type {
     /// A directory, with or without an entry of its own.
     Directory,
     /// A regular file.
     File,
-    /// A symbolic link to a directory.
-    Link,
+    /// A symbolic link to this path below the root directory.
+    Link(Vec<u8>),
     /// A device, a named pipe or another symbolic link.
     Other,
 }
 
-/// The paths that exist, if no link leads elsewhere.
+/// The most links that are followed on the way to a path.
+const LINKS: usize = 8;
+
+/// The paths that exist.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     paths: BTreeMap<Vec<u8>, (Type, usize)>,
@@ -27,25 +30,30 @@ pub(super) struct Model {
 impl Model {
     /// A layer adds an entry. The parents become directories.
     pub(super) fn put(&mut self, path: &[u8], kind: Type, layer: usize) {
-        for parent in parents(path) {
+        self.names.push(path.to_vec());
+        let Some(path) = self.resolve(path) else { return };
+        for parent in parents(&path) {
             self.paths.entry(parent.to_vec()).or_insert((Type::Directory, layer));
         }
         if kind != Type::Directory {
-            self.remove_below(path, usize::MAX);
+            self.remove_below(&path, usize::MAX);
         }
-        self.paths.insert(path.to_vec(), (kind, layer));
-        self.names.push(path.to_vec());
+        self.paths.insert(path, (kind, layer));
     }
 
     /// A layer removes a path.
     pub(super) fn remove(&mut self, path: &[u8]) {
-        self.paths.remove(path);
-        self.remove_below(path, usize::MAX);
+        let Some(path) = self.resolve(path) else { return };
+        self.paths.remove(&path);
+        self.remove_below(&path, usize::MAX);
     }
 
     /// A layer removes what lower layers have below a directory.
     pub(super) fn clear(&mut self, directory: &[u8], layer: usize) {
-        self.remove_below(directory, layer);
+        let name = [directory, b"/x"].concat();
+        let Some(resolved) = self.resolve(&name) else { return };
+        let directory = resolved.strip_suffix(b"/x").unwrap_or(&resolved).to_vec();
+        self.remove_below(&directory, layer);
     }
 
     fn remove_below(&mut self, path: &[u8], layer: usize) {
@@ -58,32 +66,40 @@ impl Model {
         random.pick(&self.names).cloned()
     }
 
-    /// A path of one of these types that no link leads elsewhere.
-    pub(super) fn existing(&self, random: &mut Random, types: &[Type]) -> Option<Vec<u8>> {
-        let found: Vec<&Vec<u8>> = self
-            .paths
-            .iter()
-            .filter(|(path, (kind, _))| types.contains(kind) && self.is_plain(path))
-            .map(|(path, _)| path)
-            .collect();
+    /// A path that exists and has a type that is wanted.
+    pub(super) fn existing(
+        &self,
+        random: &mut Random,
+        wanted: fn(&Type) -> bool,
+    ) -> Option<Vec<u8>> {
+        let paths = self.paths.iter().filter(|(_, (kind, _))| wanted(kind));
+        let found: Vec<&Vec<u8>> = paths.map(|(path, _)| path).collect();
         random.pick(&found).map(|path| (*path).clone())
     }
 
     /// The type of a path.
-    pub(super) fn kind(&self, path: &[u8]) -> Option<Type> {
-        self.paths.get(path).map(|(kind, _)| *kind)
+    pub(super) fn kind(&self, path: &[u8]) -> Option<&Type> {
+        self.paths.get(path).map(|(kind, _)| kind)
     }
 
-    /// Whether all parents are directories.
-    pub(super) fn is_plain(&self, path: &[u8]) -> bool {
-        let mut kinds = parents(path).map(|parent| self.paths.get(parent));
-        kinds.all(|kind| matches!(kind, Some((Type::Directory, _))))
-    }
-
-    /// Whether a parent of the path is neither a directory nor a link nor missing.
-    pub(super) fn is_below_file(&self, path: &[u8]) -> bool {
-        let mut kinds = parents(path).map(|parent| self.paths.get(parent));
-        kinds.any(|kind| matches!(kind, Some((Type::File | Type::Other, _))))
+    /// The path with the links of its parents followed. `None` if a parent is neither a directory
+    /// nor missing, or if too many links follow each other.
+    pub(super) fn resolve(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let mut path = path.to_vec();
+        for _ in 0..LINKS {
+            let found = parents(&path)
+                .map(|parent| (parent.len(), self.kind(parent).unwrap_or(&Type::Directory)))
+                .find(|(_, kind)| **kind != Type::Directory);
+            match found {
+                None => return Some(path),
+                Some((length, Type::Link(target))) => {
+                    let rest = path.get(length..).unwrap_or_default();
+                    path = [target.as_slice(), rest].concat();
+                }
+                Some(_) => return None,
+            }
+        }
+        None
     }
 }
 
