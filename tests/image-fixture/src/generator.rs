@@ -76,3 +76,6 @@ impl Image {
         Ok((blobs, named))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,11 +58,14 @@ pub(super) fn sparse(sparse: &Sparse, path: &[u8], records: &mut Vec<Record>) ->
     let mut add = |name: &str, value: Vec<u8>| records.push((format!("GNU.sparse.{name}"), value));
     let segments = sparse.segments.iter();
     let data: Vec<u8> = segments.clone().flat_map(|(_, data)| data.clone()).collect();
+    // As GNU tar does, a last segment without data marks the end.
     let pairs = segments.map(|(offset, data)| (*offset, data.len()));
+    let pairs = pairs.chain([(sparse.size, 0)]);
+    let count = sparse.segments.len() + 1;
     match sparse.version {
         SparseVersion::V0_1 => {
             add("size", sparse.size.to_string().into_bytes());
-            add("numblocks", sparse.segments.len().to_string().into_bytes());
+            add("numblocks", count.to_string().into_bytes());
             add("name", path.to_vec());
             let map: Vec<String> = pairs.map(|(at, length)| format!("{at},{length}")).collect();
             add("map", map.join(",").into_bytes());
@@ -74,7 +77,7 @@ pub(super) fn sparse(sparse: &Sparse, path: &[u8], records: &mut Vec<Record>) ->
             add("name", path.to_vec());
             add("realsize", sparse.size.to_string().into_bytes());
             let lines: String = pairs.map(|(at, length)| format!("{at}\n{length}\n")).collect();
-            let mut all = format!("{}\n{lines}", sparse.segments.len()).into_bytes();
+            let mut all = format!("{count}\n{lines}").into_bytes();
             all.resize(all.len().next_multiple_of(512), 0);
             [all, data].concat()
         }

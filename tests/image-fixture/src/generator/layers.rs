@@ -224,6 +224,11 @@ impl Maker<'_> {
         let random = &mut *self.random;
         let (mtime, nanoseconds) = choices::time(random);
         let formats = [Format::Pax, Format::Pax, Format::PaxAlways, Format::Gnu, Format::Old];
+        let mut format = random.pick(&formats).copied().unwrap_or(Format::Pax);
+        // Their sizes are in pax records, in front of which no GNU header may be.
+        if matches!(entry.kind, Kind::Sparse(_)) {
+            format = Format::Pax;
+        }
         let xattrs = match entry.kind {
             Kind::File(_) | Kind::Directory => choices::xattrs(random),
             _ => Vec::new(),
@@ -235,7 +240,7 @@ impl Maker<'_> {
             mtime,
             nanoseconds,
             xattrs,
-            format: random.pick(&formats).copied().unwrap_or(Format::Pax),
+            format,
             ..entry
         }
     }
