@@ -12,18 +12,15 @@ use std::fs;
 const APPLETS: [&str; 6] = ["sh", "echo", "env", "cat", "id", "pwd"];
 
 /// Commands, in which IMAGE is the image.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 8] = [
     "exec IMAGE env",
-    "exec --pwd /tmp IMAGE sh -c 'pwd; id -u'",
-    "exec --cleanenv IMAGE cat /.singularity.d/runscript",
+    "exec --pwd /tmp IMAGE sh -c 'pwd; id -u; cat /.singularity.d/runscript'",
     "run IMAGE",
     "run IMAGE one 'two words' \"it's\" '$HOME'",
     "shell IMAGE -c 'echo in a shell'",
     "test IMAGE",
-    "inspect IMAGE",
     "inspect --all IMAGE",
-    "inspect --runscript --environment --helpfile --startscript IMAGE",
-    "inspect --deffile --list-apps --test IMAGE",
+    "inspect --runscript --environment --deffile IMAGE",
 ];
 
 fn userland(site: &Site) -> Layer {
@@ -44,7 +41,8 @@ fn commands_behave_as_with_the_image_of_the_runtime() {
     let site = Site::new("");
     let fills = Fills::new(&site);
     let userland = userland(&site);
-    let names: Vec<String> = (1..=6).map(|seed| format!("userland-{seed}")).collect();
+    // Their entrypoints and commands differ.
+    let names: Vec<String> = (1..=2).map(|seed| format!("userland-{seed}")).collect();
     for (seed, name) in (1..).zip(&names) {
         let mut image = generator::image(seed);
         // Only the configuration is random: the layers of a seed may replace /bin.
@@ -58,7 +56,9 @@ fn commands_behave_as_with_the_image_of_the_runtime() {
         for name in &names {
             let [expected, found] =
                 [&runtime, &native].map(|all| outputs(&site, all[name].as_ref().unwrap()));
-            assert_eq!(expected, found, "{name}");
+            let lines = expected.iter().zip(&found).filter(|(one, other)| one != other);
+            let lines: Vec<_> = lines.take(5).collect();
+            assert!(lines.is_empty() && expected.len() == found.len(), "{name}: {lines:#?}");
         }
     }
 }
@@ -77,6 +77,6 @@ fn outputs(site: &Site, image: &str) -> Vec<String> {
     let output = site.exec(&[], &["sh", "-c", &copy], "");
     assert_eq!(output.status, 0, "{output:#?}");
     let output = site.exec(&["--user", "alice"], &["sh", "-s"], &lines);
-    let differs = |line: &&str| line.contains("build-date");
+    let differs = |line: &&str| line.contains("build-date") || line.starts_with("PPID=");
     output.stdout.lines().filter(|line| !differs(line)).map(str::to_owned).collect()
 }

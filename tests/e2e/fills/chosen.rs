@@ -108,7 +108,7 @@ fn archives() -> Vec<Chosen> {
     };
     let old_sparse = Entry::new("sparse", Kind::Other(b'S', Vec::new()));
     vec![
-        image("no-layers", same_or_left, &[]),
+        image("no-layers", refused, &[]),
         entries("empty-layer", same, Vec::new()),
         entries("twice-in-a-layer", same, vec![Entry::file("a", "1"), Entry::file("a", "22")]),
         entries("root-entry", same, vec![Entry::directory("./").mode(0o700)]),

@@ -111,8 +111,9 @@ impl<'a> Fills<'a> {
             User::Alice => (&["--user", "alice"], "/home/alice"),
         };
         let into = format!("{home}/fills/{engine}");
-        let words = ["sifcache", "add", "--json", "--engine", engine, "--into", &into];
-        let more = ["--jobs", "2", "--from", "-"];
+        let words = ["sifcache", "add", "--json", "--engine", engine, "--root", &into];
+        // The home directory of alice is not trusted for jobs, which start nothing from there here.
+        let more = ["--into", &into, "--untrusted", "accept", "--jobs", "2", "--from", "-"];
         let list: Vec<String> = names.iter().map(|name| reference(name)).collect();
         self.site.exec(flags, &[&words[..], &more[..]].concat(), &list.join("\n"))
     }

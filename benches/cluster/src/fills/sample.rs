@@ -19,11 +19,11 @@ pub(super) const VARIANTS: [Variant; 3] = [
     },
     Variant {
         name: "sifcache, zstd",
-        command: "sifcache add --quiet --engine native --compression zstd --into OUT docker://IMAGE",
+        command: "sifcache add --quiet --engine native --compression zstd --root OUT --into OUT docker://IMAGE",
     },
     Variant {
         name: "sifcache, gzip",
-        command: "sifcache add --quiet --engine native --compression gzip --into OUT docker://IMAGE",
+        command: "sifcache add --quiet --engine native --compression gzip --root OUT --into OUT docker://IMAGE",
     },
 ];
 
