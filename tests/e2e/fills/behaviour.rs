@@ -4,8 +4,8 @@ use super::convert::{Fills, User};
 use crate::kit::Site;
 use image_fixture::archive::Entry;
 use image_fixture::compression::Compression;
-use image_fixture::generator;
-use image_fixture::image::Layer;
+use image_fixture::image::{Blobs, Dialect, Layer};
+use serde_json::{Value, json};
 use std::fs;
 
 /// The programs of the userland.
@@ -35,19 +35,30 @@ fn userland(site: &Site) -> Layer {
     Layer::new(entries, Compression::Gzip { members: 1 })
 }
 
+/// With an entrypoint and arguments; with a command only.
+fn configurations() -> [Value; 2] {
+    let environment = ["PATH=/bin", "A=b c", "Q=it's \"$HOME\" `id`", "EMPTY=", "N=line\nbreak"];
+    [
+        json!({
+            "Env": environment,
+            "Entrypoint": ["sh", "-c", "echo $0 \"$@\"; pwd", "name"],
+            "Cmd": ["two words", "it's", "$HOME"],
+            "WorkingDir": "/tmp", "User": "1000", "Labels": {"a.b": "c \"d\"", "e": ""},
+        }),
+        json!({"Cmd": ["echo", "a  b", "\\", "$(id)"]}),
+    ]
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn commands_behave_as_with_the_image_of_the_runtime() {
     let site = Site::new("");
     let fills = Fills::new(&site);
     let userland = userland(&site);
-    // Their entrypoints and commands differ.
-    let names: Vec<String> = (1..=2).map(|seed| format!("userland-{seed}")).collect();
-    for (seed, name) in (1..).zip(&names) {
-        let mut image = generator::image(seed);
-        // Only the configuration is random: the layers of a seed may replace /bin.
-        image.layers = vec![userland.clone()];
-        let (blobs, named) = image.blobs("amd64").unwrap();
+    let names = ["entrypoint", "command"].map(str::to_owned);
+    for (config, name) in configurations().iter().zip(&names) {
+        let mut blobs = Blobs::new(Dialect::Docker);
+        let named = blobs.image(&[userland.clone()], config, "amd64").unwrap();
         fills.serve(name, &blobs, &named);
     }
     for user in [User::Root, User::Alice] {
