@@ -77,3 +77,13 @@ stage-testbed-check: stage-cluster-sid
 	@$(LATER) testbed-check testbed/check
 stage-demo-check: stage-build-sid
 	@$(LATER) demo-check testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache
+
+## make fill-check [SEEDS=10000] [FIRST_SEED=1]  converts random images by the runtime and by sifcache, as root and, every
+##                                    second one, as a user, and compares the results: three seconds for ten images
+.PHONY: fill-check
+SEEDS ?= 10000
+FIRST_SEED ?= 1
+fill-check: build-for-e2e
+	SIFCACHE_SEEDS=$(SEEDS) SIFCACHE_FIRST_SEED=$(FIRST_SEED) SLURM_VERSION=$(ANY_RELEASE) SIFCACHE_BUILD=$(BUILD) \
+		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
+		$(CARGO) test --locked --test e2e -- --ignored --nocapture fills::random

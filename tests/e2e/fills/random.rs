@@ -8,11 +8,12 @@ use std::ops::Range;
 /// How many images are converted in one run of the command.
 const AT_A_TIME: u64 = 50;
 
-/// The seeds of the images that root converts. A seed is one OCI image with one to five layers.
+/// The seeds of the images that root converts. A seed is one OCI image with one to five layers and
+/// its own configuration. A conversion by both engines costs 0.2 seconds of processor time.
 fn seeds() -> Range<u64> {
     let variable = |name| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let first = variable("SIFCACHE_FIRST_SEED").unwrap_or(1);
-    let count = variable("SIFCACHE_SEEDS").unwrap_or(if thorough() { 1000 } else { 200 });
+    let count = variable("SIFCACHE_SEEDS").unwrap_or(if thorough() { 1000 } else { 140 });
     first..first + count
 }
 
