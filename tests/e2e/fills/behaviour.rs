@@ -58,7 +58,7 @@ fn commands_behave_as_with_the_image_of_the_runtime() {
     let names = ["entrypoint", "command"].map(str::to_owned);
     for (config, name) in configurations().iter().zip(&names) {
         let mut blobs = Blobs::new(Dialect::Docker);
-        let named = blobs.image(&[userland.clone()], config, "amd64").unwrap();
+        let named = blobs.image(std::slice::from_ref(&userland), config, "amd64").unwrap();
         fills.serve(name, &blobs, &named);
     }
     for user in [User::Root, User::Alice] {
