@@ -190,3 +190,27 @@ impl Common<'_> {
         self.with(kind, self.metadata.mode, |inode| inode.long(self.links))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_behind_4_gib_has_an_extended_inode() {
+        let metadata = Metadata::default();
+        let (uid, gid, number) = (0, 0, 1);
+        let common =
+            Common { metadata: &metadata, uid, gid, number, links: 1, xattrs: xattrs::NONE };
+        for (start, size, kind) in
+            [(u32::MAX.into(), u32::MAX.into(), 2), (1_u64 << 32, 5, 9), (5, 1_u64 << 32, 9)]
+        {
+            let data = Data { start, size, ..Data::default() };
+            let inode = common.file(&data);
+            assert_eq!(inode.first_chunk().map(|kind| u16::from_le_bytes(*kind)), Some(kind));
+            if kind == 9 {
+                let fields = [start.to_le_bytes(), size.to_le_bytes()].concat();
+                assert_eq!(inode.get(16..32), Some(&fields[..]));
+            }
+        }
+    }
+}
