@@ -124,3 +124,24 @@ impl Placer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_compressor_that_fails_ends_the_placer() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let placer = Placer::new(file, 0, Placed { blocks: Vec::new(), end: 96 }, 0);
+        let ((results, done), (recycle, spare)) = (channel(), channel());
+        for (number, outcome) in [(0, Outcome::Zeros), (1, Outcome::Failed), (2, Outcome::Zeros)] {
+            let buffers = Buffers::default();
+            results.send(Done { number, buffers, outcome, checksum: 0 }).unwrap();
+        }
+        drop(results);
+        assert!(matches!(placer.run(&done, &recycle), Err(Error::Thread)));
+        drop(recycle);
+        assert_eq!(spare.iter().count(), 1);
+    }
+}
