@@ -5,6 +5,7 @@
 
 mod archive;
 mod entries;
+mod follow;
 mod hostile;
 mod links;
 mod model;
