@@ -1,7 +1,7 @@
 //! Reads the entries of a tar archive as Apptainer's runtime does, with bounds.
 //!
 //! Apptainer reads layers with Go's `archive/tar`, so this module follows that package
-//! (`reader.go`, `strconv.go` and `format.go` of Go 1.24) where the formats leave a choice: which
+//! (`reader.go`, `strconv.go` and `format.go` of Go 1.19) where the formats leave a choice: which
 //! extended header wins, how numbers are written, where an archive ends.
 //!
 //! The crate `tar` supplies the layout of a header. Its iterator is not used, because its raw mode
