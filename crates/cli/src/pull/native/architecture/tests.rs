@@ -101,9 +101,9 @@ fn a_user_skips_what_only_root_can_read() {
 fn invalid_headers_are_skipped() {
     let valid = elf(62);
     assert_eq!(find_in(&[("bin/sh", 0o755, &valid)], true), Ok(Some(*AMD64)));
-    // The byte that changes, and its new value: class, byte order, two versions, a table of
-    // sections and of programs that the file does not contain.
-    for (at, value) in [(4, 3), (5, 0), (6, 2), (20, 2), (60, 1), (56, 1)] {
+    // The byte that changes, and its new value: class, byte order, two versions, a table without
+    // sections, and tables of sections and programs that the file does not contain.
+    for (at, value) in [(4, 3), (5, 0), (6, 2), (20, 2), (40, 1), (60, 1), (56, 1)] {
         let mut invalid = valid.clone();
         invalid[at] = value;
         assert_eq!(find_in(&[("bin/sh", 0o755, &invalid)], true), Ok(None), "{at}");

@@ -4,7 +4,7 @@ use sifcache_squashfs::compression::Compression;
 use sifcache_squashfs::reader::Reader;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -17,6 +17,11 @@ fn the_image_is_a_valid_sif() {
         let file = File::open(&path).unwrap();
         let table = image::descriptor_table(&file).unwrap();
         let root = sifcache_core::sif::descriptors::root_file_system(&table).unwrap();
+        let mut header = [0; sifcache_core::sif::HEADER];
+        file.read_exact_at(&mut header, 0).unwrap();
+        let header = sifcache_core::sif::parse(&header).unwrap();
+        let host = sifcache_core::sif::host_architecture();
+        assert_eq!((header.architecture, root.architecture), (host, host));
         assert_eq!(root.end(), file.metadata().unwrap().len());
         let reader = Reader::open(file, root.offset, root.size).unwrap();
         reader.check_all(&mut |_| Ok(())).unwrap();
