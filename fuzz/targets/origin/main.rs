@@ -8,7 +8,7 @@ mod file;
 mod written;
 
 // A private module of the command.
-#[allow(unreachable_pub, reason = "as in the command")]
+#[allow(dead_code, unreachable_pub, reason = "as in the command")]
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/cache/sif_metadata.rs"]
 mod sif_metadata;
