@@ -44,7 +44,8 @@ pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> 
         }
     }
     ensure!(!all.is_empty(), "{}: no images", images.display());
-    let reads = reads::all(rounds)?;
+    let measured: Vec<&str> = all.iter().map(|image| image.name).collect();
+    let reads = reads::all(&measured, rounds)?;
     fs::write(into, page::page(&all, &reads, rounds)?).with_context(|| into.display().to_string())
 }
 

@@ -32,10 +32,11 @@ pub(super) struct Seconds {
     pub(super) medians: Vec<f64>,
 }
 
-/// Measures all reads, cold and warm. Cold means that no page of the image is in memory.
-pub(super) fn all(rounds: usize) -> Result<Vec<Seconds>> {
+/// Measures the reads from these images, cold and warm. Cold means that no page of the image is in
+/// memory.
+pub(super) fn all(images: &[&str], rounds: usize) -> Result<Vec<Seconds>> {
     let mut all = Vec::new();
-    for read in READS {
+    for read in READS.into_iter().filter(|read| images.contains(&read.image)) {
         for (index, variant) in VARIANTS.iter().enumerate() {
             variant.keep(read.image, &path(index))?;
         }
