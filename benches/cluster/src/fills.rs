@@ -52,23 +52,28 @@ pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> 
 fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured> {
     push(name, layout)?;
     let variants = sample::VARIANTS;
+    // The first conversions fill the page cache of the registry, and are not timed.
+    let disk: Result<Vec<u64>> = variants.iter().map(|one: &Variant| one.disk(name)).collect();
     let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
-    // The first round of each image fills the page cache of the registry and is not counted.
-    for round in 0..=rounds {
+    for round in 0..rounds {
         for place in 0..variants.len() {
             let index = (place + round) % variants.len();
             let (Some(variant), Some(samples)) = (variants.get(index), samples.get_mut(index))
             else {
                 continue;
             };
-            let sample = variant.convert(name)?;
-            if round > 0 {
-                samples.push(sample);
+            samples.push(variant.convert(name)?);
+            if round + 1 == rounds {
+                sample::keep(&kept(name, index))?;
             }
         }
     }
-    let disk: Result<Vec<u64>> = variants.iter().map(|one: &Variant| one.disk(name)).collect();
     Ok(Measured { name, samples, disk: disk?, bound: bound::bound(layout).ok() })
+}
+
+/// Where the last result of a variant is kept.
+fn kept(image: &str, variant: usize) -> String {
+    format!("{DIRECTORY}/{image}-{variant}.sif")
 }
 
 /// Copies a layout to the registry.
@@ -77,7 +82,7 @@ fn push(name: &str, layout: &Path) -> Result<()> {
     fs::create_dir_all(&shared)?;
     let copy = shared.join("layout");
     let mut cp = std::process::Command::new("cp");
-    cp.args(["--recursive", "--link"]).arg(layout).arg(&copy);
+    cp.args(["--recursive", "--dereference"]).arg(layout).arg(&copy);
     testbed::output(&mut cp, "")?;
     let script = format!(
         "skopeo copy --quiet --insecure-policy oci:{DIRECTORY}/layout docker://docker.io/fill/{name}:1"

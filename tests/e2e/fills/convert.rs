@@ -129,7 +129,7 @@ impl<'a> Fills<'a> {
     }
 
     /// Lists the file systems of images into files beside them.
-    fn list<'b>(&self, images: impl Iterator<Item = &'b String>) {
+    pub(super) fn list<'b>(&self, images: impl Iterator<Item = &'b String>) {
         let mut lines = String::new();
         for image in images {
             let offset = sif::file_system(&self.read(image)).expect("a partition");
@@ -163,7 +163,7 @@ impl<'a> Fills<'a> {
     }
 
     /// The file system of an image, without what differs between two builds.
-    fn listing(&self, image: &str) -> Listing {
+    pub(super) fn listing(&self, image: &str) -> Listing {
         let text = self.read(&format!("{image}.list"));
         let mut listing = listing::parse(&text).unwrap_or_else(|| panic!("{image}"));
         if let Some(labels) = listing.get_mut(b".singularity.d/labels.json".as_slice()) {

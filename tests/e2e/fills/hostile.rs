@@ -1,7 +1,7 @@
 //! Damaged and hostile images: each is refused with a clear message, in bounded time and memory, and
 //! leaves nothing behind. The runtime never sees them.
 
-use super::convert::{Fills, reference};
+use super::convert::{Fills, User, reference};
 use crate::kit::{Site, tree};
 use image_fixture::archive::{self, Entry, Kind};
 use image_fixture::compression::Compression;
@@ -94,7 +94,7 @@ fn blobs() -> Vec<Hostile> {
         damaged("wrong-digest", "digest", |path, _| {
             open_to_write(path).write_all_at(b"time", 4).unwrap();
         }),
-        damaged("wrong-content", "", |path, length| {
+        damaged("wrong-content", "damaged", |path, length| {
             open_to_write(path).write_all_at(b"x", length / 2).unwrap();
         }),
         damaged("short-blob", "bytes", |path, length| {
@@ -109,7 +109,7 @@ fn blobs() -> Vec<Hostile> {
         damaged("missing-blob", "has no blob", |path, _| fs::remove_file(path).unwrap()),
         sized("size-too-small", "bytes", length - 1),
         sized("size-too-large", "bytes", length + 1),
-        sized("size-negative", "size", usize::MAX),
+        sized("size-negative", "invalid manifest", usize::MAX),
     ]
 }
 
@@ -125,23 +125,36 @@ fn streams() -> Vec<Hostile> {
     let mut checksum = archive.clone();
     checksum[100] ^= 1;
     vec![
-        stored("cut-gzip", "", half(&gzip)),
-        stored("text", "", b"this is not an archive, although it is long enough".repeat(20)),
-        of_archive("cut-archive", "", &half(&archive)),
-        of_archive("checksum", "", &checksum),
-        stored("wide-window", "", wide_window()),
+        stored("cut-gzip", "damaged", half(&gzip)),
+        stored(
+            "text",
+            "neither a tar archive",
+            b"this is not an archive, although it is long enough".repeat(20),
+        ),
+        of_archive("cut-archive", "it ends in", &half(&archive)),
+        of_archive("checksum", "checksum", &checksum),
+        stored("wide-window", "memory", frame(21, 1)),
+        stored("bomb-after-the-archive", "more than", after_the_archive()),
     ]
 }
 
-/// A zstd frame whose decompression would need a window of 2 GiB.
-fn wide_window() -> Vec<u8> {
-    // Magic number, descriptor without a content size, window descriptor: exponent 21.
-    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3];
-    // A last block of one byte, repeated 128 KiB times.
-    let block: u32 = 1 | (1 << 1) | (0x2_0000 << 3);
-    frame.extend(&block.to_le_bytes()[..3]);
-    frame.push(0);
+/// A zstd frame of blocks of 128 KiB of zeros, with a window of 2^(10 + `exponent`) bytes.
+fn frame(exponent: u8, blocks: usize) -> Vec<u8> {
+    // Magic number, descriptor without a content size, window descriptor.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, exponent << 3];
+    for number in 1..=blocks {
+        // One byte, repeated.
+        let block: u32 = u32::from(number == blocks) | (1 << 1) | (0x2_0000 << 3);
+        frame.extend(&block.to_le_bytes()[..3]);
+        frame.push(0);
+    }
     frame
+}
+
+/// A valid archive, and 16 GiB of zeros.
+fn after_the_archive() -> Vec<u8> {
+    let archive = Compression::Zstd { frames: 1, skippable: false }.apply(&valid()).unwrap();
+    [archive, frame(7, 1 << 17)].concat()
 }
 
 /// Archives with sizes, names or numbers of entries beyond any image.
@@ -150,20 +163,28 @@ fn archives() -> Vec<Hostile> {
     let entry = |name: String| Entry::file(name, "x");
     let header = |name, kind| Entry::new(name, Kind::Other(kind, vec![b'a'; 1 << 20]));
     vec![
-        of_archive("file-of-8-tib", "", &huge(b'0')),
-        of_archive("name-of-8-tib", "", &huge(b'L')),
-        of_archive("records-of-8-tib", "", &huge(b'x')),
-        of_entries("name-of-1-mib", "", vec![header("a", b'L'), entry("b".to_owned())]),
-        of_entries("records-of-1-mib", "", vec![header("a", b'x'), entry("b".to_owned())]),
-        of_entries("deep", "", vec![entry(path(100_000))]),
+        of_archive("file-of-8-tib", "invalid", &huge(b'0')),
+        of_archive("name-of-8-tib", "8796093022208 bytes", &huge(b'L')),
+        of_archive("records-of-8-tib", "8796093022208 bytes", &huge(b'x')),
+        of_entries("name-of-1-mib", "too long", vec![header("a", b'L'), entry("b".to_owned())]),
+        of_entries(
+            "records-of-1-mib",
+            "pax header",
+            vec![header("a", b'x'), entry("b".to_owned())],
+        ),
+        of_entries("deep", "too long", vec![entry(path(100_000))]),
         of_entries(
             "loop",
-            "",
+            "symbolic links",
             vec![Entry::symlink("a", "b"), Entry::symlink("b", "a"), entry("a/x".to_owned())],
         ),
-        of_entries("link-to-itself", "", vec![Entry::new("a", Kind::Hardlink(b"a".to_vec()))]),
-        of_entries("root-is-a-link", "", vec![Entry::symlink("./", "/etc")]),
-        of_entries("type", "", vec![Entry::new("a", Kind::Other(b'Z', Vec::new()))]),
+        of_entries(
+            "link-to-itself",
+            "does not exist",
+            vec![Entry::new("a", Kind::Hardlink(b"a".to_vec()))],
+        ),
+        of_entries("root-is-a-link", "root directory", vec![Entry::symlink("./", "/etc")]),
+        of_entries("type", "type", vec![Entry::new("a", Kind::Other(b'Z', Vec::new()))]),
     ]
 }
 
@@ -192,8 +213,32 @@ fn documents() -> Vec<Hostile> {
     let config = vec![b' '; 64 << 20];
     let config = blobs.add("application/vnd.oci.image.config.v1+json", config);
     let named = blobs.manifest(&config, &[one]);
-    let config = Hostile { name: "config", blobs, named, message: "", damage: None };
+    let config = Hostile { name: "config", blobs, named, message: "config", damage: None };
     vec![many, config]
+}
+
+/// Paths that climb above the root directory stay in it, as a runtime unpacks them. The files of
+/// the host are not touched, because nothing is unpacked.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn climbing_paths_stay_in_the_image() {
+    let site = Site::new("");
+    let fills = Fills::new(&site);
+    let entries = vec![
+        Entry::file("../../../../climbed", ""),
+        Entry::symlink("link", "../../../../etc"),
+        Entry::file("link/through-a-link", ""),
+        Entry::new("/../linked", Kind::Hardlink(b"../../climbed".to_vec())),
+    ];
+    let hostile = of_entries("climbing", "", entries);
+    fills.serve(hostile.name, &hostile.blobs, &hostile.named);
+    let converted = fills.convert(User::Root, "native", &[hostile.name.to_owned()]);
+    let image = converted[hostile.name].as_ref().unwrap();
+    fills.list([image].into_iter());
+    let listing = fills.listing(image);
+    for path in ["climbed", "etc/through-a-link", "linked"] {
+        assert!(listing.contains_key(path.as_bytes()), "{path}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reads from the images of both engines, by an ordinary user through squashfuse.
 
-use super::DIRECTORY;
+use super::kept;
 use super::sample::VARIANTS;
 use crate::statistics::summary;
 use crate::testbed;
@@ -37,9 +37,6 @@ pub(super) struct Seconds {
 pub(super) fn all(images: &[&str], rounds: usize) -> Result<Vec<Seconds>> {
     let mut all = Vec::new();
     for read in READS.into_iter().filter(|read| images.contains(&read.image)) {
-        for (index, variant) in VARIANTS.iter().enumerate() {
-            variant.keep(read.image, &path(index))?;
-        }
         for (state, cold) in [("cold", true), ("warm", false)] {
             let what = format!("{}, {state}", read.what);
             all.push(Seconds { what, medians: read.medians(cold, rounds)? });
@@ -48,16 +45,12 @@ pub(super) fn all(images: &[&str], rounds: usize) -> Result<Vec<Seconds>> {
     Ok(all)
 }
 
-fn path(index: usize) -> String {
-    format!("{DIRECTORY}/kept-{index}.sif")
-}
-
 impl Read {
     fn medians(&self, cold: bool, rounds: usize) -> Result<Vec<f64>> {
         let mut seconds: Vec<Vec<f64>> = VARIANTS.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
             for (index, seconds) in seconds.iter_mut().enumerate() {
-                seconds.push(self.once(&path(index), cold)?);
+                seconds.push(self.once(&kept(self.image, index), cold)?);
             }
         }
         Ok(seconds.iter().map(|seconds| summary(seconds).median).collect())

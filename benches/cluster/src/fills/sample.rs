@@ -19,11 +19,11 @@ pub(super) const VARIANTS: [Variant; 3] = [
     },
     Variant {
         name: "sifcache, zstd",
-        command: "sifcache add --quiet --engine native --compression zstd --root OUT --into OUT docker://IMAGE",
+        command: "sifcache add --engine native --compression zstd --root OUT --into OUT docker://IMAGE",
     },
     Variant {
         name: "sifcache, gzip",
-        command: "sifcache add --quiet --engine native --compression gzip --root OUT --into OUT docker://IMAGE",
+        command: "sifcache add --engine native --compression gzip --root OUT --into OUT docker://IMAGE",
     },
 ];
 
@@ -99,15 +99,14 @@ impl Variant {
             sync -f {DIRECTORY}"
         )
     }
+}
 
-    /// Converts an image and keeps the result under this path on the login node.
-    pub(super) fn keep(&self, image: &str, path: &str) -> Result<()> {
-        self.convert(image)?;
-        let script = format!(
-            "find {DIRECTORY}/out -name .sifcache -prune -o -type f -size +100k -print | head -n 1 |
-                xargs -I FILE mv FILE {path}
-            chmod 644 {path}"
-        );
-        testbed::on("ctl", &script).map(drop)
-    }
+/// Keeps the result of the last conversion under this path on the login node.
+pub(super) fn keep(path: &str) -> Result<()> {
+    let script = format!(
+        "find {DIRECTORY}/out -name .sifcache -prune -o -type f -size +100k -print | head -n 1 |
+            xargs -I FILE mv FILE {path}
+        chmod 644 {path}"
+    );
+    testbed::on("ctl", &script).map(drop)
 }
