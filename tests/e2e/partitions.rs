@@ -135,7 +135,7 @@ fn a_squashfs_that_is_cut_short() {
     let text = "#!/bin/sh\n/usr/bin/mksquashfs \"$@\" && truncate -s 300000 \"$2\"\n";
     let output = site.exec(&[], &["sh", "-c", &cuts], text);
     assert_eq!(output.status, 0, "{output:#?}");
-    let added = with_hub(|| site.exec(&[], &["sifcache", "add", IMAGE], ""));
+    let added = with_hub(|| site.exec(&[], &["sifcache", "add", "--engine", "runtime", IMAGE], ""));
     site.exec(&[], &["rm", program], "");
     assert_eq!(added.status, 65, "{added:#?}");
     assert!(added.stderr.contains("its root file system is cut short: 300000 of "), "{added:#?}");

@@ -20,7 +20,7 @@ fn jobs_find_it_by_tag_and_by_digest() {
     });
     let repository = IMAGE.split(':').next().unwrap();
     for message in [
-        format!("added       {IMAGE}  {SHARED}/{IMAGE}  1.08 MiB in "),
+        format!("added       {IMAGE}  {SHARED}/{IMAGE}  1."),
         format!("            found as docker://{IMAGE}\n"),
         format!("            found as docker://{repository}@{digest}\n"),
         "            found as docker://alpine:3.20\n".to_owned(),
@@ -112,7 +112,8 @@ fn the_object_is_as_documented() {
     let expected = json!({
         "reference": "alpine:3.20", "status": "added", "path": "/shared/sif/alpine:3.20",
         "size": 0, "seconds": 0, "digests": [digest],
-        "found_as": ["alpine:3.20", format!("alpine@{digest}")], "kept": null, "error": null,
+        "found_as": ["alpine:3.20", format!("alpine@{digest}")], "kept": null,
+        "engine": "native", "fallback": null, "error": null,
     });
     assert_eq!(object, expected);
 }

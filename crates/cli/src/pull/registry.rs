@@ -33,7 +33,7 @@ use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
 use auth_flow::{AuthFlow, HostConfiguration, Stop, TimeLimits, wanted};
-use manifest::{Document, ImageManifest};
+use manifest::Document;
 use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
@@ -102,7 +102,7 @@ impl Registry {
             Document::Image(image) if digests.len() > 1 && architecture == "arm" => {
                 (image.compressed(), Err(Fallback::ArmVariant))
             }
-            Document::Image(image) => (image.compressed(), self.content(reference, &image)?),
+            Document::Image(image) => (image.compressed(), image::content(&image)),
             Document::Index(_) => {
                 digests.truncate(1);
                 (0, Err(Fallback::NestedIndex))
@@ -127,21 +127,21 @@ impl Registry {
         Blob::new(&self.0, reference, descriptor, cancel.clone())
     }
 
-    fn content(
+    /// Downloads the config of an image: a JSON text, whose digest has been checked.
+    ///
+    /// # Errors
+    /// If a signal asks the command to end. If the config cannot be downloaded otherwise, the
+    /// runtime has to pull the image.
+    pub(crate) fn config(
         &self,
         reference: &Reference,
-        manifest: &ImageManifest,
-    ) -> Result<Result<Content, Fallback>, Error> {
-        let (config_descriptor, layers) = match image::parts(manifest) {
-            Ok(parts) => parts,
-            Err(fallback) => return Ok(Err(fallback)),
-        };
-        let blob = self.blob(reference, &config_descriptor, &Cancel::default());
-        Ok(match blob.whole() {
-            Ok(config) => Ok(Content { config_descriptor, config, layers }),
-            Err(Error::Stopped(failure)) => return Err(Error::Stopped(failure)),
-            Err(error) => Err(Fallback::Config(error.to_string())),
-        })
+        content: &Content,
+    ) -> Result<Result<Vec<u8>, Fallback>, Failure> {
+        match self.blob(reference, &content.config, &Cancel::default()).whole() {
+            Ok(config) => Ok(Ok(config)),
+            Err(Error::Stopped(failure)) => Err(failure),
+            Err(error) => Ok(Err(Fallback::Config(error.to_string()))),
+        }
     }
 
     /// The manifest for this architecture, after its digest and that of the index that contains it,

@@ -32,11 +32,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The space before the partition for everything except the texts about the config, in bytes. The
-/// runtime uses about 33 KiB.
-const BEFORE_PARTITION: u64 = 64 << 10;
-/// The config occurs at most this many times in the texts of the SIF file, escaped.
-const COPIES_OF_CONFIG: u64 = 8;
+/// The end of the table of objects in a SIF file, in bytes.
+const SIF_TABLE: u64 = 32_176;
+/// The space for texts that do not depend on the config. The runtime uses about half of it.
+const TEXTS: u64 = 8 << 10;
+/// The texts repeat parts of the config: labels, environment, commands. Escaping can lengthen them.
+const COPIES_OF_CONFIG: u64 = 4;
+/// The partition begins at a multiple of this.
+const PAGE: u64 = 4096;
 /// What layers may expand to, whatever their size: 4 GiB.
 const EXPANDED: u64 = 4 << 30;
 /// What larger layers may expand to, as a multiple of their size. Images rarely reach 10.
@@ -63,8 +66,11 @@ pub(crate) struct Job<'a> {
 /// Why an image was not converted.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The runtime has to pull the image: a predicate of the image, or a whole sentence.
+    /// The runtime has to convert the image, for this reason.
     Fallback(String),
+    /// The layers cannot be downloaded, for this reason. The runtime may reach the registry in a
+    /// way that this command does not know.
+    Download(String),
     /// The image cannot be converted, by the runtime neither.
     Failed(Failure),
 }
@@ -100,7 +106,7 @@ fn write(
     stop: &AtomicBool,
     template: ScopedJoinHandle<'_, Result<Template, template::Error>>,
 ) -> Result<(), Error> {
-    let (now, offset) = (now(), partition_offset(job.content));
+    let (now, offset) = (now(), partition_offset(job.template.config));
     let options = writer::Options {
         offset,
         compression: job.compression,
@@ -201,10 +207,10 @@ fn verify(file: &File, offset: u64, size: u64, checksums: &Checksums) -> Result<
 }
 
 /// The offset of the partition. It is needed before the texts of the template are known.
-fn partition_offset(content: &Content) -> u64 {
-    let config = u64::try_from(content.config.len()).unwrap_or(u64::MAX);
-    let texts = config.saturating_mul(COPIES_OF_CONFIG);
-    BEFORE_PARTITION.saturating_add(texts).next_multiple_of(BEFORE_PARTITION)
+fn partition_offset(config: &[u8]) -> u64 {
+    let config = u64::try_from(config.len()).unwrap_or(u64::MAX);
+    let texts = TEXTS.saturating_add(config.saturating_mul(COPIES_OF_CONFIG));
+    SIF_TABLE.saturating_add(texts).next_multiple_of(PAGE)
 }
 
 fn now() -> u32 {
@@ -234,14 +240,11 @@ fn merging(job: &Job<'_>, error: sifcache_layers::Error<sink::Error>) -> Error {
     }
 }
 
-/// A failure to read a layer. The runtime may reach the registry in a way that this command does
-/// not know.
+/// A failure to read a layer.
 fn reading(error: LayerError) -> Error {
     match error {
         LayerError::Registry(registry::Error::Stopped(failure)) => Error::Failed(failure),
-        LayerError::Registry(error) => {
-            Error::Fallback(format!("a layer cannot be downloaded: {error}"))
-        }
+        LayerError::Registry(error) => Error::Download(error.to_string()),
         error @ LayerError::TooLarge(_) => {
             Failure::InvalidLayers(format!("{error}; --engine runtime has no such limit")).into()
         }

@@ -45,6 +45,12 @@ impl Puller<'_> {
                     Ok(()) => return Ok(Used::Native),
                     Err(fill::Error::Failed(failure)) => return Err(failure),
                     Err(fill::Error::Fallback(why)) => why,
+                    Err(fill::Error::Download(why)) if self.engine == Engine::Native => {
+                        return Err(Failure::Registry(why));
+                    }
+                    Err(fill::Error::Download(why)) => {
+                        format!("a layer cannot be downloaded: {why}")
+                    }
                 },
             },
         };
@@ -69,6 +75,8 @@ impl Puller<'_> {
         scratch: &Scratch,
         task: &Task,
     ) -> Result<(), fill::Error> {
+        let config = self.registry.config(reference, content)?;
+        let config = config.map_err(|fallback| fill::Error::Fallback(fallback.to_string()))?;
         let base = tmpdir::directory()?;
         let packed = image.manifest.compressed;
         let spaces = [(self.store.root(), packed), (base.as_path(), TEMPLATE_SPACE)];
@@ -87,7 +95,7 @@ impl Puller<'_> {
             template: Request {
                 runtime: &self.runtime,
                 version: &self.version,
-                config: &content.config,
+                config: &config,
                 source: &source,
                 directory: template.directory(),
                 lock: scratch.lock(),

@@ -46,9 +46,7 @@ pub(crate) struct Image {
 /// The content of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
-    pub(crate) config_descriptor: Descriptor,
-    /// The JSON text of the config. Its digest has been checked.
-    pub(crate) config: Vec<u8>,
+    pub(crate) config: Descriptor,
     /// The layers, lowest first. The digests of their uncompressed content, which the config lists
     /// (`diff_ids`), are not used: Apptainer does not check them either.
     pub(crate) layers: Vec<Descriptor>,
@@ -136,11 +134,11 @@ fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(100).collect::<String>())
 }
 
-/// The descriptors of the config and the layers of an image.
+/// The config and the layers of an image.
 ///
 /// # Errors
 /// If the runtime has to pull the image.
-pub(super) fn parts(raw: &ImageManifest) -> Result<(Descriptor, Vec<Descriptor>), Fallback> {
+pub(super) fn content(raw: &ImageManifest) -> Result<Content, Fallback> {
     if !MANIFESTS.contains(&raw.media_type.as_str()) {
         return Err(Fallback::ManifestType(raw.media_type.clone()));
     }
@@ -157,7 +155,7 @@ pub(super) fn parts(raw: &ImageManifest) -> Result<(Descriptor, Vec<Descriptor>)
     if config.size > MAX_CONFIG_SIZE {
         return Err(Fallback::ConfigSize(config.size));
     }
-    Ok((config, raw.layers.iter().map(layer).collect::<Result<_, _>>()?))
+    Ok(Content { config, layers: raw.layers.iter().map(layer).collect::<Result<_, _>>()? })
 }
 
 fn layer(raw: &RawDescriptor) -> Result<Descriptor, Fallback> {

@@ -1,4 +1,4 @@
-use super::{Fallback, parts};
+use super::{Content, Fallback, content};
 use crate::pull::registry::manifest::{Document, ImageManifest, parse};
 use serde_json::{Value, json};
 
@@ -36,12 +36,12 @@ fn changed(pointer: &str, value: Value) -> Option<Fallback> {
         Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
         object => object[key] = value,
     }
-    parts(&manifest(&image)).err()
+    content(&manifest(&image)).err()
 }
 
 #[test]
 fn an_ordinary_image_is_accepted() {
-    let (config, blobs) = parts(&manifest(&image())).unwrap();
+    let Content { config, layers: blobs } = content(&manifest(&image())).unwrap();
     assert_eq!((config.digest, config.size), (digest('c'), 7));
     let blobs: Vec<(String, u64)> = blobs.into_iter().map(|one| (one.digest, one.size)).collect();
     assert_eq!(blobs, [(digest('1'), 10), (digest('2'), 20)]);
