@@ -16,7 +16,7 @@ bench-pulls: build-for-testbed host
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench pulls \
 		--build $(BUILD) --host $(TARGET)/host --into docs/evidence/pulls.md
 
-## make bench-fill [ROUNDS=5]    measures conversions of images: docs/evidence/fills.md; an hour and 3 GB of disk
+## make bench-fill [ROUNDS=5]    measures conversions of images: docs/evidence/fills.md; half an hour, 5 GB of disk
 FILL_IMAGES := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/bench-fill
 bench-fill: testbed command
 	@$(NEED) igzip:isal zstd:zstd
