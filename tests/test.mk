@@ -78,12 +78,12 @@ stage-testbed-check: stage-cluster-sid
 stage-demo-check: stage-build-sid
 	@$(LATER) demo-check testbed/demo $(BUILD)/libspank_sifcache.so $(BUILD)/sifcache
 
-## make fill-check [SEEDS=10000] [FIRST_SEED=1]  converts random images by the runtime and by sifcache, as root and, every
-##                                    second one, as a user, and compares the results: three seconds for ten images
+## make fill-check [SEEDS=10000] [FIRST_SEED=1] [LAYOUTS=DIR:...]  converts random images, and the OCI layouts in these
+##                                    directories, by the runtime and by sifcache, and compares: 3 seconds for ten seeds
 .PHONY: fill-check
 SEEDS ?= 10000
 FIRST_SEED ?= 1
 fill-check: build-for-e2e
-	SIFCACHE_SEEDS=$(SEEDS) SIFCACHE_FIRST_SEED=$(FIRST_SEED) SLURM_VERSION=$(ANY_RELEASE) SIFCACHE_BUILD=$(BUILD) \
+	SIFCACHE_SEEDS=$(SEEDS) SIFCACHE_FIRST_SEED=$(FIRST_SEED) SIFCACHE_LAYOUTS='$(LAYOUTS)' SLURM_VERSION=$(ANY_RELEASE) SIFCACHE_BUILD=$(BUILD) \
 		$(TESTBED) with --suite $(SUITE) --nodes 3 -- \
 		$(CARGO) test --locked --test e2e -- --ignored --nocapture fills::random

@@ -3,7 +3,9 @@
 use super::convert::{Fills, User, Verdict};
 use crate::kit::{Site, thorough};
 use image_fixture::generator;
+use std::fs;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// How many images are converted in one run of the command.
 const AT_A_TIME: u64 = 50;
@@ -81,5 +83,31 @@ fn random_images_are_those_of_the_runtime() {
         fills.empty();
         first += AT_A_TIME;
     }
+    for layout in layouts() {
+        let name = layout.file_name().unwrap().to_str().unwrap().to_owned();
+        copy(&layout, &fills.layout(&name));
+        for user in [User::Root, User::Alice] {
+            for (name, verdict) in fills.compare(user, std::slice::from_ref(&name)) {
+                println!("{name} as {user:?}: {verdict:?}");
+                count.add(user, &name, verdict);
+            }
+            fills.empty();
+        }
+    }
     count.check();
+}
+
+/// Layouts of other images to convert.
+fn layouts() -> Vec<PathBuf> {
+    let list = std::env::var_os("SIFCACHE_LAYOUTS").unwrap_or_default();
+    std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.join("blobs/sha256")).unwrap();
+    fs::copy(from.join("index.json"), to.join("index.json")).unwrap();
+    for blob in fs::read_dir(from.join("blobs/sha256")).unwrap() {
+        let blob = blob.unwrap();
+        fs::copy(blob.path(), to.join("blobs/sha256").join(blob.file_name())).unwrap();
+    }
 }

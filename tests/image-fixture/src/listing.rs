@@ -18,6 +18,7 @@
 //!
 //! Source: squashfs-tools, "Pseudo file definition format".
 
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// The file system of an image: its paths without a leading slash; `/` is the root directory.
@@ -34,13 +35,17 @@ pub struct Node {
     pub mode: String,
     /// User and group ID.
     pub owner: (u32, u32),
-    /// The content, the target of the link, or the number of the device.
+    /// The content, the target of the link, or the number of the device. A long content is replaced
+    /// by its size and digest.
     pub content: Vec<u8>,
     /// The first path of the same inode, if it has several.
     pub group: Option<Vec<u8>>,
     /// The extended attributes.
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
+
+/// Contents with more bytes are not kept, so that the list of a large image fits in memory.
+const LONG: usize = 4096;
 
 /// The line that ends the list.
 const END: &[u8] = b"#\n# START OF DATA - DO NOT MODIFY\n#\n";
@@ -129,12 +134,20 @@ fn node(kind: char, line: &[u8], data: &[u8]) -> Option<Node> {
     let content = match kind {
         'R' => {
             let (size, offset) = (numbers.next()?, numbers.next()?);
-            data.get(offset..offset.checked_add(size)?)?.to_vec()
+            shortened(data.get(offset..offset.checked_add(size)?)?)
         }
         'B' | 'C' => device(numbers.next()?, numbers.next()?).into_bytes(),
         _ => rest.to_vec(),
     };
     Some(Node { kind, time, mode, owner, content, group: None, xattrs: BTreeMap::new() })
+}
+
+/// The content itself if it is short.
+fn shortened(content: &[u8]) -> Vec<u8> {
+    if content.len() <= LONG {
+        return content.to_vec();
+    }
+    format!("{} bytes, SHA-256 {:x}", content.len(), Sha256::digest(content)).into_bytes()
 }
 
 fn number(text: &[u8]) -> Option<usize> {
