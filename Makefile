@@ -164,7 +164,8 @@ lint: tools
 
 unit: tools
 	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse
-	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace
+# No documentation has tests, and clippy compiles the examples.
+	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace --lib --bins --tests
 
 doc: tools
 	SLURM_VERSION=$(ANY_RELEASE) RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
