@@ -24,7 +24,7 @@ fuzz: fuzz-build
 fuzz-check: tools fuzz-compiler
 	RUSTFLAGS='$(RUSTFLAGS) $(INSTRUMENTED)' SLURM_VERSION=$(ANY_RELEASE) $(CARGO) build --locked \
 		--manifest-path fuzz/Cargo.toml --target $(HOST_TRIPLE) --target-dir $(FUZZ_DIRECTORY)
-	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,2) $(FUZZ_TARGETS)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/debug 200000 $(if $(SIFCACHE_THOROUGH),20,1) $(FUZZ_TARGETS)
 
 # The flags that cargo-fuzz 0.13 passes for a build without a sanitizer.
 COVERAGE := level=4 inline-8bit-counters pc-table trace-compares
