@@ -57,6 +57,8 @@ fn meaning(reference: &Reference) -> String {
         (transport, _) if transport.is_web() => text,
         // A digest names the same content in each registry.
         (Transport::Docker, Some(digest)) => digest.to_owned(),
+        // Beside a digest, a tag has no meaning.
+        (_, Some(digest)) => format!("{}@{digest}", reference.full_repository()),
         _ => text.replace(".sif", ""),
     }
 }
@@ -138,4 +140,12 @@ proptest! {
             prop_assert!(!error.to_string().contains(&secret), "{uri}: {error}");
         }
     }
+}
+
+#[test]
+fn a_tag_beside_a_digest_has_no_meaning() {
+    let hex = "0f".repeat(32);
+    let names =
+        |tag: &str| parse(&format!("oras://h.io/a{tag}@sha256:{hex}")).unwrap().candidate_names();
+    assert_eq!(names(":A"), names(""));
 }
