@@ -57,6 +57,10 @@ struct Remote<'a>(&'a Site);
 
 impl<'a> Remote<'a> {
     fn new(site: &'a Site) -> Self {
+        // The file of a login, which may be left of another test, hides the global default.
+        for home in ["/root", "/home/alice"] {
+            let _ = fs::remove_file(site.at("ctl", home).join(".apptainer/remote.yaml"));
+        }
         let uri = "https://registry.example.org";
         for words in [
             &["remote", "add", "--global", "--no-login", "lab", uri] as &[&str],
