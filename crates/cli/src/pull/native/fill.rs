@@ -71,7 +71,7 @@ pub(crate) enum Error {
     /// The layers cannot be downloaded, for this reason. The runtime may reach the registry in a
     /// way that this command does not know.
     Download(String),
-    /// The image cannot be converted, by the runtime neither.
+    /// The image cannot be converted, and the runtime could not convert it either.
     Failed(Failure),
 }
 
