@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) content: u32,
     pub(super) path: Box<[u8]>,
     pub(super) data: Box<[u8]>,
-    /// The SHA-256 of the data.
+    /// The hash of the data.
     pub(super) hash: [u8; 32],
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// The content with this SHA-256, with one more use.
+    /// The content with this hash, with one more use.
     pub(super) fn reuse(&mut self, hash: &[u8; 32]) -> Option<ContentId> {
         let id = *self.known.get(hash)?;
         let content = self.list.get_mut(id as usize)?;

@@ -12,7 +12,7 @@ use super::contents::{Contents, Place};
 use super::error::Error;
 use super::packer::Packer;
 use crate::tree::ContentId;
-use sha2::{Digest as _, Sha256};
+use blake3::Hasher;
 use std::io::{self, Read};
 
 /// The size up to which a content is held in memory until its hash is known, in bytes.
@@ -80,7 +80,7 @@ impl Store {
     ) -> Result<ContentId, StoreError> {
         let mut bytes = Vec::new();
         read(data, size, &mut bytes)?;
-        let hash = Sha256::digest(&bytes).into();
+        let hash = blake3::hash(&bytes).into();
         if let Some(id) = self.reuse(&hash, size) {
             return Ok(id);
         }
@@ -105,7 +105,7 @@ impl Store {
 
     /// A content whose hash is known before any block is compressed.
     fn held(&mut self, size: u64, data: &mut dyn Read) -> Result<ContentId, StoreError> {
-        let (mut blocks, mut hash) = (Vec::new(), Sha256::new());
+        let (mut blocks, mut hash) = (Vec::new(), Hasher::new());
         let mut left = size;
         while left > 0 {
             let mut block = self.spare.pop().unwrap_or_default();
@@ -133,7 +133,7 @@ impl Store {
 
     /// A content that is compressed while it arrives.
     fn large(&mut self, size: u64, data: &mut dyn Read) -> Result<ContentId, StoreError> {
-        let mut hash = Sha256::new();
+        let mut hash = Hasher::new();
         let mut block = self.spare.pop().unwrap_or_default();
         let first = self.next_block()?;
         let (mut head, mut left) = (Vec::new(), size);

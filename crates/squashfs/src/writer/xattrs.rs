@@ -14,7 +14,6 @@ use super::error::Error;
 use super::metadata::Stream;
 use crate::compression::compressor::Compressor;
 use crate::tree::Xattrs;
-use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 
 /// The index in inodes without attributes.
@@ -50,7 +49,7 @@ impl Sets {
         if number == 0 {
             return Ok(NONE);
         }
-        let hash = Sha256::digest(&bytes).into();
+        let hash = blake3::hash(&bytes).into();
         if let Some(index) = self.known.get(&hash) {
             return Ok(*index);
         }
