@@ -16,6 +16,7 @@ use crate::pull::credentials::Credentials;
 use crate::pull::registry::{self, Image, Registry};
 use crate::pull::runtime::Runtime;
 use crate::ui::progress::{Progress, Task};
+use compression::Choice;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -23,6 +24,7 @@ use sifcache_squashfs::compression::Compression;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The name of the image file in the scratch directory, where it is created.
@@ -39,7 +41,7 @@ pub(crate) struct Puller<'a> {
     retention: Retention,
     no_https: bool,
     engine: Engine,
-    compression: Compression,
+    compression: Choice,
     verbose: bool,
     reservations: Reservations,
 }
@@ -106,8 +108,8 @@ impl<'a> Puller<'a> {
     ) -> Result<Self, Failure> {
         let runtime = Runtime::find(settings, options.runtime.as_deref())?;
         let compression = match options.engine {
-            Engine::Runtime => Compression::GZIP,
-            _ => compression::usable(settings, options.compression, &runtime, progress)?,
+            Engine::Runtime => Choice::known(Compression::GZIP),
+            _ => Choice::new(settings, options.compression, &runtime)?,
         };
         Ok(Self {
             store,
@@ -162,8 +164,12 @@ impl<'a> Puller<'a> {
         let used = self.convert(new_image.reference, image, &scratch, task)?;
         task.say("checking");
         let image = scratch.path(IMAGE);
-        self.store.finish(&image)?;
-        let content = self.hash(&image, task)?;
+        // The hash takes processor time, and the sync waits for the disk.
+        let content = thread::scope(|scope| {
+            let content = scope.spawn(|| self.hash(&image, task));
+            self.store.finish(&image)?;
+            content.join().map_err(|_| Failure::Thread)?
+        })?;
         let size = content.size;
         let source = Transport::uri_of(&new_image.reference.to_string());
         let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;

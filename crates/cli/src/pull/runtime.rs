@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 /// A runtime that is installed on this host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     path: PathBuf,
 }

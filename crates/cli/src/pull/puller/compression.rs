@@ -11,35 +11,102 @@ use crate::ui::progress::Progress;
 use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
 use std::ffi::OsStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 
-/// The compression `wanted` by the caller, or else that of the settings. If images with it do not
-/// start on this host, this is reported, and it is gzip.
-///
-/// # Errors
-/// If the temporary directory cannot be used, or a signal asks the command to end.
-pub(super) fn usable(
-    settings: &Settings,
-    wanted: Option<Compression>,
-    runtime: &Runtime,
-    progress: &Progress,
-) -> Result<Compression, Failure> {
-    let wanted = wanted.unwrap_or_else(|| of(settings));
-    if matches!(wanted, Compression::Gzip(_)) {
-        return Ok(wanted);
+/// The compression of new images. A trial of it runs while the first image is converted.
+#[derive(Debug)]
+pub(super) struct Choice {
+    wanted: Compression,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Trial(JoinHandle<Result<(), trial::Error>>),
+    /// The trial has ended, or none is needed.
+    Known(Compression),
+}
+
+impl Choice {
+    /// The compression `wanted` by the caller, or else that of the settings. Starts its trial,
+    /// unless every runtime can read it.
+    ///
+    /// # Errors
+    /// If the temporary directory cannot be used, or no thread can be started.
+    pub(super) fn new(
+        settings: &Settings,
+        wanted: Option<Compression>,
+        runtime: &Runtime,
+    ) -> Result<Self, Failure> {
+        let wanted = wanted.unwrap_or_else(|| of(settings));
+        if matches!(wanted, Compression::Gzip(_)) {
+            return Ok(Self::known(wanted));
+        }
+        let base = tmpdir::directory()?;
+        let scratch = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
+        let runtime = runtime.clone();
+        let run = move |arguments: &[&OsStr]| {
+            runtime.run(arguments).map_err(|error: runtime::Error| error.to_string())
+        };
+        let prove = move || trial::prove(scratch.directory(), wanted, &run);
+        let trial = Builder::new().name("trial".to_owned()).spawn(prove)?;
+        Ok(Self { wanted, state: Mutex::new(State::Trial(trial)) })
     }
-    let base = tmpdir::directory()?;
-    let scratch = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
-    let run = |arguments: &[&OsStr]| {
-        runtime.run(arguments).map_err(|error: runtime::Error| error.to_string())
-    };
-    let proof = trial::prove(scratch.directory(), wanted, &run);
-    signals::check()?;
-    match proof {
-        // The site knows its machines better.
-        Ok(()) | Err(trial::Error::Architecture(_)) => Ok(wanted),
-        Err(error) => {
-            progress.note(&format!("compression {wanted} is not used, but gzip: {error}"));
-            Ok(Compression::GZIP)
+
+    /// A compression that needs no trial.
+    pub(super) fn known(compression: Compression) -> Self {
+        Self { wanted: compression, state: Mutex::new(State::Known(compression)) }
+    }
+
+    /// The compression to begin with: the one that [`Self::proven`] will most likely return.
+    pub(super) fn likely(&self) -> Compression {
+        match *self.lock() {
+            State::Known(compression) => compression,
+            State::Trial(_) => self.wanted,
+        }
+    }
+
+    /// The compression with which images start on this host: gzip if the wanted one does not, which
+    /// is reported. Waits for the end of the trial.
+    ///
+    /// # Errors
+    /// If a signal asks the command to end.
+    pub(super) fn proven(&self, progress: &Progress) -> Result<Compression, Failure> {
+        let mut state = self.lock();
+        let trial = match std::mem::replace(&mut *state, State::Known(Compression::GZIP)) {
+            State::Trial(trial) => trial.join().map_err(|_| Failure::Thread),
+            State::Known(compression) => {
+                *state = State::Known(compression);
+                return Ok(compression);
+            }
+        };
+        signals::check()?;
+        let proven = match trial? {
+            // The site knows its machines better.
+            Ok(()) | Err(trial::Error::Architecture(_)) => self.wanted,
+            Err(error) => {
+                let wanted = self.wanted;
+                progress.note(&format!("compression {wanted} is not used, but gzip: {error}"));
+                Compression::GZIP
+            }
+        };
+        *state = State::Known(proven);
+        Ok(proven)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The trial's files are removed at its end, so the command must not end before.
+impl Drop for Choice {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let State::Trial(trial) = std::mem::replace(state, State::Known(self.wanted)) {
+            // Nobody asks for the result any more.
+            let _ = trial.join();
         }
     }
 }

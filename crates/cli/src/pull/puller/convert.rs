@@ -15,6 +15,7 @@ use crate::ui::progress::Task;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use sifcache_core::sif::host_architecture;
+use sifcache_squashfs::compression::Compression;
 use std::fs;
 
 /// The space that this command needs in the temporary directory: the template, with some reserve.
@@ -67,12 +68,34 @@ impl Puller<'_> {
         Ok(Used::Runtime { fallback: Some(why) })
     }
 
+    /// Converts the image with this command. If its compression turns out to be unusable on this
+    /// host, converts it again.
     fn native(
         &self,
         reference: &Reference,
         image: &Image,
         content: &Content,
         scratch: &Scratch,
+        task: &Task,
+    ) -> Result<(), fill::Error> {
+        let first = self.compression.likely();
+        self.fill(reference, image, content, scratch, first, task)?;
+        match self.compression.proven(self.progress)? {
+            proven if proven == first => Ok(()),
+            proven => {
+                fs::remove_file(scratch.path(IMAGE)).map_err(Failure::Io)?;
+                self.fill(reference, image, content, scratch, proven, task)
+            }
+        }
+    }
+
+    fn fill(
+        &self,
+        reference: &Reference,
+        image: &Image,
+        content: &Content,
+        scratch: &Scratch,
+        compression: Compression,
         task: &Task,
     ) -> Result<(), fill::Error> {
         let config = self.registry.config(reference, content)?;
@@ -101,7 +124,7 @@ impl Puller<'_> {
                 lock: scratch.lock(),
                 architecture: self.other_architecture(),
             },
-            compression: self.compression,
+            compression,
             image: &scratch.path(IMAGE),
             task,
         })
