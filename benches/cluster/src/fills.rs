@@ -4,6 +4,7 @@
 mod bound;
 mod page;
 mod reads;
+mod registry;
 mod sample;
 
 use crate::testbed;
@@ -35,7 +36,7 @@ struct Measured {
 /// A command fails.
 pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> Result<()> {
     testbed::push(command, "/usr/local/bin/sifcache", "755")?;
-    testbed::hub("start")?;
+    registry::start()?;
     let mut all = Vec::new();
     for name in IMAGES {
         let layout = images.join(name);
@@ -50,7 +51,7 @@ pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> 
 }
 
 fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured> {
-    push(name, layout)?;
+    registry::push(name, layout)?;
     let variants = sample::VARIANTS;
     // The first conversions fill the page cache of the registry, and are not timed.
     let disk: Result<Vec<u64>> = variants.iter().map(|one: &Variant| one.disk(name)).collect();
@@ -74,20 +75,4 @@ fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured>
 /// Where the last result of a variant is kept.
 fn kept(image: &str, variant: usize) -> String {
     format!("{DIRECTORY}/{image}-{variant}.sif")
-}
-
-/// Copies a layout to the registry.
-fn push(name: &str, layout: &Path) -> Result<()> {
-    let shared = testbed::at("ctl", DIRECTORY)?;
-    fs::create_dir_all(&shared)?;
-    let copy = shared.join("layout");
-    let mut cp = std::process::Command::new("cp");
-    cp.args(["--recursive", "--dereference"]).arg(layout).arg(&copy);
-    testbed::output(&mut cp, "")?;
-    let script = format!(
-        "skopeo copy --quiet --insecure-policy oci:{DIRECTORY}/layout docker://docker.io/fill/{name}:1"
-    );
-    let pushed = testbed::on("ctl", &script);
-    fs::remove_dir_all(&copy)?;
-    pushed.map(drop)
 }

@@ -19,7 +19,7 @@ pub(super) fn page(all: &[Measured], reads: &[Seconds], rounds: usize) -> Result
     let reads: Vec<String> = reads.iter().map(read_row).collect();
     Ok(format!(
         "# Benchmarks of fills\n\n`make bench-fill` writes this page. An image is fetched from a \
-         registry on this machine and converted\nto a SIF file. Values are medians of {rounds} \
+         registry on the same host and converted\nto a SIF file. Values are medians of {rounds} \
          rounds, in which the commands take turns. The runtime's \
          cache is off, and its temporary files are on disk.\n\n- `big` has 300 MB that do not \
          compress.\n- `many` has 28,000 small files: a tree, and two copies of it in upper \

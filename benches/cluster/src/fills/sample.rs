@@ -1,6 +1,7 @@
 //! One conversion on the login node: its times, its memory, its files.
 
 use super::DIRECTORY;
+use super::registry::ADDRESS;
 use crate::testbed;
 use anyhow::{Context, Result, bail};
 
@@ -15,15 +16,15 @@ pub(super) struct Variant {
 pub(super) const VARIANTS: [Variant; 3] = [
     Variant {
         name: "apptainer pull",
-        command: "apptainer --silent pull --force OUT/image docker://IMAGE",
+        command: "apptainer --silent pull --no-https --force OUT/image docker://IMAGE",
     },
     Variant {
         name: "sifcache, zstd",
-        command: "sifcache add --engine native --compression zstd --root OUT --into OUT docker://IMAGE",
+        command: "sifcache add --no-https --engine native --compression zstd --root OUT --into OUT docker://IMAGE",
     },
     Variant {
         name: "sifcache, gzip",
-        command: "sifcache add --engine native --compression gzip --root OUT --into OUT docker://IMAGE",
+        command: "sifcache add --no-https --engine native --compression gzip --root OUT --into OUT docker://IMAGE",
     },
 ];
 
@@ -85,7 +86,7 @@ impl Variant {
     }
 
     fn line(&self, image: &str) -> String {
-        let image = format!("docker.io/fill/{image}:1");
+        let image = format!("{ADDRESS}/fill/{image}:1");
         self.command.replace("IMAGE", &image).replace("OUT", &format!("{DIRECTORY}/out"))
     }
 
