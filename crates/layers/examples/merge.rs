@@ -9,36 +9,13 @@
 //! of Apptainer 1.4.5 for an ordinary user.
 
 use sha2::{Digest as _, Sha256};
-use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
+use sifcache_layers::rules::Rules;
 use sifcache_layers::{ContentSink, Limits, Merged, Merger};
 use sifcache_squashfs::tree::{ContentId, InodeId, Kind, Tree, Xattrs};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-
-/// The rules of Apptainer 1.4.5 for root.
-const ROOT: Rules = Rules {
-    owners: Owners::Kept,
-    attributes: Attributes::All,
-    devices: Treatment::Kept,
-    unreadable_files: Treatment::Kept,
-    unreadable_directories: Treatment::Kept,
-    unsearchable_directories: Treatment::Kept,
-    implied_mode: 0o775,
-    removals: Removals::Now,
-};
-/// Its rules for an ordinary user.
-const USER: Rules = Rules {
-    owners: Owners::Root { recorded: true },
-    attributes: Attributes::User,
-    devices: Treatment::Emptied,
-    unreadable_files: Treatment::Emptied,
-    unreadable_directories: Treatment::LeftOut,
-    unsearchable_directories: Treatment::Emptied,
-    implied_mode: 0o775,
-    removals: Removals::Restored,
-};
 
 /// Keeps the digests of contents.
 #[derive(Default)]
@@ -78,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         merger.layer(BufReader::new(File::open(layer)?), &mut digests)?;
     }
     let mut merged = merger.finish();
-    let rules = if as_user { USER } else { ROOT };
+    let rules = if as_user { Rules::USER } else { Rules::ROOT };
     rules.apply(&mut merged, &mut digests).map_err(|reason| reason.to_string())?;
     list(&merged, &digests, &mut io::stdout().lock())?;
     Ok(())

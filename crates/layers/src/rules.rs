@@ -85,6 +85,30 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The rules of Apptainer 1.4.5 for root, found by running it.
+    pub const ROOT: Self = Self {
+        owners: Owners::Kept,
+        attributes: Attributes::All,
+        devices: Treatment::Kept,
+        unreadable_files: Treatment::Kept,
+        unreadable_directories: Treatment::Kept,
+        unsearchable_directories: Treatment::Kept,
+        implied_mode: 0o775,
+        removals: Removals::Now,
+    };
+
+    /// The rules of Apptainer 1.4.5 in Debian (with umoci 0.6) for an ordinary user, found by running it.
+    pub const USER: Self = Self {
+        owners: Owners::Root { recorded: true },
+        attributes: Attributes::User,
+        devices: Treatment::Emptied,
+        unreadable_files: Treatment::Emptied,
+        unreadable_directories: Treatment::LeftOut,
+        unsearchable_directories: Treatment::Emptied,
+        implied_mode: 0o775,
+        removals: Removals::Restored,
+    };
+
     /// Applies [`unpacked`](Self::unpacked) and [`packed`](Self::packed).
     ///
     /// # Errors

@@ -5,36 +5,15 @@ pub(crate) mod listing;
 pub(crate) mod sink;
 
 use entry::Entry;
-use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
+use sifcache_layers::rules::Rules;
 use sifcache_layers::{Error, Limits, Merged, Merger};
 use sink::{Broken, Contents};
 
 /// The time of directories without an entry.
 pub(crate) const NOW: u32 = 4_000_000_000;
 
-/// The rules of Apptainer 1.4.5 for root.
-pub(crate) const ROOT: Rules = Rules {
-    owners: Owners::Kept,
-    attributes: Attributes::All,
-    devices: Treatment::Kept,
-    unreadable_files: Treatment::Kept,
-    unreadable_directories: Treatment::Kept,
-    unsearchable_directories: Treatment::Kept,
-    implied_mode: 0o775,
-    removals: Removals::Now,
-};
-
-/// The rules of Apptainer 1.4.5 in Debian (with umoci 0.6) for an ordinary user.
-pub(crate) const USER: Rules = Rules {
-    owners: Owners::Root { recorded: true },
-    attributes: Attributes::User,
-    devices: Treatment::Emptied,
-    unreadable_files: Treatment::Emptied,
-    unreadable_directories: Treatment::LeftOut,
-    unsearchable_directories: Treatment::Emptied,
-    implied_mode: 0o775,
-    removals: Removals::Restored,
-};
+pub(crate) const ROOT: Rules = Rules::ROOT;
+pub(crate) const USER: Rules = Rules::USER;
 
 /// The bytes of a layer.
 pub(crate) fn layer(entries: impl IntoIterator<Item = Entry>) -> Vec<u8> {

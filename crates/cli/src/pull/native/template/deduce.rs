@@ -108,16 +108,7 @@ fn unpacked(rules: &Rules, layers: &Merged, additions: &Additions) -> Option<Tre
 
 /// All combinations of the rules for unpacking, with these permissions of missing parents.
 fn for_unpacking(implied_mode: u16) -> impl Iterator<Item = Rules> {
-    let kept = Rules {
-        owners: Owners::Kept,
-        attributes: Attributes::All,
-        devices: Treatment::Kept,
-        unreadable_files: Treatment::Kept,
-        unreadable_directories: Treatment::Kept,
-        unsearchable_directories: Treatment::Kept,
-        implied_mode,
-        removals: Removals::Now,
-    };
+    let kept = Rules { implied_mode, ..Rules::ROOT };
     OWNERS.into_iter().flat_map(move |owners| {
         ATTRIBUTES.into_iter().flat_map(move |attributes| {
             REMOVALS.into_iter().flat_map(move |removals| {

@@ -6,7 +6,7 @@ mod real;
 use super::{Error, Source, Template, layout_name, merge, probes, root_file_system};
 use crate::pull::native::template::deduce;
 use flate2::read::GzDecoder;
-use sifcache_layers::rules::{Attributes, Owners, Removals, Rules, Treatment};
+use sifcache_layers::rules::Rules;
 use std::fs::File;
 use std::io::{self, Seek as _};
 
@@ -17,28 +17,6 @@ const CONFIG: &str = r#"{"architecture":"amd64","os":"linux",
 
 const ROOT: &[u8] = include_bytes!("tests/recorded/apptainer-1.4.5-root.sif.gz");
 const USER: &[u8] = include_bytes!("tests/recorded/apptainer-1.4.5-user.sif.gz");
-
-const ROOTS_RULES: Rules = Rules {
-    owners: Owners::Kept,
-    attributes: Attributes::All,
-    devices: Treatment::Kept,
-    unreadable_files: Treatment::Kept,
-    unreadable_directories: Treatment::Kept,
-    unsearchable_directories: Treatment::Kept,
-    implied_mode: 0o775,
-    removals: Removals::Now,
-};
-
-const USERS_RULES: Rules = Rules {
-    owners: Owners::Root { recorded: true },
-    attributes: Attributes::User,
-    devices: Treatment::Emptied,
-    unreadable_files: Treatment::Emptied,
-    unreadable_directories: Treatment::LeftOut,
-    unsearchable_directories: Treatment::Emptied,
-    implied_mode: 0o775,
-    removals: Removals::Restored,
-};
 
 fn source(reference: &str) -> Source {
     Source {
@@ -72,7 +50,7 @@ fn file<'a>(template: &'a Template, path: &str) -> &'a str {
 
 #[test]
 fn recorded_templates_show_the_rules() {
-    for (recorded, expected) in [(ROOT, ROOTS_RULES), (USER, USERS_RULES)] {
+    for (recorded, expected) in [(ROOT, Rules::ROOT), (USER, Rules::USER)] {
         let layers = merge(&probes::layers().unwrap()).unwrap();
         let (tree, additions) = root_file_system(&unpacked(recorded), &layers.tree).unwrap();
         assert_eq!(deduce::rules(&layers, &additions, &tree), Ok(vec![expected]));
