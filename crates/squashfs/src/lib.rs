@@ -8,5 +8,6 @@ pub mod compression;
 pub mod listing;
 pub mod reader;
 pub mod sif;
+mod tables;
 pub mod tree;
 pub mod writer;

@@ -10,11 +10,10 @@
 use super::Damage;
 use super::bytes::{u16_at, u32_at, u64_at};
 use super::codec::Codec;
+use crate::tables::Tables;
 
 /// The length of the superblock in bytes.
 pub(super) const LENGTH: usize = 96;
-/// The offset of a missing table.
-pub(super) const MISSING: u64 = u64::MAX;
 
 /// The values of the superblock.
 #[derive(Debug, Clone)]
@@ -27,17 +26,6 @@ pub(super) struct Superblock {
     pub(super) ids: u16,
     pub(super) root: u64,
     pub(super) tables: Tables,
-}
-
-/// The offset of each table from the superblock, in bytes; [`MISSING`] if there is none.
-#[derive(Debug, Clone)]
-pub(super) struct Tables {
-    pub(super) ids: u64,
-    pub(super) xattrs: u64,
-    pub(super) inodes: u64,
-    pub(super) directories: u64,
-    pub(super) fragments: u64,
-    pub(super) export: u64,
 }
 
 impl Superblock {

@@ -9,8 +9,8 @@
 
 use super::bytes::u64_at;
 use super::metadata::{self, Block, Metadata};
-use super::superblock::MISSING;
 use super::{Damage, Reader};
+use crate::tables::MISSING;
 use std::rc::Rc;
 
 /// A table. Its entries are read when they are needed, so the count of a hostile file costs no

@@ -12,8 +12,8 @@ use super::Damage;
 use super::budget::Budget;
 use super::bytes::{u16_at, u32_at, u64_at};
 use super::metadata::{Metadata, Stream};
-use super::superblock::MISSING;
 use super::table::Table;
+use crate::tables::MISSING;
 use crate::tree::Xattrs;
 
 /// The prefixes of names, by their number.

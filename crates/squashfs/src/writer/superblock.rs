@@ -12,10 +12,9 @@
 //! metadata block that is not compressed: for gzip level 4, window 2, strategies 2; for zstd level 4.
 
 use crate::compression::Compression;
+use crate::tables::{MISSING, Tables};
 
 const SUPERBLOCK: usize = 96;
-/// The offset of a missing table.
-pub(super) const MISSING: u64 = u64::MAX;
 const NO_FRAGMENTS: u16 = 0x10;
 const DUPLICATES: u16 = 0x40;
 const EXPORTABLE: u16 = 0x80;
@@ -34,17 +33,6 @@ pub(super) struct Superblock {
     pub(super) root: u64,
     pub(super) used: u64,
     pub(super) tables: Tables,
-}
-
-/// The offsets of the tables, in bytes from the superblock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tables {
-    pub(super) ids: u64,
-    pub(super) xattrs: u64,
-    pub(super) inodes: u64,
-    pub(super) directories: u64,
-    pub(super) fragments: u64,
-    pub(super) export: u64,
 }
 
 /// The options of the compression, as they follow the superblock.

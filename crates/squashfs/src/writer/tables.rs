@@ -17,9 +17,10 @@ use super::error::Error;
 use super::inodes::{Common, Data};
 use super::metadata::{BLOCK, Position, Stream};
 use super::order::Order;
-use super::superblock::{MISSING, Superblock, Tables};
+use super::superblock::Superblock;
 use super::{Options, ids, xattrs};
 use crate::compression::compressor::Compressor;
+use crate::tables::{MISSING, Tables};
 use crate::tree::{InodeId, Kind, Names, Tree};
 use std::collections::HashMap;
 
