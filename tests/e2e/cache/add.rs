@@ -107,13 +107,18 @@ fn the_object_is_as_documented() {
     assert!(
         object["seconds"].as_f64().unwrap() > 0.0 && object["size"].as_u64().unwrap() > 1 << 20
     );
+    let stages = ["layers", "tables", "verification", "sync"];
+    let seconds = stages.map(|stage| object["stages"][stage].as_f64().unwrap());
+    assert!(seconds.iter().all(|seconds| *seconds > 0.0), "{object}");
+    assert!(seconds.iter().sum::<f64>() < object["seconds"].as_f64().unwrap(), "{object}");
     object["seconds"] = json!(0);
     object["size"] = json!(0);
+    object["stages"] = json!({});
     let expected = json!({
         "reference": "alpine:3.20", "status": "added", "path": "/shared/sif/alpine:3.20",
         "size": 0, "seconds": 0, "digests": [digest],
         "found_as": ["alpine:3.20", format!("alpine@{digest}")], "kept": null,
-        "engine": "native", "fallback": null, "error": null,
+        "engine": "native", "fallback": null, "stages": {}, "error": null,
     });
     assert_eq!(object, expected);
 }

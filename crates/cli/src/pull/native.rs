@@ -2,7 +2,9 @@
 
 mod architecture;
 pub(crate) mod fill;
+mod flush;
 mod layers;
 mod sink;
+pub(crate) mod stages;
 pub(crate) mod template;
 pub(crate) mod trial;

@@ -3,6 +3,7 @@
 use crate::cache::image_name;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::pull::native::stages::Stages;
 use crate::pull::puller::{Pulled, Used};
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
@@ -112,6 +113,7 @@ struct Object<'a> {
     kept: Option<String>,
     engine: Option<&'static str>,
     fallback: Option<&'a str>,
+    stages: Option<&'a Stages>,
     error: Option<String>,
 }
 
@@ -200,6 +202,7 @@ fn object<'a>(reference: &Reference, outcome: &'a Result<Outcome, Failure>) -> O
         kept: pulled.and_then(|pulled| pulled.kept.as_ref()).map(text),
         engine: pulled.and_then(|pulled| pulled.engine.as_ref()).map(Used::word),
         fallback: pulled.and_then(|pulled| pulled.engine.as_ref()).and_then(Used::fallback),
+        stages: pulled.and_then(|pulled| pulled.engine.as_ref()).and_then(Used::stages),
         error: outcome.as_ref().err().map(ToString::to_string),
     }
 }

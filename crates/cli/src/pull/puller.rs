@@ -13,6 +13,7 @@ use crate::cache::store::retention::Retention;
 use crate::error::Failure;
 use crate::options::{Change, Engine, Pull};
 use crate::pull::credentials::Credentials;
+use crate::pull::native::stages::{Stages, Stopwatch};
 use crate::pull::registry::{self, Image, Registry};
 use crate::pull::runtime::Runtime;
 use crate::ui::progress::{Progress, Task};
@@ -66,8 +67,8 @@ pub(crate) struct Pulled {
 /// What converted an image.
 #[derive(Debug)]
 pub(crate) enum Used {
-    /// This command.
-    Native,
+    /// This command, with these stages.
+    Native(Stages),
     /// The runtime's own pull.
     Runtime {
         /// Why this command did not convert the image, unless `--engine runtime` was given.
@@ -79,7 +80,7 @@ impl Used {
     /// The word in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Self::Native => "native",
+            Self::Native(_) => "native",
             Self::Runtime { .. } => "runtime",
         }
     }
@@ -88,7 +89,15 @@ impl Used {
     pub(crate) fn fallback(&self) -> Option<&str> {
         match self {
             Self::Runtime { fallback } => fallback.as_deref(),
-            Self::Native => None,
+            Self::Native(_) => None,
+        }
+    }
+
+    /// How long the stages of a conversion by this command took.
+    pub(crate) fn stages(&self) -> Option<&Stages> {
+        match self {
+            Self::Native(stages) => Some(stages),
+            Self::Runtime { .. } => None,
         }
     }
 }
@@ -161,7 +170,8 @@ impl<'a> Puller<'a> {
         task: &Task,
     ) -> Result<(u64, Option<PathBuf>, Used), Failure> {
         let scratch = self.store.scratch()?;
-        let used = self.convert(new_image.reference, image, &scratch, task)?;
+        let mut used = self.convert(new_image.reference, image, &scratch, task)?;
+        let mut watch = Stopwatch::start();
         task.say("checking");
         let image = scratch.path(IMAGE);
         // The hash takes processor time, and the sync waits for the disk.
@@ -170,6 +180,9 @@ impl<'a> Puller<'a> {
             self.store.finish(&image)?;
             content.join().map_err(|_| Failure::Thread)?
         })?;
+        if let Used::Native(stages) = &mut used {
+            stages.sync = watch.lap();
+        }
         let size = content.size;
         let source = Transport::uri_of(&new_image.reference.to_string());
         let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;

@@ -10,8 +10,10 @@
 //! the new file, and the tables follow when the tree is complete.
 
 use super::architecture::{self, Code};
+use super::flush;
 use super::layers::{self, LayerError};
 use super::sink::{self, Sink};
+use super::stages::{Stages, Stopwatch};
 use super::template::{self, Template};
 use crate::cache::store::cannot_write;
 use crate::error::Failure;
@@ -81,12 +83,13 @@ impl From<Failure> for Error {
     }
 }
 
-/// Converts the image to the new file. The file is verified, but not synced.
+/// Converts the image to the new file. The file is verified, but not synced. Returns how long the
+/// stages took.
 ///
 /// # Errors
 /// If the runtime has to pull the image, or the conversion failed. The file may be there,
 /// incomplete.
-pub(crate) fn convert(job: &Job<'_>) -> Result<(), Error> {
+pub(crate) fn convert(job: &Job<'_>) -> Result<Stages, Error> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(job.image);
     let file = file.map_err(|error| cannot_write(job.image, error))?;
     let stop = AtomicBool::new(false);
@@ -96,7 +99,10 @@ pub(crate) fn convert(job: &Job<'_>) -> Result<(), Error> {
             stop.store(template.is_err(), Ordering::Relaxed);
             template
         });
-        write(job, &file, &stop, template)
+        let (written, flushed) = flush::during(&file, || write(job, &file, &stop, template));
+        let stages = written?;
+        flushed.map_err(|error| cannot_write(job.image, error))?;
+        Ok(stages)
     })
 }
 
@@ -105,7 +111,8 @@ fn write(
     file: &File,
     stop: &AtomicBool,
     template: ScopedJoinHandle<'_, Result<Template, template::Error>>,
-) -> Result<(), Error> {
+) -> Result<Stages, Error> {
+    let (mut stages, mut watch) = (Stages::default(), Stopwatch::start());
     let (now, offset) = (now(), partition_offset(job.template.config));
     let options = writer::Options {
         offset,
@@ -122,12 +129,16 @@ fn write(
     let template = template.join().map_err(|_| Failure::Thread)?.map_err(no_template)?;
     let mut merged = merged?;
     let architecture = finish_tree(job, &template, &mut merged, now, &mut sink)?;
+    stages.layers = watch.lap();
     job.task.say("writing");
     let finished = sink.writer.finish(&merged.tree).map_err(|error| writing(job, error))?;
     drop(merged);
     write_sif(&template, architecture, file, offset, finished.size)?;
+    stages.tables = watch.lap();
     job.task.say("verifying");
-    verify(file, offset, finished.size, &finished.checksums)
+    verify(file, offset, finished.size, &finished.checksums)?;
+    stages.verification = watch.lap();
+    Ok(stages)
 }
 
 /// Merges the layers, lowest first.

@@ -7,6 +7,7 @@ use crate::cache::store::scratch::Scratch;
 use crate::error::Failure;
 use crate::options::Engine;
 use crate::pull::native::fill::{self, Job};
+use crate::pull::native::stages::Stages;
 use crate::pull::native::template::{Request, Source};
 use crate::pull::registry::{Content, Image};
 use crate::pull::runtime::{self, PullOptions};
@@ -43,7 +44,7 @@ impl Puller<'_> {
             Ok(image) => match &image.content {
                 Err(fallback) => fallback.to_string(),
                 Ok(content) => match self.native(reference, image, content, scratch, task) {
-                    Ok(()) => return Ok(Used::Native),
+                    Ok(stages) => return Ok(Used::Native(stages)),
                     Err(fill::Error::Failed(failure)) => return Err(failure),
                     Err(fill::Error::Fallback(why)) => why,
                     Err(fill::Error::Download(why)) if self.engine == Engine::Native => {
@@ -77,11 +78,11 @@ impl Puller<'_> {
         content: &Content,
         scratch: &Scratch,
         task: &Task,
-    ) -> Result<(), fill::Error> {
+    ) -> Result<Stages, fill::Error> {
         let first = self.compression.likely();
-        self.fill(reference, image, content, scratch, first, task)?;
+        let stages = self.fill(reference, image, content, scratch, first, task)?;
         match self.compression.proven(self.progress)? {
-            proven if proven == first => Ok(()),
+            proven if proven == first => Ok(stages),
             proven => {
                 fs::remove_file(scratch.path(IMAGE)).map_err(Failure::Io)?;
                 self.fill(reference, image, content, scratch, proven, task)
@@ -97,7 +98,7 @@ impl Puller<'_> {
         scratch: &Scratch,
         compression: Compression,
         task: &Task,
-    ) -> Result<(), fill::Error> {
+    ) -> Result<Stages, fill::Error> {
         let config = self.registry.config(reference, content)?;
         let config = config.map_err(|fallback| fill::Error::Fallback(fallback.to_string()))?;
         let base = tmpdir::directory()?;
