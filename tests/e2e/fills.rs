@@ -2,6 +2,7 @@
 //! layers. The images come from a registry that serves whatever is in a directory.
 
 mod behaviour;
+mod bounds;
 mod chosen;
 mod convert;
 mod hostile;

@@ -135,6 +135,7 @@ fn streams() -> Vec<Hostile> {
         of_archive("checksum", "checksum", &checksum),
         stored("wide-window", "memory", frame(21, 1)),
         stored("bomb-after-the-archive", "more than", after_the_archive()),
+        stored("bomb-in-a-file", "more than", in_a_file()),
     ]
 }
 
@@ -155,6 +156,13 @@ fn frame(exponent: u8, blocks: usize) -> Vec<u8> {
 fn after_the_archive() -> Vec<u8> {
     let archive = Compression::Zstd { frames: 1, skippable: false }.apply(&valid()).unwrap();
     [archive, frame(7, 1 << 17)].concat()
+}
+
+/// An archive with a file of 16 GiB of zeros.
+fn in_a_file() -> Vec<u8> {
+    let header = claim(b'0', 16 << 30);
+    let header = Compression::Zstd { frames: 1, skippable: false }.apply(&header).unwrap();
+    [header, frame(7, 1 << 17)].concat()
 }
 
 /// Archives with sizes, names or numbers of entries beyond any image.
@@ -188,15 +196,21 @@ fn archives() -> Vec<Hostile> {
     ]
 }
 
+/// The header of an entry that claims to have `size` bytes.
+fn claim(kind: u8, size: u64) -> Vec<u8> {
+    let mut header = Vec::new();
+    Entry::new("a", Kind::Other(kind, Vec::new())).write(&mut header);
+    let base_256 = [&[0x80, 0, 0, 0], size.to_be_bytes().as_slice()].concat();
+    header[124..136].copy_from_slice(&base_256);
+    header[148..156].fill(b' ');
+    let sum: u64 = header[..512].iter().map(|byte| u64::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
+}
+
 /// An archive whose only entry claims to have 8 TiB.
 fn huge(kind: u8) -> Vec<u8> {
-    let mut archive = Vec::new();
-    Entry::new("a", Kind::Other(kind, Vec::new())).write(&mut archive);
-    let base_256 = [&[0x80, 0, 0, 0], (8_u64 << 40).to_be_bytes().as_slice()].concat();
-    archive[124..136].copy_from_slice(&base_256);
-    archive[148..156].fill(b' ');
-    let sum: u64 = archive[..512].iter().map(|byte| u64::from(*byte)).sum();
-    archive[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut archive = claim(kind, 8 << 40);
     archive.resize(archive.len() + 65_536, 0);
     archive::end(&mut archive);
     archive
