@@ -4,9 +4,12 @@
     big    300 files of 1 MiB that do not compress
     many   28,000 small files in three copies of one tree, scattered over 400 directories each
     real   Debian and Python in 8 layers, from the directories and archives in PARTS
+    huge   10 GB: five copies of the layers of `real`, whose layout is PARTS, with other contents
 
-DIRECTORY becomes an OCI layout. All but `real` are the same on each machine.
+DIRECTORY becomes an OCI layout. All but `real` and `huge` are the same on each machine.
 """
+import io
+import json
 import os
 import random
 import sys
@@ -132,10 +135,40 @@ def real(image, _, parts):
     })
 
 
+def shifted(layer, blob, number):
+    """A layer again, in a directory of its own. Other bytes, so that no content occurs twice, with the
+    same entropy."""
+    table = bytes((byte + number) % 256 for byte in range(256))
+    top = f"copy{number}/" if number else ""
+    with tarfile.open(blob, "r|gz") as source:
+        for entry in source:
+            content = source.extractfile(entry).read().translate(table) if entry.isreg() else b""
+            entry.name = top + entry.name
+            if entry.islnk():
+                entry.linkname = top + entry.linkname
+            layer.tar.addfile(entry, io.BytesIO(content))
+
+
+def huge(image, _, real):
+    def document(descriptor):
+        return read(f"{real}/blobs/{descriptor['digest'].replace(':', '/')}")
+
+    def read(path):
+        with open(path, "rb") as file:
+            return json.load(file)
+
+    manifest = document(read(f"{real}/index.json")["manifests"][0])
+    for number in range(5):
+        for descriptor in manifest["layers"]:
+            blob = f"{real}/blobs/{descriptor['digest'].replace(':', '/')}"
+            image.layer(lambda layer: shifted(layer, blob, number))
+    image.finish(document(manifest["config"])["config"])
+
+
 def main():
     name, directory, busybox, *parts = sys.argv[1:]
     os.makedirs(os.path.dirname(directory), exist_ok=True)
-    {"big": big, "many": many, "real": real}[name](Image(directory), busybox, *(parts or [""]))
+    {"big": big, "many": many, "real": real, "huge": huge}[name](Image(directory), busybox, *(parts or [""]))
 
 
 main()
