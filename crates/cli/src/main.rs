@@ -4,6 +4,7 @@
 mod cache;
 mod cli;
 mod commands;
+mod demand;
 mod error;
 mod events;
 mod exit;
