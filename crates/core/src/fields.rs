@@ -1,0 +1,114 @@
+//! Lines of `key=value` fields: the log lines of the plugin and the shim, and the filler's queue
+//! entries.
+//!
+//! A key consists of lower-case letters. A value with other than plain characters is quoted, with
+//! the escapes of [`slice::escape_ascii`]. One space separates two fields. Nothing else is
+//! accepted, because everybody can write lines to syslog.
+
+/// Formats a value. It is quoted and escaped if it contains anything other than plain characters,
+/// so that a file name cannot forge another key or another line.
+#[must_use]
+pub fn value(bytes: &[u8]) -> String {
+    if !bytes.is_empty() && bytes.iter().all(is_plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+const fn is_plain(byte: &u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=')
+}
+
+/// The keys and values of a line, or `None` if the line has another form.
+#[must_use]
+pub fn parse(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
+    let mut fields = Vec::new();
+    let mut rest = text;
+    loop {
+        let (key, after) = rest.split_once('=')?;
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return None;
+        }
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None => plain(after)?,
+        };
+        fields.push((key, value));
+        if after.is_empty() {
+            return Some(fields);
+        }
+        rest = after.strip_prefix(' ')?;
+    }
+}
+
+/// An unquoted value, and the text after it.
+fn plain(text: &str) -> Option<(Vec<u8>, &str)> {
+    let (value, _) = text.split_once(' ').unwrap_or((text, ""));
+    let good = !value.is_empty() && value.as_bytes().iter().all(is_plain);
+    good.then(|| (value.as_bytes().to_vec(), text.get(value.len()..).unwrap_or_default()))
+}
+
+/// A quoted value without its opening quote, and the text after it. A value is only accepted if
+/// `escape_ascii` would write every byte the same way.
+fn unquote(text: &str) -> Option<(Vec<u8>, &str)> {
+    let mut value = Vec::new();
+    let mut rest = text.bytes().enumerate();
+    while let Some((index, byte)) = rest.next() {
+        match byte {
+            b'"' => {
+                let as_written = value.escape_ascii().to_string() == text.get(..index)?;
+                return Some((value, text.get(index + 1..)?)).filter(|_| as_written);
+            }
+            b'\\' => value.push(match rest.next()?.1 {
+                b't' => b'\t',
+                b'r' => b'\r',
+                b'n' => b'\n',
+                b'x' => hex(rest.next()?.1)? * 16 + hex(rest.next()?.1)?,
+                other => other,
+            }),
+            byte => value.push(byte),
+        }
+    }
+    None
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse, value};
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_cannot_forge_keys_or_lines() {
+        assert_eq!(value(b"/sif/a:1"), "/sif/a:1");
+        assert_eq!(value(b"/a b event=hit"), "\"/a b event=hit\"");
+        assert_eq!(value(b"a\n\"\\\xff"), "\"a\\n\\\"\\\\\\xff\"");
+        assert_eq!(value(b""), "\"\"");
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_comes_back(one: Vec<u8>, two: Vec<u8>) {
+            let line = format!("a={} b={}", value(&one), value(&two));
+            prop_assert_eq!(parse(&line), Some(vec![("a", one), ("b", two)]));
+        }
+
+        /// In lines that are nearly correct, every accepted value is written as [`value`] would
+        /// write it.
+        #[test]
+        fn accepted_values_are_written_alike(line in r#"a=b( [a-z]{0,2}=["\\a-c=x0-9 \n]{0,6}){0,3}"#) {
+            let Some(fields) = parse(&line) else { return Ok(()) };
+            let mut rest = line.as_str();
+            for (key, bytes) in fields {
+                let forms = [value(&bytes), format!("\"{}\"", bytes.escape_ascii())];
+                let after = forms.iter().find_map(|form| rest.strip_prefix(&format!("{key}={form}")));
+                prop_assert!(after.is_some(), "{} in {}", key, line);
+                rest = after.unwrap().strip_prefix(' ').unwrap_or_default();
+            }
+            prop_assert_eq!(rest, "");
+        }
+    }
+}
