@@ -23,7 +23,8 @@ const LAYOUTS: [Layout; 4] = [
     Layout {
         root: "crates/cli/src",
         rooms: &[
-            ("commands", &["pull", "cache", "events", "ui", "system"]),
+            ("commands", &["demand", "pull", "cache", "events", "ui", "system"]),
+            ("demand", &["pull", "cache", "events", "ui", "system"]),
             ("pull", &["cache", "ui", "system"]),
             // `usage` saves the information from the logs.
             ("cache", &["events", "ui", "system"]),

@@ -7,6 +7,7 @@ mod add;
 mod completions;
 mod doctor;
 mod explain;
+mod fill;
 mod gc;
 mod hits;
 mod import;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 pub(crate) enum Command {
     Add(add::Add),
     Import(import::Import),
+    Fill(fill::Fill),
     List(list::List),
     Verify(verify::Verify),
     Refresh(refresh::Refresh),
@@ -63,6 +65,7 @@ impl Command {
         match self {
             Self::Add(args) => add::run(args),
             Self::Import(args) => import::run(args),
+            Self::Fill(args) => fill::run(args),
             Self::List(args) => list::run(args),
             Self::Verify(args) => verify::run(args),
             Self::Refresh(args) => refresh::run(args),

@@ -9,6 +9,7 @@ use sifcache_plugstack as plugstack;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a subcommand failed. The message states what is wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +190,21 @@ pub(crate) enum Failure {
     /// The registry does not have the image, or cannot be queried.
     #[error("{0}")]
     Registry(String),
+    /// The registry asks for a pause of this length; zero means that it does not say how long.
+    #[error("{message}")]
+    Busy { message: String, delay: Duration },
+    /// The policy of `sifcache fill` does not allow the image, for this reason.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// `sifcache fill` cannot make room for the image, for this reason.
+    #[error("{0}")]
+    NoRoom(String),
+    /// Another process fills this image root. The value names it.
+    #[error(
+        "{}: {holder} fills this image root already; stop it first, or leave the requests to it",
+        show(.root)
+    )]
+    SecondFiller { root: PathBuf, holder: String },
     /// The network client cannot be created.
     #[error("cannot use the network: {0}")]
     Network(io::Error),

@@ -1,5 +1,6 @@
 //! Pulls images from registries: the registry client, credentials, and the runtime that pulls.
 
+pub(crate) mod adder;
 pub(crate) mod credentials;
 pub(crate) mod native;
 pub(crate) mod outcome;

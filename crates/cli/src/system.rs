@@ -1,9 +1,10 @@
-//! Processes, signals, thread pools, and the nodes that Slurm lists.
+//! Processes, signals, the service manager, thread pools, and the nodes that Slurm lists.
 
 pub(crate) mod hostlist;
 pub(crate) mod nodes;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod process_group;
+pub(crate) mod service;
 pub(crate) mod signals;
 pub(crate) mod slurm;

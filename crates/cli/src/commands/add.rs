@@ -1,29 +1,26 @@
 //! `sifcache add`: pulls missing images.
 
-use crate::cache::image_name;
-use crate::cache::install;
 use crate::cache::lookup;
-use crate::cache::squashfs::{self, Damage};
+use crate::cache::squashfs;
 use crate::cache::store::Store;
 use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
+use crate::pull::adder::Adder;
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
-use crate::pull::puller::Puller;
+use crate::pull::puller::{Puller, Watch};
 use crate::reference_list;
 use crate::site;
 use crate::system::pool;
 use crate::system::signals;
-use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 
 /// Pull images into the cache
 ///
@@ -113,10 +110,10 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     }
     signals::watch()?;
     let store = Store::open_for(&root, &settings, architecture)?;
-    let adder = Adder { args, settings: &settings, store: &store, progress: &progress };
-    let puller = OnceLock::new();
+    let set_up = || puller(args, &settings, &store, &progress);
+    let adder = Adder::new(&settings, &store, &progress, args.force, &set_up);
     let done = pool::each(args.pull.jobs.into(), &references, &|reference| {
-        let outcome = adder.add(reference, &puller);
+        let outcome = signals::check().and_then(|()| adder.add(reference, &Watch::default()));
         report.one(reference, &outcome)?;
         outcome.map(drop)
     });
@@ -137,76 +134,13 @@ fn plan(
     }
 }
 
-struct Adder<'a> {
-    args: &'a Add,
-    settings: &'a Settings,
+fn puller<'a>(
+    args: &Add,
+    settings: &Settings,
     store: &'a Store,
     progress: &'a Progress,
-}
-
-impl<'a> Adder<'a> {
-    fn add(
-        &self,
-        reference: &Reference,
-        puller: &OnceLock<Result<Puller<'a>, Arc<Failure>>>,
-    ) -> Result<Outcome, Failure> {
-        signals::check()?;
-        if let Some(path) = self.there(reference)? {
-            if reference.digest().is_some() {
-                install::pin(self.store, reference, &path);
-            }
-            return Ok(Outcome::of(Status::Present, path));
-        }
-        let name = image_name::file(reference);
-        self.store.can_hold(&name)?;
-        let waiting =
-            || self.progress.note(&format!("{name}: another command is working on it; waiting"));
-        let _lock = self.store.lock(&name, &waiting)?;
-        if let Some(path) = self.there(reference)? {
-            return Ok(Outcome::of(Status::Present, path));
-        }
-        if !self.args.force {
-            self.store.refuse_own_image(&name)?;
-        }
-        // Set up only when needed: images that are already in the cache need neither a runtime nor
-        // credentials.
-        let puller = puller.get_or_init(|| self.puller()).as_ref();
-        let puller = puller.map_err(|failure| Failure::Shared(Arc::clone(failure)))?;
-        let pulled = puller.pull(reference, &name)?;
-        let path = self.store.path(&name);
-        match lookup::find_for(self.settings, reference, self.store.architecture()) {
-            Some(found) if found == path => {
-                Ok(Outcome::pulled(Status::Added, path, pulled, reference))
-            }
-            found => Err(lookup::not_found_there(&path, found.as_deref())),
-        }
-    }
-
-    /// The image that a job finds, or `None` if it has to be pulled.
-    fn there(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
-        let found = lookup::find_for(self.settings, reference, self.store.architecture());
-        let Some(path) = found.filter(|_| !self.args.force) else { return Ok(None) };
-        let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };
-        let problem = damage.to_string();
-        // Another pull would not help: jobs would still find this file first.
-        if path != self.store.path(&image_name::file(reference)) {
-            let advice = "remove it, or replace it there with --into";
-            return Err(Failure::Damaged { path, problem, advice: advice.to_owned() });
-        }
-        if matches!(damage, Damage::Io(_)) {
-            return Err(Failure::Unreadable { path, problem });
-        }
-        let path = escape_for_terminal(&path);
-        self.progress.note(&format!("{path} is damaged: {problem}; pulling it again"));
-        Ok(None)
-    }
-
-    fn puller(&self) -> Result<Puller<'a>, Arc<Failure>> {
-        let (change, pull) = (&self.args.change, &self.args.pull);
-        Credentials::find(pull.docker_login, pull.authfile.as_deref())
-            .and_then(|found| {
-                Puller::new(self.store, self.settings, change, pull, found, self.progress)
-            })
-            .map_err(Arc::new)
-    }
+) -> Result<Puller<'a>, Failure> {
+    let (change, pull) = (&args.change, &args.pull);
+    let credentials = Credentials::find(pull.docker_login, pull.authfile.as_deref())?;
+    Puller::new(store, settings, change, pull, credentials, progress)
 }

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::options::{Change, Pull, Site};
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
-use crate::pull::puller::Puller;
+use crate::pull::puller::{Puller, Watch};
 use crate::pull::registry::{self, Registry};
 use crate::site;
 use crate::system::pool;
@@ -179,7 +179,7 @@ impl Work<'_> {
 
 fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Failure> {
     let _lock = store.lock(&item.name, &|| ())?;
-    let pulled = puller.pull(&item.reference, &item.name)?;
+    let pulled = puller.pull(&item.reference, &item.name, &Watch::default())?;
     for name in &item.along {
         let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
         if !leads_there && store.guard(name).is_ok() && fs::remove_file(store.path(name)).is_ok() {

@@ -48,12 +48,16 @@ impl Failure {
             | Self::Transfer { .. }
             | Self::Views { .. }
             | Self::AuthFile { .. } => Exit::DATA,
-            Self::NotInRoot { .. } | Self::NotFoundByJobs { .. } => Exit::PROBLEMS,
+            Self::NotInRoot { .. } | Self::NotFoundByJobs { .. } | Self::NotAllowed(_) => {
+                Exit::PROBLEMS
+            }
             Self::NotInCache { .. }
             | Self::NotAProgram(_)
             | Self::NoRuntime(_)
             | Self::Pull { .. }
             | Self::Registry(_)
+            | Self::Busy { .. }
+            | Self::SecondFiller { .. }
             | Self::Network(_)
             | Self::NoLogin(_)
             | Self::NoTerminal(_)
@@ -62,6 +66,7 @@ impl Failure {
             | Self::NoJob { .. }
             | Self::NoEvidence(_) => Exit::UNAVAILABLE,
             Self::Space { .. }
+            | Self::NoRoom(_)
             | Self::IsDirectory(_)
             | Self::NotDirectory { .. }
             | Self::OwnImage { .. }

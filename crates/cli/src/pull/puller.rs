@@ -8,6 +8,7 @@ use crate::cache::image_name;
 use crate::cache::install::NewImage;
 use crate::cache::reserve::Reservations;
 use crate::cache::store::Store;
+use crate::cache::store::lock::Lock;
 use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::retention::Retention;
 use crate::error::Failure;
@@ -16,7 +17,7 @@ use crate::pull::credentials::Credentials;
 use crate::pull::native::stages::{Stages, Stopwatch};
 use crate::pull::registry::{self, Image, Registry};
 use crate::pull::runtime::Runtime;
-use crate::ui::progress::{Progress, Task};
+use crate::ui::progress::{Gauge, Progress, Task};
 use compression::Choice;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
@@ -25,6 +26,7 @@ use sifcache_squashfs::compression::Compression;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,19 @@ pub(crate) struct Puller<'a> {
     compression: Choice,
     verbose: bool,
     reservations: Reservations,
+}
+
+/// How a caller observes and limits a pull.
+#[derive(Default)]
+pub(crate) struct Watch<'a> {
+    /// Shows the progress of the download.
+    pub(crate) gauge: Arc<Gauge>,
+    /// Called before anything is downloaded, with the size of the compressed layers in bytes, or
+    /// `None` if it is unknown. Its failure ends the pull.
+    pub(crate) admit: Option<&'a dyn Fn(Option<u64>) -> Result<(), Failure>>,
+    /// Whether the pull ends if the registry asks for a pause ([`Failure::Busy`]). Otherwise the
+    /// runtime then tries it.
+    pub(crate) stop_if_busy: bool,
 }
 
 /// A pulled image that has been added to the cache.
@@ -141,21 +156,30 @@ impl<'a> Puller<'a> {
     ///
     /// # Errors
     /// If the pull fails; the name is then unchanged.
-    pub(crate) fn pull(&self, reference: &Reference, name: &str) -> Result<Pulled, Failure> {
+    pub(crate) fn pull(
+        &self,
+        reference: &Reference,
+        name: &str,
+        watch: &Watch<'_>,
+    ) -> Result<Pulled, Failure> {
         let begun = Instant::now();
         self.store.can_hold(name)?;
         let uri = Transport::uri_of(&image_name::short(reference));
-        let task = self.progress.start(&format!("pulling {uri}"));
-        let image = self.image(reference, &task)?;
+        let task = self.progress.start_with(&format!("pulling {uri}"), &watch.gauge);
+        let image = self.image(reference, &task, watch)?;
         let digests =
             image.as_ref().map(|image| image.manifest.digests.clone()).unwrap_or_default();
+        let _lock = self.lock_digest(reference, name, &digests)?;
         let (store, progress, retention) = (self.store, self.progress, self.retention);
         let new_image = NewImage { store, progress, retention, reference, name, digests: &digests };
         let (size, kept, engine) = match self.link(&new_image)? {
             Some((size, kept)) => (size, kept, None),
             None => {
                 let image = image.as_ref().map_err(String::as_str);
-                let (size, kept, used) = self.download(&new_image, image, &task)?;
+                if let Some(admit) = watch.admit {
+                    admit(image.ok().map(|image| image.manifest.compressed))?;
+                }
+                let (size, kept, used) = self.download(&new_image, image, &task, watch)?;
                 (size, kept, Some(used))
             }
         };
@@ -168,10 +192,11 @@ impl<'a> Puller<'a> {
         new_image: &NewImage<'_>,
         image: Result<&Image, &str>,
         task: &Task,
+        watch: &Watch<'_>,
     ) -> Result<(u64, Option<PathBuf>, Used), Failure> {
         let scratch = self.store.scratch()?;
-        let mut used = self.convert(new_image.reference, image, &scratch, task)?;
-        let mut watch = Stopwatch::start();
+        let mut used = self.convert(new_image.reference, image, &scratch, task, watch)?;
+        let mut stopwatch = Stopwatch::start();
         task.say("checking");
         let image = scratch.path(IMAGE);
         // The hash takes processor time, and the sync waits for the disk.
@@ -181,7 +206,7 @@ impl<'a> Puller<'a> {
             content.join().map_err(|_| Failure::Thread)?
         })?;
         if let Used::Native(stages) = &mut used {
-            stages.sync = watch.lap();
+            stages.sync = stopwatch.lap();
         }
         let size = content.size;
         let source = Transport::uri_of(&new_image.reference.to_string());
@@ -192,7 +217,12 @@ impl<'a> Puller<'a> {
     /// What the registry knows of the image, or why it was not asked or gave no answer. The image
     /// is then still pulled, but without recording a digest: this command queries a registry in
     /// the same way as Apptainer, and another runtime may reach it in another way.
-    fn image(&self, reference: &Reference, task: &Task) -> Result<Result<Image, String>, Failure> {
+    fn image(
+        &self,
+        reference: &Reference,
+        task: &Task,
+        watch: &Watch<'_>,
+    ) -> Result<Result<Image, String>, Failure> {
         if !reference.transport().is_registry() {
             return Ok(Err("it is not from a registry of docker images".to_owned()));
         }
@@ -200,6 +230,7 @@ impl<'a> Puller<'a> {
         match self.registry.image(reference, self.store.architecture()) {
             Ok(image) => Ok(Ok(image)),
             Err(registry::Error::Stopped(failure)) => Err(failure),
+            Err(error) if watch.stop_if_busy && error.delay().is_some() => Err(busy(&error)),
             Err(error) if error.not_found() || error.no_platform() => {
                 Err(Failure::Registry(error.to_string()))
             }
@@ -209,6 +240,28 @@ impl<'a> Puller<'a> {
                 Ok(Err(format!("its registry cannot be queried: {error}")))
             }
         }
+    }
+
+    /// Locks the digest, so that two names of one image are not downloaded at the same time, not
+    /// even by two hosts: the second one then finds the content of the first. A digest that is
+    /// pulled under its own name is already locked. Nobody who holds the lock of a digest waits for
+    /// that of a tag.
+    fn lock_digest(
+        &self,
+        reference: &Reference,
+        name: &str,
+        digests: &[String],
+    ) -> Result<Option<Lock>, Failure> {
+        let Some(digest) = digests.last() else { return Ok(None) };
+        let pinned = image_name::file_with_digest(reference, digest);
+        if pinned == name {
+            return Ok(None);
+        }
+        let waiting = || {
+            let short = image_name::short(reference);
+            self.progress.note(&format!("{short}: its digest is being pulled; waiting"));
+        };
+        self.store.lock(&pinned, &waiting).map(Some)
     }
 
     /// Reuses the content if it is already in the cache under its digest, for example for another
@@ -249,4 +302,9 @@ impl<'a> Puller<'a> {
             hash::Error::Stopped(failure) => failure,
         })
     }
+}
+
+/// The failure for a registry that asks for a pause.
+fn busy(error: &registry::Error) -> Failure {
+    Failure::Busy { message: error.to_string(), delay: error.delay().unwrap_or_default() }
 }

@@ -6,6 +6,8 @@ use crate::ui::stderr;
 use crate::ui::terminal::Terminal;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _, Read, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Update interval of an animated line.
@@ -34,16 +36,22 @@ impl Progress {
 
     /// Shows that a task has started.
     pub(crate) fn start(&self, title: &str) -> Task {
+        self.start_with(title, &Arc::default())
+    }
+
+    /// Like [`Self::start`]. The task also reports its progress to `gauge`.
+    pub(crate) fn start_with(&self, title: &str, gauge: &Arc<Gauge>) -> Task {
+        let task = |bar| Task { bar, title: title.to_owned(), gauge: Arc::clone(gauge) };
         let Some(bars) = &self.bars else {
             if !self.quiet {
                 stderr::print(&format!("{title}\n"));
             }
-            return Task { bar: ProgressBar::hidden(), title: title.to_owned() };
+            return task(ProgressBar::hidden());
         };
         let bar = bars.add(ProgressBar::new_spinner());
         bar.set_message(title.to_owned());
         bar.enable_steady_tick(TICK);
-        Task { bar, title: title.to_owned() }
+        task(bar)
     }
 
     /// Shows that a task has started; shows nothing without a terminal.
@@ -67,7 +75,9 @@ impl Progress {
     pub(crate) fn on_terminal(&self, title: &str, length: u64) -> Task {
         match self.bars {
             Some(_) => self.bytes(title, length),
-            None => Task { bar: ProgressBar::hidden(), title: String::new() },
+            None => {
+                Task { bar: ProgressBar::hidden(), title: String::new(), gauge: Arc::default() }
+            }
         }
     }
 
@@ -94,11 +104,28 @@ impl Progress {
     }
 }
 
+/// The progress of a task in bytes, for other threads than the task's own.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    length: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Gauge {
+    /// The number of bytes that are done, and the length; zero means unknown.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        let length = self.length.load(Ordering::Relaxed);
+        // After the download, the new file is read as well.
+        (self.done.load(Ordering::Relaxed).min(length), length)
+    }
+}
+
 /// A task in progress. Dropping it removes its line.
 #[derive(Debug)]
 pub(crate) struct Task {
     bar: ProgressBar,
     title: String,
+    gauge: Arc<Gauge>,
 }
 
 impl Task {
@@ -109,6 +136,7 @@ impl Task {
 
     /// Sets the length in bytes; zero means unknown.
     pub(crate) fn expect(&self, length: u64) {
+        self.gauge.length.store(length, Ordering::Relaxed);
         if length > 0 {
             self.bar.set_length(length);
             let template = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}";
@@ -125,6 +153,7 @@ impl Task {
 
     /// Adds to the number of bytes that are done.
     pub(crate) fn advance(&self, bytes: u64) {
+        self.gauge.done.fetch_add(bytes, Ordering::Relaxed);
         self.bar.inc(bytes);
     }
 }

@@ -8,6 +8,7 @@ mod damaged;
 mod doctor;
 mod evidence;
 mod explain;
+mod fill;
 mod full_stderr;
 mod import;
 mod json;

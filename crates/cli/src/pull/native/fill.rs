@@ -70,9 +70,9 @@ pub(crate) struct Job<'a> {
 pub(crate) enum Error {
     /// The runtime has to convert the image, for this reason.
     Fallback(String),
-    /// The layers cannot be downloaded, for this reason. The runtime may reach the registry in a
-    /// way that this command does not know.
-    Download(String),
+    /// The layers cannot be downloaded. The runtime may reach the registry in a way that this
+    /// command does not know.
+    Download(registry::Error),
     /// The image cannot be converted, and the runtime could not convert it either.
     Failed(Failure),
 }
@@ -255,7 +255,7 @@ fn merging(job: &Job<'_>, error: sifcache_layers::Error<sink::Error>) -> Error {
 fn reading(error: LayerError) -> Error {
     match error {
         LayerError::Registry(registry::Error::Stopped(failure)) => Error::Failed(failure),
-        LayerError::Registry(error) => Error::Download(error.to_string()),
+        LayerError::Registry(error) => Error::Download(error),
         error @ LayerError::TooLarge(_) => {
             Failure::InvalidLayers(format!("{error}; --engine runtime has no such limit")).into()
         }

@@ -1,6 +1,6 @@
 //! Converts an image to a SIF file: with this command, or else with the runtime's own pull.
 
-use super::{IMAGE, Puller, Used};
+use super::{IMAGE, Puller, Used, Watch, busy};
 use crate::cache::image_name;
 use crate::cache::store::cannot_write;
 use crate::cache::store::scratch::Scratch;
@@ -34,6 +34,7 @@ impl Puller<'_> {
         image: Result<&Image, &str>,
         scratch: &Scratch,
         task: &Task,
+        watch: &Watch<'_>,
     ) -> Result<Used, Failure> {
         if self.engine == Engine::Runtime {
             self.run(reference, image.ok(), scratch, task)?;
@@ -47,11 +48,16 @@ impl Puller<'_> {
                     Ok(stages) => return Ok(Used::Native(stages)),
                     Err(fill::Error::Failed(failure)) => return Err(failure),
                     Err(fill::Error::Fallback(why)) => why,
-                    Err(fill::Error::Download(why)) if self.engine == Engine::Native => {
-                        return Err(Failure::Registry(why));
+                    Err(fill::Error::Download(error))
+                        if watch.stop_if_busy && error.delay().is_some() =>
+                    {
+                        return Err(busy(&error));
                     }
-                    Err(fill::Error::Download(why)) => {
-                        format!("a layer cannot be downloaded: {why}")
+                    Err(fill::Error::Download(error)) if self.engine == Engine::Native => {
+                        return Err(Failure::Registry(error.to_string()));
+                    }
+                    Err(fill::Error::Download(error)) => {
+                        format!("a layer cannot be downloaded: {error}")
                     }
                 },
             },

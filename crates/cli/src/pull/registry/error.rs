@@ -43,7 +43,8 @@ pub(crate) enum Kind {
     Unauthorized,
     NoPlatform,
     Unreachable,
-    /// Like `Unreachable`; the server asks for the next request after this delay.
+    /// Like `Unreachable`; the server asks for the next request after this delay, which is zero if
+    /// it does not say how long.
     Busy(Duration),
     /// Anything else, such as an invalid answer or an error in a configuration file.
     Other,
@@ -84,7 +85,7 @@ impl Error {
     }
 
     /// The delay that the server asks for before the next request, if it does.
-    pub(super) fn delay(&self) -> Option<Duration> {
+    pub(crate) fn delay(&self) -> Option<Duration> {
         match self {
             Self::Registry(Kind::Busy(delay), _) => Some(*delay),
             _ => None,
@@ -100,7 +101,7 @@ impl Error {
         let (kind, message) = match fault {
             Fault::Status(404) => (Kind::NotFound, format!("{name} has no {image}")),
             Fault::Status(401 | 403) => (Kind::Unauthorized, unauthorized(name, &image, at.auth)),
-            Fault::Status(429) => (Kind::Unreachable, too_many(name)),
+            Fault::Status(429) => (Kind::Busy(Duration::ZERO), too_many(name)),
             Fault::Busy(429, delay) => {
                 (Kind::Busy(*delay), format!("{} for {} s", too_many(name), delay.as_secs()))
             }

@@ -1,0 +1,86 @@
+//! Time: a clock that no administrator sets, and a pace for work that is not done too often.
+
+use jiff::{SignedDuration, Timestamp};
+use std::time::{Duration, Instant};
+
+/// The time since the start, added to the time of the start. If the host's clock is set forward,
+/// this one goes on as before, so that pauses do not end early and limits per hour stay in force.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    started: Timestamp,
+    at: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self { started: Timestamp::now(), at: Instant::now() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        let elapsed = SignedDuration::try_from(self.at.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.started.checked_add(elapsed).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The share of the time that the work may take: one part of this number.
+const SHARE: u32 = 20;
+/// The shortest time between two times.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The same, for work that somebody waits for.
+const HURRY: Duration = Duration::from_millis(200);
+
+/// When work is done that is due about once per second, or more seldom if it takes long.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    last: Option<(Instant, Duration)>,
+    noted: bool,
+    hurry: bool,
+}
+
+impl Pace {
+    /// Something has changed.
+    pub(super) fn note(&mut self) {
+        self.noted = true;
+    }
+
+    /// Something has changed that somebody waits for.
+    pub(super) fn hurry(&mut self) {
+        self.hurry = true;
+    }
+
+    pub(super) fn is_noted(&self) -> bool {
+        self.noted
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let interval = if self.hurry { HURRY } else { INTERVAL };
+        self.last.is_none_or(|(last, took)| {
+            now.saturating_duration_since(last) >= interval.max(took.saturating_mul(SHARE))
+        })
+    }
+
+    pub(super) fn done(&mut self, begun: Instant, took: Duration) {
+        *self = Self { last: Some((begun, took)), ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn slow_work_is_done_more_seldom() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut pace = Pace::default();
+        assert!(pace.is_due(start));
+        pace.note();
+        pace.done(start, Duration::ZERO);
+        assert!(!pace.is_noted() && !pace.is_due(after(999)) && pace.is_due(after(1000)));
+        pace.hurry();
+        assert!(!pace.is_due(after(199)) && pace.is_due(after(200)));
+        pace.done(start, Duration::from_millis(100));
+        assert!(!pace.is_due(after(1999)) && pace.is_due(after(2000)));
+    }
+}

@@ -1,0 +1,95 @@
+//! A registry that asks for pauses, and one with two tags of one image.
+
+use super::{PULLS, Site};
+use crate::registry::{Deed, Response, Server};
+use sha2::{Digest as _, Sha256};
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const CONFIG: &str = "application/vnd.unknown.config";
+
+/// A manifest with layers of this size. Only the runtime can pull it.
+fn manifest(size: u64) -> Response {
+    let layer = format!(r#"{{"mediaType": "x", "digest": "sha256:00", "size": {size}}}"#);
+    let body = format!(
+        r#"{{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {{"mediaType": "{CONFIG}", "digest": "sha256:00", "size": 2}},
+        "layers": [{layer}]}}"#
+    );
+    let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    Response::new(200, &body)
+        .with("Docker-Content-Digest", &format!("sha256:{digest}"))
+        .with("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+}
+
+fn ask(site: &Site, server: &Server, names: &[&str]) {
+    for name in names {
+        site.miss(1001, name);
+    }
+    let log = fs::read_to_string(site.path("log")).unwrap();
+    fs::write(site.path("log"), log.replace("127.0.0.1:1/", &format!("{}/", server.address))).unwrap();
+}
+
+#[test]
+fn a_busy_registry_has_a_pause_and_its_images_have_none() {
+    let busy = Arc::new(AtomicBool::new(true));
+    let server = {
+        let busy = Arc::clone(&busy);
+        Server::new(move |_| {
+            Deed::Answer(match busy.load(Ordering::Relaxed) {
+                true => Response::new(429, "").with("Retry-After", "3600"),
+                false => manifest(10),
+            })
+        })
+    };
+    let site = Site::new(PULLS);
+    ask(&site, &server, &["o/i:1", "o/i:2"]);
+    let words = ["--once", "--no-https", "--jobs=1"];
+    let output = site.fill(&words);
+    assert_eq!((output.status, site.calls()), (Some(1), 0), "{output:?}");
+    assert_eq!(output.stdout.matches("paused ").count(), 1, "{output:?}");
+    assert!(output.stdout.contains("too many requests from this host"), "{output:?}");
+    let asked = server.lines().len();
+    let queue = site.queue();
+    let reason = format!("{} asks for a pause of ", server.address);
+    assert_eq!(queue.iter().filter(|text| text.contains(&reason)).count(), 2, "{queue:?}");
+    busy.store(false, Ordering::Relaxed);
+    let output = site.fill(&words);
+    assert_eq!((output.status, server.lines().len()), (Some(0), asked), "{output:?}");
+    let path = site.path("root/.sifcache/fill/state.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"seconds\":3600", "\"seconds\":0")).unwrap();
+    let output = site.fill(&words);
+    // The second tag has the same content, so it is a link.
+    assert_eq!((output.status, site.calls()), (Some(0), 1), "{output:?}");
+    assert_eq!(output.stdout.matches("added ").count(), 2, "{output:?}");
+}
+
+#[test]
+fn two_tags_of_one_digest_are_downloaded_once() {
+    let server = Server::new(|_| Deed::Answer(manifest(10)));
+    let slow = format!("sleep 1; {PULLS}");
+    let site = Site::new(&slow);
+    ask(&site, &server, &["o/i:1", "o/i:2", "o/i:3"]);
+    let output = site.fill(&["--once", "--no-https", "--jobs=3"]);
+    assert_eq!((output.status, site.calls()), (Some(0), 1), "{output:?}");
+    assert_eq!(output.stdout.matches("added ").count(), 3, "{output:?}");
+    let file = |tag: &str| {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(site.path("root").join(&server.address).join(tag)).unwrap().ino()
+    };
+    assert!(file("o/i:1") == file("o/i:2") && file("o/i:2") == file("o/i:3"));
+}
+
+#[test]
+fn an_image_that_is_too_large_is_not_downloaded() {
+    let server = Server::new(|_| Deed::Answer(manifest(60 << 30)));
+    let site = Site::new(PULLS);
+    ask(&site, &server, &["o/i:1"]);
+    let output = site.fill(&["--once", "--no-https"]);
+    assert_eq!((output.status, site.calls()), (Some(1), 0), "{output:?}");
+    assert!(output.stdout.starts_with("refused "), "{output:?}");
+    assert!(output.stdout.contains("60.0 GiB, and the policy's max-size is 50.0 GiB"), "{output:?}");
+    assert!(site.queue()[0].contains(" state=refused "), "{:?}", site.queue());
+}
