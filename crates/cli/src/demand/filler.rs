@@ -14,6 +14,7 @@ mod notices;
 mod running;
 mod threads;
 
+use crate::cache::store::Store;
 use crate::demand::board::Board;
 use crate::demand::policy::identity::System;
 use crate::demand::policy::reload::Reloader;
@@ -24,7 +25,6 @@ use crate::demand::schedule::{Finding, Limits, Outcome, Schedule};
 use crate::demand::source::{Cursor, Source};
 use crate::demand::state::{Saved, State};
 use crate::demand::worker::{Finished, Workshop};
-use crate::cache::store::Store;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::system::service;

@@ -135,12 +135,7 @@ pub(crate) mod policy {
             }))
         }
 
-        pub(crate) fn judge(
-            &self,
-            reference: &Reference,
-            _: &Asked,
-            _: &dyn Identity,
-        ) -> Verdict {
+        pub(crate) fn judge(&self, reference: &Reference, _: &Asked, _: &dyn Identity) -> Verdict {
             match reference.repository().starts_with("forbidden") {
                 true => Verdict::Refused("deny: forbidden/**".to_owned()),
                 false => Verdict::Allowed,

@@ -190,7 +190,12 @@ mod tests {
         let state = State::lock(&store, None).unwrap();
         state.save(&store, &saved()).unwrap();
         let whole = fs::read_to_string(&state.path).unwrap();
-        for text in ["", "{", &whole.replace("quay.io/o/i:1", "Quay/../i"), &whole.replace("\"version\":1", "\"version\":9")] {
+        for text in [
+            "",
+            "{",
+            &whole.replace("quay.io/o/i:1", "Quay/../i"),
+            &whole.replace("\"version\":1", "\"version\":9"),
+        ] {
             fs::write(&state.path, text).unwrap();
             let message = state.load().unwrap_err();
             assert!(message.contains("is damaged"), "{message}");

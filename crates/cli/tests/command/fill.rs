@@ -154,7 +154,8 @@ fn requests_of_many_jobs_are_one_pull() {
     assert!(!site.path("root/.sifcache").exists() && site.calls() == 0);
     let output = site.fill(&["--once"]);
     assert_eq!((output.status, output.stderr.as_str()), (Some(0), ""), "{output:?}");
-    for text in ["added       127.0.0.1:1/o/i:1  ", "added       127.0.0.1:1/o/i:2  ", "refused  "] {
+    for text in ["added       127.0.0.1:1/o/i:1  ", "added       127.0.0.1:1/o/i:2  ", "refused  "]
+    {
         assert_eq!(output.stdout.matches(text).count(), 1, "{output:?}");
     }
     assert_eq!((site.calls(), site.has("o/i:1"), site.has("o/i:2")), (2, true, true));
@@ -187,8 +188,7 @@ fn a_failed_image_has_a_pause() {
     assert!(planned.stdout.starts_with("failed "), "{planned:?}");
     // Once the pause is over, the image is added.
     let path = site.path("root/.sifcache/fill/state.json");
-    let mut state: serde_json::Value =
-        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     state["schedule"]["items"][0]["trouble"]["since"] = "2026-01-01T00:00:00Z".into();
     fs::write(&path, state.to_string()).unwrap();
     let output = site.fill(&["--once"]);

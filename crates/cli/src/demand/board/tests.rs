@@ -1,4 +1,5 @@
 use super::{BEAT, Board, INTERVAL, MAX_ENTRIES, Notice, WRITES};
+use crate::cache::image_name;
 use crate::cache::store::Store;
 use crate::cache::store::tests::store;
 use sifcache_core::queue::{self, Entry, State};
@@ -33,7 +34,7 @@ fn entries(store: &Store) -> BTreeMap<String, Entry> {
         let reference = Reference::parse(entry.reference.as_bytes()).unwrap();
         assert_eq!(path, store.root().join(queue::file(&reference)));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o644);
-        found.insert(reference.typed().to_owned(), entry);
+        found.insert(image_name::short(&reference), entry);
     }
     found
 }
@@ -80,8 +81,8 @@ fn the_number_of_entries_and_of_writes_is_bounded() {
         let expected = (WRITES * usize::try_from(call).unwrap()).min(MAX_ENTRIES);
         assert_eq!(entries(&store).len(), expected);
     }
-    let first: Vec<_> = all.iter().take(MAX_ENTRIES).map(|n| n.reference.typed()).collect();
-    assert!(first.iter().all(|name| entries(&store).contains_key(*name)));
+    let shown = entries(&store);
+    assert!(all.iter().take(MAX_ENTRIES).all(|one| shown.contains_key(one.reference.typed())));
     // All beats are renewed in time, also if every entry changes each second.
     for second in 1..=20 {
         let ahead = u32::try_from(second).unwrap();
@@ -103,9 +104,8 @@ fn entries_of_a_previous_filler_are_swept() {
     drop(board);
     let queue = store.root().join(queue::DIRECTORY);
     fs::write(queue.join("rubbish"), "rubbish").unwrap();
-    let old = fs::File::open(store.root().join(queue::file(
-        &Reference::parse(b"failed:1").unwrap(),
-    )));
+    let old =
+        fs::File::open(store.root().join(queue::file(&Reference::parse(b"failed:1").unwrap())));
     old.unwrap().set_modified(SystemTime::now() - Duration::from_secs(601)).unwrap();
     let mut board = Board::open(&store, start).unwrap();
     board.update(vec![notice("queued:1", State::Queued)], 2, start).unwrap();

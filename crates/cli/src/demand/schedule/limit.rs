@@ -32,7 +32,8 @@ pub(crate) struct Limits<'a> {
 impl Limits<'_> {
     /// The pause after a failure that followed this number of failures.
     pub(super) fn pause(&self, failures: u32) -> SignedDuration {
-        let doubled = self.first.checked_mul(1_i32.checked_shl(failures.min(30)).unwrap_or(i32::MAX));
+        let doubled =
+            self.first.checked_mul(1_i32.checked_shl(failures.min(30)).unwrap_or(i32::MAX));
         doubled.unwrap_or(self.longest).min(self.longest)
     }
 }

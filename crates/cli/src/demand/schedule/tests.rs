@@ -50,9 +50,9 @@ fn next(schedule: &mut Schedule, limits: &Limits<'_>, second: i64) -> Option<Str
 }
 
 fn stage(schedule: &Schedule, name: &str, second: i64) -> Option<Stage> {
-    let reference = image(name);
+    let name = image(name).to_string();
     let standings = schedule.standings(at(second));
-    let found = standings.into_iter().find(|(item, _)| *item.reference() == reference);
+    let found = standings.into_iter().find(|(item, _)| item.reference().to_string() == name);
     found.map(|(_, standing)| standing.stage)
 }
 
@@ -137,6 +137,8 @@ fn a_flood_displaces_only_requests_of_its_own_kind() {
     let limits = limits(1);
     assert_eq!(next(&mut schedule, &limits, 1).as_deref(), Some("mine:1"));
     schedule.done(&image("mine:1"), Outcome::Added, &limits, time);
+    assert_eq!(next(&mut schedule, &limits, 1).as_deref(), Some("flood:0"));
+    schedule.done(&image("flood:0"), Outcome::Added, &limits, time);
     ask(&mut schedule, "late:1", Some(3), 2);
     assert_eq!(next(&mut schedule, &limits, 2).as_deref(), Some("late:1"));
 }

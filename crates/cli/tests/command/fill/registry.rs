@@ -28,7 +28,8 @@ fn ask(site: &Site, server: &Server, names: &[&str]) {
         site.miss(1001, name);
     }
     let log = fs::read_to_string(site.path("log")).unwrap();
-    fs::write(site.path("log"), log.replace("127.0.0.1:1/", &format!("{}/", server.address))).unwrap();
+    fs::write(site.path("log"), log.replace("127.0.0.1:1/", &format!("{}/", server.address)))
+        .unwrap();
 }
 
 #[test]
@@ -90,6 +91,9 @@ fn an_image_that_is_too_large_is_not_downloaded() {
     let output = site.fill(&["--once", "--no-https"]);
     assert_eq!((output.status, site.calls()), (Some(1), 0), "{output:?}");
     assert!(output.stdout.starts_with("refused "), "{output:?}");
-    assert!(output.stdout.contains("60.0 GiB, and the policy's max-size is 50.0 GiB"), "{output:?}");
+    assert!(
+        output.stdout.contains("60.0 GiB, and the policy's max-size is 50.0 GiB"),
+        "{output:?}"
+    );
     assert!(site.queue()[0].contains(" state=refused "), "{:?}", site.queue());
 }

@@ -143,7 +143,8 @@ impl Model {
     /// Nothing is lost, and the limits hold.
     fn check(&self) {
         let items = self.schedule.standings(self.now());
-        let names: BTreeSet<_> = items.iter().map(|(item, _)| item.reference().to_string()).collect();
+        let names: BTreeSet<_> =
+            items.iter().map(|(item, _)| item.reference().to_string()).collect();
         assert_eq!(names, self.wanted);
         assert!(self.pulling.len() <= PARALLEL);
     }
