@@ -8,7 +8,8 @@ pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod request;
 pub(crate) mod schedule;
+pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod worker;
 
-pub(crate) use placeholder::{check, policy, source, space};
+pub(crate) use placeholder::{check, policy, space};

@@ -3,10 +3,11 @@
 pub(crate) mod coverage;
 pub(crate) mod evidence;
 mod header;
-mod journal;
+pub(crate) mod journal;
 mod json;
 mod line;
-mod packed;
+pub(crate) mod miss;
+pub(crate) mod packed;
 pub(crate) mod read;
 mod scan;
 pub(crate) mod source;

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The fields to output: the plugin's message, and its sender.
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID,_HOSTNAME";
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_UID,_HOSTNAME,_TRANSPORT";
 
 /// A running journalctl.
 pub(super) struct Journal {
@@ -56,14 +58,57 @@ fn journalctl() -> Command {
     command
 }
 
-fn end(child: &mut Child) {
+/// Ends journalctl.
+pub(crate) fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
+/// Where to begin to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// The entry with this cursor. If it no longer exists, the next one after it.
+    ///
+    /// This is `--cursor` and not `--after-cursor`, which skips the first entry even if it is
+    /// another one: systemd 252 then loses an entry.
+    Entry(&'a str),
+    /// The first entry at or after this time.
+    Since(Timestamp),
+}
+
+/// Starts journalctl for all entries with our identifier: of this host, or of the journal files in
+/// a directory. With `follow`, it waits for further entries. It does not get the signals of the
+/// terminal; it ends when its output is closed.
+///
+/// # Errors
+/// journalctl cannot be started.
+pub(crate) fn start(
+    directory: Option<&Path>,
+    start: Start<'_>,
+    follow: bool,
+) -> io::Result<(Child, ChildStdout)> {
+    let mut command = journalctl();
+    // Without --all, a message of more than 4096 bytes is `null`.
+    command.args(["--identifier=sifcache", "--all"]);
+    if let Some(directory) = directory {
+        command.arg("--directory").arg(directory);
+    }
+    match start {
+        Start::Entry(cursor) => command.arg(format!("--cursor={cursor}")),
+        Start::Since(time) => command.arg(format!("--since=@{}", time.as_second())),
+    };
+    if follow {
+        // Without --no-tail, only the last ten entries are shown.
+        command.args(["--follow", "--no-tail"]);
+    }
+    let mut child = command.process_group(0).spawn()?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    Ok((child, stdout))
+}
+
 /// The first entry of the whole journal, from any program, which shows how far back the journal
 /// reaches. `None` if there is no journal that this user can read.
-pub(super) fn first_line() -> Option<String> {
+pub(crate) fn first_line() -> Option<String> {
     let mut child = journalctl().stderr(Stdio::null()).spawn().ok()?;
     let mut line = String::new();
     let read = child.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
@@ -73,7 +118,7 @@ pub(super) fn first_line() -> Option<String> {
 
 /// Whether this user can read the journal of all users. To other users, journalctl shows only their
 /// own entries.
-pub(super) fn is_whole() -> bool {
+pub(crate) fn is_whole() -> bool {
     let files = ["/var/log/journal/*/system.journal", "/run/log/journal/*/system.journal"];
     let files = files.iter().filter_map(|pattern| glob::glob(pattern).ok());
     files.flatten().flatten().any(|file| File::open(file).is_ok())

@@ -18,6 +18,8 @@ pub(super) struct Entry {
     host: Found,
     message: Found,
     sender: Found,
+    transport: Found,
+    cursor: Found,
 }
 
 /// A value, with the index of its key in the list.
@@ -41,6 +43,10 @@ const HOST: [&str; 4] = ["_HOSTNAME", "HOST", "hostname", "host"];
 const MESSAGE: [&str; 3] = ["MESSAGE", "msg", "message"];
 /// The user ID of the sender, which the journal gets from the kernel.
 const SENDER: [&str; 1] = ["_UID"];
+/// How the entry came into the journal.
+const TRANSPORT: [&str; 1] = ["_TRANSPORT"];
+/// The place of the entry in the journal.
+const CURSOR: [&str; 1] = ["__CURSOR"];
 
 /// The object in a line. `--output=json-seq` writes a separator before it, and `json-sse` the word
 /// `data:`.
@@ -83,6 +89,14 @@ impl Entry {
     pub(super) fn sender(&self) -> Option<&str> {
         value(&self.sender)
     }
+
+    pub(super) fn transport(&self) -> Option<&str> {
+        value(&self.transport)
+    }
+
+    pub(super) fn cursor(&self) -> Option<&str> {
+        value(&self.cursor)
+    }
 }
 
 fn value(found: &Found) -> Option<&str> {
@@ -114,6 +128,8 @@ impl<'de> Visitor<'de> for Keys {
                 (&mut entry.host, place(&HOST)),
                 (&mut entry.message, place(&MESSAGE)),
                 (&mut entry.sender, place(&SENDER)),
+                (&mut entry.transport, place(&TRANSPORT)),
+                (&mut entry.cursor, place(&CURSOR)),
             ];
             match slots.into_iter().find_map(|(slot, place)| Some((slot, place?))) {
                 Some((slot, place)) => {

@@ -5,6 +5,7 @@ use super::json::{self, Entry};
 use super::stamp;
 use crate::events::event::{self, Event};
 use jiff::Timestamp;
+use std::borrow::Cow;
 
 /// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,27 +36,53 @@ fn written(line: &str, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
+/// A line with our program name, as written; nothing of it has been checked.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) message: Cow<'a, str>,
+    pub(super) host: Cow<'a, str>,
+    pub(super) time: Option<Timestamp>,
+    /// The entry, if the line is one JSON object.
+    pub(super) entry: Option<Entry>,
+}
+
 /// Classifies a line.
 pub(super) fn read(line: &str, now: Timestamp) -> Line {
+    match parts(line, now) {
+        Ok(parts) => {
+            let sender = parts.entry.as_ref().and_then(Entry::sender);
+            classify(&parts.message, sender, parts.time, now)
+        }
+        Err(line) => line,
+    }
+}
+
+/// Takes a line apart; returns its kind if it is not one with our program name and a message.
+pub(super) fn parts(line: &str, now: Timestamp) -> Result<Parts<'_>, Line> {
     let unread_or_other = || if is_like_ours(line) { Line::Unread } else { Line::Other };
     match json::object(line) {
         Some(object) => {
-            let Some(entry) = Entry::parse(object) else { return unread_or_other() };
+            let Some(entry) = Entry::parse(object) else { return Err(unread_or_other()) };
             match (entry.is_ours(), entry.message()) {
-                (Some(true), Some(message)) => {
-                    classify(message, entry.sender(), entry.time(now), now)
-                }
-                (Some(true), None) => Line::Forged,
-                (Some(false), _) => Line::Other,
-                (None, _) => unread_or_other(),
+                (Some(true), Some(message)) => Ok(Parts {
+                    message: Cow::Owned(message.to_owned()),
+                    host: Cow::Owned(entry.host().unwrap_or_default().to_owned()),
+                    time: entry.time(now),
+                    entry: Some(entry),
+                }),
+                (Some(true), None) => Err(Line::Forged),
+                (Some(false), _) => Err(Line::Other),
+                (None, _) => Err(unread_or_other()),
             }
         }
         None => match header::read(line.as_bytes()) {
-            Some(Header { stamp, program: Program::Ours(message), .. }) => {
-                let message = String::from_utf8_lossy(message);
-                classify(&message, None, stamp::moment(stamp, now), now)
-            }
-            _ => unread_or_other(),
+            Some(Header { stamp, host, program: Program::Ours(message) }) => Ok(Parts {
+                message: String::from_utf8_lossy(message),
+                host: String::from_utf8_lossy(host.unwrap_or_default()),
+                time: stamp::moment(stamp, now),
+                entry: None,
+            }),
+            _ => Err(unread_or_other()),
         },
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 /// Buffer size in bytes.
 const BUFFER: usize = 1 << 20;
 /// This many bytes are enough to recognize the format of a file.
-const MAGIC: usize = 16;
+pub(crate) const MAGIC: usize = 16;
 
 /// The first bytes of supported formats.
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -31,9 +31,9 @@ const OTHERS: [(&[u8], &str, &str); 9] = [
 ];
 
 /// An opened log.
-pub(super) enum Opened {
+pub(crate) enum Opened {
     /// Text lines.
-    Text(Box<dyn BufRead>),
+    Text(Box<dyn BufRead + Send>),
     /// An unsupported format: a description, and the command that prints the content.
     Other(&'static str, &'static str),
 }
@@ -42,17 +42,13 @@ pub(super) enum Opened {
 ///
 /// # Errors
 /// Reading failed.
-pub(super) fn open(mut reader: impl Read + 'static) -> io::Result<Opened> {
+pub(crate) fn open(mut reader: impl Read + Send + 'static) -> io::Result<Opened> {
     let head = head(&mut reader)?;
     if let Some((_, what, command)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Ok(Opened::Other(what, command));
     }
     let [gzip, xz, zstd] = [GZIP, XZ, ZSTD].map(|magic| head.starts_with(magic));
-    // Text can begin with "BZh", so the level and the first byte of a block or of the end marker
-    // are also checked.
-    let level = head.get(BZIP2.len()).is_some_and(|level| (b'1'..=b'9').contains(level));
-    let block = head.get(BZIP2.len() + 1).is_some_and(|byte| matches!(byte, 0x31 | 0x17));
-    let bzip2 = head.starts_with(BZIP2) && level && block;
+    let bzip2 = is_bzip2(&head);
     let raw = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(reader));
     // Concatenated compressed files are read as one.
     Ok(Opened::Text(match () {
@@ -64,7 +60,21 @@ pub(super) fn open(mut reader: impl Read + 'static) -> io::Result<Opened> {
     }))
 }
 
-fn buffered(reader: impl Read + 'static) -> Box<dyn BufRead> {
+/// Whether a file that begins with these bytes is compressed or in an unsupported format.
+pub(crate) fn is_packed(head: &[u8]) -> bool {
+    let mut magics = [GZIP, XZ, ZSTD].into_iter().chain(OTHERS.iter().map(|(magic, ..)| *magic));
+    magics.any(|magic| head.starts_with(magic)) || is_bzip2(head)
+}
+
+/// Text can begin with "BZh", so the level and the first byte of a block or of the end marker are
+/// also checked.
+fn is_bzip2(head: &[u8]) -> bool {
+    let level = head.get(BZIP2.len()).is_some_and(|level| (b'1'..=b'9').contains(level));
+    let block = head.get(BZIP2.len() + 1).is_some_and(|byte| matches!(byte, 0x31 | 0x17));
+    head.starts_with(BZIP2) && level && block
+}
+
+fn buffered(reader: impl Read + Send + 'static) -> Box<dyn BufRead + Send> {
     Box::new(BufReader::with_capacity(BUFFER, reader))
 }
 

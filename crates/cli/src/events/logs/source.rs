@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 1 << 16;
 
 /// The log files of a host without a journal.
-const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
+pub(crate) const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 
 /// One log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Source {
         {
             return Ok(Err(self.skipped("it is a directory".to_owned())));
         }
-        let opened = || -> io::Result<Box<dyn Read>> {
+        let opened = || -> io::Result<Box<dyn Read + Send>> {
             Ok(match self {
                 Self::File(path) if path.as_os_str() == "-" => Box::new(io::stdin()),
                 Self::File(path) => Box::new(File::open(path)?),
@@ -169,7 +169,7 @@ pub(crate) fn of_this_host(
 }
 
 /// A log file and its rotated predecessors: `syslog.1`, `syslog.2.gz`.
-fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
+pub(crate) fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
     let all = glob::glob(&format!("{}*", file.display())).ok().into_iter().flatten().flatten();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut sources, mut skipped) = (Vec::new(), Vec::new());

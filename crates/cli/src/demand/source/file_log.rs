@@ -1,0 +1,353 @@
+//! A log in files: the one into which a syslog daemon writes, and those that logrotate makes of it.
+//!
+//! The log is checked at intervals; there are no notifications for files on network file systems.
+//!
+//! | event | what is read |
+//! | --- | --- |
+//! | renamed, and created anew | the rest of the old file, also for [`LINGER`] after its last line, because the daemon writes to it until it gets a signal; then the new file |
+//! | `copytruncate` | the rest from the copy, then the file from its start |
+//! | truncated | the file from its start |
+//! | replaced by a copy with more lines | the additional lines |
+//! | several of them while nothing was read | all files since the last place, compressed or not |
+
+use super::batch::Batch;
+use super::cursor::{self, Place, Position};
+use super::generation::{self, Generation, Id};
+use super::open_file::OpenFile;
+use jiff::Timestamp;
+use rustix::fs::statfs;
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a rotated file may still get lines after its last one.
+const LINGER: Duration = Duration::from_secs(600);
+/// Maximum number of rotated files that are kept open, although nothing was added to them.
+const MOST: usize = 8;
+/// How often the list of files is read again because it has changed meanwhile.
+const TRIES: usize = 10;
+/// The interval of checks on a local file system.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// The interval of checks on other file systems, where each check is a request to the server.
+const REMOTE_INTERVAL: Duration = Duration::from_secs(1);
+/// The types of local file systems, from statfs(2): ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs,
+/// F2FS, ZFS.
+const LOCAL: [u64; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1];
+
+/// A log in files.
+pub(super) struct FileLog {
+    path: PathBuf,
+    follow: bool,
+    /// The rotated files that are being read, oldest first.
+    old: Vec<OpenFile>,
+    /// The file into which the daemon writes; `None` if it does not exist.
+    current: Option<OpenFile>,
+    /// Requests before this time are ignored in what the files held at the start.
+    not_before: Timestamp,
+    /// Everything before this time has been read.
+    from: Timestamp,
+    next_check: Instant,
+    interval: Duration,
+    /// Whether everything has been read.
+    at_end: bool,
+    problem: Option<String>,
+    /// The number of times that lines may have been lost since the last read.
+    gaps: u64,
+}
+
+/// The files that were found for places.
+struct Opened {
+    files: Vec<(OpenFile, bool)>,
+    /// Whether the file of the last place is among them.
+    has_last: bool,
+    gaps: u64,
+    problem: Option<String>,
+}
+
+impl FileLog {
+    /// Opens a log at its saved position, or where `since` begins.
+    ///
+    /// # Errors
+    /// The files cannot be listed or read; or, unless it is followed, the log does not exist.
+    pub(super) fn open(
+        path: &Path,
+        saved: Option<&Position>,
+        since: Timestamp,
+        follow: bool,
+    ) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let is_missing = match generation::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(error),
+            other => other.map(|_| None)?,
+        };
+        let from = saved.map_or(since, |saved| saved.from.min(cursor::safe(Timestamp::now())));
+        let mut log = Self {
+            path,
+            follow,
+            old: Vec::new(),
+            current: None,
+            not_before: from,
+            from,
+            next_check: Instant::now(),
+            interval: INTERVAL,
+            at_end: false,
+            problem: None,
+            gaps: 0,
+        };
+        let places = saved.map_or(&[][..], |saved| &saved.files);
+        let opened = log.find(places, SystemTime::from(from), &[])?;
+        if let Some(error) = is_missing.filter(|_| opened.files.is_empty() && !follow) {
+            // A mistyped name would otherwise go unnoticed.
+            return Err(error);
+        }
+        if saved.is_some() && opened.gaps == 0 && !places.is_empty() {
+            log.not_before = Timestamp::MIN;
+        }
+        log.take(opened);
+        Ok(log)
+    }
+
+    /// The position after everything that was read.
+    pub(super) fn position(&self) -> Position {
+        let files = self.old.iter().chain(&self.current).map(OpenFile::place).collect();
+        Position { log: self.name(), from: self.from, files, entry: None }
+    }
+
+    /// The log's name in a cursor.
+    pub(super) fn name(&self) -> String {
+        name(&self.path)
+    }
+
+    /// What is wrong at present.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.problem.as_ref().map(|problem| format!("{}: {problem}", self.name()))
+    }
+
+    /// Whether the log has been read up to its present end, and is not followed.
+    pub(super) fn has_ended(&self) -> bool {
+        self.at_end && !self.follow
+    }
+
+    /// Reads on. Returns whether there is nothing more at present.
+    ///
+    /// # Errors
+    /// The log cannot be read, and is not followed.
+    pub(super) fn read(&mut self, batch: &mut Batch<'_>) -> io::Result<bool> {
+        if Instant::now() >= self.next_check {
+            let checked = self.check();
+            self.next_check = Instant::now() + self.interval;
+            self.settle(checked)?;
+        }
+        batch.counters.gaps += std::mem::take(&mut self.gaps);
+        self.at_end = self.read_old(batch);
+        if let Some(current) = self.current.as_mut().filter(|_| self.at_end) {
+            let read = current.read(batch, self.not_before);
+            self.at_end = *read.as_ref().unwrap_or(&false);
+            self.settle(read.map(drop))?;
+        }
+        if self.at_end {
+            self.not_before = Timestamp::MIN;
+            self.from = cursor::safe(Timestamp::now());
+        }
+        Ok(self.at_end)
+    }
+
+    /// Records an error of a log that is followed; the next check tries again.
+    fn settle(&mut self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) if !self.follow => Err(error),
+            Err(error) => {
+                self.problem = Some(error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the rotated files, and closes those that are complete.
+    fn read_old(&mut self, batch: &mut Batch<'_>) -> bool {
+        let mut at_end = true;
+        let spare = self.old.len().saturating_sub(MOST);
+        let mut index = 0;
+        let not_before = self.not_before;
+        let (mut gaps, mut problem) = (0, None);
+        self.old.retain_mut(|file| {
+            index += 1;
+            // A later file waits, so that requests stay in order.
+            match if at_end { file.read(batch, not_before) } else { Ok(false) } {
+                Ok(true) if is_complete(file) || index <= spare => {
+                    file.finish(batch, not_before);
+                    false
+                }
+                Ok(done) => {
+                    at_end &= done;
+                    true
+                }
+                Err(error) => {
+                    (gaps, problem) = (gaps + 1, Some(error.to_string()));
+                    false
+                }
+            }
+        });
+        batch.counters.gaps += gaps;
+        self.problem = problem.or(self.problem.take());
+        at_end
+    }
+
+    /// Checks whether the log was rotated, truncated or replaced.
+    fn check(&mut self) -> io::Result<()> {
+        let (file, metadata) = match generation::open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // It may have been renamed, and be created again later.
+                self.old.extend(self.current.take());
+                self.problem = Some(error.to_string());
+                return Ok(());
+            }
+            other => other?,
+        };
+        self.problem = None;
+        let current = self.current.take();
+        let Some(mut current) = current else { return self.begin() };
+        let is_same = current.id == Id::of(&metadata);
+        if is_same && !current.was_truncated(&metadata)? {
+            self.current = Some(current);
+            return Ok(());
+        }
+        drop(file);
+        let place = current.place();
+        let known: Vec<Id> = self.old.iter().map(|file| file.id).collect();
+        let changed = if is_same { current.last_change() } else { current.modified()? };
+        let opened = self.find(&[place], changed, &known)?;
+        match (is_same, opened.has_last) {
+            (_, true) => {}
+            // The file was renamed and then moved or removed; the open one is still complete.
+            (false, false) => self.old.push(current),
+            (true, false) => self.gaps += 1,
+        }
+        self.take(Opened { gaps: 0, ..opened });
+        Ok(())
+    }
+
+    /// The log exists again, or for the first time.
+    fn begin(&mut self) -> io::Result<()> {
+        let known: Vec<Id> = self.old.iter().map(|file| file.id).collect();
+        let newest = self.old.last().map_or(Ok(SystemTime::now()), OpenFile::modified)?;
+        let opened = self.find(&[], newest, &known)?;
+        self.take(opened);
+        Ok(())
+    }
+
+    fn take(&mut self, opened: Opened) {
+        for (file, is_current) in opened.files {
+            match is_current {
+                true => self.current = Some(file),
+                false => self.old.push(file),
+            }
+        }
+        self.gaps += opened.gaps;
+        self.problem = opened.problem.or(self.problem.take());
+        self.interval = interval(&self.path);
+    }
+
+    /// Opens the files of these places, and all later ones. If the file of the last place is not
+    /// found, the later ones are those that were changed after `changed`. Files in `known` are
+    /// left out.
+    fn find(&self, places: &[Place], changed: SystemTime, known: &[Id]) -> io::Result<Opened> {
+        let list = || -> io::Result<Vec<Generation>> {
+            let mut all = generation::list(&self.path)?;
+            all.retain(|one| !known.contains(&one.id));
+            Ok(all)
+        };
+        let names = |all: &[Generation]| -> Vec<(PathBuf, u64)> {
+            all.iter().map(|one| (one.path.clone(), one.id.inode)).collect()
+        };
+        let mut before = list()?;
+        for _ in 0..TRIES {
+            let opened = open_all(&before, places, changed);
+            let after = list()?;
+            if names(&before) == names(&after) {
+                return opened;
+            }
+            // logrotate was at work.
+            before = after;
+        }
+        Err(io::Error::other("its files change all the time"))
+    }
+}
+
+/// The name of a log in cursors and messages.
+pub(super) fn name(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.as_os_str().as_encoded_bytes().escape_ascii().to_string()
+}
+
+fn interval(path: &Path) -> Duration {
+    let kind = statfs(path).ok().and_then(|state| u64::try_from(state.f_type).ok());
+    match kind {
+        Some(kind) if !LOCAL.contains(&kind) => REMOTE_INTERVAL,
+        _ => INTERVAL,
+    }
+}
+
+/// Whether nothing more will be added to a rotated file.
+fn is_complete(file: &OpenFile) -> bool {
+    let age = file.modified().ok().and_then(|time| time.elapsed().ok());
+    file.is_packed() || age.is_some_and(|age| age > LINGER)
+}
+
+fn open_all(all: &[Generation], places: &[Place], changed: SystemTime) -> io::Result<Opened> {
+    let mut opened = Opened { files: Vec::new(), has_last: true, gaps: 0, problem: None };
+    let mut found: Vec<(usize, OpenFile)> = Vec::new();
+    for place in places {
+        let used: BTreeSet<usize> = found.iter().map(|(index, _)| *index).collect();
+        let file = resume(all, place, &used)?;
+        opened.gaps += u64::from(file.is_none() && place.offset > 0);
+        opened.has_last = file.is_some();
+        found.extend(file);
+    }
+    let boundary = match found.last().filter(|_| opened.has_last) {
+        Some((index, _)) => all.get(*index).map_or(changed, |one| one.modified),
+        None => changed,
+    };
+    let has_current =
+        found.iter().any(|(index, _)| all.get(*index).is_some_and(|one| one.is_current));
+    for (index, one) in all.iter().enumerate() {
+        if let Some(at) = found.iter().position(|(other, _)| *other == index) {
+            opened.files.push((found.swap_remove(at).1, one.is_current));
+        } else if one.is_current || (one.modified >= boundary && !has_current) {
+            match OpenFile::begin(&one.path) {
+                Ok(file) => opened.files.push((file, one.is_current)),
+                Err(error) if one.is_current => return Err(error),
+                Err(error) => {
+                    opened.gaps += 1;
+                    opened.problem = Some(format!("{}: {error}", one.path.display()));
+                }
+            }
+        }
+    }
+    Ok(opened)
+}
+
+/// Opens the file that has this place. The newest is tried first.
+fn resume(
+    all: &[Generation],
+    place: &Place,
+    used: &BTreeSet<usize>,
+) -> io::Result<Option<(usize, OpenFile)>> {
+    for (index, one) in all.iter().enumerate().rev().filter(|(index, _)| !used.contains(index)) {
+        match OpenFile::resume(&one.path, place) {
+            Ok(Some(file)) => return Ok(Some((index, file))),
+            Err(error) if one.is_current && error.kind() != ErrorKind::NotFound => {
+                return Err(error);
+            }
+            // A file that cannot be read, for example because it is compressed in another way.
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;

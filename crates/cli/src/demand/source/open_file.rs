@@ -1,0 +1,205 @@
+//! One file of a log while it is read: plain or compressed.
+
+use super::batch::{Batch, Origin};
+use super::cursor::{self, HEAD, Place};
+use super::generation::{self, Id};
+use super::lines::Lines;
+use crate::events::logs::packed::{self, MAGIC, Opened};
+use jiff::Timestamp;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// A file that is being read.
+pub(super) struct OpenFile {
+    file: File,
+    /// The uncompressed content; `None` if the file itself is plain.
+    packed: Option<Box<dyn Read + Send>>,
+    pub(super) id: Id,
+    /// The first bytes of the content that have been read, at most [`HEAD`].
+    head: Vec<u8>,
+    lines: Lines,
+    /// The size of a plain file when it was opened. Requests after it are new, whatever their time.
+    old: u64,
+    /// The size and the time of the last change, when they were last checked.
+    seen: Option<(u64, SystemTime)>,
+}
+
+impl OpenFile {
+    /// Opens a file at its beginning.
+    ///
+    /// # Errors
+    /// It cannot be opened, or has an unsupported format.
+    pub(super) fn begin(path: &Path) -> io::Result<Self> {
+        let (file, metadata) = generation::open(path)?;
+        let mut magic = [0; MAGIC];
+        let length = file.read_at(&mut magic, 0)?;
+        let is_packed = packed::is_packed(magic.get(..length).unwrap_or_default());
+        let packed: Option<Box<dyn Read + Send>> = match is_packed {
+            false => None,
+            true => match packed::open(file.try_clone()?)? {
+                Opened::Text(reader) => Some(Box::new(reader)),
+                Opened::Other(what, command) => {
+                    let advice = format!("it is {what}: use `{command} FILE | sifcache fill …`");
+                    return Err(io::Error::other(advice));
+                }
+            },
+        };
+        let old = if is_packed { u64::MAX } else { metadata.len() };
+        let id = Id::of(&metadata);
+        let (head, lines) = (Vec::new(), Lines::default());
+        Ok(Self { file, packed, id, head, lines, old, seen: None })
+    }
+
+    /// Opens a file at a place in it; returns `None` if the place is not in this file.
+    ///
+    /// # Errors
+    /// It cannot be read, or has an unsupported format.
+    pub(super) fn resume(path: &Path, place: &Place) -> io::Result<Option<Self>> {
+        let mut file = Self::begin(path)?;
+        let is_same = file.id.inode == place.inode && file.id.device == place.device;
+        if place.offset == 0 {
+            return Ok(is_same.then_some(file));
+        }
+        let mut head = vec![0; place.head_length()];
+        match file.content().read_exact(&mut head) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            other => other?,
+        }
+        if cursor::fingerprint(&head) != place.head || !file.skip_to(place.offset)? {
+            return Ok(None);
+        }
+        (file.head, file.lines) = (head, Lines::at(place.offset));
+        Ok(Some(file))
+    }
+
+    /// Goes on at an offset behind the head. Returns false if the content is shorter, or if no line
+    /// begins there.
+    fn skip_to(&mut self, offset: u64) -> io::Result<bool> {
+        let done = self.content_position(offset);
+        if let Some(packed) = &mut self.packed {
+            let mut skipped = packed.take(offset.saturating_sub(done));
+            return Ok(io::copy(&mut skipped, &mut io::sink())? == offset.saturating_sub(done));
+        }
+        let mut last = [0];
+        let has_line = match self.file.read_exact_at(&mut last, offset.saturating_sub(1)) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => false,
+            other => other.map(|()| last == *b"\n")?,
+        };
+        self.file.seek(SeekFrom::Start(offset))?;
+        Ok(has_line)
+    }
+
+    /// The number of bytes of the content that the head has used up.
+    fn content_position(&self, offset: u64) -> u64 {
+        offset.min(u64::try_from(HEAD).unwrap_or(u64::MAX))
+    }
+
+    fn content(&mut self) -> &mut dyn Read {
+        match &mut self.packed {
+            Some(packed) => packed,
+            None => &mut self.file,
+        }
+    }
+
+    /// The place of the next line.
+    pub(super) fn place(&self) -> Place {
+        let offset = self.lines.offset();
+        let (Id { device, inode }, head) = (self.id, String::new());
+        let mut place = Place { device, inode, offset, head };
+        let head = self.head.get(..place.head_length()).unwrap_or(&self.head);
+        place.head = cursor::fingerprint(head);
+        place
+    }
+
+    /// Reads on. Returns whether there is nothing more at present.
+    ///
+    /// # Errors
+    /// Reading or decompressing failed.
+    pub(super) fn read(
+        &mut self,
+        batch: &mut Batch<'_>,
+        not_before: Timestamp,
+    ) -> io::Result<bool> {
+        loop {
+            let is_old = self.lines.offset() < self.old;
+            let not_before = if is_old { not_before } else { Timestamp::MIN };
+            let origin = Origin { is_journal: false, not_before };
+            if batch.is_full() {
+                return Ok(false);
+            }
+            if let Some(line) = self.lines.next(&batch.name) {
+                batch.line(line, origin);
+            } else if self.fill(batch)? == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn fill(&mut self, batch: &mut Batch<'_>) -> io::Result<usize> {
+        batch.counters.lines += self.lines.take_count();
+        let reader: &mut dyn Read = match &mut self.packed {
+            Some(packed) => packed,
+            None => &mut self.file,
+        };
+        let new = self.lines.fill(reader)?;
+        let missing = HEAD - self.head.len();
+        self.head.extend(new.get(..missing).unwrap_or(new));
+        let count = new.len();
+        batch.used(count);
+        Ok(count)
+    }
+
+    /// Handles an incomplete last line, after which nothing more can come.
+    pub(super) fn finish(&mut self, batch: &mut Batch<'_>, not_before: Timestamp) {
+        let rest = self.lines.rest();
+        if !rest.is_empty() {
+            batch.line(&rest, Origin { is_journal: false, not_before });
+        }
+    }
+
+    /// Whether the file was truncated, or written anew, since it was read. `now` is its current
+    /// state.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn was_truncated(&mut self, now: &Metadata) -> io::Result<bool> {
+        let state = (now.len(), now.modified()?);
+        if now.len() < self.lines.position() {
+            return Ok(true);
+        }
+        if self.seen == Some(state) || self.packed.is_some() {
+            return Ok(false);
+        }
+        let mut head = vec![0; self.head.len()];
+        match self.file.read_exact_at(&mut head, 0) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(true),
+            other => other?,
+        }
+        if head != self.head {
+            return Ok(true);
+        }
+        self.seen = Some(state);
+        Ok(false)
+    }
+
+    /// The time of the last change before the file was truncated.
+    pub(super) fn last_change(&self) -> SystemTime {
+        self.seen.map_or(SystemTime::UNIX_EPOCH, |(_, time)| time)
+    }
+
+    /// The time of the last change.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn modified(&self) -> io::Result<SystemTime> {
+        self.file.metadata()?.modified()
+    }
+
+    /// Whether the file is compressed, so that nothing is added to it.
+    pub(super) fn is_packed(&self) -> bool {
+        self.packed.is_some()
+    }
+}

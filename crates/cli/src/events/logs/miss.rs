@@ -1,0 +1,118 @@
+//! Parses lines about misses as requests, for images that are added on demand.
+//!
+//! `misses` and `hits` count what the text of a line says. A request also needs to know whether the
+//! journal confirms the user in that text.
+
+use super::header;
+use super::json::{self, Entry};
+use super::line::{self, Line, Parts};
+use super::scan;
+use crate::events::event;
+use jiff::Timestamp;
+use sifcache_core::reference::Reference;
+use sifcache_core::trust::FIRST_ORDINARY_USER;
+
+/// The program name in the lines of the plugin and the shim.
+pub(crate) const NAME: &str = header::TAG;
+/// The user ID that the kernel shows for users without an ID in a namespace (`overflowuid`).
+const UNMAPPED: u32 = 65_534;
+/// The ways into the journal on which journald asks the kernel for the sender of each message. The
+/// sender of `stdout` is the process that opened the stream, which may have passed it on.
+const BY_MESSAGE: [&str; 2] = ["syslog", "journal"];
+
+/// The kind of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A hit, or a line of another program.
+    Other,
+    /// A line with our program name that the plugin would not write, or that another user sent.
+    Forged,
+    /// A line that seems to be from the plugin, but is truncated or has an unknown form.
+    Unread,
+    /// A miss.
+    Miss(Box<Miss>),
+}
+
+/// A miss.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Miss {
+    /// The image.
+    pub(crate) reference: Reference,
+    /// The user ID, if the line has the fields of a journal that confirm it. Whether these fields
+    /// can be trusted depends on where the line was read.
+    pub(crate) confirmed: Option<u32>,
+    /// The short name of the host; empty if the line names none.
+    pub(crate) host: String,
+    /// The time of the line, or now if that is earlier or the line has no valid time.
+    pub(crate) time: Timestamp,
+}
+
+/// A line, and its place in the journal if it has one.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// Its kind.
+    pub(crate) found: Found,
+    /// Journald's name for the place of the entry: `__CURSOR`.
+    pub(crate) cursor: Option<String>,
+}
+
+/// Parses a line without its line end.
+pub(crate) fn read(line: &[u8], now: Timestamp) -> Read {
+    let text = String::from_utf8_lossy(line);
+    let parts = match line::parts(text.trim_end(), now) {
+        Ok(parts) => parts,
+        Err(line) => {
+            // The place still counts, so that such lines are not read again.
+            let entry = json::object(&text).and_then(Entry::parse);
+            let cursor = entry.and_then(|entry| entry.cursor().map(str::to_owned));
+            return Read { found: without_message(&line, &text), cursor };
+        }
+    };
+    let cursor = parts.entry.as_ref().and_then(Entry::cursor).map(str::to_owned);
+    Read { found: classify(&parts, now), cursor }
+}
+
+fn without_message(line: &Line, text: &str) -> Found {
+    match line {
+        Line::Forged => Found::Forged,
+        Line::Unread if text.contains("event=miss") => Found::Unread,
+        _ => Found::Other,
+    }
+}
+
+fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {
+    let Some(event) = event::parse(&parts.message) else {
+        return if parts.message.contains("event=hit") { Found::Other } else { Found::Forged };
+    };
+    if event.image.is_some() {
+        return Found::Other;
+    }
+    let Ok(confirmed) = confirmed(parts.entry.as_ref(), event.uid) else { return Found::Forged };
+    Found::Miss(Box::new(Miss {
+        reference: event.reference,
+        confirmed,
+        host: scan::short(parts.host.as_bytes()),
+        time: parts.time.unwrap_or(now).min(now),
+    }))
+}
+
+/// The user ID in the text of a line, if the journal confirms it; `Err` if another user sent the
+/// line.
+///
+/// Root and system accounts confirm nobody: a daemon that passes on lines of other hosts writes
+/// under its own user ID, and whoever wrote such a line could have put this ID into its text.
+fn confirmed(entry: Option<&Entry>, uid: u32) -> Result<Option<u32>, ()> {
+    let Some(sender) = entry.and_then(Entry::sender) else { return Ok(None) };
+    match sender.parse::<u32>() {
+        Ok(sender) if sender < FIRST_ORDINARY_USER || sender == UNMAPPED => Ok(None),
+        Ok(sender) if sender == uid => {
+            let transport = entry.and_then(Entry::transport);
+            let by_message = transport.is_some_and(|way| BY_MESSAGE.contains(&way));
+            Ok(by_message.then_some(uid))
+        }
+        _ => Err(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
