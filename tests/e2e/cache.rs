@@ -4,6 +4,7 @@ mod add;
 mod broken;
 mod concurrent;
 mod crash;
+mod fill;
 mod import;
 mod limits;
 mod names;

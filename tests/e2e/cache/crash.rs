@@ -91,6 +91,31 @@ fn add() {
     started(&site, "library/alpine:3.20").ran("library/alpine:3.20");
 }
 
+/// The filler is killed at any point. In each round a job has asked for the image again.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn fill() {
+    let site = Site::new("");
+    started(&site, "library/alpine:3.20").tried_the_registry();
+    site.logged("n1", "library/alpine:3.20\n");
+    let lines = site.log("n1");
+    let policy = "allow = [\"docker.io/library/*\"]\nunidentified = \"count\"\n\
+                  backoff = { first = \"1s\", longest = \"1s\" }\n";
+    fs::write(site.at("ctl", "/home/fill.toml"), policy).unwrap();
+    let mut log = String::new();
+    let words = "fill --once --policy /home/fill.toml --log /home/n1.log";
+    hub("start");
+    again_and_again(&site, 40, 1_500, words, &mut |_| {
+        sifcache(&site, &["remove", "--yes", "--keep", "0d", "alpine:3.20"]);
+        log.push_str(&lines);
+        fs::write(site.at("ctl", "/home/n1.log"), &log).unwrap();
+    });
+    // The request of the last round is not lost, whatever the killed filler has done.
+    done(&site, &words.split(' ').collect::<Vec<_>>());
+    hub("stop");
+    started(&site, "library/alpine:3.20").ran("library/alpine:3.20");
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn import() {

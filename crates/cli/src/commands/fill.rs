@@ -190,7 +190,7 @@ fn fill(
     let workshop = Workshop { adder: &adder, settings, root: store.root(), room: Mutex::default() };
     let (parallel, follow) = (args.jobs, args.follow);
     let site = Filler { store, workshop: &workshop, policy, parallel, follow, report };
-    filler::run(site, state, saved, source)
+    filler::run(site, state, saved, vec![filler::logs(source)])
 }
 
 fn source(args: &Fill, saved: &Saved) -> Result<Source, Failure> {

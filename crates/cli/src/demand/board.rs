@@ -2,8 +2,8 @@
 //! ([`sifcache_core::queue`]).
 //!
 //! The number of writes is bounded, because the files are on the file server of all nodes: an entry
-//! is written at most once per second, only if it has changed or its beat is due, and all entries
-//! together at most [`WRITES`] times per call. Entries are not synced: after a power failure, an
+//! is written at most once per second, only if it has changed or its beat is due, except that a
+//! result is written at once; and all entries together at most [`WRITES`] times per call. Entries are not synced: after a power failure, an
 //! entry may be empty, which readers ignore.
 
 use crate::cache::store::scratch::Scratch;
@@ -168,6 +168,8 @@ impl Board {
         let Some(written) = self.written.get(file) else { return Some(Urgency::New) };
         let age = now.saturating_duration_since(written.at);
         match () {
+            // Jobs wait for a result, and a result is followed by nothing.
+            () if written.notice.is_live() && !notice.is_live() => Some(Urgency::New),
             () if age < INTERVAL => None,
             () if written.notice.state != notice.state => Some(Urgency::New),
             () if notice.is_live() && age >= BEAT => Some(Urgency::Beat(written.at)),

@@ -11,6 +11,7 @@
 
 mod clock;
 mod notices;
+mod output;
 mod running;
 mod threads;
 
@@ -52,7 +53,7 @@ const JUDGING: usize = 64;
 pub(crate) enum Message {
     /// Requests, and how far the logs have been read, if they come from logs.
     Requests(Vec<Request>, Option<Cursor>),
-    /// The logs have ended, or cannot be read.
+    /// An input has ended, or cannot be read.
     Ended(Result<(), Failure>),
     /// Something that the admin should know.
     Note(String),
@@ -60,6 +61,15 @@ pub(crate) enum Message {
     Judged(Reference, Finding),
     /// The result of a pull.
     Pulled(Finished),
+}
+
+/// A source of requests, which runs in a thread of its own. It sends [`Message::Requests`] until
+/// the flag is set or nobody receives any more, and [`Message::Ended`] if it ends by itself.
+pub(crate) type Input = Box<dyn FnOnce(&SyncSender<Message>, &AtomicBool) + Send>;
+
+/// The logs as an input.
+pub(crate) fn logs(source: Source) -> Input {
+    Box::new(move |sender, stop| threads::read(source, sender, stop))
 }
 
 /// An image to judge.
@@ -79,7 +89,7 @@ pub(crate) struct Site<'a> {
     pub(crate) report: Report,
 }
 
-/// Runs the filler until its input has ended, or a signal arrives.
+/// Runs the filler until its inputs have ended, or a signal arrives.
 ///
 /// # Errors
 /// If the logs cannot be read, or a signal asked the command to end.
@@ -87,7 +97,7 @@ pub(crate) fn run(
     site: Site<'_>,
     state: State,
     saved: Saved,
-    source: Source,
+    inputs: Vec<Input>,
 ) -> Result<Exit, Failure> {
     let (sender, receiver) = mpsc::sync_channel(CHANNEL);
     let (questions, asked) = mpsc::channel();
@@ -95,27 +105,24 @@ pub(crate) fn run(
     let stop = AtomicBool::new(false);
     let workshop = site.workshop;
     thread::scope(|scope| {
-        let result = threads::start(scope, "reader", {
-            let (sender, stop) = (sender.clone(), &stop);
-            move || threads::read(source, &sender, stop)
-        })
-        .and_then(|()| {
-            let sender = sender.clone();
+        let begin = || {
+            let senders = (sender.clone(), questions, changes);
+            let mut filler = Filler::new(site, state, saved, inputs.len(), senders)?;
+            for input in inputs {
+                let (sender, stop) = (sender.clone(), &stop);
+                threads::start(scope, "input", move || input(&sender, stop))?;
+            }
             let identity = System::new();
             threads::start(scope, "judge", move || {
                 threads::judge(workshop.settings, &identity, &asked, &sender);
-            })
-        })
-        .and_then(|()| {
+            })?;
             threads::start(scope, "views", move || {
                 threads::update_views(workshop.settings, workshop.root, &changed);
-            })
-        })
-        .and_then(|()| {
-            let mut filler = Filler::new(site, state, saved, (sender, questions, changes))?;
+            })?;
             service::ready();
             filler.work(scope, &receiver)
-        });
+        };
+        let result = begin();
         // The threads end when they cannot send or receive any more.
         stop.store(true, Ordering::Relaxed);
         drop(receiver);
@@ -142,8 +149,8 @@ struct Filler<'a> {
     changes: Sender<()>,
     saving: Pace,
     publishing: Pace,
-    /// Whether the logs have ended.
-    ended: bool,
+    /// The number of inputs that have not ended.
+    inputs: usize,
     /// Whether an image could not be added.
     failed: bool,
     /// Why the loop ends.
@@ -157,6 +164,7 @@ impl<'a> Filler<'a> {
         mut site: Site<'a>,
         state: State,
         saved: Saved,
+        inputs: usize,
         (sender, questions, changes): Senders,
     ) -> Result<Self, Failure> {
         let policy = Arc::new(site.policy.current().0.clone());
@@ -176,7 +184,7 @@ impl<'a> Filler<'a> {
             changes,
             saving: Pace::default(),
             publishing: Pace::default(),
-            ended: false,
+            inputs,
             failed: false,
             stopped: None,
             problem: None,
@@ -217,10 +225,10 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Whether nothing is left to do: no pull runs, and the filler stops, or the logs have ended and
-    /// every image was judged. Images that wait for a pause to end stay in the schedule.
+    /// Whether nothing is left to do: no pull runs, and the filler stops, or the inputs have ended
+    /// and every image was judged. Images that wait for a pause to end stay in the schedule.
     fn is_over(&self) -> bool {
-        let is_done = self.ended && self.judging == 0 && !self.schedule.is_open();
+        let is_done = self.inputs == 0 && self.judging == 0 && !self.schedule.is_open();
         self.running.is_empty() && (self.stopped.is_some() || is_done)
     }
 
@@ -247,7 +255,7 @@ impl<'a> Filler<'a> {
                 self.saving.note();
             }
             Message::Ended(result) => {
-                self.ended = true;
+                self.inputs = self.inputs.saturating_sub(1);
                 if let Err(failure) = result {
                     self.stopped.get_or_insert(failure);
                 }
@@ -351,49 +359,6 @@ impl<'a> Filler<'a> {
                 let outcome = Outcome::NoRoom(why.clone());
                 self.pulled(&Finished { reference, outcome, details: Err(why) }, now);
             }
-        }
-    }
-
-    /// Writes the queue files.
-    fn publish(&mut self, now: Timestamp, at_once: bool) {
-        let instant = Instant::now();
-        if !at_once && !self.publishing.is_due(instant) {
-            return;
-        }
-        let quiet = self.policy.is_quiet(&Zoned::now());
-        let notices = notices::notices(&self.schedule, &mut self.running, quiet, now, instant);
-        let beat = u64::try_from(now.as_second()).unwrap_or_default();
-        let pulse = match self.site.follow {
-            true => self.board.show_pulse(beat, instant),
-            false => Ok(()),
-        };
-        let result = pulse.and_then(|()| self.board.update(notices, beat, instant));
-        self.publishing.done(instant, instant.elapsed());
-        self.report_problem(result);
-    }
-
-    /// Saves the state, if it has changed.
-    fn save(&mut self, at_once: bool) {
-        let begun = Instant::now();
-        if !self.saving.is_noted() || !(at_once || self.saving.is_due(begun)) {
-            return;
-        }
-        let saved = Saved::new(self.cursor.clone(), self.schedule.clone());
-        let result = self.state.save(self.site.store, &saved);
-        self.saving.done(begun, begun.elapsed());
-        if result.is_err() {
-            // The next attempt is in a second.
-            self.saving.note();
-        }
-        self.report_problem(result);
-    }
-
-    fn report_problem(&mut self, result: Result<(), Failure>) {
-        let Err(failure) = result else { return };
-        let text = failure.to_string();
-        if self.problem.as_ref() != Some(&text) {
-            self.site.report.note(&text);
-            self.problem = Some(text);
         }
     }
 }

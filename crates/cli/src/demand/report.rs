@@ -165,7 +165,7 @@ impl Report {
         if let Some(retry) = retry.and_then(|retry| retry.round(Unit::Second).ok()) {
             text.push_str(&format!("; next attempt in {retry:#}"));
         }
-        text.push_str(&format!("  ({})", who(item)));
+        text.push_str(&who(item));
         // A service goes on if nobody reads its output.
         let _ = output::print(&format!("{text}\n"));
     }
@@ -175,16 +175,12 @@ impl Report {
     }
 }
 
-/// Who asked for an image.
+/// Who asked for an image, if that is known.
 fn who(item: &Item) -> String {
-    let plural = |count: u64, noun: &str| match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
-    };
-    let requests = plural(item.requests(), "request");
-    match item.users() as u64 {
-        0 => requests,
-        users => format!("{requests} of {}", plural(users, "user")),
+    match item.users() {
+        0 => String::new(),
+        1 => "  (1 user)".to_owned(),
+        users => format!("  ({users} users)"),
     }
 }
 

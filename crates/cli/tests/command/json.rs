@@ -122,7 +122,7 @@ fn fill() {
     let Some(tree) = Tree::new() else { return };
     tree.image("pulled", 2);
     let pulled = tree.text("pulled");
-    let pull = "[ $1 = pull ] || exit 0; case $5 in *bad*) exit 1 ;; *) exec cp PULLED $4 ;; esac";
+    let pull = "[ $1 = pull ] || exit 0; case $3 in *bad*) exit 1 ;; *) exec cp PULLED $2 ;; esac";
     script(&tree, "apptainer", &pull.replace("PULLED", &pulled));
     let now = jiff::Timestamp::now();
     let line = |name: &str| {
@@ -131,6 +131,7 @@ fn fill() {
     tree.file("log", [line("o/i:1"), line("o/bad:1"), line("no/i:1")].concat().as_bytes());
     let policy = "allow = [\"**\"]\ndeny = [\"127.0.0.1:1/no/**\"]\nunidentified = \"count\"\n";
     tree.file("fill.toml", policy.as_bytes());
+    tree.file("root/.sifcache/fill/state.json", b"damaged");
     let fill = "fill --json --root TOP/root --policy TOP/fill.toml --log TOP/log --once";
     compare("fill", &all(&tree, &[&format!("{fill} --dry-run"), fill]));
 }

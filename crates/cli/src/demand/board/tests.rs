@@ -60,7 +60,7 @@ fn an_entry_is_written_when_it_changes_and_when_its_beat_is_due() {
     assert_eq!(show(&changed, 3, INTERVAL), [3]);
     assert_eq!(show(&changed, 4, INTERVAL * 2), [3], "nothing has changed");
     assert_eq!(show(&changed, 5, INTERVAL + BEAT), [5]);
-    assert_eq!(show(&done, 6, INTERVAL * 2 + BEAT), [6]);
+    assert_eq!(show(&done, 6, INTERVAL + BEAT), [6], "a result is written at once");
     assert_eq!(show(&done, 7, INTERVAL * 2 + BEAT * 9), [6], "a result has no beat");
     let again = Notice { request: 1, ..done };
     assert_eq!(show(&again, 8, INTERVAL * 3 + BEAT * 9), [8], "somebody asked again");

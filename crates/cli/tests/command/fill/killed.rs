@@ -3,13 +3,13 @@
 use super::{PULLS, Site, end, signal};
 use std::fs;
 
-/// A runtime that stops at this step until the file `go` exists. `$4` is the new file.
+/// A runtime that stops at this step until the file `go` exists. `$2` is the new file.
 fn stops_at(step: &str) -> String {
     let mut script = String::new();
     for (name, command) in [
         ("begun", ""),
-        ("half", r#"head -c 400 "$NOTES/../image" > "$4""#),
-        ("whole", r#"cp "$NOTES/../image" "$4""#),
+        ("half", r#"head -c 400 "$NOTES/../image" > "$2""#),
+        ("whole", r#"cp "$NOTES/../image" "$2""#),
     ] {
         script.push_str(command);
         if name == step {

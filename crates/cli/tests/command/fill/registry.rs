@@ -92,7 +92,7 @@ fn an_image_that_is_too_large_is_not_downloaded() {
     assert_eq!((output.status, site.calls()), (Some(1), 0), "{output:?}");
     assert!(output.stdout.starts_with("refused "), "{output:?}");
     assert!(
-        output.stdout.contains("60.0 GiB, and the policy's max-size is 50.0 GiB"),
+        output.stdout.contains("60.00 GiB, and the policy's max-size is 50.00 GiB"),
         "{output:?}"
     );
     assert!(site.queue()[0].contains(" state=refused "), "{:?}", site.queue());

@@ -1,6 +1,6 @@
 //! `sifcache fill --follow`.
 
-use super::{POLICY, PULLS, Site, end, signal};
+use super::{POLICY, PULLS, Running, Site, end, signal};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 
@@ -11,6 +11,7 @@ fn a_service_follows_the_log_and_the_policy() {
     let manager = UnixDatagram::bind(site.path("notify")).unwrap();
     let mut command = site.command(&["--follow", "--json"]);
     let child = command.env("NOTIFY_SOCKET", site.path("notify")).spawn().unwrap();
+    let child = Running(Some(child));
     let mut buffer = [0; 16];
     let length = manager.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"READY=1");
