@@ -2,6 +2,8 @@
 //! no network.
 
 pub(crate) mod access;
+pub(crate) mod eviction;
+pub(crate) mod fill_level;
 pub(crate) mod hash;
 pub(crate) mod image_name;
 pub(crate) mod install;

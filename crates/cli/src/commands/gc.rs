@@ -1,36 +1,33 @@
-//! `sifcache gc`: removes images by age, last use or total size.
+//! `sifcache gc`: removes images by age, last use, total size or fill level.
 
-mod linked;
-
+use crate::cache::eviction::linked::{self, Grace};
+use crate::cache::eviction::proof::{self, Wanted};
+use crate::cache::eviction::{self, Need};
+use crate::cache::fill_level::{FillLevel, Marks};
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::select::{self, Filter, Inventory};
+use crate::cache::store::retention;
 use crate::cache::store::scan::Image;
-use crate::cache::store::{path_trust, retention};
 use crate::cache::usage_from_logs;
 use crate::error::Failure;
 use crate::events::logs;
-use crate::events::logs::evidence::Gap;
 use crate::exit::Exit;
 use crate::options::{Change, Site};
 use crate::site;
 use crate::system::hostlist;
-use crate::system::nodes;
-use crate::system::process::Processes;
-use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use crate::ui::output;
-use crate::ui::stderr;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use linked::Grace;
 use sifcache_core::settings::Settings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// Remove images by age, last use or total size
+/// Remove images by age, last use, total size or fill level
 ///
-/// Removes images that match all given conditions; with --max-size, only as many of those as
-/// needed, least recently used first. As with `remove`, the files are still kept for the time given
+/// Removes images that match all given conditions; with --max-size or --fill-level, only as
+/// many of those as needed, least recently used first. As with `remove`, the files are still kept for the time given
 /// with --keep. Every run also deletes leftovers of killed commands, and kept files whose time has
 /// expired.
 ///
@@ -58,6 +55,10 @@ pub(crate) struct Gc {
     /// Remove images until the rest fits in this size: 500G, 2T; powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = format::parse_size)]
     max_size: Option<u64>,
+    /// If more than HIGH of the file system's space or inodes is used, remove images until LOW is
+    /// reached: 90%:80%. Files that are still kept count as free
+    #[arg(long, value_name = "HIGH:LOW", value_parser = Marks::parse)]
+    fill_level: Option<Marks>,
     /// Keep images to which a pull linked within this time, according to the logs; with pull=link,
     /// the logs must reach back that far; 0d removes them, which breaks the links
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = format::parse_age)]
@@ -78,6 +79,8 @@ Examples:
       sifcache gc --unused-for 60d --log /var/log/central/slurm* --dry-run
   Every night, down to 2 TiB:
       sifcache gc --older-than 30d --max-size 2T --yes
+  Every night, if more than 90 % of the file system is used, down to 80 %:
+      sifcache gc --unused-for 30d --fill-level 90%:80% --yes
   Only delete leftovers of killed commands and expired kept files:
       sifcache gc
 
@@ -118,7 +121,8 @@ fn choose(
     inventory: &Inventory,
     now: Timestamp,
 ) -> Result<Vec<Removal>, Failure> {
-    if args.older_than.is_none() && args.unused_for.is_none() && args.max_size.is_none() {
+    let is_limited = args.max_size.is_some() || args.fill_level.is_some();
+    if args.older_than.is_none() && args.unused_for.is_none() && !is_limited {
         return Ok(Vec::new());
     }
     let filter =
@@ -127,26 +131,19 @@ fn choose(
     if let Some(since) = unused {
         require_logs(args, inventory, "--unused-for", since, now)?;
     }
-    let last_use = |image: &&Image| {
-        inventory.last_used(image).map_or(image.added(), |served| served.max(image.added()))
+    let takes = |image: &Image| {
+        filter.takes(image, now)
+            && unused.is_none_or(|since| eviction::last_use(inventory, image) < since)
     };
-    let mut images: Vec<&Image> = inventory
-        .images
-        .iter()
-        .filter(|image| filter.takes(image, now))
-        .filter(|image| unused.is_none_or(|since| last_use(image) < since))
-        .filter(|image| is_safe_to_remove(inventory, image))
-        .collect();
-    images.sort_by_key(last_use);
-    let mut size: u64 = inventory.images.iter().map(|image| image.size).sum();
+    let mut need = need(args, inventory)?;
     let mut grace = Grace::new(inventory, args.link_grace, now);
     let mut chosen = Vec::new();
-    for image in images {
-        if args.max_size.is_some_and(|most| size <= most) {
+    for image in eviction::candidates(inventory, takes) {
+        if need.is_some_and(Need::is_met) {
             break;
         }
         if !grace.keeps(image) {
-            size -= image.size;
+            need = need.map(|need| need.after(image));
             chosen.push(image);
         }
     }
@@ -158,16 +155,30 @@ fn choose(
     Ok(chosen.into_iter().map(|image| Removal::whole(inventory, image)).collect())
 }
 
-/// Whether every name of the image is in a directory where no untrusted user could replace a path
-/// component. If not, the image is skipped with a message, so that the others can still be removed.
-fn is_safe_to_remove(inventory: &Inventory, image: &Image) -> bool {
-    let names = image.names.iter().map(|name| inventory.root.join(name));
-    let reason = names.filter_map(|path| path_trust::at(path.parent()?)).next();
-    if let Some(reason) = &reason {
-        let title = escape_for_terminal(image.title().as_ref());
-        stderr::message(&format!("{title} is not removed: {}", path_trust::describe(reason)));
-    }
-    reason.is_none()
+/// What has to be freed for --max-size and --fill-level; `None` without them, which removes all
+/// images that match.
+///
+/// # Errors
+/// The file system does not answer.
+fn need(args: &Gc, inventory: &Inventory) -> Result<Option<Need>, Failure> {
+    let size: u64 = inventory.images.iter().map(|image| image.size).sum();
+    let of_size = args.max_size.map(|most| Need { bytes: size.saturating_sub(most), inodes: 0 });
+    let of_level = args.fill_level.map(|marks| level(&inventory.root, marks)).transpose()?;
+    Ok(match (of_size, of_level) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    })
+}
+
+/// What has to be freed for --fill-level. Kept files do not count as used, because their deletion
+/// is already settled. Otherwise each run would remove more images until the first kept file is
+/// deleted.
+fn level(root: &Path, marks: Marks) -> Result<Need, Failure> {
+    let mut level = FillLevel::of(root).map_err(|error| Failure::read(root, error))?;
+    let kept = retention::size(root);
+    level.space.used = level.space.used.saturating_sub(kept.bytes);
+    level.inodes.used = level.inodes.used.saturating_sub(kept.inodes);
+    Ok(Need { bytes: level.space.excess(marks), inodes: level.inodes.excess(marks) })
 }
 
 /// Checks that the logs show each use of an image since the time that `option` needs.
@@ -182,27 +193,15 @@ fn require_logs(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let without = args.without_nodes.as_deref().map(hosts).transpose()?.unwrap_or_default();
-    match inventory.usage.evidence().gap(since, now, cluster(args).as_ref(), &without) {
-        None => Ok(()),
-        Some(gap) => Err(Failure::NoEvidence(explain(&gap, option, since))),
-    }
-}
-
-/// The nodes of the cluster that the site's settings belong to, and whether each is up. `None` with
-/// `--root`: only the logs show which nodes use that root.
-fn cluster(args: &Gc) -> Option<BTreeMap<String, bool>> {
-    if args.site.root.is_some() {
-        return None;
-    }
-    let nodes = nodes::nodes(&Processes);
-    if let Err(why) = &nodes {
-        stderr::message(&format!(
-            "cannot list the nodes of the cluster ({why}): checking only the nodes that the logs \
-             name"
-        ));
-    }
-    let normal = |(name, is_up): (String, bool)| (logs::host_name(&name), is_up);
-    nodes.ok().map(|nodes| nodes.into_iter().map(normal).collect())
+    let wanted = Wanted {
+        option,
+        since,
+        // With --root, the cluster may use another root.
+        of_cluster: args.site.root.is_none(),
+        without: &without,
+        without_option: "--without-nodes",
+    };
+    proof::require(inventory, &wanted, now).map_err(Failure::NoEvidence)
 }
 
 /// The nodes of a list; only Slurm can expand brackets.
@@ -214,68 +213,7 @@ fn hosts(list: &str) -> Result<BTreeSet<String>, Failure> {
     Ok(names.iter().map(|name| logs::host_name(name)).collect())
 }
 
-/// The error message for a gap in the logs, with advice.
-fn explain(gap: &Gap, option: &str, since: Timestamp) -> String {
-    let asked = format::day(since);
-    let read = "with --log, or to `sifcache hits` every day";
-    let without = |names: &[String]| {
-        let all = escape_for_terminal(names.join(",").as_ref());
-        format!("if they do not use this cache, are new or are gone: --without-nodes {all}")
-    };
-    match gap {
-        Gap::Nothing => format!(
-            "there are no records of image use, and {option} needs them since {asked}: give \
-             the logs of all nodes {read}"
-        ),
-        Gap::Silent(last) => format!(
-            "the last line of sifcache in the logs is from {}, and {option} needs records \
-             since {asked}: later use of images is unknown; check whether the nodes still log hits and \
-             misses (`sifcache doctor`)",
-            format::day(*last)
-        ),
-        Gap::NoLog(names) => format!(
-            "there is no log of {}, where jobs may use the cache: give their logs {read}; {}",
-            some(names),
-            without(names)
-        ),
-        Gap::Begins(names, begin) => format!(
-            "records of image use begin on {} (node {}), and {option} needs records since \
-             {asked}: give older logs with --log; {}",
-            format::day(*begin),
-            some(names),
-            without(names)
-        ),
-        Gap::Ends(names, end) => format!(
-            "records of image use end on {} (node {}): give newer logs of these nodes \
-             {read}; {}",
-            format::day(*end),
-            some(names),
-            without(names)
-        ),
-    }
-}
-
-/// The first few names, for a message.
-fn some(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let first: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| {
-            if name.is_empty() {
-                "without a name".into()
-            } else {
-                escape_for_terminal(name.as_ref())
-            }
-        })
-        .collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
-}
-
-fn still_kept(root: &std::path::Path) -> String {
+fn still_kept(root: &Path) -> String {
     let kept = retention::list(root);
     match kept.iter().map(|(_, until)| *until).min() {
         None => String::new(),

@@ -9,6 +9,7 @@ mod doctor;
 mod evidence;
 mod explain;
 mod fill;
+mod fill_level;
 mod full_stderr;
 mod import;
 mod json;

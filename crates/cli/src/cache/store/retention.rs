@@ -6,12 +6,17 @@ use super::{STATE, Store, directory};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
 
 /// The format of the time at the start of a directory's name; in UTC.
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+/// The unit of the number of blocks in the metadata of a file, in bytes.
+const BLOCK: u64 = 512;
 /// The length of that time in characters.
 const LENGTH: usize = "20261224T030000Z".len();
 
@@ -93,6 +98,33 @@ pub(crate) fn list(root: &Path) -> Vec<(PathBuf, Timestamp)> {
     entries.filter_map(|entry| Some((entry.path(), until(&entry.path())?))).collect()
 }
 
+/// What the deletion of the kept files will free.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) bytes: u64,
+    pub(crate) inodes: u64,
+}
+
+/// What the deletion of the kept files will free. A file that still has a name in the cache frees
+/// nothing.
+pub(crate) fn size(root: &Path) -> Size {
+    let mut size = Size::default();
+    // The number of kept names of each file.
+    let mut names: HashMap<u64, u64> = HashMap::new();
+    for (directory, _) in list(root) {
+        for entry in WalkDir::new(directory).into_iter().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            let name = names.entry(metadata.ino()).or_default();
+            *name += 1;
+            if metadata.is_dir() || metadata.nlink() == *name {
+                size.inodes += 1;
+                size.bytes += metadata.blocks() * BLOCK;
+            }
+        }
+    }
+    size
+}
+
 /// The time in the name, or `None` if this command did not choose the name.
 fn until(path: &Path) -> Option<Timestamp> {
     let text = path.file_name()?.to_str()?.get(..LENGTH)?;
@@ -143,6 +175,10 @@ mod tests {
         purge(&kept, hours(47)).unwrap();
         assert!(linked.exists() && taken.exists());
         assert_eq!(super::list(store.root()).len(), 2);
+        // Both are the same file, each in a directory of a directory.
+        assert_eq!(super::size(store.root()).inodes, 5);
+        fs::hard_link(&taken, store.path("again")).unwrap();
+        assert_eq!(super::size(store.root()).inodes, 4);
         purge(&kept, hours(49)).unwrap();
         assert!(!linked.exists() && !taken.exists());
         assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);

@@ -14,21 +14,21 @@ use std::path::Path;
 
 /// The grace period of links.
 #[derive(Debug)]
-pub(super) struct Grace<'a> {
+pub(crate) struct Grace<'a> {
     inventory: &'a Inventory,
     /// The start of the period; `None` if there is none.
-    pub(super) since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     kept: Vec<&'a Image>,
 }
 
 impl<'a> Grace<'a> {
-    pub(super) fn new(inventory: &'a Inventory, grace: SignedDuration, now: Timestamp) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory, grace: SignedDuration, now: Timestamp) -> Self {
         let since = (!grace.is_zero()).then(|| now.checked_sub(grace).unwrap_or(Timestamp::MIN));
         Self { inventory, since, kept: Vec::new() }
     }
 
     /// Whether a pull linked to the image within the period, so that the image stays.
-    pub(super) fn keeps(&mut self, image: &'a Image) -> bool {
+    pub(crate) fn keeps(&mut self, image: &'a Image) -> bool {
         let last = self.inventory.last_link(image);
         let keeps = self.since.is_some_and(|since| last.is_some_and(|last| last >= since));
         if keeps {
@@ -38,7 +38,7 @@ impl<'a> Grace<'a> {
     }
 
     /// Prints how many images stay.
-    pub(super) fn report(&self) {
+    pub(crate) fn report(&self) {
         let Some(first) = self.kept.first() else { return };
         let title = escape_for_terminal(first.title().as_ref());
         let others = match self.kept.len() {
@@ -53,7 +53,7 @@ impl<'a> Grace<'a> {
 
 /// Whether a pull can link to the image: only with `pull=link`, in the last image root, and to a name
 /// with a digest.
-pub(super) fn can_be_linked(settings: &Settings, root: &Path, image: &Image) -> bool {
+pub(crate) fn can_be_linked(settings: &Settings, root: &Path, image: &Image) -> bool {
     if settings.pull != Pull::Link || settings.image_roots.last().is_none_or(|last| last != root) {
         return false;
     }
