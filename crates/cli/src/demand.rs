@@ -2,14 +2,14 @@
 #![allow(dead_code)]
 
 pub(crate) mod board;
+pub(crate) mod check;
 pub(crate) mod filler;
-mod placeholder;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod request;
 pub(crate) mod schedule;
 pub(crate) mod source;
+pub(crate) mod space;
 pub(crate) mod state;
 pub(crate) mod worker;
-
-pub(crate) use placeholder::{check, policy, space};

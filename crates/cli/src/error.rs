@@ -82,6 +82,9 @@ pub(crate) enum Failure {
     )]
     UnknownOption { program: String, option: String },
 
+    /// There is no user of this name.
+    #[error("--user {}: there is no such user on this host", text(.0))]
+    NoUser(String),
     /// No view with this directory is registered.
     #[error("{}: not a view; --for ENGINE creates one, and `sifcache view` lists them", show(.0))]
     NoView(PathBuf),
@@ -99,6 +102,9 @@ pub(crate) enum Failure {
     /// The settings on the sifcache line of `file` are invalid.
     #[error("{}: {error}", show(.file))]
     Settings { file: PathBuf, error: settings::Error },
+    /// The policy for images that jobs ask for is missing or invalid.
+    #[error("{}: {problem}", show(.file))]
+    Policy { file: PathBuf, problem: String },
     /// The image root cannot be used.
     #[error("image root {}: {problem}", show(.path))]
     ImageRoot { path: PathBuf, problem: String },

@@ -25,12 +25,14 @@ impl Failure {
             | Self::Nodes(_)
             | Self::NoRecordedReference(_)
             | Self::NoDigests(_)
+            | Self::NoUser(_)
             | Self::NoView(_)
             | Self::ViewInRoot { .. }
             | Self::UnknownOption { .. } => Exit::USAGE,
             Self::Plugstack(plugstack::Error::Read(..)) => Exit::IO,
             Self::Plugstack(_)
             | Self::Settings { .. }
+            | Self::Policy { .. }
             | Self::ImageRoot { .. }
             | Self::Declaration(_)
             | Self::UntrustedPath(_)
