@@ -3,8 +3,8 @@
 //!
 //! The number of writes is bounded, because the files are on the file server of all nodes: an entry
 //! is written at most once per second, only if it has changed or its beat is due, except that a
-//! result is written at once; and all entries together at most [`WRITES`] times per call. Entries are not synced: after a power failure, an
-//! entry may be empty, which readers ignore.
+//! result is written at once; and all entries together at most [`WRITES`] times per call. Entries
+//! are not synced: after a power failure, an entry may be empty, which readers ignore.
 
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write, directory, metadata, path_trust, place};
@@ -98,7 +98,8 @@ impl Board {
     }
 
     /// Writes the entries that have to be written, and removes those that are not in `notices` any
-    /// more. `beat` is the time in seconds.
+    /// more. `beat` is the time in seconds. `last` is set by a filler that ends: all entries that
+    /// have changed are then written.
     ///
     /// # Errors
     /// If an entry cannot be written. The next call tries it again.
@@ -107,6 +108,7 @@ impl Board {
         notices: Vec<Notice>,
         beat: u64,
         now: Instant,
+        last: bool,
     ) -> Result<(), Failure> {
         let mut wanted = BTreeMap::new();
         for notice in notices.into_iter().take(MAX_ENTRIES) {
@@ -115,7 +117,9 @@ impl Board {
         self.sweep(&wanted, now);
         let mut due: Vec<(Urgency, String, Notice)> = wanted
             .into_iter()
-            .filter_map(|(file, notice)| Some((self.urgency(&file, &notice, now)?, file, notice)))
+            .filter_map(|(file, notice)| {
+                Some((self.urgency(&file, &notice, now, last)?, file, notice))
+            })
             .collect();
         due.sort_by(|one, other| one.0.cmp(&other.0));
         for (_, file, notice) in due.into_iter().take(WRITES) {
@@ -164,13 +168,13 @@ impl Board {
     }
 
     /// How urgent it is to write this entry, if it has to be written now.
-    fn urgency(&self, file: &str, notice: &Notice, now: Instant) -> Option<Urgency> {
+    fn urgency(&self, file: &str, notice: &Notice, now: Instant, last: bool) -> Option<Urgency> {
         let Some(written) = self.written.get(file) else { return Some(Urgency::New) };
         let age = now.saturating_duration_since(written.at);
         match () {
             // Jobs wait for a result, and a result is followed by nothing.
             () if written.notice.is_live() && !notice.is_live() => Some(Urgency::New),
-            () if age < INTERVAL => None,
+            () if age < INTERVAL && !last => None,
             () if written.notice.state != notice.state => Some(Urgency::New),
             () if notice.is_live() && age >= BEAT => Some(Urgency::Beat(written.at)),
             () if written.notice != *notice => Some(Urgency::Changed(written.at)),

@@ -52,7 +52,7 @@ fn an_entry_is_written_when_it_changes_and_when_its_beat_is_due() {
     let changed = Notice { size: 10, received: 5, ..pulling.clone() };
     let done = notice("o/i:1", State::Done);
     let mut show = |notice: &Notice, beat, after| {
-        board.update(vec![notice.clone()], beat, start + after).unwrap();
+        board.update(vec![notice.clone()], beat, start + after, false).unwrap();
         beats(&store)
     };
     assert_eq!(show(&pulling, 1, Duration::ZERO), [1]);
@@ -65,7 +65,10 @@ fn an_entry_is_written_when_it_changes_and_when_its_beat_is_due() {
     let again = Notice { request: 1, ..done };
     assert_eq!(show(&again, 8, INTERVAL * 3 + BEAT * 9), [8], "somebody asked again");
     assert_eq!(entries(&store)["o/i:1"].state, State::Done);
-    board.update(Vec::new(), 9, start + BEAT * 20).unwrap();
+    let queued = notice("o/i:1", State::Queued);
+    board.update(vec![queued], 9, start + INTERVAL * 3 + BEAT * 9, true).unwrap();
+    assert_eq!(beats(&store), [9], "the filler ends");
+    board.update(Vec::new(), 9, start + BEAT * 20, false).unwrap();
     assert!(entries(&store).is_empty());
 }
 
@@ -77,7 +80,7 @@ fn the_number_of_entries_and_of_writes_is_bounded() {
     let all: Vec<_> =
         (0..MAX_ENTRIES * 2).map(|n| notice(&format!("i:{n}"), State::Queued)).collect();
     for call in 1..=20 {
-        board.update(all.clone(), 1, start + Duration::from_millis(call)).unwrap();
+        board.update(all.clone(), 1, start + Duration::from_millis(call), false).unwrap();
         let expected = (WRITES * usize::try_from(call).unwrap()).min(MAX_ENTRIES);
         assert_eq!(entries(&store).len(), expected);
     }
@@ -87,7 +90,7 @@ fn the_number_of_entries_and_of_writes_is_bounded() {
     for second in 1..=20 {
         let ahead = u32::try_from(second).unwrap();
         let changed = all.iter().map(|one| Notice { ahead, ..one.clone() }).collect();
-        board.update(changed, second, start + Duration::from_secs(second)).unwrap();
+        board.update(changed, second, start + Duration::from_secs(second), false).unwrap();
     }
     assert!(beats(&store).iter().all(|beat| *beat > 10), "{:?}", beats(&store));
 }
@@ -100,7 +103,7 @@ fn entries_of_a_previous_filler_are_swept() {
     let states = [State::Queued, State::Pulling, State::Done, State::Failed];
     let names = ["queued:1", "pulling:1", "done:1", "failed:1"];
     let all = names.iter().zip(states).map(|(name, state)| notice(name, state)).collect();
-    board.update(all, 1, start).unwrap();
+    board.update(all, 1, start, false).unwrap();
     drop(board);
     let queue = store.root().join(queue::DIRECTORY);
     fs::write(queue.join("rubbish"), "rubbish").unwrap();
@@ -108,10 +111,10 @@ fn entries_of_a_previous_filler_are_swept() {
         fs::File::open(store.root().join(queue::file(&Reference::parse(b"failed:1").unwrap())));
     old.unwrap().set_modified(SystemTime::now() - Duration::from_secs(601)).unwrap();
     let mut board = Board::open(&store, start).unwrap();
-    board.update(vec![notice("queued:1", State::Queued)], 2, start).unwrap();
+    board.update(vec![notice("queued:1", State::Queued)], 2, start, false).unwrap();
     assert!(entries(&store).into_keys().eq(["done:1", "queued:1"]));
     assert_eq!(entries(&store)["queued:1"].beat, 2);
-    board.update(Vec::new(), 3, start + Duration::from_secs(601)).unwrap();
+    board.update(Vec::new(), 3, start + Duration::from_secs(601), false).unwrap();
     assert!(entries(&store).is_empty());
     drop(board);
     assert_eq!(fs::read_dir(store.state().join("tmp")).unwrap().count(), 0);
@@ -123,10 +126,10 @@ fn a_directory_that_cannot_be_written_is_an_error() {
     let mut board = Board::open(&store, Instant::now()).unwrap();
     fs::remove_dir(store.root().join(queue::DIRECTORY)).unwrap();
     let all = vec![notice("o/i:1", State::Queued)];
-    let failure = board.update(all.clone(), 1, Instant::now()).unwrap_err().to_string();
+    let failure = board.update(all.clone(), 1, Instant::now(), false).unwrap_err().to_string();
     assert!(failure.starts_with("cannot write ") && failure.contains("/queue/"), "{failure}");
     fs::create_dir(store.root().join(queue::DIRECTORY)).unwrap();
-    board.update(all, 2, Instant::now()).unwrap();
+    board.update(all, 2, Instant::now(), false).unwrap();
     assert_eq!(beats(&store), [2]);
 }
 
@@ -142,6 +145,6 @@ fn a_service_shows_its_pulse() {
     }
     drop(board);
     let mut board = Board::open(&store, start).unwrap();
-    board.update(Vec::new(), 4, start).unwrap();
+    board.update(Vec::new(), 4, start, false).unwrap();
     assert!(file.exists(), "it is no entry");
 }

@@ -20,7 +20,7 @@ impl Filler<'_> {
             true => self.board.show_pulse(beat, instant),
             false => Ok(()),
         };
-        let result = pulse.and_then(|()| self.board.update(notices, beat, instant));
+        let result = pulse.and_then(|()| self.board.update(notices, beat, instant, at_once));
         self.publishing.done(instant, instant.elapsed());
         self.report_problem(result);
     }
