@@ -58,7 +58,7 @@ pub(crate) struct Fill {
     /// Print the policy's answer to a request for this image, and why; change nothing
     #[arg(long, value_name = "REF", group = "manner")]
     check: Option<String>,
-    /// With --check: the answer to this user; by default, to those who asked
+    /// With --check: the answer to this user; by default, to as many users as have to ask
     #[arg(long, value_name = "USER", requires = "check")]
     user: Option<String>,
     /// Read this log; - is standard input. By default, the journal of this host, else

@@ -19,7 +19,7 @@ use crate::cache::store::Store;
 use crate::demand::board::Board;
 use crate::demand::policy::identity::System;
 use crate::demand::policy::reload::Reloader;
-use crate::demand::policy::{Asked, Limits as PolicyLimits, Policy};
+use crate::demand::policy::{Asked, Limits as PolicyLimits, Policy, Verdict};
 use crate::demand::report::Report;
 use crate::demand::request::Request;
 use crate::demand::schedule::{Finding, Limits, Outcome, Schedule};
@@ -30,7 +30,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::system::service;
 use crate::system::signals;
-use clock::{Clock, Pace};
+use clock::{Clock, Lines, Pace};
 use jiff::{Timestamp, Zoned};
 use running::Running;
 use sifcache_core::reference::Reference;
@@ -149,6 +149,8 @@ struct Filler<'a> {
     changes: Sender<()>,
     saving: Pace,
     publishing: Pace,
+    ticking: Pace,
+    verdicts: Lines,
     /// The number of inputs that have not ended.
     inputs: usize,
     /// Whether an image could not be added.
@@ -184,6 +186,8 @@ impl<'a> Filler<'a> {
             changes,
             saving: Pace::default(),
             publishing: Pace::default(),
+            ticking: Pace::default(),
+            verdicts: Lines::default(),
             inputs,
             failed: false,
             stopped: None,
@@ -206,7 +210,7 @@ impl<'a> Filler<'a> {
             }
             let now = self.clock.now();
             self.reload();
-            self.with_limits(|schedule, limits| schedule.tick(limits, now));
+            self.tick(now);
             if self.stopped.is_none() {
                 self.ask_judge(now);
                 self.start_pulls(scope, now);
@@ -269,8 +273,16 @@ impl<'a> Filler<'a> {
     fn judged(&mut self, reference: &Reference, finding: Finding, now: Timestamp) {
         self.judging = self.judging.saturating_sub(1);
         let news = self.schedule.judged(reference, finding.clone(), now);
-        if let (Some(item), Finding::Judged(verdict)) = (&news, &finding) {
-            self.site.report.verdict(item, verdict);
+        if let (Some(item), Finding::Judged(verdict)) = (&news, &finding)
+            && *verdict != Verdict::Allowed
+        {
+            let (may_print, withheld) = self.verdicts.may_print(Instant::now());
+            if let Some(count) = withheld {
+                self.site.report.note(&format!("{count} verdicts were not printed"));
+            }
+            if may_print {
+                self.site.report.verdict(item, verdict);
+            }
         }
         if news.is_some() {
             self.publishing.hurry();
@@ -296,6 +308,14 @@ impl<'a> Filler<'a> {
         }
         self.publishing.hurry();
         self.saving.note();
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        let begun = Instant::now();
+        if self.ticking.is_due(begun) {
+            self.with_limits(|schedule, limits| schedule.tick(limits, now));
+            self.ticking.done(begun, begun.elapsed());
+        }
     }
 
     /// Takes a changed policy.

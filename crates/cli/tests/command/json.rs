@@ -137,6 +137,24 @@ fn fill() {
 }
 
 #[test]
+fn fill_check() {
+    let Some(tree) = Tree::new() else { return };
+    let rest = "quiet = [\"08:00-18:00\"]\nspace.max = \"2T\"\nregistries.\"q.io\".per-hour = 9\n";
+    tree.file("strict.toml", format!("allow = [\"q.io/**\"]\naskers = 2\n{rest}").as_bytes());
+    tree.file("open.toml", b"allow = [\"**\"]\n");
+    let check = |policy: &str, rest: &str| {
+        format!("fill --json --root TOP/root --policy TOP/{policy}.toml --check {rest}")
+    };
+    let lines = [
+        check("strict", "q.io/o/i:1 --user root"),
+        check("strict", "o/i:1"),
+        check("open", "o/i:1"),
+        check("open", "o/i:1").replace("TOP/root", "TOP/none"),
+    ];
+    compare("fill --check", &all(&tree, &lines.each_ref().map(|line| line.as_str())));
+}
+
+#[test]
 fn list() {
     let Some(tree) = Tree::new() else { return };
     tree.image("root/Upper", 2);

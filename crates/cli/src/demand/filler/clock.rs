@@ -64,9 +64,34 @@ impl Pace {
     }
 }
 
+/// The number of lines about verdicts in a minute. Everybody can cause such lines.
+const LINES: u64 = 100;
+
+/// Bounds the number of lines in a log.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    since: Option<Instant>,
+    count: u64,
+}
+
+impl Lines {
+    /// Whether one more line may be printed, and the number of lines that were not printed in the
+    /// minute before, if it has just ended.
+    pub(super) fn may_print(&mut self, now: Instant) -> (bool, Option<u64>) {
+        let mut withheld = None;
+        let is_over = |since| now.saturating_duration_since(since) >= Duration::from_secs(60);
+        if self.since.is_none_or(is_over) {
+            withheld = self.count.checked_sub(LINES).filter(|count| *count > 0);
+            *self = Self { since: Some(now), count: 0 };
+        }
+        self.count += 1;
+        (self.count <= LINES, withheld)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Pace;
+    use super::{LINES, Lines, Pace};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -82,5 +107,17 @@ mod tests {
         assert!(!pace.is_due(after(199)) && pace.is_due(after(200)));
         pace.done(start, Duration::from_millis(100));
         assert!(!pace.is_due(after(1999)) && pace.is_due(after(2000)));
+    }
+
+    #[test]
+    fn lines_of_a_minute_are_bounded() {
+        let start = Instant::now();
+        let mut lines = Lines::default();
+        let printed =
+            |lines: &mut Lines, now| (0..LINES + 7).filter(|_| lines.may_print(now).0).count();
+        assert_eq!(printed(&mut lines, start) as u64, LINES);
+        assert_eq!(lines.may_print(start + Duration::from_secs(59)), (false, None));
+        assert_eq!(lines.may_print(start + Duration::from_secs(60)), (true, Some(8)));
+        assert_eq!(lines.may_print(start + Duration::from_secs(120)), (true, None));
     }
 }
