@@ -18,6 +18,9 @@ plugindir ?= $(prefix)/lib/slurm
 libexecdir ?= /usr/libexec
 sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
+# systemd also looks for units in /usr/local/lib.
+unitdir ?= $(prefix)/lib/systemd/system
+UNITS := sifcache-fill.service sifcache-fill-once.service sifcache-fill-once.timer
 # A directory for MODULEPATH, which has only the modulefile of sifcache.
 modulefilesdir ?= $(prefix)/share/sifcache/modulefiles
 # The runtimes for which shims are installed: those that `runtimes=` in plugstack.conf lists.
@@ -285,6 +288,10 @@ install-files:
 	# If the admin already has this file, it is kept.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \
 		install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d plugstack.conf.d/sifcache.conf
+	install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/sifcache packaging/fill/fill.toml.example
+	install -d $(DESTDIR)$(unitdir)
+	for unit in $(UNITS); do sed -e 's|/usr/bin/|$(bindir)/|g' -e 's|/usr/share/doc/sifcache|$(docdir)|g' \
+		packaging/fill/$$unit >$(DESTDIR)$(unitdir)/$$unit && chmod 0644 $(DESTDIR)$(unitdir)/$$unit || exit; done
 	install -d $(DESTDIR)$(mandir)/man1
 	$(RELEASE)/sifcache manpages $(DESTDIR)$(mandir)/man1
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
@@ -295,6 +302,7 @@ install-files:
 	install -d $(DESTDIR)$(docdir)/examples
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/fill examples/fill/site.conf examples/fill/crontab
 	install -d $(DESTDIR)$(docdir)/examples/views/snakemake
 	install -m 0644 examples/views/profile.sh $(DESTDIR)$(docdir)/examples/views/
 	install -m 0755 examples/views/task-prolog examples/views/toil-wdl $(DESTDIR)$(docdir)/examples/views/

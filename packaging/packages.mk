@@ -65,10 +65,10 @@ uninstall:
 		rm -fv "$(DESTDIR)/$$file"; \
 	done; \
 	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
-		$(libexecdir)/sifcache $(addprefix $(docdir)/examples/,views/snakemake views) \
+		$(libexecdir)/sifcache $(addprefix $(docdir)/examples/,views/snakemake views fill) \
 		$(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
 		$(docdir)/docs $(docdir) $(modulefilesdir)/sifcache $(modulefilesdir) \
-		$(patsubst %/,%,$(dir $(modulefilesdir))); do \
+		$(patsubst %/,%,$(dir $(modulefilesdir))) $(sysconfdir)/sifcache; do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
 	done
 
