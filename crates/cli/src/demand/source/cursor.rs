@@ -44,6 +44,8 @@ pub(super) struct Place {
     pub(super) inode: u64,
     /// The number of bytes before the next line, uncompressed.
     pub(super) offset: u64,
+    /// A time of its last change. Files with later lines are not older.
+    pub(super) changed: Timestamp,
     /// The fingerprint of the first bytes before `offset`, at most [`HEAD`].
     pub(super) head: String,
 }
@@ -99,7 +101,8 @@ mod tests {
     use jiff::Timestamp;
 
     fn cursor() -> Cursor {
-        let place = Place { device: 1, inode: 2, offset: 3, head: "0f".to_owned() };
+        let changed = Timestamp::UNIX_EPOCH;
+        let place = Place { device: 1, inode: 2, offset: 3, changed, head: "0f".to_owned() };
         Cursor::new(vec![Position {
             log: "/var/log/syslog".to_owned(),
             from: Timestamp::UNIX_EPOCH,
@@ -113,7 +116,7 @@ mod tests {
         let text = serde_json::to_string(&cursor()).unwrap();
         assert_eq!(
             text,
-            r#"{"version":1,"logs":[{"log":"/var/log/syslog","from":"1970-01-01T00:00:00Z","files":[{"device":1,"inode":2,"offset":3,"head":"0f"}]}]}"#
+            r#"{"version":1,"logs":[{"log":"/var/log/syslog","from":"1970-01-01T00:00:00Z","files":[{"device":1,"inode":2,"offset":3,"changed":"1970-01-01T00:00:00Z","head":"0f"}]}]}"#
         );
         assert_eq!(serde_json::from_str::<Cursor>(&text).unwrap(), cursor());
     }

@@ -48,6 +48,9 @@ pub(super) struct FileLog {
     not_before: Timestamp,
     /// Everything before this time has been read.
     from: Timestamp,
+    /// A time of the last change of the file that was the current one before. Without any, the time
+    /// of the start.
+    changed: SystemTime,
     next_check: Instant,
     interval: Duration,
     /// Whether everything has been read.
@@ -62,7 +65,10 @@ struct Opened {
     files: Vec<(OpenFile, bool)>,
     /// Whether the file of the last place is among them.
     has_last: bool,
-    gaps: u64,
+    /// The number of places that were not found.
+    lost: u64,
+    /// The number of files that cannot be read.
+    unreadable: u64,
     problem: Option<String>,
 }
 
@@ -90,6 +96,7 @@ impl FileLog {
             current: None,
             not_before: from,
             from,
+            changed: SystemTime::now(),
             next_check: Instant::now(),
             interval: INTERVAL,
             at_end: false,
@@ -102,9 +109,10 @@ impl FileLog {
             // A mistyped name would otherwise go unnoticed.
             return Err(error);
         }
-        if saved.is_some() && opened.gaps == 0 && !places.is_empty() {
+        if opened.lost == 0 && !places.is_empty() {
             log.not_before = Timestamp::MIN;
         }
+        log.gaps += opened.lost;
         log.take(opened);
         Ok(log)
     }
@@ -198,45 +206,64 @@ impl FileLog {
 
     /// Checks whether the log was rotated, truncated or replaced.
     fn check(&mut self) -> io::Result<()> {
-        let (file, metadata) = match generation::open(&self.path) {
+        let found = match generation::open(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // It may have been renamed, and be created again later.
-                self.old.extend(self.current.take());
                 self.problem = Some(error.to_string());
-                return Ok(());
+                None
             }
-            other => other?,
+            other => Some(Id::of(&other?.1)),
         };
-        self.problem = None;
-        let current = self.current.take();
-        let Some(mut current) = current else { return self.begin() };
-        let is_same = current.id == Id::of(&metadata);
-        if is_same && !current.was_truncated(&metadata)? {
-            self.current = Some(current);
+        if found.is_some() {
+            self.problem = None;
+        }
+        let Some(mut current) = self.current.take() else {
+            // Files that appeared meanwhile under other names also have later lines.
+            let opened = found.map(|_| self.find(&[], self.changed, &self.known())).transpose()?;
+            opened.into_iter().for_each(|opened| self.take(opened));
             return Ok(());
+        };
+        match self.successors(&mut current, found) {
+            Ok(None) => self.current = Some(current),
+            Ok(Some((opened, is_unusable))) => {
+                self.changed = SystemTime::from(current.place().changed);
+                match is_unusable {
+                    true => self.gaps += opened.lost,
+                    // The file was renamed, and is read to its end, even if it has been removed.
+                    false if !opened.has_last => self.old.push(current),
+                    false => {}
+                }
+                self.take(opened);
+            }
+            Err(error) => {
+                self.current = Some(current);
+                return Err(error);
+            }
         }
-        drop(file);
-        let place = current.place();
-        let known: Vec<Id> = self.old.iter().map(|file| file.id).collect();
-        let changed = if is_same { current.last_change() } else { current.modified()? };
-        let opened = self.find(&[place], changed, &known)?;
-        match (is_same, opened.has_last) {
-            (_, true) => {}
-            // The file was renamed and then moved or removed; the open one is still complete.
-            (false, false) => self.old.push(current),
-            (true, false) => self.gaps += 1,
-        }
-        self.take(Opened { gaps: 0, ..opened });
         Ok(())
     }
 
-    /// The log exists again, or for the first time.
-    fn begin(&mut self) -> io::Result<()> {
-        let known: Vec<Id> = self.old.iter().map(|file| file.id).collect();
-        let newest = self.old.last().map_or(Ok(SystemTime::now()), OpenFile::modified)?;
-        let opened = self.find(&[], newest, &known)?;
-        self.take(opened);
-        Ok(())
+    /// The files after the current one, and whether that one cannot be read to its end, because it
+    /// was truncated; `None` if nothing has changed. `found` is the file that has its name now.
+    fn successors(
+        &self,
+        current: &mut OpenFile,
+        found: Option<Id>,
+    ) -> io::Result<Option<(Opened, bool)>> {
+        // A file that was removed on an NFS server can no longer be read.
+        let is_unusable = current.was_truncated().unwrap_or(true);
+        if found == Some(current.id) && !is_unusable {
+            return Ok(None);
+        }
+        let mut known = self.known();
+        known.extend((!is_unusable).then_some(current.id));
+        let opened = self.find(&[current.place()], self.changed, &known)?;
+        Ok(Some((opened, is_unusable)))
+    }
+
+    /// The rotated files that are open.
+    fn known(&self) -> Vec<Id> {
+        self.old.iter().map(|file| file.id).collect()
     }
 
     fn take(&mut self, opened: Opened) {
@@ -246,15 +273,14 @@ impl FileLog {
                 false => self.old.push(file),
             }
         }
-        self.gaps += opened.gaps;
+        self.gaps += opened.unreadable;
         self.problem = opened.problem.or(self.problem.take());
         self.interval = interval(&self.path);
     }
 
-    /// Opens the files of these places, and all later ones. If the file of the last place is not
-    /// found, the later ones are those that were changed after `changed`. Files in `known` are
-    /// left out.
-    fn find(&self, places: &[Place], changed: SystemTime, known: &[Id]) -> io::Result<Opened> {
+    /// Opens the files of these places, and all later ones; without places, those that were changed
+    /// after `since`. Files in `known` are left out.
+    fn find(&self, places: &[Place], since: SystemTime, known: &[Id]) -> io::Result<Opened> {
         let list = || -> io::Result<Vec<Generation>> {
             let mut all = generation::list(&self.path)?;
             all.retain(|one| !known.contains(&one.id));
@@ -265,7 +291,7 @@ impl FileLog {
         };
         let mut before = list()?;
         for _ in 0..TRIES {
-            let opened = open_all(&before, places, changed);
+            let opened = open_all(&before, places, since);
             let after = list()?;
             if names(&before) == names(&after) {
                 return opened;
@@ -297,31 +323,34 @@ fn is_complete(file: &OpenFile) -> bool {
     file.is_packed() || age.is_some_and(|age| age > LINGER)
 }
 
-fn open_all(all: &[Generation], places: &[Place], changed: SystemTime) -> io::Result<Opened> {
-    let mut opened = Opened { files: Vec::new(), has_last: true, gaps: 0, problem: None };
+fn open_all(all: &[Generation], places: &[Place], since: SystemTime) -> io::Result<Opened> {
+    let mut opened =
+        Opened { files: Vec::new(), has_last: true, lost: 0, unreadable: 0, problem: None };
     let mut found: Vec<(usize, OpenFile)> = Vec::new();
-    for place in places {
+    // The earliest time at which a file was changed whose lines have not been read.
+    let mut boundary = places.is_empty().then_some(since);
+    for (number, place) in places.iter().enumerate() {
         let used: BTreeSet<usize> = found.iter().map(|(index, _)| *index).collect();
         let file = resume(all, place, &used)?;
-        opened.gaps += u64::from(file.is_none() && place.offset > 0);
+        opened.lost += u64::from(file.is_none() && place.offset > 0);
         opened.has_last = file.is_some();
+        let is_current = file.as_ref().and_then(|(index, _)| Some(all.get(*index)?.is_current));
+        let is_last = number + 1 == places.len();
+        if is_current.is_none_or(|is_current| is_last && !is_current) {
+            let changed = SystemTime::from(place.changed);
+            boundary = Some(boundary.map_or(changed, |boundary| boundary.min(changed)));
+        }
         found.extend(file);
     }
-    let boundary = match found.last().filter(|_| opened.has_last) {
-        Some((index, _)) => all.get(*index).map_or(changed, |one| one.modified),
-        None => changed,
-    };
-    let has_current =
-        found.iter().any(|(index, _)| all.get(*index).is_some_and(|one| one.is_current));
     for (index, one) in all.iter().enumerate() {
         if let Some(at) = found.iter().position(|(other, _)| *other == index) {
             opened.files.push((found.swap_remove(at).1, one.is_current));
-        } else if one.is_current || (one.modified >= boundary && !has_current) {
+        } else if one.is_current || boundary.is_some_and(|boundary| one.modified >= boundary) {
             match OpenFile::begin(&one.path) {
                 Ok(file) => opened.files.push((file, one.is_current)),
                 Err(error) if one.is_current => return Err(error),
                 Err(error) => {
-                    opened.gaps += 1;
+                    opened.unreadable += 1;
                     opened.problem = Some(format!("{}: {error}", one.path.display()));
                 }
             }
@@ -336,7 +365,10 @@ fn resume(
     place: &Place,
     used: &BTreeSet<usize>,
 ) -> io::Result<Option<(usize, OpenFile)>> {
-    for (index, one) in all.iter().enumerate().rev().filter(|(index, _)| !used.contains(index)) {
+    let unused = all.iter().enumerate().rev().filter(|(index, _)| !used.contains(index));
+    // Nothing identifies the content of a file that was empty. If it is still the current one,
+    // lines may have been written, copied to another file and removed meanwhile.
+    for (index, one) in unused.filter(|(_, one)| place.offset > 0 || !one.is_current) {
         match OpenFile::resume(&one.path, place) {
             Ok(Some(file)) => return Ok(Some((index, file))),
             Err(error) if one.is_current && error.kind() != ErrorKind::NotFound => {

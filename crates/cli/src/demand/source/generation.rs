@@ -128,7 +128,8 @@ fn is_letters(suffix: &std::ffi::OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{is_rotated, list};
-    use std::fs;
+    use std::fs::{self, File};
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn names_of_logrotate_are_recognized() {
@@ -157,8 +158,11 @@ mod tests {
     fn the_files_of_a_log_are_listed_from_old_to_new() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("syslog");
-        for name in ["syslog.3.gz", "syslog.2.gz", "syslog.2", "syslog.1", "other", "syslog"] {
+        let files = ["syslog.3.gz", "syslog.2.gz", "syslog.2", "syslog.1", "other", "syslog"];
+        for (hour, name) in (0..).zip(files) {
             fs::write(log.with_file_name(name), name).unwrap();
+            let file = File::options().append(true).open(log.with_file_name(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(3600 * hour)).unwrap();
         }
         fs::create_dir(log.with_file_name("syslog.9")).unwrap();
         let names = |all: Vec<super::Generation>| {

@@ -6,7 +6,7 @@ use super::generation::{self, Id};
 use super::lines::Lines;
 use crate::events::logs::packed::{self, MAGIC, Opened};
 use jiff::Timestamp;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(super) struct OpenFile {
     /// The size of a plain file when it was opened. Requests after it are new, whatever their time.
     old: u64,
     /// The size and the time of the last change, when they were last checked.
-    seen: Option<(u64, SystemTime)>,
+    seen: (u64, SystemTime),
 }
 
 impl OpenFile {
@@ -48,9 +48,9 @@ impl OpenFile {
             },
         };
         let old = if is_packed { u64::MAX } else { metadata.len() };
-        let id = Id::of(&metadata);
+        let (id, seen) = (Id::of(&metadata), (metadata.len(), metadata.modified()?));
         let (head, lines) = (Vec::new(), Lines::default());
-        Ok(Self { file, packed, id, head, lines, old, seen: None })
+        Ok(Self { file, packed, id, head, lines, old, seen })
     }
 
     /// Opens a file at a place in it; returns `None` if the place is not in this file.
@@ -59,8 +59,8 @@ impl OpenFile {
     /// It cannot be read, or has an unsupported format.
     pub(super) fn resume(path: &Path, place: &Place) -> io::Result<Option<Self>> {
         let mut file = Self::begin(path)?;
-        let is_same = file.id.inode == place.inode && file.id.device == place.device;
         if place.offset == 0 {
+            let is_same = file.id.inode == place.inode && file.id.device == place.device;
             return Ok(is_same.then_some(file));
         }
         let mut head = vec![0; place.head_length()];
@@ -108,7 +108,8 @@ impl OpenFile {
     pub(super) fn place(&self) -> Place {
         let offset = self.lines.offset();
         let (Id { device, inode }, head) = (self.id, String::new());
-        let mut place = Place { device, inode, offset, head };
+        let changed = Timestamp::try_from(self.seen.1).unwrap_or(Timestamp::MIN);
+        let mut place = Place { device, inode, offset, changed, head };
         let head = self.head.get(..place.head_length()).unwrap_or(&self.head);
         place.head = cursor::fingerprint(head);
         place
@@ -160,18 +161,20 @@ impl OpenFile {
         }
     }
 
-    /// Whether the file was truncated, or written anew, since it was read. `now` is its current
-    /// state.
+    /// Whether the file was truncated, or written anew, since it was read. This is
+    /// also true for an empty file that was changed, because lines could have been
+    /// written, copied to another file and removed again.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn was_truncated(&mut self, now: &Metadata) -> io::Result<bool> {
+    pub(super) fn was_truncated(&mut self) -> io::Result<bool> {
+        let now = self.file.metadata()?;
         let state = (now.len(), now.modified()?);
-        if now.len() < self.lines.position() {
-            return Ok(true);
-        }
-        if self.seen == Some(state) || self.packed.is_some() {
+        if self.seen == state || self.packed.is_some() {
             return Ok(false);
+        }
+        if now.len() < self.lines.position() || self.lines.position() == 0 {
+            return Ok(true);
         }
         let mut head = vec![0; self.head.len()];
         match self.file.read_exact_at(&mut head, 0) {
@@ -181,13 +184,8 @@ impl OpenFile {
         if head != self.head {
             return Ok(true);
         }
-        self.seen = Some(state);
+        self.seen = state;
         Ok(false)
-    }
-
-    /// The time of the last change before the file was truncated.
-    pub(super) fn last_change(&self) -> SystemTime {
-        self.seen.map_or(SystemTime::UNIX_EPOCH, |(_, time)| time)
     }
 
     /// The time of the last change.
