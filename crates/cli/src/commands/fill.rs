@@ -19,6 +19,7 @@ use crate::pull::adder::Adder;
 use crate::pull::credentials::Credentials;
 use crate::pull::puller::Puller;
 use crate::site;
+use crate::system::service;
 use crate::system::signals;
 use crate::ui::format;
 use crate::ui::progress::Progress;
@@ -167,7 +168,11 @@ fn fill(
     policy: Reloader,
 ) -> Result<Exit, Failure> {
     let report = Report { json: args.json };
-    let waiting = |holder: &str| report.note(&format!("{holder} fills this image root; waiting"));
+    let waiting = |holder: &str| {
+        report.note(&format!("{holder} fills this image root; waiting"));
+        // The service manager does not wait for this one.
+        service::ready();
+    };
     let waiting: Option<&dyn Fn(&str)> = if args.follow { Some(&waiting) } else { None };
     let state = State::lock(store, waiting)?;
     if !state.is_exclusive() {
