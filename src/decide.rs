@@ -5,3 +5,4 @@ pub mod lookup_timeout;
 pub(crate) mod report;
 pub mod requested_mode;
 pub mod unknown_program;
+pub(crate) mod wait;

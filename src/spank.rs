@@ -15,6 +15,7 @@
 //! | `line.rs` | which of several plugin lines in plugstack.conf is used |
 //! | `installed.rs`, `runtimes.rs` | the shim's files and the runtimes on this node |
 //! | `prepend.rs` | `spank_prepend_task_argv`, which older Slurm releases lack |
+//! | `local_socket.rs` | connections between processes of this node |
 //! | `process.rs` | this process: environment, limits, sockets, exit |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
@@ -33,6 +34,7 @@ mod handle;
 mod helper_process;
 pub(crate) mod installed;
 mod line;
+mod local_socket;
 mod memory;
 mod prepend;
 mod process;
@@ -45,6 +47,7 @@ pub(crate) mod stubs;
 pub(crate) mod test_double;
 
 pub(crate) use helper_process::within;
+pub(crate) use local_socket::{connect, peer_uid, send};
 pub(crate) use process::{datagram_socket, may_execute};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};

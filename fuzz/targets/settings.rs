@@ -102,6 +102,7 @@ fn print(settings: &Settings) -> Vec<String> {
         image_roots,
         foreign_roots,
         on_miss,
+        wait,
         nested,
         runtimes,
         untrusted,
@@ -120,6 +121,10 @@ fn print(settings: &Settings) -> Vec<String> {
         OnMiss::Pull => "pull",
         OnMiss::Warn => "warn",
         OnMiss::Fail => "fail",
+    };
+    let on_miss = match wait {
+        Some(wait) => format!("wait:{}:{on_miss}", wait.as_secs()),
+        None => on_miss.to_owned(),
     };
     let nested = match nested {
         Nested::Path => "path",

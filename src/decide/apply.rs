@@ -5,6 +5,7 @@ use crate::NAME;
 use crate::decide::lookup_timeout::WithTimeout;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
+use crate::decide::wait;
 use crate::job::Job;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT, VALUES};
 use sifcache_core::command_line::NotServed;
@@ -37,7 +38,12 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     }
     match decision.verdict {
         Verdict::Hit => hit(job, &decision, decision::on_miss(requested.mode, settings)),
-        Verdict::Miss => miss(job, &decision, settings, requested.mode),
+        Verdict::Miss => {
+            let look = || decision::decide(&command, settings, requested.mode, &variable, &prober);
+            if let Some(found) = miss(job, &decision, settings, requested.mode, &look) {
+                decision = found;
+            }
+        }
         Verdict::Pass(pass) => report::pass(job, requested.mode, &decision, pass),
     }
     decision
@@ -107,12 +113,34 @@ fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
     }
 }
 
-fn miss(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode) {
+/// Handles a miss. Returns the hit if the image was added during the wait for it; `look` decides
+/// again.
+fn miss(
+    job: &dyn Job,
+    decision: &Decision,
+    settings: &Settings,
+    mode: CacheMode,
+    look: &dyn Fn() -> Decision,
+) -> Option<Decision> {
     let on_miss = decision::on_miss(mode, settings);
-    report::miss(job, decision, on_miss != OnMiss::Pull);
-    if on_miss == OnMiss::Pull {
-        return;
+    let wait = decision::wait(mode, settings).zip(wait::root(settings, decision));
+    report::miss(job, decision, on_miss != OnMiss::Pull, wait.map(|(limit, _)| limit));
+    if let Some((limit, root)) = wait
+        && let Some(found) =
+            wait::for_image(job, decision, (settings, root), (limit, on_miss), look)
+    {
+        hit(job, &found, on_miss);
+        return Some(found);
     }
+    if on_miss != OnMiss::Pull {
+        refuse_or_warn(job, decision, settings, mode);
+    }
+    None
+}
+
+/// Prints a message about a miss, and ends the process if the site or the user has forbidden a pull.
+fn refuse_or_warn(job: &dyn Job, decision: &Decision, settings: &Settings, mode: CacheMode) {
+    let on_miss = decision::on_miss(mode, settings);
     let step = job.step();
     // All tasks of a step run the same command, so one task of each node prints the message.
     match (step.is_reporter(), step.nested, step.node) {

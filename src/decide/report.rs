@@ -9,12 +9,14 @@ use crate::job::{Job, Link, Step};
 use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
+use sifcache_core::fields::value;
 use sifcache_core::image::State;
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::NotLaunch;
 use sifcache_core::lookup::Candidate;
 use sifcache_core::settings::{Settings, Syslog};
 use std::path::Path;
+use std::time::Duration;
 
 /// Selects the syslog facility that the site has configured, if any.
 pub(crate) fn use_syslog(settings: &Settings) {
@@ -46,7 +48,8 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path, link: Link) {
 }
 
 /// Reports a miss. With `quiet`, nothing is written for the user, because another message follows.
-pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
+/// `wait` is the time for which the command waits for the image to be added.
+pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool, wait: Option<Duration>) {
     let (Some(uri), step) = (&decision.uri, step(job, decision)) else { return };
     if !step.is_reporter() {
         return;
@@ -78,7 +81,8 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool) {
             )
         })
         .collect();
-    log::info!(target: EVENT, "event=miss {step} reference={}{refused}", uri.reference());
+    let wait = wait.map_or_else(String::new, |wait| format!(" wait={}", wait.as_secs()));
+    log::info!(target: EVENT, "event=miss {step} reference={}{wait}{refused}", uri.reference());
 }
 
 /// The step, with the kind of the command.
@@ -168,19 +172,9 @@ fn warn_of_refused(decision: &Decision) {
     }
 }
 
-/// Formats a value of `key=value`. It is quoted and escaped if it contains anything other than
-/// plain characters, so that a file name cannot forge another key or another line.
-fn value(bytes: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    if !bytes.is_empty() && bytes.iter().all(plain) {
-        return String::from_utf8_lossy(bytes).into_owned();
-    }
-    format!("\"{}\"", bytes.escape_ascii())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{unusable, value};
+    use super::unusable;
     use sifcache_core::image::State;
     use sifcache_core::lookup::Candidate;
 
@@ -189,13 +183,5 @@ mod tests {
         let line = |state| unusable(&Candidate { path: "/sif".into(), state });
         assert_eq!(line(State::NoAnswer), "the image root /sif does not answer");
         assert_eq!(line(State::NoRoot), "the image root /sif does not exist");
-    }
-
-    #[test]
-    fn values_cannot_forge_keys_or_lines() {
-        assert_eq!(value(b"/sif/a:1"), "/sif/a:1");
-        assert_eq!(value(b"/a b event=hit"), "\"/a b event=hit\"");
-        assert_eq!(value(b"a\n\"\\\xff"), "\"a\\n\\\"\\\\\\xff\"");
-        assert_eq!(value(b""), "\"\"");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
         decision::decide(&job.command(), &without_roots, requested.mode, &variable, &Inline);
     match decision.reference().filter(|_| decision.verdict == Verdict::Miss) {
         Some(reference) if decision::on_miss(requested.mode, &without_roots) == OnMiss::Fail => {
-            refuse(job, requested.mode, &reference.to_string());
+            refuse(job, requested.mode, &without_roots, &reference.to_string());
         }
         Some(_) => report::left_unchanged(job, WHY),
         None if requested.mode == CacheMode::Require && job.step().is_reporter() => job
@@ -46,11 +46,12 @@ pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode)
 const WHY: &str = "the step runs in a container (--container), which has no image cache";
 
 /// Ends a launch that must not pull, with a message.
-fn refuse(job: &dyn Job, mode: CacheMode, reference: &str) {
+fn refuse(job: &dyn Job, mode: CacheMode, settings: &Settings, reference: &str) {
     if job.step().is_reporter() {
+        let of_site = format!("on_miss={} in plugstack.conf", settings.on_miss_value());
         let because = match mode {
             CacheMode::Require => "--sif-cache=require (or SIF_CACHE=require)",
-            CacheMode::Auto | CacheMode::Off => "on_miss=fail in plugstack.conf",
+            CacheMode::Auto | CacheMode::Wait | CacheMode::Off => &of_site,
         };
         job.write_stderr(&format!(
             "{NAME}: {reference} cannot be taken from the image cache: {WHY}\n{NAME}: the launch \

@@ -1,4 +1,4 @@
-//! `--sif-cache=auto|off|require`, for srun, sbatch and salloc.
+//! `--sif-cache=auto|off|wait|require`, for srun, sbatch and salloc.
 
 use crate::decide::requested_mode::RequestedMode;
 use crate::fault;
@@ -53,7 +53,8 @@ mod tests {
             let double = Double::new(Context::Local, &[]);
             let lines = captured(|| assert_eq!(check(&double, value), Err(())));
             let shown = value.escape_ascii();
-            let line = format!("ERROR --sif-cache={shown}: valid values are auto, off, require");
+            let line =
+                format!("ERROR --sif-cache={shown}: valid values are auto, off, wait, require");
             assert_eq!(lines, [line]);
         }
     }
@@ -63,7 +64,7 @@ mod tests {
         for context in [Context::Remote, Context::Slurmd, Context::Other] {
             let double = Double::new(context, &[]);
             let lines = captured(|| assert_eq!(check(&double, b"\x1b[2J\n"), Ok(())));
-            let line = "WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, require";
+            let line = "WARN --sif-cache=\\x1b[2J\\n: valid values are auto, off, wait, require";
             assert_eq!(lines, [line]);
         }
     }

@@ -17,9 +17,10 @@ const SHORT_VALUE: usize = 8 << 10;
 const COPIES: usize = 8;
 
 const NAME: &CStr = c"sif-cache";
-const VALUES: &CStr = c"auto|off|require";
+const VALUES: &CStr = c"auto|off|wait|require";
 const USAGE: &CStr = c"start images (docker:// and others) from the site's SIF cache: auto (as \
-    configured by the site), off (leave commands unchanged), require (fail if the image is missing)";
+    configured by the site), off (leave commands unchanged), wait (until a missing image is added), \
+    require (fail if the image is missing)";
 
 /// One hook call: Slurm's handle and the arguments of the plugin line.
 pub(super) struct Handle {

@@ -15,10 +15,10 @@ fn site() -> Site {
 #[ignore = "needs a testbed: make test"]
 fn srun_help_shows_it() {
     let help = site().srun(&["--help"]).stdout;
-    assert!(help.contains("--sif-cache=auto|off|require"), "{help}");
+    assert!(help.contains("--sif-cache=auto|off|wait|require"), "{help}");
     for command in ["sbatch", "salloc"] {
         let help = site().alice(&[command, "--help"]).stdout;
-        assert!(help.contains("--sif-cache=auto|off|require"), "{help}");
+        assert!(help.contains("--sif-cache=auto|off|wait|require"), "{help}");
     }
 }
 
@@ -34,8 +34,9 @@ fn a_bad_value_is_refused_at_submission() {
                 &[&[*name, &option], rest, &["true"][..usize::from(rest.is_empty())]].concat(),
             );
             assert_ne!(output.status, 0, "{output:#?}");
-            let line =
-                format!("{name}: error: sifcache: {option}: valid values are auto, off, require");
+            let line = format!(
+                "{name}: error: sifcache: {option}: valid values are auto, off, wait, require"
+            );
             assert!(output.stderr.contains(&line), "{output:#?}");
             assert!(!output.stdout.contains("Submitted"), "{output:#?}");
         }

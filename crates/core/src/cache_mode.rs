@@ -8,6 +8,9 @@ pub enum CacheMode {
     Auto,
     /// Leave all commands unmodified.
     Off,
+    /// Wait until a missing image is added, for the time that the site or
+    /// [`DEFAULT_WAIT`](crate::settings::DEFAULT_WAIT) allows. Otherwise as `Auto`.
+    Wait,
     /// Fail the task if the image is not in the cache.
     Require,
 }
@@ -17,7 +20,7 @@ pub enum CacheMode {
 pub const ENVIRONMENT: &str = "SIF_CACHE";
 
 /// All values, as messages list them.
-pub const VALUES: &str = "auto, off, require";
+pub const VALUES: &str = "auto, off, wait, require";
 
 impl CacheMode {
     /// Parses a value; `None` if it is invalid.
@@ -26,6 +29,7 @@ impl CacheMode {
         match value {
             b"auto" => Some(Self::Auto),
             b"off" => Some(Self::Off),
+            b"wait" => Some(Self::Wait),
             b"require" => Some(Self::Require),
             _ => None,
         }
@@ -37,6 +41,7 @@ impl CacheMode {
         match self {
             Self::Auto => "auto",
             Self::Off => "off",
+            Self::Wait => "wait",
             Self::Require => "require",
         }
     }

@@ -14,6 +14,7 @@ use crate::reference::Reference;
 use crate::settings::{self, OnMiss, Settings};
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 /// The decision on one command line, and the data that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,7 +265,18 @@ impl Decision {
 pub fn on_miss(mode: CacheMode, settings: &Settings) -> OnMiss {
     match mode {
         CacheMode::Require => OnMiss::Fail,
-        CacheMode::Auto | CacheMode::Off => settings.on_miss,
+        CacheMode::Auto | CacheMode::Wait | CacheMode::Off => settings.on_miss,
+    }
+}
+
+/// How long to wait on a miss for the image to be added, before the miss is handled as
+/// [`on_miss`] says. `None` if the command does not wait.
+#[must_use]
+pub fn wait(mode: CacheMode, settings: &Settings) -> Option<Duration> {
+    match mode {
+        CacheMode::Off => None,
+        CacheMode::Auto | CacheMode::Require => settings.wait,
+        CacheMode::Wait => settings.wait.or(Some(settings::DEFAULT_WAIT)),
     }
 }
 

@@ -41,6 +41,7 @@ pub fn miss(
         lines.push(available(&reference.short_repository(), &tags));
     }
     let next = next_step(mode, on_miss).replace("LAUNCH", decision.kind().as_str());
+    let next = next.replace("ON_MISS", &settings.on_miss_value());
     lines.push(if is_web { of_file(&next) } else { next });
     lines.iter().flat_map(|line| [NAME, line, "\n"]).collect()
 }
@@ -97,7 +98,8 @@ fn of_file(next_step: &str) -> String {
     without_tag.replace("pulls it from its registry", "downloads it")
 }
 
-/// What follows from the miss. `LAUNCH` stands for the kind of the command.
+/// What follows from the miss. `LAUNCH` stands for the kind of the command, and `ON_MISS` for the
+/// site's value.
 fn next_step(mode: CacheMode, on_miss: OnMiss) -> &'static str {
     match (on_miss, mode) {
         (OnMiss::Fail, CacheMode::Require) => {
@@ -105,8 +107,8 @@ fn next_step(mode: CacheMode, on_miss: OnMiss) -> &'static str {
              cache, ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         (OnMiss::Fail, _) => {
-            "the LAUNCH fails because of on_miss=fail in plugstack.conf; use a tag in the cache, ask \
-             the admins to add this image, or let the runtime pull it with --sif-cache=off"
+            "the LAUNCH fails because of on_miss=ON_MISS in plugstack.conf; use a tag in the cache, \
+             ask the admins to add this image, or let the runtime pull it with --sif-cache=off"
         }
         _ => {
             "the runtime now pulls it from its registry; use a tag in the cache, or ask the admins to \
@@ -123,7 +125,7 @@ mod tests {
     use crate::image::State;
     use crate::image::tests::{TestRoot, sif};
     use crate::lookup::{Answer, Inline, Probe, Prober};
-    use crate::settings::{OnMiss, Settings};
+    use crate::settings::{DEFAULT_WAIT, OnMiss, Settings};
     use std::cell::Cell;
     use std::path::PathBuf;
 
@@ -137,6 +139,7 @@ mod tests {
             Settings::with_roots(vec![PathBuf::from("/nowhere"), root.path().to_owned()]);
         let argv = ["apptainer", "run", "docker://o/i:2"];
         let decision = decide(&argv, &settings, CacheMode::Auto, &|_| None, &Inline);
+        let settings = Settings { on_miss: OnMiss::Fail, ..settings };
         let readable = &settings.image_roots;
         let text = miss(&decision, &settings, CacheMode::Auto, OnMiss::Fail, readable);
         let lines: Vec<&str> = text.lines().collect();
@@ -157,6 +160,9 @@ mod tests {
             let text = miss(&decision, &settings, mode, on_miss, readable);
             assert!(text.lines().last().unwrap().contains(part), "{text}");
         }
+        let waited = Settings { wait: Some(DEFAULT_WAIT), ..settings.clone() };
+        let text = miss(&decision, &waited, CacheMode::Auto, OnMiss::Fail, readable);
+        assert!(text.contains("because of on_miss=wait:600:fail in plugstack.conf"), "{text}");
         let line = short_miss(&decision, &settings, "n2", readable);
         assert!(line.starts_with("sifcache: n2: docker.io/o/i:2 is not in"), "{line}");
         assert_eq!(line.lines().count(), 1);

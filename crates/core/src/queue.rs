@@ -145,7 +145,13 @@ impl fmt::Display for Entry {
 /// digits, which are the 128-bit FNV-1a hash of the printed reference.
 #[must_use]
 pub fn file(reference: &Reference) -> String {
-    format!("{DIRECTORY}/{:032x}", fnv1a(reference.to_string().as_bytes()))
+    format!("{DIRECTORY}/{}", hash(reference.to_string().as_bytes()))
+}
+
+/// A hash as 32 hexadecimal digits. It does not resist attacks.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> String {
+    format!("{:032x}", fnv1a(bytes))
 }
 
 /// FNV-1a with 128 bits: `draft-eastlake-fnv`.

@@ -10,9 +10,11 @@
 
 mod compression;
 mod key;
+mod on_miss;
 
 pub use compression::{Algorithm, Compression};
 pub use key::Key;
+pub use on_miss::{DEFAULT_WAIT, OnMiss};
 
 use crate::layout::{ForeignRoot, Layout};
 use std::fmt;
@@ -28,8 +30,10 @@ pub struct Settings {
     /// The image roots that other tools fill, in lookup order. The site has at least one root of
     /// either kind.
     pub foreign_roots: Vec<ForeignRoot>,
-    /// How a miss is handled.
+    /// How a miss is handled, after the wait if there is one.
     pub on_miss: OnMiss,
+    /// How long a command waits for a missing image to be added; `None` if it does not wait.
+    pub wait: Option<Duration>,
     /// How launches inside a job script are handled.
     pub nested: Nested,
     /// The file names of the container runtimes.
@@ -44,17 +48,6 @@ pub struct Settings {
     pub pull: Pull,
     /// How the command compresses the images that it builds itself. The plugin ignores it.
     pub compression: Compression,
-}
-
-/// How a miss is handled: the values of `on_miss=`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnMiss {
-    /// The command runs unchanged, so the runtime pulls the image.
-    Pull,
-    /// The command runs unchanged, with a warning on the task's stderr.
-    Warn,
-    /// The task fails with a message.
-    Fail,
 }
 
 /// How launches inside a job script are handled: the values of `nested=`.
@@ -110,8 +103,8 @@ const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 /// Slurm is at least twice as long.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest `lookup_timeout=`, in seconds: a day.
-const MAX_LOOKUP_TIMEOUT: u64 = 86_400;
+/// The longest time of any setting, in seconds: a day.
+const MAX_SECONDS: u64 = 86_400;
 
 /// Why the plugin's line is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +153,7 @@ impl Settings {
             image_roots,
             foreign_roots: Vec::new(),
             on_miss: OnMiss::Pull,
+            wait: None,
             nested: Nested::Path,
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             untrusted: Untrusted::Refuse,
@@ -199,7 +193,7 @@ impl Settings {
     fn set(&mut self, key: Key, value: &str) -> Result<(), Error> {
         let valid = match key {
             Key::ImageRoot => self.set_roots(value),
-            Key::OnMiss => on_miss(value).map(|v| self.on_miss = v),
+            Key::OnMiss => on_miss::parse(value).map(|v| (self.on_miss, self.wait) = v),
             Key::Nested => nested(value).map(|v| self.nested = v),
             Key::Runtimes => runtimes(value).map(|v| self.runtimes = v),
             Key::Untrusted => untrusted(value).map(|v| self.untrusted = v),
@@ -292,15 +286,6 @@ fn root(directory: &str) -> Option<PathBuf> {
     good.then(|| PathBuf::from(directory).components().collect())
 }
 
-fn on_miss(value: &str) -> Option<OnMiss> {
-    match value {
-        "pull" => Some(OnMiss::Pull),
-        "warn" => Some(OnMiss::Warn),
-        "fail" => Some(OnMiss::Fail),
-        _ => None,
-    }
-}
-
 fn nested(value: &str) -> Option<Nested> {
     match value {
         "path" => Some(Nested::Path),
@@ -327,11 +312,15 @@ fn lookup_timeout(value: &str) -> Option<Option<Duration>> {
     if value == "off" {
         return Some(None);
     }
+    seconds(value).map(Some)
+}
+
+/// A time in seconds, at most [`MAX_SECONDS`].
+fn seconds(value: &str) -> Option<Duration> {
     // Rust's `parse` would also accept `+30`.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds =
-        value.parse().ok().filter(|seconds| digits && (1..=MAX_LOOKUP_TIMEOUT).contains(seconds));
-    seconds.map(|seconds| Some(Duration::from_secs(seconds)))
+    let seconds = value.parse().ok()?;
+    (digits && (1..=MAX_SECONDS).contains(&seconds)).then(|| Duration::from_secs(seconds))
 }
 
 fn syslog(value: &str) -> Option<Syslog> {

@@ -44,7 +44,7 @@ reach the shim automatically. On login nodes, they do in login shells if the fil
 DIRECTORY/bin in front of PATH, or DIRECTORY/bin-apptainer or DIRECTORY/bin-singularity if only
 that runtime is installed.
 The settings come from the plugin's line in plugstack.conf. The environment variable
-SIF_CACHE=auto|off|require sets the cache mode.
+SIF_CACHE=auto|off|wait|require sets the cache mode.
 `sifcache explain -- apptainer exec docker://...` shows the decision and its reason.
 
 Exit status: that of the runtime; 66 if the image is missing and on_miss=fail or

@@ -242,7 +242,8 @@ fn an_invalid_cache_mode_is_reported_for_launches() {
         let double = root.task(&[], command);
         double.set("SIF_CACHE", "requird");
         run(&double);
-        let line = "sifcache: SIF_CACHE=requird is ignored: valid values are auto, off, require\n";
+        let line =
+            "sifcache: SIF_CACHE=requird is ignored: valid values are auto, off, wait, require\n";
         assert_eq!(double.stderr.borrow().as_str(), if printed { line } else { "" });
     }
 }

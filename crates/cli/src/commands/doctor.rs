@@ -30,6 +30,7 @@ mod start;
 mod syslog;
 mod trial;
 mod views;
+mod waiting;
 
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -86,7 +87,7 @@ The JSON object is described in docs/json.md.";
 /// The name of an area, and the function that runs its checks.
 type Area = (&'static str, fn(&Host) -> Vec<Finding>);
 
-const AREAS: [Area; 11] = [
+const AREAS: [Area; 12] = [
     ("slurm", slurm::check),
     ("plugstack.conf", plugstack::check),
     ("plugin", plugin::check),
@@ -95,6 +96,7 @@ const AREAS: [Area; 11] = [
     ("image roots", roots::check),
     ("launches in job scripts", nested::check),
     ("pulls and builds", pulls::check),
+    ("missing images", waiting::check),
     ("outside of jobs", login_node::check),
     ("login shells", login::check),
     ("syslog", syslog::check),

@@ -5,6 +5,7 @@
 //! reference is valid.
 
 use sifcache_core::decision::Kind;
+use sifcache_core::fields;
 use sifcache_core::reference::Reference;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -33,7 +34,7 @@ pub(crate) struct Event {
 /// Parses the text after `sifcache: `; returns `None` if the plugin would not write it like this.
 pub(crate) fn parse(message: &str) -> Option<Event> {
     let (times, message) = repeated(message.trim());
-    let fields = fields(message)?;
+    let fields = fields::parse(message)?;
     let first = |key: &str| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
     let number = |key: &str| first(key).map(|value| number(value));
     let image = match first("event")?.as_slice() {
@@ -89,63 +90,6 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 fn path(bytes: &[u8]) -> PathBuf {
     OsString::from_vec(bytes.to_vec()).into()
-}
-
-/// The `key=value` pairs, or `None` if the text has another form.
-fn fields(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    loop {
-        let (key, after) = rest.split_once('=')?;
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return None;
-        }
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => plain(after)?,
-        };
-        fields.push((key, value));
-        if after.is_empty() {
-            return Some(fields);
-        }
-        rest = after.strip_prefix(' ')?;
-    }
-}
-
-/// An unquoted value, and the text after it.
-fn plain(text: &str) -> Option<(Vec<u8>, &str)> {
-    let (value, _) = text.split_once(' ').unwrap_or((text, ""));
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    let is_plain = !value.is_empty() && value.bytes().all(plain);
-    is_plain.then(|| (value.as_bytes().to_vec(), text.get(value.len()..).unwrap_or_default()))
-}
-
-/// A quoted value without its opening quote, and the text after it. The escapes are those of
-/// `escape_ascii`; a value is only accepted if `escape_ascii` would write every byte the same way.
-fn unquote(text: &str) -> Option<(Vec<u8>, &str)> {
-    let mut value = Vec::new();
-    let mut rest = text.bytes().enumerate();
-    while let Some((index, byte)) = rest.next() {
-        match byte {
-            b'"' => {
-                let as_written = value.escape_ascii().to_string() == text.get(..index)?;
-                return Some((value, text.get(index + 1..)?)).filter(|_| as_written);
-            }
-            b'\\' => value.push(match rest.next()?.1 {
-                b't' => b'\t',
-                b'r' => b'\r',
-                b'n' => b'\n',
-                b'x' => hex(rest.next()?.1)? * 16 + hex(rest.next()?.1)?,
-                other => other,
-            }),
-            byte => value.push(byte),
-        }
-    }
-    None
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-use super::{Action, Decision, Kind, Pass, Verdict, decide, on_miss};
+use super::{Action, Decision, Kind, Pass, Verdict, decide, on_miss, wait};
 use crate::cache_mode::CacheMode;
 use crate::image::tests::{TestRoot, sif};
 use crate::launch::NotLaunch;
 use crate::lookup::Inline;
-use crate::settings::{OnMiss, Pull, Settings};
+use crate::settings::{DEFAULT_WAIT, OnMiss, Pull, Settings};
+use std::time::Duration;
 
 fn decide_with(
     root: &TestRoot,
@@ -264,6 +265,24 @@ fn require_takes_precedence_over_on_miss() {
     for site in [OnMiss::Pull, OnMiss::Warn, OnMiss::Fail] {
         settings.on_miss = site;
         assert_eq!(on_miss(CacheMode::Auto, &settings), site);
+        assert_eq!(on_miss(CacheMode::Wait, &settings), site);
         assert_eq!(on_miss(CacheMode::Require, &settings), OnMiss::Fail);
     }
+}
+
+/// The user can ask for a wait, but only the site can change its length.
+#[test]
+fn who_decides_about_a_wait() {
+    let wait = |mode, site| {
+        let settings = Settings { wait: site, ..Settings::with_roots(Vec::new()) };
+        wait(mode, &settings)
+    };
+    let of_site = Some(Duration::from_secs(7));
+    for mode in [CacheMode::Auto, CacheMode::Require, CacheMode::Wait] {
+        assert_eq!(wait(mode, of_site), of_site, "{mode:?}");
+    }
+    assert_eq!(wait(CacheMode::Off, of_site), None);
+    assert_eq!(wait(CacheMode::Auto, None), None);
+    assert_eq!(wait(CacheMode::Require, None), None);
+    assert_eq!(wait(CacheMode::Wait, None), Some(DEFAULT_WAIT));
 }

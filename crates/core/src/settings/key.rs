@@ -71,7 +71,9 @@ impl Key {
                 "[LAYOUT=]DIR[:[LAYOUT=]DIR...], absolute; LAYOUT is galaxy, nextflow, pulls or \
                  shpc; a ':' within a path is written '\\:'"
             }
-            Self::OnMiss => "pull, warn, fail",
+            Self::OnMiss => {
+                "pull, warn, fail, wait[:SECONDS][:pull|:warn|:fail] with 1 to 86400 seconds"
+            }
             Self::Nested => "path, preload, off",
             Self::Runtimes => "NAME[,NAME...], file names without a slash",
             Self::Untrusted => "refuse, accept",

@@ -19,7 +19,7 @@ fn parse(line: &str) -> Result<Settings, Error> {
 fn defaults() {
     let settings = parse("image_root=/shared/sif").unwrap();
     assert_eq!(settings.image_roots, [PathBuf::from("/shared/sif")]);
-    assert_eq!(settings.on_miss, OnMiss::Pull);
+    assert_eq!((settings.on_miss, settings.wait), (OnMiss::Pull, None));
     assert_eq!(settings.nested, Nested::Path);
     assert_eq!(settings.runtimes, ["singularity", "apptainer"]);
     assert_eq!(settings.untrusted, Untrusted::Refuse);
@@ -32,7 +32,7 @@ fn defaults() {
 #[test]
 fn every_key_and_value() {
     let has_all = |line: &str| Key::ALL.iter().all(|key| line.contains(&format!("{key}=")));
-    let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=fail nested=preload \
+    let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=wait:9:fail nested=preload \
                         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 \
                         syslog=local3 pull=off compression=zstd:19";
     assert!(has_all(other_values));
@@ -41,6 +41,7 @@ fn every_key_and_value() {
     assert_eq!(settings.image_roots[0].as_os_str(), "/local/sif");
     assert_eq!(settings.image_roots[1].as_os_str(), "/shared/sif");
     assert_eq!(settings.on_miss, OnMiss::Fail);
+    assert_eq!(settings.wait, Some(Duration::from_secs(9)));
     assert_eq!(settings.nested, Nested::Preload);
     assert_eq!(settings.runtimes, ["apptainer-suid", "sing"]);
     assert_eq!(settings.untrusted, Untrusted::Accept);
@@ -172,6 +173,7 @@ fn bad_values() {
     for (key, wrong) in [
         ("on_miss", "Pull"),
         ("on_miss", ""),
+        ("on_miss", "wait:0"),
         ("nested", "on"),
         ("untrusted", "yes"),
         ("syslog", "local8"),

@@ -7,6 +7,7 @@ mod pulls;
 mod runtime;
 mod site;
 mod views;
+mod waiting;
 
 use super::facts::Facts;
 use super::finding::{Finding, Level};
@@ -193,7 +194,7 @@ impl Tree {
 fn answers() -> Vec<(&'static str, String)> {
     [
         ("srun --version", "slurm 26.05.5\n"),
-        ("srun --help", "      --sif-cache=auto|off|require\n"),
+        ("srun --help", "      --sif-cache=auto|off|wait|require\n"),
         ("scontrol show config", "PluginDir = /lib\nSlurmUser = slurm(64030)\n"),
         ("/usr/bin/apptainer --version", "apptainer version 1.4.5\n"),
         (

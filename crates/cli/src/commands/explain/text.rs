@@ -33,7 +33,16 @@ pub(super) fn page(
     page.verdict(decision);
     page.row("command", &quoted(&resulting(decision, argv)));
     if decision.verdict == Verdict::Miss {
-        page.row("then", then(decision::on_miss(mode, settings)));
+        let then = then(decision::on_miss(mode, settings));
+        match decision::wait(mode, settings).map(|wait| wait.as_secs()) {
+            None => page.row("then", then),
+            Some(seconds) => {
+                let added =
+                    format!("the command waits up to {seconds} s for the image to be added");
+                page.row("then", &added);
+                page.row("otherwise", then);
+            }
+        }
     }
     for note in notes {
         page.row("note", note);

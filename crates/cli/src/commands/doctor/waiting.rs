@@ -1,0 +1,74 @@
+//! Checks jobs that wait for missing images: whether somebody adds the images.
+
+use super::finding::Finding;
+use super::host::Host;
+use crate::ui::escape::escape_for_terminal;
+use sifcache_core::queue;
+use sifcache_core::settings::{Settings, Syslog};
+use std::fs;
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
+
+/// `sifcache fill --follow` writes this file every 10 seconds.
+const BEAT: &str = "beat";
+/// The age from which the filler counts as stopped.
+const STOPPED: Duration = Duration::from_secs(60);
+
+/// Runs the checks of this area.
+pub(crate) fn check(host: &Host) -> Vec<Finding> {
+    let Some(settings) = &host.site.settings else {
+        return vec![Finding::skipped("wait", "there are no valid settings")];
+    };
+    let value = settings.on_miss_value();
+    if settings.wait.is_none() {
+        let message = format!("on_miss={value}: jobs do not wait, except with --sif-cache=wait");
+        return vec![Finding::ok("wait", message)];
+    }
+    let waits = Finding::ok("wait", format!("on_miss={value}: jobs wait for missing images"));
+    vec![waits, request(settings, &value), filler(host, settings)]
+}
+
+/// The line of a miss in syslog is the request.
+fn request(settings: &Settings, value: &str) -> Finding {
+    match settings.syslog {
+        Syslog::Facility(facility) => {
+            Finding::ok("request", format!("syslog={facility}: jobs request images by syslog"))
+        }
+        Syslog::Off => {
+            let message = format!("syslog=off: nobody learns which images jobs wait for ({value})");
+            Finding::warn("request", message).advice("remove syslog=off from plugstack.conf")
+        }
+    }
+}
+
+/// Whether `sifcache fill --follow` runs, on whatever host.
+fn filler(host: &Host, settings: &Settings) -> Finding {
+    let Some(root) = settings.image_roots.last() else {
+        let message = "no image root has sifcache's own layout, so jobs do not wait";
+        return Finding::warn("filler", message).advice("add a directory to image_root=");
+    };
+    let directory = root.join(queue::DIRECTORY);
+    let beat = host.path(&directory.join(BEAT).to_string_lossy());
+    let stopped = |message: String| {
+        Finding::warn("filler", format!("{message}; each miss takes two more seconds")).advice(
+            "start sifcache-fill.service on the host that adds images, or set another on_miss=",
+        )
+    };
+    let shown = escape_for_terminal(&directory);
+    match fs::metadata(beat).and_then(|metadata| metadata.modified()) {
+        // A time in the future is one of another clock.
+        Ok(time) => match SystemTime::now().duration_since(time).unwrap_or_default() {
+            age if age < STOPPED => {
+                Finding::ok("filler", format!("{shown}: `sifcache fill --follow` is running"))
+            }
+            age => {
+                let seconds = age.as_secs();
+                stopped(format!("{shown}: `sifcache fill --follow` stopped {seconds} seconds ago"))
+            }
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            stopped(format!("{shown}: `sifcache fill --follow` is not running"))
+        }
+        Err(error) => Finding::skipped("filler", format!("{shown}: {error}")),
+    }
+}

@@ -1,0 +1,140 @@
+//! `on_miss=wait`: waits until `sifcache fill` has added a missing image.
+//!
+//! The line about the miss in syslog is the request. The answer is a file under the last image
+//! root, which only the filler writes: `sifcache_core::queue`.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `watch.rs` | the rules: when a wait ends, and why |
+//! | `news.rs` | one process per user and image polls, and tells the others |
+//! | `slot.rs` | the polls of one node take turns |
+//! | `poll.rs` | access to the file server, with the timeout of a lookup |
+//! | `progress.rs` | messages for the user |
+//!
+//! The process uses the default actions of its signals, so that a signal ends the wait as it would
+//! end the command.
+
+mod news;
+mod poll;
+mod progress;
+mod slot;
+mod watch;
+
+use crate::NAME;
+use crate::fault;
+use crate::job::Job;
+use news::News;
+use progress::Progress;
+use sifcache_core::command_line::Level;
+use sifcache_core::decision::{Decision, Verdict};
+use sifcache_core::queue;
+use sifcache_core::settings::{OnMiss, Settings};
+use std::cell::Cell;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use watch::{End, Seen, Step, Watch};
+
+/// The image root that the filler adds images to. `None` if there is none, or if it could not be
+/// read in the lookup.
+pub(crate) fn root<'a>(settings: &'a Settings, decision: &Decision) -> Option<&'a Path> {
+    let root = settings.image_roots.last()?;
+    decision.unusable_roots().all(|unusable| unusable.path != *root).then_some(root)
+}
+
+/// Waits at most `limit` for the image of `decision`, a miss, to appear under `root`. `look` decides
+/// again. Returns the hit; `None` if the miss has to be handled as `on_miss` says.
+pub(crate) fn for_image(
+    job: &dyn Job,
+    decision: &Decision,
+    (settings, root): (&Settings, &Path),
+    (limit, on_miss): (Duration, OnMiss),
+    look: &dyn Fn() -> Decision,
+) -> Option<Decision> {
+    fault::point("wait");
+    let reference = decision.reference()?;
+    let file = root.join(queue::file(reference));
+    let is_new = Cell::new(true);
+    let poll = || {
+        let seen = poll::entry(&file, is_new.get(), settings.lookup_timeout);
+        is_new.set(seen == Seen::Nothing);
+        seen
+    };
+    let key = queue::hash(file.as_os_str().as_encoded_bytes());
+    let mut news = News::new(job.step().uid, key);
+    let mut talk = Talk::new(job, decision);
+    let start = Instant::now();
+    let mut watch = Watch::new(reference.to_string(), limit);
+    loop {
+        let seen = news.next(watch.left(start.elapsed()), &poll);
+        let mut step = watch.see(start.elapsed(), seen);
+        if step == Step::Look {
+            poll::refresh(root, decision, settings.lookup_timeout);
+            let found = look();
+            if found.verdict == Verdict::Hit {
+                talk.found(&watch, start.elapsed());
+                return Some(found);
+            }
+            step = watch.not_found(start.elapsed());
+        }
+        match step {
+            Step::End(end) => {
+                talk.end(&watch, &end, on_miss);
+                return None;
+            }
+            Step::Wait | Step::Look => talk.go_on(&watch, start.elapsed()),
+        }
+    }
+}
+
+/// The messages about one wait.
+struct Talk<'a> {
+    job: &'a dyn Job,
+    /// `None` if another process prints the messages, or the user wants none.
+    progress: Option<Progress>,
+}
+
+impl<'a> Talk<'a> {
+    /// The tasks of a step wait for the same image, so only its first task prints messages.
+    fn new(job: &'a dyn Job, decision: &Decision) -> Self {
+        let step = job.step();
+        let level = decision.pull.as_ref().map(|pull| pull.verbosity.level);
+        let is_quiet = matches!(level, Some(Level::Quiet | Level::Silent));
+        let prints = step.is_first_of_node() && step.node == 0 && !is_quiet;
+        let progress = prints.then(|| Progress::new(io::stderr().is_terminal()));
+        Self { job, progress }
+    }
+
+    fn go_on(&mut self, watch: &Watch, now: Duration) {
+        let Some((progress, entry)) = self.progress.as_mut().zip(watch.entry()) else { return };
+        if let Some(text) = progress.show(now, watch.left(now), entry) {
+            self.job.write_stderr(&text);
+        }
+    }
+
+    fn found(&self, watch: &Watch, now: Duration) {
+        let Some(progress) = self.progress.as_ref().filter(|progress| progress.has_begun()) else {
+            return;
+        };
+        let (clear, reference) = (progress.clear(), watch.reference());
+        let seconds = now.as_secs();
+        let text = format!("{NAME}: {reference} is in the image cache now, after {seconds} s");
+        self.job.write_stderr(&format!("{clear}{text}\n"));
+    }
+
+    fn end(&self, watch: &Watch, end: &End, on_miss: OnMiss) {
+        let reference = watch.reference();
+        if self.job.step().is_reporter() {
+            log::info!("the wait for {reference} has ended: {end}");
+        }
+        let Some(progress) = &self.progress else { return };
+        // With the other values, a message about the miss follows.
+        let next = if on_miss == OnMiss::Pull { "; the runtime now pulls it" } else { "" };
+        let clear = progress.clear();
+        let text = format!("{NAME}: the wait for {reference} has ended: {end}{next}");
+        self.job.write_stderr(&format!("{clear}{text}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

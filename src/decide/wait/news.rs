@@ -1,0 +1,233 @@
+//! Where the news about an image comes from: one process of a user polls the file server for all
+//! of the user's processes on this node that wait for the same image.
+//!
+//! This process, the leader, listens on a socket and sends what it sees to the others, the
+//! followers. The name of the socket is abstract, so it needs no file, and the kernel removes it
+//! when the leader ends or executes its command. A follower then takes its place.
+//!
+//! Every user of the node can listen on any abstract name. A follower therefore believes only a
+//! leader of its own user, and tries another name otherwise.
+
+use super::slot::PREFIX;
+#[cfg(not(test))]
+use super::slot::wait as pause;
+use super::watch::Seen;
+use crate::spank::{connect, peer_uid, send};
+use sifcache_core::queue::{Entry, MAX_SIZE};
+use std::io::{self, Read as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+use std::{mem, thread};
+
+/// The number of names that are tried.
+const NAMES: u32 = 4;
+
+/// A leader that sends nothing for this time is stopped. It polls at least once a minute, and each
+/// poll takes at most a lookup timeout.
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// The seconds between two polls of a process that is neither leader nor follower, because all names
+/// belong to other users.
+const ALONE: u64 = 10;
+
+/// The time until the next attempt to lead or follow.
+const RETRY: Duration = Duration::from_millis(50);
+/// The number of attempts for one name.
+const ATTEMPTS: u32 = 20;
+
+/// The number of connections that are accepted at once. Other users can connect, too.
+const MOST_CONNECTIONS: u32 = 4096;
+
+/// Reads the entry from the file server.
+pub(super) type Poll<'a> = &'a dyn Fn() -> Seen;
+
+/// The news about one image.
+pub(super) struct News {
+    uid: u32,
+    /// Identifies the image.
+    key: String,
+    /// The number of the name that is used.
+    number: u32,
+    attempts: u32,
+    role: Role,
+}
+
+enum Role {
+    None,
+    Leader(UnixListener, Vec<UnixStream>),
+    /// The connection, and what was received of the next message.
+    Follower(UnixStream, Vec<u8>),
+}
+
+impl News {
+    /// The news for the processes of `uid` about the image that `key` identifies.
+    pub(super) fn new(uid: u32, key: String) -> Self {
+        Self { uid, key, number: 0, attempts: 0, role: Role::None }
+    }
+
+    /// The next news. This waits until there are any, but not much longer than `limit`.
+    pub(super) fn next(&mut self, limit: Duration, poll: Poll<'_>) -> Seen {
+        let start = Instant::now();
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            if let Some(seen) = self.hear(left, poll) {
+                return seen;
+            }
+            if left.is_zero() {
+                return Seen::Nothing;
+            }
+        }
+    }
+
+    /// One attempt: `None` if the role has changed.
+    fn hear(&mut self, left: Duration, poll: Poll<'_>) -> Option<Seen> {
+        let name = self.name();
+        match &mut self.role {
+            Role::None if self.number >= NAMES => {
+                thread::sleep(pause(&name, ALONE).min(left));
+                Some(poll())
+            }
+            Role::None => {
+                self.take_role(&name);
+                None
+            }
+            Role::Leader(listener, followers) => {
+                thread::sleep(pause(&name, 1).min(left));
+                let seen = poll();
+                accept(listener, self.uid, followers);
+                let line = line(&seen);
+                followers.retain(|follower| send(follower, line.as_bytes()));
+                Some(seen)
+            }
+            Role::Follower(stream, received) => {
+                let seen = receive(stream, received, left.min(SILENCE));
+                match seen {
+                    Ok(Some(seen)) => return Some(seen),
+                    // The leader has ended.
+                    Ok(None) => {}
+                    Err(error) if is_timeout(&error) && left <= SILENCE => {
+                        return Some(Seen::Nothing);
+                    }
+                    Err(_) => self.number += 1,
+                }
+                self.role = Role::None;
+                None
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        let Self { uid, key, number, .. } = self;
+        format!("{PREFIX}{uid}/{key}/{number}")
+    }
+
+    /// Becomes a leader, or else a follower. If neither is possible, the next attempt may use
+    /// another name.
+    fn take_role(&mut self, name: &str) {
+        let listener = SocketAddr::from_abstract_name(name)
+            .and_then(|address| UnixListener::bind_addr(&address))
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        self.role = match listener {
+            Ok(listener) => Role::Leader(listener, Vec::new()),
+            Err(_) => match connect(name.as_bytes()) {
+                Ok(stream) if peer_uid(&stream) == Some(self.uid) => {
+                    Role::Follower(stream, Vec::new())
+                }
+                Ok(_) => return self.use_next_name(),
+                Err(_) => return self.retry(),
+            },
+        };
+        self.attempts = 0;
+    }
+
+    /// The leader has just ended, or it does not listen yet, or too many processes connect.
+    fn retry(&mut self) {
+        self.attempts += 1;
+        if self.attempts >= ATTEMPTS {
+            return self.use_next_name();
+        }
+        thread::sleep(RETRY);
+    }
+
+    fn use_next_name(&mut self) {
+        (self.number, self.attempts) = (self.number + 1, 0);
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Accepts the connections of this user's processes. Those that do not fit wait for the next time.
+fn accept(listener: &UnixListener, uid: u32, followers: &mut Vec<UnixStream>) {
+    for _ in 0..MOST_CONNECTIONS {
+        let Ok((stream, _)) = listener.accept() else { return };
+        if peer_uid(&stream) == Some(uid) {
+            followers.push(stream);
+        }
+    }
+}
+
+/// A message: the content of the file, or an empty line.
+fn line(seen: &Seen) -> String {
+    match seen {
+        Seen::Entry(entry) => format!("{entry}\n"),
+        Seen::Nothing => "\n".to_owned(),
+        Seen::NoAnswer => format!("{NO_ANSWER}\n"),
+    }
+}
+
+const NO_ANSWER: &str = "no answer";
+
+/// Receives the next message; `None` if the leader has ended.
+///
+/// # Errors
+/// The leader has sent no message for `time`, or something else.
+fn receive(
+    stream: &mut UnixStream,
+    received: &mut Vec<u8>,
+    time: Duration,
+) -> io::Result<Option<Seen>> {
+    // A time of zero would mean no limit.
+    stream.set_read_timeout(Some(time.max(RETRY)))?;
+    let mut bytes = [0; MAX_SIZE];
+    loop {
+        let count = match stream.read(&mut bytes) {
+            Ok(0) => return Ok(None),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        received.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        if let Some(seen) = take_last(received) {
+            return Ok(Some(seen));
+        }
+        if received.len() > MAX_SIZE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+}
+
+/// Removes the complete messages, and returns the last of them.
+fn take_last(received: &mut Vec<u8>) -> Option<Seen> {
+    let end = received.iter().rposition(|byte| *byte == b'\n')?;
+    let rest = received.split_off(end + 1);
+    let messages = mem::replace(received, rest);
+    let last = messages.split_inclusive(|byte| *byte == b'\n').next_back()?;
+    Some(match Entry::parse(last) {
+        Some(entry) => Seen::Entry(entry),
+        None if last.strip_suffix(b"\n") == Some(NO_ANSWER.as_bytes()) => Seen::NoAnswer,
+        None => Seen::Nothing,
+    })
+}
+
+/// In tests, polls do not take turns.
+#[cfg(test)]
+fn pause(_name: &str, _least: u64) -> Duration {
+    Duration::from_millis(20)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+use super::{NAMES, News, PREFIX, Role, Seen, line, take_last};
+use sifcache_core::queue::{Entry, State};
+use std::cell::Cell;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(600);
+
+fn uid() -> u32 {
+    std::fs::metadata("/proc/self").unwrap().uid()
+}
+
+/// A key that no other test uses.
+fn key(test: &str) -> String {
+    format!("test-{}-{test}", std::process::id())
+}
+
+fn entry(beat: u64) -> Seen {
+    Seen::Entry(Entry {
+        reference: "docker.io/o/i:1".to_owned(),
+        state: State::Pulling,
+        size: 9,
+        received: 1,
+        seconds_left: None,
+        ahead: 0,
+        beat,
+        reason: "a \"b\"".to_owned(),
+    })
+}
+
+/// A process whose role is chosen already.
+fn ready(uid: u32, key: &str) -> News {
+    let mut news = News::new(uid, key.to_owned());
+    news.take_role(&news.name());
+    news
+}
+
+/// For processes that must not poll.
+fn never() -> Seen {
+    panic!("a follower has polled")
+}
+
+#[test]
+fn the_leader_polls_for_all() {
+    let key = key("leader");
+    let mut leader = ready(uid(), &key);
+    let mut followers: Vec<News> = (0..8).map(|_| ready(uid(), &key)).collect();
+    assert!(followers.iter().all(|news| matches!(news.role, Role::Follower(..))));
+    let polls = Cell::new(0);
+    for seen in [Seen::Nothing, entry(1), Seen::NoAnswer] {
+        let poll = || {
+            polls.set(polls.get() + 1);
+            seen.clone()
+        };
+        assert_eq!(leader.next(LONG, &poll), seen);
+        for follower in &mut followers {
+            assert_eq!(follower.next(LONG, &never), seen);
+        }
+    }
+    assert_eq!(polls.get(), 3);
+}
+
+#[test]
+fn a_follower_takes_the_place_of_the_leader() {
+    let key = key("place");
+    let mut leader = ready(uid(), &key);
+    let mut followers: Vec<News> = (0..2).map(|_| ready(uid(), &key)).collect();
+    leader.next(LONG, &|| entry(1));
+    drop(leader);
+    for follower in &mut followers {
+        // The message was sent before the leader ended.
+        assert_eq!(follower.next(LONG, &never), entry(1));
+        assert_eq!(follower.hear(LONG, &never), None);
+        follower.take_role(&follower.name());
+    }
+    let is_leader = |news: &News| matches!(news.role, Role::Leader(..));
+    assert_eq!(followers.iter().map(is_leader).collect::<Vec<_>>(), [true, false]);
+}
+
+/// Other users can listen on the names.
+#[test]
+fn the_sockets_of_other_users_are_ignored() {
+    let (key, other) = (key("other"), uid() + 1);
+    let listen = |number| {
+        let name = format!("{PREFIX}{other}/{key}/{number}");
+        UnixListener::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap()
+    };
+    let first = listen(0);
+    let mut news = ready(other, &key);
+    assert!(matches!(news.role, Role::None) && news.number == 1);
+    news.take_role(&news.name());
+    assert!(matches!(news.role, Role::Leader(..)));
+    drop(news);
+    let all: Vec<_> = (1..NAMES).map(listen).collect();
+    let mut news = News::new(other, key.clone());
+    for _ in 0..NAMES {
+        assert_eq!(news.hear(LONG, &never), None);
+    }
+    // The process polls for itself.
+    assert_eq!(news.next(Duration::ZERO, &|| entry(2)), entry(2));
+    drop((first, all));
+}
+
+/// Other users can connect, too, but get nothing.
+#[test]
+fn the_connections_of_other_users_are_closed() {
+    let (key, other) = (key("connect"), uid() + 1);
+    let mut leader = ready(other, &key);
+    let _stranger = crate::spank::connect(leader.name().as_bytes()).unwrap();
+    leader.next(LONG, &|| entry(1));
+    assert!(matches!(&leader.role, Role::Leader(_, followers) if followers.is_empty()));
+}
+
+#[test]
+fn the_last_complete_message_counts() {
+    for seen in [Seen::Nothing, Seen::NoAnswer, entry(7)] {
+        let old = line(&entry(6));
+        let mut received = format!("{old}{}rest", line(&seen)).into_bytes();
+        assert_eq!(take_last(&mut received), Some(seen));
+        assert_eq!(received, b"rest");
+        assert_eq!(take_last(&mut received), None);
+    }
+    assert_eq!(take_last(&mut b"nonsense\n".to_vec()), Some(Seen::Nothing));
+}
+
+#[test]
+fn a_follower_does_not_wait_longer_than_its_limit() {
+    let key = key("limit");
+    let leader = ready(uid(), &key);
+    let mut follower = ready(uid(), &key);
+    assert_eq!(follower.next(Duration::from_millis(100), &never), Seen::Nothing);
+    drop(leader);
+}
