@@ -57,3 +57,4 @@ mod trust;
 mod unchanged;
 mod verify;
 mod views;
+mod waiting;

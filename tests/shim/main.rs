@@ -24,3 +24,4 @@ mod search;
 mod settings;
 mod too_long;
 mod transports;
+mod waiting;

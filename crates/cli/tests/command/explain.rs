@@ -50,6 +50,20 @@ fn hit_miss_and_pass_have_their_exit_statuses() {
     assert_eq!(status("/o/i.sif"), Some(2));
 }
 
+#[test]
+fn a_wait_is_explained() {
+    let root = root();
+    let path = root.path().to_str().unwrap();
+    let command = ["--", "apptainer", "run", "docker://o/i:2"];
+    let words = [["explain", "--root", path].as_slice(), &command].concat();
+    let page = run(&words, &[("SIF_CACHE", "wait")], "");
+    let lines = "then        the command waits up to 600 s for the image to be added\n\
+                 otherwise   the runtime pulls the image from its registry (on_miss=pull)\n";
+    assert!(page.status == Some(1) && page.stdout.contains(lines), "{}", page.stdout);
+    assert!(page.stdout.contains("SIF_CACHE=wait in the environment"), "{}", page.stdout);
+    assert!(!run(&words, &[], "").stdout.contains("wait"));
+}
+
 /// The command line of a pull stays as it is: the shim answers it.
 #[test]
 fn pulls_are_explained() {

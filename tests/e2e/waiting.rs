@@ -1,0 +1,221 @@
+//! Jobs that wait for a missing image: `on_miss=wait` and `--sif-cache=wait`.
+//!
+//! A stand-in for `sifcache fill` answers: these tests write the queue entries and the images
+//! themselves.
+
+use crate::kit::{IMAGE, Output, SHARED, Site, WHICH};
+use crate::trace::traced;
+use sifcache_core::queue::{self, Entry, State};
+use sifcache_core::reference::Reference;
+use std::cell::Cell;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MISSING: &str = "docker://o/i:1";
+
+/// Writes what the filler would write about [`MISSING`].
+struct StandIn<'a> {
+    site: &'a Site,
+    file: String,
+    beat: Cell<u64>,
+}
+
+impl<'a> StandIn<'a> {
+    fn new(site: &'a Site) -> Self {
+        let file = queue::file(&Reference::parse(b"o/i:1").unwrap());
+        Self { site, file, beat: Cell::new(1) }
+    }
+
+    fn says(&self, state: State, reason: &str) {
+        self.beat.set(self.beat.get() + 1);
+        let entry = Entry {
+            reference: "docker.io/o/i:1".to_owned(),
+            state,
+            size: 100 << 20,
+            received: 25 << 20,
+            seconds_left: Some(3),
+            ahead: 0,
+            beat: self.beat.get(),
+            reason: reason.to_owned(),
+        };
+        let new = self.site.write(&format!("{}.new", self.file), format!("{entry}\n").as_bytes());
+        fs::rename(&new, new.with_extension("")).unwrap();
+    }
+
+    /// Runs `launch`. When `node` has logged its miss, calls `answer`.
+    fn answers(
+        &self,
+        node: &str,
+        launch: impl FnOnce() -> Output + Send,
+        answer: impl FnOnce(),
+    ) -> Output {
+        thread::scope(|scope| {
+            let running = scope.spawn(launch);
+            until(|| self.has_logged_miss(node) || running.is_finished());
+            if !running.is_finished() {
+                answer();
+            }
+            running.join().unwrap()
+        })
+    }
+
+    fn has_logged_miss(&self, node: &str) -> bool {
+        let log = self.site.log(node);
+        log.lines().any(|line| {
+            line.contains("event=miss") && line.contains("reference=docker.io/o/i:1 wait=")
+        })
+    }
+
+    /// Adds the image as the filler does: the entry changes when the image has its name.
+    fn adds(&self) {
+        self.says(State::Pulling, "");
+        self.site.store(IMAGE, "o/i:1");
+        self.says(State::Done, "");
+    }
+}
+
+/// Waits for a condition.
+#[track_caller]
+fn until(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < limit, "the condition is never true");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+const ADDED: &str = "sifcache: docker.io/o/i:1 is in the image cache now, after ";
+
+/// Each kind of command, with the setting and with the option.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_command_starts_when_its_image_has_been_added() {
+    let which = WHICH.join(" ");
+    for (setting, options, script) in [
+        ("on_miss=wait:300:fail", [].as_slice(), format!("srun apptainer exec {MISSING} {which}")),
+        ("nested=path", &["--sif-cache=wait"], format!("apptainer exec {MISSING} {which}")),
+        (
+            "on_miss=wait:300:fail",
+            &[],
+            format!(
+                "cd && rm -f x.sif && apptainer pull x.sif {MISSING} && apptainer exec x.sif {which}"
+            ),
+        ),
+        (
+            "on_miss=wait:300:fail",
+            &[],
+            format!("cd && rm -rf x && apptainer build -s x {MISSING} && cat x/etc/image-name"),
+        ),
+    ] {
+        let site = Site::new(setting);
+        let filler = StandIn::new(&site);
+        filler.says(State::Queued, "");
+        let output = filler.answers(
+            "n1",
+            || site.sbatch(options, &script),
+            || {
+                // Time for a poll, so that there is progress to show.
+                thread::sleep(Duration::from_secs(3));
+                filler.adds();
+            },
+        );
+        assert_eq!(output.status, 0, "{script}: {output:#?}");
+        assert_eq!(output.stdout.lines().next_back(), Some(IMAGE), "{script}: {output:#?}");
+        let first = "sifcache: waiting up to ";
+        assert!(output.stdout.lines().any(|line| line.starts_with(first)), "{output:#?}");
+        assert!(output.stdout.lines().any(|line| line.starts_with(ADDED)), "{output:#?}");
+        site.logged("n1", "event=hit job=");
+        site.logged("n1", " reference=docker.io/o/i:1 image=/shared/sif/o/i:1\n");
+    }
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_end_of_a_wait_without_the_image() {
+    let site = Site::new("on_miss=wait");
+    let filler = StandIn::new(&site);
+    let why = |end: &str| format!("sifcache: the wait for docker.io/o/i:1 has ended: {end}");
+    let launch = || site.launch(&[], MISSING);
+
+    let nobody = launch();
+    nobody.tried_the_registry();
+    let no_filler = why("no `sifcache fill` has answered; the runtime now pulls it\n");
+    assert!(nobody.stderr.contains(&no_filler), "{nobody:#?}");
+
+    let refused = filler.answers("n1", launch, || filler.says(State::Refused, "rule 3 (o/*)"));
+    refused.tried_the_registry();
+    let rule = why("the image is refused: rule 3 (o/*); the runtime now pulls it\n");
+    assert!(refused.stderr.contains(&rule), "{refused:#?}");
+
+    site.plugstack(&format!(
+        "optional spank_sifcache.so image_root={SHARED} on_miss=wait:2:fail\n"
+    ));
+    filler.says(State::Pulling, "");
+    let late = launch();
+    assert_eq!((late.status, late.stdout.as_str()), (66, ""), "{late:#?}");
+    for text in
+        [&why("2 s have passed\n"), "fails because of on_miss=wait:2:fail in plugstack.conf"]
+    {
+        assert!(late.stderr.contains(text), "{late:#?}");
+    }
+    site.launch(&["--sif-cache=off"], MISSING).tried_the_registry();
+}
+
+/// The task's own command waits in the task's process, before it is executed.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn signals_end_a_wait() {
+    for (signal, status) in [("TERM", 143), ("INT", 130), ("KILL", 137)] {
+        let site = Site::new("on_miss=wait:300");
+        let filler = StandIn::new(&site);
+        filler.says(State::Queued, "");
+        let launch = || site.launch(&["-J", "waits"], MISSING);
+        let output = filler.answers("n1", launch, || {
+            let signal = format!("--signal={signal}");
+            let sent = site.alice(&["scancel", &signal, "--user=alice", "--name=waits"]);
+            assert_eq!(sent.status, 0, "{sent:#?}");
+        });
+        assert_eq!(output.status, status, "{signal}: {output:#?}");
+        site.idle("n1");
+    }
+}
+
+/// Two users, four tasks each, on one node: one poll a second for all of them.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn one_poll_a_second_for_all_tasks_of_a_node() {
+    let site = Site::new("on_miss=wait:300:fail");
+    let filler = StandIn::new(&site);
+    let launch = format!("-n 4 apptainer exec {MISSING} true");
+    let alice = format!("srun -N 2 --ntasks-per-node=4 {}", launch.replace("-n 4 ", ""));
+    let (trace, time) = thread::scope(|scope| {
+        let traced = scope.spawn(|| traced(&site, &alice));
+        let bob = scope.spawn(|| {
+            let words: Vec<&str> = "srun -w n1".split(' ').chain(launch.split(' ')).collect();
+            until(|| has_logged_miss_of(&site, "uid=1001"));
+            site.exec(&["--user", "bob"], &words, "")
+        });
+        until(|| has_logged_miss_of(&site, "uid=1001"));
+        let start = Instant::now();
+        filler.says(State::Queued, "");
+        until(|| has_logged_miss_of(&site, "uid=1002"));
+        for _ in 0..7 {
+            filler.says(State::Queued, "");
+            thread::sleep(Duration::from_secs(1));
+        }
+        filler.adds();
+        let bob = bob.join().unwrap();
+        assert_eq!(bob.status, 0, "{bob:#?}");
+        (traced.join().unwrap(), start.elapsed())
+    });
+    let name = filler.file.rsplit('/').next().unwrap();
+    let opens = trace.iter().filter(|line| line.contains("openat(") && line.contains(name)).count();
+    let most = usize::try_from(time.as_secs()).unwrap() + 3;
+    assert!((5..=most).contains(&opens), "{opens} polls in {time:?}:\n{}", trace.join("\n"));
+}
+
+fn has_logged_miss_of(site: &Site, uid: &str) -> bool {
+    let log = site.log("n1");
+    log.lines().any(|line| line.contains("event=miss") && line.contains(uid))
+}
