@@ -33,6 +33,18 @@ fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
     }
 }
 
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_panic_while_a_task_waits_leaves_it_unchanged() {
+    let site = Site::new("");
+    let directory = plugin_directory();
+    push(&built("fault/libspank_sifcache.so"), &format!("{directory}/sifcache_fault.so"), "0755");
+    site.plugstack("optional sifcache_fault.so image_root=/shared/sif panic=wait\n");
+    let launch = site.launch(&["--sif-cache=wait"], "docker://o/i:1");
+    launch.tried_the_registry();
+    site.logged("n1", "injected at wait");
+}
+
 /// Calls the entry points without Slurm, in the release build that Slurm loads. `tests/host` does
 /// the same for cargo's own build.
 #[test]

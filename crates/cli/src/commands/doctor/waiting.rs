@@ -48,7 +48,7 @@ fn filler(host: &Host, settings: &Settings) -> Finding {
         return Finding::warn("filler", message).advice("add a directory to image_root=");
     };
     let directory = root.join(queue::DIRECTORY);
-    let beat = host.path(&directory.join(BEAT).to_string_lossy());
+    let beat = host.path(directory.join(BEAT));
     let stopped = |message: String| {
         Finding::warn("filler", format!("{message}; each miss takes two more seconds")).advice(
             "start sifcache-fill.service on the host that adds images, or set another on_miss=",
