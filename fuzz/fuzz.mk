@@ -1,6 +1,6 @@
 # Fuzz targets: fuzz/README.md.
 
-FUZZ_TARGETS := reference launch sif settings syslog origin layer_tar layer_merge squashfs_reader
+FUZZ_TARGETS := reference launch sif settings syslog origin layer_tar layer_merge squashfs_reader queue
 # The targets that `make fuzz` runs.
 FUZZ ?= $(FUZZ_TARGETS)
 RUNS ?= 10000000

@@ -17,6 +17,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A hit if there is an `image`, otherwise a miss.
 #[derive(Debug, Arbitrary)]
@@ -43,7 +44,7 @@ impl LogLine<'_> {
         let decision = self.decision();
         let sent = recorder::sent(|| match &self.image {
             Some(image) => report::hit(self, &decision, path(image), self.link()),
-            None => report::miss(self, &decision, false),
+            None => report::miss(self, &decision, false, self.wait()),
         });
         let [line] = sent.as_slice() else { panic!("{sent:?} is not one line") };
         assert!(line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{line:?}");
@@ -113,6 +114,12 @@ impl LogLine<'_> {
         Some(link).filter(|_| self.nested)
     }
 
+    /// Each third miss waits for its image.
+    fn wait(&self) -> Option<Duration> {
+        let waits = self.image.is_none() && self.tasks.is_multiple_of(3);
+        waits.then(|| Duration::from_secs(self.node.into()))
+    }
+
     fn event(&self, decision: &Decision) -> Event {
         let reference = decision.reference().expect("it has one").to_string();
         Event {
@@ -136,6 +143,7 @@ impl LogLine<'_> {
         keys.extend(if self.nested { ["uid", "via"] } else { ["tasks", "uid"] });
         keys.push("reference");
         keys.extend(self.image.map(|_| "image"));
+        keys.extend(self.wait().map(|_| "wait"));
         let link = self.link().filter(|_| self.image.is_some());
         keys.extend(link.map(|link| if link.is_ok() { "link" } else { "copied" }));
         keys.extend(self.refused(decision).iter().flat_map(|_| ["refused", "why"]));
