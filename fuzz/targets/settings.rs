@@ -110,6 +110,7 @@ fn print(settings: &Settings) -> Vec<String> {
         syslog,
         pull,
         compression,
+        filler,
     } = settings;
     assert_eq!(image_roots.len() + foreign_roots.len(), settings.search_path().count());
     let root = |(path, layout): (&Path, Option<Layout>)| match layout {
@@ -156,6 +157,10 @@ fn print(settings: &Settings) -> Vec<String> {
         format!("syslog={syslog}"),
         format!("pull={pull}"),
         format!("compression={compression}"),
+        match filler {
+            Some(filler) => format!("filler={filler}"),
+            None => "filler=off".to_owned(),
+        },
     ]
 }
 

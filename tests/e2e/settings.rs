@@ -4,7 +4,7 @@
 use crate::kit::{IMAGE, Site};
 
 /// Every key and each kind of value, with one spelling mistake.
-const WRONG: [(&str, &str, &str); 18] = [
+const WRONG: [(&str, &str, &str); 20] = [
     ("imageroot=/shared/sif", "unknown key 'imageroot'", "image_root"),
     ("image_rot=/shared/sif", "unknown key 'image_rot'", "image_root"),
     ("singularity_image_rot=/s", "unknown key 'singularity_image_rot'", "singularity_image_root"),
@@ -26,6 +26,8 @@ const WRONG: [(&str, &str, &str); 18] = [
         "zstd:1 to zstd:19",
     ),
     ("image_root=/shared/sif compresion=gzip", "unknown key 'compresion'", "compression"),
+    ("image_root=/shared/sif fillr=ctl", "unknown key 'fillr'", "filler"),
+    ("image_root=/shared/sif filler=ctl:0", "invalid value 'ctl:0' for filler", "HOST:PORT"),
     ("image_root=/shared/sif patient=9", "unknown key 'patient'", "lookup_timeout"),
     ("image_root=/shared/sif trusted=x", "unknown key 'trusted'", "untrusted"),
     ("image_root=/shared/sif syslg=off", "unknown key 'syslg'", "syslog"),

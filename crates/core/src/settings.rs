@@ -9,10 +9,12 @@
 //! then inactive.
 
 mod compression;
+mod filler;
 mod key;
 mod on_miss;
 
 pub use compression::{Algorithm, Compression};
+pub use filler::Filler;
 pub use key::Key;
 pub use on_miss::{DEFAULT_WAIT, OnMiss};
 
@@ -48,6 +50,9 @@ pub struct Settings {
     pub pull: Pull,
     /// How the command compresses the images that it builds itself. The plugin ignores it.
     pub compression: Compression,
+    /// The listener of `sifcache fill --listen`, to which `sifcache request` sends requests; `None`
+    /// if they go to syslog.
+    pub filler: Option<Filler>,
 }
 
 /// How launches inside a job script are handled: the values of `nested=`.
@@ -161,6 +166,7 @@ impl Settings {
             syslog: Syslog::Facility(FACILITIES[0]),
             pull: Pull::Copy,
             compression: Compression::DEFAULT,
+            filler: None,
         }
     }
 
@@ -201,6 +207,7 @@ impl Settings {
             Key::Syslog => syslog(value).map(|v| self.syslog = v),
             Key::Pull => pull(value).map(|v| self.pull = v),
             Key::Compression => Compression::parse(value).map(|v| self.compression = v),
+            Key::Filler => filler(value).map(|v| self.filler = v),
         };
         valid.ok_or_else(|| Error::BadValue(key, value.to_owned()))
     }
@@ -328,6 +335,13 @@ fn syslog(value: &str) -> Option<Syslog> {
     match value {
         "off" => Some(Syslog::Off),
         _ => facility.map(|facility| Syslog::Facility(facility)),
+    }
+}
+
+fn filler(value: &str) -> Option<Option<Filler>> {
+    match value {
+        "off" => Some(None),
+        _ => Filler::parse(value).map(Some),
     }
 }
 

@@ -27,6 +27,8 @@ listed! {
         Pull,
         /// `compression`, see [`Compression`](super::Compression).
         Compression,
+        /// `filler`, see [`Settings::filler`](super::Settings::filler).
+        Filler,
     }
 }
 
@@ -44,6 +46,7 @@ impl Key {
             Self::Syslog => "syslog",
             Self::Pull => "pull",
             Self::Compression => "compression",
+            Self::Filler => "filler",
         }
     }
 
@@ -59,7 +62,8 @@ impl Key {
             | Self::Untrusted
             | Self::Syslog
             | Self::Pull
-            | Self::Compression => &[],
+            | Self::Compression
+            | Self::Filler => &[],
         }
     }
 
@@ -84,6 +88,7 @@ impl Key {
             }
             Self::Pull => "copy, link, off",
             Self::Compression => "gzip, zstd, gzip:1 to gzip:9, zstd:1 to zstd:19",
+            Self::Filler => "HOST, HOST:PORT, [IPV6]:PORT, off",
         }
     }
 

@@ -1,5 +1,5 @@
 use super::{
-    Algorithm, Compression, Error, FACILITIES, Key, Nested, OnMiss, Pull, Settings, Syslog,
+    Algorithm, Compression, Error, FACILITIES, Filler, Key, Nested, OnMiss, Pull, Settings, Syslog,
     Untrusted,
 };
 use crate::layout::Layout;
@@ -27,6 +27,7 @@ fn defaults() {
     assert_eq!(settings.syslog, Syslog::Facility("daemon"));
     assert_eq!(settings.pull, Pull::Copy);
     assert_eq!(settings.compression, Compression { algorithm: Algorithm::Gzip, level: None });
+    assert_eq!(settings.filler, None);
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn every_key_and_value() {
     let has_all = |line: &str| Key::ALL.iter().all(|key| line.contains(&format!("{key}=")));
     let other_values = "apptainer_image_root=/local/sif/:/shared//sif on_miss=wait:9:fail nested=preload \
                         runtimes=apptainer-suid,sing untrusted=accept lookup_timeout=300 \
-                        syslog=local3 pull=off compression=zstd:19";
+                        syslog=local3 pull=off compression=zstd:19 filler=ctl:7000";
     assert!(has_all(other_values));
     let settings = parse(other_values).unwrap();
     assert_eq!(settings.image_roots.len(), 2);
@@ -50,9 +51,11 @@ fn every_key_and_value() {
     assert_eq!(settings.pull, Pull::Off);
     let zstd = Compression { algorithm: Algorithm::Zstd, level: Some(19) };
     assert_eq!(settings.compression, zstd);
+    assert_eq!(settings.filler, Some(Filler { host: "ctl".to_owned(), port: 7000 }));
 
     let spelt_out = "image_root=/sif on_miss=pull nested=path runtimes=singularity,apptainer \
-                     untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy compression=gzip";
+                     untrusted=refuse lookup_timeout=30 syslog=daemon pull=copy compression=gzip \
+                     filler=off";
     assert!(has_all(spelt_out));
     assert_eq!(parse(spelt_out), parse("image_root=/sif"));
 }
