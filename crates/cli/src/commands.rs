@@ -12,9 +12,12 @@ mod gc;
 mod hits;
 mod import;
 mod list;
+mod listen;
 mod misses;
+mod queue;
 mod refresh;
 mod remove;
+mod request;
 mod stage;
 mod verify;
 mod view;
@@ -39,6 +42,10 @@ pub(crate) enum Command {
     Stage(stage::Stage),
     #[command(hide = true)]
     StageNode(stage::node::StageNode),
+    Request(request::Request),
+    Queue(queue::Queue),
+    #[command(hide = true)]
+    Listen(listen::Listen),
     Misses(misses::Misses),
     Hits(hits::Hits),
     Explain(explain::Explain),
@@ -74,6 +81,9 @@ impl Command {
             Self::View(args) => view::run(args),
             Self::Stage(args) => stage::run(args),
             Self::StageNode(args) => stage::node::run(args),
+            Self::Request(args) => request::run(args),
+            Self::Queue(args) => queue::run(args),
+            Self::Listen(args) => listen::run(args),
             Self::Misses(args) => misses::run(args),
             Self::Hits(args) => hits::run(args),
             Self::Explain(args) => explain::run(args),

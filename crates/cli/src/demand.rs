@@ -1,9 +1,13 @@
 //! Images that jobs ask for: requests, the policy, the queue, and the filler.
 #![allow(dead_code)]
 
+pub(crate) mod ask;
 pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod filler;
+pub(crate) mod follow;
+pub(crate) mod listen;
+pub(crate) mod message;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod report;
@@ -12,4 +16,5 @@ pub(crate) mod schedule;
 pub(crate) mod source;
 pub(crate) mod space;
 pub(crate) mod state;
+pub(crate) mod syslog;
 pub(crate) mod worker;

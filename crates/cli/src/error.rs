@@ -239,6 +239,19 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NoEvidence(String),
 
+    /// munge does not work on this host. `option` is the one that needs it.
+    #[error("{option}: {error}")]
+    Munge { option: &'static str, error: sifcache_munge::Error },
+    /// The address of `--listen` cannot be used.
+    #[error("--listen {address}: {error}; check that the address is one of this host's")]
+    Listen { address: String, error: io::Error },
+    /// The listener of the filler cannot be reached, or gives no valid answer.
+    #[error("the filler at {address}: {problem}; check that `sifcache fill --listen` runs there")]
+    Filler { address: String, problem: String },
+    /// No request can be sent to syslog.
+    #[error("the request cannot be sent to syslog: {0}")]
+    Syslog(String),
+
     // A file cannot be created.
     /// There is too little space. `need` and `free` are formatted sizes.
     #[error(

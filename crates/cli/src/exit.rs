@@ -26,6 +26,8 @@ impl Exit {
     pub(crate) const CANT_CREATE: Self = Self(73);
     /// A read or write failed.
     pub(crate) const IO: Self = Self(74);
+    /// It takes longer than the caller wants to wait, or the filler is busy: try again later.
+    pub(crate) const TRY_AGAIN: Self = Self(75);
     /// Permission denied.
     pub(crate) const NO_PERMISSION: Self = Self(77);
     /// The site's settings are invalid or missing.

@@ -66,7 +66,11 @@ impl Failure {
             | Self::NoLog
             | Self::Slurm(_)
             | Self::NoJob { .. }
-            | Self::NoEvidence(_) => Exit::UNAVAILABLE,
+            | Self::NoEvidence(_)
+            | Self::Munge { .. }
+            | Self::Listen { .. }
+            | Self::Filler { .. }
+            | Self::Syslog(_) => Exit::UNAVAILABLE,
             Self::Space { .. }
             | Self::NoRoom(_)
             | Self::IsDirectory(_)

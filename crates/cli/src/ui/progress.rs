@@ -151,6 +151,11 @@ impl Task {
         self.bar.wrap_read(reader)
     }
 
+    /// Sets the number of bytes that are done.
+    pub(crate) fn set(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+    }
+
     /// Adds to the number of bytes that are done.
     pub(crate) fn advance(&self, bytes: u64) {
         self.gauge.done.fetch_add(bytes, Ordering::Relaxed);

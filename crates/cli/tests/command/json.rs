@@ -3,6 +3,7 @@
 
 mod page;
 
+use crate::request::{self, Site};
 use crate::tree::{Tree, mode, pulled};
 use page::{Format, formats};
 use serde_json::{Value, json};
@@ -229,6 +230,20 @@ fn explain() {
 }
 
 #[test]
+fn request_and_queue() {
+    let Some(site) = Site::new() else { return };
+    compare("request", &request::objects(&site));
+    let queue = "queue --json --root TOP/root";
+    let fields = "state=pulling size=9 received=3 left=7 ahead=0 beat=1 reason=\"\"";
+    let mut outputs = Vec::new();
+    for write in [&request::queued as &dyn Fn(&Tree), &|tree| request::entry(tree, fields)] {
+        write(&site.tree);
+        outputs.extend(all(&site.tree, &[queue]));
+    }
+    compare("queue", &outputs);
+}
+
+#[test]
 fn misses_and_hits() {
     let Some(tree) = Tree::new() else { return };
     import(&tree, "");
@@ -315,7 +330,7 @@ fn view() {
 #[test]
 fn examples_have_the_documented_keys() {
     let formats = formats(&page::text());
-    assert_eq!(formats.len(), 15, "each section has a test in this file");
+    assert_eq!(formats.len(), 17, "each section has a test in this file");
     for format in formats {
         let found = format.example_differences();
         assert_eq!(found, [""; 0], "docs/json.md, the example of {}", format.title);

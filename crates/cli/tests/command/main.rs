@@ -23,6 +23,7 @@ mod refresh;
 #[allow(dead_code)]
 mod registry;
 mod release;
+mod request;
 mod runtime;
 mod stage;
 mod transports;

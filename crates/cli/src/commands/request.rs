@@ -1,0 +1,189 @@
+//! `sifcache request`: asks the filler for images, and waits for them.
+
+mod report;
+mod waiting;
+
+use crate::cache::image_name;
+use crate::cache::lookup;
+use crate::demand::ask::Route;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::options::Site;
+use crate::reference_list;
+use crate::site;
+use crate::system::signals;
+use crate::ui::format;
+use crate::ui::progress::Progress;
+use clap::Args;
+use jiff::SignedDuration;
+use report::{Report, Status};
+use sifcache_core::settings::Filler;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use waiting::Waiting;
+
+/// Ask for images that are not in the cache, and wait for them
+///
+/// Needs no privileges. The request goes to the filler (`sifcache fill`), which runs as the owner of
+/// the image root. It adds the image if the site's policy allows it, once for all users. Meanwhile,
+/// this command shows its progress; it ends when the image has its name, so that the next job finds
+/// it.
+///
+/// The request is a line in the log of this host, like the line of a job that misses the image. If
+/// the site has set `filler=HOST` in plugstack.conf, or with --to, it is a message to the filler's
+/// listener instead, signed by munge (docs/on-demand.md).
+///
+/// Interrupting this command does not withdraw the request.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Request {
+    #[command(flatten)]
+    site: Site,
+    /// Ask for the images in this file: one reference per line, # starts a comment; - is standard
+    /// input
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// Send the requests to the listener of `sifcache fill --listen` on this host; the default port
+    /// is 7433
+    #[arg(long, value_name = "HOST[:PORT]")]
+    to: Option<Filler>,
+    /// Wait until all images are there, refused or failed; the default. With TIME, no longer than
+    /// this: 10m, 2h
+    #[arg(
+        long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+        value_parser = format::parse_age
+    )]
+    wait: Option<Option<SignedDuration>>,
+    /// Only send the requests
+    #[arg(long, conflicts_with = "wait")]
+    no_wait: bool,
+    /// Send the requests within 2 seconds for each, and print nothing
+    #[arg(long, hide = true, conflicts_with_all = ["wait", "no_wait", "json"])]
+    send_only: bool,
+    /// Print one JSON object per reference
+    #[arg(long)]
+    json: bool,
+    /// References: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras, library,
+    /// https and http
+    #[arg(value_name = "REF", required_unless_present = "from")]
+    references: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  One image, before the first job that uses it:
+      sifcache request pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime
+  In a job script, for at most half an hour; the job goes on in any case:
+      sifcache request --wait=30m quay.io/o/i:1
+  The images of a workflow, without waiting:
+      sifcache request --no-wait --from images.txt
+  See what the filler does:
+      sifcache queue
+
+Exit status:
+   0  all images are in the cache now; with --no-wait, all requests were sent
+   1  the policy refuses an image, or an image could not be added
+  64  wrong usage, or an invalid image reference
+  65  a line of a list is not a valid image reference
+  69  no filler answers, or the request cannot be sent
+  75  the time is up, or the filler is busy: try again later
+  78  the site's settings are invalid or missing
+ 130  interrupted; the requests remain
+
+The JSON objects are described in docs/json.md.";
+
+/// Time between two looks at the queue. Each of them is a metadata operation on the file server.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often a pause is interrupted to check for signals.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Request) -> Result<Exit, Failure> {
+    if args.send_only {
+        return Ok(send_only(args).unwrap_or_else(|failure| failure.exit()));
+    }
+    let settings = site::settings(&args.site)?;
+    let root = site::target(&settings, None)?;
+    let references = reference_list::gather(&args.references, &args.from)?;
+    let progress = Progress::new(args.json);
+    let mut report = Report::new(&progress, args.json);
+    let mut missing = Vec::new();
+    for reference in &references {
+        match lookup::find(&settings, reference) {
+            Some(path) => report.one(reference, &Status::Present(path), None)?,
+            None => missing.push(reference),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(report.exit());
+    }
+    let route = Route::new(args.to.as_ref(), &settings)?;
+    let now = Instant::now();
+    let mut pending = Vec::new();
+    for reference in missing {
+        let mut one = Waiting::new(&root, &settings, reference, now);
+        match one.send(&route, !args.no_wait)? {
+            Some(status) => report.one(reference, &status, None)?,
+            None if args.no_wait => report.one(reference, &Status::Asked, None)?,
+            None => pending.push(one),
+        }
+    }
+    signals::watch()?;
+    let limit = args.wait.flatten().map(|limit| now + limit.unsigned_abs());
+    wait(&mut pending, &route, limit, &progress, &mut report)?;
+    Ok(report.exit())
+}
+
+/// Waits until each image is there, refused or failed.
+fn wait(
+    pending: &mut Vec<Waiting<'_>>,
+    route: &Route,
+    limit: Option<Instant>,
+    progress: &Progress,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    for one in pending.iter_mut() {
+        one.show(progress);
+    }
+    while !pending.is_empty() {
+        let now = Instant::now();
+        let is_over = limit.is_some_and(|limit| now >= limit);
+        let mut left = Vec::with_capacity(pending.len());
+        for mut one in std::mem::take(pending) {
+            let status = match one.look(route, now)? {
+                None if is_over => Some(Status::TimeUp),
+                status => status,
+            };
+            match status {
+                Some(status) => report.one(one.reference(), &status, Some(one.finish(now)))?,
+                None => left.push(one),
+            }
+        }
+        *pending = left;
+        let until = limit.map_or(now + INTERVAL, |limit| limit.min(now + INTERVAL));
+        while !pending.is_empty() && Instant::now() < until {
+            signals::check()?;
+            std::thread::sleep(TICK);
+        }
+    }
+    Ok(())
+}
+
+/// For processes that wait for an image by themselves.
+fn send_only(args: &Request) -> Result<Exit, Failure> {
+    let settings = site::settings(&args.site)?;
+    let references = reference_list::gather(&args.references, &args.from)?;
+    let route = Route::new(args.to.as_ref(), &settings)?;
+    let mut exit = Exit::OK;
+    for reference in &references {
+        if let Some(status) = Status::of_answer(route.send(reference)?) {
+            exit = status.exit();
+        }
+    }
+    Ok(exit)
+}
+
+/// The name of an image in messages.
+fn name(reference: &sifcache_core::reference::Reference) -> String {
+    image_name::short(reference)
+}

@@ -1,0 +1,104 @@
+//! Sends requests: to the filler's listener, or to syslog.
+
+use crate::demand::message::{self, Answer, MAX_ANSWER};
+use crate::demand::syslog;
+use crate::error::Failure;
+use rustix::process::getuid;
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::{Filler, Settings};
+use sifcache_munge::Munge;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the listener may take for an answer, with everything that comes before it: the lookup
+/// of its host name, munge, the connection.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The way to the filler.
+#[derive(Debug, Clone)]
+pub(crate) enum Route {
+    /// The listener of `sifcache fill --listen`.
+    Listener { filler: Filler, munge: Arc<Munge> },
+    /// The log of this host, which the filler reads, or a central log of all hosts.
+    Log(sifcache_core::settings::Syslog),
+}
+
+impl Route {
+    /// The listener that `--to` or the site's `filler=` names, else syslog.
+    ///
+    /// # Errors
+    /// There is a listener, but libmunge cannot be loaded.
+    pub(crate) fn new(to: Option<&Filler>, settings: &Settings) -> Result<Self, Failure> {
+        let Some(filler) = to.or(settings.filler.as_ref()) else {
+            return Ok(Self::Log(settings.syslog));
+        };
+        let option = if to.is_some() { "--to" } else { "filler=" };
+        let munge = Munge::load().map_err(|error| Failure::Munge { option, error })?;
+        Ok(Self::Listener { filler: filler.clone(), munge: Arc::new(munge) })
+    }
+
+    /// Sends a request of the calling user.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub(crate) fn send(&self, reference: &Reference) -> Result<Answer, Failure> {
+        match self {
+            Self::Log(facility) => {
+                let uid = getuid().as_raw();
+                syslog::send(Path::new(syslog::SOCKET), *facility, reference, uid)?;
+                Ok(Answer::Accepted)
+            }
+            Self::Listener { filler, munge } => {
+                let (filler, munge) = (filler.clone(), Arc::clone(munge));
+                let payload = message::payload(reference);
+                // A name server or a munged that does not answer must not delay the command, so
+                // another thread waits for it, which ends with the process.
+                let (sender, receiver) = channel();
+                let address = filler.to_string();
+                thread::spawn(move || sender.send(ask(&filler, &munge, &payload)));
+                receiver.recv_timeout(LIMIT).unwrap_or_else(|_| {
+                    let problem = format!("no answer within {} s", LIMIT.as_secs());
+                    Err(Failure::Filler { address, problem })
+                })
+            }
+        }
+    }
+}
+
+fn ask(filler: &Filler, munge: &Munge, payload: &str) -> Result<Answer, Failure> {
+    let credential = munge
+        .encode(payload.as_bytes())
+        .map_err(|error| Failure::Munge { option: "no credential", error })?;
+    let failed = |problem: String| Failure::Filler { address: filler.to_string(), problem };
+    let line = exchange(filler, &message::request(&credential))
+        .map_err(|error| failed(error.to_string()))?;
+    Answer::parse(&line).ok_or_else(|| failed("its answer is not one of a filler".to_owned()))
+}
+
+/// Sends a line to the first address of the listener that accepts a connection, and returns the
+/// answer.
+fn exchange(filler: &Filler, line: &str) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + LIMIT;
+    // A timeout of zero is an error.
+    let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let mut last = io::Error::other("the host name has no address");
+    for address in (filler.host.as_str(), filler.port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, left()) {
+            Ok(mut stream) => {
+                stream.set_write_timeout(Some(left()))?;
+                stream.write_all(line.as_bytes())?;
+                stream.set_read_timeout(Some(left()))?;
+                let mut answer = Vec::new();
+                stream.take(MAX_ANSWER as u64 + 1).read_to_end(&mut answer)?;
+                return Ok(answer);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,273 @@
+//! The listener of `sifcache fill --listen`: requests over TCP, signed by munge.
+//!
+//! It serves sites without central logs. The message is described in
+//! [`message`](crate::demand::message). Everything is bounded: the size and the duration of each
+//! connection, the number of connections, the requests of each user and each host in a minute, and
+//! the memory for all of these. One thread serves all clients with non-blocking sockets, so a slow
+//! client does not delay another one.
+
+mod connection;
+mod rate;
+
+use crate::demand::message::{self, Answer};
+use crate::demand::request::Request;
+use crate::error::Failure;
+use connection::{Connection, Input};
+use jiff::Timestamp;
+use rate::Rate;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sifcache_core::settings::Filler;
+use sifcache_munge::{Decoded, Error, Munge};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Seconds after which a client may try again if munge does not work on this host.
+const MUNGE_BUSY: u32 = 10;
+/// The pause after an error of accept(2), such as too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Checks credentials; tests use another implementation.
+pub(crate) trait Verify: Send {
+    /// The content of a valid credential.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn verify(&self, credential: &str) -> Result<Decoded, Error>;
+}
+
+impl Verify for Munge {
+    fn verify(&self, credential: &str) -> Result<Decoded, Error> {
+        self.decode(credential)
+    }
+}
+
+/// The limits of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The time that a connection has for everything.
+    pub(crate) time: Duration,
+    /// The number of connections at a time.
+    pub(crate) connections: usize,
+    /// The number of different images of a user in a minute. Repetitions do not count, because all
+    /// nodes of a large job may ask for the same images.
+    pub(crate) per_user: u32,
+    /// The number of messages from a host in a minute, valid or not.
+    pub(crate) per_host: u32,
+}
+
+impl Limits {
+    /// The limits in use.
+    pub(crate) const DEFAULT: Self =
+        Self { time: Duration::from_secs(5), connections: 64, per_user: 300, per_host: 3_000 };
+}
+
+/// How many messages had which result.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Requests that were passed on.
+    pub(crate) accepted: u64,
+    /// Messages that were refused.
+    pub(crate) refused: u64,
+    /// Messages that were answered with `busy`.
+    pub(crate) busy: u64,
+    /// Connections that were closed without a complete message.
+    pub(crate) closed: u64,
+}
+
+/// The listener.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    verify: Box<dyn Verify>,
+    limits: Limits,
+    /// The oldest connection is the first.
+    connections: Vec<Connection>,
+    users: Rate<u32>,
+    hosts: Rate<IpAddr>,
+    counters: Counters,
+}
+
+impl Listener {
+    /// Listens on this address. libmunge has to be installed; `munged` may be started later.
+    ///
+    /// # Errors
+    /// The address is not available, or libmunge cannot be loaded.
+    pub(crate) fn bind(address: &Filler) -> Result<Self, Failure> {
+        let munge = Munge::load().map_err(|error| Failure::Munge { option: "--listen", error })?;
+        Self::with(address, Box::new(munge), Limits::DEFAULT)
+    }
+
+    fn with(address: &Filler, verify: Box<dyn Verify>, limits: Limits) -> Result<Self, Failure> {
+        let open = || {
+            let socket = TcpListener::bind((address.host.as_str(), address.port))?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        };
+        let failed = |error| Failure::Listen { address: address.to_string(), error };
+        let now = Instant::now();
+        Ok(Self {
+            socket: open().map_err(failed)?,
+            verify,
+            limits,
+            connections: Vec::with_capacity(limits.connections),
+            users: Rate::new(limits.per_user, now),
+            hosts: Rate::new(limits.per_host, now),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Serves clients until at least one request has arrived, or until `wait` is over. Clients are
+    /// only served during this call, so call it in a loop.
+    pub(crate) fn next(&mut self, wait: Duration) -> Vec<Request> {
+        let end = Instant::now() + wait;
+        let mut requests = Vec::new();
+        loop {
+            let deadlines = self.connections.iter().map(|connection| connection.deadline);
+            let until = deadlines.fold(end, Instant::min);
+            let ready = self.ready(until.saturating_duration_since(Instant::now()));
+            requests.extend(self.serve(&ready));
+            self.accept();
+            let now = Instant::now();
+            self.close(|connection| connection.deadline <= now);
+            if !requests.is_empty() || now >= end {
+                return requests;
+            }
+        }
+    }
+
+    /// The results of all messages so far.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Waits until a client connects, or a connection can be read. For each connection, whether it
+    /// can be read.
+    fn ready(&self, wait: Duration) -> Vec<bool> {
+        let mut all: Vec<PollFd<'_>> = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        let streams = self.connections.iter().map(|connection| &connection.stream);
+        all.extend(streams.map(|stream| PollFd::new(stream, PollFlags::IN)));
+        let wait = Timespec::try_from(wait).ok();
+        // After an error, such as an interruption by a signal, nothing is ready.
+        match poll(&mut all, wait.as_ref()) {
+            Ok(_) => all.iter().skip(1).map(|one| !one.revents().is_empty()).collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Reads the connections that are ready, and answers complete messages.
+    fn serve(&mut self, ready: &[bool]) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let mut kept = Vec::with_capacity(self.limits.connections);
+        let ready = ready.iter().copied().chain(std::iter::repeat(false));
+        for (mut connection, is_ready) in
+            std::mem::take(&mut self.connections).into_iter().zip(ready)
+        {
+            let input = if is_ready { connection.read() } else { Input::Pending };
+            let stays = match input {
+                Input::Pending => true,
+                Input::Ended => {
+                    self.counters.closed += u64::from(!connection.is_answered());
+                    false
+                }
+                Input::Line(line) => {
+                    let answer = self.judge(&line, connection.peer);
+                    let answer = answer.map(|request| requests.push(request));
+                    connection.answer(&self.count(answer))
+                }
+            };
+            if stays {
+                kept.push(connection);
+            }
+        }
+        self.connections = kept;
+        requests
+    }
+
+    /// The request in a message, or the answer that says why there is none.
+    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Request, Answer> {
+        let now = Instant::now();
+        self.hosts.take(host(peer), now).map_err(Answer::Busy)?;
+        let credential = message::parse_request(line).map_err(Answer::Refused)?;
+        let decoded = self.verify.verify(credential).map_err(|error| match error.is_local() {
+            true => Answer::Busy(MUNGE_BUSY),
+            false => Answer::Refused(error.to_string()),
+        })?;
+        let reference = message::parse_payload(&decoded.payload).map_err(Answer::Refused)?;
+        self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
+        let address = decoded.address;
+        let is_known = !address.is_unspecified() && !address.is_loopback();
+        Ok(Request {
+            reference,
+            asker: Some(decoded.uid),
+            host: if is_known { address.to_string() } else { peer.to_string() },
+            time: Timestamp::now(),
+        })
+    }
+
+    fn count(&mut self, result: Result<(), Answer>) -> Answer {
+        let answer = result.err().unwrap_or(Answer::Accepted);
+        let counter = match answer {
+            Answer::Accepted => &mut self.counters.accepted,
+            Answer::Refused(_) => &mut self.counters.refused,
+            Answer::Busy(_) => &mut self.counters.busy,
+        };
+        *counter += 1;
+        answer
+    }
+
+    /// Accepts all clients that wait, but no more than the number of connections, so that a flood
+    /// does not keep the other connections from being read.
+    fn accept(&mut self) {
+        for _ in 0..self.limits.connections {
+            match self.socket.accept() {
+                Ok((stream, peer)) => {
+                    if let Ok(connection) = Connection::new(stream, peer, self.limits.time) {
+                        self.make_room();
+                        self.connections.push(connection);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// Closes a connection if no more are allowed: one that was answered, else the oldest of the
+    /// host that has the most.
+    fn make_room(&mut self) {
+        if self.connections.len() < self.limits.connections {
+            return;
+        }
+        let of_host = |connection: &Connection| {
+            let same = |other: &&Connection| host(other.peer) == host(connection.peer);
+            self.connections.iter().filter(same).count()
+        };
+        let most = self.connections.iter().map(of_host).max().unwrap_or(0);
+        let victim = self.connections.iter().position(Connection::is_answered);
+        let oldest = || self.connections.iter().position(|one| of_host(one) == most);
+        if let Some(victim) = victim.or_else(oldest) {
+            let connection = self.connections.remove(victim);
+            self.counters.closed += u64::from(!connection.is_answered());
+        }
+    }
+
+    fn close(&mut self, is_over: impl Fn(&Connection) -> bool) {
+        let over = self.connections.iter().filter(|one| is_over(one) && !one.is_answered()).count();
+        self.counters.closed += over as u64;
+        self.connections.retain(|connection| !is_over(connection));
+    }
+}
+
+/// The address that stands for a host. A host with IPv6 usually has a network of 64 bits for
+/// itself.
+fn host(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
