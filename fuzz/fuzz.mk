@@ -1,6 +1,7 @@
 # Fuzz targets: fuzz/README.md.
 
-FUZZ_TARGETS := reference launch sif settings syslog origin layer_tar layer_merge squashfs_reader queue
+FUZZ_TARGETS := reference launch sif settings syslog origin layer_tar layer_merge squashfs_reader queue \
+	message
 # The targets that `make fuzz` runs.
 FUZZ ?= $(FUZZ_TARGETS)
 RUNS ?= 10000000
