@@ -28,6 +28,7 @@ mod foreign_roots;
 mod hit;
 mod layouts;
 mod library;
+mod listener;
 mod login_node;
 mod miss;
 mod names;

@@ -20,11 +20,20 @@ use sifcache_core::settings::Filler;
 use sifcache_munge::{Decoded, Error, Munge};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Seconds after which a client may try again if munge does not work on this host.
 const MUNGE_BUSY: u32 = 10;
+/// The number of requests that wait for their receiver, above which clients have to wait too.
+const BACKLOG: usize = 10_000;
+/// Seconds after which a client may try again then.
+const BACKLOG_BUSY: u32 = 5;
+/// How long [`Listener::run`] serves clients before it looks whether it should end.
+const ROUND: Duration = Duration::from_secs(1);
+/// The same while requests wait for their receiver.
+const RETRY: Duration = Duration::from_millis(20);
 /// The pause after an error of accept(2), such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -76,6 +85,17 @@ pub(crate) struct Counters {
     pub(crate) closed: u64,
 }
 
+/// What became of a batch of requests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// The receiver has it.
+    Taken,
+    /// The receiver is busy.
+    Full(Vec<Request>),
+    /// There is no receiver any more.
+    Closed,
+}
+
 /// The listener.
 pub(crate) struct Listener {
     socket: TcpListener,
@@ -86,6 +106,8 @@ pub(crate) struct Listener {
     users: Rate<u32>,
     hosts: Rate<IpAddr>,
     counters: Counters,
+    /// Whether too many requests wait for their receiver.
+    is_full: bool,
 }
 
 impl Listener {
@@ -114,7 +136,26 @@ impl Listener {
             users: Rate::new(limits.per_user, now),
             hosts: Rate::new(limits.per_host, now),
             counters: Counters::default(),
+            is_full: false,
         })
+    }
+
+    /// Serves clients until `stop` is set. `deliver` passes requests on, and must not wait: while
+    /// the receiver is busy, the listener keeps the requests, and goes on to serve clients.
+    pub(crate) fn run(mut self, stop: &AtomicBool, deliver: impl Fn(Vec<Request>) -> Delivery) {
+        let mut waiting = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let wait = if waiting.is_empty() { ROUND } else { RETRY };
+            waiting.extend(self.next(wait));
+            if !waiting.is_empty() {
+                match deliver(std::mem::take(&mut waiting)) {
+                    Delivery::Taken => {}
+                    Delivery::Full(requests) => waiting = requests,
+                    Delivery::Closed => return,
+                }
+            }
+            self.is_full = waiting.len() >= BACKLOG;
+        }
     }
 
     /// Serves clients until at least one request has arrived, or until `wait` is over. Clients are
@@ -188,6 +229,9 @@ impl Listener {
     fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Request, Answer> {
         let now = Instant::now();
         self.hosts.take(host(peer), now).map_err(Answer::Busy)?;
+        if self.is_full {
+            return Err(Answer::Busy(BACKLOG_BUSY));
+        }
         let credential = message::parse_request(line).map_err(Answer::Refused)?;
         let decoded = self.verify.verify(credential).map_err(|error| match error.is_local() {
             true => Answer::Busy(MUNGE_BUSY),

@@ -1,9 +1,11 @@
-use super::{Counters, Limits, Listener, Verify};
+use super::{Counters, Delivery, Limits, Listener, Verify};
 use crate::demand::request::Request;
 use sifcache_core::settings::Filler;
 use sifcache_munge::{Decoded, Error};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Accepts credentials that `credential` makes.
@@ -107,6 +109,43 @@ fn without_munge_clients_may_try_again() {
     let mut listener = listener(LIMITS);
     let (answer, requests) = ask(&mut listener, "sifcache/1 request MUNGE:down:\n");
     assert_eq!((answer.as_str(), requests.len()), ("sifcache/1 busy 10\n", 0));
+}
+
+/// Requests that a busy receiver does not take are kept, in order.
+#[test]
+fn a_busy_receiver_gets_everything_later() {
+    let listener = listener(LIMITS);
+    let streams: Vec<TcpStream> = (0..3)
+        .map(|number| {
+            let mut stream = connect(&listener);
+            stream.write_all(line_for(1001, &format!("o/i:{number}")).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let (stop, calls, taken) = (AtomicBool::new(false), Mutex::new(0), Mutex::new(Vec::new()));
+    listener.run(&stop, |requests| {
+        let mut calls = calls.lock().unwrap();
+        *calls += 1;
+        if *calls < 4 {
+            return Delivery::Full(requests);
+        }
+        let mut taken = taken.lock().unwrap();
+        taken.extend(requests.into_iter().map(|request| request.reference.to_string()));
+        stop.store(taken.len() == 3, Ordering::Relaxed);
+        Delivery::Taken
+    });
+    let expected = ["docker.io/o/i:0", "docker.io/o/i:1", "docker.io/o/i:2"];
+    assert_eq!(taken.into_inner().unwrap(), expected);
+    drop(streams);
+}
+
+/// Too many requests wait for the filler, so clients have to wait too.
+#[test]
+fn a_full_backlog_makes_clients_wait() {
+    let mut listener = listener(LIMITS);
+    listener.is_full = true;
+    let (answer, requests) = ask(&mut listener, &line_for(1001, "o/i:1"));
+    assert_eq!((answer.as_str(), requests.len()), ("sifcache/1 busy 5\n", 0));
 }
 
 #[test]
