@@ -52,10 +52,11 @@ fn quoted(path: &Path) -> String {
                 '\x08' => write!(text, "\\b"),
                 '\x0b' => write!(text, "\\v"),
                 '\x0c' => write!(text, "\\f"),
-                '\0'..=' ' | '\x7f' if character != ' ' => {
-                    write!(text, "\\x{:02x}", u32::from(character))
-                }
-                _ => write!(text, "{character}"),
+                ' '..='~' => write!(text, "{character}"),
+                '\0'..='\x7f' => write!(text, "\\x{:02x}", u32::from(character)),
+                _ if is_printable(character) => write!(text, "{character}"),
+                '\u{80}'..='\u{ffff}' => write!(text, "\\u{:04x}", u32::from(character)),
+                _ => write!(text, "\\U{:08x}", u32::from(character)),
             };
         }
         for byte in chunk.invalid() {
@@ -64,6 +65,14 @@ fn quoted(path: &Path) -> String {
     }
     text.push('"');
     text
+}
+
+/// Whether Go prints a character as it is. Rust escapes the same ones, except for combining marks at
+/// the start of a string.
+fn is_printable(character: char) -> bool {
+    let mut text = String::from('a');
+    text.push(character);
+    text.escape_debug().eq(text.chars())
 }
 
 #[cfg(test)]
@@ -79,7 +88,12 @@ mod tests {
             (b"a/b c:1" as &[u8], r#""a/b c:1""#),
             (b"\"\\", r#""\"\\""#),
             (b"\n\t\x01\x7f", r#""\n\t\x01\x7f""#),
-            ("\u{fc}".as_bytes(), "\"\u{fc}\""),
+            ("\u{fc} e\u{301} \u{1f600}".as_bytes(), "\"\u{fc} e\u{301} \u{1f600}\""),
+            (
+                "\u{85}\u{a0}\u{ad}\u{200b}\u{2028}".as_bytes(),
+                r#""\u0085\u00a0\u00ad\u200b\u2028""#,
+            ),
+            ("\u{feff}\u{e000}\u{e0001}".as_bytes(), r#""\ufeff\ue000\U000e0001""#),
             (b"a\xffb", r#""a\xffb""#),
         ] {
             assert_eq!(quoted(Path::new(OsStr::from_bytes(path))), expected, "{path:?}");
