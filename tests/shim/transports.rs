@@ -181,6 +181,34 @@ fn variables_that_only_apptainer_reads() {
     }
 }
 
+/// Apptainer is also installed as `singularity`, and names each variable that it prefers with its
+/// own prefix.
+#[test]
+fn messages_about_variables() {
+    let site = site();
+    let about = "INFO:    Environment variable SINGULARITY_PULLFOLDER is set, but \
+                 APPTAINER_PULLFOLDER is preferred\n";
+    for (program, version, options, messages) in [
+        ("singularity", "singularity-ce version 4.5.1", "pull", ""),
+        ("singularity", "apptainer version 1.4.5", "pull", about),
+        ("apptainer", "", "pull", about),
+        ("singularity", "apptainer version 1.4.5", "-q pull", ""),
+    ] {
+        let words: Vec<&str> = [program]
+            .into_iter()
+            .chain(options.split(' '))
+            .chain(["-F", "x", "docker://o/i:1"])
+            .collect();
+        let call = site.call(&words).variable(format!("RUNTIME_VERSION={version}"));
+        let call = call.variable("SINGULARITY_PULLFOLDER=".to_owned());
+        let call = call.program(&format!("shims/{program}"));
+        let outcome = call.set_up("directory", &site.text("work")).run();
+        let cached = if options == "pull" { "INFO:    Using cached SIF image\n" } else { "" };
+        let expected = format!("{messages}{cached}");
+        assert_eq!((outcome.status, outcome.stderr), (Some(0), expected), "{program} {version}");
+    }
+}
+
 /// The runtime names the first group without a signature. It does so before it reads a key.
 #[test]
 fn library_images_without_a_signature() {

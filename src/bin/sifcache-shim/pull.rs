@@ -45,6 +45,8 @@ pub(crate) struct Pull {
     settings: Settings,
     /// The program that would run the pull.
     runtime: CString,
+    /// See [`singularity::release`].
+    release: OnceCell<Option<u32>>,
 }
 
 /// The result of a pull that was answered.
@@ -69,9 +71,9 @@ impl Pull {
         let pull = pull::find(command, &settings.runtimes, &variable).ok()?;
         let uri = ImageUri::parse(command.get(pull.image_index)?).ok()?;
         let plan = plan::plan(&pull, &uri, command.first()?, &variable).ok()?;
-        let (verbosity, messages) = (pull.verbosity, OnceCell::new());
+        let (verbosity, messages, release) = (pull.verbosity, OnceCell::new(), OnceCell::new());
         let (settings, runtime) = (settings.clone(), runtime.clone());
-        Some(Self { plan, verbosity, messages, uri, settings, runtime })
+        Some(Self { plan, verbosity, messages, uri, settings, runtime, release })
     }
 
     /// Writes the target, and prints the messages of the runtime.
@@ -87,7 +89,7 @@ impl Pull {
         // This lookup may use a helper process, so signals are not deferred yet.
         let link = self.link_target(image);
         let signals = Deferred::new();
-        self.plan.about_variables.iter().for_each(|line| self.messages().about_variable(line));
+        self.announce_variables();
         self.announce();
         let copy = || {
             let has_progress = self.messages().has_progress();
@@ -113,7 +115,7 @@ impl Pull {
                 if let Failure::Failed(reason) = failure {
                     let files = (image, self.plan.target.path.as_path());
                     let transport = self.uri.transport();
-                    let text = failure::message(transport, &self.runtime, files, &reason);
+                    let text = failure::message(transport, &|| self.release(), files, &reason);
                     self.messages().fatal(&text);
                 }
                 Answer { status: FAILED, link: None }
@@ -125,9 +127,13 @@ impl Pull {
     fn messages(&self) -> &Messages {
         self.messages.get_or_init(|| {
             let (all, by_flags) = (self.verbosity, self.verbosity.without_variables());
-            let ignores = all != by_flags && singularity::release(&self.runtime).is_some();
+            let ignores = all != by_flags && self.release().is_some();
             Messages::new(if ignores { by_flags } else { all })
         })
+    }
+
+    fn release(&self) -> Option<u32> {
+        *self.release.get_or_init(|| singularity::release(&self.runtime))
     }
 
     /// The path for a link, or the reason for a copy; `None` with `pull=copy`.
@@ -136,6 +142,14 @@ impl Pull {
         let (file, reference) = (&self.plan.target.path, self.uri.reference());
         let find = || pull::link::target(image, file, reference, &self.settings, &prober);
         (self.settings.pull == settings::Pull::Link).then(find)
+    }
+
+    /// Prints the messages of Apptainer about variables.
+    fn announce_variables(&self) {
+        let lines = &self.plan.about_variables;
+        if !lines.is_empty() && self.messages().has_variables() && self.release().is_none() {
+            lines.iter().for_each(|line| self.messages().about_variable(line));
+        }
     }
 
     /// Prints the messages of the runtime about an image in its own cache. For oras, recent

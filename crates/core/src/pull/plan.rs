@@ -11,7 +11,8 @@ use std::fmt;
 pub struct Plan {
     /// The file.
     pub target: Target,
-    /// The runtime's messages about the job's variables.
+    /// Apptainer's messages about the job's variables. Singularity prints none, but Apptainer is
+    /// also installed as `singularity`.
     pub about_variables: Vec<String>,
 }
 

@@ -30,14 +30,17 @@ const CACHE: &str = "CACHEDIR";
 /// The keys of variables about which Apptainer prints several messages.
 const OTHER_KEYS: [&str; 3] = ["CONFIGDIR", "MESSAGELEVEL", "SYPGPDIR"];
 
-/// The messages of `program` about variables. `None` if the runtime prints other messages than
-/// these, for example about a variable that has different values with the two prefixes.
+/// The messages of Apptainer about variables, if `program` is Apptainer. `None` if it prints other
+/// messages than these, for example about a variable that has different values with the two
+/// prefixes.
 pub(super) fn messages(program: &[u8], environment: &Environment<'_>) -> Option<Vec<String>> {
-    let mut messages = Vec::new();
+    let messages = of_apptainer(environment);
     // `singularity` can be a name of either runtime.
-    if file_name(program) != b"apptainer" {
-        return Some(messages);
-    }
+    if file_name(program) == b"apptainer" { messages } else { Some(messages.unwrap_or_default()) }
+}
+
+fn of_apptainer(environment: &Environment<'_>) -> Option<Vec<String>> {
+    let mut messages = Vec::new();
     let names = |key: &str| ["SINGULARITY", "APPTAINER"].map(|prefix| format!("{prefix}_{key}"));
     let values = |key: &str| names(key).map(|name| environment(&name));
     if OTHER_KEYS.iter().any(|key| matches!(values(key), [Some(_), None])) {
@@ -84,7 +87,7 @@ mod tests {
                 &["SINGULARITY_CACHEDIR=/c", "SINGULARITY_LIBRARY=", "SINGULARITY_DOCKER_HOST="],
                 Some(vec!["DOCKER_HOST", "LIBRARY", "CACHEDIR"]),
             ),
-            ("singularity", &["SINGULARITY_PULLFOLDER="], Some(vec![])),
+            ("singularity", &["SINGULARITY_PULLFOLDER="], Some(vec!["PULLFOLDER"])),
             ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=x"], Some(vec![])),
             ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=y"], None),
             ("apptainer", &["APPTAINER_CACHEDIR=x", "SINGULARITY_CACHEDIR=y"], None),
@@ -98,7 +101,8 @@ mod tests {
             ("apptainer", &["APPTAINER_QUIET=0", "SINGULARITY_QUIET=1"], None),
             ("apptainer", &["SINGULARITY_QUIET=1", "APPTAINER_QUIET=1"], Some(vec![])),
             ("apptainer", &["SINGULARITY_CONFIGDIR=/c"], None),
-            ("singularity", &["SINGULARITY_QUIET=1"], Some(vec![])),
+            ("singularity", &["SINGULARITY_QUIET=1"], Some(vec!["QUIET"])),
+            ("singularity", &["SINGULARITY_QUIET=1", "SINGULARITY_CONFIGDIR=/c"], Some(vec![])),
             ("apptainer", &["SINGULARITY_SIFCACHE=x"], Some(vec![])),
         ] {
             let expected: Option<Vec<String>> =

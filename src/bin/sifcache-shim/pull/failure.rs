@@ -1,8 +1,6 @@
 //! The runtime's message about a copy that failed.
 
-use super::singularity;
 use sifcache_core::image_uri::Transport;
-use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -10,17 +8,17 @@ use std::path::Path;
 /// The first release of SingularityCE that names both files.
 const NAMES_FILES: u32 = 4;
 
-/// The message for a copy of `image` to `target` that failed for `reason`. `runtime` is the program
-/// that would have made the copy.
+/// The message for a copy of `image` to `target` that failed for `reason`. `release` is the one of
+/// Singularity, if it would have made the copy.
 pub(super) fn message(
     transport: Transport,
-    runtime: &CStr,
+    release: &dyn Fn() -> Option<u32>,
     (image, target): (&Path, &Path),
     reason: &str,
 ) -> String {
     let start = work(transport);
     let files = match transport {
-        Transport::Docker if singularity::release(runtime) >= Some(NAMES_FILES) => {
+        Transport::Docker if release() >= Some(NAMES_FILES) => {
             format!(" (from {} to {})", quoted(image), quoted(target))
         }
         _ => String::new(),

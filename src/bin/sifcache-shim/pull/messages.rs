@@ -59,11 +59,14 @@ impl Messages {
         }
     }
 
+    /// Whether messages about variables are printed.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.has_variables
+    }
+
     /// Prints a message about a variable.
     pub(crate) fn about_variable(&self, text: &str) {
-        if self.has_variables {
-            process::write_stderr(&self.line(INFO, text));
-        }
+        process::write_stderr(&self.line(INFO, text));
     }
 
     /// Prints the error that ends the pull. `-q` and `-s` do not suppress it.
