@@ -7,7 +7,7 @@ use crate::command_line::{Environment, file_name};
 
 /// The keys of the variables that an answered pull may have, in the order of the messages.
 /// Apptainer reads the variables of flags in the order of the flags' names.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 19] = [
     "DEBUG",
     "NOCOLOR",
     "QUIET",
@@ -16,16 +16,22 @@ const KEYS: [&str; 14] = [
     "ALLOW_UNAUTHENTICATED",
     "PULLDIR",
     "PULLFOLDER",
+    "DISABLE_CACHE",
     "DOCKER_HOST",
+    "DOCKER_LOGIN",
     "FORCE",
     "LIBRARY",
     "PULL_NAME",
+    "NO_CLEANUP",
+    "NOHTTPS",
+    "NO_HTTPS",
+    "SANDBOX",
     "TMPDIR",
-    CACHE,
 ];
 
-/// The directory of the runtime's own cache. There is no message about an empty value.
-const CACHE: &str = "CACHEDIR";
+/// The keys of the variables that Apptainer reads afterwards, for its own cache. There is no message
+/// about an empty value.
+const KEYS_OF_CACHE: [&str; 2] = ["DISABLE_CACHE", "CACHEDIR"];
 
 /// The keys of variables about which Apptainer prints several messages.
 const OTHER_KEYS: [&str; 3] = ["CONFIGDIR", "MESSAGELEVEL", "SYPGPDIR"];
@@ -46,11 +52,12 @@ fn of_apptainer(environment: &Environment<'_>) -> Option<Vec<String>> {
     if OTHER_KEYS.iter().any(|key| matches!(values(key), [Some(_), None])) {
         return None;
     }
-    for key in KEYS {
+    let of_cache = KEYS_OF_CACHE.map(|key| (key, true));
+    for (key, is_of_cache) in KEYS.map(|key| (key, false)).into_iter().chain(of_cache) {
         let [legacy, new] = names(key);
         match values(key) {
             [Some(old), Some(value)] if old != value => return None,
-            [Some(value), None] if key == CACHE && value.is_empty() => {}
+            [Some(value), None] if is_of_cache && value.is_empty() => {}
             [Some(_), None] => messages
                 .push(format!("Environment variable {legacy} is set, but {new} is preferred")),
             _ => {}
@@ -71,13 +78,12 @@ mod tests {
         messages(program.as_bytes(), &environment)
     }
 
+    fn about(key: &str) -> String {
+        format!("Environment variable SINGULARITY_{key} is set, but APPTAINER_{key} is preferred")
+    }
+
     #[test]
     fn one_message_for_each_variable_of_singularity() {
-        let about = |key: &str| {
-            format!(
-                "Environment variable SINGULARITY_{key} is set, but APPTAINER_{key} is preferred"
-            )
-        };
         for (program, variables, expected) in [
             ("apptainer", &["SINGULARITY_PULLFOLDER="] as &[&str], Some(vec!["PULLFOLDER"])),
             ("/usr/bin/apptainer", &["SINGULARITY_CACHEDIR=/c"], Some(vec!["CACHEDIR"])),
@@ -108,6 +114,23 @@ mod tests {
             let expected: Option<Vec<String>> =
                 expected.map(|keys| keys.into_iter().map(about).collect());
             assert_eq!(of(program, variables), expected, "{program} {variables:?}");
+        }
+    }
+    /// They have no effect, but there is a message. Apptainer reads `DISABLE_CACHE` twice.
+    #[test]
+    fn variables_with_a_false_value() {
+        for (variables, expected) in [
+            (
+                ["SINGULARITY_SANDBOX=0", "SINGULARITY_NO_HTTPS=0", "SINGULARITY_PULL_NAME=x"],
+                vec!["PULL_NAME", "NO_HTTPS", "SANDBOX"],
+            ),
+            (
+                ["SINGULARITY_DISABLE_CACHE=0", "SINGULARITY_TMPDIR=/t", "SINGULARITY_CACHEDIR=/c"],
+                vec!["DISABLE_CACHE", "TMPDIR", "DISABLE_CACHE", "CACHEDIR"],
+            ),
+        ] {
+            let expected = expected.into_iter().map(about).collect();
+            assert_eq!(of("apptainer", &variables), Some(expected), "{variables:?}");
         }
     }
 }
