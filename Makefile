@@ -53,6 +53,9 @@ CARGO_INSTALL := env -u CARGO_BUILD_TARGET -u RUSTFLAGS $(CARGO) install --quiet
 NEED := testbed/need
 # A filter for the end-to-end tests; if it is empty, all tests run.
 TESTS ?=
+# The directory of a SingularityCE on this machine that replaces Apptainer in the tests of native fills
+# and of pulls as `singularity`; if it is empty, these tests run Apptainer.
+SINGULARITY ?=
 # The tests that also run on the other releases of Slurm: all tests that involve Slurm itself.
 SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines::
 # Only trixie has Lmod.
@@ -184,7 +187,7 @@ run-e2e:
 # tests wait most of the time. Tests that write a page of docs/ would overwrite each other's rows,
 # so with SIFCACHE_BLESS they run one after the other.
 CLUSTERS ?= $(if $(SIFCACHE_BLESS),1,4)
-E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
+E2E = $(if $(SIFCACHE_THOROUGH),SIFCACHE_THOROUGH=1) SIFCACHE_SINGULARITY=$(SINGULARITY) SIFCACHE_BUILD=$(BUILD) SIFCACHE_FAILURES=$(FAILURES) \
 	$(TESTBED) with --suite $(SUITE) --nodes 3 --clusters $(CLUSTERS) -- $(NEXTEST_RUN) --profile e2e \
 	--cargo-metadata $(E2E_BINARY)/cargo.json --binaries-metadata $(E2E_BINARY)/binaries.json \
 	--test-threads $(CLUSTERS) $(if $(SIFCACHE_THOROUGH),--retries 0) --run-ignored only -- $(TESTS)

@@ -13,6 +13,7 @@ pub(crate) mod journal;
 pub(crate) mod quiet;
 pub(crate) mod registry;
 pub(crate) mod signed;
+pub(crate) mod singularity;
 pub(crate) mod tree;
 
 pub(crate) use cluster::{NODES, Output, crash_and_boot, hub, testbed, with_hub};

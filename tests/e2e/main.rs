@@ -39,6 +39,7 @@ mod partitions;
 mod pass;
 mod pulls;
 mod pulls_links;
+mod pulls_singularity;
 mod registries;
 mod releases;
 #[path = "../host/returns.rs"]

@@ -1,6 +1,7 @@
 //! Converts images with the runtime and without it, and compares the results.
 
 use crate::kit::registry::{Server, layouts};
+use crate::kit::singularity::singularity;
 use crate::kit::{Site, testbed};
 use image_fixture::image::Blobs;
 use image_fixture::listing::{self, Listing};
@@ -114,8 +115,10 @@ impl<'a> Fills<'a> {
         let words = ["sifcache", "add", "--json", "--engine", engine, "--root", &into];
         // The home directory of alice is not trusted for jobs, which start nothing from there here.
         let more = ["--into", &into, "--untrusted", "accept", "--jobs", "2", "--from", "-"];
+        let runtime = singularity().map(|program| ["--runtime", program]);
+        let runtime = runtime.as_ref().map_or(&[] as &[&str], |words| words);
         let list: Vec<String> = names.iter().map(|name| reference(name)).collect();
-        self.site.exec(flags, &[&words[..], &more[..]].concat(), &list.join("\n"))
+        self.site.exec(flags, &[&words[..], &more[..], runtime].concat(), &list.join("\n"))
     }
 
     /// Converts images with both engines and compares the results.
