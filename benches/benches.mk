@@ -16,14 +16,15 @@ bench-pulls: build-for-testbed host
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench pulls \
 		--build $(BUILD) --host $(TARGET)/host --into docs/evidence/pulls.md
 
-## make bench-fill [ROUNDS=5]    measures conversions of images: docs/evidence/fills.md; half an hour, 5 GB of disk
+## make bench-fill [ROUNDS=5] [ENROOT=DIR]  measures conversions of images: docs/evidence/fills.md; half an hour, 5 GB of disk
 FILL_IMAGES := $(or $(SIFCACHE_CACHE),$(CURDIR)/.cache)/bench-fill
 bench-fill: testbed command
 	@$(NEED) igzip:isal zstd:zstd
 	$(CARGO) build --locked --release -p cluster-bench
 	benches/fill/images
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench fills \
-		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS))
+		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(ENROOT),--enroot $(ENROOT))
 
 .PHONY: measured
 measured: build-for-testbed host

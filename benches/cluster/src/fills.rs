@@ -2,6 +2,7 @@
 //! work takes, and reads from the results.
 
 mod bound;
+mod enroot;
 mod page;
 mod reads;
 mod registry;
@@ -21,7 +22,7 @@ const DIRECTORY: &str = "/shared/fill";
 /// All measurements of one image.
 struct Measured {
     name: &'static str,
-    /// The samples of each variant, in the order of [`sample::VARIANTS`].
+    /// The samples of each variant, in the order of the variants.
     samples: Vec<Vec<Sample>>,
     /// The largest number of bytes on disk beside the new image, of each variant.
     disk: Vec<u64>,
@@ -30,29 +31,43 @@ struct Measured {
 }
 
 /// Measures and writes the page. `command` is the built command, `images` the directory of the
-/// layouts.
+/// layouts, `enroot` the built source directory of enroot, if enroot is measured too.
 ///
 /// # Errors
 /// A command fails.
-pub(crate) fn run(command: &Path, images: &Path, into: &Path, rounds: usize) -> Result<()> {
+pub(crate) fn run(
+    command: &Path,
+    images: &Path,
+    enroot: Option<&Path>,
+    into: &Path,
+    rounds: usize,
+) -> Result<()> {
     testbed::push(command, "/usr/local/bin/sifcache", "755")?;
+    let enroot = enroot.map(enroot::install).transpose()?;
+    let variants: Vec<Variant> =
+        sample::VARIANTS.into_iter().chain(enroot.as_ref().map(|_| enroot::VARIANT)).collect();
     registry::start()?;
     let mut all = Vec::new();
     for name in IMAGES {
         let layout = images.join(name);
         if layout.join("index.json").exists() {
-            all.push(measure(name, &layout, rounds)?);
+            all.push(measure(name, &layout, &variants, rounds)?);
         }
     }
     ensure!(!all.is_empty(), "{}: no images", images.display());
     let measured: Vec<&str> = all.iter().map(|image| image.name).collect();
     let reads = reads::all(&measured, rounds)?;
-    fs::write(into, page::page(&all, &reads, rounds)?).with_context(|| into.display().to_string())
+    let page = page::page(&all, &variants, &reads, enroot, rounds)?;
+    fs::write(into, page).with_context(|| into.display().to_string())
 }
 
-fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured> {
+fn measure(
+    name: &'static str,
+    layout: &Path,
+    variants: &[Variant],
+    rounds: usize,
+) -> Result<Measured> {
     registry::push(name, layout)?;
-    let variants = sample::VARIANTS;
     // The first conversions fill the page cache of the registry, and are not timed.
     let disk: Result<Vec<u64>> = variants.iter().map(|one: &Variant| one.disk(name)).collect();
     let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
@@ -64,7 +79,7 @@ fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured>
                 continue;
             };
             samples.push(variant.convert(name)?);
-            if round + 1 == rounds {
+            if round + 1 == rounds && index < sample::VARIANTS.len() {
                 sample::keep(&kept(name, index))?;
             }
         }
@@ -72,7 +87,7 @@ fn measure(name: &'static str, layout: &Path, rounds: usize) -> Result<Measured>
     Ok(Measured { name, samples, disk: disk?, bound: bound::bound(layout).ok() })
 }
 
-/// Where the last result of a variant is kept.
+/// Where the last result of a variant is kept, for the reads.
 fn kept(image: &str, variant: usize) -> String {
     format!("{DIRECTORY}/{image}-{variant}.sif")
 }

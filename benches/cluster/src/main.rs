@@ -83,6 +83,9 @@ enum Action {
         /// The directory with the OCI layouts of benches/fill/images.
         #[arg(long)]
         images: PathBuf,
+        /// Also measure enroot: its source directory, built with its default prefix.
+        #[arg(long)]
+        enroot: Option<PathBuf>,
         /// The page.
         #[arg(long)]
         into: PathBuf,
@@ -106,8 +109,8 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
-        Action::Fills { command, images, into, rounds } => {
-            fills::run(&command, &images, &into, rounds)
+        Action::Fills { command, images, enroot, into, rounds } => {
+            fills::run(&command, &images, enroot.as_deref(), &into, rounds)
         }
         Action::Pulls { build, host, into, local, rounds } => {
             let runtime = if local { None } else { Some(host.as_path()) };

@@ -2,19 +2,26 @@
 
 use super::Measured;
 use super::reads::Seconds;
-use super::sample::{Sample, VARIANTS};
+use super::sample::{Sample, Variant};
 use crate::machine;
 use crate::statistics::summary;
 use anyhow::Result;
 
-/// The page in Markdown.
-pub(super) fn page(all: &[Measured], reads: &[Seconds], rounds: usize) -> Result<String> {
+/// The page in Markdown. `enroot` is the release of enroot, if it was measured.
+pub(super) fn page(
+    all: &[Measured],
+    variants: &[Variant],
+    reads: &[Seconds],
+    enroot: Option<String>,
+    rounds: usize,
+) -> Result<String> {
     let machine: Vec<String> = machine::describe()?
         .into_iter()
         .filter(|(what, _)| !matches!(what.as_str(), "Slurm" | "cluster"))
+        .chain(enroot.map(|release| ("enroot".to_owned(), release)))
         .map(|(what, value)| format!("| {what} | {value} |"))
         .collect();
-    let images: Vec<String> = all.iter().flat_map(image_rows).collect();
+    let images: Vec<String> = all.iter().flat_map(|image| image_rows(image, variants)).collect();
     let bounds: Vec<String> = all.iter().filter_map(bound_row).collect();
     let reads: Vec<String> = reads.iter().map(read_row).collect();
     Ok(format!(
@@ -51,11 +58,11 @@ fn median(samples: &[Sample], field: fn(&Sample) -> f64) -> f64 {
     summary(&samples.iter().map(field).collect::<Vec<_>>()).median
 }
 
-fn image_rows(image: &Measured) -> Vec<String> {
+fn image_rows(image: &Measured, variants: &[Variant]) -> Vec<String> {
     let seconds: fn(&Sample) -> f64 = |sample| sample.seconds;
     let cpu: fn(&Sample) -> f64 = |sample| sample.cpu;
     let runtime = image.samples.first().map_or(&[][..], Vec::as_slice);
-    let rows = VARIANTS.iter().zip(&image.samples).zip(&image.disk).enumerate();
+    let rows = variants.iter().zip(&image.samples).zip(&image.disk).enumerate();
     rows.map(|(index, ((variant, samples), disk))| {
         let times = |field: fn(&Sample) -> f64| {
             let value = median(samples, field);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 pub(super) struct Variant {
     pub(super) name: &'static str,
     /// The command. `IMAGE` is the reference, `OUT` the directory for the result.
-    command: &'static str,
+    pub(super) command: &'static str,
 }
 
 /// The runtime comes first: the others are compared with it.
@@ -90,10 +90,11 @@ impl Variant {
         self.command.replace("IMAGE", &image).replace("OUT", &format!("{DIRECTORY}/out"))
     }
 
-    /// The runtime's cache is off, and its temporary files are on disk.
+    /// The runtime's cache is off, enroot's is empty, and temporary files are on disk.
     fn prepare(&self) -> String {
         format!(
-            "export APPTAINER_DISABLE_CACHE=1 APPTAINER_TMPDIR={DIRECTORY}/tmp TMPDIR={DIRECTORY}/tmp
+            "export APPTAINER_DISABLE_CACHE=1 APPTAINER_TMPDIR={DIRECTORY}/tmp TMPDIR={DIRECTORY}/tmp \
+                ENROOT_ALLOW_HTTP=yes ENROOT_CACHE_PATH={DIRECTORY}/tmp/cache
             chmod -R u+rwx {DIRECTORY}/tmp {DIRECTORY}/out 2>/dev/null || :
             rm -rf {DIRECTORY}/out {DIRECTORY}/tmp
             install -d -m 755 {DIRECTORY}/out {DIRECTORY}/tmp
