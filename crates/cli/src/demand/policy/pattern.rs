@@ -3,12 +3,11 @@
 use super::wildcard;
 use serde::Deserialize;
 use sifcache_core::reference::{DEFAULT_REGISTRY, Reference};
+use sifcache_core::transport::Transport;
 use std::fmt;
 
 /// The port of a registry that names none.
 const DEFAULT_PORT: &str = ":443";
-/// The prefix that may be omitted.
-const DOCKER: &str = "docker://";
 
 /// A pattern for the printed form of references. A pattern without a tag matches all tags and
 /// digests of a repository.
@@ -32,7 +31,7 @@ impl TryFrom<String> for Pattern {
                 text
             )),
             None => {
-                let normal = normal(text.strip_prefix(DOCKER).unwrap_or(&text));
+                let normal = normal(&text);
                 Ok(Self { text, normal })
             }
         }
@@ -45,9 +44,9 @@ fn problem(text: &str) -> Option<String> {
     if let Some(byte) = text.bytes().find(|byte| !is_allowed(*byte)) {
         return Some(format!("it contains the invalid character '{}'", byte.escape_ascii()));
     }
-    let (scheme, path) = text.split_once("://").unwrap_or(("docker", text));
-    if !["docker", "oras", "library", "http", "https"].contains(&scheme) {
-        return Some(format!("{scheme}:// is not a known transport"));
+    let (transport, path) = split(text);
+    if let Some((scheme, _)) = path.split_once("://") {
+        return Some(format!("{scheme} is not a known transport"));
     }
     let parts: Vec<&str> = path.split('/').collect();
     let first = parts.first().copied().unwrap_or_default();
@@ -59,7 +58,7 @@ fn problem(text: &str) -> Option<String> {
     }
     let is_registry = first == "localhost" || first.contains(['.', ':', '*', '?']);
     let is_whole = first == "**" || parts.len() > 1;
-    (scheme != "library" && !(is_registry && is_whole))
+    (transport != Transport::Library && !(is_registry && is_whole))
         .then(|| "it does not begin with a registry and a slash".to_owned())
 }
 
@@ -95,15 +94,22 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// The transport of a printed reference or of a pattern, and the rest.
+fn split(text: &str) -> (Transport, &str) {
+    let named = |transport: &Transport| Some((*transport, transport.name_in(text)?));
+    Transport::ALL.iter().find_map(named).unwrap_or((Transport::Docker, text))
+}
+
 /// The text with its registry in the normal form.
 fn normal(text: &str) -> String {
-    let (scheme, rest) = match text.find("://").map(|at| text.split_at(at + "://".len())) {
-        Some((scheme, rest)) => (scheme, rest),
-        None => ("", text),
+    let (transport, name) = split(text);
+    let name = match name.split_once('/') {
+        Some((host, path)) => format!("{}/{path}", registry(host)),
+        None => name.to_owned(),
     };
-    match rest.split_once('/') {
-        Some((host, path)) => format!("{scheme}{}/{path}", registry(host)),
-        None => text.to_owned(),
+    match transport {
+        Transport::Docker => name,
+        other => other.uri(&name),
     }
 }
 
@@ -177,7 +183,7 @@ mod tests {
             ("quay.io//a", "a component is empty"),
             ("", "a component is empty"),
             ("quay.io/a b", "the invalid character ' '"),
-            ("ftp://quay.io/a", "ftp:// is not a known transport"),
+            ("ftp://quay.io/a", "ftp is not a known transport"),
         ] {
             let message = Pattern::try_from(text.to_owned()).unwrap_err();
             assert!(message.contains(problem), "{message}");
