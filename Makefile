@@ -20,7 +20,7 @@ sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
 # systemd also looks for units in /usr/local/lib.
 unitdir ?= $(prefix)/lib/systemd/system
-UNITS := sifcache-fill.service sifcache-fill-once.service sifcache-fill-once.timer
+UNITS := $(notdir $(wildcard packaging/fill/*.service packaging/fill/*.timer))
 # A directory for MODULEPATH, which has only the modulefile of sifcache.
 modulefilesdir ?= $(prefix)/share/sifcache/modulefiles
 # The runtimes for which shims are installed: those that `runtimes=` in plugstack.conf lists.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Limits {
     /// The number of pulls at a time, from 1 to 64.
     pub(crate) parallel: u32,
-    /// The size of the largest image that is added, in bytes: of the layers as the registry states
-    /// them, and of the image file.
+    /// The size of the largest image that is added, in bytes: of its layers, as the registry states
+    /// it.
     pub(crate) max_size: u64,
     /// The marks of the file system and the budget of the image root.
     pub(crate) space: Space,

@@ -164,6 +164,7 @@ fn errors_name_the_line_the_key_and_what_is_allowed() {
             "line 2: parallel: invalid value: integer `0`, expected a nonzero",
         ),
         ("allow=[]\nparallel = 65", "parallel: 65 is more than 64"),
+        ("allow=[]\nkeep-days = 0", "keep-days: it must be at least 1"),
         ("allow=[]\nkeep-days = 40000", "keep-days: 40000 is more than 36500"),
         ("allow=[]\nunidentified = \"no\"", "line 2: unidentified: unknown variant `no`, expected"),
         (
