@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long an answer is used.
 const LIFETIME: Duration = Duration::from_secs(600);
-/// How long a failure is used as the answer.
+/// How long no program is asked again after a failure, whichever user it was about. slurmdbd that
+/// does not answer would otherwise cost ten seconds for each user.
 const RETRY: Duration = Duration::from_secs(60);
 /// The most users whose data are kept.
 const MOST: usize = 10_000;
@@ -108,28 +109,36 @@ impl<R: Run> System<R> {
     ) -> T {
         let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if let Some((until, answer)) = cache.get(&uid)
-            && *until > now
-        {
-            return answer.clone();
+        match cache.answers.get(&uid) {
+            Some((until, answer)) if *until > now => return answer.clone(),
+            _ if cache.retry.is_some_and(|retry| retry > now) => return T::default(),
+            _ => {}
         }
-        let (lifetime, answer) = match query(uid) {
-            Ok(answer) => (LIFETIME, answer),
+        match query(uid) {
+            Ok(answer) => {
+                if cache.answers.len() >= MOST {
+                    cache.answers.clear();
+                }
+                cache.answers.insert(uid, (now + LIFETIME, answer.clone()));
+                answer
+            }
             Err(problem) => {
                 self.report(problem);
-                (RETRY, T::default())
+                cache.retry = Some(Instant::now() + RETRY);
+                T::default()
             }
-        };
-        if cache.len() >= MOST {
-            cache.clear();
         }
-        cache.insert(uid, (now + lifetime, answer.clone()));
-        answer
     }
 }
 
-/// Answers by user, and until when they are used.
-type Cache<T> = BTreeMap<u32, (Instant, T)>;
+/// The answers to one kind of question.
+#[derive(Debug, Default)]
+struct Cache<T> {
+    /// By user, each with the time until which it is used.
+    answers: BTreeMap<u32, (Instant, T)>,
+    /// No program is asked before this time, because one has failed.
+    retry: Option<Instant>,
+}
 
 impl<R: Run> Identity for System<R> {
     fn user(&self, uid: u32) -> Option<String> {
@@ -182,6 +191,7 @@ mod tests {
                 "getent" if line.ends_with("1001") || line.ends_with(self.name) => {
                     format!("{}:x:1001:1001:,,,:/home:/bin/sh\n", self.name)
                 }
+                "getent" if line.ends_with("1002") => "bob:x:1002:1002:::\n".to_owned(),
                 "id" if line.ends_with("+1001") => "users\0domain users\0".to_owned(),
                 "sacctmgr" if self.without_accounting => return Err(RunError::Missing),
                 "sacctmgr" => "physics\nphysics\nbio\n".to_owned(),
@@ -226,7 +236,10 @@ mod tests {
     #[test]
     fn without_accounting_nobody_has_an_account() {
         let system = system("alice", true);
-        assert!(system.accounts(1001).is_empty() && system.accounts(1001).is_empty());
+        let all = [1001, 1002, 1001].map(|uid| system.accounts(uid));
+        assert!(all.iter().all(Vec::is_empty), "{all:?}");
+        let names = [1001, 1002].map(|uid| system.user(uid));
+        assert_eq!(names, ["alice", "bob"].map(|name| Some(name.to_owned())));
         let reported = system.reported.lock().unwrap().clone().unwrap();
         assert!(reported.starts_with("sacctmgr is not in PATH, so nobody has"), "{reported}");
         let calls = system.run.calls.borrow();
