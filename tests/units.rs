@@ -1,6 +1,6 @@
 //! Tests of the systemd units in `packaging/fill/`, with systemd-analyze. A machine without it skips
 //! them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeSet;
 use std::fs;
