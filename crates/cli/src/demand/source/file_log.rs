@@ -19,6 +19,7 @@ use rustix::fs::statfs;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a rotated file may still get lines after its last one.
@@ -223,10 +224,11 @@ impl FileLog {
             opened.into_iter().for_each(|opened| self.take(opened));
             return Ok(());
         };
-        match self.successors(&mut current, found) {
+        let before = current.place();
+        match self.successors(&mut current, &before, found) {
             Ok(None) => self.current = Some(current),
             Ok(Some((opened, is_unusable))) => {
-                self.changed = SystemTime::from(current.place().changed);
+                self.changed = SystemTime::from(before.changed);
                 match is_unusable {
                     true => self.gaps += opened.lost,
                     // The file was renamed, and is read to its end, even if it has been removed.
@@ -244,10 +246,12 @@ impl FileLog {
     }
 
     /// The files after the current one, and whether that one cannot be read to its end, because it
-    /// was truncated; `None` if nothing has changed. `found` is the file that has its name now.
+    /// was truncated; `None` if nothing has changed. `place` is its place at the last check, and
+    /// `found` is the file that has its name now.
     fn successors(
         &self,
         current: &mut OpenFile,
+        place: &Place,
         found: Option<Id>,
     ) -> io::Result<Option<(Opened, bool)>> {
         // A file that was removed on an NFS server can no longer be read.
@@ -257,7 +261,7 @@ impl FileLog {
         }
         let mut known = self.known();
         known.extend((!is_unusable).then_some(current.id));
-        let opened = self.find(&[current.place()], self.changed, &known)?;
+        let opened = self.find(from_ref(place), self.changed, &known)?;
         Ok(Some((opened, is_unusable)))
     }
 

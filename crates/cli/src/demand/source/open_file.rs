@@ -143,6 +143,8 @@ impl OpenFile {
         batch.counters.lines += self.lines.take_count();
         let reader: &mut dyn Read = match &mut self.packed {
             Some(packed) => packed,
+            // The check is cheaper than a buffer.
+            None if self.file.metadata()?.len() <= self.lines.position() => return Ok(0),
             None => &mut self.file,
         };
         let new = self.lines.fill(reader)?;

@@ -44,6 +44,12 @@ fn batches(source: &mut Source, most: usize) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn a_source_can_be_moved_to_a_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Source>();
+}
+
+#[test]
 fn requests_have_a_host_a_time_and_no_asker() {
     let (_directory, logs) = logs::<1>();
     let before = Timestamp::now();
