@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use stdin::Stdin;
 
 /// The number of bytes that are read in one call, from all logs.
-const BYTES: u64 = 32 << 20;
+const BYTES: u64 = 8 << 20;
 /// The longest sleep if something must be checked at intervals.
 const INTERVAL: Duration = Duration::from_millis(200);
 
