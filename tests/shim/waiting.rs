@@ -104,3 +104,23 @@ fn signals_end_a_wait() {
         until(|| !is_waited_for(&site));
     }
 }
+
+/// The first process reads the entry for all. It must survive the end of any other process.
+#[test]
+fn processes_that_wait_for_the_same_image_may_end_at_any_time() {
+    let site = Site::new();
+    say(&site, "queued");
+    let launch = || start(&site, "exec docker://o/i:2 true", "on_miss=fail");
+    let leader = launch();
+    until(|| is_waited_for(&site));
+    let mut followers = [launch(), launch(), launch()];
+    // Time for polls, in which the leader accepts the others.
+    thread::sleep(Duration::from_secs(3));
+    let [killed, ..] = &mut followers;
+    killed.kill().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    say(&site, "refused");
+    let status = |child: Child| child.wait_with_output().unwrap().status.code();
+    assert_eq!(status(leader), Some(66));
+    assert_eq!(followers.map(status), [None, Some(66), Some(66)]);
+}
