@@ -30,6 +30,7 @@ use sifcache_core::decision::{Decision, Verdict};
 use sifcache_core::queue;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::cell::Cell;
+use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ pub(crate) fn for_image(
     look: &dyn Fn() -> Decision,
 ) -> Option<Decision> {
     fault::point("wait");
+    let _name = ProcessName::new();
     let reference = decision.reference()?;
     let file = root.join(queue::file(reference));
     let is_new = Cell::new(true);
@@ -83,6 +85,33 @@ pub(crate) fn for_image(
                 return None;
             }
             Step::Wait | Step::Look => talk.go_on(&watch, start.elapsed()),
+        }
+    }
+}
+
+/// The name of this process in ps(1) during a wait.
+///
+/// A task that has the name of slurmstepd could not be cancelled: proctrack/linuxproc sends no
+/// signal to such a process, not even SIGKILL.
+struct ProcessName {
+    before: Option<Vec<u8>>,
+}
+
+impl ProcessName {
+    /// The name of the main thread, see proc(5).
+    const FILE: &str = "/proc/self/comm";
+
+    fn new() -> Self {
+        let before = fs::read(Self::FILE).ok();
+        let _ = fs::write(Self::FILE, "sifcache-wait");
+        Self { before }
+    }
+}
+
+impl Drop for ProcessName {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = fs::write(Self::FILE, before.trim_ascii_end());
         }
     }
 }

@@ -162,7 +162,8 @@ fn the_end_of_a_wait_without_the_image() {
     site.launch(&["--sif-cache=off"], MISSING).tried_the_registry();
 }
 
-/// The task's own command waits in the task's process, before it is executed.
+/// The task's own command waits in the task's process, before it is executed. Slurm must be able to
+/// signal this process like the command.
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn signals_end_a_wait() {

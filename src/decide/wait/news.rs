@@ -106,9 +106,6 @@ impl News {
                     Ok(Some(seen)) => return Some(seen),
                     // The leader has ended.
                     Ok(None) => {}
-                    Err(error) if is_timeout(&error) && left <= SILENCE => {
-                        return Some(Seen::Nothing);
-                    }
                     Err(_) => self.number += 1,
                 }
                 self.role = Role::None;
@@ -153,10 +150,6 @@ impl News {
     fn use_next_name(&mut self) {
         (self.number, self.attempts) = (self.number + 1, 0);
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Accepts the connections of this user's processes. Those that do not fit wait for the next time.
