@@ -3,7 +3,7 @@
 //! A stand-in for `sifcache fill` answers: these tests write the queue entries and the images
 //! themselves.
 
-use crate::kit::{IMAGE, Output, SHARED, Site, WHICH};
+use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, with_hub};
 use crate::trace::traced;
 use sifcache_core::queue::{self, Entry, State};
 use sifcache_core::reference::Reference;
@@ -219,4 +219,48 @@ fn one_poll_a_second_for_all_tasks_of_a_node() {
 fn has_logged_miss_of(site: &Site, uid: &str) -> bool {
     let log = site.log("n1");
     log.lines().any(|line| line.contains("event=miss") && line.contains(uid))
+}
+
+/// Reads the log of n1 until `/shared/stop` exists.
+const FILLER: &str = "rm -f /shared/stop; \
+    sifcache fill --follow --policy /home/fill.toml --log /var/log/syslog & \
+    while [ ! -e /shared/stop ]; do sleep 0.1; done; kill $!; wait; rm /shared/stop";
+
+/// With the real `sifcache fill` and a registry: alice and bob ask for an image that nobody has
+/// added.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn the_real_filler_answers() {
+    let site = Site::new("on_miss=wait:300:fail");
+    let policy = "allow = [\"docker.io/determinedai/**\"]\nunidentified = \"count\"\n";
+    fs::write(site.at("ctl", "/home/fill.toml"), policy).unwrap();
+    let launch = |user: &str, image: &str| {
+        let uri = format!("docker://{image}");
+        let words = [["srun", "-wn1", "apptainer", "exec", &uri].as_slice(), &WHICH].concat();
+        site.exec(&["--user", user], &words, "")
+    };
+    let outputs = with_hub(|| {
+        thread::scope(|scope| {
+            let filler = scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", FILLER], ""));
+            let queue = site.at("ctl", SHARED).join(queue::DIRECTORY);
+            until(|| queue.exists() || filler.is_finished());
+            let launch = &launch;
+            let both = ["alice", "bob"].map(|user| scope.spawn(move || launch(user, IMAGE)));
+            let outputs = both.map(|launched| launched.join().unwrap());
+            let refused = launch("alice", "o/i:1");
+            fs::write(site.at("ctl", "/shared/stop"), "").unwrap();
+            (outputs, refused, filler.join().unwrap())
+        })
+    });
+    let ([alice, bob], refused, filler) = outputs;
+    for output in [&alice, &bob] {
+        assert_eq!(
+            (output.status, output.stdout.trim_end()),
+            (0, IMAGE),
+            "{output:#?} {filler:#?}"
+        );
+    }
+    assert_eq!(refused.status, 66, "{refused:#?} {filler:#?}");
+    let why = "the wait for docker.io/o/i:1 has ended: the image is refused: ";
+    assert!(refused.stderr.contains(why), "{refused:#?} {filler:#?}");
 }
