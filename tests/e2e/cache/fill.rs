@@ -124,3 +124,29 @@ fn a_registry_that_is_down_and_up_again() {
     });
     started(&site, IMAGE).ran(IMAGE);
 }
+
+/// A site without central logs: a user on a node asks the service, which munge tells who it is, and
+/// waits for the image.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn users_ask_the_service_over_the_network() {
+    let site = Site::new("");
+    site.plugstack("optional spank_sifcache.so image_root=/shared/sif filler=ctl\n");
+    policy(&site, "users = [\"bob\"]\n");
+    let start = format!(
+        "setsid sifcache fill --follow --listen 0.0.0.0 --policy {POLICY} >/home/fill.log 2>&1 & \
+         echo $!; until [ -e {SHARED}/.sifcache/queue/beat ]; do kill -0 $! || exit; sleep 0.02; done"
+    );
+    let process = site.exec(&[], &["bash", "-c", &start], "").stdout;
+    let request = |user: &str| {
+        let words = ["timeout", "60", "sifcache", "request", IMAGE];
+        site.exec(&["--on", "n1", "--user", user], &words, "")
+    };
+    let [alice, bob, again] = with_hub(|| ["alice", "bob", "alice"].map(request));
+    site.exec(&[], &["kill", process.trim()], "");
+    let log = fs::read_to_string(site.at("ctl", "/home/fill.log")).unwrap();
+    assert_eq!(alice.status, 1, "{alice:#?}\n{log}");
+    assert_eq!(bob.status, 0, "{bob:#?}\n{log}");
+    assert_eq!(again.status, 0, "{again:#?}\n{log}");
+    started(&site, IMAGE).ran(IMAGE);
+}

@@ -3,7 +3,8 @@
 use crate::cache::image_name;
 use crate::cache::store::Store;
 use crate::demand::check;
-use crate::demand::filler::{self, Site as Filler};
+use crate::demand::filler::{self, Input, Site as Filler};
+use crate::demand::listen::Listener;
 use crate::demand::plan;
 use crate::demand::policy;
 use crate::demand::policy::identity::System;
@@ -25,7 +26,7 @@ use crate::ui::format;
 use crate::ui::progress::Progress;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use sifcache_core::settings::Settings;
+use sifcache_core::settings::{Filler as Address, Settings};
 use sifcache_squashfs::compression::Compression;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -66,6 +67,10 @@ pub(crate) struct Fill {
     /// /var/log/syslog or /var/log/messages
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     log: Vec<PathBuf>,
+    /// With --follow: accept requests on this address, signed by munge. Logs are then only read if
+    /// --log names them
+    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "follow")]
+    listen: Option<Address>,
     /// How far back the first run reads: 2h, 7d
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = format::parse_age)]
     since: SignedDuration,
@@ -106,6 +111,8 @@ Examples:
       sifcache fill --once --log /var/log/central/slurm-nodes.log
   As a service, from the journal of this host:
       sifcache fill --follow
+  As a service for a site without central logs:
+      sifcache fill --follow --listen admin-node
   Would the policy allow this image, and why?
       sifcache fill --check quay.io/biocontainers/samtools:1.21 --user alice
 
@@ -183,7 +190,7 @@ fn fill(
         report.note(&message);
         Saved::default()
     });
-    let source = source(args, &saved)?;
+    let inputs = inputs(args, &saved)?;
     // Nobody watches the progress here.
     let progress = Progress::new(true);
     let set_up = || puller(args, settings, store, &progress);
@@ -195,7 +202,18 @@ fn fill(
     let workshop = Workshop { adder: &adder, settings, root: store.root(), room: Mutex::default() };
     let (parallel, follow) = (args.jobs, args.follow);
     let site = Filler { store, workshop: &workshop, policy, parallel, follow, report };
-    filler::run(site, state, saved, vec![filler::logs(source)])
+    filler::run(site, state, saved, inputs)
+}
+
+fn inputs(args: &Fill, saved: &Saved) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    if let Some(address) = &args.listen {
+        inputs.push(filler::listener(Listener::bind(address)?));
+    }
+    if args.listen.is_none() || !args.log.is_empty() {
+        inputs.push(filler::logs(source(args, saved)?));
+    }
+    Ok(inputs)
 }
 
 fn source(args: &Fill, saved: &Saved) -> Result<Source, Failure> {

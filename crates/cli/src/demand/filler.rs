@@ -17,6 +17,7 @@ mod threads;
 
 use crate::cache::store::Store;
 use crate::demand::board::Board;
+use crate::demand::listen::Listener;
 use crate::demand::policy::identity::System;
 use crate::demand::policy::reload::Reloader;
 use crate::demand::policy::{Asked, Limits as PolicyLimits, Policy, Verdict};
@@ -70,6 +71,13 @@ pub(crate) type Input = Box<dyn FnOnce(&SyncSender<Message>, &AtomicBool) + Send
 /// The logs as an input.
 pub(crate) fn logs(source: Source) -> Input {
     Box::new(move |sender, stop| threads::read(source, sender, stop))
+}
+
+/// The listener as an input.
+pub(crate) fn listener(listener: Listener) -> Input {
+    Box::new(move |sender, stop| {
+        listener.run(stop, |requests| threads::deliver(sender, requests));
+    })
 }
 
 /// An image to judge.

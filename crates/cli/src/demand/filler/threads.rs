@@ -3,7 +3,9 @@
 use super::{Message, Question};
 use crate::cache::lookup;
 use crate::cache::view::update;
+use crate::demand::listen::Delivery;
 use crate::demand::policy::Identity;
+use crate::demand::request::Request;
 use crate::demand::schedule::Finding;
 use crate::demand::source::Source;
 use crate::error::Failure;
@@ -11,7 +13,7 @@ use crate::exit::Exit;
 use sifcache_core::settings::Settings;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::thread::{Builder, Scope};
 use std::time::Duration;
 
@@ -62,6 +64,15 @@ pub(super) fn read(mut source: Source, sender: &SyncSender<Message>, stop: &Atom
         if sender.send(Message::Requests(requests, now)).is_err() {
             return;
         }
+    }
+}
+
+/// Passes on the requests of a listener, which keeps them while the loop is busy.
+pub(super) fn deliver(sender: &SyncSender<Message>, requests: Vec<Request>) -> Delivery {
+    match sender.try_send(Message::Requests(requests, None)) {
+        Ok(()) => Delivery::Taken,
+        Err(TrySendError::Full(Message::Requests(requests, _))) => Delivery::Full(requests),
+        Err(_) => Delivery::Closed,
     }
 }
 
