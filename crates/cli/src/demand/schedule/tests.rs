@@ -74,6 +74,7 @@ fn many_requests_for_an_image_are_one_pull() {
     assert_eq!(next(&mut schedule, &limits, 3), None, "it is being pulled");
     let item = schedule.done(&image("o/i:1"), Outcome::Added, &limits, at(4)).unwrap();
     assert_eq!((item.users(), item.requests()), (101, 201));
+    assert!(schedule.get(&image("o/i:1")).is_none());
     assert_eq!(next(&mut schedule, &limits, 5), None);
     assert_eq!(schedule.finished().collect::<Vec<_>>(), ["docker.io/o/i:1"]);
     schedule.tick(&limits, at(4) + SHOWN);
