@@ -355,7 +355,7 @@ impl<'a> Filler<'a> {
     fn ask_judge(&mut self, now: Timestamp) {
         let window = self.policy.limits().window;
         let most = JUDGING.saturating_sub(self.judging);
-        for (reference, asked) in self.schedule.to_judge(most, window, now) {
+        for (reference, asked) in self.schedule.take_unjudged(most, window, now) {
             let question = Question { policy: Arc::clone(&self.policy), reference, asked };
             if self.questions.send(question).is_ok() {
                 self.judging += 1;

@@ -36,7 +36,7 @@ pub(crate) fn print(
         }
     }
     source.problems().iter().for_each(|problem| report.note(problem));
-    for (reference, asked) in schedule.to_judge(usize::MAX, policy.limits().window, now) {
+    for (reference, asked) in schedule.take_unjudged(usize::MAX, policy.limits().window, now) {
         let finding = match lookup::find(settings, &reference) {
             Some(_) => Finding::Present,
             None => Finding::Judged(policy.judge(&reference, &asked, identity)),

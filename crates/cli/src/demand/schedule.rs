@@ -217,7 +217,7 @@ impl Schedule {
 
     /// At most `most` images to judge, which were not judged since their askers changed, in the
     /// order of their turns, with those who asked for them. [`Self::judged`] takes the findings.
-    pub(crate) fn to_judge(
+    pub(crate) fn take_unjudged(
         &mut self,
         most: usize,
         window: SignedDuration,

@@ -35,7 +35,7 @@ fn limits(parallel: usize) -> Limits<'static> {
 
 /// Lets the policy allow every open image.
 fn allow(schedule: &mut Schedule, now: Timestamp) {
-    for (reference, _) in schedule.to_judge(usize::MAX, limits(1).window, now) {
+    for (reference, _) in schedule.take_unjudged(usize::MAX, limits(1).window, now) {
         schedule.judged(&reference, Finding::Judged(Verdict::Allowed), now);
     }
 }
@@ -239,30 +239,30 @@ fn verdicts_follow_the_askers_and_the_policy() {
     let refused = |why: &str| Finding::Judged(Verdict::Refused(why.to_owned()));
     let i = image("i:1");
     schedule.ask(request("i:1", Some(1), at(0)), at(0));
-    let open = schedule.to_judge(9, window, at(0));
+    let open = schedule.take_unjudged(9, window, at(0));
     assert_eq!(open.len(), 1);
     assert!(open[0].1.uids.iter().eq(&[1]) && !open[0].1.unidentified);
-    assert!(schedule.to_judge(9, window, at(0)).is_empty(), "it is being judged");
+    assert!(schedule.take_unjudged(9, window, at(0)).is_empty(), "it is being judged");
     // Another user asks in the meantime.
     schedule.ask(request("i:1", Some(2), at(1)), at(1));
     assert!(schedule.judged(&i, refused("eve"), at(1)).is_some());
     assert_eq!(stage(&schedule, "i:1", 1), Some(Stage::Refused("eve".to_owned())));
-    let open = schedule.to_judge(9, window, at(1));
+    let open = schedule.take_unjudged(9, window, at(1));
     assert!(open[0].1.uids.iter().eq(&[1, 2]));
     // The policy changes in the meantime.
     schedule.review_all();
     schedule.judged(&i, Finding::Judged(Verdict::Allowed), at(1));
     assert_eq!(next(&mut schedule, &limits(1), 1), None, "that was the old policy");
-    schedule.to_judge(9, window, at(1));
+    schedule.take_unjudged(9, window, at(1));
     assert!(schedule.judged(&i, refused("eve"), at(2)).is_some());
     schedule.ask(request("i:1", Some(1), at(3)), at(3));
-    schedule.to_judge(9, window, at(3));
+    schedule.take_unjudged(9, window, at(3));
     assert!(schedule.judged(&i, refused("eve"), at(3)).is_none(), "that is no news");
     schedule.tick(&limits(1), at(3) + SHOWN);
     assert!(schedule.get(&i).is_none());
     // An image that is there in the meantime.
     schedule.ask(request("i:1", None, at(4)), at(4));
-    assert!(schedule.to_judge(9, window, at(4))[0].1.unidentified);
+    assert!(schedule.take_unjudged(9, window, at(4))[0].1.unidentified);
     assert!(schedule.judged(&i, Finding::Present, at(4)).is_some());
     assert!(schedule.finished().eq(["docker.io/library/i:1"]));
 }
@@ -274,7 +274,7 @@ fn requests_count_within_the_window() {
     let hour = 3600;
     schedule.ask(request("i:1", Some(1), at(0)), at(0));
     schedule.ask(request("i:1", Some(2), at(20 * hour)), at(20 * hour));
-    let open = schedule.to_judge(9, limits.window, at(25 * hour));
+    let open = schedule.take_unjudged(9, limits.window, at(25 * hour));
     assert!(open[0].1.uids.iter().eq(&[2]));
     let not_yet = Finding::Judged(Verdict::NotYet("1 of 2".to_owned()));
     schedule.judged(&image("i:1"), not_yet, at(25 * hour));

@@ -95,7 +95,7 @@ impl Model {
 
     fn judge(&mut self, allow: bool) {
         let now = self.now();
-        for (reference, asked) in self.schedule.to_judge(2, limits().window, now) {
+        for (reference, asked) in self.schedule.take_unjudged(2, limits().window, now) {
             assert!(!asked.uids.is_empty() || asked.unidentified);
             let verdict = match allow {
                 true => Verdict::Allowed,
