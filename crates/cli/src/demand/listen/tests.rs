@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Accepts credentials that `credential` makes.
 struct Fake;
@@ -123,7 +123,7 @@ fn a_busy_receiver_gets_everything_later() {
         })
         .collect();
     let (stop, calls, taken) = (AtomicBool::new(false), Mutex::new(0), Mutex::new(Vec::new()));
-    listener.run(&stop, |requests| {
+    let deliver = |requests: Vec<Request>| {
         let mut calls = calls.lock().unwrap();
         *calls += 1;
         if *calls < 4 {
@@ -133,6 +133,15 @@ fn a_busy_receiver_gets_everything_later() {
         taken.extend(requests.into_iter().map(|request| request.reference.to_string()));
         stop.store(taken.len() == 3, Ordering::Relaxed);
         Delivery::Taken
+    };
+    std::thread::scope(|scope| {
+        let served = scope.spawn(|| listener.run(&stop, deliver));
+        // If requests are lost, the test should fail instead of waiting for them.
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !served.is_finished() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        stop.store(true, Ordering::Relaxed);
     });
     let expected = ["docker.io/o/i:0", "docker.io/o/i:1", "docker.io/o/i:2"];
     assert_eq!(taken.into_inner().unwrap(), expected);
