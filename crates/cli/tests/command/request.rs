@@ -7,10 +7,11 @@ use sifcache_core::queue;
 use sifcache_core::reference::Reference;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// An image root with a listener, which takes the place of `sifcache fill --listen`.
 pub(crate) struct Site {
@@ -52,8 +53,24 @@ impl Site {
         (output.status.code(), [text(output.stdout), text(output.stderr)], lines)
     }
 
+    /// The next connection. If there is none, the test should fail instead of waiting for it.
+    fn accept(&self) -> TcpStream {
+        self.listener.set_nonblocking(true).unwrap();
+        let limit = Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false).unwrap();
+                    return stream;
+                }
+                Err(error) => assert!(Instant::now() < limit, "no request: {error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn answer(&self, (answer, then): (&str, &dyn Fn(&Tree))) -> String {
-        let mut stream = self.listener.accept().unwrap().0;
+        let mut stream = self.accept();
         let mut line = String::new();
         BufReader::new(&stream).read_line(&mut line).unwrap();
         then(&self.tree);
