@@ -238,7 +238,7 @@ fn the_queue_is_shown_to_everybody() {
 
 /// The objects of all results, for the comparison with docs/json.md.
 pub(crate) fn objects(site: &Site) -> Vec<Value> {
-    let answers: [(&str, &dyn Fn(&Tree)); 2] = [(ACCEPTED, &refused), (ACCEPTED, &done)];
+    let answers: Answers<'_> = &[(ACCEPTED, &refused), (ACCEPTED, &done)];
     let words = ["--json", "o/good:1", "o/new:1"];
     let outputs = answers.iter().map(|answer| site.request(&words, &[*answer]).1[0].clone());
     let text = outputs.collect::<Vec<_>>().concat();
