@@ -15,11 +15,13 @@ pub(super) fn during<T>(file: &File, work: impl FnOnce() -> T) -> (T, io::Result
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let syncs = scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                thread::park_timeout(INTERVAL);
+            loop {
                 file.sync_data()?;
+                thread::park_timeout(INTERVAL);
+                if done.load(Ordering::Acquire) {
+                    return Ok(());
+                }
             }
-            Ok(())
         });
         let end = End { done: &done, thread: syncs.thread() };
         let result = work();
