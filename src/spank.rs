@@ -48,7 +48,7 @@ pub(crate) mod test_double;
 
 pub(crate) use helper_process::within;
 pub(crate) use local_socket::{connect, peer_uid, send};
-pub(crate) use process::{datagram_socket, may_execute};
+pub(crate) use process::{datagram_socket, may_execute, set_name};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 

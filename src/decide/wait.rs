@@ -23,6 +23,7 @@ mod watch;
 use crate::NAME;
 use crate::fault;
 use crate::job::Job;
+use crate::spank::set_name;
 use news::News;
 use progress::Progress;
 use sifcache_core::command_line::Level;
@@ -30,6 +31,7 @@ use sifcache_core::decision::{Decision, Verdict};
 use sifcache_core::queue;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::cell::Cell;
+use std::ffi::CString;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -94,24 +96,21 @@ pub(crate) fn for_image(
 /// A task that has the name of slurmstepd could not be cancelled: proctrack/linuxproc sends no
 /// signal to such a process, not even SIGKILL.
 struct ProcessName {
-    before: Option<Vec<u8>>,
+    before: Option<CString>,
 }
 
 impl ProcessName {
-    /// The name of the main thread, see proc(5).
-    const FILE: &str = "/proc/self/comm";
-
     fn new() -> Self {
-        let before = fs::read(Self::FILE).ok();
-        let _ = fs::write(Self::FILE, "sifcache-wait");
-        Self { before }
+        let before = fs::read("/proc/self/comm").ok();
+        set_name(c"sifcache-wait");
+        Self { before: before.and_then(|name| CString::new(name.trim_ascii_end()).ok()) }
     }
 }
 
 impl Drop for ProcessName {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            let _ = fs::write(Self::FILE, before.trim_ascii_end());
+            set_name(before);
         }
     }
 }

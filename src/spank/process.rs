@@ -55,6 +55,13 @@ pub(super) fn write_stderr(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// Sets the name of this process in ps(1). A task cannot write it to `/proc/self/comm`, which belongs
+/// to root after a change of the user ID. The kernel shortens the name to 15 bytes.
+pub(crate) fn set_name(name: &CStr) {
+    // SAFETY: the kernel reads at most 16 bytes of a valid C string.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
 /// Ends this process without running the exit handlers that slurmstepd has registered.
 pub(super) fn end(status: i32) -> ! {
     // SAFETY: `_exit` has no preconditions. Slurm ends tasks that fail in the same way.
