@@ -107,7 +107,10 @@ fn archives() -> Vec<Chosen> {
         image(name, expected, &[Layer::new(entries, GZIP)])
     };
     let old_sparse = Entry::new("sparse", Kind::Other(b'S', Vec::new()));
+    // The runtime overwrites the file and makes it readable, which shows the recorded owner.
+    let unreadable = Entry { uid: 65_534, ..Entry::file("etc/hosts", "x") };
     vec![
+        entries("write-only-hosts", same, vec![unreadable.mode(0o200)]),
         image("no-layers", refused, &[]),
         entries("empty-layer", same, Vec::new()),
         entries("twice-in-a-layer", same, vec![Entry::file("a", "1"), Entry::file("a", "22")]),

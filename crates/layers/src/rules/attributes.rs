@@ -7,8 +7,6 @@ use sifcache_squashfs::tree::{Inode, Kind, Metadata, Xattrs};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Permission of the owner to read.
-const READ: u16 = 0o400;
 /// Permission of the owner to write.
 const WRITE: u16 = 0o200;
 
@@ -46,10 +44,6 @@ impl Filter {
                 inode.metadata.xattrs = settable.and_then(|settable| self.user(settable));
             }
             Attributes::User | Attributes::None => inode.metadata.xattrs = None,
-        }
-        if self.rules.attributes == Attributes::User && mode & READ == 0 {
-            // mksquashfs cannot read them.
-            inode.metadata.xattrs = None;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What mksquashfs leaves out or empties, because the user may not read it.
 
-use super::{Rules, Treatment};
+use super::{Attributes, Rules, Treatment};
 use crate::sink::ContentSink;
 use sifcache_squashfs::tree::{Inode, InodeId, Kind, Names, Tree};
 
@@ -17,6 +17,9 @@ impl Rules {
         if treatments.contains(&Treatment::LeftOut) || treatments.contains(&Treatment::Emptied) {
             change(tree, sink, |inode| self.treatment(inode));
         }
+        if self.attributes == Attributes::User {
+            hide_attributes(tree);
+        }
     }
 
     fn treatment(&self, inode: &Inode) -> Treatment {
@@ -26,6 +29,17 @@ impl Rules {
             Kind::Directory(_) if mode & SEARCH == 0 => self.unsearchable_directories,
             Kind::File { .. } if mode & READ == 0 => self.unreadable_files,
             _ => Treatment::Kept,
+        }
+    }
+}
+
+/// Removes the attributes that mksquashfs may not read.
+fn hide_attributes(tree: &mut Tree) {
+    for id in tree.ids() {
+        if let Some(inode) = tree.get_mut(id)
+            && inode.metadata.mode & READ == 0
+        {
+            inode.metadata.xattrs = None;
         }
     }
 }

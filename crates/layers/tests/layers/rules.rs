@@ -1,7 +1,8 @@
 //! What a runtime makes of a merged tree, as Apptainer 1.4.5 did, run by root and by a user.
 
 use crate::support::entry::{Entry, device, dir, file, hard_link, other, symlink};
-use crate::support::{ROOT, USER, assert_unsupported, merge_as, try_merge_as};
+use crate::support::{ROOT, USER, assert_unsupported, layer, merge_as, merge_bytes, try_merge_as};
+use sifcache_squashfs::tree::Tree;
 
 /// Capabilities of a file, version 2.
 const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -105,6 +106,21 @@ fn a_user_loses_what_mksquashfs_cannot_read() {
     let files = ["f0", "f1", "f2", "f3", "f4+", "f5+", "f6+", "f7+"];
     assert_eq!(names[..6], ["d4", "d5", "d5/in+", "d6", "d7", "d7/in+"]);
     assert_eq!(names[6..], files);
+}
+
+// The runtime can change the permissions of a file after it has unpacked the layers.
+#[test]
+fn attributes_that_cannot_be_read_stay_until_the_tree_is_packed() {
+    let layer = layer([file("f", "").mode(0o200).owner(5, 6)]);
+    let (mut merged, mut contents) = merge_bytes(&[layer]).expect("a valid layer");
+    let has_attributes = |tree: &Tree| {
+        let id = tree.lookup([&b"f"[..]]).expect("the file");
+        tree.get(id).is_some_and(|inode| inode.metadata.xattrs.is_some())
+    };
+    USER.unpacked(&mut merged, &mut contents).expect("a known tree");
+    assert!(has_attributes(&merged.tree));
+    USER.packed(&mut merged.tree, &mut contents);
+    assert!(!has_attributes(&merged.tree));
 }
 
 #[test]
