@@ -1,5 +1,4 @@
 //! Images that jobs ask for: requests, the policy, the queue, and the filler.
-#![allow(dead_code)]
 
 pub(crate) mod ask;
 pub(crate) mod board;

@@ -36,6 +36,10 @@ pub(crate) fn print(
         }
     }
     source.problems().iter().for_each(|problem| report.note(problem));
+    source.counters().remark().iter().for_each(|remark| report.note(remark));
+    if schedule.dropped() > 0 {
+        report.note(&format!("{} requests are more than are kept", schedule.dropped()));
+    }
     for (reference, asked) in schedule.take_unjudged(usize::MAX, policy.limits().window, now) {
         let finding = match lookup::find(settings, &reference) {
             Some(_) => Finding::Present,

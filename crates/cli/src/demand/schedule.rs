@@ -355,6 +355,7 @@ impl Schedule {
     }
 
     /// The item of this image, if it is not in the cache.
+    #[cfg(test)]
     pub(crate) fn get(&self, reference: &Reference) -> Option<&Item> {
         self.items.get(&reference.to_string())
     }

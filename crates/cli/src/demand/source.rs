@@ -57,6 +57,20 @@ pub(crate) struct Counters {
     pub(crate) restarts: u64,
 }
 
+impl Counters {
+    /// What an admin should know about the lines, if there is anything.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let numbers = [
+            (self.forged, "forged lines"),
+            (self.unread, "lines that cannot be read"),
+            (self.gaps, "gaps, in which lines may be lost"),
+        ];
+        let found = numbers.iter().filter(|(count, _)| *count > 0);
+        let found: Vec<String> = found.map(|(count, what)| format!("{count} {what}")).collect();
+        (!found.is_empty()).then(|| format!("the logs have {}", found.join(", ")))
+    }
+}
+
 /// Logs that are read for requests.
 pub(crate) struct Source {
     logs: Vec<Log>,

@@ -43,6 +43,9 @@ pub(super) fn read(mut source: Source, sender: &SyncSender<Message>, stop: &Atom
         let requests = match source.next(MOST, WAIT) {
             Ok(Some(requests)) => requests,
             Ok(None) => {
+                if let Some(remark) = source.counters().remark() {
+                    let _ = sender.send(Message::Note(remark));
+                }
                 let _ = sender.send(Message::Requests(Vec::new(), Some(source.cursor())));
                 let _ = sender.send(Message::Ended(Ok(())));
                 return;
