@@ -4,10 +4,18 @@ use crate::coverage::{Span, Spans, confirm};
 use crate::event::{self, Event};
 use crate::line::{self, Line};
 use crate::log_line::now;
+use crate::miss::{self, Found};
 use crate::scan::Scan;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::decision::Kind;
 use sifcache_core::reference::Reference;
+
+/// A request is not from the future.
+fn request(line: &[u8]) {
+    if let Found::Miss(miss) = miss::read(line, now()).found {
+        assert!(miss.time <= now(), "{}", miss.time);
+    }
+}
 
 /// Reads a log as the command does.
 pub(crate) fn read(log: &[u8]) {
@@ -17,6 +25,7 @@ pub(crate) fn read(log: &[u8]) {
     for line in log.split(|byte| *byte == b'\n') {
         let text = String::from_utf8_lossy(line);
         scan.line(line);
+        request(line);
         match line::read(text.trim_end(), now()) {
             Line::Event(time, event) => {
                 assert_eq!(line::time(&text, now()), Some(time));

@@ -32,6 +32,10 @@ mod json;
 mod line;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/miss.rs"]
+mod miss;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/scan.rs"]
 mod scan;
 #[rustfmt::skip]
