@@ -90,11 +90,20 @@ fn a_refused_image_is_a_miss() {
     }
 }
 
+/// Whether this process, and so its children, ignore a signal: a shell without job control ignores
+/// SIGINT for commands in the background.
+fn is_ignored(number: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() >> (number - 1) & 1 == 1
+}
+
 /// A signal ends the wait as it would end the runtime.
 #[test]
 fn signals_end_a_wait() {
     let site = Site::new();
-    for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+    let all = [("TERM", 15), ("INT", 2), ("HUP", 1)];
+    for (signal, number) in all.into_iter().filter(|(_, number)| !is_ignored(*number)) {
         say(&site, "queued");
         let child = start(&site, "exec docker://o/i:2 true", "on_miss=pull");
         until(|| is_waited_for(&site));
