@@ -17,14 +17,15 @@ ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 # start under such limits.
 ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
 
-## make asan                          the plugin and the shim under the address sanitizer
+## make asan [ASAN_SHIM=]            the plugin and the shim under the address sanitizer
+ASAN_SHIM ?= yes
 asan: tools
 	@[ -n '$(ASAN_RUNTIME)' ] || { echo 'this Rust toolchain has no address sanitizer' >&2; exit 1; }
 	@$(ASAN_TEST) --lib -- --ignored spank::argv::tests::the_memory_checker_is_active 2>&1 | grep -q 'heap-buffer-overflow' || { \
 		echo 'the address sanitizer does not report an error that it must report' >&2; exit 1; }
 	$(ASAN_TEST) --lib
 	$(ASAN_TEST) --test host -- --include-ignored memory::
-	$(ASAN_TEST) --test shim -- $(ASAN_SKIP)
+	$(if $(ASAN_SHIM),$(ASAN_TEST) --test shim -- $(ASAN_SKIP))
 
 ## make valgrind                      the plugin under valgrind; takes some minutes
 valgrind: tools valgrind-tools
