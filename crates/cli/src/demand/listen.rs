@@ -1,10 +1,9 @@
 //! The listener of `sifcache fill --listen`: requests over TCP, signed by munge.
 //!
-//! It serves sites without central logs. The message is described in
-//! [`message`](crate::demand::message). Everything is bounded: the size and the duration of each
-//! connection, the number of connections, the requests of each user and each host in a minute, and
-//! the memory for all of these. One thread serves all clients with non-blocking sockets, so a slow
-//! client does not delay another one.
+//! It serves sites without central logs. [`message`] describes the message. Everything is bounded:
+//! the size and the duration of each connection, the number of connections, the requests of each
+//! user and each host in a minute, and the memory for all of these. One thread serves all clients
+//! with non-blocking sockets, so a slow client does not delay another one.
 
 mod connection;
 mod rate;
