@@ -194,7 +194,8 @@ fn require_in_a_container_is_reported() {
         assert!(output.stderr.contains("on_miss=fail in plugstack.conf"), "{output:#?}");
     }
     let output = step(&["--sif-cache=off"], ABSENT);
-    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
+    // srun may also say that the job waits for the end of the one before.
+    assert!(output.status == 0 && !output.stderr.contains("sifcache"), "{output:#?}");
 }
 
 /// A user can set these variables. They have no effect if slurmstepd reports that the step has no

@@ -28,7 +28,7 @@ pub(super) fn page(
         "# Benchmarks of fills\n\n`make bench-fill` writes this page. An image is fetched from a \
          registry on the same host and converted\nto a SIF file. Values are medians of {rounds} \
          rounds, in which the commands take turns. The runtime's \
-         cache is off, and its temporary files are on disk.\n\n- `big` has 300 MB that do not \
+         cache is\noff, and its temporary files are on disk.\n\n- `big` has 300 MB that do not \
          compress.\n- `many` has 28,000 small files: a tree, and two copies of it in upper \
          layers.\n- `real` has 2 GB of Debian and Python in 8 layers.\n\n{}\n\n\
          CPU is the processor time of all processes, memory the peak of the largest process, and \
