@@ -110,10 +110,17 @@ fn archives() -> Vec<Chosen> {
     // The runtime overwrites the file and makes it readable, which shows the recorded owner.
     let unreadable = Entry { uid: 65_534, ..Entry::file("etc/hosts", "x") };
     vec![
-        entries("write-only-hosts", same, vec![unreadable.mode(0o200)]),
+        entries("write-only-hosts", same, vec![unreadable.clone().mode(0o200)]),
+        entries("read-only-hosts", same, vec![unreadable.clone().mode(0o400)]),
+        entries("closed-hosts", same, vec![unreadable.mode(0)]),
         image("no-layers", refused, &[]),
         entries("empty-layer", same, Vec::new()),
         entries("twice-in-a-layer", same, vec![Entry::file("a", "1"), Entry::file("a", "22")]),
+        entries(
+            "write-only-resolv-conf",
+            same,
+            vec![Entry { gid: 7, ..Entry::file("etc/resolv.conf", "x") }.mode(0o200)],
+        ),
         entries("root-entry", same, vec![Entry::directory("./").mode(0o700)]),
         entries("gnu-sparse", refused, vec![old_sparse]),
         image(

@@ -50,7 +50,7 @@ fn listener(limits: Limits) -> Listener {
 
 fn connect(listener: &Listener) -> TcpStream {
     let stream = TcpStream::connect(listener.socket.local_addr().unwrap()).unwrap();
-    // A test that waits for an answer in vain should fail.
+    // Without a limit, a missing answer would block the test.
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream
 }

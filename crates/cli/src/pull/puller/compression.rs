@@ -105,7 +105,7 @@ impl Drop for Choice {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let State::Trial(trial) = std::mem::replace(state, State::Known(self.wanted)) {
-            // Nobody asks for the result any more.
+            // The result is no longer needed.
             let _ = trial.join();
         }
     }
