@@ -3,6 +3,7 @@
 
 use sifcache_core::decision::Kind;
 use sifcache_core::pull::link::NotLinked;
+use sifcache_core::pull::plan::OnlyRuntime;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -122,6 +123,11 @@ pub trait Job {
     fn answer_pull(&self, path: &Path) -> Result<Link, Error> {
         let _ = path;
         Err(Error::InvalidArgument("only the shim answers a pull"))
+    }
+    /// Why only the runtime can handle the pull, if that depends on which runtime it is. Only the
+    /// shim examines this.
+    fn only_runtime(&self) -> Option<OnlyRuntime> {
+        None
     }
     /// The value of a variable in the job's environment.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;

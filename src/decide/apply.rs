@@ -33,6 +33,11 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     if decision.kind() == Kind::Build && job.step().uid == ROOT {
         decision.verdict = Verdict::Pass(Pass::NotLaunch(NotServed::Root));
     }
+    if !matches!(decision.verdict, Verdict::Pass(_))
+        && let Some(why) = job.only_runtime()
+    {
+        decision.verdict = Verdict::Pass(Pass::OnlyRuntime(why));
+    }
     if decision.uri.is_some() {
         warn_of_invalid_mode(job, requested);
     }

@@ -209,6 +209,36 @@ fn messages_about_variables() {
     }
 }
 
+/// Apptainer prints several messages about some variables. They are not reproduced, so Apptainer
+/// handles the pull, whatever its name is.
+#[test]
+fn messages_that_only_the_runtime_prints() {
+    let site = site();
+    for (version, options, is_answered) in [
+        ("singularity-ce version 4.5.1", "pull", true),
+        ("apptainer version 1.4.5", "pull", false),
+        ("apptainer version 1.4.5", "-q pull", true),
+    ] {
+        for variable in ["SINGULARITY_CONFIGDIR=/c", "SINGULARITY_SYPGPDIR=/c"] {
+            let words: Vec<&str> = ["singularity"]
+                .into_iter()
+                .chain(options.split(' '))
+                .chain(["-F", "x", "docker://o/i:1"])
+                .collect();
+            let call = site.call(&words).variable(format!("RUNTIME_VERSION={version}"));
+            let call = call.variable(variable.to_owned()).program("shims/singularity");
+            if is_answered {
+                let outcome = call.set_up("directory", &site.text("work")).run();
+                let cached =
+                    if options == "pull" { "INFO:    Using cached SIF image\n" } else { "" };
+                assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), cached));
+            } else {
+                call.is_bare();
+            }
+        }
+    }
+}
+
 /// The runtime names the first group without a signature. It does so before it reads a key.
 #[test]
 fn library_images_without_a_signature() {

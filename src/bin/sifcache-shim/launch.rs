@@ -4,6 +4,7 @@ use crate::environment::Environment;
 use crate::process;
 use crate::pull::Pull;
 use sifcache_core::decision::Kind;
+use sifcache_core::pull::plan::OnlyRuntime;
 use spank_sifcache::job::{BATCH_SCRIPT, Error, Job, Link, Step};
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
@@ -64,6 +65,10 @@ impl Job for Launch<'_> {
         let answer = answer.map_err(|_| Error::InvalidArgument("the image cannot be read"))?;
         self.answered.set(Some(answer.status));
         Ok(answer.link)
+    }
+
+    fn only_runtime(&self) -> Option<OnlyRuntime> {
+        self.pull.as_ref()?.only_runtime()
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

@@ -21,7 +21,7 @@ use sifcache_core::image;
 use sifcache_core::image_uri::{ImageUri, Transport};
 use sifcache_core::pull;
 use sifcache_core::pull::link::NotLinked;
-use sifcache_core::pull::plan::{self, Plan};
+use sifcache_core::pull::plan::{self, OnlyRuntime, Plan};
 use sifcache_core::settings::{self, Settings};
 use sifcache_core::sif::unsigned::Unsigned;
 use spank_sifcache::decide::lookup_timeout::WithTimeout;
@@ -123,6 +123,13 @@ impl Pull {
         })
     }
 
+    /// Why only the runtime can handle the pull, if its name does not tell: Apptainer would print
+    /// messages that are not known.
+    pub(crate) fn only_runtime(&self) -> Option<OnlyRuntime> {
+        let is_unknown = self.plan.about_variables.is_none() && self.messages().has_variables();
+        (is_unknown && self.release().is_none()).then_some(OnlyRuntime::Variables)
+    }
+
     /// Singularity ignores the variables that suppress messages or colors.
     fn messages(&self) -> &Messages {
         self.messages.get_or_init(|| {
@@ -146,7 +153,7 @@ impl Pull {
 
     /// Prints the messages of Apptainer about variables.
     fn announce_variables(&self) {
-        let lines = &self.plan.about_variables;
+        let lines = self.plan.about_variables.as_deref().unwrap_or_default();
         if !lines.is_empty() && self.messages().has_variables() && self.release().is_none() {
             lines.iter().for_each(|line| self.messages().about_variable(line));
         }

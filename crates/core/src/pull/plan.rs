@@ -2,7 +2,7 @@
 
 use super::target::Target;
 use super::{Pull, variables};
-use crate::command_line::{Environment, Level};
+use crate::command_line::{Environment, Level, file_name};
 use crate::image_uri::ImageUri;
 use std::fmt;
 
@@ -11,9 +11,10 @@ use std::fmt;
 pub struct Plan {
     /// The file.
     pub target: Target,
-    /// Apptainer's messages about the job's variables. Singularity prints none, but Apptainer is
-    /// also installed as `singularity`.
-    pub about_variables: Vec<String>,
+    /// Apptainer's messages about the job's variables. `None` if it prints messages that are not
+    /// known, so that only a pull by Singularity can be answered. Singularity prints none, but
+    /// Apptainer is also installed as `singularity`.
+    pub about_variables: Option<Vec<String>>,
 }
 
 /// Why the runtime handles a pull or a build, whether or not the image is in the cache.
@@ -76,8 +77,10 @@ pub fn plan(
     }
     let target = Target::new(uri, pull.file.as_deref(), pull.dir.as_deref());
     let target = target.ok_or(OnlyRuntime::FileName)?;
-    let about_variables = variables::messages(program, environment);
-    let about_variables = about_variables.ok_or(OnlyRuntime::Variables)?;
+    let about_variables = variables::messages(environment);
+    if about_variables.is_none() && file_name(program) == b"apptainer" {
+        return Err(OnlyRuntime::Variables);
+    }
     // The runtime refuses an existing file before it does anything else.
     if !pull.force && target.exists() {
         return Err(OnlyRuntime::Exists);

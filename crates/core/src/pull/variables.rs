@@ -3,7 +3,7 @@
 //! spython sets `SINGULARITY_PULLFOLDER` to an empty value for every pull, and many sites set
 //! `SINGULARITY_CACHEDIR`.
 
-use crate::command_line::{Environment, file_name};
+use crate::command_line::Environment;
 
 /// The keys of the variables that an answered pull may have, in the order of the messages.
 /// Apptainer reads the variables of flags in the order of the flags' names.
@@ -36,16 +36,9 @@ const KEYS_OF_CACHE: [&str; 2] = ["DISABLE_CACHE", "CACHEDIR"];
 /// The keys of variables about which Apptainer prints several messages.
 const OTHER_KEYS: [&str; 3] = ["CONFIGDIR", "MESSAGELEVEL", "SYPGPDIR"];
 
-/// The messages of Apptainer about variables, if `program` is Apptainer. `None` if it prints other
-/// messages than these, for example about a variable that has different values with the two
-/// prefixes.
-pub(super) fn messages(program: &[u8], environment: &Environment<'_>) -> Option<Vec<String>> {
-    let messages = of_apptainer(environment);
-    // `singularity` can be a name of either runtime.
-    if file_name(program) == b"apptainer" { messages } else { Some(messages.unwrap_or_default()) }
-}
-
-fn of_apptainer(environment: &Environment<'_>) -> Option<Vec<String>> {
+/// The messages of Apptainer about variables. `None` if it prints other messages than these, for
+/// example about a variable that has different values with the two prefixes.
+pub(super) fn messages(environment: &Environment<'_>) -> Option<Vec<String>> {
     let mut messages = Vec::new();
     let names = |key: &str| ["SINGULARITY", "APPTAINER"].map(|prefix| format!("{prefix}_{key}"));
     let values = |key: &str| names(key).map(|name| environment(&name));
@@ -70,12 +63,12 @@ fn of_apptainer(environment: &Environment<'_>) -> Option<Vec<String>> {
 mod tests {
     use super::messages;
 
-    fn of(program: &str, variables: &[&str]) -> Option<Vec<String>> {
+    fn of(variables: &[&str]) -> Option<Vec<String>> {
         let environment = |name: &str| {
             let value = variables.iter().find_map(|v| v.strip_prefix(name)?.strip_prefix('='));
             value.map(|value| value.as_bytes().to_vec())
         };
-        messages(program.as_bytes(), &environment)
+        messages(&environment)
     }
 
     fn about(key: &str) -> String {
@@ -84,36 +77,29 @@ mod tests {
 
     #[test]
     fn one_message_for_each_variable_of_singularity() {
-        for (program, variables, expected) in [
-            ("apptainer", &["SINGULARITY_PULLFOLDER="] as &[&str], Some(vec!["PULLFOLDER"])),
-            ("/usr/bin/apptainer", &["SINGULARITY_CACHEDIR=/c"], Some(vec!["CACHEDIR"])),
-            ("apptainer", &["SINGULARITY_CACHEDIR="], Some(vec![])),
+        for (variables, expected) in [
+            (&["SINGULARITY_PULLFOLDER="] as &[&str], Some(vec!["PULLFOLDER"])),
+            (&["SINGULARITY_CACHEDIR=/c"], Some(vec!["CACHEDIR"])),
+            (&["SINGULARITY_CACHEDIR="], Some(vec![])),
             (
-                "apptainer",
                 &["SINGULARITY_CACHEDIR=/c", "SINGULARITY_LIBRARY=", "SINGULARITY_DOCKER_HOST="],
                 Some(vec!["DOCKER_HOST", "LIBRARY", "CACHEDIR"]),
             ),
-            ("singularity", &["SINGULARITY_PULLFOLDER="], Some(vec!["PULLFOLDER"])),
-            ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=x"], Some(vec![])),
-            ("apptainer", &["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=y"], None),
-            ("apptainer", &["APPTAINER_CACHEDIR=x", "SINGULARITY_CACHEDIR=y"], None),
-            (
-                "apptainer",
-                &["SINGULARITY_FORCE=1", "SINGULARITY_QUIET=1"],
-                Some(vec!["QUIET", "FORCE"]),
-            ),
-            ("apptainer", &["SINGULARITY_VERBOSE=0"], Some(vec!["VERBOSE"])),
-            ("apptainer", &["SINGULARITY_MESSAGELEVEL=1"], None),
-            ("apptainer", &["APPTAINER_QUIET=0", "SINGULARITY_QUIET=1"], None),
-            ("apptainer", &["SINGULARITY_QUIET=1", "APPTAINER_QUIET=1"], Some(vec![])),
-            ("apptainer", &["SINGULARITY_CONFIGDIR=/c"], None),
-            ("singularity", &["SINGULARITY_QUIET=1"], Some(vec!["QUIET"])),
-            ("singularity", &["SINGULARITY_QUIET=1", "SINGULARITY_CONFIGDIR=/c"], Some(vec![])),
-            ("apptainer", &["SINGULARITY_SIFCACHE=x"], Some(vec![])),
+            (&["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=x"], Some(vec![])),
+            (&["APPTAINER_PULLFOLDER=x", "SINGULARITY_PULLFOLDER=y"], None),
+            (&["APPTAINER_CACHEDIR=x", "SINGULARITY_CACHEDIR=y"], None),
+            (&["SINGULARITY_FORCE=1", "SINGULARITY_QUIET=1"], Some(vec!["QUIET", "FORCE"])),
+            (&["SINGULARITY_VERBOSE=0"], Some(vec!["VERBOSE"])),
+            (&["SINGULARITY_MESSAGELEVEL=1"], None),
+            (&["APPTAINER_QUIET=0", "SINGULARITY_QUIET=1"], None),
+            (&["SINGULARITY_QUIET=1", "APPTAINER_QUIET=1"], Some(vec![])),
+            (&["SINGULARITY_CONFIGDIR=/c"], None),
+            (&["SINGULARITY_QUIET=1", "SINGULARITY_CONFIGDIR=/c"], None),
+            (&["SINGULARITY_SIFCACHE=x"], Some(vec![])),
         ] {
             let expected: Option<Vec<String>> =
                 expected.map(|keys| keys.into_iter().map(about).collect());
-            assert_eq!(of(program, variables), expected, "{program} {variables:?}");
+            assert_eq!(of(variables), expected, "{variables:?}");
         }
     }
     /// They have no effect, but there is a message. Apptainer reads `DISABLE_CACHE` twice.
@@ -130,7 +116,7 @@ mod tests {
             ),
         ] {
             let expected = expected.into_iter().map(about).collect();
-            assert_eq!(of("apptainer", &variables), Some(expected), "{variables:?}");
+            assert_eq!(of(&variables), Some(expected), "{variables:?}");
         }
     }
 }
