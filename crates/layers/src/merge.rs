@@ -12,7 +12,7 @@ use crate::nodes::Nodes;
 use crate::path::{LONGEST_NAME, components};
 use crate::resolve::{Place, Resolver};
 use crate::sink::ContentSink;
-use crate::whiteout;
+use crate::whiteout::{self, Cleaner};
 use sifcache_squashfs::tree::{ContentId, Inode, InodeId, Kind, Metadata, Names, Tree};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -37,8 +37,9 @@ pub struct Merged {
     /// with the time before. See [`Removals`](crate::rules::Removals).
     pub(crate) removed_from: HashMap<InodeId, u32>,
     /// Directories whose time is that of a removal or of a directory that was made in them, and
-    /// that their owner may not change, with the time before. For an ordinary user, umoci makes
-    /// them writable and then restores their time and permissions.
+    /// that their owner may not change or not reach, with the time before. For an ordinary user,
+    /// umoci makes them and the directories above them writable, and then restores their times and
+    /// permissions (`pkg/unpriv`).
     pub(crate) unwritable: HashMap<InodeId, u32>,
     /// For directories that an earlier entry makes writable for their owner, and the last one does
     /// not: the last writable metadata. An ordinary user can neither set nor remove attributes of
@@ -174,10 +175,14 @@ impl Merger {
             return Err(Failure::invalid(&entry.name, "a whiteout of a directory on its own path"));
         }
         let Some(directory) = place.id() else { return Ok(()) };
+        let above = (0..place.depth()).filter_map(|index| place.step(index)?.1);
+        let reachable =
+            [Tree::ROOT].into_iter().chain(above).all(|id| self.nodes.is_searchable(id));
+        let mut cleaner = Cleaner { nodes: &mut self.nodes, now: self.now, reachable, forget };
         if name == whiteout::OPAQUE {
-            whiteout::empty(&mut self.nodes, directory, None, self.now, forget);
+            cleaner.empty(directory);
         } else {
-            whiteout::remove(&mut self.nodes, directory, hidden, self.now, forget);
+            cleaner.remove(directory, hidden);
         }
         Ok(())
     }
@@ -185,9 +190,11 @@ impl Merger {
     /// Makes the missing directories on the way to an entry. Returns the directory of the entry.
     fn make_directories(&mut self, target: &mut Target<'_>) -> Result<InodeId, Failure> {
         let mut directory = Tree::ROOT;
+        let mut reachable = true;
         for index in 0..target.place.depth() {
             let Some((name, id)) = target.place.step(index) else { break };
             if let Some(id) = id {
+                reachable &= self.nodes.is_searchable(directory);
                 directory = id;
                 continue;
             }
@@ -196,10 +203,11 @@ impl Merger {
             }
             let inode =
                 Inode { metadata: self.implied(directory), kind: Kind::Directory(Names::new()) };
-            self.nodes.set_time_of_creation(directory, self.now);
+            self.nodes.set_time_of_creation(directory, self.now, reachable);
             let id = self.nodes.create(directory, name, inode)?;
             self.nodes.is_implied(id);
             target.place.made(index, id);
+            reachable &= self.nodes.is_searchable(directory);
             directory = id;
         }
         if self.nodes.is_directory(directory) {

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 const READ: u16 = 0o400;
 /// Permission of the owner to write.
 const WRITE: u16 = 0o200;
+/// Permission of the owner to reach what is in a directory.
+const SEARCH: u16 = 0o100;
 /// Permissions of the owner that are needed to make or remove a file in a directory.
 const CHANGE: u16 = 0o300;
 
@@ -136,22 +138,32 @@ impl Nodes {
         }
     }
 
-    /// Sets the time of a directory from which a whiteout removed something.
-    pub(crate) fn set_time_of_removal(&mut self, id: InodeId, time: u32) {
-        self.set_time(id, time, true);
+    /// Whether the owner can reach what is in the directory.
+    pub(crate) fn is_searchable(&self, id: InodeId) -> bool {
+        self.tree.get(id).is_none_or(|inode| inode.metadata.mode & SEARCH != 0)
     }
 
-    /// Sets the time of a directory in which a directory without an entry was made.
-    pub(crate) fn set_time_of_creation(&mut self, id: InodeId, time: u32) {
-        self.set_time(id, time, false);
+    /// Sets the time of a directory from which a whiteout removed something. `reachable`: all
+    /// directories above it are searchable.
+    pub(crate) fn set_time_of_removal(&mut self, id: InodeId, time: u32, reachable: bool) {
+        self.set_time(id, time, reachable, true);
     }
 
-    fn set_time(&mut self, id: InodeId, time: u32, removal: bool) {
+    /// Sets the time of a directory in which a directory without an entry was made. `reachable`:
+    /// all directories above it are searchable.
+    pub(crate) fn set_time_of_creation(&mut self, id: InodeId, time: u32, reachable: bool) {
+        self.set_time(id, time, reachable, false);
+    }
+
+    fn set_time(&mut self, id: InodeId, time: u32, reachable: bool, removal: bool) {
         let Some(inode) = self.tree.get_mut(id) else { return };
         let before = std::mem::replace(&mut inode.metadata.mtime, time);
-        if inode.metadata.mode & CHANGE != CHANGE {
+        if !reachable || inode.metadata.mode & CHANGE != CHANGE {
             self.unwritable.entry(id).or_insert(before);
-        } else if removal {
+            return;
+        }
+        self.unwritable.remove(&id);
+        if removal {
             self.removed_from.entry(id).or_insert(before);
         } else {
             self.removed_from.remove(&id);

@@ -12,49 +12,55 @@ pub(crate) const PREFIX: &[u8] = b".wh.";
 /// The name of the whiteout of everything in its directory.
 pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// Removes a name, unless this layer has put it there. Of a directory that this layer has put
-/// there, or has put something into, removes the other names.
-pub(crate) fn remove(
-    nodes: &mut Nodes,
-    directory: InodeId,
-    name: &[u8],
-    now: u32,
-    forget: Forget<'_>,
-) {
-    let Some(id) = nodes.child(directory, name) else { return };
-    if nodes.is_upper(directory, name, id) {
-        empty(nodes, id, Some(now), now, forget);
-    } else {
-        nodes.remove(directory, name, forget);
-    }
+/// Applies one whiteout.
+pub(crate) struct Cleaner<'a> {
+    pub(crate) nodes: &'a mut Nodes,
+    /// The time of a removal, in seconds since 1970.
+    pub(crate) now: u32,
+    /// Whether the directory of the whiteout, and all directories above it, are searchable.
+    pub(crate) reachable: bool,
+    pub(crate) forget: Forget<'a>,
 }
 
-/// Removes everything from a directory that lower layers have put there. Does nothing to other
-/// files.
-///
-/// umoci restores the time of the directory that holds a whiteout, so `top_time` is `None` for the
-/// directory of an opaque whiteout. Directories below it keep the time of the removal, `now`.
-pub(crate) fn empty(
-    nodes: &mut Nodes,
-    top: InodeId,
-    top_time: Option<u32>,
-    now: u32,
-    forget: Forget<'_>,
-) {
-    let mut todo = vec![(top, top_time)];
-    while let Some((directory, time)) = todo.pop() {
-        // A directory is walked once in a layer: everything that comes later is of this layer.
-        if !nodes.is_directory(directory) || !nodes.mark_emptied(directory) {
-            continue;
+impl Cleaner<'_> {
+    /// Removes a name, unless this layer has put it there. Of a directory that this layer has put
+    /// there, or has put something into, removes the other names.
+    pub(crate) fn remove(&mut self, directory: InodeId, name: &[u8]) {
+        let Some(id) = self.nodes.child(directory, name) else { return };
+        if self.nodes.is_upper(directory, name, id) {
+            self.clean(id, Some(self.now));
+        } else {
+            self.nodes.remove(directory, name, self.forget);
         }
-        let (upper, lower) = names(nodes, directory);
-        todo.extend(upper.into_iter().map(|id| (id, Some(now))));
-        let removed = !lower.is_empty();
-        for name in lower {
-            nodes.remove(directory, &name, forget);
-        }
-        if let Some(time) = time.filter(|_| removed) {
-            nodes.set_time_of_removal(directory, time);
+    }
+
+    /// Removes everything from the directory of the whiteout that lower layers have put there.
+    pub(crate) fn empty(&mut self, directory: InodeId) {
+        self.clean(directory, None);
+    }
+
+    /// Removes everything from a directory that lower layers have put there. Does nothing to other
+    /// files.
+    ///
+    /// umoci restores the time of the directory that holds a whiteout, so `top_time` is `None` for
+    /// the directory of an opaque whiteout. Directories below it keep the time of the removal.
+    fn clean(&mut self, top: InodeId, top_time: Option<u32>) {
+        let mut todo = vec![(top, top_time, self.reachable)];
+        while let Some((directory, time, reachable)) = todo.pop() {
+            // A directory is walked once in a layer: everything that comes later is of this layer.
+            if !self.nodes.is_directory(directory) || !self.nodes.mark_emptied(directory) {
+                continue;
+            }
+            let (upper, lower) = names(self.nodes, directory);
+            let below = reachable && self.nodes.is_searchable(directory);
+            todo.extend(upper.into_iter().map(|id| (id, Some(self.now), below)));
+            let removed = !lower.is_empty();
+            for name in lower {
+                self.nodes.remove(directory, &name, self.forget);
+            }
+            if let Some(time) = time.filter(|_| removed) {
+                self.nodes.set_time_of_removal(directory, time, reachable);
+            }
         }
     }
 }

@@ -137,12 +137,47 @@ fn archives() -> Vec<Chosen> {
     ]
 }
 
+/// umoci cannot reach `c/d` as an ordinary user until it has changed the permissions of `c`, and then
+/// restores the times of all directories on the way.
+fn closed_directories() -> Vec<Chosen> {
+    let closed = || Entry::directory("c").mode(0o600);
+    let open = || Entry::directory("c").mode(0o755);
+    let root = |mode| Entry::directory("./").mode(mode);
+    let inside = || Entry::directory("c/d").mode(0o755);
+    let below = |name: &str| Entry::file(name, "x");
+    let lower = || vec![inside(), below("c/d/e"), below("c/d/s/e")];
+    let images: [(_, Vec<Vec<Entry>>); 5] = [
+        ("closed-above", vec![vec![inside(), closed(), below("c/d/e/f"), open()]]),
+        ("closed-root", vec![vec![inside(), root(0o640), below("c/d/e/f"), root(0o755)]]),
+        (
+            "closed-and-open",
+            vec![vec![inside(), closed(), below("c/d/e/f"), open(), below("c/d/g/f")]],
+        ),
+        (
+            "removed-below-closed",
+            vec![
+                lower(),
+                vec![closed(), below("c/d/f"), below("c/d/s/f"), below("c/.wh.d"), open()],
+            ],
+        ),
+        (
+            "emptied-below-closed",
+            vec![lower(), vec![closed(), below("c/d/s/f"), below("c/.wh..wh..opq"), open()]],
+        ),
+    ];
+    let layers = |layers: Vec<Vec<Entry>>| -> Vec<Layer> {
+        layers.into_iter().map(|entries| Layer::new(entries, GZIP)).collect()
+    };
+    images.into_iter().map(|(name, entries)| image(name, same, &layers(entries))).collect()
+}
+
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn chosen_images_are_those_of_the_runtime() {
     let site = Site::new("");
     let fills = Fills::new(&site);
-    let all: Vec<Chosen> = [indexes(), media_types(), archives()].into_iter().flatten().collect();
+    let all = [indexes(), media_types(), archives(), closed_directories()];
+    let all: Vec<Chosen> = all.into_iter().flatten().collect();
     let names: Vec<String> = all.iter().map(|chosen| chosen.name.to_owned()).collect();
     for chosen in &all {
         fills.serve(chosen.name, &chosen.blobs, &chosen.named);

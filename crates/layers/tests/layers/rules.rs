@@ -1,7 +1,8 @@
 //! What a runtime makes of a merged tree, as Apptainer 1.4.5 did, run by root and by a user.
 
-use crate::support::entry::{Entry, device, dir, file, hard_link, other, symlink};
+use crate::support::entry::{Entry, device, dir, file, hard_link, other, symlink, whiteout};
 use crate::support::{ROOT, USER, assert_unsupported, layer, merge_as, merge_bytes, try_merge_as};
+use sifcache_layers::rules::{Removals, Rules};
 use sifcache_squashfs::tree::Tree;
 
 /// Capabilities of a file, version 2.
@@ -200,6 +201,42 @@ fn the_time_of_a_read_only_directory_in_which_a_parent_is_made() {
     let layers = || [vec![dir("d").mode(0o555).time(5)], vec![file("d/s/f", "")]];
     assert_eq!(merge_as(USER, layers())[0], "d d555 0:0 5");
     assert_eq!(merge_as(ROOT, layers())[0], "d d555 0:0 now");
+}
+
+// Guessed wrong at first: umoci restores the times of all directories below the one that it opens.
+#[test]
+fn the_time_of_a_directory_below_a_closed_one() {
+    let inside = || dir("c/d").time(5);
+    let closed = || dir("c").mode(0o600);
+    let made = |name: &str| file(format!("c/d/{name}/f"), "");
+    let time = |rules, entries: Vec<Entry>| {
+        let lines = merge_as(rules, [entries]);
+        lines.iter().find_map(|line| Some(line.strip_prefix("c/d d755 0:0 ")?.to_owned())).unwrap()
+    };
+    let below_closed = || vec![inside(), closed(), made("s"), dir("c")];
+    assert_eq!(time(USER, below_closed()), "5");
+    assert_eq!(time(ROOT, below_closed()), "now");
+    let below_closed_root = vec![inside(), dir("./").mode(0o640), made("s"), dir("./").mode(0o755)];
+    assert_eq!(time(USER, below_closed_root), "5");
+    let also_below_open = vec![inside(), closed(), made("s"), dir("c"), made("t")];
+    assert_eq!(time(USER, also_below_open), "now");
+}
+
+#[test]
+fn a_whiteout_below_a_closed_directory() {
+    let rules = Rules { removals: Removals::Now, ..USER };
+    let lower = || vec![dir("c/d").time(5), file("c/d/e", "")];
+    for (mode, time) in [(0o600, "5"), (0o700, "now")] {
+        let upper = vec![
+            dir("c/d").time(5),
+            dir("c").mode(mode),
+            file("c/d/f", ""),
+            whiteout("c/d"),
+            dir("c").mode(0o755),
+        ];
+        let lines = merge_as(rules, [lower(), upper]);
+        assert!(lines.contains(&format!("c/d d755 0:0 {time}")), "{mode:o}: {lines:#?}");
+    }
 }
 
 // umoci: "get xattr: unpriv.lgetxattr: permission denied".
