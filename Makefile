@@ -305,7 +305,7 @@ install-files:
 	install -d $(DESTDIR)$(docdir)/examples
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
-	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/fill examples/fill/site.conf examples/fill/sifcache-fill.cron
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/fill $(addprefix examples/fill/,site.conf sifcache-fill.cron sifcache-fill.scrontab)
 	install -d $(DESTDIR)$(docdir)/examples/views/snakemake
 	install -m 0644 examples/views/profile.sh $(DESTDIR)$(docdir)/examples/views/
 	install -m 0755 examples/views/task-prolog examples/views/toil-wdl $(DESTDIR)$(docdir)/examples/views/

@@ -11,6 +11,7 @@ mod names;
 mod refresh;
 mod remove;
 mod reports;
+mod scrontab;
 
 use crate::kit::{Output, Site};
 use serde_json::Value;

@@ -26,7 +26,7 @@ pub(super) enum User {
 /// A cache for each engine and user, and the registry of the images.
 pub(super) struct Fills<'a> {
     site: &'a Site,
-    _registry: Server,
+    registry: Server,
 }
 
 /// The path of the new image inside the cluster, or the message of the failure.
@@ -49,7 +49,7 @@ impl<'a> Fills<'a> {
     pub(super) fn new(site: &'a Site) -> Self {
         let _ = fs::remove_dir_all(site.at("hub", LAYOUTS));
         fs::create_dir_all(site.at("hub", LAYOUTS)).unwrap();
-        let fills = Self { site, _registry: layouts(PORT, LAYOUTS) };
+        let fills = Self { site, registry: layouts(PORT, LAYOUTS) };
         fills.empty();
         fills
     }
@@ -125,6 +125,8 @@ impl<'a> Fills<'a> {
     pub(super) fn compare(&self, user: User, names: &[String]) -> BTreeMap<String, Verdict> {
         let runtime = self.convert(user, "runtime", names);
         let native = self.convert(user, "native", names);
+        // Otherwise both engines could have failed for this reason only.
+        assert!(self.registry.is_up(), "the registry has ended");
         let made = runtime.values().chain(native.values()).flatten();
         self.list(made);
         let both = runtime.into_iter().zip(native.into_values());

@@ -38,12 +38,16 @@ impl Server {
         server
     }
 
+    /// Whether the port accepts connections. A server that has reached its limit does not.
+    pub(crate) fn is_up(&self) -> bool {
+        let connect = format!("(: >/dev/tcp/127.0.0.1/{}) 2>/dev/null", self.port);
+        testbed("exec", &["--on", "hub"], &["bash", "-c", &connect], "").status == 0
+    }
+
     /// Waits until the port accepts (`up`) or refuses connections. Returns false on a timeout.
     fn becomes(&self, up: bool) -> bool {
-        let connect = format!("(: >/dev/tcp/127.0.0.1/{}) 2>/dev/null", self.port);
         let limit = Instant::now() + Duration::from_secs(15);
-        let answers = || testbed("exec", &["--on", "hub"], &["bash", "-c", &connect], "").status;
-        while (answers() == 0) != up {
+        while self.is_up() != up {
             if Instant::now() > limit {
                 return false;
             }
