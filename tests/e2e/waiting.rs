@@ -36,6 +36,7 @@ impl<'a> StandIn<'a> {
             received: 25 << 20,
             seconds_left: Some(3),
             ahead: 0,
+            users: None,
             beat: self.beat.get(),
             reason: reason.to_owned(),
         };

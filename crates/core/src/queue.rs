@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! ROOT/.sifcache/queue/HEX
-//! reference=docker.io/o/i:1 state=pulling size=1000 received=250 left=30 ahead=0 beat=17 reason=""
+//! reference=docker.io/o/i:1 state=pulling size=1000 received=250 left=30 users=2 ahead=0 beat=17 reason=""
 //! ```
 //!
 //! `HEX` is a hash of the reference, because a reference may be longer than a file name. The hash
@@ -76,6 +76,9 @@ pub struct Entry {
     pub seconds_left: Option<u32>,
     /// The number of images that are added before this one.
     pub ahead: u32,
+    /// The number of identified users who asked for the image, if the filler says it. Nothing says
+    /// who they are.
+    pub users: Option<u32>,
     /// A number that the filler changes at least every 10 seconds. If it does not change for 30
     /// seconds, no filler is running.
     pub beat: u64,
@@ -98,17 +101,18 @@ impl Entry {
             values.next().filter(|_| values.next().is_none())
         };
         let has = |key: &str| fields.iter().any(|(name, _)| *name == key);
-        let seconds_left = match has("left") {
-            true => Some(number(find("left")?)?.try_into().ok()?),
-            false => None,
+        let optional = |key: &str| match has(key) {
+            true => Some(Some(number(find(key)?)?.try_into().ok()?)),
+            false => Some(None),
         };
         Some(Self {
             reference: text(find("reference")?)?,
             state: State::parse(find("state")?)?,
             size: number(find("size")?)?,
             received: number(find("received")?)?,
-            seconds_left,
+            seconds_left: optional("left")?,
             ahead: number(find("ahead")?)?.try_into().ok()?,
+            users: optional("users")?,
             beat: number(find("beat")?)?,
             reason: text(find("reason")?)?,
         })
@@ -134,6 +138,9 @@ impl fmt::Display for Entry {
         write!(f, "reference={reference} state={state} size={size} received={received}")?;
         if let Some(seconds) = self.seconds_left {
             write!(f, " left={seconds}")?;
+        }
+        if let Some(users) = self.users {
+            write!(f, " users={users}")?;
         }
         let printable = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
         let reason: String = self.reason.chars().map(printable).take(MAX_REASON).collect();
@@ -175,6 +182,7 @@ mod tests {
             received: 250,
             seconds_left: Some(30),
             ahead: 2,
+            users: Some(3),
             beat: 17,
             reason: String::new(),
         }
@@ -187,10 +195,10 @@ mod tests {
     #[test]
     fn an_entry_is_one_line() {
         let expected = "reference=docker.io/o/i:1 state=pulling size=1000 received=250 left=30 \
-                        ahead=2 beat=17 reason=\"\"";
+                        users=3 ahead=2 beat=17 reason=\"\"";
         assert_eq!(entry().to_string(), expected);
         for state in State::ALL {
-            let entry = Entry { state, seconds_left: None, ..entry() };
+            let entry = Entry { state, seconds_left: None, users: None, ..entry() };
             assert_eq!(Entry::parse(&line(&entry)), Some(entry));
         }
         let newer = format!("{expected} rate=7\n");
@@ -208,6 +216,8 @@ mod tests {
             format!("{good}\n"),
             format!("{without_end} state=done\n"),
             format!("{without_end} left=1\n"),
+            format!("{without_end} users=1\n"),
+            good.replace("users=3", "users=x"),
             good.replace("left=30", "left=x"),
             good.replace("left=30", "left=99999999999"),
             good.replace("pulling", "pullin"),

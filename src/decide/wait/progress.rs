@@ -90,6 +90,7 @@ mod tests {
             received: 0,
             seconds_left: None,
             ahead: 0,
+            users: None,
             beat: 1,
             reason: String::new(),
         }

@@ -51,6 +51,7 @@ impl Site {
             received: 0,
             seconds_left: None,
             ahead: 0,
+            users: None,
             beat: 1,
             reason: reason.to_owned(),
         };

@@ -173,6 +173,7 @@ mod tests {
             received: 0,
             seconds_left: None,
             ahead: 0,
+            users: None,
             beat,
             reason: "why".to_owned(),
         })

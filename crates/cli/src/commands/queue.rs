@@ -21,7 +21,8 @@ use std::path::Path;
 /// Show the images that were asked for: in progress, waiting, refused, failed
 ///
 /// Needs no privileges. The filler (`sifcache fill`) writes one small file for each image that a job
-/// or `sifcache request` has asked for; this command reads them. An answer remains for 10 minutes:
+/// or `sifcache request` has asked for; this command reads them. USERS is the number of users who
+/// asked; `?` if nobody is identified. An answer remains for 10 minutes:
 /// that an image was added, was refused by the policy, or failed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -82,6 +83,7 @@ struct Row {
     received: u64,
     seconds_left: Option<u32>,
     ahead: u32,
+    users: Option<u32>,
     reason: Option<String>,
     changed: Timestamp,
     #[serde(skip)]
@@ -162,6 +164,7 @@ fn row(file: &DirEntry) -> Option<Row> {
         received: entry.received,
         seconds_left: entry.seconds_left,
         ahead: entry.ahead,
+        users: entry.users,
         reason: Some(entry.reason).filter(|reason| !reason.is_empty()),
         changed: changed(&file.path())?,
         order: (group, entry.ahead),
@@ -193,6 +196,7 @@ fn page(rows: &[Row], now: Timestamp) -> String {
         ("DONE", Align::Right),
         ("LEFT", Align::Right),
         ("BEFORE IT", Align::Right),
+        ("USERS", Align::Right),
         ("CHANGED", Align::Right),
         ("NOTE", Align::Left),
     ]);
@@ -207,11 +211,17 @@ fn page(rows: &[Row], now: Timestamp) -> String {
             row.size.filter(|_| is_pulling).map_or_else(none, percent),
             row.seconds_left.map_or_else(none, |seconds| format!("{seconds} s")),
             if row.state == State::Queued.as_str() { row.ahead.to_string() } else { none() },
+            row.users.map_or_else(none, users),
             format::ago(row.changed, now),
             row.reason.as_deref().map_or_else(String::new, |why| escape_for_terminal(why.as_ref())),
         ]);
     }
     table.text()
+}
+
+/// Somebody has asked, so 0 means that nobody is identified.
+fn users(number: u32) -> String {
+    if number == 0 { "?".to_owned() } else { number.to_string() }
 }
 
 fn remarks(filler: Filler, hidden: usize) -> String {
@@ -240,7 +250,10 @@ mod tests {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let (reference, reason) = (reference.to_string(), reason.to_owned());
         let (size, received, seconds_left, beat) = (2048, 512, Some(7), 1);
-        let entry = Entry { reference, state, size, received, seconds_left, ahead, beat, reason };
+        // Images that were added have no users.
+        let users = (state != State::Done).then_some(ahead);
+        let entry =
+            Entry { reference, state, size, received, seconds_left, ahead, users, beat, reason };
         fs::write(file, format!("{entry}\n")).unwrap();
     }
 
@@ -268,6 +281,11 @@ mod tests {
             ["REFERENCE", "o/now:1", "o/first:1", "o/second:1", "o/refused:1", "o/done:1"];
         assert_eq!(names, expected);
         assert!(lines.contains("25 %") && lines.contains("not allowed"), "{lines}");
+        // After the percentage and "7 s": BEFORE IT and USERS.
+        let column =
+            |line: &str| line.split("7 s").nth(1)?.split_whitespace().nth(1).map(str::to_owned);
+        let users: Vec<String> = lines.lines().filter_map(column).collect();
+        assert_eq!(users, ["?", "1", "2", "?", "-"]);
         assert_eq!(filler(&rows, None, now), Filler::Running);
         let later = now + SignedDuration::from_secs(600);
         assert_eq!(filler(&rows, None, later), Filler::Silent);

@@ -39,6 +39,7 @@ pub(crate) struct Notice {
     pub(crate) received: u64,
     pub(crate) seconds_left: Option<u32>,
     pub(crate) ahead: u32,
+    pub(crate) users: Option<u32>,
     pub(crate) reason: String,
     /// Changes with each request, so that an old answer is repeated to a new asker.
     pub(crate) request: u64,
@@ -57,6 +58,7 @@ impl Notice {
             received: self.received,
             seconds_left: self.seconds_left,
             ahead: self.ahead,
+            users: self.users,
             beat,
             reason: self.reason.clone(),
         }

@@ -125,7 +125,8 @@ mod tests {
         let reason = "because".to_owned();
         let reference = reference().to_string();
         let (size, received, seconds_left, ahead) = (9, 3, None, 0);
-        Entry { reference, state, size, received, seconds_left, ahead, beat, reason }
+        let users = None;
+        Entry { reference, state, size, received, seconds_left, ahead, users, beat, reason }
     }
 
     fn write(root: &Path, entry: &Entry) {

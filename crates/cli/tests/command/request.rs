@@ -92,7 +92,7 @@ pub(crate) fn done(tree: &Tree) {
 }
 
 pub(crate) fn queued(tree: &Tree) {
-    entry(tree, "state=queued size=0 received=0 ahead=3 beat=1 reason=\"quiet hours\"");
+    entry(tree, "state=queued size=0 received=0 users=2 ahead=3 beat=1 reason=\"quiet hours\"");
 }
 
 pub(crate) fn refused(tree: &Tree) {
@@ -222,10 +222,10 @@ fn the_queue_is_shown_to_everybody() {
     queued(&tree);
     let text = queue(&[]);
     assert!(
-        text.starts_with("STATE   REFERENCE  SIZE  DONE  LEFT  BEFORE IT  CHANGED  NOTE\n"),
+        text.starts_with("STATE   REFERENCE  SIZE  DONE  LEFT  BEFORE IT  USERS  CHANGED  NOTE\n"),
         "{text}"
     );
-    assert!(text.contains("queued  o/new:1       -     -     -          3"), "{text}");
+    assert!(text.contains("queued  o/new:1       -     -     -          3      2  "), "{text}");
     assert!(text.contains("quiet hours"), "{text}");
     done(&tree);
     let text = queue(&[]);

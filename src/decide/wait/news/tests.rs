@@ -25,6 +25,7 @@ fn entry(beat: u64) -> Seen {
         received: 1,
         seconds_left: None,
         ahead: 0,
+        users: None,
         beat,
         reason: "a \"b\"".to_owned(),
     })

@@ -17,6 +17,7 @@ fn notice(name: &str, state: State) -> Notice {
         received: 0,
         seconds_left: None,
         ahead: 0,
+        users: None,
         reason: String::new(),
         request: 0,
     }

@@ -68,6 +68,7 @@ fn notice(item: &Item, standing: Standing, quiet: bool) -> Notice {
         received: 0,
         seconds_left: None,
         ahead: standing.ahead,
+        users: u32::try_from(item.users()).ok(),
         reason,
         request: if is_final { item.requests() } else { 0 },
     }
@@ -81,6 +82,7 @@ fn done(name: &str) -> Option<Notice> {
         received: 0,
         seconds_left: None,
         ahead: 0,
+        users: None,
         reason: String::new(),
         request: 0,
     })

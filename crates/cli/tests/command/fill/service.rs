@@ -20,6 +20,8 @@ fn a_service_follows_the_log_and_the_policy() {
     site.wait("beat", || site.path("root/.sifcache/queue/beat").exists());
     site.miss(1001, "forbidden/i:1");
     site.wait("refused", || site.queue().iter().any(|text| text.contains(" state=refused ")));
+    // The text of a log identifies nobody.
+    assert!(site.queue().iter().any(|text| text.contains(" users=0 ")), "{:?}", site.queue());
     // A broken policy does not apply.
     fs::write(site.path("fill.toml"), "allow = [").unwrap();
     site.miss(1001, "o/i:2");
