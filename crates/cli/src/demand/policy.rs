@@ -103,6 +103,10 @@ impl Policy {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.denies(reference)) {
             return Err(format!("deny has {pattern}"));
         }
+        if let Some(pattern) = self.deny.iter().find(|pattern| pattern.may_deny(reference)) {
+            let why = "the digest may be the one of such a tag: ask for a tag";
+            return Err(format!("deny has {pattern}, and {why}"));
+        }
         let allowed = self.allow.iter().find(|pattern| pattern.allows(reference));
         allowed.map(ToString::to_string).ok_or_else(|| "no pattern in allow matches it".to_owned())
     }

@@ -85,6 +85,21 @@ impl Pattern {
         let forms = [Some(repository), tag, digest, Some(printed)];
         forms.iter().flatten().any(|form| wildcard::path(&self.normal, form))
     }
+
+    /// Whether the reference has a digest, and this pattern is one of tags of its repository. The
+    /// digest may be that of such a tag; only the registry knows.
+    pub(super) fn may_deny(&self, reference: &Reference) -> bool {
+        has_digest(reference)
+            && wildcard::path_with_some_tag(&self.normal, &normal(&reference.full_repository()))
+    }
+}
+
+/// Whether the content of the image is part of the reference. In a library, the hash takes the place
+/// of a tag.
+fn has_digest(reference: &Reference) -> bool {
+    let is_library = reference.transport() == Transport::Library;
+    let is_hash = |tag: &str| is_library && tag.starts_with("sha256.");
+    reference.digest().is_some() || reference.tag().is_some_and(is_hash)
 }
 
 /// Displays the pattern as in the file.
@@ -171,6 +186,28 @@ mod tests {
         assert!(all.allows(&image) && all.denies(&image));
         let digest = pattern(&format!("ghcr.io/org/img@{DIGEST}"));
         assert!(digest.allows(&image) && digest.denies(&image));
+    }
+
+    /// A digest may be that of a denied tag.
+    #[test]
+    fn a_pattern_of_tags_may_deny_a_digest() {
+        let hash = "0".repeat(64);
+        let library = format!("library://e/c/i:sha256.{hash}");
+        for (text, image, expected) in [
+            ("ghcr.io/org/img:1.*", format!("ghcr.io/org/img@{DIGEST}"), true),
+            ("ghcr.io/org/img:1.*", format!("GHCR.io:443/org/img:2@{DIGEST}"), true),
+            ("ghcr.io/org/*:1", format!("ghcr.io/org/img@{DIGEST}"), true),
+            ("docker.io/library/ubuntu:14.04", format!("ubuntu@{DIGEST}"), true),
+            ("oras://ghcr.io/org/img:1", format!("oras://ghcr.io/org/img@{DIGEST}"), true),
+            ("library://e/c/i:1", library.clone(), true),
+            ("library://e/c/i:1", "library://e/c/i:2".to_owned(), false),
+            ("ghcr.io/org/img:1.*", "ghcr.io/org/img:2".to_owned(), false),
+            ("ghcr.io/org/img:1.*", format!("ghcr.io/org/other@{DIGEST}"), false),
+            ("ghcr.io/org/img:1.*", format!("oras://ghcr.io/org/img@{DIGEST}"), false),
+            ("ghcr.io/org/img@sha256:00", format!("ghcr.io/org/img@{DIGEST}"), false),
+        ] {
+            assert_eq!(pattern(text).may_deny(&reference(&image)), expected, "{text} {image}");
+        }
     }
 
     #[test]

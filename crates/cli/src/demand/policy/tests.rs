@@ -131,6 +131,27 @@ fn verdicts_name_the_rule() {
     assert_eq!(judge(&full, "o/i", &[1, 3], false), unlisted);
 }
 
+/// The same image has a tag and a digest.
+#[test]
+fn a_denied_tag_cannot_be_requested_by_its_digest() {
+    let policy = policy("allow = [\"**\"]\ndeny = [\"quay.io/o/i:1.*\"]");
+    let digest = format!("@sha256:{}", "0".repeat(64));
+    let refusal = "deny has quay.io/o/i:1.*, and the digest may be the one of such a tag";
+    for (image, reason) in [
+        ("quay.io/o/i:1.2".to_owned(), Some("deny has quay.io/o/i:1.*")),
+        (format!("quay.io/o/i{digest}"), Some(refusal)),
+        (format!("quay.io/o/i:2{digest}"), Some(refusal)),
+        ("quay.io/o/i:2".to_owned(), None),
+        (format!("quay.io/o/j{digest}"), None),
+    ] {
+        match (judge(&policy, &image, &[9], false), reason) {
+            (Verdict::Allowed, None) => {}
+            (Verdict::Refused(why), Some(reason)) => assert!(why.starts_with(reason), "{why}"),
+            (verdict, _) => panic!("{image}: {verdict:?}"),
+        }
+    }
+}
+
 #[test]
 fn without_lists_every_proven_user_may_ask() {
     let open = policy("allow = [\"**\"]");

@@ -18,6 +18,28 @@ pub(super) fn path(pattern: &str, text: &str) -> bool {
     sequence(&pattern, &text, |part| *part == "**", |one, other| component(one, other))
 }
 
+/// Whether the wildcard matches `PATH:TAG` with some tag.
+pub(super) fn path_with_some_tag(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<&str> = pattern.split('/').collect();
+    let text: Vec<&str> = text.split('/').collect();
+    let last = text.len() - 1;
+    let text: Vec<(usize, &str)> = text.into_iter().enumerate().collect();
+    let same = |one: &&str, (index, part): &(usize, &str)| match *index == last {
+        true => component_with_some_tag(one, part),
+        false => component(one, part),
+    };
+    sequence(&pattern, &text, |part| *part == "**", same)
+}
+
+/// Whether the wildcard matches `NAME:TAG` with some tag: its first part matches `NAME:`, and its
+/// second part can match a tag. A star at the end of the first part may also match a part of the tag.
+fn component_with_some_tag(pattern: &str, name: &str) -> bool {
+    let start = format!("{name}:");
+    let is_of_tag = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-*?".contains(&byte);
+    let mut splits = (0..=pattern.len()).filter_map(|middle| pattern.split_at_checked(middle));
+    splits.any(|(first, second)| second.bytes().all(is_of_tag) && component(first, &start))
+}
+
 /// Whether a sequence with stars matches. Only the last star is tried again, with one more element:
 /// if the rest matches at all, earlier stars need not match more than they first did.
 fn sequence<P, T>(
@@ -50,7 +72,7 @@ fn sequence<P, T>(
 
 #[cfg(test)]
 mod tests {
-    use super::{component, path};
+    use super::{component, path, path_with_some_tag};
 
     #[test]
     fn a_star_stays_within_a_component_and_two_do_not() {
@@ -72,6 +94,30 @@ mod tests {
             ("", "a", false),
         ] {
             assert_eq!(path(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_some_tag() {
+        for (pattern, text, expected) in [
+            ("quay.io/o/i:1", "quay.io/o/i", true),
+            ("quay.io/o/i:1.*", "quay.io/o/i", true),
+            ("quay.io/o/i:*", "quay.io/o/i", true),
+            ("quay.io/o/i:1", "quay.io/o/ii", false),
+            ("quay.io/o/i:1", "quay.io/o", false),
+            ("quay.io/*/i:1", "quay.io/o/i", true),
+            ("quay.io/**/i:?", "quay.io/a/b/i", true),
+            ("quay.io:5000/o/i:1", "quay.io:5000/o/i", true),
+            // Stars that match the end of the name, the colon and a part of the tag.
+            ("quay.io/o/i*1", "quay.io/o/image", true),
+            ("quay.io/o/*-dev", "quay.io/o/i", true),
+            ("quay.io/o/i?1", "quay.io/o/i", true),
+            // Only the name, or a digest.
+            ("quay.io/o/i", "quay.io/o/i", false),
+            ("quay.io/o/i@sha256:00", "quay.io/o/i", false),
+            ("quay.io/o/i:1@sha256:00", "quay.io/o/i", false),
+        ] {
+            assert_eq!(path_with_some_tag(pattern, text), expected, "{pattern} {text}");
         }
     }
 
