@@ -130,18 +130,13 @@ impl Registry {
     /// Downloads the config of an image: a JSON text, whose digest has been checked.
     ///
     /// # Errors
-    /// If a signal asks the command to end. If the config cannot be downloaded otherwise, the
-    /// runtime has to pull the image.
+    /// If the config cannot be downloaded.
     pub(crate) fn config(
         &self,
         reference: &Reference,
         content: &Content,
-    ) -> Result<Result<Vec<u8>, Fallback>, Failure> {
-        match self.blob(reference, &content.config, &Cancel::default()).whole() {
-            Ok(config) => Ok(Ok(config)),
-            Err(Error::Stopped(failure)) => Err(failure),
-            Err(error) => Ok(Err(Fallback::Config(error.to_string()))),
-        }
+    ) -> Result<Vec<u8>, Error> {
+        self.blob(reference, &content.config, &Cancel::default()).whole()
     }
 
     /// The manifest for this architecture, after its digest and that of the index that contains it,

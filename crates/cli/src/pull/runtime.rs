@@ -65,6 +65,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether a registry has refused a request of the runtime, because this host has sent too many.
+    pub(crate) fn is_about_a_rate_limit(&self) -> bool {
+        matches!(self, Self::Ended { output, .. } if output.has_rate_limit())
+    }
+
     /// The last lines that the runtime printed.
     pub(crate) fn output(&self) -> String {
         match self {

@@ -125,8 +125,15 @@ fn write(
     let writer = Writer::new(clone, options).map_err(|error| writing(job, error))?;
     let mut sink = Sink { writer, stop };
     let merged = merge(job, now, &mut sink);
+    let template = template.join().map_err(|_| Failure::Thread)?;
+    if let Err(Error::Download(error)) = &merged
+        && error.delay().is_some()
+    {
+        // The registry asks for a pause, whatever the runtime says.
+        return merged.map(|_| stages);
+    }
     // A failure of the template also stops the merge, so it comes first.
-    let template = template.join().map_err(|_| Failure::Thread)?.map_err(no_template)?;
+    let template = template.map_err(no_template)?;
     let mut merged = merged?;
     let architecture = finish_tree(job, &template, &mut merged, now, &mut sink)?;
     stages.layers = watch.lap();

@@ -9,7 +9,7 @@ use crate::options::Engine;
 use crate::pull::native::fill::{self, Job};
 use crate::pull::native::stages::Stages;
 use crate::pull::native::template::{Request, Source};
-use crate::pull::registry::{Content, Image};
+use crate::pull::registry::{self, Content, Image};
 use crate::pull::runtime::{self, PullOptions};
 use crate::pull::tmpdir;
 use crate::ui::progress::Task;
@@ -18,6 +18,7 @@ use sifcache_core::reference::Reference;
 use sifcache_core::sif::host_architecture;
 use sifcache_squashfs::compression::Compression;
 use std::fs;
+use std::time::Duration;
 
 /// The space that this command needs in the temporary directory: the template, with some reserve.
 const TEMPLATE_SPACE: u64 = 10 << 20;
@@ -37,7 +38,7 @@ impl Puller<'_> {
         watch: &Watch<'_>,
     ) -> Result<Used, Failure> {
         if self.engine == Engine::Runtime {
-            self.run(reference, image.ok(), scratch, task)?;
+            self.run(reference, image.ok(), scratch, task, watch)?;
             return Ok(Used::Runtime { fallback: None });
         }
         let why = match image {
@@ -57,7 +58,7 @@ impl Puller<'_> {
                         return Err(Failure::Registry(error.to_string()));
                     }
                     Err(fill::Error::Download(error)) => {
-                        format!("a layer cannot be downloaded: {error}")
+                        format!("a part of it cannot be downloaded: {error}")
                     }
                 },
             },
@@ -71,7 +72,7 @@ impl Puller<'_> {
         }
         // What an incomplete conversion has left.
         let _ = fs::remove_file(scratch.path(IMAGE));
-        self.run(reference, image.ok(), scratch, task)?;
+        self.run(reference, image.ok(), scratch, task, watch)?;
         Ok(Used::Runtime { fallback: Some(why) })
     }
 
@@ -105,8 +106,7 @@ impl Puller<'_> {
         compression: Compression,
         task: &Task,
     ) -> Result<Stages, fill::Error> {
-        let config = self.registry.config(reference, content)?;
-        let config = config.map_err(|fallback| fill::Error::Fallback(fallback.to_string()))?;
+        let config = self.registry.config(reference, content).map_err(no_config)?;
         let base = tmpdir::directory()?;
         let packed = image.manifest.compressed;
         let spaces = [(self.store.root(), packed), (base.as_path(), TEMPLATE_SPACE)];
@@ -144,6 +144,7 @@ impl Puller<'_> {
         image: Option<&Image>,
         scratch: &Scratch,
         task: &Task,
+        watch: &Watch<'_>,
     ) -> Result<(), Failure> {
         let base = tmpdir::directory()?;
         let packed = image.map_or(0, |image| image.manifest.compressed);
@@ -161,7 +162,11 @@ impl Puller<'_> {
         let uri = Transport::uri_of(&requested(reference, image));
         let pulled =
             self.runtime.pull(&uri, &scratch.path(IMAGE), &options, &|line| task.say(line));
-        pulled.map_err(|error| self.explain(error))
+        pulled.map_err(|error| match error.is_about_a_rate_limit() && watch.stop_if_busy {
+            // The runtime does not say how long.
+            true => Failure::Busy { message: error.to_string(), delay: Duration::ZERO },
+            false => self.explain(error),
+        })
     }
 
     /// The architecture to convert for, if it is not this host's.
@@ -178,6 +183,15 @@ impl Puller<'_> {
         }
         let runtime = self.runtime.path().to_owned();
         Failure::Pull { runtime, problem: error.to_string() }
+    }
+}
+
+/// The failure if the config cannot be downloaded.
+fn no_config(error: registry::Error) -> fill::Error {
+    match error {
+        registry::Error::Stopped(failure) => fill::Error::Failed(failure),
+        error if error.delay().is_some() => fill::Error::Download(error),
+        error => fill::Error::Fallback(format!("its config cannot be downloaded: {error}")),
     }
 }
 

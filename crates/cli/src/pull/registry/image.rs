@@ -77,8 +77,6 @@ pub(crate) enum Fallback {
     Artifact(String),
     /// The config has this media type, which is not that of an image's config.
     ConfigType(String),
-    /// The config cannot be downloaded: this is the error.
-    Config(String),
     /// The config has this size in bytes, which is too much.
     ConfigSize(u64),
     /// The image has this number of layers, which is none or too many.
@@ -109,7 +107,6 @@ impl fmt::Display for Fallback {
             Self::ConfigType(name) => {
                 write!(f, "its config has the unknown media type {}", quoted(name))
             }
-            Self::Config(error) => write!(f, "its config cannot be downloaded: {error}"),
             Self::ConfigSize(size) => write!(f, "its config has {size} bytes"),
             Self::ArmVariant => {
                 f.write_str("only the runtime knows this processor's variant of ARM")

@@ -1,6 +1,7 @@
 //! The authorization that a registry requires: none, a user name and a password, or a token from
 //! another server.
 
+use super::delay;
 use super::fault::Fault;
 use crate::pull::credentials::RegistryAuth;
 use http_auth::ChallengeRef;
@@ -119,10 +120,15 @@ async fn fetch(
     let request = Authorization::from(auth).put_on(client.get(url));
     let response = request.send().await.map_err(failed)?;
     let status = response.status();
+    let delay = delay::wanted(response.headers());
     let text = response.text().await.map_err(failed)?;
     if status != StatusCode::OK {
-        // Some token servers answer wrong credentials with status 400.
-        return Err(Fault::Status(if status == 400 { 401 } else { status.as_u16() }));
+        return Err(match (status.as_u16(), delay) {
+            // Some token servers answer wrong credentials with status 400.
+            (400, _) => Fault::Status(401),
+            (status @ (429 | 503), Some(delay)) => Fault::Busy(status, delay),
+            (status, _) => Fault::Status(status),
+        });
     }
     let given: Option<Given> = serde_json::from_str(&text).ok();
     let token = given.and_then(|given| given.token.or(given.access_token));

@@ -8,6 +8,11 @@ const KEPT_LINES: usize = 40;
 /// The log levels at the start of the runtimes' lines.
 const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE", "DEBUG"];
 
+/// What the runtimes print, in some case, if a registry answers with status 429: the text of the
+/// status, the error of their registry client, and the error of Docker Hub. Users choose the
+/// references in these messages, which contain no spaces.
+const RATE_LIMITS: [&str; 2] = ["too many requests", "toomanyrequests: you have"];
+
 /// The last lines of a runtime's output.
 #[derive(Debug, Default)]
 pub(crate) struct LastLines {
@@ -32,6 +37,13 @@ impl LastLines {
     /// All lines that are kept.
     pub(super) fn text(&self) -> String {
         self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether the runtime has failed because of a registry's rate limit.
+    pub(super) fn has_rate_limit(&self) -> bool {
+        let line = self.fatal.as_ref().or(self.lines.back());
+        let line = line.map(|line| line.to_ascii_lowercase());
+        line.is_some_and(|line| RATE_LIMITS.iter().any(|text| line.contains(text)))
     }
 
     /// Why the runtime failed: the message of its fatal error, else its last line.
@@ -94,6 +106,31 @@ mod tests {
         let help = "Error for command \"pull\": unknown flag: --authfile";
         assert_eq!(reason(&[help, "Options for pull command:", "Run 'apptainer --help'"]), help);
         assert_eq!(reason(&[]), "it ended with signal: 9 (SIGKILL) and no message");
+    }
+
+    /// The names of images do not pretend it.
+    #[test]
+    fn a_rate_limit_of_a_registry() {
+        for (line, expected) in [
+            (
+                "FATAL:   While making image: received unexpected HTTP status: 429 Too Many Requests",
+                true,
+            ),
+            ("FATAL:   Error reading manifest 1 in o/i: too many requests to registry", true),
+            (
+                "FATAL:   initializing source: toomanyrequests: You have reached your pull rate limit.",
+                true,
+            ),
+            ("FATAL:   reading manifest toomanyrequests: manifest unknown", false),
+            ("FATAL:   docker://429/toomanyrequests:you-have-too-many-requests: not found", false),
+            ("FATAL:   While making image: no space", false),
+        ] {
+            let mut output = LastLines::default();
+            output.add("INFO:    too many requests".to_owned());
+            output.add(line.to_owned());
+            assert_eq!(output.has_rate_limit(), expected, "{line}");
+        }
+        assert!(!LastLines::default().has_rate_limit());
     }
 
     #[test]

@@ -97,3 +97,85 @@ fn an_image_that_is_too_large_is_not_downloaded() {
     );
     assert!(site.queue()[0].contains(" state=refused "), "{:?}", site.queue());
 }
+
+/// Text with its digest.
+fn blob(text: &str) -> (String, String) {
+    let hex: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    (format!("sha256:{hex}"), text.to_owned())
+}
+
+/// A registry with an image that sifcache converts itself. A request whose line contains `limited`
+/// is one too many.
+fn limiting(limited: &'static str) -> Server {
+    let (layer, _) = blob("layer");
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let (config, text) = blob(&format!(
+        r#"{{"architecture": "{architecture}", "os": "linux", "rootfs": {{"type": "layers", "diff_ids": ["{layer}"]}}}}"#
+    ));
+    let kind = "application/vnd.oci.image";
+    let (digest, manifest) = blob(&format!(
+        r#"{{"schemaVersion": 2, "mediaType": "{kind}.manifest.v1+json",
+        "config": {{"mediaType": "{kind}.config.v1+json", "digest": "{config}", "size": {}}},
+        "layers": [{{"mediaType": "{kind}.layer.v1.tar+gzip", "digest": "{layer}", "size": 5}}]}}"#,
+        text.len()
+    ));
+    let words = [("CONFIG", config.clone()), ("LAYER", layer), ("TOKEN", "/token".to_owned())];
+    let limited = words.into_iter().find(|(word, _)| *word == limited).unwrap().1;
+    Server::new(move |request| {
+        let line = &request.line;
+        Deed::Answer(if line.contains(&limited) {
+            Response::new(429, "").with("Retry-After", "3600")
+        } else if limited == "/token" {
+            let realm = format!("Bearer realm=\"http://{}/token\"", request.headers["host"]);
+            Response::new(401, "").with("WWW-Authenticate", &realm)
+        } else if line.contains("/manifests/") {
+            Response::new(200, &manifest)
+                .with("Docker-Content-Digest", &digest)
+                .with("Content-Type", &format!("{kind}.manifest.v1+json"))
+        } else if line.contains(&config) {
+            Response::new(200, &text)
+        } else {
+            Response::new(404, "")
+        })
+    })
+}
+
+/// Any request of a pull may be one too many. The runtime, which would ask again, does not pull.
+#[test]
+fn a_rate_limit_holds_for_each_request_of_a_pull() {
+    for limited in ["TOKEN", "CONFIG", "LAYER"] {
+        let server = limiting(limited);
+        let site = Site::new(PULLS);
+        // The template is not there before the answer of the registry.
+        let runtime = site.path("apptainer");
+        let script = fs::read_to_string(&runtime).unwrap();
+        let slow = script.replace("|| exit 0", "|| { sleep 2; exit 1; }");
+        assert_ne!(script, slow);
+        fs::write(&runtime, slow).unwrap();
+        ask(&site, &server, &["o/i:1"]);
+        let output = site.fill(&["--once", "--no-https"]);
+        assert_eq!(
+            (output.status, site.calls()),
+            (Some(1), 0),
+            "{limited}: {output:?} {:?}",
+            server.lines()
+        );
+        assert!(output.stdout.contains("log in, or wait for 3600 s"), "{output:?}");
+        assert_eq!(output.stdout.matches("paused ").count(), 1, "{limited}: {output:?}");
+        let reason = format!("{} asks for a pause of ", server.address);
+        let queue = site.queue();
+        assert!(queue.iter().all(|text| text.contains(&reason)), "{limited}: {queue:?}");
+    }
+}
+
+/// The runtime pulls an image that sifcache does not convert.
+#[test]
+fn a_rate_limit_that_the_runtime_meets() {
+    let server = Server::new(|_| Deed::Answer(manifest(10)));
+    let text = "echo 'FATAL:   While making image: unexpected HTTP status: 429 Too Many Requests'";
+    let site = Site::new(&format!("echo pull >>\"$NOTES/calls\"; {text} >&2; exit 255"));
+    ask(&site, &server, &["o/i:1", "o/i:2"]);
+    let output = site.fill(&["--once", "--no-https", "--jobs=1"]);
+    assert_eq!((output.status, site.calls()), (Some(1), 1), "{output:?}");
+    assert_eq!(output.stdout.matches("paused ").count(), 1, "{output:?}");
+}
