@@ -283,6 +283,8 @@ install-files:
 	sed 's|/usr/libexec/|$(libexecdir)/|g' modulefiles/sifcache >$(DESTDIR)$(MODULEFILE)
 	chmod 0644 $(DESTDIR)$(MODULEFILE)
 	install -D -m 0755 $(RELEASE)/sifcache $(DESTDIR)$(bindir)/sifcache
+	# The plugin and the shim start the command through this link.
+	ln -srf $(DESTDIR)$(bindir)/sifcache $(DESTDIR)$(libexecdir)/sifcache/sifcache
 	install -D -m 0644 plugstack.conf.example $(DESTDIR)$(docdir)/plugstack.conf.example
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md

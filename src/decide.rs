@@ -1,6 +1,7 @@
 //! The decision on one command, its effect and its report. The plugin and the shim share this room.
 
 pub mod apply;
+pub(crate) mod ask;
 pub mod lookup_timeout;
 pub(crate) mod report;
 pub mod requested_mode;

@@ -17,6 +17,7 @@
 //! | `prepend.rs` | `spank_prepend_task_argv`, which older Slurm releases lack |
 //! | `local_socket.rs` | connections between processes of this node |
 //! | `process.rs` | this process: environment, limits, sockets, exit |
+//! | `program.rs` | starts a program |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
 //! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with
@@ -38,6 +39,7 @@ mod local_socket;
 mod memory;
 mod prepend;
 mod process;
+mod program;
 pub(crate) mod runtimes;
 mod slurm_log;
 
@@ -49,6 +51,7 @@ pub(crate) mod test_double;
 pub(crate) use helper_process::within;
 pub(crate) use local_socket::{connect, peer_uid, send};
 pub(crate) use process::{datagram_socket, may_execute, set_name};
+pub(crate) use program::{Program, inherit};
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 

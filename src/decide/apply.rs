@@ -2,6 +2,7 @@
 //! the shim for a launch inside a script.
 
 use crate::NAME;
+use crate::decide::ask;
 use crate::decide::lookup_timeout::WithTimeout;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
@@ -130,6 +131,7 @@ fn miss(
     let on_miss = decision::on_miss(mode, settings);
     let wait = decision::wait(mode, settings).zip(wait::root(settings, decision));
     report::miss(job, decision, on_miss != OnMiss::Pull, wait.map(|(limit, _)| limit));
+    ask::listener(job, decision, settings, on_miss == OnMiss::Fail && wait.is_none());
     if let Some((limit, root)) = wait
         && let Some(found) =
             wait::for_image(job, decision, (settings, root), (limit, on_miss), look)

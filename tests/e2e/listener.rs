@@ -1,6 +1,8 @@
 //! The listener of the filler, with the real munge: users on several hosts, forged and repeated
 //! credentials, floods. `sifcache listen` is the listener without a filler.
 
+mod jobs;
+
 use crate::kit::{Output, Site};
 use std::fs;
 use std::time::{Duration, Instant};

@@ -46,6 +46,10 @@ pub const SHIMS: &str = "bin";
 /// File name of the interposer in [`DIRECTORY`].
 pub const INTERPOSER: &str = "libsifcache_preload.so";
 
+/// File name of the link to the command `sifcache` in [`DIRECTORY`]. Through it, the plugin and the
+/// shim start the installed command, wherever that is, without a search in `PATH`.
+pub const COMMAND: &str = "sifcache";
+
 /// The environment variable with the plugin's arguments, separated by blanks.
 ///
 /// The runtimes do not pass on variables whose name begins with `SINGULARITY_`. A container

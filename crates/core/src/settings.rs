@@ -50,8 +50,8 @@ pub struct Settings {
     pub pull: Pull,
     /// How the command compresses the images that it builds itself. The plugin ignores it.
     pub compression: Compression,
-    /// The listener of `sifcache fill --listen`, to which `sifcache request` sends requests; `None`
-    /// if they go to syslog.
+    /// The listener of `sifcache fill`, which gets the misses of jobs and the requests of `sifcache
+    /// request`. `None`: only syslog.
     pub filler: Option<Filler>,
 }
 

@@ -1,6 +1,7 @@
 //! `sifcache request`: asks the filler for images, and waits for them.
 
 mod report;
+mod send_only;
 mod waiting;
 
 use crate::cache::image_name;
@@ -57,7 +58,8 @@ pub(crate) struct Request {
     /// Only send the requests
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
-    /// Send the requests within 2 seconds for each, and print nothing
+    /// Send the requests within 2 seconds for each, and print nothing; problems go to syslog. The
+    /// plugin and the shim use this
     #[arg(long, hide = true, conflicts_with_all = ["wait", "no_wait", "json"])]
     send_only: bool,
     /// Print one JSON object per reference
@@ -100,7 +102,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// Runs the subcommand.
 pub(crate) fn run(args: &Request) -> Result<Exit, Failure> {
     if args.send_only {
-        return Ok(send_only(args).unwrap_or_else(|failure| failure.exit()));
+        return Ok(send_only::run(&args.site, args.to.as_ref(), &args.references, &args.from));
     }
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, None)?;
@@ -167,20 +169,6 @@ fn wait(
         }
     }
     Ok(())
-}
-
-/// For processes that wait for an image by themselves.
-fn send_only(args: &Request) -> Result<Exit, Failure> {
-    let settings = site::settings(&args.site)?;
-    let references = reference_list::gather(&args.references, &args.from)?;
-    let route = Route::new(args.to.as_ref(), &settings)?;
-    let mut exit = Exit::OK;
-    for reference in &references {
-        if let Some(status) = Status::of_answer(route.send(reference)?) {
-            exit = status.exit();
-        }
-    }
-    Ok(exit)
 }
 
 /// The name of an image in messages.

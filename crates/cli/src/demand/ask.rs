@@ -34,10 +34,18 @@ impl Route {
     /// # Errors
     /// There is a listener, but libmunge cannot be loaded.
     pub(crate) fn new(to: Option<&Filler>, settings: &Settings) -> Result<Self, Failure> {
-        let Some(filler) = to.or(settings.filler.as_ref()) else {
-            return Ok(Self::Log(settings.syslog));
-        };
-        let option = if to.is_some() { "--to" } else { "filler=" };
+        match (to, &settings.filler) {
+            (Some(filler), _) => Self::listener(filler, "--to"),
+            (None, Some(filler)) => Self::listener(filler, "filler="),
+            (None, None) => Ok(Self::Log(settings.syslog)),
+        }
+    }
+
+    /// The listener that `option` names.
+    ///
+    /// # Errors
+    /// libmunge cannot be loaded.
+    pub(crate) fn listener(filler: &Filler, option: &'static str) -> Result<Self, Failure> {
         let munge = Munge::load().map_err(|error| Failure::Munge { option, error })?;
         Ok(Self::Listener { filler: filler.clone(), munge: Arc::new(munge) })
     }

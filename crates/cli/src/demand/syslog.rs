@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) const SOCKET: &str = "/dev/log";
 /// How long a daemon that does not read may delay the command.
 const LIMIT: Duration = Duration::from_secs(1);
+/// The severity `warning`.
+const WARNING: u8 = 4;
 /// The severity `info`.
 const INFO: u8 = 6;
 
@@ -41,6 +43,17 @@ pub(crate) fn send(
     })?;
     write(socket, &message(code, reference, uid))
         .map_err(|error| Failure::Syslog(format!("{}: {error}", socket.display())))
+}
+
+/// Sends a message for the admins. It is lost if the site's settings disable syslog, or the daemon
+/// does not take it.
+pub(crate) fn warn(socket: &Path, syslog: Syslog, text: &str) {
+    if let Syslog::Facility(name) = syslog
+        && let Some(code) = code(name)
+    {
+        let priority = code * 8 + WARNING;
+        let _ = write(socket, &format!("<{priority}>sifcache: {text}"));
+    }
 }
 
 fn message(code: u8, reference: &Reference, uid: u32) -> String {
@@ -68,7 +81,7 @@ fn code(facility: &str) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{code, send};
+    use super::{code, send, warn};
     use crate::events::event;
     use sifcache_core::reference::Reference;
     use sifcache_core::settings::{FACILITIES, Syslog};
@@ -94,6 +107,18 @@ mod tests {
         assert_eq!((event.image, event.job), (None, None));
         let off = send(&socket, Syslog::Off, &reference, 1001).unwrap_err().to_string();
         assert!(off.contains("syslog=off"), "{off}");
+    }
+
+    #[test]
+    fn a_message_for_the_admins() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("log");
+        let daemon = UnixDatagram::bind(&socket).unwrap();
+        warn(&socket, Syslog::Off, "lost");
+        warn(&socket, Syslog::Facility("local3"), "no filler");
+        let mut bytes = [0; 256];
+        let length = daemon.recv(&mut bytes).unwrap();
+        assert_eq!(&bytes[..length], b"<156>sifcache: no filler");
     }
 
     #[test]

@@ -64,6 +64,25 @@ fn a_wait_is_explained() {
     assert!(!run(&words, &[], "").stdout.contains("wait"));
 }
 
+/// Only a miss is sent to the listener.
+#[test]
+fn a_request_is_explained() {
+    let root = root();
+    let file = root.path().join("plugstack.conf");
+    let line = "optional /none/spank_sifcache.so untrusted=accept filler=ctl image_root=";
+    fs::write(&file, format!("{line}{}\n", root.path().display())).unwrap();
+    let notes = |image: &str| {
+        let words = ["explain", "--json", "--plugstack", file.to_str().unwrap(), "--"];
+        let page = run(&[words.as_slice(), &["apptainer", "run", image]].concat(), &[], "");
+        let object: Value = serde_json::from_str(&page.stdout).unwrap();
+        object["notes"].to_string()
+    };
+    let miss = notes("docker://o/i:2");
+    let path = "/sifcache/sifcache";
+    assert!(miss.contains("the listener at ctl:7433") && miss.contains(path), "{miss}");
+    assert!(!notes("docker://o/i:1").contains("listener"));
+}
+
 /// The command line of a pull stays as it is: the shim answers it.
 #[test]
 fn pulls_are_explained() {

@@ -3,12 +3,14 @@
 use super::starter::Starters;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
-use sifcache_core::decision::{Decision, Kind};
+use sifcache_core::decision::{Decision, Kind, Verdict};
 use sifcache_core::image::Root;
 use sifcache_core::lookup::Inline;
+use sifcache_core::nested::{COMMAND, installed};
 use sifcache_core::pull::link;
 use sifcache_core::pull::target::Target;
 use sifcache_core::settings::{Nested, Pull, Settings};
+use std::fs;
 
 /// The notes in the order of output.
 pub(super) fn of(
@@ -25,6 +27,7 @@ pub(super) fn of(
     if mode != CacheMode::Auto {
         notes.push(format!("{ENVIRONMENT}={} in the environment", mode.as_str()));
     }
+    notes.extend(request(decision, settings));
     notes.extend(file_of_pull(decision, settings));
     notes.extend(coverage(settings, starters));
     if is_looked_up && rustix::process::geteuid().is_root() {
@@ -36,6 +39,18 @@ pub(super) fn of(
         }
     }
     notes
+}
+
+/// With `filler=`, whether a miss is sent to the listener of the filler.
+fn request(decision: &Decision, settings: &Settings) -> Option<String> {
+    let filler = settings.filler.as_ref().filter(|_| decision.verdict == Verdict::Miss)?;
+    let program = installed(COMMAND);
+    Some(match fs::metadata(&program) {
+        Ok(_) => format!("{program} sends the miss to the listener at {filler}"),
+        Err(error) => {
+            format!("the miss is not sent to the listener at {filler}: {program}: {error}")
+        }
+    })
 }
 
 /// With `pull=link`, whether the file of a pull is a link.

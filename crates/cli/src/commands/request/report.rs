@@ -85,7 +85,7 @@ impl Status {
     }
 
     /// Why the image is not there.
-    fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<String> {
         match self {
             Self::Refused(reason) | Self::Failed(reason) => Some(reason.clone()),
             Self::NoFiller(reason) => Some((*reason).to_owned()),

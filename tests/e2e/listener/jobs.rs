@@ -1,0 +1,143 @@
+//! Jobs on a site without syslog, whose nodes send their misses to the listener: `filler=`. The
+//! plugin and the shim start `sifcache request`, which has munge sign the request.
+
+use super::Listener;
+use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, with_hub};
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Runs a filler that has no log until `/shared/stop` exists.
+const FILLER: &str = "rm -f /shared/stop; \
+    sifcache fill --follow --policy /home/fill.toml --listen 0.0.0.0 & \
+    while [ ! -e /shared/stop ]; do sleep 0.1; done; kill $!; wait; rm /shared/stop";
+
+/// The only user who may ask is identified by munge.
+const POLICY: &str = "allow = [\"docker.io/determinedai/**\"]\nusers = [\"alice\"]\n";
+
+fn line(settings: &str) -> String {
+    format!("optional spank_sifcache.so image_root={SHARED} syslog=off {settings}\n")
+}
+
+/// Waits for a condition.
+#[track_caller]
+fn until(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !condition() {
+        assert!(Instant::now() < limit, "the condition is never true");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends the filler when it is dropped.
+struct Stop<'a>(&'a Site);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        fs::write(self.0.at("ctl", "/shared/stop"), "").unwrap();
+    }
+}
+
+/// Runs `work` while a filler listens on ctl. Returns its output, too.
+fn with_filler<T>(site: &Site, work: impl FnOnce() -> T) -> (T, Output) {
+    fs::write(site.at("ctl", "/home/fill.toml"), POLICY).unwrap();
+    with_hub(|| {
+        thread::scope(|scope| {
+            let filler = scope.spawn(|| site.exec(&[], &["bash", "-c", FILLER], ""));
+            let beat = site.at("ctl", SHARED).join(".sifcache/queue/beat");
+            until(|| beat.exists() || filler.is_finished());
+            // After a panic, too, since the scope waits for the filler.
+            let stop = Stop(site);
+            let result = work();
+            drop(stop);
+            (result, filler.join().unwrap())
+        })
+    })
+}
+
+/// The task's own command, and a launch inside a script. With `fail`, they only run if their wait
+/// ends with the image.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_job_that_waits_gets_its_image() {
+    let launch = format!("apptainer exec docker://{IMAGE} {}", WHICH.join(" "));
+    for words in [launch.split(' ').collect(), vec!["bash", "-c", &launch]] {
+        let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
+        let srun = [&["srun", "-wn1"], &words[..]].concat();
+        let (output, filler) = with_filler(&site, || site.alice(&srun));
+        assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?} {filler:#?}");
+        assert!(!site.log("n1").contains("event="), "syslog=off");
+    }
+}
+
+/// Without a wait, the launch goes on at once, and the image is there for the next job.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_miss_is_reported_and_filled() {
+    let site = Site::with_line(&line("filler=ctl on_miss=fail"));
+    let image = site.at("ctl", SHARED).join(IMAGE);
+    let (output, filler) = with_filler(&site, || {
+        let output = site.launch(&[], &format!("docker://{IMAGE}"));
+        until(|| image.exists());
+        assert_eq!(site.launch(&[], "docker://o/i:1").status, 66);
+        // The number of users is shown to everybody, but not who they are.
+        let queue = || site.exec(&["--user", "bob"], &["sifcache", "queue", "--json"], "").stdout;
+        until(|| queue().contains(r#""reference":"o/i:1","state":"refused""#));
+        assert!(
+            queue().contains(r#""users":1,"reason":"no pattern in allow matches it""#),
+            "{}",
+            queue()
+        );
+        output
+    });
+    assert_eq!(output.status, 66, "{output:#?}");
+    assert!(image.exists(), "{filler:#?}");
+    site.launch(&[], &format!("docker://{IMAGE}")).ran(IMAGE);
+}
+
+/// One process of each node asks, not each task, as the user of the job.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn one_request_for_each_node() {
+    let site = Site::new("");
+    let listener = Listener::start(&site);
+    let srun = "srun -w n1,n2 --ntasks-per-node=4 apptainer exec docker://o/tasks:1 true";
+    let words: Vec<&str> = srun.split(' ').collect();
+    site.exec(&["--user", "bob"], &words, "").tried_the_registry();
+    let mut all = listener.wait(2);
+    all.sort();
+    let line = |node| format!("10.77.0.10{node} 1002 docker.io/o/tasks:1");
+    assert_eq!(all, [line(1), line(2)]);
+    // A launch inside a script, and a pull.
+    let script =
+        "apptainer exec docker://o/script:1 true; cd; apptainer pull x.sif docker://o/pull:1";
+    let nested = site.exec(&["--user", "bob"], &["srun", "-wn1", "bash", "-c", script], "");
+    assert_ne!(nested.status, 0);
+    let all = listener.wait(4);
+    let line = |image: &str| format!("10.77.0.101 1002 docker.io/o/{image}:1");
+    assert_eq!(all.get(2..).unwrap(), [line("script"), line("pull")]);
+}
+
+/// Nothing listens: a job that waits goes on after the two seconds that a filler has to answer, and
+/// the admin finds the reason in syslog.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn without_a_listener_jobs_go_on() {
+    let site = Site::with_line(&format!(
+        "optional spank_sifcache.so image_root={SHARED} filler=ctl on_miss=wait\n"
+    ));
+    let output = site.launch(&[], "docker://o/i:1");
+    output.tried_the_registry();
+    let end =
+        "the wait for docker.io/o/i:1 has ended: no `sifcache fill` has answered; the runtime";
+    assert!(output.stderr.contains(end), "{output:#?}");
+    site.logged(
+        "n1",
+        "sifcache: docker.io/o/i:1 cannot be requested: the filler at ctl:7433: Conn",
+    );
+    // Packets to this address get lost.
+    site.plugstack(&line("filler=10.77.0.77 on_miss=wait"));
+    let output = site.launch(&[], "docker://o/i:1");
+    output.tried_the_registry();
+    assert!(output.stderr.contains(end), "{output:#?}");
+}
