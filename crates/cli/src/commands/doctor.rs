@@ -14,6 +14,7 @@ mod fuse;
 mod host;
 mod layouts;
 mod library;
+mod listener;
 mod login;
 mod login_node;
 mod mounts;

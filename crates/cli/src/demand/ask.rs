@@ -62,20 +62,31 @@ impl Route {
                 Ok(Answer::Accepted)
             }
             Self::Listener { filler, munge } => {
-                let (filler, munge) = (filler.clone(), Arc::clone(munge));
-                let payload = message::payload(reference);
-                // A name server or a munged that does not answer must not delay the command, so
-                // another thread waits for it, which ends with the process.
-                let (sender, receiver) = channel();
-                let address = filler.to_string();
-                thread::spawn(move || sender.send(ask(&filler, &munge, &payload)));
-                receiver.recv_timeout(LIMIT).unwrap_or_else(|_| {
-                    let problem = format!("no answer within {} s", LIMIT.as_secs());
-                    Err(Failure::Filler { address, problem })
-                })
+                within_limit(filler, Arc::clone(munge), message::payload(reference))
             }
         }
     }
+}
+
+/// Whether the listener would accept a request of the calling user.
+///
+/// # Errors
+/// It cannot be asked.
+pub(crate) fn check(filler: &Filler) -> Result<Answer, Failure> {
+    let munge = Munge::load().map_err(|error| Failure::Munge { option: "filler=", error })?;
+    within_limit(filler, Arc::new(munge), message::CHECK.to_owned())
+}
+
+/// A name server or a munged that does not answer must not delay the command, so another thread
+/// waits for it, which ends with the process.
+fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: String) -> Result<Answer, Failure> {
+    let (sender, receiver) = channel();
+    let (filler, address) = (filler.clone(), filler.to_string());
+    thread::spawn(move || sender.send(ask(&filler, &munge, &payload)));
+    receiver.recv_timeout(LIMIT).unwrap_or_else(|_| {
+        let problem = format!("no answer within {} s", LIMIT.as_secs());
+        Err(Failure::Filler { address, problem })
+    })
 }
 
 fn ask(filler: &Filler, munge: &Munge, payload: &str) -> Result<Answer, Failure> {
@@ -85,7 +96,14 @@ fn ask(filler: &Filler, munge: &Munge, payload: &str) -> Result<Answer, Failure>
     let failed = |problem: String| Failure::Filler { address: filler.to_string(), problem };
     let line = exchange(filler, &message::request(&credential))
         .map_err(|error| failed(error.to_string()))?;
-    Answer::parse(&line).ok_or_else(|| failed("its answer is not one of a filler".to_owned()))
+    Answer::parse(&line).ok_or_else(|| {
+        failed(match message::other_version(&line) {
+            Some(version) => {
+                format!("it has the protocol {version}: install one release everywhere")
+            }
+            None => "its answer is not one of a filler".to_owned(),
+        })
+    })
 }
 
 /// Sends a line to the first address of the listener that accepts a connection, and returns the

@@ -74,7 +74,7 @@ impl Limits {
 /// How many messages had which result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Requests that were passed on.
+    /// Requests that were passed on, and checks.
     pub(crate) accepted: u64,
     /// Messages that were refused.
     pub(crate) refused: u64,
@@ -212,7 +212,7 @@ impl Listener {
                 }
                 Input::Line(line) => {
                     let answer = self.judge(&line, connection.peer);
-                    let answer = answer.map(|request| requests.push(request));
+                    let answer = answer.map(|request| requests.extend(request));
                     connection.answer(&self.count(answer))
                 }
             };
@@ -224,8 +224,8 @@ impl Listener {
         requests
     }
 
-    /// The request in a message, or the answer that says why there is none.
-    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Request, Answer> {
+    /// The request in a message, or the answer that says why there is none. A check has none.
+    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Option<Request>, Answer> {
         let now = Instant::now();
         self.hosts.take(host(peer), now).map_err(Answer::Busy)?;
         if self.is_full {
@@ -236,16 +236,19 @@ impl Listener {
             true => Answer::Busy(MUNGE_BUSY),
             false => Answer::Refused(error.to_string()),
         })?;
+        if decoded.payload == message::CHECK.as_bytes() {
+            return Ok(None);
+        }
         let reference = message::parse_payload(&decoded.payload).map_err(Answer::Refused)?;
         self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
         let address = decoded.address;
         let is_known = !address.is_unspecified() && !address.is_loopback();
-        Ok(Request {
+        Ok(Some(Request {
             reference,
             asker: Some(decoded.uid),
             host: if is_known { address.to_string() } else { peer.to_string() },
             time: Timestamp::now(),
-        })
+        }))
     }
 
     fn count(&mut self, result: Result<(), Answer>) -> Answer {

@@ -8,7 +8,8 @@
 //!       or:  sifcache/1 busy SECONDS
 //! ```
 //!
-//! The payload of the munge credential is `sifcache/1 request REFERENCE`. It begins like the line,
+//! The payload of the munge credential is `sifcache/1 request REFERENCE`, or `sifcache/1 check`, which
+//! requests nothing: `sifcache doctor` sends it. It begins like the line,
 //! so that a credential that a user has made for another service is not taken for a request.
 //! Everything else about the request is what munge says: the user ID and the address of the host.
 
@@ -21,6 +22,8 @@ const VERSION: &str = "sifcache/1";
 const NAME: &str = "sifcache/";
 /// The second word of a request, and of its payload.
 const REQUEST: &str = "request";
+/// The payload of a check.
+pub(crate) const CHECK: &str = "sifcache/1 check";
 
 /// The maximum length of a request in bytes, with its line feed. A credential of a payload with the
 /// maximum length is about 1 KiB long.
@@ -87,6 +90,15 @@ fn words(text: &[u8]) -> Result<&str, String> {
     rest.strip_prefix(REQUEST).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(foreign)
 }
 
+/// The version of an answer that has another one than this command: `sifcache/2`.
+pub(crate) fn other_version(line: &[u8]) -> Option<&str> {
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\n')).unwrap_or(line.len());
+    let version = std::str::from_utf8(line.get(..end)?).ok()?;
+    let digits = version.strip_prefix(NAME)?;
+    let is_number = (1..10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    (is_number && version != VERSION).then_some(version)
+}
+
 /// The listener's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -137,7 +149,8 @@ impl fmt::Display for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, MAX_REQUEST, parse_payload, parse_request, payload, request};
+    use super::{Answer, CHECK, MAX_REQUEST, VERSION};
+    use super::{other_version, parse_payload, parse_request, payload, request};
     use proptest::prelude::*;
     use sifcache_core::reference::Reference;
 
@@ -225,6 +238,23 @@ mod tests {
         ] {
             assert_eq!(Answer::parse(wrong.as_bytes()), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_version_of_another_release() {
+        for (line, version) in [
+            ("sifcache/2 accepted\n", Some("sifcache/2")),
+            ("sifcache/10\n", Some("sifcache/10")),
+            ("sifcache/1 accepted\n", None),
+            ("sifcache/ accepted", None),
+            ("sifcache/2x accepted", None),
+            ("sifcache/1234567890 accepted", None),
+            ("HTTP/1.1 400\r\n", None),
+            ("", None),
+        ] {
+            assert_eq!(other_version(line.as_bytes()), version, "{line}");
+        }
+        assert!(CHECK.starts_with(VERSION) && parse_payload(CHECK.as_bytes()).is_err());
     }
 
     proptest! {

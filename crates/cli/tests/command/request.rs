@@ -172,6 +172,10 @@ fn a_listener_that_cannot_be_reached() {
         site.request(&["o/new:1"], &[("HTTP/1.1 400\r\n", &nothing)]);
     assert_eq!((status, stdout.as_str()), (Some(69), ""));
     assert!(stderr.contains("its answer is not one of a filler"), "{stderr}");
+    let newer: Answers<'_> = &[("sifcache/2 accepted\n", &nothing)];
+    let (status, [stdout, stderr], _) = site.request(&["o/new:1"], newer);
+    assert_eq!((status, stdout.as_str()), (Some(69), ""));
+    assert!(stderr.contains("it has the protocol sifcache/2: install one release"), "{stderr}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
     command.args(["request", "--root", &site.tree.text("root"), "--to", "127.0.0.1:1", "o/new:1"]);
     let output = command.env("LD_LIBRARY_PATH", site.tree.path("lib")).output().unwrap();

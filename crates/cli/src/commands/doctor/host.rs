@@ -1,8 +1,11 @@
 //! The host under inspection: its files, environment and programs, and the user who inspects it.
 
 use super::facts::Facts;
+use crate::demand::{ask, message};
+use crate::error::Failure;
 use crate::system::process::{Answer, Call, Processes, Run, RunError};
 use sifcache_core::nested;
+use sifcache_core::settings::Filler;
 use sifcache_core::trust::{self, UntrustedReason, Writer};
 use std::cell::OnceCell;
 use std::env;
@@ -10,6 +13,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+/// Asks a listener whether it would accept a request.
+pub(super) type Ask = dyn Fn(&Filler) -> Result<message::Answer, Failure>;
 
 /// A host. In tests, it is a directory tree, and the output of programs is predefined.
 pub(crate) struct Host {
@@ -28,6 +34,8 @@ pub(crate) struct Host {
     /// The site's configuration.
     pub(crate) site: Facts,
     pub(super) processes: Box<dyn Run>,
+    /// Asks the listener of a filler whether it would accept a request.
+    pub(super) ask: Box<Ask>,
     /// The output of `scontrol show config`, or an error; called at most once.
     pub(super) config: OnceCell<Result<String, String>>,
 }
@@ -44,6 +52,7 @@ impl Host {
             uid: rustix::process::geteuid().as_raw(),
             site,
             processes: Box::new(Processes),
+            ask: Box::new(ask::check),
             config: OnceCell::new(),
         }
     }

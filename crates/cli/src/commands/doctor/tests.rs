@@ -13,8 +13,11 @@ use super::facts::Facts;
 use super::finding::{Finding, Level};
 use super::host::Host;
 use super::{AREAS, exit};
+use crate::demand::message;
+use crate::error::Failure;
 use crate::exit::Exit;
 use crate::system::process::{Answer, Call, Run, RunError};
+use sifcache_core::settings::Filler;
 use std::cell::OnceCell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -53,6 +56,8 @@ struct Tree {
     answers: Vec<(&'static str, String)>,
     login: Option<&'static str>,
     in_job: bool,
+    /// The answer of the filler's listener.
+    ask: fn(&Filler) -> Result<message::Answer, Failure>,
     /// `LOADEDMODULES`.
     loaded: String,
     /// `PATH`.
@@ -78,6 +83,7 @@ impl Tree {
             answers: answers(),
             login: None,
             in_job: true,
+            ask: |_| Ok(message::Answer::Accepted),
             loaded: String::new(),
             search: "/usr/libexec/sifcache/bin:/usr/bin",
             _syslog: syslog,
@@ -93,7 +99,8 @@ impl Tree {
         let shims = "/usr/libexec/sifcache";
         let programs =
             ["apptainer", "squashfuse_ll", "bash"].map(|name| format!("/usr/bin/{name}"));
-        for program in programs.into_iter().chain([format!("{shims}/sifcache-shim")]) {
+        let own = ["sifcache-shim", "sifcache"].map(|name| format!("{shims}/{name}"));
+        for program in programs.into_iter().chain(own) {
             tree.program(&program);
         }
         tree.shims();
@@ -166,6 +173,7 @@ impl Tree {
             uid: 0,
             site: Facts::from_plugstack(Ok(plugstack)),
             processes: Box::new(Answers { all: self.answers.clone(), login: self.login }),
+            ask: Box::new(self.ask),
             config: OnceCell::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::host::Host;
+use super::listener;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::queue;
 use sifcache_core::settings::{Settings, Syslog};
@@ -20,23 +21,29 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
         return vec![Finding::skipped("wait", "there are no valid settings")];
     };
     let value = settings.on_miss_value();
+    let listener = settings.filler.as_ref().map(|filler| listener::check(host, filler));
+    let listener = listener.unwrap_or_default();
     if settings.wait.is_none() {
         let message = format!("on_miss={value}: jobs do not wait, except with --sif-cache=wait");
-        return vec![Finding::ok("wait", message)];
+        return [vec![Finding::ok("wait", message)], listener].concat();
     }
     let waits = Finding::ok("wait", format!("on_miss={value}: jobs wait for missing images"));
-    vec![waits, request(settings, &value), filler(host, settings)]
+    [vec![waits, request(settings, &value), filler(host, settings)], listener].concat()
 }
 
-/// The line of a miss in syslog is the request.
+/// The line of a miss in syslog is the request, and so is a message to the listener.
 fn request(settings: &Settings, value: &str) -> Finding {
+    if let Some(filler) = &settings.filler {
+        return Finding::ok("request", format!("filler={filler}: jobs request images there"));
+    }
     match settings.syslog {
         Syslog::Facility(facility) => {
             Finding::ok("request", format!("syslog={facility}: jobs request images by syslog"))
         }
         Syslog::Off => {
             let message = format!("syslog=off: nobody learns which images jobs wait for ({value})");
-            Finding::warn("request", message).advice("remove syslog=off from plugstack.conf")
+            let advice = "remove syslog=off from plugstack.conf, or set filler= to a listener";
+            Finding::warn("request", message).advice(advice)
         }
     }
 }

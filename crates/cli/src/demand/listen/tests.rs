@@ -83,6 +83,16 @@ fn a_request_has_the_user_of_its_credential() {
     assert_eq!(listener.counters(), Counters { accepted: 2, ..Counters::default() });
 }
 
+/// As `sifcache doctor` does.
+#[test]
+fn a_check_requests_nothing() {
+    let mut listener = listener(LIMITS);
+    let (answer, requests) = ask(&mut listener, &line(1001, "sifcache/1 check"));
+    assert_eq!((answer.as_str(), requests), ("sifcache/1 accepted\n", Vec::new()));
+    let (answer, _) = ask(&mut listener, &line(1001, "sifcache/1 check o/i:1"));
+    assert!(answer.starts_with("sifcache/1 refused the message is not a request"), "{answer}");
+}
+
 #[test]
 fn other_messages_are_refused() {
     let mut listener = listener(LIMITS);

@@ -1,6 +1,8 @@
 //! Tests of the checks of jobs that wait for missing images.
 
 use super::Tree;
+use crate::demand::message::Answer;
+use crate::error::Failure;
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
@@ -43,4 +45,34 @@ fn requests_need_syslog_and_a_root() {
     tree.remove("/etc/slurm/plugstack.conf");
     tree.arguments = "image_root=/sif on_miss=fail syslog=off".to_owned();
     assert_eq!(problems(&tree), [""; 0]);
+}
+
+/// Each problem of the way to the listener, with and without jobs that wait.
+#[test]
+fn misses_must_reach_the_listener() {
+    let Some(mut tree) = Tree::new() else { return };
+    tree.write(BEAT, "1\n");
+    let area = "missing images";
+    for wait in ["on_miss=wait", ""] {
+        tree.arguments = format!("image_root=/sif filler=ctl syslog=off {wait}");
+        tree.ask = |_| Ok(Answer::Accepted);
+        assert_eq!(problems(&tree), [""; 0]);
+        tree.ask = |_| Ok(Answer::Busy(10));
+        assert_eq!(problems(&tree), ["Note missing images: listener"]);
+        tree.ask = |_| Ok(Answer::Refused("the credential has expired".to_owned()));
+        assert_eq!(problems(&tree), ["Warn missing images: listener"]);
+        assert!(tree.advice(area, "listener").contains("the credential has expired; misses of"));
+        tree.ask = |filler| {
+            let problem = "Connection refused".to_owned();
+            Err(Failure::Filler { address: filler.to_string(), problem })
+        };
+        assert_eq!(problems(&tree), ["Warn missing images: listener"]);
+        let advice = tree.advice(area, "listener");
+        assert!(advice.contains("the filler at ctl:7433: Connection refused; "), "{advice}");
+        tree.remove("/etc/slurm/plugstack.conf");
+    }
+    tree.ask = |_| Ok(Answer::Accepted);
+    tree.remove("/usr/libexec/sifcache/sifcache");
+    assert_eq!(problems(&tree), ["Warn missing images: command"]);
+    assert!(tree.advice(area, "command").contains("/usr/libexec/sifcache/sifcache is not there"));
 }
