@@ -26,7 +26,7 @@ use crate::job::Job;
 use crate::spank::set_name;
 use news::News;
 use progress::Progress;
-use sifcache_core::command_line::Level;
+use sifcache_core::command_line::{self, Level};
 use sifcache_core::decision::{Decision, Verdict};
 use sifcache_core::queue;
 use sifcache_core::settings::{OnMiss, Settings};
@@ -66,7 +66,7 @@ pub(crate) fn for_image(
     };
     let key = queue::hash(file.as_os_str().as_encoded_bytes());
     let mut news = News::new(job.step().uid, key);
-    let mut talk = Talk::new(job, decision);
+    let mut talk = Talk::new(job, settings);
     let start = Instant::now();
     let mut watch = Watch::new(reference.to_string(), limit);
     loop {
@@ -123,11 +123,13 @@ struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    /// The tasks of a step wait for the same image, so only its first task prints messages.
-    fn new(job: &'a dyn Job, decision: &Decision) -> Self {
+    /// The tasks of a step wait for the same image, so only its first task prints messages. The flags
+    /// and variables that make the runtime quiet also hold for these messages.
+    fn new(job: &'a dyn Job, settings: &Settings) -> Self {
         let step = job.step();
-        let level = decision.pull.as_ref().map(|pull| pull.verbosity.level);
-        let is_quiet = matches!(level, Some(Level::Quiet | Level::Silent));
+        let variable = |name: &str| job.variable(name);
+        let level = command_line::level(&job.command(), &settings.runtimes, &variable);
+        let is_quiet = matches!(level, Level::Quiet | Level::Silent);
         let prints = step.is_first_of_node() && step.node == 0 && !is_quiet;
         let progress = prints.then(|| Progress::new(io::stderr().is_terminal()));
         Self { job, progress }

@@ -12,6 +12,7 @@ mod pflag;
 pub(crate) mod transfer;
 mod verbosity;
 
+use environment::Variables;
 pub use environment::{Environment, Variable};
 pub use not_served::NotServed;
 pub(crate) use pflag::{Given, parse, parse_bool};
@@ -28,6 +29,22 @@ pub(crate) fn globals<A: AsRef<[u8]>>(
         return Err(NotServed::NotRuntime);
     }
     global::parse(rest)
+}
+
+/// The lowest severity of the messages that the runtime prints for this command line, by its flags
+/// and variables. If the variables are invalid, or the runtimes read different values, only the flags
+/// count.
+#[must_use]
+pub fn level<A: AsRef<[u8]>>(
+    argv: &[A],
+    runtimes: &[String],
+    environment: &Environment<'_>,
+) -> Level {
+    let program = argv.first().map(AsRef::as_ref).unwrap_or_default();
+    match globals(argv, runtimes) {
+        Ok(globals) => verbosity::level(globals.messages, &Variables::new(program, environment)),
+        Err(_) => Level::Normal,
+    }
 }
 
 /// Whether the file name of the path `program` is one of `runtimes`.

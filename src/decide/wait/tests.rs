@@ -1,4 +1,4 @@
-use super::{for_image, root};
+use super::{Talk, for_image, root};
 use crate::Hook;
 use crate::decide::apply::MISSING;
 use crate::logging::captured;
@@ -70,12 +70,18 @@ impl Site {
 
     /// Waits for the image of a command that misses. `look` is the result of each lookup.
     fn wait(&self, command: &str, on_miss: OnMiss, look: &Decision) -> (Option<Decision>, String) {
-        let (job, miss) = (Double::new(Context::Remote, &[]), self.decide(command));
+        let (job, miss) = (job(command), self.decide(command));
         let root = root(&self.settings, &miss).unwrap();
         let look = || look.clone();
         let found = for_image(&job, &miss, (&self.settings, root), (LIMIT, on_miss), &look);
         (found, job.stderr.take())
     }
+}
+
+fn job(command: &str) -> Double {
+    let mut job = Double::new(Context::Remote, &[]);
+    job.command = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    job
 }
 
 const LAUNCH: &str = "apptainer exec docker://o/i:1 true";
@@ -105,6 +111,41 @@ fn a_refusal_ends_the_wait() {
         site.write(state, "rule 3");
         let stderr = if stderr.is_empty() { String::new() } else { format!("{line}{stderr}") };
         assert_eq!(site.wait(command, on_miss, &miss), (None, stderr), "{command}");
+    }
+}
+
+/// The flags and the variables that make the runtime quiet.
+#[test]
+fn a_quiet_runtime_waits_without_messages() {
+    let site = Site::new();
+    for (globals, variable, has_messages) in [
+        ("", "", true),
+        ("-q", "", false),
+        ("--quiet", "", false),
+        ("-s", "", false),
+        ("--silent", "", false),
+        ("--quiet=false", "", true),
+        ("-v", "", true),
+        // -v takes precedence.
+        ("-v -q", "", true),
+        ("", "APPTAINER_QUIET=1", false),
+        ("", "APPTAINER_SILENT=true", false),
+        ("", "SINGULARITY_QUIET=1", false),
+        ("", "APPTAINER_QUIET=0", true),
+        ("-q", "APPTAINER_QUIET=0", false),
+        // Not a boolean.
+        ("", "APPTAINER_QUIET=very", true),
+        ("-q", "APPTAINER_SILENT=very", false),
+    ] {
+        for rest in ["exec docker://o/i:1 true", "pull docker://o/i:1", "build x docker://o/i:1"] {
+            let command = format!("apptainer {globals} {rest}").replace("  ", " ");
+            let job = job(&command);
+            if let Some((name, value)) = variable.split_once('=') {
+                job.set(name, value);
+            }
+            let talk = Talk::new(&job, &site.settings);
+            assert_eq!(talk.progress.is_some(), has_messages, "{command} {variable}");
+        }
     }
 }
 

@@ -63,6 +63,13 @@ impl Verbosity {
     }
 }
 
+/// The lowest severity by the flags and the variables, or by the flags alone if a variable is
+/// invalid.
+pub(super) fn level(messages: Messages, variables: &Variables<'_>) -> Level {
+    Verbosity::read(messages, variables)
+        .map_or_else(|_| ByFlags::new(messages).level, |verbosity| verbosity.level)
+}
+
 impl Verbosity {
     /// The messages that the flags alone select.
     #[must_use]
