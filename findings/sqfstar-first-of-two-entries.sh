@@ -2,7 +2,7 @@
 # squashfs-tools 4.7.5 (Debian sid): if an archive has two entries for a file, sqfstar takes the first one. If layers of an
 # image are concatenated, the files of lower layers replace those of upper layers.
 #
-# Expected: sqfstar(1): "-ignore-zeros: allow tar files to be concatenated together and fed to sqfstar." The last entry
+# Expected: sqfstar(1): "-ignore-zeros: allow tar files to be concatenated together and fed to Sqfstar." The last entry
 #           is the current one, as for `tar --extract`, and as `tar --append` and `tar --update` write it.
 # Actual:   sqfstar prints "FILE already exists in the tar file, ignoring" for the later entry and exits with 0. For
 #           directories, the owner and mode of the first entry remain.
