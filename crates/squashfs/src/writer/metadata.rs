@@ -74,9 +74,10 @@ impl Stream {
     }
 
     fn flush(&mut self, compressor: &mut Compressor) {
-        let (bytes, flag) = match compressor.compress(&self.current, &mut self.scratch) {
-            true => (&self.scratch, 0),
-            false => (&self.current, UNCOMPRESSED),
+        let length = compressor.compress(&self.current, &mut self.scratch);
+        let (bytes, flag) = match length.and_then(|length| self.scratch.get(..length)) {
+            Some(bytes) => (bytes, 0),
+            None => (self.current.as_slice(), UNCOMPRESSED),
         };
         // At most 8192.
         let size = u16::try_from(bytes.len()).unwrap_or(0) | flag;

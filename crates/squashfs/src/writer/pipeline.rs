@@ -136,7 +136,7 @@ fn process(compressor: &mut Compressor, buffers: &mut Buffers, zeros: &[u8]) -> 
         return (Outcome::Zeros, 0);
     }
     match compressor.compress(input, output) {
-        true => (Outcome::Compressed, checksum(input)),
-        false => (Outcome::Stored, checksum(input)),
+        Some(length) => (Outcome::Compressed(length), checksum(input)),
+        None => (Outcome::Stored, checksum(input)),
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct Done {
 pub(super) enum Outcome {
     /// Nowhere: the block consists of zeros and is not stored.
     Zeros,
-    /// In the output.
-    Compressed,
+    /// In the output: so many bytes.
+    Compressed(usize),
     /// In the input: compression does not make it smaller.
     Stored,
     /// Nowhere: the compressor panicked.
@@ -103,7 +103,9 @@ impl Placer {
     fn place(&mut self, block: &Done) -> Result<(), Error> {
         let bytes: &[u8] = match block.outcome {
             Outcome::Zeros => &[],
-            Outcome::Compressed => &block.buffers.output,
+            Outcome::Compressed(length) => {
+                block.buffers.output.get(..length).ok_or(Error::Thread)?
+            }
             Outcome::Stored => &block.buffers.input,
             Outcome::Failed => return Err(Error::Thread),
         };
