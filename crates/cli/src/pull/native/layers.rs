@@ -19,7 +19,7 @@ pub(crate) use error::LayerError;
 
 use crate::pull::registry::{Blob, Cancel, Descriptor, Registry};
 use decompress::Limit;
-use pipe::{Receiver, Sender};
+use pipe::{Abandoned, Receiver, Sender};
 use sifcache_core::reference::Reference;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -37,6 +37,9 @@ const BUFFERS: u64 = 48 << 20;
 
 /// The maximum number of decompressed bytes in memory.
 const OUTPUT: usize = 8 << 20;
+
+/// The number of bytes in a part of the data, except for the last one.
+const PART: usize = 256 << 10;
 
 /// How the layers are read.
 #[derive(Clone, Copy)]
@@ -152,18 +155,44 @@ fn need(source: &Descriptor) -> u64 {
 }
 
 fn download(mut blob: Blob<'_>, sender: &Sender, on_bytes: &dyn Fn(u64)) {
-    loop {
+    let mut part = Vec::new();
+    let end = loop {
         match blob.next() {
-            Ok(Some(part)) => {
-                on_bytes(part.len() as u64);
-                if sender.send(part).is_err() {
+            Ok(Some(bytes)) => {
+                on_bytes(bytes.len() as u64);
+                if pack(&bytes, &mut part, sender).is_err() {
                     return;
                 }
             }
-            Ok(None) => return sender.end(Ok(())),
-            Err(error) => return sender.end(Err(LayerError::Registry(error))),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(LayerError::Registry(error)),
+        }
+    };
+    // If the reader needs no more data, nobody sees the end either.
+    if part.is_empty() || sender.send(part).is_ok() {
+        sender.end(end);
+    }
+}
+
+/// Adds bytes to a part, and sends each part that is full.
+///
+/// # Errors
+/// If the reader needs no more data.
+fn pack(mut bytes: &[u8], part: &mut Vec<u8>, sender: &Sender) -> Result<(), Abandoned> {
+    while !bytes.is_empty() {
+        if part.is_empty() {
+            *part = sender.part();
+            part.clear();
+            part.reserve_exact(PART);
+        }
+        let (now, rest) = bytes.split_at(bytes.len().min(PART.saturating_sub(part.len())));
+        part.extend_from_slice(now);
+        bytes = rest;
+        if part.len() >= PART {
+            sender.send(std::mem::take(part))?;
         }
     }
+    Ok(())
 }
 
 impl Layer {

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::fault::Fault;
 use super::image::Descriptor;
 use super::session::Session;
+use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use reqwest::{Response, StatusCode};
 use sha2::{Digest as _, Sha256};
@@ -70,7 +71,7 @@ impl<'a> Blob<'a> {
     /// # Errors
     /// If the blob cannot be downloaded, or has another size or digest. Do not continue after an
     /// error.
-    pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let connection = match self.connection.take() {
                 Some(connection) => connection,
@@ -152,7 +153,7 @@ impl<'a> Blob<'a> {
 
     /// Reads the next bytes and keeps the connection for more. The bytes are empty if they have
     /// been received before, and missing if the response has ended.
-    fn read(&mut self, mut connection: Connection) -> Result<Option<Vec<u8>>, Error> {
+    fn read(&mut self, mut connection: Connection) -> Result<Option<Bytes>, Error> {
         let stalled = self.broken(&connection, "no more data in time");
         let part = self.flow.next(stalled, &self.cancel, connection.response.chunk())?;
         let part = part.map_err(|error| self.broken(&connection, &super::cause::text(&error)))?;
@@ -164,15 +165,15 @@ impl<'a> Blob<'a> {
         };
         let skipped = usize::try_from(connection.skip).unwrap_or(usize::MAX).min(part.len());
         connection.skip = connection.skip.saturating_sub(skipped as u64);
-        let bytes = part.get(skipped..).unwrap_or_default();
+        let bytes = part.slice(skipped..);
         if bytes.len() as u64 > self.descriptor.size - self.received {
             let why = format!("it has more than {} bytes", self.descriptor.size);
             return Err(self.wrong(&connection.host, &why));
         }
-        self.hash.update(bytes);
+        self.hash.update(&bytes);
         self.received += bytes.len() as u64;
         self.connection = Some(connection);
-        Ok(Some(bytes.to_vec()))
+        Ok(Some(bytes))
     }
 
     fn broken(&self, connection: &Connection, why: &str) -> Error {

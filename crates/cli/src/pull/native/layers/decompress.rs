@@ -5,15 +5,12 @@
 //! also skippable ones (RFC 8878, section 3.1), but not as the first frame. Checksums inside of the
 //! compressed data are checked, and anything else after them is an error.
 
-use super::LayerError;
 use super::pipe::{Receiver, Sender};
+use super::{LayerError, PART};
 use flate2::bufread::MultiGzDecoder;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The number of bytes that are decompressed at a time.
-const PART: usize = 256 << 10;
 
 /// The size of a tar header in bytes.
 const HEADER: usize = 512;
@@ -70,9 +67,9 @@ fn is_tar(head: &[u8]) -> bool {
 
 fn copy(mut reader: impl Read, sender: &Sender, limit: &Limit) -> Result<(), LayerError> {
     loop {
-        let mut part = Vec::with_capacity(PART);
+        let mut part = sender.part();
         // An error after some data is reported after them.
-        let result = reader.by_ref().take(PART as u64).read_to_end(&mut part);
+        let result = fill(&mut reader, &mut part);
         limit.add(part.len())?;
         let is_end = part.is_empty();
         if !is_end && sender.send(part).is_err() {
@@ -84,6 +81,27 @@ fn copy(mut reader: impl Read, sender: &Sender, limit: &Limit) -> Result<(), Lay
             return Ok(());
         }
     }
+}
+
+/// Replaces the content of `part` with the next [`PART`] bytes, or with all that there are. After
+/// an error, the bytes before it are in `part`.
+fn fill(reader: &mut impl Read, part: &mut Vec<u8>) -> io::Result<()> {
+    // A part that was used before has this size, so that nothing is cleared.
+    part.resize(PART, 0);
+    let mut length = 0;
+    let result = loop {
+        let Some(rest) = part.get_mut(length..).filter(|rest| !rest.is_empty()) else {
+            break Ok(());
+        };
+        match reader.read(rest) {
+            Ok(0) => break Ok(()),
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    part.truncate(length);
+    result
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! A bounded pipe between two threads.
+//!
+//! Data travel in parts. Parts that have been read return to the writer, which fills them again:
+//! the kernel clears the memory of a new part page by page, which takes longer than to fill it.
 
 use super::LayerError;
 use std::collections::VecDeque;
@@ -29,6 +32,9 @@ struct Pipe {
 #[derive(Default)]
 struct State {
     parts: VecDeque<Vec<u8>>,
+    /// Parts that have been read. Together with those in the pipe, they are never more than the
+    /// pipe has had at one time.
+    spare: Vec<Vec<u8>>,
     /// The number of bytes in all parts.
     bytes: usize,
     /// How the data end, once they have ended.
@@ -72,6 +78,11 @@ impl Sender {
         state.parts.push_back(part);
         self.0.changed.notify_one();
         Ok(())
+    }
+
+    /// A part to fill, and then to send. It may have a content, which is of no use.
+    pub(super) fn part(&self) -> Vec<u8> {
+        self.0.lock().spare.pop().unwrap_or_default()
     }
 
     /// Ends the data, or reports why there are no more. Only the first call counts.
@@ -122,13 +133,22 @@ impl Receiver {
             }
         }
     }
+
+    /// Continues with this part, and returns the one that has been read.
+    fn replace(&mut self, part: Vec<u8>) {
+        let old = std::mem::replace(&mut self.part, part);
+        self.read = 0;
+        if old.capacity() > 0 {
+            self.pipe.lock().spare.push(old);
+        }
+    }
 }
 
 impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.read >= self.part.len() {
             match self.receive()? {
-                Some(part) => (self.part, self.read) = (part, 0),
+                Some(part) => self.replace(part),
                 None => break,
             }
         }
@@ -233,5 +253,19 @@ mod tests {
         let mut all = Vec::new();
         receiver.read_to_end(&mut all).unwrap();
         assert_eq!(all, b"abcd");
+    }
+
+    #[test]
+    fn parts_that_have_been_read_are_filled_again() {
+        let (sender, mut receiver) = new(10);
+        for part in [vec![1], vec![2], vec![3]] {
+            sender.send(part).unwrap();
+        }
+        sender.end(Ok(()));
+        assert_eq!(sender.part().capacity(), 0);
+        receiver.read_exact(&mut [0; 2]).unwrap();
+        assert_eq!(sender.part(), [1]);
+        receiver.read_exact(&mut [0]).unwrap();
+        assert_eq!((sender.part(), sender.part()), (vec![2], Vec::new()));
     }
 }
