@@ -7,8 +7,10 @@ use crate::ui::progress::Task;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// The number of bytes read at once.
 const CHUNK: usize = 1 << 20;
@@ -42,6 +44,18 @@ pub(crate) enum Error {
 pub(crate) trait Source: Read + AsFd {}
 
 impl<T: Read + AsFd> Source for T {}
+
+/// Reads all of a file to compute its digest, and reports the progress to `task`.
+///
+/// # Errors
+/// If reading failed, or a signal asked the command to end.
+pub(crate) fn of(path: &Path, task: &Task) -> Result<Content, Failure> {
+    let mut file = File::open(path)?;
+    copy(&mut file, &mut io::sink(), task).map_err(|error| match error {
+        Error::Read(error) | Error::Write(error) => error.into(),
+        Error::Stopped(failure) => failure,
+    })
+}
 
 /// Copies all of `from` to `to`, and reports the progress to `task`.
 ///

@@ -23,8 +23,7 @@ use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -195,16 +194,11 @@ impl<'a> Puller<'a> {
         watch: &Watch<'_>,
     ) -> Result<(u64, Option<PathBuf>, Used), Failure> {
         let scratch = self.store.scratch()?;
-        let mut used = self.convert(new_image.reference, image, &scratch, task, watch)?;
+        let (mut used, content) =
+            self.convert(new_image.reference, image, &scratch, task, watch)?;
         let mut stopwatch = Stopwatch::start();
-        task.say("checking");
         let image = scratch.path(IMAGE);
-        // The hash takes processor time, and the sync waits for the disk.
-        let content = thread::scope(|scope| {
-            let content = scope.spawn(|| self.hash(&image, task));
-            self.store.finish(&image)?;
-            content.join().map_err(|_| Failure::Thread)?
-        })?;
+        let content = self.finish(&image, content, task)?;
         if let Used::Native(stages) = &mut used {
             stages.sync = stopwatch.lap();
         }
@@ -294,12 +288,24 @@ impl<'a> Puller<'a> {
         Ok(Some((metadata.len(), kept)))
     }
 
-    /// Reads the file once more to compute the hash that its record stores for `verify --deep`.
-    fn hash(&self, image: &Path, task: &Task) -> Result<Content, Failure> {
-        let mut file = File::open(image)?;
-        hash::copy(&mut file, &mut io::sink(), task).map_err(|error| match error {
-            hash::Error::Read(error) | hash::Error::Write(error) => error.into(),
-            hash::Error::Stopped(failure) => failure,
+    /// Syncs the new image and checks it. Returns its hash, which its record stores for
+    /// `verify --deep`, and which is computed if it is not known yet.
+    fn finish(
+        &self,
+        image: &Path,
+        known: Option<Content>,
+        task: &Task,
+    ) -> Result<Content, Failure> {
+        if let Some(content) = known {
+            self.store.finish(image)?;
+            return Ok(content);
+        }
+        task.say("checking");
+        // The hash takes processor time, and the sync waits for the disk.
+        thread::scope(|scope| {
+            let content = scope.spawn(|| hash::of(image, task));
+            self.store.finish(image)?;
+            content.join().map_err(|_| Failure::Thread)?
         })
     }
 }

@@ -15,6 +15,7 @@ use super::layers::{self, LayerError};
 use super::sink::{self, Sink};
 use super::stages::{Stages, Stopwatch};
 use super::template::{self, Template};
+use crate::cache::hash;
 use crate::cache::store::cannot_write;
 use crate::error::Failure;
 use crate::pull::registry::{self, Content, Registry};
@@ -27,7 +28,7 @@ use sifcache_squashfs::checksums::Checksums;
 use sifcache_squashfs::compression::Compression;
 use sifcache_squashfs::reader::{Damage, Reader, Stopped};
 use sifcache_squashfs::sif;
-use sifcache_squashfs::writer::{self, BLOCK_SIZE, Writer};
+use sifcache_squashfs::writer::{self, BLOCK_SIZE, Finished, Writer};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +66,14 @@ pub(crate) struct Job<'a> {
     pub(crate) task: &'a Task,
 }
 
+/// An image that was converted.
+pub(crate) struct Converted {
+    /// How long the stages took. The sync follows.
+    pub(crate) stages: Stages,
+    /// The hash and the size of the file.
+    pub(crate) content: hash::Content,
+}
+
 /// Why an image was not converted.
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -83,13 +92,12 @@ impl From<Failure> for Error {
     }
 }
 
-/// Converts the image to the new file. The file is verified, but not synced. Returns how long the
-/// stages took.
+/// Converts the image to the new file. The file is verified, but not synced.
 ///
 /// # Errors
 /// If the runtime has to pull the image, or the conversion failed. The file may be there,
 /// incomplete.
-pub(crate) fn convert(job: &Job<'_>) -> Result<Stages, Error> {
+pub(crate) fn convert(job: &Job<'_>) -> Result<Converted, Error> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(job.image);
     let file = file.map_err(|error| cannot_write(job.image, error))?;
     let stop = AtomicBool::new(false);
@@ -100,9 +108,9 @@ pub(crate) fn convert(job: &Job<'_>) -> Result<Stages, Error> {
             template
         });
         let (written, flushed) = flush::during(&file, || write(job, &file, &stop, template));
-        let stages = written?;
+        let converted = written?;
         flushed.map_err(|error| cannot_write(job.image, error))?;
-        Ok(stages)
+        Ok(converted)
     })
 }
 
@@ -111,7 +119,7 @@ fn write(
     file: &File,
     stop: &AtomicBool,
     template: ScopedJoinHandle<'_, Result<Template, template::Error>>,
-) -> Result<Stages, Error> {
+) -> Result<Converted, Error> {
     let (mut stages, mut watch) = (Stages::default(), Stopwatch::start());
     let (now, offset) = (now(), partition_offset(job.template.config));
     let options = writer::Options {
@@ -143,9 +151,9 @@ fn write(
     write_sif(&template, architecture, file, offset, finished.size)?;
     stages.tables = watch.lap();
     job.task.say("verifying");
-    verify(file, offset, finished.size, &finished.checksums)?;
+    let content = check(job, file, offset, &finished)?;
     stages.verification = watch.lap();
-    Ok(stages)
+    Ok(Converted { stages, content })
 }
 
 /// Merges the layers, lowest first.
@@ -208,6 +216,16 @@ fn write_sif(
     sif::write_around(file, &sif, offset, size).map_err(|error| match error {
         sif::Error::Write(error) => Error::Failed(Failure::Io(error)),
         error => fallback(error),
+    })
+}
+
+/// Verifies the new file and computes its hash, both at the same time: the hash takes one processor
+/// only, and the data are in memory.
+fn check(job: &Job<'_>, file: &File, offset: u64, new: &Finished) -> Result<hash::Content, Error> {
+    thread::scope(|scope| {
+        let content = scope.spawn(|| hash::of(job.image, job.task));
+        verify(file, offset, new.size, &new.checksums)?;
+        Ok(content.join().map_err(|_| Failure::Thread)??)
     })
 }
 

@@ -11,9 +11,9 @@ pub(crate) struct Stages {
     pub(crate) layers: f64,
     /// The tables of the file system and the texts of the SIF file are written.
     pub(crate) tables: f64,
-    /// Each block is read back and compared.
+    /// Each block is read back and compared, and the hash of the file is computed.
     pub(crate) verification: f64,
-    /// The file is synced, and its hash is computed.
+    /// The file is synced.
     pub(crate) sync: f64,
 }
 

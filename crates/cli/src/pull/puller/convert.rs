@@ -1,13 +1,13 @@
 //! Converts an image to a SIF file: with this command, or else with the runtime's own pull.
 
 use super::{IMAGE, Puller, Used, Watch, busy};
+use crate::cache::hash;
 use crate::cache::image_name;
 use crate::cache::store::cannot_write;
 use crate::cache::store::scratch::Scratch;
 use crate::error::Failure;
 use crate::options::Engine;
-use crate::pull::native::fill::{self, Job};
-use crate::pull::native::stages::Stages;
+use crate::pull::native::fill::{self, Converted, Job};
 use crate::pull::native::template::{Request, Source};
 use crate::pull::registry::{self, Content, Image};
 use crate::pull::runtime::{self, PullOptions};
@@ -28,7 +28,8 @@ const UNPACKED: u64 = 3;
 
 impl Puller<'_> {
     /// Creates the file [`IMAGE`] in `scratch`. `image` is an error if the registry does not know
-    /// the image, or was not asked: the reason why only the runtime can pull it.
+    /// the image, or was not asked: the reason why only the runtime can pull it. Returns the hash
+    /// of the file too, if this command converted the image.
     pub(super) fn convert(
         &self,
         reference: &Reference,
@@ -36,17 +37,19 @@ impl Puller<'_> {
         scratch: &Scratch,
         task: &Task,
         watch: &Watch<'_>,
-    ) -> Result<Used, Failure> {
+    ) -> Result<(Used, Option<hash::Content>), Failure> {
         if self.engine == Engine::Runtime {
             self.run(reference, image.ok(), scratch, task, watch)?;
-            return Ok(Used::Runtime { fallback: None });
+            return Ok((Used::Runtime { fallback: None }, None));
         }
         let why = match image {
             Err(why) => why.to_owned(),
             Ok(image) => match &image.content {
                 Err(fallback) => fallback.to_string(),
                 Ok(content) => match self.native(reference, image, content, scratch, task) {
-                    Ok(stages) => return Ok(Used::Native(stages)),
+                    Ok(Converted { stages, content }) => {
+                        return Ok((Used::Native(stages), Some(content)));
+                    }
                     Err(fill::Error::Failed(failure)) => return Err(failure),
                     Err(fill::Error::Fallback(why)) => why,
                     Err(fill::Error::Download(error))
@@ -73,7 +76,7 @@ impl Puller<'_> {
         // What an incomplete conversion has left.
         let _ = fs::remove_file(scratch.path(IMAGE));
         self.run(reference, image.ok(), scratch, task, watch)?;
-        Ok(Used::Runtime { fallback: Some(why) })
+        Ok((Used::Runtime { fallback: Some(why) }, None))
     }
 
     /// Converts the image with this command. If its compression turns out to be unusable on this
@@ -85,11 +88,11 @@ impl Puller<'_> {
         content: &Content,
         scratch: &Scratch,
         task: &Task,
-    ) -> Result<Stages, fill::Error> {
+    ) -> Result<Converted, fill::Error> {
         let first = self.compression.likely();
-        let stages = self.fill(reference, image, content, scratch, first, task)?;
+        let converted = self.fill(reference, image, content, scratch, first, task)?;
         match self.compression.proven(self.progress)? {
-            proven if proven == first => Ok(stages),
+            proven if proven == first => Ok(converted),
             proven => {
                 fs::remove_file(scratch.path(IMAGE)).map_err(Failure::Io)?;
                 self.fill(reference, image, content, scratch, proven, task)
@@ -105,7 +108,7 @@ impl Puller<'_> {
         scratch: &Scratch,
         compression: Compression,
         task: &Task,
-    ) -> Result<Stages, fill::Error> {
+    ) -> Result<Converted, fill::Error> {
         let config = self.registry.config(reference, content).map_err(no_config)?;
         let base = tmpdir::directory()?;
         let packed = image.manifest.compressed;
