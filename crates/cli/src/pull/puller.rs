@@ -16,7 +16,7 @@ use crate::options::{Change, Engine, Pull};
 use crate::pull::credentials::Credentials;
 use crate::pull::native::stages::{Stages, Stopwatch};
 use crate::pull::registry::{self, Image, Registry};
-use crate::pull::runtime::Runtime;
+use crate::pull::runtime::{Runtime, Version};
 use crate::ui::progress::{Gauge, Progress, Task};
 use compression::Choice;
 use sifcache_core::image_uri::Transport;
@@ -39,7 +39,7 @@ pub(crate) struct Puller<'a> {
     registry: Registry,
     credentials: Credentials,
     runtime: Runtime,
-    version: String,
+    version: Version,
     retention: Retention,
     no_https: bool,
     engine: Engine,
@@ -139,7 +139,7 @@ impl<'a> Puller<'a> {
             progress,
             registry: Registry::new(options.no_https, credentials.clone())?,
             credentials,
-            version: runtime.version(),
+            version: Version::of(&runtime)?,
             runtime,
             retention: Retention::new(change.keep),
             no_https: options.no_https,
@@ -204,7 +204,8 @@ impl<'a> Puller<'a> {
         }
         let size = content.size;
         let source = Transport::uri_of(&new_image.reference.to_string());
-        let kept = new_image.commit(&image, source, Some(self.version.clone()), content)?;
+        let kept =
+            new_image.commit(&image, source, Some(self.version.text().to_owned()), content)?;
         Ok((size, kept, used))
     }
 

@@ -4,6 +4,7 @@ mod child;
 mod environment;
 mod output_parser;
 mod search;
+mod version;
 
 use crate::cache::store::architecture::Architecture;
 use crate::error::Failure;
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+pub(crate) use version::Version;
 
 /// A runtime that is installed on this host.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ mod texts;
 
 use crate::cache::sif_metadata;
 use crate::cache::store::architecture::Architecture;
-use crate::pull::runtime::{self, BuildOptions, Runtime};
+use crate::pull::runtime::{self, BuildOptions, Runtime, Version};
 use additions::Additions;
 use overlay::Overlay;
 use sha2::{Digest as _, Sha256};
@@ -51,8 +51,8 @@ const FILE: &str = "template.sif";
 pub(crate) struct Request<'a> {
     /// The site's runtime.
     pub(crate) runtime: &'a Runtime,
-    /// What the runtime prints as its version: `apptainer version 1.4.5`.
-    pub(crate) version: &'a str,
+    /// The runtime's version.
+    pub(crate) version: &'a Version,
     /// The config of the image, as the registry sent it.
     pub(crate) config: &'a [u8],
     /// The source of the image, as a pull records it.
@@ -121,7 +121,7 @@ impl Template {
         };
         // Without a tag, because not every runtime separates it from the directory.
         request.runtime.build(&format!("oci:{layout}"), &path, &options)?;
-        Self::read(File::open(path)?, &layout, request.source, request.version, &probes)
+        Self::read(File::open(path)?, &layout, request.source, request.version.text(), &probes)
     }
 
     /// Reads a template that was built from `oci:LAYOUT` with the layers `probes`.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -16,7 +16,12 @@ use tempfile::TempDir;
 /// inherits every open descriptor.
 static STARTING: RwLock<()> = RwLock::new(());
 
-fn stand_in(script: &str) -> (TempDir, Runtime) {
+/// A program can be started as long as the result exists.
+pub(super) fn starts() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn stand_in(script: &str) -> (TempDir, Runtime) {
     let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("apptainer");

@@ -2,7 +2,7 @@
 
 use super::super::{Request, Template, sif_metadata};
 use super::{CONFIG, source};
-use crate::pull::runtime::Runtime;
+use crate::pull::runtime::{Runtime, Version};
 use sifcache_core::image;
 use sifcache_core::settings::Settings;
 use sifcache_core::sif::descriptors;
@@ -21,7 +21,7 @@ fn build(directory: &Path, config: &str, reference: &str) -> Template {
     let lock = File::create(directory.join("lock")).unwrap();
     let request = Request {
         runtime: &runtime,
-        version: &runtime.version(),
+        version: &Version::of(&runtime).unwrap(),
         config: config.as_bytes(),
         source: &source(reference),
         directory,
