@@ -4,6 +4,7 @@
 //! Whether it can depends on the kernel or on the program that mounts the image, and on how either
 //! was built (docs/compression.md).
 
+mod capabilities;
 mod image;
 mod program;
 
@@ -82,10 +83,12 @@ fn start(
             options.chain([path.as_os_str(), OsStr::new(PROGRAM)]).collect();
         run(&arguments).map_err(|error| escape_for_terminal(error.as_ref()))
     };
-    Ok(started(OPTIONS).or_else(|error| match geteuid().is_root() {
-        true => started(IN_NAMESPACE),
-        false => Err(error),
-    }))
+    Ok(match (geteuid().is_root(), capabilities::are_complete()) {
+        (false, _) => started(OPTIONS),
+        (true, true) => started(OPTIONS).or_else(|_| started(IN_NAMESPACE)),
+        // Apptainer then starts nothing without a namespace, so that would be a wasted attempt.
+        (true, false) => started(IN_NAMESPACE).or_else(|error| started(OPTIONS).map_err(|_| error)),
+    })
 }
 
 /// Writes an image into the new file `path`. Its program ends with status 0.
