@@ -1,13 +1,13 @@
 # Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
-.PHONY: bench bench-check bench-page bench-pulls bench-fill
+.PHONY: bench bench-check bench-page bench-pulls bench-fill bench-demand
 RESULTS := $(TARGET)/bench/results.json
 
 ## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/evidence/benchmarks.json
-	$(MAKE) --no-print-directory bench-page bench-pulls bench-fill
+	$(MAKE) --no-print-directory bench-page bench-pulls bench-fill bench-demand
 endif
 
 ## make bench-pulls              measures pulls of an image in the cache: docs/evidence/pulls.md; 4 minutes
@@ -25,6 +25,16 @@ bench-fill: testbed command
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench fills \
 		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(ENROOT),--enroot $(ENROOT))
+
+## make bench-demand [PARTS=scale,users,first] [QUICK=1]  measures images on demand: docs/evidence/demand.md; 25 minutes
+# The page has the last results of parts that are not measured.
+DEMAND_RESULTS := $(TARGET)/bench/demand$(if $(QUICK),-quick)
+bench-demand: build-for-testbed host
+	$(CARGO) build --locked --release -p cluster-bench
+	benches/fill/images big
+	$(TESTBED) with --suite $(SUITE) --nodes 2 -- $(RELEASE)/cluster-bench demand \
+		--build $(BUILD) --host $(TARGET)/host --big $(FILL_IMAGES)/big --results $(DEMAND_RESULTS) \
+		--into docs/evidence/demand.md $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
 
 .PHONY: measured
 measured: build-for-testbed host

@@ -7,6 +7,7 @@
 mod budgets;
 mod calls;
 mod chart;
+mod demand;
 mod experiment;
 mod experiments;
 mod fills;
@@ -93,6 +94,30 @@ enum Action {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Measure images on demand on the cluster, and write a page.
+    Demand {
+        /// The directory with the built plugin, shim, interposer and command.
+        #[arg(long)]
+        build: PathBuf,
+        /// The directory with the programs of benches/host/build.
+        #[arg(long)]
+        host: PathBuf,
+        /// The OCI layout of the image `big`.
+        #[arg(long)]
+        big: PathBuf,
+        /// A directory for the results of the parts.
+        #[arg(long)]
+        results: PathBuf,
+        /// The page.
+        #[arg(long)]
+        into: PathBuf,
+        /// The parts to measure; the page has earlier results of the others.
+        #[arg(long, value_enum, value_delimiter = ',', default_value = "scale,users,first")]
+        parts: Vec<demand::Part>,
+        /// Small numbers, to test the benchmark. No page is written.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Generate the page, the chart and the README's table from results.
     Render {
         /// The file with the results.
@@ -103,11 +128,22 @@ enum Action {
     /// Run on a host of the cluster: an experiment from standard input.
     #[command(hide = true)]
     Inside,
+    /// Run on a host of the cluster: simulated nodes, from standard input.
+    #[command(hide = true)]
+    Nodes,
+    /// Run in the namespaces of a simulated node: its tasks, from standard input.
+    #[command(hide = true)]
+    Node,
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
+        Action::Nodes => demand::nodes(),
+        Action::Node => demand::node(),
+        Action::Demand { build, host, big, results, into, parts, quick } => {
+            demand::Run { build, host, big, results, parts, quick }.run(&into)
+        }
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
         Action::Fills { command, images, enroot, into, rounds } => {
             fills::run(&command, &images, enroot.as_deref(), &into, rounds)

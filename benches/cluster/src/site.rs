@@ -62,22 +62,32 @@ pub(crate) fn install(build: &Path, host: &Path) -> Result<()> {
 
 /// Makes images of these sizes in MB, in the registry and in the image root.
 pub(crate) fn fill(sizes: impl Iterator<Item = u32>) -> Result<()> {
-    let layouts = testbed::at("ctl", "/shared/layout")?;
-    let busybox = testbed::at("ctl", "/usr/bin/busybox")?;
     testbed::hub("start")?;
     for size in sizes {
+        push(size)?;
         let (name, sif) = (image(size), sif(size));
-        let mut write = Command::new(testbed::project().join("benches/cluster/layout.sh"));
-        write.arg(&layouts).arg(&busybox).arg(size.to_string());
-        testbed::output(&mut write, "")?;
         let script = format!(
-            "skopeo copy --quiet --insecure-policy oci:/shared/layout docker://docker.io/{name}
-            mkdir -p {ROOT}/bench && apptainer --silent pull --force {sif} docker://{name}
-            rm -rf /root/.apptainer /shared/layout"
+            "mkdir -p {ROOT}/bench && apptainer --silent pull --force {sif} docker://{name}
+            rm -rf /root/.apptainer"
         );
         testbed::on("ctl", &script).with_context(|| name.clone())?;
     }
     Ok(())
+}
+
+/// Makes an image of this size in MB, and pushes it to the registry.
+pub(crate) fn push(size: u32) -> Result<()> {
+    let layouts = testbed::at("ctl", "/shared/layout")?;
+    let busybox = testbed::at("ctl", "/usr/bin/busybox")?;
+    let name = image(size);
+    let mut write = Command::new(testbed::project().join("benches/cluster/layout.sh"));
+    write.arg(&layouts).arg(&busybox).arg(size.to_string());
+    testbed::output(&mut write, "")?;
+    let script = format!(
+        "skopeo copy --quiet --insecure-policy oci:/shared/layout docker://docker.io/{name}
+        rm -rf /shared/layout"
+    );
+    testbed::on("ctl", &script).with_context(|| name.clone()).map(drop)
 }
 
 /// The size of an image's SIF, in MB.

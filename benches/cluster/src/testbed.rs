@@ -82,6 +82,11 @@ pub(crate) fn measure_in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
     measure_by(testbed(&words), experiment)
 }
 
+/// Runs a hidden subcommand of this program on the login node, with this input, as root.
+pub(crate) fn inside(subcommand: &str, input: &str) -> Result<String> {
+    output(&mut testbed(&["exec", "--", INSIDE, subcommand]), input)
+}
+
 fn measure_by(mut command: Command, experiment: &Experiment) -> Result<Vec<Taken>> {
     let said = output(&mut command, &serde_json::to_string(experiment)?)
         .with_context(|| experiment.name.clone())?;

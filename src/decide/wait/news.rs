@@ -8,9 +8,9 @@
 //! Every user of the node can listen on any abstract name. A follower therefore believes only a
 //! leader of its own user, and tries another name otherwise.
 
-use super::slot::PREFIX;
 #[cfg(not(test))]
 use super::slot::wait as pause;
+use super::slot::{MOST, PREFIX};
 use super::watch::Seen;
 use crate::spank::{connect, peer_uid, send};
 use sifcache_core::queue::{Entry, MAX_SIZE};
@@ -23,9 +23,9 @@ use std::{mem, thread};
 /// The number of names that are tried.
 const NAMES: u32 = 4;
 
-/// A leader that sends nothing for this time is stopped. It polls at least once a minute, and each
-/// poll takes at most a lookup timeout.
-const SILENCE: Duration = Duration::from_secs(180);
+/// A leader that sends nothing for this time is stopped. It polls at least once in [`MOST`] seconds,
+/// and each poll takes at most a lookup timeout.
+const SILENCE: Duration = Duration::from_secs(MOST + 120);
 
 /// The seconds between two polls of a process that is neither leader nor follower, because all names
 /// belong to other users.

@@ -15,12 +15,14 @@ use std::time::Duration;
 /// limit.
 pub(super) fn entry(file: &Path, is_new: bool, timeout: Option<Duration>) -> Seen {
     let read = || {
-        if is_new {
+        let mut entry = read(file);
+        if entry.is_none() && is_new {
             // An NFS client remembers for up to a minute that a file does not exist. When a process
             // opens the directory, the client checks whether the directory has changed.
             let _ = file.parent().map(File::open);
+            entry = read(file);
         }
-        read(file).map_or(Seen::Nothing, Seen::Entry)
+        entry.map_or(Seen::Nothing, Seen::Entry)
     };
     let Some(timeout) = timeout else { return read() };
     let (mut seen, _) = within(timeout, &|report: &mut dyn FnMut(Seen)| report(read()));

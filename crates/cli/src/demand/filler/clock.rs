@@ -26,7 +26,8 @@ impl Clock {
 const SHARE: u32 = 20;
 /// The shortest time between two times.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The same, for work that somebody waits for.
+/// The same, for work that somebody waits for. Such work is not put off for longer than
+/// [`INTERVAL`], however long it takes: jobs wait two seconds for an answer.
 const HURRY: Duration = Duration::from_millis(200);
 
 /// When work is done that is due about once per second, or more seldom if it takes long.
@@ -53,9 +54,11 @@ impl Pace {
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let interval = if self.hurry { HURRY } else { INTERVAL };
         self.last.is_none_or(|(last, took)| {
-            now.saturating_duration_since(last) >= interval.max(took.saturating_mul(SHARE))
+            let share = took.saturating_mul(SHARE);
+            let interval =
+                if self.hurry { share.clamp(HURRY, INTERVAL) } else { share.max(INTERVAL) };
+            now.saturating_duration_since(last) >= interval
         })
     }
 
@@ -107,6 +110,8 @@ mod tests {
         assert!(!pace.is_due(after(199)) && pace.is_due(after(200)));
         pace.done(start, Duration::from_millis(100));
         assert!(!pace.is_due(after(1999)) && pace.is_due(after(2000)));
+        pace.hurry();
+        assert!(!pace.is_due(after(999)) && pace.is_due(after(1000)));
     }
 
     #[test]
