@@ -9,7 +9,7 @@
 //! leader of its own user, and tries another name otherwise.
 
 #[cfg(not(test))]
-use super::slot::wait as pause;
+use super::slot::await_turn;
 use super::slot::{MOST, PREFIX};
 use super::watch::Seen;
 use crate::spank::{connect, peer_uid, send};
@@ -85,7 +85,7 @@ impl News {
         let name = self.name();
         match &mut self.role {
             Role::None if self.number >= NAMES => {
-                thread::sleep(pause(&name, ALONE).min(left));
+                await_turn(&name, ALONE, left);
                 Some(poll())
             }
             Role::None => {
@@ -93,7 +93,7 @@ impl News {
                 None
             }
             Role::Leader(listener, followers) => {
-                thread::sleep(pause(&name, 1).min(left));
+                await_turn(&name, 1, left);
                 let seen = poll();
                 accept(listener, self.uid, followers);
                 let line = line(&seen);
@@ -218,8 +218,8 @@ fn take_last(received: &mut Vec<u8>) -> Option<Seen> {
 
 /// In tests, polls do not take turns.
 #[cfg(test)]
-fn pause(_name: &str, _least: u64) -> Duration {
-    Duration::from_millis(20)
+fn await_turn(_name: &str, _least: u64, limit: Duration) {
+    thread::sleep(Duration::from_millis(20).min(limit));
 }
 
 #[cfg(test)]

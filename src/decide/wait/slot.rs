@@ -5,7 +5,8 @@
 //! each, by the uptime of the node, which differs between nodes.
 
 use std::fs;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The start of the socket names.
 pub(super) const PREFIX: &str = "sifcache-wait/";
@@ -21,13 +22,36 @@ const TABLE: &str = "/proc/net/unix";
 /// The flag of a socket that listens, in this table.
 const LISTENS: &str = "00010000";
 
-/// The time until the turn of the process that listens on `name`. Its turns are at least `least`
-/// seconds apart.
-pub(super) fn wait(name: &str, least: u64) -> Duration {
+/// The number of turns that a process lets pass because the order has changed meanwhile.
+const MISSED: u32 = 3;
+
+/// Sleeps until the turn of the process that listens on `name`, or for `limit`. Its turns are at
+/// least `least` seconds apart.
+pub(super) fn await_turn(name: &str, least: u64, limit: Duration) {
+    let start = Instant::now();
+    for _ in 0..MISSED {
+        let left = limit.saturating_sub(start.elapsed());
+        thread::sleep(wait(name, least).min(left));
+        // If more processes listen now, this second may belong to another one.
+        let (now, own, all) = state(name);
+        if limit <= start.elapsed() || is_turn(now, own, all.max(least)) {
+            return;
+        }
+    }
+}
+
+/// The time until the turn.
+fn wait(name: &str, least: u64) -> Duration {
+    let (now, own, all) = state(name);
+    until(now, own, all.max(least))
+}
+
+/// The uptime in hundredths of a second, and the [`turn`].
+fn state(name: &str) -> (u64, u64, u64) {
     let sockets = fs::read(TABLE).unwrap_or_default();
     let (own, all) = turn(&String::from_utf8_lossy(&sockets), name);
     let uptime = fs::read_to_string("/proc/uptime").ok().and_then(|text| hundredths(&text));
-    until(uptime.unwrap_or_default(), own, all.max(least))
+    (uptime.unwrap_or_default(), own, all)
 }
 
 /// The index of `name` among all names, and their number.
@@ -62,9 +86,14 @@ fn until(now: u64, own: u64, all: u64) -> Duration {
     Duration::from_millis(start.saturating_sub(now).saturating_mul(10))
 }
 
+/// Whether the second at `now` is a turn: its number modulo `all` is `own`.
+fn is_turn(now: u64, own: u64, all: u64) -> bool {
+    now / 100 % all == own
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MOST, hundredths, turn, until, wait};
+    use super::{MOST, hundredths, is_turn, turn, until, wait};
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::net::{SocketAddr, UnixListener};
     use std::time::Duration;
@@ -105,6 +134,8 @@ Num       RefCount Protocol Flags    Type St Inode Path
                     assert!(!wait.is_zero() && wait <= Duration::from_secs(all));
                     now += u64::try_from(wait.as_millis()).unwrap() / 10;
                     seconds.push(now / 100);
+                    assert!(is_turn(now, own, all) && is_turn(now + 99, own, all));
+                    assert!(all == 1 || !is_turn(now + 100, own, all));
                     // The process sleeps a little longer than it has asked for.
                     now += 3;
                 }
