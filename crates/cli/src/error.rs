@@ -199,6 +199,9 @@ pub(crate) enum Failure {
     /// The registry asks for a pause of this length; zero means that it does not say how long.
     #[error("{message}")]
     Busy { message: String, delay: Duration },
+    /// The pull takes too long, for this reason.
+    #[error("{0}")]
+    TimedOut(String),
     /// The policy of `sifcache fill` does not allow the image, for this reason.
     #[error("{0}")]
     NotAllowed(String),

@@ -169,6 +169,20 @@ impl Store {
         lock::Lock::wait(&path, waiting)
     }
 
+    /// Like [`Self::lock`], but `check` says whether to go on waiting.
+    ///
+    /// # Errors
+    /// If the lock file cannot be used, or `check` fails.
+    pub(crate) fn lock_while(
+        &self,
+        name: &str,
+        waiting: &dyn Fn(),
+        check: &dyn Fn() -> Result<(), Failure>,
+    ) -> Result<lock::Lock, Failure> {
+        let path = self.state().join("lock").join(hex(&Sha256::digest(name)));
+        lock::Lock::wait_while(&path, waiting, check)
+    }
+
     /// The number of free bytes that the caller may use on the root's file system, if that file
     /// system reports it.
     pub(crate) fn free(&self) -> Option<u64> {

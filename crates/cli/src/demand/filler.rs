@@ -33,6 +33,7 @@ use crate::system::service;
 use crate::system::signals;
 use clock::{Clock, Lines, Pace};
 use jiff::{Timestamp, Zoned};
+use output::Problems;
 use running::Running;
 use sifcache_core::reference::Reference;
 use std::sync::Arc;
@@ -165,8 +166,8 @@ struct Filler<'a> {
     failed: bool,
     /// Why the loop ends.
     stopped: Option<Failure>,
-    /// The last problem with the state or the queue, to report it once.
-    problem: Option<String>,
+    /// The problems with the queue and the state.
+    problems: Problems,
 }
 
 impl<'a> Filler<'a> {
@@ -199,7 +200,7 @@ impl<'a> Filler<'a> {
             inputs,
             failed: false,
             stopped: None,
-            problem: None,
+            problems: Problems::default(),
         })
     }
 
@@ -219,6 +220,7 @@ impl<'a> Filler<'a> {
             let now = self.clock.now();
             self.reload();
             self.tick(now);
+            self.running.end_overdue(self.policy.limits(), Instant::now());
             if self.stopped.is_none() {
                 self.ask_judge(now);
                 self.start_pulls(scope, now);
@@ -373,12 +375,12 @@ impl<'a> Filler<'a> {
         while let Some(reference) = self.with_limits(|schedule, limits| schedule.next(limits, now))
         {
             self.publishing.hurry();
-            let gauge = self.running.add(&reference);
+            let watched = self.running.add(&reference, Instant::now());
             let limits: PolicyLimits = self.policy.limits().clone();
             let (workshop, sender) = (self.site.workshop, self.sender.clone());
             let named = reference.clone();
             let work = move || {
-                let finished = workshop.add(named, &limits, gauge);
+                let finished = workshop.add(named, &limits, watched);
                 // The loop waits for all workers before it ends.
                 let _ = sender.send(Message::Pulled(finished));
             };

@@ -6,9 +6,9 @@ use crate::demand::space;
 use crate::error::Failure;
 use crate::pull::adder::Adder;
 use crate::pull::outcome;
-use crate::pull::puller::Watch;
+use crate::pull::registry::Cancel;
+use crate::pull::watch::{self, Watch};
 use crate::ui::escape::escape_for_terminal;
-use crate::ui::format;
 use crate::ui::progress::Gauge;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
@@ -59,8 +59,13 @@ pub(crate) struct Finished {
 }
 
 impl Workshop<'_> {
-    /// Adds the image. `gauge` shows the progress.
-    pub(crate) fn add(&self, reference: Reference, limits: &Limits, gauge: Arc<Gauge>) -> Finished {
+    /// Adds the image. `gauge` shows the progress, and `cancel` ends the download.
+    pub(crate) fn add(
+        &self,
+        reference: Reference,
+        limits: &Limits,
+        (gauge, cancel): (Arc<Gauge>, Cancel),
+    ) -> Finished {
         let admitted = Cell::new(0);
         let admit = |bytes: Option<u64>| {
             let bytes = bytes.unwrap_or_default();
@@ -68,7 +73,8 @@ impl Workshop<'_> {
             admitted.set(bytes);
             Ok(())
         };
-        let watch = Watch { gauge, admit: Some(&admit), stop_if_busy: true };
+        let max_size = Some(limits.max_size);
+        let watch = Watch { gauge, admit: Some(&admit), stop_if_busy: true, max_size, cancel };
         // A panic must not leave the image in the state of being pulled.
         let added = catch_unwind(AssertUnwindSafe(|| self.adder.add(&reference, &watch)));
         self.room().pulling -= admitted.get();
@@ -84,9 +90,7 @@ impl Workshop<'_> {
     /// Checks the size of the compressed layers, and makes room for them.
     fn admit(&self, bytes: u64, limits: &Limits) -> Result<(), Failure> {
         if bytes > limits.max_size {
-            let [size, most] = [bytes, limits.max_size].map(format::size);
-            let why = format!("its layers have {size}, and the policy's max-size is {most}");
-            return Err(Failure::NotAllowed(why));
+            return Err(watch::too_large("it has", bytes, limits.max_size));
         }
         let mut room = self.room();
         let whole = room.pulling.saturating_add(bytes);
@@ -119,6 +123,10 @@ fn classify(failure: &Failure, why: &str) -> Outcome {
         Failure::Store { error, .. } | Failure::Io(error) if is_about_disk(error) => {
             Outcome::NoRoom(why.to_owned())
         }
+        // The runtime reports this only as text.
+        Failure::Pull { problem, .. } if is_text_about_disk(problem) => {
+            Outcome::NoRoom(why.to_owned())
+        }
         Failure::Shared(failure) => classify(failure, why),
         _ => Outcome::Failed(why.to_owned()),
     }
@@ -132,6 +140,15 @@ fn is_about_disk(error: &io::Error) -> bool {
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::PermissionDenied
     )
+}
+
+/// Whether a runtime, or a program that it has started, says that it cannot write: the messages of
+/// the C library and of Go for ENOSPC, EDQUOT and EROFS.
+fn is_text_about_disk(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["no space left on device", "disk quota exceeded", "read-only file system"]
+        .iter()
+        .any(|message| text.contains(message))
 }
 
 /// Text for a log and for the queue. It may contain output of the runtime.
@@ -161,6 +178,7 @@ mod tests {
     #[test]
     fn failures_of_the_image_and_of_others() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let pull = |problem: &str| Failure::Pull { runtime: "/a".into(), problem: problem.into() };
         let delay = Duration::from_secs(7);
         let no_room = Outcome::NoRoom("why".to_owned());
         let failed = Outcome::Failed("why".to_owned());
@@ -170,6 +188,12 @@ mod tests {
             (Failure::NotAllowed(String::new()), Outcome::Refused("why".to_owned())),
             (Failure::NoRoom(String::new()), no_room.clone()),
             (Failure::Io(full()), no_room.clone()),
+            (Failure::Io(io::ErrorKind::QuotaExceeded.into()), no_room.clone()),
+            (Failure::Io(io::ErrorKind::ReadOnlyFilesystem.into()), no_room.clone()),
+            (pull("FATAL: write /tmp/x: disk quota exceeded"), no_room.clone()),
+            (pull("cp: error writing 'x': No space left on device"), no_room.clone()),
+            (pull("FATAL: manifest unknown"), failed.clone()),
+            (Failure::TimedOut(String::new()), failed.clone()),
             (Failure::Store { path: "/".into(), error: full() }, no_room.clone()),
             (Failure::Shared(Arc::new(Failure::Io(full()))), no_room),
             (Failure::Io(io::ErrorKind::NotFound.into()), failed.clone()),

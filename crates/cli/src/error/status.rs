@@ -59,6 +59,7 @@ impl Failure {
             | Self::Pull { .. }
             | Self::Registry(_)
             | Self::Busy { .. }
+            | Self::TimedOut(_)
             | Self::SecondFiller { .. }
             | Self::Network(_)
             | Self::NoLogin(_)

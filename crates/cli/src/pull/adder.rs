@@ -8,7 +8,8 @@ use crate::cache::squashfs::{self, Damage};
 use crate::cache::store::Store;
 use crate::error::Failure;
 use crate::pull::outcome::{Outcome, Status};
-use crate::pull::puller::{Puller, Watch};
+use crate::pull::puller::Puller;
+use crate::pull::watch::Watch;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use sifcache_core::reference::Reference;
@@ -55,7 +56,7 @@ impl<'a> Adder<'a> {
         self.store.can_hold(&name)?;
         let waiting =
             || self.progress.note(&format!("{name}: another command is working on it; waiting"));
-        let _lock = self.store.lock(&name, &waiting)?;
+        let _lock = self.store.lock_while(&name, &waiting, &|| watch.wait())?;
         if let Some(path) = self.there(reference)? {
             return Ok(Outcome::of(Status::Present, path));
         }

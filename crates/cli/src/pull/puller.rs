@@ -17,7 +17,8 @@ use crate::pull::credentials::Credentials;
 use crate::pull::native::stages::{Stages, Stopwatch};
 use crate::pull::registry::{self, Image, Registry};
 use crate::pull::runtime::{Runtime, Version};
-use crate::ui::progress::{Gauge, Progress, Task};
+use crate::pull::watch::Watch;
+use crate::ui::progress::{Progress, Task};
 use compression::Choice;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
@@ -25,7 +26,6 @@ use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,19 +46,6 @@ pub(crate) struct Puller<'a> {
     compression: Choice,
     verbose: bool,
     reservations: Reservations,
-}
-
-/// How a caller observes and limits a pull.
-#[derive(Default)]
-pub(crate) struct Watch<'a> {
-    /// Shows the progress of the download.
-    pub(crate) gauge: Arc<Gauge>,
-    /// Called before anything is downloaded, with the size of the compressed layers in bytes, or
-    /// `None` if it is unknown. Its failure ends the pull.
-    pub(crate) admit: Option<&'a dyn Fn(Option<u64>) -> Result<(), Failure>>,
-    /// Whether the pull ends if the registry asks for a pause ([`Failure::Busy`]). Otherwise the
-    /// runtime then tries it.
-    pub(crate) stop_if_busy: bool,
 }
 
 /// A pulled image that has been added to the cache.
@@ -168,7 +155,7 @@ impl<'a> Puller<'a> {
         let image = self.image(reference, &task, watch)?;
         let digests =
             image.as_ref().map(|image| image.manifest.digests.clone()).unwrap_or_default();
-        let _lock = self.lock_digest(reference, name, &digests)?;
+        let _lock = self.lock_digest(reference, name, &digests, watch)?;
         let (store, progress, retention) = (self.store, self.progress, self.retention);
         let new_image = NewImage { store, progress, retention, reference, name, digests: &digests };
         let (size, kept, engine) = match self.link(&new_image)? {
@@ -176,7 +163,7 @@ impl<'a> Puller<'a> {
             None => {
                 let image = image.as_ref().map_err(String::as_str);
                 if let Some(admit) = watch.admit {
-                    admit(image.ok().map(|image| image.manifest.compressed))?;
+                    admit(self.size(reference, image))?;
                 }
                 let (size, kept, used) = self.download(&new_image, image, &task, watch)?;
                 (size, kept, Some(used))
@@ -184,6 +171,14 @@ impl<'a> Puller<'a> {
         };
         let linked = engine.is_none();
         Ok(Pulled { size, took: begun.elapsed(), digests, kept, linked, engine })
+    }
+
+    /// The size of the compressed layers, or of the file at a URL, if it is known.
+    fn size(&self, reference: &Reference, image: Result<&Image, &str>) -> Option<u64> {
+        if reference.transport().is_web() {
+            return self.registry.size_of_url(&reference.transport().uri(reference.typed()));
+        }
+        stated(image)
     }
 
     fn download(
@@ -197,7 +192,11 @@ impl<'a> Puller<'a> {
         let (mut used, content) =
             self.convert(new_image.reference, image, &scratch, task, watch)?;
         let mut stopwatch = Stopwatch::start();
-        let image = scratch.path(IMAGE);
+        let image_file = scratch.path(IMAGE);
+        if stated(image).is_none() {
+            watch.check_size(fs::metadata(&image_file)?.len())?;
+        }
+        let image = image_file;
         let content = self.finish(&image, content, task)?;
         if let Used::Native(stages) = &mut used {
             stages.sync = stopwatch.lap();
@@ -246,6 +245,7 @@ impl<'a> Puller<'a> {
         reference: &Reference,
         name: &str,
         digests: &[String],
+        watch: &Watch<'_>,
     ) -> Result<Option<Lock>, Failure> {
         let Some(digest) = digests.last() else { return Ok(None) };
         let pinned = image_name::file_with_digest(reference, digest);
@@ -256,7 +256,7 @@ impl<'a> Puller<'a> {
             let short = image_name::short(reference);
             self.progress.note(&format!("{short}: its digest is being pulled; waiting"));
         };
-        self.store.lock(&pinned, &waiting).map(Some)
+        self.store.lock_while(&pinned, &waiting, &|| watch.wait()).map(Some)
     }
 
     /// Reuses the content if it is already in the cache under its digest, for example for another
@@ -309,6 +309,11 @@ impl<'a> Puller<'a> {
             content.join().map_err(|_| Failure::Thread)?
         })
     }
+}
+
+/// The size that a manifest states, if there is one.
+fn stated(image: Result<&Image, &str>) -> Option<u64> {
+    image.ok().map(|image| image.manifest.compressed).filter(|bytes| *bytes > 0)
 }
 
 /// The failure for a registry that asks for a pause.

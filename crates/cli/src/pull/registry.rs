@@ -23,6 +23,7 @@ mod route;
 mod session;
 mod token;
 mod trust;
+mod web;
 
 pub(crate) use blob::Blob;
 pub(crate) use cancel::Cancel;
@@ -127,7 +128,8 @@ impl Registry {
         Blob::new(&self.0, reference, descriptor, cancel.clone())
     }
 
-    /// Downloads the config of an image: a JSON text, whose digest has been checked.
+    /// Downloads the config of an image: a JSON text, whose digest has been checked. `cancel` ends
+    /// the download.
     ///
     /// # Errors
     /// If the config cannot be downloaded.
@@ -135,8 +137,9 @@ impl Registry {
         &self,
         reference: &Reference,
         content: &Content,
+        cancel: &Cancel,
     ) -> Result<Vec<u8>, Error> {
-        self.blob(reference, &content.config, &Cancel::default()).whole()
+        self.blob(reference, &content.config, cancel).whole()
     }
 
     /// The manifest for this architecture, after its digest and that of the index that contains it,

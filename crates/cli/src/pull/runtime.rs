@@ -9,6 +9,7 @@ mod version;
 use crate::cache::store::architecture::Architecture;
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
+use crate::system::signals;
 use output_parser::LastLines;
 use sifcache_core::settings::Settings;
 use std::env;
@@ -55,7 +56,7 @@ pub(crate) struct BuildOptions<'a> {
 /// The reason why a run of the runtime failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A signal asked the command to end.
+    /// The command, or this run, has to end.
     #[error(transparent)]
     Stopped(Failure),
     /// The runtime could not be started.
@@ -114,16 +115,17 @@ impl Runtime {
     }
 
     /// Pulls `image`, the URI of a reference, into the new file `to`. Calls `report` with each
-    /// line that the runtime prints.
+    /// line that the runtime prints, and `check` several times a second.
     ///
     /// # Errors
-    /// If the runtime fails or a signal asks the command to end.
+    /// If the runtime fails or `check` does.
     pub(crate) fn pull(
         &self,
         image: &str,
         to: &Path,
         options: &PullOptions<'_>,
         report: &dyn Fn(&str),
+        check: &dyn Fn() -> Result<(), Failure>,
     ) -> Result<(), Error> {
         let mut command = self.command("pull");
         options.credentials.hand_to(&mut command);
@@ -135,7 +137,7 @@ impl Runtime {
             env::var_os(name)
         });
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
-        child::run(command, report).map(drop)
+        child::run(command, report, check).map(drop)
     }
 
     /// Builds the new file `to` from `source`, such as `oci:DIRECTORY:TAG`.
@@ -155,7 +157,7 @@ impl Runtime {
         command.arg(to).arg(source).current_dir(options.directory);
         environment::for_build(&mut command, options.directory, &|name| env::var_os(name));
         command.stdin(options.lock.try_clone().map_err(Error::Start)?);
-        child::run(command, &|_| ()).map(drop)
+        child::run(command, &|_| (), &signals::check).map(drop)
     }
 
     /// Runs the runtime with `arguments`, the first of which is a subcommand, as a job would.
@@ -165,7 +167,7 @@ impl Runtime {
     pub(crate) fn run(&self, arguments: &[&OsStr]) -> Result<(), Error> {
         let mut command = self.real();
         command.args(arguments).stdin(Stdio::null());
-        child::run(command, &|_| ()).map(drop)
+        child::run(command, &|_| (), &signals::check).map(drop)
     }
 
     /// Runs the runtime's signature check on a SIF file, and returns its output.
@@ -175,7 +177,7 @@ impl Runtime {
     pub(crate) fn verify(&self, file: &Path) -> Result<String, Error> {
         let mut command = self.command("verify");
         command.arg(file).stdin(Stdio::null());
-        child::run(command, &|_| ()).map(|output| output.text())
+        child::run(command, &|_| (), &signals::check).map(|output| output.text())
     }
 
     fn command(&self, subcommand: &str) -> Command {

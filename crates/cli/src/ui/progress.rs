@@ -109,6 +109,8 @@ impl Progress {
 pub(crate) struct Gauge {
     length: AtomicU64,
     done: AtomicU64,
+    /// Progress that is not counted in bytes.
+    steps: AtomicU64,
 }
 
 impl Gauge {
@@ -117,6 +119,16 @@ impl Gauge {
         let length = self.length.load(Ordering::Relaxed);
         // After the download, the new file is read as well.
         (self.done.load(Ordering::Relaxed).min(length), length)
+    }
+
+    /// Notes progress that is not counted in bytes.
+    pub(crate) fn touch(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A number that changes with any progress.
+    pub(crate) fn activity(&self) -> u64 {
+        self.done.load(Ordering::Relaxed).wrapping_add(self.steps.load(Ordering::Relaxed))
     }
 }
 

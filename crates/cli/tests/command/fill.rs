@@ -1,5 +1,7 @@
 //! `sifcache fill` as a program. A script replaces the runtime, and no registry answers.
 
+mod bounds;
+mod disk;
 mod killed;
 mod registry;
 mod service;
@@ -66,9 +68,14 @@ impl Site {
 
     /// A job of this user does not find the image.
     fn miss(&self, uid: u32, name: &str) {
+        self.misses(uid, &format!("{REGISTRY}/{name}"));
+    }
+
+    /// A job of this user does not find the image with this full reference.
+    fn misses(&self, uid: u32, reference: &str) {
         let mut log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let (now, what) = (Timestamp::now(), "event=miss job=9 step=0 node=1 tasks=2");
-        writeln!(log, "{now} n1 sifcache: {what} uid={uid} reference={REGISTRY}/{name}").unwrap();
+        writeln!(log, "{now} n1 sifcache: {what} uid={uid} reference={reference}").unwrap();
     }
 
     fn command(&self, words: &[&str]) -> Command {

@@ -41,6 +41,8 @@ pub(super) enum Deed {
     Hangup,
     /// Sends nothing.
     Silence,
+    /// Sends the headers and this number of bytes of the body, and nothing more.
+    Stall(Response, usize),
 }
 
 type Handler = dyn Fn(&Request) -> Deed + Send + Sync;
@@ -87,6 +89,12 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Request>>, handler: &Handler) -> Opt
             Deed::Answer(response) => write(&stream, &response, head)?,
             Deed::Hangup => return None,
             Deed::Silence => thread::sleep(Duration::from_secs(60)),
+            Deed::Stall(response, bytes) => {
+                let mut text = head_of(&response);
+                text += response.body.get(..bytes).unwrap_or_default();
+                (&stream).write_all(text.as_bytes()).ok()?;
+                thread::sleep(Duration::from_secs(60));
+            }
         }
     }
     None
@@ -104,12 +112,19 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 }
 
 fn write(mut stream: &TcpStream, response: &Response, head: bool) -> Option<()> {
-    let mut text = format!("HTTP/1.1 {} x\r\nContent-Length: ", response.status);
-    text += &format!("{}\r\n", response.body.len());
+    let mut text = head_of(response);
+    text += if head { "" } else { &response.body };
+    stream.write_all(text.as_bytes()).ok()
+}
+
+/// The status line and the headers. The length is that of the body, unless there is another one.
+fn head_of(response: &Response) -> String {
+    let mut text = format!("HTTP/1.1 {} x\r\n", response.status);
+    if !response.headers.iter().any(|(name, _)| *name == "Content-Length") {
+        text += &format!("Content-Length: {}\r\n", response.body.len());
+    }
     for (name, value) in &response.headers {
         text += &format!("{name}: {value}\r\n");
     }
-    text += "\r\n";
-    text += if head { "" } else { &response.body };
-    stream.write_all(text.as_bytes()).ok()
+    text + "\r\n"
 }

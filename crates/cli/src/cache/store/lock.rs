@@ -56,6 +56,18 @@ impl Lock {
     /// # Errors
     /// If the lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn wait(path: &Path, waiting: &dyn Fn()) -> Result<Self, Failure> {
+        Self::wait_while(path, waiting, &signals::check)
+    }
+
+    /// Like [`Self::wait`], but `check` says whether to go on waiting.
+    ///
+    /// # Errors
+    /// If the lock file cannot be used, or `check` fails.
+    pub(crate) fn wait_while(
+        path: &Path,
+        waiting: &dyn Fn(),
+        check: &dyn Fn() -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let mut notified = false;
         loop {
             let taken = Self::take(path).map_err(|error| store::cannot_write(path, error))?;
@@ -66,7 +78,7 @@ impl Lock {
                 waiting();
                 notified = true;
             }
-            signals::check()?;
+            check()?;
             thread::sleep(RETRY_INTERVAL);
         }
     }

@@ -4,7 +4,34 @@ use super::{Filler, notices};
 use crate::demand::state::Saved;
 use crate::error::Failure;
 use jiff::{Timestamp, Zoned};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The time after which a problem that goes on is reported again.
+const AGAIN: Duration = Duration::from_secs(600);
+
+/// The problems with the two kinds of files. Each kind of write is repeated every second, so its
+/// failures are not all reported.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    queue: Problem,
+    state: Problem,
+}
+
+/// When a problem was last reported.
+#[derive(Debug, Default)]
+struct Problem(Option<Instant>);
+
+impl Problem {
+    /// The message about a failure, unless there was one a short time ago.
+    fn news(&mut self, result: Result<(), Failure>, now: Instant) -> Option<String> {
+        let failure = result.err()?;
+        let is_due = |last| now.saturating_duration_since(last) >= AGAIN;
+        self.0.is_none_or(is_due).then(|| {
+            self.0 = Some(now);
+            failure.to_string()
+        })
+    }
+}
 
 impl Filler<'_> {
     /// Writes the queue files.
@@ -22,7 +49,9 @@ impl Filler<'_> {
         };
         let result = pulse.and_then(|()| self.board.update(notices, beat, instant, at_once));
         self.publishing.done(instant, instant.elapsed());
-        self.report_problem(result);
+        if let Some(text) = self.problems.queue.news(result, instant) {
+            self.site.report.note(&text);
+        }
     }
 
     /// Saves the state, if it has changed.
@@ -38,15 +67,29 @@ impl Filler<'_> {
             // The next attempt is in a second.
             self.saving.note();
         }
-        self.report_problem(result);
-    }
-
-    fn report_problem(&mut self, result: Result<(), Failure>) {
-        let Err(failure) = result else { return };
-        let text = failure.to_string();
-        if self.problem.as_ref() != Some(&text) {
+        if let Some(text) = self.problems.state.news(result, begun) {
             self.site.report.note(&text);
-            self.problem = Some(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AGAIN, Problem};
+    use crate::error::Failure;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_problem_that_goes_on_is_reported_once_in_ten_minutes() {
+        let start = Instant::now();
+        let fails = || Err(Failure::NoRoom("full".to_owned()));
+        let mut problem = Problem::default();
+        let second = Duration::from_secs(1);
+        assert_eq!(problem.news(Ok(()), start), None);
+        assert_eq!(problem.news(fails(), start), Some("full".to_owned()));
+        // Another file that can be written does not end it.
+        assert_eq!(problem.news(Ok(()), start + second), None);
+        assert_eq!(problem.news(fails(), start + 2 * second), None);
+        assert_eq!(problem.news(fails(), start + AGAIN), Some("full".to_owned()));
     }
 }

@@ -48,6 +48,8 @@ struct Keys {
     space: SpaceKeys,
     keep_days: Option<u32>,
     parallel: Option<NonZeroU32>,
+    stall_timeout: Option<Age>,
+    pull_timeout: Option<Age>,
     #[serde(default)]
     registries: BTreeMap<String, RegistryKeys>,
     #[serde(default)]
@@ -170,6 +172,8 @@ fn policy(keys: Keys) -> Result<Policy, String> {
     let limits = Limits {
         parallel: at_most("parallel", keys.parallel.map_or(2, NonZeroU32::get), MOST_PARALLEL)?,
         max_size: keys.max_size.map_or(50 << 30, |size| size.0),
+        stall: keys.stall_timeout.map_or(SignedDuration::from_mins(10), |age| age.0),
+        pull: keys.pull_timeout.map_or(SignedDuration::from_hours(12), |age| age.0),
         space: space(keys.space)?,
         keep: days(at_most("keep-days", keys.keep_days.unwrap_or(30), MOST_DAYS)?),
         backoff: backoff(&keys.backoff)?,

@@ -11,8 +11,12 @@ pub(crate) struct Limits {
     /// The number of pulls at a time, from 1 to 64.
     pub(crate) parallel: u32,
     /// The size of the largest image that is added, in bytes: of its layers, as the registry states
-    /// it.
+    /// it, or of the file, if no manifest states a size.
     pub(crate) max_size: u64,
+    /// The longest time of a pull without any progress.
+    pub(crate) stall: SignedDuration,
+    /// The longest time of a download and its conversion.
+    pub(crate) pull: SignedDuration,
     /// The marks of the file system and the budget of the image root.
     pub(crate) space: Space,
     /// An image is not removed if it may have started a job within this time before now.

@@ -18,7 +18,7 @@ use super::template::{self, Template};
 use crate::cache::hash;
 use crate::cache::store::cannot_write;
 use crate::error::Failure;
-use crate::pull::registry::{self, Content, Registry};
+use crate::pull::registry::{self, Cancel, Content, Registry};
 use crate::pull::runtime;
 use crate::system::signals;
 use crate::ui::progress::Task;
@@ -33,7 +33,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The end of the table of objects in a SIF file, in bytes.
 const SIF_TABLE: u64 = 32_176;
@@ -64,6 +64,8 @@ pub(crate) struct Job<'a> {
     pub(crate) image: &'a Path,
     /// Shows the downloaded bytes.
     pub(crate) task: &'a Task,
+    /// Ends the downloads.
+    pub(crate) cancel: &'a Cancel,
 }
 
 /// An image that was converted.
@@ -84,6 +86,16 @@ pub(crate) enum Error {
     Download(registry::Error),
     /// The image cannot be converted, and the runtime could not convert it either.
     Failed(Failure),
+}
+
+impl Error {
+    /// How long the registry asks to wait, if it does.
+    fn delay(&self) -> Option<Duration> {
+        match self {
+            Self::Download(error) => error.delay(),
+            Self::Fallback(_) | Self::Failed(_) => None,
+        }
+    }
 }
 
 impl From<Failure> for Error {
@@ -134,12 +146,11 @@ fn write(
     let mut sink = Sink { writer, stop };
     let merged = merge(job, now, &mut sink);
     let template = template.join().map_err(|_| Failure::Thread)?;
-    if let Err(Error::Download(error)) = &merged
-        && error.delay().is_some()
-    {
+    let merged = match merged {
         // The registry asks for a pause, whatever the runtime says.
-        return merged.map(|_| stages);
-    }
+        Err(error) if error.delay().is_some() => return Err(error),
+        merged => merged,
+    };
     // A failure of the template also stops the merge, so it comes first.
     let template = template.map_err(no_template)?;
     let mut merged = merged?;
@@ -161,7 +172,7 @@ fn merge(job: &Job<'_>, now: u32, sink: &mut Sink<'_>) -> Result<Merged, Error> 
     let size: u64 = job.content.layers.iter().map(|layer| layer.size).sum();
     let limit = size.saturating_mul(EXPANSION).max(EXPANDED);
     let on_bytes = |bytes: u64| job.task.advance(bytes);
-    let options = layers::Options { limit, on_bytes: &on_bytes };
+    let options = layers::Options { limit, on_bytes: &on_bytes, cancel: job.cancel };
     let mut merger = Merger::new(Limits { bytes: limit, ..Limits::default() }, now);
     layers::with(job.registry, job.reference, &job.content.layers, options, |layers| {
         while let Some(mut layer) = layers.next().map_err(reading)? {

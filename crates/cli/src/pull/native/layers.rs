@@ -48,6 +48,8 @@ pub(crate) struct Options<'a> {
     pub(crate) limit: u64,
     /// Called with the number of compressed bytes that have arrived, from several threads.
     pub(crate) on_bytes: &'a (dyn Fn(u64) + Sync),
+    /// Ends the downloads.
+    pub(crate) cancel: &'a Cancel,
 }
 
 /// The layers of an image that have not been read.
@@ -96,7 +98,7 @@ pub(crate) fn with<'env, R>(
             downloads: VecDeque::new(),
             current: 0,
             limit: Limit::new(options.limit),
-            cancel: Cancel::default(),
+            cancel: options.cancel.part(),
         })
     })
 }
@@ -145,7 +147,7 @@ impl<'env> Layers<'_, 'env> {
 /// Ends the downloads. Otherwise their threads would wait for data until the end of a blob.
 impl Drop for Layers<'_, '_> {
     fn drop(&mut self) {
-        self.cancel.cancel();
+        self.cancel.cancel("the layers are not read any more");
     }
 }
 

@@ -1,17 +1,19 @@
 //! Converts an image to a SIF file: with this command, or else with the runtime's own pull.
 
-use super::{IMAGE, Puller, Used, Watch, busy};
+use super::{IMAGE, Puller, Used, busy, stated};
 use crate::cache::hash;
 use crate::cache::image_name;
 use crate::cache::store::cannot_write;
 use crate::cache::store::scratch::Scratch;
 use crate::error::Failure;
 use crate::options::Engine;
+use crate::pull::growth::Growth;
 use crate::pull::native::fill::{self, Converted, Job};
 use crate::pull::native::template::{Request, Source};
 use crate::pull::registry::{self, Content, Image};
 use crate::pull::runtime::{self, PullOptions};
 use crate::pull::tmpdir;
+use crate::pull::watch::Watch;
 use crate::ui::progress::Task;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
@@ -39,14 +41,15 @@ impl Puller<'_> {
         watch: &Watch<'_>,
     ) -> Result<(Used, Option<hash::Content>), Failure> {
         if self.engine == Engine::Runtime {
-            self.run(reference, image.ok(), scratch, task, watch)?;
+            self.run(reference, image.ok(), scratch, (task, watch))?;
             return Ok((Used::Runtime { fallback: None }, None));
         }
         let why = match image {
             Err(why) => why.to_owned(),
             Ok(image) => match &image.content {
                 Err(fallback) => fallback.to_string(),
-                Ok(content) => match self.native(reference, image, content, scratch, task) {
+                Ok(content) => match self.native(reference, image, content, scratch, (task, watch))
+                {
                     Ok(Converted { stages, content }) => {
                         return Ok((Used::Native(stages), Some(content)));
                     }
@@ -57,6 +60,7 @@ impl Puller<'_> {
                     {
                         return Err(busy(&error));
                     }
+                    Err(fill::Error::Download(registry::Error::Cancelled)) => String::new(),
                     Err(fill::Error::Download(error)) if self.engine == Engine::Native => {
                         return Err(Failure::Registry(error.to_string()));
                     }
@@ -66,6 +70,8 @@ impl Puller<'_> {
                 },
             },
         };
+        // A download that was cancelled is no reason to let the runtime try it.
+        watch.check()?;
         if self.engine == Engine::Native {
             return Err(Failure::NotNative(why));
         }
@@ -75,7 +81,7 @@ impl Puller<'_> {
         }
         // What an incomplete conversion has left.
         let _ = fs::remove_file(scratch.path(IMAGE));
-        self.run(reference, image.ok(), scratch, task, watch)?;
+        self.run(reference, image.ok(), scratch, (task, watch))?;
         Ok((Used::Runtime { fallback: Some(why) }, None))
     }
 
@@ -87,15 +93,15 @@ impl Puller<'_> {
         image: &Image,
         content: &Content,
         scratch: &Scratch,
-        task: &Task,
+        watched: (&Task, &Watch<'_>),
     ) -> Result<Converted, fill::Error> {
         let first = self.compression.likely();
-        let converted = self.fill(reference, image, content, scratch, first, task)?;
+        let converted = self.fill(reference, image, content, scratch, first, watched)?;
         match self.compression.proven(self.progress)? {
             proven if proven == first => Ok(converted),
             proven => {
                 fs::remove_file(scratch.path(IMAGE)).map_err(Failure::Io)?;
-                self.fill(reference, image, content, scratch, proven, task)
+                self.fill(reference, image, content, scratch, proven, watched)
             }
         }
     }
@@ -107,9 +113,9 @@ impl Puller<'_> {
         content: &Content,
         scratch: &Scratch,
         compression: Compression,
-        task: &Task,
+        (task, watch): (&Task, &Watch<'_>),
     ) -> Result<Converted, fill::Error> {
-        let config = self.registry.config(reference, content).map_err(no_config)?;
+        let config = self.registry.config(reference, content, &watch.cancel).map_err(no_config)?;
         let base = tmpdir::directory()?;
         let packed = image.manifest.compressed;
         let spaces = [(self.store.root(), packed), (base.as_path(), TEMPLATE_SPACE)];
@@ -137,6 +143,7 @@ impl Puller<'_> {
             compression,
             image: &scratch.path(IMAGE),
             task,
+            cancel: &watch.cancel,
         })
     }
 
@@ -146,8 +153,7 @@ impl Puller<'_> {
         reference: &Reference,
         image: Option<&Image>,
         scratch: &Scratch,
-        task: &Task,
-        watch: &Watch<'_>,
+        (task, watch): (&Task, &Watch<'_>),
     ) -> Result<(), Failure> {
         let base = tmpdir::directory()?;
         let packed = image.map_or(0, |image| image.manifest.compressed);
@@ -163,8 +169,25 @@ impl Puller<'_> {
             architecture: self.other_architecture(),
         };
         let uri = Transport::uri_of(&requested(reference, image));
-        let pulled =
-            self.runtime.pull(&uri, &scratch.path(IMAGE), &options, &|line| task.say(line));
+        let file = scratch.path(IMAGE);
+        let report = |line: &str| {
+            watch.gauge.touch();
+            task.say(line);
+        };
+        let growth = Growth::new([scratch.directory(), build.directory()]);
+        let is_unknown = stated(image.ok_or("")).is_none();
+        let check = || {
+            watch.check()?;
+            if !growth.has_grown() {
+                return Ok(());
+            }
+            watch.gauge.touch();
+            match fs::metadata(&file) {
+                Ok(metadata) if is_unknown => watch.check_size(metadata.len()),
+                _ => Ok(()),
+            }
+        };
+        let pulled = self.runtime.pull(&uri, &file, &options, &report, &check);
         pulled.map_err(|error| match error.is_about_a_rate_limit() && watch.stop_if_busy {
             // The runtime does not say how long.
             true => Failure::Busy { message: error.to_string(), delay: Duration::ZERO },

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::token;
 use crate::error::Failure;
 use crate::pull::credentials::{Credentials, RegistryAuth};
-use reqwest::Url;
+use reqwest::{Client, Url};
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::io;
 use std::thread;
@@ -310,6 +310,22 @@ impl AuthFlow {
         self.check(cancel)?;
         let Some(runtime) = &self.runtime else { return Err(stalled) };
         runtime.block_on(self.with_timeout((self.limits.stall, stalled), cancel, part))
+    }
+
+    /// Waits for the answer to a single request to another server than a registry. `None` if there
+    /// is none in time.
+    pub(super) fn once<T>(&self, answer: impl Future<Output = Option<T>>) -> Option<T> {
+        let (limit, cancel) = ((self.limits.answer, Error::Cancelled), Cancel::default());
+        let answer = self.with_timeout(limit, &cancel, answer);
+        self.runtime.as_ref()?.block_on(answer).ok().flatten()
+    }
+
+    /// The client for a transport.
+    ///
+    /// # Errors
+    /// If the client cannot be created.
+    pub(super) fn client(&self, transport: Transport) -> Result<Client, reqwest::Error> {
+        self.clients.get(transport)
     }
 
     /// Waits before a retry.

@@ -4,7 +4,6 @@ use super::Error;
 use super::output_parser::LastLines;
 use crate::error::Failure;
 use crate::system::process_group::{Group, POLL_INTERVAL};
-use crate::system::signals;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -17,13 +16,18 @@ const REMAINING_OUTPUT: Duration = Duration::from_secs(1);
 /// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
-/// If the runtime does not start or exits with an error, or if a signal asks the command to end.
-pub(super) fn run(mut command: Command, report: &dyn Fn(&str)) -> Result<LastLines, Error> {
+/// If the runtime does not start or exits with an error, or if `check`, which is called several times
+/// a second, fails.
+pub(super) fn run(
+    mut command: Command,
+    report: &dyn Fn(&str),
+    check: &dyn Fn() -> Result<(), Failure>,
+) -> Result<LastLines, Error> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::start(&mut command).map_err(Error::Start)?;
     let lines = group.listen();
     let mut output = LastLines::default();
-    if let Err(failure) = follow(&group, &lines, &mut output, report) {
+    if let Err(failure) = follow(&group, &lines, &mut output, report, check) {
         group.ask_to_end();
         return Err(Error::Stopped(failure));
     }
@@ -43,6 +47,7 @@ fn follow(
     lines: &Receiver<String>,
     output: &mut LastLines,
     report: &dyn Fn(&str),
+    check: &dyn Fn() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     loop {
         match lines.recv_timeout(POLL_INTERVAL) {
@@ -52,6 +57,6 @@ fn follow(
             // The runtime has closed its outputs but is still running.
             Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
         }
-        signals::check()?;
+        check()?;
     }
 }

@@ -53,7 +53,7 @@ fn pull_for(
     let _starts = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     let heard = RefCell::new(Vec::new());
     let report = |line: &str| heard.borrow_mut().push(line.to_owned());
-    let result = runtime.pull("docker://o/i:1", Path::new("/to"), &options, &report);
+    let result = runtime.pull("docker://o/i:1", Path::new("/to"), &options, &report, &|| Ok(()));
     (result, heard.into_inner())
 }
 

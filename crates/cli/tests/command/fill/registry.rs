@@ -7,23 +7,39 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const CONFIG: &str = "application/vnd.unknown.config";
+pub(super) const CONFIG: &str = "application/vnd.unknown.config";
 
 /// A manifest with layers of this size. Only the runtime can pull it.
 fn manifest(size: u64) -> Response {
-    let layer = format!(r#"{{"mediaType": "x", "digest": "sha256:00", "size": {size}}}"#);
+    manifest_of(CONFIG, "{}", size)
+}
+
+/// The digest of a text.
+pub(super) fn digest(text: &str) -> String {
+    let bytes = Sha256::digest(text);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// A manifest with a config of this type and one layer of this size, whose digest is invalid.
+pub(super) fn manifest_of(kind: &str, config: &str, size: u64) -> Response {
+    let (length, config) = (config.len(), digest(config));
+    let layer = format!(
+        r#"{{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+        "digest": "sha256:{}", "size": {size}}}"#,
+        "00".repeat(32)
+    );
     let body = format!(
         r#"{{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {{"mediaType": "{CONFIG}", "digest": "sha256:00", "size": 2}},
+        "config": {{"mediaType": "{kind}", "digest": "{config}", "size": {length}}},
         "layers": [{layer}]}}"#
     );
-    let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
     Response::new(200, &body)
-        .with("Docker-Content-Digest", &format!("sha256:{digest}"))
+        .with("Docker-Content-Digest", &digest(&body))
         .with("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 }
 
-fn ask(site: &Site, server: &Server, names: &[&str]) {
+pub(super) fn ask(site: &Site, server: &Server, names: &[&str]) {
     for name in names {
         site.miss(1001, name);
     }

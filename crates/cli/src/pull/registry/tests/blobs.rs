@@ -272,7 +272,7 @@ fn a_signal_or_the_caller_ends_a_download() {
     let cancel = Cancel::default();
     let mut blob = registry.blob(&reference, &descriptor, &cancel);
     assert!(blob.next().unwrap().is_some());
-    cancel.cancel();
+    cancel.cancel("enough");
     let mut all = std::iter::from_fn(|| blob.next().transpose());
     assert!(matches!(all.find_map(Result::err), Some(Error::Cancelled)));
     let other = Cancel::default();

@@ -1,7 +1,7 @@
-use crate::pull::registry::Fallback;
 use crate::pull::registry::test_double::{
     FaultyServer, Reply, client, descriptor, digest_of, noise,
 };
+use crate::pull::registry::{Cancel, Fallback};
 use serde_json::{Value, json};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -64,7 +64,8 @@ fn an_image_has_its_config_and_its_layers() {
     let blobs = || lines().iter().filter(|line| line.contains("/blobs/")).count();
     // The content may be in the cache already, so nothing is downloaded yet.
     assert_eq!(blobs(), 0, "{:?}", lines());
-    assert_eq!(client.config(&reference, &content).unwrap(), config.clone().into_bytes());
+    let read = client.config(&reference, &content, &Cancel::default()).unwrap();
+    assert_eq!(read, config.clone().into_bytes());
     assert_eq!(blobs(), 1, "{:?}", lines());
 }
 
@@ -79,7 +80,8 @@ fn another_config_is_left_to_the_runtime() {
     });
     let (client, reference) = (client(), server.reference());
     let content = client.image(&reference, "amd64").unwrap().content.unwrap();
-    let text = client.config(&reference, &content).unwrap_err().to_string();
+    let error = client.config(&reference, &content, &Cancel::default()).unwrap_err();
+    let text = error.to_string();
     assert!(text.starts_with("127.0.0.1"), "{text}");
     assert!(text.contains("its digest is sha256:"), "{text}");
 }
