@@ -1,6 +1,7 @@
 //! `sifcache fill` as a program. A script replaces the runtime, and no registry answers.
 
 mod bounds;
+mod clock;
 mod disk;
 mod killed;
 mod registry;
@@ -123,7 +124,7 @@ impl Site {
     fn wait(&self, what: &str, is_it: impl Fn() -> bool) {
         let begun = Instant::now();
         while !is_it() {
-            assert!(begun.elapsed() < LONG, "{what}");
+            assert!(begun.elapsed() < LONG, "{what} {:?}", self.queue());
             sleep(Duration::from_millis(10));
         }
     }

@@ -41,6 +41,7 @@ pub(super) enum Deed {
     Hangup,
     /// Sends nothing.
     Silence,
+    #[allow(dead_code, reason = "only tests of the program use it")]
     /// Sends the headers and this number of bytes of the body, and nothing more.
     Stall(Response, usize),
 }

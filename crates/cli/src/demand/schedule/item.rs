@@ -20,7 +20,7 @@ pub(crate) struct Item {
     reference: Reference,
     /// Who asked first, if that is known.
     opener: Option<u32>,
-    /// The identified askers, each with the time of the last request.
+    /// The identified askers, each with the time at which the last request arrived here.
     askers: BTreeMap<u32, Timestamp>,
     /// The last request of somebody unidentified.
     unidentified: Option<Timestamp>,
@@ -122,18 +122,18 @@ impl Item {
         item
     }
 
-    /// Adds a request.
+    /// Adds a request. It counts from `now` on: clocks differ, and may be set while the filler runs,
+    /// so the time of its line may be long before.
     pub(super) fn note(&mut self, request: &Request, now: Timestamp, arrival: u64) {
         let time = request.time.min(now);
         match request.asker {
             Some(asker) => {
                 let known = self.askers.len();
                 if known < MAX_ASKERS || self.askers.contains_key(&asker) {
-                    let last = self.askers.entry(asker).or_insert(time);
-                    *last = time.max(*last);
+                    self.askers.insert(asker, now);
                 }
             }
-            None => self.unidentified = self.unidentified.max(Some(time)),
+            None => self.unidentified = Some(now),
         }
         self.requests = self.requests.saturating_add(1);
         self.first = self.first.min(time);
