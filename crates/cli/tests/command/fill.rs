@@ -4,6 +4,8 @@ mod bounds;
 mod clock;
 mod disk;
 mod killed;
+mod leftovers;
+mod logs;
 mod registry;
 mod service;
 
