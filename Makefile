@@ -169,7 +169,7 @@ lint: tools
 	shellcheck -x $(SCRIPTS)
 
 unit: tools
-	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse
+	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse strace:strace faketime:faketime mkfs.btrfs:btrfs-progs
 # No documentation has tests, and clippy compiles the examples.
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace --lib --bins --tests
 

@@ -122,3 +122,25 @@ fn pages_that_messages_name_exist() {
         assert!(root.join(name).exists(), "{name}");
     }
 }
+
+/// The tests that the page about images on demand names for each fault, as `FILE::NAME`.
+#[test]
+fn the_test_of_each_fault_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/on-demand.md")).unwrap();
+    let faults = text.split("\n## Faults\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = faults.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let mut count = 0;
+    for row in rows.filter(|row| !row.starts_with("| fault |")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for name in cell.split(", ") {
+            let (file, test) =
+                name.trim_matches('`').split_once("::").unwrap_or_else(|| panic!("{row}"));
+            let source = fs::read_to_string(root.join(file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(source.contains(&format!("fn {test}(")), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} tests");
+}

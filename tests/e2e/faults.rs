@@ -18,6 +18,7 @@ mod slurm;
 mod syslog;
 mod table;
 mod task_environment;
+mod waiting;
 
 use crate::kit::registry::move_tag;
 use crate::kit::{IMAGE, NODES, Output, SHARED, Site, WHICH, with_hub};

@@ -3,6 +3,8 @@
 //! A stand-in for `sifcache fill` answers: these tests write the queue entries and the images
 //! themselves.
 
+mod real;
+
 use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, with_hub};
 use crate::trace::traced;
 use sifcache_core::queue::{self, Entry, State};

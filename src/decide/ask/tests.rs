@@ -84,7 +84,7 @@ fn the_command_inherits_nothing() {
 /// Of all processes of a user, one asks at a time.
 #[test]
 fn the_same_request_is_sent_once() {
-    let (directory, path) = program("until [ -e HERE/stop ]; do sleep 0.01; done");
+    let (directory, path) = program("while [ -d HERE ] && ! [ -e HERE/stop ]; do sleep 0.01; done");
     let filler = filler();
     let send = || request(&path, &filler, "once:1").send(false);
     assert_eq!(send(), Some(Outcome::Started));
@@ -99,7 +99,7 @@ fn the_same_request_is_sent_once() {
 #[test]
 fn the_socket_of_another_user_is_not_believed() {
     let (directory, path) =
-        program("echo x >>HERE/runs; until [ -e HERE/stop ]; do sleep 0.01; done");
+        program("echo x >>HERE/runs; while [ -d HERE ] && ! [ -e HERE/stop ]; do sleep 0.01; done");
     let filler = filler();
     // For the user with the next ID, the socket that the test opens belongs to somebody else.
     let mine = request(&path, &filler, "taken:1");

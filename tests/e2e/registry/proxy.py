@@ -10,6 +10,7 @@ docker-registry at 127.0.0.1:5001, except for the fault. Every request is logged
     blobs=500        answers every request for a blob with 500
     cut=BYTES        closes the connection after BYTES bytes of a blob
     gone=BYTES       the same, and refuses every further connection
+    stall=BYTES      sends BYTES bytes of a blob, and nothing more
     corrupt          flips a bit in every blob
     slow=BYTES       sends a blob at BYTES bytes per second
     hang             accepts connections and never answers
@@ -91,9 +92,11 @@ class Proxy(BaseHTTPRequestHandler):
             return bytes([part[0] ^ 1]) + part[1:]
         if fault == "slow":
             time.sleep(len(part) / number)
-        if fault in ("cut", "gone") and sent + len(part) > number:
+        if fault in ("cut", "gone", "stall") and sent + len(part) > number:
             self.wfile.write(part[: max(0, number - sent)])
             self.wfile.flush()
+            if fault == "stall":
+                time.sleep(300)
             if fault == "gone":
                 os._exit(0)
             self.connection.close()
