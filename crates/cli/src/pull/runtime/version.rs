@@ -33,6 +33,13 @@ impl Version {
     }
 }
 
+/// The runtime does not outlive the command.
+impl Drop for Version {
+    fn drop(&mut self) {
+        self.text();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Version;
