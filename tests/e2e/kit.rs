@@ -6,6 +6,7 @@
 mod cluster;
 pub(crate) mod control_groups;
 mod failure;
+pub(crate) mod filler;
 pub(crate) mod generated;
 mod install;
 mod jobs;

@@ -3,6 +3,7 @@
 //! A stand-in for `sifcache fill` answers: these tests write the queue entries and the images
 //! themselves.
 
+mod ended;
 mod real;
 
 use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, with_hub};

@@ -2,57 +2,14 @@
 //! plugin and the shim start `sifcache request`, which has munge sign the request.
 
 use super::Listener;
-use crate::kit::{IMAGE, Output, SHARED, Site, WHICH, with_hub};
-use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Runs a filler that has no log until `/shared/stop` exists.
-const FILLER: &str = "rm -f /shared/stop; \
-    sifcache fill --follow --policy /home/fill.toml --listen 0.0.0.0 & \
-    while [ ! -e /shared/stop ]; do sleep 0.1; done; kill $!; wait; rm /shared/stop";
+use crate::kit::filler::{until, with_filler};
+use crate::kit::{IMAGE, SHARED, Site, WHICH};
 
 /// The only user who may ask is identified by munge.
 const POLICY: &str = "allow = [\"docker.io/determinedai/**\"]\nusers = [\"alice\"]\n";
 
 fn line(settings: &str) -> String {
     format!("optional spank_sifcache.so image_root={SHARED} syslog=off {settings}\n")
-}
-
-/// Waits for a condition.
-#[track_caller]
-fn until(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(120);
-    while !condition() {
-        assert!(Instant::now() < limit, "the condition is never true");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Ends the filler when it is dropped.
-struct Stop<'a>(&'a Site);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        fs::write(self.0.at("ctl", "/shared/stop"), "").unwrap();
-    }
-}
-
-/// Runs `work` while a filler listens on ctl. Returns its output, too.
-fn with_filler<T>(site: &Site, work: impl FnOnce() -> T) -> (T, Output) {
-    fs::write(site.at("ctl", "/home/fill.toml"), POLICY).unwrap();
-    with_hub(|| {
-        thread::scope(|scope| {
-            let filler = scope.spawn(|| site.exec(&[], &["bash", "-c", FILLER], ""));
-            let beat = site.at("ctl", SHARED).join(".sifcache/queue/beat");
-            until(|| beat.exists() || filler.is_finished());
-            // After a panic, too, since the scope waits for the filler.
-            let stop = Stop(site);
-            let result = work();
-            drop(stop);
-            (result, filler.join().unwrap())
-        })
-    })
 }
 
 /// The task's own command, and a launch inside a script. With `fail`, they only run if their wait
@@ -64,7 +21,7 @@ fn a_job_that_waits_gets_its_image() {
     for words in [launch.split(' ').collect(), vec!["bash", "-c", &launch]] {
         let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
         let srun = [&["srun", "-wn1"], &words[..]].concat();
-        let (output, filler) = with_filler(&site, || site.alice(&srun));
+        let (output, filler) = with_filler(&site, POLICY, || site.alice(&srun));
         assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?} {filler:#?}");
         assert!(!site.log("n1").contains("event="), "syslog=off");
     }
@@ -76,7 +33,7 @@ fn a_job_that_waits_gets_its_image() {
 fn a_miss_is_reported_and_filled() {
     let site = Site::with_line(&line("filler=ctl on_miss=fail"));
     let image = site.at("ctl", SHARED).join(IMAGE);
-    let (output, filler) = with_filler(&site, || {
+    let (output, filler) = with_filler(&site, POLICY, || {
         let output = site.launch(&[], &format!("docker://{IMAGE}"));
         until(|| image.exists());
         assert_eq!(site.launch(&[], "docker://o/i:1").status, 66);

@@ -50,9 +50,7 @@ impl Puller<'_> {
                 Err(fallback) => fallback.to_string(),
                 Ok(content) => match self.native(reference, image, content, scratch, (task, watch))
                 {
-                    Ok(Converted { stages, content }) => {
-                        return Ok((Used::Native(stages), Some(content)));
-                    }
+                    Ok(new) => return Ok((Used::Native(new.stages), Some(new.content))),
                     Err(fill::Error::Failed(failure)) => return Err(failure),
                     Err(fill::Error::Fallback(why)) => why,
                     Err(fill::Error::Download(error))

@@ -27,6 +27,7 @@ fn what_a_host_leaves_that_loses_its_power_is_removed() {
         received: 3,
         seconds_left: None,
         ahead: 0,
+        users: None,
         beat: 1,
         reason: String::new(),
     };

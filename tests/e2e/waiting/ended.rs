@@ -1,0 +1,89 @@
+//! Users and Slurm end a job that waits. Nothing is left on the node, and the filler goes on.
+
+use crate::kit::filler::{policy, until, with_filler};
+use crate::kit::{IMAGE, SHARED, Site, thorough};
+use std::fs;
+use std::thread;
+
+/// Nothing is pulled before the test changes the policy.
+const QUIET: &str = "allow = [\"docker.io/determinedai/**\"]\nquiet = [\"00:00-24:00\"]\n";
+
+/// Starts srun with the arguments of the script, and sends it SIGINT twice when the file `/shared/end`
+/// exists, as a user does who presses Ctrl-C twice.
+const CTRL_C: &str = "env --default-signal=INT srun \"$@\" & \
+    until [ -e /shared/end ]; do sleep 0.05; done; \
+    kill -INT $!; sleep 0.3; kill -INT $!; wait $!";
+
+/// Only srun.
+const SRUN: &str = "srun \"$@\"";
+
+/// How a wait ends.
+struct End {
+    script: &'static str,
+    /// The command that ends it, as root.
+    command: &'static str,
+    /// A part of the messages of srun.
+    message: &'static str,
+}
+
+const CANCEL: &str = "scancel --name=waits";
+/// slurmctld looks for such jobs twice a minute.
+const TIME_LIMIT: &str = "scontrol update jobid=$(squeue -h -n waits -o %A) endtime=now";
+
+/// What is left of a wait on n1: processes of alice, and sockets.
+fn left(site: &Site) -> String {
+    let script = "pgrep -a -u alice; grep -a sifcache /proc/net/unix; true";
+    site.exec(&["--on", "n1"], &["bash", "-c", script], "").stdout
+}
+
+/// Runs `words` as a job step that waits, and ends the wait.
+fn end(site: &Site, end: &End, words: &[&str]) {
+    let stop = site.at("ctl", "/shared/end");
+    let _ = fs::remove_file(&stop);
+    let output = thread::scope(|scope| {
+        let job = scope.spawn(|| {
+            let script = ["bash", "-c", end.script, "-", "-wn1", "-Jwaits"];
+            site.alice(&[&script, words].concat())
+        });
+        until(|| left(site).contains("@sifcache-wait/") || job.is_finished());
+        fs::write(&stop, "").unwrap();
+        site.exec(&[], &["bash", "-c", end.command], "");
+        job.join().unwrap()
+    });
+    assert_ne!(output.status, 0, "{output:#?}");
+    assert!(output.stderr.contains(end.message), "{output:#?}");
+    // The wait was ended from outside.
+    assert!(!output.stderr.contains("has ended"), "{output:#?}");
+    until(|| left(site).is_empty());
+    site.idle("n1");
+}
+
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn nothing_is_left_and_the_filler_goes_on() {
+    let settings = "filler=ctl syslog=off on_miss=wait:300:fail";
+    let site =
+        Site::with_line(&format!("optional spank_sifcache.so image_root={SHARED} {settings}\n"));
+    let image = site.at("ctl", SHARED).join(IMAGE);
+    let launch = format!("apptainer exec docker://{IMAGE} true");
+    let own: Vec<&str> = launch.split(' ').collect();
+    let nested = ["bash", "-c", &launch, "-"];
+    let ctrl_c = End { script: CTRL_C, command: "true", message: "sending Ctrl-C to " };
+    let cancel = End { script: SRUN, command: CANCEL, message: "CANCELLED AT " };
+    let time = End { script: SRUN, command: TIME_LIMIT, message: "DUE TO TIME LIMIT" };
+    let queue = || site.alice(&["sifcache", "queue"]).stdout;
+    let ((), filler) = with_filler(&site, QUIET, || {
+        end(&site, &ctrl_c, &own);
+        end(&site, &ctrl_c, &nested);
+        end(&site, &cancel, &own);
+        if thorough() {
+            end(&site, &time, &own);
+        }
+        // The request stays.
+        let text = queue();
+        assert!(text.contains("queued  ") && text.contains("quiet hours"), "{text}");
+        fs::write(policy(&site), QUIET.replace("00:00-24:00", "00:00-00:01")).unwrap();
+        until(|| image.exists());
+    });
+    assert!(image.exists(), "{filler:#?}");
+}
