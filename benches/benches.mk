@@ -26,7 +26,7 @@ bench-fill: testbed command
 		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(ENROOT),--enroot $(ENROOT))
 
-## make bench-demand [PARTS=scale,users,first] [QUICK=1]  measures images on demand: docs/evidence/demand.md; 25 minutes
+## make bench-demand [PARTS=scale,users,first] [ROUNDS=2]  measures images on demand: docs/evidence/demand.md; 30 minutes, 25 GB of disk
 # The page has the last results of parts that are not measured.
 DEMAND_RESULTS := $(TARGET)/bench/demand$(if $(QUICK),-quick)
 bench-demand: build-for-testbed host
@@ -34,7 +34,8 @@ bench-demand: build-for-testbed host
 	benches/fill/images big
 	$(TESTBED) with --suite $(SUITE) --nodes 2 -- $(RELEASE)/cluster-bench demand \
 		--build $(BUILD) --host $(TARGET)/host --big $(FILL_IMAGES)/big --results $(DEMAND_RESULTS) \
-		--into docs/evidence/demand.md $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
+		--into docs/evidence/demand.md $(if $(PARTS),--parts $(PARTS)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 .PHONY: measured
 measured: build-for-testbed host

@@ -56,6 +56,8 @@ pub(crate) struct Run {
     pub(crate) results: PathBuf,
     /// The parts to measure. The page also has earlier results of the others.
     pub(crate) parts: Vec<Part>,
+    /// How often each variant of the other parts runs, instead of the default.
+    pub(crate) rounds: Option<usize>,
     /// Small numbers, to test the benchmark. No page is written.
     pub(crate) quick: bool,
 }
@@ -73,8 +75,8 @@ impl Run {
         for part in &self.parts {
             match part {
                 Part::Scale => self.write(*part, &scale::measure(self.quick)?)?,
-                Part::Users => self.write(*part, &launches::users(&self.big, self.quick)?)?,
-                Part::First => self.write(*part, &launches::first(&self.big, self.quick)?)?,
+                Part::Users => self.write(*part, &self.users()?)?,
+                Part::First => self.write(*part, &self.first()?)?,
             }
         }
         let scale: Scale = self.read(Part::Scale)?;
@@ -87,6 +89,15 @@ impl Run {
         let wrong = scale.wrong();
         ensure!(wrong.is_empty(), "{}", wrong.join("; "));
         Ok(())
+    }
+
+    fn users(&self) -> Result<Vec<Compared>> {
+        let (users, rounds) = if self.quick { (4, 1) } else { (launches::USERS, 2) };
+        launches::users(&self.big, users, self.rounds.unwrap_or(rounds))
+    }
+
+    fn first(&self) -> Result<Vec<Compared>> {
+        launches::first(&self.big, self.rounds.unwrap_or(if self.quick { 1 } else { 7 }))
     }
 
     fn file(&self, part: Part) -> PathBuf {

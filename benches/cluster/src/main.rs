@@ -114,6 +114,9 @@ enum Action {
         /// The parts to measure; the page has earlier results of the others.
         #[arg(long, value_enum, value_delimiter = ',', default_value = "scale,users,first")]
         parts: Vec<demand::Part>,
+        /// How often each variant of `users` and `first` runs [default: 2 and 7]
+        #[arg(long)]
+        rounds: Option<usize>,
         /// Small numbers, to test the benchmark. No page is written.
         #[arg(long)]
         quick: bool,
@@ -141,8 +144,8 @@ fn main() -> Result<()> {
         Action::Inside => inside::run(),
         Action::Nodes => demand::nodes(),
         Action::Node => demand::node(),
-        Action::Demand { build, host, big, results, into, parts, quick } => {
-            demand::Run { build, host, big, results, parts, quick }.run(&into)
+        Action::Demand { build, host, big, results, into, parts, rounds, quick } => {
+            demand::Run { build, host, big, results, parts, rounds, quick }.run(&into)
         }
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
         Action::Fills { command, images, enroot, into, rounds } => {

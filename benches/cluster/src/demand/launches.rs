@@ -40,18 +40,16 @@ pub(crate) struct Compared {
 }
 
 /// All users start one image of 300 MB at once.
-pub(super) fn users(big: &Path, quick: bool) -> Result<Vec<Compared>> {
+pub(super) fn users(big: &Path, users: u32, rounds: usize) -> Result<Vec<Compared>> {
     collect_logs()?;
     registry::push(big, "fill/big:1")?;
-    let (users, rounds) = if quick { (4, 1) } else { (USERS, 2) };
     Ok(vec![compared("300 MB that do not compress", "fill/big:1", users, Some(AT_ONCE), rounds)?])
 }
 
 /// One user starts images of several sizes.
-pub(super) fn first(big: &Path, quick: bool) -> Result<Vec<Compared>> {
+pub(super) fn first(big: &Path, rounds: usize) -> Result<Vec<Compared>> {
     collect_logs()?;
     registry::push(big, "fill/big:1")?;
-    let rounds = if quick { 1 } else { 7 };
     let mut all = vec![compared("300 MB that do not compress", "fill/big:1", 1, None, rounds)?];
     for size in [40, 0] {
         site::push(size)?;
