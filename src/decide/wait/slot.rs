@@ -93,7 +93,7 @@ fn is_turn(now: u64, own: u64, all: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, hundredths, is_turn, turn, until, wait};
+    use super::{MOST, await_turn, hundredths, is_turn, turn, until, wait};
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::net::{SocketAddr, UnixListener};
     use std::time::Duration;
@@ -153,6 +153,8 @@ Num       RefCount Protocol Flags    Type St Inode Path
         let _own = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap());
         let table = std::fs::read_to_string(super::TABLE).unwrap();
         assert!(table.contains(&format!(" @{name}\n")));
+        // The limit ends it, whosever turn it is.
+        await_turn(&name, 3600, Duration::from_millis(1));
         assert!(wait(&name, 1) <= Duration::from_secs(MOST));
         assert!(hundredths(&std::fs::read_to_string("/proc/uptime").unwrap()).unwrap() > 0);
         assert_eq!(hundredths("12.05 3.00\n"), Some(1205));
