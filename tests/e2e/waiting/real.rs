@@ -9,6 +9,7 @@ use sifcache_core::queue;
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 const NAME: &str = "o/i:1";
 /// Failed images are tried again soon.
@@ -91,17 +92,29 @@ fn a_registry_that_fails_while_a_job_waits() {
             ("slow=2000000", ""),
         ] {
             let registry = (fault != "refused").then(|| misbehaving(fault));
-            let output = launch(&site);
+            let ended =
+                "sifcache: the wait for docker.io/o/i:1 has ended: the image cannot be added: ";
+            let is_answer = |output: &Output| match why {
+                "" => (output.status, output.stdout.trim_end()) == (0, IMAGE),
+                why => {
+                    output.stderr.lines().any(|line| line.starts_with(ended) && line.contains(why))
+                }
+            };
+            // During the pause, the answer is that of the attempt before.
+            let mut output = launch(&site);
+            for _ in 0..10 {
+                if is_answer(&output) {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(500));
+                output = launch(&site);
+            }
             drop(registry);
+            assert!(is_answer(&output), "{fault}: {output:#?}");
             if why.is_empty() {
-                assert_eq!((output.status, output.stdout.trim_end()), (0, IMAGE), "{output:#?}");
                 continue;
             }
             assert_eq!(output.status, 66, "{fault}: {output:#?}");
-            let ended =
-                "sifcache: the wait for docker.io/o/i:1 has ended: the image cannot be added: ";
-            let line = output.stderr.lines().find(|line| line.starts_with(ended));
-            assert!(line.is_some_and(|line| line.contains(why)), "{fault}: {output:#?}");
             assert!(!image(&site).exists(), "{fault}");
         }
     });
@@ -167,7 +180,9 @@ fn a_node_reboots_while_jobs_wait() {
     hub("stop");
     let slow = misbehaving("slow=20000");
     let other = thread::scope(|scope| {
-        scope.spawn(|| site.exec(&["--on", "n1"], &["bash", "-c", FILLER], ""));
+        let filler = format!("setsid bash -c {FILLER:?} </dev/null >/dev/null 2>&1 &");
+        let filler = filler.replace('$', "\\$");
+        site.exec(&["--on", "n1"], &["bash", "-c", &filler], "");
         let beat = site.at("ctl", SHARED).join(queue::DIRECTORY).join("beat");
         until(|| beat.exists());
         scope.spawn(|| launch(&site));
