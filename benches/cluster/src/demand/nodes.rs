@@ -212,9 +212,8 @@ fn is_about_root(line: &str) -> bool {
 fn count_opens() -> Result<Arc<AtomicUsize>> {
     let watch = Inotify::init(InitFlags::empty())?;
     watch.add_watch(QUEUE, AddWatchFlags::IN_OPEN).context(QUEUE)?;
-    let (count, counted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::new(AtomicUsize::new(0));
     let shared = Arc::clone(&count);
-    drop(counted);
     thread::spawn(move || {
         while let Ok(events) = watch.read_events() {
             shared.fetch_add(events.len(), Ordering::Relaxed);
