@@ -140,10 +140,8 @@ fn install() -> Result<()> {
         "rm -rf {DIRECTORY}
         install -d /opt/scale/shims /opt/scale/real
         ln -sf /usr/libexec/sifcache/sifcache-shim /opt/scale/shims/apptainer
-        cat >/opt/scale/real/apptainer <<'END'
-#!/bin/sh
-case $2 in {ROOT}/*) [ -s \"$2\" ] ;; *) exit 9 ;; esac
-END
+        printf '#!/bin/sh\n%s\n' 'case $2 in {ROOT}/*) [ -s \"$2\" ] ;; *) exit 9 ;; esac' \
+            >/opt/scale/real/apptainer
         chmod 755 /opt/scale/real/apptainer"
     );
     testbed::on("ctl", &script).map(drop)
