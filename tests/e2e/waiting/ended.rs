@@ -31,7 +31,7 @@ const CANCEL: &str = "scancel --name=waits";
 /// slurmctld looks for such jobs twice a minute.
 const TIME_LIMIT: &str = "scontrol update jobid=$(squeue -h -n waits -o %A) endtime=now";
 
-/// What is left of a wait on n1: processes of alice, and sockets.
+/// What a wait can leave on n1: processes of alice, and sockets.
 fn left(site: &Site) -> String {
     let script = "pgrep -a -u alice; grep -a sifcache /proc/net/unix; true";
     site.exec(&["--on", "n1"], &["bash", "-c", script], "").stdout
@@ -41,6 +41,8 @@ fn left(site: &Site) -> String {
 fn end(site: &Site, end: &End, words: &[&str]) {
     let stop = site.at("ctl", "/shared/end");
     let _ = fs::remove_file(&stop);
+    // Instances of other tests run on.
+    let before = left(site);
     let output = thread::scope(|scope| {
         let job = scope.spawn(|| {
             let script = ["bash", "-c", end.script, "-", "-wn1", "-Jwaits"];
@@ -55,7 +57,7 @@ fn end(site: &Site, end: &End, words: &[&str]) {
     assert!(output.stderr.contains(end.message), "{output:#?}");
     // The wait was ended from outside.
     assert!(!output.stderr.contains("has ended"), "{output:#?}");
-    until(|| left(site).is_empty());
+    until(|| left(site).lines().all(|line| before.lines().any(|other| other == line)));
     site.idle("n1");
 }
 
