@@ -18,6 +18,7 @@
 //! | `local_socket.rs` | connections between processes of this node |
 //! | `process.rs` | this process: environment, limits, sockets, exit |
 //! | `program.rs` | starts a program |
+//! | `signals.rs` | the handlers of signals that a task inherits |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
 //! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with
@@ -41,6 +42,7 @@ mod prepend;
 mod process;
 mod program;
 pub(crate) mod runtimes;
+mod signals;
 mod slurm_log;
 
 #[cfg(test)]
@@ -52,6 +54,7 @@ pub(crate) use helper_process::within;
 pub(crate) use local_socket::{connect, peer_uid, send};
 pub(crate) use process::{datagram_socket, may_execute, set_name};
 pub(crate) use program::{Program, inherit};
+pub(crate) use signals::DefaultSignals;
 
 pub(crate) use slurm_log::{is_shown, log as slurm_log};
 

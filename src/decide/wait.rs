@@ -23,7 +23,7 @@ mod watch;
 use crate::NAME;
 use crate::fault;
 use crate::job::Job;
-use crate::spank::set_name;
+use crate::spank::{DefaultSignals, set_name};
 use news::News;
 use progress::Progress;
 use sifcache_core::command_line::{self, Level};
@@ -56,6 +56,7 @@ pub(crate) fn for_image(
 ) -> Option<Decision> {
     fault::point("wait");
     let _name = ProcessName::new();
+    let _signals = DefaultSignals::new();
     let reference = decision.reference()?;
     let file = root.join(queue::file(reference));
     let is_new = Cell::new(true);
