@@ -217,7 +217,8 @@ fn messages_that_only_the_runtime_prints() {
     for (version, options, is_answered) in [
         ("singularity-ce version 4.5.1", "pull", true),
         ("apptainer version 1.4.5", "pull", false),
-        ("apptainer version 1.4.5", "-q pull", true),
+        ("apptainer version 1.4.5", "-q pull", false),
+        ("singularity-ce version 4.5.1", "-q pull", true),
     ] {
         for variable in ["SINGULARITY_CONFIGDIR=/c", "SINGULARITY_SYPGPDIR=/c"] {
             let words: Vec<&str> = ["singularity"]

@@ -121,7 +121,7 @@ Exit status:
    1  some images could not be added; with --check, the policy does not allow the image
   64  wrong usage, or an invalid image reference
   65  a file is not a readable log
-  69  another filler runs for this image root, there is no runtime, or no log can be read
+  69  another filler runs for this image root, no runtime is installed, or the log cannot be read
   73  something cannot be written
   77  not permitted
   78  the policy or the site's settings are invalid or missing, or jobs would not trust the image
