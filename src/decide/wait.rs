@@ -25,18 +25,18 @@ use crate::fault;
 use crate::job::Job;
 use crate::spank::{DefaultSignals, set_name};
 use news::News;
+use poll::Polls;
 use progress::Progress;
 use sifcache_core::command_line::{self, Level};
 use sifcache_core::decision::{Decision, Verdict};
 use sifcache_core::queue;
 use sifcache_core::settings::{OnMiss, Settings};
-use std::cell::Cell;
 use std::ffi::CString;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use watch::{End, Seen, Step, Watch};
+use watch::{End, Step, Watch};
 
 /// The image root that the filler adds images to. `None` if there is none, or if it could not be
 /// read in the lookup.
@@ -59,22 +59,18 @@ pub(crate) fn for_image(
     let _signals = DefaultSignals::new();
     let reference = decision.reference()?;
     let file = root.join(queue::file(reference));
-    let is_new = Cell::new(true);
-    let poll = || {
-        let seen = poll::entry(&file, is_new.get(), settings.lookup_timeout);
-        is_new.set(seen == Seen::Nothing);
-        seen
-    };
     let key = queue::hash(file.as_os_str().as_encoded_bytes());
     let mut news = News::new(job.step().uid, key);
     let mut talk = Talk::new(job, settings);
     let start = Instant::now();
+    let mut polls = Polls::new(&file, settings.lookup_timeout);
+    let mut poll = || polls.poll(start.elapsed() >= watch::ANSWER);
     let mut watch = Watch::new(reference.to_string(), limit);
     loop {
-        let seen = news.next(watch.left(start.elapsed()), &poll);
+        let seen = news.next(watch.left(start.elapsed()), &mut poll);
         let mut step = watch.see(start.elapsed(), seen);
         if step == Step::Look {
-            poll::refresh(root, decision, settings.lookup_timeout);
+            poll::open_directories(root, decision, settings.lookup_timeout);
             let found = look();
             if found.verdict == Verdict::Hit {
                 talk.found(&watch, start.elapsed());

@@ -8,9 +8,7 @@
 //! Every user of the node can listen on any abstract name. A follower therefore believes only a
 //! leader of its own user, and tries another name otherwise.
 
-#[cfg(not(test))]
-use super::slot::await_turn;
-use super::slot::{MOST, PREFIX};
+use super::slot::{MOST, PREFIX, Turns};
 use super::watch::Seen;
 use crate::spank::{connect, peer_uid, send};
 use sifcache_core::queue::{Entry, MAX_SIZE};
@@ -39,8 +37,8 @@ const ATTEMPTS: u32 = 20;
 /// The number of connections that are accepted at once. Other users can connect, too.
 const MOST_CONNECTIONS: u32 = 4096;
 
-/// Reads the entry from the file server.
-pub(super) type Poll<'a> = &'a dyn Fn() -> Seen;
+/// Polls the file server. `None` if that has not told anything yet.
+pub(super) type Poll<'a> = &'a mut dyn FnMut() -> Option<Seen>;
 
 /// The news about one image.
 pub(super) struct News {
@@ -50,6 +48,7 @@ pub(super) struct News {
     /// The number of the name that is used.
     number: u32,
     attempts: u32,
+    turns: Turns,
     role: Role,
 }
 
@@ -63,7 +62,7 @@ enum Role {
 impl News {
     /// The news for the processes of `uid` about the image that `key` identifies.
     pub(super) fn new(uid: u32, key: String) -> Self {
-        Self { uid, key, number: 0, attempts: 0, role: Role::None }
+        Self { uid, key, number: 0, attempts: 0, turns: Turns::new(), role: Role::None }
     }
 
     /// The next news. This waits until there are any, but not much longer than `limit`.
@@ -80,21 +79,21 @@ impl News {
         }
     }
 
-    /// One attempt: `None` if the role has changed.
+    /// One attempt: `None` if there are no news, or if the role has changed.
     fn hear(&mut self, left: Duration, poll: Poll<'_>) -> Option<Seen> {
         let name = self.name();
         match &mut self.role {
             Role::None if self.number >= NAMES => {
-                await_turn(&name, ALONE, left);
-                Some(poll())
+                await_turn(&mut self.turns, &name, ALONE, left);
+                poll()
             }
             Role::None => {
                 self.take_role(&name);
                 None
             }
             Role::Leader(listener, followers) => {
-                await_turn(&name, 1, left);
-                let seen = poll();
+                await_turn(&mut self.turns, &name, 1, left);
+                let seen = poll()?;
                 accept(listener, self.uid, followers);
                 let line = line(&seen);
                 followers.retain(|follower| send(follower, line.as_bytes()));
@@ -216,9 +215,14 @@ fn take_last(received: &mut Vec<u8>) -> Option<Seen> {
     })
 }
 
+#[cfg(not(test))]
+fn await_turn(turns: &mut Turns, name: &str, least: u64, limit: Duration) {
+    turns.await_next(name, least, limit);
+}
+
 /// In tests, polls do not take turns.
 #[cfg(test)]
-fn await_turn(_name: &str, _least: u64, limit: Duration) {
+fn await_turn(_turns: &mut Turns, _name: &str, _least: u64, limit: Duration) {
     thread::sleep(Duration::from_millis(20).min(limit));
 }
 

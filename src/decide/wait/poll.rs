@@ -11,22 +11,65 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Reads an entry, which may be new. Without a `timeout`, this waits for the file server without
-/// limit.
-pub(super) fn entry(file: &Path, is_new: bool, timeout: Option<Duration>) -> Seen {
-    let read = || {
-        let mut entry = read(file);
-        if entry.is_none() && is_new {
-            // An NFS client remembers for up to a minute that a file does not exist. When a process
-            // opens the directory, the client checks whether the directory has changed.
-            let _ = file.parent().map(File::open);
-            entry = read(file);
-        }
-        entry.map_or(Seen::Nothing, Seen::Entry)
-    };
-    let Some(timeout) = timeout else { return read() };
-    let (mut seen, _) = within(timeout, &|report: &mut dyn FnMut(Seen)| report(read()));
-    seen.pop().unwrap_or(Seen::NoAnswer)
+/// The polls of one wait. Each of them is a single request to the file server: it opens a file or a
+/// directory.
+pub(super) struct Polls<'a> {
+    file: &'a Path,
+    /// Without it, a poll waits for the file server without limit.
+    timeout: Option<Duration>,
+    next: Next,
+}
+
+/// What the next poll opens.
+///
+/// An NFS client remembers for up to a minute that a file does not exist. When a process opens the
+/// directory, the client checks whether the directory has changed. So a missing file counts as
+/// missing only after the directory was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    File,
+    Directory,
+    FileAfterDirectory,
+}
+
+impl<'a> Polls<'a> {
+    /// Polls of the entry in `file`.
+    pub(super) fn new(file: &'a Path, timeout: Option<Duration>) -> Self {
+        Self { file, timeout, next: Next::File }
+    }
+
+    /// One poll. `None` if the next ones have to confirm that there is no entry.
+    ///
+    /// A poll `is_late` if others cannot follow soon enough, because many processes take turns. Then
+    /// a missing file needs no confirmation.
+    pub(super) fn poll(&mut self, is_late: bool) -> Option<Seen> {
+        let (opened, file) = (self.next, self.file);
+        let open = move || match opened {
+            Next::Directory => {
+                let _ = file.parent().map(File::open);
+                Seen::Nothing
+            }
+            Next::File | Next::FileAfterDirectory => read(file).map_or(Seen::Nothing, Seen::Entry),
+        };
+        let seen = match self.timeout {
+            None => open(),
+            Some(timeout) => {
+                let (mut seen, _) = within(timeout, &|report: &mut dyn FnMut(Seen)| report(open()));
+                seen.pop().unwrap_or(Seen::NoAnswer)
+            }
+        };
+        self.next = match (&seen, opened) {
+            (Seen::Nothing, Next::Directory) => Next::FileAfterDirectory,
+            (Seen::Nothing, _) => Next::Directory,
+            _ => Next::File,
+        };
+        let is_sure = match opened {
+            Next::File => is_late,
+            Next::Directory => false,
+            Next::FileAfterDirectory => true,
+        };
+        (is_sure || seen != Seen::Nothing).then_some(seen)
+    }
 }
 
 fn read(file: &Path) -> Option<Entry> {
@@ -42,7 +85,7 @@ fn read(file: &Path) -> Option<Entry> {
 
 /// Opens the directories that may hold the image of `decision` under `root`. The lookup that follows
 /// then finds a new name even if an NFS client remembers that it does not exist.
-pub(super) fn refresh(root: &Path, decision: &Decision, timeout: Option<Duration>) {
+pub(super) fn open_directories(root: &Path, decision: &Decision, timeout: Option<Duration>) {
     let candidates = decision.candidates.iter().filter_map(|one| one.path.parent());
     let below = candidates.filter(|directory| directory.starts_with(root));
     let all: BTreeSet<&Path> = below
@@ -58,5 +101,55 @@ pub(super) fn refresh(root: &Path, decision: &Decision, timeout: Option<Duration
     match timeout {
         Some(timeout) => drop(within(timeout, &open)),
         None => open(&mut |()| {}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Next, Polls};
+    use crate::decide::wait::watch::Seen;
+    use sifcache_core::queue::{Entry, State};
+    use std::fs;
+    use std::time::Duration;
+
+    /// Each poll opens one thing.
+    #[test]
+    fn a_missing_file_is_confirmed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("entry");
+        for timeout in [None, Some(Duration::from_secs(60))] {
+            let mut polls = Polls::new(&file, timeout);
+            for (opened, seen) in [
+                (Next::File, None),
+                (Next::Directory, None),
+                (Next::FileAfterDirectory, Some(Seen::Nothing)),
+                (Next::Directory, None),
+            ] {
+                assert_eq!(polls.next, opened);
+                assert_eq!(polls.poll(false), seen, "{opened:?}");
+            }
+            let entry = Entry {
+                reference: "docker.io/o/i:1".to_owned(),
+                state: State::Queued,
+                size: 0,
+                received: 0,
+                seconds_left: None,
+                ahead: 0,
+                users: None,
+                beat: 1,
+                reason: String::new(),
+            };
+            fs::write(&file, format!("{entry}\n")).unwrap();
+            for _ in 0..3 {
+                assert_eq!(polls.poll(false), Some(Seen::Entry(entry.clone())));
+                assert_eq!(polls.next, Next::File);
+            }
+            fs::remove_file(&file).unwrap();
+            assert_eq!(polls.poll(false), None);
+            let mut late = Polls::new(&file, timeout);
+            assert_eq!(late.poll(true), Some(Seen::Nothing));
+            // The second poll does not open the file.
+            assert_eq!(late.poll(true), None);
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each process that polls listens on a socket whose name starts with [`PREFIX`]. All users can see
 //! these names in `/proc/net/unix`. The processes take turns in the order of the names, one second
-//! each, by the uptime of the node, which differs between nodes.
+//! each, by the uptime of the node, which differs between nodes. As long as a process is alone, it
+//! polls once a second, but does not wait for the start of a second.
 
 use std::fs;
 use std::thread;
@@ -16,6 +17,10 @@ pub(super) const PREFIX: &str = "sifcache-wait/";
 /// exceeds the number of processors of a node, because few tasks run on less than one.
 pub(super) const MOST: u64 = 300;
 
+/// The time from the start of a wait to the first poll of a process that is alone, in hundredths of
+/// a second. A fill of a small image takes about as long.
+const FIRST: u64 = 60;
+
 /// All sockets, see proc_net(5).
 const TABLE: &str = "/proc/net/unix";
 
@@ -25,75 +30,114 @@ const LISTENS: &str = "00010000";
 /// The number of turns that a process lets pass because the order has changed meanwhile.
 const MISSED: u32 = 3;
 
-/// Sleeps until the turn of the process that listens on `name`, or for `limit`. Its turns are at
-/// least `least` seconds apart.
-pub(super) fn await_turn(name: &str, least: u64, limit: Duration) {
-    let start = Instant::now();
-    for _ in 0..MISSED {
-        let left = limit.saturating_sub(start.elapsed());
-        thread::sleep(wait(name, least).min(left));
-        // If more processes listen now, this second may belong to another one.
-        let (now, own, all) = state(name);
-        if limit <= start.elapsed() || is_turn(now, own, all.max(least)) {
-            return;
+/// The turns of one process.
+pub(super) struct Turns {
+    /// Where in a second this process polls, in hundredths of a second, while it is alone. `None`
+    /// once it has seen another process, which may have polled in the same second.
+    phase: Option<u64>,
+}
+
+impl Turns {
+    /// The turns in a wait that starts now.
+    pub(super) fn new() -> Self {
+        Self { phase: Some((uptime() + FIRST) % 100) }
+    }
+
+    /// Sleeps until the turn of the process that listens on `name`, or for `limit`. Its turns are at
+    /// least `least` seconds apart.
+    pub(super) fn await_next(&mut self, name: &str, least: u64, limit: Duration) {
+        let start = Instant::now();
+        let mut table = Order::of(name, least);
+        for _ in 0..MISSED {
+            let left = limit.saturating_sub(start.elapsed());
+            thread::sleep(self.time_to_turn(uptime(), table).min(left));
+            // If more processes listen now, this second may belong to another one.
+            table = Order::of(name, least);
+            if limit <= start.elapsed() || table.has(uptime()) {
+                return;
+            }
+        }
+    }
+
+    /// The time from `now`, in hundredths of a second of the uptime, to the next turn.
+    fn time_to_turn(&mut self, now: u64, order: Order) -> Duration {
+        if order.all > 1 {
+            self.phase = None;
+        }
+        match self.phase {
+            Some(phase) => hundredths((phase + 99 - now % 100) % 100 + 1),
+            None => order.time_to_second(now),
         }
     }
 }
 
-/// The time until the turn.
-fn wait(name: &str, least: u64) -> Duration {
-    let (now, own, all) = state(name);
-    until(now, own, all.max(least))
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Order {
+    /// The index of this process.
+    own: u64,
+    /// The number of processes, or the number of seconds between two turns if it is larger.
+    all: u64,
 }
 
-/// The uptime in hundredths of a second, and the [`turn`].
-fn state(name: &str) -> (u64, u64, u64) {
-    let sockets = fs::read(TABLE).unwrap_or_default();
-    let (own, all) = turn(&String::from_utf8_lossy(&sockets), name);
-    let uptime = fs::read_to_string("/proc/uptime").ok().and_then(|text| hundredths(&text));
-    (uptime.unwrap_or_default(), own, all)
-}
-
-/// The index of `name` among all names, and their number.
-fn turn(table: &str, name: &str) -> (u64, u64) {
-    let names = table.lines().filter_map(|line| {
-        let mut fields = line.split_ascii_whitespace();
-        let (listens, path) = (fields.nth(3)? == LISTENS, fields.nth(3)?);
-        path.strip_prefix('@').filter(|path| listens && path.starts_with(PREFIX))
-    });
-    let (mut own, mut all) = (0, 0);
-    for other in names {
-        all += 1;
-        own += u64::from(other < name);
+impl Order {
+    /// The order of the process that listens on `name`.
+    fn of(name: &str, least: u64) -> Self {
+        let sockets = fs::read(TABLE).unwrap_or_default();
+        let Self { own, all } = Self::read(&String::from_utf8_lossy(&sockets), name);
+        Self { own, all: all.max(least) }
     }
-    let all = MOST.min(all).max(1);
-    (own % all, all)
+
+    /// The index of `name` among all names, and their number.
+    fn read(table: &str, name: &str) -> Self {
+        let names = table.lines().filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace();
+            let (listens, path) = (fields.nth(3)? == LISTENS, fields.nth(3)?);
+            path.strip_prefix('@').filter(|path| listens && path.starts_with(PREFIX))
+        });
+        let (mut own, mut all) = (0, 0);
+        for other in names {
+            all += 1;
+            own += u64::from(other < name);
+        }
+        let all = MOST.min(all).max(1);
+        Self { own: own % all, all }
+    }
+
+    /// Whether the second at `now`, in hundredths of a second, is a turn of this process.
+    fn has(self, now: u64) -> bool {
+        now / 100 % self.all == self.own
+    }
+
+    /// The time from `now`, in hundredths of a second, to the start of this process's next second.
+    fn time_to_second(self, now: u64) -> Duration {
+        let next = now / 100 + 1;
+        let turns = (self.own + self.all - next % self.all) % self.all;
+        let start = next.saturating_add(turns).saturating_mul(100);
+        hundredths(start.saturating_sub(now))
+    }
 }
 
-/// The first number of `/proc/uptime`, see proc(5), in hundredths of a second.
-fn hundredths(text: &str) -> Option<u64> {
+fn hundredths(count: u64) -> Duration {
+    Duration::from_millis(count.saturating_mul(10))
+}
+
+/// The uptime of the node in hundredths of a second.
+fn uptime() -> u64 {
+    let uptime = fs::read_to_string("/proc/uptime").ok().and_then(|text| first_number(&text));
+    uptime.unwrap_or_default()
+}
+
+/// The first number of `/proc/uptime`, see proc(5), in hundredths.
+fn first_number(text: &str) -> Option<u64> {
     let (seconds, fraction) = text.split_ascii_whitespace().next()?.split_once('.')?;
     let (seconds, fraction): (u64, u64) = (seconds.parse().ok()?, fraction.parse().ok()?);
     seconds.checked_mul(100)?.checked_add(fraction)
 }
 
-/// The time from `now`, in hundredths of a second, to the next second whose number modulo `all` is
-/// `own`.
-fn until(now: u64, own: u64, all: u64) -> Duration {
-    let next = now / 100 + 1;
-    let turns = (own + all - next % all) % all;
-    let start = next.saturating_add(turns).saturating_mul(100);
-    Duration::from_millis(start.saturating_sub(now).saturating_mul(10))
-}
-
-/// Whether the second at `now` is a turn: its number modulo `all` is `own`.
-fn is_turn(now: u64, own: u64, all: u64) -> bool {
-    now / 100 % all == own
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MOST, await_turn, hundredths, is_turn, turn, until, wait};
+    use super::{MOST, Order, Turns, first_number, hundredths, uptime};
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::net::{SocketAddr, UnixListener};
     use std::time::Duration;
@@ -110,34 +154,39 @@ Num       RefCount Protocol Flags    Type St Inode Path
 
     #[test]
     fn processes_that_listen_take_turns() {
-        let turns =
-            ["7/a/0", "7/b/0", "8/a/0"].map(|name| turn(TABLE, &format!("sifcache-wait/{name}")));
-        assert_eq!(turns, [(0, 3), (1, 3), (2, 3)]);
-        assert_eq!(turn("", "sifcache-wait/7/a/0"), (0, 1));
+        let orders = ["7/a/0", "7/b/0", "8/a/0"]
+            .map(|name| Order::read(TABLE, &format!("sifcache-wait/{name}")));
+        assert_eq!(orders, [0, 1, 2].map(|own| Order { own, all: 3 }));
+        assert_eq!(Order::read("", "sifcache-wait/7/a/0"), Order { own: 0, all: 1 });
         let line = TABLE.lines().nth(1).unwrap();
         let many: String =
             (0..200).map(|n| line.replace("/b/", &format!("/b{n:03}/")) + "\n").collect();
-        assert_eq!(turn(&many, "sifcache-wait/7/b100/0"), (100, 200));
+        let order = Order::read(&many, "sifcache-wait/7/b100/0");
+        assert_eq!(order, Order { own: 100, all: 200 });
         let crowd = format!("{line}\n").repeat(1000);
-        assert_eq!(turn(&crowd, "sifcache-wait/9"), (1000 % MOST, MOST));
+        let order = Order::read(&crowd, "sifcache-wait/9");
+        assert_eq!(order, Order { own: 1000 % MOST, all: MOST });
+    }
+
+    /// The uptime after a sleep, in hundredths. A process sleeps a little longer than it asks for.
+    fn after(now: u64, sleep: Duration) -> u64 {
+        now + u64::try_from(sleep.as_millis()).unwrap() / 10 + 3
     }
 
     /// Any number of processes have different seconds, and each has one in every round.
     #[test]
     fn no_two_turns_are_in_the_same_second() {
-        for all in 1..8 {
+        for all in 2..8 {
             let mut seconds = Vec::new();
             for own in 0..all {
-                let mut now = 12_345_678;
+                let (mut now, order) = (12_345_678, Order { own, all });
+                let mut turns = Turns { phase: Some(38) };
                 for _ in 0..5 {
-                    let wait = until(now, own, all);
-                    assert!(!wait.is_zero() && wait <= Duration::from_secs(all));
-                    now += u64::try_from(wait.as_millis()).unwrap() / 10;
+                    let sleep = turns.time_to_turn(now, order);
+                    assert!(!sleep.is_zero() && sleep <= Duration::from_secs(all));
+                    now = after(now, sleep);
                     seconds.push(now / 100);
-                    assert!(is_turn(now, own, all) && is_turn(now + 99, own, all));
-                    assert!(all == 1 || !is_turn(now + 100, own, all));
-                    // The process sleeps a little longer than it has asked for.
-                    now += 3;
+                    assert!(order.has(now) && order.has(now + 96) && !order.has(now + 100));
                 }
             }
             seconds.sort_unstable();
@@ -147,17 +196,41 @@ Num       RefCount Protocol Flags    Type St Inode Path
         }
     }
 
+    /// A process that is alone has a turn in each second. It gives that up when another one comes.
+    #[test]
+    fn a_process_that_is_alone_does_not_wait_for_a_second() {
+        let (alone, two) = (Order { own: 0, all: 1 }, Order { own: 0, all: 2 });
+        for phase in [0, 1, 38, 77, 78, 79, 99] {
+            let (mut turns, mut now) = (Turns { phase: Some(phase) }, 12_345_678);
+            for round in 0..3 {
+                let sleep = turns.time_to_turn(now, alone);
+                assert!(!sleep.is_zero() && sleep <= hundredths(100));
+                now = after(now, sleep);
+                assert_eq!(now % 100, (phase + 3) % 100, "{phase} {round}");
+            }
+            let last = now / 100;
+            now = after(now, turns.time_to_turn(now, two));
+            assert!(two.has(now) && now / 100 > last);
+            // It has polled in this second.
+            let next = after(now, turns.time_to_turn(now, alone));
+            assert_eq!(next / 100, now / 100 + 1, "{phase}");
+        }
+    }
+
     #[test]
     fn this_node() {
         let name = format!("{}{}", super::PREFIX, std::process::id());
         let _own = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap());
         let table = std::fs::read_to_string(super::TABLE).unwrap();
         assert!(table.contains(&format!(" @{name}\n")));
+        let mut turns = Turns::new();
+        assert!(turns.phase.is_some_and(|phase| phase < 100));
         // The limit ends it, whosever turn it is.
-        await_turn(&name, 3600, Duration::from_millis(1));
-        assert!(wait(&name, 1) <= Duration::from_secs(MOST));
-        assert!(hundredths(&std::fs::read_to_string("/proc/uptime").unwrap()).unwrap() > 0);
-        assert_eq!(hundredths("12.05 3.00\n"), Some(1205));
-        assert_eq!(hundredths("12"), None);
+        turns.await_next(&name, 3600, Duration::from_millis(1));
+        assert_eq!(turns.phase, None);
+        assert!(Order::of(&name, 1).all <= MOST);
+        assert!(uptime() > 0);
+        assert_eq!(first_number("12.05 3.00\n"), Some(1205));
+        assert_eq!(first_number("12"), None);
     }
 }

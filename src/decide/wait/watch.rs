@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// If nobody has answered the request after this time, no filler is running.
-const ANSWER: Duration = Duration::from_secs(2);
+pub(super) const ANSWER: Duration = Duration::from_secs(2);
 
 /// If the filler has not changed an entry for this time, it is not running any more.
 const BEAT: Duration = Duration::from_secs(30);
