@@ -36,8 +36,8 @@ use stdin::Stdin;
 
 /// The number of bytes that are read in one call, from all logs.
 const BYTES: u64 = 8 << 20;
-/// The longest sleep if something must be checked at intervals.
-const INTERVAL: Duration = Duration::from_millis(200);
+/// The longest sleep if something must be checked at intervals. A job waits while this passes.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Numbers for a report, since the source was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
