@@ -43,7 +43,7 @@ pub(crate) struct Puller<'a> {
     retention: Retention,
     no_https: bool,
     engine: Engine,
-    compression: Choice,
+    compression: Choice<'a>,
     verbose: bool,
     reservations: Reservations,
 }
@@ -119,7 +119,7 @@ impl<'a> Puller<'a> {
         let runtime = Runtime::find(settings, options.runtime.as_deref())?;
         let compression = match options.engine {
             Engine::Runtime => Choice::known(Compression::GZIP),
-            _ => Choice::new(settings, options.compression, &runtime)?,
+            _ => Choice::new(settings, options.compression, &runtime, store)?,
         };
         Ok(Self {
             store,

@@ -5,8 +5,10 @@
 //! was built (docs/compression.md).
 
 mod capabilities;
+pub(crate) mod conditions;
 mod image;
 mod program;
+pub(crate) mod record;
 
 use crate::ui::escape::escape_for_terminal;
 use rustix::process::geteuid;

@@ -1,9 +1,14 @@
 //! Chooses the compression of new images: that of the settings, if images with it start here.
+//!
+//! A trial takes as long as the conversion of a small image. One that succeeded is remembered: by
+//! this value, and in the image root for later commands.
 
-use crate::cache::store::cannot_write;
 use crate::cache::store::scratch::Scratch;
+use crate::cache::store::{Store, cannot_write};
 use crate::error::Failure;
 use crate::pull::native::trial;
+use crate::pull::native::trial::conditions::Conditions;
+use crate::pull::native::trial::record::Place;
 use crate::pull::runtime::{self, Runtime};
 use crate::pull::tmpdir;
 use crate::system::signals;
@@ -11,26 +16,36 @@ use crate::ui::progress::Progress;
 use sifcache_core::settings::Settings;
 use sifcache_squashfs::compression::Compression;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// The compression of new images. A trial of it runs while the first image is converted.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct Choice<'a> {
+    place: Option<Place<'a>>,
     wanted: Compression,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    Trial(JoinHandle<Result<(), trial::Error>>),
+    Trial {
+        running: Running,
+        /// Those at its start, if they are certain.
+        conditions: Option<Conditions>,
+    },
     /// The trial has ended, or none is needed.
     Known(Compression),
 }
 
-impl Choice {
+/// The thread of a trial; `None` once it has ended.
+#[derive(Debug)]
+struct Running(Option<JoinHandle<Result<(), trial::Error>>>);
+
+impl<'a> Choice<'a> {
     /// The compression `wanted` by the caller, or else that of the settings. Starts its trial,
-    /// unless every runtime can read it.
+    /// unless every runtime can read it, or `store` has a record of a trial that succeeded.
     ///
     /// # Errors
     /// If the temporary directory cannot be used, or no thread can be started.
@@ -38,32 +53,43 @@ impl Choice {
         settings: &Settings,
         wanted: Option<Compression>,
         runtime: &Runtime,
+        store: &'a Store,
     ) -> Result<Self, Failure> {
         let wanted = wanted.unwrap_or_else(|| of(settings));
         if matches!(wanted, Compression::Gzip(_)) {
             return Ok(Self::known(wanted));
         }
         let base = tmpdir::directory()?;
-        let scratch = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
-        let runtime = runtime.clone();
-        let run = move |arguments: &[&OsStr]| {
-            runtime.run(arguments).map_err(|error: runtime::Error| error.to_string())
-        };
-        let prove = move || trial::prove(scratch.directory(), wanted, &run);
-        let trial = Builder::new().name("trial".to_owned()).spawn(prove)?;
-        Ok(Self { wanted, state: Mutex::new(State::Trial(trial)) })
+        let conditions = Conditions::of(runtime.path(), wanted, &base);
+        Self::begin(wanted, runtime, &base, Place::new(store), conditions)
+    }
+
+    /// Starts the trial, unless `place` has a record of one under these conditions.
+    fn begin(
+        wanted: Compression,
+        runtime: &Runtime,
+        base: &Path,
+        place: Place<'a>,
+        conditions: Option<Conditions>,
+    ) -> Result<Self, Failure> {
+        if conditions.as_ref().is_some_and(|conditions| place.has(conditions)) {
+            return Ok(Self::known(wanted));
+        }
+        let running = Running(Some(start(wanted, runtime.clone(), base)?));
+        let state = Mutex::new(State::Trial { running, conditions });
+        Ok(Self { place: Some(place), wanted, state })
     }
 
     /// A compression that needs no trial.
     pub(super) fn known(compression: Compression) -> Self {
-        Self { wanted: compression, state: Mutex::new(State::Known(compression)) }
+        Self { place: None, wanted: compression, state: Mutex::new(State::Known(compression)) }
     }
 
     /// The compression to begin with: the one that [`Self::proven`] will most likely return.
     pub(super) fn likely(&self) -> Compression {
         match *self.lock() {
             State::Known(compression) => compression,
-            State::Trial(_) => self.wanted,
+            State::Trial { .. } => self.wanted,
         }
     }
 
@@ -74,17 +100,23 @@ impl Choice {
     /// If a signal asks the command to end.
     pub(super) fn proven(&self, progress: &Progress) -> Result<Compression, Failure> {
         let mut state = self.lock();
-        let trial = match std::mem::replace(&mut *state, State::Known(Compression::GZIP)) {
-            State::Trial(trial) => trial.join().map_err(|_| Failure::Thread),
+        let known = State::Known(Compression::GZIP);
+        let (running, conditions) = match std::mem::replace(&mut *state, known) {
+            State::Trial { running, conditions } => (running, conditions),
             State::Known(compression) => {
                 *state = State::Known(compression);
                 return Ok(compression);
             }
         };
+        let trial = running.end();
         signals::check()?;
         let proven = match trial? {
+            Ok(()) => {
+                self.remember(conditions);
+                self.wanted
+            }
             // The site knows its machines better.
-            Ok(()) | Err(trial::Error::Architecture(_)) => self.wanted,
+            Err(trial::Error::Architecture(_)) => self.wanted,
             Err(error) => {
                 let wanted = self.wanted;
                 progress.note(&format!("compression {wanted} is not used, but gzip: {error}"));
@@ -95,20 +127,45 @@ impl Choice {
         Ok(proven)
     }
 
+    fn remember(&self, conditions: Option<Conditions>) {
+        if let (Some(place), Some(conditions)) = (&self.place, conditions) {
+            // Without a record, the next command runs the trial again.
+            let _ = place.remember(&conditions);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The trial's files are removed at its end, so the command must not end before.
-impl Drop for Choice {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let State::Trial(trial) = std::mem::replace(state, State::Known(self.wanted)) {
-            // The result is no longer needed.
-            let _ = trial.join();
-        }
+impl Running {
+    /// The result of the trial, once it has ended.
+    fn end(mut self) -> Result<Result<(), trial::Error>, Failure> {
+        self.0.take().and_then(|thread| thread.join().ok()).ok_or(Failure::Thread)
     }
+}
+
+/// The trial's files are removed at its end, so the command must not end before.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The result is no longer needed.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
+}
+
+/// Starts the trial of a compression, with an image below `base`.
+fn start(
+    wanted: Compression,
+    runtime: Runtime,
+    base: &Path,
+) -> Result<JoinHandle<Result<(), trial::Error>>, Failure> {
+    let scratch = Scratch::new(base).map_err(|error| cannot_write(base, error))?;
+    let run = move |arguments: &[&OsStr]| {
+        runtime.run(arguments).map_err(|error: runtime::Error| error.to_string())
+    };
+    let prove = move || trial::prove(scratch.directory(), wanted, &run);
+    Ok(Builder::new().name("trial".to_owned()).spawn(prove)?)
 }
 
 /// The compression of the settings. Their values are those that this type can have.
@@ -117,22 +174,4 @@ fn of(settings: &Settings) -> Compression {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::of;
-    use sifcache_core::settings::Settings;
-    use sifcache_squashfs::compression::Compression;
-
-    #[test]
-    fn each_value_of_the_setting_is_a_compression() {
-        let levels = |name: &str, highest: u32| {
-            let levels = (1..=highest).map(|level| format!("{name}:{level}"));
-            levels.chain([name.to_owned()]).collect::<Vec<_>>()
-        };
-        for value in [levels("gzip", 9), levels("zstd", 19)].concat() {
-            let line = ["image_root=/sif".to_owned(), format!("compression={value}")];
-            let settings = Settings::parse(&line).unwrap();
-            assert_eq!(value.parse(), Ok(of(&settings)), "{value}");
-        }
-        assert_eq!(of(&Settings::with_roots(Vec::new())), Compression::GZIP);
-    }
-}
+mod tests;
