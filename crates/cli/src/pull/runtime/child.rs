@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 /// process holds its outputs open.
 const REMAINING_OUTPUT: Duration = Duration::from_secs(1);
 
+/// The first pause after the runtime has closed its outputs, which it usually does by exiting. The
+/// next ones double up to [`POLL_INTERVAL`].
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
 /// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
@@ -49,13 +53,17 @@ fn follow(
     report: &dyn Fn(&str),
     check: &dyn Fn() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let mut pause = FIRST_PAUSE;
     loop {
         match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => report(output.add(line)),
             Err(_) if group.has_ended() => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
             // The runtime has closed its outputs but is still running.
-            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL_INTERVAL),
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(pause);
+                pause = POLL_INTERVAL.min(pause * 2);
+            }
         }
         check()?;
     }
