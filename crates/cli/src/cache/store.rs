@@ -13,6 +13,7 @@
 //!     architecture                         the architecture of the images, if declared
 //!     last_used.json                       when each image last served a job
 //!     views.json                           the views that show this root last
+//!     trials/HOST.UID.json                 a trial that succeeded (`pull/native/trial/record.rs`)
 //!     fill/                                what `sifcache fill` remembers (`demand/state.rs`)
 //!     queue/                               the queue files for waiting jobs (`demand/board.rs`)
 //! ```
