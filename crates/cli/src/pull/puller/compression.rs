@@ -23,18 +23,16 @@ use std::thread::{Builder, JoinHandle};
 /// The compression of new images. A trial of it runs while the first image is converted.
 #[derive(Debug)]
 pub(super) struct Choice<'a> {
-    place: Option<Place<'a>>,
+    /// Where to remember a trial that succeeds, and the conditions at its start, if these are
+    /// certain.
+    record: Option<(Place<'a>, Conditions)>,
     wanted: Compression,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    Trial {
-        running: Running,
-        /// Those at its start, if they are certain.
-        conditions: Option<Conditions>,
-    },
+    Trial(Running),
     /// The trial has ended, or none is needed.
     Known(Compression),
 }
@@ -72,24 +70,24 @@ impl<'a> Choice<'a> {
         place: Place<'a>,
         conditions: Option<Conditions>,
     ) -> Result<Self, Failure> {
-        if conditions.as_ref().is_some_and(|conditions| place.has(conditions)) {
+        let record = conditions.map(|conditions| (place, conditions));
+        if record.as_ref().is_some_and(|(place, conditions)| place.has(conditions)) {
             return Ok(Self::known(wanted));
         }
         let running = Running(Some(start(wanted, runtime.clone(), base)?));
-        let state = Mutex::new(State::Trial { running, conditions });
-        Ok(Self { place: Some(place), wanted, state })
+        Ok(Self { record, wanted, state: Mutex::new(State::Trial(running)) })
     }
 
     /// A compression that needs no trial.
     pub(super) fn known(compression: Compression) -> Self {
-        Self { place: None, wanted: compression, state: Mutex::new(State::Known(compression)) }
+        Self { record: None, wanted: compression, state: Mutex::new(State::Known(compression)) }
     }
 
     /// The compression to begin with: the one that [`Self::proven`] will most likely return.
     pub(super) fn likely(&self) -> Compression {
         match *self.lock() {
             State::Known(compression) => compression,
-            State::Trial { .. } => self.wanted,
+            State::Trial(_) => self.wanted,
         }
     }
 
@@ -101,8 +99,8 @@ impl<'a> Choice<'a> {
     pub(super) fn proven(&self, progress: &Progress) -> Result<Compression, Failure> {
         let mut state = self.lock();
         let known = State::Known(Compression::GZIP);
-        let (running, conditions) = match std::mem::replace(&mut *state, known) {
-            State::Trial { running, conditions } => (running, conditions),
+        let running = match std::mem::replace(&mut *state, known) {
+            State::Trial(running) => running,
             State::Known(compression) => {
                 *state = State::Known(compression);
                 return Ok(compression);
@@ -112,7 +110,7 @@ impl<'a> Choice<'a> {
         signals::check()?;
         let proven = match trial? {
             Ok(()) => {
-                self.remember(conditions);
+                self.remember();
                 self.wanted
             }
             // The site knows its machines better.
@@ -127,10 +125,10 @@ impl<'a> Choice<'a> {
         Ok(proven)
     }
 
-    fn remember(&self, conditions: Option<Conditions>) {
-        if let (Some(place), Some(conditions)) = (&self.place, conditions) {
+    fn remember(&self) {
+        if let Some((place, conditions)) = &self.record {
             // Without a record, the next command runs the trial again.
-            let _ = place.remember(&conditions);
+            let _ = place.remember(conditions);
         }
     }
 

@@ -32,7 +32,7 @@ fn choose(program: &str, store: &Store, conditions: Option<&Conditions>) -> (boo
     let (zstd, place) = (Compression::ZSTD, Place::new(store));
     let begun = Choice::begin(zstd, &runtime, directory.path(), place, conditions.cloned());
     let choice = begun.unwrap();
-    let is_trial = matches!(*choice.lock(), State::Trial { .. });
+    let is_trial = matches!(*choice.lock(), State::Trial(_));
     let proven = choice.proven(&Progress::new(true)).unwrap();
     assert_eq!(choice.proven(&Progress::new(true)).unwrap(), proven, "it is remembered here");
     (is_trial, proven)
