@@ -195,6 +195,9 @@ fn one_poll_a_second_for_all_tasks_of_a_node() {
     let filler = StandIn::new(&site);
     let launch = format!("-n 4 apptainer exec {MISSING} true");
     let alice = format!("srun -N 2 --ntasks-per-node=4 {}", launch.replace("-n 4 ", ""));
+    let start = Instant::now();
+    // Both nodes miss the image at about the same time, and wait two seconds for an answer.
+    filler.says(State::Queued, "");
     let (trace, time) = thread::scope(|scope| {
         let traced = scope.spawn(|| traced(&site, &alice));
         let bob = scope.spawn(|| {
@@ -202,9 +205,6 @@ fn one_poll_a_second_for_all_tasks_of_a_node() {
             until(|| has_logged_miss_of(&site, "uid=1001"));
             site.exec(&["--user", "bob"], &words, "")
         });
-        until(|| has_logged_miss_of(&site, "uid=1001"));
-        let start = Instant::now();
-        filler.says(State::Queued, "");
         until(|| has_logged_miss_of(&site, "uid=1002"));
         for _ in 0..7 {
             filler.says(State::Queued, "");
