@@ -9,9 +9,19 @@ const KEPT_LINES: usize = 40;
 const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE", "DEBUG"];
 
 /// What the runtimes print, in some case, if a registry answers with status 429: the text of the
-/// status, the error of their registry client, and the error of Docker Hub. Users choose the
-/// references in these messages, which contain no spaces.
-const RATE_LIMITS: [&str; 2] = ["too many requests", "toomanyrequests: you have"];
+/// status, the code of an error in the answer, and the number of the status as each client prints
+/// it. `recorded/rate-limits.txt` has the whole messages. Users choose the references in messages,
+/// which contain no spaces.
+const RATE_LIMITS: [&str; 5] = [
+    "too many requests",
+    ": toomanyrequests: ",
+    // Apptainer's client for docker, if the answer has no body.
+    "statuscode: 429, ",
+    // The client for library.
+    "http status code: 429",
+    // For http and https.
+    "download did not succeed: 429",
+];
 
 /// The last lines of a runtime's output.
 #[derive(Debug, Default)]
@@ -108,29 +118,43 @@ mod tests {
         assert_eq!(reason(&[]), "it ended with signal: 9 (SIGKILL) and no message");
     }
 
-    /// The names of images do not pretend it.
+    /// The output of real runtimes, for each request of a pull that a registry on this host answered
+    /// with 429, and the time until the runtime failed. Without `Retry-After`, Apptainer repeats the
+    /// first request and that for the digest for a minute; with `Retry-After: 3600`, for eight.
+    /// Addresses and digests were replaced.
+    const RECORDED: &str = include_str!("output_parser/recorded/rate-limits.txt");
+
+    fn has_rate_limit<'a>(lines: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut output = LastLines::default();
+        lines.into_iter().for_each(|line| _ = output.add(line.to_owned()));
+        output.has_rate_limit()
+    }
+
+    #[test]
+    fn a_rate_limit_that_a_real_runtime_has_met() {
+        let mut count = 0;
+        for text in RECORDED.split("=== ").filter(|text| !text.is_empty()) {
+            assert!(has_rate_limit(text.lines().skip(1)), "{text}");
+            count += 1;
+        }
+        assert!(count > 25, "{count} outputs");
+    }
+
+    /// The names of images do not pretend a rate limit, nor do other lines.
     #[test]
     fn a_rate_limit_of_a_registry() {
         for (line, expected) in [
-            (
-                "FATAL:   While making image: received unexpected HTTP status: 429 Too Many Requests",
-                true,
-            ),
-            ("FATAL:   Error reading manifest 1 in o/i: too many requests to registry", true),
-            (
-                "FATAL:   initializing source: toomanyrequests: You have reached your pull rate limit.",
-                true,
-            ),
+            // The text of Amazon ECR, with two clients.
+            ("FATAL:   reading manifest 1 in h.io/o/i: toomanyrequests: Rate exceeded", true),
+            ("FATAL:   GET https://h.io/v2/o/i/manifests/1: TOOMANYREQUESTS: Rate exceeded", true),
             ("FATAL:   reading manifest toomanyrequests: manifest unknown", false),
             ("FATAL:   docker://429/toomanyrequests:you-have-too-many-requests: not found", false),
+            ("FATAL:   reading manifest 1 in o/i: StatusCode: 500, \"429, \"", false),
             ("FATAL:   While making image: no space", false),
         ] {
-            let mut output = LastLines::default();
-            output.add("INFO:    too many requests".to_owned());
-            output.add(line.to_owned());
-            assert_eq!(output.has_rate_limit(), expected, "{line}");
+            assert_eq!(has_rate_limit(["INFO:    too many requests", line]), expected, "{line}");
         }
-        assert!(!LastLines::default().has_rate_limit());
+        assert!(!has_rate_limit([]));
     }
 
     #[test]
