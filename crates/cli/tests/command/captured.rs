@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Formats that the command does not read: they have several lines for a message, or no time.
-const NOT_READ: [&str; 7] =
+pub(crate) const NOT_READ: [&str; 7] =
     ["DebugFormat", "cat", "export", "json-pretty", "short-delta", "short-monotonic", "verbose"];
 
 fn run(words: &[&str], log: &[u8]) -> Output {
@@ -23,7 +23,7 @@ fn run(words: &[&str], log: &[u8]) -> Output {
 }
 
 /// The formats of all daemons: the daemon, the format's name, and the log.
-fn forms() -> Vec<(String, String, Vec<u8>)> {
+pub(crate) fn forms() -> Vec<(String, String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captured");
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let texts = files.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod clock;
+mod daemons;
 mod disk;
 mod killed;
 mod leftovers;
@@ -112,9 +113,9 @@ impl Site {
         fs::read(path).is_ok_and(|bytes| bytes == sif(1))
     }
 
-    /// The queue files.
+    /// The queue files. There are none in an image root that only the filler sees.
     fn queue(&self) -> Vec<String> {
-        let files = fs::read_dir(self.path("root/.sifcache/queue")).unwrap();
+        let files = fs::read_dir(self.path("root/.sifcache/queue")).into_iter().flatten();
         let files = files.map(|file| file.unwrap().path()).filter(|path| !path.ends_with("beat"));
         let mut texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
         texts.sort();

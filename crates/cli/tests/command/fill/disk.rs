@@ -167,7 +167,8 @@ fn a_file_system_that_becomes_read_only() {
         echo 1 >/sys/fs/ext4/$device/trigger_fs_error";
     mounted.mount(&["sh", "-c", fail, "sh"]);
     mounted.site.miss(1001, "o/i:2");
-    mounted.waits("a failure", |it| it.text("stdout").contains("failed "));
+    let fails = "failed      127.0.0.1:1/o/i:2  ";
+    mounted.waits("two attempts", |it| it.text("stdout").matches(fails).count() > 1);
     let text = mounted.text("stdout");
     assert!(text.contains("Read-only file system"), "{text}");
     assert!(!text.contains("next attempt in 2s"), "{text}");
