@@ -18,8 +18,8 @@ pub(super) const PREFIX: &str = "sifcache-wait/";
 pub(super) const MOST: u64 = 300;
 
 /// The time from the start of a wait to the first poll of a process that is alone, in hundredths of
-/// a second. A fill of a small image takes about as long.
-const FIRST: u64 = 60;
+/// a second. Most fills of small images have ended by then.
+const FIRST: u64 = 45;
 
 /// All sockets, see proc_net(5).
 const TABLE: &str = "/proc/net/unix";
