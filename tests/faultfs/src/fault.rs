@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) struct Faults {
     control: PathBuf,
     /// The reply objects of calls that hang. They are kept, because dropping one sends a reply.
-    unanswered: Vec<Box<dyn Any>>,
+    unanswered: Vec<Box<dyn Any + Send>>,
 }
 
 /// The fault of one call.
@@ -51,7 +51,7 @@ impl Faults {
     }
 
     /// Lets a call hang: its reply is never sent.
-    pub(crate) fn hang(&mut self, reply: impl Any) {
+    pub(crate) fn hang(&mut self, reply: impl Any + Send) {
         self.unanswered.push(Box::new(reply));
     }
 }

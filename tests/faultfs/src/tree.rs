@@ -1,9 +1,11 @@
 //! The mounted directory tree: the implementation of the FUSE calls.
 
 use crate::fault::{Fault, Faults};
+use crate::requests::Requests;
+use fuser::consts::FOPEN_DIRECT_IO;
 use fuser::{
-    FileAttr, FileType, Filesystem, ReplyAttr, ReplyData, ReplyDirectory, ReplyEntry, ReplyOpen,
-    Request,
+    FileAttr, FileType, Filesystem, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
+    ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
 use std::any::Any;
 use std::ffi::OsStr;
@@ -17,14 +19,19 @@ use std::time::{Duration, SystemTime};
 /// How long the kernel may cache a reply: never, so that this file system receives every call.
 const KEEP: Duration = Duration::ZERO;
 
+/// `FOPEN_NOFLUSH`: the kernel sends no `flush` when a file is closed. A file server has no such
+/// call.
+const NO_FLUSH: u32 = 1 << 5;
+
 pub(crate) struct Tree {
     /// The path of each inode. Inode numbers start at 1.
     paths: Vec<PathBuf>,
     faults: Faults,
+    requests: Requests,
 }
 
 /// A reply that can return an error.
-trait Refusal: Any {
+trait Refusal: Any + Send {
     fn refuse(self, errno: i32);
 }
 
@@ -40,8 +47,8 @@ macro_rules! refusals {
 refusals!(ReplyEntry, ReplyAttr, ReplyOpen, ReplyData, ReplyDirectory);
 
 impl Tree {
-    pub(crate) fn new(source: &Path, faults: Faults) -> Self {
-        Self { paths: vec![source.to_owned()], faults }
+    pub(crate) fn new(source: &Path, faults: Faults, requests: Requests) -> Self {
+        Self { paths: vec![source.to_owned()], faults, requests }
     }
 
     fn path(&self, inode: u64) -> io::Result<&Path> {
@@ -59,14 +66,21 @@ impl Tree {
         index as u64 + 1
     }
 
-    /// Replies to a call with its fault, if any, or else with the result of `work`.
+    /// Counts a call, and replies with its fault, if any, or else with the result of `work`.
     fn answer<R: Refusal, T>(
         &mut self,
-        call: &str,
+        call: &'static str,
         reply: R,
         work: impl FnOnce(&mut Self) -> io::Result<T>,
         give: impl FnOnce(R, T),
     ) {
+        self.requests.count(call);
+        // For faults, reading a link is a part of the lookup, and reading a directory is a read.
+        let call = match call {
+            "readlink" => "lookup",
+            "readdir" => "read",
+            call => call,
+        };
         match self.faults.of(call) {
             Fault::Hang => self.faults.hang(reply),
             Fault::Eio => reply.refuse(libc::EIO),
@@ -125,14 +139,16 @@ impl Filesystem for Tree {
 
     fn readlink(&mut self, _: &Request<'_>, inode: u64, reply: ReplyData) {
         let read = |tree: &mut Self| fs::read_link(tree.path(inode)?);
-        self.answer("lookup", reply, read, |reply, target| {
+        self.answer("readlink", reply, read, |reply, target| {
             reply.data(target.as_os_str().as_bytes());
         });
     }
 
     fn open(&mut self, _: &Request<'_>, inode: u64, _: i32, reply: ReplyOpen) {
         let open = |tree: &mut Self| File::open(tree.path(inode)?).map(drop);
-        self.answer("open", reply, open, |reply, ()| reply.opened(0, 0));
+        // The kernel then caches no data, and reads as much as the program.
+        let flags = if self.requests.is_counting() { FOPEN_DIRECT_IO | NO_FLUSH } else { 0 };
+        self.answer("open", reply, open, |reply, ()| reply.opened(0, flags));
     }
 
     fn read(
@@ -167,7 +183,7 @@ impl Filesystem for Tree {
             entries.collect::<io::Result<Vec<_>>>()
         };
         let skip = usize::try_from(offset).unwrap_or_default();
-        self.answer("read", reply, list, |mut reply, entries| {
+        self.answer("readdir", reply, list, |mut reply, entries| {
             for (index, (inode, kind, name)) in entries.iter().enumerate().skip(skip) {
                 let next = i64::try_from(index + 1).unwrap_or(i64::MAX);
                 if reply.add(*inode, next, *kind, name) {
@@ -176,5 +192,51 @@ impl Filesystem for Tree {
             }
             reply.ok();
         });
+    }
+
+    // The other calls have no fault. These are the replies of a file system without them.
+
+    fn opendir(&mut self, _: &Request<'_>, _: u64, _: i32, reply: ReplyOpen) {
+        self.requests.count("opendir");
+        reply.opened(0, 0);
+    }
+
+    fn release(
+        &mut self,
+        _: &Request<'_>,
+        _: u64,
+        _: u64,
+        _: i32,
+        _: Option<u64>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.requests.count("release");
+        reply.ok();
+    }
+
+    fn releasedir(&mut self, _: &Request<'_>, _: u64, _: u64, _: i32, reply: ReplyEmpty) {
+        self.requests.count("releasedir");
+        reply.ok();
+    }
+
+    fn flush(&mut self, _: &Request<'_>, _: u64, _: u64, _: u64, reply: ReplyEmpty) {
+        self.requests.count("flush");
+        reply.error(libc::ENOSYS);
+    }
+
+    fn getxattr(&mut self, _: &Request<'_>, _: u64, _: &OsStr, _: u32, reply: ReplyXattr) {
+        self.requests.count("getxattr");
+        reply.error(libc::ENOSYS);
+    }
+
+    fn access(&mut self, _: &Request<'_>, _: u64, _: i32, reply: ReplyEmpty) {
+        self.requests.count("access");
+        reply.error(libc::ENOSYS);
+    }
+
+    fn statfs(&mut self, _: &Request<'_>, _: u64, reply: ReplyStatfs) {
+        self.requests.count("statfs");
+        reply.statfs(0, 0, 0, 0, 0, 512, 255, 0);
     }
 }
