@@ -52,7 +52,7 @@ pub(crate) mod test_double;
 
 pub(crate) use helper_process::within;
 pub(crate) use local_socket::{connect, peer_uid, send};
-pub(crate) use process::{datagram_socket, may_execute, set_name};
+pub(crate) use process::{datagram_socket, may_execute, open_at, set_name};
 pub(crate) use program::{Program, inherit};
 pub(crate) use signals::DefaultSignals;
 

@@ -5,9 +5,9 @@
 //! root.
 
 use crate::fault;
-use crate::spank::within;
+use crate::spank::{open_at, within};
 use sifcache_core::image::State;
-use sifcache_core::lookup::{Answer, Inline, Probe, Prober, has_image};
+use sifcache_core::lookup::{Answer, Inline, OpenAt, Probe, Prober, has_image};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ impl Prober for WithTimeout {
             answers.push(Err(State::NoAnswer));
         }
         answers
+    }
+
+    fn open_at(&self) -> Option<OpenAt> {
+        Some(open_at)
     }
 }
 

@@ -1,10 +1,10 @@
 //! This process: its environment, limits, files and sockets, and its exit.
 
 use crate::job::Error;
-use std::ffi::{CStr, CString, OsString};
-use std::fs;
+use std::ffi::{CStr, CString, OsString, c_int};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
 /// Sets an environment variable of this process, which its children inherit.
@@ -48,6 +48,18 @@ fn words(text: &[u8]) -> Vec<Vec<u8>> {
 pub(crate) fn may_execute(path: &CStr) -> bool {
     // SAFETY: `path` is a valid C string.
     unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+}
+
+/// Opens the file `name` in a directory: openat(2). The flags create no file.
+pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
+    let (directory, name) = (directory.as_raw_fd(), name.as_ptr());
+    // SAFETY: the descriptor is open as long as `directory`, and `name` is a valid C string.
+    let file = unsafe { libc::openat(directory, name, flags) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened this descriptor, and nothing else owns it.
+    Ok(unsafe { File::from_raw_fd(file) })
 }
 
 /// Writes to stderr, which in a task is the task's own. If stderr is closed, the text is lost.

@@ -12,6 +12,7 @@ mod images;
 mod limits;
 mod mounted;
 mod plugins;
+mod requests;
 mod second_plugin;
 mod signals;
 mod slurm;

@@ -170,7 +170,7 @@ fn added_system_calls_of_a_task() {
         assert_eq!(added(&site, "30", program, rest), BTreeMap::new());
     }
     let hit = |timeout| added(&site, timeout, "/usr/bin/apptainer", "exec docker://o/i:1 true");
-    let files = [("close", 1), ("openat", 1), ("read", 1), ("statx", 6)];
+    let files = [("close", 3), ("openat", 3), ("read", 1), ("statx", 5)];
     let helper =
         [("clone", 1), ("futex", 1), ("mmap", 1), ("mprotect", 1), ("munmap", 1), ("wait4", 1)];
     let syslog = [("sendto", 1), ("socket", 1)];
@@ -197,6 +197,6 @@ fn added_system_calls_of_a_task() {
     for (timeout, looks) in looks {
         let calls: i64 = hit(timeout).values().sum();
         let expected: i64 = expected(looks, &[memory]).values().sum();
-        assert!(calls <= expected && expected <= 14, "{calls}, and the budget is 14");
+        assert!(calls <= expected && expected <= 16, "{calls}, and the budget is 16");
     }
 }

@@ -53,17 +53,7 @@ impl Site {
         flags: &[&str],
         command: &[A],
     ) -> Output {
-        let mut host = match std::env::var(UNDER) {
-            Err(_) => Command::new(program()),
-            Ok(checker) => {
-                let mut words = checker.split(' ');
-                let mut host = Command::new(words.next().unwrap());
-                host.args(words).arg(program());
-                host
-            }
-        };
-        host.args(["--plugin", line]).args(flags).arg("--").args(command);
-        host.output().unwrap()
+        host(line, flags, command)
     }
 
     /// Loads the plugin with these settings, runs its hooks once and unloads it.
@@ -93,6 +83,21 @@ pub(crate) fn trusted(site: &Site, settings: &str, command: &[&str]) -> Option<R
         return None;
     }
     Some(site.run(settings, &[], command))
+}
+
+/// Runs the program with this plugin line.
+pub(crate) fn host<A: AsRef<OsStr>>(line: &str, flags: &[&str], command: &[A]) -> Output {
+    let mut host = match std::env::var(UNDER) {
+        Err(_) => Command::new(program()),
+        Ok(checker) => {
+            let mut words = checker.split(' ');
+            let mut host = Command::new(words.next().unwrap());
+            host.args(words).arg(program());
+            host
+        }
+    };
+    host.args(["--plugin", line]).args(flags).arg("--").args(command);
+    host.output().unwrap()
 }
 
 pub(crate) fn json(text: &str) -> Value {

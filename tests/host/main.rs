@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stderr)]
 
+mod file_server;
 mod kit;
 mod memory;
 mod returns;
@@ -12,8 +13,10 @@ use kit::{Site, json, plugin, trusted};
 
 const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
-/// Opening a candidate, reading header and descriptor table in one call, and closing it.
-const HEADER: [&str; 4] = ["openat", "statx", "read", "close"];
+/// Opening `o` and the image, each after a check of the directory before it, reading header and
+/// descriptor table in one call, and closing both and the root.
+const IMAGE: [&str; 9] =
+    ["openat", "statx", "statx", "openat", "statx", "read", "close", "close", "close"];
 /// Starting a helper process, and waiting for its end.
 const STARTING: [&str; 5] = ["mmap", "mprotect", "clone", "wait4", "munmap"];
 /// The system calls of a helper process besides its lookup.
@@ -33,17 +36,22 @@ fn walk(steps: usize) -> Vec<&'static str> {
     vec!["statx"; steps]
 }
 
+/// The system calls for opening a root, and for checking the directories above it, of which there
+/// are as many as components.
+fn enter(components: usize) -> Vec<&'static str> {
+    [&["openat"][..], &walk(components)].concat()
+}
+
 #[test]
 fn a_hit() {
     let site = Site::new();
-    // These are the components from / to the root, then `o` and `i:1`.
-    let calls = [&walk(site.depth() + 3), &HEADER[..]].concat();
+    let calls = [&enter(site.depth()), &IMAGE[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
     assert_eq!(report.task, [&calls[..], &replaced].concat());
     // The budget is for a root like /shared/sif.
-    assert!(walk(2 + 3).len() + HEADER.len() + replaced.len() <= 14);
+    assert!(enter(2).len() + IMAGE.len() + replaced.len() <= 16);
 
     // The same with a helper process. Its calls can occur at any time, and it may have ended before
     // the parent waits for it.
@@ -66,13 +74,13 @@ fn a_hit_with_the_descriptor_table_at_the_end() {
     image.resize(1 << 16, 0);
     image[96..104].copy_from_slice(&(1_u64 << 16).to_le_bytes());
     std::fs::write(site.image(), [image, table].concat()).unwrap();
-    let content = ["openat", "statx", "read", "pread64", "close"];
-    let calls = [&walk(site.depth() + 3), &content[..]].concat();
+    let content = [&IMAGE[..6], &["pread64"], &IMAGE[6..]].concat();
+    let calls = [&enter(site.depth()), &content[..]].concat();
     let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &HIT) else { return };
     assert_eq!(report.image, site.image());
     assert_eq!(report.task, [&calls[..], &replaced].concat());
-    assert!(walk(2 + 3).len() + content.len() + replaced.len() <= 14);
+    assert!(enter(2).len() + content.len() + replaced.len() <= 17);
 }
 
 /// In a step with a container, the command is unchanged and no image root is read.
@@ -84,12 +92,13 @@ fn a_step_with_a_container() {
 }
 
 /// The candidates are `o/none:1` and `docker.io/o/none:1`, with and without `.sif`. The directory
-/// `o` exists, `docker.io` does not, and no file is opened.
+/// `o` exists and is opened once, and `docker.io` does not exist.
 #[test]
 fn a_miss() {
     let site = Site::new();
-    let candidates = walk(2 * 2 + 2);
-    let expected = [&walk(site.depth() + 1), &candidates[..], &SYSLOG].concat();
+    let [open, close] = ["openat", "close"];
+    let candidates = [open, "statx", "statx", open, open, close, open, close];
+    let expected = [&enter(site.depth()), &candidates[..], &SYSLOG].concat();
     let Some(report) = trusted(&site, "lookup_timeout=off", &MISS) else { return };
     assert_eq!(report.task, expected);
     assert_eq!(report.image, "");

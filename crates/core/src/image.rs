@@ -1,6 +1,8 @@
 //! The checks that decide whether a candidate is a valid image.
 
+pub(crate) mod by_descriptor;
 pub(crate) mod origin;
+pub(crate) mod visit;
 
 use self::origin::Origin;
 use crate::settings::Untrusted;
@@ -242,9 +244,11 @@ fn check_content(path: &Path, origin: Option<Origin<'_>>) -> Result<(), State> {
     let mut file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
-    check_regular(&metadata)?;
-    let accept = |theirs| is_for(sif::host_architecture(), theirs);
-    read(&mut file, metadata.len(), &accept, origin).map(drop)
+    check_regular(&metadata).and_then(|()| check_opened(&mut file, metadata.len(), origin))
+}
+
+fn check_opened(file: &mut File, size: u64, origin: Option<Origin<'_>>) -> Result<(), State> {
+    read(file, size, &|theirs| is_for(sif::host_architecture(), theirs), origin).map(drop)
 }
 
 fn is_for(wanted: &str, theirs: &'static str) -> Result<(), State> {

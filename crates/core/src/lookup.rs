@@ -2,7 +2,9 @@
 
 mod by_digest;
 
-use crate::image::{Root, State};
+use crate::image::State;
+pub use crate::image::by_descriptor::OpenAt;
+use crate::image::visit::Visit;
 use crate::image_uri::ImageUri;
 use crate::layout::{Layout, Place};
 use crate::reference::Reference;
@@ -41,6 +43,12 @@ pub trait Prober {
     /// On a timeout, the prober appends [`State::NoAnswer`] for the root that did not answer. The
     /// search then calls the prober again for the remaining roots.
     fn run(&self, probe: Probe<'_>) -> Vec<Answer>;
+
+    /// The function with which a probe opens files relative to directories. Without one, a probe
+    /// finds files by their paths, which costs a file server more requests.
+    fn open_at(&self) -> Option<OpenAt> {
+        None
+    }
 }
 
 /// Runs probes in the calling process without a timeout.
@@ -76,7 +84,7 @@ pub fn roots<'a>(settings: &'a Settings, uri: &'a ImageUri) -> Vec<Searched<'a>>
 pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober) -> Vec<Candidate> {
     let mut answers: Vec<Answer> = Vec::with_capacity(roots.len());
     while let Some(rest) = roots.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-        let more = prober.run(&|report| probe(rest, untrusted, report));
+        let more = prober.run(&|report| probe(rest, untrusted, prober.open_at(), report));
         let found = more.iter().any(has_image);
         let none = more.is_empty();
         answers.extend(more);
@@ -90,9 +98,14 @@ pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober)
 
 /// Probes the roots up to the first one with an image. Later roots are not accessed, because they
 /// may hang.
-fn probe(roots: &[Searched<'_>], untrusted: Untrusted, report: &mut dyn FnMut(Answer)) {
+fn probe(
+    roots: &[Searched<'_>],
+    untrusted: Untrusted,
+    open_at: Option<OpenAt>,
+    report: &mut dyn FnMut(Answer),
+) {
     for root in roots {
-        let answer = root.probe(untrusted);
+        let answer = root.probe(untrusted, open_at);
         let found = has_image(&answer);
         report(answer);
         if found {
@@ -123,8 +136,8 @@ impl Searched<'_> {
         Candidate { path: self.root.join(place.name()), state }
     }
 
-    fn probe(&self, untrusted: Untrusted) -> Answer {
-        let root = Root::enter(self.root, untrusted);
+    fn probe(&self, untrusted: Untrusted, open_at: Option<OpenAt>) -> Answer {
+        let mut root = Visit::new(self.root, untrusted, open_at);
         if root.is_missing() {
             return Err(State::NoRoot);
         }
@@ -132,12 +145,12 @@ impl Searched<'_> {
         let mut check = |place: &Place<'_>| {
             let candidate = match (found, place) {
                 (true, _) => self.candidate(place, State::NotTried),
-                (false, Place::File(name)) => self.candidate(place, root.check(name)),
+                (false, Place::File(name)) => self.candidate(place, root.check(name, None)),
                 (false, Place::Recorded(name, reference)) => {
                     let origin = |theirs: &Reference| is_same(reference, theirs);
-                    self.candidate(place, root.check_origin(name, Some(&origin)))
+                    self.candidate(place, root.check(name, Some(&origin)))
                 }
-                (false, Place::ByDigest(by)) => match by_digest::check(&root, by) {
+                (false, Place::ByDigest(by)) => match by_digest::check(&mut root, by) {
                     (Some(name), state) => Candidate { path: root.join(&name), state },
                     (None, state) => self.candidate(place, state),
                 },

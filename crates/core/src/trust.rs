@@ -158,6 +158,16 @@ pub fn untrusted_reason(root: &Place) -> Option<UntrustedReason> {
     root.writer(false)
 }
 
+/// Whether no ordinary user could have redirected a path that leads through this directory.
+pub(crate) fn is_passable(directory: &Place) -> bool {
+    directory.writer(true).is_none()
+}
+
+/// Whether no ordinary user can write a file, or add a name to a directory.
+pub(crate) fn is_trusted(metadata: &Metadata) -> bool {
+    writer(metadata, None, false).is_none()
+}
+
 /// The origin of the name of a step.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
@@ -218,6 +228,11 @@ fn step_error(error: io::Error, behind_link: bool) -> Stop {
 }
 
 impl Place {
+    /// The path without links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn step(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         let metadata = fs::symlink_metadata(&path)?;
@@ -231,33 +246,41 @@ impl Place {
     }
 
     fn owner(&self) -> Option<UntrustedReason> {
-        let uid = self.metadata.uid();
-        // This check comes first: an owner without an ID in this namespace appears under the
-        // overflow ID.
-        if ids::may_be_unmapped(uid) {
-            return Some(self.untrusted(Writer::Unmapped(uid)));
-        }
-        let is_untrusted = uid >= FIRST_ORDINARY_USER && Some(uid) != self.trusted_user;
-        is_untrusted.then(|| self.untrusted(Writer::Owner(uid)))
+        owner(&self.metadata, self.trusted_user).map(|by| self.untrusted(by))
     }
 
     /// The ordinary users, if any, who could write this directory, link or file. With
     /// `sticky_suffices`, the mode of a sticky directory is accepted, because its existing entries
     /// cannot be replaced.
     fn writer(&self, sticky_suffices: bool) -> Option<UntrustedReason> {
-        let (mode, gid) = (self.metadata.mode(), self.metadata.gid());
-        let fixed = sticky_suffices && mode & STICKY != 0;
-        self.owner().or_else(|| match mode {
-            _ if fixed => None,
-            mode if mode & OTHERS_WRITE != 0 => Some(self.untrusted(Writer::Others)),
-            mode if mode & GROUP_WRITE != 0 => Some(self.untrusted(Writer::Group(gid))),
-            _ => None,
-        })
+        writer(&self.metadata, self.trusted_user, sticky_suffices).map(|by| self.untrusted(by))
     }
 
     fn untrusted(&self, by: Writer) -> UntrustedReason {
         UntrustedReason { path: self.path.clone(), by }
     }
+}
+
+fn owner(metadata: &Metadata, trusted_user: Option<u32>) -> Option<Writer> {
+    let uid = metadata.uid();
+    // This check comes first: an owner without an ID in this namespace appears under the overflow
+    // ID.
+    if ids::may_be_unmapped(uid) {
+        return Some(Writer::Unmapped(uid));
+    }
+    let is_untrusted = uid >= FIRST_ORDINARY_USER && Some(uid) != trusted_user;
+    is_untrusted.then_some(Writer::Owner(uid))
+}
+
+fn writer(metadata: &Metadata, trusted_user: Option<u32>, sticky_suffices: bool) -> Option<Writer> {
+    let (mode, gid) = (metadata.mode(), metadata.gid());
+    let fixed = sticky_suffices && mode & STICKY != 0;
+    owner(metadata, trusted_user).or(match mode {
+        _ if fixed => None,
+        mode if mode & OTHERS_WRITE != 0 => Some(Writer::Others),
+        mode if mode & GROUP_WRITE != 0 => Some(Writer::Group(gid)),
+        _ => None,
+    })
 }
 
 /// The common name of a file's type: `file` if it is a regular file.

@@ -71,6 +71,16 @@ impl<'a> Mounted<'a> {
 
     /// Like [`Self::faulty`], with the timeout that the machine has set.
     pub(super) fn faulty_as_set(site: &'a Site) -> Self {
+        Self::served(site, "")
+    }
+
+    /// The same file system without faults, which writes the name of each request into this file.
+    pub(super) fn counting(site: &'a Site, log: &str) -> Self {
+        let _timeout = Timeout::never();
+        Self::served(site, log)
+    }
+
+    fn served(site: &'a Site, log: &str) -> Self {
         push(&built("faultfs"), "/usr/local/bin/faultfs", "755");
         let mounted = Self::new(site);
         site.store_at("n1", SOURCE, IMAGE, NAME);
@@ -78,7 +88,7 @@ impl<'a> Mounted<'a> {
         on_n1(
             site,
             &format!(
-                "setsid timeout 300 faultfs {SOURCE} {ROOT} {CONTROL} </dev/null >/dev/null 2>&1 &
+                "setsid timeout 300 faultfs {SOURCE} {ROOT} {CONTROL} {log} </dev/null >/dev/null 2>&1 &
              for n in $(seq 200); do mountpoint -q {ROOT} && exit; sleep 0.02; done; exit 1"
             ),
         );

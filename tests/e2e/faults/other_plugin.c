@@ -4,7 +4,8 @@
  *   init=N task=N     returns N from that hook
  *   exit=N            ends the task in task_init
  *   word=N:TEXT       replaces argv entry N of the task's command with TEXT
- *   look=FILE         calls stat on FILE three times and reads it, as sifcache does
+ *   look=FILE         opens FILE, calls stat on it and closes it three times, and reads it once,
+ *                     like sifcache
  *   hide=DIRECTORY    mounts an empty file system over DIRECTORY, for the task
  *   as=N nofile=N …   lowers a limit of the task, including the hard limit
  *   left=N            then allocates all memory that malloc holds, except for N bytes
@@ -66,11 +67,14 @@ static void look_at(const char *path)
 {
 	struct statx found;
 	char header[128];
-	for (int i = 0; i < 3; i++)
+	int files[3];
+	for (int i = 0; i < 3; i++) {
+		files[i] = open(path, O_RDONLY | O_CLOEXEC);
 		statx(AT_FDCWD, path, 0, STATX_ALL, &found);
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file >= 0 && read(file, header, sizeof header) >= 0)
-		close(file);
+	}
+	if (read(files[2], header, sizeof header) >= 0)
+		for (int i = 0; i < 3; i++)
+			close(files[i]);
 }
 
 static void change_word(void *spank, const char *text)

@@ -13,10 +13,10 @@ use std::time::Duration;
 const TRACED: &str = "/shared/traced";
 /// A file that exists while a script searches for stopped tasks.
 const WATCHED: &str = "/shared/watched";
-/// The system calls that a hit makes on the image root and on the image, each with its ordinal
-/// among the calls of the same name.
+/// System calls that a hit makes on the image root, its directory and the image, each with its
+/// ordinal among the calls of the same name.
 const CALLS: [(&str, usize); 6] =
-    [("statx", 1), ("statx", 2), ("statx", 3), ("openat", 1), ("read", 1), ("close", 1)];
+    [("openat", 1), ("statx", 1), ("openat", 3), ("statx", 3), ("read", 1), ("close", 3)];
 
 /// Traces every thread of slurmd while `work` runs. A process that calls `call` on one of `paths`
 /// gets `signal` at the call with the number `when`.

@@ -1,5 +1,8 @@
+mod by_descriptor;
 mod trust;
 
+use super::by_descriptor::OpenAt;
+use super::visit::Visit;
 use super::{Root, State};
 use crate::settings::Untrusted;
 use crate::sif::USUAL_TABLE_END;
@@ -7,8 +10,11 @@ use crate::sif::descriptors::tests::{descriptor, partition};
 use crate::sif::descriptors::{DEFINITION, DESCRIPTOR};
 use crate::sif::tests::{file, header};
 use crate::trust::{UntrustedReason, Writer};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::{CStr, c_int};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -48,8 +54,26 @@ impl TestRoot {
     }
 
     fn check(&self, name: &str) -> State {
-        Root::enter(self.path(), Untrusted::Refuse).check(name)
+        check(self.path(), Untrusted::Refuse, name)
     }
+}
+
+/// openat(2), which is not in the standard library, by a path through `/proc`.
+pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), name.to_str().unwrap());
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// The state of a candidate. The checks by path and those by descriptors agree.
+pub(crate) fn check(root: &Path, untrusted: Untrusted, name: &str) -> State {
+    let state = Root::enter(root, untrusted).check(name);
+    for open_at in [None, Some(open_at as OpenAt)] {
+        let mut visit = Visit::new(root, untrusted, open_at);
+        assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");
+        // Again, in the directory that was just searched.
+        assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");
+    }
+    state
 }
 
 /// The code of this host's architecture, for headers.
@@ -100,8 +124,8 @@ fn what_is_not_there() {
         assert_eq!(root.check(name), State::Absent, "{name}");
     }
     let nowhere = root.path().join("nowhere");
-    assert_eq!(Root::enter(&nowhere, Untrusted::Refuse).check("x"), State::Absent);
-    assert_eq!(Root::enter(&nowhere, Untrusted::Accept).check("x"), State::Absent);
+    assert_eq!(check(&nowhere, Untrusted::Refuse, "x"), State::Absent);
+    assert_eq!(check(&nowhere, Untrusted::Accept, "x"), State::Absent);
 }
 
 #[test]
@@ -261,9 +285,9 @@ fn entries_that_are_not_regular_files() {
     let fifo = root.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
-        let entered = Root::enter(root.path(), untrusted);
-        assert_eq!(entered.check("directory"), State::NotAFile("directory"));
-        assert_eq!(entered.check("fifo"), State::NotAFile("fifo"));
+        let check = |name: &str| check(root.path(), untrusted, name);
+        assert_eq!(check("directory"), State::NotAFile("directory"));
+        assert_eq!(check("fifo"), State::NotAFile("fifo"));
     }
 }
 

@@ -1,7 +1,8 @@
 //! A directory with one image, whose name ends in its digest.
 
 use super::is_same_repository;
-use crate::image::{Root, State};
+use crate::image::State;
+use crate::image::visit::Visit;
 use crate::layout::ByDigest;
 use crate::reference::Reference;
 use std::fs;
@@ -12,7 +13,7 @@ const MAX_ENTRIES: usize = 64;
 
 /// Checks the image in the directory. The result has its name relative to the root, if that is
 /// known.
-pub(super) fn check(root: &Root<'_>, by: &ByDigest<'_>) -> (Option<String>, State) {
+pub(super) fn check(root: &mut Visit<'_>, by: &ByDigest<'_>) -> (Option<String>, State) {
     let digest = match by.reference.digest() {
         Some(digest) => digest.to_owned(),
         None => match only(root, by) {
@@ -21,7 +22,7 @@ pub(super) fn check(root: &Root<'_>, by: &ByDigest<'_>) -> (Option<String>, Stat
         },
     };
     let name = format!("{}/{}{digest}.sif", by.directory, by.prefix);
-    let state = root.check_origin(&name, Some(&|theirs| is_pulled(by.reference, &digest, theirs)));
+    let state = root.check(&name, Some(&|theirs| is_pulled(by.reference, &digest, theirs)));
     (Some(name), state)
 }
 
@@ -37,7 +38,7 @@ fn is_pulled(wanted: &Reference, digest: &str, theirs: &Reference) -> bool {
 
 /// The digest in the only name of an image in the directory. The check of that image decides
 /// whether the directory is trusted.
-fn only(root: &Root<'_>, by: &ByDigest<'_>) -> Result<String, State> {
+fn only(root: &Visit<'_>, by: &ByDigest<'_>) -> Result<String, State> {
     let (mut only, mut count) = (None, 0);
     for entry in fs::read_dir(root.join(&by.directory))? {
         let name = entry?.file_name();

@@ -1,8 +1,8 @@
 mod foreign;
 
-use super::{Answer, Candidate, Inline, Probe, Prober, Searched};
+use super::{Answer, Candidate, Inline, OpenAt, Probe, Prober, Searched};
 use crate::image::State;
-use crate::image::tests::{TestRoot, sif};
+use crate::image::tests::{TestRoot, open_at, sif};
 use crate::layout::Place;
 use crate::settings::Untrusted;
 use std::cell::Cell;
@@ -16,7 +16,25 @@ fn search(
 ) -> Vec<Candidate> {
     let places = || names.iter().cloned().map(Place::File).collect();
     let roots: Vec<_> = roots.iter().map(|root| Searched { root, places: places() }).collect();
-    super::search(&roots, untrusted, prober)
+    let found = super::search(&roots, untrusted, prober);
+    assert_eq!(
+        super::search(&roots, untrusted, &Relative),
+        super::search(&roots, untrusted, &Inline)
+    );
+    found
+}
+
+/// A prober that opens files relative to directories.
+pub(super) struct Relative;
+
+impl Prober for Relative {
+    fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
+        Inline.run(probe)
+    }
+
+    fn open_at(&self) -> Option<OpenAt> {
+        Some(open_at)
+    }
 }
 
 fn states(roots: &[&TestRoot], names: &[&str]) -> Vec<State> {

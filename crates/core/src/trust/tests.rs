@@ -1,8 +1,8 @@
 //! Tests of the walk. The tests of the trust rules themselves are in `image/tests/trust.rs`.
 
 use super::{Stop, UntrustedReason, Writer, enter, kind};
-use crate::image::tests::{TestRoot, sif};
-use crate::image::{Root, State};
+use crate::image::State;
+use crate::image::tests::{TestRoot, check, sif};
 use crate::settings::Untrusted;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -35,9 +35,8 @@ fn a_chain_of_links() {
         symlink((link - 1).to_string(), root.path().join(link.to_string())).unwrap();
     }
     for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
-        let entered = Root::enter(root.path(), untrusted);
-        assert_eq!(entered.check("40"), State::Image);
-        assert_eq!(entered.check("41"), State::DanglingLink);
+        assert_eq!(check(root.path(), untrusted, "40"), State::Image);
+        assert_eq!(check(root.path(), untrusted, "41"), State::DanglingLink);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Links, and entries that ordinary users could replace.
 
 use super::super::{Root, State};
-use super::{TestRoot, mode, sif};
+use super::{TestRoot, check, mode, sif};
 use crate::settings::Untrusted;
 use crate::trust::Writer;
 use std::fs;
@@ -23,12 +23,12 @@ fn links() {
     link(Path::new("nowhere"), "dangling");
     link(Path::new("loop"), "loop");
     for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
-        let entered = Root::enter(root.path(), untrusted);
+        let check = |name: &str| check(root.path(), untrusted, name);
         for name in ["o/i:relative", "o/i:up", "absolute", "twice", "directory/real.sif"] {
-            assert_eq!(entered.check(name), State::Image, "{name} {untrusted:?}");
+            assert_eq!(check(name), State::Image, "{name} {untrusted:?}");
         }
-        assert_eq!(entered.check("dangling"), State::DanglingLink);
-        assert_eq!(entered.check("loop"), State::DanglingLink);
+        assert_eq!(check("dangling"), State::DanglingLink);
+        assert_eq!(check("loop"), State::DanglingLink);
     }
 }
 
@@ -40,9 +40,9 @@ fn a_root_behind_a_link() {
     elsewhere.file("x", &sif());
     let link = root.path().join("link");
     symlink(elsewhere.path(), &link).unwrap();
-    assert_eq!(Root::enter(&link, Untrusted::Refuse).check("x"), State::Image);
+    assert_eq!(check(&link, Untrusted::Refuse, "x"), State::Image);
     mode(elsewhere.path(), 0o1777);
-    let state = Root::enter(&link, Untrusted::Refuse).check("x");
+    let state = check(&link, Untrusted::Refuse, "x");
     assert!(matches!(state, State::Untrusted(_)), "{state:?}");
 }
 
@@ -79,7 +79,7 @@ fn entries_writable_by_ordinary_users_are_untrusted() {
         chown(path, Some(0), None).unwrap();
     }
     mode(root.path(), 0o777);
-    assert_eq!(Root::enter(root.path(), Untrusted::Accept).check("o/i:1"), State::Image);
+    assert_eq!(check(root.path(), Untrusted::Accept, "o/i:1"), State::Image);
 }
 
 #[test]
@@ -139,6 +139,6 @@ fn absent_behind_a_link() {
     fs::create_dir(root.path().join("real")).unwrap();
     symlink("real", root.path().join("o")).unwrap();
     for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
-        assert_eq!(Root::enter(root.path(), untrusted).check("o/i:1"), State::Absent);
+        assert_eq!(check(root.path(), untrusted, "o/i:1"), State::Absent);
     }
 }

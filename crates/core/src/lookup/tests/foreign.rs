@@ -1,6 +1,7 @@
 //! Lookups in image roots that other tools fill.
 
 use super::super::{Candidate, Inline, roots, search};
+use super::Relative;
 use crate::image::State::{self, Absent, Image, NoOrigin, SeveralFiles, Untrusted};
 use crate::image::tests::{TestRoot, sif, sif_from};
 use crate::image_uri::ImageUri;
@@ -11,7 +12,10 @@ use std::os::unix::fs::PermissionsExt;
 fn look(value: &str, uri: &str) -> Vec<Candidate> {
     let settings = Settings::parse(&[format!("image_root={value}")]).unwrap();
     let uri = ImageUri::parse(format!("docker://{uri}").as_bytes()).unwrap();
-    search(&roots(&settings, &uri), settings::Untrusted::Refuse, &Inline)
+    let (roots, untrusted) = (roots(&settings, &uri), settings::Untrusted::Refuse);
+    let found = search(&roots, untrusted, &Inline);
+    assert_eq!(search(&roots, untrusted, &Relative), found, "{value} {uri}");
+    found
 }
 
 fn states(root: &TestRoot, layout: &str, uri: &str) -> Vec<State> {

@@ -1,0 +1,220 @@
+//! The short way to a candidate: every directory on its path is opened once, relative to the
+//! directory before it.
+//!
+//! Each system call with a path looks up all directories of the path again, and a file server has to
+//! answer if the node's caches have expired. A descriptor takes the place of the path.
+//!
+//! This way covers the usual case: no links, and nothing that ordinary users can write. In every
+//! other case the result is [`Found::Unclear`]; the checks by path, which know all rules, then give
+//! the state of the candidate.
+
+use crate::settings::Untrusted;
+use crate::trust;
+use std::cell::OnceCell;
+use std::ffi::{CStr, CString, c_int};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Opens the file `name` in a directory with these flags: openat(2). This crate has no foreign
+/// functions, so its callers provide this one.
+pub type OpenAt = fn(directory: &File, name: &CStr, flags: c_int) -> io::Result<File>;
+
+const DIRECTORY: c_int = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+const HANDLE: c_int = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+/// Opening a fifo must not block.
+const READ: c_int =
+    libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+
+/// The result for one candidate.
+pub(super) enum Found {
+    /// It does not exist.
+    Absent,
+    /// The open file, a regular one that passed the checks of owners and modes, and its size.
+    File(File, u64),
+    /// The checks by path have to decide.
+    Unclear,
+}
+
+/// The result for an image root.
+pub(super) enum Entered {
+    Root(Tree),
+    /// The root does not exist.
+    Missing,
+    /// The checks by path have to decide.
+    Unclear,
+}
+
+/// The checks by path have to decide.
+struct Unclear;
+
+/// An image root, and the last directory below it that was searched.
+pub(super) struct Tree {
+    open_at: OpenAt,
+    untrusted: Untrusted,
+    root: Directory,
+    /// The name of the directory, and `None` instead of the directory if it does not exist.
+    last: Option<(String, Option<Directory>)>,
+}
+
+struct Directory {
+    file: File,
+    is_trusted: OnceCell<bool>,
+}
+
+impl Tree {
+    /// Opens the image root and, with [`Untrusted::Refuse`], checks the path to it.
+    pub(super) fn enter(path: &Path, untrusted: Untrusted, open_at: OpenAt) -> Entered {
+        let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        if !path.is_absolute() || !path.components().all(is_plain) {
+            return Entered::Unclear;
+        }
+        // A slash at the end would make the kernel follow a link.
+        let path: PathBuf = path.components().collect();
+        let root = |file| {
+            Entered::Root(Self { open_at, untrusted, root: Directory::new(file), last: None })
+        };
+        match (open_directory(&path), untrusted) {
+            (Ok(file), Untrusted::Accept) => root(file),
+            (Ok(file), Untrusted::Refuse) => match path.parent() {
+                Some(parent) if is_passable(parent) => root(file),
+                _ => Entered::Unclear,
+            },
+            (Err(error), Untrusted::Accept) if is_absent(&error) => Entered::Missing,
+            (Err(error), Untrusted::Refuse) if is_absent(&error) => {
+                if is_only_name_missing(&path) {
+                    Entered::Missing
+                } else {
+                    Entered::Unclear
+                }
+            }
+            (Err(_), Untrusted::Accept) => Entered::Unclear,
+            (Err(_), Untrusted::Refuse) => follow(&path).map_or(Entered::Unclear, root),
+        }
+    }
+
+    /// Finds the candidate `name` below the root.
+    pub(super) fn find(&mut self, name: &str) -> Found {
+        let (directory, name) = name.rsplit_once('/').unwrap_or(("", name));
+        let file = self.search(directory).and_then(|()| match self.found() {
+            Some(directory) => self.open(directory, name),
+            None => Ok(None),
+        });
+        match file {
+            Ok(Some((file, metadata))) => Found::File(file, metadata.len()),
+            Ok(None) => Found::Absent,
+            Err(Unclear) => Found::Unclear,
+        }
+    }
+
+    /// The directory of the last search; `None` if it does not exist.
+    fn found(&self) -> Option<&Directory> {
+        self.last.as_ref().map_or(Some(&self.root), |(_, directory)| directory.as_ref())
+    }
+
+    /// Searches the directory `name`, unless it is that of the last search: the names of a
+    /// reference in one directory follow one another.
+    fn search(&mut self, name: &str) -> Result<(), Unclear> {
+        if self.last.as_ref().map_or("", |(last, _)| last) == name {
+            return Ok(());
+        }
+        self.last = None;
+        if name.is_empty() {
+            return Ok(());
+        }
+        let mut here: Option<Directory> = None;
+        for part in name.split('/') {
+            let parent = here.as_ref().unwrap_or(&self.root);
+            let Some(next) = self.open_in(parent, part, DIRECTORY)? else {
+                here = None;
+                break;
+            };
+            self.check(parent)?;
+            here = Some(Directory::new(next));
+        }
+        self.last = Some((name.to_owned(), here));
+        Ok(())
+    }
+
+    /// Opens a file in a directory. Only system accounts could have made it, or, with
+    /// [`Untrusted::Accept`], its type is checked before: opening a file that is not a regular one
+    /// could have side effects.
+    fn open(&self, directory: &Directory, name: &str) -> Result<Option<(File, Metadata)>, Unclear> {
+        self.check(directory)?;
+        if self.untrusted == Untrusted::Accept {
+            let Some(handle) = self.open_in(directory, name, HANDLE)? else { return Ok(None) };
+            regular(&handle)?;
+        }
+        let Some(file) = self.open_in(directory, name, READ)? else { return Ok(None) };
+        let metadata = regular(&file)?;
+        let is_trusted = self.untrusted == Untrusted::Accept || trust::is_trusted(&metadata);
+        if is_trusted { Ok(Some((file, metadata))) } else { Err(Unclear) }
+    }
+
+    fn open_in(
+        &self,
+        directory: &Directory,
+        name: &str,
+        flags: c_int,
+    ) -> Result<Option<File>, Unclear> {
+        if matches!(name, "" | "." | "..") {
+            return Err(Unclear);
+        }
+        let name = CString::new(name).map_err(|_| Unclear)?;
+        match (self.open_at)(&directory.file, &name, flags) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(_) => Err(Unclear),
+        }
+    }
+
+    /// Checks that no ordinary user could have made an entry of the directory.
+    fn check(&self, directory: &Directory) -> Result<(), Unclear> {
+        match self.untrusted {
+            Untrusted::Refuse if !directory.is_trusted() => Err(Unclear),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Directory {
+    fn new(file: File) -> Self {
+        Self { file, is_trusted: OnceCell::new() }
+    }
+
+    fn is_trusted(&self) -> bool {
+        let is_trusted = || self.file.metadata().is_ok_and(|found| trust::is_trusted(&found));
+        *self.is_trusted.get_or_init(is_trusted)
+    }
+}
+
+fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(DIRECTORY).open(path)
+}
+
+/// Opens the directory that a link leads to, after a check of every directory and link on the way.
+fn follow(path: &Path) -> Option<File> {
+    let place = trust::enter(path).ok()?;
+    open_directory(place.path()).ok()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOENT)
+}
+
+fn regular(file: &File) -> Result<Metadata, Unclear> {
+    file.metadata().ok().filter(Metadata::is_file).ok_or(Unclear)
+}
+
+/// Whether no ordinary user could have redirected a path through this directory.
+fn is_passable(directory: &Path) -> bool {
+    trust::enter(directory).is_ok_and(|place| trust::is_passable(&place))
+}
+
+/// Whether all directories of a path exist, so that only its last name is missing. Those that lead
+/// to the last one are checked, as in a walk to the root.
+fn is_only_name_missing(path: &Path) -> bool {
+    let Some(parent) = path.parent() else { return false };
+    parent.parent().is_none_or(is_passable) && open_directory(parent).is_ok()
+}

@@ -1,0 +1,93 @@
+//! The limits that the counts must keep, and cases that are not in the table.
+
+use super::{Served, image, metadata, of};
+use faultfs::Counts;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+fn counts(of: &[(&'static str, usize)]) -> Counts {
+    of.iter().copied().collect()
+}
+
+const HIT: [(&str, usize); 5] =
+    [("getattr", 3), ("lookup", 2), ("open", 1), ("read", 1), ("release", 1)];
+
+#[test]
+fn a_hit_in_the_first_root() {
+    let first = |number: usize, root: &Path| {
+        if number == 0 {
+            image(root, "o/i:1");
+        }
+    };
+    for count in [1, 3, 10] {
+        let Some(served) = Served::mount_points(count, &first) else { return };
+        let launch = served.plugin("o/i:1", "");
+        assert_eq!(launch.image, served.roots[0].join("o/i:1").to_str().unwrap());
+        assert_eq!(launch.counts, counts(&HIT));
+        assert!(metadata(&launch.counts) <= 6);
+    }
+}
+
+/// A hit in a root costs a miss for each root before it.
+#[test]
+fn a_hit_in_each_root() {
+    let Some(none) = Served::mount_points(1, &|_, root| image(root, "o/other:1")) else { return };
+    let miss = none.plugin("o/i:1", "").counts;
+    for count in [3, 10] {
+        for number in 0..count {
+            let fill = |this: usize, root: &Path| {
+                image(root, if this == number { "o/i:1" } else { "o/other:1" });
+            };
+            let served = Served::mount_points(count, &fill).unwrap();
+            let launch = served.plugin("o/i:1", "");
+            assert_eq!(launch.image, served.roots[number].join("o/i:1").to_str().unwrap());
+            for (name, one) in counts(&HIT) {
+                assert_eq!(of(&launch.counts, name), number * of(&miss, name) + one, "{name}");
+            }
+        }
+    }
+}
+
+/// Nothing is looked up below a directory that does not exist, and such a root is not checked.
+#[test]
+fn each_missing_directory_costs_one_request() {
+    let Some(served) = Served::mount_points(3, &|_, _| ()) else { return };
+    for (reference, lookups) in [("quay.io/o/i:1", 1), ("o/i:1", 2)] {
+        for launch in [served.plugin(reference, ""), served.shim(reference, "")] {
+            assert_eq!(launch.counts, counts(&[("lookup", 3 * lookups)]), "{reference}");
+        }
+    }
+    // The root itself is missing.
+    let served = Served::below_a_mount_point(1, &|_, root| fs::remove_dir(root).unwrap()).unwrap();
+    for settings in ["", "untrusted=accept"] {
+        let launch = served.plugin("o/i:1", settings);
+        assert_eq!(launch.counts, counts(&[("lookup", 1)]), "{settings}");
+    }
+}
+
+/// Without checks of owners and modes, only the file itself is checked: its type before it is
+/// opened, and its size.
+#[test]
+fn without_checks_of_owners() {
+    let Some(served) = Served::mount_points(1, &|_, root| image(root, "o/i:1")) else { return };
+    let launch = served.plugin("o/i:1", "untrusted=accept");
+    let expected = [("getattr", 2), ("lookup", 3), ("open", 1), ("read", 1), ("release", 1)];
+    assert_eq!(launch.counts, counts(&expected));
+    assert!(metadata(&launch.counts) <= 6);
+}
+
+/// The walk by paths checks each link, and the directories on the path of its target.
+#[test]
+fn a_hit_behind_a_link() {
+    let fill = |_: usize, root: &Path| {
+        image(root, "o/real.sif");
+        symlink("real.sif", root.join("o/i:1")).unwrap();
+    };
+    let Some(served) = Served::mount_points(1, &fill) else { return };
+    let launch = served.plugin("o/i:1", "");
+    assert_eq!(launch.image, served.roots[0].join("o/i:1").to_str().unwrap());
+    let expected =
+        [("getattr", 7), ("lookup", 12), ("open", 1), ("read", 1), ("readlink", 2), ("release", 1)];
+    assert_eq!(launch.counts, counts(&expected));
+}
