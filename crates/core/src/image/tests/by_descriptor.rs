@@ -51,7 +51,6 @@ fn the_usual_case() {
         for name in ["o/none", "none/i:1", "none", "a/b/c/d"] {
             assert_eq!(found(root.path(), untrusted, name), "absent", "{name}");
         }
-        // The kernel would follow a link whose path ends in a slash.
         let slash = format!("{}/", root.path().display());
         assert_eq!(entered(Path::new(&slash), untrusted), "root");
     }
@@ -97,6 +96,18 @@ fn unclear_cases() {
     }
 }
 
+/// A problem of the root, such as an error of its file system, is then the state of all candidates.
+#[test]
+fn after_an_unclear_case_all_candidates_are_checked_by_path() {
+    let Some(root) = TestRoot::new() else { return };
+    root.file("o/i:1", &sif());
+    symlink("none", root.path().join("o/link")).unwrap();
+    let mut visit = Visit::new(root.path(), Refuse, Some(recorded as OpenAt));
+    let states = ["o/link", "none", "o/i:1"].map(|name| visit.check(name, None).token());
+    assert_eq!(states, ["dangling-link", "absent", "image"]);
+    assert_eq!(OPENED.take(), ["o", "link"]);
+}
+
 /// A file is opened only in directories that no ordinary user can write; otherwise it could be one
 /// whose opening has side effects.
 #[test]
@@ -138,7 +149,10 @@ fn a_root_that_is_a_link() {
         assert_eq!(entered(&file, untrusted), "unclear");
     }
     std::os::unix::fs::lchown(&link, Some(1001), None).unwrap();
-    assert_eq!(entered(&link, Refuse), "unclear");
+    // The kernel would follow a link whose path ends in a slash.
+    for path in [link.clone(), link.join("")] {
+        assert_eq!(entered(&path, Refuse), "unclear", "{}", path.display());
+    }
 }
 
 /// A directory above the root may be writable if it is sticky, as `/tmp` is.
