@@ -5,7 +5,7 @@ use crate::spank::within;
 use sifcache_core::decision::Decision;
 use sifcache_core::queue::{Entry, MAX_SIZE};
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -75,12 +75,14 @@ impl<'a> Polls<'a> {
 fn read(file: &Path) -> Option<Entry> {
     // A FIFO must not block this process.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW;
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(file).ok()?;
-    let opened = opened.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(opened)?;
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_SIZE).ok()?.checked_add(1)?;
-    opened.take(limit).read_to_end(&mut bytes).ok()?;
-    Entry::parse(&bytes)
+    let mut opened = OpenOptions::new().read(true).custom_flags(flags).open(file).ok()?;
+    let metadata = opened.metadata().ok().filter(Metadata::is_file)?;
+    // One system call, because each one may be a request to the file server. The filler replaces
+    // the file and never changes it.
+    let mut bytes = [0; MAX_SIZE];
+    let bytes = bytes.get_mut(..usize::try_from(metadata.len()).ok()?)?;
+    opened.read_exact(bytes).ok()?;
+    Entry::parse(bytes)
 }
 
 /// Opens the directories that may hold the image of `decision` under `root`. The lookup that follows

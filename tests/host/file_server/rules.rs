@@ -2,6 +2,8 @@
 
 use super::{Served, image, metadata, of};
 use faultfs::Counts;
+use sifcache_core::queue;
+use sifcache_core::reference::Reference;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -75,6 +77,29 @@ fn without_checks_of_owners() {
     let expected = [("getattr", 2), ("lookup", 3), ("open", 1), ("read", 1), ("release", 1)];
     assert_eq!(launch.counts, counts(&expected));
     assert!(metadata(&launch.counts) <= 6);
+}
+
+/// A job that waits reads the image's queue entry. Here, the filler refuses the image, which ends the
+/// wait after some polls.
+#[test]
+fn a_poll_of_a_job_that_waits() {
+    let reference = Reference::parse(b"o/i:1").unwrap();
+    let fill = |_: usize, root: &Path| {
+        let entry = root.join(queue::file(&reference));
+        fs::create_dir_all(entry.parent().unwrap()).unwrap();
+        let text = format!(
+            "reference={reference} state=refused size=0 received=0 ahead=0 beat=1 reason=policy\n"
+        );
+        fs::write(entry, text).unwrap();
+    };
+    let Some(served) = Served::mount_points(1, &fill) else { return };
+    let miss = served.plugin("o/i:1", "");
+    assert_eq!(miss.counts, counts(&[("lookup", 2)]));
+    let waits = served.plugin("o/i:1", "on_miss=wait");
+    let polls = of(&waits.counts, "open");
+    assert!(polls > 0);
+    let each = ["getattr", "open", "read", "release"].map(|name| (name, polls));
+    assert_eq!(waits.counts, counts(&[&each[..], &[("lookup", 2 + 3 * polls)]].concat()));
 }
 
 /// The walk by paths checks each link, and the directories on the path of its target.
