@@ -80,6 +80,14 @@ pub(crate) fn reference(name: &str) -> Option<Reference> {
     leads_there.then_some(parsed)
 }
 
+/// The references that lead to the files of these names: those with a tag first, then those with a
+/// digest.
+pub(crate) fn references<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Reference> {
+    let mut all: Vec<Reference> = names.filter_map(reference).collect();
+    all.sort_by_key(|reference| reference.digest().is_some());
+    all
+}
+
 /// Whether the name shows that the file is unfinished or was set aside.
 pub(crate) fn is_leftover(name: &str) -> bool {
     let stem = name.strip_suffix(SUFFIX).unwrap_or(name);

@@ -1,6 +1,7 @@
 //! Selects the images of the cache that a subcommand works on.
 
 use crate::cache::image_name;
+use crate::cache::store::file::Files;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
@@ -18,8 +19,6 @@ pub(crate) struct Inventory {
     pub(crate) root: PathBuf,
     /// Sorted by their first names.
     pub(crate) images: Vec<Image>,
-    /// The number of names that do not lead to an image.
-    pub(crate) others: usize,
     /// When the images last served a job.
     pub(crate) usage: UsageIndex,
 }
@@ -29,14 +28,22 @@ pub(crate) struct Inventory {
 /// # Errors
 /// If a directory cannot be read.
 pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
-    let scan = match scan::images(root) {
-        Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
-            scan::Scan::default()
-        }
-        other => other.map_err(|(path, error)| Failure::read(&path, error))?,
-    };
+    let images = scan::each(root, &files(root)?, &|_, image| Some(image)).0;
     let usage = UsageIndex::load(root);
-    Ok(Inventory { root: root.to_owned(), images: scan.images, others: scan.others, usage })
+    Ok(Inventory { root: root.to_owned(), images, usage })
+}
+
+/// Finds the files under an image root. A root that does not exist counts as empty.
+///
+/// # Errors
+/// If a directory cannot be read.
+pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
+    match scan::files(root) {
+        Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
+            Ok(Files::default())
+        }
+        other => other.map_err(|(path, error)| Failure::read(&path, error)),
+    }
 }
 
 impl Inventory {

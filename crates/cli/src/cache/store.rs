@@ -30,9 +30,10 @@
 
 pub(crate) mod architecture;
 pub(crate) mod directory;
-mod file;
+pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod metadata;
+pub(crate) mod names;
 pub(crate) mod path_trust;
 pub(crate) mod place;
 pub(crate) mod retention;

@@ -1,10 +1,9 @@
 //! `--log`: reads from logs when images last served a job.
 
-use super::select::Inventory;
 use super::usage::UsageIndex;
 use crate::error::Failure;
-use crate::events::event::Event;
 use crate::events::logs::source::Source;
+use crate::events::logs::tally::Tally;
 use crate::events::logs::{self, Hits, read};
 use crate::ui::progress::Progress;
 use clap::Args;
@@ -20,24 +19,30 @@ pub(crate) struct Logs {
     log: Vec<PathBuf>,
 }
 
-/// Merges the times from the logs into each inventory.
+/// Merges the times from the logs into those of each root.
 ///
 /// # Errors
 /// If a log cannot be read.
-pub(crate) fn learn(logs: &Logs, inventories: &mut [Inventory]) -> Result<(), Failure> {
+pub(crate) fn learn<'a>(
+    logs: &Logs,
+    usages: impl Iterator<Item = (&'a PathBuf, &'a mut UsageIndex)>,
+) -> Result<(), Failure> {
     if logs.log.is_empty() {
         return Ok(());
     }
     let sources: Vec<Source> = logs.log.iter().cloned().map(Source::File).collect();
     let mut hits = Hits::default();
-    let mut take = |time, event: Event| logs::note(&mut hits, time, &event);
+    let tally = Tally::new(None, None);
     let progress = Progress::new(false);
-    let read = read::read(&sources, &progress, &mut take)?;
+    let read = read::read(&sources, &progress, &tally)?;
+    tally.each(&mut |event, counts| {
+        counts.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
+    });
     for remark in read.remarks() {
         progress.note(&remark);
     }
-    for inventory in inventories {
-        inventory.usage.learn(&UsageIndex::of(&inventory.root, &hits, &read), &read.unread.times);
+    for (root, usage) in usages {
+        usage.learn(&UsageIndex::of(root, &hits, &read), &read.unread.times);
     }
     Ok(())
 }

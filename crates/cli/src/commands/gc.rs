@@ -99,10 +99,9 @@ The JSON object is described in docs/json.md.";
 pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let mut inventories = vec![select::inventory(&root)?];
-    usage_from_logs::learn(&args.logs, &mut inventories)?;
-    let Some(inventory) = inventories.first() else { return Ok(Exit::OK) };
-    let removals = choose(args, &settings, inventory, Timestamp::now())?;
+    let mut inventory = select::inventory(&root)?;
+    usage_from_logs::learn(&args.logs, [(&root, &mut inventory.usage)].into_iter())?;
+    let removals = choose(args, &settings, &inventory, Timestamp::now())?;
     let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
     if !args.manner.json {
         output::print(&still_kept(&root))?;

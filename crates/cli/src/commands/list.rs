@@ -1,8 +1,11 @@
 //! `sifcache list`: lists the images in the cache.
 
-use crate::cache::image_name;
-use crate::cache::select::{self, Filter, Inventory};
-use crate::cache::store::scan::Image;
+mod digest;
+mod entry;
+
+use crate::cache::select::{self, Filter};
+use crate::cache::store::scan::{self, Image};
+use crate::cache::usage::UsageIndex;
 use crate::cache::usage_from_logs;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -10,8 +13,9 @@ use crate::options::Site;
 use crate::site;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table};
+use crate::ui::output::{self, Align};
 use clap::Args;
+use entry::{Entry, Listed};
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -84,25 +88,9 @@ Exit status:
 
 The JSON object is described in docs/json.md.";
 
-/// One line of the list.
+/// The end of the JSON object, after the images.
 #[derive(Serialize)]
-struct Row {
-    reference: Option<String>,
-    references: Vec<String>,
-    path: String,
-    names: Vec<String>,
-    size: u64,
-    architecture: &'static str,
-    added: Timestamp,
-    digests: Vec<String>,
-    source: Option<String>,
-    last_used: Option<Timestamp>,
-}
-
-/// The JSON object.
-#[derive(Serialize)]
-struct Object {
-    images: Vec<Row>,
+struct End {
     total: Total,
 }
 
@@ -118,36 +106,61 @@ struct Total {
 pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let now = Timestamp::now();
+    let mut usages: Vec<UsageIndex> =
+        settings.image_roots.iter().map(|root| UsageIndex::load(root)).collect();
+    let mut roots: Vec<Listed> = Vec::new();
+    for path in &settings.image_roots {
+        roots.push(Listed { path: path.clone(), files: select::files(path)? });
+    }
+    usage_from_logs::learn(&args.logs, settings.image_roots.iter().zip(&mut usages))?;
+    let (entries, invalid_files) = entries(args, &roots, usages, now);
+    let size = entries.iter().map(|entry| entry.size).sum();
+    let total = Total { images: entries.len(), size, invalid_files };
+    match () {
+        () if args.json => {
+            output::json_list("images", &entries, &|entry| entry.row(&roots), &End { total })?;
+        }
+        () if args.refs => {
+            let lines = entries.iter().filter_map(|entry| entry.reference(&roots));
+            output::lines(lines)?;
+        }
+        () => {
+            table(&entries, &roots, now)?;
+            output::print(&summary(&total))?;
+            output::print(&not_listed(&settings))?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+/// The images to list in their order, and the number of invalid files.
+fn entries(
+    args: &List,
+    roots: &[Listed],
+    usages: Vec<UsageIndex>,
+    now: Timestamp,
+) -> (Vec<Entry>, usize) {
     let filter = Filter {
         repository: args.repo.as_deref(),
         older_than: args.older_than,
         larger_than: args.larger_than,
     };
-    let mut rows = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut invalid_files = 0;
-    let mut inventories: Vec<Inventory> = settings
-        .image_roots
-        .iter()
-        .map(|root| select::inventory(root))
-        .collect::<Result<_, _>>()?;
-    usage_from_logs::learn(&args.logs, &mut inventories)?;
-    for inventory in &inventories {
-        invalid_files += inventory.others;
-        let images = inventory.images.par_iter().filter(|image| filter.takes(image, now));
-        rows.par_extend(images.map(|image| row(inventory, image)));
-    }
-    sort(&mut rows, args.sort);
-    let total =
-        Total { images: rows.len(), size: rows.iter().map(|r| r.size).sum(), invalid_files };
-    match () {
-        () if args.json => output::json(&Object { images: rows, total })?,
-        () if args.refs => output::print(&references(&rows))?,
-        () => {
-            output::print(&page(&rows, &total, now))?;
-            output::print(&not_listed(&settings))?;
+    for (index, (root, usage)) in roots.iter().zip(usages).enumerate() {
+        let entry = |file: usize, image: Image| {
+            filter.takes(&image, now).then(|| Entry::new(index, file, &image, &usage))
+        };
+        let (images, others) = scan::each(&root.path, &root.files, &entry);
+        invalid_files += others;
+        // Usually there is only one root, and the list is not copied.
+        match entries.is_empty() {
+            true => entries = images,
+            false => entries.extend(images),
         }
     }
-    Ok(Exit::OK)
+    sort(&mut entries, roots, args.sort);
+    (entries, invalid_files)
 }
 
 /// The roots that other tools fill. The names of their files do not always show a reference, and
@@ -160,40 +173,23 @@ fn not_listed(settings: &Settings) -> String {
     settings.foreign_roots.iter().map(root).collect()
 }
 
-fn row(inventory: &Inventory, image: &Image) -> Row {
-    let all = image.references();
-    let references: Vec<String> = all.iter().map(image_name::short).collect();
-    let first = image.names.first().cloned().unwrap_or_default();
-    Row {
-        reference: references.first().cloned(),
-        references,
-        path: inventory.root.join(first).to_string_lossy().into_owned(),
-        names: image.names.clone(),
-        size: image.size,
-        architecture: image.architecture,
-        added: image.added(),
-        digests: image.digests(&all),
-        source: image.record.as_ref().map(|record| record.source.clone()),
-        last_used: inventory.last_used(image),
-    }
-}
-
-fn sort(rows: &mut [Row], by: Sort) {
+fn sort(entries: &mut [Entry], roots: &[Listed], by: Sort) {
     match by {
-        Sort::Name => rows.sort_by(|a, b| (&a.reference, &a.path).cmp(&(&b.reference, &b.path))),
-        Sort::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.size)),
-        Sort::Age => rows.sort_by_key(|row| row.added),
-        Sort::Used => rows.sort_by_key(|row| row.last_used),
+        Sort::Name => entries.par_sort_by(|a, b| {
+            let references = a.reference(roots).cmp(&b.reference(roots));
+            references.then_with(|| a.path(roots).cmp(&b.path(roots)))
+        }),
+        Sort::Size => entries.par_sort_by_key(|entry| std::cmp::Reverse(entry.size)),
+        Sort::Age => entries.par_sort_by_key(|entry| entry.added),
+        Sort::Used => entries.par_sort_by_key(|entry| entry.last_used),
     }
 }
 
-fn references(rows: &[Row]) -> String {
-    let lines = rows.iter().filter_map(|row| row.reference.as_ref());
-    lines.map(|reference| format!("{reference}\n")).collect()
-}
-
-fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
-    let mut table = Table::new(&[
+fn table(entries: &[Entry], roots: &[Listed], now: Timestamp) -> Result<(), Failure> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let columns = [
         ("REFERENCE", Align::Left),
         ("SIZE", Align::Right),
         ("ARCH", Align::Left),
@@ -201,31 +197,15 @@ fn page(rows: &[Row], total: &Total, now: Timestamp) -> String {
         ("LAST USED", Align::Right),
         ("DIGEST", Align::Left),
         ("SOURCE", Align::Left),
-    ]);
-    for row in rows {
-        let path = || escape_for_terminal(row.path.as_ref());
-        table.row(vec![
-            row.reference.clone().unwrap_or_else(path),
-            format::size(row.size),
-            row.architecture.to_owned(),
-            format::ago(row.added, now),
-            row.last_used.map_or("-".to_owned(), |used| format::ago(used, now)),
-            row.digests.first().map_or("-".to_owned(), |digest| abridged(digest)),
-            row.source
-                .as_ref()
-                .map_or("-".to_owned(), |source| escape_for_terminal(source.as_ref())),
-        ]);
-    }
-    let mut text = if rows.is_empty() { String::new() } else { table.text() };
-    text.push_str(&format!("{} images, {}\n", total.images, format::size(total.size)));
+    ];
+    output::table(&columns, entries, &|entry| entry.cells(roots, now))
+}
+
+fn summary(total: &Total) -> String {
+    let mut text = format!("{} images, {}\n", total.images, format::size(total.size));
     if total.invalid_files > 0 {
         let verify = "see `sifcache verify`";
         text.push_str(&format!("{} files are not valid images: {verify}\n", total.invalid_files));
     }
     text
-}
-
-/// The first 12 digits, which are enough for a comparison by eye.
-fn abridged(digest: &str) -> String {
-    digest.rsplit(':').next().unwrap_or_default().chars().take(12).collect()
 }

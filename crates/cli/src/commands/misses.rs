@@ -3,7 +3,8 @@
 use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::error::Failure;
-use crate::events::aggregate::{self, Commands, Count, Which};
+use crate::events::aggregate::{self, Count, Which};
+use crate::events::count::Commands;
 use crate::events::event::Event;
 use crate::events::logs::read::Unread;
 use crate::events::logs::source::Skipped;

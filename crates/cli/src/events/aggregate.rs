@@ -1,9 +1,11 @@
 //! Aggregates the events of many jobs, for `misses` and `hits`.
 
 use crate::error::Failure;
+use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
 use crate::events::logs::read::{self, Read};
 use crate::events::logs::source::{self, Source};
+use crate::events::logs::tally::{Counts, Place, Tally};
 use crate::events::logs::{self, Hits};
 use crate::options::Site;
 use crate::ui::format;
@@ -12,8 +14,6 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use sifcache_core::decision::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -62,43 +62,13 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
-/// The number of commands of each kind. A command that several tasks share counts once for each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Commands {
-    launches: u64,
-    pulls: u64,
-    builds: u64,
-}
-
-impl Commands {
-    /// The headings of the columns, in the order of [`Self::cells`].
-    pub(crate) const HEADINGS: [&str; 3] = ["LAUNCHES", "PULLS", "BUILDS"];
-
-    pub(crate) fn cells(self) -> [String; 3] {
-        [self.launches, self.pulls, self.builds].map(|number| number.to_string())
-    }
-
-    fn add(&mut self, kind: Kind, count: u64) {
-        let number = match kind {
-            Kind::Launch => &mut self.launches,
-            Kind::Pull => &mut self.pulls,
-            Kind::Build => &mut self.builds,
-        };
-        *number = number.saturating_add(count);
-    }
-
-    fn total(self) -> u64 {
-        self.launches.saturating_add(self.pulls).saturating_add(self.builds)
-    }
-}
-
 /// The counts for one key.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub(crate) commands: Commands,
     pub(crate) last: Timestamp,
-    jobs: BTreeSet<u32>,
-    users: BTreeSet<u32>,
+    jobs: Numbers,
+    users: Numbers,
     /// Candidates that were refused, each with the most recent reason.
     pub(crate) refused: BTreeMap<PathBuf, String>,
     /// The references, in full form.
@@ -106,21 +76,20 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    fn add(&mut self, time: Timestamp, event: Event) {
-        self.commands.add(event.kind, event.count);
-        self.last = self.last.max(time);
-        self.jobs.extend(event.job);
-        self.users.insert(event.uid);
-        self.refused.extend(event.refused);
+    fn add(&mut self, event: &Event, counts: Counts) {
+        self.commands.add_all(counts.commands);
+        self.last = self.last.max(counts.last.unwrap_or_default());
+        self.jobs.insert_all(counts.jobs);
+        self.users.insert_all(counts.users);
         self.references.insert(event.reference.to_string());
     }
 
     pub(crate) fn jobs(&self) -> usize {
-        self.jobs.len()
+        self.jobs.count()
     }
 
     pub(crate) fn users(&self) -> usize {
-        self.users.len()
+        self.users.count()
     }
 }
 
@@ -149,24 +118,39 @@ pub(crate) fn collect(
         true => source::of_this_host(which.since)?,
         false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
     };
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let mut hits = Hits::default();
-    let mut take = |time: Timestamp, event: Event| {
-        logs::note(&mut hits, time, &event);
-        let early = which.since.is_some_and(|since| time < since);
-        let late = which.until.is_some_and(|until| time >= until);
-        if let Some(key) = key(&event).filter(|_| !early && !late) {
-            counts.entry(key).or_default().add(time, event);
-        }
-    };
-    let mut read = read::read(&sources, &Progress::new(which.json), &mut take)?;
+    let tally = Tally::new(which.since, which.until);
+    let mut read = read::read(&sources, &Progress::new(which.json), &tally)?;
     read.skipped.extend(skipped);
+    let (counts, hits) = by_key(tally, key);
     let mut counts: Vec<(String, Count)> =
         counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
     // The sort is stable, so equal counts remain in alphabetical order.
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse((count.users(), count.commands.total())));
+    counts.sort_by_cached_key(|(_, count)| {
+        std::cmp::Reverse((count.users(), count.commands.total()))
+    });
     let sources = sources.iter().map(Source::name).collect();
     Ok(Aggregate { counts, sources, hits, read })
+}
+
+/// Adds the counts of each key, and the times of all hits.
+fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (BTreeMap<String, Count>, Hits) {
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    let mut hits = Hits::default();
+    let mut refused: Vec<(Place, String, Vec<(PathBuf, String)>)> = Vec::new();
+    tally.each(&mut |mut event, of_text| {
+        of_text.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
+        let Some(key) = key(&event).filter(|_| of_text.last.is_some()) else { return };
+        if !event.refused.is_empty() {
+            refused.push((of_text.place, key.clone(), std::mem::take(&mut event.refused)));
+        }
+        counts.entry(key).or_default().add(&event, of_text);
+    });
+    // The last reason that was read is the most recent one.
+    refused.sort_unstable_by_key(|(place, ..)| *place);
+    for (_, key, refused) in refused {
+        counts.entry(key).or_default().refused.extend(refused);
+    }
+    (counts, hits)
 }
 
 impl Aggregate {

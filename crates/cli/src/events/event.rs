@@ -4,6 +4,8 @@
 //! exactly: values are quoted as the plugin quotes them, numbers consist of digits, and the
 //! reference is valid.
 
+pub(crate) mod head;
+
 use sifcache_core::decision::Kind;
 use sifcache_core::fields;
 use sifcache_core::reference::Reference;

@@ -1,5 +1,7 @@
 //! Hits and misses in the logs of the nodes, and the times that these logs cover.
 
+mod chunks;
+mod clock;
 pub(crate) mod coverage;
 pub(crate) mod evidence;
 mod header;
@@ -8,10 +10,13 @@ mod json;
 mod line;
 pub(crate) mod miss;
 pub(crate) mod packed;
+mod part;
 pub(crate) mod read;
 mod scan;
 pub(crate) mod source;
 mod stamp;
+pub(crate) mod tally;
+mod workers;
 
 use crate::events::event::Event;
 use jiff::Timestamp;

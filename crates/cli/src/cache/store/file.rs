@@ -1,115 +1,194 @@
 //! Examines the files under an image root, one directory at a time.
 //!
-//! A cache can contain thousands of files, so the number of system calls matters, and so does the
-//! length of each path that the kernel has to resolve. A directory is therefore opened once, and
-//! many names are looked up relative to it.
+//! A cache can contain hundreds of thousands of files, so the number of system calls matters, and
+//! so does the length of each path that the kernel has to resolve. A directory is therefore opened
+//! once, and many names are looked up relative to it.
 
+use super::names::{Names, split};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, openat, statat};
-use rustix::path::Arg;
 use sifcache_core::image;
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// The maximum number of names of one directory that a thread processes at a time.
 const BATCH: usize = 64;
+/// The number of batches whose results are held at a time.
+const BATCHES: usize = 256;
 
-/// A regular file and all its names.
+/// A regular file.
 #[derive(Debug)]
 pub(super) struct File {
-    /// Relative to the root.
-    pub(super) names: Vec<String>,
+    /// The numbers of its first and its last name.
+    first: usize,
+    last: usize,
     /// Device and inode number.
-    pub(super) place: (u64, u64),
+    place: (u64, u64),
     /// Size in bytes.
     pub(super) size: u64,
     /// The modification time.
     pub(super) modified: Timestamp,
-    /// The architecture from the header, if the header was read and the file is an image.
-    pub(super) architecture: Option<&'static str>,
 }
 
-/// Examines each of the sorted `names` under `root`. Returns one entry per name: `None` if the name
-/// is not that of a regular file. The header is read only for names that satisfy `has_header_read`.
-pub(super) fn look(
-    root: &Path,
-    names: &[PathBuf],
-    has_header_read: &(dyn Fn(&str) -> bool + Sync),
-) -> Vec<Option<File>> {
-    let directories = names.chunk_by(|one, other| split(one).0 == split(other).0);
-    let batches: Vec<&[PathBuf]> = directories.flat_map(|names| names.chunks(BATCH)).collect();
-    batches.into_par_iter().flat_map_iter(|names| batch(root, names, has_header_read)).collect()
+/// The regular files under a root.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    names: Names,
+    /// Sorted by their first names.
+    files: Vec<File>,
+    /// For each name, the number of the next name of the same file; 0 if there is none.
+    next: Vec<u32>,
+    /// The number of names that are not those of a regular file.
+    pub(super) others: usize,
 }
 
-/// Examines names of one directory.
-fn batch(
-    root: &Path,
-    names: &[PathBuf],
-    has_header_read: &(dyn Fn(&str) -> bool + Sync),
-) -> Vec<Option<File>> {
-    let directory = names.first().and_then(|first| {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open(root.join(split(first).0), flags, Mode::empty()).ok()
-    });
-    let one = |name: &PathBuf| file(directory.as_ref()?, name, has_header_read);
-    names.iter().map(one).collect()
+impl Files {
+    /// The files.
+    pub(super) fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// The names of a file, sorted.
+    pub(super) fn names(&self, file: &File) -> impl Iterator<Item = &str> {
+        let next = |number: &usize| {
+            let next = self.next.get(*number).copied().filter(|next| *next != 0)?;
+            usize::try_from(next).ok()
+        };
+        std::iter::successors(Some(file.first), next).map(|number| self.names.get(number))
+    }
+
+    /// The names of the file with this index, sorted.
+    pub(crate) fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
+        self.files.get(index).into_iter().flat_map(|file| self.names(file))
+    }
+
+    /// Examines each of the names under `root`, and merges the names of the same file.
+    pub(super) fn of(root: &Path, names: Names) -> Self {
+        let mut places = HashMap::new();
+        let mut all = Self { others: names.not_utf8, names, ..Self::default() };
+        all.next.resize(all.names.len(), 0);
+        for batches in batches(&all.names).chunks(BATCHES) {
+            let looked: Vec<Vec<Option<File>>> =
+                batches.par_iter().map(|batch| look(root, &all.names, batch)).collect();
+            for file in looked.into_iter().flatten() {
+                match file {
+                    Some(file) => all.merge(file, &mut places),
+                    None => all.others += 1,
+                }
+            }
+        }
+        all
+    }
+
+    fn merge(&mut self, file: File, places: &mut HashMap<(u64, u64), usize>) {
+        let index = *places.entry(file.place).or_insert(self.files.len());
+        let Some(known) = self.files.get_mut(index) else { return self.files.push(file) };
+        // With more names than this, the memory would long be exhausted.
+        if let (Some(next), Ok(number)) = (self.next.get_mut(known.last), u32::try_from(file.first))
+        {
+            *next = number;
+            known.last = file.first;
+        }
+    }
 }
 
-/// Splits a name into its directory and its last component. `Path` would iterate over the
-/// components, which takes longer than the system calls.
-fn split(name: &Path) -> (&str, &str) {
-    let text = name.to_str().unwrap_or_default();
-    text.rsplit_once('/').unwrap_or(("", text))
+/// Ranges of names of one directory.
+fn batches(names: &Names) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    for number in 0..names.len() {
+        let directory = |number: usize| split(names.get(number)).0;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && directory(batch.start) == directory(number) => {
+                batch.end = number + 1;
+            }
+            _ => batches.push(number..number + 1),
+        }
+    }
+    batches
 }
 
-fn file(
-    directory: &OwnedFd,
-    path: &Path,
-    has_header_read: &(dyn Fn(&str) -> bool + Sync),
-) -> Option<File> {
-    let name = path.to_str()?.to_owned();
-    let (_, last) = split(path);
-    let stat = statat(directory, last, AtFlags::empty()).ok()?;
+/// Examines names of one directory. An entry is `None` if the name is not that of a regular file.
+fn look(root: &Path, names: &Names, batch: &Range<usize>) -> Vec<Option<File>> {
+    let mut directory = Directory::below(root.to_owned());
+    batch.clone().map(|number| file(&mut directory, number, names.get(number))).collect()
+}
+
+fn file(directory: &mut Directory, number: usize, name: &str) -> Option<File> {
+    let (above, last) = split(name);
+    let stat = statat(directory.at(above)?, last, AtFlags::empty()).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
     let size = u64::try_from(stat.st_size).ok()?;
-    let architecture = match has_header_read(&name) {
-        true => architecture(directory, last, size),
-        false => None,
-    };
     let (place, modified) = ((stat.st_dev, stat.st_ino), modified(&stat)?);
-    Some(File { names: vec![name], place, size, modified, architecture })
+    Some(File { first: number, last: number, place, size, modified })
 }
 
 fn modified(stat: &Stat) -> Option<Timestamp> {
     Timestamp::new(stat.st_mtime, i32::try_from(stat.st_mtime_nsec).ok()?).ok()
 }
 
+/// The directory of the last name that was looked up; the next name is usually in the same one.
+#[derive(Debug)]
+pub(super) struct Directory {
+    top: PathBuf,
+    name: String,
+    opened: Option<OwnedFd>,
+}
+
+impl Directory {
+    /// No directory yet; those that will be opened are below `top`.
+    pub(super) fn below(top: PathBuf) -> Self {
+        Self { top, name: String::new(), opened: None }
+    }
+
+    /// The directory of this name, to look up names in it; `None` if it cannot be opened.
+    pub(super) fn at(&mut self, name: &str) -> Option<&OwnedFd> {
+        if self.opened.is_none() || self.name != name {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            self.opened = open(self.top.join(name), flags, Mode::empty()).ok();
+            name.clone_into(&mut self.name);
+        }
+        self.opened.as_ref()
+    }
+}
+
 /// The architecture of a file, if its header and objects describe an image that a runtime can start
 /// on that architecture.
 pub(super) fn architecture(
-    directory: impl AsFd,
-    name: impl Arg,
+    directory: &mut Directory,
+    name: &str,
     size: u64,
 ) -> Option<&'static str> {
     // The file may meanwhile have been replaced with a FIFO, and opening a FIFO must not block.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(directory, name, flags, Mode::empty()).ok()?;
+    let (above, last) = split(name);
+    let file = openat(directory.at(above)?, last, flags, Mode::empty()).ok()?;
     image::inspect(&mut file.into(), size).ok().map(|image| image.architecture)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BATCH, File, look};
-    use crate::cache::store::scan::names;
+    use super::{BATCH, Directory, Files, architecture};
+    use crate::cache::store::names::names;
     use crate::cache::store::tests::{sif, store};
     use rustix::fs::{CWD, Mode, mkfifoat};
     use sif_fixture::SMALLEST;
     use std::ffi::OsStr;
     use std::fs;
     use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    fn files(root: &Path) -> Files {
+        Files::of(root, names(root).unwrap())
+    }
+
+    fn first_names(files: &Files) -> Vec<&str> {
+        files.files().iter().filter_map(|file| files.names(file).next()).collect()
+    }
 
     #[test]
     fn many_names_are_examined_across_directories() {
@@ -121,27 +200,47 @@ mod tests {
         all.push("o/i0".to_owned());
         all.iter().for_each(|name| sif(&store.path(name), 1));
         all.sort();
-        let files = look(store.root(), &names(store.root()).unwrap(), &|_| true);
-        let found: Vec<File> = files.into_iter().flatten().collect();
-        assert_eq!(
-            found.iter().map(|file| &file.names[0]).collect::<Vec<_>>(),
-            all.iter().collect::<Vec<_>>()
-        );
-        assert!(found.iter().all(|file| file.architecture.is_some() && file.size == SMALLEST));
+        let files = files(store.root());
+        assert_eq!(first_names(&files), all);
+        let mut directory = Directory::below(store.root().to_owned());
+        for file in files.files() {
+            let name = files.names(file).next().unwrap();
+            assert!(architecture(&mut directory, name, file.size).is_some(), "{name}");
+            assert_eq!(file.size, SMALLEST);
+        }
+    }
+
+    /// The names of one file can be far from each other, and with other files between them.
+    #[test]
+    fn the_names_of_a_file_are_merged_in_order() {
+        let (_directory, store) = store();
+        let names = ["a/i:1", "a/i:2", "b:1", "z/i:3"].map(|name| store.path(name));
+        sif(&names[0], 1);
+        fs::create_dir(store.path("z")).unwrap();
+        names[1..].iter().for_each(|name| fs::hard_link(&names[0], name).unwrap());
+        sif(&store.path("b:0"), 2);
+        sif(&store.path("y"), 3);
+        let files = files(store.root());
+        let all: Vec<Vec<&str>> =
+            files.files().iter().map(|file| files.names(file).collect()).collect();
+        assert_eq!(all, [vec!["a/i:1", "a/i:2", "b:1", "z/i:3"], vec!["b:0"], vec!["y"]]);
     }
 
     #[test]
-    fn other_files_and_unread_files_have_no_architecture() {
+    fn other_files_have_no_architecture() {
         let (_directory, store) = store();
         let root = store.root();
         sif(&store.path("a"), 1);
         fs::write(store.path("cut"), &fs::read(store.path("a")).unwrap()[..127]).unwrap();
         mkfifoat(CWD, store.path("fifo"), Mode::RUSR).unwrap();
         fs::write(root.join(OsStr::from_bytes(b"\xff")), "").unwrap();
-        sif(&store.path("z"), 1);
-        let files = look(root, &names(root).unwrap(), &|name| name != "z");
-        let is_image = |file: &Option<File>| file.as_ref().map(|file| file.architecture.is_some());
-        let is_image: Vec<Option<bool>> = files.iter().map(is_image).collect();
-        assert_eq!(is_image, [Some(true), Some(false), None, Some(false), None]);
+        let files = files(root);
+        assert_eq!((first_names(&files), files.others), (vec!["a", "cut"], 2));
+        let mut directory = Directory::below(root.to_owned());
+        let mut is_image = |name: &str| architecture(&mut directory, name, SMALLEST).is_some();
+        assert_eq!(
+            ["a", "cut", "absent", "none/a"].map(&mut is_image),
+            [true, false, false, false]
+        );
     }
 }

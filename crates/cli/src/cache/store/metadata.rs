@@ -1,16 +1,16 @@
 //! The record of an image: facts that the file itself does not contain. If a record is lost, only
 //! these facts are lost.
 
+use super::file::Directory;
+use super::names::split;
 use super::{STATE, Store, directory, scratch};
 use jiff::Timestamp;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// The maximum size of a record in bytes.
 const MAX_RECORD_SIZE: usize = 8192;
@@ -47,9 +47,26 @@ pub(crate) struct Record {
 impl Record {
     /// The record of the file called `name`, if the record still describes that file.
     pub(crate) fn load(root: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Self> {
+        Self::read(open(&path(root, name)).ok()?, size, modified)
+    }
+
+    /// Like [`Self::load`], for many files: `records` is below the directory of the records.
+    pub(super) fn load_below(
+        records: &mut Directory,
+        name: &str,
+        size: u64,
+        modified: Timestamp,
+    ) -> Option<Self> {
+        let (above, last) = split(name);
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(records.at(above)?, format!("{last}.json"), flags, Mode::empty()).ok()?;
+        Self::read(file.into(), size, modified)
+    }
+
+    fn read(mut file: File, size: u64, modified: Timestamp) -> Option<Self> {
         // All records are small, so one read suffices; `fs::read` would need three.
         let mut buffer = [0; MAX_RECORD_SIZE];
-        let length = open(&path(root, name)).and_then(|mut file| file.read(&mut buffer)).ok()?;
+        let length = file.read(&mut buffer).ok()?;
         let record: Self = serde_json::from_slice(buffer.get(..length)?).ok()?;
         (record.size == size && record.modified == modified).then_some(record)
     }
@@ -63,17 +80,6 @@ impl Record {
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
         write(store, &path, &serde_json::to_vec_pretty(self)?)
     }
-}
-
-/// The names that have a record, relative to the root.
-pub(crate) fn names(root: &Path) -> HashSet<String> {
-    let records = root.join(STATE).join("metadata");
-    let files =
-        WalkDir::new(&records).into_iter().flatten().filter(|one| one.file_type().is_file());
-    let name = |path: &Path| {
-        Some(path.strip_prefix(&records).ok()?.to_str()?.strip_suffix(".json")?.to_owned())
-    };
-    files.filter_map(|one| name(one.path())).collect()
 }
 
 /// The path of the record of `name`.
@@ -131,6 +137,7 @@ pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::{Record, modified};
+    use crate::cache::store::file::Directory;
     use crate::cache::store::tests::store;
     use jiff::Timestamp;
     use sifcache_core::sif;
@@ -154,7 +161,13 @@ mod tests {
             modified: modified(&metadata).unwrap(),
         };
         record.save(&store, "i:1").unwrap();
-        assert_eq!(super::names(store.root()), ["i:1".to_owned()].into());
+        record.save(&store, "o/i:1").unwrap();
+        let mut records = Directory::below(store.state().join("metadata"));
+        for name in ["i:1", "o/i:1", "i:1"] {
+            let loaded = Record::load_below(&mut records, name, 5, record.modified);
+            assert_eq!(loaded.as_ref(), Some(&record), "{name}");
+        }
+        assert_eq!(Record::load_below(&mut records, "p/i:1", 5, record.modified), None);
         let load = |size, modified| Record::load(store.root(), "i:1", size, modified);
         let time = record.modified;
         assert_eq!(load(5, time), Some(record));

@@ -1,63 +1,20 @@
 //! Finds every file under an image root and the images among them.
 
 use super::STATE;
-use super::file::{self, File};
-use super::metadata::{self, Record};
+use super::file::{self, Directory, File, Files};
+use super::metadata::Record;
+use super::names;
 use crate::cache::image_name;
 use jiff::Timestamp;
 use rayon::prelude::*;
-use rustix::fs::CWD;
 use sifcache_core::reference::Reference;
 use sifcache_core::sif;
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The sorted names, relative to `root`, of everything under it that is not a directory, except
-/// `.sifcache`. Symbolic links to directories are followed, as in a lookup.
-///
-/// # Errors
-/// If a directory cannot be read: its path and the cause.
-pub(crate) fn names(root: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let walk = WalkDir::new(root).min_depth(1).follow_links(true).into_iter();
-    let mut names = Vec::new();
-    for entry in walk.filter_entry(|e| !(e.depth() == 1 && e.file_name() == STATE)) {
-        let path = match entry {
-            Ok(entry) if entry.file_type().is_dir() => continue,
-            Ok(entry) => entry.into_path(),
-            Err(error) if has_vanished(&error) => continue,
-            Err(error) => match broken_link(&error) {
-                Some(path) => path,
-                None => return Err(unreadable(root, error)),
-            },
-        };
-        names.extend(path.strip_prefix(root).map(Path::to_owned));
-    }
-    // Paths are compared as bytes, because comparing them by component takes longer than finding
-    // them.
-    names.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-    Ok(names)
-}
-
-/// The path of a symbolic link that is dangling or part of a cycle, or that leads to a place that
-/// the caller cannot access.
-fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
-    let path = error.path()?;
-    (error.loop_ancestor().is_some() || path.is_symlink()).then(|| path.to_owned())
-}
-
-/// Whether an entry was removed during the walk. A root that does not exist is an error.
-fn has_vanished(error: &walkdir::Error) -> bool {
-    let is_gone = || error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound);
-    error.depth() > 0 && is_gone() && error.path().is_none_or(|path| !path.is_symlink())
-}
-
-fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {
-    let path = error.path().unwrap_or(root).to_owned();
-    let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-    (path, source)
-}
+/// The number of files that a thread reads in a row.
+const PART: usize = 64;
 
 /// An image with all names of its file.
 #[derive(Debug)]
@@ -77,10 +34,7 @@ pub(crate) struct Image {
 impl Image {
     /// The references that lead to this image: those with a tag first, then those with a digest.
     pub(crate) fn references(&self) -> Vec<Reference> {
-        let mut all: Vec<Reference> =
-            self.names.iter().filter_map(|name| image_name::reference(name)).collect();
-        all.sort_by_key(|reference| reference.digest().is_some());
-        all
+        image_name::references(self.names.iter().map(String::as_str))
     }
 
     /// The name for display: the short form of the first reference, else the first name.
@@ -124,34 +78,47 @@ pub(crate) struct Unread {
     pub(crate) digests: Vec<String>,
 }
 
-/// The images under a root, and the number of other files.
-#[derive(Debug, Default)]
-pub(crate) struct Scan {
-    /// Sorted by their first names.
-    pub(crate) images: Vec<Image>,
-    /// The number of names that do not lead to an image.
-    pub(crate) others: usize,
-}
-
-/// Examines every file under `root`. Does not check whether ordinary users could have written
-/// them.
-///
-/// This takes one system call for each name and three more for each image. Those three read its
-/// record, which shows that the file is an image, or its header if no record can be used.
+/// Finds every file under `root`. This takes one system call for each name.
 ///
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
-pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
-    let names = names(root)?;
-    let recorded = metadata::names(root);
-    // A record contains more information than the header.
-    let looked = file::look(root, &names, &|name| !recorded.contains(name));
-    let mut others = looked.iter().filter(|file| file.is_none()).count();
-    let files = merge_names(looked.into_iter().flatten());
-    let images: Vec<Result<Image, usize>> =
-        files.into_par_iter().map(|file| image(file, root, &recorded)).collect();
-    others += images.iter().map(|image| image.as_ref().err().copied().unwrap_or(0)).sum::<usize>();
-    Ok(Scan { images: images.into_iter().flatten().collect(), others })
+pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
+    Ok(Files::of(root, names::names(root)?))
+}
+
+/// Reads each file and passes each image to `take` with the index of its file, in parallel. Returns
+/// the results in the order of the first names, and the number of names that do not lead to an
+/// image. Does not check whether ordinary users could have written the files.
+///
+/// This takes three system calls for each image. They read its record, which shows that the file is
+/// an image, or its header if no record can be used.
+pub(crate) fn each<T: Send>(
+    root: &Path,
+    files: &Files,
+    take: &(impl Fn(usize, Image) -> Option<T> + Sync),
+) -> (Vec<T>, usize) {
+    let others = AtomicUsize::new(files.others);
+    let part = |(number, part): (usize, &[File])| {
+        let mut reader = Reader::new(root, files);
+        let image = |(index, file)| match reader.image(file) {
+            Ok(image) => take(index, image),
+            Err(names) => {
+                others.fetch_add(names, Ordering::Relaxed);
+                None
+            }
+        };
+        (number * PART..).zip(part).filter_map(image).collect::<Vec<T>>()
+    };
+    let images = files.files().par_chunks(PART).enumerate().flat_map_iter(part).collect();
+    (images, others.into_inner())
+}
+
+/// The images under `root`, sorted by their first names: [`files`] and [`each`].
+///
+/// # Errors
+/// If a directory cannot be read: its path and the cause.
+pub(crate) fn images(root: &Path) -> Result<Vec<Image>, (PathBuf, io::Error)> {
+    Ok(each(root, &files(root)?, &|_, image| Some(image)).0)
 }
 
 /// Every file under `root` with a name that a reference leads to. Does not read the headers: for a
@@ -160,106 +127,70 @@ pub(crate) fn images(root: &Path) -> Result<Scan, (PathBuf, io::Error)> {
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
 pub(crate) fn unread(root: &Path) -> Result<Vec<Unread>, (PathBuf, io::Error)> {
-    let names = names(root)?;
-    let recorded = metadata::names(root);
-    let files = merge_names(file::look(root, &names, &|_| false).into_iter().flatten());
-    let unread = |file: File| {
-        let record = record(&file, root, &recorded);
-        let with_reference = |name: String| {
-            let reference = image_name::reference(&name)?;
-            Some((name, reference))
-        };
-        let names: Vec<(String, Reference)> =
-            file.names.into_iter().filter_map(with_reference).collect();
-        let digests = digests(record.as_ref(), names.iter().map(|(_, reference)| reference));
-        Unread { names, digests }
+    let files = files(root)?;
+    let part = |part: &[File]| {
+        let mut reader = Reader::new(root, &files);
+        part.iter().map(|file| reader.unread(file)).collect::<Vec<_>>()
     };
-    Ok(files.into_par_iter().map(unread).collect())
+    Ok(files.files().par_chunks(PART).flat_map_iter(part).collect())
 }
 
-/// The record of a file, under any of its names.
-fn record(file: &File, root: &Path, recorded: &HashSet<String>) -> Option<Record> {
-    let mut with_record = file.names.iter().filter(|name| recorded.contains(*name));
-    with_record.find_map(|name| Record::load(root, name, file.size, file.modified))
+/// Reads files, usually several of one directory in a row.
+struct Reader<'a> {
+    files: &'a Files,
+    images: Directory,
+    /// `None` if the root has no records.
+    records: Option<Directory>,
 }
 
-/// Merges the entries of the same file into one with all its names. The result is sorted by the
-/// first names.
-fn merge_names(looked: impl Iterator<Item = File>) -> Vec<File> {
-    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
-    let mut files: Vec<File> = Vec::new();
-    for file in looked {
-        let next = files.len();
-        let index = *places.entry(file.place).or_insert(next);
-        match files.get_mut(index) {
-            Some(first) => {
-                first.architecture = first.architecture.or(file.architecture);
-                first.names.extend(file.names);
-            }
-            None => files.push(file),
+impl<'a> Reader<'a> {
+    fn new(root: &Path, files: &'a Files) -> Self {
+        let records = root.join(STATE).join("metadata");
+        let records = records.is_dir().then(|| Directory::below(records));
+        Self { files, images: Directory::below(root.to_owned()), records }
+    }
+
+    /// The image, or, if the file is not an image, the number of its names.
+    fn image(&mut self, file: &File) -> Result<Image, usize> {
+        let names: Vec<String> = self.files.names(file).map(str::to_owned).collect();
+        let record = self.record(file);
+        // A record may be too old to contain the architecture.
+        let of_record =
+            record.as_ref().and_then(|record| sif::known_architecture(&record.architecture));
+        let first = names.first().map_or("", String::as_str);
+        let of_header = || file::architecture(&mut self.images, first, file.size);
+        let (size, modified) = (file.size, file.modified);
+        match of_record.or_else(of_header) {
+            Some(architecture) => Ok(Image { names, size, architecture, modified, record }),
+            None => Err(names.len()),
         }
     }
-    files
-}
 
-/// The image, or, if the file is not an image, the number of its names.
-fn image(file: File, root: &Path, recorded: &HashSet<String>) -> Result<Image, usize> {
-    let record = record(&file, root, recorded);
-    let File { names, size, modified, architecture, .. } = file;
-    let of_record =
-        record.as_ref().and_then(|record| sif::known_architecture(&record.architecture));
-    // A record may describe another file, or may be too old to contain the architecture.
-    let unread = names.iter().all(|name| recorded.contains(name));
-    let first = names.first().filter(|_| unread);
-    let of_header = || first.and_then(|name| file::architecture(CWD, root.join(name), size));
-    match of_record.or(architecture).or_else(of_header) {
-        Some(architecture) => Ok(Image { names, size, architecture, modified, record }),
-        None => Err(names.len()),
+    fn unread(&mut self, file: &File) -> Unread {
+        let record = self.record(file);
+        let with_reference = |name: &str| Some((name.to_owned(), image_name::reference(name)?));
+        let names: Vec<(String, Reference)> =
+            self.files.names(file).filter_map(with_reference).collect();
+        let digests = digests(record.as_ref(), names.iter().map(|(_, reference)| reference));
+        Unread { names, digests }
+    }
+
+    /// The record of a file, under any of its names.
+    fn record(&mut self, file: &File) -> Option<Record> {
+        let records = self.records.as_mut()?;
+        let load = |name: &str| Record::load_below(records, name, file.size, file.modified);
+        self.files.names(file).find_map(load)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Unread, images, names, unread};
+    use super::{Unread, each, files, images, unread};
+    use crate::cache::store::metadata;
     use crate::cache::store::tests::{sif, store};
     use sif_fixture::SMALLEST;
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::Path;
-
-    #[test]
-    fn all_files_except_the_hidden_directory_are_found() {
-        let (_directory, store) = store();
-        let elsewhere = tempfile::tempdir().unwrap();
-        sif(&elsewhere.path().join("i:1"), 1);
-        symlink(elsewhere.path(), store.path("linked")).unwrap();
-        symlink("nowhere", store.path("dangling")).unwrap();
-        symlink(store.root(), store.path("circle")).unwrap();
-        sif(&store.path("o/i:1"), 2);
-        fs::create_dir(store.path("empty")).unwrap();
-        let found = names(store.root()).unwrap();
-        assert_eq!(found, ["circle", "dangling", "linked/i:1", "o/i:1"].map(Path::new));
-    }
-
-    /// Another command removes a directory during the walk.
-    #[test]
-    fn vanished_entries_are_skipped() {
-        let (_directory, store) = store();
-        let changing = store.path("changing");
-        std::thread::scope(|scope| {
-            let walks = scope.spawn(|| (0..300).map(|_| names(store.root())).collect::<Vec<_>>());
-            while !walks.is_finished() {
-                for number in 0..20 {
-                    fs::create_dir_all(changing.join(format!("{number}/x/y"))).unwrap();
-                }
-                fs::remove_dir_all(&changing).unwrap();
-            }
-            let errors: Vec<_> =
-                walks.join().unwrap().into_iter().filter_map(Result::err).collect();
-            assert!(errors.is_empty(), "{errors:?}");
-        });
-        assert!(names(&store.path("absent")).is_err(), "a root that does not exist");
-    }
 
     #[test]
     fn one_image_with_all_its_names() {
@@ -269,9 +200,11 @@ mod tests {
         fs::hard_link(store.path("o/i:1"), store.path(&format!("o/i@{digest}"))).unwrap();
         symlink("i:1", store.path("o/i:stable")).unwrap();
         fs::write(store.path("o/README"), "read").unwrap();
-        let scan = images(store.root()).unwrap();
-        assert_eq!((scan.images.len(), scan.others), (1, 1));
-        let image = &scan.images[0];
+        let files = files(store.root()).unwrap();
+        let (images, others) = each(store.root(), &files, &|index, image| Some((index, image)));
+        assert_eq!((images.len(), others), (1, 1));
+        let (index, image) = &images[0];
+        assert!(files.names_of(*index).eq(&image.names));
         assert_eq!(image.names, ["o/i:1", "o/i:stable", &format!("o/i@{digest}")]);
         assert_eq!((image.title(), image.size), ("o/i:1".to_owned(), SMALLEST));
         assert_eq!(image.digests(&image.references()), [digest]);
@@ -299,11 +232,10 @@ mod tests {
     fn an_unusable_record_is_ignored() {
         let (_directory, store) = store();
         sif(&store.path("o/i:1"), 1);
-        let record = super::metadata::path(store.root(), "o/i:1");
+        let record = metadata::path(store.root(), "o/i:1");
         fs::create_dir_all(record.parent().unwrap()).unwrap();
         fs::write(record, "{}").unwrap();
-        let scan = images(store.root()).unwrap();
-        assert_eq!((scan.images.len(), scan.others), (1, 0));
-        assert_eq!(scan.images[0].record, None);
+        let images = images(store.root()).unwrap();
+        assert_eq!((images.len(), &images[0].record), (1, &None));
     }
 }

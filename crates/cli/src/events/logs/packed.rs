@@ -6,7 +6,7 @@ use lzma_rust2::XzReader;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 /// Buffer size in bytes.
-const BUFFER: usize = 1 << 20;
+pub(super) const BUFFER: usize = 1 << 18;
 /// This many bytes are enough to recognize the format of a file.
 pub(crate) const MAGIC: usize = 16;
 

@@ -1,17 +1,19 @@
-//! Reads logs line by line, and collects their events and the lines that could not be parsed.
+//! Reads logs, and collects their events and the lines that could not be parsed.
 
 use super::coverage::{Span, Spans};
 use super::evidence::Evidence;
-use super::line::{self, Line};
-use super::scan::{self, Scan};
+use super::line;
+use super::part::{Part, Reader};
+use super::scan::{self, Scan, Unusual};
 use super::source::{Skipped, Source};
-use super::{Hits, header, journal};
+use super::tally::Tally;
+use super::{Hits, header, journal, workers};
 use crate::error::Failure;
 use crate::events::event::Event;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::Serialize;
 
 /// Maximum length of an example line, in characters.
@@ -65,36 +67,39 @@ pub(crate) struct Unread {
     hits: bool,
 }
 
-/// Reads logs, and calls `take` for each event with its time.
+/// Reads logs, and counts their hits and misses in `tally`.
 ///
 /// # Errors
 /// A log cannot be read.
 pub(crate) fn read(
     sources: &[Source],
     progress: &Progress,
-    take: &mut dyn FnMut(Timestamp, Event),
+    tally: &Tally,
 ) -> Result<Read, Failure> {
     let now = Timestamp::now();
     let mut all = Read::default();
+    let finder = Finder::new(header::TAG);
+    let reader = Reader { now, finder: &finder, tally };
+    let mut first = 0;
     for source in sources {
-        let mut lines = match source.open(progress)? {
-            Ok(lines) => lines,
+        let mut chunks = match source.open(progress)? {
+            Ok(chunks) => chunks,
             Err(skipped) => {
                 all.skipped.push(skipped);
                 continue;
             }
         };
         let mut log = Log::new(source, now);
-        let finder = memmem::Finder::new(header::TAG);
-        let each = &mut |line: &[u8]| {
+        let mut scan = Scan::new(now);
+        let mut add = |part: &Part| {
             log.is_empty = false;
-            log.scan.line(line);
-            if finder.find(line).is_some() {
-                log.ours(&mut all, line, take);
-            }
+            log.events += part.events;
+            all.forged += part.forged;
+            scan.add(part, &mut Others { log: &mut log, all: &mut all });
         };
-        lines.each(each).map_err(|error| source.failed(error))?;
-        log.finish(&mut all);
+        let next = workers::read(&mut chunks, reader, first, &mut add);
+        first = next.map_err(|error| source.failed(error))?;
+        log.finish(scan, &mut all);
     }
     all.evidence.cut(&all.unread.times);
     Ok(all)
@@ -104,7 +109,6 @@ pub(crate) fn read(
 struct Log<'a> {
     source: &'a Source,
     now: Timestamp,
-    scan: Scan,
     /// The number of hits and misses in it.
     events: u64,
     /// Whether it has an unparsable line that may be a hit and whose time is unknown, because
@@ -113,54 +117,47 @@ struct Log<'a> {
     is_empty: bool,
 }
 
-impl<'a> Log<'a> {
-    fn new(source: &'a Source, now: Timestamp) -> Self {
-        Self { source, now, scan: Scan::new(now), events: 0, without_time: false, is_empty: true }
+/// Adds lines of the plugin that are no usual hits and misses.
+struct Others<'a, 'b> {
+    log: &'a mut Log<'b>,
+    all: &'a mut Read,
+}
+
+impl Unusual for Others<'_, '_> {
+    fn future(&mut self, event: &Event, about: Option<Timestamp>, host: &dyn Fn() -> String) {
+        let future = &mut self.all.future;
+        future.lines += 1;
+        // The image was in use at about the time of the surrounding lines.
+        super::note(&mut future.hits, about.unwrap_or(self.log.now), event);
+        future.host.get_or_insert_with(host);
     }
 
-    /// Handles a line with our name, after the scan of the hosts has processed it.
-    fn ours(&mut self, all: &mut Read, line: &[u8], take: &mut dyn FnMut(Timestamp, Event)) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end();
-        match line::read(line, self.now) {
-            Line::Event(time, event) => {
-                self.events += 1;
-                self.scan.was_ours(time);
-                take(time, *event);
-            }
-            Line::Forged => all.forged += 1,
-            Line::Future(event) => {
-                // The real time is unknown. However, this node uses the cache, and the image was in
-                // use at about the time of the surrounding lines.
-                self.scan.was_ours(self.now);
-                all.future.lines += 1;
-                super::note(&mut all.future.hits, self.scan.about().unwrap_or(self.now), &event);
-                all.future.host.get_or_insert_with(|| self.scan.host());
-            }
-            Line::Unread => self.unread(&mut all.unread, line),
-            Line::Other => {}
-        }
-    }
-
-    fn unread(&mut self, unread: &mut Unread, line: &str) {
+    fn unread(&mut self, line: &str, about: Option<Timestamp>) {
+        let unread = &mut self.all.unread;
         unread.lines += 1;
         if unread.example.is_none() {
             unread.example = Some(line.trim().chars().take(EXAMPLE).collect());
-            unread.file = Some(self.source.name());
+            unread.file = Some(self.log.source.name());
         }
         // A lost miss only makes a count too small.
         if line.contains("event=miss") {
             return;
         }
         unread.hits = true;
-        match line::time(line, self.now).or_else(|| self.scan.about()) {
+        match about {
             Some(time) => unread.times.add_wide(Span::unread(time)),
-            None => self.without_time = true,
+            None => self.log.without_time = true,
         }
+    }
+}
+
+impl<'a> Log<'a> {
+    fn new(source: &'a Source, now: Timestamp) -> Self {
+        Self { source, now, events: 0, without_time: false, is_empty: true }
     }
 
     /// Adds the data about the hosts.
-    fn finish(self, all: &mut Read) {
+    fn finish(self, scan: Scan, all: &mut Read) {
         let journal = match self.source {
             Source::Journal(since) => Some(of_journal(*since, self.now)),
             Source::File(_) => None,
@@ -168,7 +165,7 @@ impl<'a> Log<'a> {
         let is_partial = journal.is_some() && !journal::is_whole();
         all.is_partial |= is_partial;
         let mut any = journal.flatten();
-        for (name, found) in self.scan.finish() {
+        for (name, found) in scan.finish() {
             let name = if journal.is_some() && name.is_empty() { this_host() } else { name };
             let node = all.evidence.node(&name);
             node.used = node.used.max(found.used);

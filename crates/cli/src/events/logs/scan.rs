@@ -1,14 +1,16 @@
 //! Determines from all lines of a log at what times each host wrote.
 
 use super::coverage::{Span, Spans};
-use super::{header, json, stamp};
+use super::part::{After, Host as InPart, Part, Step};
+use super::stamp;
+use crate::events::event::Event;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
 /// Maximum length of a time in bytes; all known forms are shorter.
-const STAMP: usize = 48;
+pub(super) const STAMP: usize = 48;
 /// Maximum length of a host name.
-const NAME: usize = 255;
+pub(super) const NAME: usize = 255;
 /// Maximum number of hosts; a log with more names is not the log of a cluster.
 const MOST: usize = 1 << 17;
 
@@ -16,9 +18,10 @@ const MOST: usize = 1 << 17;
 #[derive(Debug)]
 struct Host {
     name: Vec<u8>,
-    /// The time of its last line, as written.
+    /// The time of its last line, as written and parsed.
     last: [u8; STAMP],
     length: usize,
+    time: Option<Timestamp>,
     spans: Spans,
     /// The time of its last line of the plugin.
     used: Option<Timestamp>,
@@ -43,46 +46,87 @@ pub(super) struct Found {
     pub(super) used: Option<Timestamp>,
 }
 
+/// What the lines of the plugin mean that are no usual hits and misses.
+pub(super) trait Unusual {
+    /// A hit or a miss of a host whose clock is ahead, and the approximate time.
+    fn future(&mut self, event: &Event, about: Option<Timestamp>, host: &dyn Fn() -> String);
+    /// A line that could not be parsed, and its exact or approximate time.
+    fn unread(&mut self, line: &str, about: Option<Timestamp>);
+}
+
 impl Scan {
     pub(super) fn new(now: Timestamp) -> Self {
         Self { now, hosts: Vec::new(), places: HashMap::new(), current: 0, time: None }
     }
 
-    /// Processes a line.
-    pub(super) fn line(&mut self, line: &[u8]) {
-        if let Some(header) = header::read(line) {
-            let Some(host) = self.place(header.host.unwrap_or_default()) else { return };
-            self.current = host;
-            let Some(host) = self.hosts.get_mut(host) else { return };
-            let stamp = header.stamp.get(..STAMP).unwrap_or(header.stamp);
-            // Parsing the times of millions of lines takes longer than reading the lines, so a time
-            // is only parsed when its hour changes.
-            if !is_same_hour(host.last.get(..host.length).unwrap_or_default(), stamp) {
-                self.time = host.settle(self.now).or(self.time);
-                self.time = host.saw(stamp::moment(stamp, self.now), self.now).or(self.time);
-            }
-            if let Some(last) = host.last.get_mut(..stamp.len()) {
-                last.copy_from_slice(stamp);
-                host.length = stamp.len();
-            }
-        } else if matches!(line.first(), Some(b'{' | b'd' | 0x1e)) {
-            self.object(&String::from_utf8_lossy(line));
+    /// Adds the next part of the log.
+    pub(super) fn add(&mut self, part: &Part, unusual: &mut dyn Unusual) {
+        let name = |host: &InPart| -> Vec<u8> {
+            let raw = || part.chunk.bytes().get(host.name.clone()).unwrap_or_default();
+            host.decoded.as_deref().map_or_else(raw, str::as_bytes).to_owned()
+        };
+        let places: Vec<Option<usize>> =
+            part.hosts.iter().map(|host| self.place(&name(host))).collect();
+        let place = |host: usize| places.get(host).copied().flatten();
+        for step in &part.steps {
+            self.step(step, part, &place, unusual);
         }
+        for (host, of_part) in part.hosts.iter().enumerate() {
+            let host = place(host).and_then(|host| self.hosts.get_mut(host));
+            let Some(host) = host else { continue };
+            host.used = host.used.max(of_part.used);
+            if let Some((stamp, time)) = &of_part.last {
+                host.is_last(part.chunk.bytes().get(stamp.clone()).unwrap_or_default(), *time);
+            }
+        }
+        self.current = part.current.and_then(place).unwrap_or(self.current);
     }
 
-    /// Processes a line of JSON.
-    fn object(&mut self, line: &str) {
-        let Some(entry) = json::object(line).and_then(json::Entry::parse) else { return };
-        let Some(place) = self.place(entry.host().unwrap_or_default().as_bytes()) else { return };
-        self.current = place;
-        let Some(host) = self.hosts.get_mut(place) else { return };
-        self.time = host.saw(entry.time(self.now), self.now).or(self.time);
+    fn step(
+        &mut self,
+        step: &Step,
+        part: &Part,
+        place: &dyn Fn(usize) -> Option<usize>,
+        unusual: &mut dyn Unusual,
+    ) {
+        let host = match step {
+            Step::First { host, .. } | Step::Hour { host, .. } | Step::Object { host, .. } => {
+                self.current = place(*host).unwrap_or(self.current);
+                self.hosts.get_mut(self.current).filter(|_| place(*host).is_some())
+            }
+            _ => None,
+        };
+        let now = self.now;
+        match (step, host) {
+            (Step::First { stamp, time, .. }, Some(host)) => {
+                let stamp = part.chunk.bytes().get(stamp.clone()).unwrap_or_default();
+                if !is_same_hour(host.last.get(..host.length).unwrap_or_default(), stamp) {
+                    self.time = host.saw(host.time, now).or(self.time);
+                    self.time = host.saw(*time, now).or(self.time);
+                }
+            }
+            (Step::Hour { before, time, .. }, Some(host)) => {
+                self.time = host.saw(*before, now).or(self.time);
+                self.time = host.saw(*time, now).or(self.time);
+            }
+            (Step::Object { time, .. }, Some(host)) => {
+                self.time = host.saw(*time, now).or(self.time);
+            }
+            (Step::Future { event, after }, _) => {
+                let about = self.about(after, place);
+                // The real time is unknown. However, this node uses the cache.
+                self.was_ours(now);
+                unusual.future(event, about, &|| self.host());
+            }
+            (Step::Unread { line, time, after }, _) => {
+                unusual.unread(line, time.or_else(|| self.about(after, place)));
+            }
+            (Step::Used(time), _) => self.was_ours(*time),
+            (_, None) => {}
+        }
     }
 
     fn place(&mut self, name: &[u8]) -> Option<usize> {
-        if self.hosts.get(self.current).is_some_and(|host| host.name == name) {
-            return Some(self.current);
-        }
         if let Some(place) = self.places.get(name) {
             return Some(*place);
         }
@@ -91,29 +135,33 @@ impl Scan {
         }
         let place = self.hosts.len();
         let (last, spans) = ([0; STAMP], Spans::default());
-        self.hosts.push(Host { name: name.to_owned(), last, length: 0, spans, used: None });
-        self.places.insert(name.to_owned(), place);
+        let name = name.to_owned();
+        self.places.insert(name.clone(), place);
+        self.hosts.push(Host { name, last, length: 0, time: None, spans, used: None });
         Some(place)
     }
 
     /// Records that the plugin wrote the previous line.
-    pub(super) fn was_ours(&mut self, time: Timestamp) {
-        let host = self.hosts.get_mut(self.current);
-        if let Some(host) = host {
+    fn was_ours(&mut self, time: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(self.current) {
             host.used = host.used.max(Some(time));
         }
     }
 
     /// The host of the previous line.
-    pub(super) fn host(&self) -> String {
+    fn host(&self) -> String {
         self.hosts.get(self.current).map_or_else(String::new, |host| short(&host.name))
     }
 
-    /// The approximate time of a line without a time: the time of the previous line.
-    pub(super) fn about(&self) -> Option<Timestamp> {
-        let host = self.hosts.get(self.current);
-        let last = host.and_then(|host| host.last.get(..host.length));
-        let last = last.and_then(|stamp| stamp::moment(stamp, self.now));
+    /// The approximate time of a line without a time: the time of the line before it.
+    fn about(
+        &mut self,
+        after: &After,
+        place: &dyn Fn(usize) -> Option<usize>,
+    ) -> Option<Timestamp> {
+        self.current = after.host.and_then(place).unwrap_or(self.current);
+        let earlier = || self.hosts.get(self.current).and_then(|host| host.time);
+        let last = after.time.unwrap_or_else(earlier);
         last.filter(|time| *time <= stamp::tomorrow(self.now)).or(self.time)
     }
 
@@ -122,7 +170,7 @@ impl Scan {
     pub(super) fn finish(mut self) -> BTreeMap<String, Found> {
         let mut all: BTreeMap<String, Found> = BTreeMap::new();
         for host in &mut self.hosts {
-            host.settle(self.now);
+            host.saw(host.time, self.now);
             let found = all.entry(short(&host.name)).or_default();
             found.spans.add_all(&host.spans);
             found.used = found.used.max(host.used);
@@ -132,11 +180,13 @@ impl Scan {
 }
 
 impl Host {
-    /// Adds the time of the host's last line.
-    fn settle(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let last = self.last.get(..self.length).unwrap_or_default();
-        let time = stamp::moment(last, now);
-        self.saw(time, now)
+    /// Sets the time of the host's last line.
+    fn is_last(&mut self, stamp: &[u8], time: Option<Timestamp>) {
+        if let Some(last) = self.last.get_mut(..stamp.len()) {
+            last.copy_from_slice(stamp);
+            self.length = stamp.len();
+        }
+        self.time = time;
     }
 
     fn saw(&mut self, time: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
@@ -148,7 +198,7 @@ impl Host {
 
 /// Whether two times are equal up to the hour. A time without a colon is a number of seconds, whose
 /// first seven digits are constant for about a quarter of an hour.
-fn is_same_hour(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn is_same_hour(one: &[u8], other: &[u8]) -> bool {
     let hour = memchr::memchr(b':', one).unwrap_or(6);
     one.len() > hour && one.get(..=hour) == other.get(..=hour)
 }
@@ -163,17 +213,53 @@ pub(super) fn short(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scan, short};
+    use super::{Scan, Unusual, short};
+    use crate::events::event::Event;
+    use crate::events::logs::chunks::{Chunk, Chunks};
+    use crate::events::logs::part::Reader;
+    use crate::events::logs::tally::Tally;
+    use crate::ui::progress::Progress;
     use jiff::Timestamp;
+    use memchr::memmem::Finder;
+    use proptest::prelude::*;
+    use std::io::Cursor;
 
     fn day(number: i64) -> Timestamp {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
+    /// Lines of the plugin that are no usual hits and misses.
+    #[derive(Default)]
+    struct Others(Vec<(String, Option<Timestamp>, String)>);
+
+    impl Unusual for Others {
+        fn future(&mut self, _: &Event, about: Option<Timestamp>, host: &dyn Fn() -> String) {
+            self.0.push(("future".to_owned(), about, host()));
+        }
+
+        fn unread(&mut self, line: &str, about: Option<Timestamp>) {
+            self.0.push((line.to_owned(), about, String::new()));
+        }
+    }
+
+    /// Processes lines in parts of this many lines.
+    fn scan(lines: &[&str], size: usize) -> (Scan, Others) {
+        let now = "2026-11-24T00:00:00Z".parse().unwrap();
+        let (mut scan, mut others) = (Scan::new(now), Others::default());
+        let (tally, finder) = (Tally::new(None, None), Finder::new("sifcache"));
+        let reader = Reader { now, finder: &finder, tally: &tally };
+        for part in lines.chunks(size) {
+            let text = Box::new(Cursor::new(part.join("\n")));
+            let mut chunks = Chunks::new(text, Progress::new(true).reading("", 0));
+            if let Some(chunk) = chunks.next(Chunk::default()).unwrap() {
+                scan.add(&reader.read(chunk, 0), &mut others);
+            }
+        }
+        (scan, others)
+    }
+
     fn seen(lines: &[&str]) -> Vec<(String, String, String)> {
-        let mut scan = Scan::new("2026-11-24T00:00:00Z".parse().unwrap());
-        lines.iter().for_each(|line| scan.line(line.as_bytes()));
-        let hosts = scan.finish().into_iter().flat_map(|(host, found)| {
+        let hosts = scan(lines, lines.len()).0.finish().into_iter().flat_map(|(host, found)| {
             let spans: Vec<_> = found.spans.iter().collect();
             spans.into_iter().map(move |s| (host.clone(), s.from.to_string(), s.to.to_string()))
         });
@@ -241,6 +327,35 @@ mod tests {
             [("n1", "n1"), ("N1.example.org", "n1"), ("10.1.1.1", "10.1.1.1"), ("", "")]
         {
             assert_eq!(short(name.as_bytes()), expected);
+        }
+    }
+
+    proptest! {
+        /// Where a log is divided does not matter, not even if its times are out of order.
+        #[test]
+        fn parts_are_added_as_if_they_were_one(
+            numbers in proptest::collection::vec((0..9usize, 0..60u32, 0..3u32), 1..40),
+            size in 1..7usize,
+        ) {
+            let line = |(form, minute, host): (usize, u32, u32)| {
+                let (day, hour) = (1 + minute % 5 * 4, minute / 20);
+                let time = format!("2026-11-{day:02}T{hour:02}:{minute:02}:00Z");
+                let event = "sifcache: event=hit uid=1 reference=o/i:1 image=/s/o/i:1";
+                match form {
+                    0..3 => format!("{time} n{host} a: b"),
+                    3 => format!("{time} n{host} {event}"),
+                    4 => format!("2099-11-24T00:00:00Z n{host} {event}"),
+                    5 => format!("{time} n{host} sifcache: event=hit uid=1 refere"),
+                    6 => "x sifcache: event=hit uid=1 reference=o/i:1 image=/s/o/i:1".to_owned(),
+                    7 => format!(r#"{{"host":"n{host}","time":"{time}","program":"a"}}"#),
+                    _ => String::new(),
+                }
+            };
+            let lines: Vec<String> = numbers.into_iter().map(line).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let (whole, parts) = (scan(&lines, lines.len()), scan(&lines, size));
+            prop_assert_eq!(&whole.1.0, &parts.1.0);
+            prop_assert_eq!(whole.0.finish(), parts.0.finish());
         }
     }
 }

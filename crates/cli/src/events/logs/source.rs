@@ -1,20 +1,17 @@
 //! Sources of log lines: files, which may be compressed, standard input, or the journal.
 
+use super::chunks::Chunks;
 use super::journal;
 use super::packed::{self, Opened};
 use crate::error::Failure;
 use crate::ui::escape::escape_for_terminal;
-use crate::ui::progress::{Progress, Task};
+use crate::ui::progress::Progress;
 use crate::ui::shell_quote::quoted;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File};
-use std::io::{self, BufRead, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// Maximum length of a line in bytes; the rest is dropped. The plugin's lines have a few hundred
-/// bytes, and a file without any line ends is not a log.
-const LONGEST: usize = 1 << 16;
 
 /// The log files of a host without a journal.
 pub(crate) const FILES: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
@@ -55,7 +52,7 @@ impl Source {
     ///
     /// # Errors
     /// The file cannot be opened or read, or journalctl cannot be started.
-    pub(super) fn open(&self, progress: &Progress) -> Result<Result<Lines, Skipped>, Failure> {
+    pub(super) fn open(&self, progress: &Progress) -> Result<Result<Chunks, Skipped>, Failure> {
         if let Self::File(path) = self
             && path.is_dir()
         {
@@ -70,7 +67,7 @@ impl Source {
         };
         let task = progress.reading(&self.name(), self.size());
         match opened().and_then(|reader| packed::open(task.watch(reader))) {
-            Ok(Opened::Text(reader)) => Ok(Ok(Lines { reader, _task: task })),
+            Ok(Opened::Text(reader)) => Ok(Ok(Chunks::new(reader, task))),
             Ok(Opened::Other(what, command)) => {
                 let file = match self {
                     Self::File(path) if path.as_os_str() != "-" => {
@@ -96,57 +93,6 @@ impl Source {
 pub(crate) struct Skipped {
     pub(crate) path: String,
     pub(crate) reason: String,
-}
-
-/// The lines of an open log.
-pub(super) struct Lines {
-    reader: Box<dyn BufRead>,
-    _task: Task,
-}
-
-impl Lines {
-    /// Calls `take` for each line, without its line end. Lines that are completely in the buffer
-    /// are not copied.
-    ///
-    /// # Errors
-    /// Reading or decompressing failed.
-    pub(super) fn each(&mut self, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        // The beginning of a line that continues in the next buffer.
-        let mut begun: Vec<u8> = Vec::new();
-        loop {
-            let buffer = match self.reader.fill_buf() {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                buffer => buffer?,
-            };
-            if buffer.is_empty() {
-                if !begun.is_empty() {
-                    take(&begun);
-                }
-                return Ok(());
-            }
-            let mut rest = buffer;
-            while let Some(end) = memchr::memchr(b'\n', rest) {
-                let line = rest.get(..end).unwrap_or_default();
-                match begun.is_empty() {
-                    true => take(line.get(..LONGEST).unwrap_or(line)),
-                    false => {
-                        extend(&mut begun, line);
-                        take(&begun);
-                        begun.clear();
-                    }
-                }
-                rest = rest.get(end + 1..).unwrap_or_default();
-            }
-            extend(&mut begun, rest);
-            let used = buffer.len();
-            self.reader.consume(used);
-        }
-    }
-}
-
-fn extend(line: &mut Vec<u8>, part: &[u8]) {
-    let room = LONGEST.saturating_sub(line.len());
-    line.extend_from_slice(part.get(..room).unwrap_or(part));
 }
 
 /// This host's own log: its journal, or else the files of syslog including the rotated ones. Also
@@ -197,35 +143,8 @@ pub(crate) fn rotated(file: &Path) -> (Vec<Source>, Vec<Skipped>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Lines, Source, rotated};
-    use crate::ui::progress::Progress;
+    use super::{Source, rotated};
     use std::fs;
-    use std::io::BufReader;
-
-    fn lines(bytes: &[u8], buffer: usize) -> Vec<String> {
-        let reader = BufReader::with_capacity(buffer, std::io::Cursor::new(bytes.to_vec()));
-        let task = Progress::new(true).reading("", 0);
-        let mut all = Vec::new();
-        let mut take = |line: &[u8]| all.push(String::from_utf8_lossy(line).into_owned());
-        Lines { reader: Box::new(reader), _task: task }.each(&mut take).unwrap();
-        all
-    }
-
-    #[test]
-    fn lines_are_independent_of_the_buffer_size() {
-        for buffer in 1..9 {
-            assert_eq!(lines(b"a\n\nbcdef\ng", buffer), ["a", "", "bcdef", "g"]);
-            assert_eq!(lines(b"", buffer), [""; 0]);
-        }
-    }
-
-    #[test]
-    fn an_endless_line_is_cut() {
-        let long = [vec![b'x'; 3 << 20], b"\nnext\n".to_vec()].concat();
-        for buffer in [1 << 12, 4 << 20] {
-            assert_eq!(lines(&long, buffer), ["x".repeat(LONGEST), "next".to_owned()]);
-        }
-    }
 
     #[test]
     fn rotated_files_are_found() {

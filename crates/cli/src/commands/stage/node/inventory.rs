@@ -59,8 +59,8 @@ pub(super) fn list(
     root: &Path,
     say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let scan = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
-    scan.images.iter().try_for_each(|image| say(copy(image)))
+    let images = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
+    images.iter().try_for_each(|image| say(copy(image)))
 }
 
 fn copy(image: &Image) -> Copy {

@@ -1,0 +1,168 @@
+//! Reads a log in chunks of whole lines, which several threads can process.
+
+use super::packed;
+use crate::ui::progress::Task;
+use std::io::{self, BufRead, ErrorKind};
+
+/// Maximum length of a line in bytes; the rest is dropped. The plugin's lines have a few hundred
+/// bytes, and a file without any line ends is not a log.
+pub(super) const LONGEST: usize = 1 << 16;
+/// The size of a chunk in bytes.
+const CHUNK: usize = 1 << 20;
+
+/// Some lines of a log, each with its line end, except perhaps for the last one.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Chunk {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
+    /// Reads until less than a read buffer of space is left. Returns whether the log has ended.
+    fn fill(&mut self, reader: &mut dyn BufRead) -> io::Result<bool> {
+        // A smaller read would be copied through the reader's own buffer.
+        while let Some(rest) = self.bytes.get_mut(self.used..)
+            && rest.len() >= packed::BUFFER
+        {
+            match reader.read(rest) {
+                Ok(0) => return Ok(true),
+                Ok(count) => self.used += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// An open log.
+pub(super) struct Chunks {
+    reader: Box<dyn BufRead>,
+    /// The beginning of a line that continues after the last chunk.
+    begun: Vec<u8>,
+    _task: Task,
+}
+
+impl Chunks {
+    pub(super) fn new(reader: Box<dyn BufRead>, task: Task) -> Self {
+        Self { reader, begun: Vec::new(), _task: task }
+    }
+
+    /// Reads the next lines into a chunk, whose memory is used again. Returns `None` at the end.
+    ///
+    /// # Errors
+    /// Reading or decompressing failed.
+    pub(super) fn next(&mut self, mut chunk: Chunk) -> io::Result<Option<Chunk>> {
+        chunk.bytes.resize(CHUNK, 0);
+        chunk.used = self.begun.len();
+        if let Some(start) = chunk.bytes.get_mut(..chunk.used) {
+            start.copy_from_slice(&self.begun);
+        }
+        self.begun.clear();
+        if chunk.fill(&mut *self.reader)? {
+            return Ok((chunk.used > 0).then_some(chunk));
+        }
+        let end = memchr::memrchr(b'\n', chunk.bytes());
+        let whole = end.map_or(0, |end| end + 1);
+        let begun = chunk.bytes().get(whole..).unwrap_or_default();
+        if begun.len() <= LONGEST {
+            self.begun.extend_from_slice(begun);
+        } else {
+            self.begun.extend_from_slice(begun.get(..LONGEST).unwrap_or(begun));
+            self.skip_line()?;
+        }
+        chunk.used = whole;
+        Ok(Some(chunk))
+    }
+
+    /// Drops the rest of a line that is too long.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = match self.reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                buffer => buffer?,
+            };
+            let (length, end) = (buffer.len(), memchr::memchr(b'\n', buffer));
+            self.reader.consume(end.map_or(length, |end| end + 1));
+            if end.is_some() {
+                self.begun.push(b'\n');
+            }
+            if end.is_some() || length == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Calls `take` for each line, without its line end, and with its offset.
+pub(super) fn lines<'a>(bytes: &'a [u8], take: &mut dyn FnMut(usize, &'a [u8])) {
+    let mut start = 0;
+    while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        take(start, rest.get(..end.min(LONGEST)).unwrap_or(rest));
+        start += end + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK, Chunk, Chunks, LONGEST, lines};
+    use crate::ui::progress::Progress;
+    use std::io::{BufReader, Read};
+
+    /// Returns one byte at a time, as a pipe may.
+    struct Slow<R>(R);
+
+    impl<R: Read> Read for Slow<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let length = buffer.len().min(1);
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    fn read(reader: impl Read + 'static) -> (Vec<Vec<u8>>, usize) {
+        let task = Progress::new(true).reading("log", 0);
+        let mut chunks = Chunks::new(Box::new(BufReader::new(reader)), task);
+        let (mut all, mut count, mut chunk) = (Vec::new(), 0, Chunk::default());
+        while let Some(next) = chunks.next(chunk).unwrap() {
+            lines(next.bytes(), &mut |_, line| all.push(line.to_owned()));
+            (chunk, count) = (next, count + 1);
+        }
+        (all, count)
+    }
+
+    #[test]
+    fn lines_are_whole_in_chunks() {
+        let line = |number: usize| format!("{number} {}", "x".repeat(number % 300)).into_bytes();
+        let expected: Vec<Vec<u8>> = (0..20_000).map(line).collect();
+        let text = expected.join(&b'\n');
+        let (all, count) = read(std::io::Cursor::new(text.clone()));
+        assert!(all == expected && count > text.len() / CHUNK, "{count}");
+        let short: Vec<u8> = text[..5000].to_vec();
+        assert_eq!(
+            read(Slow(std::io::Cursor::new(short.clone()))).0,
+            read(short.leak() as &[u8]).0
+        );
+        assert_eq!(read(&b""[..]).0, [] as [Vec<u8>; 0]);
+        assert_eq!(read(&b"\n\na"[..]).0, [&b""[..], b"", b"a"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_long_line_is_dropped() {
+        for length in [LONGEST, LONGEST + 1, CHUNK, 3 * CHUNK + 5] {
+            let long = "x".repeat(length);
+            for (text, after) in
+                [(format!("a\n{long}\nb"), Some("b")), (format!("a\n{long}"), None)]
+            {
+                let all = read(std::io::Cursor::new(text)).0;
+                let lengths: Vec<usize> = all.iter().map(Vec::len).collect();
+                let expected = [Some(1), Some(LONGEST), after.map(str::len)];
+                assert_eq!(lengths, expected.into_iter().flatten().collect::<Vec<_>>(), "{length}");
+            }
+        }
+    }
+}
