@@ -2,6 +2,7 @@
 
 pub(crate) mod by_descriptor;
 pub(crate) mod origin;
+mod steps;
 pub(crate) mod visit;
 
 use self::origin::Origin;
@@ -9,6 +10,7 @@ use crate::settings::Untrusted;
 use crate::sif;
 use crate::sif::descriptors::{self, Problem, RootFileSystem};
 use crate::trust::{self, Place, Stop, UntrustedReason};
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -162,7 +164,7 @@ impl fmt::Display for State {
 /// An image root and the result of the walk to it, which is performed once for all its candidates.
 #[derive(Debug)]
 pub struct Root<'a> {
-    path: &'a Path,
+    path: Cow<'a, Path>,
     entered: Option<Result<Place, State>>,
 }
 
@@ -175,7 +177,7 @@ impl<'a> Root<'a> {
             Untrusted::Accept => None,
             Untrusted::Refuse => Some(trust::enter(path).map_err(State::from)),
         };
-        Self { path, entered }
+        Self { path: Cow::Borrowed(path), entered }
     }
 
     /// Why no file under this root can be an image; `None` if the root is usable. This checks the
@@ -185,7 +187,7 @@ impl<'a> Root<'a> {
         match &self.entered {
             Some(Err(state)) => Some(state.clone()),
             Some(Ok(place)) => trust::untrusted_reason(place).map(State::Untrusted),
-            None => stat(self.path).err(),
+            None => stat(&self.path).err(),
         }
     }
 
@@ -195,7 +197,7 @@ impl<'a> Root<'a> {
         let is_absent = |state: &State| matches!(state, State::Absent | State::DanglingLink);
         match &self.entered {
             Some(entered) => entered.as_ref().is_err_and(is_absent),
-            None => stat(self.path).is_err_and(|state| is_absent(&state)),
+            None => stat(&self.path).is_err_and(|state| is_absent(&state)),
         }
     }
 
@@ -213,14 +215,8 @@ impl<'a> Root<'a> {
 
     /// Checks the candidate `name`, and that it records an accepted origin if `origin` is given.
     pub(crate) fn check_origin(&self, name: &str, origin: Option<Origin<'_>>) -> State {
-        let path = self.join(name);
-        let metadata = match &self.entered {
-            None => stat(&path),
-            Some(Ok(place)) => trust::find(place, name).map_err(State::from),
-            Some(Err(state)) => return state.clone(),
-        };
-        let checked = metadata.and_then(|m| check_regular(&m));
-        let checked = checked.and_then(|()| check_content(&path, origin));
+        let checked = self.locate(name).and_then(|metadata| check_regular(&metadata));
+        let checked = checked.and_then(|()| check_content(&self.join(name), origin));
         checked.err().unwrap_or(State::Image)
     }
 }

@@ -152,6 +152,14 @@ pub fn find(root: &Place, name: &str) -> Result<Metadata, Stop> {
     reason.map_or(Ok(place.metadata), |reason| Err(Stop::Untrusted(reason)))
 }
 
+/// Walks from the image root to a directory under it, in which names will be looked up with [`find`].
+///
+/// # Errors
+/// The path does not exist, is not trusted, or cannot be read: see [`Stop`].
+pub fn descend(root: &Place, directory: &str) -> Result<Place, Stop> {
+    walk(root.clone(), directory.split('/').map(|part| (part.into(), Step::LookedUp)).collect())
+}
+
 /// Why the image root itself is not trusted: which users could add a name to it.
 #[must_use]
 pub fn untrusted_reason(root: &Place) -> Option<UntrustedReason> {

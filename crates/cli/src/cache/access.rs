@@ -2,7 +2,7 @@
 //! prove nothing: `verify` usually runs as root, who can open everything.
 
 use sifcache_core::trust::FIRST_ORDINARY_USER;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -52,9 +52,10 @@ fn of(path: &Path, metadata: &Metadata, permission: u32) -> Access {
     }
 }
 
-/// Caches the access to each directory that was examined.
+/// Caches the access to each directory that was examined, and which of their paths have no symbolic
+/// links.
 #[derive(Debug, Default)]
-pub(crate) struct DirectoryAccess(HashMap<PathBuf, Access>);
+pub(crate) struct DirectoryAccess(HashMap<PathBuf, Access>, HashSet<PathBuf>);
 
 impl DirectoryAccess {
     /// Who can look up names in a directory. Symbolic links in the path are followed.
@@ -62,9 +63,13 @@ impl DirectoryAccess {
         if let Some(access) = self.0.get(path) {
             return access.clone();
         }
+        if let Some(access) = self.in_real_directory(path) {
+            return access;
+        }
         let access = match fs::canonicalize(path) {
             Ok(real) if real != path => self.directory(&real),
-            _ => {
+            real => {
+                self.1.extend(real);
                 let above = path.parent().map_or(Access::Everybody, |up| self.directory(up));
                 let own = fs::metadata(path).map(|metadata| of(path, &metadata, SEARCH));
                 // Other checks report a directory whose metadata cannot be read.
@@ -73,6 +78,18 @@ impl DirectoryAccess {
         };
         self.0.insert(path.to_owned(), access.clone());
         access
+    }
+
+    /// The access to a directory, if the directory above it was examined and no component of the
+    /// path is a symbolic link. This takes one system call.
+    fn in_real_directory(&mut self, path: &Path) -> Option<Access> {
+        let (up, _) = (path.parent()?, path.file_name()?);
+        let above = self.0.get(up).cloned().filter(|_| self.1.contains(up))?;
+        let metadata = fs::symlink_metadata(path).ok().filter(Metadata::is_dir)?;
+        let access = above.and(of(path, &metadata, SEARCH));
+        self.0.insert(path.to_owned(), access.clone());
+        self.1.insert(path.to_owned());
+        Some(access)
     }
 
     /// Who can read a file. `metadata` describes the file after symbolic links are followed;

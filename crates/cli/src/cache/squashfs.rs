@@ -21,6 +21,19 @@ pub(crate) fn check(path: &Path) -> Result<(), Damage> {
     open(path).map(drop)
 }
 
+/// Like [`check`], for an open image whose content is known.
+///
+/// # Errors
+/// If the superblock is invalid, the file system is cut short, or the file cannot be read.
+pub(crate) fn check_open(file: File, content: &image::Content) -> Result<(), Damage> {
+    match content.root.file_system {
+        FileSystem::Squashfs => {
+            Reader::open(file, content.root.offset, content.root.size).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads all metadata, and decompresses every block on all processors. `on_progress` is called from
 /// time to time.
 ///

@@ -114,7 +114,13 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
     let mut findings = chosen.findings(&survey);
     let files: Vec<&File> = chosen.files(&survey.files);
     if args.deep {
-        findings.extend(deep::read(&files, &settings, timeout, &Progress::new(args.json))?);
+        findings.extend(deep::read(
+            &files,
+            &survey.files,
+            &settings,
+            timeout,
+            &Progress::new(args.json),
+        )?);
     }
     findings.sort_by(|a, b| (&a.path, a.token, &a.what).cmp(&(&b.path, b.token, &b.what)));
     let problems = findings.iter().filter(|finding| finding.is_problem).count();

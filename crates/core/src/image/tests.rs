@@ -11,10 +11,10 @@ use crate::sif::descriptors::{DEFINITION, DESCRIPTOR};
 use crate::sif::tests::{file, header};
 use crate::trust::{UntrustedReason, Writer};
 use std::ffi::{CStr, c_int};
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -304,6 +304,36 @@ fn a_file_that_was_replaced_after_the_type_check() {
 }
 
 /// Scripts rely on these words.
+/// A walk in two steps has the same results as one walk.
+#[test]
+fn names_below_a_directory() {
+    let Some(root) = TestRoot::new() else { return };
+    for directory in ["a", "a/b", "open", "open/c"] {
+        root.file(&format!("{directory}/i:1"), &sif());
+        root.file(&format!("{directory}/cut:1"), &sif()[..130]);
+        symlink("i:1", root.path().join(directory).join("link:1")).unwrap();
+        symlink("nowhere", root.path().join(directory).join("dangling:1")).unwrap();
+    }
+    symlink("a/b", root.path().join("linked")).unwrap();
+    symlink("nowhere", root.path().join("dangling")).unwrap();
+    mode(&root.path().join("open"), 0o777);
+    mode(&root.path().join("a/cut:1"), 0o666);
+    let directories = ["a", "a/b", "open", "open/c", "linked", "dangling", "absent", "a/i:1"];
+    for untrusted in [Untrusted::Refuse, Untrusted::Accept] {
+        let root = Root::enter(root.path(), untrusted);
+        for directory in directories {
+            let below = root.below(directory);
+            for name in ["i:1", "cut:1", "link:1", "dangling:1", "absent:1", "b", "c"] {
+                let whole = format!("{directory}/{name}");
+                assert_eq!(below.check(name), root.check(&whole), "{whole}");
+                assert_eq!(below.join(name), root.join(&whole));
+                let size = |found: Result<Metadata, State>| found.map(|found| found.len());
+                assert_eq!(size(below.locate(name)), size(root.locate(&whole)), "{whole}");
+            }
+        }
+    }
+}
+
 #[test]
 fn states_have_stable_tokens() {
     let somewhere = UntrustedReason { path: PathBuf::from("/x"), by: Writer::Others };

@@ -45,8 +45,7 @@ impl Chosen {
     }
 
     fn is_meant(&self, file: &File) -> bool {
-        let named =
-            |one: &Reference| file.reference.as_ref().is_some_and(|other| is_same(one, other));
+        let named = |one: &Reference| file.reference().is_some_and(|other| is_same(one, &other));
         self.is_all() || self.has_path(&file.path) || self.references.iter().any(named)
     }
 
@@ -72,7 +71,7 @@ impl Chosen {
         }
         for reference in &self.references {
             let is_there =
-                |file: &&File| file.reference.as_ref().is_some_and(|one| is_same(reference, one));
+                |file: &&File| file.reference().is_some_and(|one| is_same(reference, &one));
             if !files.iter().any(is_there) {
                 let short = image_name::short(reference);
                 let advice = format!("`sifcache add {short}` pulls it");

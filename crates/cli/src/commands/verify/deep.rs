@@ -44,17 +44,19 @@ struct Desk {
     findings: Arc<Mutex<Vec<Finding>>>,
 }
 
-/// Reads the images among `files`, and returns findings about them.
+/// Reads the images among `files`, and returns findings about them. `all` are all files of the
+/// survey.
 ///
 /// # Errors
 /// A signal asked the command to stop, or the runtime could not be started.
 pub(crate) fn read(
     files: &[&File],
+    all: &[File],
     settings: &Settings,
     timeout: Duration,
     progress: &Progress,
 ) -> Result<Vec<Finding>, Failure> {
-    let jobs = jobs(files);
+    let jobs = jobs(files, all);
     let bytes = jobs.iter().map(|job| job.size).sum();
     let task = progress.bytes("reading the images", bytes);
     let desk = Desk { task: Arc::new(task), findings: Arc::default() };
@@ -91,17 +93,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn jobs(files: &[&File]) -> Vec<Job> {
+fn jobs(files: &[&File], all: &[File]) -> Vec<Job> {
     let mut seen = HashSet::new();
     let whole = |file: &&&File| {
         matches!(file.state, State::Image | State::WrongArchitecture(_) | State::Untrusted(_))
-            && file.metadata.as_ref().is_some_and(fs::Metadata::is_file)
+            && file.target.is_some_and(|target| target.is_file)
     };
     let job = |file: &&File| Job {
         path: file.path.clone(),
         size: file.size(),
-        expected: file.record.as_ref().map(|record| record.sha256.clone()),
-        damaged: file.damage.is_some(),
+        expected: file.record(all).map(|record| record.sha256),
+        damaged: file.damage().is_some(),
     };
     files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()
 }

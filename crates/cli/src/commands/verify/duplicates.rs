@@ -1,6 +1,6 @@
 //! Determines which file jobs find if there are several files for one reference.
 
-use super::file::File;
+use super::file::{File, FoundAs};
 use super::finding::{Finding, SHADOWED, TWO_FILES};
 use crate::cache::image_name;
 use crate::ui::escape::escape_for_terminal;
@@ -13,47 +13,68 @@ use std::path::Path;
 /// Sets for each file the spellings of the reference that lead to it, and returns findings about
 /// duplicates.
 pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        if let Some(reference) = file.reference.as_ref().filter(|_| file.is_usable()) {
-            groups.entry(reference.to_string()).or_default().push(index);
-        }
-    }
     let mut findings = Vec::new();
-    for group in groups.values() {
-        let members: Vec<&File> = group.iter().filter_map(|index| files.get(*index)).collect();
-        let contest = Contest::new(members, roots);
+    let mut found_as: Vec<(usize, FoundAs)> = Vec::new();
+    for group in groups(files, &mut found_as).values() {
+        let members = group.iter().filter_map(|index| files.get(*index)).collect();
+        let contest = Contest::new(members, files, roots);
         findings.extend(contest.findings());
-        let found_as: Vec<Vec<String>> =
-            contest.files.iter().map(|file| contest.found_as(file)).collect();
-        for (index, found_as) in group.iter().zip(found_as) {
-            if let Some(file) = files.get_mut(*index) {
-                file.found_as = found_as;
-            }
+        let all = contest.files.iter().map(|file| contest.found_as(file).into());
+        found_as.extend(group.iter().copied().zip(all.map(FoundAs::These)));
+    }
+    for (index, found_as) in found_as {
+        if let Some(file) = files.get_mut(index) {
+            file.found_as = found_as;
         }
     }
     findings
 }
 
+/// The usable files by reference. The only file of its reference whose name is universal is found,
+/// which goes into `found_as`; nearly all files are like that.
+fn groups(files: &[File], found_as: &mut Vec<(usize, FoundAs)>) -> BTreeMap<String, Vec<usize>> {
+    let usable = files.iter().enumerate().filter(|(_, file)| file.is_usable());
+    let mut keys: Vec<(u64, usize)> =
+        usable.filter_map(|(index, file)| Some((file.key?, index))).collect();
+    keys.sort_unstable();
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for same in keys.chunk_by(|one, other| one.0 == other.0) {
+        let is_alone = |index: usize| files.get(index).is_some_and(|file| file.is_universal);
+        match same {
+            [(_, index)] if is_alone(*index) => found_as.push((*index, FoundAs::Short)),
+            _ => {
+                for (_, index) in same {
+                    let reference = files.get(*index).and_then(File::reference);
+                    let name = reference.map(|reference| reference.to_string());
+                    groups.entry(name.unwrap_or_default()).or_default().push(*index);
+                }
+            }
+        }
+    }
+    groups
+}
+
 /// The files for one reference, and the file that each spelling of it leads to.
 struct Contest<'a> {
     files: Vec<&'a File>,
+    /// All files of the survey.
+    all: &'a [File],
     winners: Vec<(String, &'a File)>,
 }
 
 impl<'a> Contest<'a> {
-    fn new(files: Vec<&'a File>, roots: usize) -> Self {
+    fn new(files: Vec<&'a File>, all: &'a [File], roots: usize) -> Self {
         let one: HashSet<_> = files.iter().map(|file| file.identity()).collect();
-        let first = files.first().and_then(|file| Some((*file, file.reference.as_ref()?)));
+        let first = files.first().and_then(|file| Some((*file, file.reference()?)));
         let winners = match first {
             // There is only one file, and all spellings lead to it.
-            Some((file, reference)) if one.len() == 1 && files.iter().any(|f| is_universal(f)) => {
-                vec![(image_name::short(reference), file)]
+            Some((file, reference)) if one.len() == 1 && files.iter().any(|f| f.is_universal) => {
+                vec![(image_name::short(&reference), file)]
             }
-            Some((_, reference)) => winners(&files, reference, roots),
+            Some((_, reference)) => winners(&files, &reference, roots),
             None => Vec::new(),
         };
-        Self { files, winners }
+        Self { files, all, winners }
     }
 
     /// The spellings of the reference that lead to this file. If all of them do, only the short one
@@ -72,7 +93,7 @@ impl<'a> Contest<'a> {
         let mut findings = Vec::new();
         let mut seen: Vec<&File> = vec![first];
         for file in &self.files {
-            if !seen.iter().all(|other| differ(file, other)) {
+            if !seen.iter().all(|other| differ(file, other, self.all)) {
                 continue;
             }
             seen.push(file);
@@ -89,16 +110,16 @@ impl<'a> Contest<'a> {
 
 /// Whether it matters which of two files a job finds. Two files under one root always differ, even
 /// with the same content, because replacing one leaves the other unchanged.
-fn differ(one: &File, other: &File) -> bool {
+fn differ(one: &File, other: &File, all: &[File]) -> bool {
     match one.root == other.root {
         true => one.identity() != other.identity(),
         // If the reference has a digest, the content is the same.
-        false => !has_digest(one) && !one.is_same_image(other),
+        false => !has_digest(one) && !one.is_same_image(other, all),
     }
 }
 
 fn has_digest(file: &File) -> bool {
-    file.reference.as_ref().is_some_and(|reference| reference.digest().is_some())
+    file.reference().is_some_and(|reference| reference.digest().is_some())
 }
 
 fn two_files(first: &File, typed: &str, file: &File, other_typed: &str) -> Finding {
@@ -119,11 +140,11 @@ fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
 /// Advice to remove one of two files. If one of their names only matches one spelling of the
 /// reference, the remaining file must be renamed to the short name.
 fn advice(one: &File, other: &File) -> String {
-    match other.reference.as_ref().filter(|_| !(is_universal(one) && is_universal(other))) {
+    match other.reference().filter(|_| !(one.is_universal && other.is_universal)) {
         None => "remove one of them".to_owned(),
         Some(reference) => format!(
             "remove one of them, and rename the other one to {}",
-            escape_for_terminal(Path::new(&image_name::file(reference)))
+            escape_for_terminal(Path::new(&image_name::file(&reference)))
         ),
     }
 }
@@ -131,10 +152,7 @@ fn advice(one: &File, other: &File) -> String {
 /// Whether all spellings of the reference lead to a file of this name. The short and the full name
 /// are looked up for all spellings; the name as typed is only looked up for the spelling that was
 /// typed.
-fn is_universal(file: &File) -> bool {
-    let Some((reference, name)) = file.reference.as_ref().zip(file.name.to_str()) else {
-        return false;
-    };
+pub(crate) fn is_universal(reference: &Reference, name: &str) -> bool {
     if reference.transport() != Transport::Docker {
         return true;
     }
@@ -144,8 +162,11 @@ fn is_universal(file: &File) -> bool {
 
 /// The file that a job finds, for each spelling of the reference.
 fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
-    let named: HashMap<(usize, &str), &'a File> =
-        files.iter().filter_map(|file| Some(((file.root, file.name.to_str()?), *file))).collect();
+    let root = |file: &File| usize::try_from(file.root).ok();
+    let named: HashMap<(usize, &str), &'a File> = files
+        .iter()
+        .filter_map(|file| Some(((root(file)?, file.name().to_str()?), *file)))
+        .collect();
     let winner = |reference: &Reference| {
         let names = candidate::names(reference);
         (0..roots)

@@ -1,20 +1,30 @@
 //! One file under an image root, and its state for jobs.
+//!
+//! A cache can contain hundreds of thousands of names, so a file holds little, and what is rarely
+//! needed is derived or read again.
 
+use super::duplicates;
 use super::misnamed;
+use super::tree::Name;
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::image_name;
 use crate::cache::sif_metadata::{self, Origin};
 use crate::cache::squashfs::{self, Damage};
 use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::store::metadata::Record;
+use jiff::Timestamp;
 use sifcache_core::image::{self, Root, State};
 use sifcache_core::reference::Reference;
+use sifcache_core::sif::host_architecture;
 use sifcache_core::{sif, trust};
-use std::fs::{self, Metadata};
+use std::collections::HashSet;
+use std::fs::{self, Metadata, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 /// Device and inode number, which identify a file under all of its names.
 pub(crate) type Identity = (u64, u64);
@@ -23,101 +33,238 @@ pub(crate) type Identity = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct File {
     /// The index of its image root.
-    pub(crate) root: usize,
-    /// Its path relative to the root.
-    pub(crate) name: PathBuf,
+    pub(crate) root: u32,
+    /// Where its path relative to the root begins in the full path.
+    name_at: u32,
     /// Its full path.
     pub(crate) path: PathBuf,
-    /// The reference that leads a job to this name, if there is one.
-    pub(crate) reference: Option<Reference>,
+    /// A hash of the normal form of the reference that leads a job to this name, if there is one.
+    pub(crate) key: Option<u64>,
+    /// Whether all spellings of its reference lead to it.
+    pub(crate) is_universal: bool,
     /// Its state as a candidate. Without a reference, the state of its content.
     pub(crate) state: State,
+    /// Metadata of the target, with links followed.
+    pub(crate) target: Option<Target>,
+    /// Who may read it, unless everybody may.
+    restricted: Option<Box<Access>>,
+    /// The index of the file under whose name the record of this one is stored.
+    pub(crate) recorded: Option<u32>,
+    /// The spellings of the reference that lead to it.
+    pub(crate) found_as: FoundAs,
+    /// Data that few files have.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// Data that few files have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
     /// Damage to the root file system of an otherwise valid image.
     pub(crate) damage: Option<Damage>,
     /// The source that it was pulled from, which is only read if its name is suspicious or is not a
     /// reference.
     pub(crate) origin: Option<Origin>,
-    /// Metadata of the target, with links followed.
-    pub(crate) metadata: Option<Metadata>,
-    /// Who may read it.
-    pub(crate) access: Access,
-    /// Its record, if there is one.
-    pub(crate) record: Option<Arc<Record>>,
-    /// The spellings of the reference that lead to it.
-    pub(crate) found_as: Vec<String>,
+    /// What its record says, if the digest in its name is another one.
+    pub(crate) mismatch: Option<String>,
+}
+
+/// Metadata of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    identity: Identity,
+    /// Size in bytes; 0 if it is not a regular file.
+    pub(crate) size: u64,
+    pub(crate) is_file: bool,
+    seconds: i64,
+    nanoseconds: i32,
+}
+
+impl Target {
+    fn new(metadata: &Metadata) -> Self {
+        Self {
+            identity: (metadata.dev(), metadata.ino()),
+            size: if metadata.is_file() { metadata.len() } else { 0 },
+            is_file: metadata.is_file(),
+            seconds: metadata.mtime(),
+            nanoseconds: i32::try_from(metadata.mtime_nsec()).unwrap_or_default(),
+        }
+    }
+
+    /// The modification time, if it can be represented.
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
+        Timestamp::new(self.seconds, self.nanoseconds).ok()
+    }
+}
+
+/// The spellings of a reference that lead to a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FoundAs {
+    Nothing,
+    /// All of them, which the short form stands for.
+    Short,
+    These(Box<[String]>),
+}
+
+/// The image root of files, and what is known about all of them.
+pub(crate) struct Place<'a> {
+    /// The index of the root.
+    pub(crate) index: u32,
+    pub(crate) path: &'a Path,
+    pub(crate) root: &'a Root<'a>,
+    pub(crate) access: &'a DirectoryAccess,
+    pub(crate) architecture: Architecture,
+    /// Files with several names whose content is a valid image.
+    pub(crate) valid: Mutex<HashSet<Identity>>,
+}
+
+/// The directory of the last file, because the next file is usually in the same one.
+#[derive(Default)]
+pub(crate) struct Directory(Option<(String, Root<'static>)>);
+
+impl Directory {
+    fn at(&mut self, root: &Root<'_>, name: &str) -> &Root<'static> {
+        match &mut self.0 {
+            Some((last, _)) if last == name => {}
+            other => *other = None,
+        }
+        &self.0.get_or_insert_with(|| (name.to_owned(), root.below(name))).1
+    }
 }
 
 impl File {
     /// Inspects the file called `name`.
-    pub(crate) fn look(
-        (index, path): (usize, &Path),
-        root: &Root<'_>,
-        name: &Path,
-        directory_access: &DirectoryAccess,
-        architecture: Architecture,
-    ) -> Self {
-        let (root_path, path) = (path, path.join(name));
-        let spelled = name.to_str().and_then(|text| Some((text, image_name::reference(text)?)));
-        let metadata = fs::metadata(&path).ok();
-        let state = match &spelled {
-            Some((text, _)) => architecture::check(root, text, architecture),
-            None => content(&path, metadata.as_ref()),
+    pub(crate) fn look(place: &Place<'_>, directory: &mut Directory, name: &Name) -> Self {
+        let path = place.path.join(&name.path);
+        let text = name.path.to_str();
+        let reference = text.and_then(image_name::reference);
+        let located =
+            text.filter(|_| reference.is_some()).map(|text| match text.rsplit_once('/') {
+                Some((above, last)) => directory.at(place.root, above).locate(last),
+                None => place.root.locate(text),
+            });
+        // A link is examined apart from its target, and an untrusted file has metadata, too.
+        let metadata = match &located {
+            Some(Ok(metadata)) if !name.is_link => Some(metadata.clone()),
+            _ => fs::metadata(&path).ok(),
         };
-        let damage = match &state {
-            State::Image => squashfs::check(&path).err(),
-            _ => None,
+        let (state, damage) = match (&located, text) {
+            (Some(Err(state)), _) => (state.clone(), None),
+            (Some(Ok(metadata)), Some(text)) => place.candidate(text, &path, metadata),
+            _ => {
+                let state = content(&path, metadata.as_ref());
+                let is_image = state == State::Image;
+                (state, is_image.then(|| squashfs::check(&path).err()).flatten())
+            }
         };
-        let access = match &metadata {
-            Some(metadata) => directory_access.file(&path, metadata, leads_on(root_path, name)),
-            None => Access::Everybody,
-        };
-        let reference = spelled.map(|(_, reference)| reference);
-        let is_suspicious = name.to_str().is_none_or(misnamed::is_suspicious);
+        let access = metadata
+            .as_ref()
+            .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, name.is_link));
+        let is_suspicious = text.is_none_or(misnamed::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
         let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
-        let (record, found_as, name) = (None, Vec::new(), name.to_owned());
+        let rare = Rare { damage, origin, mismatch: None };
+        let is_rare = rare.damage.is_some() || rare.origin.is_some();
+        let length = path.as_os_str().len() - name.path.as_os_str().len();
         Self {
-            root: index,
-            name,
+            root: place.index,
+            name_at: u32::try_from(length).unwrap_or_default(),
             path,
-            reference,
+            key: reference.as_ref().map(key),
+            is_universal: reference
+                .zip(text)
+                .is_some_and(|(reference, text)| duplicates::is_universal(&reference, text)),
             state,
-            damage,
-            origin,
-            metadata,
-            access,
-            record,
-            found_as,
+            target: metadata.as_ref().map(Target::new),
+            restricted: (access != Access::Everybody).then(|| access.into()),
+            recorded: None,
+            found_as: FoundAs::Nothing,
+            rare: is_rare.then(|| rare.into()),
+        }
+    }
+
+    /// Its path relative to the root.
+    pub(crate) fn name(&self) -> &Path {
+        let at = usize::try_from(self.name_at).unwrap_or_default();
+        let name = self.path.as_os_str().as_bytes().get(at..);
+        Path::new(std::ffi::OsStr::from_bytes(name.unwrap_or_default()))
+    }
+
+    /// The path of its root.
+    fn root_path(&self) -> &Path {
+        let at = usize::try_from(self.name_at).unwrap_or_default();
+        let root = self.path.as_os_str().as_bytes().get(..at);
+        Path::new(std::ffi::OsStr::from_bytes(root.unwrap_or_default()))
+    }
+
+    /// The reference that leads a job to this name, if there is one.
+    pub(crate) fn reference(&self) -> Option<Reference> {
+        self.key?;
+        image_name::reference(self.name().to_str()?)
+    }
+
+    /// Who may read it.
+    pub(crate) fn access(&self) -> &Access {
+        self.restricted.as_deref().unwrap_or(&Access::Everybody)
+    }
+
+    /// Damage to the root file system of an otherwise valid image.
+    pub(crate) fn damage(&self) -> Option<&Damage> {
+        self.rare.as_ref()?.damage.as_ref()
+    }
+
+    /// The source that it was pulled from, if it was read.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.rare.as_ref()?.origin.as_ref()
+    }
+
+    /// Its record, if there is one. `files` are all files of the survey.
+    pub(crate) fn record(&self, files: &[Self]) -> Option<Record> {
+        let file = files.get(usize::try_from(self.recorded?).ok()?)?;
+        file.own_record()
+    }
+
+    /// The record that is stored under this name, if there is one.
+    pub(crate) fn own_record(&self) -> Option<Record> {
+        let target = self.target.filter(|target| target.is_file)?;
+        Record::load(self.root_path(), self.name().to_str()?, target.size, target.modified()?)
+    }
+
+    /// The spellings of the reference that lead to it.
+    pub(crate) fn found_as(&self) -> Vec<String> {
+        match &self.found_as {
+            FoundAs::Nothing => Vec::new(),
+            FoundAs::Short => self.reference().iter().map(image_name::short).collect(),
+            FoundAs::These(all) => all.to_vec(),
         }
     }
 
     /// Whether it is a valid image with a reference, as far as the calling user can determine.
     pub(crate) fn is_image(&self) -> bool {
-        self.reference.is_some() && self.state == State::Image
+        self.key.is_some() && self.state == State::Image
     }
 
     /// Whether it is a valid image with a reference, and users can read it.
     pub(crate) fn is_usable(&self) -> bool {
-        self.is_image() && self.access.is_open()
+        self.is_image() && self.access().is_open()
     }
 
     /// The identity of the file, or `None` without metadata.
     pub(crate) fn identity(&self) -> Option<Identity> {
-        self.metadata.as_ref().map(|metadata| (metadata.dev(), metadata.ino()))
+        self.target.map(|target| target.identity)
     }
 
     /// Its size in bytes; 0 if it is not a regular file.
     pub(crate) fn size(&self) -> u64 {
-        self.metadata.as_ref().filter(|metadata| metadata.is_file()).map_or(0, Metadata::len)
+        self.target.map_or(0, |target| target.size)
     }
 
     /// Whether both files have the same image: one is a copy of the other, or both were made from
-    /// the same image of a registry.
-    pub(crate) fn is_same_image(&self, other: &Self) -> bool {
+    /// the same image of a registry. `files` are all files of the survey.
+    pub(crate) fn is_same_image(&self, other: &Self, files: &[Self]) -> bool {
         if self.identity() == other.identity() {
             return true;
         }
-        let digests = |file: &Self| file.record.as_ref().map(|record| record.digests.clone());
+        let digests = |file: &Self| file.record(files).map(|record| record.digests);
         let (own, others) = (digests(self).unwrap_or_default(), digests(other).unwrap_or_default());
         if own.iter().any(|digest| others.contains(digest)) {
             return true;
@@ -127,10 +274,54 @@ impl File {
     }
 }
 
-/// Whether the last path component is a symbolic link. Links in its parent directories are checked
-/// together with these directories.
-fn leads_on(root: &Path, name: &Path) -> bool {
-    root.join(name).is_symlink()
+/// A hash of the normal form of a reference.
+fn key(reference: &Reference) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    reference.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Place<'_> {
+    /// The state of a candidate that a job can reach, and the damage to its root file system.
+    fn candidate(&self, name: &str, path: &Path, found: &Metadata) -> (State, Option<Damage>) {
+        if !found.is_file() {
+            return (State::NotAFile(trust::kind(found)), None);
+        }
+        if self.architecture != host_architecture() {
+            let state = architecture::check(self.root, name, self.architecture);
+            let is_image = state == State::Image;
+            return (state, is_image.then(|| squashfs::check(path).err()).flatten());
+        }
+        let identity = (found.dev(), found.ino());
+        let valid = || self.valid.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.nlink() > 1 && valid().contains(&identity) {
+            return (State::Image, None);
+        }
+        match open_image(path) {
+            Ok((file, content)) => {
+                let damage = squashfs::check_open(file, &content).err();
+                if found.nlink() > 1 && damage.is_none() {
+                    valid().insert(identity);
+                }
+                (State::Image, damage)
+            }
+            Err(state) => (state, None),
+        }
+    }
+}
+
+/// Opens an image for this host, as a job does.
+fn open_image(path: &Path) -> Result<(fs::File, image::Content), State> {
+    // The file may have been replaced by a FIFO, and opening a FIFO must not block.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(State::NotAFile(trust::kind(&metadata)));
+    }
+    let content = image::inspect_for(&mut file, metadata.len(), host_architecture())?;
+    Ok((file, content))
 }
 
 /// The state of the content of a file without a reference. Ownership is not checked.

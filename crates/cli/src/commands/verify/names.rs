@@ -10,7 +10,7 @@ use sifcache_core::candidate;
 use sifcache_core::image::State;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::Reference;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -18,7 +18,9 @@ use std::path::Path;
 /// Proposes names for the files of one root, but never the same name for two files.
 pub(crate) struct Names<'a> {
     root: &'a Path,
-    states: HashMap<&'a Path, &'a State>,
+    files: &'a [File],
+    /// The states by name. Most roots need none of them.
+    states: OnceCell<HashMap<&'a Path, &'a State>>,
     given: RefCell<BTreeSet<String>>,
 }
 
@@ -53,9 +55,13 @@ enum Place {
 impl<'a> Names<'a> {
     /// Prepares proposals for `files`, the files of the root at this path.
     pub(crate) fn new(root: &'a Path, files: &'a [File]) -> Self {
-        let named = files.iter().filter(|file| file.reference.is_some());
-        let states = named.map(|file| (file.name.as_path(), &file.state)).collect();
-        Self { root, states, given: RefCell::default() }
+        Self { root, files, states: OnceCell::new(), given: RefCell::default() }
+    }
+
+    fn state(&self, name: &str) -> Option<&State> {
+        let named = || self.files.iter().filter(|file| file.key.is_some());
+        let states = || named().map(|file| (file.name(), &file.state)).collect();
+        self.states.get_or_init(states).get(Path::new(name)).copied()
     }
 
     /// The finding for a file that has no reference.
@@ -96,14 +102,14 @@ impl<'a> Names<'a> {
     /// Derives the name from the current one, to preserve a chosen registry and tag, or else from
     /// the origin recorded in the file.
     fn rename(&self, file: &File) -> Advice {
-        let transport = file.name.to_str().map(|name| Transport::of_file(name).0);
+        let transport = file.name().to_str().map(|name| Transport::of_file(name).0);
         if let Some(directory) = transport.and_then(Transport::directory) {
             let text =
                 format!("rename it as its URI is written, {directory}/ in place of the transport");
             return Advice::other(text);
         }
-        let origin = || file.origin.as_ref().map(|origin| image_name::file(&origin.reference));
-        match proper(&file.name).or_else(origin) {
+        let origin = || file.origin().map(|origin| image_name::file(&origin.reference));
+        match proper(file.name()).or_else(origin) {
             Some(name) => self.advice(&name),
             None => Advice::other("rename it to NAME:TAG, all lower case".into()),
         }
@@ -164,7 +170,7 @@ impl<'a> Names<'a> {
 
     fn place(&self, name: &str) -> Place {
         let path = self.root.join(name);
-        if self.states.get(Path::new(name)).is_some_and(|state| **state == State::Image) {
+        if self.state(name) == Some(&State::Image) {
             return Place::Image;
         }
         let parents = path.ancestors().skip(1).take_while(|parent| parent.starts_with(self.root));

@@ -110,19 +110,19 @@ fn line(finding: &Finding) -> String {
 /// A description of the file: whether jobs find it, and under which references.
 fn what(file: &File) -> String {
     let size = format::size(file.size());
-    match (&file.reference, &file.state) {
+    let found_as = file.found_as();
+    match (file.reference(), &file.state) {
         (None, State::Image) => format!("a SIF file, {size}, whose name matches no reference"),
         (None, _) => "no image".to_owned(),
-        (Some(reference), _) if file.found_as.is_empty() => {
-            let uri = Transport::uri_of(&image_name::short(reference));
+        (Some(reference), _) if found_as.is_empty() => {
+            let uri = Transport::uri_of(&image_name::short(&reference));
             match file.state {
                 State::Image => format!("an image, {size}, not found as {uri}"),
                 _ => format!("no image for {uri}: {}", file.state),
             }
         }
         _ => {
-            let all: Vec<String> =
-                file.found_as.iter().map(|name| Transport::uri_of(name)).collect();
+            let all: Vec<String> = found_as.iter().map(|name| Transport::uri_of(name)).collect();
             format!("an image, {size}, found as {}", all.join(", "))
         }
     }

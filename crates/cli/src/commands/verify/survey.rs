@@ -1,12 +1,13 @@
 //! Surveys all image roots, as far as possible without reading the complete images.
 
-use super::file::File;
+use super::file::{Directory, File, Place};
 use super::finding::{
     ABSENT, BAD_DECLARATION, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS,
 };
 use super::fix::Fix;
 use super::names::Names;
 use super::timeout::{self, Outcome, Watchdog};
+use super::tree::Name;
 use super::{duplicates, hidden, misnamed, records, tree, views};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
@@ -18,6 +19,7 @@ use sifcache_core::sif::host_architecture;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The files under the roots, and the findings about them.
@@ -37,7 +39,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
         let (path, untrusted) = (root.clone(), settings.untrusted);
         match timeout::wait(timeout, move |watchdog| one_root(index, &path, untrusted, watchdog))? {
             Outcome::Done(survey) => {
-                all.files.extend(survey.files);
+                all.add_files(survey.files);
                 all.findings.extend(survey.findings);
             }
             // If no thread is busy with a path, the root itself is reported.
@@ -69,6 +71,19 @@ pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
 }
 
 impl Survey {
+    /// Adds the files of another root.
+    fn add_files(&mut self, mut files: Vec<File>) {
+        let offset = u32::try_from(self.files.len()).unwrap_or_default();
+        for recorded in files.iter_mut().filter_map(|file| file.recorded.as_mut()) {
+            *recorded = recorded.saturating_add(offset);
+        }
+        // Usually there is only one root, and the files are not copied.
+        match self.files.is_empty() {
+            true => self.files = files,
+            false => self.files.extend(files),
+        }
+    }
+
     /// An absent root may exist on other hosts, so it is only a problem if all roots are absent.
     fn judge_absent_roots(&mut self, roots: &[PathBuf]) {
         let is_absent = |finding: &Finding| finding.token == ABSENT;
@@ -92,23 +107,33 @@ fn one_root(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog
 fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
     let root = watchdog.at(path, || Root::enter(path, untrusted));
     let tree = tree::walk(path, watchdog);
+    let findings = tree.findings;
     let mut directory_access = DirectoryAccess::default();
-    for name in &tree.names {
-        let directory = path.join(name);
+    let directories = tree.names.chunk_by(|a, b| a.path.parent() == b.path.parent());
+    for name in directories.filter_map(<[Name]>::first) {
+        let directory = path.join(&name.path);
         let directory = directory.parent().unwrap_or(path);
         watchdog.at(directory, || directory_access.directory(directory));
     }
     let declared = watchdog.at(path, || architecture::declared(path));
     let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
-    let look = |name: &PathBuf| {
-        watchdog.at(&path.join(name), || {
-            File::look((index, path), &root, name, &directory_access, architecture)
-        })
+    let (root_ref, access, valid) = (&root, &directory_access, Mutex::default());
+    let place = Place {
+        index: u32::try_from(index).unwrap_or_default(),
+        path,
+        root: root_ref,
+        access,
+        architecture,
+        valid,
     };
-    let mut files: Vec<File> = tree.names.par_iter().map(look).collect();
+    let look = |directory: &mut Directory, name: Name| {
+        watchdog.at(&path.join(&name.path), || File::look(&place, directory, &name))
+    };
+    let names = tree.names.into_par_iter();
+    let mut files: Vec<File> = names.map_init(Directory::default, look).collect();
     // These files were deleted during the survey.
     files.retain(|file| file.state != State::Absent);
-    records::load_all(path, &mut files, watchdog);
+    records::load_all(&mut files, watchdog);
     let names = Names::new(path, &files);
     let mut judge = Judge::new(path, &names, architecture);
     judge.found.extend(declared.err().map(|error| {
@@ -116,13 +141,13 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
         let advice = "write the name of one architecture into it, or remove it";
         Finding::problem(BAD_DECLARATION, &file, error, advice)
     }));
-    judge.found.extend(tree.findings);
+    judge.found.extend(findings);
     judge.root(&root);
     judge.access(&watchdog.at(path, || directory_access.directory(path)), &State::Image, None);
     files.iter().for_each(|file| judge.file(file));
     judge.found.extend(hidden::scratches(path, watchdog));
     judge.found.extend(hidden::kept_files(path, watchdog));
-    judge.found.extend(records::orphans(path, watchdog));
+    judge.found.extend(records::orphans(path, &files, watchdog));
     let findings = judge.all();
     Survey { files, findings }
 }
@@ -168,11 +193,11 @@ impl<'a> Judge<'a> {
     }
 
     fn file(&mut self, file: &File) {
-        let Some(reference) = &file.reference else {
+        if file.key.is_none() {
             return self.found.push(self.names.judge(file));
-        };
-        self.access(&file.access, &file.state, Some(file));
-        self.found.extend(records::mismatch(file));
+        }
+        self.access(file.access(), &file.state, Some(file));
+        self.found.extend(records::report_mismatch(file));
         self.found.extend(misnamed::judge(file, self.names));
         match &file.state {
             State::Untrusted(reason) => {
@@ -180,14 +205,16 @@ impl<'a> Judge<'a> {
                 self.share(finding, Some(file));
             }
             // Already reported for the same file, or for the directory that blocks access.
-            State::Unreadable if file.access != Access::Everybody => {}
-            state @ State::DanglingLink if reference.digest().is_some() => {
+            State::Unreadable if *file.access() != Access::Everybody => {}
+            state @ State::DanglingLink
+                if file.reference().is_some_and(|one| one.digest().is_some()) =>
+            {
                 let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
                 self.found.push(Finding::refused(&file.path, state).with_fix(fix));
             }
-            State::Image => self
-                .found
-                .extend(file.damage.as_ref().map(|damage| Finding::damaged(&file.path, damage))),
+            State::Image => {
+                self.found.extend(file.damage().map(|damage| Finding::damaged(&file.path, damage)))
+            }
             State::WrongArchitecture(actual) => {
                 let finding =
                     Finding::wrong_architecture(&file.path, actual, self.architecture, self.root);

@@ -3,8 +3,11 @@
 use super::finding::{Finding, LINK_LOOP};
 use super::timeout::Watchdog;
 use crate::cache::store::STATE;
+use rayon::prelude::*;
 use sifcache_core::image::State;
+use std::cmp::Ordering;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
@@ -14,10 +17,20 @@ const UNPACKED: &str = ".singularity.d";
 /// The files under a root.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Everything except directories: sorted paths relative to the root.
-    pub(crate) names: Vec<PathBuf>,
+    /// Everything except directories, sorted by path.
+    pub(crate) names: Vec<Name>,
     /// Findings such as unreadable directories.
     pub(crate) findings: Vec<Finding>,
+}
+
+/// A name in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    /// Relative to the root.
+    pub(crate) path: PathBuf,
+    /// Whether its last component is a symbolic link. Links in its parent directories are checked
+    /// together with these directories.
+    pub(crate) is_link: bool,
 }
 
 /// Walks through `root`. Symbolic links to directories are followed, as in a lookup. walkdir's own
@@ -25,7 +38,7 @@ pub(crate) struct Tree {
 pub(crate) fn walk(root: &Path, watchdog: &Watchdog) -> Tree {
     let mut walk = Walk { root, watchdog, jumps: Vec::new(), tree: Tree::default() };
     walk.descend(root);
-    walk.tree.names.sort();
+    walk.tree.names.par_sort_unstable_by(|one, other| compare(&one.path, &other.path));
     walk.tree
 }
 
@@ -51,14 +64,15 @@ impl Walk<'_> {
                     }
                 }
                 Ok(entry) if entry.file_type().is_symlink() => self.link(entry.path()),
-                Ok(entry) => self.add(entry.path()),
+                Ok(entry) => self.add(entry.path(), false),
                 Err(error) => self.fail(&at, error),
             }
         }
     }
 
-    fn add(&mut self, path: &Path) {
-        self.tree.names.extend(path.strip_prefix(self.root).map(Path::to_owned));
+    fn add(&mut self, path: &Path, is_link: bool) {
+        let name = |path: &Path| Name { path: path.to_owned(), is_link };
+        self.tree.names.extend(path.strip_prefix(self.root).map(name));
     }
 
     fn link(&mut self, path: &Path) {
@@ -66,7 +80,7 @@ impl Walk<'_> {
         let parent = path.parent().unwrap_or(self.root);
         let parent = self.watchdog.at(parent, || fs::canonicalize(parent));
         // Not a link to a directory: a link to a file, or a dangling link.
-        let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path) };
+        let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path, true) };
         self.jumps.push(parent);
         if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
             let what = "a link to a directory above it, which is not searched";
@@ -94,6 +108,18 @@ impl Walk<'_> {
         if state.is_refusal() && path != self.root {
             self.tree.findings.push(Finding::refused(&path, &state));
         }
+    }
+}
+
+/// Compares relative paths by their components. `Path` does the same, but takes longer than all
+/// system calls.
+fn compare(one: &Path, other: &Path) -> Ordering {
+    let (one, other) = (one.as_os_str().as_bytes(), other.as_os_str().as_bytes());
+    let differ = |(one, other): &(&u8, &u8)| one != other;
+    let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    match one.iter().zip(other).find(differ) {
+        Some((one, other)) => rank(one).cmp(&rank(other)),
+        None => one.len().cmp(&other.len()),
     }
 }
 
@@ -128,12 +154,23 @@ mod tests {
         symlink("box", path("boxed")).unwrap();
         let tree = walk(root.path(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
-        assert_eq!(tree.names, names.map(Path::new));
+        assert!(tree.names.iter().map(|name| &*name.path).eq(names.map(Path::new)));
+        let is_link: Vec<bool> = tree.names.iter().map(|name| name.is_link).collect();
+        assert_eq!(is_link, [false, false, true, false]);
         let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();
         found.sort();
         let link_loops = ["a/b/up", "a/to-c/to-a", "c/to-a/b/up", "c/to-a/to-c", "circle"];
         let mut expected: Vec<_> = link_loops.map(|name| ("link-loop", path(name))).into();
         expected.extend(["box", "boxed"].map(|name| ("not-a-file", path(name))));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn paths_are_compared_by_their_components() {
+        let paths = ["a", "a/b", "a/b/c", "a/b.c", "a/b0", "a.b", "a.b/c", "a0", "b"];
+        for (one, other) in paths.iter().flat_map(|one| paths.map(|other| (*one, other))) {
+            let [one, other] = [one, other].map(Path::new);
+            assert_eq!(super::compare(one, other), one.cmp(other), "{one:?} {other:?}");
+        }
     }
 }

@@ -96,8 +96,8 @@ impl FileObject {
         Self {
             path: lossy(&file.path),
             state: file.state.token(),
-            reference: file.reference.as_ref().map(image_name::short),
-            found_as: file.found_as.clone(),
+            reference: file.reference().as_ref().map(image_name::short),
+            found_as: file.found_as(),
             size: file.size(),
         }
     }
