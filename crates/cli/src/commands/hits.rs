@@ -15,7 +15,7 @@ use crate::site;
 use crate::system::signals;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
-use crate::ui::output::{self, Align, Table};
+use crate::ui::output::{self, Align};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -64,8 +64,8 @@ The JSON object is described in docs/json.md.";
 
 /// One image.
 #[derive(Serialize)]
-struct Row {
-    image: String,
+struct Row<'a> {
+    image: &'a str,
     references: Vec<String>,
     #[serde(flatten)]
     commands: Commands,
@@ -84,10 +84,9 @@ struct Node<'a> {
     used: Option<Timestamp>,
 }
 
-/// The JSON object.
+/// The JSON object after the list of images.
 #[derive(Serialize)]
-struct Object<'a> {
-    hits: Vec<Row>,
+struct End<'a> {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     nodes: Vec<Node<'a>>,
@@ -110,21 +109,20 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     };
     aggregate.limit(&args.which);
     let (from, to) = aggregate.range();
-    let rows: Vec<Row> = aggregate.counts.iter().map(|(image, count)| row(image, count)).collect();
-    match args.which.json {
-        true => output::json(&Object {
-            hits: rows,
-            from,
-            to,
-            nodes: nodes(&aggregate.read),
-            forged: aggregate.read.forged,
-            future: aggregate.read.future.lines,
-            unread: &aggregate.read.unread,
-            skipped: &aggregate.read.skipped,
-            saved,
-        })?,
-        false => output::print(&page(&rows, &described, saved, &aggregate))?,
+    if !args.which.json {
+        return page(&described, saved, &aggregate).map(|()| Exit::OK);
     }
+    let end = End {
+        from,
+        to,
+        nodes: nodes(&aggregate.read),
+        forged: aggregate.read.forged,
+        future: aggregate.read.future.lines,
+        unread: &aggregate.read.unread,
+        skipped: &aggregate.read.skipped,
+        saved,
+    };
+    output::json_list("hits", &aggregate.counts, &|(image, count)| row(image, count), &end)?;
     Ok(Exit::OK)
 }
 
@@ -168,12 +166,12 @@ fn save_in(store: &Store, aggregate: &Aggregate) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(image: &str, count: &Count) -> Row {
+fn row<'a>(image: &'a str, count: &Count) -> Row<'a> {
     let short = |text: &String| {
         Reference::parse_printed(text.as_bytes()).ok().map(|r| image_name::short(&r))
     };
     Row {
-        image: image.to_owned(),
+        image,
         references: count.references.iter().filter_map(short).collect(),
         commands: count.commands,
         jobs: count.jobs(),
@@ -182,9 +180,9 @@ fn row(image: &str, count: &Count) -> Row {
     }
 }
 
-fn page(rows: &[Row], read: &str, saved: bool, aggregate: &Aggregate) -> String {
+fn page(read: &str, saved: bool, aggregate: &Aggregate) -> Result<(), Failure> {
     let [launches, pulls, builds] = Commands::HEADINGS;
-    let mut table = Table::new(&[
+    let columns = [
         ("IMAGE", Align::Left),
         (launches, Align::Right),
         (pulls, Align::Right),
@@ -192,26 +190,21 @@ fn page(rows: &[Row], read: &str, saved: bool, aggregate: &Aggregate) -> String 
         ("JOBS", Align::Right),
         ("USERS", Align::Right),
         ("LAST", Align::Left),
-    ]);
-    for row in rows {
-        let [launches, pulls, builds] = row.commands.cells();
-        table.row(vec![
-            escape_for_terminal(Path::new(&row.image)),
-            launches,
-            pulls,
-            builds,
-            row.jobs.to_string(),
-            row.users.to_string(),
-            format::minute(row.last),
-        ]);
-    }
-    let mut text = match () {
-        () if !rows.is_empty() => table.text(),
-        () if aggregate.read.says_something() => "no image was used\n".to_owned(),
-        () => "no hit was found\n".to_owned(),
+    ];
+    let cells = |(image, count): &(String, Count)| {
+        let [launches, pulls, builds] = count.commands.cells();
+        let image = escape_for_terminal(Path::new(image));
+        let [jobs, users] = [count.jobs(), count.users()].map(|number| number.to_string());
+        [image, launches, pulls, builds, jobs, users, format::minute(count.last)]
     };
+    match () {
+        () if !aggregate.counts.is_empty() => {
+            output::table(&columns, &aggregate.counts, &cells)?;
+        }
+        () if aggregate.read.says_something() => output::print("no image was used\n")?,
+        () => output::print("no hit was found\n")?,
+    }
     let remarks = aggregate.remarks();
     let saved = if saved { "; saved for `list` and `gc`" } else { "" };
-    text.push_str(&format!("read: {read}{saved}\n{remarks}"));
-    text
+    output::print(&format!("read: {read}{saved}\n{remarks}"))
 }

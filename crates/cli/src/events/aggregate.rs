@@ -14,7 +14,7 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Options that select events.
@@ -72,16 +72,29 @@ pub(crate) struct Count {
     /// Candidates that were refused, each with the most recent reason.
     pub(crate) refused: BTreeMap<PathBuf, String>,
     /// The references, in full form.
-    pub(crate) references: BTreeSet<String>,
+    pub(crate) references: Vec<String>,
 }
 
 impl Count {
-    fn add(&mut self, event: &Event, counts: Counts) {
-        self.commands.add_all(counts.commands);
-        self.last = self.last.max(counts.last.unwrap_or_default());
-        self.jobs.insert_all(counts.jobs);
-        self.users.insert_all(counts.users);
-        self.references.insert(event.reference.to_string());
+    fn new(event: &Event, counts: Counts) -> Self {
+        Self {
+            commands: counts.commands,
+            last: counts.last.unwrap_or_default().max(Timestamp::default()),
+            jobs: counts.jobs,
+            users: counts.users,
+            refused: BTreeMap::new(),
+            references: vec![event.reference.to_string()],
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.commands.add_all(other.commands);
+        self.last = self.last.max(other.last);
+        self.jobs.insert_all(other.jobs);
+        self.users.insert_all(other.users);
+        self.references.extend(other.references);
+        self.references.sort_unstable();
+        self.references.dedup();
     }
 
     pub(crate) fn jobs(&self) -> usize {
@@ -121,9 +134,8 @@ pub(crate) fn collect(
     let tally = Tally::new(which.since, which.until);
     let mut read = read::read(&sources, &Progress::new(which.json), &tally)?;
     read.skipped.extend(skipped);
-    let (counts, hits) = by_key(tally, key);
-    let mut counts: Vec<(String, Count)> =
-        counts.into_iter().filter(|(_, count)| count.users() >= which.min_users).collect();
+    let (mut counts, hits) = by_key(tally, key);
+    counts.retain(|(_, count)| count.users() >= which.min_users);
     // The sort is stable, so equal counts remain in alphabetical order.
     counts.sort_by_cached_key(|(_, count)| {
         std::cmp::Reverse((count.users(), count.commands.total()))
@@ -132,9 +144,9 @@ pub(crate) fn collect(
     Ok(Aggregate { counts, sources, hits, read })
 }
 
-/// Adds the counts of each key, and the times of all hits.
-fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (BTreeMap<String, Count>, Hits) {
-    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+/// The counts of each key in alphabetical order, and the times of all hits.
+fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (Vec<(String, Count)>, Hits) {
+    let mut counts: Vec<(String, Count)> = Vec::new();
     let mut hits = Hits::default();
     let mut refused: Vec<(Place, String, Vec<(PathBuf, String)>)> = Vec::new();
     tally.each(&mut |mut event, of_text| {
@@ -143,12 +155,23 @@ fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (BTreeMap<Str
         if !event.refused.is_empty() {
             refused.push((of_text.place, key.clone(), std::mem::take(&mut event.refused)));
         }
-        counts.entry(key).or_default().add(&event, of_text);
+        counts.push((key, Count::new(&event, of_text)));
+    });
+    counts.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    counts.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        if is_same {
+            kept.1.merge(std::mem::take(&mut next.1));
+        }
+        is_same
     });
     // The last reason that was read is the most recent one.
     refused.sort_unstable_by_key(|(place, ..)| *place);
     for (_, key, refused) in refused {
-        counts.entry(key).or_default().refused.extend(refused);
+        let place = counts.binary_search_by(|(other, _)| other.as_str().cmp(&key));
+        if let Some((_, count)) = place.ok().and_then(|place| counts.get_mut(place)) {
+            count.refused.extend(refused);
+        }
     }
     (counts, hits)
 }

@@ -132,10 +132,12 @@ impl Directory {
 }
 
 impl File {
-    /// Inspects the file called `name`.
-    pub(crate) fn look(place: &Place<'_>, directory: &mut Directory, name: &Name) -> Self {
-        let path = place.path.join(&name.path);
-        let text = name.path.to_str();
+    /// Inspects a file.
+    pub(crate) fn look(place: &Place<'_>, directory: &mut Directory, name: Name) -> Self {
+        let Name { path, is_link } = name;
+        let relative = path.strip_prefix(place.path).unwrap_or(&path);
+        let name_at = path.as_os_str().len() - relative.as_os_str().len();
+        let text = relative.to_str();
         let reference = text.and_then(image_name::reference);
         let located =
             text.filter(|_| reference.is_some()).map(|text| match text.rsplit_once('/') {
@@ -144,7 +146,7 @@ impl File {
             });
         // A link is examined apart from its target, and an untrusted file has metadata, too.
         let metadata = match &located {
-            Some(Ok(metadata)) if !name.is_link => Some(metadata.clone()),
+            Some(Ok(metadata)) if !is_link => Some(metadata.clone()),
             _ => fs::metadata(&path).ok(),
         };
         let (state, damage) = match (&located, text) {
@@ -158,21 +160,20 @@ impl File {
         };
         let access = metadata
             .as_ref()
-            .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, name.is_link));
+            .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, is_link));
         let is_suspicious = text.is_none_or(misnamed::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
         let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
         let rare = Rare { damage, origin, mismatch: None };
         let is_rare = rare.damage.is_some() || rare.origin.is_some();
-        let length = path.as_os_str().len() - name.path.as_os_str().len();
+        let key = reference.as_ref().map(key);
+        let universal = |(reference, text)| duplicates::is_universal(&reference, text);
         Self {
             root: place.index,
-            name_at: u32::try_from(length).unwrap_or_default(),
+            name_at: u32::try_from(name_at).unwrap_or_default(),
+            key,
+            is_universal: reference.zip(text).is_some_and(universal),
             path,
-            key: reference.as_ref().map(key),
-            is_universal: reference
-                .zip(text)
-                .is_some_and(|(reference, text)| duplicates::is_universal(&reference, text)),
             state,
             target: metadata.as_ref().map(Target::new),
             restricted: (access != Access::Everybody).then(|| access.into()),

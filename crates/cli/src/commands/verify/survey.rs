@@ -109,10 +109,12 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     let tree = tree::walk(path, watchdog);
     let findings = tree.findings;
     let mut directory_access = DirectoryAccess::default();
-    let directories = tree.names.chunk_by(|a, b| a.path.parent() == b.path.parent());
+    // `Path` would compare all components.
+    let directories = tree.names.chunk_by(|one, other| {
+        one.path.parent().map(Path::as_os_str) == other.path.parent().map(Path::as_os_str)
+    });
     for name in directories.filter_map(<[Name]>::first) {
-        let directory = path.join(&name.path);
-        let directory = directory.parent().unwrap_or(path);
+        let directory = name.path.parent().unwrap_or(path);
         watchdog.at(directory, || directory_access.directory(directory));
     }
     let declared = watchdog.at(path, || architecture::declared(path));
@@ -127,7 +129,8 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
         valid,
     };
     let look = |directory: &mut Directory, name: Name| {
-        watchdog.at(&path.join(&name.path), || File::look(&place, directory, &name))
+        let at = name.path.clone();
+        watchdog.at(&at, || File::look(&place, directory, name))
     };
     let names = tree.names.into_par_iter();
     let mut files: Vec<File> = names.map_init(Directory::default, look).collect();

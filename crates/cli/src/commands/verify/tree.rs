@@ -26,7 +26,7 @@ pub(crate) struct Tree {
 /// A name in the tree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
-    /// Relative to the root.
+    /// Its full path.
     pub(crate) path: PathBuf,
     /// Whether its last component is a symbolic link. Links in its parent directories are checked
     /// together with these directories.
@@ -64,15 +64,16 @@ impl Walk<'_> {
                     }
                 }
                 Ok(entry) if entry.file_type().is_symlink() => self.link(entry.path()),
-                Ok(entry) => self.add(entry.path(), false),
+                Ok(entry) => self.add(entry.into_path(), false),
                 Err(error) => self.fail(&at, error),
             }
         }
     }
 
-    fn add(&mut self, path: &Path, is_link: bool) {
-        let name = |path: &Path| Name { path: path.to_owned(), is_link };
-        self.tree.names.extend(path.strip_prefix(self.root).map(name));
+    fn add(&mut self, mut path: PathBuf, is_link: bool) {
+        // The path of an entry has space for further components.
+        path.shrink_to_fit();
+        self.tree.names.push(Name { path, is_link });
     }
 
     fn link(&mut self, path: &Path) {
@@ -80,7 +81,9 @@ impl Walk<'_> {
         let parent = path.parent().unwrap_or(self.root);
         let parent = self.watchdog.at(parent, || fs::canonicalize(parent));
         // Not a link to a directory: a link to a file, or a dangling link.
-        let (Some(Ok(target)), Ok(parent)) = (target, parent) else { return self.add(path, true) };
+        let (Some(Ok(target)), Ok(parent)) = (target, parent) else {
+            return self.add(path.to_owned(), true);
+        };
         self.jumps.push(parent);
         if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
             let what = "a link to a directory above it, which is not searched";
@@ -111,7 +114,7 @@ impl Walk<'_> {
     }
 }
 
-/// Compares relative paths by their components. `Path` does the same, but takes longer than all
+/// Compares paths below one directory by their components. `Path` does the same, but takes longer than all
 /// system calls.
 fn compare(one: &Path, other: &Path) -> Ordering {
     let (one, other) = (one.as_os_str().as_bytes(), other.as_os_str().as_bytes());
@@ -154,7 +157,7 @@ mod tests {
         symlink("box", path("boxed")).unwrap();
         let tree = walk(root.path(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
-        assert!(tree.names.iter().map(|name| &*name.path).eq(names.map(Path::new)));
+        assert!(tree.names.iter().map(|name| name.path.clone()).eq(names.map(path)));
         let is_link: Vec<bool> = tree.names.iter().map(|name| name.is_link).collect();
         assert_eq!(is_link, [false, false, true, false]);
         let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();

@@ -69,32 +69,10 @@ impl Chunks {
         let end = memchr::memrchr(b'\n', chunk.bytes());
         let whole = end.map_or(0, |end| end + 1);
         let begun = chunk.bytes().get(whole..).unwrap_or_default();
-        if begun.len() <= LONGEST {
-            self.begun.extend_from_slice(begun);
-        } else {
-            self.begun.extend_from_slice(begun.get(..LONGEST).unwrap_or(begun));
-            self.skip_line()?;
-        }
+        // The rest of a longer line is not used.
+        self.begun.extend_from_slice(begun.get(..LONGEST).unwrap_or(begun));
         chunk.used = whole;
         Ok(Some(chunk))
-    }
-
-    /// Drops the rest of a line that is too long.
-    fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let buffer = match self.reader.fill_buf() {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                buffer => buffer?,
-            };
-            let (length, end) = (buffer.len(), memchr::memchr(b'\n', buffer));
-            self.reader.consume(end.map_or(length, |end| end + 1));
-            if end.is_some() {
-                self.begun.push(b'\n');
-            }
-            if end.is_some() || length == 0 {
-                return Ok(());
-            }
-        }
     }
 }
 
