@@ -144,11 +144,14 @@ pub(crate) fn collect(
     Ok(Aggregate { counts, sources, hits, read })
 }
 
+/// Candidates that were refused, each with the reason.
+type Refused = Vec<(PathBuf, String)>;
+
 /// The counts of each key in alphabetical order, and the times of all hits.
 fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (Vec<(String, Count)>, Hits) {
     let mut counts: Vec<(String, Count)> = Vec::new();
     let mut hits = Hits::default();
-    let mut refused: Vec<(Place, String, Vec<(PathBuf, String)>)> = Vec::new();
+    let mut refused: Vec<(Place, String, Refused)> = Vec::new();
     tally.each(&mut |mut event, of_text| {
         of_text.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
         let Some(key) = key(&event).filter(|_| of_text.last.is_some()) else { return };

@@ -149,15 +149,7 @@ impl File {
             Some(Ok(metadata)) if !is_link => Some(metadata.clone()),
             _ => fs::metadata(&path).ok(),
         };
-        let (state, damage) = match (&located, text) {
-            (Some(Err(state)), _) => (state.clone(), None),
-            (Some(Ok(metadata)), Some(text)) => place.candidate(text, &path, metadata),
-            _ => {
-                let state = content(&path, metadata.as_ref());
-                let is_image = state == State::Image;
-                (state, is_image.then(|| squashfs::check(&path).err()).flatten())
-            }
-        };
+        let (state, damage) = place.state(&path, text, located, metadata.as_ref());
         let access = metadata
             .as_ref()
             .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, is_link));
@@ -283,6 +275,26 @@ fn key(reference: &Reference) -> u64 {
 }
 
 impl Place<'_> {
+    /// The state of a file, and the damage to its root file system. `located` is the result of the
+    /// walk of a job to it, if a reference leads to its name.
+    fn state(
+        &self,
+        path: &Path,
+        name: Option<&str>,
+        located: Option<Result<Metadata, State>>,
+        metadata: Option<&Metadata>,
+    ) -> (State, Option<Damage>) {
+        match (located, name) {
+            (Some(Err(state)), _) => (state, None),
+            (Some(Ok(found)), Some(name)) => self.candidate(name, path, &found),
+            _ => {
+                let state = content(path, metadata);
+                let is_image = state == State::Image;
+                (state, is_image.then(|| squashfs::check(path).err()).flatten())
+            }
+        }
+    }
+
     /// The state of a candidate that a job can reach, and the damage to its root file system.
     fn candidate(&self, name: &str, path: &Path, found: &Metadata) -> (State, Option<Damage>) {
         if !found.is_file() {

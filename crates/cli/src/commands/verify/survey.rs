@@ -108,23 +108,15 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     let root = watchdog.at(path, || Root::enter(path, untrusted));
     let tree = tree::walk(path, watchdog);
     let findings = tree.findings;
-    let mut directory_access = DirectoryAccess::default();
-    // `Path` would compare all components.
-    let directories = tree.names.chunk_by(|one, other| {
-        one.path.parent().map(Path::as_os_str) == other.path.parent().map(Path::as_os_str)
-    });
-    for name in directories.filter_map(<[Name]>::first) {
-        let directory = name.path.parent().unwrap_or(path);
-        watchdog.at(directory, || directory_access.directory(directory));
-    }
+    let mut directory_access = access(path, &tree.names, watchdog);
     let declared = watchdog.at(path, || architecture::declared(path));
     let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
-    let (root_ref, access, valid) = (&root, &directory_access, Mutex::default());
+    let valid = Mutex::default();
     let place = Place {
         index: u32::try_from(index).unwrap_or_default(),
         path,
-        root: root_ref,
-        access,
+        root: &root,
+        access: &directory_access,
         architecture,
         valid,
     };
@@ -153,6 +145,20 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     judge.found.extend(records::orphans(path, &files, watchdog));
     let findings = judge.all();
     Survey { files, findings }
+}
+
+/// Examines the directory of each name.
+fn access(path: &Path, names: &[Name], watchdog: &Watchdog) -> DirectoryAccess {
+    let mut access = DirectoryAccess::default();
+    // `Path` would compare all components.
+    let directories = names.chunk_by(|one, other| {
+        one.path.parent().map(Path::as_os_str) == other.path.parent().map(Path::as_os_str)
+    });
+    for name in directories.filter_map(<[Name]>::first) {
+        let directory = name.path.parent().unwrap_or(path);
+        watchdog.at(directory, || access.directory(directory));
+    }
+    access
 }
 
 /// Collects findings about one root. A problem of a directory is reported once, not for each file.

@@ -63,7 +63,7 @@ impl Tally {
         };
         counts.last_of_all = counts.last_of_all.max(Some(time));
         let early = self.since.is_some_and(|since| time < since);
-        if !early && !self.until.is_some_and(|until| time >= until) {
+        if !early && self.until.is_none_or(|until| time < until) {
             counts.add(head, time, place);
         }
         true
