@@ -55,7 +55,8 @@ int count(const struct line *line, struct calls calls[STAGES])
 	if (first < 0 || waitpid(first, &status, 0) != first || !WIFSTOPPED(status))
 		return 0;
 	ptrace(PTRACE_SETOPTIONS, first, NULL,
-	       PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
+	       PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+	       PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
 	ptrace(PTRACE_SYSCALL, first, NULL, 0);
 	for (;;) {
 		pid_t process = waitpid(-1, &status, __WALL);

@@ -9,23 +9,25 @@
 #include <unistd.h>
 #include "count.h"
 #include "rounds.h"
+#include "steps.h"
 
 enum { MOST = 16 };
 static struct line lines[MOST];
-static int line_count, runs = 200, round_count;
+static int line_count, runs = 200, round_count, with_instructions;
 
 static void usage(FILE *to)
 {
 	fputs("Usage: host [OPTIONS] --plugin 'FILE [ARGUMENT...]'... -- COMMAND...\n\n"
 	      "Loads each plugin as slurmstepd does, runs its hooks for a task with COMMAND, and\n"
-	      "prints JSON: microseconds (median, 10th and 90th percentile) and system calls of\n"
-	      "each stage, and the image in the resulting command. The plugins take turns, each\n"
-	      "time in a new process.\n\n"
+	      "prints JSON: microseconds (median, 10th and 90th percentile), page faults and\n"
+	      "system calls of each stage, and the image in the resulting command. The plugins\n"
+	      "take turns, each time in a new process.\n\n"
 	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 16\n"
 	      "  --runs N         number of timed lifetimes of each plugin (200)\n"
 	      "  --rounds N       instead: N lifetimes of one plugin in one process; prints the\n"
 	      "                   size of the process before and after; status 1 if the number of\n"
 	      "                   descriptors, mappings or threads grew, or memory by over 256 KiB\n"
+	      "  --instructions   also count the instructions of each stage, step by step\n"
 	      "  --context NAME   local (srun), allocator (sbatch), slurmd, or remote\n"
 	      "  --option VALUE   the value of the option that the plugin registers\n"
 	      "  --status N       expected exit status of a task (0)\n"
@@ -74,7 +76,7 @@ static void read_options(int argc, char **argv)
 		{ "plugin", 1, NULL, 'p' }, { "runs", 1, NULL, 'r' }, { "rounds", 1, NULL, 'n' },
 		{ "context", 1, NULL, 'c' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
 		{ "status", 1, NULL, 's' }, { "miscount", 0, NULL, 'm' },
-		{ "container", 0, NULL, 'b' },
+		{ "container", 0, NULL, 'b' }, { "instructions", 0, NULL, 'i' },
 		{ "help", 0, NULL, 'h' }, { 0 },
 	};
 	for (int letter; (letter = getopt_long(argc, argv, "+h", known, NULL)) != -1;) {
@@ -84,6 +86,7 @@ static void read_options(int argc, char **argv)
 		case 'n': round_count = atoi(optarg); break;
 		case 'c': step.context = read_context(optarg); break;
 		case 's': step.status = atoi(optarg); break;
+		case 'i': with_instructions = 1; break;
 		case 'b': oci_conf = &step; break;
 		case 'm': step.miscount = 1; break;
 		case 'o': step.option = optarg; break;
@@ -141,21 +144,25 @@ static void print_text(const char *text)
 	putchar('"');
 }
 
-static void print_plugin(const struct line *line, double *times[STAGES], const struct life *first)
+static void print_plugin(const struct line *line, double *times[STAGES], const struct life *last)
 {
 	static struct calls calls[STAGES];
+	long instructions[STAGES];
 	int counted = count(line, calls);
+	int stepped = with_instructions && count_instructions(line, instructions);
 	printf("    {\"plugin\": ");
 	print_text(line->file);
 	printf(", \"image\": ");
-	print_text(first->image);
+	print_text(last->image);
 	printf(", \"steps\": {\n");
 	for (int i = 0; i < STAGES; i++) {
 		qsort(times[i], (size_t)runs, sizeof *times[i], by_value);
 		printf("      \"%s\": {\"median_us\": %.2f, \"p10_us\": %.2f, \"p90_us\": %.2f, "
 		       "\"page_faults\": %ld, ",
 		       stage_names[i], times[i][runs / 2] * 1e6, times[i][runs / 10] * 1e6,
-		       times[i][runs - 1 - runs / 10] * 1e6, first->faults[i]);
+		       times[i][runs - 1 - runs / 10] * 1e6, last->faults[i]);
+		if (stepped)
+			printf("\"instructions\": %ld, ", instructions[i]);
 		if (counted)
 			print_calls(&calls[i]);
 		else
@@ -170,7 +177,7 @@ static int time_all(void)
 	struct life *life = or_end(mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
 					MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	double *times[MOST][STAGES];
-	static struct life firsts[MOST];
+	static struct life lasts[MOST];
 	for (int i = 0; i < line_count; i++)
 		for (int j = 0; j < STAGES; j++)
 			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
@@ -181,13 +188,13 @@ static int time_all(void)
 			one(&lines[i], life);
 			for (int j = 0; j < STAGES; j++)
 				times[i][j][run] = life->seconds[j];
-			if (run == 0)
-				firsts[i] = *life;
+			/* The first run may read the files of the plugin. */
+			lasts[i] = *life;
 		}
 	}
 	printf("{\"runs\": %d, \"plugins\": [\n", runs);
 	for (int i = 0; i < line_count; i++) {
-		print_plugin(&lines[i], times[i], &firsts[i]);
+		print_plugin(&lines[i], times[i], &lasts[i]);
 		puts(i + 1 < line_count ? "," : "");
 	}
 	puts("]}");

@@ -29,11 +29,13 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* Page faults of this process, and of the processes that it has waited for. */
 static long faults(void)
 {
-	struct rusage usage;
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
+	struct rusage own, others;
+	getrusage(RUSAGE_SELF, &own);
+	getrusage(RUSAGE_CHILDREN, &others);
+	return own.ru_minflt + others.ru_minflt;
 }
 
 static void begin(struct life *life, enum stage stage, void (*mark)(enum stage, int))

@@ -1,0 +1,2 @@
+/* A runtime that exits at once. */
+int main(void) { return 0; }
