@@ -1,6 +1,6 @@
 # Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
-.PHONY: bench bench-check bench-page bench-pulls bench-fill bench-demand
+.PHONY: profile bench bench-check bench-page bench-pulls bench-fill bench-demand
 RESULTS := $(TARGET)/bench/results.json
 
 ## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
@@ -36,6 +36,15 @@ bench-demand: build-for-testbed host
 		--build $(BUILD) --host $(TARGET)/host --big $(FILL_IMAGES)/big --results $(DEMAND_RESULTS) \
 		--into docs/evidence/demand.md $(if $(PARTS),--parts $(PARTS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
+## make profile [BASELINE=REV] [RUNS=300]  prints what each part costs: time, page faults, instructions, system calls
+# The older commit REV is built too, and both are measured in turn.
+profile: install-for-testbed host
+	@$(NEED) readelf:binutils
+	$(CARGO) build --locked --release -p cluster-bench
+	@files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline $(BASELINE) $(VERSION))) && \
+	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench profile \
+		--build $(BUILD) --host $(TARGET)/host $${files:+--baseline "$$files"} $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: measured
 measured: build-for-testbed host

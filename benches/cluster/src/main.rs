@@ -7,6 +7,7 @@
 mod budgets;
 mod calls;
 mod chart;
+mod costs;
 mod demand;
 mod experiment;
 mod experiments;
@@ -94,6 +95,15 @@ enum Action {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Print what each part costs, next to a floor: microseconds, page faults, instructions, system
+    /// calls.
+    Profile {
+        #[command(flatten)]
+        files: costs::Files,
+        /// How often each part runs.
+        #[arg(long, default_value_t = 300)]
+        runs: usize,
+    },
     /// Measure images on demand on the cluster, and write a page.
     Demand {
         /// The directory with the built plugin, shim, interposer and command.
@@ -147,6 +157,7 @@ fn main() -> Result<()> {
         Action::Demand { build, host, big, results, into, parts, rounds, quick } => {
             demand::Run { build, host, big, results, parts, rounds, quick }.run(&into)
         }
+        Action::Profile { files, runs } => costs::profile(&files, runs),
         Action::Render { from, into } => page::write(&Results::read(&from)?, &into),
         Action::Fills { command, images, enroot, into, rounds } => {
             fills::run(&command, &images, enroot.as_deref(), &into, rounds)

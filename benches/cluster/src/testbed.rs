@@ -43,6 +43,11 @@ pub(crate) fn on(host: &str, script: &str) -> Result<String> {
     output(&mut testbed(&["exec", "--on", host, "--", "bash", "-euc", script]), "")
 }
 
+/// Runs a command as this user on the login node.
+pub(crate) fn by_user(user: &str, words: &[&str]) -> Result<String> {
+    output(&mut testbed(&[&["exec", "--user", user, "--"], words].concat()), "")
+}
+
 /// Starts or stops the registry.
 pub(crate) fn hub(action: &str) -> Result<()> {
     output(&mut testbed(&["hub", action]), "").map(drop)

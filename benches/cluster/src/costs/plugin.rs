@@ -1,0 +1,106 @@
+//! The parts of the plugin, in a program that loads plugins as slurmstepd does (`benches/host`).
+
+use super::install::{HOST, IMAGE, Installed, ROOT};
+use super::part::{Cost, Part};
+use crate::testbed;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Settings besides the image root, and their name in a part.
+const SETTINGS: [(&str, &str); 4] = [
+    ("default settings", ""),
+    ("`lookup_timeout=off`", " lookup_timeout=off"),
+    ("`syslog=off`", " syslog=off"),
+    ("`lookup_timeout=off syslog=off`", " lookup_timeout=off syslog=off"),
+];
+
+/// The floor of each part.
+const FLOOR: &str = "an empty plugin";
+
+/// Measures `runs` lifetimes of each plugin for each kind of command.
+///
+/// # Errors
+/// A plugin cannot be loaded.
+pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let default = SETTINGS.get(..1).unwrap_or_default();
+    let none = measured(runs, builds, default, "true")?;
+    for (name, stage) in [
+        ("loading the library", "load"),
+        ("symbols that Slurm looks up", "symbols"),
+        ("`init`", "init"),
+        ("`task_init`, no launch", "task_init"),
+        ("unloading the library", "unload"),
+    ] {
+        parts.push(part(name, stage, &none, 0)?);
+    }
+    for (kind, image) in
+        [("a pass", format!("{ROOT}/bench/env:10")), ("a miss", format!("{IMAGE}0"))]
+    {
+        let all = measured(runs, builds, default, &format!("apptainer exec {image} true"))?;
+        parts.push(part(&format!("`task_init`, {kind}"), "task_init", &all, 0)?);
+    }
+    let hits = measured(runs, builds, &SETTINGS, &format!("apptainer exec {IMAGE} true"))?;
+    for (at, (name, _)) in SETTINGS.iter().enumerate() {
+        parts.push(part(&format!("`task_init`, a hit, {name}"), "task_init", &hits, at)?);
+    }
+    Ok(parts)
+}
+
+/// The output of the host program for an empty plugin, and for each of the settings with each
+/// build.
+struct Measured {
+    empty: Value,
+    /// By setting, then by build.
+    ours: Vec<Vec<Value>>,
+}
+
+fn measured(
+    runs: usize,
+    builds: &[Installed],
+    settings: &[(&str, &str)],
+    command: &str,
+) -> Result<Measured> {
+    let empty = format!("{}/empty.so", testbed::plugin_directory()?);
+    let lines = settings.iter().flat_map(|(_, words)| {
+        builds.iter().map(move |build| format!("{} image_root={ROOT}{words}", build.plugin))
+    });
+    let given: String =
+        std::iter::once(empty).chain(lines).map(|line| format!(" --plugin '{line}'")).collect();
+    let script = format!("{HOST} --instructions --runs {runs}{given} -- {command}");
+    let mut said: Value = serde_json::from_str(&testbed::on("n1", &script)?)?;
+    let all = said.get_mut("plugins").and_then(Value::as_array_mut).context("no plugins")?;
+    let mut all = std::mem::take(all).into_iter();
+    let empty = all.next().context("no plugin")?;
+    let all: Vec<Value> = all.collect();
+    Ok(Measured { empty, ours: all.chunks(builds.len()).map(<[Value]>::to_vec).collect() })
+}
+
+fn part(name: &str, stage: &str, all: &Measured, setting: usize) -> Result<Part> {
+    let ours = all.ours.get(setting).context("no such setting")?;
+    Ok(Part {
+        name: name.to_owned(),
+        floor_name: FLOOR.to_owned(),
+        floor: cost(&all.empty, stage)?,
+        present: cost(ours.first().context("no plugin")?, stage)?,
+        older: ours.get(1).map(|plugin| cost(plugin, stage)).transpose()?,
+    })
+}
+
+fn cost(plugin: &Value, stage: &str) -> Result<Cost> {
+    let stage = plugin.get("steps").and_then(|steps| steps.get(stage)).context("no stage")?;
+    let number = |key: &str| stage.get(key).and_then(Value::as_f64).with_context(|| key.to_owned());
+    let mut names = BTreeMap::new();
+    for name in stage.get("names").and_then(Value::as_array).into_iter().flatten() {
+        *names.entry(name.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    Ok(Cost {
+        us: number("median_us")?,
+        faults: number("page_faults")?,
+        instructions: number("instructions")?,
+        calls: number("calls")?,
+        names,
+        more: None,
+    })
+}
