@@ -48,7 +48,10 @@ fn measure(experiment: &Experiment) -> Result<Vec<Taken>> {
 }
 
 /// Seconds from the start of the first command to the end of the last.
-fn once(variant: &Variant) -> Result<f64> {
+///
+/// # Errors
+/// A command does not have the expected result.
+pub(crate) fn once(variant: &Variant) -> Result<f64> {
     if let Some(text) = &variant.plugstack {
         fs::write(PLUGSTACK, text).context(PLUGSTACK)?;
     }

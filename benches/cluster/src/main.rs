@@ -23,6 +23,7 @@ mod results;
 mod site;
 mod statistics;
 mod testbed;
+mod turns;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -104,6 +105,36 @@ enum Action {
         #[arg(long, default_value_t = 300)]
         runs: usize,
     },
+    /// Measure what launches cost above a floor, on the cluster, and write a page.
+    Costs {
+        #[command(flatten)]
+        files: costs::Files,
+        /// How often each part of a launch runs.
+        #[arg(long, default_value_t = 1000)]
+        runs: usize,
+        /// The rounds of `srun true`; with 0, the page has the earlier results.
+        #[arg(long, default_value_t = 1000)]
+        rounds: usize,
+        #[command(flatten)]
+        page: CostsPage,
+    },
+    /// Measure the command with a large cache and a large log, on this machine, and write the same
+    /// page.
+    Large {
+        #[command(flatten)]
+        files: costs::Files,
+        /// The number of images.
+        #[arg(long, default_value_t = 100_000)]
+        images: usize,
+        /// The number of lines in the log.
+        #[arg(long, default_value_t = 5_000_000)]
+        lines: usize,
+        /// How often each command runs.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        #[command(flatten)]
+        page: CostsPage,
+    },
     /// Measure images on demand on the cluster, and write a page.
     Demand {
         /// The directory with the built plugin, shim, interposer and command.
@@ -141,6 +172,15 @@ enum Action {
     /// Run on a host of the cluster: an experiment from standard input.
     #[command(hide = true)]
     Inside,
+    /// Run on a host of the cluster: an experiment from standard input, one variant at a time.
+    #[command(hide = true)]
+    Turns,
+    /// Run a command and print what it used.
+    #[command(hide = true)]
+    Command {
+        /// The command.
+        words: Vec<String>,
+    },
     /// Run on a host of the cluster: simulated nodes, from standard input.
     #[command(hide = true)]
     Nodes,
@@ -149,9 +189,27 @@ enum Action {
     Node,
 }
 
+#[derive(clap::Args)]
+struct CostsPage {
+    /// The directory of the results.
+    #[arg(long)]
+    results: PathBuf,
+    /// The page.
+    #[arg(long)]
+    into: PathBuf,
+}
+
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Action::Inside => inside::run(),
+        Action::Turns => turns::run(),
+        Action::Command { words } => costs::command(&words),
+        Action::Costs { files, runs, rounds, page } => {
+            costs::Launches { files, runs, rounds }.run(&page.results, &page.into)
+        }
+        Action::Large { files, images, lines, rounds, page } => {
+            costs::Large { files, images, lines, rounds }.run(&page.results, &page.into)
+        }
         Action::Nodes => demand::nodes(),
         Action::Node => demand::node(),
         Action::Demand { build, host, big, results, into, parts, rounds, quick } => {

@@ -3,6 +3,8 @@
 mod readme;
 mod tables;
 
+pub(crate) use tables::{signed, time};
+
 use crate::budgets;
 use crate::chart;
 use crate::results::Results;

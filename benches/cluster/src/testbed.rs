@@ -89,7 +89,12 @@ pub(crate) fn measure_in_job(experiment: &Experiment) -> Result<Vec<Taken>> {
 
 /// Runs a hidden subcommand of this program on the login node, with this input, as root.
 pub(crate) fn inside(subcommand: &str, input: &str) -> Result<String> {
-    output(&mut testbed(&["exec", "--", INSIDE, subcommand]), input)
+    output(&mut inside_command(subcommand), input)
+}
+
+/// The command that runs a hidden subcommand of this program on the login node, as root.
+pub(crate) fn inside_command(subcommand: &str) -> Command {
+    testbed(&["exec", "--", INSIDE, subcommand])
 }
 
 fn measure_by(mut command: Command, experiment: &Experiment) -> Result<Vec<Taken>> {

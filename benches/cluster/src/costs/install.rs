@@ -2,7 +2,7 @@
 //! floors.
 
 use crate::site::LAUNCHER;
-use crate::testbed;
+use crate::testbed::{self, INSIDE};
 use anyhow::{Context, Result};
 use sif_fixture::Sif;
 use std::fs;
@@ -80,6 +80,7 @@ impl Files {
         ] {
             testbed::push(&self.host.join(name), path, mode)?;
         }
+        testbed::push(&std::env::current_exe()?, INSIDE, "755")?;
         let plugins = testbed::plugin_directory()?;
         testbed::push(&self.host.join("empty.so"), &format!("{plugins}/empty.so"), "644")?;
         image()?;

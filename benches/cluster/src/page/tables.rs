@@ -156,7 +156,7 @@ fn capital(text: &str) -> String {
 }
 
 /// Formats a time in a suitable unit, with three significant digits.
-pub(super) fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         size if size >= 1.0 => (seconds, "s"),
         size if size >= 1e-3 => (seconds * 1e3, "ms"),
@@ -170,7 +170,8 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-pub(super) fn signed(seconds: f64) -> String {
+/// The same with a plus sign.
+pub(crate) fn signed(seconds: f64) -> String {
     if seconds > 0.0 { format!("+{}", time(seconds)) } else { time(seconds) }
 }
 

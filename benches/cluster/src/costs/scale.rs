@@ -1,0 +1,174 @@
+//! `list` and `verify` of a large cache, `hits` and `misses` of a large log, on this machine: times
+//! next to those of find(1) and grep(1), and peak memory.
+
+use super::command::{self, Used};
+use super::row::{Row, Shown, Value};
+use super::scale_log;
+use super::shuffle::Shuffle;
+use crate::statistics::summary;
+use anyhow::{Context, Result};
+use sif_fixture::Sif;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What to measure.
+pub(super) struct Scale {
+    /// The number of images.
+    pub(super) images: usize,
+    /// The number of lines in the log.
+    pub(super) lines: usize,
+    /// How often each command runs.
+    pub(super) rounds: usize,
+    /// The present command, and the older one if there is one.
+    pub(super) commands: Vec<PathBuf>,
+}
+
+/// A command line without its program.
+struct Line {
+    name: String,
+    words: Vec<String>,
+    target: Option<f64>,
+}
+
+/// The target for the peak memory, in MB.
+const MEMORY: f64 = 100.0;
+
+impl Scale {
+    /// Makes the images and the log, and measures all commands.
+    ///
+    /// # Errors
+    /// The disk is full, or a command fails.
+    pub(super) fn measure(&self) -> Result<Vec<Row>> {
+        // Unlike /tmp, /var/tmp is on a disk.
+        let directory = tempfile::tempdir_in("/var/tmp")?;
+        let (root, log) = (directory.path().join("sif"), directory.path().join("nodes.log"));
+        let images = images(&root, self.images)?;
+        scale_log::write(&log, self.lines, &images)?;
+        drop(images);
+        let (root, log) = (root.display().to_string(), log.display().to_string());
+        let count = thousands(self.images);
+        let line = |name: String, words: &[&str], target| Line {
+            name,
+            words: words.iter().map(|&word| word.to_owned()).collect(),
+            target,
+        };
+        let of_images = [
+            line(format!("`list` of {count} images"), &["list", "--root", &root], Some(2.0)),
+            line(
+                format!("`list --json` of {count} images"),
+                &["list", "--json", "--root", &root],
+                None,
+            ),
+            line(format!("`verify` of {count} images"), &["verify", "--root", &root], Some(4.0)),
+        ];
+        let find = ["find", &root, "-printf", "%s %T@ %p\\n"];
+        let mut rows = self.compare("`find -printf '%s %T@ %p\\n'`", &find, &of_images)?;
+        let count = thousands(self.lines);
+        let of_lines = [
+            line(
+                format!("`hits` of {count} lines"),
+                &["hits", "--root", &root, "--log", &log],
+                Some(3.0),
+            ),
+            line(
+                format!("`misses` of {count} lines"),
+                &["misses", "--root", &root, "--log", &log],
+                None,
+            ),
+        ];
+        let grep = ["grep", "-c", "sifcache", &log];
+        rows.extend(self.compare("`grep -c sifcache`", &grep, &of_lines)?);
+        // Times first, then memory.
+        rows.sort_by_key(|row| row.shown == Shown::Memory);
+        Ok(rows)
+    }
+
+    /// Runs the floor and all commands of all builds in a random order, after one round that reads
+    /// everything into memory.
+    fn compare(&self, floor_name: &str, floor: &[&str], lines: &[Line]) -> Result<Vec<Row>> {
+        let mut commands: Vec<Vec<String>> =
+            vec![floor.iter().map(|&word| word.to_owned()).collect()];
+        for line in lines {
+            commands.extend(self.commands.iter().map(|command| {
+                let program = std::iter::once(command.display().to_string());
+                program.chain(line.words.iter().cloned()).collect()
+            }));
+        }
+        let mut used: Vec<Vec<Used>> = vec![Vec::new(); commands.len()];
+        let mut order = Shuffle::new(commands.len());
+        for round in 0..=self.rounds {
+            for at in order.next() {
+                let command = commands.get(at).context("no command")?;
+                let sample = command::measure(command)?;
+                used.get_mut(at)
+                    .filter(|_| round > 0)
+                    .into_iter()
+                    .for_each(|used| used.push(sample));
+            }
+        }
+        let (floor, others) = used.split_first().context("no floor")?;
+        let pairs = lines.iter().zip(others.chunks(self.commands.len()));
+        Ok(pairs.flat_map(|(line, builds)| rows(line, floor_name, floor, builds)).collect())
+    }
+}
+
+/// The rows of a command: its time and its memory.
+fn rows(line: &Line, floor_name: &str, floor: &[Used], builds: &[Vec<Used>]) -> Vec<Row> {
+    let seconds = |used: &[Used]| used.iter().map(|used| used.seconds).collect::<Vec<_>>();
+    let floor = seconds(floor);
+    let present = builds.first().map(Vec::as_slice).unwrap_or_default();
+    let older = builds.get(1).map(|used| seconds(used));
+    let (ours, older) = (seconds(present), older.as_deref());
+    let time = Row::new(&line.name, floor_name, &floor, &ours, older, line.target);
+    let peak = |used: &[Used]| {
+        let most = used.iter().map(|used| used.megabytes).fold(0.0, f64::max);
+        Value { median: most, above: most, interval: None }
+    };
+    let memory = Row {
+        what: format!("{}: peak memory", line.name),
+        floor_name: String::new(),
+        floor: None,
+        older: builds.get(1).map(|used| peak(used)),
+        present: peak(present),
+        target: Some(MEMORY),
+        shown: Shown::Memory,
+    };
+    let cpu = summary(&present.iter().map(|used| used.cpu).collect::<Vec<_>>()).median;
+    let what = format!("{} ({cpu:.2} s of processor time)", time.what);
+    vec![Row { what, shown: Shown::Times, ..time }, memory]
+}
+
+/// Makes the images: a thousand repositories, each image a small file of its own. Returns their
+/// names.
+fn images(root: &Path, count: usize) -> Result<Vec<String>> {
+    let bytes = Sif::image().bytes();
+    let name = |number: usize| {
+        let (group, team) = (number % 100, number / 100 % 10);
+        format!("group{group}/team{team}/image{}:1", number / 1000)
+    };
+    let mut names = Vec::with_capacity(count);
+    for number in 0..count {
+        let name = name(number);
+        let path = root.join(&name);
+        if number < 1000 {
+            fs::create_dir_all(path.parent().context("no directory")?)?;
+        }
+        fs::write(&path, &bytes).with_context(|| path.display().to_string())?;
+        names.push(name);
+    }
+    let absolute = |name: &String| root.join(name).display().to_string();
+    Ok(names.iter().map(absolute).collect())
+}
+
+/// A number with separators: 100,000.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
