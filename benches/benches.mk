@@ -1,13 +1,14 @@
 # Measures the costs of sifcache: benches/cluster runs on the testbed, and also starts benches/host.
 
-.PHONY: profile bench bench-check bench-page bench-pulls bench-fill bench-demand
+.PHONY: profile bench bench-costs bench-scale bench-check bench-page bench-pulls bench-fill bench-demand
 RESULTS := $(TARGET)/bench/results.json
 
-## make bench [QUICK=1] [PLUGIN=LINE]  measures launches with and without sifcache: docs/evidence/benchmarks.md; 20 minutes
+## make bench [QUICK=1] [PLUGIN=LINE] [BASELINE=REV]  measures everything: launches with and without sifcache
+##                                    (docs/evidence/benchmarks.md, 20 minutes), and all bench-* targets below
 bench: measured
 ifndef QUICK
 	cp $(RESULTS) docs/evidence/benchmarks.json
-	$(MAKE) --no-print-directory bench-page bench-pulls bench-fill bench-demand
+	$(MAKE) --no-print-directory bench-page bench-pulls bench-fill bench-demand bench-costs bench-scale
 endif
 
 ## make bench-pulls              measures pulls of an image in the cache: docs/evidence/pulls.md; 4 minutes
@@ -37,17 +38,46 @@ bench-demand: build-for-testbed host
 		--into docs/evidence/demand.md $(if $(PARTS),--parts $(PARTS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
-## make profile [BASELINE=REV] [RUNS=300]  prints what each part costs: time, page faults, instructions, system calls
-# The older commit REV is built too, and both are measured in turn.
-profile: install-for-testbed host
+# With BASELINE, the commit REV is built too, in a git worktree, and measured in the same rounds.
+# A commit that cannot be built is an error before anything is measured.
+OLDER = files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline '$(BASELINE)' $(VERSION)))
+.PHONY: older
+older: $(if $(BASELINE),testbed)
+	@$(OLDER)
+FILES = --build $(BUILD) --host $(TARGET)/host
+COMPARED = $${files:+--baseline "$$files"}
+COSTS = --results $(TARGET)/bench/costs$(if $(QUICK),-quick) \
+	--into $(if $(QUICK),$(TARGET)/bench/costs-quick.md,docs/evidence/costs.md)
+
+## make bench-costs [BASELINE=REV] [RUNS=1000] [SRUN_ROUNDS=1000]  measures costs above a floor: docs/evidence/costs.md;
+##                                    15 minutes; SRUN_ROUNDS=0 omits `srun true`
+bench-costs: older build-for-testbed host
 	@$(NEED) readelf:binutils
 	$(CARGO) build --locked --release -p cluster-bench
-	@files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline $(BASELINE) $(VERSION))) && \
-	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench profile \
-		--build $(BUILD) --host $(TARGET)/host $${files:+--baseline "$$files"} $(if $(RUNS),--runs $(RUNS))
+	@mkdir -p $(TARGET)/bench
+	$(OLDER) && $(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench costs $(FILES) $(COMPARED) $(COSTS) \
+		--runs $(or $(RUNS),$(if $(QUICK),20,1000)) --rounds $(or $(SRUN_ROUNDS),$(if $(QUICK),2,1000))
+
+## make bench-scale [BASELINE=REV] [IMAGES=100000] [LINES=5000000] [SCALE_ROUNDS=5]  list, verify, hits and misses of a
+##                                    large cache and log, on the same page; 5 minutes, 2 GB of disk
+bench-scale: older command
+	@$(NEED) find:findutils grep:grep
+	$(CARGO) build --locked --release -p cluster-bench
+	@mkdir -p $(TARGET)/bench
+	$(OLDER) && $(RELEASE)/cluster-bench large --command $(RELEASE)/sifcache $(COMPARED) $(COSTS) \
+		--images $(or $(IMAGES),$(if $(QUICK),1000,100000)) \
+		--lines $(or $(LINES),$(if $(QUICK),10000,5000000)) --rounds $(or $(SCALE_ROUNDS),$(if $(QUICK),1,5))
+
+## make profile [BASELINE=REV] [RUNS=300]  prints what each part of a launch costs: time, page faults, instructions,
+##                                    system calls; one minute
+profile: older install-for-testbed host
+	@$(NEED) readelf:binutils
+	$(CARGO) build --locked --release -p cluster-bench
+	@$(OLDER) && $(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench profile $(FILES) $(COMPARED) \
+		--runs $(or $(RUNS),300)
 
 .PHONY: measured
-measured: build-for-testbed host
+measured: older build-for-testbed host
 	$(CARGO) build --locked --release -p cluster-bench
 	$(CARGO) bench --locked -p cluster-bench --bench decide --no-run
 	mkdir -p $(dir $(RESULTS))

@@ -76,14 +76,14 @@ struct Costs {
 }
 
 impl Measured {
-    fn now(files: &Files, rounds: String) -> Result<Self> {
+    fn now(baseline: Option<&Path>, rounds: String) -> Result<Self> {
         let mut log = Command::new("git");
         log.current_dir(crate::testbed::project()).args(["log", "-1", "--format=%h of %as"]);
         let present = crate::testbed::output(&mut log, "").unwrap_or_default();
         Ok(Self {
             date: jiff::Zoned::now().strftime("%Y-%m-%d").to_string(),
             present: present.trim().to_owned(),
-            older: files.older()?,
+            older: baseline.map(install::name).transpose()?,
             rounds,
         })
     }
@@ -94,7 +94,7 @@ impl Measured {
 }
 
 fn parts(files: &Files, runs: usize) -> Result<Parts> {
-    let measured = Measured::now(files, format!("{runs} runs"))?;
+    let measured = Measured::now(files.baseline.as_deref(), format!("{runs} runs"))?;
     let builds = files.install()?;
     let mut parts = plugin::measure(runs, &builds)?;
     parts.extend(nested::measure(runs, &builds)?);
@@ -102,12 +102,16 @@ fn parts(files: &Files, runs: usize) -> Result<Parts> {
 }
 
 /// What to measure of the costs of launches.
+#[derive(clap::Args)]
 pub(crate) struct Launches {
-    pub(crate) files: Files,
+    #[command(flatten)]
+    files: Files,
     /// How often each part of a launch runs.
-    pub(crate) runs: usize,
-    /// The rounds of `srun true`; with 0, earlier results are kept.
-    pub(crate) rounds: usize,
+    #[arg(long, default_value_t = 1000)]
+    runs: usize,
+    /// The rounds of `srun true`; with 0, the page has the earlier results.
+    #[arg(long, default_value_t = 1000)]
+    rounds: usize,
 }
 
 impl Launches {
@@ -119,7 +123,8 @@ impl Launches {
     pub(crate) fn run(&self, results: &Path, into: &Path) -> Result<()> {
         write(&results.join("parts.json"), &parts(&self.files, self.runs)?)?;
         if self.rounds > 0 {
-            let measured = Measured::now(&self.files, format!("{} rounds", self.rounds))?;
+            let measured =
+                Measured::now(self.files.baseline.as_deref(), format!("{} rounds", self.rounds))?;
             let rows = srun::measure(self.rounds, &self.files.install()?)?;
             write(&results.join("srun.json"), &Rows { measured, rows })?;
         }
@@ -128,11 +133,23 @@ impl Launches {
 }
 
 /// What to measure of the command, on this machine.
+#[derive(clap::Args)]
 pub(crate) struct Large {
-    pub(crate) files: Files,
-    pub(crate) images: usize,
-    pub(crate) lines: usize,
-    pub(crate) rounds: usize,
+    /// The built command.
+    #[arg(long)]
+    command: PathBuf,
+    /// The directory that benches/baseline printed, to measure an older commit too.
+    #[arg(long)]
+    baseline: Option<PathBuf>,
+    /// The number of images.
+    #[arg(long, default_value_t = 100_000)]
+    images: usize,
+    /// The number of lines in the log.
+    #[arg(long, default_value_t = 5_000_000)]
+    lines: usize,
+    /// How often each command runs.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
 }
 
 impl Large {
@@ -141,11 +158,13 @@ impl Large {
     /// # Errors
     /// The disk is full or a command fails.
     pub(crate) fn run(self, results: &Path, into: &Path) -> Result<()> {
-        let measured = Measured::now(&self.files, format!("{} rounds", self.rounds))?;
-        let present: PathBuf = self.files.build.join("sifcache");
-        let commands = std::iter::once(present).chain(self.files.older_command()).collect();
-        let Self { images, lines, rounds, .. } = self;
-        let rows = scale::Scale { images, lines, rounds, commands }.measure()?;
+        let rounds = format!("{} rounds", self.rounds);
+        let measured = Measured::now(self.baseline.as_deref(), rounds)?;
+        let older = self.baseline.map(|baseline| baseline.join("tree/opt/baseline/bin/sifcache"));
+        let commands = std::iter::once(self.command).chain(older).collect();
+        let scale =
+            scale::Scale { images: self.images, lines: self.lines, rounds: self.rounds, commands };
+        let rows = scale.measure()?;
         write(&results.join("scale.json"), &Rows { measured, rows })?;
         render(results, into)
     }

@@ -108,13 +108,7 @@ enum Action {
     /// Measure what launches cost above a floor, on the cluster, and write a page.
     Costs {
         #[command(flatten)]
-        files: costs::Files,
-        /// How often each part of a launch runs.
-        #[arg(long, default_value_t = 1000)]
-        runs: usize,
-        /// The rounds of `srun true`; with 0, the page has the earlier results.
-        #[arg(long, default_value_t = 1000)]
-        rounds: usize,
+        launches: costs::Launches,
         #[command(flatten)]
         page: CostsPage,
     },
@@ -122,16 +116,7 @@ enum Action {
     /// page.
     Large {
         #[command(flatten)]
-        files: costs::Files,
-        /// The number of images.
-        #[arg(long, default_value_t = 100_000)]
-        images: usize,
-        /// The number of lines in the log.
-        #[arg(long, default_value_t = 5_000_000)]
-        lines: usize,
-        /// How often each command runs.
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
+        large: costs::Large,
         #[command(flatten)]
         page: CostsPage,
     },
@@ -204,12 +189,8 @@ fn main() -> Result<()> {
         Action::Inside => inside::run(),
         Action::Turns => turns::run(),
         Action::Command { words } => costs::command(&words),
-        Action::Costs { files, runs, rounds, page } => {
-            costs::Launches { files, runs, rounds }.run(&page.results, &page.into)
-        }
-        Action::Large { files, images, lines, rounds, page } => {
-            costs::Large { files, images, lines, rounds }.run(&page.results, &page.into)
-        }
+        Action::Costs { launches, page } => launches.run(&page.results, &page.into),
+        Action::Large { large, page } => large.run(&page.results, &page.into),
         Action::Nodes => demand::nodes(),
         Action::Node => demand::node(),
         Action::Demand { build, host, big, results, into, parts, rounds, quick } => {

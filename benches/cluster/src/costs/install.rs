@@ -51,21 +51,6 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// The name of the older commit, as a heading of a column.
-    ///
-    /// # Errors
-    /// benches/baseline did not finish.
-    pub(super) fn older(&self) -> Result<Option<String>> {
-        let read = |path: &PathBuf| fs::read_to_string(path.join("name"));
-        let name = self.baseline.as_ref().map(read).transpose().context("the baseline")?;
-        Ok(name.map(|name| name.trim().to_owned()))
-    }
-
-    /// The directory of the older command `sifcache`.
-    pub(super) fn older_command(&self) -> Option<PathBuf> {
-        Some(self.baseline.as_ref()?.join("tree/opt/baseline/bin/sifcache"))
-    }
-
     /// Installs everything. Returns the present build and the older one.
     ///
     /// # Errors
@@ -85,8 +70,8 @@ impl Files {
         testbed::push(&self.host.join("empty.so"), &format!("{plugins}/empty.so"), "644")?;
         image()?;
         let mut all = vec![self.present(&plugins)?];
-        if let (Some(baseline), older) = (&self.baseline, self.older()?) {
-            all.push(past(baseline, older)?);
+        if let Some(baseline) = &self.baseline {
+            all.push(past(baseline)?);
         }
         Ok(all)
     }
@@ -117,8 +102,18 @@ impl Files {
     }
 }
 
+/// The name of the older commit in the directory that benches/baseline printed.
+///
+/// # Errors
+/// benches/baseline did not finish.
+pub(super) fn name(baseline: &Path) -> Result<String> {
+    let path = baseline.join("name");
+    let name = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(name.trim().to_owned())
+}
+
 /// Installs the older build, which has its own directory on the node.
-fn past(baseline: &Path, older: Option<String>) -> Result<Installed> {
+fn past(baseline: &Path) -> Result<Installed> {
     let tree = baseline.join("tree");
     testbed::push(&tree, "/", "")?;
     let names = [
@@ -128,7 +123,7 @@ fn past(baseline: &Path, older: Option<String>) -> Result<Installed> {
     ];
     let [plugin, _, interposer] = names.map(str::to_owned);
     Ok(Installed {
-        older,
+        older: Some(name(baseline)?),
         plugin,
         shims: "/opt/baseline/sifcache/bin".to_owned(),
         interposer,

@@ -94,6 +94,7 @@ fn of_part(part: &Part) -> Option<Row> {
         median: cost.us / 1e6,
         above: cost.above(&part.floor) / 1e6,
         interval: cost.more.map(|more| (more.low / 1e6, more.high / 1e6)),
+        cpu: None,
     };
     Some(Row {
         what: part.name.clone(),
@@ -103,5 +104,6 @@ fn of_part(part: &Part) -> Option<Row> {
         present: value(&part.present),
         target: Some(target / 1e6),
         shown: Shown::Above,
+        floor_cpu: None,
     })
 }

@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub(super) target: Option<f64>,
     /// How values and the target are shown.
     pub(super) shown: Shown,
+    /// The processor seconds of the floor, if they are known.
+    pub(super) floor_cpu: Option<f64>,
 }
 
 /// A value of a row.
@@ -32,6 +34,8 @@ pub(super) struct Value {
     pub(super) above: f64,
     /// The 95 % confidence interval of the difference.
     pub(super) interval: Option<(f64, f64)>,
+    /// The processor seconds, if they are known.
+    pub(super) cpu: Option<f64>,
 }
 
 /// How the values of a row are shown.
@@ -49,7 +53,12 @@ impl Value {
     /// A value whose rounds were those of the floor.
     pub(super) fn paired(values: &[f64], floor: &[f64]) -> Self {
         let Difference { median, low, high } = difference(values, floor);
-        Self { median: summary(values).median, above: median, interval: Some((low, high)) }
+        Self {
+            median: summary(values).median,
+            above: median,
+            interval: Some((low, high)),
+            cpu: None,
+        }
     }
 }
 
@@ -71,6 +80,7 @@ impl Row {
             present: Value::paired(present, floor),
             target,
             shown: Shown::Above,
+            floor_cpu: None,
         }
     }
 
@@ -82,7 +92,12 @@ impl Row {
     /// The cell of the floor.
     pub(super) fn floor_cell(&self) -> String {
         match self.floor {
-            Some(floor) => format!("{}, {}", self.floor_name, time(floor)),
+            Some(floor) => {
+                let cpu = self
+                    .floor_cpu
+                    .map_or(String::new(), |cpu| format!(", processor {}", time(cpu)));
+                format!("{}, {}{cpu}", self.floor_name, time(floor))
+            }
             None => self.floor_name.clone(),
         }
     }
@@ -92,8 +107,12 @@ impl Row {
         match self.shown {
             Shown::Memory => format!("{:.0} MB", value.median),
             Shown::Times => {
-                let times = value.median / self.floor.unwrap_or_default();
-                format!("{}, {times:.2} times", time(value.median))
+                let times = |value: f64, floor: Option<f64>| {
+                    format!("{}, {:.2} times", time(value), value / floor.unwrap_or_default())
+                };
+                let cpu = value.cpu.map(|cpu| times(cpu, self.floor_cpu));
+                let cpu = cpu.map_or(String::new(), |text| format!("; processor {text}"));
+                times(value.median, self.floor) + &cpu
             }
             Shown::Above => {
                 let interval = value.interval.map_or(String::new(), |(low, high)| {

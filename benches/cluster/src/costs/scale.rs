@@ -113,29 +113,38 @@ impl Scale {
 }
 
 /// The rows of a command: its time and its memory.
-fn rows(line: &Line, floor_name: &str, floor: &[Used], builds: &[Vec<Used>]) -> Vec<Row> {
-    let seconds = |used: &[Used]| used.iter().map(|used| used.seconds).collect::<Vec<_>>();
-    let floor = seconds(floor);
-    let present = builds.first().map(Vec::as_slice).unwrap_or_default();
-    let older = builds.get(1).map(|used| seconds(used));
-    let (ours, older) = (seconds(present), older.as_deref());
-    let time = Row::new(&line.name, floor_name, &floor, &ours, older, line.target);
+fn rows(line: &Line, floor_name: &str, floor: &[Used], builds: &[Vec<Used>]) -> [Row; 2] {
+    let all = |used: &[Used], what: fn(&Used) -> f64| used.iter().map(what).collect::<Vec<_>>();
+    let seconds = |used: &[Used]| all(used, |used| used.seconds);
+    let cpu = |used: &[Used]| Some(summary(&all(used, |used| used.cpu)).median);
+    let value =
+        |used: &[Used]| Value { cpu: cpu(used), ..Value::paired(&seconds(used), &seconds(floor)) };
     let peak = |used: &[Used]| {
-        let most = used.iter().map(|used| used.megabytes).fold(0.0, f64::max);
-        Value { median: most, above: most, interval: None }
+        let most = all(used, |used| used.megabytes).into_iter().fold(0.0, f64::max);
+        Value { median: most, above: most, interval: None, cpu: None }
+    };
+    let (present, older) = (builds.first().map(Vec::as_slice).unwrap_or_default(), builds.get(1));
+    let time = Row {
+        what: line.name.clone(),
+        floor_name: floor_name.to_owned(),
+        floor: Some(summary(&seconds(floor)).median),
+        older: older.map(|used| value(used)),
+        present: value(present),
+        target: line.target,
+        shown: Shown::Times,
+        floor_cpu: cpu(floor),
     };
     let memory = Row {
         what: format!("{}: peak memory", line.name),
         floor_name: String::new(),
         floor: None,
-        older: builds.get(1).map(|used| peak(used)),
+        older: older.map(|used| peak(used)),
         present: peak(present),
         target: Some(MEMORY),
         shown: Shown::Memory,
+        floor_cpu: None,
     };
-    let cpu = summary(&present.iter().map(|used| used.cpu).collect::<Vec<_>>()).median;
-    let what = format!("{} ({cpu:.2} s of processor time)", time.what);
-    vec![Row { what, shown: Shown::Times, ..time }, memory]
+    [time, memory]
 }
 
 /// Makes the images: a thousand repositories, each image a small file of its own. Returns their
