@@ -1,7 +1,7 @@
-//! The budgets of the design, and whether this run is within them.
+//! The budgets of the design, and whether this run is within them. Those of times are on the page of
+//! `costs`, next to a floor: no plugin costs less than an empty one.
 
 use crate::results::Results;
-use crate::statistics::Difference;
 use anyhow::{Context, Result};
 
 /// A budget and the measured value.
@@ -22,38 +22,15 @@ pub(crate) struct Budget {
 /// The results lack an experiment.
 pub(crate) fn all(results: &Results) -> Result<Vec<Budget>> {
     let mut budgets = vec![
-        every_step(results)?,
         no_launch(results)?,
-        hit_time(results)?,
         hit_calls(results)?,
         ratio(results)?,
-        shim(results)?,
         library(results),
         symbols(results),
-        command(results, 0, "`sifcache list` of 10,000 images", "0.1 s", 0.1)?,
-        command(results, 1, "`sifcache verify` of 10,000 images", "1 s", 1.0)?,
     ];
     // Results of older runs lack the view.
     budgets.extend(command(results, 2, "`sifcache view` of 10,000 images, new", "1 s", 1.0).ok());
     Ok(budgets)
-}
-
-fn every_step(results: &Results) -> Result<Budget> {
-    let group = results.group("srun true")?;
-    let more = |at: usize| group.line(at)?.more.context("no difference");
-    let (empty, ours) = (more(1)?, more(2)?);
-    Ok(Budget {
-        what: "`srun true` with the plugin, compared with no plugin",
-        limit: "+0.15 ms",
-        found: format!("{}; with an empty plugin {}", milliseconds(ours), milliseconds(empty)),
-        kept: ours.median <= 0.15e-3,
-    })
-}
-
-/// Formats a difference with its confidence interval, in milliseconds.
-fn milliseconds(more: Difference) -> String {
-    let [median, low, high] = [more.median, more.low, more.high].map(|seconds| seconds * 1e3);
-    format!("{median:+.2} ms ({low:+.2} to {high:+.2})")
 }
 
 /// System calls that take a path or the descriptor of a file.
@@ -76,37 +53,17 @@ fn no_launch(results: &Results) -> Result<Budget> {
     })
 }
 
-/// The measurements of the task hook on a hit, for four plugins: sifcache, the empty plugin,
-/// sifcache without a helper process, and sifcache without a helper process or a line to syslog.
-fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 4]> {
+/// The measurements of the task hook on a hit, with and without a helper process.
+fn hooks_of_a_hit(results: &Results) -> Result<[&crate::hooks::Stage; 2]> {
     let stage = |name: &str| {
         let hooks = results.hooks.iter().find(|hooks| hooks.name == name);
         hooks.and_then(|hooks| hooks.stages.get(3)).with_context(|| format!("no hooks '{name}'"))
     };
-    Ok([
-        stage("spank_sifcache.so, a hit")?,
-        stage("empty.so, a hit")?,
-        stage("spank_sifcache.so lookup_timeout=off, a hit")?,
-        stage("spank_sifcache.so lookup_timeout=off syslog=off, a hit")?,
-    ])
-}
-
-fn hit_time(results: &Results) -> Result<Budget> {
-    let [ours, empty, alone, silent] = hooks_of_a_hit(results)?;
-    let [more, alone, silent] = [ours, alone, silent].map(|stage| stage.median - empty.median);
-    Ok(Budget {
-        what: "time of a hit in the task, with cached directory entries",
-        limit: "50 µs",
-        found: format!(
-            "{more:.0} µs more than an empty plugin, {alone:.0} µs with `lookup_timeout=off`, \
-             {silent:.0} µs with `lookup_timeout=off syslog=off`"
-        ),
-        kept: more <= 50.0,
-    })
+    Ok([stage("spank_sifcache.so, a hit")?, stage("spank_sifcache.so lookup_timeout=off, a hit")?])
 }
 
 fn hit_calls(results: &Results) -> Result<Budget> {
-    let [ours, _, alone, _] = hooks_of_a_hit(results)?;
+    let [ours, alone] = hooks_of_a_hit(results)?;
     Ok(Budget {
         what: "system calls of a hit",
         limit: "12",
@@ -123,25 +80,6 @@ fn ratio(results: &Results) -> Result<Budget> {
         limit: "1.01 times",
         found: format!("{ratio:.3} times"),
         kept: ratio <= 1.01,
-    })
-}
-
-fn shim(results: &Results) -> Result<Budget> {
-    let group = results.group("launches in a script, with a runtime that exits at once")?;
-    let more = |at: usize| group.line(at)?.more.context("no difference");
-    let (ours, least, alone, silent) = (more(1)?, more(4)?, more(5)?, more(6)?);
-    Ok(Budget {
-        what: "a launch through the shim, compared with the runtime alone",
-        limit: "+1 ms",
-        found: format!(
-            "{}, with `lookup_timeout=off` {}, with `lookup_timeout=off syslog=off` {}; a program that only \
-             executes the runtime {}",
-            milliseconds(ours),
-            milliseconds(alone),
-            milliseconds(silent),
-            milliseconds(least)
-        ),
-        kept: ours.median <= 1e-3,
     })
 }
 

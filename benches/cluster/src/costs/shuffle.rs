@@ -44,7 +44,7 @@ mod tests {
             let mut sorted = order.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2]);
-            first[order[0]] += 1;
+            first[order.first().copied().unwrap()] += 1;
         }
         assert!(first.iter().all(|count| (900..1100).contains(count)), "{first:?}");
     }

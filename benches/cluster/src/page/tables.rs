@@ -19,7 +19,9 @@ pub(super) fn machine(results: &Results) -> String {
 /// The budgets.
 pub(super) fn budgets(results: &Results) -> Result<String> {
     let head = "| quantity | budget | measured | within budget |\n| --- | --- | --- | --- |\n";
-    let mut text = format!("## Budgets\n\n{head}");
+    let mut text = format!(
+        "## Budgets\n\nThe targets of times are in [costs.md](costs.md), next to their floors.\n\n{head}"
+    );
     for budget in budgets::all(results)? {
         let kept = if budget.kept { "yes" } else { "**no**" };
         let _ =
