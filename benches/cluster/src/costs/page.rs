@@ -107,3 +107,78 @@ fn of_part(part: &Part) -> Option<Row> {
         floor_cpu: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+    use crate::costs::part::{Cost, Part};
+    use crate::costs::row::{Row, Shown};
+    use crate::costs::{Costs, Measured, Parts, Rows};
+
+    fn measured(older: Option<&str>) -> Measured {
+        Measured {
+            date: "2026-11-29".to_owned(),
+            present: "new".to_owned(),
+            older: older.map(str::to_owned),
+            rounds: "3 rounds".to_owned(),
+        }
+    }
+
+    fn cost(us: f64) -> Cost {
+        let names = [("read".to_owned(), 2)].into();
+        Cost { us, faults: 7.0, instructions: 99.0, calls: 2.0, names, more: None }
+    }
+
+    fn costs(older: Option<&str>) -> Costs {
+        let part = Part {
+            name: "`task_init`, no launch".to_owned(),
+            floor_name: "an empty plugin".to_owned(),
+            floor: cost(10.0),
+            present: cost(24.0),
+            older: older.map(|_| cost(70.0)),
+        };
+        let srun = Row::new("srun", "a floor", &[1.0, 2.0, 3.0], &[1.5, 2.5, 3.5], None, Some(0.1));
+        let list =
+            Row { what: "list".to_owned(), shown: Shown::Times, target: Some(2.0), ..srun.clone() };
+        Costs {
+            parts: Some(Parts {
+                measured: measured(older),
+                parts: vec![part],
+                libraries: String::new(),
+            }),
+            srun: Some(Rows { measured: measured(None), rows: vec![srun] }),
+            scale: Some(Rows { measured: measured(None), rows: vec![list] }),
+        }
+    }
+
+    #[test]
+    fn rows_have_a_floor_and_a_target() {
+        let text = page(&costs(None));
+        for line in [
+            "| what | floor | today above the floor | target |",
+            "| `task_init`, no launch | an empty plugin, 10.0 µs | +14.0 µs | +15.0 µs: met |",
+            "| srun | a floor, 2.00 s | +500 ms (+500 ms to +500 ms) | +100 ms: **missed** |",
+            "| list | a floor, 2.00 s | 2.50 s, 1.25 times | 2 times: met |",
+            "| `task_init`, no launch | an empty plugin | 10.0 |  | 7 | 99 | 2 |",
+            "|  | today | 24.0 | +14.0 | 7 | 99 | 2 |",
+            "| `task_init`, no launch | 2 read |",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    /// Rows that were measured without the older commit have an empty cell.
+    #[test]
+    fn an_older_commit_has_a_column() {
+        let text = page(&costs(Some("old of 2026-11-01")));
+        for line in [
+            "| what | floor | older commit above the floor | today above the floor | target |",
+            "| `task_init`, no launch | an empty plugin, 10.0 µs | +60.0 µs | +14.0 µs | +15.0 µs: met |",
+            "| srun | a floor, 2.00 s |  | +500 ms (+500 ms to +500 ms) | +100 ms: **missed** |",
+            "|  | old of 2026-11-01 | 70.0 | +60.0 | 7 | 99 | 2 |",
+            "| parts of a launch | 2026-11-29 | new | old of 2026-11-01 | 3 rounds |",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

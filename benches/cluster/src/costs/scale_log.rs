@@ -42,3 +42,25 @@ pub(super) fn write(path: &Path, lines: usize, images: &[String]) -> Result<()> 
     }
     log.flush().with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use std::fs;
+
+    #[test]
+    fn lines_are_hits_misses_and_others() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let images: Vec<String> = (0..300).map(|n| format!("/sif/g{n}/team/image:1")).collect();
+        write(log.path(), 1000, &images).unwrap();
+        let text = fs::read_to_string(log.path()).unwrap();
+        let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+        let counts =
+            ["", " sifcache: event=hit ", " sifcache: event=miss ", " slurmstepd["].map(count);
+        assert_eq!(counts, [1000, 800, 100, 100]);
+        let first = text.lines().next().unwrap_or_default();
+        let end = "n0000 sifcache: event=hit job=0 step=0 node=0 tasks=2 uid=1000 \
+                   reference=docker.io/g0/team/image:1 image=/sif/g0/team/image:1";
+        assert!(first.ends_with(end), "{first}");
+    }
+}
