@@ -39,11 +39,14 @@ bench-demand: build-for-testbed host
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 # With BASELINE, the commit REV is built too, in a git worktree, and measured in the same rounds.
+OLDER = files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline '$(BASELINE)' plugin $(VERSION)))
+OLDER_COMMAND = files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline '$(BASELINE)' command))
 # A commit that cannot be built is an error before anything is measured.
-OLDER = files=$(if $(BASELINE),$$(TARGET=$(TARGET) benches/baseline '$(BASELINE)' $(VERSION)))
-.PHONY: older
+.PHONY: older older-command
 older: $(if $(BASELINE),testbed)
 	@$(OLDER)
+older-command:
+	@$(OLDER_COMMAND)
 FILES = --build $(BUILD) --host $(TARGET)/host
 COMPARED = $${files:+--baseline "$$files"}
 COSTS = --results $(TARGET)/bench/costs$(if $(QUICK),-quick) \
@@ -60,11 +63,11 @@ bench-costs: older build-for-testbed host
 
 ## make bench-scale [BASELINE=REV] [IMAGES=100000] [LINES=5000000] [SCALE_ROUNDS=5]  list, verify, hits and misses of a
 ##                                    large cache and log, on the same page; 5 minutes, 2 GB of disk
-bench-scale: older command
+bench-scale: older-command command
 	@$(NEED) find:findutils grep:grep
 	$(CARGO) build --locked --release -p cluster-bench
 	@mkdir -p $(TARGET)/bench
-	$(OLDER) && $(RELEASE)/cluster-bench large --command $(RELEASE)/sifcache $(COMPARED) $(COSTS) \
+	$(OLDER_COMMAND) && $(RELEASE)/cluster-bench large --command $(RELEASE)/sifcache $(COMPARED) $(COSTS) \
 		--images $(or $(IMAGES),$(if $(QUICK),1000,100000)) \
 		--lines $(or $(LINES),$(if $(QUICK),10000,5000000)) --rounds $(or $(SCALE_ROUNDS),$(if $(QUICK),1,5))
 
@@ -77,7 +80,7 @@ profile: older install-for-testbed host
 		--runs $(or $(RUNS),300)
 
 .PHONY: measured
-measured: older build-for-testbed host
+measured: $(if $(QUICK),,older older-command) build-for-testbed host
 	$(CARGO) build --locked --release -p cluster-bench
 	$(CARGO) bench --locked -p cluster-bench --bench decide --no-run
 	mkdir -p $(dir $(RESULTS))
