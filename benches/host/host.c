@@ -144,7 +144,13 @@ static void print_text(const char *text)
 	putchar('"');
 }
 
-static void print_plugin(const struct line *line, double *times[STAGES], const struct life *last)
+/* The measurements of all runs of a plugin, by stage. */
+struct runs {
+	double *seconds[STAGES], *faults[STAGES];
+	char image[4096];
+};
+
+static void print_plugin(const struct line *line, const struct runs *of)
 {
 	static struct calls calls[STAGES];
 	long instructions[STAGES];
@@ -153,14 +159,16 @@ static void print_plugin(const struct line *line, double *times[STAGES], const s
 	printf("    {\"plugin\": ");
 	print_text(line->file);
 	printf(", \"image\": ");
-	print_text(last->image);
+	print_text(of->image);
 	printf(", \"steps\": {\n");
 	for (int i = 0; i < STAGES; i++) {
-		qsort(times[i], (size_t)runs, sizeof *times[i], by_value);
+		const double *seconds = of->seconds[i], *faults = of->faults[i];
+		qsort(of->seconds[i], (size_t)runs, sizeof *seconds, by_value);
+		qsort(of->faults[i], (size_t)runs, sizeof *faults, by_value);
 		printf("      \"%s\": {\"median_us\": %.2f, \"p10_us\": %.2f, \"p90_us\": %.2f, "
-		       "\"page_faults\": %ld, ",
-		       stage_names[i], times[i][runs / 2] * 1e6, times[i][runs / 10] * 1e6,
-		       times[i][runs - 1 - runs / 10] * 1e6, last->faults[i]);
+		       "\"page_faults\": %.0f, ",
+		       stage_names[i], seconds[runs / 2] * 1e6, seconds[runs / 10] * 1e6,
+		       seconds[runs - 1 - runs / 10] * 1e6, faults[runs / 2]);
 		if (stepped)
 			printf("\"instructions\": %ld, ", instructions[i]);
 		if (counted)
@@ -176,25 +184,27 @@ static int time_all(void)
 {
 	struct life *life = or_end(mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
 					MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-	double *times[MOST][STAGES];
-	static struct life lasts[MOST];
+	static struct runs all[MOST];
 	for (int i = 0; i < line_count; i++)
-		for (int j = 0; j < STAGES; j++)
-			times[i][j] = or_end(calloc((size_t)runs, sizeof **times[i]));
+		for (int j = 0; j < STAGES; j++) {
+			all[i].seconds[j] = or_end(calloc((size_t)runs, sizeof(double)));
+			all[i].faults[j] = or_end(calloc((size_t)runs, sizeof(double)));
+		}
 	for (int run = 0; run < runs; run++) {
 		for (int k = 0; k < line_count; k++) {
 			/* Rotate the order, so that no plugin always bears the cost of running first. */
 			int i = (k + run) % line_count;
 			one(&lines[i], life);
-			for (int j = 0; j < STAGES; j++)
-				times[i][j][run] = life->seconds[j];
-			/* The first run may read the files of the plugin. */
-			lasts[i] = *life;
+			for (int j = 0; j < STAGES; j++) {
+				all[i].seconds[j][run] = life->seconds[j];
+				all[i].faults[j][run] = (double)life->faults[j];
+			}
+			memcpy(all[i].image, life->image, sizeof life->image);
 		}
 	}
 	printf("{\"runs\": %d, \"plugins\": [\n", runs);
 	for (int i = 0; i < line_count; i++) {
-		print_plugin(&lines[i], times[i], &lasts[i]);
+		print_plugin(&lines[i], &all[i]);
 		puts(i + 1 < line_count ? "," : "");
 	}
 	puts("]}");

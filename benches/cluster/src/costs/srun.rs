@@ -73,6 +73,6 @@ fn row((what, target): (&str, Option<f64>), at: usize, values: &[Values]) -> Res
     let (floor, present) = (of(0).context("no floor")?, of(1).context("no plugin")?);
     let older = if values.len() > 3 { of(2) } else { None };
     let none = of(values.len() - 1).context("no variant")?;
-    let floor_name = format!("an empty plugin; without a plugin {}", Row::time(none));
+    let floor_name = format!("an empty plugin (no plugin: {})", Row::time(none));
     Ok(Row::new(what, &floor_name, floor, present, older.map(Vec::as_slice), target))
 }
