@@ -53,7 +53,7 @@ COSTS = --results $(TARGET)/bench/costs$(if $(QUICK),-quick) \
 	--into $(if $(QUICK),$(TARGET)/bench/costs-quick.md,docs/evidence/costs.md)
 
 ## make bench-costs [BASELINE=REV] [RUNS=1000] [SRUN_ROUNDS=1000]  measures costs above a floor: docs/evidence/costs.md;
-##                                    15 minutes; SRUN_ROUNDS=0 omits `srun true`
+##                                    15 minutes; RUNS=0 or SRUN_ROUNDS=0 keeps the earlier results of that part
 bench-costs: older build-for-testbed host
 	@$(NEED) readelf:binutils
 	$(CARGO) build --locked --release -p cluster-bench
@@ -72,7 +72,7 @@ bench-scale: older-command command
 		--lines $(or $(LINES),$(if $(QUICK),10000,5000000)) --rounds $(or $(SCALE_ROUNDS),$(if $(QUICK),1,5))
 
 ## make profile [BASELINE=REV] [RUNS=300]  prints what each part of a launch costs: time, page faults, instructions,
-##                                    system calls; one minute
+##                                    system calls; three minutes
 profile: older install-for-testbed host
 	@$(NEED) readelf:binutils
 	$(CARGO) build --locked --release -p cluster-bench

@@ -106,10 +106,10 @@ fn parts(files: &Files, runs: usize) -> Result<Parts> {
 pub(crate) struct Launches {
     #[command(flatten)]
     files: Files,
-    /// How often each part of a launch runs.
+    /// How often each part of a launch runs; with 0, the page has the earlier results.
     #[arg(long, default_value_t = 1000)]
     runs: usize,
-    /// The rounds of `srun true`; with 0, the page has the earlier results.
+    /// The rounds of `srun true`; with 0, likewise.
     #[arg(long, default_value_t = 1000)]
     rounds: usize,
 }
@@ -121,7 +121,9 @@ impl Launches {
     /// # Errors
     /// A file is missing or a program fails.
     pub(crate) fn run(&self, results: &Path, into: &Path) -> Result<()> {
-        write(&results.join("parts.json"), &parts(&self.files, self.runs)?)?;
+        if self.runs > 0 {
+            write(&results.join("parts.json"), &parts(&self.files, self.runs)?)?;
+        }
         if self.rounds > 0 {
             let measured =
                 Measured::now(self.files.baseline.as_deref(), format!("{} rounds", self.rounds))?;

@@ -17,7 +17,7 @@ const REPEAT: &str = "## Repeat the measurements
 
     make bench-costs BASELINE=v0.2.0    # also builds this older commit, and measures it in the same run
     make bench-scale                    # only the rows of the command
-    make profile                        # prints only the parts of a launch, in a minute
+    make profile                        # prints only the parts of a launch, in three minutes
 
 `SRUN_ROUNDS`, `RUNS`, `IMAGES`, `LINES` and `SCALE_ROUNDS` change the numbers.
 ";
