@@ -15,8 +15,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// An entry without name and path.
-    pub(crate) const EMPTY: Self = Self { bytes: [0; START + MAX_PATH], length: 0 };
+    /// An entry without name and path. This is not a constant, because the library would then contain
+    /// the whole buffer.
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; START + MAX_PATH], length: 0 }
+    }
 
     /// Sets the path to the concatenation of `parts`; `None` if it does not fit.
     pub(crate) fn set_path(&mut self, parts: &[&[u8]]) -> Option<()> {
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_entry_can_be_reused_for_another_path() {
-        let mut entry = Entry::EMPTY;
+        let mut entry = Entry::new();
         assert_eq!(entry.set_path(&[b"/opt/long/bin", b"/", b"apptainer"]), Some(()));
         assert_eq!(entry.path(), b"/opt/long/bin/apptainer");
         assert_eq!(entry.set_path(&[b"/x"]), Some(()));
@@ -94,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_null_byte_must_fit_too() {
-        let mut entry = Entry::EMPTY;
+        let mut entry = Entry::new();
         assert_eq!(entry.set_path(&[&[b'x'; MAX_PATH - 1]]), Some(()));
         assert_eq!(entry.path().len(), MAX_PATH - 1);
         assert_eq!(entry.bytes[START + MAX_PATH - 1], 0);
@@ -104,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_path_can_be_read_and_extended() {
-        let mut entry = Entry::EMPTY;
+        let mut entry = Entry::new();
         assert_eq!(entry.set_path(&[&[b'y'; 99]]), Some(()));
         let read = |buffer: &mut [u8]| {
             assert_eq!(buffer.len(), MAX_PATH);

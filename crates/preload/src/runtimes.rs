@@ -19,16 +19,15 @@ impl Runtimes {
     /// The empty list, with which no program is a runtime.
     pub(crate) const NONE: Self = Self { list: [0; MAX_LIST], length: 0 };
 
-    /// Reads the names from the plugin's arguments, which are separated by blanks.
-    pub(crate) fn from_settings(settings: &[u8]) -> Self {
+    /// Sets the names to those in the plugin's arguments, which are separated by blanks.
+    pub(crate) fn set(&mut self, settings: &[u8]) {
         let mut words = settings.split(|byte| *byte == b' ');
         let list = words.find_map(|word| word.strip_prefix(KEY)).unwrap_or(DEFAULT);
-        let mut runtimes = Self::NONE;
+        self.length = 0;
         if list.len() <= MAX_LIST {
-            runtimes.list.iter_mut().zip(list).for_each(|(slot, byte)| *slot = *byte);
-            runtimes.length = list.len();
+            self.list.iter_mut().zip(list).for_each(|(slot, byte)| *slot = *byte);
+            self.length = list.len();
         }
-        runtimes
     }
 
     /// Whether a program with this file name is a runtime.
@@ -48,7 +47,9 @@ mod tests {
     use super::{MAX_LIST, Runtimes, file_name};
 
     fn contains(settings: &str, name: &str) -> bool {
-        Runtimes::from_settings(settings.as_bytes()).contains(name.as_bytes())
+        let mut runtimes = Runtimes::NONE;
+        runtimes.set(settings.as_bytes());
+        runtimes.contains(name.as_bytes())
     }
 
     #[test]

@@ -50,7 +50,7 @@ mod tests {
     /// Searches in a file system that contains `programs`, and in which every check of a path in
     /// `/broken` fails.
     fn found(path: &str, moved: bool, programs: &[&str]) -> Option<String> {
-        let mut entry = Entry::EMPTY;
+        let mut entry = Entry::new();
         let check = |entry: &Entry| match std::str::from_utf8(entry.path()).unwrap() {
             path if programs.contains(&path) => Status::Program,
             path if path.starts_with("/broken/") => Status::Error,

@@ -57,7 +57,7 @@ impl Launch {
     #[inline(never)]
     unsafe fn redirect<R>(&self, start: impl FnOnce(*const c_char, Strings) -> R) -> Option<R> {
         let shim_path = SHIM_PATH.as_ptr().cast::<c_char>();
-        let mut entry = Entry::EMPTY;
+        let mut entry = Entry::new();
         // SAFETY: `may_be_runtime` excludes a null string, and the caller guarantees that any other
         // string is a C string.
         let program = unsafe { self.program.locate(self.moved, &mut entry) }?;

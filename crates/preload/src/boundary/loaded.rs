@@ -11,23 +11,22 @@ use crate::runtimes::Runtimes;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The fields are written once, before `ready` is set, and are only read after that. They are written
+/// in place, because the constructor runs in every program: a value on the stack would cost two
+/// copies and a page.
 struct Loaded {
-    originals: Originals,
-    runtimes: Runtimes,
-}
-
-/// `loaded` is written once, before `ready` is set, and is only read after that.
-struct Place {
     ready: AtomicBool,
-    loaded: UnsafeCell<Loaded>,
+    originals: UnsafeCell<Originals>,
+    runtimes: UnsafeCell<Runtimes>,
 }
 
-// SAFETY: `ready` orders the only write before all reads.
-unsafe impl Sync for Place {}
+// SAFETY: `ready` orders the only writes before all reads.
+unsafe impl Sync for Loaded {}
 
-static PLACE: Place = Place {
+static LOADED: Loaded = Loaded {
     ready: AtomicBool::new(false),
-    loaded: UnsafeCell::new(Loaded { originals: Originals::NONE, runtimes: Runtimes::NONE }),
+    originals: UnsafeCell::new(Originals::NONE),
+    runtimes: UnsafeCell::new(Runtimes::NONE),
 };
 
 /// Makes the dynamic linker call [`load`].
@@ -37,33 +36,32 @@ static PLACE: Place = Place {
 static CONSTRUCTOR: extern "C" fn() = load;
 
 extern "C" fn load() {
-    let loaded = Loaded { originals: Originals::look_up(), runtimes: runtimes() };
     // SAFETY: the dynamic linker calls a constructor only once, and there are no reads before
     // `ready` is set.
-    unsafe { PLACE.loaded.get().write(loaded) };
-    PLACE.ready.store(true, Ordering::Release);
-}
-
-/// Reads the names of the runtimes from the environment.
-fn runtimes() -> Runtimes {
+    unsafe { LOADED.originals.get().write(Originals::look_up()) };
+    // SAFETY: as above.
+    let runtimes = unsafe { &mut *LOADED.runtimes.get() };
     // SAFETY: the name is a C string, and no other thread of the program runs yet.
     let settings = unsafe { libc::getenv(SETTINGS_NAME.as_ptr().cast()) };
     // SAFETY: `getenv` returns null or a C string, and no other thread runs that could change it.
-    Runtimes::from_settings(unsafe { strings::bytes(settings) })
-}
-
-fn loaded() -> Option<&'static Loaded> {
-    let ready = PLACE.ready.load(Ordering::Acquire);
-    // SAFETY: the only write happened before `ready` was set.
-    ready.then(|| unsafe { &*PLACE.loaded.get() })
+    runtimes.set(unsafe { strings::bytes(settings) });
+    LOADED.ready.store(true, Ordering::Release);
 }
 
 /// The original functions that this library replaces.
 pub(super) fn originals() -> Originals {
-    loaded().map_or_else(Originals::look_up, |loaded| loaded.originals)
+    if !LOADED.ready.load(Ordering::Acquire) {
+        return Originals::look_up();
+    }
+    // SAFETY: the only write happened before `ready` was set.
+    unsafe { LOADED.originals.get().read() }
 }
 
 /// Whether a program with this file name is a runtime. Always false before the constructor has run.
 pub(super) fn is_runtime(name: &[u8]) -> bool {
-    loaded().is_some_and(|loaded| loaded.runtimes.contains(name))
+    if !LOADED.ready.load(Ordering::Acquire) {
+        return false;
+    }
+    // SAFETY: the only write happened before `ready` was set.
+    unsafe { &*LOADED.runtimes.get() }.contains(name)
 }
