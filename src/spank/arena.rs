@@ -22,6 +22,10 @@ const SIZE: usize = 256 << 10;
 #[global_allocator]
 static ARENA: Arena<SIZE> = Arena::new();
 
+/// The alignment of `malloc`, in bytes. The unwinder, which is C code, relies on it: Rust allocates an
+/// exception with the alignment of a pointer, although the C type has this one.
+const MALLOC_ALIGN: usize = 16;
+
 /// The first `used` bytes are allocated. `used` is the first field so that it shares a page with
 /// the first pieces: a forked task pays for each page that it writes to.
 #[repr(C)]
@@ -52,7 +56,7 @@ impl<const SIZE: usize> Arena<SIZE> {
     /// The offsets of the start and the end of the next piece; `None` if it does not fit.
     fn next(&self, layout: Layout, used: usize) -> Option<(usize, usize)> {
         let start = self.start().addr();
-        let place = (start + used).checked_next_multiple_of(layout.align())? - start;
+        let place = (start + used).checked_next_multiple_of(alignment(layout))? - start;
         let end = place.checked_add(layout.size())?;
         (end <= SIZE).then_some((place, end))
     }
@@ -82,6 +86,12 @@ impl<const SIZE: usize> Arena<SIZE> {
         };
         self.used.compare_exchange(place + size, end, AcqRel, Relaxed).is_ok()
     }
+}
+
+/// The alignment of a piece. Only structures may come from C; strings are packed.
+fn alignment(layout: Layout) -> usize {
+    let is_structure = layout.align() >= align_of::<usize>() && layout.size() >= MALLOC_ALIGN;
+    if is_structure { layout.align().max(MALLOC_ALIGN) } else { layout.align() }
 }
 
 // SAFETY: allocations do not overlap, have the requested alignment and keep their address until

@@ -34,6 +34,21 @@ fn pieces_are_aligned_and_do_not_overlap() {
     }
 }
 
+/// Otherwise a panic could end the process: the unwinder may write to an exception with instructions
+/// that need this alignment.
+#[test]
+fn structures_are_aligned_as_by_malloc() {
+    let arena = Small::new();
+    for size in [16, 24, 56] {
+        take(&arena, layout(1, 1), 0);
+        take(&arena, layout(8, 8), 0);
+        assert_eq!(take(&arena, layout(size, 8), 0).addr() % 16, 0, "{size}");
+    }
+    // Strings are not aligned.
+    let text = take(&arena, layout(33, 1), 0);
+    assert_eq!(take(&arena, layout(33, 1), 0).addr() - text.addr(), 33);
+}
+
 #[test]
 fn a_piece_that_does_not_fit_comes_from_malloc() {
     let arena = Small::new();
