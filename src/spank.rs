@@ -121,6 +121,8 @@ pub(crate) trait Spank: Job {
     fn is_installed(&self, part: Component) -> bool;
     /// Why a component cannot be used; `None` if it can.
     fn missing(&self, part: Component) -> Option<String>;
+    /// Looks up symbols of slurmstepd, before tasks are forked. Valid only in slurmstepd.
+    fn look_up_symbols(&self) {}
     /// Looks for runtimes in the system's directories, before tasks are forked. Valid only in
     /// slurmstepd.
     fn search_system_directories(&self, names: &[String]);

@@ -8,10 +8,12 @@ use crate::fault;
 use crate::hooks::nested;
 use crate::hooks::srun;
 use crate::spank::{Context, Spank};
+use sifcache_core::launch;
 use sifcache_core::settings::{Settings, Untrusted};
 use sifcache_core::trust::ids;
 
 /// Registers the option and checks the settings and the shim.
+#[inline(never)]
 pub(crate) fn run(spank: &dyn Spank, context: Context) {
     fault::point("init");
     // The option is registered before the settings are checked: even if the settings are invalid,
@@ -21,12 +23,16 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     {
         log::warn!("cannot register --sif-cache: {error}");
     }
+    let settings = Settings::parse(&spank.arguments());
     if context == Context::Local {
-        srun::run(spank);
+        srun::run(spank, settings.as_ref().ok());
     }
-    match (Settings::parse(&spank.arguments()), context) {
+    if context == Context::Remote {
+        spank.look_up_symbols();
+    }
+    match (settings, context) {
         (Ok(settings), _) => {
-            if context == Context::Remote && settings.untrusted == Untrusted::Refuse {
+            if context == Context::Remote && is_launch(spank, &settings) {
                 // The ID is read once for all tasks, so that a hit needs no system call for it.
                 ids::read_overflow_id();
             }
@@ -37,6 +43,13 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
         (Err(error), Context::Remote) => log::warn!("inactive: plugstack.conf: {error}"),
         (Err(error), _) => log::error!("inactive: plugstack.conf: {error}"),
     }
+}
+
+/// Whether the tasks of this step probably look up an image whose owners are checked.
+fn is_launch(spank: &dyn Spank, settings: &Settings) -> bool {
+    let command = spank.command();
+    let is_runtime = |program: &&[u8]| launch::is_runtime(program, &settings.runtimes);
+    settings.untrusted == Untrusted::Refuse && command.first().is_some_and(is_runtime)
 }
 
 /// Logs that a further line for the plugin is ignored, because it would make the plugin register

@@ -29,10 +29,11 @@ impl SrunOption {
     }
 }
 
-/// Called by `slurm_spank_init`, before srun reads its options.
-pub(crate) fn run(spank: &dyn Spank) {
+/// Called by `slurm_spank_init`, before srun reads its options. `settings` are `None` if they are
+/// invalid.
+pub(crate) fn run(spank: &dyn Spank, settings: Option<&Settings>) {
     let words = spank.command_line();
-    name_programs(spank, &words);
+    name_programs(spank, &words, settings);
     uncover(spank, &words);
 }
 
@@ -52,11 +53,8 @@ fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
 ///
 /// The names are not passed with `--container`: the tasks in a container are left alone, and Slurm
 /// 21.08 and 22.05 would write the variable into the bundle.
-fn name_programs(spank: &dyn Spank, words: &[Vec<u8>]) {
-    let settings = match CONTAINER.is_used(spank, words) {
-        true => None,
-        false => Settings::parse(&spank.arguments()).ok(),
-    };
+fn name_programs(spank: &dyn Spank, words: &[Vec<u8>], settings: Option<&Settings>) {
+    let settings = settings.filter(|_| !CONTAINER.is_used(spank, words));
     let names = settings.and_then(|settings| broadcast::names(words, &settings.runtimes));
     let done = match names {
         Some(names) => spank.set_variable(PROGRAM, &names),

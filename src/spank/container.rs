@@ -8,20 +8,37 @@
 
 use super::handle::Handle;
 use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The variables that srun, sbatch and salloc set for a step with a container.
 const VARIABLES: [&str; 2] = ["SLURM_CONTAINER", "SLURM_CONTAINER_ID"];
 
-/// Whether oci.conf was read for this step; `None` if slurmstepd has no such variable.
-fn is_configured() -> Option<bool> {
+/// The address of slurmstepd's variable. It is looked up before slurmstepd forks the tasks, because
+/// a lookup makes the loader read the symbol tables of all libraries, and each task would pay for
+/// these pages.
+static CONFIGURATION: AtomicPtr<*const c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks the variable up, for the tasks that are forked later.
+pub(super) fn look_up() {
     // SAFETY: the name is a valid C string. The result is null or the address of that symbol.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"oci_conf".as_ptr()) };
+    CONFIGURATION.store(address.cast(), Relaxed);
+}
+
+/// Whether oci.conf was read for this step; `None` if slurmstepd has no such variable.
+fn is_configured() -> Option<bool> {
+    if CONFIGURATION.load(Relaxed).is_null() {
+        look_up();
+    }
+    let address = CONFIGURATION.load(Relaxed);
     if address.is_null() {
         return None;
     }
     // SAFETY: the variable is a pointer in each of these releases. Slurm writes it before it calls
     // the hooks of the step, and again after the step has ended.
-    let configuration = unsafe { address.cast::<*const c_void>().read() };
+    let configuration = unsafe { address.read() };
     Some(!configuration.is_null())
 }
 

@@ -9,12 +9,11 @@ use slurm_spank::spank_sys as sys;
 use std::ffi::{CStr, c_char};
 use std::{iter, ptr};
 
-/// Returns the strings of an array that ends with a null pointer.
+/// Returns the pointers in an array that ends with a null pointer, without that one.
 ///
 /// # Safety
-/// `array` is null or such an array of C strings, and the array and its strings are unchanged
-/// during `'a`.
-pub(super) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a [u8]> {
+/// `array` is null or such an array, which is unchanged while the result is in use.
+unsafe fn pointers(array: *const *const c_char) -> impl Iterator<Item = *const c_char> {
     let mut next = array;
     iter::from_fn(move || {
         // SAFETY: `next` is not null and points into the array: it never moves past the null
@@ -25,16 +24,54 @@ pub(super) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<I
         }
         // SAFETY: this entry is not the null pointer at the end, so another entry follows.
         next = unsafe { next.add(1) };
-        // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for
-        // `'a`.
-        Some(unsafe { CStr::from_ptr(string) }.to_bytes())
+        Some(string)
     })
 }
 
-/// The value of a variable in strings of the form `NAME=VALUE`. The first match counts, as in
-/// getenv(3).
-fn value<'a>(mut environment: impl Iterator<Item = &'a [u8]>, name: &str) -> Option<&'a [u8]> {
-    environment.find_map(|string| string.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+/// Returns the strings of an array that ends with a null pointer.
+///
+/// # Safety
+/// `array` is null or such an array of C strings, and the array and its strings are unchanged
+/// during `'a`.
+pub(super) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a [u8]> {
+    // SAFETY: the caller guarantees such an array.
+    let pointers = unsafe { pointers(array) };
+    // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for `'a`.
+    pointers.map(|string| unsafe { CStr::from_ptr(string) }.to_bytes())
+}
+
+/// The value of a variable in an array of strings of the form `NAME=VALUE`. The first match counts,
+/// as in getenv(3).
+///
+/// Most strings differ from the name in their first byte. Their lengths are therefore not needed: a
+/// task reads several variables, and its environment can have hundreds.
+///
+/// # Safety
+/// As for [`strings`].
+unsafe fn value<'a>(array: *const *const c_char, name: &str) -> Option<&'a [u8]> {
+    // SAFETY: the caller guarantees such an array.
+    let mut pointers = unsafe { pointers(array) };
+    // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for `'a`.
+    pointers.find_map(|string| unsafe { value_in(string, name) })
+}
+
+/// The value in `string`, if it has the form `NAME=VALUE`.
+///
+/// # Safety
+/// `string` is a C string that is valid and unchanged during `'a`.
+unsafe fn value_in<'a>(string: *const c_char, name: &str) -> Option<&'a [u8]> {
+    let mut next = string;
+    for expected in name.bytes().chain([b'=']) {
+        // SAFETY: no byte before this one was the null byte, so the string has this one, too.
+        let [byte] = unsafe { next.read() }.to_ne_bytes();
+        if byte != expected || byte == 0 {
+            return None;
+        }
+        // SAFETY: the byte is not the null byte, so another one follows.
+        next = unsafe { next.add(1) };
+    }
+    // SAFETY: `next` points into the string, not behind its null byte.
+    Some(unsafe { CStr::from_ptr(next) }.to_bytes())
 }
 
 impl Handle {
@@ -55,13 +92,14 @@ impl Handle {
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
         // SAFETY: this is Slurm's own array, which ends with a null pointer, as execve requires.
         // The task has no other thread, and callers copy the value before Slurm changes a variable.
-        value(unsafe { strings(self.environment()) }, name)
+        unsafe { value(self.environment(), name) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{strings, value};
+    use std::ffi::CStr;
     use std::ptr;
 
     #[test]
@@ -76,11 +114,18 @@ mod tests {
 
     #[test]
     fn the_first_exact_name_matches() {
-        let environment = ["PATHS=/a", "PAT=/b", "PATH", "PATH=/bin:a=b", "PATH=/other", "EMPTY="];
-        let value = |name| value(environment.iter().map(|string| string.as_bytes()), name);
+        let environment =
+            [c"PATHS=/a", c"PAT=/b", c"PATH", c"PATH=/bin:a=b", c"PATH=/other", c"EMPTY="];
+        let mut array = environment.map(CStr::as_ptr).to_vec();
+        array.push(ptr::null());
+        // SAFETY: the array holds C strings and a null pointer.
+        let value = |name| unsafe { value(array.as_ptr(), name) };
         assert_eq!(value("PATH"), Some(b"/bin:a=b".as_slice()));
         assert_eq!(value("EMPTY"), Some(b"".as_slice()));
         assert_eq!(value("PATHS="), None);
         assert_eq!(value("HOME"), None);
+        assert_eq!(value("PATH\0"), None);
+        // SAFETY: null is allowed.
+        assert_eq!(unsafe { super::value(ptr::null(), "PATH") }, None);
     }
 }

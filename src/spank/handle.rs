@@ -1,6 +1,8 @@
 //! Calls to Slurm, through the bindings of slurm-spank.
 
-use super::{Context, Spank, allocator, arg_limits, argv, export, line, memory, prepend, process};
+use super::{
+    Context, Spank, allocator, arg_limits, argv, container, export, line, memory, prepend, process,
+};
 use crate::fault;
 use crate::job::{Error, Job, Step};
 use crate::spank::installed::{self, Component};
@@ -181,6 +183,10 @@ impl Spank for Handle {
 
     fn missing(&self, part: Component) -> Option<String> {
         installed::missing(part)
+    }
+
+    fn look_up_symbols(&self) {
+        container::look_up();
     }
 
     fn search_system_directories(&self, names: &[String]) {
