@@ -15,6 +15,7 @@ use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::NotLaunch;
 use sifcache_core::lookup::Candidate;
 use sifcache_core::settings::{Settings, Syslog};
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,14 +33,12 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path, link: Link) {
         return;
     }
     warn_of_refused(decision);
-    let line = format!("{uri} is replaced by {}", path.display());
-    log::info!("{line}");
-    write_verbose(job, &line);
+    log_and_write(job, format_args!("{uri} is replaced by {}", path.display()));
     let image = value(path.as_os_str().as_encoded_bytes());
     let link = match link {
         Some(Ok(path)) => format!(" link={}", value(path.as_os_str().as_encoded_bytes())),
         Some(Err(why)) => {
-            write_verbose(job, &format!("the file is a copy, not a link: {why}"));
+            write_verbose(job, format_args!("the file is a copy, not a link: {why}"));
             format!(" copied={}", why.token())
         }
         None => String::new(),
@@ -61,13 +60,13 @@ pub(crate) fn miss(job: &dyn Job, decision: &Decision, quiet: bool, wait: Option
     let line = format!("{uri} is not in the image cache");
     log::info!("{line}");
     if !quiet {
-        write_verbose(job, &line);
+        write_verbose(job, format_args!("{line}"));
         for candidate in decision.refused() {
             let (path, state) = (candidate.path.display(), &candidate.state);
-            write_verbose(job, &format!("{path} is refused: {state}"));
+            write_verbose(job, format_args!("{path} is refused: {state}"));
         }
         for root in decision.unusable_roots() {
-            write_verbose(job, &unusable(root));
+            write_verbose(job, format_args!("{}", unusable(root)));
         }
     }
     let refused: String = decision
@@ -95,13 +94,19 @@ fn unusable(root: &Candidate) -> String {
     format!("the image root {} {what}", root.path.display())
 }
 
+/// Writes a line to Slurm's log, and to the job's stderr as [`write_verbose`] does.
+fn log_and_write(job: &dyn Job, line: fmt::Arguments<'_>) {
+    log::info!("{line}");
+    write_verbose(job, line);
+}
+
 /// Writes a line to the job's stderr: on the first node of the step if `srun -v` was used, and on
 /// the other nodes only if `-vv` was used.
 ///
 /// slurmstepd's own log level does not follow `-v`, but srun passes its own level in the
 /// environment; with `-v`, it is `LOG_LEVEL_VERBOSE` = 4.
-fn write_verbose(job: &dyn Job, line: &str) {
-    let level = job.variable("SRUN_DEBUG").unwrap_or_default();
+fn write_verbose(job: &dyn Job, line: fmt::Arguments<'_>) {
+    let Some(level) = job.variable("SRUN_DEBUG") else { return };
     let level: u32 = String::from_utf8_lossy(&level).parse().unwrap_or_default();
     let step = job.step();
     // Tasks that run the same script would all write the same line, so only the first one on a node
@@ -134,7 +139,7 @@ pub(crate) fn pass(job: &dyn Job, mode: CacheMode, decision: &Decision, pass: Pa
         let option = "--sif-cache=require has no effect on this command";
         job.write_stderr(&format!("{NAME}: {option}: {pass}\n"));
     } else {
-        write_verbose(job, &format!("the command is left unchanged: {pass}"));
+        write_verbose(job, format_args!("the command is left unchanged: {pass}"));
     }
 }
 
@@ -144,7 +149,7 @@ pub(crate) fn left_unchanged(job: &dyn Job, why: &str) {
         return;
     }
     log::debug!("left unchanged: {why}");
-    write_verbose(job, &format!("the command is left unchanged: {why}"));
+    write_verbose(job, format_args!("the command is left unchanged: {why}"));
 }
 
 /// Tells the user about a program that is not listed as a runtime, but has the arguments of a
