@@ -50,7 +50,7 @@ pub(crate) mod stubs;
 #[cfg(test)]
 pub(crate) mod test_double;
 
-pub(crate) use helper_process::within;
+pub(crate) use helper_process::{Exiting, within, within_and_exiting};
 pub(crate) use local_socket::{connect, peer_uid, send};
 pub(crate) use process::{datagram_socket, may_execute, open_at, set_name};
 pub(crate) use program::{Program, inherit};

@@ -29,7 +29,7 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
     report::use_syslog(settings);
     let command = job.command();
     let variable = |name: &str| job.variable(name);
-    let prober = WithTimeout(settings.lookup_timeout);
+    let prober = WithTimeout::new(settings.lookup_timeout);
     let mut decision = decision::decide(&command, settings, requested.mode, &variable, &prober);
     if decision.kind() == Kind::Build && job.step().uid == ROOT {
         decision.verdict = Verdict::Pass(Pass::NotLaunch(NotServed::Root));
@@ -43,9 +43,20 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
         warn_of_invalid_mode(job, requested);
     }
     match decision.verdict {
-        Verdict::Hit => hit(job, &decision, decision::on_miss(requested.mode, settings)),
+        Verdict::Hit => {
+            if decision.pull.is_some() {
+                prober.wait_for_exit();
+            }
+            hit(job, &decision, decision::on_miss(requested.mode, settings));
+        }
         Verdict::Miss => {
-            let look = || decision::decide(&command, settings, requested.mode, &variable, &prober);
+            prober.wait_for_exit();
+            let look = || {
+                let found =
+                    decision::decide(&command, settings, requested.mode, &variable, &prober);
+                prober.wait_for_exit();
+                found
+            };
             if let Some(found) = miss(job, &decision, settings, requested.mode, &look) {
                 decision = found;
             }
@@ -57,6 +68,7 @@ pub fn apply(job: &dyn Job, settings: &Settings, requested: &RequestedMode) -> D
 
 /// Handles a command if the settings are invalid: the job runs unmodified, except under `require`,
 /// where falling back to a pull would violate the user's request.
+#[cold]
 pub fn without_settings(job: &dyn Job, requested: &RequestedMode) {
     if requested.mode != CacheMode::Require {
         return;
@@ -121,6 +133,7 @@ fn hit(job: &dyn Job, decision: &Decision, on_miss: OnMiss) {
 
 /// Handles a miss. Returns the hit if the image was added during the wait for it; `look` decides
 /// again.
+#[inline(never)]
 fn miss(
     job: &dyn Job,
     decision: &Decision,
@@ -183,5 +196,5 @@ fn print_miss(
     let roots = settings.search_path().map(|(root, _)| root);
     let readable: Vec<_> =
         roots.filter(|root| !silent.contains(root)).map(Path::to_owned).collect();
-    job.write_stderr(&WithTimeout(settings.lookup_timeout).text(&readable, make));
+    job.write_stderr(&WithTimeout::new(settings.lookup_timeout).text(&readable, make));
 }

@@ -5,27 +5,34 @@
 //! root.
 
 use crate::fault;
-use crate::spank::{open_at, within};
+use crate::spank::{Exiting, open_at, within, within_and_exiting};
 use sifcache_core::image::State;
 use sifcache_core::lookup::{Answer, Inline, OpenAt, Probe, Prober, has_image};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A [`Prober`] that runs each probe in a helper process; without a timeout it runs them inline.
-#[derive(Debug, Clone, Copy)]
-pub struct WithTimeout(
+///
+/// It does not wait for the exit of a helper process that has done its work. This takes place when
+/// the prober is dropped, which therefore must precede the `execve`.
+pub struct WithTimeout {
     /// The timeout; `None` means no limit.
-    pub Option<Duration>,
-);
+    timeout: Option<Duration>,
+    /// The last helper process.
+    exiting: RefCell<Option<Exiting>>,
+}
 
 impl Prober for WithTimeout {
     fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
-        let Some(timeout) = self.0 else { return Inline.run(probe) };
+        let Some(timeout) = self.timeout else { return Inline.run(probe) };
         let work = |report: &mut dyn FnMut(Answer)| {
             fault::point("probe");
             probe(report);
         };
-        let (mut answers, complete) = within(timeout, &work);
+        self.wait_for_exit();
+        let (mut answers, complete, exiting) = within_and_exiting(timeout, &work);
+        self.exiting.replace(exiting);
         if !complete && !answers.iter().any(has_image) {
             answers.push(Err(State::NoAnswer));
         }
@@ -38,10 +45,21 @@ impl Prober for WithTimeout {
 }
 
 impl WithTimeout {
+    /// A prober with this timeout; `None` means no limit.
+    #[must_use]
+    pub fn new(timeout: Option<Duration>) -> Self {
+        Self { timeout, exiting: RefCell::new(None) }
+    }
+
+    /// Waits for the exit of the last helper process, before something that can take long.
+    pub(crate) fn wait_for_exit(&self) {
+        drop(self.exiting.take());
+    }
+
     /// Calls `make` with the `readable` image roots, whose files it may read. If that takes longer
     /// than the timeout, calls `make` without any root.
-    pub(crate) fn text(self, readable: &[PathBuf], make: &dyn Fn(&[PathBuf]) -> String) -> String {
-        let Some(timeout) = self.0 else { return make(readable) };
+    pub(crate) fn text(&self, readable: &[PathBuf], make: &dyn Fn(&[PathBuf]) -> String) -> String {
+        let Some(timeout) = self.timeout else { return make(readable) };
         let work = |report: &mut dyn FnMut(String)| report(make(readable));
         within(timeout, &work).0.pop().unwrap_or_else(|| make(&[]))
     }
@@ -55,9 +73,17 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    const INLINE: WithTimeout = WithTimeout(None);
-    const LONG: WithTimeout = WithTimeout(Some(Duration::from_secs(600)));
-    const SHORT: WithTimeout = WithTimeout(Some(Duration::from_secs(1)));
+    fn inline() -> WithTimeout {
+        WithTimeout::new(None)
+    }
+
+    fn long() -> WithTimeout {
+        WithTimeout::new(Some(Duration::from_secs(600)))
+    }
+
+    fn short() -> WithTimeout {
+        WithTimeout::new(Some(Duration::from_secs(1)))
+    }
 
     /// The answer of a root whose candidates have these states.
     fn states(states: &[State]) -> Answer {
@@ -71,9 +97,10 @@ mod tests {
             [states(&[Empty, Failed(5)]), Err(NoRoot), states(&[]), states(&[Absent, Image])];
         let probe = |report: &mut dyn FnMut(_)| answers.iter().cloned().for_each(report);
         let misses = |report: &mut dyn FnMut(_)| answers[..3].iter().cloned().for_each(report);
-        for prober in [INLINE, LONG] {
-            assert_eq!(prober.run(&probe), answers, "{prober:?}");
-            assert_eq!(prober.run(&misses), answers[..3], "{prober:?}");
+        for prober in [inline(), long()] {
+            let what = prober.timeout;
+            assert_eq!(prober.run(&probe), answers, "{what:?}");
+            assert_eq!(prober.run(&misses), answers[..3], "{what:?}");
         }
     }
 
@@ -85,27 +112,27 @@ mod tests {
             never(&[]);
             report(states(&[Image]));
         };
-        assert_eq!(SHORT.run(&probe), [states(&[Absent]), Err(NoAnswer)]);
+        assert_eq!(short().run(&probe), [states(&[Absent]), Err(NoAnswer)]);
         let hit = |report: &mut dyn FnMut(_)| {
             report(states(&[Image]));
             never(&[]);
         };
-        assert_eq!(SHORT.run(&hit), [states(&[Image])]);
+        assert_eq!(short().run(&hit), [states(&[Image])]);
         let make = |readable: &[PathBuf]| {
             if !readable.is_empty() {
                 never(readable);
             }
             "no root was read".to_owned()
         };
-        assert_eq!(SHORT.text(&[PathBuf::from("/sif")], &make), "no root was read");
+        assert_eq!(short().text(&[PathBuf::from("/sif")], &make), "no root was read");
     }
 
     #[test]
     fn a_text_of_what_is_there() {
         let make = |readable: &[PathBuf]| format!("{readable:?} of {}", std::process::id());
         let roots = [PathBuf::from("/sif")];
-        assert_eq!(INLINE.text(&roots, &make), make(&roots));
-        let made = LONG.text(&roots, &make);
+        assert_eq!(inline().text(&roots, &make), make(&roots));
+        let made = long().text(&roots, &make);
         assert!(made.starts_with("[\"/sif\"] of ") && made != make(&roots), "{made}");
     }
 }

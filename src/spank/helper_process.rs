@@ -2,16 +2,20 @@
 //!
 //! A system call on a hung file server can block uninterruptibly: no signal ends it. But the parent
 //! of the blocked process can go on without that process. A thread would not do, because `execve`
-//! waits for the end of all threads. The child shares this process's memory and none of its
-//! descriptors. That makes it as cheap as a process can be, and lets it pass its results on without
-//! a pipe.
+//! waits for the end of all threads. The child shares this process's memory, and leaves its table of
+//! descriptors at once. That makes it as cheap as a process can be, and lets it pass its results on
+//! without a pipe.
 //!
 //! The parent and the child never use memory at the same time. The parent only waits until the
-//! child has ended or was killed, and does not kill a child that is running. A child that is killed
-//! inside a blocking system call never returns to its own code; the memory that the call may still
-//! write to is leaked. `errno` is an exception, because both share it. The parent does not read it,
-//! and a child that reads the parent's `errno` mistakes one error for another, but never an error
-//! for an image.
+//! child has done its work or was killed, and does not kill a child that is running. A child that
+//! is killed inside a blocking system call never returns to its own code; the memory that the call
+//! may still write to is leaked. `errno` is an exception, because both share it. The parent does
+//! not read it, and a child that reads the parent's `errno` mistakes one error for another, but
+//! never an error for an image.
+//!
+//! A child that has done its work only uses its stack to exit, which takes the kernel longer than
+//! most lookups. The parent goes on in the meantime, and collects the exit status later: see
+//! [`Exiting`].
 //!
 //! The child sends no signal when it ends, and only waitpid(2) with `__WCLONE` or `__WALL` returns
 //! it, so a program that waits for its own children never sees an unknown child. For a child that
@@ -21,7 +25,7 @@
 mod child_setup;
 mod stack;
 
-use child_setup::{close_all_files, set_process_name};
+use child_setup::{leave_files, set_process_name};
 use stack::Stack;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -53,6 +57,15 @@ type Work<'a, T> = &'a dyn Fn(&mut dyn FnMut(T));
 ///
 /// `work` must not depend on another thread.
 pub(crate) fn within<T>(timeout: Duration, work: Work<'_, T>) -> (Vec<T>, bool) {
+    let (results, complete, _) = within_and_exiting(timeout, work);
+    (results, complete)
+}
+
+/// Does the same as [`within`], but does not wait for the exit of a child that has done its work.
+pub(crate) fn within_and_exiting<'a, T>(
+    timeout: Duration,
+    work: Work<'a, T>,
+) -> (Vec<T>, bool, Option<Exiting>) {
     let from_child = HelperProcess::start(work).ok().and_then(|child| {
         let ended = child.ends_within(timeout) || child.ends_while_running() || child.is_killed();
         child.results(ended)
@@ -60,7 +73,7 @@ pub(crate) fn within<T>(timeout: Duration, work: Work<'_, T>) -> (Vec<T>, bool) 
     from_child.unwrap_or_else(|| {
         let mut results = Vec::new();
         work(&mut |result| results.push(result));
-        (results, true)
+        (results, true, None)
     })
 }
 
@@ -73,35 +86,46 @@ struct Shared<'a, T> {
     /// The work is complete.
     done: AtomicBool,
     panicked: AtomicBool,
-    /// 1 while the child uses this memory. The kernel sets it to 0 and wakes the parent.
-    alive: AtomicI32,
+    /// 1 while the child uses this memory. The child sets it to 0 and wakes the parent when it has
+    /// done its work, and the kernel when the child has exited or was killed. It has an allocation
+    /// of its own, because the kernel writes to it after the parent has taken the results.
+    alive: *mut AtomicI32,
 }
 
 /// A child that was started.
 struct HelperProcess<'a, T> {
-    pid: libc::pid_t,
     shared: *mut Shared<'a, T>,
-    stack: Stack,
+    exiting: Exiting,
+}
+
+/// A child that was started, without the memory that it shares with its parent. Once the child has
+/// done its work or was killed, this may be dropped, which waits for its exit.
+pub(crate) struct Exiting {
+    pid: libc::pid_t,
+    stack: Option<Stack>,
+    alive: *mut AtomicI32,
+    /// The child runs to its end. Otherwise it was killed, and may still block in the kernel.
+    runs: bool,
 }
 
 impl<'a, T> HelperProcess<'a, T> {
     fn start(work: Work<'a, T>) -> io::Result<Self> {
         let stack = Stack::new()?;
+        let alive = Box::into_raw(Box::new(AtomicI32::new(1)));
         let shared = Shared {
             work,
             results: UnsafeCell::new(Vec::new()),
             steps: AtomicUsize::new(0),
             done: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
-            alive: AtomicI32::new(1),
+            alive,
         };
         let shared = Box::into_raw(Box::new(shared));
-        // SAFETY: `shared` comes from a box and has no other user yet.
-        let alive = unsafe { (*shared).alive.as_ptr() };
-        let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID;
+        let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_CHILD_CLEARTID;
         let unused = ptr::null_mut::<c_void>();
-        // SAFETY: the stack belongs to the child alone. The stack, `shared` and `alive` remain
-        // valid until the child has ended. Until then this thread only waits.
+        // SAFETY: the stack belongs to the child alone. The stack and `alive` remain valid until the
+        // child has exited, and `shared` until it has done its work. Until then this thread only
+        // waits.
         let pid = unsafe {
             libc::clone(child_main::<T>, stack.top(), flags, shared.cast(), unused, unused, alive)
         };
@@ -109,10 +133,13 @@ impl<'a, T> HelperProcess<'a, T> {
             let error = io::Error::last_os_error();
             // SAFETY: `shared` comes from a box, and no child uses it.
             drop(unsafe { Box::from_raw(shared) });
-            stack.unmap();
+            // SAFETY: the same is true of `alive`.
+            drop(unsafe { Box::from_raw(alive) });
+            stack.keep();
             return Err(error);
         }
-        Ok(Self { pid, shared, stack })
+        let exiting = Exiting { pid, stack: Some(stack), alive, runs: false };
+        Ok(Self { shared, exiting })
     }
 
     /// The shared memory. Only the atomic fields may be read while the child is alive.
@@ -122,16 +149,22 @@ impl<'a, T> HelperProcess<'a, T> {
         unsafe { &*self.shared }
     }
 
-    /// Waits until the child has ended. False if it makes no progress for `timeout`.
+    fn alive(&self) -> &AtomicI32 {
+        // SAFETY: the box has not been freed, and all users of it use it atomically.
+        unsafe { &*self.exiting.alive }
+    }
+
+    /// Waits until the child has done its work or has ended. False if it makes no progress for
+    /// `timeout`.
     fn ends_within(&self, timeout: Duration) -> bool {
-        let shared = self.shared();
+        let (shared, alive) = (self.shared(), self.alive());
         let (mut left, mut steps) = (timeout, shared.steps.load(Acquire));
-        while shared.alive.load(Acquire) != 0 {
+        while alive.load(Acquire) != 0 {
             if left.is_zero() {
                 return false;
             }
             let slice = left.min(SLICE);
-            let waited = wait(&shared.alive, slice).min(slice);
+            let waited = wait(alive, slice).min(slice);
             let before = mem::replace(&mut steps, shared.steps.load(Acquire));
             left = if steps == before { left - waited } else { timeout };
         }
@@ -140,7 +173,7 @@ impl<'a, T> HelperProcess<'a, T> {
 
     /// Continues to wait for a child that is not blocked but is running or waiting for a processor.
     fn ends_while_running(&self) -> bool {
-        let stat = format!("/proc/{}/stat", self.pid);
+        let stat = format!("/proc/{}/stat", self.exiting.pid);
         // proc(5): the state follows the name, which may contain anything.
         let state = || fs::read_to_string(&stat).ok()?.rsplit_once(") ")?.1.chars().next();
         while state() == Some('R') {
@@ -154,7 +187,7 @@ impl<'a, T> HelperProcess<'a, T> {
     /// Kills the child. False if it does not end: the kernel cannot kill it while it blocks.
     fn is_killed(&self) -> bool {
         // SAFETY: the process is a child that was not waited for, so its number is not reused.
-        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        unsafe { libc::kill(self.exiting.pid, libc::SIGKILL) };
         self.ends_within(GRACE)
     }
 
@@ -162,38 +195,58 @@ impl<'a, T> HelperProcess<'a, T> {
     ///
     /// A child that has not `ended` blocks in a system call and runs no code of its own any more.
     /// Its stack and the shared memory are leaked, because that call may still write to them.
-    fn results(self, ended: bool) -> Option<(Vec<T>, bool)> {
+    fn results(mut self, ended: bool) -> Option<(Vec<T>, bool, Option<Exiting>)> {
         if !ended {
             // SAFETY: the child runs no code of its own any more, and nothing is freed here.
             let shared = unsafe { &mut *self.shared };
-            return Some((mem::take(shared.results.get_mut()), false));
+            mem::forget(self.exiting);
+            return Some((mem::take(shared.results.get_mut()), false, None));
         }
-        self.reap();
-        self.stack.unmap();
-        // SAFETY: `shared` comes from a box, and the child, its only other user, has ended.
+        // SAFETY: `shared` comes from a box, and the child, its only other user, has done its work
+        // or has ended.
         let shared = unsafe { Box::from_raw(self.shared) };
         let Shared { results, done, panicked, .. } = *shared;
-        (!panicked.into_inner()).then(|| (results.into_inner(), done.into_inner()))
+        let (done, panicked) = (done.into_inner(), panicked.into_inner());
+        self.exiting.runs = done || panicked;
+        (!panicked).then(|| (results.into_inner(), done, Some(self.exiting)))
     }
+}
 
-    /// Collects the exit status of a child that has released the memory. A killed child may still
-    /// block while the kernel closes its files, so the wait for it is short.
+impl Exiting {
+    /// Collects the exit status. A killed child may still block while the kernel closes its files,
+    /// so the wait for it is short.
     fn reap(&self) {
-        let done = self.shared().done.load(Acquire);
-        let flags = if done { libc::__WALL } else { libc::__WALL | libc::WNOHANG };
+        let flags = if self.runs { libc::__WALL } else { libc::__WALL | libc::WNOHANG };
         let start = Instant::now();
         loop {
             let mut status = 0;
             // SAFETY: the process is a child; the call writes an integer that remains valid.
             let ended = unsafe { libc::waitpid(self.pid, &raw mut status, flags) };
             let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
-            if ended > 0 || (ended < 0 && !interrupted()) || start.elapsed() > GRACE {
+            if ended > 0 || (ended < 0 && !interrupted()) {
                 return;
             }
-            if !done {
+            if !self.runs {
+                if start.elapsed() > GRACE {
+                    return;
+                }
                 thread::sleep(Duration::from_millis(1));
             }
         }
+    }
+}
+
+impl Drop for Exiting {
+    fn drop(&mut self) {
+        self.reap();
+        match self.stack.take() {
+            Some(stack) if self.runs => stack.keep(),
+            Some(stack) => stack.unmap(),
+            None => {}
+        }
+        // SAFETY: `alive` comes from a box. The child has exited, or the kernel has written to it
+        // already when it was killed.
+        drop(unsafe { Box::from_raw(self.alive) });
     }
 }
 
@@ -220,15 +273,16 @@ fn wait(alive: &AtomicI32, time: Duration) -> Duration {
 
 /// The main function of the child.
 extern "C" fn child_main<T>(shared: *mut c_void) -> c_int {
-    // SAFETY: until the child exits the parent only reads the atomic fields.
+    // SAFETY: until the child has done its work the parent only reads the atomic fields.
     let shared = unsafe { &*shared.cast::<Shared<'_, T>>() };
+    let alive = shared.alive;
     let work = AssertUnwindSafe(|| {
         set_process_name();
-        close_all_files();
+        leave_files();
         // Closing a file can take long, so it counts as progress.
         shared.steps.fetch_add(1, Release);
         (shared.work)(&mut |result| {
-            // SAFETY: until the child exits the parent does not touch `results`.
+            // SAFETY: until the child has done its work the parent does not touch `results`.
             unsafe { &mut *shared.results.get() }.push(result);
             shared.steps.fetch_add(1, Release);
         });
@@ -236,7 +290,18 @@ extern "C" fn child_main<T>(shared: *mut c_void) -> c_int {
     });
     let panicked = panic::catch_unwind(work).is_err();
     shared.panicked.store(panicked, Release);
+    release(alive);
     0
+}
+
+/// Lets the parent go on. From here on this process uses only its stack.
+fn release(alive: *mut AtomicI32) {
+    // SAFETY: `alive` remains valid until this process has exited, and all users of it use it
+    // atomically.
+    let alive = unsafe { &*alive };
+    alive.store(0, Release);
+    // SAFETY: the kernel only uses the address, to find the processes that wait.
+    unsafe { libc::syscall(libc::SYS_futex, alive.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ impl Pull {
 
     /// The path for a link, or the reason for a copy; `None` with `pull=copy`.
     fn link_target(&self, image: &Path) -> Link {
-        let prober = WithTimeout(self.settings.lookup_timeout);
+        let prober = WithTimeout::new(self.settings.lookup_timeout);
         let (file, reference) = (&self.plan.target.path, self.uri.reference());
         let find = || pull::link::target(image, file, reference, &self.settings, &prober);
         (self.settings.pull == settings::Pull::Link).then(find)

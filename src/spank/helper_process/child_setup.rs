@@ -16,16 +16,25 @@ pub(super) fn set_process_name() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-/// Closes all inherited files. Otherwise a reader of the task's output would wait for this process,
-/// too.
-pub(super) fn close_all_files() {
+/// Leaves the table of open files, which this process shares with its parent, for an empty one.
+/// Otherwise a reader of the task's output would wait for this process, too.
+pub(super) fn leave_files() {
     // SAFETY: the call takes three integers, and this process has opened no file of its own yet.
-    if unsafe { libc::syscall(libc::SYS_close_range, 0, RawFd::MAX, 0) } != 0 {
+    let left =
+        unsafe { libc::syscall(libc::SYS_close_range, 0, RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if left != 0 && copy_files() {
         close_each_file();
     }
 }
 
-/// Does the same on Linux before 5.9, which has no close_range(2).
+/// Copies the table of open files on Linux before 5.9, which has no close_range(2). False if this
+/// is not possible; then no file may be closed, because the parent would lose it, too.
+pub(super) fn copy_files() -> bool {
+    // SAFETY: the call takes an integer.
+    unsafe { libc::unshare(libc::CLONE_FILES) == 0 }
+}
+
+/// Closes all files in a table that this process does not share.
 pub(super) fn close_each_file() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
     let number = |name: std::ffi::OsString| name.to_str()?.parse().ok();

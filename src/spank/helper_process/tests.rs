@@ -1,6 +1,6 @@
-use super::child_setup::close_each_file;
-use super::within;
-use std::io::Read;
+use super::child_setup::{close_each_file, copy_files};
+use super::{within, within_and_exiting};
+use std::io::{Read, Write};
 use std::panic;
 use std::path::Path;
 use std::process;
@@ -111,11 +111,38 @@ fn closes_all_files() {
     assert_eq!(end.read(&mut [0]).unwrap(), 0);
 }
 
+/// The child leaves the table of files, and the parent keeps it.
+#[test]
+fn the_parent_keeps_its_files() {
+    let (mut end, mut other) = std::io::pipe().unwrap();
+    let before_5_9 = || {
+        assert!(copy_files());
+        close_each_file();
+    };
+    assert_eq!(one(LONG, || ()), Some(()));
+    // A thread shares its files with the process, as a helper process does at first.
+    thread::spawn(before_5_9).join().unwrap();
+    other.write_all(b"x").unwrap();
+    assert_eq!(end.read(&mut [0]).unwrap(), 1);
+}
+
+#[test]
+fn the_exit_status_can_be_collected_later() {
+    let work = |report: &mut dyn FnMut(u32)| report(process::id());
+    let (found, all, exiting) = within_and_exiting(LONG, &work);
+    let child = format!("/proc/{}", found[0]);
+    assert!(all && exiting.is_some());
+    assert!(Path::new(&child).exists());
+    drop(exiting);
+    assert!(!Path::new(&child).exists());
+}
+
 #[test]
 fn closes_all_files_before_linux_5_9() {
     let opened = || {
         let _files = [std::io::pipe().unwrap(), std::io::pipe().unwrap()].map(std::mem::forget);
         let before = files().len();
+        assert!(copy_files());
         close_each_file();
         (before, files())
     };
