@@ -7,14 +7,51 @@
 /// One flag of the runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flag {
-    /// The long name without `--`.
-    pub long: &'static str,
+    name: Name,
     /// The letter of the short form, if there is one.
     pub short: Option<u8>,
     /// Whether the flag takes a value; otherwise it is a boolean.
     pub takes_value: bool,
     /// The commands that accept the flag, as a bitwise OR of the constants below.
     pub commands: u16,
+}
+
+/// A long name without `--`: its bytes and zeros. With a pointer to a string instead, the loader
+/// would have to write the addresses of all names whenever it loads the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Name {
+    bytes: [u8; Name::LONGEST],
+    length: u8,
+}
+
+impl Name {
+    const LONGEST: usize = 23;
+
+    const fn new(text: &str) -> Self {
+        assert!(text.len() <= Self::LONGEST, "a longer name needs a larger LONGEST");
+        let mut bytes = [0; Self::LONGEST];
+        let mut from = text.as_bytes();
+        let mut to: &mut [u8] = &mut bytes;
+        while let ([first, rest @ ..], [slot, others @ ..]) = (from, to) {
+            *slot = *first;
+            (from, to) = (rest, others);
+        }
+        // The length is at most `LONGEST`.
+        #[allow(clippy::cast_possible_truncation)]
+        Self { bytes, length: text.len() as u8 }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl Flag {
+    /// The long name without `--`.
+    #[must_use]
+    pub fn long(&self) -> &str {
+        str::from_utf8(self.name.as_bytes()).unwrap_or_default()
+    }
 }
 
 /// The flag stands before the subcommand.
@@ -42,14 +79,14 @@ const ALL: u16 = ACTIONS | INSTANCES;
 const VALUE: bool = true;
 const BOOL: bool = false;
 
-const fn flag(long: &'static str, short: Option<u8>, takes_value: bool, commands: u16) -> Flag {
-    Flag { long, short, takes_value, commands }
+const fn flag(long: &str, short: Option<u8>, takes_value: bool, commands: u16) -> Flag {
+    Flag { name: Name::new(long), short, takes_value, commands }
 }
 
 /// The flag `--name` of `command`, which is one of the constants above.
 #[must_use]
 pub fn by_name(command: u16, name: &[u8]) -> Option<&'static Flag> {
-    FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.long.as_bytes() == name)
+    FLAGS.iter().find(|flag| flag.commands & command != 0 && flag.name.as_bytes() == name)
 }
 
 /// The flag `-letter` of `command`, which is one of the constants above.
@@ -276,7 +313,7 @@ mod tests {
         assert_eq!(rows.len(), FLAGS.len());
         for (row, flag) in rows.iter().zip(FLAGS) {
             let cells: Vec<&str> = row.split('\t').collect();
-            assert_eq!(cells[1], format!("--{}", flag.long), "{row}");
+            assert_eq!(cells[1], format!("--{}", flag.long()), "{row}");
             let short = flag.short.map_or("-".to_owned(), |c| format!("-{}", char::from(c)));
             assert_eq!(cells[2], short, "{row}");
             assert_eq!(cells[3] == "yes", flag.takes_value, "{row}");
@@ -298,7 +335,7 @@ mod tests {
     fn names_and_letters_are_unique_within_a_command() {
         for command in COMMANDS {
             for flag in FLAGS.iter().filter(|flag| flag.commands & command != 0) {
-                assert_eq!(by_name(command, flag.long.as_bytes()), Some(flag));
+                assert_eq!(by_name(command, flag.long().as_bytes()), Some(flag));
                 if let Some(letter) = flag.short {
                     assert_eq!(by_letter(command, letter), Some(flag));
                 }

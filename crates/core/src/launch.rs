@@ -94,7 +94,7 @@ pub fn find<A: AsRef<[u8]>>(argv: &[A], runtimes: &[String]) -> Result<Launch, N
     let mut oci = None;
     let parsed = command_line::parse(arguments, subcommand.flags(), &mut |flag, given, _| {
         // `--no-oci` can be ignored: the runtimes refuse it together with OCI mode.
-        if let ("oci", Given::Bool(on)) = (flag.long, given) {
+        if let ("oci", Given::Bool(on)) = (flag.long(), given) {
             oci = Some(on);
         }
     });

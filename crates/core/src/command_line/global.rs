@@ -51,7 +51,7 @@ pub(super) fn parse<A: AsRef<[u8]>>(rest: &[A]) -> Result<Globals, NotServed> {
     let mut messages = Messages::default();
     let mut configuration = None;
     let parsed = pflag::parse(before, flags::GLOBAL, &mut |flag, given, index| {
-        let is_message = matches!(given, Given::Bool(on) if messages.set(flag.long, on));
+        let is_message = matches!(given, Given::Bool(on) if messages.set(flag.long(), on));
         if !is_message {
             configuration = configuration.or(Some(1 + index));
         }

@@ -47,8 +47,8 @@ impl Grammar {
         let tokens = argv.get(first..).unwrap_or_default();
         let mut altering = if self.runtime_runs { None } else { globals.configuration };
         let parsed = pflag::parse(tokens, self.command, &mut |flag, given, index| {
-            if self.accepted.contains(&flag.long) {
-                set(flag.long, given);
+            if self.accepted.contains(&flag.long()) {
+                set(flag.long(), given);
             } else {
                 altering = altering.or(Some(first + index));
             }
