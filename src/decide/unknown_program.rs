@@ -68,6 +68,7 @@ fn is_launch_of_image(arguments: &[&[u8]], settings: &Settings) -> bool {
 /// a runtime of this node. The node may lack the runtime, or have another release of it, so the
 /// size alone is not enough. The size recognizes Singularity 2, which is a script. Other scripts do
 /// not count: they start a runtime by its name, and the shim then looks the image up.
+#[cold]
 fn is_copy(job: &dyn Job, settings: &Settings, program: &[u8]) -> bool {
     if is_podman(program) {
         return false;

@@ -19,6 +19,7 @@ use sifcache_core::lookup::Inline;
 use sifcache_core::settings::{OnMiss, Pull, Settings};
 
 /// Leaves the step alone, but ends a launch whose image must not be pulled.
+#[cold]
 pub(crate) fn leave(spank: &dyn Spank, job: &dyn Job, requested: &RequestedMode) {
     nested::remove(spank);
     let settings = Settings::parse(&spank.arguments()).ok();

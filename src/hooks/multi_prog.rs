@@ -47,6 +47,7 @@ fn is_assignment(line: &[u8]) -> bool {
 }
 
 /// Prepends the shim to the task's command.
+#[cold]
 pub(crate) fn run(spank: &dyn Spank, requested: &RequestedMode) {
     let done = match spank.missing(Component::Shim) {
         Some(why) => Err(why),

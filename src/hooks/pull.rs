@@ -43,6 +43,7 @@ fn image(job: &dyn Job, settings: &Settings) -> Option<Vec<u8>> {
 }
 
 /// Makes Slurm execute the shim. If that is not possible, the runtime pulls.
+#[cold]
 pub(crate) fn run(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
     if is_found_in_path(spank, settings) {
         return nested::cover(spank, settings);

@@ -18,11 +18,11 @@ use crate::hooks::pull;
 use crate::job::{Error, Job};
 use crate::spank::Spank;
 use sifcache_core::cache_mode::ENVIRONMENT;
-use sifcache_core::decision::{Decision, Pass, Verdict};
-use sifcache_core::launch::NotLaunch;
+use sifcache_core::launch;
 use sifcache_core::settings::{Pull, Settings};
 
 /// Decides on the task's command and sets its environment.
+#[inline(never)]
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
     let requested = option::requested_mode(spank);
@@ -34,33 +34,50 @@ pub(crate) fn run(spank: &dyn Spank) {
     if spank.is_in_container() {
         return container::leave(spank, job, &requested);
     }
-    let Ok(mut settings) = Settings::parse(&spank.arguments()) else {
+    let Ok(settings) = Settings::parse(&spank.arguments()) else {
         return apply::without_settings(job, &requested);
     };
     if multi_prog::is_configuration(&spank.command()) {
         multi_prog::run(spank, &requested);
         return start_others(spank, &settings, &requested);
     }
-    if pull::is_one(spank, &settings, &requested) {
-        export_option(spank, &requested);
-        return pull::run(spank, &settings, &requested);
+    if is_runtime(spank, &settings) || is_runtime(job, &settings) {
+        return start_runtime(spank, job, settings, &requested);
+    }
+    let is_ambiguous = matches!(program, Program::Ambiguous);
+    unknown_program::warn(spank, &settings, &requested, is_ambiguous);
+    start_others(spank, &settings, &requested);
+}
+
+/// Whether the command of `job` is one of a runtime. Most tasks are not, and then nothing else of
+/// the command is examined.
+fn is_runtime(job: &dyn Job, settings: &Settings) -> bool {
+    job.command().first().is_some_and(|program| launch::is_runtime(program, &settings.runtimes))
+}
+
+/// Decides on a command of a runtime.
+// The code of launches must not be between the code that every task runs.
+#[inline(never)]
+fn start_runtime(
+    spank: &dyn Spank,
+    job: &dyn Job,
+    mut settings: Settings,
+    requested: &RequestedMode,
+) {
+    if pull::is_one(spank, &settings, requested) {
+        export_option(spank, requested);
+        return pull::run(spank, &settings, requested);
     }
     // Only the shim answers pulls. A pull gets here if its image is not looked up, or if srun has
     // copied the program.
     if pull::is_pull(job, &settings) {
         settings.pull = Pull::Off;
     }
-    let decision = apply::apply(job, &settings, &requested);
-    if is_runtime(&decision) {
-        // The command has been decided on, so the shim must not decide again.
-        nested::remove(spank);
-        if decision.launch.is_none() && decision.action().is_none() {
-            export_option(spank, &requested);
-        }
-    } else {
-        let is_ambiguous = matches!(program, Program::Ambiguous);
-        unknown_program::warn(spank, &settings, &requested, is_ambiguous);
-        start_others(spank, &settings, &requested);
+    let decision = apply::apply(job, &settings, requested);
+    // The command has been decided on, so the shim must not decide again.
+    nested::remove(spank);
+    if decision.launch.is_none() && decision.action().is_none() {
+        export_option(spank, requested);
     }
 }
 
@@ -68,11 +85,6 @@ pub(crate) fn run(spank: &dyn Spank) {
 fn start_others(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
     export_option(spank, requested);
     nested::cover(spank, settings);
-}
-
-fn is_runtime(decision: &Decision) -> bool {
-    use NotLaunch::{Empty, NotRuntime};
-    !matches!(decision.verdict, Verdict::Pass(Pass::NotLaunch(Empty | NotRuntime)))
 }
 
 /// The bytes besides the value: the name of the variable, `=`, a null byte, and a pointer.

@@ -112,6 +112,7 @@ fn system_status(name: &str, index: usize) -> Option<Status> {
 }
 
 /// For each missing name, the first of the other directories that has it.
+#[inline(never)]
 fn find_in_others(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
     let look = |report: &mut dyn FnMut(Located)| {
         for number in missing {
