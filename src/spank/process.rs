@@ -2,7 +2,7 @@
 
 use crate::job::Error;
 use std::ffi::{CStr, CString, OsString, c_int};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd as _, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
