@@ -3,4 +3,5 @@
 pub(crate) mod aggregate;
 pub(crate) mod count;
 pub(crate) mod event;
+pub(crate) mod head;
 pub(crate) mod logs;

@@ -1,14 +1,21 @@
 //! Arbitrary log lines.
 
+use crate::chunks::{Chunk, Chunks, LONGEST};
 use crate::coverage::{Span, Spans, confirm};
 use crate::event::{self, Event};
+use crate::header;
 use crate::line::{self, Line};
 use crate::log_line::now;
 use crate::miss::{self, Found};
-use crate::scan::Scan;
+use crate::part::Reader;
+use crate::scan::{Scan, Unusual};
+use crate::tally::Tally;
+use crate::ui::progress::Task;
 use jiff::{SignedDuration, Timestamp};
+use memchr::memmem::Finder;
 use sifcache_core::decision::Kind;
 use sifcache_core::reference::Reference;
+use std::io::Cursor;
 
 /// A request is not from the future.
 fn request(line: &[u8]) {
@@ -17,32 +24,86 @@ fn request(line: &[u8]) {
     }
 }
 
-/// Reads a log as the command does.
-pub(crate) fn read(log: &[u8]) {
-    let latest = now().saturating_add(SignedDuration::from_hours(24)).expect("a time");
-    let mut scan = Scan::new(now());
-    let mut unread = Spans::default();
+/// What the lines of a log mean, one by one.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Meaning {
+    events: u64,
+    forged: u64,
+    future: usize,
+    unread: usize,
+}
+
+/// Reads each line by itself.
+fn one_by_one(log: &[u8]) -> Meaning {
+    let latest = latest();
+    let mut all = Meaning::default();
     for line in log.split(|byte| *byte == b'\n') {
+        let line = line.get(..LONGEST).unwrap_or(line);
         let text = String::from_utf8_lossy(line);
-        scan.line(line);
         request(line);
         match line::read(text.trim_end(), now()) {
             Line::Event(time, event) => {
                 assert_eq!(line::time(&text, now()), Some(time));
                 assert!(time <= latest, "{time}");
                 round_trips(&event);
-                scan.was_ours(time);
+                all.events += 1;
             }
-            Line::Unread => {
-                let time = line::time(&text, now()).or_else(|| scan.about());
-                assert!(time.is_none_or(|time| time <= latest), "{time:?}");
-                time.into_iter().for_each(|time| unread.add_wide(Span::unread(time)));
+            Line::Unread => all.unread += 1,
+            Line::Future(event) => {
+                round_trips(&event);
+                all.future += 1;
             }
-            Line::Future(event) => round_trips(&event),
-            Line::Forged | Line::Other => {}
+            Line::Forged => all.forged += 1,
+            Line::Other => {}
         }
         check_message(text.trim_end());
     }
+    all
+}
+
+fn latest() -> Timestamp {
+    now().saturating_add(SignedDuration::from_hours(24)).expect("a time")
+}
+
+/// What `Scan` reports.
+#[derive(Default)]
+struct Others {
+    future: usize,
+    lines: usize,
+    unread: Spans,
+}
+
+impl Unusual for Others {
+    fn future(&mut self, _: &Event, about: Option<Timestamp>, _: &dyn Fn() -> String) {
+        assert!(about.is_none_or(|time| time <= latest()), "{about:?}");
+        self.future += 1;
+    }
+
+    fn unread(&mut self, _: &str, about: Option<Timestamp>) {
+        assert!(about.is_none_or(|time| time <= latest()), "{about:?}");
+        self.lines += 1;
+        about.into_iter().for_each(|time| self.unread.add_wide(Span::unread(time)));
+    }
+}
+
+/// Reads a log as the command does: the result has to be that of single lines.
+pub(crate) fn read(log: &[u8]) {
+    let latest = latest();
+    let (tally, finder) = (Tally::new(None, None), Finder::new(header::TAG));
+    let reader = Reader { now: now(), finder: &finder, tally: &tally };
+    let mut chunks = Chunks::new(Box::new(Cursor::new(log.to_vec())), Task);
+    let (mut scan, mut others) = (Scan::new(now()), Others::default());
+    let (mut all, mut chunk) = (Meaning::default(), Chunk::default());
+    while let Some(next) = chunks.next(chunk).expect("memory can be read") {
+        let part = reader.read(next, 0);
+        scan.add(&part, &mut others);
+        all.events += part.events;
+        all.forged += part.forged;
+        chunk = part.chunk;
+    }
+    (all.future, all.unread) = (others.future, others.lines);
+    assert_eq!(all, one_by_one(log));
+    let unread = others.unread;
     let mut silent = Spans::default();
     for (_, found) in scan.finish() {
         let mut spans = found.spans;

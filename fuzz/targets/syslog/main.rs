@@ -18,6 +18,22 @@ mod report;
 mod event;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/count.rs"]
+mod count;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/head.rs"]
+mod head;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/chunks.rs"]
+mod chunks;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/clock.rs"]
+mod clock;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/coverage.rs"]
 mod coverage;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
@@ -36,11 +52,19 @@ mod line;
 mod miss;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/part.rs"]
+mod part;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/scan.rs"]
 mod scan;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/stamp.rs"]
 mod stamp;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/tally.rs"]
+mod tally;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -48,7 +72,15 @@ use log_line::LogLine;
 // The files above expect these items at the root of the crate.
 use spank_sifcache::{NAME, job};
 mod events {
-    pub(crate) use crate::event;
+    pub(crate) use crate::{count, event, head};
+}
+mod packed {
+    pub(crate) const BUFFER: usize = 1 << 10;
+}
+mod ui {
+    pub(crate) mod progress {
+        pub(crate) struct Task;
+    }
 }
 mod logging {
     pub(crate) use spank_sifcache::logging::syslog;

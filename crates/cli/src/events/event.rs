@@ -4,8 +4,6 @@
 //! exactly: values are quoted as the plugin quotes them, numbers consist of digits, and the
 //! reference is valid.
 
-pub(crate) mod head;
-
 use sifcache_core::decision::Kind;
 use sifcache_core::fields;
 use sifcache_core::reference::Reference;
@@ -65,7 +63,7 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
 }
 
 /// The kind of a command, from the value of `via=`.
-fn kind(via: Option<&[u8]>) -> Kind {
+pub(super) fn kind(via: Option<&[u8]>) -> Kind {
     match via {
         Some(b"pull") => Kind::Pull,
         Some(b"build") => Kind::Build,
@@ -84,7 +82,7 @@ fn repeated(message: &str) -> (u32, &str) {
     inside().unwrap_or((1, message))
 }
 
-fn number(digits: &[u8]) -> Option<u32> {
+pub(super) fn number(digits: &[u8]) -> Option<u32> {
     // `parse` would also accept a sign.
     let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits)?;
     std::str::from_utf8(digits).ok()?.parse().ok()

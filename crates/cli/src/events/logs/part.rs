@@ -9,7 +9,7 @@ use super::scan::{NAME, STAMP, is_same_hour};
 use super::tally::{Place, Tally};
 use super::{json, stamp};
 use crate::events::event::Event;
-use crate::events::event::head;
+use crate::events::head;
 use jiff::Timestamp;
 use memchr::memmem::{FindIter, Finder};
 use std::borrow::Cow;

@@ -3,7 +3,7 @@
 
 use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
-use crate::events::event::head::{self, Head};
+use crate::events::head::{self, Head};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

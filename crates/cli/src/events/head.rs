@@ -1,7 +1,7 @@
 //! Splits the plugin's line into what differs between two launches of one image and the rest, which
 //! names the image. Millions of lines have the same rest, so that is parsed only once.
 
-use super::{Event, kind, number, parse};
+use super::event::{Event, kind, number, parse};
 use sifcache_core::decision::Kind;
 use sifcache_core::fields;
 
