@@ -12,7 +12,6 @@ mod plugin;
 mod profile;
 mod row;
 mod scale;
-mod scale_log;
 mod shuffle;
 mod srun;
 

@@ -18,3 +18,6 @@ mod others;
 mod random;
 pub mod root;
 mod sif;
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,11 @@
 
 use super::command::{self, Used};
 use super::row::{Row, Shown, Value};
-use super::scale_log;
 use super::shuffle::Shuffle;
 use crate::statistics::summary;
 use anyhow::{Context, Result};
-use sif_fixture::Sif;
-use std::fs;
-use std::path::{Path, PathBuf};
+use scale_inputs::log::Log;
+use std::path::PathBuf;
 
 /// What to measure.
 pub(super) struct Scale {
@@ -30,6 +28,9 @@ struct Line {
     target: Option<f64>,
 }
 
+/// The number of nodes that write the log.
+const NODES: u64 = 200;
+
 /// The target for the peak memory, in MB.
 const MEMORY: f64 = 100.0;
 
@@ -42,9 +43,9 @@ impl Scale {
         // Unlike /tmp, /var/tmp is on a disk.
         let directory = tempfile::tempdir_in("/var/tmp")?;
         let (root, log) = (directory.path().join("sif"), directory.path().join("nodes.log"));
-        let images = images(&root, self.images)?;
-        scale_log::write(&log, self.lines, &images)?;
-        drop(images);
+        scale_inputs::root::write(&root, self.images)?;
+        let lines = u64::try_from(self.lines)?;
+        Log { lines, nodes: NODES, images: self.images, root: &root }.write(&log)?;
         let (root, log) = (root.display().to_string(), log.display().to_string());
         let count = thousands(self.images);
         let line = |name: String, words: &[&str], target| Line {
@@ -145,28 +146,6 @@ fn rows(line: &Line, floor_name: &str, floor: &[Used], builds: &[Vec<Used>]) -> 
         floor_cpu: None,
     };
     [time, memory]
-}
-
-/// Makes the images: a thousand repositories, each image a small file of its own. Returns their
-/// names.
-fn images(root: &Path, count: usize) -> Result<Vec<String>> {
-    let bytes = Sif::image().bytes();
-    let name = |number: usize| {
-        let (group, team) = (number % 100, number / 100 % 10);
-        format!("group{group}/team{team}/image{}:1", number / 1000)
-    };
-    let mut names = Vec::with_capacity(count);
-    for number in 0..count {
-        let name = name(number);
-        let path = root.join(&name);
-        if number < 1000 {
-            fs::create_dir_all(path.parent().context("no directory")?)?;
-        }
-        fs::write(&path, &bytes).with_context(|| path.display().to_string())?;
-        names.push(name);
-    }
-    let absolute = |name: &String| root.join(name).display().to_string();
-    Ok(names.iter().map(absolute).collect())
 }
 
 /// A number with separators: 100,000.
