@@ -135,7 +135,7 @@ impl<'a, T> HelperProcess<'a, T> {
             drop(unsafe { Box::from_raw(shared) });
             // SAFETY: the same is true of `alive`.
             drop(unsafe { Box::from_raw(alive) });
-            stack.keep();
+            stack.unmap();
             return Err(error);
         }
         let exiting = Exiting { pid, stack: Some(stack), alive, runs: false };
@@ -239,10 +239,8 @@ impl Exiting {
 impl Drop for Exiting {
     fn drop(&mut self) {
         self.reap();
-        match self.stack.take() {
-            Some(stack) if self.runs => stack.keep(),
-            Some(stack) => stack.unmap(),
-            None => {}
+        if let Some(stack) = self.stack.take() {
+            stack.unmap();
         }
         // SAFETY: `alive` comes from a box. The child has exited, or the kernel has written to it
         // already when it was killed.

@@ -3,8 +3,6 @@
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
-use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 /// Size in bytes: many times what a lookup needs.
 const STACK: usize = 256 << 10;
@@ -14,17 +12,8 @@ const GUARD: usize = 64 << 10;
 /// A mapping of `GUARD` and `STACK` bytes.
 pub(super) struct Stack(*mut c_void);
 
-/// A mapping that no process runs on, for the next helper process. It is kept until the `execve`:
-/// to unmap it would cost a system call, and the kernel unmaps it anyway.
-static SPARE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-
 impl Stack {
     pub(super) fn new() -> io::Result<Self> {
-        let spare = SPARE.swap(ptr::null_mut(), AcqRel);
-        if spare.is_null() { Self::map() } else { Ok(Self(spare)) }
-    }
-
-    fn map() -> io::Result<Self> {
         let (none, kind) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping, at an address that the kernel chooses.
         let start = unsafe { libc::mmap(ptr::null_mut(), GUARD + STACK, none, kind, -1, 0) };
@@ -46,16 +35,10 @@ impl Stack {
         self.0.wrapping_byte_add(GUARD + STACK)
     }
 
-    /// Keeps the mapping for the next helper process. No process may run on it any more.
-    pub(super) fn keep(self) {
-        let kept = SPARE.compare_exchange(ptr::null_mut(), self.0, AcqRel, Acquire);
-        if kept.is_err() {
-            self.unmap();
-        }
-    }
-
+    /// Unmaps the stack. A stack that stayed mapped until the `execve` would count towards
+    /// RLIMIT_DATA, and the host program might have no memory left.
     pub(super) fn unmap(self) {
-        // SAFETY: the mapping was made in `map`, and no process runs on it any more.
+        // SAFETY: the mapping was made in `new`, and no process runs on it any more.
         unsafe { libc::munmap(self.0, GUARD + STACK) };
     }
 }
