@@ -20,8 +20,8 @@ impl<'a> Listener<'a> {
     fn start(site: &'a Site) -> Self {
         site.plugstack("optional spank_sifcache.so image_root=/shared/sif filler=ctl\n");
         let start = format!(
-            "rm -f {LIST}; setsid sifcache listen 0.0.0.0 >{LIST} 2>{LIST}.err & echo $! >{PROCESS}; \
-             until grep -q listening {LIST}.err; do kill -0 $! || exit; sleep 0.02; done"
+            "rm -f {LIST} {LIST}.err; setsid sifcache listen 0.0.0.0 >{LIST} 2>{LIST}.err & echo $! >{PROCESS}; \
+             until grep -qs listening {LIST}.err; do kill -0 $! || exit; sleep 0.02; done"
         );
         let output = site.exec(&[], &["bash", "-c", &start], "");
         let listener = Self(site);
