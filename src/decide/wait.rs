@@ -14,6 +14,8 @@
 //! The process uses the default actions of its signals, so that a signal ends the wait as it would
 //! end the command.
 
+#[cfg(test)]
+mod example;
 mod news;
 mod poll;
 mod progress;

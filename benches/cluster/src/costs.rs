@@ -185,7 +185,7 @@ fn write(path: &Path, results: &impl Serialize) -> Result<()> {
     fs::write(path, serde_json::to_vec_pretty(results)?).with_context(|| path.display().to_string())
 }
 
-/// The results in a file; `None` if there is no file.
+/// Reads results from a file. Returns `None` if the file does not exist.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     if !path.exists() {
         return Ok(None);

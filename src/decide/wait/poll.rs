@@ -109,8 +109,9 @@ pub(super) fn open_directories(root: &Path, decision: &Decision, timeout: Option
 #[cfg(test)]
 mod tests {
     use super::{Next, Polls};
+    use crate::decide::wait::example::entry;
     use crate::decide::wait::watch::Seen;
-    use sifcache_core::queue::{Entry, State};
+    use sifcache_core::queue::State;
     use std::fs;
     use std::time::Duration;
 
@@ -130,17 +131,7 @@ mod tests {
                 assert_eq!(polls.next, opened);
                 assert_eq!(polls.poll(false), seen, "{opened:?}");
             }
-            let entry = Entry {
-                reference: "docker.io/o/i:1".to_owned(),
-                state: State::Queued,
-                size: 0,
-                received: 0,
-                seconds_left: None,
-                ahead: 0,
-                users: None,
-                beat: 1,
-                reason: String::new(),
-            };
+            let entry = entry(State::Queued);
             fs::write(&file, format!("{entry}\n")).unwrap();
             for _ in 0..3 {
                 assert_eq!(polls.poll(false), Some(Seen::Entry(entry.clone())));

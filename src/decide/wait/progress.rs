@@ -79,22 +79,9 @@ fn describe(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Progress, describe};
+    use crate::decide::wait::example::entry;
     use sifcache_core::queue::{Entry, State};
     use std::time::Duration;
-
-    fn entry(state: State) -> Entry {
-        Entry {
-            reference: "docker.io/o/i:1".to_owned(),
-            state,
-            size: 0,
-            received: 0,
-            seconds_left: None,
-            ahead: 0,
-            users: None,
-            beat: 1,
-            reason: String::new(),
-        }
-    }
 
     #[test]
     fn the_state_in_a_few_words() {

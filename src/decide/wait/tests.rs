@@ -1,4 +1,4 @@
-use super::{Talk, for_image, root};
+use super::{Talk, example, for_image, root};
 use crate::Hook;
 use crate::decide::apply::MISSING;
 use crate::logging::captured;
@@ -44,17 +44,7 @@ impl Site {
     }
 
     fn write(&self, state: State, reason: &str) {
-        let entry = Entry {
-            reference: "docker.io/o/i:1".to_owned(),
-            state,
-            size: 0,
-            received: 0,
-            seconds_left: None,
-            ahead: 0,
-            users: None,
-            beat: 1,
-            reason: reason.to_owned(),
-        };
+        let entry = Entry { reason: reason.to_owned(), ..example::entry(state) };
         fs::write(self.entry(), format!("{entry}\n")).unwrap();
     }
 

@@ -158,6 +158,7 @@ impl fmt::Display for End {
 #[cfg(test)]
 mod tests {
     use super::{End, Seen, Step, Watch};
+    use crate::decide::wait::example;
     use sifcache_core::queue::{Entry, State};
     use std::time::Duration;
 
@@ -166,17 +167,7 @@ mod tests {
     }
 
     fn entry(state: State, beat: u64) -> Seen {
-        Seen::Entry(Entry {
-            reference: "docker.io/o/i:1".to_owned(),
-            state,
-            size: 0,
-            received: 0,
-            seconds_left: None,
-            ahead: 0,
-            users: None,
-            beat,
-            reason: "why".to_owned(),
-        })
+        Seen::Entry(Entry { beat, reason: "why".to_owned(), ..example::entry(state) })
     }
 
     fn watch() -> Watch {

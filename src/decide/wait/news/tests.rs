@@ -1,4 +1,5 @@
 use super::{NAMES, News, PREFIX, Role, Seen, line, take_last};
+use crate::decide::wait::example;
 use sifcache_core::queue::{Entry, State};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,17 +18,8 @@ fn key(test: &str) -> String {
 }
 
 fn entry(beat: u64) -> Seen {
-    Seen::Entry(Entry {
-        reference: "docker.io/o/i:1".to_owned(),
-        state: State::Pulling,
-        size: 9,
-        received: 1,
-        seconds_left: None,
-        ahead: 0,
-        users: None,
-        beat,
-        reason: "a \"b\"".to_owned(),
-    })
+    let reason = "a \"b\"".to_owned();
+    Seen::Entry(Entry { size: 9, received: 1, beat, reason, ..example::entry(State::Pulling) })
 }
 
 /// A process whose role is chosen already.
