@@ -11,8 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// The polls of one wait. Each of them is a single request to the file server: it opens a file or a
-/// directory.
+/// The polls of one wait. Each of them opens one file or directory.
 pub(super) struct Polls<'a> {
     file: &'a Path,
     /// Without it, a poll waits for the file server without limit.
