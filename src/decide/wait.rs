@@ -8,12 +8,14 @@
 //! | `watch.rs` | the rules: when a wait ends, and why |
 //! | `news.rs` | one process per user and image polls, and tells the others |
 //! | `slot.rs` | the polls of one node take turns |
+//! | `claim.rs` | two polls of one node are at least a second apart |
 //! | `poll.rs` | access to the file server, with the timeout of a lookup |
 //! | `progress.rs` | messages for the user |
 //!
 //! The process uses the default actions of its signals, so that a signal ends the wait as it would
 //! end the command.
 
+mod claim;
 #[cfg(test)]
 mod example;
 mod news;

@@ -11,7 +11,13 @@ pub(crate) fn traced(site: &Site, command: &str) -> Vec<String> {
     traced_calls(site, "%file,%process", command)
 }
 
-/// Like [`traced`], for the calls that `calls` names in the syntax of strace's `-e trace=CALLS`.
+/// Like [`traced`], with the time of each call, in seconds since 1970, after the process ID.
+pub(crate) fn traced_with_times(site: &Site, command: &str) -> Vec<String> {
+    traced_calls(site, "%file,%process -ttt", command)
+}
+
+/// Like [`traced`], for the calls that `calls` names in the syntax of strace's `-e trace=CALLS`,
+/// which further options may follow.
 fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
     let start = format!("timeout 30 strace -f -s 256 -e trace={calls} -o /tmp/trace");
     let on_node = "rm -f /tmp/trace; \

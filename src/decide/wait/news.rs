@@ -25,7 +25,7 @@ const NAMES: u32 = 4;
 /// and each poll takes at most a lookup timeout.
 const SILENCE: Duration = Duration::from_secs(MOST + 120);
 
-/// The seconds between two polls of a process that is neither leader nor follower, because all names
+/// The slots between two polls of a process that is neither leader nor follower, because all names
 /// belong to other users.
 const ALONE: u64 = 10;
 
@@ -85,7 +85,9 @@ impl News {
         match &mut self.role {
             Role::None if self.number >= NAMES => {
                 await_turn(&mut self.turns, &name, ALONE, left);
-                poll()
+                let seen = poll();
+                self.turns.polled();
+                seen
             }
             Role::None => {
                 self.take_role(&name);
@@ -93,7 +95,9 @@ impl News {
             }
             Role::Leader(listener, followers) => {
                 await_turn(&mut self.turns, &name, 1, left);
-                let seen = poll()?;
+                let seen = poll();
+                self.turns.polled();
+                let seen = seen?;
                 accept(listener, self.uid, followers);
                 let line = line(&seen);
                 followers.retain(|follower| send(follower, line.as_bytes()));

@@ -1,10 +1,13 @@
-//! When a process may poll: on each node, one poll a second, however many images are waited for.
+//! When a process may poll: on each node, at most one poll a second, however many images are waited
+//! for.
 //!
 //! Each process that polls listens on a socket whose name starts with [`PREFIX`]. All users can see
-//! these names in `/proc/net/unix`. The processes take turns in the order of the names, one second
+//! these names in `/proc/net/unix`. The processes take turns in the order of the names, one [`SLOT`]
 //! each, by the uptime of the node, which differs between nodes. As long as a process is alone, it
-//! polls once a second, but does not wait for the start of a second.
+//! polls once in each slot, but does not wait for the start of a slot. In its slot, a process also
+//! needs the [`Claim`].
 
+use super::claim::Claim;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +19,10 @@ pub(super) const PREFIX: &str = "sifcache-wait/";
 /// with sockets of the same kind. With more processes, there is more than one poll a second. It
 /// exceeds the number of processors of a node, because few tasks run on less than one.
 pub(super) const MOST: u64 = 300;
+
+/// The length of a turn in hundredths of a second: the space between two polls, and the time in which
+/// a process wakes up and polls.
+const SLOT: u64 = 105;
 
 /// The time from the start of a wait to the first poll of a process that is alone, in hundredths of
 /// a second. Most fills of small images have ended by then.
@@ -32,31 +39,39 @@ const MISSED: u32 = 3;
 
 /// The turns of one process.
 pub(super) struct Turns {
-    /// Where in a second this process polls, in hundredths of a second, while it is alone. `None`
-    /// once it has seen another process, which may have polled in the same second.
+    /// Where in a slot this process polls, in hundredths of a second, while it is alone. `None` once
+    /// it has seen another process, which may have polled in the same slot.
     phase: Option<u64>,
+    claim: Claim,
 }
 
 impl Turns {
     /// The turns in a wait that starts now.
     pub(super) fn new() -> Self {
-        Self { phase: Some((uptime() + FIRST) % 100) }
+        Self { phase: Some((uptime() + FIRST) % SLOT), claim: Claim::default() }
     }
 
     /// Sleeps until the turn of the process that listens on `name`, or for `limit`. Its turns are at
-    /// least `least` seconds apart.
+    /// least `least` slots apart.
     pub(super) fn await_next(&mut self, name: &str, least: u64, limit: Duration) {
         let start = Instant::now();
-        let mut table = Order::of(name, least);
+        let left = || limit.saturating_sub(start.elapsed());
+        self.claim.release(limit);
+        let mut order = Order::of(name, least);
         for _ in 0..MISSED {
-            let left = limit.saturating_sub(start.elapsed());
-            thread::sleep(self.time_to_turn(uptime(), table).min(left));
-            // If more processes listen now, this second may belong to another one.
-            table = Order::of(name, least);
-            if limit <= start.elapsed() || table.has(uptime()) {
-                return;
+            thread::sleep(self.time_to_turn(uptime(), order).min(left()));
+            // If more processes listen now, this slot may belong to another one.
+            order = Order::of(name, least);
+            if left().is_zero() || order.has(uptime()) {
+                break;
             }
         }
+        self.claim.take(left());
+    }
+
+    /// The poll of this turn has ended.
+    pub(super) fn polled(&mut self) {
+        self.claim.polled();
     }
 
     /// The time from `now`, in hundredths of a second of the uptime, to the next turn.
@@ -65,8 +80,8 @@ impl Turns {
             self.phase = None;
         }
         match self.phase {
-            Some(phase) => hundredths((phase + 99 - now % 100) % 100 + 1),
-            None => order.time_to_second(now),
+            Some(phase) => hundredths((phase + SLOT - 1 - now % SLOT) % SLOT + 1),
+            None => order.time_to_slot(now),
         }
     }
 }
@@ -76,7 +91,7 @@ impl Turns {
 struct Order {
     /// The index of this process.
     own: u64,
-    /// The number of processes, or the number of seconds between two turns if it is larger.
+    /// The number of processes, or the number of slots between two turns if it is larger.
     all: u64,
 }
 
@@ -104,16 +119,16 @@ impl Order {
         Self { own: own % all, all }
     }
 
-    /// Whether the second at `now`, in hundredths of a second, is a turn of this process.
+    /// Whether the slot at `now`, in hundredths of a second, is a turn of this process.
     fn has(self, now: u64) -> bool {
-        now / 100 % self.all == self.own
+        now / SLOT % self.all == self.own
     }
 
-    /// The time from `now`, in hundredths of a second, to the start of this process's next second.
-    fn time_to_second(self, now: u64) -> Duration {
-        let next = now / 100 + 1;
+    /// The time from `now`, in hundredths of a second, to the start of this process's next slot.
+    fn time_to_slot(self, now: u64) -> Duration {
+        let next = now / SLOT + 1;
         let turns = (self.own + self.all - next % self.all) % self.all;
-        let start = next.saturating_add(turns).saturating_mul(100);
+        let start = next.saturating_add(turns).saturating_mul(SLOT);
         hundredths(start.saturating_sub(now))
     }
 }
@@ -137,7 +152,7 @@ fn first_number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, Order, Turns, first_number, hundredths, uptime};
+    use super::{Claim, MOST, Order, SLOT, Turns, first_number, hundredths, uptime};
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::net::{SocketAddr, UnixListener};
     use std::time::Duration;
@@ -168,52 +183,56 @@ Num       RefCount Protocol Flags    Type St Inode Path
         assert_eq!(order, Order { own: 1000 % MOST, all: MOST });
     }
 
+    fn with_phase(phase: u64) -> Turns {
+        Turns { phase: Some(phase), claim: Claim::default() }
+    }
+
     /// The uptime after a sleep, in hundredths. A process sleeps a little longer than it asks for.
     fn after(now: u64, sleep: Duration) -> u64 {
         now + u64::try_from(sleep.as_millis()).unwrap() / 10 + 3
     }
 
-    /// Any number of processes have different seconds, and each has one in every round.
+    /// Any number of processes have different slots, and each has one in every round.
     #[test]
-    fn no_two_turns_are_in_the_same_second() {
+    fn no_two_turns_are_in_the_same_slot() {
         for all in 2..8 {
-            let mut seconds = Vec::new();
+            let mut slots = Vec::new();
             for own in 0..all {
                 let (mut now, order) = (12_345_678, Order { own, all });
-                let mut turns = Turns { phase: Some(38) };
+                let mut turns = with_phase(38);
                 for _ in 0..5 {
                     let sleep = turns.time_to_turn(now, order);
-                    assert!(!sleep.is_zero() && sleep <= Duration::from_secs(all));
+                    assert!(!sleep.is_zero() && sleep <= hundredths(all * SLOT));
                     now = after(now, sleep);
-                    seconds.push(now / 100);
-                    assert!(order.has(now) && order.has(now + 96) && !order.has(now + 100));
+                    slots.push(now / SLOT);
+                    assert!(order.has(now) && order.has(now + 101) && !order.has(now + SLOT));
                 }
             }
-            seconds.sort_unstable();
-            let first = seconds[0];
-            let expected: Vec<u64> = (first..).take(seconds.len()).collect();
-            assert_eq!(seconds, expected, "{all}");
+            slots.sort_unstable();
+            let first = slots[0];
+            let expected: Vec<u64> = (first..).take(slots.len()).collect();
+            assert_eq!(slots, expected, "{all}");
         }
     }
 
-    /// A process that is alone has a turn in each second. It gives that up when another one comes.
+    /// A process that is alone has a turn in each slot. It gives that up when another one comes.
     #[test]
-    fn a_process_that_is_alone_does_not_wait_for_a_second() {
+    fn a_process_that_is_alone_does_not_wait_for_a_slot() {
         let (alone, two) = (Order { own: 0, all: 1 }, Order { own: 0, all: 2 });
-        for phase in [0, 1, 38, 77, 78, 79, 99] {
-            let (mut turns, mut now) = (Turns { phase: Some(phase) }, 12_345_678);
+        for phase in [0, 1, 38, 77, 78, 79, 104] {
+            let (mut turns, mut now) = (with_phase(phase), 12_345_678);
             for round in 0..3 {
                 let sleep = turns.time_to_turn(now, alone);
-                assert!(!sleep.is_zero() && sleep <= hundredths(100));
+                assert!(!sleep.is_zero() && sleep <= hundredths(SLOT));
                 now = after(now, sleep);
-                assert_eq!(now % 100, (phase + 3) % 100, "{phase} {round}");
+                assert_eq!(now % SLOT, (phase + 3) % SLOT, "{phase} {round}");
             }
-            let last = now / 100;
+            let last = now / SLOT;
             now = after(now, turns.time_to_turn(now, two));
-            assert!(two.has(now) && now / 100 > last);
-            // It has polled in this second.
+            assert!(two.has(now) && now / SLOT > last);
+            // It has polled in this slot.
             let next = after(now, turns.time_to_turn(now, alone));
-            assert_eq!(next / 100, now / 100 + 1, "{phase}");
+            assert_eq!(next / SLOT, now / SLOT + 1, "{phase}");
         }
     }
 
@@ -224,7 +243,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
         let table = std::fs::read_to_string(super::TABLE).unwrap();
         assert!(table.contains(&format!(" @{name}\n")));
         let mut turns = Turns::new();
-        assert!(turns.phase.is_some_and(|phase| phase < 100));
+        assert!(turns.phase.is_some_and(|phase| phase < SLOT));
         // The limit ends it, whosever turn it is.
         turns.await_next(&name, 3600, Duration::from_millis(1));
         assert_eq!(turns.phase, None);

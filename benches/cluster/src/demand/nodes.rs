@@ -45,8 +45,9 @@ pub(super) struct Observed {
     pub(super) opens: usize,
     /// The seconds of the observation.
     pub(super) seconds: f64,
-    /// The calls of the first node that concern the image root, in each second of the observation.
-    pub(super) calls: Vec<usize>,
+    /// When the first node made calls that concern the image root, in seconds since the start of the
+    /// observation.
+    pub(super) calls: Vec<f64>,
     /// The ends of all tasks.
     pub(super) ended: Vec<Ended>,
 }
@@ -168,21 +169,17 @@ impl Plan {
         }
     }
 
-    /// The traced calls with a path below the image root, for each second of the observation.
-    fn calls(&self, since: f64) -> Result<Vec<usize>> {
-        let mut calls = vec![0; usize::try_from(self.observe)?];
-        for line in fs::read_to_string(self.trace())?.lines() {
-            let (Some(time), true) = (line.split_whitespace().nth(1), is_about_root(line)) else {
-                continue;
-            };
-            let second = time.parse::<f64>().unwrap_or_default() - since;
-            if second >= 0.0
-                && let Some(count) = calls.get_mut(second as usize)
-            {
-                *count += 1;
-            }
-        }
-        Ok(calls)
+    /// The times of the traced calls with a path below the image root, in seconds since `since`, in
+    /// order.
+    fn calls(&self, since: f64) -> Result<Vec<f64>> {
+        let trace = fs::read_to_string(self.trace())?;
+        let about_root = trace.lines().filter(|line| is_about_root(line));
+        let times = about_root.filter_map(|line| line.split_whitespace().nth(1));
+        let times = times.filter_map(|time| time.parse::<f64>().ok()).map(|time| time - since);
+        let observed = 0.0..f64::from(u32::try_from(self.observe)?);
+        let mut times: Vec<f64> = times.filter(|time| observed.contains(time)).collect();
+        times.sort_by(f64::total_cmp);
+        Ok(times)
     }
 
     /// The number of sockets on which processes of the nodes listen.

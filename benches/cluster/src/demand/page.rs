@@ -54,8 +54,7 @@ const FIRST: &str = "One user runs `srun apptainer exec docker://IMAGE true`. Wi
 fn scale_rows(scale: &Scale) -> String {
     let [once, twice, never] = scale.added;
     let [blobs, manifests, images] = scale.served;
-    let most = scale.calls.iter().max().copied().unwrap_or_default();
-    let mean = scale.calls.iter().sum::<usize>() as f64 / scale.calls.len().max(1) as f64;
+    let (mean, most) = scale.calls;
     let row = |what: &str, found: String, target: &str| format!("| {what} | {found} | {target} |");
     let rows = [
         row("images filled once", once.to_string(), &scale.images.to_string()),
@@ -76,7 +75,7 @@ fn scale_rows(scale: &Scale) -> String {
         row("peak memory of the filler", format!("{:.0} MB", scale.memory), ""),
         row("processes that poll, per node", format!("{:.0}", scale.pollers), ""),
         row(
-            "calls per second of a node that waits",
+            "calls of a node that waits, in any second",
             format!("mean {mean:.2}, at most {most}"),
             "1",
         ),

@@ -49,8 +49,9 @@ pub(crate) struct Scale {
     /// The mean number of queue files and directories that a node opens in a second while all tasks
     /// wait.
     pub(crate) opens: f64,
-    /// The calls of one node with a path below the image root, in each second of that time.
-    pub(crate) calls: Vec<usize>,
+    /// The number of calls of one node with a path below the image root in a second of that time: the
+    /// mean, and the largest number in any period of one second.
+    pub(crate) calls: (f64, usize),
 }
 
 /// Measures. With `quick`, the numbers are small.
@@ -101,8 +102,17 @@ fn evaluate(numbers: [u32; 3], observed: &Observed, memory: f64) -> Result<Scale
         memory,
         pollers: observed.pollers as f64 / f64::from(nodes),
         opens: observed.opens as f64 / observed.seconds / f64::from(nodes),
-        calls: observed.calls.clone(),
+        calls: in_a_second(&observed.calls, observed.seconds),
     })
+}
+
+/// How many of the events at these times, within a period of `seconds`, are in one second: the mean,
+/// and the largest number.
+fn in_a_second(times: &[f64], seconds: f64) -> (f64, usize) {
+    let from = |(first, start): (usize, &f64)| {
+        times.iter().skip(first).take_while(|time| **time - start < 1.0).count()
+    };
+    (times.len() as f64 / seconds, times.iter().enumerate().map(from).max().unwrap_or_default())
 }
 
 /// When the last image got its name, in seconds since 1970.
@@ -218,7 +228,7 @@ mod tests {
             memory: 1.0,
             pollers: 1.0,
             opens: 1.0,
-            calls: Vec::new(),
+            calls: (1.0, 1),
         };
         assert_eq!(good().wrong(), Vec::<String>::new());
         for wrong in [
