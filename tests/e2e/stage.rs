@@ -4,10 +4,11 @@ mod interrupted;
 mod nodes;
 mod refused;
 
-use crate::kit::{IMAGE, LOCAL, OTHER, Output, SHARED, Site, inside, program, tree};
+use crate::kit::{IMAGE, LOCAL, NODES, OTHER, Output, SHARED, Site, inside, program, tree};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 /// The recorded digest of the reference.
 const DIGEST: &str = "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
@@ -29,7 +30,23 @@ fn site() -> Site {
     let words = ["sifcache", "import", "--digest", DIGEST, &inside(IMAGE), "o/i:1"];
     let output = site.exec(&[], &words, "");
     assert_eq!(output.status, 0, "{output:#?}");
+    await_nodes(&site);
     site
+}
+
+/// Waits until all nodes respond. On a busy machine, slurmctld regards a node as silent now and then,
+/// and `stage` leaves out such a node.
+fn await_nodes(site: &Site) {
+    let responding = ["sinfo", "-h", "--responding", "-N", "-o", "%N"];
+    let limit = Instant::now() + Duration::from_secs(60);
+    loop {
+        let nodes = site.exec(&[], &responding, "").stdout;
+        if NODES.iter().all(|node| nodes.lines().any(|line| line.trim() == *node)) {
+            return;
+        }
+        assert!(Instant::now() < limit, "not all nodes respond: {nodes}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Installs a script that replaces sbcast, and that can call the real sbcast as `real_sbcast`. The
