@@ -62,7 +62,7 @@ impl Chosen {
         }
         let files = self.files(&survey.files);
         let is_meant =
-            |path: &Path| self.has_path(path) || files.iter().any(|file| file.path == path);
+            |path: &Path| self.has_path(path) || files.iter().any(|file| *file.path == *path);
         findings.retain(|finding| {
             is_meant(&finding.path) || finding.affected.iter().any(|path| is_meant(path))
         });

@@ -96,11 +96,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn jobs(files: &[&File], all: &[File]) -> Vec<Job> {
     let mut seen = HashSet::new();
     let whole = |file: &&&File| {
-        matches!(file.state, State::Image | State::WrongArchitecture(_) | State::Untrusted(_))
+        matches!(file.state(), State::Image | State::WrongArchitecture(_) | State::Untrusted(_))
             && file.target.is_some_and(|target| target.is_file)
     };
     let job = |file: &&File| Job {
-        path: file.path.clone(),
+        path: file.path.to_path_buf(),
         size: file.size(),
         expected: file.record(all).map(|record| record.sha256),
         damaged: file.damage().is_some(),

@@ -1,6 +1,6 @@
 //! Determines which file jobs find if there are several files for one reference.
 
-use super::file::{File, FoundAs};
+use super::file::File;
 use super::finding::{Finding, SHADOWED, TWO_FILES};
 use crate::cache::image_name;
 use crate::ui::escape::escape_for_terminal;
@@ -8,40 +8,45 @@ use sifcache_core::candidate;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_REGISTRY, DEFAULT_TAG, Reference};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZeroU64;
 use std::path::Path;
 
 /// Sets for each file the spellings of the reference that lead to it, and returns findings about
 /// duplicates.
 pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
+    let (alone, groups) = groups(files);
     let mut findings = Vec::new();
-    let mut found_as: Vec<(usize, FoundAs)> = Vec::new();
-    for group in groups(files, &mut found_as).values() {
+    let mut found_as: Vec<(usize, Vec<String>)> = Vec::new();
+    for group in groups.values() {
         let members = group.iter().filter_map(|index| files.get(*index)).collect();
         let contest = Contest::new(members, files, roots);
         findings.extend(contest.findings());
-        let all = contest.files.iter().map(|file| contest.found_as(file).into());
-        found_as.extend(group.iter().copied().zip(all.map(FoundAs::These)));
+        let all = contest.files.iter().map(|file| contest.found_as(file));
+        found_as.extend(group.iter().copied().zip(all));
+    }
+    for index in alone {
+        files.get_mut(index).into_iter().for_each(|file| file.is_found = true);
     }
     for (index, found_as) in found_as {
         if let Some(file) = files.get_mut(index) {
-            file.found_as = found_as;
+            file.rare.get_or_insert_default().found_as = found_as;
         }
     }
     findings
 }
 
-/// The usable files by reference. The only file of its reference whose name is universal is found,
-/// which goes into `found_as`; nearly all files are like that.
-fn groups(files: &[File], found_as: &mut Vec<(usize, FoundAs)>) -> BTreeMap<String, Vec<usize>> {
+/// The usable files that are the only one of their reference and have a universal name, which are
+/// nearly all; and the others by reference.
+fn groups(files: &[File]) -> (Vec<usize>, BTreeMap<String, Vec<usize>>) {
     let usable = files.iter().enumerate().filter(|(_, file)| file.is_usable());
-    let mut keys: Vec<(u64, usize)> =
+    let mut keys: Vec<(NonZeroU64, usize)> =
         usable.filter_map(|(index, file)| Some((file.key?, index))).collect();
     keys.sort_unstable();
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let (mut alone, mut groups) = (Vec::new(), BTreeMap::<String, Vec<usize>>::new());
     for same in keys.chunk_by(|one, other| one.0 == other.0) {
         let is_alone = |index: usize| files.get(index).is_some_and(|file| file.is_universal);
         match same {
-            [(_, index)] if is_alone(*index) => found_as.push((*index, FoundAs::Short)),
+            [(_, index)] if is_alone(*index) => alone.push(*index),
             _ => {
                 for (_, index) in same {
                     let reference = files.get(*index).and_then(File::reference);
@@ -51,7 +56,7 @@ fn groups(files: &[File], found_as: &mut Vec<(usize, FoundAs)>) -> BTreeMap<Stri
             }
         }
     }
-    groups
+    (alone, groups)
 }
 
 /// The files for one reference, and the file that each spelling of it leads to.

@@ -21,9 +21,10 @@ use std::collections::HashSet;
 use std::fs::{self, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
+use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Device and inode number, which identify a file under all of its names.
@@ -37,21 +38,21 @@ pub(crate) struct File {
     /// Where its path relative to the root begins in the full path.
     name_at: u32,
     /// Its full path.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Box<Path>,
     /// A hash of the normal form of the reference that leads a job to this name, if there is one.
-    pub(crate) key: Option<u64>,
+    pub(crate) key: Option<NonZeroU64>,
     /// Whether all spellings of its reference lead to it.
     pub(crate) is_universal: bool,
-    /// Its state as a candidate. Without a reference, the state of its content.
-    pub(crate) state: State,
+    /// Whether all spellings of its reference lead a job to it.
+    pub(crate) is_found: bool,
+    /// Its state, unless it is a valid image.
+    refused: Option<Box<State>>,
     /// Metadata of the target, with links followed.
     pub(crate) target: Option<Target>,
     /// Who may read it, unless everybody may.
     restricted: Option<Box<Access>>,
     /// The index of the file under whose name the record of this one is stored.
     pub(crate) recorded: Option<u32>,
-    /// The spellings of the reference that lead to it.
-    pub(crate) found_as: FoundAs,
     /// Data that few files have.
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -66,6 +67,8 @@ pub(crate) struct Rare {
     pub(crate) origin: Option<Origin>,
     /// What its record says, if the digest in its name is another one.
     pub(crate) mismatch: Option<String>,
+    /// The spellings of the reference that lead a job to it, if others do not.
+    pub(crate) found_as: Vec<String>,
 }
 
 /// Metadata of a file.
@@ -94,15 +97,6 @@ impl Target {
     pub(crate) fn modified(&self) -> Option<Timestamp> {
         Timestamp::new(self.seconds, self.nanoseconds).ok()
     }
-}
-
-/// The spellings of a reference that lead to a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum FoundAs {
-    Nothing,
-    /// All of them, which the short form stands for.
-    Short,
-    These(Box<[String]>),
 }
 
 /// The image root of files, and what is known about all of them.
@@ -156,7 +150,7 @@ impl File {
         let is_suspicious = text.is_none_or(misnamed::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
         let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
-        let rare = Rare { damage, origin, mismatch: None };
+        let rare = Rare { damage, origin, ..Rare::default() };
         let is_rare = rare.damage.is_some() || rare.origin.is_some();
         let key = reference.as_ref().map(key);
         let universal = |(reference, text)| duplicates::is_universal(&reference, text);
@@ -165,12 +159,12 @@ impl File {
             name_at: u32::try_from(name_at).unwrap_or_default(),
             key,
             is_universal: reference.zip(text).is_some_and(universal),
+            is_found: false,
             path,
-            state,
+            refused: (state != State::Image).then(|| state.into()),
             target: metadata.as_ref().map(Target::new),
             restricted: (access != Access::Everybody).then(|| access.into()),
             recorded: None,
-            found_as: FoundAs::Nothing,
             rare: is_rare.then(|| rare.into()),
         }
     }
@@ -193,6 +187,11 @@ impl File {
     pub(crate) fn reference(&self) -> Option<Reference> {
         self.key?;
         image_name::reference(self.name().to_str()?)
+    }
+
+    /// Its state as a candidate. Without a reference, the state of its content.
+    pub(crate) fn state(&self) -> &State {
+        self.refused.as_deref().unwrap_or(&State::Image)
     }
 
     /// Who may read it.
@@ -222,18 +221,18 @@ impl File {
         Record::load(self.root_path(), self.name().to_str()?, target.size, target.modified()?)
     }
 
-    /// The spellings of the reference that lead to it.
+    /// The spellings of the reference that lead to it. If all of them do, only the short one is
+    /// returned.
     pub(crate) fn found_as(&self) -> Vec<String> {
-        match &self.found_as {
-            FoundAs::Nothing => Vec::new(),
-            FoundAs::Short => self.reference().iter().map(image_name::short).collect(),
-            FoundAs::These(all) => all.to_vec(),
+        match self.is_found {
+            true => self.reference().iter().map(image_name::short).collect(),
+            false => self.rare.as_ref().map(|rare| rare.found_as.clone()).unwrap_or_default(),
         }
     }
 
     /// Whether it is a valid image with a reference, as far as the calling user can determine.
     pub(crate) fn is_image(&self) -> bool {
-        self.key.is_some() && self.state == State::Image
+        self.key.is_some() && self.refused.is_none()
     }
 
     /// Whether it is a valid image with a reference, and users can read it.
@@ -268,10 +267,10 @@ impl File {
 }
 
 /// A hash of the normal form of a reference.
-fn key(reference: &Reference) -> u64 {
+fn key(reference: &Reference) -> NonZeroU64 {
     let mut hasher = DefaultHasher::new();
     reference.to_string().hash(&mut hasher);
-    hasher.finish()
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
 impl Place<'_> {

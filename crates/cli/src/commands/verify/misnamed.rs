@@ -29,7 +29,7 @@ pub(crate) fn is_suspicious(name: &str) -> bool {
 /// The finding for an image that has a reference which no launch is likely to use.
 pub(crate) fn judge(file: &File, names: &Names<'_>) -> Option<Finding> {
     let name = file.name().to_str().filter(|name| is_suspicious(name))?;
-    let reference = file.reference().filter(|_| file.state == State::Image)?;
+    let reference = file.reference().filter(|_| *file.state() == State::Image)?;
     match file.origin() {
         Some(origin) => with_origin(file, name, &reference, &origin.reference, names),
         None => without_origin(file, name),

@@ -60,14 +60,14 @@ impl<'a> Names<'a> {
 
     fn state(&self, name: &str) -> Option<&State> {
         let named = || self.files.iter().filter(|file| file.key.is_some());
-        let states = || named().map(|file| (file.name(), &file.state)).collect();
+        let states = || named().map(|file| (file.name(), file.state())).collect();
         self.states.get_or_init(states).get(Path::new(name)).copied()
     }
 
     /// The finding for a file that has no reference.
     pub(crate) fn judge(&self, file: &File) -> Finding {
         let path = &file.path;
-        match &file.state {
+        match file.state() {
             State::Image => {
                 let what = "a SIF file whose name matches no reference";
                 let advice = self.rename(file);
@@ -91,7 +91,7 @@ impl<'a> Names<'a> {
             | State::NoRootFileSystem
             | State::BadTable
             | State::UnknownFileSystem(_) => {
-                let what = format!("{}, and its name matches no reference", file.state);
+                let what = format!("{}, and its name matches no reference", file.state());
                 Finding::note(STRAY, path, what, "")
             }
             State::DanglingLink => Finding::note(STRAY, path, "a dangling link, not an image", ""),
@@ -118,7 +118,7 @@ impl<'a> Names<'a> {
     /// The change of `--fix --rename`, if the advice proposes a free name.
     pub(crate) fn fix(&self, file: &File, advice: &Advice) -> Option<Fix> {
         let to = self.root.join(advice.name.as_ref()?);
-        Some(Fix::Rename { from: file.path.clone(), to, root: self.root.to_owned() })
+        Some(Fix::Rename { from: file.path.to_path_buf(), to, root: self.root.to_owned() })
     }
 
     /// Whether one of the names that every launch of the reference finds leads to this file.

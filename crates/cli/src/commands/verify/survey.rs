@@ -111,23 +111,15 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     let mut directory_access = access(path, &tree.names, watchdog);
     let declared = watchdog.at(path, || architecture::declared(path));
     let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
-    let valid = Mutex::default();
     let place = Place {
         index: u32::try_from(index).unwrap_or_default(),
         path,
         root: &root,
         access: &directory_access,
         architecture,
-        valid,
+        valid: Mutex::default(),
     };
-    let look = |directory: &mut Directory, name: Name| {
-        let at = name.path.clone();
-        watchdog.at(&at, || File::look(&place, directory, name))
-    };
-    let names = tree.names.into_par_iter();
-    let mut files: Vec<File> = names.map_init(Directory::default, look).collect();
-    // These files were deleted during the survey.
-    files.retain(|file| file.state != State::Absent);
+    let mut files = files(place, tree.names, watchdog);
     records::load_all(&mut files, watchdog);
     let names = Names::new(path, &files);
     let mut judge = Judge::new(path, &names, architecture);
@@ -145,6 +137,18 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     judge.found.extend(records::orphans(path, &files, watchdog));
     let findings = judge.all();
     Survey { files, findings }
+}
+
+/// Inspects the files with these names.
+fn files(place: Place<'_>, names: Vec<Name>, watchdog: &Watchdog) -> Vec<File> {
+    let look = |directory: &mut Directory, name: Name| {
+        let at = name.path.clone();
+        watchdog.at(&at, || File::look(&place, directory, name))
+    };
+    let mut files: Vec<File> = names.into_par_iter().map_init(Directory::default, look).collect();
+    // These files were deleted during the survey.
+    files.retain(|file| *file.state() != State::Absent);
+    files
 }
 
 /// Examines the directory of each name.
@@ -205,10 +209,10 @@ impl<'a> Judge<'a> {
         if file.key.is_none() {
             return self.found.push(self.names.judge(file));
         }
-        self.access(file.access(), &file.state, Some(file));
+        self.access(file.access(), file.state(), Some(file));
         self.found.extend(records::report_mismatch(file));
         self.found.extend(misnamed::judge(file, self.names));
-        match &file.state {
+        match file.state() {
             State::Untrusted(reason) => {
                 let finding = Finding::untrusted(reason).with_fix(Fix::close(reason, &self.real));
                 self.share(finding, Some(file));
@@ -218,7 +222,7 @@ impl<'a> Judge<'a> {
             state @ State::DanglingLink
                 if file.reference().is_some_and(|one| one.digest().is_some()) =>
             {
-                let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.clone()));
+                let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.to_path_buf()));
                 self.found.push(Finding::refused(&file.path, state).with_fix(fix));
             }
             State::Image => {
@@ -268,6 +272,6 @@ impl<'a> Judge<'a> {
         // A finding about the file itself does not list it as affected.
         entry
             .affected
-            .extend(file.map(|file| file.path.clone()).filter(|path| *path != entry.path));
+            .extend(file.map(|file| file.path.to_path_buf()).filter(|path| *path != entry.path));
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Tree {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
     /// Its full path.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Box<Path>,
     /// Whether its last component is a symbolic link. Links in its parent directories are checked
     /// together with these directories.
     pub(crate) is_link: bool,
@@ -70,10 +70,9 @@ impl Walk<'_> {
         }
     }
 
-    fn add(&mut self, mut path: PathBuf, is_link: bool) {
-        // The path of an entry has space for further components.
-        path.shrink_to_fit();
-        self.tree.names.push(Name { path, is_link });
+    fn add(&mut self, path: PathBuf, is_link: bool) {
+        // The path of an entry has space for further components, which a box has not.
+        self.tree.names.push(Name { path: path.into(), is_link });
     }
 
     fn link(&mut self, path: &Path) {
@@ -116,7 +115,7 @@ impl Walk<'_> {
 
 /// Compares paths below one directory by their components. `Path` does the same, but takes longer than all
 /// system calls.
-fn compare(one: &Path, other: &Path) -> Ordering {
+pub(crate) fn compare(one: &Path, other: &Path) -> Ordering {
     let (one, other) = (one.as_os_str().as_bytes(), other.as_os_str().as_bytes());
     let differ = |(one, other): &(&u8, &u8)| one != other;
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
@@ -157,7 +156,7 @@ mod tests {
         symlink("box", path("boxed")).unwrap();
         let tree = walk(root.path(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
-        assert!(tree.names.iter().map(|name| name.path.clone()).eq(names.map(path)));
+        assert!(tree.names.iter().map(|name| name.path.to_path_buf()).eq(names.map(path)));
         let is_link: Vec<bool> = tree.names.iter().map(|name| name.is_link).collect();
         assert_eq!(is_link, [false, false, true, false]);
         let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();

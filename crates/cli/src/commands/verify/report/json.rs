@@ -95,7 +95,7 @@ impl FileObject {
     fn new(file: &File) -> Self {
         Self {
             path: lossy(&file.path),
-            state: file.state.token(),
+            state: file.state().token(),
             reference: file.reference().as_ref().map(image_name::short),
             found_as: file.found_as(),
             size: file.size(),
