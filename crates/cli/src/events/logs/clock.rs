@@ -80,14 +80,14 @@ fn number(tens: u8, ones: u8) -> Option<u8> {
 /// The nanoseconds after the second, and the rest of the text.
 fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if !(1..=9).contains(&length) {
-        return None;
+    let (mut number, mut unit, mut length) = (0, 1_000_000_000, 0);
+    while let Some(digit) = digits.get(length).filter(|byte| byte.is_ascii_digit()) {
+        if unit == 1 {
+            return None;
+        }
+        (number, unit, length) = (number * 10 + i32::from(digit - b'0'), unit / 10, length + 1);
     }
-    let (digits, rest) = digits.split_at_checked(length)?;
-    let all = digits.iter().chain(std::iter::repeat(&b'0')).take(9);
-    let nanoseconds = all.fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'));
-    Some((nanoseconds, rest))
+    (length > 0).then_some((number * unit, digits.get(length..).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -76,6 +76,13 @@ impl Spans {
 
     /// Adds a span, and joins it with adjacent ones.
     pub(crate) fn add(&mut self, span: Span) {
+        // A log without gaps has only one.
+        if let [only] = self.0.as_mut_slice()
+            && let Some(joined) = only.join(span)
+        {
+            *only = joined;
+            return;
+        }
         let mut span = span;
         // The joined span may touch further ones.
         while let Some(at) = self.0.iter().position(|one| one.join(span).is_some()) {

@@ -61,12 +61,8 @@ impl Scan {
 
     /// Adds the next part of the log.
     pub(super) fn add(&mut self, part: &Part, unusual: &mut dyn Unusual) {
-        let name = |host: &InPart| -> Vec<u8> {
-            let raw = || part.chunk.bytes().get(host.name.clone()).unwrap_or_default();
-            host.decoded.as_deref().map_or_else(raw, str::as_bytes).to_owned()
-        };
         let places: Vec<Option<usize>> =
-            part.hosts.iter().map(|host| self.place(&name(host))).collect();
+            part.hosts.iter().map(|host| self.place(name(host, part))).collect();
         let place = |host: usize| places.get(host).copied().flatten();
         for step in &part.steps {
             self.step(step, part, &place, unusual);
@@ -177,6 +173,12 @@ impl Scan {
         }
         all
     }
+}
+
+/// The name of a host of a part.
+fn name<'a>(host: &'a InPart, part: &'a Part) -> &'a [u8] {
+    let raw = || part.chunk.bytes().get(host.name.clone()).unwrap_or_default();
+    host.decoded.as_deref().map_or_else(raw, str::as_bytes)
 }
 
 impl Host {

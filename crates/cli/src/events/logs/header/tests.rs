@@ -1,4 +1,4 @@
-use super::{Header, Program, read};
+use super::{Header, Program, read, stamp_end, usual_stamp_end, without_priority};
 use proptest::prelude::*;
 
 const MESSAGE: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
@@ -97,7 +97,38 @@ fn lines_of_other_programs_are_recognized() {
     }
 }
 
+#[test]
+fn usual_times_are_recognized_by_their_digits() {
+    for (line, end) in [
+        ("2026-11-24T03:03:15.123456+00:00 n1 a: b", Some(32)),
+        ("2026-11-24T03:03:15Z\tn1 a: b", Some(20)),
+        ("2026-11-24T03:03:15", Some(19)),
+        ("Nov 24 03:03:15 n1 a: b", Some(15)),
+        ("Nov  4 03:03:15.123 n1 a: b", Some(19)),
+        ("2026-11-24 03:03:15 n1 a: b", None),
+        ("2026-11-24T03:03:1x n1 a: b", None),
+        ("Nov 24 03:03:15 2026 n1 a: b", None),
+        ("Nox 24 03:03:15 n1 a: b", None),
+        ("Nov x4 03:03:15 n1 a: b", None),
+        ("<30>Nov 24 03:03:15 n1 a: b", None),
+    ] {
+        assert_eq!(usual_stamp_end(line.as_bytes()), end, "{line}");
+    }
+}
+
 proptest! {
+    /// Usual times are parsed as all others are.
+    #[test]
+    fn a_usual_time_is_not_special(
+        line in "(<30>)?(1 |7 )?(2026-1[0-9]-24[T \t_]|Nov [ 1-9x]4 |Nov 24 ([12]026 )?|Nox 24 )\
+                 03:03:1[0-9x](\\.[0-9]{0,9})?([Z+ ][0:]{0,30})?([ \t]{1,2}(2026|1x|n1|[a-z0-9.:]{1,20})){0,3}",
+    ) {
+        if let Some(end) = usual_stamp_end(line.as_bytes()) {
+            prop_assert_eq!(without_priority(line.as_bytes()), (line.as_bytes(), false));
+            prop_assert_eq!(stamp_end(line.as_bytes()), Some(end));
+        }
+    }
+
     #[test]
     fn no_input_panics(start in "(<[0-9]{0,3}>)?1? ?(Nov 24 03:03:15|2026-01-01T00:00:00Z|)( n1)?( sifcache)?", rest: Vec<u8>) {
         let line = [start.as_bytes(), &rest].concat();
