@@ -7,6 +7,10 @@ use std::path::Path;
 /// the name look like another one.
 pub(crate) fn escape_for_terminal(name: &Path) -> String {
     let text = name.to_string_lossy();
+    // Almost all names.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.into_owned();
+    }
     let escape = |c: char| -> String {
         match c {
             // These are printable; only string literals in Rust need to escape them.

@@ -83,7 +83,8 @@ pub(crate) fn json_list<'a, T: Sync, R: Serialize>(
     Ok(stdout.flush()?)
 }
 
-/// Prints a table with a row for each item. Its lines are not all in memory at the same time.
+/// Prints a table with a row for each item, whose cells have no styles. The lines are not all in
+/// memory at the same time.
 ///
 /// # Errors
 /// Standard output fails.
@@ -100,7 +101,7 @@ pub(crate) fn table<T: Sync, const N: usize>(
     let parts: Vec<Cells> = items.par_chunks(PART).map(part).collect();
     let widths = widths(columns, &parts);
     print(&headings(columns, &widths))?;
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = io::stdout().lock();
     for parts in parts.chunks(PARTS) {
         let lines = |cells: &Cells| {
             let mut text = String::new();

@@ -7,8 +7,8 @@ use anstyle::Style;
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     text: String,
-    /// Where each cell ends in `text`.
-    ends: Vec<usize>,
+    /// The length of each cell in bytes.
+    lengths: Vec<u32>,
     /// The width of each column in characters.
     widths: Vec<usize>,
 }
@@ -20,17 +20,19 @@ impl Cells {
         for (cell, width) in cells.iter().zip(&mut self.widths) {
             *width = count(cell).max(*width);
             self.text.push_str(cell);
-            self.ends.push(self.text.len());
+            // A longer cell would not fit into memory.
+            self.lengths.push(u32::try_from(cell.len()).unwrap_or_default());
         }
     }
 
     /// Appends the rows as lines.
     pub(super) fn lines(&self, columns: &[Column], widths: &[usize], text: &mut String) {
         let mut start = 0;
-        for ends in self.ends.chunks(columns.len().max(1)) {
-            let cells = ends.iter().map(|end| {
-                let cell = self.text.get(start..*end).unwrap_or_default();
-                start = *end;
+        for lengths in self.lengths.chunks(columns.len().max(1)) {
+            let cells = lengths.iter().map(|length| {
+                let end = start + usize::try_from(*length).unwrap_or_default();
+                let cell = self.text.get(start..end).unwrap_or_default();
+                start = end;
                 cell
             });
             line(cells, columns, widths, text);
