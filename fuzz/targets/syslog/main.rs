@@ -65,6 +65,10 @@ mod stamp;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/tally.rs"]
 mod tally;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/texts.rs"]
+mod texts;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;

@@ -1,13 +1,14 @@
 //! When images last served a job. The times are read from logs and saved in the image root.
 
+use crate::cache::store::file::Directory;
 use crate::cache::store::{STATE, Store, metadata};
-use crate::events::logs::Hits;
-use crate::events::logs::coverage::Spans;
 use crate::events::logs::evidence::Evidence;
 use crate::events::logs::read::Read;
+use crate::events::logs::{Hits, Times};
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Component, Path};
 
@@ -35,40 +36,34 @@ impl UsageIndex {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Collects the times for the images under `root` from logs.
-    pub(crate) fn of(root: &Path, hits: &Hits, read: &Read) -> Self {
-        let mut usage = Self { nodes: read.evidence.clone(), ..Self::default() };
+    /// Adds the times for the images under `root` from logs. The periods in which lines could not be
+    /// read do not count as covered.
+    pub(crate) fn learn(&mut self, root: &Path, hits: &Hits, read: &Read) {
         for hits in [hits, &read.future.hits] {
-            for (times, paths) in [(&mut usage.last, &hits.used), (&mut usage.linked, &hits.linked)]
-            {
-                for (path, time) in paths {
-                    if let Some(name) = path.strip_prefix(root).ok().and_then(name) {
-                        record(times, name, *time);
-                    }
-                }
+            for (times, paths) in [(&mut self.last, &hits.used), (&mut self.linked, &hits.linked)] {
+                let names = names(root, paths).into_iter();
+                names.for_each(|(name, time)| record(times, name, time));
             }
         }
-        usage
+        self.nodes.learn(&read.evidence, &read.unread.times);
     }
 
-    /// Merges the times from other logs. The periods in `unread`, in which lines could not be read,
-    /// do not count as covered.
-    pub(crate) fn learn(&mut self, other: &Self, unread: &Spans) {
-        other.last.iter().for_each(|(name, time)| record(&mut self.last, name, *time));
-        other.linked.iter().for_each(|(name, time)| record(&mut self.linked, name, *time));
-        self.nodes.learn(&other.nodes, unread);
+    /// Like [`Self::learn`], but keeps only names of existing files. Returns whether there is
+    /// anything new to save.
+    pub(crate) fn update(&mut self, root: &Path, hits: &Hits, read: &Read) -> bool {
+        let nodes = self.nodes.clone();
+        let mut is_new = tidy(&mut self.last, root) | tidy(&mut self.linked, root);
+        for hits in [hits, &read.future.hits] {
+            is_new |= update(&mut self.last, root, &hits.used);
+            is_new |= update(&mut self.linked, root, &hits.linked);
+        }
+        self.nodes.learn(&read.evidence, &read.unread.times);
+        is_new || self.nodes != nodes
     }
 
     /// The periods that the logs cover, for each node.
     pub(crate) fn evidence(&self) -> &Evidence {
         &self.nodes
-    }
-
-    /// Removes the entries of names that no longer exist.
-    pub(crate) fn tidy(&mut self, root: &Path) {
-        for times in [&mut self.last, &mut self.linked] {
-            times.retain(|name, _| root.join(name).symlink_metadata().is_ok());
-        }
     }
 
     /// When the image of this name last served a job, if that is known.
@@ -90,10 +85,60 @@ impl UsageIndex {
     }
 }
 
+/// Removes the entries of names that no longer exist. Returns whether there are any.
+fn tidy(times: &mut BTreeMap<String, Timestamp>, root: &Path) -> bool {
+    let name_if_gone = |directory: &mut Directory, (name, _): (&String, _)| {
+        (!directory.has(name)).then(|| name.clone())
+    };
+    let names = times.par_iter().map_init(|| Directory::below(root.to_owned()), name_if_gone);
+    let gone: HashSet<String> = names.flatten_iter().collect();
+    times.retain(|name, _| !gone.contains(name));
+    !gone.is_empty()
+}
+
+/// Records times that are later than the recorded ones, except for names that do not exist. Returns
+/// whether there are any.
+fn update(times: &mut BTreeMap<String, Timestamp>, root: &Path, paths: &Times) -> bool {
+    let mut is_new = false;
+    let mut unknown = Vec::new();
+    for (name, time) in names(root, paths) {
+        match times.get_mut(name) {
+            Some(last) if *last >= time => {}
+            Some(last) => (*last, is_new) = (time, true),
+            None => unknown.push((name, time)),
+        }
+    }
+    // Names of one directory are next to each other.
+    unknown.par_sort_unstable();
+    let existing =
+        unknown.into_par_iter().map_init(|| Directory::below(root.to_owned()), if_exists);
+    let existing: Vec<(&str, Timestamp)> = existing.flatten_iter().collect();
+    existing.iter().for_each(|(name, time)| record(times, name, *time));
+    is_new || !existing.is_empty()
+}
+
+/// A name and its time, if the name exists.
+fn if_exists<'a>(
+    directory: &mut Directory,
+    one: (&'a str, Timestamp),
+) -> Option<(&'a str, Timestamp)> {
+    directory.has(one.0).then_some(one)
+}
+
 /// Records the time if it is later than the recorded one.
 fn record(times: &mut BTreeMap<String, Timestamp>, name: &str, time: Timestamp) {
-    let last = times.entry(name.to_owned()).or_insert(time);
-    *last = time.max(*last);
+    match times.get_mut(name) {
+        Some(last) => *last = time.max(*last),
+        None => drop(times.insert(name.to_owned(), time)),
+    }
+}
+
+/// The names of the paths below a root, with their times.
+fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestamp)> {
+    let name = |(path, time): &'a (Box<Path>, Timestamp)| {
+        Some((path.strip_prefix(root).ok().and_then(name)?, *time))
+    };
+    paths.all().par_iter().filter_map(name).collect()
 }
 
 /// The text of a path relative to a root, or `None` if it is not UTF-8 or has a component such as
@@ -107,31 +152,36 @@ fn name(path: &Path) -> Option<&str> {
 mod tests {
     use super::UsageIndex;
     use crate::cache::store::tests::store;
-    use crate::events::logs::Hits;
-    use crate::events::logs::coverage::Spans;
     use crate::events::logs::read::Read;
+    use crate::events::logs::{Hits, Times};
     use jiff::Timestamp;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     fn day(number: i64) -> Timestamp {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    fn hits(all: impl Iterator<Item = (PathBuf, i64)>) -> Hits {
-        Hits { used: all.map(|(path, number)| (path, day(number))).collect(), ..Hits::default() }
+    fn times(all: &[(&Path, i64)]) -> Times {
+        let mut times = Times::default();
+        all.iter().for_each(|(path, number)| times.record(path, day(*number)));
+        times
     }
 
-    fn of(root: &Path, all: &[(&str, i64)]) -> UsageIndex {
-        UsageIndex::of(root, &hits(all.iter().map(|(path, n)| (path.into(), *n))), &Read::default())
+    fn hits(all: &[(&str, i64)]) -> Hits {
+        let all: Vec<(&Path, i64)> =
+            all.iter().map(|(path, day)| (Path::new(path), *day)).collect();
+        Hits { used: times(&all), ..Hits::default() }
     }
 
     #[test]
     fn the_latest_time_is_kept_and_saved() {
         let (_directory, store) = store();
         let root = Path::new("/s");
-        let mut usage = of(root, &[("/s/i:1", 5), ("/other/i:2", 5)]);
+        let (mut usage, read) = (UsageIndex::default(), Read::default());
+        let first = [("/s/i:1", 4), ("/s/i:1", 5), ("/s/i:1", 2), ("/other/i:2", 5)];
+        usage.learn(root, &hits(&first), &read);
         assert_eq!((usage.last("i:1"), usage.last("i:2")), (Some(day(5)), None));
-        usage.learn(&of(root, &[("/s/i:1", 3), ("/s/j:1", 2)]), &Spans::default());
+        usage.learn(root, &hits(&[("/s/i:1", 3), ("/s/j:1", 2)]), &read);
         assert_eq!((usage.last("i:1"), usage.last("j:1")), (Some(day(5)), Some(day(2))));
         usage.save(&store).unwrap();
         assert_eq!(UsageIndex::load(store.root()), usage);
@@ -144,17 +194,19 @@ mod tests {
     #[test]
     fn links_are_saved_until_the_image_is_gone() {
         let (_directory, store) = store();
-        std::fs::write(store.path("i@sha256:0f"), "").unwrap();
-        let path = |name: &str| (store.path(name), day(3));
-        let linked = [path("i@sha256:0f"), path("gone")].into_iter().collect();
-        let hits = Hits { linked, ..Hits::default() };
-        let mut usage = UsageIndex::default();
-        usage.learn(&UsageIndex::of(store.root(), &hits, &Read::default()), &Spans::default());
+        let [here, gone] = ["i@sha256:0f", "gone"].map(|name| store.path(name));
+        std::fs::write(&here, "").unwrap();
+        std::fs::write(&gone, "").unwrap();
+        let linked = times(&[(&here, 3), (&gone, 3)]);
+        let (mut usage, hits) = (UsageIndex::default(), Hits { linked, ..Hits::default() });
+        assert!(usage.update(store.root(), &hits, &Read::default()));
         usage.save(&store).unwrap();
+        std::fs::remove_file(gone).unwrap();
         let mut usage = UsageIndex::load(store.root());
-        usage.tidy(store.root());
+        assert!(usage.update(store.root(), &hits, &Read::default()));
         let last = ["i@sha256:0f", "gone"].map(|name| usage.last_link(name));
         assert_eq!(last, [Some(day(3)), None]);
+        assert!(!usage.update(store.root(), &hits, &Read::default()));
     }
 
     /// The covered periods in the file of an older release do not count.
@@ -174,12 +226,34 @@ mod tests {
     fn only_names_of_existing_files_are_kept() {
         let (_directory, store) = store();
         let outside = store.root().join("../../etc/passwd");
-        let here = store.path("i:1");
+        let (here, gone) = (store.path("i:1"), store.path("gone:1"));
         std::fs::write(&here, "").unwrap();
-        let all = [(here, 1), (store.path("gone:1"), 1), (outside, 1)];
-        let mut usage = UsageIndex::of(store.root(), &hits(all.into_iter()), &Read::default());
+        let mut usage = UsageIndex::default();
+        let used = times(&[(&here, 1), (&gone, 1), (&outside, 1)]);
+        let hits = Hits { used, ..Hits::default() };
+        usage.learn(store.root(), &hits, &Read::default());
         assert_eq!(usage.last.len(), 2);
-        usage.tidy(store.root());
-        assert_eq!(usage.last.into_keys().collect::<Vec<_>>(), ["i:1"]);
+        assert!(usage.update(store.root(), &hits, &Read::default()));
+        assert_eq!(usage.last.keys().collect::<Vec<_>>(), ["i:1"]);
+        assert!(!usage.update(store.root(), &hits, &Read::default()));
+        let used = times(&[(&here, 2), (&gone, 2)]);
+        let hits = Hits { used, ..Hits::default() };
+        assert!(usage.update(store.root(), &hits, &Read::default()));
+        assert_eq!(usage.last("i:1"), Some(day(2)));
+    }
+
+    /// Times of nodes are saved even if no image was used.
+    #[test]
+    fn a_new_node_is_something_new() {
+        let (_directory, store) = store();
+        let mut read = Read::default();
+        let mut usage = UsageIndex::default();
+        assert!(!usage.update(store.root(), &Hits::default(), &read));
+        read.evidence = serde_json::from_str(
+            r#"{"n1":{"spans":[{"from":"2026-11-01T00:00:00Z","to":"2026-11-02T00:00:00Z"}]}}"#,
+        )
+        .unwrap();
+        assert!(usage.update(store.root(), &Hits::default(), &read));
+        assert!(!usage.update(store.root(), &Hits::default(), &read));
     }
 }

@@ -35,14 +35,16 @@ pub(crate) fn learn<'a>(
     let tally = Tally::new(None, None);
     let progress = Progress::new(false);
     let read = read::read(&sources, &progress, &tally)?;
-    tally.each(&mut |event, counts| {
-        counts.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
+    tally.into_parts().for_each(|part| {
+        part.each(&mut |event, counts| {
+            counts.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
+        });
     });
     for remark in read.remarks() {
         progress.note(&remark);
     }
     for (root, usage) in usages {
-        usage.learn(&UsageIndex::of(root, &hits, &read), &read.unread.times);
+        usage.learn(root, &hits, &read);
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use crate::cache::image_name;
 use crate::cache::store::{STATE, Store};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
-use crate::events::aggregate::{self, Aggregate, Count, Which};
+use crate::events::aggregate::{self, Aggregate, Count, Keyed, Wanted, Which};
 use crate::events::count::Commands;
 use crate::events::event::Event;
+use crate::events::logs::Hits as Used;
 use crate::events::logs::coverage::Span;
 use crate::events::logs::read::{Read, Unread};
 use crate::events::logs::source::Skipped;
@@ -101,12 +102,15 @@ struct End<'a> {
 pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
-    let mut aggregate = aggregate::collect(&args.which, &used)?;
+    let wanted = Wanted { key: &used, hits: settings.is_some() && !args.no_save };
+    let mut aggregate = aggregate::collect(&args.which, &wanted)?;
     let described = aggregate.described()?;
     let saved = match (&settings, args.no_save) {
         (Some(settings), false) => save(settings, &aggregate),
         _ => false,
     };
+    // The memory is needed for the output.
+    aggregate.hits = Used::default();
     aggregate.limit(&args.which);
     let (from, to) = aggregate.range();
     if !args.which.json {
@@ -155,24 +159,19 @@ fn save(settings: &Settings, aggregate: &Aggregate) -> bool {
 fn save_in(store: &Store, aggregate: &Aggregate) -> Result<(), Failure> {
     let _lock = store.lock(STATE, &|| ())?;
     let mut usage = UsageIndex::load(store.root());
-    let before = usage.clone();
-    let logs = UsageIndex::of(store.root(), &aggregate.hits, &aggregate.read);
-    usage.learn(&logs, &aggregate.read.unread.times);
-    usage.tidy(store.root());
     // If the logs contain no new information, no file is written.
-    if usage != before {
+    if usage.update(store.root(), &aggregate.hits, &aggregate.read) {
         usage.save(store)?;
     }
     Ok(())
 }
 
 fn row<'a>(image: &'a str, count: &Count) -> Row<'a> {
-    let short = |text: &String| {
-        Reference::parse_printed(text.as_bytes()).ok().map(|r| image_name::short(&r))
-    };
+    let short =
+        |text: &str| Reference::parse_printed(text.as_bytes()).ok().map(|r| image_name::short(&r));
     Row {
         image,
-        references: count.references.iter().filter_map(short).collect(),
+        references: count.references().filter_map(short).collect(),
         commands: count.commands,
         jobs: count.jobs(),
         users: count.users(),
@@ -191,9 +190,9 @@ fn page(read: &str, saved: bool, aggregate: &Aggregate) -> Result<(), Failure> {
         ("USERS", Align::Right),
         ("LAST", Align::Left),
     ];
-    let cells = |(image, count): &(String, Count)| {
+    let cells = |(image, count): &Keyed| {
         let [launches, pulls, builds] = count.commands.cells();
-        let image = escape_for_terminal(Path::new(image));
+        let image = escape_for_terminal(Path::new(&**image));
         let [jobs, users] = [count.jobs(), count.users()].map(|number| number.to_string());
         [image, launches, pulls, builds, jobs, users, format::minute(count.last)]
     };

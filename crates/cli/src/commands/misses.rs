@@ -3,7 +3,7 @@
 use crate::cache::image_name;
 use crate::cache::lookup;
 use crate::error::Failure;
-use crate::events::aggregate::{self, Count, Which};
+use crate::events::aggregate::{self, Count, Wanted, Which};
 use crate::events::count::Commands;
 use crate::events::event::Event;
 use crate::events::logs::read::Unread;
@@ -97,7 +97,8 @@ struct Object<'a> {
 pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let missed = |event: &Event| event.image.is_none().then(|| image_name::short(&event.reference));
-    let mut aggregate = aggregate::collect(&args.which, &missed)?;
+    let wanted = Wanted { key: &missed, hits: false };
+    let mut aggregate = aggregate::collect(&args.which, &wanted)?;
     let described = aggregate.described()?;
     let before = aggregate.counts.len();
     let here = |name: &str| present(settings.as_ref(), name);

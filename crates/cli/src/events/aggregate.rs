@@ -5,7 +5,7 @@ use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
 use crate::events::logs::read::{self, Read};
 use crate::events::logs::source::{self, Source};
-use crate::events::logs::tally::{Counts, Place, Tally};
+use crate::events::logs::tally::{Counts, Part, Place, Tally};
 use crate::events::logs::{self, Hits};
 use crate::options::Site;
 use crate::ui::format;
@@ -14,8 +14,11 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// Options that select events.
 #[derive(Debug, Args)]
@@ -62,7 +65,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
-/// The counts for one key.
+/// The counts for one key. A log can name hundreds of thousands of images, so this is small.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub(crate) commands: Commands,
@@ -71,30 +74,33 @@ pub(crate) struct Count {
     users: Numbers,
     /// Candidates that were refused, each with the most recent reason.
     pub(crate) refused: BTreeMap<PathBuf, String>,
-    /// The references, in full form.
-    pub(crate) references: Vec<String>,
+    /// Valid references contain no space, which separates two of them here.
+    references: Box<str>,
 }
 
 impl Count {
-    fn new(event: &Event, counts: Counts) -> Self {
+    fn new(event: &Event, mut counts: Counts) -> Self {
+        counts.jobs.settle();
+        counts.users.settle();
         Self {
             commands: counts.commands,
             last: counts.last.unwrap_or_default().max(Timestamp::default()),
             jobs: counts.jobs,
             users: counts.users,
             refused: BTreeMap::new(),
-            references: vec![event.reference.to_string()],
+            references: event.reference.to_string().into(),
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.commands.add_all(other.commands);
         self.last = self.last.max(other.last);
-        self.jobs.insert_all(other.jobs);
-        self.users.insert_all(other.users);
-        self.references.extend(other.references);
-        self.references.sort_unstable();
-        self.references.dedup();
+        self.jobs.insert_all(&other.jobs);
+        self.users.insert_all(&other.users);
+        let mut references: Vec<&str> = self.references().chain(other.references()).collect();
+        references.sort_unstable();
+        references.dedup();
+        self.references = references.join(" ").into();
     }
 
     pub(crate) fn jobs(&self) -> usize {
@@ -104,13 +110,21 @@ impl Count {
     pub(crate) fn users(&self) -> usize {
         self.users.count()
     }
+
+    /// The references, in full form.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
+        self.references.split(' ')
+    }
 }
+
+/// A key and its counts.
+pub(crate) type Keyed = (Box<str>, Box<Count>);
 
 /// The aggregated events.
 #[derive(Debug)]
 pub(crate) struct Aggregate {
     /// The counts by key, with the most requested keys first.
-    pub(crate) counts: Vec<(String, Count)>,
+    pub(crate) counts: Vec<Keyed>,
     /// Names of the logs, for messages.
     sources: Vec<String>,
     /// When each image last served a job, for `last_used.json`.
@@ -119,14 +133,19 @@ pub(crate) struct Aggregate {
     pub(crate) read: Read,
 }
 
-/// Reads the logs and counts the events for which `key` returns a key.
+/// What to collect from logs.
+pub(crate) struct Wanted<'a> {
+    /// The key of an event; events without a key are not counted.
+    pub(crate) key: &'a (dyn Fn(&Event) -> Option<String> + Sync),
+    /// Whether to collect when each image last served a job.
+    pub(crate) hits: bool,
+}
+
+/// Reads the logs and counts the events.
 ///
 /// # Errors
 /// A log cannot be read, or this host has no log.
-pub(crate) fn collect(
-    which: &Which,
-    key: &dyn Fn(&Event) -> Option<String>,
-) -> Result<Aggregate, Failure> {
+pub(crate) fn collect(which: &Which, wanted: &Wanted<'_>) -> Result<Aggregate, Failure> {
     let (sources, skipped) = match which.log.is_empty() {
         true => source::of_this_host(which.since)?,
         false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
@@ -134,12 +153,10 @@ pub(crate) fn collect(
     let tally = Tally::new(which.since, which.until);
     let mut read = read::read(&sources, &Progress::new(which.json), &tally)?;
     read.skipped.extend(skipped);
-    let (mut counts, hits) = by_key(tally, key);
+    let Found { mut counts, hits } = Found::of(tally, wanted);
     counts.retain(|(_, count)| count.users() >= which.min_users);
     // The sort is stable, so equal counts remain in alphabetical order.
-    counts.sort_by_cached_key(|(_, count)| {
-        std::cmp::Reverse((count.users(), count.commands.total()))
-    });
+    counts.par_sort_by_cached_key(|(_, count)| Reverse((count.users(), count.commands.total())));
     let sources = sources.iter().map(Source::name).collect();
     Ok(Aggregate { counts, sources, hits, read })
 }
@@ -147,36 +164,81 @@ pub(crate) fn collect(
 /// Candidates that were refused, each with the reason.
 type Refused = Vec<(PathBuf, String)>;
 
-/// The counts of each key in alphabetical order, and the times of all hits.
-fn by_key(tally: Tally, key: &dyn Fn(&Event) -> Option<String>) -> (Vec<(String, Count)>, Hits) {
-    let mut counts: Vec<(String, Count)> = Vec::new();
-    let mut hits = Hits::default();
-    let mut refused: Vec<(Place, String, Refused)> = Vec::new();
-    tally.each(&mut |mut event, of_text| {
-        of_text.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));
-        let Some(key) = key(&event).filter(|_| of_text.last.is_some()) else { return };
-        if !event.refused.is_empty() {
-            refused.push((of_text.place, key.clone(), std::mem::take(&mut event.refused)));
-        }
-        counts.push((key, Count::new(&event, of_text)));
-    });
-    counts.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    counts.dedup_by(|next, kept| {
-        let is_same = next.0 == kept.0;
-        if is_same {
-            kept.1.merge(std::mem::take(&mut next.1));
-        }
-        is_same
-    });
-    // The last reason that was read is the most recent one.
-    refused.sort_unstable_by_key(|(place, ..)| *place);
-    for (_, key, refused) in refused {
-        let place = counts.binary_search_by(|(other, _)| other.as_str().cmp(&key));
-        if let Some((_, count)) = place.ok().and_then(|place| counts.get_mut(place)) {
-            count.refused.extend(refused);
+/// What the texts of a tally mean.
+#[derive(Default)]
+struct Found {
+    /// The counts of each key.
+    counts: Vec<Keyed>,
+    /// The times of all hits.
+    hits: Hits,
+}
+
+impl Found {
+    /// The counts of each key in alphabetical order, and the times of all hits.
+    fn of(tally: Tally, wanted: &Wanted<'_>) -> Self {
+        let parts: Vec<Part> = tally.into_parts().collect();
+        let all = Mutex::new((Self::default(), Vec::new()));
+        // The memory of a part is free when its texts have been parsed.
+        parts.into_par_iter().for_each(|part| {
+            let (of_part, refused) = Self::of_part(part, wanted);
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.0.add(of_part);
+            all.1.extend(refused);
+        });
+        let (mut all, refused) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.merge();
+        all.refuse(refused);
+        all
+    }
+
+    /// The counts of each text, and the refused candidates of keys.
+    fn of_part(part: Part, wanted: &Wanted<'_>) -> (Self, Vec<(Place, Box<str>, Refused)>) {
+        let (mut found, mut refused) = (Self::default(), Vec::new());
+        found.counts.reserve(part.len());
+        part.each(&mut |mut event, of_text| {
+            if let Some(time) = of_text.last_of_all.filter(|_| wanted.hits) {
+                logs::note(&mut found.hits, time, &event);
+            }
+            if of_text.last.is_none() {
+                return;
+            }
+            let Some(key) = (wanted.key)(&event).map(String::into_boxed_str) else { return };
+            if !event.refused.is_empty() {
+                refused.push((of_text.place, key.clone(), std::mem::take(&mut event.refused)));
+            }
+            found.counts.push((key, Box::new(Count::new(&event, of_text))));
+        });
+        (found, refused)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.counts.extend(other.counts);
+        self.hits.add(other.hits);
+    }
+
+    /// Merges the counts of the same key.
+    fn merge(&mut self) {
+        self.counts.par_sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        self.counts.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1.merge(&next.1);
+            }
+            is_same
+        });
+    }
+
+    /// Adds the refused candidates to the counts of their keys.
+    fn refuse(&mut self, mut refused: Vec<(Place, Box<str>, Refused)>) {
+        // The last reason that was read is the most recent one.
+        refused.sort_unstable_by_key(|(place, ..)| *place);
+        for (_, key, refused) in refused {
+            let place = self.counts.binary_search_by(|(other, _)| other.cmp(&key));
+            if let Some((_, count)) = place.ok().and_then(|place| self.counts.get_mut(place)) {
+                count.refused.extend(refused);
+            }
         }
     }
-    (counts, hits)
 }
 
 impl Aggregate {

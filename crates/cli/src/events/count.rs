@@ -39,16 +39,99 @@ impl Commands {
     }
 }
 
+/// The size of a set that needs no memory of its own.
+const FEW: usize = 6;
+
 /// A set of numbers of jobs or users. Most are small, and a few are inserted very often.
-#[derive(Debug, Default)]
-pub(crate) struct Numbers {
+#[derive(Debug)]
+pub(crate) enum Numbers {
+    /// The first of these numbers are distinct; the others have no meaning.
+    Few(u8, [u32; FEW]),
+    Many(Box<Many>),
+}
+
+/// A larger set.
+#[derive(Debug)]
+pub(crate) struct Many {
     all: Vec<u32>,
     /// This many are sorted and distinct.
     distinct: usize,
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::Few(0, [0; FEW])
+    }
+}
+
 impl Numbers {
     pub(crate) fn insert(&mut self, number: u32) {
+        match self {
+            Self::Few(length, all) => {
+                let few = all.get(..usize::from(*length)).unwrap_or_default();
+                if few.contains(&number) {
+                    return;
+                }
+                match all.get_mut(usize::from(*length)) {
+                    Some(free) => {
+                        *free = number;
+                        *length += 1;
+                    }
+                    None => {
+                        let mut many = Many::of(all);
+                        many.insert(number);
+                        *self = Self::Many(Box::new(many));
+                    }
+                }
+            }
+            Self::Many(many) => many.insert(number),
+        }
+    }
+
+    /// Adds a set. The result uses no more memory than it needs.
+    pub(crate) fn insert_all(&mut self, other: &Self) {
+        let all = match other {
+            Self::Few(length, all) => all.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Many(many) => &many.all,
+        };
+        match self {
+            Self::Many(many) => many.all.extend(all),
+            Self::Few(..) => all.iter().for_each(|number| self.insert(*number)),
+        }
+        self.settle();
+    }
+
+    /// Frees the memory that further numbers would need.
+    pub(crate) fn settle(&mut self) {
+        if let Self::Many(many) = self {
+            many.sort();
+            many.all.shrink_to_fit();
+        }
+    }
+
+    /// The number of distinct numbers.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Few(length, _) => (*length).into(),
+            Self::Many(many) if many.distinct == many.all.len() => many.distinct,
+            Self::Many(many) => {
+                let mut all = many.all.clone();
+                all.sort_unstable();
+                all.dedup();
+                all.len()
+            }
+        }
+    }
+}
+
+impl Many {
+    fn of(numbers: &[u32]) -> Self {
+        let mut many = Self { all: numbers.to_vec(), distinct: 0 };
+        many.sort();
+        many
+    }
+
+    fn insert(&mut self, number: u32) {
         if self.all.last() == Some(&number) {
             return;
         }
@@ -59,42 +142,68 @@ impl Numbers {
         }
     }
 
-    pub(crate) fn insert_all(&mut self, other: Self) {
-        self.all.extend(other.all);
-        self.sort();
-    }
-
     fn sort(&mut self) {
         self.all.sort_unstable();
         self.all.dedup();
         self.distinct = self.all.len();
-    }
-
-    /// The number of distinct numbers.
-    pub(crate) fn count(&self) -> usize {
-        let mut all = self.all.clone();
-        all.sort_unstable();
-        all.dedup();
-        all.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Numbers;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
 
     #[test]
     fn distinct_numbers_are_counted() {
         let mut numbers = Numbers::default();
         for number in (0..1000).chain(0..1000) {
             numbers.insert(number % 50);
-            assert!(numbers.all.len() <= 2 * 50 + 9, "{}", numbers.all.len());
+            let Numbers::Many(many) = &numbers else { continue };
+            assert!(many.all.len() <= 2 * 50 + 9, "{}", many.all.len());
         }
         assert_eq!(numbers.count(), 50);
         let mut other = Numbers::default();
         [7, 7, 49, 50, 51, 50].into_iter().for_each(|number| other.insert(number));
         assert_eq!(other.count(), 4);
-        numbers.insert_all(other);
+        numbers.insert_all(&other);
         assert_eq!(numbers.count(), 52);
+        other.insert_all(&numbers);
+        assert_eq!(other.count(), 52);
+    }
+
+    #[test]
+    fn a_small_set_needs_no_memory_of_its_own() {
+        let mut numbers = Numbers::default();
+        for number in [1, 2, 3, 1, 5, 9, 2, 7] {
+            numbers.insert(number);
+        }
+        assert!(matches!(numbers, Numbers::Few(6, _)), "{numbers:?}");
+        assert_eq!(std::mem::size_of::<Numbers>(), 32);
+        numbers.insert(8);
+        assert!(matches!(numbers, Numbers::Many(_)), "{numbers:?}");
+        assert_eq!(numbers.count(), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_has_the_size_of_a_set(
+            all in proptest::collection::vec(0..40u32, 0..60),
+            others in proptest::collection::vec(0..40u32, 0..60),
+        ) {
+            let of = |all: &[u32]| {
+                let mut numbers = Numbers::default();
+                all.iter().for_each(|number| numbers.insert(*number));
+                numbers
+            };
+            let (mut numbers, mut set) = (of(&all), HashSet::<u32>::from_iter(all));
+            prop_assert_eq!(numbers.count(), set.len());
+            numbers.insert_all(&of(&others));
+            set.extend(others);
+            prop_assert_eq!(numbers.count(), set.len());
+            numbers.settle();
+            prop_assert_eq!(numbers.count(), set.len());
+        }
     }
 }

@@ -35,31 +35,46 @@ pub(crate) struct Event {
 pub(crate) fn parse(message: &str) -> Option<Event> {
     let (times, message) = repeated(message.trim());
     let fields = fields::parse(message)?;
-    let first = |key: &str| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
-    let number = |key: &str| first(key).map(|value| number(value));
-    let image = match first("event")?.as_slice() {
-        b"hit" => Some(path(first("image")?)),
-        b"miss" => None,
+    let number = |key: &str| first(&fields, key).map(number);
+    let is_hit = match first(&fields, "event")? {
+        b"hit" => true,
+        b"miss" => false,
         _ => return None,
     };
-    let link = first("link").filter(|_| image.is_some()).map(|link| path(link));
+    let tasks = number("tasks").unwrap_or(Some(1))?;
+    Some(Event {
+        job: number("job").map_or(Some(None), |job| job.map(Some))?,
+        uid: number("uid")??,
+        kind: kind(first(&fields, "via")),
+        count: u64::from(tasks).saturating_mul(times.into()),
+        ..subject(is_hit, &fields)?
+    })
+}
+
+/// The fields of a line.
+pub(super) type Fields<'a> = [(&'a str, Vec<u8>)];
+
+/// The value of the first field with this key.
+fn first<'a>(fields: &'a Fields<'_>, key: &str) -> Option<&'a [u8]> {
+    fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_slice())
+}
+
+/// A hit or a miss with what these fields say about the image and the lookup. The other fields of
+/// the result have no meaning.
+pub(super) fn subject(is_hit: bool, fields: &Fields<'_>) -> Option<Event> {
+    let image = match is_hit {
+        true => Some(path(first(fields, "image")?)),
+        false => None,
+    };
+    let link = first(fields, "link").filter(|_| is_hit).map(path);
     let mut refused = Vec::new();
     for pair in fields.windows(2) {
         if let [("refused", file), ("why", why)] = pair {
             refused.push((path(file), String::from_utf8_lossy(why).into_owned()));
         }
     }
-    let tasks = number("tasks").unwrap_or(Some(1))?;
-    Some(Event {
-        image,
-        link,
-        reference: Reference::parse_printed(first("reference")?).ok()?,
-        job: number("job").map_or(Some(None), |job| job.map(Some))?,
-        uid: number("uid")??,
-        kind: kind(first("via").map(Vec::as_slice)),
-        count: u64::from(tasks).saturating_mul(times.into()),
-        refused,
-    })
+    let reference = Reference::parse_printed(first(fields, "reference")?).ok()?;
+    Some(Event { image, link, reference, job: None, uid: 0, kind: Kind::Launch, count: 1, refused })
 }
 
 /// The kind of a command, from the value of `via=`.

@@ -1,7 +1,7 @@
 //! Splits the plugin's line into what differs between two launches of one image and the rest, which
 //! names the image. Millions of lines have the same rest, so that is parsed only once.
 
-use super::event::{Event, kind, number, parse};
+use super::event::{self, Event, kind, number};
 use sifcache_core::decision::Kind;
 use sifcache_core::fields;
 
@@ -21,21 +21,35 @@ pub(crate) struct Head {
 /// The keys of the fields of a head. Only the plugin's own order is split.
 const KEYS: [&str; 7] = ["event", "job", "step", "node", "tasks", "uid", "via"];
 
+/// Whether a value without quotes can have this byte.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=')
+}
+
+/// The place of the key at the start of a text in [`KEYS`], which usually is the place `next` or
+/// one soon after it, and the text after the `=`.
+fn key(text: &str, next: usize) -> Option<(usize, &str)> {
+    let at = |place: usize| {
+        let after = text.strip_prefix(*KEYS.get(place)?)?;
+        Some((place, after.strip_prefix('=')?))
+    };
+    (next..KEYS.len()).find_map(at).or_else(|| (0..next).find_map(at))
+}
+
 /// Splits a message as the plugin writes it. Returns `None` for any other message, which [`parse`]
 /// may accept nevertheless. Together with [`subject`] of the rest, the result is that of [`parse`].
 pub(crate) fn split(message: &str) -> Option<(Head, &str)> {
     let mut values: [Option<&str>; KEYS.len()] = [None; KEYS.len()];
-    let mut rest = message;
+    let (mut rest, mut next) = (message, 0);
     while !rest.starts_with("reference=") {
-        let (key, after) = rest.split_once('=')?;
-        let (value, after) = after.split_once(' ')?;
-        let value_of_key = values.get_mut(KEYS.iter().position(|one| *one == key)?)?;
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-        if value.is_empty() || value_of_key.is_some() || !value.bytes().all(is_plain) {
+        let (place, after) = key(rest, next)?;
+        let length = after.bytes().position(|byte| !is_plain(byte))?;
+        let (value, after) = after.split_at_checked(length)?;
+        let value_of_key = values.get_mut(place)?;
+        if value.is_empty() || value_of_key.is_some() {
             return None;
         }
-        *value_of_key = Some(value);
-        rest = after;
+        (*value_of_key, rest, next) = (Some(value), after.strip_prefix(' ')?, place + 1);
     }
     let [event, job, _, _, tasks, uid, via] = values;
     let is_hit = match event? {
@@ -58,10 +72,9 @@ pub(crate) fn split(message: &str) -> Option<(Head, &str)> {
 /// result. Returns `None` if [`parse`] would not accept the message, or if the rest has a field that
 /// belongs to the head.
 pub(crate) fn subject(is_hit: bool, rest: &str) -> Option<Event> {
-    if fields::parse(rest)?.iter().any(|(key, _)| KEYS.contains(key)) {
-        return None;
-    }
-    parse(&format!("event={} uid=0 {rest}", if is_hit { "hit" } else { "miss" }))
+    let fields = fields::parse(rest)?;
+    let is_of_head = fields.iter().any(|(key, _)| KEYS.contains(key));
+    event::subject(is_hit, &fields).filter(|_| !is_of_head)
 }
 
 /// The head of an event, and the rest of a message about it.
@@ -88,7 +101,8 @@ pub(crate) fn of(event: &Event) -> (Head, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Event, Head, of, parse, split, subject};
+    use super::{Event, Head, of, split, subject};
+    use crate::events::event::parse;
     use proptest::prelude::*;
 
     fn together(message: &str) -> Option<Event> {

@@ -16,15 +16,13 @@ mod scan;
 pub(crate) mod source;
 mod stamp;
 pub(crate) mod tally;
+mod texts;
+mod times;
 mod workers;
 
 use crate::events::event::Event;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// The last time for each path.
-pub(crate) type Times = BTreeMap<PathBuf, Timestamp>;
+pub(crate) use times::Times;
 
 /// The hits in logs.
 #[derive(Debug, Default)]
@@ -35,17 +33,18 @@ pub(crate) struct Hits {
     pub(crate) linked: Times,
 }
 
-/// Records a hit; a miss is ignored.
-pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
-    event.image.iter().chain(&event.link).for_each(|path| record(&mut hits.used, time, path));
-    event.link.iter().for_each(|path| record(&mut hits.linked, time, path));
+impl Hits {
+    /// Adds the hits of other logs.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.used.add(other.used);
+        self.linked.add(other.linked);
+    }
 }
 
-fn record(times: &mut Times, time: Timestamp, path: &PathBuf) {
-    match times.get_mut(path) {
-        Some(last) => *last = time.max(*last),
-        None => drop(times.insert(path.clone(), time)),
-    }
+/// Records a hit; a miss is ignored.
+pub(crate) fn note(hits: &mut Hits, time: Timestamp, event: &Event) {
+    event.image.iter().chain(&event.link).for_each(|path| hits.used.record(path, time));
+    event.link.iter().for_each(|path| hits.linked.record(path, time));
 }
 
 /// A host name for comparisons: in lower case and without its domain.

@@ -133,7 +133,7 @@ fn modified(stat: &Stat) -> Option<Timestamp> {
 
 /// The directory of the last name that was looked up; the next name is usually in the same one.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     top: PathBuf,
     name: String,
     opened: Option<OwnedFd>,
@@ -141,8 +141,14 @@ pub(super) struct Directory {
 
 impl Directory {
     /// No directory yet; those that will be opened are below `top`.
-    pub(super) fn below(top: PathBuf) -> Self {
+    pub(crate) fn below(top: PathBuf) -> Self {
         Self { top, name: String::new(), opened: None }
+    }
+
+    /// Whether a file or anything else has this name.
+    pub(crate) fn has(&mut self, name: &str) -> bool {
+        let (above, last) = split(name);
+        self.at(above).is_some_and(|fd| statat(fd, last, AtFlags::SYMLINK_NOFOLLOW).is_ok())
     }
 
     /// The directory of this name, to look up names in it; `None` if it cannot be opened.
@@ -237,6 +243,8 @@ mod tests {
         let files = files(root);
         assert_eq!((first_names(&files), files.others), (vec!["a", "cut"], 2));
         let mut directory = Directory::below(root.to_owned());
+        let found = ["a", "fifo", "absent", "none/a"].map(|name| directory.has(name));
+        assert_eq!(found, [true, true, false, false]);
         let mut is_image = |name: &str| architecture(&mut directory, name, SMALLEST).is_some();
         assert_eq!(
             ["a", "cut", "absent", "none/a"].map(&mut is_image),

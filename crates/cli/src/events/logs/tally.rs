@@ -1,14 +1,14 @@
 //! Counts hits and misses. Several threads add them at the same time. The memory depends on the
 //! numbers of images, jobs and users, and not on the number of lines.
 
+use super::texts::{Hasher, Texts};
 use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
 use crate::events::head::{self, Head};
 use jiff::Timestamp;
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The number of parts, each with a lock of its own.
+/// The number of parts, each with a lock of its own. A power of two.
 const PARTS: usize = 32;
 
 /// The hits and misses of logs.
@@ -16,14 +16,15 @@ const PARTS: usize = 32;
 pub(crate) struct Tally {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    hasher: Hasher,
     parts: Vec<Mutex<Part>>,
 }
 
-/// By the text after the head of a message.
+/// A part of the texts after the heads of messages, and their counts.
 #[derive(Debug, Default)]
-struct Part {
-    hits: HashMap<Box<str>, Counts>,
-    misses: HashMap<Box<str>, Counts>,
+pub(crate) struct Part {
+    hits: Texts<Counts>,
+    misses: Texts<Counts>,
 }
 
 /// The counts of one text.
@@ -47,20 +48,20 @@ pub(crate) type Place = (u64, usize);
 impl Tally {
     /// A tally that counts the commands between these times.
     pub(crate) fn new(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        Self { since, until, parts: (0..PARTS).map(|_| Mutex::default()).collect() }
+        let parts = (0..PARTS).map(|_| Mutex::default()).collect();
+        Self { since, until, hasher: Hasher::default(), parts }
     }
 
     /// Counts a command. `rest` is the text after its head. Returns `false` if that is not one that
     /// the plugin writes after such a head.
     pub(super) fn add(&self, head: &Head, rest: &str, time: Timestamp, place: Place) -> bool {
-        let Some(part) = self.parts.get(part(rest)) else { return false };
+        let hash = self.hasher.hash(rest);
+        let Some(part) = self.parts.get(part(hash)) else { return false };
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         let all = if head.is_hit { &mut part.hits } else { &mut part.misses };
-        let counts = match all.get_mut(rest) {
-            Some(counts) => counts,
-            None if head::subject(head.is_hit, rest).is_none() => return false,
-            None => all.entry(rest.into()).or_default(),
-        };
+        let is_valid = || head::subject(head.is_hit, rest).is_some();
+        let counts = all.value(hash, rest, || is_valid().then(Counts::default));
+        let Some(counts) = counts else { return false };
         counts.last_of_all = counts.last_of_all.max(Some(time));
         let early = self.since.is_some_and(|since| time < since);
         if !early && self.until.is_none_or(|until| time < until) {
@@ -75,18 +76,29 @@ impl Tally {
         self.add(&head, &rest, time, place);
     }
 
+    /// The parts, in no particular order. Each text is in one of them, so several threads can
+    /// process them at the same time.
+    pub(crate) fn into_parts(self) -> impl Iterator<Item = Part> {
+        let part = |part: Mutex<Part>| part.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.parts.into_iter().map(part)
+    }
+}
+
+impl Part {
+    /// The number of texts.
+    pub(crate) fn len(&self) -> usize {
+        self.hits.len() + self.misses.len()
+    }
+
     /// Calls `take` with the counts for each text, and with an event of that text. The fields of its
     /// head have no meaning.
     pub(crate) fn each(self, take: &mut dyn FnMut(Event, Counts)) {
-        for part in self.parts {
-            let part = part.into_inner().unwrap_or_else(PoisonError::into_inner);
-            for (is_hit, all) in [(true, part.hits), (false, part.misses)] {
-                for (rest, counts) in all {
-                    if let Some(event) = head::subject(is_hit, &rest) {
-                        take(event, counts);
-                    }
+        for (is_hit, texts) in [(true, self.hits), (false, self.misses)] {
+            texts.each(&mut |rest, counts| {
+                if let Some(event) = head::subject(is_hit, rest) {
+                    take(event, counts);
                 }
-            }
+            });
         }
     }
 }
@@ -101,9 +113,7 @@ impl Counts {
     }
 }
 
-/// The part for a text. Texts of different images usually differ in their last bytes.
-fn part(rest: &str) -> usize {
-    let end = rest.bytes().rev().take(8);
-    let sum = end.fold(rest.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    sum % PARTS
+/// The part for a text with this hash. A hash table uses the low half of the hash.
+fn part(hash: u64) -> usize {
+    usize::try_from(hash >> 32).unwrap_or_default() % PARTS
 }

@@ -1,0 +1,188 @@
+//! Values of distinct texts in little memory, and with few accesses to it: the texts are stored in
+//! one piece, and the hash table has eight bytes for each.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+
+/// The hash function. Everybody can write texts into logs, so it is one with a random key.
+#[derive(Debug, Default)]
+pub(super) struct Hasher(RandomState);
+
+impl Hasher {
+    pub(super) fn hash(&self, text: &str) -> u64 {
+        self.0.hash_one(text)
+    }
+}
+
+/// Distinct texts, each with a value.
+#[derive(Debug)]
+pub(super) struct Texts<T> {
+    /// All texts, one after the other.
+    all: String,
+    entries: Vec<Entry<T>>,
+    /// A hash table with open addressing. Its size is a power of two, or 0 without any text.
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    /// Where the text begins in `all`, and its length.
+    start: usize,
+    length: u32,
+    value: T,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// The low half of the hash of the text.
+    hash: u32,
+    /// The index of the entry plus one; 0 if the slot is free.
+    next: u32,
+}
+
+impl<T> Default for Texts<T> {
+    fn default() -> Self {
+        Self { all: String::new(), entries: Vec::new(), slots: Vec::new() }
+    }
+}
+
+impl<T> Texts<T> {
+    /// The number of texts.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Calls `take` with each text and its value.
+    pub(super) fn each(self, take: &mut dyn FnMut(&str, T)) {
+        for entry in self.entries {
+            take(text(&self.all, &entry), entry.value);
+        }
+    }
+
+    /// The value of a text with this hash. If there is none, it is set to `new`, unless that is
+    /// `None`.
+    pub(super) fn value(
+        &mut self,
+        hash: u64,
+        text: &str,
+        new: impl FnOnce() -> Option<T>,
+    ) -> Option<&mut T> {
+        let hash = low(hash);
+        let index = match self.find(hash, text) {
+            Some(index) => index,
+            None => {
+                let entry = Entry {
+                    start: self.all.len(),
+                    length: text.len().try_into().ok()?,
+                    value: new()?,
+                };
+                self.insert(hash, text, entry)?
+            }
+        };
+        self.entries.get_mut(index).map(|entry| &mut entry.value)
+    }
+
+    fn find(&self, hash: u32, searched: &str) -> Option<usize> {
+        let mut at = self.start(hash);
+        loop {
+            let slot = self.slots.get(at).filter(|slot| slot.next != 0)?;
+            if slot.hash == hash {
+                let index = usize::try_from(slot.next - 1).ok()?;
+                if text(&self.all, self.entries.get(index)?) == searched {
+                    return Some(index);
+                }
+            }
+            at = self.after(at);
+        }
+    }
+
+    /// Inserts a new text, and returns its index. `None` if there are too many texts.
+    fn insert(&mut self, hash: u32, text: &str, entry: Entry<T>) -> Option<usize> {
+        let index = self.entries.len();
+        let next = u32::try_from(index).ok()?.checked_add(1)?;
+        // At most three of four slots are used, so that a search ends soon.
+        if (index + 1) * 4 > self.slots.len() * 3 {
+            let larger = vec![Slot::default(); (self.slots.len() * 2).max(8)];
+            let slots = std::mem::replace(&mut self.slots, larger);
+            slots.into_iter().filter(|slot| slot.next != 0).for_each(|slot| self.place(slot));
+        }
+        self.all.push_str(text);
+        self.entries.push(entry);
+        self.place(Slot { hash, next });
+        Some(index)
+    }
+
+    /// Fills the first free slot for this hash.
+    fn place(&mut self, slot: Slot) {
+        let mut at = self.start(slot.hash);
+        while self.slots.get(at).is_some_and(|slot| slot.next != 0) {
+            at = self.after(at);
+        }
+        if let Some(free) = self.slots.get_mut(at) {
+            *free = slot;
+        }
+    }
+
+    fn start(&self, hash: u32) -> usize {
+        usize::try_from(hash).unwrap_or_default() & self.slots.len().wrapping_sub(1)
+    }
+
+    fn after(&self, at: usize) -> usize {
+        at.wrapping_add(1) & self.slots.len().wrapping_sub(1)
+    }
+}
+
+fn text<'a, T>(all: &'a str, entry: &Entry<T>) -> &'a str {
+    let length = usize::try_from(entry.length).unwrap_or_default();
+    all.get(entry.start..entry.start + length).unwrap_or_default()
+}
+
+/// The low half of a hash.
+fn low(hash: u64) -> u32 {
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hasher, Texts};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    proptest! {
+        /// Hashes that are equal in part or as a whole do not matter.
+        #[test]
+        fn each_text_has_its_own_value(
+            all in proptest::collection::vec("[a-c]{0,3}", 0..100),
+            mask in prop_oneof![Just(u64::MAX), Just(0), Just(3), Just(u64::MAX << 32)],
+        ) {
+            let (hasher, mut texts) = (Hasher::default(), Texts::default());
+            let mut expected: HashMap<&str, u32> = HashMap::new();
+            for text in &all {
+                let hash = hasher.hash(text) & mask;
+                let known = expected.contains_key(text.as_str());
+                prop_assert_eq!(texts.value(hash, text, || None).is_some(), known);
+                *texts.value(hash, text, || Some(0)).unwrap() += 1;
+                *expected.entry(text).or_default() += 1;
+            }
+            prop_assert_eq!(texts.len(), expected.len());
+            texts.each(&mut |text, count| assert_eq!(expected.remove(text), Some(count)));
+            prop_assert!(expected.is_empty());
+        }
+    }
+
+    #[test]
+    fn many_texts_are_found_again() {
+        let (hasher, mut texts) = (Hasher::default(), Texts::default());
+        for number in (0..10_000).chain(0..10_000) {
+            let text = format!("text {number}");
+            let value = texts.value(hasher.hash(&text), &text, || Some((number, 0))).unwrap();
+            assert_eq!(value.0, number);
+            value.1 += 1;
+        }
+        assert!(texts.len() == 10_000 && texts.slots.len() <= 1 << 14, "{}", texts.slots.len());
+        texts.each(&mut |text, (number, count)| {
+            assert_eq!((text, count), (format!("text {number}").as_str(), 2));
+        });
+    }
+}
