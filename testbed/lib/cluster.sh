@@ -23,6 +23,7 @@ require_cluster() {
 up() {
     local name=$1 nodes=$2 reuse=$3 owner=$4 lock_fd pid
     prepare
+    [[ -z $option_accounting ]] || prepare_accounting
     take_lock "$run_dir/$name.lock"
     if ! cluster_alive "$name"; then
         end_on_exit "$name"

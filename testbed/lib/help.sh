@@ -59,7 +59,8 @@ END
 
 help_up() {
     cat <<'END'
-Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--configless] [--reuse]
+Usage: testbed up [--name NAME] [--nodes N] [--suite SUITE] [--configless]
+                  [--accounting] [--reuse]
 
 Starts a cluster with N compute nodes (2) on the Debian release SUITE (sid), and
 returns when all nodes are idle. It runs until `testbed down`, at most
@@ -69,6 +70,10 @@ already up, that is an error; with --reuse, it is used as it is.
 
 With --configless the nodes have an empty /etc/slurm, and slurmd fetches Slurm's
 configuration from the controller (--conf-server).
+
+With --accounting, slurmdbd and MariaDB run on the controller, so that sacct and
+sacctmgr work. The first time, this installs their packages in a layer above the root
+file system of SUITE, which takes about 30 s and 350 MB. Other clusters do not have it.
 
 Suites: bookworm has Slurm 22.05, trixie 24.11, sid the newest release. All have the
 Apptainer of sid; on bookworm, it has its own C library.
@@ -95,7 +100,7 @@ END
 
 help_with() {
     cat <<'END'
-Usage: testbed with [--nodes N] [--clusters N] [--suite SUITE] [--] COMMAND…
+Usage: testbed with [--nodes N] [--clusters N] [--suite SUITE] [--accounting] [--] COMMAND…
 
 Starts a new cluster and runs COMMAND on this machine, not on a host. The name of
 the cluster is in $SIFCACHE_TESTBED_NAME, its suite in $SIFCACHE_TESTBED_SUITE. The

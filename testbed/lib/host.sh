@@ -12,9 +12,13 @@ root=/run/testbed/$host
 source "$lib_dir/process.sh"
 
 mount_root() {
+    local layers=/run/testbed/rootfs
+    if [[ $host == ctl && -d /run/testbed/accounting ]]; then
+        layers=/run/testbed/accounting:$layers
+    fi
     mkdir -p "$root" "$host_dir/upper" "$host_dir/work"
     mount -t overlay overlay "$root" \
-        -o "lowerdir=/run/testbed/rootfs,upperdir=$host_dir/upper,workdir=$host_dir/work"
+        -o "lowerdir=$layers,upperdir=$host_dir/upper,workdir=$host_dir/work"
 }
 
 # The host has its own devices, so that fuse can be accessible for everyone there without a change

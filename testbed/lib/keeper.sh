@@ -22,6 +22,10 @@ mount_short_paths() {
     mount --bind "$state" /run/testbed/state
     mount --bind "$storage" /run/testbed/storage
     mount --bind "$lib_dir" /run/testbed/lib
+    if [[ -e $state/accounting ]]; then
+        mkdir /run/testbed/accounting
+        mount --bind "$state/accounting/" /run/testbed/accounting
+    fi
 }
 
 # owner is the "PID START" of a process, or empty; the cluster ends shortly after that process. It

@@ -11,6 +11,7 @@ option_clusters=1
 option_all=
 option_reuse=
 option_configless=
+option_accounting=
 # The suite of the root file system. `with` passes it on to the testbed commands that its command
 # runs.
 export SIFCACHE_TESTBED_SUITE=${SIFCACHE_TESTBED_SUITE:-sid}

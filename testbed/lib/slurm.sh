@@ -5,7 +5,11 @@
 write_slurm_conf() {
     local dir=$1 nodes=$2 level=$3
     mkdir -p "$dir"
-    slurm_conf "$nodes" "$level" >"$dir/slurm.conf"
+    {
+        slurm_conf "$nodes" "$level"
+        if [[ -n $option_accounting ]]; then slurm_conf_of_accounting; fi
+    } >"$dir/slurm.conf"
+    if [[ -n $option_accounting ]]; then write_slurmdbd_conf "$dir"; fi
     # Control groups would be those of the machine. Before 23.02 there is no `disabled`, but without
     # a plugin that needs control groups, Slurm does not touch them.
     case $(slurm_release) in

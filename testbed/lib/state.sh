@@ -7,6 +7,7 @@
 #   hosts/HOST/pid  boot.log
 #   hosts/HOST/upper          its changes to the root file system, including logs
 #   configless                exists if the nodes have no /etc/slurm
+#   accounting                a link to the layer with slurmdbd, if the cluster has accounting
 #   shared/{home,shared,etc-slurm}  directories that all its hosts share
 
 write_state() {
@@ -16,6 +17,9 @@ write_state() {
     chmod 755 "$shared/home" "$shared/shared" "$shared/shared/sif"
     if [[ -n $option_configless ]]; then
         : >"$state/configless"
+    fi
+    if [[ -n $option_accounting ]]; then
+        ln -s -- "$(accounting_path)" "$state/accounting"
     fi
     write_slurm_conf "$shared/etc-slurm" "$nodes" "${SIFCACHE_TESTBED_SLURMD_DEBUG:-verbose}"
     make_home "$shared/home/alice" 1001
