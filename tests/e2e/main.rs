@@ -10,6 +10,7 @@
 
 mod kit;
 
+mod accounting;
 mod attacks;
 mod batch;
 mod broadcast;
