@@ -19,6 +19,7 @@ mod slurm;
 mod syslog;
 mod table;
 mod task_environment;
+mod users;
 mod waiting;
 
 use crate::kit::registry::move_tag;

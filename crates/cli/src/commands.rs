@@ -14,6 +14,7 @@ mod import;
 mod list;
 mod listen;
 mod misses;
+mod probe;
 mod queue;
 mod refresh;
 mod remove;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Hits(hits::Hits),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
+    #[command(hide = true)]
+    Probe(probe::Probe),
     /// Print a shell completion script
     Completions {
         /// The shell
@@ -88,6 +91,7 @@ impl Command {
             Self::Hits(args) => hits::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Doctor(args) => doctor::run(args),
+            Self::Probe(args) => Ok(probe::run(args)),
             Self::Completions { shell } => completions::completions(*shell),
             Self::Manpages { directory } => completions::manpages(directory),
         }

@@ -2,11 +2,15 @@
 
 use crate::cache::store::architecture::{self, Architecture};
 use crate::ui::format;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 use sifcache_squashfs::compression::Compression;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// The hint of arguments that are references, or may be references. clap has no hint of its own for
+/// them; no other argument is a URL. The completion scripts complete these arguments from the cache.
+pub(crate) const REFERENCE: ValueHint = ValueHint::Url;
 
 /// Where the site's settings come from.
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
-//! Processes, signals, the service manager, thread pools, and the nodes that Slurm lists.
+//! Processes, signals, the service manager, thread pools, work that may hang, and the nodes that
+//! Slurm lists.
 
+pub(crate) mod helper;
 pub(crate) mod hostlist;
 pub(crate) mod nodes;
 pub(crate) mod pool;
@@ -8,3 +10,4 @@ pub(crate) mod process_group;
 pub(crate) mod service;
 pub(crate) mod signals;
 pub(crate) mod slurm;
+pub(crate) mod timeout;

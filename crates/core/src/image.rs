@@ -6,6 +6,7 @@ mod steps;
 pub(crate) mod visit;
 
 use self::origin::Origin;
+use crate::reference::Reference;
 use crate::settings::Untrusted;
 use crate::sif;
 use crate::sif::descriptors::{self, Problem, RootFileSystem};
@@ -289,6 +290,13 @@ pub fn descriptor_table(file: &File) -> Result<Vec<u8>, State> {
     file.read_exact_at(&mut header, 0)?;
     let (from, length) = parse(&header)?.table.range()?;
     read_table(file, from, length)
+}
+
+/// The reference that a SIF file was pulled from, if the file records it.
+#[must_use]
+pub fn recorded_origin(file: &File) -> Option<Reference> {
+    let table = descriptor_table(file).ok()?;
+    origin::recorded(file, &table).ok()?
 }
 
 fn parse(header: &[u8; sif::HEADER]) -> Result<sif::Header, State> {

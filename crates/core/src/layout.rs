@@ -131,6 +131,15 @@ fn galaxy(reference: &Reference) -> Option<String> {
     (!name.contains('/')).then(|| format!("{name}:{}", reference.tag().unwrap_or_default()))
 }
 
+/// The reference whose image has this file name in a depot of Galaxy.
+#[must_use]
+pub fn galaxy_reference(name: &str) -> Option<Reference> {
+    let text = format!("{GALAXY_REGISTRY}/{GALAXY_ORGANIZATION}{name}");
+    let reference = Reference::parse(text.as_bytes()).ok()?;
+    // A file has to have the name that a lookup of the reference uses.
+    (galaxy(&reference).as_deref() == Some(name)).then_some(reference)
+}
+
 /// The file name that Nextflow computes for a reference as typed, without a transport: `simpleName`
 /// in `SingularityCache.groovy`. Nextflow writes and reads no other name for this text, and adds
 /// neither a registry nor a tag here, so other spellings of the reference are not looked up.

@@ -59,21 +59,21 @@ impl Inventory {
 }
 
 /// Conditions that narrow down a list of images. An image must meet all of those that are set.
-#[derive(Debug, Default)]
-pub(crate) struct Filter<'a> {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
     /// A repository or a leading part of it, in whole path components: `determinedai`.
-    pub(crate) repository: Option<&'a str>,
+    pub(crate) repository: Option<String>,
     /// The image was added to the cache longer ago than this.
     pub(crate) older_than: Option<SignedDuration>,
     /// The file is larger than this, in bytes.
     pub(crate) larger_than: Option<u64>,
 }
 
-impl Filter<'_> {
+impl Filter {
     /// Whether the image meets the conditions.
     pub(crate) fn takes(&self, image: &Image, now: Timestamp) -> bool {
         let older = |age: SignedDuration| now.duration_since(image.added()) > age;
-        self.repository.is_none_or(|repository| is_of(image, repository))
+        self.repository.as_ref().is_none_or(|repository| is_of(image, repository))
             && self.older_than.is_none_or(older)
             && self.larger_than.is_none_or(|size| image.size > size)
     }

@@ -125,7 +125,7 @@ fn choose(
         return Ok(Vec::new());
     }
     let filter =
-        Filter { repository: args.repo.as_deref(), older_than: args.older_than, larger_than: None };
+        Filter { repository: args.repo.clone(), older_than: args.older_than, larger_than: None };
     let unused = args.unused_for.map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN));
     if let Some(since) = unused {
         require_logs(args, inventory, "--unused-for", since, now)?;

@@ -15,13 +15,12 @@ mod records;
 mod report;
 mod signature;
 mod survey;
-mod timeout;
 mod tree;
 mod views;
 
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::Site;
+use crate::options::{REFERENCE, Site};
 use crate::site;
 use crate::system::signals;
 use crate::ui::format;
@@ -75,7 +74,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = format::parse_age)]
     pub(crate) timeout: SignedDuration,
     /// Limit the check to these files, directories (starting with / or ./) or references
-    #[arg(value_name = "PATH-or-REF")]
+    #[arg(value_hint = REFERENCE, value_name = "PATH-or-REF")]
     pub(crate) chosen: Vec<OsString>,
 }
 

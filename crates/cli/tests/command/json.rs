@@ -162,7 +162,18 @@ fn list() {
     tree.file("root/NOTES", b"");
     import(&tree, "");
     logs(&tree);
-    compare("list", &all(&tree, &["list --json --root TOP/root --log TOP/log"]));
+    // This image root cannot be read.
+    let roots = "list --json --log TOP/log --root TOP/root";
+    compare("list", &all(&tree, &[roots, &format!("{roots}:TOP/log/root alpien"), &layout(&tree)]));
+}
+
+/// A search in a root that another tool fills.
+fn layout(tree: &Tree) -> String {
+    let depot = tree.image("galaxy/samtools:1", 3);
+    format!(
+        "list --json --untrusted accept --root galaxy={} samtools",
+        depot.parent().unwrap().display()
+    )
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod import;
 mod json;
 mod layouts;
 mod linked;
+mod list;
 mod logs;
 mod namespaces;
 mod real_files;

@@ -20,7 +20,8 @@ pub(super) fn check(file: &File, table: &[u8], origin: Origin<'_>) -> Result<(),
     if origin(&reference) { Ok(()) } else { Err(State::OtherOrigin(reference.to_string())) }
 }
 
-fn recorded(file: &File, table: &[u8]) -> Result<Option<Reference>, State> {
+/// The recorded reference. This takes one read system call.
+pub(super) fn recorded(file: &File, table: &[u8]) -> Result<Option<Reference>, State> {
     let mut definitions =
         descriptors::in_use(table).filter(|object| object.data_type() == DEFINITION);
     let (Some(object), None) = (definitions.next(), definitions.next()) else { return Ok(None) };

@@ -52,7 +52,7 @@ impl Files {
     }
 
     /// The names of a file, sorted.
-    pub(super) fn names(&self, file: &File) -> impl Iterator<Item = &str> {
+    pub(super) fn all_names(&self, file: &File) -> impl Iterator<Item = &str> {
         let next = |number: &usize| {
             let next = self.next.get(*number).copied().filter(|next| *next != 0)?;
             usize::try_from(next).ok()
@@ -60,19 +60,25 @@ impl Files {
         std::iter::successors(Some(file.first), next).map(|number| self.names.get(number))
     }
 
-    /// The names of the file with this index, sorted.
-    pub(crate) fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
-        self.files.get(index).into_iter().flat_map(|file| self.names(file))
+    /// All names, sorted.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        (0..self.names.len()).map(|number| self.names.get(number))
     }
 
-    /// Examines each of the names under `root`, and merges the names of the same file.
-    pub(super) fn of(root: &Path, names: Names) -> Self {
+    /// The names of the file with this index, sorted.
+    pub(crate) fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
+        self.files.get(index).into_iter().flat_map(|file| self.all_names(file))
+    }
+
+    /// Examines each of the names under `root`, and merges the names of the same file. Calls
+    /// `progress` for each of them.
+    pub(super) fn of(root: &Path, names: Names, progress: &(dyn Fn() + Sync)) -> Self {
         let mut places = HashMap::new();
         let mut all = Self { others: names.not_utf8, names, ..Self::default() };
         all.next.resize(all.names.len(), 0);
         for batches in batches(&all.names).chunks(BATCHES) {
             let looked: Vec<Vec<Option<File>>> =
-                batches.par_iter().map(|batch| look(root, &all.names, batch)).collect();
+                batches.par_iter().map(|batch| look(root, &all.names, batch, progress)).collect();
             for file in looked.into_iter().flatten() {
                 match file {
                     Some(file) => all.merge(file, &mut places),
@@ -111,9 +117,19 @@ fn batches(names: &Names) -> Vec<Range<usize>> {
 }
 
 /// Examines names of one directory. An entry is `None` if the name is not that of a regular file.
-fn look(root: &Path, names: &Names, batch: &Range<usize>) -> Vec<Option<File>> {
+fn look(
+    root: &Path,
+    names: &Names,
+    batch: &Range<usize>,
+    progress: &(dyn Fn() + Sync),
+) -> Vec<Option<File>> {
     let mut directory = Directory::below(root.to_owned());
-    batch.clone().map(|number| file(&mut directory, number, names.get(number))).collect()
+    let look = |number: usize| {
+        let file = file(&mut directory, number, names.get(number));
+        progress();
+        file
+    };
+    batch.clone().map(look).collect()
 }
 
 fn file(directory: &mut Directory, number: usize, name: &str) -> Option<File> {
@@ -189,11 +205,11 @@ mod tests {
     use std::path::Path;
 
     fn files(root: &Path) -> Files {
-        Files::of(root, names(root).unwrap())
+        Files::of(root, names(root).unwrap(), &|| ())
     }
 
     fn first_names(files: &Files) -> Vec<&str> {
-        files.files().iter().filter_map(|file| files.names(file).next()).collect()
+        files.files().iter().filter_map(|file| files.all_names(file).next()).collect()
     }
 
     #[test]
@@ -210,7 +226,7 @@ mod tests {
         assert_eq!(first_names(&files), all);
         let mut directory = Directory::below(store.root().to_owned());
         for file in files.files() {
-            let name = files.names(file).next().unwrap();
+            let name = files.all_names(file).next().unwrap();
             assert!(architecture(&mut directory, name, file.size).is_some(), "{name}");
             assert_eq!(file.size, SMALLEST);
         }
@@ -228,7 +244,7 @@ mod tests {
         sif(&store.path("y"), 3);
         let files = files(store.root());
         let all: Vec<Vec<&str>> =
-            files.files().iter().map(|file| files.names(file).collect()).collect();
+            files.files().iter().map(|file| files.all_names(file).collect()).collect();
         assert_eq!(all, [vec!["a/i:1", "a/i:2", "b:1", "z/i:3"], vec!["b:0"], vec!["y"]]);
     }
 

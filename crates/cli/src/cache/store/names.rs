@@ -29,6 +29,14 @@ impl Names {
         self.places.get(number).map_or("", |place| part(&self.text, *place))
     }
 
+    /// These names.
+    pub(crate) fn of(all: &[String]) -> Self {
+        let mut names = Self::default();
+        all.iter().for_each(|name| names.add(Path::new(name)));
+        names.sort();
+        names
+    }
+
     /// Sorts the names as bytes.
     fn sort(&mut self) {
         let text = self.text.as_str();
@@ -62,16 +70,42 @@ pub(super) fn split(name: &str) -> (&str, &str) {
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
 pub(crate) fn names(root: &Path) -> Result<Names, (PathBuf, io::Error)> {
+    walk(root, &|| (), None)
+}
+
+/// Like [`names`], for a caller who may not read every directory: those below `root` that are
+/// closed to the caller are added to `closed`. Calls `progress` for each entry.
+///
+/// # Errors
+/// If a directory cannot be read for another reason, or `root` itself is closed.
+pub(crate) fn accessible_names(
+    root: &Path,
+    progress: &dyn Fn(),
+    closed: &mut Vec<PathBuf>,
+) -> Result<Names, (PathBuf, io::Error)> {
+    walk(root, progress, Some(closed))
+}
+
+fn walk(
+    root: &Path,
+    progress: &dyn Fn(),
+    mut closed: Option<&mut Vec<PathBuf>>,
+) -> Result<Names, (PathBuf, io::Error)> {
     let walk = WalkDir::new(root).min_depth(1).follow_links(true).into_iter();
     let mut names = Names::default();
     for entry in walk.filter_entry(|e| !(e.depth() == 1 && e.file_name() == STATE)) {
+        progress();
         let path = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
             Ok(entry) => entry.into_path(),
             Err(error) if has_vanished(&error) => continue,
-            Err(error) => match broken_link(&error) {
-                Some(path) => path,
-                None => return Err(unreadable(root, error)),
+            Err(error) => match (broken_link(&error), &mut closed) {
+                (Some(path), _) => path,
+                (None, Some(closed)) if is_closed(&error) => {
+                    closed.extend(error.path().map(Path::to_owned));
+                    continue;
+                }
+                (None, _) => return Err(unreadable(root, error)),
             },
         };
         if let Ok(name) = path.strip_prefix(root) {
@@ -93,6 +127,12 @@ fn broken_link(error: &walkdir::Error) -> Option<PathBuf> {
 fn has_vanished(error: &walkdir::Error) -> bool {
     let is_gone = || error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound);
     error.depth() > 0 && is_gone() && error.path().is_none_or(|path| !path.is_symlink())
+}
+
+/// Whether the caller may not read a directory below the root.
+fn is_closed(error: &walkdir::Error) -> bool {
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    error.depth() > 0 && error.io_error().is_some_and(is_denied)
 }
 
 fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {

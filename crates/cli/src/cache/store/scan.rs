@@ -83,7 +83,25 @@ pub(crate) struct Unread {
 /// # Errors
 /// If a directory cannot be read: its path and the cause.
 pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
-    Ok(Files::of(root, names::names(root)?))
+    Ok(Files::of(root, names::names(root)?, &|| ()))
+}
+
+/// Like [`files`], for a caller who may not read every directory: those that are closed to the
+/// caller are added to `closed`. Calls `progress` for each name.
+///
+/// # Errors
+/// If a directory cannot be read for another reason: its path and the cause.
+pub(crate) fn accessible_files(
+    root: &Path,
+    progress: &(dyn Fn() + Sync),
+    closed: &mut Vec<PathBuf>,
+) -> Result<Files, (PathBuf, io::Error)> {
+    Ok(Files::of(root, names::accessible_names(root, progress, closed)?, progress))
+}
+
+/// The files of those of the given names under `root` that exist.
+pub(crate) fn files_of(root: &Path, names: &[String], progress: &(dyn Fn() + Sync)) -> Files {
+    Files::of(root, names::Names::of(names), progress)
 }
 
 /// Reads each file and passes each image to `take` with the index of its file, in parallel. Returns
@@ -97,7 +115,19 @@ pub(crate) fn each<T: Send>(
     files: &Files,
     take: &(impl Fn(usize, Image) -> Option<T> + Sync),
 ) -> (Vec<T>, usize) {
-    let others = AtomicUsize::new(files.others);
+    let (images, others) = each_of(root, files, &|_| true, take);
+    (images, others + files.others)
+}
+
+/// Like [`each`], for the files for whose index `wanted` returns true. Other files are not read,
+/// and names that are not those of a regular file are not counted.
+pub(crate) fn each_of<T: Send>(
+    root: &Path,
+    files: &Files,
+    wanted: &(impl Fn(usize) -> bool + Sync),
+    take: &(impl Fn(usize, Image) -> Option<T> + Sync),
+) -> (Vec<T>, usize) {
+    let others = AtomicUsize::new(0);
     let part = |(number, part): (usize, &[File])| {
         let mut reader = Reader::new(root, files);
         let image = |(index, file)| match reader.image(file) {
@@ -107,7 +137,8 @@ pub(crate) fn each<T: Send>(
                 None
             }
         };
-        (number * PART..).zip(part).filter_map(image).collect::<Vec<T>>()
+        let files = (number * PART..).zip(part);
+        files.filter(|(index, _)| wanted(*index)).filter_map(image).collect::<Vec<T>>()
     };
     let images = files.files().par_chunks(PART).enumerate().flat_map_iter(part).collect();
     (images, others.into_inner())
@@ -152,7 +183,7 @@ impl<'a> Reader<'a> {
 
     /// The image, or, if the file is not an image, the number of its names.
     fn image(&mut self, file: &File) -> Result<Image, usize> {
-        let names: Vec<String> = self.files.names(file).map(str::to_owned).collect();
+        let names: Vec<String> = self.files.all_names(file).map(str::to_owned).collect();
         let record = self.record(file);
         // A record may be too old to contain the architecture.
         let of_record =
@@ -170,7 +201,7 @@ impl<'a> Reader<'a> {
         let record = self.record(file);
         let with_reference = |name: &str| Some((name.to_owned(), image_name::reference(name)?));
         let names: Vec<(String, Reference)> =
-            self.files.names(file).filter_map(with_reference).collect();
+            self.files.all_names(file).filter_map(with_reference).collect();
         let digests = digests(record.as_ref(), names.iter().map(|(_, reference)| reference));
         Unread { names, digests }
     }
@@ -179,7 +210,7 @@ impl<'a> Reader<'a> {
     fn record(&mut self, file: &File) -> Option<Record> {
         let records = self.records.as_mut()?;
         let load = |name: &str| Record::load_below(records, name, file.size, file.modified);
-        self.files.names(file).find_map(load)
+        self.files.all_names(file).find_map(load)
     }
 }
 

@@ -1,6 +1,8 @@
 //! One image of the list, in little memory: a cache can contain hundreds of thousands of images.
 
 use super::digest::Digest;
+use super::start::Runtime;
+use super::words::Words;
 use crate::cache::image_name;
 use crate::cache::store::file::Files;
 use crate::cache::store::scan::Image;
@@ -10,6 +12,8 @@ use crate::ui::format;
 use jiff::Timestamp;
 use serde::Serialize;
 use sifcache_core::image_uri::Transport;
+use sifcache_core::layout::Layout;
+use sifcache_core::reference::Reference;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +22,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Listed {
     /// The path of the root.
     pub(super) path: PathBuf,
+    /// The layout, if another tool fills the root.
+    pub(super) layout: Option<Layout>,
     pub(super) files: Files,
 }
 
@@ -61,8 +67,9 @@ impl Text {
 /// The JSON object of an image.
 #[derive(Serialize)]
 pub(super) struct Row<'a> {
-    reference: Option<String>,
+    reference: Option<&'a str>,
     references: Vec<String>,
+    command: Option<String>,
     path: String,
     names: Vec<&'a str>,
     size: u64,
@@ -71,14 +78,28 @@ pub(super) struct Row<'a> {
     digests: &'a [Digest],
     source: Option<Cow<'a, str>>,
     last_used: Option<Timestamp>,
+    layout: Option<&'static str>,
 }
 
 impl Entry {
-    /// The entry of an image, the file with this index in the root with this index.
-    pub(super) fn new(root: usize, file: usize, image: &Image, usage: &UsageIndex) -> Self {
+    /// The entry of an image, the file with this index in the root with this index. If the image
+    /// has several references, it is shown under the first one that contains all words.
+    pub(super) fn new(
+        root: usize,
+        file: usize,
+        image: &Image,
+        usage: &UsageIndex,
+        words: &Words,
+    ) -> Self {
         let all = image.references();
         let name = image.names.first().map_or("", String::as_str);
-        let reference = all.first().map(image_name::short);
+        let with_words = image.names.iter().map(String::as_str).filter(|name| words.are_in(name));
+        let with_words = if words.is_empty() {
+            None
+        } else {
+            image_name::references(with_words).into_iter().next()
+        };
+        let reference = with_words.as_ref().or(all.first()).map(image_name::short);
         let source = image.record.as_ref().map(|record| record.source.as_str());
         Self {
             root,
@@ -90,6 +111,21 @@ impl Entry {
             reference: Text::new(reference.as_deref(), |text| text == name),
             digests: image.digests(&all).iter().map(|digest| Digest::new(digest)).collect(),
             source: Text::new(source, |text| Transport::Docker.name_in(text) == Some(name)),
+        }
+    }
+
+    /// The entry of an image in a root that another tool fills.
+    pub(super) fn foreign(root: usize, file: usize, image: &Image, reference: &Reference) -> Self {
+        Self {
+            root,
+            file,
+            size: image.size,
+            added: image.modified,
+            last_used: None,
+            architecture: image.architecture,
+            reference: Text::Other(image_name::short(reference).into()),
+            digests: Box::default(),
+            source: Text::None,
         }
     }
 
@@ -125,14 +161,39 @@ impl Entry {
         root.map(|root| root.join(name).to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// Whether the path is one of its names.
+    pub(super) fn is_at(&self, roots: &[Listed], path: &Path) -> bool {
+        let root = roots.get(self.root).map_or(Path::new(""), |root| root.path.as_path());
+        let name = path.strip_prefix(root).ok();
+        name.is_some_and(|name| self.names(roots).any(|one| Path::new(one) == name))
+    }
+
+    /// The layout of the root, if another tool fills it.
+    fn layout(&self, roots: &[Listed]) -> Option<Layout> {
+        roots.get(self.root).and_then(|root| root.layout)
+    }
+
+    /// The command line that starts the image, if a reference leads to it.
+    pub(super) fn command(&self, roots: &[Listed], runtime: &Runtime) -> Option<String> {
+        self.reference(roots).map(|reference| runtime.command(reference))
+    }
+
     /// The JSON object.
-    pub(super) fn row<'a>(&'a self, roots: &'a [Listed]) -> Row<'a> {
+    pub(super) fn row<'a>(&'a self, roots: &'a [Listed], runtime: &Runtime) -> Row<'a> {
         let names: Vec<&str> = self.names(roots).collect();
-        let references: Vec<String> =
-            image_name::references(names.iter().copied()).iter().map(image_name::short).collect();
+        let layout = self.layout(roots);
+        let reference = self.reference(roots);
+        let references: Vec<String> = match layout {
+            Some(_) => reference.into_iter().map(str::to_owned).collect(),
+            None => {
+                let all = image_name::references(names.iter().copied());
+                all.iter().map(image_name::short).collect()
+            }
+        };
         Row {
-            reference: references.first().cloned(),
+            reference,
             references,
+            command: self.command(roots, runtime),
             path: self.path(roots),
             names,
             size: self.size,
@@ -141,6 +202,7 @@ impl Entry {
             digests: &self.digests,
             source: self.source(roots),
             last_used: self.last_used,
+            layout: layout.map(Layout::word),
         }
     }
 
@@ -148,6 +210,11 @@ impl Entry {
     pub(super) fn cells(&self, roots: &[Listed], now: Timestamp) -> [String; 7] {
         let path = || escape_for_terminal(self.path(roots).as_ref());
         let none = || "-".to_owned();
+        let source = match (self.source(roots), self.layout(roots)) {
+            (Some(source), _) => escape_for_terminal(Path::new(&*source)),
+            (None, Some(layout)) => format!("{layout}={}", path()),
+            (None, None) => none(),
+        };
         [
             self.reference(roots).map_or_else(path, str::to_owned),
             format::size(self.size),
@@ -155,7 +222,7 @@ impl Entry {
             format::ago(self.added, now),
             self.last_used.map_or_else(none, |used| format::ago(used, now)),
             self.digests.first().map_or_else(none, |digest| abridged(&digest.to_string())),
-            self.source(roots).map_or_else(none, |source| escape_for_terminal(Path::new(&*source))),
+            source,
         ]
     }
 }

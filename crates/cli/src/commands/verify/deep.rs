@@ -2,13 +2,13 @@
 
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
-use super::timeout::{self, Outcome, Watchdog};
 use super::{signature, survey};
 use crate::cache::squashfs;
 use crate::cache::store;
 use crate::error::Failure;
 use crate::pull::runtime::Runtime;
 use crate::system::pool;
+use crate::system::timeout::{self, Outcome, Watchdog};
 use crate::ui::progress::{Progress, Task};
 use sha2::{Digest as _, Sha256};
 use sifcache_core::image::{self, State};
@@ -182,7 +182,7 @@ fn is_signed(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Desk, Job};
-    use crate::commands::verify::timeout::Watchdog;
+    use crate::system::timeout::Watchdog;
     use crate::ui::progress::Progress;
     use std::sync::Arc;
 

@@ -2,9 +2,9 @@
 
 use super::finding::{Finding, IN_PROGRESS, INTERRUPTED, KEPT};
 use super::fix::Fix;
-use super::timeout::Watchdog;
 use crate::cache::store::scratch::{self, Maker};
 use crate::cache::store::{STATE, retention};
+use crate::system::timeout::Watchdog;
 use crate::ui::format;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;

@@ -3,11 +3,11 @@
 use super::file::File;
 use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
-use super::timeout::Watchdog;
 use super::tree::compare;
 use crate::cache::image_name;
 use crate::cache::store::STATE;
 use crate::cache::store::metadata::Record;
+use crate::system::timeout::Watchdog;
 use rayon::prelude::*;
 use sifcache_core::reference::Reference;
 use std::path::Path;

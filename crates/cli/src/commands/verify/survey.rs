@@ -6,12 +6,12 @@ use super::finding::{
 };
 use super::fix::Fix;
 use super::names::Names;
-use super::timeout::{self, Outcome, Watchdog};
 use super::tree::Name;
 use super::{duplicates, hidden, misnamed, records, tree, views};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::Failure;
+use crate::system::timeout::{self, Outcome, Watchdog};
 use rayon::prelude::*;
 use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{Settings, Untrusted};

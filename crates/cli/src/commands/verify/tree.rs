@@ -1,8 +1,8 @@
 //! Lists the files under an image root, even if parts of it cannot be read.
 
 use super::finding::{Finding, LINK_LOOP};
-use super::timeout::Watchdog;
 use crate::cache::store::STATE;
+use crate::system::timeout::Watchdog;
 use rayon::prelude::*;
 use sifcache_core::image::State;
 use std::cmp::Ordering;

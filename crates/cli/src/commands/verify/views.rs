@@ -2,9 +2,9 @@
 
 use super::finding::{Finding, VIEW_NAME_TAKEN, VIEW_NOT_READ, VIEW_OUTDATED, VIEW_SHARED_NAME};
 use super::fix::Fix;
-use super::timeout::Watchdog;
 use crate::cache::view::sync::{self, Compared, Status};
 use crate::cache::view::{View, registration};
+use crate::system::timeout::Watchdog;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::settings::{Settings, Untrusted};
 use sifcache_core::trust::{self, Stop};

@@ -1,0 +1,231 @@
+//! Reads the image roots, none of which may hold up the others.
+
+use super::entry::{Entry, Listed};
+use super::foreign;
+use super::words::Words;
+use crate::cache::image_name;
+use crate::cache::select::Filter;
+use crate::cache::store::file::Files;
+use crate::cache::store::scan::{self, Image};
+use crate::cache::usage::UsageIndex;
+use crate::error::Failure;
+use crate::system::helper::{self, NoAnswer};
+use crate::system::timeout::{self, Outcome, Watchdog};
+use jiff::Timestamp;
+use serde::Serialize;
+use sifcache_core::layout::ForeignRoot;
+use sifcache_core::settings::Settings;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The image roots with the names of their files.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    /// Those of sifcache's own layout, then those of other tools.
+    pub(super) all: Vec<Listed>,
+    /// When the images of each root last served a job.
+    pub(super) usages: Vec<UsageIndex>,
+    /// Directories that the caller may not read.
+    pub(super) closed: Vec<PathBuf>,
+    /// The roots that could not be read.
+    pub(super) failed: Vec<Failed>,
+    /// How long a root may take without an answer.
+    timeout: Duration,
+}
+
+/// A root that could not be read, and why.
+#[derive(Debug, Serialize)]
+pub(super) struct Failed {
+    pub(super) root: String,
+    pub(super) problem: String,
+}
+
+/// What one root contains.
+struct Content {
+    files: Files,
+    usage: UsageIndex,
+    closed: Vec<PathBuf>,
+}
+
+/// The images to list, and the number of files that are not valid images.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    pub(super) entries: Vec<Entry>,
+    pub(super) invalid: usize,
+}
+
+impl Roots {
+    /// Finds the files of each root; of the roots that other tools fill, only those whose names
+    /// may contain the words, and none without words.
+    ///
+    /// # Errors
+    /// A signal asked the command to stop.
+    pub(super) fn read(settings: &Settings, words: &Words) -> Result<Self, Failure> {
+        let timeout = settings.lookup_timeout.unwrap_or(Duration::MAX);
+        let mut roots = Self { timeout, ..Self::default() };
+        for path in &settings.image_roots {
+            let root = path.clone();
+            roots.probe(path);
+            let content = roots.within_limit(path, move |watchdog| own(&root, watchdog))?;
+            roots.add(path, None, content);
+        }
+        for foreign in settings.foreign_roots.iter().filter(|_| !words.is_empty()) {
+            let (root, words) = (foreign.clone(), words.clone());
+            roots.probe(&foreign.path);
+            let content = roots
+                .within_limit(&foreign.path, move |watchdog| other(&root, &words, watchdog))?;
+            roots.add(&foreign.path, Some(foreign), content);
+        }
+        Ok(roots)
+    }
+
+    fn add(&mut self, path: &Path, foreign: Option<&ForeignRoot>, content: Option<Content>) {
+        let (files, usage) = content.map_or_else(Default::default, |content| {
+            self.closed.extend(content.closed);
+            (content.files, content.usage)
+        });
+        let layout = foreign.map(|root| root.layout);
+        self.all.push(Listed { path: path.to_owned(), layout, files });
+        self.usages.push(usage);
+    }
+
+    /// Reads the images that have all words in a name and fulfil the filter.
+    ///
+    /// # Errors
+    /// A signal asked the command to stop.
+    pub(super) fn images(
+        &mut self,
+        settings: &Settings,
+        words: &Words,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<Images, Failure> {
+        let mut all = Images::default();
+        let roots: Vec<(Listed, UsageIndex)> = std::mem::take(&mut self.all)
+            .into_iter()
+            .zip(std::mem::take(&mut self.usages))
+            .collect();
+        for (index, (root, usage)) in roots.into_iter().enumerate() {
+            let (path, layout) = (root.path.clone(), root.layout);
+            let (settings, words, filter) = (settings.clone(), words.clone(), filter.clone());
+            let done = self.within_limit(&path, move |watchdog| {
+                let wanted = Wanted { settings: &settings, words: &words, filter: &filter, now };
+                let images = of_root(index, &root, &usage, &wanted, watchdog);
+                Ok((images, root))
+            })?;
+            let lost = || (Images::default(), Listed { path, layout, files: Files::default() });
+            let (images, root) = done.unwrap_or_else(lost);
+            self.all.push(root);
+            all.invalid += images.invalid;
+            // Usually there is only one root, and the list is not copied.
+            match all.entries.is_empty() {
+                true => all.entries = images.entries,
+                false => all.entries.extend(images.entries),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Checks in a helper process whether a root answers. Otherwise a thread of this process would
+    /// wait for the root, so that the process could not end.
+    fn probe(&mut self, root: &Path) {
+        let arguments = [OsStr::new("probe"), root.as_os_str()];
+        if self.timeout != Duration::MAX
+            && helper::lines(&arguments, self.timeout) == Err(NoAnswer::TimedOut)
+        {
+            self.fail(root, self.no_answer());
+        }
+    }
+
+    fn no_answer(&self) -> String {
+        format!("no answer within {} s", self.timeout.as_secs())
+    }
+
+    fn fail(&mut self, root: &Path, problem: String) {
+        let root = root.to_string_lossy().into_owned();
+        self.failed.push(Failed { root, problem });
+    }
+
+    /// Does the work as long as the root answers. `None` if it does not, or cannot be read.
+    fn within_limit<T: Send + 'static>(
+        &mut self,
+        root: &Path,
+        work: impl FnOnce(&Watchdog) -> Result<T, (PathBuf, io::Error)> + Send + 'static,
+    ) -> Result<Option<T>, Failure> {
+        if self.failed.iter().any(|failed| Path::new(&failed.root) == root) {
+            return Ok(None);
+        }
+        let problem = match timeout::wait(self.timeout, work)? {
+            Outcome::Done(Ok(result)) => return Ok(Some(result)),
+            Outcome::Done(Err((path, error))) => Failure::read(&path, error).to_string(),
+            Outcome::Stuck(_) => self.no_answer(),
+        };
+        self.fail(root, problem);
+        Ok(None)
+    }
+}
+
+/// The files of a root of sifcache's own layout. A root that does not exist counts as empty, because
+/// a node may lack it.
+fn own(root: &Path, watchdog: &Watchdog) -> Result<Content, (PathBuf, io::Error)> {
+    let mut closed = Vec::new();
+    let files = match scan::accessible_files(root, &|| watchdog.progress(), &mut closed) {
+        Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
+            Files::default()
+        }
+        other => other?,
+    };
+    Ok(Content { files, usage: UsageIndex::load(root), closed })
+}
+
+fn other(
+    root: &ForeignRoot,
+    words: &Words,
+    watchdog: &Watchdog,
+) -> Result<Content, (PathBuf, io::Error)> {
+    let names = match foreign::names(root, words, &|| watchdog.progress()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|error| (root.path.clone(), error))?,
+    };
+    let files = scan::files_of(&root.path, &names, &|| watchdog.progress());
+    Ok(Content { files, usage: UsageIndex::default(), closed: Vec::new() })
+}
+
+/// Which images to list.
+struct Wanted<'a> {
+    settings: &'a Settings,
+    words: &'a Words,
+    filter: &'a Filter,
+    now: Timestamp,
+}
+
+fn of_root(
+    index: usize,
+    root: &Listed,
+    usage: &UsageIndex,
+    wanted: &Wanted<'_>,
+    watchdog: &Watchdog,
+) -> Images {
+    let entry = |file: usize, image: Image| {
+        watchdog.progress();
+        if let Some(layout) = root.layout {
+            let reference = foreign::reference(root, layout, &image, wanted.settings)?;
+            let has_words = wanted.words.are_in(&image_name::file(&reference));
+            let takes = has_words && wanted.filter.takes(&image, wanted.now);
+            return takes.then(|| Entry::foreign(index, file, &image, &reference));
+        }
+        let takes = wanted.filter.takes(&image, wanted.now);
+        takes.then(|| Entry::new(index, file, &image, usage, wanted.words))
+    };
+    let has_words = |file: usize| root.files.names_of(file).any(|name| wanted.words.are_in(name));
+    let (entries, invalid) = match (wanted.words.is_empty(), root.layout) {
+        (true, _) => scan::each(&root.path, &root.files, &entry),
+        (false, None) => scan::each_of(&root.path, &root.files, &has_words, &entry),
+        // The names of files of other tools were compared before; they may lack a part of the
+        // reference. Files that sifcache does not use are no concern of this command.
+        (false, Some(_)) => (scan::each_of(&root.path, &root.files, &|_| true, &entry).0, 0),
+    };
+    Images { entries, invalid }
+}

@@ -1,0 +1,63 @@
+//! Work in a helper process: this command, called again with a hidden subcommand.
+//!
+//! A process that waits for a file server may be beyond every signal, and so may a process of which
+//! one thread waits: it cannot even end. A helper process can be left behind. Its output therefore
+//! ends with an empty line, and not only with its process.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Why there is no answer of a helper process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// It could not be started, or ended without an answer. This says nothing about a file server.
+    Failed,
+    /// It did not answer within the limit.
+    TimedOut,
+}
+
+/// The lines that this command prints with these arguments.
+///
+/// # Errors
+/// Their end does not come within the limit, or the command cannot be run.
+pub(crate) fn lines<A: AsRef<OsStr>>(
+    arguments: &[A],
+    limit: Duration,
+) -> Result<Vec<String>, NoAnswer> {
+    let mut command = Command::new(env::current_exe().map_err(|_| NoAnswer::Failed)?);
+    command.args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|_| NoAnswer::Failed)?;
+    let stdout = BufReader::new(child.stdout.take().ok_or(NoAnswer::Failed)?);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = Vec::new();
+        for line in stdout.lines().map_while(Result::ok) {
+            if line.is_empty() {
+                return sender.send(lines);
+            }
+            lines.push(line);
+        }
+        Ok(())
+    });
+    let lines = receiver.recv_timeout(limit).map_err(|error| match error {
+        RecvTimeoutError::Timeout => NoAnswer::TimedOut,
+        RecvTimeoutError::Disconnected => NoAnswer::Failed,
+    });
+    // Nobody waits for its end.
+    let _ = child.kill();
+    let _ = child.try_wait();
+    lines
+}
+
+/// Prints the lines of a helper process, and the end of its output. A reader that is gone is no
+/// error.
+pub(crate) fn answer(lines: &[&String]) {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let _ = io::stdout().write_all((text + "\n").as_bytes());
+}
