@@ -170,7 +170,8 @@ lint: tools
 	shellcheck -x $(SCRIPTS)
 
 unit: tools
-	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse strace:strace faketime:faketime mkfs.btrfs:btrfs-progs
+	@$(NEED) mksquashfs:squashfs-tools setfattr:attr squashfuse_ll:squashfuse strace:strace faketime:faketime mkfs.btrfs:btrfs-progs \
+		zsh:zsh fish:fish script:bsdutils
 # No documentation has tests, and clippy compiles the examples.
 	SLURM_VERSION=$(ANY_RELEASE) $(CARGO) test --locked --workspace --lib --bins --tests
 

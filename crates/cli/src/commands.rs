@@ -4,6 +4,7 @@
 //! and a call.
 
 mod add;
+mod complete;
 mod completions;
 mod doctor;
 mod explain;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     #[command(hide = true)]
     Probe(probe::Probe),
+    #[command(hide = true)]
+    CompleteReferences(complete::Complete),
     /// Print a shell completion script
     Completions {
         /// The shell
@@ -92,6 +95,7 @@ impl Command {
             Self::Explain(args) => explain::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Probe(args) => Ok(probe::run(args)),
+            Self::CompleteReferences(args) => Ok(complete::run(args)),
             Self::Completions { shell } => completions::completions(*shell),
             Self::Manpages { directory } => completions::manpages(directory),
         }

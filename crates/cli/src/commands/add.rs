@@ -7,7 +7,7 @@ use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::{Change, Pull, Site};
+use crate::options::{Change, Pull, REFERENCE, Site};
 use crate::pull::adder::Adder;
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
@@ -65,7 +65,7 @@ pub(crate) struct Add {
     json: bool,
     /// References to add: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras,
     /// library, https and http
-    #[arg(value_name = "REF", required_unless_present = "from")]
+    #[arg(value_hint = REFERENCE, value_name = "REF", required_unless_present = "from")]
     references: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ mod text;
 
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::Site;
+use crate::options::{REFERENCE, Site};
 use crate::site;
 use clap::Args;
 use sifcache_core::cache_mode::{CacheMode, ENVIRONMENT};
@@ -42,6 +42,7 @@ pub(crate) struct Explain {
         trailing_var_arg = true,
         allow_hyphen_values = false,
         value_name = "COMMAND",
+        value_hint = REFERENCE,
         required_unless_present = "stdin"
     )]
     pub(crate) command: Vec<OsString>,

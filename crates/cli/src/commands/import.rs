@@ -13,7 +13,7 @@ use crate::cache::store::{Store, cannot_write};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::{Change, Site};
+use crate::options::{Change, REFERENCE, Site};
 use crate::pull::outcome::{Outcome, Report, Status};
 use crate::pull::puller::Pulled;
 use crate::site;
@@ -62,7 +62,7 @@ pub(crate) struct Import {
     file: PathBuf,
     /// The reference that jobs use for it; by default the one that the file was pulled from, as
     /// recorded in the file by the runtime
-    #[arg(value_name = "REF")]
+    #[arg(value_hint = REFERENCE, value_name = "REF")]
     reference: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::cache::store::{Store, metadata};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::{Change, Pull, Site};
+use crate::options::{Change, Pull, REFERENCE, Site};
 use crate::pull::credentials::Credentials;
 use crate::pull::outcome::{self, Outcome, Report, Status};
 use crate::pull::puller::Puller;
@@ -61,7 +61,7 @@ pub(crate) struct Refresh {
     #[arg(long)]
     json: bool,
     /// References to refresh
-    #[arg(value_name = "REF", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_hint = REFERENCE, value_name = "REF", required_unless_present = "all", conflicts_with = "all")]
     references: Vec<String>,
 }
 

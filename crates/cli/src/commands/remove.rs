@@ -5,7 +5,7 @@ use crate::cache::removal::all::Manner;
 use crate::cache::select;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::{Change, Site};
+use crate::options::{Change, REFERENCE, Site};
 use crate::site;
 use clap::Args;
 
@@ -24,7 +24,7 @@ pub(crate) struct Remove {
     #[command(flatten)]
     manner: Manner,
     /// A reference, or the path of a file in the image root
-    #[arg(value_name = "REF", required = true)]
+    #[arg(value_hint = REFERENCE, value_name = "REF", required = true)]
     references: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::cache::lookup;
 use crate::demand::ask::Route;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::Site;
+use crate::options::{REFERENCE, Site};
 use crate::reference_list;
 use crate::site;
 use crate::system::signals;
@@ -67,7 +67,7 @@ pub(crate) struct Request {
     json: bool,
     /// References: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras, library,
     /// https and http
-    #[arg(value_name = "REF", required_unless_present = "from")]
+    #[arg(value_hint = REFERENCE, value_name = "REF", required_unless_present = "from")]
     references: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ mod transfer;
 use crate::cache::image_name;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::options::Site;
+use crate::options::{REFERENCE, Site};
 use crate::reference_list;
 use crate::site;
 use crate::system::signals;
@@ -93,7 +93,7 @@ pub(crate) struct Stage {
     json: bool,
     /// References to stage: ubuntu:22.04, docker://quay.io/o/i:1, o/i@sha256:..., or URIs of oras,
     /// library, https and http
-    #[arg(value_name = "REF", required_unless_present_any = ["from", "list"])]
+    #[arg(value_hint = REFERENCE, value_name = "REF", required_unless_present_any = ["from", "list"])]
     references: Vec<String>,
     /// More options for salloc
     #[arg(last = true, value_name = "SALLOC OPTION")]

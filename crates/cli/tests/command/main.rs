@@ -4,6 +4,7 @@
 
 mod architecture;
 mod captured;
+mod completion;
 mod damaged;
 mod doctor;
 mod evidence;
