@@ -11,6 +11,8 @@ mod exit;
 mod options;
 mod pull;
 mod reference_list;
+#[expect(dead_code, reason = "the subcommand follows")]
+mod report;
 mod site;
 mod system;
 mod ui;

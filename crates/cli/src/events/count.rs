@@ -6,9 +6,9 @@ use sifcache_core::decision::Kind;
 /// The number of commands of each kind. A command that several tasks share counts once for each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Commands {
-    launches: u64,
-    pulls: u64,
-    builds: u64,
+    pub(crate) launches: u64,
+    pub(crate) pulls: u64,
+    pub(crate) builds: u64,
 }
 
 impl Commands {

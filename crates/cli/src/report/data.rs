@@ -1,0 +1,101 @@
+//! The data of a report. `--json` prints this structure, and the page shows it: both have the same
+//! figures.
+//!
+//! All sizes are in bytes, all times are UTC, and all days are days of this host's time zone. Each
+//! section names the sources of its figures, and [`Report::sources`] says what these sources are.
+//! Texts from logs, file names and messages of programs are not escaped here.
+
+pub(crate) mod cache;
+pub(crate) mod problem;
+pub(crate) mod source;
+pub(crate) mod usage;
+
+#[cfg(test)]
+pub(crate) mod example;
+
+use cache::{Cache, Unused};
+use jiff::Timestamp;
+use problem::Problem;
+use serde::Serialize;
+use source::{Source, SourceId};
+use usage::{Day, Image, Miss, Node, Partition, Totals};
+
+/// A report.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Report {
+    /// When the report was made.
+    pub(crate) created: Timestamp,
+    /// The host on which it was made.
+    pub(crate) host: String,
+    /// The release of the command that made it.
+    pub(crate) release: &'static str,
+    /// The time zone of the days: `Europe/Berlin`, or an offset such as `+01`.
+    pub(crate) time_zone: String,
+    /// `--since` and `--until`; `None` without the option.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    /// What the figures were computed from. Each source occurs once.
+    pub(crate) sources: Vec<Source>,
+    /// Sums over all days. Source: the logs; for bytes, also the image roots.
+    pub(crate) totals: Section<Totals>,
+    /// What the image roots hold, and how that grew. Source: the image roots, their records, and
+    /// their file systems.
+    pub(crate) cache: Section<Cache>,
+    /// Hits and misses by day, in the order of the days and without gaps between them. Source: the
+    /// logs; for bytes, also the image roots.
+    pub(crate) days: Section<Vec<Day>>,
+    /// The images that served most commands, most first. Source: the logs; for sizes, the image
+    /// roots.
+    pub(crate) images: Section<List<Image>>,
+    /// The references that were requested but are not in the cache, those of most users first.
+    /// Source: the logs; for the reasons, also the filler.
+    pub(crate) misses: Section<Misses>,
+    /// The images that nobody uses. Source: the image roots, the logs, and what `sifcache hits` has
+    /// saved.
+    pub(crate) unused: Section<Unused>,
+    /// What is wrong, problems before notes. Each item has a source of its own.
+    pub(crate) problems: Section<Vec<Problem>>,
+    /// The nodes in the logs, by name. Source: the logs.
+    pub(crate) nodes: Section<Vec<Node>>,
+    /// The partitions of these nodes, by name. Source: the logs, and Slurm.
+    pub(crate) partitions: Section<Vec<Partition>>,
+}
+
+/// A part of the report.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Section<T> {
+    /// Where the figures come from.
+    pub(crate) sources: Vec<SourceId>,
+    /// Why there are no figures, for example because this host has no log; `None` if there are
+    /// figures. The data is then empty or zero, and must not be shown as a figure.
+    pub(crate) missing: Option<String>,
+    /// What a reader has to know about the figures, one sentence each.
+    pub(crate) notes: Vec<String>,
+    pub(crate) data: T,
+}
+
+/// The first rows of a list: `--top`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct List<T> {
+    /// The number of rows of the whole list.
+    pub(crate) total: u64,
+    pub(crate) rows: Vec<T>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { total: 0, rows: Vec::new() }
+    }
+}
+
+/// What was requested in vain.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Misses {
+    /// The references that are still not in the cache.
+    pub(crate) list: List<Miss>,
+    /// The number of references that were missing, and are in the cache now.
+    pub(crate) added_since: u64,
+    /// The command that adds the references of this list that are safe to add; empty if there is
+    /// none.
+    pub(crate) command: String,
+}
