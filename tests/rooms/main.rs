@@ -23,7 +23,12 @@ const LAYOUTS: [Layout; 4] = [
     Layout {
         root: "crates/cli/src",
         rooms: &[
-            ("commands", &["demand", "pull", "cache", "events", "ui", "system"]),
+            (
+                "commands",
+                &["report", "demand", "pull", "inspect", "cache", "events", "ui", "system"],
+            ),
+            ("report", &["demand", "inspect", "cache", "events", "ui", "system"]),
+            ("inspect", &["cache", "ui", "system"]),
             ("demand", &["pull", "cache", "events", "ui", "system"]),
             ("pull", &["cache", "ui", "system"]),
             // `usage` saves the information from the logs.

@@ -8,6 +8,7 @@ mod demand;
 mod error;
 mod events;
 mod exit;
+mod inspect;
 mod options;
 mod pull;
 mod reference_list;

@@ -3,23 +3,15 @@
 
 mod chosen;
 mod deep;
-mod duplicates;
-mod file;
-mod finding;
-mod fix;
-mod hidden;
-mod misnamed;
-mod names;
-mod proper_name;
-mod records;
 mod report;
 mod signature;
-mod survey;
-mod tree;
-mod views;
 
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::inspect::file::File;
+use crate::inspect::finding::Finding;
+use crate::inspect::fix::Fix;
+use crate::inspect::survey::{self, Survey};
 use crate::options::{REFERENCE, Site};
 use crate::site;
 use crate::system::signals;
@@ -27,15 +19,11 @@ use crate::ui::format;
 use crate::ui::progress::Progress;
 use chosen::Chosen;
 use clap::Args;
-use file::File;
-use finding::Finding;
-use fix::Fix;
 use jiff::SignedDuration;
 use report::{FixResult, Report};
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;
 use std::time::Duration;
-use survey::Survey;
 
 /// Maximum number of rounds of `--fix`: a fix can reveal another problem, which is fixed in the
 /// next round.

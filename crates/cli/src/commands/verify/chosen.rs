@@ -1,10 +1,10 @@
 //! Limits the report to chosen paths and references.
 
-use super::file::File;
-use super::finding::{ABSENT, Finding};
-use super::survey::Survey;
 use crate::cache::image_name;
 use crate::error::Failure;
+use crate::inspect::file::File;
+use crate::inspect::finding::{ABSENT, Finding};
+use crate::inspect::survey::Survey;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;

@@ -1,11 +1,12 @@
 //! `--deep`: reads all images completely, and lets the runtime check signatures.
 
-use super::file::File;
-use super::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
-use super::{signature, survey};
+use super::signature;
 use crate::cache::squashfs;
 use crate::cache::store;
 use crate::error::Failure;
+use crate::inspect::file::File;
+use crate::inspect::finding::{DIGEST_MISMATCH, Finding, NOT_VERIFIED};
+use crate::inspect::survey;
 use crate::pull::runtime::Runtime;
 use crate::system::pool;
 use crate::system::timeout::{self, Outcome, Watchdog};

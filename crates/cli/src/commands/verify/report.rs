@@ -2,10 +2,10 @@
 
 mod json;
 
-use super::file::File;
-use super::finding::Finding;
 use crate::cache::image_name;
 use crate::error::Failure;
+use crate::inspect::file::File;
+use crate::inspect::finding::Finding;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
 use crate::ui::output;

@@ -1,7 +1,7 @@
 //! Checks the signatures of an image with the runtime.
 
-use super::finding::{BAD_SIGNATURE, Finding, UNKNOWN_SIGNER};
 use crate::error::Failure;
+use crate::inspect::finding::{BAD_SIGNATURE, Finding, UNKNOWN_SIGNER};
 use crate::pull::runtime::{Error, Runtime};
 use std::path::Path;
 

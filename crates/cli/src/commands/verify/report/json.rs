@@ -2,9 +2,9 @@
 
 use super::{FixResult, Report};
 use crate::cache::image_name;
-use crate::commands::verify::file::File;
-use crate::commands::verify::finding::Finding;
 use crate::error::Failure;
+use crate::inspect::file::File;
+use crate::inspect::finding::Finding;
 use crate::ui::output;
 use serde::Serialize;
 use std::path::Path;

@@ -1,0 +1,16 @@
+//! What is wrong with the files under the image roots, as far as that shows without reading whole
+//! images.
+
+pub(crate) mod file;
+pub(crate) mod finding;
+pub(crate) mod fix;
+pub(crate) mod survey;
+
+mod duplicates;
+mod hidden;
+mod misnamed;
+mod names;
+mod proper_name;
+mod records;
+mod tree;
+mod views;
