@@ -74,12 +74,47 @@ pub(crate) struct Section<T> {
     pub(crate) data: T,
 }
 
+impl<T> Section<T> {
+    /// A part with figures.
+    pub(crate) fn new(sources: &[SourceId], data: T) -> Self {
+        Self { sources: sources.to_vec(), missing: None, notes: Vec::new(), data }
+    }
+
+    /// A part without figures, for this reason.
+    pub(crate) fn without(sources: &[SourceId], why: &str) -> Self
+    where
+        T: Default,
+    {
+        Self { missing: Some(why.to_owned()), ..Self::new(sources, T::default()) }
+    }
+
+    /// Adds what a reader has to know.
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
 /// The first rows of a list: `--top`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct List<T> {
     /// The number of rows of the whole list.
     pub(crate) total: u64,
     pub(crate) rows: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// The first rows of a list that is in its order.
+    pub(crate) fn first(mut all: Vec<T>, most: usize) -> Self {
+        let total = number(all.len());
+        all.truncate(most);
+        Self { total, rows: all }
+    }
+}
+
+/// A number of things as it is printed.
+pub(crate) fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl<T> Default for List<T> {

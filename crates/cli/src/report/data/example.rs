@@ -19,10 +19,6 @@ fn commands(launches: u64, pulls: u64, builds: u64) -> Commands {
     Commands { launches, pulls, builds }
 }
 
-fn section<T>(sources: &[SourceId], data: T) -> Section<T> {
-    Section { sources: sources.to_vec(), missing: None, notes: Vec::new(), data }
-}
-
 /// The report of a month.
 pub(crate) fn report() -> Report {
     let created: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
@@ -35,15 +31,21 @@ pub(crate) fn report() -> Report {
         since: Some(created - SignedDuration::from_hours(24 * DAYS)),
         until: None,
         sources: sources(created),
-        totals: section(&[SourceId::Logs, SourceId::Roots], totals()),
-        cache: section(&[SourceId::Roots, SourceId::FileSystems], cache(created)),
-        days: section(&[SourceId::Logs, SourceId::Roots], days()),
-        images: section(&[SourceId::Logs, SourceId::Roots], images(created)),
-        misses: section(&[SourceId::Logs, SourceId::Filler], misses(created)),
-        unused: section(&[SourceId::Roots, SourceId::Logs, SourceId::LastUsed], unused(created)),
-        problems: section(&[SourceId::Verify, SourceId::Logs, SourceId::FileSystems], problems()),
-        nodes: section(logs, nodes(created)),
-        partitions: section(&[SourceId::Logs, SourceId::Slurm], partitions()),
+        totals: Section::new(&[SourceId::Logs, SourceId::Roots], totals()),
+        cache: Section::new(&[SourceId::Roots, SourceId::FileSystems], cache(created)),
+        days: Section::new(&[SourceId::Logs, SourceId::Roots], days()),
+        images: Section::new(&[SourceId::Logs, SourceId::Roots], images(created)),
+        misses: Section::new(&[SourceId::Logs, SourceId::Filler], misses(created)),
+        unused: Section::new(
+            &[SourceId::Roots, SourceId::Logs, SourceId::LastUsed],
+            unused(created),
+        ),
+        problems: Section::new(
+            &[SourceId::Verify, SourceId::Logs, SourceId::FileSystems],
+            problems(),
+        ),
+        nodes: Section::new(logs, nodes(created)),
+        partitions: Section::new(&[SourceId::Logs, SourceId::Slurm], partitions()),
     };
     report.cache.notes.push("images that were removed since are not part of the growth".into());
     report.partitions.notes.push("a node of two partitions counts for both".into());
@@ -174,7 +176,7 @@ fn days() -> Vec<Day> {
             hits: commands(1_000 + 500 * share, 10 * share, u64::from(number == 3)),
             misses: commands(100 * share, share, 0),
             saved: Saved { bytes: (1_000 + 500 * share) * 4 * GIB, unknown: share },
-            nodes: if number == 12 { 0 } else { 42 },
+            hosts: if number == 12 { 0 } else { 42 },
         }
     };
     let mut days: Vec<Day> = (0..DAYS).map(day).collect();
@@ -186,7 +188,7 @@ fn days() -> Vec<Day> {
 
 fn images(created: Timestamp) -> List<Image> {
     let image = |number: u64| Image {
-        reference: format!("quay.io/lab{number}/tool:1.{number}"),
+        references: vec![format!("quay.io/lab{number}/tool:1.{number}")],
         path: format!("/shared/sif/quay.io/lab{number}/tool:1.{number}"),
         present: true,
         size: Some(number * GIB),
@@ -200,7 +202,7 @@ fn images(created: Timestamp) -> List<Image> {
     };
     let mut rows: Vec<Image> = (1..=40).map(image).collect();
     rows.push(Image {
-        reference: "o/removed:1".to_owned(),
+        references: vec!["o/removed:1".to_owned(), "o/removed@sha256:0f0f".to_owned()],
         path: format!("/shared/sif/{HOSTILE}"),
         present: false,
         size: None,

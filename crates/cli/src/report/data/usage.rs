@@ -40,16 +40,16 @@ pub(crate) struct Day {
     pub(crate) hits: Commands,
     pub(crate) misses: Commands,
     pub(crate) saved: Saved,
-    /// The number of nodes whose log covers some time of this day. Zero means that nothing is known
+    /// The number of hosts whose log covers some time of this day. Zero means that nothing is known
     /// about the day.
-    pub(crate) nodes: u64,
+    pub(crate) hosts: u64,
 }
 
 /// An image that served commands.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Image {
-    /// The reference under which it was requested most recently, in short form: `o/i:1`.
-    pub(crate) reference: String,
+    /// The references under which it was requested, in short form: `o/i:1`.
+    pub(crate) references: Vec<String>,
     /// The file.
     pub(crate) path: String,
     /// Whether the file still exists.
@@ -104,9 +104,9 @@ pub(crate) struct Node {
     pub(crate) node: String,
     pub(crate) hits: Commands,
     pub(crate) misses: Commands,
-    /// The last line of the plugin between `since` and `until`.
+    /// The last line of the plugin on this node, also if it is not between `since` and `until`.
     pub(crate) last: Option<Timestamp>,
-    /// The last period that its log covers.
+    /// The last period without a gap that its log covers.
     pub(crate) covered_from: Option<Timestamp>,
     pub(crate) covered_to: Option<Timestamp>,
     /// The partitions of the node. Empty if Slurm was not asked or does not list the node.
