@@ -19,6 +19,7 @@ mod probe;
 mod queue;
 mod refresh;
 mod remove;
+mod report;
 mod request;
 mod stage;
 mod verify;
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     Listen(listen::Listen),
     Misses(misses::Misses),
     Hits(hits::Hits),
+    Report(report::Report),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
     #[command(hide = true)]
@@ -92,6 +94,7 @@ impl Command {
             Self::Listen(args) => listen::run(args),
             Self::Misses(args) => misses::run(args),
             Self::Hits(args) => hits::run(args),
+            Self::Report(args) => report::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Probe(args) => Ok(probe::run(args)),

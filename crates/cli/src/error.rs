@@ -45,6 +45,9 @@ pub(crate) enum Failure {
          image_root, as in image_root=/local/sif:{0}"
     )]
     NoOwnRoot(String),
+    /// Two outputs cannot both go to standard output.
+    #[error("--html - and --json both print to standard output: give --html a file")]
+    TwoOutputs,
     /// A confirmation is needed, but standard input is not a terminal.
     #[error(
         "cannot ask for confirmation, because standard input is not a terminal: use --yes to go \

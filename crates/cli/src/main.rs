@@ -12,7 +12,6 @@ mod inspect;
 mod options;
 mod pull;
 mod reference_list;
-#[expect(dead_code, reason = "the subcommand follows")]
 mod report;
 mod site;
 mod system;

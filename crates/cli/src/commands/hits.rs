@@ -102,7 +102,7 @@ struct End<'a> {
 pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
-    let wanted = Wanted { key: &used, hits: settings.is_some() && !args.no_save };
+    let wanted = Wanted { key: &used, hits: settings.is_some() && !args.no_save, sizes: None };
     let mut aggregate = aggregate::collect(&args.which, &wanted)?;
     let described = aggregate.described()?;
     let saved = match (&settings, args.no_save) {

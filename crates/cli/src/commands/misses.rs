@@ -97,7 +97,7 @@ struct Object<'a> {
 pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
     let missed = |event: &Event| event.image.is_none().then(|| image_name::short(&event.reference));
-    let wanted = Wanted { key: &missed, hits: false };
+    let wanted = Wanted { key: &missed, hits: false, sizes: None };
     let mut aggregate = aggregate::collect(&args.which, &wanted)?;
     let described = aggregate.described()?;
     let before = aggregate.counts.len();

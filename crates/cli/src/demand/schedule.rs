@@ -354,6 +354,11 @@ impl Schedule {
         self.finished.keys().map(String::as_str)
     }
 
+    /// The items, by printed reference.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.values()
+    }
+
     /// The item of this image, if it is not in the cache.
     #[cfg(test)]
     pub(crate) fn get(&self, reference: &Reference) -> Option<&Item> {

@@ -5,7 +5,7 @@ use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
 use crate::events::logs::read::{self, Read};
 use crate::events::logs::source::{self, Source};
-use crate::events::logs::tally::{Counts, Part, Place, Tally};
+use crate::events::logs::tally::{Counts, Part, Place, Sizes, Tally};
 use crate::events::logs::{self, Hits};
 use crate::options::Site;
 use crate::ui::format;
@@ -25,17 +25,8 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Which {
     #[command(flatten)]
     pub(crate) site: Site,
-    /// Log to read instead of this host's own: syslog of one node or of all nodes, optionally
-    /// compressed (gzip, xz, bzip2, zstd), or the output of `journalctl --output=json`; - is
-    /// standard input
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    log: Vec<PathBuf>,
-    /// Only log lines since this time: an age (30d, 12h) or a day (2026-11-24)
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    since: Option<Timestamp>,
-    /// Only log lines before this time: an age or a day
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) period: Period,
     /// Only references that at least this many users requested
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_users: usize,
@@ -45,6 +36,22 @@ pub(crate) struct Which {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Options that select logs and a part of them.
+#[derive(Debug, Args)]
+pub(crate) struct Period {
+    /// Log to read instead of this host's own: syslog of one node or of all nodes, optionally
+    /// compressed (gzip, xz, bzip2, zstd), or the output of `journalctl --output=json`; - is
+    /// standard input
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) log: Vec<PathBuf>,
+    /// Only log lines since this time: an age (30d, 12h) or a day (2026-11-24)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<Timestamp>,
+    /// Only log lines before this time: an age or a day
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// Parses a day, a time, or a duration before now.
@@ -115,6 +122,12 @@ impl Count {
     pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
         self.references.split(' ')
     }
+
+    /// Adds its jobs and users to these sets.
+    pub(crate) fn add_to(&self, jobs: &mut Numbers, users: &mut Numbers) {
+        self.jobs.iter().for_each(|job| jobs.insert(job));
+        self.users.iter().for_each(|user| users.insert(user));
+    }
 }
 
 /// A key and its counts.
@@ -126,7 +139,7 @@ pub(crate) struct Aggregate {
     /// The counts by key, with the most requested keys first.
     pub(crate) counts: Vec<Keyed>,
     /// Names of the logs, for messages.
-    sources: Vec<String>,
+    pub(crate) sources: Vec<String>,
     /// When each image last served a job, for `last_used.json`.
     pub(crate) hits: Hits,
     /// Other data from the logs.
@@ -139,6 +152,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) key: &'a (dyn Fn(&Event) -> Option<String> + Sync),
     /// Whether to collect when each image last served a job.
     pub(crate) hits: bool,
+    /// The sizes of images, to count the bytes of hits by day.
+    pub(crate) sizes: Option<Sizes<'a>>,
 }
 
 /// Reads the logs and counts the events.
@@ -146,17 +161,31 @@ pub(crate) struct Wanted<'a> {
 /// # Errors
 /// A log cannot be read, or this host has no log.
 pub(crate) fn collect(which: &Which, wanted: &Wanted<'_>) -> Result<Aggregate, Failure> {
-    let (sources, skipped) = match which.log.is_empty() {
-        true => source::of_this_host(which.since)?,
-        false => (which.log.iter().cloned().map(Source::File).collect(), Vec::new()),
-    };
-    let tally = Tally::new(which.since, which.until);
-    let mut read = read::read(&sources, &Progress::new(which.json), &tally)?;
-    read.skipped.extend(skipped);
-    let Found { mut counts, hits } = Found::of(tally, wanted);
-    counts.retain(|(_, count)| count.users() >= which.min_users);
+    let mut all = collect_all(&which.period, &Progress::new(which.json), wanted)?;
+    all.counts.retain(|(_, count)| count.users() >= which.min_users);
     // The sort is stable, so equal counts remain in alphabetical order.
-    counts.par_sort_by_cached_key(|(_, count)| Reverse((count.users(), count.commands.total())));
+    all.counts
+        .par_sort_by_cached_key(|(_, count)| Reverse((count.users(), count.commands.total())));
+    Ok(all)
+}
+
+/// Like [`collect`], but with all keys in alphabetical order.
+///
+/// # Errors
+/// A log cannot be read, or this host has no log.
+pub(crate) fn collect_all(
+    period: &Period,
+    progress: &Progress,
+    wanted: &Wanted<'_>,
+) -> Result<Aggregate, Failure> {
+    let (sources, skipped) = match period.log.is_empty() {
+        true => source::of_this_host(period.since)?,
+        false => (period.log.iter().cloned().map(Source::File).collect(), Vec::new()),
+    };
+    let tally = Tally::new(period.since, period.until).with_sizes(wanted.sizes);
+    let mut read = read::read(&sources, progress, &tally)?;
+    read.skipped.extend(skipped);
+    let Found { counts, hits } = Found::of(tally, wanted);
     let sources = sources.iter().map(Source::name).collect();
     Ok(Aggregate { counts, sources, hits, read })
 }
@@ -175,7 +204,7 @@ struct Found {
 
 impl Found {
     /// The counts of each key in alphabetical order, and the times of all hits.
-    fn of(tally: Tally, wanted: &Wanted<'_>) -> Self {
+    fn of(tally: Tally<'_>, wanted: &Wanted<'_>) -> Self {
         let parts: Vec<Part> = tally.into_parts().collect();
         let all = Mutex::new((Self::default(), Vec::new()));
         // The memory of a part is free when its texts have been parsed.

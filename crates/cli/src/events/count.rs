@@ -1,5 +1,6 @@
 //! Numbers of commands, jobs and users.
 
+use crate::events::head::Head;
 use serde::Serialize;
 use sifcache_core::decision::Kind;
 
@@ -36,6 +37,32 @@ impl Commands {
 
     pub(crate) fn total(self) -> u64 {
         self.launches.saturating_add(self.pulls).saturating_add(self.builds)
+    }
+}
+
+/// The commands whose image was in the cache, and the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Outcomes {
+    pub(crate) hits: Commands,
+    pub(crate) misses: Commands,
+}
+
+impl Outcomes {
+    /// The outcome of one command.
+    pub(crate) fn of(head: &Head) -> Self {
+        let mut outcomes = Self::default();
+        outcomes.add(head);
+        outcomes
+    }
+
+    pub(crate) fn add(&mut self, head: &Head) {
+        let commands = if head.is_hit { &mut self.hits } else { &mut self.misses };
+        commands.add(head.kind, head.count);
+    }
+
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.hits.add_all(other.hits);
+        self.misses.add_all(other.misses);
     }
 }
 
@@ -107,6 +134,15 @@ impl Numbers {
             many.sort();
             many.all.shrink_to_fit();
         }
+    }
+
+    /// The numbers. A number can occur several times.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        let all = match self {
+            Self::Few(length, all) => all.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Many(many) => &many.all,
+        };
+        all.iter().copied()
     }
 
     /// The number of distinct numbers.

@@ -3,6 +3,7 @@
 mod chunks;
 mod clock;
 pub(crate) mod coverage;
+pub(crate) mod days;
 pub(crate) mod evidence;
 mod header;
 pub(crate) mod journal;

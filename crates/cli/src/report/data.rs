@@ -103,15 +103,6 @@ pub(crate) struct List<T> {
     pub(crate) rows: Vec<T>,
 }
 
-impl<T> List<T> {
-    /// The first rows of a list that is in its order.
-    pub(crate) fn first(mut all: Vec<T>, most: usize) -> Self {
-        let total = number(all.len());
-        all.truncate(most);
-        Self { total, rows: all }
-    }
-}
-
 /// A number of things as it is printed.
 pub(crate) fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)

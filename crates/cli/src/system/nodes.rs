@@ -1,18 +1,39 @@
 //! The nodes of the cluster, from sinfo.
 
 use crate::system::process::{Call, Run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The arguments of sinfo.
+pub(crate) const ARGUMENTS: [&str; 4] = ["--all", "--noheader", "--Node", "--format=%n|%T|%R"];
+
+/// What Slurm says about a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Whether the node can run jobs now.
+    pub(crate) is_up: bool,
+    /// Its partitions, including hidden ones.
+    pub(crate) partitions: BTreeSet<String>,
+}
 
 /// The nodes by host name. The value shows whether the node can run jobs now.
 ///
 /// # Errors
 /// sinfo is unavailable or fails; the message says why.
 pub(crate) fn nodes(run: &dyn Run) -> Result<BTreeMap<String, bool>, String> {
-    let arguments = ["--all", "--noheader", "--Node", "--format=%n|%T"].map(str::to_owned).into();
+    Ok(cluster(run)?.into_iter().map(|(name, node)| (name, node.is_up)).collect())
+}
+
+/// The nodes by host name.
+///
+/// # Errors
+/// sinfo is unavailable or fails; the message says why.
+pub(crate) fn cluster(run: &dyn Run) -> Result<BTreeMap<String, Node>, String> {
+    // One line for each node and partition.
+    let arguments = ARGUMENTS.map(str::to_owned).into();
     let call = Call { program: "sinfo".into(), arguments, ..Call::default() };
     let answer = run.run(&call).map_err(|silence| silence.describe("sinfo"))?;
     match answer.success {
-        true => Ok(answer.stdout.lines().filter_map(row).collect()),
+        true => Ok(parse(&answer.stdout)),
         false => {
             let last = answer.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
             Err(last.unwrap_or("sinfo failed without a message").to_owned())
@@ -20,9 +41,19 @@ pub(crate) fn nodes(run: &dyn Run) -> Result<BTreeMap<String, bool>, String> {
     }
 }
 
-fn row(line: &str) -> Option<(String, bool)> {
-    let (host, state) = line.trim().split_once('|')?;
-    Some((host.to_owned(), is_up(state)))
+fn parse(text: &str) -> BTreeMap<String, Node> {
+    let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line.trim().splitn(3, '|');
+        if let (Some(host), Some(state), Some(partition)) =
+            (words.next(), words.next(), words.next())
+        {
+            let node = nodes.entry(host.to_owned()).or_default();
+            node.is_up = is_up(state);
+            node.partitions.insert(partition.to_owned());
+        }
+    }
+    nodes
 }
 
 /// Whether a node in this state writes a log. A node that is down or powered off does not write
@@ -34,7 +65,7 @@ fn is_up(state: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::nodes;
+    use super::{cluster, nodes};
     use crate::system::process::{Answer, Call, Run, RunError};
 
     struct Sinfo(Result<&'static str, RunError>);
@@ -49,8 +80,10 @@ mod tests {
 
     #[test]
     fn nodes_are_listed_with_their_state() {
-        let text =
-            "n1|idle\nn1|idle\nN2.example.org|drained*\nn3|down*\nn4|idle~\nn5|powered_down\n";
+        let text = "n1|idle|cpu\nn1|idle|debug\nN2.example.org|drained*|cpu\nn3|down*|cpu\n\
+                    n4|idle~|cpu\nn5|powered_down|cpu\n";
+        let partitions = &cluster(&Sinfo(Ok(text))).unwrap()["n1"].partitions;
+        assert_eq!(partitions.iter().collect::<Vec<_>>(), ["cpu", "debug"]);
         let nodes = nodes(&Sinfo(Ok(text))).unwrap();
         let all: Vec<(&str, bool)> = nodes.iter().map(|(name, up)| (name.as_str(), *up)).collect();
         assert_eq!(

@@ -34,6 +34,16 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }
 
+/// Prints bytes as they are.
+///
+/// # Errors
+/// Standard output fails.
+pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}
+
 /// Prints lines of text without styles.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Whether the logs show each use of an image since some time.
 
 use crate::cache::select::Inventory;
+use crate::cache::usage::UsageIndex;
 use crate::events::logs;
 use crate::events::logs::evidence::Gap;
 use crate::system::nodes;
@@ -37,8 +38,20 @@ pub(crate) fn require(
     now: Timestamp,
 ) -> Result<(), String> {
     let cluster = if wanted.of_cluster { cluster() } else { None };
-    let evidence = inventory.usage.evidence();
-    match evidence.gap(wanted.since, now, cluster.as_ref(), wanted.without) {
+    check(&inventory.usage, wanted, cluster.as_ref(), now)
+}
+
+/// Like [`require`], with the nodes of the cluster and whether each is up, if they are known.
+///
+/// # Errors
+/// The logs do not cover the time for every node; the message says which, and what to do.
+pub(crate) fn check(
+    usage: &UsageIndex,
+    wanted: &Wanted<'_>,
+    cluster: Option<&BTreeMap<String, bool>>,
+    now: Timestamp,
+) -> Result<(), String> {
+    match usage.evidence().gap(wanted.since, now, cluster, wanted.without) {
         None => Ok(()),
         Some(gap) => Err(explain(&gap, wanted)),
     }

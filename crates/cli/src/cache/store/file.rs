@@ -45,6 +45,11 @@ pub(crate) struct Files {
     pub(super) others: usize,
 }
 
+/// The index of the file of each name; the largest number for a name that is not one of a regular
+/// file.
+#[derive(Debug, Default)]
+pub(crate) struct ByName(Vec<u32>);
+
 impl Files {
     /// The files.
     pub(super) fn files(&self) -> &[File] {
@@ -53,11 +58,38 @@ impl Files {
 
     /// The names of a file, sorted.
     pub(super) fn all_names(&self, file: &File) -> impl Iterator<Item = &str> {
+        self.numbers(file).map(|number| self.names.get(number))
+    }
+
+    /// The numbers of the names of a file, sorted.
+    fn numbers(&self, file: &File) -> impl Iterator<Item = usize> {
         let next = |number: &usize| {
             let next = self.next.get(*number).copied().filter(|next| *next != 0)?;
             usize::try_from(next).ok()
         };
-        std::iter::successors(Some(file.first), next).map(|number| self.names.get(number))
+        std::iter::successors(Some(file.first), next)
+    }
+
+    /// Finds the files by any of their names.
+    pub(crate) fn by_name(&self) -> ByName {
+        let mut files = vec![u32::MAX; self.names.len()];
+        for (index, file) in (0..u32::MAX).zip(&self.files) {
+            for number in self.numbers(file) {
+                files.get_mut(number).into_iter().for_each(|of_name| *of_name = index);
+            }
+        }
+        ByName(files)
+    }
+
+    /// The index of the file of this name. `by_name` is what [`Self::by_name`] returned.
+    pub(crate) fn find(&self, by_name: &ByName, name: &str) -> Option<usize> {
+        let index = by_name.0.get(self.names.find(name)?).filter(|index| **index != u32::MAX)?;
+        usize::try_from(*index).ok()
+    }
+
+    /// The number of files.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
     }
 
     /// All names, sorted.
@@ -243,6 +275,10 @@ mod tests {
         sif(&store.path("b:0"), 2);
         sif(&store.path("y"), 3);
         let files = files(store.root());
+        let by_name = files.by_name();
+        let found = ["a/i:1", "b:1", "z/i:3", "b:0", "y", "a", "z/i:4", ""]
+            .map(|name| files.find(&by_name, name));
+        assert_eq!(found, [Some(0), Some(0), Some(0), Some(1), Some(2), None, None, None]);
         let all: Vec<Vec<&str>> =
             files.files().iter().map(|file| files.all_names(file).collect()).collect();
         assert_eq!(all, [vec!["a/i:1", "a/i:2", "b:1", "z/i:3"], vec!["b:0"], vec!["y"]]);

@@ -37,6 +37,11 @@ impl Names {
         names
     }
 
+    /// The number of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.places.binary_search_by(|place| part(&self.text, *place).cmp(name)).ok()
+    }
+
     /// Sorts the names as bytes.
     fn sort(&mut self) {
         let text = self.text.as_str();

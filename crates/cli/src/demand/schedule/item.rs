@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 
 /// The maximum number of askers that are remembered. No policy needs more.
 const MAX_ASKERS: usize = 1000;
+/// The first words of verdicts that are reported.
+const NOT_YET: &str = "not yet";
+const REFUSED: &str = "refused";
 /// The maximum length of a reason in bytes.
 const MAX_REASON: usize = 500;
 
@@ -170,6 +173,23 @@ impl Item {
         self.trouble.as_ref()?.left(now)
     }
 
+    /// What was last known about the image, also if the pause after a failure is over. Unlike a
+    /// verdict, this is saved.
+    pub(crate) fn last_known(&self) -> Stage {
+        if let Some(Trouble { refused, reason, .. }) = &self.trouble {
+            return match refused {
+                true => Stage::Refused(reason.clone()),
+                false => Stage::Failed(reason.clone()),
+            };
+        }
+        let text = self.reported.as_deref().unwrap_or_default();
+        match text.split_once(": ") {
+            Some((REFUSED, why)) => Stage::Refused(why.to_owned()),
+            Some((NOT_YET, why)) => Stage::NotYet(why.to_owned()),
+            _ => Stage::Queued(None),
+        }
+    }
+
     pub(super) fn opener(&self) -> Option<u32> {
         self.opener
     }
@@ -251,8 +271,8 @@ impl Item {
         self.judging = false;
         let text = Some(match &verdict {
             Verdict::Allowed => "allowed".to_owned(),
-            Verdict::NotYet(why) => format!("not yet: {why}"),
-            Verdict::Refused(why) => format!("refused: {why}"),
+            Verdict::NotYet(why) => format!("{NOT_YET}: {why}"),
+            Verdict::Refused(why) => format!("{REFUSED}: {why}"),
         });
         let is_new = self.reported != text;
         self.reported = text;

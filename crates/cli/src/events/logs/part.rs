@@ -3,13 +3,15 @@
 
 use super::chunks::{self, Chunk};
 use super::clock::Clock;
+use super::days::Days;
 use super::header::{self, Header, Program};
 use super::line::{self, Line};
 use super::scan::{NAME, STAMP, is_same_hour};
-use super::tally::{Place, Tally};
+use super::tally::{Added, Place, Tally};
 use super::{json, stamp};
+use crate::events::count::Outcomes;
 use crate::events::event::Event;
-use crate::events::head;
+use crate::events::head::{self, Head};
 use jiff::Timestamp;
 use memchr::memmem::{FindIter, Finder};
 use std::borrow::Cow;
@@ -28,6 +30,8 @@ pub(super) struct Part {
     pub(super) steps: Vec<Step>,
     /// The host of the last line.
     pub(super) current: Option<usize>,
+    /// The hits and misses that count, by day.
+    pub(super) days: Days,
     /// The number of hits and misses.
     pub(super) events: u64,
     /// The number of lines that the plugin would not write, or that another user sent.
@@ -44,6 +48,14 @@ pub(super) struct Host {
     pub(super) last: Option<(Range<usize>, Option<Timestamp>)>,
     /// The time of its last line of the plugin.
     pub(super) used: Option<Timestamp>,
+    /// The hits and misses that count.
+    pub(super) outcomes: Outcomes,
+}
+
+impl Host {
+    fn new(name: Range<usize>, decoded: Option<String>) -> Self {
+        Self { name, decoded, last: None, used: None, outcomes: Outcomes::default() }
+    }
 }
 
 /// A line whose meaning depends on earlier lines. Hosts are indices of [`Part::hosts`].
@@ -60,7 +72,7 @@ pub(super) enum Step {
     /// A line of the plugin that could not be parsed, with its own time.
     Unread { line: String, time: Option<Timestamp>, after: After },
     /// A line of the plugin before any line with a host.
-    Used(Timestamp),
+    Used(Timestamp, Outcomes),
 }
 
 /// The line before a step.
@@ -73,11 +85,11 @@ pub(super) struct After {
 }
 
 /// What is the same for all parts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) now: Timestamp,
     pub(super) finder: &'a Finder<'a>,
-    pub(super) tally: &'a Tally,
+    pub(super) tally: &'a Tally<'a>,
 }
 
 impl Reader<'_> {
@@ -96,13 +108,14 @@ impl Reader<'_> {
             hosts: Vec::new(),
             steps: Vec::new(),
             current: None,
+            days: Days::default(),
             events: 0,
             forged: 0,
         };
         state.next = state.found.next();
         chunks::lines(bytes, &mut |start, line| state.line(start, line));
-        let State { hosts, steps, current, events, forged, .. } = state.finish();
-        Part { hosts, steps, current, events, forged, chunk }
+        let State { hosts, steps, current, days, events, forged, .. } = state.finish();
+        Part { hosts, steps, current, days, events, forged, chunk }
     }
 }
 
@@ -120,6 +133,7 @@ struct State<'a> {
     hosts: Vec<Host>,
     steps: Vec<Step>,
     current: Option<usize>,
+    days: Days,
     events: u64,
     forged: u64,
 }
@@ -203,7 +217,7 @@ impl<'a> State<'a> {
         }
         let (host, range) = (self.hosts.len(), self.range(name));
         self.places.insert(name.into(), host);
-        self.hosts.push(Host { name: range, decoded: None, last: None, used: None });
+        self.hosts.push(Host::new(range, None));
         Some(host)
     }
 
@@ -217,7 +231,7 @@ impl<'a> State<'a> {
         }
         let (host, decoded) = (self.hosts.len(), Some(name.to_owned()));
         self.places.insert(name.as_bytes().to_owned().into(), host);
-        self.hosts.push(Host { name: 0..0, decoded, last: None, used: None });
+        self.hosts.push(Host::new(0..0, decoded));
         Some(host)
     }
 
@@ -235,20 +249,30 @@ impl<'a> State<'a> {
         let text = std::str::from_utf8(message).ok().filter(|_| is_trimmed && line.is_ascii());
         let Some((head, rest)) = text.and_then(head::split) else { return false };
         let Some(time) = self.clock.moment(header.stamp) else { return false };
-        if time > stamp::tomorrow(self.reader.now)
-            || !self.reader.tally.add(&head, rest, time, place)
-        {
+        if time > stamp::tomorrow(self.reader.now) {
             return false;
         }
-        self.event(time);
+        let Some(added) = self.reader.tally.add(&head, rest, time, place) else { return false };
+        self.event(&head, time, added);
         true
     }
 
-    fn event(&mut self, time: Timestamp) {
+    fn event(&mut self, head: &Head, time: Timestamp, added: Added) {
         self.events += 1;
+        if added.counts {
+            self.days.add(head, time, added.size);
+        }
         match self.current.and_then(|host| self.hosts.get_mut(host)) {
-            Some(host) => host.used = host.used.max(Some(time)),
-            None => self.steps.push(Step::Used(time)),
+            Some(host) => {
+                host.used = host.used.max(Some(time));
+                if added.counts {
+                    host.outcomes.add(head);
+                }
+            }
+            None => {
+                let outcomes = if added.counts { Outcomes::of(head) } else { Outcomes::default() };
+                self.steps.push(Step::Used(time, outcomes));
+            }
         }
     }
 
@@ -258,8 +282,9 @@ impl<'a> State<'a> {
         let line = line.trim_end();
         match line::read(line, self.reader.now) {
             Line::Event(time, event) => {
-                self.reader.tally.add_event(&event, time, place);
-                self.event(time);
+                if let Some((head, added)) = self.reader.tally.add_event(&event, time, place) {
+                    self.event(&head, time, added);
+                }
             }
             Line::Forged => self.forged += 1,
             Line::Future(event) => {

@@ -1,6 +1,7 @@
 //! Reads logs, and collects their events and the lines that could not be parsed.
 
 use super::coverage::{Span, Spans};
+use super::days::Days;
 use super::evidence::Evidence;
 use super::line;
 use super::part::{Part, Reader};
@@ -9,12 +10,14 @@ use super::source::{Skipped, Source};
 use super::tally::Tally;
 use super::{Hits, header, journal, workers};
 use crate::error::Failure;
+use crate::events::count::Outcomes;
 use crate::events::event::Event;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Maximum length of an example line, in characters.
 const EXAMPLE: usize = 200;
@@ -24,6 +27,10 @@ const EXAMPLE: usize = 200;
 pub(crate) struct Read {
     /// The times that the logs cover, by node.
     pub(crate) evidence: Evidence,
+    /// The hits and misses that count, by day.
+    pub(crate) days: Days,
+    /// The hosts that have lines, by their short names.
+    pub(crate) hosts: BTreeMap<String, OfHost>,
     /// The earliest and the latest time of a line.
     pub(crate) range: Option<Span>,
     /// The number of lines with hits or misses.
@@ -38,7 +45,17 @@ pub(crate) struct Read {
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
     /// Whether this user can only see a part of the journal.
-    is_partial: bool,
+    pub(crate) is_partial: bool,
+}
+
+/// What the logs say about a host.
+#[derive(Debug, Default)]
+pub(crate) struct OfHost {
+    /// The hits and misses that count.
+    pub(crate) outcomes: Outcomes,
+    /// The times between its first and its last lines. Unlike the evidence, they do not depend on
+    /// whether lines could be read.
+    pub(crate) spans: Spans,
 }
 
 /// Lines of nodes whose clock is ahead.
@@ -48,7 +65,7 @@ pub(crate) struct FutureLines {
     /// The images that were used according to these lines, with estimated times.
     pub(crate) hits: Hits,
     /// The first of these nodes.
-    host: Option<String>,
+    pub(crate) host: Option<String>,
 }
 
 /// Lines that could not be parsed.
@@ -58,7 +75,7 @@ pub(crate) struct Unread {
     /// The first of these lines.
     example: Option<String>,
     /// The file that contains it.
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     /// The times that are unknown because of these lines.
     #[serde(skip)]
     pub(crate) times: Spans,
@@ -74,7 +91,7 @@ pub(crate) struct Unread {
 pub(crate) fn read(
     sources: &[Source],
     progress: &Progress,
-    tally: &Tally,
+    tally: &Tally<'_>,
 ) -> Result<Read, Failure> {
     let now = Timestamp::now();
     let mut all = Read::default();
@@ -95,6 +112,7 @@ pub(crate) fn read(
             log.is_empty = false;
             log.events += part.events;
             all.forged += part.forged;
+            all.days.add_all(&part.days);
             scan.add(part, &mut Others { log: &mut log, all: &mut all });
         };
         let next = workers::read(&mut chunks, reader, first, &mut add);
@@ -167,6 +185,8 @@ impl<'a> Log<'a> {
         let mut any = journal.flatten();
         for (name, found) in scan.finish() {
             let name = if journal.is_some() && name.is_empty() { this_host() } else { name };
+            let of_host = all.hosts.entry(name.clone()).or_default();
+            of_host.outcomes.add_all(found.outcomes);
             let node = all.evidence.node(&name);
             node.used = node.used.max(found.used);
             any = found.spans.iter().chain(any).reduce(both);
@@ -174,6 +194,7 @@ impl<'a> Log<'a> {
             // first entry.
             let mut spans = if journal.is_some() { Spans::default() } else { found.spans };
             journal.flatten().into_iter().for_each(|span| spans.add(span));
+            of_host.spans.add_all(&spans);
             match () {
                 // A part of the journal, or a log with unparsable lines of unknown time, is not
                 // evidence.
@@ -250,7 +271,8 @@ impl Read {
 }
 
 impl FutureLines {
-    fn remark(&self) -> Option<String> {
+    /// A remark with the number of lines, and advice.
+    pub(crate) fn remark(&self) -> Option<String> {
         let host = self.host.as_deref().filter(|host| !host.is_empty());
         let whose =
             host.map_or_else(|| "its node".to_owned(), |host| escape_for_terminal(host.as_ref()));

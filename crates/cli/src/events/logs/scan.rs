@@ -3,6 +3,7 @@
 use super::coverage::{Span, Spans};
 use super::part::{After, Host as InPart, Part, Step};
 use super::stamp;
+use crate::events::count::Outcomes;
 use crate::events::event::Event;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +26,7 @@ struct Host {
     spans: Spans,
     /// The time of its last line of the plugin.
     used: Option<Timestamp>,
+    outcomes: Outcomes,
 }
 
 /// The hosts of one log.
@@ -44,6 +46,8 @@ pub(super) struct Scan {
 pub(super) struct Found {
     pub(super) spans: Spans,
     pub(super) used: Option<Timestamp>,
+    /// The hits and misses that count.
+    pub(super) outcomes: Outcomes,
 }
 
 /// What the lines of the plugin mean that are no usual hits and misses.
@@ -71,6 +75,7 @@ impl Scan {
             let host = place(host).and_then(|host| self.hosts.get_mut(host));
             let Some(host) = host else { continue };
             host.used = host.used.max(of_part.used);
+            host.outcomes.add_all(of_part.outcomes);
             if let Some((stamp, time)) = &of_part.last {
                 host.is_last(part.chunk.bytes().get(stamp.clone()).unwrap_or_default(), *time);
             }
@@ -111,13 +116,13 @@ impl Scan {
             (Step::Future { event, after }, _) => {
                 let about = self.about(after, place);
                 // The real time is unknown. However, this node uses the cache.
-                self.was_ours(now);
+                self.was_ours(now, Outcomes::default());
                 unusual.future(event, about, &|| self.host());
             }
             (Step::Unread { line, time, after }, _) => {
                 unusual.unread(line, time.or_else(|| self.about(after, place)));
             }
-            (Step::Used(time), _) => self.was_ours(*time),
+            (Step::Used(time, outcomes), _) => self.was_ours(*time, *outcomes),
             (_, None) => {}
         }
     }
@@ -130,17 +135,24 @@ impl Scan {
             return None;
         }
         let place = self.hosts.len();
-        let (last, spans) = ([0; STAMP], Spans::default());
-        let name = name.to_owned();
-        self.places.insert(name.clone(), place);
-        self.hosts.push(Host { name, last, length: 0, time: None, spans, used: None });
+        self.places.insert(name.to_owned(), place);
+        self.hosts.push(Host {
+            name: name.to_owned(),
+            last: [0; STAMP],
+            length: 0,
+            time: None,
+            spans: Spans::default(),
+            used: None,
+            outcomes: Outcomes::default(),
+        });
         Some(place)
     }
 
     /// Records that the plugin wrote the previous line.
-    fn was_ours(&mut self, time: Timestamp) {
+    fn was_ours(&mut self, time: Timestamp, outcomes: Outcomes) {
         if let Some(host) = self.hosts.get_mut(self.current) {
             host.used = host.used.max(Some(time));
+            host.outcomes.add_all(outcomes);
         }
     }
 
@@ -170,6 +182,7 @@ impl Scan {
             let found = all.entry(short(&host.name)).or_default();
             found.spans.add_all(&host.spans);
             found.used = found.used.max(host.used);
+            found.outcomes.add_all(host.outcomes);
         }
         all
     }

@@ -6,16 +6,20 @@ use crate::events::count::{Commands, Numbers};
 use crate::events::event::Event;
 use crate::events::head::{self, Head};
 use jiff::Timestamp;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// The number of parts, each with a lock of its own. A power of two.
 const PARTS: usize = 32;
 
+/// Returns the size of an image file in bytes, if it is known.
+pub(crate) type Sizes<'a> = &'a (dyn Fn(&Path) -> Option<u64> + Sync);
+
 /// The hits and misses of logs.
-#[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct Tally<'a> {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    sizes: Option<Sizes<'a>>,
     hasher: Hasher,
     parts: Vec<Mutex<Part>>,
 }
@@ -40,40 +44,76 @@ pub(crate) struct Counts {
     pub(crate) place: Place,
     /// The time of the last command, also if it is not between the given times.
     pub(crate) last_of_all: Option<Timestamp>,
+    /// The size of the image of a hit, if sizes are wanted.
+    size: Option<u64>,
+}
+
+/// A command that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Added {
+    /// Whether it is between the given times.
+    pub(super) counts: bool,
+    /// The size of its image in bytes, if it is a hit and the size is known.
+    pub(super) size: Option<u64>,
 }
 
 /// The place of a line: the number of its chunk, and its offset in the chunk.
 pub(crate) type Place = (u64, usize);
 
-impl Tally {
+impl<'a> Tally<'a> {
     /// A tally that counts the commands between these times.
     pub(crate) fn new(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
         let parts = (0..PARTS).map(|_| Mutex::default()).collect();
-        Self { since, until, hasher: Hasher::default(), parts }
+        Self { since, until, sizes: None, hasher: Hasher::default(), parts }
     }
 
-    /// Counts a command. `rest` is the text after its head. Returns `false` if that is not one that
+    /// A tally that also asks for the size of each image, once.
+    pub(crate) fn with_sizes(self, sizes: Option<Sizes<'a>>) -> Self {
+        Self { sizes, ..self }
+    }
+
+    /// Counts a command. `rest` is the text after its head. Returns `None` if that is not one that
     /// the plugin writes after such a head.
-    pub(super) fn add(&self, head: &Head, rest: &str, time: Timestamp, place: Place) -> bool {
+    pub(super) fn add(
+        &self,
+        head: &Head,
+        rest: &str,
+        time: Timestamp,
+        place: Place,
+    ) -> Option<Added> {
         let hash = self.hasher.hash(rest);
-        let Some(part) = self.parts.get(part(hash)) else { return false };
+        let part = self.parts.get(part(hash))?;
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         let all = if head.is_hit { &mut part.hits } else { &mut part.misses };
-        let is_valid = || head::subject(head.is_hit, rest).is_some();
-        let counts = all.value(hash, rest, || is_valid().then(Counts::default));
-        let Some(counts) = counts else { return false };
+        let new = || {
+            let event = head::subject(head.is_hit, rest)?;
+            Some(Counts { size: self.size(&event), ..Counts::default() })
+        };
+        let counts = all.value(hash, rest, new)?;
         counts.last_of_all = counts.last_of_all.max(Some(time));
         let early = self.since.is_some_and(|since| time < since);
-        if !early && self.until.is_none_or(|until| time < until) {
+        let counted = !early && self.until.is_none_or(|until| time < until);
+        if counted {
             counts.add(head, time, place);
         }
-        true
+        Some(Added { counts: counted, size: counts.size })
     }
 
-    /// Counts an event of any form.
-    pub(super) fn add_event(&self, event: &Event, time: Timestamp, place: Place) {
+    /// Counts an event of any form. Returns its head as well.
+    pub(super) fn add_event(
+        &self,
+        event: &Event,
+        time: Timestamp,
+        place: Place,
+    ) -> Option<(Head, Added)> {
         let (head, rest) = head::of(event);
-        self.add(&head, &rest, time, place);
+        let added = self.add(&head, &rest, time, place)?;
+        Some((head, added))
+    }
+
+    /// The size of the image of an event.
+    fn size(&self, event: &Event) -> Option<u64> {
+        self.sizes?(event.image.as_deref()?)
     }
 
     /// The parts, in no particular order. Each text is in one of them, so several threads can

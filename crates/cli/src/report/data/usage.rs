@@ -20,6 +20,9 @@ pub(crate) struct Totals {
     /// The number of different image files that served a command.
     pub(crate) images: u64,
     pub(crate) saved: Saved,
+    /// If each user had downloaded each image once, and kept it: a lower limit of what was saved.
+    /// Images of unknown size are not part of it.
+    pub(crate) saved_once_per_user: u64,
 }
 
 /// Bytes that were not downloaded because of hits. A size is that of the image file, which differs

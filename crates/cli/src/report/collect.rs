@@ -1,0 +1,179 @@
+//! Collects the data of a report: first the image roots, then the logs in one pass, then what both
+//! say together.
+
+mod cache;
+mod days;
+mod filler;
+pub(crate) mod holdings;
+mod images;
+mod misses;
+mod nodes;
+mod problems;
+mod sources;
+mod unused;
+
+use super::command_line::CommandLines;
+use super::data::Report;
+use crate::cache::image_name;
+use crate::error::Failure;
+use crate::events::aggregate::{self, Aggregate, Period};
+use crate::events::event::Event;
+use crate::inspect::finding::{Finding, NO_ANSWER};
+use crate::inspect::survey;
+use crate::options::Site;
+use crate::site;
+use crate::system::nodes::Node;
+use crate::system::process::Processes;
+use crate::ui::progress::Progress;
+use filler::Filler;
+use holdings::Holdings;
+use jiff::{SignedDuration, Timestamp};
+use sifcache_core::settings::Settings;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long an image root may make no progress before it counts as dead.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What to report.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) period: &'a Period,
+    /// The maximum number of rows of each list.
+    pub(crate) top: usize,
+    /// The time after which an image counts as unused, and how the user wrote it.
+    pub(crate) unused_for: (SignedDuration, &'a str),
+    /// Whether to show no progress.
+    pub(crate) quiet: bool,
+}
+
+/// What the sections are made from.
+struct Facts<'a> {
+    wanted: &'a Wanted<'a>,
+    now: Timestamp,
+    /// The settings, or why there are none.
+    settings: Result<Settings, String>,
+    /// What `verify` finds; empty without settings.
+    findings: Vec<Finding>,
+    holdings: Holdings,
+    filler: Option<Filler>,
+    /// The hits and misses, or why there are none. The keys are those of [`key`].
+    logs: Result<Aggregate, String>,
+    /// The nodes of the cluster by their short host names, or why they are unknown.
+    cluster: Result<BTreeMap<String, Node>, String>,
+    lines: CommandLines,
+}
+
+/// Collects the data.
+///
+/// # Errors
+/// The settings are invalid, a given log cannot be read, or there is nothing to report on.
+pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Report, Failure> {
+    let now = Timestamp::now();
+    let settings = match site::settings(wanted.site) {
+        Err(failure @ (Failure::Root(_) | Failure::Settings { .. })) => return Err(failure),
+        other => other.map_err(|failure| failure.to_string()),
+    };
+    let progress = Progress::new(wanted.quiet);
+    let findings = settings.as_ref().map_or_else(
+        |_| Ok(Vec::new()),
+        |settings| {
+            let _task = progress.spinner("checking the image roots");
+            survey::survey(settings, TIMEOUT).map(|survey| survey.findings)
+        },
+    )?;
+    let dead = |path: &Path| dead(&findings, path);
+    let holdings =
+        settings.as_ref().map_or_else(|_| Holdings::default(), |all| Holdings::read(all, &dead));
+    let logs = match read(wanted, &holdings, &progress) {
+        Err(Failure::NoLog) if settings.is_ok() => Err(Failure::NoLog.to_string()),
+        other => Ok(other?),
+    };
+    let mut facts = Facts {
+        filler: settings.as_ref().ok().and_then(|settings| Filler::read(settings, &dead)),
+        cluster: nodes::cluster(&Processes),
+        lines: CommandLines::new(wanted.site, &wanted.period.log),
+        wanted,
+        now,
+        settings,
+        findings,
+        holdings,
+        logs,
+    };
+    facts.learn();
+    Ok(facts.report())
+}
+
+/// Reads the logs in one pass.
+fn read(
+    wanted: &Wanted<'_>,
+    holdings: &Holdings,
+    progress: &Progress,
+) -> Result<Aggregate, Failure> {
+    let size = |path: &Path| holdings.find(path).size();
+    let events = aggregate::Wanted { key: &key, hits: true, sizes: Some(&size) };
+    let aggregate = aggregate::collect_all(wanted.period, progress, &events)?;
+    // None of the files is a log.
+    aggregate.described()?;
+    Ok(aggregate)
+}
+
+/// Hits are counted by image, and misses by reference.
+fn key(event: &Event) -> Option<String> {
+    Some(match &event.image {
+        Some(image) => format!("{HIT}{}", image.to_string_lossy()),
+        None => format!("{MISS}{}", image_name::short(&event.reference)),
+    })
+}
+
+/// The first letter of the keys of hits and of misses.
+const HIT: &str = "h";
+const MISS: &str = "m";
+
+/// Why nothing below this directory can be read, if a part of it did not answer.
+fn dead(findings: &[Finding], directory: &Path) -> Option<String> {
+    let is_there =
+        |finding: &&Finding| finding.token == NO_ANSWER && (finding.path.starts_with(directory));
+    findings.iter().find(is_there).map(|finding| finding.what.clone())
+}
+
+impl Facts<'_> {
+    /// Adds the last uses of images in the logs to those that `sifcache hits` has saved.
+    fn learn(&mut self) {
+        let Ok(logs) = &self.logs else { return };
+        for root in &mut self.holdings.roots {
+            root.usage.learn(&root.path, &logs.hits, &logs.read);
+        }
+    }
+
+    /// Why nothing below this directory can be read, if a part of it did not answer.
+    fn dead(&self, directory: &Path) -> Option<String> {
+        dead(&self.findings, directory)
+    }
+
+    fn report(&self) -> Report {
+        let misses = misses::section(self);
+        let unused = unused::section(self);
+        let cache = cache::section(self);
+        Report {
+            created: self.now,
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            release: env!("CARGO_PKG_VERSION"),
+            time_zone: days::time_zone(self.now),
+            since: self.wanted.period.since,
+            until: self.wanted.period.until,
+            sources: sources::all(self),
+            totals: images::totals(self),
+            days: days::section(self),
+            images: images::section(self),
+            nodes: nodes::section(self),
+            partitions: nodes::by_partition(self),
+            problems: problems::section(self, &cache.data, &unused.data),
+            cache,
+            misses,
+            unused,
+        }
+    }
+}

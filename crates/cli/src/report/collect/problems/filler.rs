@@ -1,0 +1,68 @@
+//! Images that the filler did not add, and a filler that has ended.
+
+use super::{note, problem};
+use crate::report::collect::Facts;
+use crate::report::collect::filler::{Filler, Known};
+use crate::report::data::number;
+use crate::report::data::problem::Problem;
+use crate::report::data::source::SourceId;
+use crate::ui::format;
+
+/// A running filler changes its beat at least every 10 seconds. The rest of the time is for clocks
+/// that differ.
+const ALIVE: i64 = 60;
+
+/// The problems of the filler.
+pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
+    let Some(filler) = &facts.filler else { return Vec::new() };
+    let root = filler.root.to_string_lossy();
+    let mut all: Vec<Problem> = Vec::new();
+    if let Some(error) = &filler.error {
+        let what = format!("the state of the filler cannot be read: {error}");
+        all.push(note("filler-not-read", SourceId::Filler, &root, what));
+    }
+    let is_bad = |known: &Known| ["failed", "refused-by-policy"].contains(&known.reason.kind);
+    let bad = filler.items.iter().filter(|(_, known)| is_bad(known));
+    let rows: Vec<Problem> = bad.map(|(name, known)| row(facts, name, known)).collect();
+    let more = rows.len().saturating_sub(facts.wanted.top);
+    all.extend(rows.into_iter().take(facts.wanted.top));
+    if more > 0 {
+        let what = "more images that the filler did not add";
+        let more = note("fill-failed", SourceId::Filler, &root, what).count(number(more));
+        all.push(more.command(facts.lines.of("queue", &[])));
+    }
+    all.extend(silent(facts, filler));
+    all
+}
+
+fn row(facts: &Facts<'_>, name: &str, known: &Known) -> Problem {
+    let users = match known.users {
+        0 => String::new(),
+        1 => " (1 user asked)".to_owned(),
+        users => format!(" ({users} users asked)"),
+    };
+    let why = &known.reason.why;
+    let problem = match known.reason.kind {
+        "failed" => {
+            let what = format!("the filler could not add it: {why}{users}");
+            problem("fill-failed", SourceId::Filler, name, what)
+        }
+        _ => {
+            let what = format!("the policy of the filler refuses it: {why}{users}");
+            note("fill-refused", SourceId::Filler, name, what)
+        }
+    };
+    problem.command(facts.lines.of("add", &[name.as_ref()]))
+}
+
+/// A filler that ran as a service, and does not run any more.
+fn silent(facts: &Facts<'_>, filler: &Filler) -> Option<Problem> {
+    let beat = filler.beat?;
+    if facts.now.duration_since(beat).as_secs() <= ALIVE {
+        return None;
+    }
+    let what = format!("no filler has run there since {}", format::minute(beat));
+    let root = filler.root.to_string_lossy();
+    let note = note("filler-silent", SourceId::Filler, &root, what);
+    Some(note.command("systemctl status sifcache-fill.service"))
+}

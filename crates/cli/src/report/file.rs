@@ -1,0 +1,97 @@
+//! Writes a report into a file, as a whole: a reader finds either the old content or the new one.
+
+use crate::cache::store::{cannot_write, sync_directory};
+use crate::error::Failure;
+use rustix::fs::OFlags;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Writes the file with the modes that the umask leaves, or with those of the file that it replaces.
+///
+/// # Errors
+/// The path is that of something else than a regular file, or the file cannot be written.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error| cannot_write(path, error);
+    let before = match fs::symlink_metadata(path) {
+        // A new file would take the place of a device such as /dev/null, or of a link such as
+        // /dev/stdout.
+        Ok(before) if !before.is_file() => {
+            return Err(failed(io::Error::other("it exists and is not a regular file")));
+        }
+        Ok(before) => Some(before.permissions()),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let temporary = temporary(path);
+    let written = create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        before.map_or(Ok(()), |before| file.set_permissions(before))?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_directory(directory(path))
+    });
+    written.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(error)
+    })
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(path)
+}
+
+/// A hidden file beside `path` that no other process uses.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    name.push(format!(".{host}.{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn mode(path: &std::path::Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_its_modes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.html");
+        write(&path, b"one").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"two".to_vec(), 0o640));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_regular_files_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let [other, link, inside] =
+            ["other", "link", "inside"].map(|name| directory.path().join(name));
+        fs::write(&other, "other").unwrap();
+        symlink(&other, &link).unwrap();
+        fs::create_dir(&inside).unwrap();
+        for path in [&link, &inside, &directory.path().join("none/report.html")] {
+            let message = write(path, b"text").unwrap_err().to_string();
+            assert!(message.contains(&*path.to_string_lossy()), "{message}");
+        }
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&other).unwrap(), "other");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+    }
+}

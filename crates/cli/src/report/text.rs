@@ -1,0 +1,139 @@
+//! A report in a few lines of text.
+
+use super::data::problem::Severity;
+use super::data::usage::Saved;
+use super::data::{Report, Section};
+use crate::events::count::Commands;
+use crate::ui::escape::escape_for_terminal;
+use crate::ui::format;
+
+/// The maximum number of problems that are listed.
+const PROBLEMS: usize = 5;
+
+/// The summary.
+pub(crate) fn summary(report: &Report) -> String {
+    let mut text = String::new();
+    let mut line = |what: &str, said: String| text.push_str(&format!("{what:9} {said}\n"));
+    line("period:", period(report));
+    line(
+        "cache:",
+        said(&report.cache, &|cache| {
+            format!("{} images, {}", cache.images, format::size(cache.bytes))
+        }),
+    );
+    line(
+        "hits:",
+        said(&report.totals, &|totals| {
+            let percent =
+                totals.hit_percent.map_or(String::new(), |part| format!(", {part} % of all"));
+            format!("{}{percent}", commands(totals.hits))
+        }),
+    );
+    line(
+        "misses:",
+        said(&report.misses, &|misses| {
+            let (missing, added) = (misses.list.total, misses.added_since);
+            format!("{}; {missing} references are missing, {added} were added since", {
+                commands(report.totals.data.misses)
+            })
+        }),
+    );
+    line("saved:", said(&report.totals, &|totals| saved(totals.saved, totals.saved_once_per_user)));
+    line(
+        "unused:",
+        said(&report.unused, &|unused| {
+            let age = escape_for_terminal(unused.unused_for.as_ref());
+            format!("{} images, {}, for {age}", unused.images, format::size(unused.bytes))
+        }),
+    );
+    text.push_str(&problems(report));
+    text
+}
+
+/// The figures of a section, or why there are none.
+fn said<T>(section: &Section<T>, figures: &dyn Fn(&T) -> String) -> String {
+    match &section.missing {
+        Some(why) => format!("unknown: {}", escape_for_terminal(why.as_ref())),
+        None => figures(&section.data),
+    }
+}
+
+fn period(report: &Report) -> String {
+    let logs = report.sources.iter().find_map(|source| Some((source.from?, source.to?)));
+    logs.map_or_else(
+        || "unknown: there is no log".to_owned(),
+        |(from, to)| format!("{} to {}", format::minute(from), format::minute(to)),
+    )
+}
+
+fn commands(commands: Commands) -> String {
+    let Commands { launches, pulls, builds } = commands;
+    format!("{launches} launches, {pulls} pulls, {builds} builds")
+}
+
+fn saved(saved: Saved, once_per_user: u64) -> String {
+    let unknown = match saved.unknown {
+        0 => String::new(),
+        unknown => format!("; the images of {unknown} hits have an unknown size"),
+    };
+    let (least, most) = (format::size(once_per_user), format::size(saved.bytes));
+    format!("{least} (once per user) to {most} (each hit) not downloaded{unknown}")
+}
+
+fn problems(report: &Report) -> String {
+    let all = &report.problems.data;
+    let (bad, notes): (Vec<_>, Vec<_>) =
+        all.iter().partition(|problem| problem.severity == Severity::Problem);
+    let mut text = format!("{} problems, {} notes\n", bad.len(), notes.len());
+    for problem in bad.iter().take(PROBLEMS) {
+        let (subject, what) = (&problem.subject, &problem.what);
+        let [subject, what, fix] =
+            [subject, what, fix(problem)].map(|text| escape_for_terminal(text.as_ref()));
+        text.push_str(&format!(
+            "  {subject}: {what}{}{fix}\n",
+            if fix.is_empty() { "" } else { ": " }
+        ));
+    }
+    match bad.len().saturating_sub(PROBLEMS) {
+        0 => {}
+        more => text.push_str(&format!("  and {more} more (--html, --json)\n")),
+    }
+    text
+}
+
+fn fix(problem: &super::data::problem::Problem) -> &String {
+    if problem.command.is_empty() { &problem.advice } else { &problem.command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+    use crate::report::data::example::{self, HOSTILE};
+
+    #[test]
+    fn the_summary_has_the_main_figures() {
+        let text = summary(&example::report());
+        for part in [
+            "cache:    120 images, 480.00 GiB",
+            "hits:     120345 launches, 321 pulls, 12 builds, 98.9 % of all",
+            "misses:   1234 launches, 45 pulls, 0 builds; 9 references are missing, 5 were added",
+            "the images of 17 hits have an unknown size",
+            "unused:   15 images, 180.00 GiB, for 60d",
+            "3 problems, 2 notes",
+            "  /shared/sif: is 95 % full: sifcache gc --fill-level 90%:80% --dry-run",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains(HOSTILE), "{text}");
+    }
+
+    #[test]
+    fn unknown_figures_are_not_shown_as_zero() {
+        let mut report = example::empty();
+        report.sources.clear();
+        let text = summary(&report);
+        assert!(text.starts_with("period:   unknown: there is no log\n"), "{text}");
+        assert!(text.contains("hits:     unknown: there is no log <here>\n"), "{text}");
+        assert!(!text.contains(" 0 launches") && text.contains("0 problems"), "{text}");
+    }
+}
