@@ -13,8 +13,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
-/// The lines cover this time, in microseconds: 30 days.
-const COVERED: i64 = 30 * 86_400_000_000;
+/// The lines cover this time, in microseconds: 90 days.
+const COVERED: i64 = 90 * 86_400_000_000;
 /// The number of users.
 const USERS: u64 = 900;
 /// The number of references that are requested but not in the cache.

@@ -45,13 +45,10 @@ fn parse(text: &str) -> BTreeMap<String, Node> {
     let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
     for line in text.lines() {
         let mut words = line.trim().splitn(3, '|');
-        if let (Some(host), Some(state), Some(partition)) =
-            (words.next(), words.next(), words.next())
-        {
-            let node = nodes.entry(host.to_owned()).or_default();
-            node.is_up = is_up(state);
-            node.partitions.insert(partition.to_owned());
-        }
+        let (Some(host), Some(state)) = (words.next(), words.next()) else { continue };
+        let node = nodes.entry(host.to_owned()).or_default();
+        node.is_up = is_up(state);
+        node.partitions.extend(words.next().map(str::to_owned));
     }
     nodes
 }

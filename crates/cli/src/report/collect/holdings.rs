@@ -94,10 +94,10 @@ impl Holdings {
             let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
             name.to_str().filter(|_| is_plain)
         };
-        for root in &self.roots {
-            if let Some(name) = inside(&root.path) {
-                return root.find(name);
-            }
+        let of_root = |root: &Held| inside(&root.path).map(|name| root.find(name));
+        let known = |found: &Found| *found != Found::Unknown;
+        if let Some(found) = self.roots.iter().filter_map(of_root).find(known) {
+            return found;
         }
         if self.foreign.iter().any(|root| inside(root).is_some())
             && let Ok(metadata) = fs::metadata(path)
