@@ -25,6 +25,7 @@ mod refresh;
 #[allow(dead_code)]
 mod registry;
 mod release;
+mod report;
 mod request;
 mod runtime;
 mod stage;

@@ -1,0 +1,184 @@
+//! Problems, and the commands that fix them, which a shell runs as they are printed.
+
+use super::{ago, hit, line, report, rows, script, text};
+use crate::tree::{Tree, mode, pulled};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const LOG: &str = "--root TOP/root --log TOP/log";
+
+/// The problem of this kind about this subject.
+fn problem(report: &Value, kind: &str, subject: &str) -> Value {
+    let all = rows(&report["problems"]["data"]);
+    let is_it = |one: &&Value| one["kind"] == kind && one["subject"] == subject;
+    all.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} of {subject}: {all:#?}")).clone()
+}
+
+/// Runs a command of a report in a shell.
+fn follow(tree: &Tree, command: &str) -> Output {
+    assert!(!command.is_empty());
+    let own = Path::new(env!("CARGO_BIN_EXE_sifcache")).parent().unwrap();
+    let path = format!("{}:{}:/usr/bin:/bin", own.display(), tree.text("bin"));
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).current_dir(tree.path("")).env_clear().env("PATH", path);
+    shell.env("HOME", tree.path("")).env("TZ", "UTC").output().unwrap()
+}
+
+/// Follows the command of a problem with a file, and checks that the problem is gone.
+#[track_caller]
+fn is_fixed_by_its_command(tree: &Tree, kind: &str, subject: &str) {
+    let found = problem(&report(tree, LOG), kind, subject);
+    let command = text(&found["command"]);
+    let output = follow(tree, command);
+    let after = report(tree, LOG);
+    let is_it = |one: &Value| one["kind"] == kind && one["subject"] == subject;
+    assert!(!rows(&after["problems"]["data"]).iter().any(is_it), "{command}: {output:?}");
+}
+
+fn with_log() -> Option<Tree> {
+    let tree = Tree::new()?;
+    let hit = hit(&tree, 1, 1001, "tasks=1", "o/good:1");
+    tree.file("log", line(ago(0, 1), "n1", &hit).as_bytes());
+    Some(tree)
+}
+
+#[test]
+fn modes_and_names_are_fixed_by_verify() {
+    let Some(tree) = with_log() else { return };
+    mode(&tree.image("root/o/closed:1", 2), 0o600);
+    is_fixed_by_its_command(&tree, "unreadable-for-users", &tree.text("root/o/closed:1"));
+    mode(&tree.image("root/o/open:1", 2), 0o666);
+    is_fixed_by_its_command(&tree, "untrusted", &tree.text("root/o/open:1"));
+    let labels = [("org.label-schema.usage.apptainer.version", "1.4.5")];
+    tree.file("root/alpine_3.20.sif", &pulled("docker.io/library/alpine:3.20", &labels));
+    is_fixed_by_its_command(&tree, "misnamed", &tree.text("root/alpine_3.20.sif"));
+    assert!(tree.path("root/alpine:3.20").exists());
+    // The path needs quotes.
+    tree.image("root/it's/i_1.sif", 3);
+    is_fixed_by_its_command(&tree, "no-reference", &tree.text("root/it's/i_1.sif"));
+}
+
+/// `chmod` and `chown` of what `verify --fix` does not change.
+#[test]
+fn owners_are_fixed_by_chown() {
+    let Some(tree) = with_log() else { return };
+    let path = tree.image("root/o/hers:1", 2);
+    std::os::unix::fs::chown(&path, Some(1001), None).unwrap();
+    let subject = path.to_str().unwrap();
+    let found = problem(&report(&tree, LOG), "untrusted", subject);
+    assert_eq!(found["command"], format!("chown root {subject}"));
+    is_fixed_by_its_command(&tree, "untrusted", subject);
+}
+
+/// A new copy replaces a truncated image, and the path is that of a registry.
+#[test]
+fn a_truncated_image_is_added_again() {
+    let Some(tree) = with_log() else { return };
+    let whole = tree.image("pulled", 2);
+    let pull =
+        format!("case $1 in --version) echo test 1 ;; *) exec cp {} $2 ;; esac", whole.display());
+    script(&tree, "apptainer", &pull);
+    let half = fs::read(&whole).unwrap()[..300].to_vec();
+    tree.file("root/127.0.0.1:1/o/cut:1", &half);
+    is_fixed_by_its_command(&tree, "truncated", &tree.text("root/127.0.0.1:1/o/cut:1"));
+    assert_eq!(fs::read(tree.path("root/127.0.0.1:1/o/cut:1")).unwrap(), fs::read(whole).unwrap());
+}
+
+/// Every kind of bad line, and files that are no logs.
+#[test]
+fn bad_lines_are_problems() {
+    let Some(tree) = with_log() else { return };
+    let future: Timestamp = "2150-01-01T00:00:00Z".parse().unwrap();
+    let hit = hit(&tree, 1, 1001, "tasks=1", "o/good:1");
+    let log = [
+        line(ago(0, 2), "n1", &hit),
+        line(future, "n2", &hit),
+        line(ago(0, 1), "n1", "hit job=9 ste"),
+        line(ago(0, 1), "n1", "miss job=9 ste"),
+        line(ago(0, 1), "n1", "miss job=9 ste"),
+    ];
+    tree.file("log", log.concat().as_bytes());
+    tree.file("log.1.lz4", b"\x04\x22\x4d\x18 and so on");
+    let found = report(&tree, &format!("{LOG} TOP/log.1.lz4"));
+    let log = tree.text("log");
+    let [unread, future, forged, skipped] = [
+        ("unread-lines", log.as_str()),
+        ("clock-ahead", "n2"),
+        ("forged-lines", &log),
+        ("skipped-log", &tree.text("log.1.lz4")),
+    ]
+    .map(|(kind, subject)| problem(&found, kind, subject));
+    assert_eq!((&unread["severity"], &unread["count"]), (&"problem".into(), &1.into()));
+    assert_eq!((&future["severity"], &future["count"]), (&"problem".into(), &1.into()));
+    assert_eq!((&forged["severity"], &forged["count"]), (&"note".into(), &2.into()));
+    assert!(text(&skipped["what"]).contains("lz4"), "{skipped}");
+    // `hits` shows the first unreadable line.
+    let shown = follow(&tree, text(&unread["command"]));
+    assert!(String::from_utf8(shown.stdout).unwrap().contains("event=hit job=9 ste"));
+    // Problems come before notes.
+    let severities: Vec<&str> =
+        rows(&found["problems"]["data"]).iter().map(|one| text(&one["severity"])).collect();
+    assert!(
+        severities.is_sorted_by(|one, other| one == other || *one == "problem"),
+        "{severities:?}"
+    );
+    // The log of nodes that run no jobs.
+    tree.file("log", b"2026-01-01T00:00:00Z n1 cron: x\n");
+    problem(&report(&tree, LOG), "no-lines", &log);
+}
+
+/// At most `--top` findings of a kind are listed, and the rest is counted.
+#[test]
+fn many_findings_are_one_row() {
+    let Some(tree) = with_log() else { return };
+    for number in 0..7 {
+        tree.file(format!("root/o/empty:{number}"), b"");
+    }
+    let found = report(&tree, &format!("{LOG} --top 3"));
+    let counts: Vec<u64> = rows(&found["problems"]["data"])
+        .iter()
+        .filter(|one| one["kind"] == "empty")
+        .map(|one| one["count"].as_u64().unwrap())
+        .collect();
+    assert_eq!(counts, [1, 1, 1, 4]);
+}
+
+/// What the filler could not add, and why.
+#[test]
+fn failures_of_the_filler_have_reasons() {
+    let Some(tree) = with_log() else { return };
+    script(&tree, "apptainer", "echo test 1; exit 1");
+    let miss =
+        |name: &str| line(Timestamp::now(), "n1", &format!("miss job=9 uid=1001 reference={name}"));
+    let log = [miss("127.0.0.1:1/o/bad:1"), miss("127.0.0.1:1/no/i:1")].concat();
+    tree.file("log", log.as_bytes());
+    let policy = "allow = [\"**\"]\ndeny = [\"127.0.0.1:1/no/**\"]\nunidentified = \"count\"\n";
+    tree.file("fill.toml", policy.as_bytes());
+    let fill =
+        super::run(&tree, "fill --root TOP/root --policy TOP/fill.toml --log TOP/log --once");
+    let found = report(&tree, LOG);
+    let failed = problem(&found, "fill-failed", "127.0.0.1:1/o/bad:1");
+    assert!(
+        text(&failed["what"]).starts_with("the filler could not add it: "),
+        "{fill:?} {failed}"
+    );
+    let refused = problem(&found, "fill-refused", "127.0.0.1:1/no/i:1");
+    assert_eq!(refused["severity"], "note");
+    assert_eq!(
+        refused["command"],
+        format!("sifcache add --root {} 127.0.0.1:1/no/i:1", tree.text("root"))
+    );
+    let reasons: Vec<&str> = rows(&found["misses"]["data"]["list"]["rows"])
+        .iter()
+        .map(|row| text(&row["reasons"][0]["kind"]))
+        .collect();
+    assert_eq!(reasons, ["refused-by-policy", "failed"]);
+    // A filler that ran as a service an hour ago.
+    let beat = tree.file("root/.sifcache/queue/beat", b"1\n");
+    let file = fs::File::options().write(true).open(beat).unwrap();
+    file.set_modified(ago(0, 1).into()).unwrap();
+    problem(&report(&tree, LOG), "filler-silent", &tree.text("root"));
+}

@@ -1,0 +1,133 @@
+//! The outputs of `report`: the file of `--html`, standard output, and what is missing.
+
+use super::{ago, hit, line, report, run, text};
+use crate::tree::{Tree, mode};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+const LOG: &str = "--root TOP/root --log TOP/log";
+
+fn with_log() -> Option<Tree> {
+    let tree = Tree::new()?;
+    let hit = hit(&tree, 1, 1001, "tasks=3", "o/good:1");
+    tree.file("log", line(ago(0, 1), "n1", &hit).as_bytes());
+    Some(tree)
+}
+
+#[test]
+fn the_page_is_written_as_a_whole() {
+    let Some(tree) = with_log() else { return };
+    fs::create_dir(tree.path("www")).unwrap();
+    let page = tree.path("www/report.html");
+    for _ in 0..2 {
+        let output = run(&tree, &format!("report --html TOP/www/report.html {LOG}"));
+        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(text.starts_with("<!DOCTYPE html>") && text.contains("sifcache"), "{text}");
+        // Nothing else is left behind, and the modes of the file stay.
+        assert_eq!(fs::read_dir(tree.path("www")).unwrap().count(), 1);
+        mode(&page, 0o640);
+    }
+    assert_eq!(fs::metadata(&page).unwrap().permissions().mode() & 0o777, 0o640);
+    // Page and JSON of one run.
+    let output = run(&tree, &format!("report --json --html TOP/www/report.html {LOG}"));
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(fs::read_to_string(&page).unwrap().contains(&text(&object["created"])[..10]));
+    let output = run(&tree, &format!("report --html - {LOG}"));
+    assert!(output.stdout.starts_with(b"<!DOCTYPE html>"), "{output:?}");
+}
+
+#[test]
+fn nothing_else_is_replaced() {
+    let Some(tree) = with_log() else { return };
+    tree.file("other", b"other");
+    symlink(tree.path("other"), tree.path("link")).unwrap();
+    for (path, message) in [
+        ("TOP/link", "not a regular file"),
+        ("/dev/null", "not a regular file"),
+        ("TOP/root", "not a regular file"),
+        ("TOP/none/report.html", "No such file"),
+    ] {
+        let output = run(&tree, &format!("report --html {path} {LOG}"));
+        assert_eq!(output.status.code(), Some(73), "{path}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{output:?}");
+    }
+    assert_eq!(fs::read(tree.path("other")).unwrap(), b"other");
+    assert!(tree.path("link").is_symlink());
+    let output = run(&tree, &format!("report --json --html - {LOG}"));
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+#[test]
+fn the_summary_has_the_figures_of_the_object() {
+    let Some(tree) = with_log() else { return };
+    let output = run(&tree, &format!("report {LOG}"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let size = fs::metadata(tree.path("root/o/good:1")).unwrap().len();
+    for part in ["cache:    1 images", "hits:     3 launches, 0 pulls, 0 builds, 100 % of all"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let totals = &report(&tree, LOG)["totals"]["data"];
+    assert_eq!(totals["saved"]["bytes"], 3 * size);
+}
+
+/// Without settings, the logs are still reported, and without logs, the image roots.
+#[test]
+fn what_is_missing_is_said() {
+    let Some(tree) = with_log() else { return };
+    let found = report(&tree, "--plugstack TOP/none.conf --log TOP/log");
+    assert_eq!(found["totals"]["data"]["hits"]["launches"], 3);
+    assert_eq!(found["totals"]["data"]["saved"]["unknown"], 3);
+    for section in ["cache", "unused"] {
+        assert!(text(&found[section]["missing"]).contains("none.conf"), "{section}: {found}");
+    }
+    // A root that does not exist.
+    let found = report(&tree, "--root TOP/none --log TOP/log");
+    let root = &found["cache"]["data"]["roots"][0];
+    assert!(root["images"].is_null() && root["file_system"].is_null(), "{root}");
+    assert!(text(&root["error"]).contains("not exist"), "{root}");
+    // Neither.
+    let output = run(&tree, "report --json --plugstack TOP/none.conf --log TOP/root/o/good:1");
+    assert_eq!(output.status.code(), Some(65), "{output:?}");
+    let output = run(&tree, "report --json --root TOP/root --log TOP/none");
+    assert_eq!(output.status.code(), Some(74), "{output:?}");
+    for wrong in ["--unused-for soon", "--top many", "--since yesterday"] {
+        let output = run(&tree, &format!("report {wrong} {LOG}"));
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+    }
+}
+
+/// `report` changes nothing, and any user may run it.
+#[test]
+fn ordinary_users_get_a_report() {
+    let Some(tree) = with_log() else { return };
+    let names = |tree: &Tree| {
+        let mut all: Vec<_> = walk(&tree.path(""));
+        all.sort();
+        all
+    };
+    let before = names(&tree);
+    let words = format!("report --json {LOG}").replace("TOP/", &tree.text(""));
+    let user = ["--reuid=1234", "--regid=1234", "--clear-groups", env!("CARGO_BIN_EXE_sifcache")];
+    let mut command = std::process::Command::new("setpriv");
+    command.args(user).args(words.split(' ')).current_dir("/");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["totals"]["data"]["hits"]["launches"], 3);
+    assert_eq!(names(&tree), before);
+}
+
+fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(walk(&path));
+        }
+        all.push(path);
+    }
+    all
+}
