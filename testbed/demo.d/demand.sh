@@ -3,25 +3,8 @@
 
 asked_image=alpine:3.20
 
-# As on any cluster, the login node has the logs of all nodes.
-collect_logs() {
-    local host
-    "$testbed_dir/testbed" exec -- bash -c '
-        echo "module(load=\"imudp\") input(type=\"imudp\" port=\"514\")" >>/etc/rsyslog.conf'
-    for host in n1 n2; do
-        "$testbed_dir/testbed" exec --on "$host" -- bash -c 'echo "*.* @ctl" >>/etc/rsyslog.conf'
-    done
-    for host in ctl n1 n2; do
-        "$testbed_dir/testbed" exec --on "$host" -- bash -c '
-            kill "$(cat /run/rsyslogd.pid)"
-            while [[ -e /run/rsyslogd.pid ]]; do sleep 0.05; done
-            rsyslogd'
-    done
-} >/dev/null
-
 on_demand() {
     next_step 'an image that nobody has added'
-    collect_logs
     start_filler
     two_users_ask
     filled_once

@@ -43,6 +43,7 @@ mod pulls_links;
 mod pulls_singularity;
 mod registries;
 mod releases;
+mod report;
 #[path = "../host/returns.rs"]
 mod returns;
 mod settings;
