@@ -84,6 +84,7 @@ fn lines_of_a_log() {
         "misses --all --log /home/hostile*",
         "hits --log /home/hostile*",
         "list --log /home/hostile*",
+        "report --log /home/hostile*",
         "misses --refs --log /home/hostile*",
     ] {
         let shown = on_a_terminal(&site, words);

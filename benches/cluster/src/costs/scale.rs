@@ -1,5 +1,5 @@
-//! `list` and `verify` of a large cache, `hits` and `misses` of a large log, on this machine: times
-//! next to those of find(1) and grep(1), and peak memory.
+//! `list` and `verify` of a large cache, `hits`, `misses` and `report` of a large log, on this
+//! machine: times next to those of find(1) and grep(1), and peak memory.
 
 use super::command::{self, Used};
 use super::row::{Row, Shown, Value};
@@ -26,13 +26,20 @@ struct Line {
     name: String,
     words: Vec<String>,
     target: Option<f64>,
+    /// The target for the peak memory, in MB.
+    memory: f64,
 }
+
+/// The subcommands that an older build lacks.
+const NEW: [&str; 1] = ["report"];
 
 /// The number of nodes that write the log.
 const NODES: u64 = 200;
 
-/// The target for the peak memory, in MB.
+/// The target for the peak memory of most commands, in MB.
 const MEMORY: f64 = 100.0;
+/// The same for `report`, which has images and counts in memory at the same time.
+const REPORT_MEMORY: f64 = 200.0;
 
 impl Scale {
     /// Makes the images and the log, and measures all commands.
@@ -52,6 +59,7 @@ impl Scale {
             name,
             words: words.iter().map(|&word| word.to_owned()).collect(),
             target,
+            memory: if words.first() == Some(&"report") { REPORT_MEMORY } else { MEMORY },
         };
         let of_images = [
             line(format!("`list` of {count} images"), &["list", "--root", &root], Some(2.0)),
@@ -64,7 +72,10 @@ impl Scale {
         ];
         let find = ["find", &root, "-printf", "%s %T@ %p\\n"];
         let mut rows = self.compare("`find -printf '%s %T@ %p\\n'`", &find, &of_images)?;
-        let count = thousands(self.lines);
+        let (images, count) = (count, thousands(self.lines));
+        // The figures of the logs alone, and all figures.
+        let empty = directory.path().join("empty").display().to_string();
+        std::fs::create_dir(&empty)?;
         let of_lines = [
             line(
                 format!("`hits` of {count} lines"),
@@ -74,6 +85,16 @@ impl Scale {
             line(
                 format!("`misses` of {count} lines"),
                 &["misses", "--root", &root, "--log", &log],
+                None,
+            ),
+            line(
+                format!("`report` of {count} lines"),
+                &["report", "--html", "-", "--root", &empty, "--log", &log],
+                Some(3.0),
+            ),
+            line(
+                format!("`report` of {count} lines and {images} images"),
+                &["report", "--html", "-", "--root", &root, "--log", &log],
                 None,
             ),
         ];
@@ -90,7 +111,7 @@ impl Scale {
         let mut commands: Vec<Vec<String>> =
             vec![floor.iter().map(|&word| word.to_owned()).collect()];
         for line in lines {
-            commands.extend(self.commands.iter().map(|command| {
+            commands.extend(self.builds(line).iter().map(|command| {
                 let program = std::iter::once(command.display().to_string());
                 program.chain(line.words.iter().cloned()).collect()
             }));
@@ -107,9 +128,22 @@ impl Scale {
                     .for_each(|used| used.push(sample));
             }
         }
-        let (floor, others) = used.split_first().context("no floor")?;
-        let pairs = lines.iter().zip(others.chunks(self.commands.len()));
-        Ok(pairs.flat_map(|(line, builds)| rows(line, floor_name, floor, builds)).collect())
+        let (floor, mut others) = used.split_first().context("no floor")?;
+        let mut all = Vec::new();
+        for line in lines {
+            let (builds, rest) =
+                others.split_at_checked(self.builds(line).len()).context("no samples")?;
+            all.extend(rows(line, floor_name, floor, builds));
+            others = rest;
+        }
+        Ok(all)
+    }
+
+    /// The builds that have the subcommand.
+    fn builds(&self, line: &Line) -> &[PathBuf] {
+        let is_new = line.words.first().is_some_and(|word| NEW.contains(&word.as_str()));
+        let count = if is_new { self.commands.len().min(1) } else { self.commands.len() };
+        self.commands.get(..count).unwrap_or_default()
     }
 }
 
@@ -141,7 +175,7 @@ fn rows(line: &Line, floor_name: &str, floor: &[Used], builds: &[Vec<Used>]) -> 
         floor: None,
         older: older.map(|used| peak(used)),
         present: peak(present),
-        target: Some(MEMORY),
+        target: Some(line.memory),
         shown: Shown::Memory,
         floor_cpu: None,
     };

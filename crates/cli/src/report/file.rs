@@ -4,12 +4,13 @@ use crate::cache::store::{cannot_write, sync_directory};
 use crate::error::Failure;
 use rustix::fs::OFlags;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Writes the file with the modes that the umask leaves, or with those of the file that it replaces.
+/// Writes the file with the mode that the umask leaves, or with that of the caller's own file that
+/// it replaces.
 ///
 /// # Errors
 /// The path is that of something else than a regular file, or the file cannot be written.
@@ -21,7 +22,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Ok(before) if !before.is_file() => {
             return Err(failed(io::Error::other("it exists and is not a regular file")));
         }
-        Ok(before) => Some(before.permissions()),
+        // The mode of another user's file could let that user change the new one.
+        Ok(before) => (before.uid() == rustix::process::geteuid().as_raw())
+            .then(|| Permissions::from_mode(before.mode() & 0o777)),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
     };
@@ -76,6 +79,21 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"two".to_vec(), 0o640));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn modes_of_files_of_other_users_do_not_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.html");
+        fs::write(&path, "hers").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        if std::os::unix::fs::chown(&path, Some(1001), None).is_err() {
+            // Not root.
+            return;
+        }
+        write(&path, b"ours").unwrap();
+        assert_ne!(mode(&path) & 0o666, 0o666);
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::report::data::source::SourceId;
 use crate::report::data::usage::{Miss, Reason};
 use crate::report::data::{List, Misses, Section, number};
 use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
 use std::cmp::Reverse;
 use std::ffi::OsStr;
 
@@ -30,7 +31,14 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Misses> {
     let all: Vec<(&str, &Count)> =
         counts.filter_map(|(key, count)| Some((key.strip_prefix(MISS)?, &**count))).collect();
     let before = all.len();
-    let is_missing = |(name, _): &(&str, &Count)| !is_present(facts, name);
+    // A root that does not answer would block this process.
+    let settings = facts
+        .settings
+        .as_ref()
+        .ok()
+        .filter(|settings| settings.search_path().all(|(root, _)| facts.dead(root).is_none()));
+    let is_missing =
+        |(name, _): &(&str, &Count)| !settings.is_some_and(|all| is_present(all, name));
     let mut missing: Vec<(&str, &Count)> = all.into_iter().filter(is_missing).collect();
     missing.sort_by_key(|(_, count)| Reverse((count.users(), count.commands.total())));
     let (total, added_since) = (number(missing.len()), number(before - missing.len()));
@@ -50,12 +58,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Misses> {
 }
 
 /// Whether a job on this host would find the image now.
-fn is_present(facts: &Facts<'_>, name: &str) -> bool {
-    let Ok(settings) = &facts.settings else { return false };
-    // A root that does not answer would block this process.
-    if settings.search_path().any(|(root, _)| facts.dead(root).is_some()) {
-        return false;
-    }
+fn is_present(settings: &Settings, name: &str) -> bool {
     Reference::parse_printed(name.as_bytes())
         .is_ok_and(|reference| lookup::find(settings, &reference).is_some())
 }

@@ -7,7 +7,7 @@ use crate::report::collect::{Aggregate, Facts};
 use crate::report::data::cache::Unused;
 use crate::report::data::problem::Problem;
 use crate::report::data::source::SourceId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// The kind of an image that jobs refused.
@@ -87,13 +87,14 @@ fn refused(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
         }
     }
     let is_fixed = |path: &Path| matches!(facts.holdings.find(path), Found::Image(_));
-    let is_known = |path: &Path| facts.findings.iter().any(|finding| finding.path == path);
+    let known: HashSet<&Path> =
+        facts.findings.iter().map(|finding| finding.path.as_path()).collect();
     let mut all: Vec<Problem> = Vec::new();
     let mut rest = 0;
     for (path, (why, commands)) in files {
         match why {
             NO_ROOT | NO_ANSWER => all.push(of_root(path, why, commands)),
-            _ if is_fixed(path) || is_known(path) => {}
+            _ if is_fixed(path) || known.contains(path) => {}
             _ if all.len() < facts.wanted.top => all.push(of_file(facts, path, why, commands)),
             _ => rest += 1,
         }
