@@ -214,14 +214,15 @@ mod tests {
 
     #[test]
     fn images_are_found_by_all_of_their_names() {
-        let (directory, store) = store();
+        let (_directory, store) = store();
+        let elsewhere = tempfile::tempdir().unwrap();
         sif(&store.path("o/i:1"), 1);
         fs::hard_link(store.path("o/i:1"), store.path("o/i:2")).unwrap();
         fs::write(store.path("o/README"), "text").unwrap();
         sif(&store.path("o/gone:1"), 1);
         let retention = Retention::new(SignedDuration::from_hours(48));
         retention.take(&store, "o/gone:1").unwrap();
-        let foreign = directory.path().join("foreign");
+        let foreign = elsewhere.path().join("foreign");
         fs::create_dir(&foreign).unwrap();
         fs::write(foreign.join("i.img"), "image").unwrap();
         let line = format!("image_root={}:nextflow={}", store.root().display(), foreign.display());
