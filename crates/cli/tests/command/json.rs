@@ -2,6 +2,7 @@
 //! examples.
 
 mod page;
+mod report;
 
 use crate::request::{self, Site};
 use crate::tree::{Tree, mode, pulled};
@@ -270,66 +271,6 @@ fn misses_and_hits() {
         found.retain(|difference| !journal.contains(&difference.as_str()));
         assert_eq!(found, [""; 0], "docs/json.md, {command}: {outputs:#?}");
     }
-}
-
-/// Two sites with a log: one with everything that a report can show, and one with nothing.
-#[test]
-fn report() {
-    let Some(tree) = Tree::with_roots(&["local", "shared"]) else { return };
-    let old = tree.image("shared/o/old:1", 2);
-    let file = fs::File::options().write(true).open(old).unwrap();
-    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(9_000_000))
-        .unwrap();
-    tree.file("shared/NOTES", b"");
-    tree.image("shared/o/removed:1", 3);
-    let remove = "remove --json --root TOP/local:TOP/shared --yes o/removed:1";
-    run(&tree, remove, "");
-    script(&tree, "sinfo", "echo 'n1|idle|cpu'");
-    script(&tree, "apptainer", "echo test 1; exit 1");
-    let image = tree.text("shared/o/good:1");
-    let now = jiff::Timestamp::now();
-    let log: String = [
-        format!("event=hit job=8 tasks=2 uid=1001 reference=docker.io/o/good:1 image={image}"),
-        "event=hit job=8 tasks=2 uid=1001 reference=docker.io/o/x:1 image=/gone/o/x:1".to_owned(),
-        "event=miss job=9 uid=1001 reference=127.0.0.1:1/o/bad:1".to_owned(),
-        "event=miss job=9 uid=1001 reference=o/cut:1 refused=/a why=truncated".to_owned(),
-    ]
-    .iter()
-    .map(|said| format!("{now} n1 sifcache: {said}\n"))
-    .collect();
-    tree.file("log", log.as_bytes());
-    tree.file("fill.toml", b"allow = [\"**\"]\nunidentified = \"count\"\n");
-    let roots = "--root TOP/local:TOP/shared:nextflow=TOP/none";
-    run(&tree, &format!("fill --json {roots} --policy TOP/fill.toml --log TOP/log --once"), "");
-    tree.file("log.none", b"2026-01-01T03:04:05Z n1 cron: x\n");
-    let old = "--since 2026-01-01 --until 2027-01-01";
-    let mut proven = String::new();
-    for day in (0..70).rev() {
-        let time = now - jiff::SignedDuration::from_hours(24 * day);
-        proven.push_str(&format!("{time} n1 cron: x\n"));
-        if day == 65 {
-            let image = tree.text("shared/o/old:1");
-            let hit = format!("event=hit uid=1 reference=docker.io/o/old:1 image={image}");
-            proven.push_str(&format!("{time} n1 sifcache: {hit}\n"));
-        }
-    }
-    tree.file("log.proven", format!("{proven}{log}").as_bytes());
-    let mut outputs = all(
-        &tree,
-        &[
-            &format!("report --json {roots} --log TOP/log"),
-            &format!("report --json {roots} --log TOP/log.proven {old}"),
-            &format!("report --json {roots} --log TOP/log.none"),
-        ],
-    );
-    fs::remove_file(tree.path("bin/sinfo")).unwrap();
-    outputs.extend(all(&tree, &["report --json --plugstack TOP/none --log TOP/log"]));
-    let mut found = section(|title| title == "report").differences(&outputs);
-    // These occur only on a host without a log, or in a log without any time; there are always
-    // problems, if only an empty list.
-    let rare = ["totals.m", "days.m", "images.m", "misses.m", "nodes.", "problems.m"];
-    found.retain(|one| !rare.iter().any(|rare| one.starts_with(rare)));
-    assert_eq!(found, [""; 0], "{outputs:#?}");
 }
 
 /// A Slurm with two nodes: n7 is this host, n8 is down. srun, salloc and sbcast run here.

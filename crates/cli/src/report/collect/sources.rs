@@ -4,53 +4,43 @@ use super::Facts;
 use crate::report::command_line;
 use crate::report::data::source::{Source, SourceId};
 use crate::system::nodes::ARGUMENTS;
+use sifcache_core::settings::Settings;
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// All sources that were read, or should have been.
 pub(super) fn all(facts: &Facts<'_>) -> Vec<Source> {
     let mut all = vec![logs(facts)];
     if let Ok(settings) = &facts.settings {
-        let own: Vec<String> =
-            settings.image_roots.iter().map(|root| root.to_string_lossy().into_owned()).collect();
-        let every: Vec<String> =
-            settings.search_path().map(|(root, _)| root.to_string_lossy().into_owned()).collect();
-        let df: Vec<&OsStr> =
-            ["df"].into_iter().chain(every.iter().map(String::as_str)).map(OsStr::new).collect();
-        let df = command_line::plain(&df);
-        let of = |subcommand| facts.lines.of(subcommand, &[]);
-        let roots = || own.clone();
-        all.extend([
-            source(
-                facts,
-                SourceId::Roots,
-                "files and records of the image roots",
-                roots(),
-                of("list"),
-            ),
-            source(facts, SourceId::FileSystems, "file systems of the image roots", every, df),
-            source(
-                facts,
-                SourceId::LastUsed,
-                "last uses that sifcache hits has saved in the image roots",
-                roots(),
-                of("list"),
-            ),
-            source(
-                facts,
-                SourceId::Verify,
-                "checks of all files, without reading whole images",
-                roots(),
-                of("verify"),
-            ),
-        ]);
-        if let Some(filler) = &facts.filler {
-            let names = vec![filler.root.to_string_lossy().into_owned()];
-            let what = "state and queue of the filler";
-            all.push(source(facts, SourceId::Filler, what, names, of("queue")));
-        }
+        all.extend(roots(facts, settings));
+    }
+    if let Some(filler) = &facts.filler {
+        let names = vec![filler.root.to_string_lossy().into_owned()];
+        let (what, command) = ("state and queue of the filler", facts.lines.of("queue", &[]));
+        all.push(source(facts, SourceId::Filler, what, names, command));
     }
     all.push(slurm(facts));
     all
+}
+
+/// The sources in the image roots.
+fn roots(facts: &Facts<'_>, settings: &Settings) -> [Source; 4] {
+    let text = |root: &Path| root.to_string_lossy().into_owned();
+    let own: Vec<String> = settings.image_roots.iter().map(|root| text(root)).collect();
+    let every: Vec<String> = settings.search_path().map(|(root, _)| text(root)).collect();
+    let words = ["df"].into_iter().chain(every.iter().map(String::as_str));
+    let df = command_line::plain(&words.map(OsStr::new).collect::<Vec<_>>());
+    let (list, verify) = (facts.lines.of("list", &[]), facts.lines.of("verify", &[]));
+    let levels = "file systems of the image roots";
+    let files = "files and records of the image roots";
+    let used = "last uses that sifcache hits has saved in the image roots";
+    let checks = "checks of all files, without reading whole images";
+    [
+        source(facts, SourceId::Roots, files, own.clone(), list.clone()),
+        source(facts, SourceId::FileSystems, levels, every, df),
+        source(facts, SourceId::LastUsed, used, own.clone(), list),
+        source(facts, SourceId::Verify, checks, own, verify),
+    ]
 }
 
 /// A source that was read now.

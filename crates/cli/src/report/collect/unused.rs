@@ -21,13 +21,22 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Unused> {
         Ok(settings) => settings,
         Err(why) => return Section::without(&sources, why),
     };
+    let section = Section::new(&sources, unused(facts));
+    match settings.pull {
+        sifcache_core::settings::Pull::Link => section.note(
+            "gc does not remove images to which a pull of a user linked within the last 30 days",
+        ),
+        _ => section,
+    }
+}
+
+/// The unused images of all roots.
+fn unused(facts: &Facts<'_>) -> Unused {
     let (age, text) = facts.wanted.unused_for;
     let since = facts.now.checked_sub(age).unwrap_or(Timestamp::MIN);
+    let cluster = cluster(facts);
     let mut all: Vec<(&Held, usize, Timestamp)> = Vec::new();
     let (mut commands, mut unproven) = (Vec::new(), None);
-    let cluster = facts.cluster.as_ref().ok().filter(|_| facts.wanted.site.root.is_none());
-    let cluster: Option<BTreeMap<String, bool>> =
-        cluster.map(|all| all.iter().map(|(name, node)| (name.clone(), node.is_up)).collect());
     for root in &facts.holdings.roots {
         let before = all.len();
         let last_use = |(index, image): (usize, super::holdings::Facts)| {
@@ -42,25 +51,23 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Unused> {
     }
     // The sort is stable, so equal times remain in alphabetical order.
     all.sort_by_key(|(.., used)| *used);
-    let size = |(root, index, _): &(&Held, usize, Timestamp)| root.size(*index);
-    let data = Unused {
+    let shown = all.iter().take(facts.wanted.top);
+    let rows = shown.filter_map(|(root, index, _)| row(root, *index)).collect();
+    Unused {
         unused_for: text.to_owned(),
         images: number(all.len()),
-        bytes: all.iter().map(size).sum(),
+        bytes: all.iter().map(|(root, index, _)| root.size(*index)).sum(),
         unproven,
         commands,
-        list: List {
-            total: number(all.len()),
-            rows: all.iter().take(facts.wanted.top).filter_map(|one| row(one.0, one.1)).collect(),
-        },
-    };
-    let section = Section::new(&sources, data);
-    match settings.pull {
-        sifcache_core::settings::Pull::Link => section.note(
-            "gc does not remove images to which a pull of a user linked within the last 30 days",
-        ),
-        _ => section,
+        list: List { total: number(all.len()), rows },
     }
+}
+
+/// The nodes that need logs, and whether each is up. With `--root`, the cluster may use another
+/// image root.
+fn cluster(facts: &Facts<'_>) -> Option<BTreeMap<String, bool>> {
+    let cluster = facts.cluster.as_ref().ok().filter(|_| facts.wanted.site.root.is_none())?;
+    Some(cluster.iter().map(|(name, node)| (name.clone(), node.is_up)).collect())
 }
 
 /// Why the logs do not prove that images of this root were not used.
