@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::system::signals;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -15,12 +16,13 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Records the progress of worker threads, and the paths that they are busy with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watchdog(Arc<Mutex<Activity>>);
+pub(crate) struct Watchdog(Arc<Activity>);
 
 #[derive(Debug, Default)]
 struct Activity {
-    count: u64,
-    busy: HashMap<ThreadId, PathBuf>,
+    /// Grows with each step. There are many, from several threads.
+    count: AtomicU64,
+    busy: Mutex<HashMap<ThreadId, PathBuf>>,
 }
 
 impl Watchdog {
@@ -35,17 +37,16 @@ impl Watchdog {
 
     /// Reports progress.
     pub(crate) fn progress(&self) {
-        self.lock().count += 1;
+        self.0.count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut HashMap<ThreadId, PathBuf>) -> T) {
-        let mut activity = self.lock();
-        activity.count += 1;
-        change(&mut activity.busy);
+        self.progress();
+        change(&mut self.busy());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Activity> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn busy(&self) -> MutexGuard<'_, HashMap<ThreadId, PathBuf>> {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,11 +80,11 @@ pub(crate) fn wait<T: Send + 'static>(
                 return Err(Failure::Thread);
             }
         }
-        let activity = watchdog.lock();
-        if activity.count != count {
-            (count, since) = (activity.count, Instant::now());
+        let steps = watchdog.0.count.load(Ordering::Relaxed);
+        if steps != count {
+            (count, since) = (steps, Instant::now());
         } else if since.elapsed() > timeout {
-            let mut paths: Vec<PathBuf> = activity.busy.values().cloned().collect();
+            let mut paths: Vec<PathBuf> = watchdog.busy().values().cloned().collect();
             paths.sort();
             return Ok(Outcome::Stuck(paths));
         }
