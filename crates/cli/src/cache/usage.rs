@@ -135,10 +135,11 @@ fn record(times: &mut BTreeMap<String, Timestamp>, name: &str, time: Timestamp) 
 
 /// The names of the paths below a root, with their times.
 fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestamp)> {
-    let name = |(path, time): &'a (Box<Path>, Timestamp)| {
-        Some((path.strip_prefix(root).ok().and_then(name)?, *time))
+    let name = |index: usize| {
+        let (path, time) = paths.get(index);
+        Some((path.strip_prefix(root).ok().and_then(name)?, time))
     };
-    paths.all().par_iter().filter_map(name).collect()
+    (0..paths.len()).into_par_iter().filter_map(name).collect()
 }
 
 /// The text of a path relative to a root, or `None` if it is not UTF-8 or has a component such as

@@ -242,7 +242,7 @@ impl Found {
 
     fn add(&mut self, other: Self) {
         self.counts.extend(other.counts);
-        self.hits.add(other.hits);
+        self.hits.add(&other.hits);
     }
 
     /// Merges the counts of the same key.

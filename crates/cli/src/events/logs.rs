@@ -36,9 +36,9 @@ pub(crate) struct Hits {
 
 impl Hits {
     /// Adds the hits of other logs.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.used.add(other.used);
-        self.linked.add(other.linked);
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.used.add(&other.used);
+        self.linked.add(&other.linked);
     }
 }
 
