@@ -193,9 +193,10 @@ impl Directory {
         Self { top, name: String::new(), opened: None }
     }
 
-    /// Whether a file or anything else has this name.
+    /// Whether a file or anything else has this name; an empty name is that of the top.
     pub(crate) fn has(&mut self, name: &str) -> bool {
         let (above, last) = split(name);
+        let last = if last.is_empty() { "." } else { last };
         self.at(above).is_some_and(|fd| statat(fd, last, AtFlags::SYMLINK_NOFOLLOW).is_ok())
     }
 
@@ -295,8 +296,10 @@ mod tests {
         let files = files(root);
         assert_eq!((first_names(&files), files.others), (vec!["a", "cut"], 2));
         let mut directory = Directory::below(root.to_owned());
-        let found = ["a", "fifo", "absent", "none/a"].map(|name| directory.has(name));
-        assert_eq!(found, [true, true, false, false]);
+        std::os::unix::fs::symlink("nowhere", store.path("dangling")).unwrap();
+        let found = ["", "a", "fifo", "dangling", "absent", "none/a", "a/"];
+        let found = found.map(|name| directory.has(name));
+        assert_eq!(found, [true, true, true, true, false, false, false]);
         let mut is_image = |name: &str| architecture(&mut directory, name, SMALLEST).is_some();
         assert_eq!(
             ["a", "cut", "absent", "none/a"].map(&mut is_image),
