@@ -5,6 +5,7 @@ use crate::tree::{Tree, mode};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
 
 const LOG: &str = "--root TOP/root --log TOP/log";
 
@@ -44,9 +45,11 @@ fn nothing_else_is_replaced() {
     let Some(tree) = with_log() else { return };
     tree.file("other", b"other");
     symlink(tree.path("other"), tree.path("link")).unwrap();
+    // As a device would be. A broken check must not replace a device of this machine.
+    assert!(Command::new("mkfifo").arg(tree.path("pipe")).status().unwrap().success());
     for (path, message) in [
         ("TOP/link", "not a regular file"),
-        ("/dev/null", "not a regular file"),
+        ("TOP/pipe", "not a regular file"),
         ("TOP/root", "not a regular file"),
         ("TOP/none/report.html", "No such file"),
     ] {
@@ -111,7 +114,7 @@ fn ordinary_users_get_a_report() {
     let before = names(&tree);
     let words = format!("report --json {LOG}").replace("TOP/", &tree.text(""));
     let user = ["--reuid=1234", "--regid=1234", "--clear-groups", env!("CARGO_BIN_EXE_sifcache")];
-    let mut command = std::process::Command::new("setpriv");
+    let mut command = Command::new("setpriv");
     command.args(user).args(words.split(' ')).current_dir("/");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
