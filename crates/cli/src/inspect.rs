@@ -12,5 +12,6 @@ mod misnamed;
 mod names;
 mod proper_name;
 mod records;
+mod spelling;
 mod tree;
 mod views;

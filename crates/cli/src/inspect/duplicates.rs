@@ -154,17 +154,6 @@ fn advice(one: &File, other: &File) -> String {
     }
 }
 
-/// Whether all spellings of the reference lead to a file of this name. The short and the full name
-/// are looked up for all spellings; the name as typed is only looked up for the spelling that was
-/// typed.
-pub(crate) fn is_universal(reference: &Reference, name: &str) -> bool {
-    if reference.transport() != Transport::Docker {
-        return true;
-    }
-    let stem = name.strip_suffix(".sif").unwrap_or(name);
-    stem == image_name::short(reference) || stem == image_name::full(reference)
-}
-
 /// The file that a job finds, for each spelling of the reference.
 fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
     let root = |file: &File| usize::try_from(file.root).ok();

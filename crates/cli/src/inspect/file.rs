@@ -3,8 +3,7 @@
 //! A cache can contain hundreds of thousands of names, so a file holds little, and what is rarely
 //! needed is derived or read again.
 
-use super::duplicates;
-use super::misnamed;
+use super::spelling;
 use super::tree::Name;
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::image_name;
@@ -147,13 +146,13 @@ impl File {
         let access = metadata
             .as_ref()
             .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, is_link));
-        let is_suspicious = text.is_none_or(misnamed::is_suspicious);
+        let is_suspicious = text.is_none_or(spelling::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
         let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
         let rare = Rare { damage, origin, ..Rare::default() };
         let is_rare = rare.damage.is_some() || rare.origin.is_some();
         let key = reference.as_ref().map(key);
-        let universal = |(reference, text)| duplicates::is_universal(&reference, text);
+        let universal = |(reference, text)| spelling::is_universal(&reference, text);
         Self {
             root: place.index,
             name_at: u32::try_from(name_at).unwrap_or_default(),

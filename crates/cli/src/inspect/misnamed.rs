@@ -5,26 +5,13 @@
 use super::file::File;
 use super::finding::{Finding, MISNAMED};
 use super::names::Names;
+use super::spelling::{ENGINE_SUFFIXES, has_tag, is_suspicious, stem};
 use crate::cache::image_name;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::image::State;
 use sifcache_core::image_uri::Transport;
 use sifcache_core::reference::{DEFAULT_TAG, Reference};
 use std::path::Path;
-
-/// File name suffixes that workflow engines use.
-const ENGINE_SUFFIXES: [&str; 2] = [".img", ".simg"];
-
-/// Whether the name justifies reading the origin from the file: it has no tag, or only one path
-/// component.
-pub(crate) fn is_suspicious(name: &str) -> bool {
-    // A pull of another transport records nothing about it, and the image may have any origin.
-    if Transport::of_file(name).0 != Transport::Docker {
-        return false;
-    }
-    let stem = stem(name);
-    !stem.contains('@') && (!has_tag(stem) || !stem.contains('/'))
-}
 
 /// The finding for an image that has a reference which no launch is likely to use.
 pub(crate) fn judge(file: &File, names: &Names<'_>) -> Option<Finding> {
@@ -103,15 +90,6 @@ fn without_origin(file: &File, name: &str) -> Option<Finding> {
         let advice = format!("if it was pulled from {source}, rename it to {guess}");
         Finding::note(MISNAMED, &file.path, what, advice)
     })
-}
-
-fn has_tag(stem: &str) -> bool {
-    stem.rsplit('/').next().is_some_and(|last| last.contains(':'))
-}
-
-fn stem(name: &str) -> &str {
-    let name = name.strip_suffix(".sif").unwrap_or(name);
-    ENGINE_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
 /// Whether the name has a suffix of a workflow engine, or is the hash of a reference.
