@@ -84,7 +84,7 @@ fn problems(report: &Report) -> String {
     let all = &report.problems.data;
     let (bad, notes): (Vec<_>, Vec<_>) =
         all.iter().partition(|problem| problem.severity == Severity::Problem);
-    let mut text = format!("{} problems, {} notes\n", bad.len(), notes.len());
+    let mut text = format!("problems: {}, and notes: {}\n", bad.len(), notes.len());
     for problem in bad.iter().take(PROBLEMS) {
         let (subject, what) = (&problem.subject, &problem.what);
         let [subject, what, fix] =
@@ -119,7 +119,7 @@ mod tests {
             "misses:   1234 launches, 45 pulls, 0 builds; 9 references are missing, 5 were added",
             "the images of 17 hits have an unknown size",
             "unused:   15 images, 180.00 GiB, for 60d",
-            "3 problems, 2 notes",
+            "problems: 3, and notes: 2",
             "  /shared/sif: is 95 % full: sifcache gc --fill-level 90%:80% --dry-run",
         ] {
             assert!(text.contains(part), "{part}: {text}");
@@ -134,6 +134,6 @@ mod tests {
         let text = summary(&report);
         assert!(text.starts_with("period:   unknown: there is no log\n"), "{text}");
         assert!(text.contains("hits:     unknown: there is no log <here>\n"), "{text}");
-        assert!(!text.contains(" 0 launches") && text.contains("0 problems"), "{text}");
+        assert!(!text.contains(" 0 launches") && text.contains("problems: 0"), "{text}");
     }
 }
