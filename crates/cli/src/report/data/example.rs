@@ -116,7 +116,7 @@ fn totals() -> Totals {
         users: 123,
         images: 87,
         saved: Saved { bytes: 1_234_567 * GIB / 1_000, unknown: 17 },
-        saved_once_per_user: 9_876 * GIB,
+        saved_once_per_user: 876 * GIB,
     }
 }
 
