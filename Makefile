@@ -323,6 +323,7 @@ include fuzz/fuzz.mk
 include tests/memory.mk
 include tests/mutants.mk
 include tests/engines/engines.mk
+include tests/browser/browser.mk
 include tests/test.mk
 
 ## make clean, make distclean         remove all build results; distclean also removes the root file systems

@@ -27,7 +27,7 @@ test-all: tools
 test-stages: stage-cluster-sid stage-command stage-plugin stage-e2e-binary stage-build-sid stage-e2e-sid \
 	stage-plugins stage-e2e-releases stage-cluster-trixie stage-cluster-bookworm stage-lint stage-unit stage-fuzz-check stage-asan \
 	stage-e2e-trixie stage-e2e-bookworm stage-packages-check stage-dist-check stage-doc \
-	stage-testbed-check stage-demo-check stage-engines $(if $(SIFCACHE_THOROUGH),stage-site-check)
+	stage-testbed-check stage-demo-check stage-engines stage-browser $(if $(SIFCACHE_THOROUGH),stage-site-check)
 	@:
 
 stage-cluster-sid:
@@ -79,6 +79,9 @@ stage-packages-check: stage-plugins
 # Three engines, or all of them. Most of the time goes into waiting for jobs.
 stage-engines: stage-build-trixie
 	@$(LATER) engines $(MAKE_STAGE) $(if $(SIFCACHE_THOROUGH),run-engines,run-quick-engines)
+# Its own crate is compiled in a second, but cargo allows only one build at a time.
+stage-browser: stage-command | stage-e2e-binary stage-build-sid
+	@$(BESIDE) browser $(MAKE_STAGE) run-browser
 stage-testbed-check: stage-cluster-sid
 	@$(LATER) testbed-check testbed/check
 stage-demo-check: stage-build-sid
