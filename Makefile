@@ -291,6 +291,7 @@ install-files:
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/diagrams docs/diagrams/*.svg
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/pictures docs/pictures/*.webp
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/evidence docs/evidence/*.md docs/evidence/*.svg
 	# If the admin already has this file, it is kept.
 	[ -e $(DESTDIR)$(sysconfdir)/slurm/plugstack.conf.d/sifcache.conf ] || \

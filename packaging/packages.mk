@@ -66,7 +66,7 @@ uninstall:
 	done; \
 	for directory in $(addprefix $(libexecdir)/sifcache/bin,-linked $(addprefix -,$(runtimes)) /) \
 		$(libexecdir)/sifcache $(addprefix $(docdir)/examples/,views/snakemake views fill) \
-		$(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence) \
+		$(docdir)/examples $(addprefix $(docdir)/docs/,diagrams evidence pictures) \
 		$(docdir)/docs $(docdir) $(modulefilesdir)/sifcache $(modulefilesdir) \
 		$(patsubst %/,%,$(dir $(modulefilesdir))) $(sysconfdir)/sifcache; do \
 		rmdir "$(DESTDIR)$$directory" 2>/dev/null || :; \
