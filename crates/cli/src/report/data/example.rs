@@ -158,6 +158,11 @@ fn cache(created: Timestamp) -> Cache {
         error: Some(format!("cannot read {HOSTILE}")),
         ..root("/local/sif")
     };
+    let roots = vec![lost, root("/shared/sif"), foreign];
+    Cache { roots, images: 120, bytes: 480 * GIB, growth: growth() }
+}
+
+fn growth() -> Vec<Growth> {
     let mut growth: Vec<Growth> = Vec::new();
     for number in (0..DAYS).step_by(3) {
         let before = growth.last().map_or((90, 300 * GIB), |last| (last.images, last.bytes));
@@ -165,8 +170,7 @@ fn cache(created: Timestamp) -> Cache {
         let (images, bytes) = (before.0 + 3, before.1 + 18 * GIB);
         growth.push(Growth { day, added_images: 3, added_bytes: 18 * GIB, images, bytes });
     }
-    let roots = vec![lost, root("/shared/sif"), foreign];
-    Cache { roots, images: 120, bytes: 480 * GIB, growth }
+    growth
 }
 
 fn days() -> Vec<Day> {
@@ -293,18 +297,20 @@ fn problems() -> Vec<Problem> {
         ),
         problem(bad, "not-an-image", SourceId::Verify, HOSTILE, "is not a SIF file", ""),
         problem(note, "stray", SourceId::Verify, "/shared/sif/README", "no reference", ""),
-        problem(
-            note,
-            "forged-lines",
-            SourceId::Logs,
-            "/var/log/central/nodes.log",
-            "lines with the plugin's name are not from the plugin",
-            "",
-        ),
     ];
     all[2].advice = "put the image there again, or remove the file".to_owned();
-    all[4].count = 12;
+    all.push(Problem { count: 12, ..forged(&all[3]) });
     all
+}
+
+fn forged(note: &Problem) -> Problem {
+    Problem {
+        kind: "forged-lines",
+        source: SourceId::Logs,
+        subject: "/var/log/central/nodes.log".to_owned(),
+        what: "lines with the plugin's name are not from the plugin".to_owned(),
+        ..note.clone()
+    }
 }
 
 fn nodes(created: Timestamp) -> Vec<Node> {

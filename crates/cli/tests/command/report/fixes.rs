@@ -14,7 +14,9 @@ const LOG: &str = "--root TOP/root --log TOP/log";
 fn problem(report: &Value, kind: &str, subject: &str) -> Value {
     let all = rows(&report["problems"]["data"]);
     let is_it = |one: &&Value| one["kind"] == kind && one["subject"] == subject;
-    all.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} of {subject}: {all:#?}")).clone()
+    let found = all.iter().find(is_it);
+    assert!(found.is_some(), "no {kind} of {subject}: {all:#?}");
+    found.unwrap().clone()
 }
 
 /// Runs a command of a report in a shell.
