@@ -32,6 +32,9 @@ pub(super) struct Position {
     /// The files that may get further lines, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) files: Vec<Place>,
+    /// The last files that were closed, oldest first. They are not read again under another name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) closed: Vec<Place>,
     /// The last entry of a journal that was read: its `__CURSOR`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
@@ -107,6 +110,7 @@ mod tests {
             log: "/var/log/syslog".to_owned(),
             from: Timestamp::UNIX_EPOCH,
             files: vec![place],
+            closed: Vec::new(),
             entry: None,
         }])
     }

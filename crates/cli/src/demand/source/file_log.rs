@@ -10,13 +10,15 @@
 //! | replaced by a copy with more lines | the additional lines |
 //! | several of them while nothing was read | all files since the last place, compressed or not |
 
+mod open;
+
 use super::batch::Batch;
 use super::cursor::{self, Place, Position};
 use super::generation::{self, Generation, Id};
 use super::open_file::OpenFile;
 use jiff::Timestamp;
+use open::{Opened, open_all};
 use rustix::fs::statfs;
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
@@ -26,6 +28,8 @@ use std::time::{Duration, Instant, SystemTime};
 const LINGER: Duration = Duration::from_secs(600);
 /// Maximum number of rotated files that are kept open, although nothing was added to them.
 const MOST: usize = 8;
+/// Maximum number of closed files that are remembered.
+const CLOSED: usize = 32;
 /// How often the list of files is read again because it has changed meanwhile.
 const TRIES: usize = 10;
 /// The interval of checks on a local file system.
@@ -45,6 +49,8 @@ pub(super) struct FileLog {
     old: Vec<OpenFile>,
     /// The file into which the daemon writes; `None` if it does not exist.
     current: Option<OpenFile>,
+    /// The places at which the last files were closed.
+    closed: Vec<Place>,
     /// Requests before this time are ignored in what the files held at the start.
     not_before: Timestamp,
     /// Everything before this time has been read.
@@ -59,18 +65,6 @@ pub(super) struct FileLog {
     problem: Option<String>,
     /// The number of times that lines may have been lost since the last read.
     gaps: u64,
-}
-
-/// The files that were found for places.
-struct Opened {
-    files: Vec<(OpenFile, bool)>,
-    /// Whether the file of the last place is among them.
-    has_last: bool,
-    /// The number of places that were not found.
-    lost: u64,
-    /// The number of files that cannot be read.
-    unreadable: u64,
-    problem: Option<String>,
 }
 
 impl FileLog {
@@ -95,6 +89,7 @@ impl FileLog {
             follow,
             old: Vec::new(),
             current: None,
+            closed: saved.map(|saved| saved.closed.clone()).unwrap_or_default(),
             not_before: from,
             from,
             changed: SystemTime::now(),
@@ -121,7 +116,8 @@ impl FileLog {
     /// The position after everything that was read.
     pub(super) fn position(&self) -> Position {
         let files = self.old.iter().chain(&self.current).map(OpenFile::place).collect();
-        Position { log: self.name(), from: self.from, files, entry: None }
+        let closed = self.closed.clone();
+        Position { log: self.name(), from: self.from, files, closed, entry: None }
     }
 
     /// The log's name in a cursor.
@@ -182,12 +178,14 @@ impl FileLog {
         let mut index = 0;
         let not_before = self.not_before;
         let (mut gaps, mut problem) = (0, None);
+        let closed = &mut self.closed;
         self.old.retain_mut(|file| {
             index += 1;
             // A later file waits, so that requests stay in order.
             match if at_end { file.read(batch, not_before) } else { Ok(false) } {
                 Ok(true) if is_complete(file) || index <= spare => {
                     file.finish(batch, not_before);
+                    closed.push(file.place());
                     false
                 }
                 Ok(done) => {
@@ -196,10 +194,12 @@ impl FileLog {
                 }
                 Err(error) => {
                     (gaps, problem) = (gaps + 1, Some(error.to_string()));
+                    closed.push(file.place());
                     false
                 }
             }
         });
+        self.closed.drain(..self.closed.len().saturating_sub(CLOSED));
         batch.counters.gaps += gaps;
         self.problem = problem.or(self.problem.take());
         at_end
@@ -295,7 +295,7 @@ impl FileLog {
         };
         let mut before = list()?;
         for _ in 0..TRIES {
-            let opened = open_all(&before, places, since);
+            let opened = open_all(&before, places, since, &self.closed);
             let after = list()?;
             if names(&before) == names(&after) {
                 return opened;
@@ -325,64 +325,6 @@ fn interval(path: &Path) -> Duration {
 fn is_complete(file: &OpenFile) -> bool {
     let age = file.modified().ok().and_then(|time| time.elapsed().ok());
     file.is_packed() || age.is_some_and(|age| age > LINGER)
-}
-
-fn open_all(all: &[Generation], places: &[Place], since: SystemTime) -> io::Result<Opened> {
-    let mut opened =
-        Opened { files: Vec::new(), has_last: true, lost: 0, unreadable: 0, problem: None };
-    let mut found: Vec<(usize, OpenFile)> = Vec::new();
-    // The earliest time at which a file was changed whose lines have not been read.
-    let mut boundary = places.is_empty().then_some(since);
-    for (number, place) in places.iter().enumerate() {
-        let used: BTreeSet<usize> = found.iter().map(|(index, _)| *index).collect();
-        let file = resume(all, place, &used)?;
-        opened.lost += u64::from(file.is_none() && place.offset > 0);
-        opened.has_last = file.is_some();
-        let is_current = file.as_ref().and_then(|(index, _)| Some(all.get(*index)?.is_current));
-        let is_last = number + 1 == places.len();
-        if is_current.is_none_or(|is_current| is_last && !is_current) {
-            let changed = SystemTime::from(place.changed);
-            boundary = Some(boundary.map_or(changed, |boundary| boundary.min(changed)));
-        }
-        found.extend(file);
-    }
-    for (index, one) in all.iter().enumerate() {
-        if let Some(at) = found.iter().position(|(other, _)| *other == index) {
-            opened.files.push((found.swap_remove(at).1, one.is_current));
-        } else if one.is_current || boundary.is_some_and(|boundary| one.modified >= boundary) {
-            match OpenFile::begin(&one.path) {
-                Ok(file) => opened.files.push((file, one.is_current)),
-                Err(error) if one.is_current => return Err(error),
-                Err(error) => {
-                    opened.unreadable += 1;
-                    opened.problem = Some(format!("{}: {error}", one.path.display()));
-                }
-            }
-        }
-    }
-    Ok(opened)
-}
-
-/// Opens the file that has this place. The newest is tried first.
-fn resume(
-    all: &[Generation],
-    place: &Place,
-    used: &BTreeSet<usize>,
-) -> io::Result<Option<(usize, OpenFile)>> {
-    let unused = all.iter().enumerate().rev().filter(|(index, _)| !used.contains(index));
-    // Nothing identifies the content of a file that was empty. If it is still the current one,
-    // lines may have been written, copied to another file and removed meanwhile.
-    for (index, one) in unused.filter(|(_, one)| place.offset > 0 || !one.is_current) {
-        match OpenFile::resume(&one.path, place) {
-            Ok(Some(file)) => return Ok(Some((index, file))),
-            Err(error) if one.is_current && error.kind() != ErrorKind::NotFound => {
-                return Err(error);
-            }
-            // A file that cannot be read, for example because it is compressed in another way.
-            Ok(None) | Err(_) => {}
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

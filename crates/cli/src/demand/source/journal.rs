@@ -95,7 +95,7 @@ impl Journal {
     /// The position after everything that was read.
     pub(super) fn position(&self) -> Position {
         let (log, from, entry) = (self.name(), self.from, self.entry.clone());
-        Position { log, from, files: Vec::new(), entry }
+        Position { log, from, files: Vec::new(), closed: Vec::new(), entry }
     }
 
     /// What is wrong at present.
@@ -170,7 +170,11 @@ impl Journal {
             }
         })?;
         if *has_entries {
-            (self.problem, self.back_off, self.failures) = (None, Duration::ZERO, 0);
+            (self.problem, self.back_off) = (None, Duration::ZERO);
+            // Without following, a journal that always fails after some entries has to end.
+            if self.follow {
+                self.failures = 0;
+            }
         }
         Ok(state)
     }
