@@ -3,6 +3,7 @@
 
 pub(crate) mod helper;
 pub(crate) mod hostlist;
+pub(crate) mod library;
 pub(crate) mod nodes;
 pub(crate) mod pool;
 pub(crate) mod process;

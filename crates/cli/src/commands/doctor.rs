@@ -13,7 +13,6 @@ mod flags;
 mod fuse;
 mod host;
 mod layouts;
-mod library;
 mod listener;
 mod login;
 mod login_node;

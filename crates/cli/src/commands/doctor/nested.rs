@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
-use super::library;
+use crate::system::library;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_core::nested::shims::{LABEL_LENGTH, LINKED, directory_for, runtime_in_label};
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};

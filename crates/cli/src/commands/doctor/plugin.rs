@@ -3,15 +3,12 @@
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
-use super::library;
 use super::slurm::Release;
+use crate::system::library::{self, VERSION};
 use crate::ui::escape::escape_for_terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-
-/// The symbol whose value Slurm compares with its own version.
-const VERSION: &str = "plugin_version";
 
 /// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {

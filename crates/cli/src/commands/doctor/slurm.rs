@@ -2,19 +2,10 @@
 
 use super::finding::Finding;
 use super::host::Host;
+use crate::system::library::DIRECTORIES;
 use sifcache_plugstack as plugstack;
 use std::fmt;
 use std::path::PathBuf;
-
-/// Plugin directories to try if Slurm does not report its own.
-const PLUGIN_DIRECTORIES: [&str; 6] = [
-    "/usr/lib/x86_64-linux-gnu/slurm-wlm",
-    "/usr/lib/aarch64-linux-gnu/slurm-wlm",
-    "/usr/lib64/slurm",
-    "/usr/lib/slurm",
-    "/usr/local/lib/slurm",
-    "/opt/slurm/lib/slurm",
-];
 
 /// Programs that print Slurm's release, each with the option that makes it do so.
 const TOLD_BY: [(&str, &str); 4] =
@@ -100,7 +91,7 @@ impl Host {
     pub(crate) fn plugin_directories(&self) -> (Vec<PathBuf>, bool) {
         match self.slurm_setting("PluginDir") {
             Some(value) => (value.split(':').map(PathBuf::from).collect(), true),
-            None => (PLUGIN_DIRECTORIES.map(PathBuf::from).to_vec(), false),
+            None => (DIRECTORIES.map(PathBuf::from).to_vec(), false),
         }
     }
 

@@ -6,6 +6,19 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+/// Directories of Slurm's plugins to try if Slurm does not report its own.
+pub(crate) const DIRECTORIES: [&str; 6] = [
+    "/usr/lib/x86_64-linux-gnu/slurm-wlm",
+    "/usr/lib/aarch64-linux-gnu/slurm-wlm",
+    "/usr/lib64/slurm",
+    "/usr/lib/slurm",
+    "/usr/local/lib/slurm",
+    "/opt/slurm/lib/slurm",
+];
+
+/// The symbol of a plugin whose value Slurm compares with its own version.
+pub(crate) const VERSION: &str = "plugin_version";
+
 /// Why a file cannot be loaded on this host.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
