@@ -25,8 +25,12 @@ const LAYOUTS: [Layout; 4] = [
         rooms: &[
             (
                 "commands",
-                &["report", "demand", "pull", "inspect", "cache", "events", "ui", "system"],
+                &[
+                    "metrics", "report", "demand", "pull", "inspect", "cache", "events", "ui",
+                    "system",
+                ],
             ),
+            ("metrics", &["demand", "cache", "events", "ui", "system"]),
             ("report", &["demand", "inspect", "cache", "events", "ui", "system"]),
             ("inspect", &["cache", "ui", "system"]),
             ("demand", &["pull", "cache", "events", "ui", "system"]),

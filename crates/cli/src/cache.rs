@@ -10,6 +10,7 @@ pub(crate) mod install;
 pub(crate) mod lookup;
 pub(crate) mod removal;
 pub(crate) mod reserve;
+pub(crate) mod runs;
 pub(crate) mod select;
 pub(crate) mod sif_metadata;
 pub(crate) mod squashfs;

@@ -14,6 +14,7 @@ mod hits;
 mod import;
 mod list;
 mod listen;
+mod metrics;
 mod misses;
 mod probe;
 mod queue;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Listen(listen::Listen),
     Misses(misses::Misses),
     Hits(hits::Hits),
+    Metrics(metrics::Metrics),
     Report(report::Report),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
@@ -94,6 +96,7 @@ impl Command {
             Self::Listen(args) => listen::run(args),
             Self::Misses(args) => misses::run(args),
             Self::Hits(args) => hits::run(args),
+            Self::Metrics(args) => metrics::run(args),
             Self::Report(args) => report::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Doctor(args) => doctor::run(args),

@@ -254,6 +254,9 @@ pub(crate) enum Failure {
     /// The listener of the filler cannot be reached, or gives no valid answer.
     #[error("the filler at {address}: {problem}; check that `sifcache fill --listen` runs there")]
     Filler { address: String, problem: String },
+    /// A file of `metrics` cannot be read or written.
+    #[error("{}: {error}; {advice}", show(.path))]
+    MetricsFile { path: PathBuf, error: io::Error, advice: &'static str },
     /// No request can be sent to syslog.
     #[error("the request cannot be sent to syslog: {0}")]
     Syslog(String),

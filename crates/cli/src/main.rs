@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod exit;
 mod inspect;
+mod metrics;
 mod options;
 mod pull;
 mod reference_list;

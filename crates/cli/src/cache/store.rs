@@ -15,6 +15,7 @@
 //!     views.json                           the views that show this root last
 //!     trials/HOST.UID.json                 a trial that succeeded (`pull/native/trial/record.rs`)
 //!     fill/                                what `sifcache fill` remembers (`demand/state.rs`)
+//!     runs/COMMAND.json                    the last run of a command (`cache/runs.rs`)
 //!     queue/                               the queue files for waiting jobs (`demand/board.rs`)
 //! ```
 //!

@@ -1,6 +1,7 @@
 //! `sifcache add`: pulls missing images.
 
 use crate::cache::lookup;
+use crate::cache::runs::{Begun, Command};
 use crate::cache::squashfs;
 use crate::cache::store::Store;
 use crate::cache::store::architecture::{self, Architecture};
@@ -110,6 +111,7 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
         return report.all(references.iter().map(|one| (one, Ok(outcome(one)))));
     }
     signals::watch()?;
+    let begun = Begun::now(&root, Command::Add);
     let store = Store::open_for(&root, &settings, architecture)?;
     let set_up = || puller(args, &settings, &store, &progress);
     let adder = Adder::new(&settings, &store, &progress, args.force, &set_up);
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
         report.one(reference, &outcome)?;
         outcome.map(drop)
     });
-    update::after(&settings, &root, outcome::exit(done))
+    begun.end(update::after(&settings, &root, outcome::exit(done)))
 }
 
 fn plan(

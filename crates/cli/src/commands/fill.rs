@@ -1,6 +1,7 @@
 //! `sifcache fill`: adds the images that jobs ask for.
 
 use crate::cache::image_name;
+use crate::cache::runs::{Begun, Command};
 use crate::cache::store::Store;
 use crate::demand::check;
 use crate::demand::filler::{self, Input, Site as Filler};
@@ -148,7 +149,7 @@ pub(crate) fn run(args: &Fill) -> Result<Exit, Failure> {
         return dry_run(args, &settings, &root, &mut policy);
     }
     let store = Store::open(&root, &settings)?;
-    fill(args, &settings, &store, policy)
+    Begun::now(&root, Command::Fill).end(fill(args, &settings, &store, policy))
 }
 
 fn dry_run(

@@ -6,6 +6,7 @@ use crate::cache::eviction::{self, Need};
 use crate::cache::fill_level::{FillLevel, Marks};
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
+use crate::cache::runs::{Begun, Command};
 use crate::cache::select::{self, Filter, Inventory};
 use crate::cache::store::retention;
 use crate::cache::store::scan::Image;
@@ -22,7 +23,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::settings::Settings;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Remove images by age, last use, total size or fill level
 ///
@@ -99,12 +100,18 @@ The JSON object is described in docs/json.md.";
 pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let mut inventory = select::inventory(&root)?;
-    usage_from_logs::learn(&args.logs, [(&root, &mut inventory.usage)].into_iter())?;
-    let removals = choose(args, &settings, &inventory, Timestamp::now())?;
-    let exit = args.manner.remove(&settings, &root, removals, args.change.keep)?;
+    let begun = Begun::now(&root, Command::Gc);
+    let result = collect(args, &settings, &root);
+    if args.manner.dry_run { result } else { begun.end(result) }
+}
+
+fn collect(args: &Gc, settings: &Settings, root: &PathBuf) -> Result<Exit, Failure> {
+    let mut inventory = select::inventory(root)?;
+    usage_from_logs::learn(&args.logs, [(root, &mut inventory.usage)].into_iter())?;
+    let removals = choose(args, settings, &inventory, Timestamp::now())?;
+    let exit = args.manner.remove(settings, root, removals, args.change.keep)?;
     if !args.manner.json {
-        output::print(&still_kept(&root))?;
+        output::print(&still_kept(root))?;
     }
     Ok(exit)
 }

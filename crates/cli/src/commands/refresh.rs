@@ -2,6 +2,7 @@
 
 mod item;
 
+use crate::cache::runs::{Begun, Command};
 use crate::cache::select;
 use crate::cache::store::architecture;
 use crate::cache::store::retention::Retention;
@@ -21,6 +22,7 @@ use crate::system::signals;
 use crate::ui::progress::Progress;
 use clap::Args;
 use item::{Item, items};
+use sifcache_core::settings::Settings;
 use std::fs;
 use std::path::Path;
 
@@ -90,9 +92,30 @@ The JSON objects are described in docs/json.md.";
 pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let inventory = select::inventory(&root)?;
-    let architecture = architecture::wanted(&root, args.pull.arch)?;
-    let items = items(args, &settings, &inventory, architecture)?;
+    let begun = Begun::now(&root, Command::Refresh);
+    let mut failed = None;
+    let result = refresh(args, &settings, &root, &mut failed);
+    if args.check {
+        return result;
+    }
+    begun.end_with(result, &|tags| match &failed {
+        Some(failed) if args.all => tags.after(begun.at(), failed.iter().cloned()),
+        _ => tags,
+    })
+}
+
+/// Sets `failed` to the names of the images that could not be refreshed, once it is known which
+/// images there are.
+fn refresh(
+    args: &Refresh,
+    settings: &Settings,
+    root: &Path,
+    failed: &mut Option<Vec<String>>,
+) -> Result<Exit, Failure> {
+    let inventory = select::inventory(root)?;
+    let architecture = architecture::wanted(root, args.pull.arch)?;
+    let items = items(args, settings, &inventory, architecture)?;
+    *failed = Some(items.iter().map(|item| item.name.clone()).collect());
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
@@ -101,20 +124,15 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     // With `--check`, neither a runtime nor write permission is needed.
     let store = match args.check {
         true => None,
-        false => Some(Store::open_for(&root, &settings, architecture)?),
+        false => Some(Store::open_for(root, settings, architecture)?),
     };
     let (change, pull) = (&args.change, &args.pull);
     let puller = store
         .as_ref()
-        .map(|store| Puller::new(store, &settings, change, pull, credentials.clone(), &progress));
+        .map(|store| Puller::new(store, settings, change, pull, credentials.clone(), &progress));
     let puller = puller.transpose()?;
-    let work = Work {
-        args,
-        root: &root,
-        store: store.as_ref(),
-        puller: puller.as_ref(),
-        registry: &registry,
-    };
+    let work =
+        Work { args, root, store: store.as_ref(), puller: puller.as_ref(), registry: &registry };
     let done = pool::each(pull.jobs.into(), &items, &|item| {
         let outcome = signals::check().and_then(|()| work.refresh(item));
         report.one(&item.reference, &outcome)?;
@@ -123,10 +141,22 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
         };
         outcome.map(|outcome| !args.check || current(&outcome))
     });
+    let names = items.iter().zip(&done).filter(|(_, done)| done.is_err());
+    *failed = Some(names.map(|(item, _)| item.name.clone()).collect());
+    end(args, settings, root, done)
+}
+
+/// Updates the views, and returns the exit status.
+fn end(
+    args: &Refresh,
+    settings: &Settings,
+    root: &Path,
+    done: Vec<Result<bool, Failure>>,
+) -> Result<Exit, Failure> {
     let stale = done.iter().any(|done| matches!(done, Ok(false)));
     let mut exit = outcome::exit(done.into_iter().map(|done| done.map(drop)).collect());
     if !args.check {
-        exit = update::after(&settings, &root, exit);
+        exit = update::after(settings, root, exit);
     }
     exit.map(|exit| if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
 }

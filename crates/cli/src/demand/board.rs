@@ -84,6 +84,12 @@ pub(crate) struct Board {
     pulse: Option<Instant>,
 }
 
+/// When a service last showed that it is running, in seconds since 1970; `None` if there was none.
+pub(crate) fn pulse(root: &Path) -> Option<u64> {
+    let text = metadata::read(&root.join(queue::DIRECTORY).join(PULSE)).ok()?;
+    std::str::from_utf8(&text).ok()?.trim_end().parse().ok()
+}
+
 impl Board {
     /// Opens the directory of the entries, and creates it if it is missing.
     ///

@@ -21,7 +21,9 @@ pub(crate) use cursor::Cursor;
 use crate::demand::request::Request;
 use crate::error::Failure;
 use crate::events::logs::journal as host_journal;
+use crate::events::logs::launch::Launch;
 use crate::events::logs::source::FILES;
+use crate::system::signals;
 use batch::Batch;
 use file_log::FileLog;
 use jiff::Timestamp;
@@ -38,6 +40,9 @@ use stdin::Stdin;
 const BYTES: u64 = 8 << 20;
 /// The longest sleep if something must be checked at intervals. A job waits while this passes.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The longest sleep while journalctl has not ended.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Numbers for a report, since the source was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -103,15 +108,17 @@ impl Source {
     ) -> Result<Self, Failure> {
         let mut source = Self { logs: Vec::new(), counters: Counters::default(), turn: 0 };
         let mut names: Vec<String> = Vec::new();
-        if logs.is_empty() && host_journal::first_line().is_some() {
-            source.logs.push(Log::journal(None, saved, since, follow)?);
-            return Ok(source);
-        }
-        let default = || {
-            let mut all = FILES.iter().map(PathBuf::from);
-            all.find(|file| File::open(file).is_ok()).ok_or(Failure::NoLog).map(|file| vec![file])
+        let files = match logs.is_empty() {
+            false => logs.to_vec(),
+            true => match default_log()? {
+                Some(file) => vec![file],
+                None => {
+                    source.logs.push(Log::journal(None, saved, since, follow)?);
+                    return Ok(source);
+                }
+            },
         };
-        for path in if logs.is_empty() { default()? } else { logs.to_vec() } {
+        for path in files {
             let name = file_log::name(&path);
             if !names.contains(&name) {
                 source.logs.push(Log::open(&path, saved, since, follow)?);
@@ -153,6 +160,29 @@ impl Source {
             let is_over = Instant::now() >= deadline;
             if !requests.is_empty() || !is_complete || is_over || !self.sleep(deadline) {
                 return Ok(Some(requests));
+            }
+        }
+    }
+
+    /// Passes on every hit and every miss that has arrived since the last call, up to the present end
+    /// of the logs, which are not followed.
+    ///
+    /// # Errors
+    /// A log cannot be read, or a signal asked the command to end.
+    pub(crate) fn launches(&mut self, take: &mut dyn FnMut(Launch)) -> Result<(), Failure> {
+        loop {
+            let mut batch = Batch::of_launches(&mut self.counters, take);
+            let mut is_complete = true;
+            for log in &mut self.logs {
+                batch.allow(usize::MAX, BYTES, usize::MAX);
+                is_complete &= log.read(&mut batch)?;
+            }
+            signals::check()?;
+            if is_complete && self.logs.iter().all(Log::has_ended) {
+                return Ok(());
+            }
+            if is_complete {
+                self.sleep(Instant::now() + PAUSE);
             }
         }
     }
@@ -263,6 +293,41 @@ impl Log {
             Self::Stdin(_) => None,
         }
     }
+}
+
+/// The name of this log in a cursor. Two paths of one log have the same name.
+pub(crate) fn name(log: &Path) -> String {
+    match log.is_dir() {
+        true => journal::name(Some(log)),
+        false => file_log::name(log),
+    }
+}
+
+/// The name of the journal of this host in a cursor.
+pub(crate) fn journal_name() -> String {
+    journal::name(None)
+}
+
+/// Whether `one` is a file that logrotate has made of `log`, which is then read with it.
+pub(crate) fn is_rotated_from(one: &Path, log: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let absolute = |path: &Path| std::path::absolute(path).ok();
+    let (Some(one), Some(log)) = (absolute(one), absolute(log)) else { return false };
+    let names = name(&one).zip(name(&log));
+    one.parent() == log.parent()
+        && names.is_some_and(|(one, log)| generation::is_rotated(&one, &log))
+}
+
+/// The logs of this host that are read by default: its journal, or a file.
+///
+/// # Errors
+/// It has none that this user can read.
+pub(crate) fn default_log() -> Result<Option<PathBuf>, Failure> {
+    if host_journal::first_line().is_some() {
+        return Ok(None);
+    }
+    let mut all = FILES.iter().map(PathBuf::from);
+    all.find(|file| File::open(file).is_ok()).ok_or(Failure::NoLog).map(Some)
 }
 
 fn failed(name: String, error: io::Error) -> Failure {

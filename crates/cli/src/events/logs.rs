@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 mod header;
 pub(crate) mod journal;
 mod json;
+pub(crate) mod launch;
 mod line;
 pub(crate) mod miss;
 pub(crate) mod packed;

@@ -256,6 +256,13 @@ fn request_and_queue() {
 }
 
 #[test]
+fn metrics() {
+    let Some(tree) = Tree::new() else { return };
+    let words = "metrics --json --root TOP/root --state TOP/metrics.json --log TOP/none";
+    compare("metrics", &all(&tree, &[words]));
+}
+
+#[test]
 fn misses_and_hits() {
     let Some(tree) = Tree::new() else { return };
     import(&tree, "");
@@ -342,7 +349,7 @@ fn view() {
 #[test]
 fn examples_have_the_documented_keys() {
     let formats = formats(&page::text());
-    assert_eq!(formats.len(), 20, "each section has a test in this file");
+    assert_eq!(formats.len(), 21, "each section has a test in this file");
     for format in formats {
         let found = format.example_differences();
         assert_eq!(found, [""; 0], "docs/json.md, the example of {}", format.title);

@@ -18,6 +18,7 @@ mod layouts;
 mod linked;
 mod list;
 mod logs;
+mod metrics;
 mod namespaces;
 mod real_files;
 mod refresh;

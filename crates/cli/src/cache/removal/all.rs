@@ -26,7 +26,7 @@ pub(crate) struct Manner {
     yes: bool,
     /// Show what would be removed, and how much space that frees
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -125,12 +125,20 @@ fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// If the file cannot be written or renamed.
 pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let scratch = scratch::Scratch::new(&store.state().join("tmp"))?;
+    write_below(store.root(), path, bytes)
+}
+
+/// Like [`write`], for a caller that has not opened the image root for writing.
+///
+/// # Errors
+/// If the file cannot be written or renamed.
+pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let scratch = scratch::Scratch::new(&root.join(STATE).join("tmp"))?;
     let temporary = scratch.path("record");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    super::place::open_to_all(store.root(), &temporary)?;
+    super::place::open_to_all(root, &temporary)?;
     fs::rename(&temporary, path)
 }
 

@@ -1,7 +1,10 @@
 //! Collects the requests of some lines. Requests for the same image by the same user are one.
+//!
+//! For counters, each hit and each miss is passed on instead.
 
 use super::Counters;
 use crate::demand::request::Request;
+use crate::events::logs::launch::{self, Launch};
 use crate::events::logs::miss::{self, Found, Miss};
 use jiff::Timestamp;
 use memchr::memmem::Finder;
@@ -16,8 +19,10 @@ pub(super) struct Origin {
     pub(super) not_before: Timestamp,
 }
 
+/// Takes each hit and each miss.
+pub(super) type Take<'a> = &'a mut dyn FnMut(Launch);
+
 /// The requests so far, and how much more may be read.
-#[derive(Debug)]
 pub(super) struct Batch<'a> {
     /// Finds our name in lines.
     pub(super) name: Finder<'static>,
@@ -25,6 +30,8 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     requests: Vec<Request>,
     places: HashMap<(String, Option<u32>), usize>,
+    /// Takes the hits and misses, of which no requests are made then.
+    take: Option<Take<'a>>,
     /// The number of requests, and of bytes to read, at which the current log's turn ends.
     most: usize,
     bytes: u64,
@@ -38,9 +45,15 @@ impl<'a> Batch<'a> {
             now: Timestamp::now(),
             requests: Vec::new(),
             places: HashMap::new(),
+            take: None,
             most: 0,
             bytes: 0,
         }
+    }
+
+    /// Passes on each hit and each miss.
+    pub(super) fn of_launches(counters: &'a mut Counters, take: Take<'a>) -> Self {
+        Self { take: Some(take), ..Self::new(counters) }
     }
 
     /// Begins the turn of the next log, which may add so many requests, up to a total of `most`, and
@@ -62,6 +75,9 @@ impl<'a> Batch<'a> {
 
     /// Adds the request of a line, if it has one. Returns the line's place in the journal, if any.
     pub(super) fn line(&mut self, line: &[u8], origin: Origin) -> Option<String> {
+        if self.take.is_some() {
+            return self.launch(line, origin);
+        }
         let miss::Read { found, cursor } = miss::read(line, self.now);
         match found {
             Found::Miss(miss) if miss.time < origin.not_before => {}
@@ -72,6 +88,23 @@ impl<'a> Batch<'a> {
             Found::Forged => self.counters.forged += 1,
             Found::Unread => self.counters.unread += 1,
             Found::Other => {}
+        }
+        cursor
+    }
+
+    /// Passes on the hit or the miss of a line, if it has one.
+    fn launch(&mut self, line: &[u8], origin: Origin) -> Option<String> {
+        let launch::Read { found, cursor } = launch::read(line, self.now);
+        match found {
+            launch::Found::Launch(launch) if launch.time < origin.not_before => {}
+            launch::Found::Launch(launch) => {
+                if let Some(take) = &mut self.take {
+                    take(*launch);
+                }
+            }
+            launch::Found::Forged => self.counters.forged += 1,
+            launch::Found::Unread => self.counters.unread += 1,
+            launch::Found::Other => {}
         }
         cursor
     }

@@ -96,7 +96,7 @@ pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 }
 
 /// Whether logrotate gives such a name to a rotated file of this log.
-fn is_rotated(name: &str, log: &str) -> bool {
+pub(super) fn is_rotated(name: &str, log: &str) -> bool {
     let name = match name.rsplit_once('.') {
         // The suffix of a compression program.
         Some((base, suffix)) if is_letters(suffix.as_ref()) && is_rotated_plain(base, log) => base,

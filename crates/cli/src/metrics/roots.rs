@@ -1,0 +1,196 @@
+//! The present state of the image roots.
+
+use super::catalog::{self, Metric};
+use super::counters::seconds;
+use super::page::{Number, Page};
+use crate::cache::fill_level::FillLevel;
+use crate::cache::runs::{self, Command, Run};
+use crate::cache::select;
+use crate::cache::store::retention;
+use crate::cache::store::scan::{self, Image};
+use crate::cache::usage::UsageIndex;
+use crate::demand::board;
+use crate::error::Failure;
+use crate::ui::escape::escape_for_terminal;
+use jiff::{SignedDuration, Timestamp};
+use sifcache_core::reference::Reference;
+use sifcache_core::settings::Settings;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long a root may take to answer if the site has set no limit.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// An image root that was asked whether it answers.
+#[derive(Debug)]
+pub(crate) struct Root {
+    path: PathBuf,
+    /// Whether another tool fills it. Its images are not listed.
+    is_foreign: bool,
+    level: Result<FillLevel, String>,
+}
+
+/// Asks each image root whether it answers. All are asked at the same time, each by a thread that
+/// is abandoned if the file server hangs.
+pub(crate) fn ask(settings: &Settings) -> Vec<Root> {
+    let own = settings.image_roots.iter().map(|path| (path.clone(), false));
+    let foreign = settings.foreign_roots.iter().map(|root| (root.path.clone(), true));
+    let limit = settings.lookup_timeout.unwrap_or(LIMIT);
+    let asked = own.chain(foreign).map(|(path, is_foreign)| {
+        let (sender, receiver) = mpsc::channel();
+        let work = path.clone();
+        thread::spawn(move || sender.send(answer(&work).map_err(|error| error.to_string())));
+        (path, is_foreign, receiver)
+    });
+    let asked: Vec<_> = asked.collect();
+    let root = |(path, is_foreign, receiver): (PathBuf, bool, mpsc::Receiver<_>)| {
+        let late = || Err(format!("no answer within {} s", limit.as_secs()));
+        Root { path, is_foreign, level: receiver.recv_timeout(limit).unwrap_or_else(|_| late()) }
+    };
+    asked.into_iter().map(root).collect()
+}
+
+fn answer(root: &Path) -> io::Result<FillLevel> {
+    fs::read_dir(root)?.next().transpose()?;
+    FillLevel::of(root)
+}
+
+/// The size in bytes of an image that a log names; `None` if it is not in a root that answers. A log
+/// can name any path, so files outside of the roots are not looked at.
+pub(crate) fn size(roots: &[Root], image: &Path) -> Option<u64> {
+    let is_inside = |root: &Root| {
+        let name = image.strip_prefix(&root.path);
+        let is_name = |part: Component<'_>| matches!(part, Component::Normal(_));
+        root.level.is_ok() && name.is_ok_and(|name| name.components().all(is_name))
+    };
+    let metadata = roots.iter().any(is_inside).then(|| fs::metadata(image))?.ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+/// Adds the samples of all image roots. Returns messages about those that cannot be read.
+pub(crate) fn show(
+    page: &mut Page,
+    roots: &[Root],
+    unused_for: SignedDuration,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    for root in roots {
+        let shown = root.level.clone().and_then(|level| {
+            let add = &mut |metric: &Metric, number: Number| {
+                page.add(metric, &[&root.path.to_string_lossy()], number);
+            };
+            space(add, level);
+            match root.is_foreign {
+                true => Ok(()),
+                false => {
+                    content(add, &root.path, unused_for, now).map_err(|error| error.to_string())
+                }
+            }
+        });
+        let is_readable = shown.is_ok();
+        page.add(&catalog::ROOT_READABLE, &[&root.path.to_string_lossy()], is_readable);
+        if is_readable && !root.is_foreign {
+            let commands = Command::ALL.map(|command| (command, runs::load(&root.path, command)));
+            for (command, run) in commands {
+                if let Ok(Some(run)) = run {
+                    show_run(page, &root.path, command, &run);
+                }
+            }
+        }
+        if let Err(problem) = shown {
+            notes.push(format!("image root {}: {problem}", escape_for_terminal(&root.path)));
+        }
+    }
+    page.add(&catalog::UNUSED_AFTER, &[], unused_for.as_secs_f64());
+    notes
+}
+
+type Add<'a> = &'a mut dyn FnMut(&Metric, Number);
+
+fn space(add: Add<'_>, level: FillLevel) {
+    let free = |part: crate::cache::fill_level::Part| part.total.saturating_sub(part.used);
+    add(&catalog::ROOT_SIZE, level.space.total.into());
+    add(&catalog::ROOT_FREE, free(level.space).into());
+    if level.inodes.total > 0 {
+        add(&catalog::ROOT_INODES, level.inodes.total.into());
+        add(&catalog::ROOT_FREE_INODES, free(level.inodes).into());
+    }
+}
+
+/// What is counted of an image.
+struct Counted {
+    size: u64,
+    is_unused: bool,
+    /// When its tag was last pulled or compared, if it has one that `refresh` can compare.
+    checked: Option<Timestamp>,
+}
+
+fn content(
+    add: Add<'_>,
+    root: &Path,
+    unused_for: SignedDuration,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let files = select::files(root)?;
+    let usage = UsageIndex::load(root);
+    let tags = runs::load(root, Command::Refresh).ok().flatten().map(|run| run.tags);
+    let (images, invalid) = scan::each(root, &files, &|_, image: Image| {
+        let used = image.names.iter().filter_map(|name| usage.last(name)).max();
+        let last = used.unwrap_or(Timestamp::MIN).max(image.added());
+        Some(Counted {
+            size: image.size,
+            is_unused: now.duration_since(last) > unused_for,
+            checked: has_tag(&image).then(|| {
+                let compared = tags.as_ref().and_then(|tags| tags.checked(&image.names));
+                compared.unwrap_or(Timestamp::MIN).max(image.added())
+            }),
+        })
+    });
+    add(&catalog::INVALID_FILES, u64::try_from(invalid).unwrap_or(u64::MAX).into());
+    sums(add, &images);
+    let kept = retention::size(root);
+    add(&catalog::KEPT_BYTES, kept.bytes.into());
+    add(&catalog::KEPT_INODES, kept.inodes.into());
+    if let Some(beat) = board::pulse(root) {
+        add(&catalog::HEARTBEAT, beat.into());
+    }
+    Ok(())
+}
+
+fn sums(add: Add<'_>, images: &[Counted]) {
+    let sum = |all: &mut dyn Iterator<Item = &Counted>| {
+        all.fold((0_u64, 0_u64), |(count, bytes), one| (count + 1, bytes.saturating_add(one.size)))
+    };
+    let (count, bytes) = sum(&mut images.iter());
+    let (unused, unused_bytes) = sum(&mut images.iter().filter(|one| one.is_unused));
+    add(&catalog::IMAGES, count.into());
+    add(&catalog::IMAGE_BYTES, bytes.into());
+    add(&catalog::UNUSED_IMAGES, unused.into());
+    add(&catalog::UNUSED_BYTES, unused_bytes.into());
+    if let Some(oldest) = images.iter().filter_map(|one| one.checked).min() {
+        add(&catalog::OLDEST_TAG, seconds(oldest).into());
+    }
+}
+
+/// Whether the image has a tag of a registry, which may have moved, and a digest to compare it with.
+fn has_tag(image: &Image) -> bool {
+    let references = image.references();
+    let is_tag = |one: &Reference| one.digest().is_none() && one.transport().is_registry();
+    references.iter().any(is_tag) && !image.digests(&references).is_empty()
+}
+
+fn show_run(page: &mut Page, root: &Path, command: Command, run: &Run) {
+    let root = root.to_string_lossy();
+    let labels = [root.as_ref(), command.word()];
+    page.add(&catalog::RUN, &labels, seconds(run.ended));
+    page.add(&catalog::RUN_EXIT, &labels, u64::from(run.exit));
+    if let Some(succeeded) = run.succeeded {
+        page.add(&catalog::RUN_SUCCESS, &labels, seconds(succeeded));
+    }
+    page.add(&catalog::RUN_SECONDS, &labels, run.seconds);
+}
