@@ -20,7 +20,7 @@ sysconfdir ?= /etc
 profiledir ?= $(sysconfdir)/profile.d
 # systemd also looks for units in /usr/local/lib.
 unitdir ?= $(prefix)/lib/systemd/system
-UNITS := $(notdir $(wildcard packaging/fill/*.service packaging/fill/*.timer))
+UNITS := $(wildcard packaging/*/*.service packaging/*/*.timer)
 # A directory for MODULEPATH, which has only the modulefile of sifcache.
 modulefilesdir ?= $(prefix)/share/sifcache/modulefiles
 # The runtimes for which shims are installed: those that `runtimes=` in plugstack.conf lists.
@@ -299,7 +299,7 @@ install-files:
 	install -D -m 0644 -t $(DESTDIR)$(sysconfdir)/sifcache packaging/fill/fill.toml.example
 	install -d $(DESTDIR)$(unitdir)
 	for unit in $(UNITS); do sed -e 's|/usr/bin/|$(bindir)/|g' -e 's|/usr/share/doc/sifcache|$(docdir)|g' \
-		packaging/fill/$$unit >$(DESTDIR)$(unitdir)/$$unit && chmod 0644 $(DESTDIR)$(unitdir)/$$unit || exit; done
+		$$unit >$(DESTDIR)$(unitdir)/$${unit##*/} && chmod 0644 $(DESTDIR)$(unitdir)/$${unit##*/} || exit; done
 	install -d $(DESTDIR)$(mandir)/man1
 	$(RELEASE)/sifcache manpages $(DESTDIR)$(mandir)/man1
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
@@ -311,6 +311,7 @@ install-files:
 	install -m 0644 examples/*.txt $(DESTDIR)$(docdir)/examples/
 	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/fill $(addprefix examples/fill/,site.conf sifcache-fill.cron sifcache-fill.scrontab)
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/metrics examples/metrics/*
 	install -d $(DESTDIR)$(docdir)/examples/views/snakemake
 	install -m 0644 examples/views/profile.sh $(DESTDIR)$(docdir)/examples/views/
 	install -m 0755 examples/views/task-prolog examples/views/toil-wdl $(DESTDIR)$(docdir)/examples/views/

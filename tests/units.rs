@@ -1,5 +1,4 @@
-//! Tests of the systemd units in `packaging/fill/`, with systemd-analyze. A machine without it skips
-//! them.
+//! Tests of the systemd units in `packaging/`, with systemd-analyze. A machine without it skips them.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeSet;
@@ -7,12 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const UNITS: [&str; 5] = [
-    "sifcache-fill.service",
-    "sifcache-fill-once.service",
-    "sifcache-hits.service",
-    "sifcache-fill-once.timer",
-    "sifcache-hits.timer",
+const UNITS: [&str; 7] = [
+    "fill/sifcache-fill.service",
+    "fill/sifcache-fill-once.service",
+    "fill/sifcache-hits.service",
+    "metrics/sifcache-metrics.service",
+    "fill/sifcache-fill-once.timer",
+    "fill/sifcache-hits.timer",
+    "metrics/sifcache-metrics.timer",
 ];
 /// The exposure that systemd-analyze calls OK, times ten. What is left open is in
 /// docs/on-demand.md.
@@ -20,6 +21,11 @@ const EXPOSURE: &str = "45";
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The file name of a unit.
+fn file(name: &str) -> &str {
+    name.rsplit('/').next().unwrap()
 }
 
 /// Copies of the units, in which the program is one that exists on this machine.
@@ -30,10 +36,10 @@ impl Units {
         let directory = std::env::temp_dir().join(format!("units-{test}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         for name in UNITS {
-            let text = read(&format!("packaging/fill/{name}"));
+            let text = read(&format!("packaging/{name}"));
             assert_eq!(text.contains("ExecStart=/usr/bin/sifcache "), name.ends_with("service"));
             let text = text.replace("/usr/bin/sifcache", "/bin/true");
-            fs::write(directory.join(name), text).unwrap();
+            fs::write(directory.join(file(name)), text).unwrap();
         }
         Self(directory)
     }
@@ -41,14 +47,14 @@ impl Units {
     /// Runs systemd-analyze on a unit. The result is its output if it fails.
     fn analyze(&self, words: &[&str], name: &str) -> Result<(), String> {
         let mut command = Command::new("systemd-analyze");
-        let Ok(output) = command.args(words).arg(self.0.join(name)).output() else {
+        let Ok(output) = command.args(words).arg(self.0.join(file(name))).output() else {
             eprintln!("skipped: needs systemd-analyze");
             return Ok(());
         };
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text).into_owned();
         // verify prints an unknown setting, but ends with success.
-        let about = text.lines().any(|line| line.contains(name) && words.contains(&"verify"));
+        let about = text.lines().any(|line| line.contains(file(name)) && words.contains(&"verify"));
         if output.status.success() && !about { Ok(()) } else { Err(text) }
     }
 }
@@ -71,7 +77,7 @@ fn systemd_accepts_the_units() {
 fn the_services_are_hardened() {
     let units = Units::new("security");
     let threshold = format!("--threshold={EXPOSURE}");
-    for name in &UNITS[..3] {
+    for name in &UNITS[..4] {
         let words = ["security", "--offline=true", "--no-pager", &threshold];
         assert_eq!(units.analyze(&words, name), Ok(()), "{name}");
     }
@@ -87,7 +93,7 @@ fn common(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn both_services_have_the_same_restrictions() {
-    let [service, once] = [UNITS[0], UNITS[1]].map(|name| read(&format!("packaging/fill/{name}")));
+    let [service, once] = [UNITS[0], UNITS[1]].map(|name| read(&format!("packaging/{name}")));
     assert_eq!(common(&service), common(&once));
     assert!(common(&service).contains("NoNewPrivileges=yes"));
 }
