@@ -26,6 +26,7 @@ Inside a cluster
   entry       print a prefix that runs a command on a host without testbed
   push        copy a file to the controller and the nodes
   hub         start or stop the registry that replaces docker.io
+  prometheus  start or stop Prometheus and a node_exporter
   crash boot  kill a host, start it again
   root        print the path of a host's root file system from outside
 Without a cluster
@@ -155,6 +156,18 @@ Copies the file SRC to the absolute path DEST on ctl and on every node, with MOD
 keeps it. If SRC is a directory, its content is copied below DEST with its modes.
 
 Example: testbed push target/release/libspank_x.so "$(testbed plugindir)/spank_x.so"
+END
+}
+
+help_prometheus() {
+    cat <<'END'
+Usage: testbed prometheus start|stop|status [--name NAME]
+
+Starts or stops node_exporter on ctl, port 9100, and Prometheus on host hub, port
+9090, which scrapes it every second. Both run as the user prometheus. node_exporter
+reads the files *.prom in /var/lib/prometheus/node-exporter on ctl, and Prometheus
+the rules in /etc/prometheus/rules.yml on hub, if there are any. Their logs are
+/var/log/node-exporter.log on ctl and /var/log/prometheus.log on hub.
 END
 }
 

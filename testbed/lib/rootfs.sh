@@ -12,6 +12,7 @@ rootfs_packages=(
     # Programs through which jobs start other programs. openmpi-bin also installs perl.
     environment-modules openmpi-bin parallel python3 numactl make time tcsh zsh fish sudo
     e2fsprogs # makes ext3 images: apptainer overlay create
+    prometheus prometheus-node-exporter
 )
 
 # Files of the packages that are not installed: documentation, and 260 MB of LLVM and ROCm, which UCX
