@@ -31,6 +31,7 @@ mod layouts;
 mod library;
 mod listener;
 mod login_node;
+mod metrics;
 mod miss;
 mod names;
 mod namespaces;
