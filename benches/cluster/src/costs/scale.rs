@@ -28,10 +28,21 @@ struct Line {
     target: Option<f64>,
     /// The target for the peak memory, in MB.
     memory: f64,
+    /// Whether older builds have this command.
+    is_old: bool,
 }
 
-/// The subcommands that an older build lacks.
-const NEW: [&str; 1] = ["report"];
+impl Line {
+    fn new(name: String, words: &[&str], target: Option<f64>) -> Self {
+        let memory = if words.first() == Some(&"report") { REPORT_MEMORY } else { MEMORY };
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        Self { name, words, target, memory, is_old: true }
+    }
+
+    fn new_command(self) -> Self {
+        Self { is_old: false, ..self }
+    }
+}
 
 /// The number of nodes that write the log.
 const NODES: u64 = 200;
@@ -49,60 +60,50 @@ impl Scale {
     pub(super) fn measure(&self) -> Result<Vec<Row>> {
         // Unlike /tmp, /var/tmp is on a disk.
         let directory = tempfile::tempdir_in("/var/tmp")?;
-        let (root, log) = (directory.path().join("sif"), directory.path().join("nodes.log"));
+        let [root, log, empty] =
+            ["sif", "nodes.log", "empty"].map(|one| directory.path().join(one));
         scale_inputs::root::write(&root, self.images)?;
+        std::fs::create_dir(&empty)?;
         let lines = u64::try_from(self.lines)?;
         Log { lines, nodes: NODES, images: self.images, root: &root }.write(&log)?;
-        let (root, log) = (root.display().to_string(), log.display().to_string());
-        let count = thousands(self.images);
-        let line = |name: String, words: &[&str], target| Line {
-            name,
-            words: words.iter().map(|&word| word.to_owned()).collect(),
-            target,
-            memory: if words.first() == Some(&"report") { REPORT_MEMORY } else { MEMORY },
-        };
-        let of_images = [
-            line(format!("`list` of {count} images"), &["list", "--root", &root], Some(2.0)),
-            line(
-                format!("`list --json` of {count} images"),
-                &["list", "--json", "--root", &root],
-                None,
-            ),
-            line(format!("`verify` of {count} images"), &["verify", "--root", &root], Some(4.0)),
-        ];
+        let [root, log, empty] = [root, log, empty].map(|path| path.display().to_string());
         let find = ["find", &root, "-printf", "%s %T@ %p\\n"];
-        let mut rows = self.compare("`find -printf '%s %T@ %p\\n'`", &find, &of_images)?;
-        let (images, count) = (count, thousands(self.lines));
-        // The figures of the logs alone, and all figures.
-        let empty = directory.path().join("empty").display().to_string();
-        std::fs::create_dir(&empty)?;
-        let of_lines = [
-            line(
-                format!("`hits` of {count} lines"),
-                &["hits", "--root", &root, "--log", &log],
-                Some(3.0),
-            ),
-            line(
-                format!("`misses` of {count} lines"),
-                &["misses", "--root", &root, "--log", &log],
-                None,
-            ),
-            line(
-                format!("`report` of {count} lines"),
-                &["report", "--html", "-", "--root", &empty, "--log", &log],
-                Some(3.0),
-            ),
-            line(
-                format!("`report` of {count} lines and {images} images"),
-                &["report", "--html", "-", "--root", &root, "--log", &log],
-                None,
-            ),
-        ];
+        let floor = "`find -printf '%s %T@ %p\\n'`";
+        let mut rows = self.compare(floor, &find, &self.of_images(&root))?;
         let grep = ["grep", "-c", "sifcache", &log];
-        rows.extend(self.compare("`grep -c sifcache`", &grep, &of_lines)?);
+        rows.extend(self.compare(
+            "`grep -c sifcache`",
+            &grep,
+            &self.of_lines(&root, &log, &empty),
+        )?);
         // Times first, then memory.
         rows.sort_by_key(|row| row.shown == Shown::Memory);
         Ok(rows)
+    }
+
+    /// The commands that read the image root.
+    fn of_images(&self, root: &str) -> [Line; 4] {
+        let of = |what: &str| format!("`{what}` of {} images", thousands(self.images));
+        [
+            Line::new(of("list"), &["list", "--root", root], Some(2.0)),
+            Line::new(of("list --json"), &["list", "--json", "--root", root], None),
+            Line::new(of("list cuda"), &["list", "--root", root, "cuda"], Some(2.0)).new_command(),
+            Line::new(of("verify"), &["verify", "--root", root], Some(4.0)),
+        ]
+    }
+
+    /// The commands that read the log. `report` shows the figures of the log alone with an `empty`
+    /// image root, and all figures otherwise.
+    fn of_lines(&self, root: &str, log: &str, empty: &str) -> [Line; 4] {
+        let of = |what: &str| format!("`{what}` of {} lines", thousands(self.lines));
+        let report = |root| ["report", "--html", "-", "--root", root, "--log", log];
+        let with_images = format!("{} and {} images", of("report"), thousands(self.images));
+        [
+            Line::new(of("hits"), &["hits", "--root", root, "--log", log], Some(3.0)),
+            Line::new(of("misses"), &["misses", "--root", root, "--log", log], None),
+            Line::new(of("report"), &report(empty), Some(3.0)).new_command(),
+            Line::new(with_images, &report(root), None).new_command(),
+        ]
     }
 
     /// Runs the floor and all commands of all builds in a random order, after one round that reads
@@ -141,8 +142,7 @@ impl Scale {
 
     /// The builds that have the subcommand.
     fn builds(&self, line: &Line) -> &[PathBuf] {
-        let is_new = line.words.first().is_some_and(|word| NEW.contains(&word.as_str()));
-        let count = if is_new { self.commands.len().min(1) } else { self.commands.len() };
+        let count = if line.is_old { self.commands.len() } else { 1 };
         self.commands.get(..count).unwrap_or_default()
     }
 }
