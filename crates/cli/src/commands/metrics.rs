@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::metrics::catalog;
 use crate::metrics::counters::{Limits, seconds};
 use crate::metrics::logs::{self, Read};
-use crate::metrics::page::Page;
+use crate::metrics::page::{Format, Page};
 use crate::metrics::plugin;
 use crate::metrics::replace;
 use crate::metrics::roots::{self, Root};
@@ -67,6 +67,9 @@ pub(crate) struct Metrics {
     /// Count an image as unused if it served no job for this long
     #[arg(long, value_name = "TIME", default_value = "60d", value_parser = format::parse_age)]
     unused_for: SignedDuration,
+    /// Print OpenMetrics instead of Prometheus' own text format, which promtool and node_exporter need
+    #[arg(long, conflicts_with_all = ["textfile", "json"])]
+    openmetrics: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -145,9 +148,11 @@ fn write(args: &Metrics, page: &Page, notes: &[String], now: Timestamp) -> Resul
     notes.iter().for_each(|note| stderr::message(note));
     match &args.textfile {
         Some(directory) => {
-            replace::replace_alone(&directory.join(NAME), page.text().as_bytes(), 0o644)
+            let text = page.text(Format::Prometheus);
+            replace::replace_alone(&directory.join(NAME), text.as_bytes(), 0o644)
         }
-        None => output::lines(page.text().lines()),
+        None if args.openmetrics => output::lines(page.text(Format::OpenMetrics).lines()),
+        None => output::lines(page.text(Format::Prometheus).lines()),
     }
 }
 

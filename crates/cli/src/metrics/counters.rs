@@ -177,7 +177,7 @@ fn reason(launch: &Launch) -> &'static str {
 mod tests {
     use super::{Counters, Limits, REFUSALS};
     use crate::events::logs::launch::{self, Found, Launch};
-    use crate::metrics::page::Page;
+    use crate::metrics::page::{Format, Page};
     use jiff::Timestamp;
 
     const LIMITS: Limits = Limits { nodes: 2, references: 2 };
@@ -193,7 +193,7 @@ mod tests {
     fn text(counters: &Counters) -> Vec<String> {
         let mut page = Page::default();
         counters.show(&mut page);
-        let text = page.text();
+        let text = page.text(Format::Prometheus);
         let is_sample = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
         text.lines().filter(is_sample).map(str::to_owned).collect()
     }

@@ -1,12 +1,12 @@
 //! The samples of all metrics, as text and as JSON.
 //!
-//! The text is in Prometheus' own format, version 0.0.4. That is the format of `promtool check
-//! metrics` and of node_exporter's textfile collector. Neither reads OpenMetrics: the type of an
-//! OpenMetrics counter has another name than its samples, so both take them as untyped, and a file
-//! with an `info` metric is refused as a whole. The `# EOF` at the end, which OpenMetrics requires,
-//! is a comment for both, and shows that the text is complete.
+//! The text is in Prometheus' own format, version 0.0.4, or in OpenMetrics 1.0. `promtool check
+//! metrics` and node_exporter's textfile collector read only the former: the type of an OpenMetrics
+//! counter has another name than its samples, so both take them as untyped, and a file with an
+//! `info` metric is refused as a whole. The `# EOF` at the end, which OpenMetrics requires, is a
+//! comment for both, and shows that the text is complete.
 
-use super::catalog::{ALL, Metric};
+use super::catalog::{ALL, Kind, Metric};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -43,6 +43,34 @@ impl fmt::Display for Number {
             Self::Whole(number) => number.fmt(f),
             Self::Fraction(number) => number.fmt(f),
         }
+    }
+}
+
+/// A text format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Prometheus,
+    OpenMetrics,
+}
+
+impl Format {
+    /// The lines before the samples of a metric.
+    fn head(self, metric: &Metric) -> String {
+        let Metric { name, kind, help, .. } = metric;
+        if self == Self::Prometheus {
+            return format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
+        }
+        // OpenMetrics knows what these names of samples end in from their type.
+        let (family, word) = match (kind, name.strip_suffix("_total"), name.strip_suffix("_info")) {
+            (Kind::Counter, Some(family), _) => (family, "counter"),
+            (Kind::Gauge, _, Some(family)) => (family, "info"),
+            _ => (*name, kind.word()),
+        };
+        let unit = ["bytes", "seconds"]
+            .into_iter()
+            .find(|unit| family.strip_suffix(unit).is_some_and(|before| before.ends_with('_')));
+        let unit = unit.map(|unit| format!("# UNIT {family} {unit}\n")).unwrap_or_default();
+        format!("# TYPE {family} {word}\n{unit}# HELP {family} {}\n", escape(help))
     }
 }
 
@@ -84,14 +112,14 @@ impl Page {
     }
 
     /// The text.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, format: Format) -> String {
         let mut text = String::new();
         for (metric, samples) in self.families() {
-            let Metric { name, kind, help, .. } = metric;
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.word());
+            text.push_str(&format.head(metric));
             for sample in samples {
-                let _ = writeln!(text, "{name}{} {}", labels(metric, sample), sample.number);
+                // Writing to a string cannot fail.
+                let _ =
+                    writeln!(text, "{}{} {}", metric.name, labels(metric, sample), sample.number);
             }
         }
         text.push_str("# EOF\n");
@@ -138,7 +166,7 @@ fn escape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
+    use super::{Format, Page};
     use crate::metrics::catalog;
 
     #[test]
@@ -148,7 +176,7 @@ mod tests {
         page.add(&catalog::WITHOUT_SIZE, &[], 7_u64);
         page.add(&catalog::IMAGES, &["/a"], 3_u64);
         page.add(&catalog::IMAGES, &["/b"], u64::MAX);
-        let text = page.text();
+        let text = page.text(Format::Prometheus);
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
         assert_eq!(
             lines,
@@ -174,5 +202,33 @@ mod tests {
             (json.as_array().unwrap().len(), &json[2]["samples"][0]["value"]),
             (3, &0.5.into())
         );
+    }
+
+    #[test]
+    fn openmetrics_has_the_names_of_families() {
+        let mut page = Page::default();
+        page.add(&catalog::NOT_DOWNLOADED, &[], 8_u64);
+        page.add(&catalog::LAUNCHES, &["task", "hit"], 2_u64);
+        page.add(&catalog::RUN_SECONDS, &["/a", "add"], 0.5);
+        page.add(&catalog::BUILD, &["1.0"], 1_u64);
+        let text = page.text(Format::OpenMetrics);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
+        assert_eq!(
+            lines,
+            [
+                "# TYPE sifcache_launches counter",
+                "sifcache_launches_total{path=\"task\",outcome=\"hit\"} 2",
+                "# TYPE sifcache_not_downloaded_bytes counter",
+                "# UNIT sifcache_not_downloaded_bytes bytes",
+                "sifcache_not_downloaded_bytes_total 8",
+                "# TYPE sifcache_last_run_duration_seconds gauge",
+                "# UNIT sifcache_last_run_duration_seconds seconds",
+                "sifcache_last_run_duration_seconds{root=\"/a\",command=\"add\"} 0.5",
+                "# TYPE sifcache_build info",
+                "sifcache_build_info{version=\"1.0\"} 1",
+                "# EOF",
+            ]
+        );
+        assert!(text.contains("\n# HELP sifcache_build Release of "), "{text}");
     }
 }

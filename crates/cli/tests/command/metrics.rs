@@ -70,6 +70,25 @@ fn misses(count: usize) -> Vec<String> {
 const MISSES: &str = "sifcache_launches_total{path=\"task\",outcome=\"miss\"}";
 
 #[test]
+fn openmetrics() {
+    let Some(tree) = Tree::new() else { return };
+    append(&tree, &[]);
+    metrics(&tree, "");
+    append(&tree, &misses(1));
+    let text = metrics(&tree, " --openmetrics");
+    for line in [
+        "# TYPE sifcache_lookups counter\n",
+        "# TYPE sifcache_build info\n",
+        "# UNIT sifcache_image_bytes bytes\n",
+        "\nsifcache_launches_total{path=\"task\",outcome=\"miss\"} 1\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let both = run(&tree, &format!("{METRICS} --openmetrics --textfile TOP"));
+    assert_eq!(both.status, Some(64), "{}", both.stderr);
+}
+
+#[test]
 fn counters_go_on_after_a_rotation() {
     let Some(tree) = Tree::new() else { return };
     append(&tree, &misses(5));

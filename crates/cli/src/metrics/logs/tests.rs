@@ -2,7 +2,7 @@
 
 use super::{Read, read};
 use crate::metrics::counters::Limits;
-use crate::metrics::page::Page;
+use crate::metrics::page::{Format, Page};
 use crate::metrics::state::Saved;
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
@@ -133,7 +133,7 @@ fn compress(path: &Path) {
 fn misses(saved: &Saved) -> u64 {
     let mut page = Page::default();
     saved.counters.show(&mut page);
-    let text = page.text();
+    let text = page.text(Format::Prometheus);
     let sample = "sifcache_launches_total{path=\"task\",outcome=\"miss\"} ";
     text.lines().find_map(|line| line.strip_prefix(sample)).unwrap().parse().unwrap()
 }
@@ -142,7 +142,12 @@ fn problem(saved: &Saved, problem: &str) -> u64 {
     let mut page = Page::default();
     saved.counters.show(&mut page);
     let sample = format!("sifcache_log_problems_total{{problem=\"{problem}\"}} ");
-    page.text().lines().find_map(|line| line.strip_prefix(&sample)).unwrap().parse().unwrap()
+    page.text(Format::Prometheus)
+        .lines()
+        .find_map(|line| line.strip_prefix(&sample))
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[derive(Debug, Clone)]
