@@ -38,6 +38,10 @@ mod clock;
 mod coverage;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/days.rs"]
+mod days;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/header.rs"]
 mod header;
 #[rustfmt::skip]
