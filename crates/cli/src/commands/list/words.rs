@@ -1,6 +1,7 @@
 //! The words of `sifcache list WORD…`: parts of the name of an image.
 
 use sifcache_core::image_uri::Transport;
+use sifcache_core::reference::Reference;
 
 /// The suffix that `singularity pull` and users append to the name of a file.
 const SUFFIX: &str = ".sif";
@@ -69,8 +70,23 @@ fn as_in_names(word: &str) -> String {
     let (transport, name) = named.unwrap_or((Transport::Docker, word));
     match transport.directory() {
         Some(directory) => format!("{directory}/{name}"),
-        None => USUAL.iter().find_map(|usual| name.strip_prefix(usual)).unwrap_or(name).to_owned(),
+        None => complete(name).unwrap_or_else(|| {
+            USUAL.iter().find_map(|usual| name.strip_prefix(usual)).unwrap_or(name).to_owned()
+        }),
     }
+}
+
+/// A reference of docker as it is in file names, whatever form it is typed in; without a tag if none
+/// was typed. `None` if the word is not a reference.
+fn complete(name: &str) -> Option<String> {
+    let reference = Reference::parse_for(Transport::Docker, name.as_bytes()).ok()?;
+    let repository = reference.short_repository();
+    if let Some(digest) = reference.digest() {
+        return Some(format!("{repository}@{digest}"));
+    }
+    let tag = reference.tag().map(|tag| format!(":{tag}"));
+    let typed = tag.filter(|tag| name.ends_with(tag.as_str())).unwrap_or_default();
+    Some(repository + &typed)
 }
 
 #[cfg(test)]
@@ -88,6 +104,16 @@ mod tests {
             (&["docker://o/i:1"], "o/i:1", true),
             (&["docker.io/library/ubuntu"], "ubuntu:22.04", true),
             (&["docker://docker.io/o/i"], "docker.io/o/i:1", true),
+            (&["library/alpine:3.20"], "alpine:3.20", true),
+            (&["docker://library/alpine:3.20"], "alpine:3.20.sif", true),
+            (&["index.docker.io/o/i:1"], "o/i:1", true),
+            (&["docker://index.docker.io/library/alpine:3.20"], "alpine:3.20", true),
+            (&["library/alpine:3.20"], "docker.io/library/alpine:3.20", true),
+            (&["library/alpine"], "alpine:3.20", true),
+            (&["library/alpine:3.20"], "alpine:3.19", false),
+            (&["docker://index.docker.io/o/i:1"], "quay.io/p/i:1", false),
+            (&["o/library/i"], "library/i:1", false),
+            (&[&format!("index.docker.io/{}", digest.replace('@', ":1@"))], &digest, true),
             (&["ubuntu:latest"], "ubuntu", true),
             (&["ubuntu:latest"], "ubuntu.sif", true),
             (&["latest"], "localhost:5000/ubuntu", true),
