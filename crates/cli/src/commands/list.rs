@@ -21,6 +21,7 @@ use crate::ui::stderr;
 use clap::Args;
 use entry::{Entry, Listed};
 use jiff::{SignedDuration, Timestamp};
+use missing::Reason;
 use rayon::prelude::*;
 use roots::{Failed, Roots};
 use serde::Serialize;
@@ -104,7 +105,7 @@ Examples:
 
 Exit status:
    0  success; without WORDs, even if there are no images
-   1  no image has all WORDs in its name
+   1  no image has all WORDs in its name and meets the filters
   64  wrong usage
   74  reading or writing failed; the images of the other image roots were listed
   78  the site's settings are invalid or missing
@@ -150,14 +151,21 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     let size = images.entries.iter().map(|entry| entry.size).sum();
     let total = Total { images: images.entries.len(), size, invalid_files: images.invalid };
     let is_missing = !words.is_empty() && images.entries.is_empty();
-    let similar = if is_missing { missing::similar(&words, &roots.all) } else { Vec::new() };
+    let has_filter = args.repo.is_some() || args.older_than.is_some() || args.larger_than.is_some();
+    let reason = is_missing
+        .then(|| missing::reason(&words, &roots.all, has_filter, !roots.failed.is_empty()));
+    let similar = match reason {
+        None | Some(Reason::Filters) => Vec::new(),
+        Some(_) => missing::similar(&words, &roots.all),
+    };
     let page = Page { args, settings: &settings, roots: &roots, entries: &images.entries, now };
     page.print(total, &similar)?;
     for Failed { root, problem } in &roots.failed {
         stderr::message(&format!("image root {root}: {problem}"));
     }
-    if is_missing {
-        stderr::message(&missing::message(&args.words, &settings, &similar));
+    if let Some(reason) = reason {
+        let has_filler = settings.filler.is_some();
+        stderr::message(&missing::message(&args.words, reason, has_filler, &similar));
     }
     Ok(match (roots.failed.is_empty(), is_missing) {
         (false, _) => Exit::IO,

@@ -3,7 +3,6 @@
 use super::entry::Listed;
 use super::words::Words;
 use crate::cache::image_name;
-use sifcache_core::settings::Settings;
 use std::collections::{BTreeSet, HashMap};
 
 /// The maximum number of similar names.
@@ -13,22 +12,61 @@ const SIMILAR: f64 = 0.7;
 /// The characters between the parts of a name.
 const BETWEEN: [char; 6] = ['/', ':', '-', '_', '.', '@'];
 
-/// The message, without the similar names.
-pub(super) fn message(typed: &[String], settings: &Settings, similar: &[String]) -> String {
+/// Why no image is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No image has the words in its name.
+    Words,
+    /// Images have the words in their names, but do not meet the filters.
+    Filters,
+    /// An image root could not be read, which may have such images.
+    Unread,
+}
+
+/// The reason, given whether filters are set and whether an image root could not be read.
+pub(super) fn reason(
+    words: &Words,
+    roots: &[Listed],
+    has_filter: bool,
+    has_failed: bool,
+) -> Reason {
+    let mut names = roots.iter().flat_map(|root| root.files.names());
+    match () {
+        () if has_failed => Reason::Unread,
+        () if has_filter && names.any(|name| words.are_in(name)) => Reason::Filters,
+        () => Reason::Words,
+    }
+}
+
+/// The message, with the similar names. `has_filler` is whether the site adds images on demand.
+pub(super) fn message(
+    typed: &[String],
+    reason: Reason,
+    has_filler: bool,
+    similar: &[String],
+) -> String {
     let quoted: Vec<String> =
         typed.iter().map(|word| format!("'{}'", word.escape_debug())).collect();
-    let mut lines = vec![format!("no image has {} in its name", quoted.join(" and "))];
+    let words = quoted.join(" and ");
+    let mut lines = vec![match reason {
+        Reason::Words => format!("no image has {words} in its name"),
+        Reason::Filters => format!("no image matches {words} and the filters"),
+        Reason::Unread => format!("no image that could be read matches {words}"),
+    }];
     if !similar.is_empty() {
         lines.push(format!("similar names: {}", similar.join(", ")));
+    }
+    if reason != Reason::Words {
+        return lines.join("\n");
     }
     // A part of a name is a valid reference, too, but a registry is unlikely to have such an image.
     let complete = typed.iter().find(|word| word.contains([':', '/']));
     let reference =
         complete.and_then(|word| Some(image_name::short(&image_name::parse(word).ok()?)));
     let name = reference.as_deref().unwrap_or("REF");
-    lines.push(match settings.filler {
-        Some(_) => format!("to ask for an image: sifcache request {name}"),
-        None => format!(
+    lines.push(match has_filler {
+        true => format!("to ask for an image: sifcache request {name}"),
+        false => format!(
             "a job that uses an image with its complete name still runs, and pulls it; `sifcache \
              misses` shows your admins what jobs did not find, and `sifcache add {name}` adds it"
         ),
@@ -102,7 +140,9 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Words, repository};
+    use super::{Known, Listed, Reason, Words, message, reason, repository};
+    use crate::cache::store::scan;
+    use std::fs;
 
     fn likeness(words: &[&str], name: &str) -> Option<f64> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -122,6 +162,33 @@ mod tests {
         assert!(likeness(&["pytroch", "rocm"], "pytorch/pytorch").is_none());
         assert!(likeness(&["i"], "o/i").is_none(), "a letter is like everything");
         assert!(likeness(&["pytorhc"], "pytorch") < likeness(&["pytorch"], "pytorch"));
+    }
+
+    #[test]
+    fn filters_and_unread_roots_are_reasons() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("alpine:3.20"), "").unwrap();
+        let files = scan::files(directory.path()).unwrap();
+        let roots = [Listed { path: directory.path().to_owned(), layout: None, files }];
+        for (word, has_filter, has_failed, expected) in [
+            ("alpine", true, false, Reason::Filters),
+            ("ubuntu", true, false, Reason::Words),
+            ("ubuntu", false, false, Reason::Words),
+            ("ubuntu", false, true, Reason::Unread),
+            ("alpine", true, true, Reason::Unread),
+        ] {
+            let words = Words::new(&[word.to_owned()]);
+            assert_eq!(reason(&words, &roots, has_filter, has_failed), expected, "{word}");
+        }
+        for (reason, begin, has_advice) in [
+            (Reason::Words, "no image has 'i:1' in its name", true),
+            (Reason::Filters, "no image matches 'i:1' and the filters", false),
+            (Reason::Unread, "no image that could be read matches 'i:1'", false),
+        ] {
+            let text = message(&["i:1".to_owned()], reason, true, &[]);
+            assert!(text.starts_with(begin), "{text}");
+            assert_eq!(text.contains("sifcache request i:1"), has_advice, "{text}");
+        }
     }
 
     #[test]
