@@ -15,8 +15,10 @@ use crate::ui::escape::escape_for_terminal;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -32,7 +34,13 @@ pub(crate) struct Root {
     /// Whether another tool fills it. Its images are not listed.
     is_foreign: bool,
     level: Result<FillLevel, String>,
+    /// Whether it is the same directory as a root before it, or has the same path. It is not shown,
+    /// because it would be counted twice, but logs can name its images.
+    is_repeated: bool,
 }
+
+/// The device and inode of a directory.
+type Id = (u64, u64);
 
 /// Asks each image root whether it answers. All are asked at the same time, each by a thread that
 /// is abandoned if the file server hangs.
@@ -47,16 +55,22 @@ pub(crate) fn ask(settings: &Settings) -> Vec<Root> {
         (path, is_foreign, receiver)
     });
     let asked: Vec<_> = asked.collect();
-    let root = |(path, is_foreign, receiver): (PathBuf, bool, mpsc::Receiver<_>)| {
+    let (mut paths, mut ids) = (HashSet::new(), HashSet::new());
+    let mut root = |(path, is_foreign, receiver): (PathBuf, bool, mpsc::Receiver<_>)| {
         let late = || Err(format!("no answer within {} s", limit.as_secs()));
-        Root { path, is_foreign, level: receiver.recv_timeout(limit).unwrap_or_else(|_| late()) }
+        let answer: Result<(FillLevel, Id), String> =
+            receiver.recv_timeout(limit).unwrap_or_else(|_| late());
+        let is_known = answer.as_ref().is_ok_and(|(_, id)| !ids.insert(*id));
+        let is_repeated = !paths.insert(path.clone()) || is_known;
+        Root { path, is_foreign, level: answer.map(|(level, _)| level), is_repeated }
     };
-    asked.into_iter().map(root).collect()
+    asked.into_iter().map(&mut root).collect()
 }
 
-fn answer(root: &Path) -> io::Result<FillLevel> {
+fn answer(root: &Path) -> io::Result<(FillLevel, Id)> {
     fs::read_dir(root)?.next().transpose()?;
-    FillLevel::of(root)
+    let metadata = fs::metadata(root)?;
+    Ok((FillLevel::of(root)?, (metadata.dev(), metadata.ino())))
 }
 
 /// The size in bytes of an image that a log names; `None` if it is not in a root that answers. A log
@@ -79,7 +93,7 @@ pub(crate) fn show(
     now: Timestamp,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    for root in roots {
+    for root in roots.iter().filter(|root| !root.is_repeated) {
         let shown = root.level.clone().and_then(|level| {
             let add = &mut |metric: &Metric, number: Number| {
                 page.add(metric, &[&root.path.to_string_lossy()], number);
@@ -193,4 +207,35 @@ fn show_run(page: &mut Page, root: &Path, command: Command, run: &Run) {
         page.add(&catalog::RUN_SUCCESS, &labels, seconds(succeeded));
     }
     page.add(&catalog::RUN_SECONDS, &labels, run.seconds);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ask, show};
+    use crate::metrics::page::{Format, Page};
+    use jiff::{SignedDuration, Timestamp};
+    use sifcache_core::settings::Settings;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_root_is_shown_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, link) = (directory.path().join("root"), directory.path().join("link"));
+        let other = directory.path().join("other");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::create_dir(&other).unwrap();
+        symlink(&root, &link).unwrap();
+        let missing = directory.path().join("missing");
+        let all = [&root, &root, &link, &other, &missing, &missing];
+        let image_roots = all.map(Clone::clone).to_vec();
+        let settings = Settings::with_roots(image_roots);
+        let mut page = Page::default();
+        show(&mut page, &ask(&settings), SignedDuration::from_hours(1), Timestamp::now());
+        let text = page.text(Format::Prometheus);
+        let samples = text.lines().filter(|line| line.starts_with("sifcache_root_readable{"));
+        let expected = [(root, 1), (other, 1), (missing, 0)].map(|(root, value)| {
+            format!("sifcache_root_readable{{root=\"{}\"}} {value}", root.display())
+        });
+        assert_eq!(samples.collect::<Vec<_>>(), expected);
+    }
 }
