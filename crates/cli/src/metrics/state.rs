@@ -109,7 +109,7 @@ impl State {
                 Err(error) => format!("it cannot be renamed: {error}"),
             };
             let path = escape_for_terminal(&self.path);
-            let now = "the counters begin at zero now";
+            let now = "the counters begin at zero now; if you selected logs, give --log again";
             Loaded::Damaged(format!("{path} is damaged ({error}); {moved}, and {now}"))
         }))
     }
@@ -184,6 +184,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             let Loaded::Damaged(message) = state.load().unwrap() else { panic!("{text}") };
             assert!(message.contains("is damaged"), "{message}");
+            assert!(message.contains("give --log again"), "{message}");
             assert_eq!(fs::read_to_string(path.with_extension("damaged")).unwrap(), text);
             assert_eq!(state.load().unwrap(), Loaded::Nothing);
         }
