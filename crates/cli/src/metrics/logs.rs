@@ -7,7 +7,9 @@ use crate::error::Failure;
 use crate::events::logs::launch::Launch;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// The label of a host without any log.
 const NONE: &str = "none";
@@ -76,8 +78,7 @@ pub(crate) fn read(
 /// The logs to read.
 fn choose(saved: &mut Saved, named: &[PathBuf], read: &mut Read) -> Vec<Log> {
     if !named.is_empty() {
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        saved.named = named.iter().map(absolute).collect();
+        saved.named = named.iter().map(|path| resolved(path)).collect();
     }
     if saved.named.is_empty() {
         return match source::default_log() {
@@ -111,6 +112,10 @@ fn one(
     take: &mut dyn FnMut(Launch),
 ) -> Result<(Cursor, source::Counters), Failure> {
     let is_journal = log.path.as_ref().is_none_or(|path| path.is_dir());
+    if let Some(directory) = log.path.as_ref().filter(|path| path.is_dir() && !has_journal(path)) {
+        let error = io::Error::other("the directory has no journal files; name the log itself");
+        return Err(Failure::read(directory, error));
+    }
     let paths: Vec<PathBuf> = log.path.iter().cloned().collect();
     let mut source = Source::open(&paths, place.cursor.as_ref(), place.begin, false)?;
     source.launches(&mut |launch| {
@@ -120,6 +125,25 @@ fn one(
         }
     })?;
     Ok((source.cursor(), source.counters()))
+}
+
+/// Whether journalctl finds files in this directory: in it, or in that of a machine below it.
+fn has_journal(directory: &Path) -> bool {
+    let files = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_journal = |entry: &DirEntry| {
+        entry.path().extension().is_some_and(|end| end == "journal" || end == "journal~")
+    };
+    files(directory)
+        .any(|entry| is_journal(&entry) || files(&entry.path()).any(|entry| is_journal(&entry)))
+}
+
+/// The path of a log. A symbolic link is resolved, because rotated files are beside its target.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match absolute.is_symlink() {
+        true => fs::canonicalize(&absolute).unwrap_or(absolute),
+        false => absolute,
+    }
 }
 
 #[cfg(test)]

@@ -281,6 +281,7 @@ fn a_missing_log() {
 #[test]
 fn a_log_that_cannot_be_read_to_its_end() {
     let Some(tree) = Tree::new() else { return };
+    tree.file("journal/system.journal", b"");
     let script = format!("#!/bin/sh\ncat {0}/entries\nexit $(cat {0}/exit)\n", tree.text(""));
     mode(&tree.file("bin/journalctl", script.as_bytes()), 0o755);
     tree.directory("journal");

@@ -298,3 +298,39 @@ fn hits_are_returned_by_image() {
     let read = site.run(&mut saved);
     assert_eq!(read.hits, [(PathBuf::from("/s/o/i:1"), 5)].into_iter().collect());
 }
+
+#[test]
+fn a_directory_without_journal_files_cannot_be_read() {
+    let site = Site::new();
+    let directory = site.path("logs");
+    let machine = directory.join("0123456789abcdef0123456789abcdef");
+    fs::create_dir_all(&machine).unwrap();
+    fs::write(directory.join("slurm.log"), Site::line()).unwrap();
+    let mut saved = site.saved.clone();
+    let read =
+        read(&mut saved, std::slice::from_ref(&directory), site.saved.start, LIMITS).unwrap();
+    assert!(matches!(&read.logs[..], [(_, false)]), "{read:?}");
+    assert!(read.notes[0].contains("no journal files"), "{read:?}");
+    for (path, expected) in [("system.log", false), ("system.journal", true)] {
+        fs::write(machine.join(path), "").unwrap();
+        assert_eq!(super::has_journal(&directory), expected, "{path}");
+    }
+    assert!(super::has_journal(&machine));
+}
+
+/// Rotated files are beside the target of a link.
+#[test]
+fn a_link_loses_no_line_at_a_rotation() {
+    let mut site = Site::new();
+    fs::create_dir(site.path("links")).unwrap();
+    let link = site.path("links/log");
+    std::os::unix::fs::symlink(site.path("log"), &link).unwrap();
+    let mut saved = site.saved.clone();
+    site.write("log", 2);
+    read(&mut saved, std::slice::from_ref(&link), site.saved.start, LIMITS).unwrap();
+    site.write("log", 3);
+    site.step(&Step::Rename);
+    site.write("log", 1);
+    read(&mut saved, std::slice::from_ref(&link), site.saved.start, LIMITS).unwrap();
+    assert_eq!((misses(&saved), problem(&saved, "gap")), (6, 0));
+}
