@@ -46,6 +46,19 @@ pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
     }
 }
 
+/// Like [`files`], without the directories that the caller may not read.
+///
+/// # Errors
+/// If a directory cannot be read for another reason.
+pub(crate) fn accessible_files(root: &Path) -> Result<Files, Failure> {
+    match scan::accessible_files(root, &|| (), &mut Vec::new()) {
+        Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
+            Ok(Files::default())
+        }
+        other => other.map_err(|(path, error)| Failure::read(&path, error)),
+    }
+}
+
 impl Inventory {
     /// When the image last served a job under any of its names, if that is known.
     pub(crate) fn last_used(&self, image: &Image) -> Option<Timestamp> {

@@ -150,7 +150,7 @@ fn content(
     unused_for: SignedDuration,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let files = select::files(root)?;
+    let files = select::accessible_files(root)?;
     let usage = UsageIndex::load(root);
     let tags = runs::load(root, Command::Refresh).ok().flatten().map(|run| run.tags);
     let (images, invalid) = scan::each(root, &files, &|_, image: Image| {

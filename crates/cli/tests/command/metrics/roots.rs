@@ -1,10 +1,11 @@
 //! The state of the image roots in the output of `sifcache metrics`.
 
-use super::{run, value};
+use super::{command, finish, run, value};
 use crate::registry::{Deed, Response, Server};
 use crate::tree::{Tree, mode, pulled};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +25,22 @@ fn image_roots_that_are_not_there() {
         value(&output.stdout, &format!("sifcache_root_size_bytes{{root=\"{}\"}}", tree.text(root)))
     };
     assert!(size("root") > Some(0.0) && size("none").is_none(), "{}", output.stdout);
+}
+
+/// A directory that is closed to the caller is skipped, as by `sifcache list`.
+#[test]
+fn a_closed_directory_is_skipped() {
+    let Some(tree) = Tree::new() else { return };
+    tree.image("root/p/closed:1", 2);
+    mode(&tree.path("root/p"), 0o700);
+    let words = "metrics --root TOP/root --no-counters";
+    let user = command(&tree, words).uid(65_534).gid(65_534).spawn().unwrap();
+    let output = finish(user);
+    assert_eq!((output.status, output.stderr.as_str()), (Some(0), ""));
+    for (metric, expected) in [("root_readable", 1.0), ("images", 1.0)] {
+        let sample = format!("sifcache_{metric}{{root=\"{}\"}}", tree.text("root"));
+        assert_eq!(value(&output.stdout, &sample), Some(expected), "{}", output.stdout);
+    }
 }
 
 #[test]
