@@ -139,9 +139,9 @@ fn present(settings: Option<&Settings>, name: &str) -> Option<String> {
 }
 
 fn row(name: &str, count: &Count, present: Option<String>) -> Row {
-    let refused = count.refused.iter().map(|(path, why)| Refused {
+    let refused = count.refused.iter().map(|(path, refusal)| Refused {
         path: path.to_string_lossy().into_owned(),
-        reason: why.clone(),
+        reason: refusal.why.clone(),
     });
     Row {
         reference: name.to_owned(),

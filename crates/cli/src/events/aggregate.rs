@@ -72,6 +72,15 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
 }
 
+/// That a candidate was refused.
+#[derive(Debug, Default)]
+pub(crate) struct Refusal {
+    /// The most recent reason.
+    pub(crate) why: String,
+    /// The number of commands whose log lines name this candidate.
+    pub(crate) commands: u64,
+}
+
 /// The counts for one key. A log can name hundreds of thousands of images, so this is small.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
@@ -79,8 +88,8 @@ pub(crate) struct Count {
     pub(crate) last: Timestamp,
     jobs: Numbers,
     users: Numbers,
-    /// Candidates that were refused, each with the most recent reason.
-    pub(crate) refused: BTreeMap<PathBuf, String>,
+    /// Candidates that were refused.
+    pub(crate) refused: BTreeMap<PathBuf, Refusal>,
     /// Valid references contain no space, which separates two of them here.
     references: Box<str>,
 }
@@ -190,8 +199,15 @@ pub(crate) fn collect_all(
     Ok(Aggregate { counts, sources, hits, read })
 }
 
-/// Candidates that were refused, each with the reason.
-type Refused = Vec<(PathBuf, String)>;
+/// The candidates that one text names as refused.
+struct Refused {
+    place: Place,
+    key: Box<str>,
+    /// The commands with this text.
+    commands: u64,
+    /// Each candidate with the reason.
+    candidates: Vec<(PathBuf, String)>,
+}
 
 /// What the texts of a tally mean.
 #[derive(Default)]
@@ -221,7 +237,7 @@ impl Found {
     }
 
     /// The counts of each text, and the refused candidates of keys.
-    fn of_part(part: Part, wanted: &Wanted<'_>) -> (Self, Vec<(Place, Box<str>, Refused)>) {
+    fn of_part(part: Part, wanted: &Wanted<'_>) -> (Self, Vec<Refused>) {
         let (mut found, mut refused) = (Self::default(), Vec::new());
         found.counts.reserve(part.len());
         part.each(&mut |mut event, of_text| {
@@ -233,7 +249,12 @@ impl Found {
             }
             let Some(key) = (wanted.key)(&event).map(String::into_boxed_str) else { return };
             if !event.refused.is_empty() {
-                refused.push((of_text.place, key.clone(), std::mem::take(&mut event.refused)));
+                refused.push(Refused {
+                    place: of_text.place,
+                    key: key.clone(),
+                    commands: of_text.commands.total(),
+                    candidates: std::mem::take(&mut event.refused),
+                });
             }
             found.counts.push((key, Box::new(Count::new(&event, of_text))));
         });
@@ -258,13 +279,17 @@ impl Found {
     }
 
     /// Adds the refused candidates to the counts of their keys.
-    fn refuse(&mut self, mut refused: Vec<(Place, Box<str>, Refused)>) {
+    fn refuse(&mut self, mut refused: Vec<Refused>) {
         // The last reason that was read is the most recent one.
-        refused.sort_unstable_by_key(|(place, ..)| *place);
-        for (_, key, refused) in refused {
+        refused.sort_unstable_by_key(|one| one.place);
+        for Refused { key, commands, candidates, .. } in refused {
             let place = self.counts.binary_search_by(|(other, _)| other.cmp(&key));
             if let Some((_, count)) = place.ok().and_then(|place| self.counts.get_mut(place)) {
-                count.refused.extend(refused);
+                for (path, why) in candidates {
+                    let refusal = count.refused.entry(path).or_default();
+                    refusal.why = why;
+                    refusal.commands = refusal.commands.saturating_add(commands);
+                }
             }
         }
     }

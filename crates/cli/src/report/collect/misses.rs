@@ -78,10 +78,10 @@ fn words<const N: usize>(words: [&str; N]) -> [&OsStr; N] {
 }
 
 fn row(facts: &Facts<'_>, name: &str, count: &Count) -> Miss {
-    let refused = count.refused.iter().map(|(path, why)| Reason {
+    let refused = count.refused.iter().map(|(path, refusal)| Reason {
         kind: "refused",
         path: Some(path.to_string_lossy().into_owned()),
-        why: why.clone(),
+        why: refusal.why.clone(),
     });
     let known = facts.filler.as_ref().and_then(|filler| filler.items.get(name));
     let reasons: Vec<Reason> = refused.chain(known.map(|known| known.reason.clone())).collect();

@@ -148,6 +148,30 @@ fn many_findings_are_one_row() {
     assert_eq!(counts, [1, 1, 1, 4]);
 }
 
+/// A refused file and a missing root count the commands whose lines name them, and no others that
+/// asked for the same reference.
+#[test]
+fn refusals_count_the_commands_that_met_them() {
+    let Some(tree) = with_log() else { return };
+    let log: String = [
+        (5, ""),
+        (1, " refused=/local/o/i:1 why=empty"),
+        (2, " refused=/local/o/i:1 why=empty"),
+        (1, " refused=/no/root why=no-root"),
+    ]
+    .iter()
+    .map(|(tasks, more)| {
+        let fields = format!("miss job=1 tasks={tasks} uid=1001 reference=docker.io/o/i:1{more}");
+        line(ago(0, 1), "n1", &fields)
+    })
+    .collect();
+    tree.file("log", log.as_bytes());
+    let found = report(&tree, LOG);
+    let what = |kind, subject| text(&problem(&found, kind, subject)["what"]).to_owned();
+    assert_eq!(what("refused", "/local/o/i:1"), "3 commands refused this file: empty");
+    assert_eq!(what("no-root", "/no/root"), "1 command did not find this image root");
+}
+
 /// What the filler could not add, and why.
 #[test]
 fn failures_of_the_filler_have_reasons() {

@@ -81,9 +81,9 @@ fn refused(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
     // The reason, and the number of commands for which the file was refused.
     let mut files: BTreeMap<&Path, (&str, u64)> = BTreeMap::new();
     for (_, count) in &logs.counts {
-        for (path, why) in &count.refused {
-            let file = files.entry(path).or_insert((why, 0));
-            file.1 = file.1.saturating_add(count.commands.total());
+        for (path, refusal) in &count.refused {
+            let file = files.entry(path).or_insert((&refusal.why, 0));
+            file.1 = file.1.saturating_add(refusal.commands);
         }
     }
     let is_fixed = |path: &Path| matches!(facts.holdings.find(path), Found::Image(_));
