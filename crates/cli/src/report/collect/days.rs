@@ -36,9 +36,11 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Vec<Day>> {
 fn days(facts: &Facts<'_>, read: &Read) -> (Vec<Day>, usize) {
     let counts: BTreeMap<Date, OfDay> = read.days.sorted().into_iter().collect();
     let period = facts.wanted.period;
+    // The time of --until itself is not in the period.
+    let until = period.until.map(|until| until.saturating_sub(1.nanosecond()).unwrap_or(until));
     let covered = read.range.map(|range| Span {
         from: range.from.max(period.since.unwrap_or(range.from)),
-        to: range.to.min(period.until.unwrap_or(range.to)),
+        to: range.to.min(until.unwrap_or(range.to)),
     });
     let (Some(first), Some(last)) = (
         counts.keys().next().copied().into_iter().chain(covered.map(|all| date(all.from))).min(),

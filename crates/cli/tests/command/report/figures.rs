@@ -158,6 +158,23 @@ fn days_are_those_of_the_time_zone() {
     assert_eq!(days, [("2026-03-28", 1), ("2026-03-29", 2), ("2026-03-30", 1)]);
 }
 
+/// The day of `--until` is not in the period, so it has no row.
+#[test]
+fn the_day_of_until_is_left_out() {
+    let Some(tree) = Tree::new() else { return };
+    let log: String = ["2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"]
+        .iter()
+        .map(|time| line(time.parse().unwrap(), "n1", &hit(&tree, 1, 1001, "tasks=1", "o/good:1")))
+        .collect();
+    tree.file("log", log.as_bytes());
+    let days = |until: &str| -> Vec<String> {
+        let report = report(&tree, &format!("{LOG} --until {until}"));
+        rows(&report["days"]["data"]).iter().map(|day| text(&day["day"]).to_owned()).collect()
+    };
+    assert_eq!(days("2026-03-03"), ["2026-03-01", "2026-03-02"]);
+    assert_eq!(days("2026-03-03T00:00:01Z"), ["2026-03-01", "2026-03-02", "2026-03-03"]);
+}
+
 /// A removed image has a size as long as its file is kept; and a gap in the log has no hosts.
 #[test]
 fn sizes_of_removed_images_and_days_without_a_log() {
