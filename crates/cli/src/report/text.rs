@@ -1,6 +1,6 @@
 //! A report in a few lines of text.
 
-use super::data::problem::Severity;
+use super::data::problem::{Problem, Severity};
 use super::data::usage::Saved;
 use super::data::{Report, Section};
 use crate::events::count::Commands;
@@ -17,8 +17,9 @@ pub(crate) fn summary(report: &Report) -> String {
     line("period:", period(report));
     line(
         "cache:",
-        said(&report.cache, &|cache| {
-            format!("{} images, {}", cache.images, format::size(cache.bytes))
+        said(&report.cache, &|cache| match cache.unread() {
+            Some(why) => format!("unknown: {}", escape_for_terminal(why.as_ref())),
+            None => format!("{} images, {}", cache.images, format::size(cache.bytes)),
         }),
     );
     line(
@@ -60,10 +61,13 @@ fn said<T>(section: &Section<T>, figures: &dyn Fn(&T) -> String) -> String {
 
 fn period(report: &Report) -> String {
     let logs = report.sources.iter().find_map(|source| Some((source.from?, source.to?)));
-    logs.map_or_else(
-        || "unknown: there is no log".to_owned(),
-        |(from, to)| format!("{} to {}", format::minute(from), format::minute(to)),
-    )
+    let Some((from, to)) = logs else { return "unknown: there is no log".to_owned() };
+    let from = report.since.map_or(from, |since| since.max(from));
+    let to = report.until.map_or(to, |until| until.min(to));
+    match from <= to {
+        true => format!("{} to {}", format::minute(from), format::minute(to)),
+        false => "the logs have no line in this time".to_owned(),
+    }
 }
 
 fn commands(commands: Commands) -> String {
@@ -89,10 +93,8 @@ fn problems(report: &Report) -> String {
         let (subject, what) = (&problem.subject, &problem.what);
         let [subject, what, fix] =
             [subject, what, fix(problem)].map(|text| escape_for_terminal(text.as_ref()));
-        text.push_str(&format!(
-            "  {subject}: {what}{}{fix}\n",
-            if fix.is_empty() { "" } else { ": " }
-        ));
+        let said = [subject, what, fix].into_iter().filter(|text| !text.is_empty());
+        text.push_str(&format!("  {}\n", said.collect::<Vec<_>>().join(": ")));
     }
     match bad.len().saturating_sub(PROBLEMS) {
         0 => {}
@@ -101,7 +103,7 @@ fn problems(report: &Report) -> String {
     text
 }
 
-fn fix(problem: &super::data::problem::Problem) -> &String {
+fn fix(problem: &Problem) -> &String {
     if problem.command.is_empty() { &problem.advice } else { &problem.command }
 }
 

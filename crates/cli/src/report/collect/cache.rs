@@ -29,10 +29,15 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Cache> {
     let sum = |of: fn(&Root) -> Option<u64>| roots.iter().filter_map(of).sum();
     let (images, bytes) = (sum(|root| root.images), sum(|root| root.bytes));
     let growth = growth(&facts.holdings.roots);
+    let is_partial = facts.holdings.roots.iter().any(|held| held.error.is_some());
     let section = Section::new(&sources, Cache { images, bytes, growth, roots });
-    section.note(
+    let section = section.note(
         "the growth is that of the images that still exist, by the day on which they were added",
-    )
+    );
+    match is_partial {
+        true => section.note("the sums leave out the image roots that cannot be read"),
+        false => section,
+    }
 }
 
 fn of_held(held: &Held) -> Root {

@@ -113,7 +113,7 @@ impl Held {
     fn read(path: &Path) -> Self {
         let mut held = Self::unread(path, String::new());
         let files = match path.is_dir() {
-            true => select::files(path).map_err(|failure| failure.to_string()),
+            true => select::accessible_files(path).map_err(|failure| failure.to_string()),
             false => Err("it is not a directory, or does not exist".to_owned()),
         };
         match files {

@@ -18,6 +18,16 @@ pub(crate) struct Cache {
     pub(crate) growth: Vec<Growth>,
 }
 
+impl Cache {
+    /// Why nothing is known about the images: the problem of the first image root, if none of those
+    /// that sifcache fills could be read.
+    pub(crate) fn unread(&self) -> Option<&str> {
+        let own = || self.roots.iter().filter(|root| root.layout.is_none());
+        let first = own().next()?.error.as_deref();
+        first.filter(|_| own().all(|root| root.error.is_some()))
+    }
+}
+
 /// An image root.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Root {

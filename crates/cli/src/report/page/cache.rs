@@ -16,7 +16,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
         |cache| {
             html! {
                 (roots(page, cache))
-                @if cache.images == 0 {
+                @if cache.images == 0 && cache.roots.iter().all(|root| root.error.is_none()) {
                     p.empty {
                         "The cache holds no image yet. This command adds the first one:"
                     }

@@ -102,6 +102,9 @@ fn not_downloaded(report: &Report) -> Figure<'_> {
 
 fn cache(report: &Report) -> Figure<'_> {
     figure(("In the cache", "#cache"), &report.cache, |cache| {
+        if let Some(why) = cache.unread() {
+            return ("unknown".to_owned(), text::sentence(why));
+        }
         let filled = cache.roots.iter().filter(|root| root.layout.is_none()).count() as u64;
         let roots = count(filled, "image root", "image roots");
         let images = count(cache.images, "image", "images");

@@ -93,6 +93,16 @@ fn what_is_missing_is_said() {
     let root = &found["cache"]["data"]["roots"][0];
     assert!(root["images"].is_null() && root["file_system"].is_null(), "{root}");
     assert!(text(&root["error"]).contains("not exist"), "{root}");
+    assert!(found["cache"]["notes"].to_string().contains("the sums leave out"), "{found}");
+    let output = run(&tree, "report --root TOP/none --log TOP/log --since 2001-01-01");
+    let summary = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(summary.contains("cache:    unknown: it is not a directory, or does"), "{summary}");
+    let output = run(&tree, "report --html - --root TOP/none --log TOP/log");
+    let page = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!page.contains("holds no image yet"), "{page}");
+    let output = run(&tree, &format!("report {LOG} --since 2001-01-02 --until 2001-01-03"));
+    let summary = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(summary.starts_with("period:   the logs have no line in this time\n"), "{summary}");
     // Neither.
     let output = run(&tree, "report --json --plugstack TOP/none.conf --log TOP/root/o/good:1");
     assert_eq!(output.status.code(), Some(65), "{output:?}");
