@@ -36,8 +36,9 @@ fn key(text: &str, next: usize) -> Option<(usize, &str)> {
     (next..KEYS.len()).find_map(at).or_else(|| (0..next).find_map(at))
 }
 
-/// Splits a message as the plugin writes it. Returns `None` for any other message, which [`parse`]
-/// may accept nevertheless. Together with [`subject`] of the rest, the result is that of [`parse`].
+/// Splits a message as the plugin writes it. Returns `None` for any other message, which
+/// [`event::parse`] may accept nevertheless. Together with [`subject`] of the rest, the result is that
+/// of [`event::parse`].
 pub(crate) fn split(message: &str) -> Option<(Head, &str)> {
     let mut values: [Option<&str>; KEYS.len()] = [None; KEYS.len()];
     let (mut rest, mut next) = (message, 0);
@@ -69,8 +70,8 @@ pub(crate) fn split(message: &str) -> Option<(Head, &str)> {
 }
 
 /// Parses the rest of a message after its head. The fields of the head have no meaning in the
-/// result. Returns `None` if [`parse`] would not accept the message, or if the rest has a field that
-/// belongs to the head.
+/// result. Returns `None` if [`event::parse`] would not accept the message, or if the rest has a
+/// field that belongs to the head.
 pub(crate) fn subject(is_hit: bool, rest: &str) -> Option<Event> {
     let fields = fields::parse(rest)?;
     let is_of_head = fields.iter().any(|(key, _)| KEYS.contains(key));

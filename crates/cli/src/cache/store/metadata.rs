@@ -128,7 +128,7 @@ pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> 
     write_below(store.root(), path, bytes)
 }
 
-/// Like [`write`], for a caller that has not opened the image root for writing.
+/// Like [`write()`], for a caller that has not opened the image root for writing.
 ///
 /// # Errors
 /// If the file cannot be written or renamed.
