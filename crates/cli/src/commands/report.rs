@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// Report on the cache and its use: a page for people, or JSON
 ///
 /// Shows what the image roots hold and how that grew; hits and misses by day, node and partition;
-/// bytes that were not downloaded; the images that served most commands; what users asked for in
-/// vain, and why; what nobody uses; and problems, each with the command that fixes it. Every figure
+/// bytes that were not downloaded; the images that served most commands; requested images that are
+/// missing, and why; unused images; and problems, each with the command that fixes it. Every figure
 /// names its source.
 ///
 /// Reads the image roots, the same log lines as `hits` and `misses`, and Slurm's `sinfo`. Changes

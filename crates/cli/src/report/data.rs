@@ -50,7 +50,7 @@ pub(crate) struct Report {
     /// The references that were requested but are not in the cache, those of most users first.
     /// Source: the logs; for the reasons, also the filler.
     pub(crate) misses: Section<Misses>,
-    /// The images that nobody uses. Source: the image roots, the logs, and what `sifcache hits` has
+    /// The unused images. Source: the image roots, the logs, and what `sifcache hits` has
     /// saved.
     pub(crate) unused: Section<Unused>,
     /// What is wrong, problems before notes. Each item has a source of its own.
@@ -114,7 +114,7 @@ impl<T> Default for List<T> {
     }
 }
 
-/// What was requested in vain.
+/// Requested images that are missing.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Misses {
     /// The references that are still not in the cache.

@@ -274,7 +274,7 @@ fn logs_stay_selected() {
     assert_eq!((misses(&saved), saved.logs.len()), (6, 1));
 }
 
-/// A gap is a gap, and what comes after it counts.
+/// Lines lost by a truncation are reported as a gap; later lines are counted.
 #[test]
 fn a_log_that_was_truncated() {
     let mut site = Site::new();

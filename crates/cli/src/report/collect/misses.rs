@@ -1,4 +1,4 @@
-//! What was requested in vain, and why.
+//! Requested images that are missing, with the reasons.
 
 use super::{Facts, MISS};
 use crate::cache::lookup;

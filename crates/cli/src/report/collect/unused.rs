@@ -1,4 +1,4 @@
-//! The images that nobody uses.
+//! Unused images.
 
 use super::Facts;
 use super::holdings::Held;

@@ -113,14 +113,14 @@ fn cache(report: &Report) -> Figure<'_> {
 }
 
 fn in_vain(report: &Report) -> Figure<'_> {
-    figure(("Asked for in vain", "#misses"), &report.misses, |misses| {
+    figure(("Missing", "#misses"), &report.misses, |misses| {
         let added = format!("{} added since", number(misses.added_since));
         (count(misses.list.total, "image", "images"), added)
     })
 }
 
 fn unused(report: &Report) -> Figure<'_> {
-    figure(("Used by nobody", "#unused"), &report.unused, |unused| {
+    figure(("Unused", "#unused"), &report.unused, |unused| {
         let images = count(unused.images, "image", "images");
         (text::short_size(unused.bytes), format!("{images}, for {}", text::age(&unused.unused_for)))
     })

@@ -1,4 +1,4 @@
-//! What users asked for in vain.
+//! Requested images that are missing.
 
 use super::Page;
 use super::section::{command, section};
@@ -9,7 +9,7 @@ use crate::report::data::usage::{Miss, Reason};
 use maud::{Markup, html};
 
 pub(super) fn render(page: &Page<'_>) -> Markup {
-    section(page, ("misses", "What users asked for in vain"), &page.report.misses, |misses| {
+    section(page, ("misses", "Requested images that are missing"), &page.report.misses, |misses| {
         html! {
             @if misses.added_since > 0 {
                 p {

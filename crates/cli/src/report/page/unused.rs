@@ -1,4 +1,4 @@
-//! The images that nobody uses.
+//! Unused images.
 
 use super::Page;
 use super::section::{command, section};
@@ -8,7 +8,7 @@ use crate::report::data::cache::{Unused, UnusedImage};
 use maud::{Markup, html};
 
 pub(super) fn render(page: &Page<'_>) -> Markup {
-    section(page, ("unused", "What nobody uses"), &page.report.unused, |unused| {
+    section(page, ("unused", "Unused images"), &page.report.unused, |unused| {
         let age = text::age(&unused.unused_for);
         html! {
             @if unused.images == 0 {
@@ -39,7 +39,7 @@ fn table(page: &Page<'_>, unused: &Unused) -> Markup {
         vec![words("Image"), figures("Size"), figures("Added"), figures("Last served").ascending()];
     Table {
         id: "unused-table",
-        caption: html! { "Images that nobody uses, the least recently used first" },
+        caption: html! { "Unused images, the least recently used first" },
         columns,
         rows: unused.list.rows.iter().map(|image| row(page, image)).collect(),
         left_out: left_out(&unused.list),
