@@ -52,7 +52,7 @@ pub(crate) mod test_double;
 
 pub(crate) use helper_process::{Exiting, within, within_and_exiting};
 pub(crate) use local_socket::{connect, peer_uid, send};
-pub(crate) use process::{datagram_socket, may_execute, open_at, set_name};
+pub(crate) use process::{datagram_socket, known_attributes, may_execute, open_at, set_name};
 pub(crate) use program::{Program, inherit};
 pub(crate) use signals::DefaultSignals;
 

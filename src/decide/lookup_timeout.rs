@@ -5,9 +5,9 @@
 //! root.
 
 use crate::fault;
-use crate::spank::{Exiting, open_at, within, within_and_exiting};
+use crate::spank::{Exiting, known_attributes, open_at, within, within_and_exiting};
 use sifcache_core::image::State;
-use sifcache_core::lookup::{Answer, Inline, OpenAt, Probe, Prober, has_image};
+use sifcache_core::lookup::{Answer, Inline, Probe, Prober, SystemCalls, has_image};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,8 +39,8 @@ impl Prober for WithTimeout {
         answers
     }
 
-    fn open_at(&self) -> Option<OpenAt> {
-        Some(open_at)
+    fn system_calls(&self) -> Option<SystemCalls> {
+        Some(SystemCalls { open_at, known_attributes })
     }
 }
 

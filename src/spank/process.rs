@@ -1,9 +1,11 @@
 //! This process: its environment, limits, files and sockets, and its exit.
 
 use crate::job::Error;
+use sifcache_core::attributes::Attributes;
 use std::ffi::{CStr, CString, OsString, c_int};
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd as _, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
@@ -55,6 +57,38 @@ pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result
     }
     // SAFETY: the kernel has just opened this descriptor, and nothing else owns it.
     Ok(unsafe { File::from_raw_fd(file) })
+}
+
+/// The attributes of an open file or directory that this node has at hand: statx(2) with
+/// `AT_STATX_DONT_SYNC`. A kernel before 4.11 has no such call; it may ask the file server.
+pub(crate) fn known_attributes(file: &File) -> io::Result<Attributes> {
+    const WANTED: u32 =
+        libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_UID | libc::STATX_GID | libc::STATX_SIZE;
+    let mut found = MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    // SAFETY: the descriptor is open as long as `file`, the path is a valid C string, and the call
+    // only writes the structure.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            WANTED,
+            found.as_mut_ptr(),
+        )
+    };
+    // SAFETY: all bytes of the structure are zero or written by the call.
+    let found = unsafe { found.assume_init() };
+    if result != 0 || found.stx_mask & WANTED != WANTED {
+        return file.metadata().map(|metadata| Attributes::from(&metadata));
+    }
+    Ok(Attributes {
+        mode: found.stx_mode.into(),
+        uid: found.stx_uid,
+        gid: found.stx_gid,
+        size: found.stx_size,
+    })
 }
 
 /// Writes to stderr, which in a task is the task's own. If stderr is closed, the text is lost.
@@ -116,8 +150,11 @@ pub(crate) fn datagram_socket() -> io::Result<UnixDatagram> {
 
 #[cfg(test)]
 mod tests {
-    use super::{command_line, datagram_socket};
+    use super::{command_line, datagram_socket, known_attributes};
+    use sifcache_core::attributes::Attributes;
+    use std::fs::{self, File, OpenOptions, Permissions};
     use std::io::ErrorKind;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     use std::os::unix::net::UnixDatagram;
 
     /// The kernel's copy, in which each entry ends with a null byte: proc(5).
@@ -126,6 +163,22 @@ mod tests {
         let text = std::fs::read("/proc/self/cmdline").unwrap();
         let words: Vec<_> = text.strip_suffix(b"\0").unwrap().split(|byte| *byte == 0).collect();
         assert_eq!(command_line(), words);
+    }
+
+    /// Also of a handle without permission to read.
+    #[test]
+    fn known_attributes_are_those_of_the_file() {
+        let path = std::env::temp_dir().join(format!("sifcache-known-{}", std::process::id()));
+        fs::write(&path, "12345").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o4751)).unwrap();
+        let handle = |path| OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path);
+        let files = [File::open(&path), handle(&path), handle(&std::env::temp_dir())];
+        fs::remove_file(&path).unwrap();
+        for file in files {
+            let file = file.unwrap();
+            let expected = Attributes::from(&file.metadata().unwrap());
+            assert_eq!(known_attributes(&file).unwrap(), expected);
+        }
     }
 
     /// A syslog daemon that does not read must not block a task.

@@ -17,6 +17,7 @@
 //! Nothing here logs, prints or ends a process: the caller applies the decision.
 #![forbid(unsafe_code)]
 
+pub mod attributes;
 pub mod build;
 pub mod cache_mode;
 pub mod candidate;

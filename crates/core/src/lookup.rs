@@ -3,7 +3,7 @@
 mod by_digest;
 
 use crate::image::State;
-pub use crate::image::by_descriptor::OpenAt;
+pub use crate::image::by_descriptor::SystemCalls;
 use crate::image::visit::Visit;
 use crate::image_uri::ImageUri;
 use crate::layout::{Layout, Place};
@@ -44,9 +44,9 @@ pub trait Prober {
     /// search then calls the prober again for the remaining roots.
     fn run(&self, probe: Probe<'_>) -> Vec<Answer>;
 
-    /// The function with which a probe opens files relative to directories. Without one, a probe
-    /// finds files by their paths, which costs a file server more requests.
-    fn open_at(&self) -> Option<OpenAt> {
+    /// The calls with which a probe opens files relative to directories. Without them, a probe finds
+    /// files by their paths, which costs a file server more requests.
+    fn system_calls(&self) -> Option<SystemCalls> {
         None
     }
 }
@@ -84,7 +84,7 @@ pub fn roots<'a>(settings: &'a Settings, uri: &'a ImageUri) -> Vec<Searched<'a>>
 pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober) -> Vec<Candidate> {
     let mut answers: Vec<Answer> = Vec::with_capacity(roots.len());
     while let Some(rest) = roots.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-        let more = prober.run(&|report| probe(rest, untrusted, prober.open_at(), report));
+        let more = prober.run(&|report| probe(rest, untrusted, prober.system_calls(), report));
         let found = more.iter().any(has_image);
         let none = more.is_empty();
         answers.extend(more);
@@ -101,11 +101,11 @@ pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober)
 fn probe(
     roots: &[Searched<'_>],
     untrusted: Untrusted,
-    open_at: Option<OpenAt>,
+    calls: Option<SystemCalls>,
     report: &mut dyn FnMut(Answer),
 ) {
     for root in roots {
-        let answer = root.probe(untrusted, open_at);
+        let answer = root.probe(untrusted, calls);
         let found = has_image(&answer);
         report(answer);
         if found {
@@ -136,8 +136,8 @@ impl Searched<'_> {
         Candidate { path: self.root.join(place.name()), state }
     }
 
-    fn probe(&self, untrusted: Untrusted, open_at: Option<OpenAt>) -> Answer {
-        let mut root = Visit::new(self.root, untrusted, open_at);
+    fn probe(&self, untrusted: Untrusted, calls: Option<SystemCalls>) -> Answer {
+        let mut root = Visit::new(self.root, untrusted, calls);
         if root.is_missing() {
             return Err(State::NoRoot);
         }

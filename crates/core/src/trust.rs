@@ -16,12 +16,13 @@
 //!
 //! In a user namespace, an owner may have no ID. `ids.rs` describes when an ID cannot be trusted.
 
+use crate::attributes::Attributes;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
 pub mod ids;
@@ -172,8 +173,8 @@ pub(crate) fn is_passable(directory: &Place) -> bool {
 }
 
 /// Whether no ordinary user can write a file, or add a name to a directory.
-pub(crate) fn is_trusted(metadata: &Metadata) -> bool {
-    writer(metadata, None, false).is_none()
+pub(crate) fn is_trusted(attributes: &Attributes) -> bool {
+    writer(attributes, None, false).is_none()
 }
 
 /// The origin of the name of a step.
@@ -254,14 +255,14 @@ impl Place {
     }
 
     fn owner(&self) -> Option<UntrustedReason> {
-        owner(&self.metadata, self.trusted_user).map(|by| self.untrusted(by))
+        owner(&(&self.metadata).into(), self.trusted_user).map(|by| self.untrusted(by))
     }
 
     /// The ordinary users, if any, who could write this directory, link or file. With
     /// `sticky_suffices`, the mode of a sticky directory is accepted, because its existing entries
     /// cannot be replaced.
     fn writer(&self, sticky_suffices: bool) -> Option<UntrustedReason> {
-        writer(&self.metadata, self.trusted_user, sticky_suffices).map(|by| self.untrusted(by))
+        writer(&(&self.metadata).into(), self.trusted_user, sticky_suffices).map(|by| self.untrusted(by))
     }
 
     fn untrusted(&self, by: Writer) -> UntrustedReason {
@@ -269,8 +270,8 @@ impl Place {
     }
 }
 
-fn owner(metadata: &Metadata, trusted_user: Option<u32>) -> Option<Writer> {
-    let uid = metadata.uid();
+fn owner(attributes: &Attributes, trusted_user: Option<u32>) -> Option<Writer> {
+    let uid = attributes.uid;
     // This check comes first: an owner without an ID in this namespace appears under the overflow
     // ID.
     if ids::may_be_unmapped(uid) {
@@ -280,10 +281,14 @@ fn owner(metadata: &Metadata, trusted_user: Option<u32>) -> Option<Writer> {
     is_untrusted.then_some(Writer::Owner(uid))
 }
 
-fn writer(metadata: &Metadata, trusted_user: Option<u32>, sticky_suffices: bool) -> Option<Writer> {
-    let (mode, gid) = (metadata.mode(), metadata.gid());
+fn writer(
+    attributes: &Attributes,
+    trusted_user: Option<u32>,
+    sticky_suffices: bool,
+) -> Option<Writer> {
+    let Attributes { mode, gid, .. } = *attributes;
     let fixed = sticky_suffices && mode & STICKY != 0;
-    owner(metadata, trusted_user).or(match mode {
+    owner(attributes, trusted_user).or(match mode {
         _ if fixed => None,
         mode if mode & OTHERS_WRITE != 0 => Some(Writer::Others),
         mode if mode & GROUP_WRITE != 0 => Some(Writer::Group(gid)),

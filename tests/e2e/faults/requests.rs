@@ -33,7 +33,7 @@ fn of_a_hit() {
             let text = on_n1(&site, &released);
             let mut requests: Vec<&str> = text.lines().collect();
             requests.sort_unstable();
-            let expected = ["getattr"; 3].into_iter().chain(["lookup"; 2]);
+            let expected = ["getattr"; 2].into_iter().chain(["lookup"; 2]);
             let expected: Vec<&str> = expected.chain(["open", "read", "release"]).collect();
             assert_eq!(requests, expected, "{settings}");
         }

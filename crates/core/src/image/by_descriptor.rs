@@ -4,22 +4,36 @@
 //! Each system call with a path looks up all directories of the path again, and a file server has to
 //! answer if the node's caches have expired. A descriptor takes the place of the path.
 //!
+//! The kernel has the owner and mode of a file that it has just opened, and of a directory in which
+//! it has just looked up a name: NFS, for example, validates them before it uses the name. They are
+//! as recent as those with which the kernel itself checked permissions, so the server is not asked
+//! for them again. It is asked for those of the root, whose name was not looked up if it is a mount
+//! point, and for those of the last directory, because the check comes before the lookup in it.
+//!
 //! This way covers the usual case: no links, and nothing that ordinary users can write. In every
 //! other case the result is [`Found::Unclear`]; the checks by path, which know all rules, then give
 //! the state of the candidate.
 
+use crate::attributes::Attributes;
 use crate::settings::Untrusted;
 use crate::trust;
 use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_int};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Opens the file `name` in a directory with these flags: openat(2). This crate has no foreign
-/// functions, so its callers provide this one.
-pub type OpenAt = fn(directory: &File, name: &CStr, flags: c_int) -> io::Result<File>;
+/// System calls that the standard library lacks. This crate has no foreign functions, so its callers
+/// provide them.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemCalls {
+    /// Opens the file `name` in a directory with these flags: openat(2).
+    pub open_at: fn(directory: &File, name: &CStr, flags: c_int) -> io::Result<File>,
+    /// The attributes of an open file that this node has at hand, without a request to a file
+    /// server: statx(2) with `AT_STATX_DONT_SYNC`.
+    pub known_attributes: fn(file: &File) -> io::Result<Attributes>,
+}
 
 const DIRECTORY: c_int = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
 const HANDLE: c_int = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
@@ -49,9 +63,12 @@ pub(super) enum Entered {
 /// The checks by path have to decide.
 struct Unclear;
 
+/// A way to the attributes of an open file or directory.
+type Attributed = fn(&File) -> io::Result<Attributes>;
+
 /// An image root, and the last directory below it that was searched.
 pub(super) struct Tree {
-    open_at: OpenAt,
+    calls: SystemCalls,
     untrusted: Untrusted,
     root: Directory,
     /// The name of the directory, and `None` instead of the directory if it does not exist.
@@ -65,7 +82,7 @@ struct Directory {
 
 impl Tree {
     /// Opens the image root and, with [`Untrusted::Refuse`], checks the path to it.
-    pub(super) fn enter(path: &Path, untrusted: Untrusted, open_at: OpenAt) -> Entered {
+    pub(super) fn enter(path: &Path, untrusted: Untrusted, calls: SystemCalls) -> Entered {
         let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
         if !path.is_absolute() || !path.components().all(is_plain) {
             return Entered::Unclear;
@@ -73,7 +90,7 @@ impl Tree {
         // A slash at the end would make the kernel follow a link.
         let path: PathBuf = path.components().collect();
         let root = |file| {
-            Entered::Root(Self { open_at, untrusted, root: Directory::new(file), last: None })
+            Entered::Root(Self { calls, untrusted, root: Directory::new(file), last: None })
         };
         match (open_directory(&path), untrusted) {
             (Ok(file), Untrusted::Accept) => root(file),
@@ -102,7 +119,7 @@ impl Tree {
             None => Ok(None),
         });
         match file {
-            Ok(Some((file, metadata))) => Found::File(file, metadata.len()),
+            Ok(Some((file, size))) => Found::File(file, size),
             Ok(None) => Found::Absent,
             Err(Unclear) => Found::Unclear,
         }
@@ -125,31 +142,39 @@ impl Tree {
         }
         let mut here: Option<Directory> = None;
         for part in name.split('/') {
-            let parent = here.as_ref().unwrap_or(&self.root);
+            let (parent, attributes) = match &here {
+                None => (&self.root, current as Attributed),
+                Some(directory) => (directory, self.calls.known_attributes),
+            };
             let Some(next) = self.open_in(parent, part, DIRECTORY)? else {
                 here = None;
                 break;
             };
-            self.check(parent)?;
+            self.check(parent, attributes)?;
             here = Some(Directory::new(next));
         }
         self.last = Some((name.to_owned(), here));
         Ok(())
     }
 
-    /// Opens a file in a directory. Only system accounts could have made it, or, with
+    /// Opens a file in a directory, and returns its size in bytes. Only system accounts could have made it, or, with
     /// [`Untrusted::Accept`], its type is checked before: opening a file that is not a regular one
     /// could have side effects.
-    fn open(&self, directory: &Directory, name: &str) -> Result<Option<(File, Metadata)>, Unclear> {
-        self.check(directory)?;
+    fn open(&self, directory: &Directory, name: &str) -> Result<Option<(File, u64)>, Unclear> {
+        self.check(directory, current)?;
         if self.untrusted == Untrusted::Accept {
             let Some(handle) = self.open_in(directory, name, HANDLE)? else { return Ok(None) };
-            regular(&handle)?;
+            self.regular(&handle)?;
         }
         let Some(file) = self.open_in(directory, name, READ)? else { return Ok(None) };
-        let metadata = regular(&file)?;
-        let is_trusted = self.untrusted == Untrusted::Accept || trust::is_trusted(&metadata);
-        if is_trusted { Ok(Some((file, metadata))) } else { Err(Unclear) }
+        let attributes = self.regular(&file)?;
+        let is_trusted = self.untrusted == Untrusted::Accept || trust::is_trusted(&attributes);
+        if is_trusted { Ok(Some((file, attributes.size))) } else { Err(Unclear) }
+    }
+
+    /// The attributes of a file that was just opened, if it is a regular one.
+    fn regular(&self, file: &File) -> Result<Attributes, Unclear> {
+        (self.calls.known_attributes)(file).ok().filter(Attributes::is_regular).ok_or(Unclear)
     }
 
     fn open_in(
@@ -162,7 +187,7 @@ impl Tree {
             return Err(Unclear);
         }
         let name = CString::new(name).map_err(|_| Unclear)?;
-        match (self.open_at)(&directory.file, &name, flags) {
+        match (self.calls.open_at)(&directory.file, &name, flags) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(_) => Err(Unclear),
@@ -170,9 +195,9 @@ impl Tree {
     }
 
     /// Checks that no ordinary user could have made an entry of the directory.
-    fn check(&self, directory: &Directory) -> Result<(), Unclear> {
+    fn check(&self, directory: &Directory, attributes: Attributed) -> Result<(), Unclear> {
         match self.untrusted {
-            Untrusted::Refuse if !directory.is_trusted() => Err(Unclear),
+            Untrusted::Refuse if !directory.is_trusted(attributes) => Err(Unclear),
             _ => Ok(()),
         }
     }
@@ -183,8 +208,8 @@ impl Directory {
         Self { file, is_trusted: OnceCell::new() }
     }
 
-    fn is_trusted(&self) -> bool {
-        let is_trusted = || self.file.metadata().is_ok_and(|found| trust::is_trusted(&found));
+    fn is_trusted(&self, attributes: Attributed) -> bool {
+        let is_trusted = || attributes(&self.file).is_ok_and(|found| trust::is_trusted(&found));
         *self.is_trusted.get_or_init(is_trusted)
     }
 }
@@ -203,8 +228,9 @@ fn is_absent(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOENT)
 }
 
-fn regular(file: &File) -> Result<Metadata, Unclear> {
-    file.metadata().ok().filter(Metadata::is_file).ok_or(Unclear)
+/// The attributes that the file server has now, or had a moment ago.
+fn current(file: &File) -> io::Result<Attributes> {
+    file.metadata().map(|metadata| Attributes::from(&metadata))
 }
 
 /// Whether no ordinary user could have redirected a path through this directory.

@@ -1,7 +1,7 @@
 mod by_descriptor;
 mod trust;
 
-use super::by_descriptor::OpenAt;
+use super::by_descriptor::SystemCalls;
 use super::visit::Visit;
 use super::{Root, State};
 use crate::settings::Untrusted;
@@ -58,8 +58,14 @@ impl TestRoot {
     }
 }
 
-/// openat(2), which is not in the standard library, by a path through `/proc`.
-pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
+/// System calls without foreign functions.
+pub(crate) const CALLS: SystemCalls = SystemCalls {
+    open_at,
+    known_attributes: |file| file.metadata().map(|metadata| Attributes::from(&metadata)),
+};
+
+/// openat(2), by a path through `/proc`.
+fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), name.to_str().unwrap());
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
@@ -67,8 +73,8 @@ pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result
 /// The state of a candidate. The checks by path and those by descriptors agree.
 pub(crate) fn check(root: &Path, untrusted: Untrusted, name: &str) -> State {
     let state = Root::enter(root, untrusted).check(name);
-    for open_at in [None, Some(open_at as OpenAt)] {
-        let mut visit = Visit::new(root, untrusted, open_at);
+    for calls in [None, Some(CALLS)] {
+        let mut visit = Visit::new(root, untrusted, calls);
         assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");
         // Again, in the directory that was just searched.
         assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");

@@ -1,6 +1,6 @@
 //! An image root during one lookup.
 
-use super::by_descriptor::{Entered, Found, OpenAt, Tree};
+use super::by_descriptor::{Entered, Found, SystemCalls, Tree};
 use super::origin::Origin;
 use super::{Root, State, check_opened};
 use crate::settings::Untrusted;
@@ -17,10 +17,10 @@ pub(crate) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// Opens the root. Without `open_at`, all checks are by path.
-    pub(crate) fn new(path: &'a Path, untrusted: Untrusted, open_at: Option<OpenAt>) -> Self {
-        let enter = |open_at| Tree::enter(path, untrusted, open_at);
-        let by_descriptor = open_at.map_or(Entered::Unclear, enter);
+    /// Opens the root. Without `calls`, all checks are by path.
+    pub(crate) fn new(path: &'a Path, untrusted: Untrusted, calls: Option<SystemCalls>) -> Self {
+        let enter = |calls| Tree::enter(path, untrusted, calls);
+        let by_descriptor = calls.map_or(Entered::Unclear, enter);
         Self { path, untrusted, by_descriptor, by_path: OnceCell::new() }
     }
 

@@ -1,8 +1,8 @@
 mod foreign;
 
-use super::{Answer, Candidate, Inline, OpenAt, Probe, Prober, Searched};
+use super::{Answer, Candidate, Inline, Probe, Prober, Searched, SystemCalls};
 use crate::image::State;
-use crate::image::tests::{TestRoot, open_at, sif};
+use crate::image::tests::{CALLS, TestRoot, sif};
 use crate::layout::Place;
 use crate::settings::Untrusted;
 use std::cell::Cell;
@@ -32,8 +32,8 @@ impl Prober for Relative {
         Inline.run(probe)
     }
 
-    fn open_at(&self) -> Option<OpenAt> {
-        Some(open_at)
+    fn system_calls(&self) -> Option<SystemCalls> {
+        Some(CALLS)
     }
 }
 
