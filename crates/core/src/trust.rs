@@ -262,7 +262,8 @@ impl Place {
     /// `sticky_suffices`, the mode of a sticky directory is accepted, because its existing entries
     /// cannot be replaced.
     fn writer(&self, sticky_suffices: bool) -> Option<UntrustedReason> {
-        writer(&(&self.metadata).into(), self.trusted_user, sticky_suffices).map(|by| self.untrusted(by))
+        writer(&(&self.metadata).into(), self.trusted_user, sticky_suffices)
+            .map(|by| self.untrusted(by))
     }
 
     fn untrusted(&self, by: Writer) -> UntrustedReason {

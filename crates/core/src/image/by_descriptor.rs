@@ -89,9 +89,8 @@ impl Tree {
         }
         // A slash at the end would make the kernel follow a link.
         let path: PathBuf = path.components().collect();
-        let root = |file| {
-            Entered::Root(Self { calls, untrusted, root: Directory::new(file), last: None })
-        };
+        let root =
+            |file| Entered::Root(Self { calls, untrusted, root: Directory::new(file), last: None });
         match (open_directory(&path), untrusted) {
             (Ok(file), Untrusted::Accept) => root(file),
             (Ok(file), Untrusted::Refuse) => match path.parent() {

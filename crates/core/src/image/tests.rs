@@ -4,6 +4,7 @@ mod trust;
 use super::by_descriptor::SystemCalls;
 use super::visit::Visit;
 use super::{Root, State};
+use crate::attributes::Attributes;
 use crate::settings::Untrusted;
 use crate::sif::USUAL_TABLE_END;
 use crate::sif::descriptors::tests::{descriptor, partition};

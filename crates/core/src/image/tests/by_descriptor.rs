@@ -1,9 +1,9 @@
 //! Which cases the short way decides by itself. The tests of the states compare it with the checks
 //! by path.
 
-use super::super::by_descriptor::{Entered, Found, Tree};
+use super::super::by_descriptor::{Entered, Found, SystemCalls, Tree};
 use super::super::visit::Visit;
-use super::{OpenAt, TestRoot, mode, open_at, sif};
+use super::{CALLS, TestRoot, mode, sif};
 use crate::settings::Untrusted::{self, Accept, Refuse};
 use std::cell::RefCell;
 use std::ffi::{CStr, c_int};
@@ -19,11 +19,13 @@ thread_local! {
 
 fn recorded(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
     OPENED.with_borrow_mut(|opened| opened.push(name.to_str().unwrap().to_owned()));
-    open_at(directory, name, flags)
+    (CALLS.open_at)(directory, name, flags)
 }
 
+const RECORDED: SystemCalls = SystemCalls { open_at: recorded, ..CALLS };
+
 fn entered(root: &Path, untrusted: Untrusted) -> &'static str {
-    match Tree::enter(root, untrusted, open_at) {
+    match Tree::enter(root, untrusted, CALLS) {
         Entered::Root(_) => "root",
         Entered::Missing => "missing",
         Entered::Unclear => "unclear",
@@ -31,7 +33,7 @@ fn entered(root: &Path, untrusted: Untrusted) -> &'static str {
 }
 
 fn found(root: &Path, untrusted: Untrusted, name: &str) -> &'static str {
-    let Entered::Root(mut tree) = Tree::enter(root, untrusted, recorded) else { return "no root" };
+    let Entered::Root(mut tree) = Tree::enter(root, untrusted, RECORDED) else { return "no root" };
     match tree.find(name) {
         Found::Absent => "absent",
         Found::File(..) => "file",
@@ -61,7 +63,7 @@ fn the_usual_case() {
 fn each_directory_is_opened_once() {
     let Some(root) = TestRoot::new() else { return };
     root.file("q.io/o/i:1", &sif());
-    let mut visit = Visit::new(root.path(), Refuse, Some(recorded as OpenAt));
+    let mut visit = Visit::new(root.path(), Refuse, Some(RECORDED));
     let names = ["q.io/o/i:2", "q.io/o/i:2.sif", "none/o/i:1", "none/o/i:1.sif", "q.io/o/i:1"];
     let states = names.map(|name| visit.check(name, None).token());
     assert_eq!(states, ["absent", "absent", "absent", "absent", "image"]);
@@ -102,7 +104,7 @@ fn after_an_unclear_case_all_candidates_are_checked_by_path() {
     let Some(root) = TestRoot::new() else { return };
     root.file("o/i:1", &sif());
     symlink("none", root.path().join("o/link")).unwrap();
-    let mut visit = Visit::new(root.path(), Refuse, Some(recorded as OpenAt));
+    let mut visit = Visit::new(root.path(), Refuse, Some(RECORDED));
     let states = ["o/link", "none", "o/i:1"].map(|name| visit.check(name, None).token());
     assert_eq!(states, ["dangling-link", "absent", "image"]);
     assert_eq!(OPENED.take(), ["o", "link"]);
@@ -113,25 +115,28 @@ fn after_an_unclear_case_all_candidates_are_checked_by_path() {
 #[test]
 fn directories_that_users_write() {
     let Some(root) = TestRoot::new() else { return };
-    let file = root.file("o/i:1", &sif());
-    let directory = root.path().join("o");
+    let file = root.file("q.io/o/i:1", &sif());
+    let of_user = |untrusted| found(root.path(), untrusted, "q.io/o/i:1");
+    let [registry, directory] = ["q.io", "q.io/o"].map(|name| root.path().join(name));
     for bits in [0o777, 0o1777, 0o775] {
-        for path in [root.path(), &directory] {
+        for path in [root.path(), &registry, &directory] {
             mode(path, bits);
             OPENED.take();
-            assert_eq!(found(root.path(), Refuse, "o/i:1"), "unclear");
+            assert_eq!(of_user(Refuse), "unclear");
             assert!(!OPENED.take().contains(&"i:1".to_owned()));
-            assert_eq!(found(root.path(), Accept, "o/i:1"), "file");
+            assert_eq!(of_user(Accept), "file");
             mode(path, 0o755);
         }
         mode(&file, bits);
-        assert_eq!(found(root.path(), Refuse, "o/i:1"), "unclear");
+        assert_eq!(of_user(Refuse), "unclear");
         mode(&file, 0o644);
     }
-    chown(&directory, Some(1001), None).unwrap();
-    assert_eq!(found(root.path(), Refuse, "o/i:1"), "unclear");
-    chown(&directory, Some(0), None).unwrap();
-    assert_eq!(found(root.path(), Refuse, "o/i:1"), "file");
+    for path in [&registry, &directory, &file] {
+        chown(path, Some(1001), None).unwrap();
+        assert_eq!(of_user(Refuse), "unclear");
+        chown(path, Some(0), None).unwrap();
+        assert_eq!(of_user(Refuse), "file");
+    }
 }
 
 /// The path of a link is checked before the directory is opened.
