@@ -27,7 +27,7 @@ for package in *.deb; do dpkg-deb --extract "$package" root; done
 libraries=$(dirname "$(find root -name 'libc.so.6' -print -quit)")
 # tool NAME ARGUMENT...: runs a program from these packages.
 tool() { "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "root/usr/bin/$1" "${@:2}"; }
-tool rdsquashfs --version | head -n 1
+tool rdsquashfs --version | sed -n 1p
 
 # A file with a capability (cap_net_raw) and another attribute.
 python3 - <<'END_OF_PROGRAM'

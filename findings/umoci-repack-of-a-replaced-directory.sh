@@ -26,7 +26,7 @@ apt-get "${apt[@]}" download umoci=0.6.0+ds-1+b1 libc6/sid >/dev/null
 for package in *.deb; do dpkg-deb --extract "$package" root; done
 libraries=$(dirname "$(find root -name 'libc.so.6' -print -quit)")
 umoci() { "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" root/usr/bin/umoci "$@"; }
-umoci --version | head -n 1
+umoci --version | sed -n 1p
 
 # files DIRECTORY: prints the files and links in a root file system.
 files() { (cd "$1" && find . '(' -type f -o -type l ')' -printf '%P ' | xargs -n 1 | LC_ALL=C sort | xargs); }
