@@ -91,6 +91,22 @@ fn its_directory_is_found_through_links_but_a_link_itself_is_removed() {
     assert_eq!(names([lower, upper]), ["bin l -> usr/bin", "usr d", "usr/bin d", "usr/bin/z f"]);
 }
 
+// `umoci repack` writes such layers if a directory was replaced: its names are removed below the new
+// file or link. Seen with Apptainer 1.4.5, which removes the file behind the link, too.
+#[test]
+fn below_a_file_or_link_that_replaces_the_directory() {
+    let replaced = |by| {
+        let lower = vec![dir("d"), file("d/x", "d"), dir("e"), file("e/x", "e"), file("e/y", "")];
+        names([lower, vec![by, whiteout("d/x"), file("z", "")]])
+    };
+    let (kept, z) = (["e d", "e/x f \"e\"", "e/y f"], "z f");
+    for link in ["e", "/e"] {
+        assert_eq!(replaced(symlink("d", link)), [&format!("d l -> {link}"), "e d", "e/y f", z]);
+    }
+    assert_eq!(replaced(symlink("d", "no")), [&["d l -> no"], &kept[..], &[z]].concat());
+    assert_eq!(replaced(file("d", "file")), [&["d f \"file\""], &kept[..], &[z]].concat());
+}
+
 #[test]
 fn only_the_last_component_makes_a_whiteout() {
     let listing = names([vec![file("x", "")], vec![file(".wh.d/f", "")]]);
