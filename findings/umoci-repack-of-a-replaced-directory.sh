@@ -7,8 +7,8 @@
 #           had. When the layer is unpacked, the whiteouts are resolved through the new link. The files of these names in
 #           the other directory are gone, without a message. `umoci unpack`, buildah 1.43.2 and Apptainer 1.4.5 agree.
 # Affected: images that replace copies by a link, such as `rm -r /opt/tool/share && ln -s /usr/share /opt/tool/share`. If the
-#           files were moved first (`mv sbin/* bin && ln -s bin sbin`), umoci and Apptainer unpack the layer correctly, and
-#           buildah refuses it. Docker, BuildKit and buildah write no such whiteouts.
+#           files were moved first (`mv sbin/* bin`, then `sbin -> bin`), umoci and Apptainer unpack the layer correctly.
+#           buildah removes the moved files again, or refuses the layer if directories are among them.
 #
 # Requires Debian 12 or later on x86_64, and any user who may use apt; nothing is installed.
 # Exit status: 0 if umoci behaves as described, 1 otherwise.
