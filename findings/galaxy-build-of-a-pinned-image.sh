@@ -7,8 +7,8 @@
 #           version. Files are sorted with the highest build number first, so the result is tool:1.0--py27_1. If only another
 #           build is there, it is used as well.
 # Affected: Galaxy servers with the depot /cvmfs/singularity.galaxyproject.org/all as `cache_directory`, and tools that pin
-#           an image because builds differ, such as in their Python or in the releases of libraries. Galaxy logs no
-#           difference, and the image that a job used depends on which builds the depot has.
+#           an image because builds differ, such as in their Python or in the releases of libraries. No message shows the
+#           difference, and the image of a job depends on which builds the depot has.
 #
 # The files are empty, because nothing is started.
 # Requires Python 3.10 or later with venv, and PyPI; nothing is installed.
