@@ -1,8 +1,8 @@
 //! The errors of the command. Each variant has a fixed exit status (see [`Failure::exit`]).
 
 mod status;
+mod text;
 
-use crate::ui::escape::escape_for_terminal;
 use sifcache_core::layout::Layout;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use text::{list, not_found_by_jobs, output_advice, plugstack_error, show, text, write_advice};
 
 /// Why a subcommand failed. The message states what is wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -254,9 +255,6 @@ pub(crate) enum Failure {
     /// The listener of the filler cannot be reached, or gives no valid answer.
     #[error("the filler at {address}: {problem}; check that `sifcache fill --listen` runs there")]
     Filler { address: String, problem: String },
-    /// A file of `metrics` cannot be read or written.
-    #[error("{}: {error}; {advice}", show(.path))]
-    MetricsFile { path: PathBuf, error: io::Error, advice: &'static str },
     /// No request can be sent to syslog.
     #[error("the request cannot be sent to syslog: {0}")]
     Syslog(String),
@@ -289,6 +287,15 @@ pub(crate) enum Failure {
         show(.0)
     )]
     TemporaryDirectory(PathBuf),
+    /// The state file of `metrics` cannot be written.
+    #[error(
+        "--state: cannot write {}: {error}; name another file with --state FILE, or leave out the \
+         counters with --no-counters", show(.path)
+    )]
+    MetricsState { path: PathBuf, error: io::Error },
+    /// A file or directory outside of the image roots cannot be written.
+    #[error("cannot write {}: {error}{}", show(.path), output_advice(.path, .error))]
+    Output { path: PathBuf, error: io::Error },
     /// A file or directory of the cache cannot be written.
     #[error("cannot write {}: {error}{}", show(.path), write_advice(.error))]
     Store { path: PathBuf, error: io::Error },
@@ -337,6 +344,19 @@ impl Failure {
         Self::Read { prefix: "", name: show(path), error }
     }
 
+    /// A file or directory outside of the image roots that cannot be written.
+    pub(crate) fn output(path: &Path, error: io::Error) -> Self {
+        Self::Output { path: path.to_owned(), error }
+    }
+
+    /// The same failure, if the path is not in an image root: the advice differs.
+    pub(crate) fn outside_roots(self) -> Self {
+        match self {
+            Self::Store { path, error } => Self::Output { path, error },
+            other => other,
+        }
+    }
+
     /// A path that is not in an image root that sifcache may change. `option` is empty, or the
     /// option with which the path was given and a blank.
     pub(crate) fn not_in_own_root(
@@ -352,47 +372,5 @@ impl Failure {
             }
             None => Self::NotAnImageRoot { option, path, roots },
         }
-    }
-}
-
-fn show(path: &Path) -> String {
-    escape_for_terminal(path)
-}
-
-fn text(text: &str) -> String {
-    escape_for_terminal(Path::new(text))
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| show(path)).collect::<Vec<_>>().join(", ")
-}
-
-fn plugstack_error(error: &plugstack::Error) -> String {
-    match error {
-        plugstack::Error::NotFound(_) => format!(
-            "{error}; name the image roots with --root DIR, or the file with --plugstack FILE"
-        ),
-        plugstack::Error::NoLine(_) => format!("{error}; name the image roots with --root DIR"),
-        plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.to_string(),
-    }
-}
-
-fn not_found_by_jobs(path: &Path, found: Option<&Path>) -> String {
-    let path = show(path);
-    match found {
-        Some(found) => format!("stored as {path}, but jobs find {} first", show(found)),
-        None => format!("stored as {path}, but jobs do not find it: see `sifcache verify`"),
-    }
-}
-
-/// The remedy for an error while writing, if there is one.
-fn write_advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "; run this as the owner of the image root",
-        io::ErrorKind::ReadOnlyFilesystem => "; run this on a host that has it mounted for writing",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; `sifcache gc` can make space"
-        }
-        _ => "",
     }
 }

@@ -1,5 +1,5 @@
-//! Processes, signals, the service manager, thread pools, work that may hang, and the nodes that
-//! Slurm lists.
+//! Processes, signals, the service manager, thread pools, work that may hang, files that are replaced
+//! as a whole, and the nodes that Slurm lists.
 
 pub(crate) mod helper;
 pub(crate) mod hostlist;
@@ -8,6 +8,7 @@ pub(crate) mod nodes;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod process_group;
+pub(crate) mod replace;
 pub(crate) mod service;
 pub(crate) mod signals;
 pub(crate) mod slurm;

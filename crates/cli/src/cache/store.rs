@@ -213,17 +213,5 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Failure {
     Failure::Store { path: path.to_owned(), error }
 }
 
-/// Syncs a directory, so that the names in it survive a power failure.
-///
-/// # Errors
-/// If the directory cannot be opened or synced.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    match fs::File::open(path)?.sync_all() {
-        // Some network file systems do not support this and do not need it.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        result => result,
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests;

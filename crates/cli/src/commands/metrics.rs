@@ -92,9 +92,9 @@ Exit status:
    1  a log or an image root cannot be read, or the state file was damaged; the metrics say which
       one, and all others are there
   64  wrong usage
-  73  the state file cannot be written
-  74  reading or writing failed
-  77  not permitted
+  73  the state file or the file of --textfile cannot be written
+  74  reading the state file, or writing to standard output failed
+  77  the state file or the file of --textfile may not be written
   78  the site's settings are invalid
  130  interrupted (143 after SIGTERM); nothing is counted then
 

@@ -120,7 +120,9 @@ fn classify(failure: &Failure, why: &str) -> Outcome {
         Failure::Busy { delay, .. } => Outcome::Busy(*delay),
         Failure::NotAllowed(_) => Outcome::Refused(why.to_owned()),
         Failure::NoRoom(_) | Failure::Space { .. } => Outcome::NoRoom(why.to_owned()),
-        Failure::Store { error, .. } | Failure::Io(error) if is_about_disk(error) => {
+        Failure::Store { error, .. } | Failure::Output { error, .. } | Failure::Io(error)
+            if is_about_disk(error) =>
+        {
             Outcome::NoRoom(why.to_owned())
         }
         // The runtime reports this only as text.
@@ -195,6 +197,7 @@ mod tests {
             (pull("FATAL: manifest unknown"), failed.clone()),
             (Failure::TimedOut(String::new()), failed.clone()),
             (Failure::Store { path: "/".into(), error: full() }, no_room.clone()),
+            (Failure::Output { path: "/tmp".into(), error: full() }, no_room.clone()),
             (Failure::Shared(Arc::new(Failure::Io(full()))), no_room),
             (Failure::Io(io::ErrorKind::NotFound.into()), failed.clone()),
             (Failure::Registry(String::new()), failed),

@@ -80,7 +80,9 @@ impl Failure {
             | Self::OwnImage { .. }
             | Self::Exists { .. }
             | Self::TemporaryDirectory(_) => Exit::CANT_CREATE,
-            Self::Store { error, .. } | Self::MetricsFile { error, .. } => match error.kind() {
+            Self::Store { error, .. }
+            | Self::Output { error, .. }
+            | Self::MetricsState { error, .. } => match error.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     Exit::NO_PERMISSION
                 }

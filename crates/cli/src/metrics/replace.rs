@@ -1,51 +1,41 @@
-//! Replaces a file as a whole: a reader finds either the old content or the new one.
+//! Replaces the files of `metrics`, which several runs may write at the same time.
 
 use crate::cache::store::lock::Lock;
-use crate::cache::store::sync_directory;
 use crate::error::Failure;
-use crate::system::signals;
-use rustix::fs::OFlags;
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use crate::system::{replace, signals};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 /// The interval between attempts to get a lock.
 const RETRY: Duration = Duration::from_millis(100);
-/// What to do about a file that cannot be written.
-const ADVICE: &str = "run this as a user that may write to its directory";
 
 /// Writes a file with this mode, whatever the umask is. The caller makes sure that no other process
-/// does so at the same time.
+/// does so at the same time. The temporary file has a name that does not end in `.prom`, so
+/// node_exporter does not read it.
 ///
 /// # Errors
 /// If the file cannot be written or renamed.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let temporary = hidden(path, "tmp");
+pub(crate) fn replace_locked(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = replace::hidden(path, "tmp");
     // A run that was killed has left it.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let written = write(&temporary, bytes, mode).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written?;
-    sync_directory(path.parent().unwrap_or(Path::new("/")))
+    replace::replace(path, &temporary, bytes, Some(mode))
 }
 
-/// Like [`replace`], for a file that several processes may write at the same time.
+/// Like [`replace_locked`], for a file that several processes may write at the same time.
 ///
 /// # Errors
-/// The same as for [`replace`]; or a signal asked the command to end.
+/// The same as for [`replace_locked`]; or a signal asked the command to end.
 pub(crate) fn replace_alone(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let failed = |error| Failure::MetricsFile { path: path.to_owned(), error, advice: ADVICE };
-    let _lock = lock(&hidden(path, "lock"), &failed)?;
-    replace(path, bytes, mode).map_err(failed)
+    let failed = |error| Failure::output(path, error);
+    let _lock = lock(&replace::hidden(path, "lock"), &failed)?;
+    replace_locked(path, bytes, mode).map_err(failed)
 }
 
 /// Takes a lock; waits for another run to end.
@@ -62,43 +52,24 @@ pub(crate) fn lock(path: &Path, failed: &dyn Fn(io::Error) -> Failure) -> Result
     }
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create_new(true).mode(mode).custom_flags(flags).open(path)?;
-    file.write_all(bytes)?;
-    file.set_permissions(Permissions::from_mode(mode))?;
-    file.sync_all()
-}
-
-/// A hidden file beside `path`. Its name does not end in `.prom`, so node_exporter does not read it.
-pub(crate) fn hidden(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".");
-    name.push(suffix);
-    path.with_file_name(name)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{hidden, replace, replace_alone};
+    use super::{replace_alone, replace_locked};
+    use crate::system::replace::hidden;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
-    fn a_file_is_replaced_with_its_mode() {
+    fn what_a_killed_run_has_left_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.prom");
         for (text, mode) in [("one", 0o644), ("two", 0o600)] {
             fs::write(hidden(&path, "tmp"), "left by a killed run").unwrap();
-            replace(&path, text.as_bytes(), mode).unwrap();
+            replace_locked(&path, text.as_bytes(), mode).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
             assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         }
-        assert_eq!(hidden(&path, "tmp"), directory.path().join(".a.prom.tmp"));
     }
 
     /// Whoever may write to the directory cannot direct the text to another file.
@@ -130,16 +101,5 @@ mod tests {
             }
         });
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    /// A directory in the place of the file: nothing is left behind.
-    #[test]
-    fn a_failure_leaves_nothing() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.prom");
-        fs::create_dir(&path).unwrap();
-        assert!(replace(&path, b"text", 0o644).is_err());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        assert!(replace(&directory.path().join("none/a.prom"), b"text", 0o644).is_err());
     }
 }

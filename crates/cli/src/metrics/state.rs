@@ -7,6 +7,7 @@ use super::replace;
 use crate::cache::store::lock::Lock;
 use crate::demand::source::Cursor;
 use crate::error::Failure;
+use crate::system::replace::hidden;
 use crate::ui::escape::escape_for_terminal;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,6 @@ pub(crate) const FILE: &str = "/var/lib/sifcache/metrics.json";
 const VERSION: u32 = 1;
 /// The maximum size of the file in bytes; it is far smaller.
 const MAX_SIZE: u64 = 64 << 20;
-/// What to do about a file that cannot be written.
-const ADVICE: &str =
-    "name another state file with --state FILE, or leave out the counters with --no-counters";
 
 /// What is saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +86,7 @@ impl State {
                 result => result.map_err(failed)?,
             }
         }
-        let name = replace::hidden(&path, "lock");
+        let name = hidden(&path, "lock");
         let lock = replace::lock(&name, &failed)?;
         Ok(Self { path, _lock: lock })
     }
@@ -100,7 +98,11 @@ impl State {
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let bytes = match read(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Loaded::Nothing),
-            bytes => bytes.map_err(|error| failed(&self.path, error))?,
+            bytes => bytes.map_err(|error| Failure::Read {
+                prefix: "--state: ",
+                name: escape_for_terminal(&self.path),
+                error,
+            })?,
         };
         Ok(parse(&bytes).unwrap_or_else(|error| {
             let aside = self.path.with_extension("damaged");
@@ -120,12 +122,13 @@ impl State {
     /// If the file cannot be written.
     pub(crate) fn save(&self, saved: &Saved) -> Result<(), Failure> {
         let bytes = serde_json::to_vec(saved).map_err(|error| Failure::Io(error.into()))?;
-        replace::replace(&self.path, &bytes, 0o600).map_err(|error| failed(&self.path, error))
+        replace::replace_locked(&self.path, &bytes, 0o600)
+            .map_err(|error| failed(&self.path, error))
     }
 }
 
 fn failed(path: &Path, error: io::Error) -> Failure {
-    Failure::MetricsFile { path: path.to_owned(), error, advice: ADVICE }
+    Failure::MetricsState { path: path.to_owned(), error }
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn a_directory_that_cannot_be_made() {
         let failure = State::lock(Path::new("/proc/none/metrics.json")).unwrap_err();
-        assert!(matches!(failure, Failure::MetricsFile { .. }), "{failure}");
+        assert!(matches!(failure, Failure::MetricsState { .. }), "{failure}");
         assert!(failure.to_string().contains("--no-counters"), "{failure}");
     }
 }

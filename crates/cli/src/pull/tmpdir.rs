@@ -2,7 +2,7 @@
 //! that the runtime would choose itself, so that this command can remove the leftovers of killed
 //! pulls from it.
 
-use crate::cache::store::{cannot_write, path_trust, scratch};
+use crate::cache::store::{path_trust, scratch};
 use crate::error::Failure;
 use rustix::process::geteuid;
 use std::env;
@@ -27,16 +27,16 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
     let path = base.join(format!("sifcache-{user}"));
     match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(cannot_write(&path, error));
+            return Err(Failure::output(&path, error));
         }
         _ => {}
     }
-    let metadata = fs::symlink_metadata(&path).map_err(|error| cannot_write(&path, error))?;
+    let metadata = fs::symlink_metadata(&path).map_err(|error| Failure::output(&path, error))?;
     // In /tmp, any user could have created it first.
     if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
         return Err(Failure::TemporaryDirectory(path));
     }
     path_trust::refuse(&path)?;
-    scratch::sweep(&path).map_err(|error| cannot_write(&path, error))?;
+    scratch::sweep(&path).map_err(|error| Failure::output(&path, error))?;
     Ok(path)
 }

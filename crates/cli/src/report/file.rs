@@ -1,12 +1,10 @@
 //! Writes a report into a file, as a whole: a reader finds either the old content or the new one.
 
-use crate::cache::store::{cannot_write, sync_directory};
 use crate::error::Failure;
-use rustix::fs::OFlags;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use crate::system::replace;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes the file with the mode that the umask leaves, or with that of the caller's own file that
@@ -15,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// The path is that of something else than a regular file, or the file cannot be written.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error| cannot_write(path, error);
+    let failed = |error| Failure::output(path, error);
     let before = match fs::symlink_metadata(path) {
         // A new file would take the place of a device such as /dev/null, or of a link such as
         // /dev/stdout.
@@ -23,41 +21,19 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             return Err(failed(io::Error::other("it exists and is not a regular file")));
         }
         // The mode of another user's file could let that user change the new one.
-        Ok(before) => (before.uid() == rustix::process::geteuid().as_raw())
-            .then(|| Permissions::from_mode(before.mode() & 0o777)),
+        Ok(before) => {
+            (before.uid() == rustix::process::geteuid().as_raw()).then(|| before.mode() & 0o777)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
     };
-    let temporary = temporary(path);
-    let written = create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        before.map_or(Ok(()), |before| file.set_permissions(before))?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_directory(directory(path))
-    });
-    written.map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        failed(error)
-    })
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(path)
+    replace::replace(path, &temporary(path), bytes, before).map_err(failed)
 }
 
 /// A hidden file beside `path` that no other process uses.
 fn temporary(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    name.push(format!(".{host}.{}.tmp", std::process::id()));
-    path.with_file_name(name)
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    replace::hidden(path, &format!("{host}.{}.tmp", std::process::id()))
 }
 
 #[cfg(test)]

@@ -32,5 +32,6 @@ mod runtime;
 mod stage;
 mod transports;
 mod tree;
+mod unwritable;
 mod verify;
 mod view;

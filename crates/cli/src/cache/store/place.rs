@@ -2,10 +2,11 @@
 //! gets its name.
 
 use super::retention::{Retention, has_links};
-use super::{Store, cannot_write, directory, sync_directory};
+use super::{Store, cannot_write, directory};
 use crate::cache::squashfs;
 use crate::cache::store::architecture;
 use crate::error::Failure;
+use crate::system::replace::sync_directory;
 use sifcache_core::image::{Root, State};
 use sifcache_core::sif::host_architecture;
 use std::fs::{self, File, Permissions};

@@ -9,7 +9,7 @@ use super::engine::Layout;
 use super::entries::TEMPORARY;
 use super::plan::Link;
 use super::sync::Compared;
-use crate::cache::store::{cannot_write, directory, scratch};
+use crate::cache::store::{directory, scratch};
 use crate::error::Failure;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, open, symlinkat};
@@ -36,11 +36,11 @@ pub(super) fn change(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
         let directory = view.path(one.layout);
         for link in &one.differences.wrong {
             let path = directory.join(&link.name);
-            replace(&link.target, &path).map_err(|error| cannot_write(&path, error))?;
+            replace(&link.target, &path).map_err(|error| Failure::output(&path, error))?;
         }
         for name in &one.differences.stale {
             let path = directory.join(name);
-            remove(&directory, &path).map_err(|error| cannot_write(&path, error))?;
+            remove(&directory, &path).map_err(|error| Failure::output(&path, error))?;
         }
         Ok(())
     })
@@ -100,7 +100,7 @@ impl<'a> Directories<'a> {
                 Ok(directory) => Ok(Some((compared.layout, directory))),
                 // There are no new links for an engine that the view no longer serves.
                 Err(Errno::NOENT) => Ok(None),
-                Err(error) => Err(cannot_write(&path, error.into())),
+                Err(error) => Err(Failure::output(&path, error.into())),
             }
         };
         let open = layouts.iter().map(one).filter_map(Result::transpose);
@@ -119,14 +119,14 @@ impl<'a> Directories<'a> {
             Err(Errno::NOENT) => {
                 let path = path();
                 directory::make(self.view.home(), path.parent().unwrap_or(&path))
-                    .map_err(|error| cannot_write(&path, error))?;
+                    .map_err(|error| Failure::output(&path, error))?;
                 self.try_create(link, first)
             }
             made => made,
         };
         match made {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(cannot_write(&path(), error.into())),
+            Err(error) => Err(Failure::output(&path(), error.into())),
         }
     }
 

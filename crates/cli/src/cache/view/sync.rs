@@ -6,7 +6,7 @@ use super::entries::{Entry, TEMPORARY, entries};
 use super::plan::{Link, Plan, Shared, plan, reference_of};
 use super::{View, links};
 use crate::cache::store::lock::Lock;
-use crate::cache::store::{cannot_write, directory, path_trust};
+use crate::cache::store::{directory, path_trust};
 use crate::error::Failure;
 use rayon::prelude::*;
 use sifcache_core::settings::Untrusted;
@@ -166,10 +166,10 @@ pub(crate) fn apply(
     waiting: &dyn Fn(),
 ) -> Result<Status, Failure> {
     path_trust::refuse(&view.directory)?;
-    let _lock = Lock::wait(&view.lock_file(), waiting)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting).map_err(Failure::outside_roots)?;
     for layout in view.layouts() {
         let path = view.path(layout);
-        directory::make(view.home(), &path).map_err(|error| cannot_write(&path, error))?;
+        directory::make(view.home(), &path).map_err(|error| Failure::output(&path, error))?;
         path_trust::refuse(&path)?;
     }
     let status = compare(view, untrusted, &|| ())?;
@@ -188,7 +188,7 @@ pub(crate) fn clear(
     waiting: &dyn Fn(),
 ) -> Result<Status, Failure> {
     path_trust::refuse(&view.directory)?;
-    let _lock = Lock::wait(&view.lock_file(), waiting)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting).map_err(Failure::outside_roots)?;
     let empty = without_engines(view);
     let status = compare(&empty, untrusted, &|| ())?;
     links::change(&empty, &status.layouts)?;

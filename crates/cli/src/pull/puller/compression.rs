@@ -3,8 +3,8 @@
 //! A trial takes as long as the conversion of a small image. One that succeeded is remembered: by
 //! this value, and in the image root for later commands.
 
+use crate::cache::store::Store;
 use crate::cache::store::scratch::Scratch;
-use crate::cache::store::{Store, cannot_write};
 use crate::error::Failure;
 use crate::pull::native::trial;
 use crate::pull::native::trial::conditions::Conditions;
@@ -158,7 +158,7 @@ fn start(
     runtime: Runtime,
     base: &Path,
 ) -> Result<JoinHandle<Result<(), trial::Error>>, Failure> {
-    let scratch = Scratch::new(base).map_err(|error| cannot_write(base, error))?;
+    let scratch = Scratch::new(base).map_err(|error| Failure::output(base, error))?;
     let run = move |arguments: &[&OsStr]| {
         runtime.run(arguments).map_err(|error: runtime::Error| error.to_string())
     };

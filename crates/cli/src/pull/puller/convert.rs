@@ -3,7 +3,6 @@
 use super::{IMAGE, Puller, Used, busy, stated};
 use crate::cache::hash;
 use crate::cache::image_name;
-use crate::cache::store::cannot_write;
 use crate::cache::store::scratch::Scratch;
 use crate::error::Failure;
 use crate::options::Engine;
@@ -118,7 +117,7 @@ impl Puller<'_> {
         let packed = image.manifest.compressed;
         let spaces = [(self.store.root(), packed), (base.as_path(), TEMPLATE_SPACE)];
         let _room = self.reservations.reserve(&spaces)?;
-        let template = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
+        let template = Scratch::new(&base).map_err(|error| Failure::output(&base, error))?;
         let source = Source {
             reference: requested(reference, Some(image)),
             full_reference: requested(reference, Some(image)),
@@ -158,7 +157,7 @@ impl Puller<'_> {
         let spaces =
             [(self.store.root(), packed), (base.as_path(), packed.saturating_mul(UNPACKED))];
         let _room = self.reservations.reserve(&spaces)?;
-        let build = Scratch::new(&base).map_err(|error| cannot_write(&base, error))?;
+        let build = Scratch::new(&base).map_err(|error| Failure::output(&base, error))?;
         let options = PullOptions {
             no_https: self.no_https,
             credentials: &self.credentials,

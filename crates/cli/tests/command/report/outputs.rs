@@ -65,6 +65,29 @@ fn nothing_else_is_replaced() {
     assert_eq!(output.status.code(), Some(64), "{output:?}");
 }
 
+/// The advice is about the file of --html, which is not in an image root.
+#[test]
+fn advice_names_the_file_that_cannot_be_written() {
+    let Some(tree) = with_log() else { return };
+    mode(&tree.directory("www"), 0o755);
+    for (path, status, expected) in [
+        ("TOP/none/report.html", 73, format!("; create the directory {} first", tree.text("none"))),
+        ("TOP/www/report.html", 77, "; run this as a user that may write there".to_owned()),
+    ] {
+        let words = format!("report {LOG} --html {path}").replace("TOP/", &tree.text(""));
+        let user =
+            ["--reuid=1234", "--regid=1234", "--clear-groups", env!("CARGO_BIN_EXE_sifcache")];
+        let mut command = Command::new("setpriv");
+        command.args(user).args(words.split(' ')).current_dir("/");
+        let output = command.output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{message}");
+        let path = path.replace("TOP/", &tree.text(""));
+        assert!(message.starts_with(&format!("sifcache: cannot write {path}: ")), "{message}");
+        assert!(message.ends_with(&format!("{expected}\n")), "{message}");
+    }
+}
+
 #[test]
 fn the_summary_has_the_figures_of_the_object() {
     let Some(tree) = with_log() else { return };

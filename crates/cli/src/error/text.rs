@@ -1,0 +1,66 @@
+//! Parts of the messages of failures.
+
+use crate::ui::escape::escape_for_terminal;
+use sifcache_plugstack as plugstack;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(super) fn show(path: &Path) -> String {
+    escape_for_terminal(path)
+}
+
+pub(super) fn text(text: &str) -> String {
+    escape_for_terminal(Path::new(text))
+}
+
+pub(super) fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| show(path)).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn plugstack_error(error: &plugstack::Error) -> String {
+    match error {
+        plugstack::Error::NotFound(_) => format!(
+            "{error}; name the image roots with --root DIR, or the file with --plugstack FILE"
+        ),
+        plugstack::Error::NoLine(_) => format!("{error}; name the image roots with --root DIR"),
+        plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.to_string(),
+    }
+}
+
+pub(super) fn not_found_by_jobs(path: &Path, found: Option<&Path>) -> String {
+    let path = show(path);
+    match found {
+        Some(found) => format!("stored as {path}, but jobs find {} first", show(found)),
+        None => format!("stored as {path}, but jobs do not find it: see `sifcache verify`"),
+    }
+}
+
+/// The remedy for an error while writing to an image root, if there is one.
+pub(super) fn write_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as the owner of the image root",
+        io::ErrorKind::ReadOnlyFilesystem => "; run this on a host that has it mounted for writing",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; `sifcache gc` can make space"
+        }
+        _ => "",
+    }
+}
+
+/// The remedy for an error while writing to another place, if there is one.
+pub(super) fn output_advice(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as a user that may write there".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "; its file system is mounted read-only".to_owned(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make space on its file system".to_owned()
+        }
+        io::ErrorKind::NotFound => match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => {
+                format!("; create the directory {} first", show(parent))
+            }
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Files outside of the image roots that cannot be written: the message names the path at fault and a
+//! remedy for it, and the exit status is that of the help.
+
+use crate::tree::{Tree, mode};
+use std::process::{Command, Stdio};
+
+/// Any user but root.
+const USER: &str = "1234";
+
+/// Runs the command as an ordinary user. Returns the exit status and the message.
+fn run(tree: &Tree, words: &str) -> (Option<i32>, String) {
+    let words = words.replace("TOP/", &tree.text(""));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]);
+    command.arg(env!("CARGO_BIN_EXE_sifcache")).args(words.split(' ')).current_dir("/");
+    command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", tree.text("bin")));
+    command.env("APPTAINER_TMPDIR", tree.path("none")).env("SLURM_CONF", tree.path("none"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The image root is that of the user.
+fn own_root(tree: &Tree) {
+    let user = USER.parse().unwrap();
+    std::os::unix::fs::chown(tree.path("root"), Some(user), Some(user)).unwrap();
+}
+
+#[test]
+fn the_message_names_the_path_at_fault() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("log", b"");
+    tree.file("state.json", b"{}");
+    mode(&tree.path("state.json"), 0o600);
+    tree.directory("closed");
+    own_root(&tree);
+    let metrics = "metrics --root TOP/root --log TOP/log --state";
+    let gauges = "metrics --root TOP/root --no-counters --textfile";
+    let create = |path: &str| format!("; create the directory {} first", tree.text(path));
+    let other = "; run this as a user that may write there".to_owned();
+    let state = "; name another file with --state FILE, or leave out the counters with \
+                 --no-counters"
+        .to_owned();
+    for (words, status, begin, end) in [
+        (format!("{gauges} TOP/none"), 73, "cannot write TOP/none/sifcache.prom: ", create("none")),
+        (
+            format!("{gauges} TOP/closed"),
+            77,
+            "cannot write TOP/closed/sifcache.prom: ",
+            other.clone(),
+        ),
+        (
+            format!("{metrics} TOP/none/a/b"),
+            73,
+            "--state: cannot write TOP/none/a/b: ",
+            state.clone(),
+        ),
+        (format!("{metrics} TOP/closed/b"), 77, "--state: cannot write TOP/closed/b: ", state),
+        (
+            "view --root TOP/root --untrusted accept --for nextflow TOP/closed/view".to_owned(),
+            77,
+            "cannot write TOP/closed/view",
+            other,
+        ),
+    ] {
+        let (found, message) = run(&tree, &words);
+        assert_eq!(found, Some(status), "{words}: {message}");
+        let begin = format!("sifcache: {begin}").replace("TOP/", &tree.text(""));
+        assert!(message.starts_with(&begin), "{words}: {message}");
+        assert!(message.ends_with(&format!("{end}\n")), "{words}: {message}");
+        assert!(!message.contains("image root"), "{words}: {message}");
+    }
+}
+
+/// The counters of a state file that cannot be read may still be valid.
+#[test]
+fn a_state_file_that_cannot_be_read() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("log", b"");
+    std::fs::create_dir(tree.path("state.json")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    let words = "metrics --root TOP/root --log TOP/log --state TOP/state.json";
+    let words = words.replace("TOP/", &tree.text(""));
+    let output = command.args(words.split(' ')).stdin(Stdio::null()).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{message}");
+    let begin = format!("sifcache: --state: cannot read {}: ", tree.text("state.json"));
+    assert!(message.starts_with(&begin), "{message}");
+}
+
+/// The directory for temporary files of a pull.
+#[test]
+fn a_missing_temporary_directory() {
+    let Some(tree) = Tree::new() else { return };
+    mode(&tree.file("bin/apptainer", b"#!/bin/sh\necho test 1\n"), 0o755);
+    own_root(&tree);
+    let (status, message) = run(&tree, "add --root TOP/root --untrusted accept 127.0.0.1:1/o/i:1");
+    let [none, user] =
+        ["none".to_owned(), format!("none/sifcache-{USER}")].map(|one| tree.text(&one));
+    assert_eq!(status, Some(73), "{message}");
+    let expected = format!(
+        "cannot write {user}: No such file or directory (os error 2); create the \
+                            directory {none} first"
+    );
+    assert!(message.contains(&expected), "{message}");
+}
