@@ -3,6 +3,8 @@
 mod status;
 mod text;
 
+use crate::ui::format;
+use jiff::Timestamp;
 use sifcache_core::layout::Layout;
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
@@ -46,6 +48,13 @@ pub(crate) enum Failure {
          image_root, as in image_root=/local/sif:{0}"
     )]
     NoOwnRoot(String),
+    /// No time is between `--since` and `--until`.
+    #[error(
+        "--since ({}) is not before --until ({}): no time is between them; an age such as 30d is \
+         that long before now, and the time of --until itself is left out",
+        format::minute(*.since), format::minute(*.until)
+    )]
+    EmptyPeriod { since: Timestamp, until: Timestamp },
     /// Two outputs cannot both go to standard output.
     #[error("--html - and --json both print to standard output: give --html a file")]
     TwoOutputs,

@@ -18,6 +18,7 @@ impl Failure {
             | Self::ForeignRoot { .. }
             | Self::NoOwnRoot(_)
             | Self::NoConfirmation
+            | Self::EmptyPeriod { .. }
             | Self::TwoOutputs
             | Self::Architecture { .. }
             | Self::OtherArchitecture { .. }

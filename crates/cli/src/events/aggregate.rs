@@ -54,6 +54,21 @@ pub(crate) struct Period {
     pub(crate) until: Option<Timestamp>,
 }
 
+impl Period {
+    /// Checks that there is a time between `--since` and `--until`.
+    ///
+    /// # Errors
+    /// There is none: no line could count.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if since >= until => {
+                Err(Failure::EmptyPeriod { since, until })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Parses a day, a time, or a duration before now.
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(day) = text.parse::<Date>() {
@@ -168,7 +183,7 @@ pub(crate) struct Wanted<'a> {
 /// Reads the logs and counts the events.
 ///
 /// # Errors
-/// A log cannot be read, or this host has no log.
+/// The period is empty, or this host has no log.
 pub(crate) fn collect(which: &Which, wanted: &Wanted<'_>) -> Result<Aggregate, Failure> {
     let mut all = collect_all(&which.period, &Progress::new(which.json), wanted)?;
     all.counts.retain(|(_, count)| count.users() >= which.min_users);
@@ -181,12 +196,13 @@ pub(crate) fn collect(which: &Which, wanted: &Wanted<'_>) -> Result<Aggregate, F
 /// Like [`collect`], but with all keys in alphabetical order.
 ///
 /// # Errors
-/// A log cannot be read, or this host has no log.
+/// The period is empty, or this host has no log.
 pub(crate) fn collect_all(
     period: &Period,
     progress: &Progress,
     wanted: &Wanted<'_>,
 ) -> Result<Aggregate, Failure> {
+    period.check()?;
     let (sources, skipped) = match period.log.is_empty() {
         true => source::of_this_host(period.since)?,
         false => (period.log.iter().cloned().map(Source::File).collect(), Vec::new()),

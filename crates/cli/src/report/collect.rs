@@ -69,8 +69,11 @@ struct Facts<'a> {
 /// Collects the data.
 ///
 /// # Errors
-/// The settings are invalid, a given log cannot be read, or there is nothing to report on.
+/// The period is empty, the settings are invalid, a given log cannot be read, or there is nothing to
+/// report on.
 pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Report, Failure> {
+    // Before the image roots are checked, which takes long.
+    wanted.period.check()?;
     let now = Timestamp::now();
     let settings = match site::settings(wanted.site) {
         Err(failure @ (Failure::Root(_) | Failure::Settings { .. })) => return Err(failure),

@@ -20,6 +20,7 @@ mod list;
 mod logs;
 mod metrics;
 mod namespaces;
+mod period;
 mod real_files;
 mod refresh;
 // The unit tests of the command share this file, and use the rest of it.
