@@ -34,7 +34,10 @@ pub(crate) fn learn<'a>(
     let mut hits = Hits::default();
     let tally = Tally::new(None, None);
     let progress = Progress::new(false);
-    let read = read::read(&sources, &progress, &tally)?;
+    let read = read::read(&sources, &progress, &tally);
+    if let Some(failed) = read.failed.first() {
+        return Err(failed.clone().into());
+    }
     tally.into_parts().for_each(|part| {
         part.each(&mut |event, counts| {
             counts.last_of_all.into_iter().for_each(|time| logs::note(&mut hits, time, &event));

@@ -10,7 +10,7 @@ use crate::events::event::Event;
 use crate::events::logs::Hits as Used;
 use crate::events::logs::coverage::Span;
 use crate::events::logs::read::{Read, Unread};
-use crate::events::logs::source::Skipped;
+use crate::events::logs::source::{Failed, Skipped};
 use crate::exit::Exit;
 use crate::site;
 use crate::system::signals;
@@ -59,7 +59,7 @@ Exit status:
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read
-  74  reading or writing failed
+  74  reading or writing failed; the lines of the logs that could be read were counted
 
 The JSON object is described in docs/json.md.";
 
@@ -95,6 +95,7 @@ struct End<'a> {
     future: u64,
     unread: &'a Unread,
     skipped: &'a [Skipped],
+    failed: &'a [Failed],
     saved: bool,
 }
 
@@ -114,7 +115,8 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     aggregate.limit(&args.which);
     let (from, to) = aggregate.range();
     if !args.which.json {
-        return page(&described, saved, &aggregate).map(|()| Exit::OK);
+        page(&described, saved, &aggregate)?;
+        return Ok(aggregate.exit());
     }
     let end = End {
         from,
@@ -124,10 +126,11 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
         future: aggregate.read.future.lines,
         unread: &aggregate.read.unread,
         skipped: &aggregate.read.skipped,
+        failed: &aggregate.read.failed,
         saved,
     };
     output::json_list("hits", &aggregate.counts, &|(image, count)| row(image, count), &end)?;
-    Ok(Exit::OK)
+    Ok(aggregate.exit())
 }
 
 fn nodes(read: &Read) -> Vec<Node<'_>> {

@@ -7,7 +7,7 @@ use crate::events::aggregate::{self, Count, Wanted, Which};
 use crate::events::count::Commands;
 use crate::events::event::Event;
 use crate::events::logs::read::Unread;
-use crate::events::logs::source::Skipped;
+use crate::events::logs::source::{Failed, Skipped};
 use crate::exit::Exit;
 use crate::site;
 use crate::ui::escape::escape_for_terminal;
@@ -57,7 +57,7 @@ Exit status:
   64  wrong usage
   65  a file is not a readable log
   69  this host has no log that can be read
-  74  reading or writing failed
+  74  reading or writing failed; the lines of the logs that could be read were counted
 
 The JSON object is described in docs/json.md.";
 
@@ -91,6 +91,7 @@ struct Object<'a> {
     future: u64,
     unread: &'a Unread,
     skipped: &'a [Skipped],
+    failed: &'a [Failed],
 }
 
 /// Runs the subcommand.
@@ -121,6 +122,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
                 future: read.future.lines,
                 unread: &read.unread,
                 skipped: &read.skipped,
+                failed: &read.failed,
             })?;
         }
         () if args.refs => {
@@ -130,7 +132,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
         }
         () => output::print(&page(&rows, come, &described, &aggregate.remarks()))?,
     }
-    Ok(Exit::OK)
+    Ok(aggregate.exit())
 }
 
 fn present(settings: Option<&Settings>, name: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::events::aggregate::Period;
 use crate::exit::Exit;
 use crate::options::Site;
-use crate::report::collect::{self, Wanted};
+use crate::report::collect::{self, Collected, Wanted};
 use crate::report::{file, page, text};
 use crate::ui::format;
 use crate::ui::output;
@@ -77,7 +77,7 @@ Exit status:
   65  a file of --log is not a readable log
   69  there are neither settings nor a log that can be read
   73  the file of --html cannot be written
-  74  reading failed
+  74  reading failed; a log that could be read in part is in the report, as a problem
   77  the file of --html may not be written
   78  the site's settings are invalid
 
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Report) -> Result<Exit, Failure> {
     if is_stdout && args.json {
         return Err(Failure::TwoOutputs);
     }
-    let report = collect::collect(&Wanted {
+    let Collected { report, exit } = collect::collect(&Wanted {
         site: &args.site,
         period: &args.period,
         top: args.top,
@@ -106,5 +106,5 @@ pub(crate) fn run(args: &Report) -> Result<Exit, Failure> {
         () if args.html.is_none() => output::print(&text::summary(&report))?,
         () => {}
     }
-    Ok(Exit::OK)
+    Ok(exit)
 }

@@ -7,16 +7,18 @@ use crate::events::logs::read::{self, Read};
 use crate::events::logs::source::{self, Source};
 use crate::events::logs::tally::{Counts, Part, Place, Sizes, Tally};
 use crate::events::logs::{self, Hits};
+use crate::exit::Exit;
 use crate::options::Site;
 use crate::ui::format;
 use crate::ui::progress::Progress;
+use crate::ui::stderr;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -205,10 +207,14 @@ pub(crate) fn collect_all(
     period.check()?;
     let (sources, skipped) = match period.log.is_empty() {
         true => source::of_this_host(period.since)?,
-        false => (period.log.iter().cloned().map(Source::File).collect(), Vec::new()),
+        false => {
+            let mut known = HashSet::new();
+            let paths = period.log.iter().filter(|path| known.insert(*path));
+            (paths.cloned().map(Source::File).collect(), Vec::new())
+        }
     };
     let tally = Tally::new(period.since, period.until).with_sizes(wanted.sizes);
-    let mut read = read::read(&sources, progress, &tally)?;
+    let mut read = read::read(&sources, progress, &tally);
     read.skipped.extend(skipped);
     let Found { counts, hits } = Found::of(tally, wanted);
     let sources = sources.iter().map(Source::name).collect();
@@ -325,7 +331,7 @@ impl Aggregate {
     /// Describes the logs and their time range in one line.
     ///
     /// # Errors
-    /// No line has a time, so none of the files is a log.
+    /// No line has a time: a log could not be read, or none of the files is a log.
     pub(crate) fn described(&self) -> Result<String, Failure> {
         if let Some(range) = self.read.range {
             let names = self.sources.iter();
@@ -334,9 +340,18 @@ impl Aggregate {
             let (from, to) = (format::minute(range.from), format::minute(range.to));
             return Ok(format!("{}: {from} to {to}", names.join(", ")));
         }
+        if let Some(failed) = self.read.failed.first() {
+            return Err(failed.clone().into());
+        }
         let skipped = self.read.skipped.iter().map(|one| format!("{}: {}", one.path, one.reason));
         let unread = self.read.unread.remark();
         Err(Failure::NotALog(skipped.chain(unread).collect()))
+    }
+
+    /// Names the logs that could not be read to their end, and returns the exit status.
+    pub(crate) fn exit(&self) -> Exit {
+        self.read.failed.iter().for_each(|failed| stderr::message(&failed.message()));
+        if self.read.failed.is_empty() { Exit::OK } else { Exit::IO }
     }
 
     /// Remarks on the result, one per line.

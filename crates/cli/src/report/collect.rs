@@ -18,6 +18,7 @@ use crate::cache::image_name;
 use crate::error::Failure;
 use crate::events::aggregate::{self, Aggregate, Period};
 use crate::events::event::Event;
+use crate::exit::Exit;
 use crate::inspect::finding::{Finding, NO_ANSWER};
 use crate::inspect::survey;
 use crate::options::Site;
@@ -49,6 +50,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) quiet: bool,
 }
 
+/// A report, and the exit status: whether all logs could be read.
+pub(crate) struct Collected {
+    pub(crate) report: Report,
+    pub(crate) exit: Exit,
+}
+
 /// What the sections are made from.
 struct Facts<'a> {
     wanted: &'a Wanted<'a>,
@@ -71,7 +78,7 @@ struct Facts<'a> {
 /// # Errors
 /// The period is empty, the settings are invalid, a given log cannot be read, or there is nothing to
 /// report on.
-pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Report, Failure> {
+pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Collected, Failure> {
     // Before the image roots are checked, which takes long.
     wanted.period.check()?;
     let now = Timestamp::now();
@@ -106,7 +113,8 @@ pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Report, Failure> {
         logs,
     };
     facts.learn();
-    Ok(facts.report())
+    let exit = facts.logs.as_ref().map_or(Exit::OK, Aggregate::exit);
+    Ok(Collected { report: facts.report(), exit })
 }
 
 /// Reads the logs in one pass.

@@ -271,7 +271,8 @@ fn misses_and_hits() {
     for command in ["misses", "hits"] {
         let more = if command == "misses" { "--all " } else { "" };
         let first = format!("{command} --json {more}{files}");
-        let outputs = all(&tree, &[&first, &format!("{first} TOP/log.cut")]);
+        let more = ["", " TOP/log.cut", " TOP/missing"].map(|more| format!("{first}{more}"));
+        let outputs = all(&tree, &more.each_ref().map(String::as_str));
         let mut found = section(|title| title == command).differences(&outputs);
         // These differences are expected: `null` occurs only on a host whose journal is empty.
         let journal = ["from: is null in no output", "to: is null in no output"];

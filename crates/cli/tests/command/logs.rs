@@ -66,6 +66,23 @@ fn every_log_format_is_counted() {
     assert!(output.stderr.is_empty(), "{output:?}");
 }
 
+/// The same file twice, also under another name.
+#[test]
+fn no_line_is_counted_twice() {
+    let directory = logs();
+    std::os::unix::fs::symlink("iso", directory.path().join("link")).unwrap();
+    for (log, skipped) in
+        [(&["iso"][..], &[][..]), (&["iso", "iso", "link", "./iso"], &["link", "./iso"])]
+    {
+        let words = [&["misses", "--json", "--log"], log].concat();
+        let output = run(directory.path(), &words, b"");
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(object["misses"][0]["launches"], 2, "{object}");
+        let found = object["skipped"].as_array().unwrap().iter().map(|one| one["path"].clone());
+        assert_eq!(found.collect::<Vec<_>>(), skipped, "{object}");
+    }
+}
+
 #[test]
 fn misses_can_be_filtered() {
     let directory = logs();

@@ -20,6 +20,7 @@ mod list;
 mod logs;
 mod metrics;
 mod namespaces;
+mod partial_logs;
 mod period;
 mod real_files;
 mod refresh;

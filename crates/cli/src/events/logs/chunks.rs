@@ -44,27 +44,34 @@ pub(super) struct Chunks {
     reader: Box<dyn BufRead>,
     /// The beginning of a line that continues after the last chunk.
     begun: Vec<u8>,
+    /// The error that ended the log, after the lines before it.
+    error: Option<io::Error>,
     _task: Task,
 }
 
 impl Chunks {
     pub(super) fn new(reader: Box<dyn BufRead>, task: Task) -> Self {
-        Self { reader, begun: Vec::new(), _task: task }
+        Self { reader, begun: Vec::new(), error: None, _task: task }
     }
 
     /// Reads the next lines into a chunk, whose memory is used again. Returns `None` at the end.
     ///
     /// # Errors
-    /// Reading or decompressing failed.
+    /// Reading or decompressing failed. All whole lines before that were returned.
     pub(super) fn next(&mut self, mut chunk: Chunk) -> io::Result<Option<Chunk>> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         chunk.bytes.resize(CHUNK, 0);
         chunk.used = self.begun.len();
         if let Some(start) = chunk.bytes.get_mut(..chunk.used) {
             start.copy_from_slice(&self.begun);
         }
         self.begun.clear();
-        if chunk.fill(&mut *self.reader)? {
-            return Ok((chunk.used > 0).then_some(chunk));
+        match chunk.fill(&mut *self.reader) {
+            Ok(true) => return Ok((chunk.used > 0).then_some(chunk)),
+            Ok(false) => {}
+            Err(error) => self.error = Some(error),
         }
         let end = memchr::memrchr(b'\n', chunk.bytes());
         let whole = end.map_or(0, |end| end + 1);

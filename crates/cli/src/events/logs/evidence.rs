@@ -85,6 +85,13 @@ impl Evidence {
         }
     }
 
+    /// Removes all times. Only the nodes that use the cache remain.
+    pub(super) fn forget_times(&mut self) {
+        for node in self.0.values_mut() {
+            (node.spans, node.silent) = Default::default();
+        }
+    }
+
     /// Why the logs do not show which images were unused from `since` to `now`, or `None` if they
     /// do. `current` contains the nodes of the cluster, if known, and whether each can run jobs
     /// now. Nodes in `without` need no log.

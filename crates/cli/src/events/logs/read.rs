@@ -6,10 +6,9 @@ use super::evidence::Evidence;
 use super::line;
 use super::part::{Part, Reader};
 use super::scan::{self, Scan, Unusual};
-use super::source::{Skipped, Source};
+use super::source::{Failed, Skipped, Source};
 use super::tally::Tally;
 use super::{Hits, header, journal, workers};
-use crate::error::Failure;
 use crate::events::count::Outcomes;
 use crate::events::event::Event;
 use crate::ui::escape::escape_for_terminal;
@@ -17,7 +16,8 @@ use crate::ui::progress::Progress;
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::io;
 
 /// Maximum length of an example line, in characters.
 const EXAMPLE: usize = 200;
@@ -44,6 +44,9 @@ pub(crate) struct Read {
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
+    /// Logs that could not be read to their end. What was read of them counts, but without the rest,
+    /// nothing shows that an image was not used: the evidence has no times then.
+    pub(crate) failed: Vec<Failed>,
     /// Whether this user can only see a part of the journal.
     pub(crate) is_partial: bool,
 }
@@ -84,25 +87,29 @@ pub(crate) struct Unread {
     hits: bool,
 }
 
-/// Reads logs, and counts their hits and misses in `tally`.
-///
-/// # Errors
-/// A log cannot be read.
-pub(crate) fn read(
-    sources: &[Source],
-    progress: &Progress,
-    tally: &Tally<'_>,
-) -> Result<Read, Failure> {
+/// Reads logs, and counts their hits and misses in `tally`. A log that cannot be read does not hide
+/// the others: see [`Read::failed`].
+pub(crate) fn read(sources: &[Source], progress: &Progress, tally: &Tally<'_>) -> Read {
     let now = Timestamp::now();
     let mut all = Read::default();
     let finder = Finder::new(header::TAG);
     let reader = Reader { now, finder: &finder, tally };
     let mut first = 0;
+    let mut known = HashSet::new();
     for source in sources {
-        let mut chunks = match source.open(progress)? {
-            Ok(chunks) => chunks,
-            Err(skipped) => {
+        if source.id().is_some_and(|id| !known.insert(id)) {
+            let why = "it is a log that was read already: each line is counted once";
+            all.skipped.push(source.skipped(why.to_owned()));
+            continue;
+        }
+        let mut chunks = match source.open(progress) {
+            Ok(Ok(chunks)) => chunks,
+            Ok(Err(skipped)) => {
                 all.skipped.push(skipped);
+                continue;
+            }
+            Err(error) => {
+                all.failed.push(source.failed(&error));
                 continue;
             }
         };
@@ -115,12 +122,16 @@ pub(crate) fn read(
             all.days.add_all(&part.days);
             scan.add(part, &mut Others { log: &mut log, all: &mut all });
         };
-        let next = workers::read(&mut chunks, reader, first, &mut add);
-        first = next.map_err(|error| source.failed(error))?;
+        let (next, result) = workers::read(&mut chunks, reader, first, &mut add);
+        first = next;
+        log.error = result.err();
         log.finish(scan, &mut all);
     }
     all.evidence.cut(&all.unread.times);
-    Ok(all)
+    if !all.failed.is_empty() {
+        all.evidence.forget_times();
+    }
+    all
 }
 
 /// One log that is being read.
@@ -133,6 +144,8 @@ struct Log<'a> {
     /// neither the line nor any line before it has a time.
     without_time: bool,
     is_empty: bool,
+    /// Why the rest of it could not be read.
+    error: Option<io::Error>,
 }
 
 /// Adds lines of the plugin that are no usual hits and misses.
@@ -171,7 +184,7 @@ impl Unusual for Others<'_, '_> {
 
 impl<'a> Log<'a> {
     fn new(source: &'a Source, now: Timestamp) -> Self {
-        Self { source, now, events: 0, without_time: false, is_empty: true }
+        Self { source, now, events: 0, without_time: false, is_empty: true, error: None }
     }
 
     /// Adds the data about the hosts.
@@ -203,12 +216,16 @@ impl<'a> Log<'a> {
                 () => node.silent.add_all(&spans),
             }
         }
-        if any.is_none() {
-            let why = match self.is_empty {
-                true => "it is empty",
-                false => "no line starts like a log line",
-            };
-            all.skipped.push(self.source.skipped(why.to_owned()));
+        match &self.error {
+            Some(error) => all.failed.push(self.source.failed(error)),
+            None if any.is_none() => {
+                let why = match self.is_empty {
+                    true => "it is empty",
+                    false => "no line starts like a log line",
+                };
+                all.skipped.push(self.source.skipped(why.to_owned()));
+            }
+            None => {}
         }
         all.range = any.into_iter().chain(all.range).reduce(both);
         all.events += self.events;

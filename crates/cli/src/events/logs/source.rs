@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The log files of a host without a journal.
@@ -35,9 +36,20 @@ impl Source {
         }
     }
 
-    /// The failure for an error while reading the log.
-    pub(super) fn failed(&self, error: io::Error) -> Failure {
-        Failure::Read { prefix: "", name: self.name(), error }
+    /// This source, recorded as one that could not be read to its end.
+    pub(super) fn failed(&self, error: &io::Error) -> Failed {
+        Failed { path: self.name(), reason: error.to_string() }
+    }
+
+    /// The device and inode of a regular file. A file that is read twice would be counted twice.
+    pub(super) fn id(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::File(path) if path.as_os_str() != "-" => {
+                let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+                Some((metadata.dev(), metadata.ino()))
+            }
+            _ => None,
+        }
     }
 
     /// Its size in bytes for a progress bar; zero if unknown.
@@ -52,7 +64,7 @@ impl Source {
     ///
     /// # Errors
     /// The file cannot be opened or read, or journalctl cannot be started.
-    pub(super) fn open(&self, progress: &Progress) -> Result<Result<Chunks, Skipped>, Failure> {
+    pub(super) fn open(&self, progress: &Progress) -> io::Result<Result<Chunks, Skipped>> {
         if let Self::File(path) = self
             && path.is_dir()
         {
@@ -66,9 +78,9 @@ impl Source {
             })
         };
         let task = progress.reading(&self.name(), self.size());
-        match opened().and_then(|reader| packed::open(task.watch(reader))) {
-            Ok(Opened::Text(reader)) => Ok(Ok(Chunks::new(reader, task))),
-            Ok(Opened::Other(what, command)) => {
+        match packed::open(task.watch(opened()?))? {
+            Opened::Text(reader) => Ok(Ok(Chunks::new(reader, task))),
+            Opened::Other(what, command) => {
                 let file = match self {
                     Self::File(path) if path.as_os_str() != "-" => {
                         escape_for_terminal(quoted(&[path.as_os_str().as_encoded_bytes()]).as_ref())
@@ -78,7 +90,6 @@ impl Source {
                 let why = format!("it is {what}: use `{command} {file} | sifcache … --log -`");
                 Ok(Err(self.skipped(why)))
             }
-            Err(error) => Err(self.failed(error)),
         }
     }
 
@@ -93,6 +104,30 @@ impl Source {
 pub(crate) struct Skipped {
     pub(crate) path: String,
     pub(crate) reason: String,
+}
+
+/// A file that could not be read, or only in part, and the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Failed {
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+impl Failed {
+    /// The message, which also says what the failure means for the result.
+    pub(crate) fn message(&self) -> String {
+        let Self { path, reason } = self;
+        format!(
+            "cannot read {path} to its end: {reason}; the lines that were read are counted, but do \
+             not show that an image was not used"
+        )
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Self {
+        Self::Read { prefix: "", name: failed.path, error: io::Error::other(failed.reason) }
+    }
 }
 
 /// This host's own log: its journal, or else the files of syslog including the rotated ones. Also

@@ -34,16 +34,14 @@ impl Results<'_> {
 }
 
 /// Processes all chunks. `first` is the number of the first chunk. Calls `add` with the results in
-/// the order of the chunks, and returns the number of the next chunk.
-///
-/// # Errors
-/// Reading or decompressing failed.
+/// the order of the chunks. Returns the number of the next chunk, and why the rest of the log could
+/// not be read or decompressed.
 pub(super) fn read(
     chunks: &mut Chunks,
     reader: Reader<'_>,
     first: u64,
     add: &mut (dyn FnMut(&Part) + Send),
-) -> io::Result<u64> {
+) -> (u64, io::Result<()>) {
     let results = Results { next: first, later: BTreeMap::new(), spare: Vec::new(), add };
     let results = Mutex::new(results);
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST);
@@ -59,22 +57,26 @@ pub(super) fn read(
         }
     };
     let mut number = first;
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         let start = |_: &usize| thread::Builder::new().spawn_scoped(scope, work).is_ok();
         let has_workers = (0..threads).filter(start).count() > 0;
-        loop {
+        let result = loop {
             let spare = lock(&results).spare.pop().unwrap_or_default();
-            let Some(chunk) = chunks.next(spare)? else { break };
+            let chunk = match chunks.next(spare) {
+                Ok(Some(chunk)) => chunk,
+                end => break end.map(drop),
+            };
             // Without any thread, for example because of a limit, this one does the work.
             match has_workers {
                 true => drop(sender.send((number, chunk))),
                 false => one((number, chunk)),
             }
             number += 1;
-        }
+        };
         drop(sender);
-        Ok(number)
-    })
+        result
+    });
+    (number, result)
 }
 
 fn receive(receiver: &Mutex<Receiver<(u64, Chunk)>>) -> Option<(u64, Chunk)> {

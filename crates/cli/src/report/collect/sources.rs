@@ -61,7 +61,9 @@ fn logs(facts: &Facts<'_>) -> Source {
     match &facts.logs {
         Ok(logs) => {
             let (from, to) = logs.range();
-            Source { names: logs.sources.clone(), from, to, notes: logs.read.remarks(), ..source }
+            let failed = logs.read.failed.iter().map(Failed::message);
+            let notes = failed.chain(logs.read.remarks()).collect();
+            Source { names: logs.sources.clone(), from, to, notes, ..source }
         }
         Err(why) => Source { to: None, notes: vec![why.clone()], ..source },
     }
