@@ -112,10 +112,10 @@ pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     };
     // The memory is needed for the output.
     aggregate.hits = Used::default();
-    aggregate.limit(&args.which);
+    let left_out = aggregate.limit(&args.which);
     let (from, to) = aggregate.range();
     if !args.which.json {
-        page(&described, saved, &aggregate)?;
+        page(&described, saved, left_out, &aggregate)?;
         return Ok(aggregate.exit());
     }
     let end = End {
@@ -182,7 +182,7 @@ fn row<'a>(image: &'a str, count: &Count) -> Row<'a> {
     }
 }
 
-fn page(read: &str, saved: bool, aggregate: &Aggregate) -> Result<(), Failure> {
+fn page(read: &str, saved: bool, left_out: usize, aggregate: &Aggregate) -> Result<(), Failure> {
     let [launches, pulls, builds] = Commands::HEADINGS;
     let columns = [
         ("IMAGE", Align::Left),
@@ -203,8 +203,12 @@ fn page(read: &str, saved: bool, aggregate: &Aggregate) -> Result<(), Failure> {
         () if !aggregate.counts.is_empty() => {
             output::table(&columns, &aggregate.counts, &cells)?;
         }
+        () if left_out > 0 => {}
         () if aggregate.read.says_something() => output::print("no image was used\n")?,
         () => output::print("no hit was found\n")?,
+    }
+    if left_out > 0 {
+        output::print(&format!("{left_out} more are left out (--limit)\n"))?;
     }
     let remarks = aggregate.remarks();
     let saved = if saved { "; saved for `list` and `gc`" } else { "" };

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
         aggregate.counts.retain(|(name, _)| here(name).is_none());
     }
     let come = before - aggregate.counts.len();
-    aggregate.limit(&args.which);
+    let left_out = aggregate.limit(&args.which);
     let (from, to) = aggregate.range();
     let rows: Vec<Row> =
         aggregate.counts.iter().map(|(name, count)| row(name, count, here(name))).collect();
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
             stderr::print(&aggregate.remarks());
             output::print(&references(&rows))?;
         }
-        () => output::print(&page(&rows, come, &described, &aggregate.remarks()))?,
+        () => output::print(&page(&rows, (left_out, come), &described, &aggregate.remarks()))?,
     }
     Ok(aggregate.exit())
 }
@@ -160,7 +160,23 @@ fn references(rows: &[Row]) -> String {
     rows.iter().map(|row| format!("{}\n", row.reference)).collect()
 }
 
-fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
+fn page(rows: &[Row], (left_out, come): (usize, usize), read: &str, remarks: &str) -> String {
+    let mut text = match (rows.is_empty(), left_out) {
+        (false, _) => table(rows).text(),
+        (true, 0) => "no miss was found\n".to_owned(),
+        (true, _) => String::new(),
+    };
+    if left_out > 0 {
+        text.push_str(&format!("{left_out} more are left out (--limit)\n"));
+    }
+    if come > 0 {
+        text.push_str(&format!("{come} more are in the cache now (--all)\n"));
+    }
+    text.push_str(&format!("read: {read}\n{remarks}"));
+    text
+}
+
+fn table(rows: &[Row]) -> Table {
     let [launches, pulls, builds] = Commands::HEADINGS;
     let mut table = Table::new(&[
         ("REFERENCE", Align::Left),
@@ -194,10 +210,5 @@ fn page(rows: &[Row], come: usize, read: &str, remarks: &str) -> String {
             refused.chain(present).collect::<Vec<_>>().join("; "),
         ]);
     }
-    let mut text = if rows.is_empty() { "no miss was found\n".to_owned() } else { table.text() };
-    if come > 0 {
-        text.push_str(&format!("{come} more are in the cache now (--all)\n"));
-    }
-    text.push_str(&format!("read: {read}\n{remarks}"));
-    text
+    table
 }

@@ -32,7 +32,7 @@ pub(crate) struct Which {
     /// Only references that at least this many users requested
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_users: usize,
-    /// Print at most this many, most requested first
+    /// Print at most this many, most requested first; with 0, only how many there are
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Print JSON
@@ -318,9 +318,11 @@ impl Found {
 }
 
 impl Aggregate {
-    /// Keeps only the most requested keys, up to `--limit`.
-    pub(crate) fn limit(&mut self, which: &Which) {
+    /// Keeps only the most requested keys, up to `--limit`. Returns the number of the others.
+    pub(crate) fn limit(&mut self, which: &Which) -> usize {
+        let before = self.counts.len();
         self.counts.truncate(which.limit.unwrap_or(usize::MAX));
+        before.saturating_sub(self.counts.len())
     }
 
     /// The earliest and the latest time in the logs.

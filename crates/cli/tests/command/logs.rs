@@ -96,6 +96,15 @@ fn misses_can_be_filtered() {
     assert_eq!(refs(&[]), "ubuntu:22.04\nquay.io/o/i:1\n");
     assert_eq!(refs(&["--min-users", "2"]), "ubuntu:22.04\n");
     assert_eq!(refs(&["--limit", "1"]), "ubuntu:22.04\n");
+    assert_eq!(refs(&["--limit", "0"]), "");
+    // What is left out is not missing.
+    for (limit, expected) in [("0", "2 more are left out (--limit)\n"), ("2", "REFERENCE")] {
+        let words = [&["misses", "--limit", limit], &all[..]].concat();
+        let page = String::from_utf8(run(directory.path(), &words, b"").stdout).unwrap();
+        assert!(page.starts_with(expected), "{page}");
+        assert_eq!(page.contains("left out"), limit == "0", "{page}");
+    }
+    assert_eq!(refs(&["--limit", "1"]), "ubuntu:22.04\n");
     assert_eq!(refs(&["--since", "2026-01-04", "--until", "2026-01-05"]), "quay.io/o/i:1\n");
     assert_eq!(refs(&["--since", "2026-01-06"]), "");
 }
