@@ -85,20 +85,25 @@ pub(crate) struct Filter {
 impl Filter {
     /// Whether the image meets the conditions.
     pub(crate) fn takes(&self, image: &Image, now: Timestamp) -> bool {
+        self.takes_as(image, &image.references(), now)
+    }
+
+    /// Like [`Self::takes`], for an image whose references do not follow from its names.
+    pub(crate) fn takes_as(&self, image: &Image, references: &[Reference], now: Timestamp) -> bool {
         let older = |age: SignedDuration| now.duration_since(image.added()) > age;
-        self.repository.as_ref().is_none_or(|repository| is_of(image, repository))
+        self.repository.as_ref().is_none_or(|repository| is_any_of(references, repository))
             && self.older_than.is_none_or(older)
             && self.larger_than.is_none_or(|size| image.size > size)
     }
 }
 
-fn is_of(image: &Image, repository: &str) -> bool {
+fn is_any_of(references: &[Reference], repository: &str) -> bool {
     let repository = repository.trim_end_matches('/');
     let is = |name: String| {
         name.strip_prefix(repository).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let of = |one: &Reference| is(one.short_repository()) || is(one.full_repository());
-    image.references().iter().any(of)
+    references.iter().any(of)
 }
 
 /// The names of the files under `root` that the reference `word` leads to. If `word` is the

@@ -21,7 +21,7 @@ use crate::ui::stderr;
 use clap::Args;
 use entry::{Entry, Listed};
 use jiff::{SignedDuration, Timestamp};
-use missing::Reason;
+use missing::Missing;
 use rayon::prelude::*;
 use roots::{Failed, Roots};
 use serde::Serialize;
@@ -151,21 +151,25 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     let size = images.entries.iter().map(|entry| entry.size).sum();
     let total = Total { images: images.entries.len(), size, invalid_files: images.invalid };
     let is_missing = !words.is_empty() && images.entries.is_empty();
-    let has_filter = args.repo.is_some() || args.older_than.is_some() || args.larger_than.is_some();
-    let reason = is_missing
-        .then(|| missing::reason(&words, &roots.all, has_filter, !roots.failed.is_empty()));
-    let similar = match reason {
-        None | Some(Reason::Filters) => Vec::new(),
-        Some(_) => missing::similar(&words, &roots.all),
+    let similar = match is_missing && images.filtered == 0 {
+        true => missing::similar(&words, &roots.all),
+        false => Vec::new(),
     };
     let page = Page { args, settings: &settings, roots: &roots, entries: &images.entries, now };
     page.print(total, &similar)?;
     for Failed { root, problem } in &roots.failed {
         stderr::message(&format!("image root {root}: {problem}"));
     }
-    if let Some(reason) = reason {
-        let has_filler = settings.filler.is_some();
-        stderr::message(&missing::message(&args.words, reason, has_filler, &similar));
+    if is_missing {
+        let missing = Missing {
+            typed: &args.words,
+            filtered: images.filtered,
+            failed: roots.failed.len(),
+            closed: &roots.closed,
+            has_filler: settings.filler.is_some(),
+            similar: &similar,
+        };
+        stderr::message(&missing.message());
     }
     Ok(match (roots.failed.is_empty(), is_missing) {
         (false, _) => Exit::IO,

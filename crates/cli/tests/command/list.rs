@@ -174,6 +174,62 @@ fn roots_that_cannot_be_read_do_not_hide_the_others() {
     assert_eq!(object["failed"][0]["root"], Value::String(closed));
 }
 
+/// Images have the words, but do not meet the filters; and a root cannot be read.
+#[test]
+fn a_message_says_what_was_left_out() {
+    let Some(tree) = tree() else { return };
+    let root = tree.text("root");
+    let message = |root: &str, words: &[&str], status| {
+        let output = list(&tree, root, words);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        text(&output.stderr)
+    };
+    let filtered = "sifcache: no image matches 'pytorch' and the filters; 2 images match 'pytorch' \
+                    alone\n";
+    for filter in [["--larger-than", "1T"], ["--older-than", "9y"], ["--repo", "ubuntu"]] {
+        assert_eq!(message(&root, &[&filter[..], &["pytorch"]].concat(), 1), filtered);
+    }
+    let words = ["--larger-than", "1T", "none-at-all"];
+    let none = message(&root, &words, 1);
+    assert!(none.starts_with("sifcache: no image has 'none-at-all' in its name\n"), "{none}");
+    // A root that cannot be read may have such an image.
+    tree.image("closed/o/secret:1", 7);
+    mode(&tree.path("closed"), 0o700);
+    let roots = format!("{root}:{}", tree.text("closed"));
+    let unread = message(&roots, &["--larger-than", "1T", "pytorch"], 74);
+    let expected = "sifcache: no image that could be read matches 'pytorch' and the filters; 2 images \
+                    match 'pytorch' alone\n1 image root could not be read, and may have such an image\n";
+    assert!(unread.ends_with(expected), "{unread}");
+    let unread = message(&roots, &words, 74);
+    let expected = "sifcache: no image that could be read has 'none-at-all' in its name\n1 image root \
+                    could not be read, and may have such an image\n";
+    assert!(unread.ends_with(expected), "{unread}");
+    // A directory that is closed to the caller.
+    mode(&tree.directory("root/group"), 0o700);
+    let closed = message(&root, &["none-at-all"], 1);
+    let expected = format!("\nnot searched: {}\n", tree.text("root/group"));
+    assert!(closed.contains(&expected), "{closed}");
+}
+
+/// Filters apply to the references of other tools' images, which their file names do not show.
+#[test]
+fn filters_apply_to_images_of_other_tools() {
+    let Some(tree) = tree() else { return };
+    let roots = trees_of_other_tools(&tree);
+    let refs = |words: &[&str]| text(&list(&tree, &roots, &[&["--refs"], words].concat()).stdout);
+    assert_eq!(
+        refs(&["--repo", "bio", "samtools"]),
+        "bio/samtools:2\nbio/samtools:3\nbio/samtools:5\n"
+    );
+    let output = list(&tree, &roots, &["--repo", "other", "bio/samtools"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "sifcache: no image matches 'bio/samtools' and the filters; 3 images match \
+                    'bio/samtools' alone\n";
+    assert_eq!(message, expected);
+}
+
 /// Writes an image for each layout, and returns the value of `--root`.
 fn trees_of_other_tools(tree: &Tree) -> String {
     let foreign = |name: &str, reference: &str| {

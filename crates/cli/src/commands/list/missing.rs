@@ -3,75 +3,93 @@
 use super::entry::Listed;
 use super::words::Words;
 use crate::cache::image_name;
+use crate::ui::escape::escape_for_terminal;
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 
-/// The maximum number of similar names.
+/// The maximum number of similar names, and of directories that are named.
 const MOST: usize = 5;
 /// How similar a part of a name has to be to a word, between 0 and 1.
 const SIMILAR: f64 = 0.7;
 /// The characters between the parts of a name.
 const BETWEEN: [char; 6] = ['/', ':', '-', '_', '.', '@'];
 
-/// Why no image is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// No image has the words in its name.
-    Words,
-    /// Images have the words in their names, but do not meet the filters.
-    Filters,
-    /// An image root could not be read, which may have such images.
-    Unread,
+/// What is known if no image is listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missing<'a> {
+    /// The words.
+    pub(super) typed: &'a [String],
+    /// The number of images that have the words in a name, but do not meet the filters.
+    pub(super) filtered: usize,
+    /// The number of image roots that could not be read.
+    pub(super) failed: usize,
+    /// The directories that the caller may not read.
+    pub(super) closed: &'a [PathBuf],
+    /// Whether the site adds images on demand.
+    pub(super) has_filler: bool,
+    /// Names in the cache that are like the words.
+    pub(super) similar: &'a [String],
 }
 
-/// The reason, given whether filters are set and whether an image root could not be read.
-pub(super) fn reason(
-    words: &Words,
-    roots: &[Listed],
-    has_filter: bool,
-    has_failed: bool,
-) -> Reason {
-    let mut names = roots.iter().flat_map(|root| root.files.names());
-    match () {
-        () if has_failed => Reason::Unread,
-        () if has_filter && names.any(|name| words.are_in(name)) => Reason::Filters,
-        () => Reason::Words,
+impl Missing<'_> {
+    /// What is printed.
+    pub(super) fn message(&self) -> String {
+        let mut lines = vec![self.reason()];
+        match self.failed {
+            0 => {}
+            1 => {
+                lines.push("1 image root could not be read, and may have such an image".to_owned())
+            }
+            more => lines
+                .push(format!("{more} image roots could not be read, and may have such an image")),
+        }
+        let closed = |path: &PathBuf| format!("not searched: {}", escape_for_terminal(path));
+        lines.extend(self.closed.iter().take(MOST).map(closed));
+        if let Some(more @ 1..) = self.closed.len().checked_sub(MOST) {
+            lines.push(format!("not searched: {more} more directories that you may not read"));
+        }
+        if !self.similar.is_empty() {
+            lines.push(format!("similar names: {}", self.similar.join(", ")));
+        }
+        if self.filtered == 0 && self.failed == 0 {
+            lines.push(self.advice());
+        }
+        lines.join("\n")
     }
-}
 
-/// The message, with the similar names. `has_filler` is whether the site adds images on demand.
-pub(super) fn message(
-    typed: &[String],
-    reason: Reason,
-    has_filler: bool,
-    similar: &[String],
-) -> String {
-    let quoted: Vec<String> =
-        typed.iter().map(|word| format!("'{}'", word.escape_debug())).collect();
-    let words = quoted.join(" and ");
-    let mut lines = vec![match reason {
-        Reason::Words => format!("no image has {words} in its name"),
-        Reason::Filters => format!("no image matches {words} and the filters"),
-        Reason::Unread => format!("no image that could be read matches {words}"),
-    }];
-    if !similar.is_empty() {
-        lines.push(format!("similar names: {}", similar.join(", ")));
+    fn reason(&self) -> String {
+        let quoted: Vec<String> =
+            self.typed.iter().map(|word| format!("'{}'", word.escape_debug())).collect();
+        let words = quoted.join(" and ");
+        let read = if self.failed > 0 { " that could be read" } else { "" };
+        match self.filtered {
+            0 => format!("no image{read} has {words} in its name"),
+            1 => format!(
+                "no image{read} matches {words} and the filters; 1 image matches {words} alone"
+            ),
+            more => format!(
+                "no image{read} matches {words} and the filters; {more} images match {words} alone"
+            ),
+        }
     }
-    if reason != Reason::Words {
-        return lines.join("\n");
+
+    /// How to get the image.
+    fn advice(&self) -> String {
+        // A part of a name is a valid reference, too, but a registry is unlikely to have such an
+        // image.
+        let complete = self.typed.iter().find(|word| word.contains([':', '/']));
+        let reference =
+            complete.and_then(|word| Some(image_name::short(&image_name::parse(word).ok()?)));
+        let name = reference.as_deref().unwrap_or("REF");
+        match self.has_filler {
+            true => format!("to ask for an image: sifcache request {name}"),
+            false => format!(
+                "a job that uses an image with its complete name still runs, and pulls it; \
+                 `sifcache misses` shows your admins what jobs did not find, and `sifcache add \
+                 {name}` adds it"
+            ),
+        }
     }
-    // A part of a name is a valid reference, too, but a registry is unlikely to have such an image.
-    let complete = typed.iter().find(|word| word.contains([':', '/']));
-    let reference =
-        complete.and_then(|word| Some(image_name::short(&image_name::parse(word).ok()?)));
-    let name = reference.as_deref().unwrap_or("REF");
-    lines.push(match has_filler {
-        true => format!("to ask for an image: sifcache request {name}"),
-        false => format!(
-            "a job that uses an image with its complete name still runs, and pulls it; `sifcache \
-             misses` shows your admins what jobs did not find, and `sifcache add {name}` adds it"
-        ),
-    });
-    lines.join("\n")
 }
 
 /// The names in the cache that are most like the words.
@@ -140,9 +158,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, Listed, Reason, Words, message, reason, repository};
-    use crate::cache::store::scan;
-    use std::fs;
+    use super::{Known, Missing, Words, repository};
+    use std::path::PathBuf;
 
     fn likeness(words: &[&str], name: &str) -> Option<f64> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -165,30 +182,39 @@ mod tests {
     }
 
     #[test]
-    fn filters_and_unread_roots_are_reasons() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("alpine:3.20"), "").unwrap();
-        let files = scan::files(directory.path()).unwrap();
-        let roots = [Listed { path: directory.path().to_owned(), layout: None, files }];
-        for (word, has_filter, has_failed, expected) in [
-            ("alpine", true, false, Reason::Filters),
-            ("ubuntu", true, false, Reason::Words),
-            ("ubuntu", false, false, Reason::Words),
-            ("ubuntu", false, true, Reason::Unread),
-            ("alpine", true, true, Reason::Unread),
+    fn the_message_says_what_was_not_searched() {
+        let typed = ["i:1".to_owned()];
+        let closed: Vec<PathBuf> = (0..7).map(|number| format!("/s/{number}").into()).collect();
+        let none = Missing {
+            typed: &typed,
+            filtered: 0,
+            failed: 0,
+            closed: &[],
+            has_filler: true,
+            similar: &[],
+        };
+        for (missing, expected) in [
+            (none, "no image has 'i:1' in its name\nto ask for an image: sifcache request i:1"),
+            (
+                Missing { filtered: 1, ..none },
+                "no image matches 'i:1' and the filters; 1 image matches 'i:1' alone",
+            ),
+            (
+                Missing { failed: 1, ..none },
+                "no image that could be read has 'i:1' in its name\n1 image root could not be \
+                 read, and may have such an image",
+            ),
+            (
+                Missing { filtered: 2, failed: 2, closed: &closed[..1], ..none },
+                "no image that could be read matches 'i:1' and the filters; 2 images match 'i:1' \
+                 alone\n2 image roots could not be read, and may have such an image\nnot \
+                 searched: /s/0",
+            ),
         ] {
-            let words = Words::new(&[word.to_owned()]);
-            assert_eq!(reason(&words, &roots, has_filter, has_failed), expected, "{word}");
+            assert_eq!(missing.message(), expected);
         }
-        for (reason, begin, has_advice) in [
-            (Reason::Words, "no image has 'i:1' in its name", true),
-            (Reason::Filters, "no image matches 'i:1' and the filters", false),
-            (Reason::Unread, "no image that could be read matches 'i:1'", false),
-        ] {
-            let text = message(&["i:1".to_owned()], reason, true, &[]);
-            assert!(text.starts_with(begin), "{text}");
-            assert_eq!(text.contains("sifcache request i:1"), has_advice, "{text}");
-        }
+        let many = Missing { failed: 1, closed: &closed, ..none }.message();
+        assert!(many.ends_with("/s/4\nnot searched: 2 more directories that you may not read"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use sifcache_core::settings::Settings;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The image roots with the names of their files.
@@ -49,10 +50,13 @@ struct Content {
     closed: Vec<PathBuf>,
 }
 
-/// The images to list, and the number of files that are not valid images.
+/// The images to list.
 #[derive(Debug, Default)]
 pub(super) struct Images {
     pub(super) entries: Vec<Entry>,
+    /// The number of images that have all words in a name, but do not meet the filter.
+    pub(super) filtered: usize,
+    /// The number of files that are not valid images.
     pub(super) invalid: usize,
 }
 
@@ -119,6 +123,7 @@ impl Roots {
             let (images, root) = done.unwrap_or_else(lost);
             self.all.push(root);
             all.invalid += images.invalid;
+            all.filtered += images.filtered;
             // Usually there is only one root, and the list is not copied.
             match all.entries.is_empty() {
                 true => all.entries = images.entries,
@@ -208,15 +213,23 @@ fn of_root(
     wanted: &Wanted<'_>,
     watchdog: &Watchdog,
 ) -> Images {
+    let filtered = AtomicUsize::new(0);
+    let count = |takes: bool| {
+        filtered.fetch_add(usize::from(!takes), Ordering::Relaxed);
+        takes
+    };
     let entry = |file: usize, image: Image| {
         watchdog.progress();
         if let Some(layout) = root.layout {
             let reference = foreign::reference(root, layout, &image, wanted.settings)?;
-            let has_words = wanted.words.are_in(&image_name::file(&reference));
-            let takes = has_words && wanted.filter.takes(&image, wanted.now);
+            if !wanted.words.are_in(&image_name::file(&reference)) {
+                return None;
+            }
+            let references = std::slice::from_ref(&reference);
+            let takes = count(wanted.filter.takes_as(&image, references, wanted.now));
             return takes.then(|| Entry::foreign(index, file, &image, &reference));
         }
-        let takes = wanted.filter.takes(&image, wanted.now);
+        let takes = count(wanted.filter.takes(&image, wanted.now));
         takes.then(|| Entry::new(index, file, &image, usage, wanted.words))
     };
     let has_words = |file: usize| root.files.names_of(file).any(|name| wanted.words.are_in(name));
@@ -227,5 +240,5 @@ fn of_root(
         // reference. Files that sifcache does not use are no concern of this command.
         (false, Some(_)) => (scan::each_of(&root.path, &root.files, &|_| true, &entry).0, 0),
     };
-    Images { entries, invalid }
+    Images { entries, filtered: filtered.into_inner(), invalid }
 }
