@@ -57,7 +57,7 @@ TESTS ?=
 # and of pulls as `singularity`; if it is empty, these tests run Apptainer.
 SINGULARITY ?=
 # The tests that also run on the other releases of Slurm: all tests that involve Slurm itself.
-SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines:: \
+SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:: metrics::hits miss:: names:: namespaces:: nested:: settings:: shapes::steps status:: duplicate_lines:: \
 	listener::jobs::a_job listener::jobs::one_request listener::two_users waiting::ended waiting::signals waiting::the_real_filler
 # Only trixie has Lmod.
 SMOKE_trixie = $(if $(SMOKE),login_node::)

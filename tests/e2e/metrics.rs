@@ -197,6 +197,51 @@ fn prometheus_has_what_jobs_found() {
     every_query_is_accepted(&monitored);
 }
 
+/// Hits and misses of real jobs, without Prometheus: on each release of Slurm and Debian.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn hits_and_misses_of_jobs_are_counted() {
+    const FILE: &str = "/home/metrics.log";
+    let site = Site::new("");
+    let path = site.store(IMAGE, IMAGE);
+    let log = site.at("ctl", FILE);
+    fs::write(&log, "").unwrap();
+    sh(&site, "ctl", &format!("rm -rf {STATE}"));
+    let metrics = || {
+        let words = ["sifcache", "metrics", "--state", STATE, "--log", FILE];
+        let output = site.exec(&[], &words, "");
+        assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output:#?}");
+        output.stdout
+    };
+    // The first run begins with the lines after it.
+    metrics();
+    let docker = format!("docker://{IMAGE}");
+    site.launch(&["-w", "n1", "-n2"], &docker);
+    site.srun(&["-w", "n2", "bash", "-c", &format!("apptainer exec {docker} true")]);
+    site.launch(&["-w", "n2"], &format!("docker://{OTHER}")).tried_the_registry();
+    for (node, text) in [("n1", "event=hit"), ("n2", "event=hit"), ("n2", "event=miss")] {
+        site.logged(node, text);
+    }
+    fs::write(&log, site.log("n1") + &site.log("n2")).unwrap();
+    let text = metrics();
+    let size = fs::metadata(&path).unwrap().len();
+    for (sample, value) in [
+        ("sifcache_lookups_total{node=\"n1\",outcome=\"hit\",reason=\"found\"}", 2),
+        ("sifcache_lookups_total{node=\"n2\",outcome=\"hit\",reason=\"found\"}", 1),
+        ("sifcache_lookups_total{node=\"n2\",outcome=\"miss\",reason=\"absent\"}", 1),
+        ("sifcache_launches_total{path=\"shim\",outcome=\"hit\"}", 1),
+        ("sifcache_launches_total{path=\"task\",outcome=\"hit\"}", 2),
+        ("sifcache_images{root=\"/shared/sif\"}", 1),
+        ("sifcache_not_downloaded_bytes_total", 3 * size),
+    ] {
+        assert!(text.contains(&format!("\n{sample} {value}\n")), "{sample} {value}: {text}");
+    }
+    assert!(text.contains("\nsifcache_plugin_info{"), "{text}");
+    assert_eq!(metrics().matches("} 2\n").count(), text.matches("} 2\n").count());
+    fs::remove_file(&log).unwrap();
+    sh(&site, "ctl", &format!("rm -rf {STATE}"));
+}
+
 /// Prometheus accepts each query of the dashboard, and most of them find something.
 fn every_query_is_accepted(monitored: &Monitored<'_>) {
     let text = fs::read_to_string(example("sifcache-dashboard.json")).unwrap();
