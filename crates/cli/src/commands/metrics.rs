@@ -33,8 +33,9 @@ const NAME: &str = "sifcache.prom";
 /// each node with its own log. docs/metrics.md describes all metrics.
 ///
 /// The counters, and how far the logs were read, are saved in one file. Rotated logs are read to
-/// their end, so each line is counted once, also if a run is killed. The first run begins with the
-/// lines that are written from then on, unless --since is given.
+/// their end, so each line is counted once, also if a run is killed; they are looked for beside the
+/// log, and not in a directory of logrotate's `olddir`. The first run begins with the lines that are
+/// written from then on, unless --since is given.
 ///
 /// No label names a user or a job, and the number of values of each label is bounded.
 #[derive(Debug, Args)]
