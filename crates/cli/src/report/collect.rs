@@ -159,6 +159,11 @@ impl Facts<'_> {
         }
     }
 
+    /// The time of a log line; that of the report, if the clock of the node is ahead.
+    fn not_later(&self, time: Timestamp) -> Timestamp {
+        time.min(self.now)
+    }
+
     /// Why nothing below this directory can be read, if a part of it did not answer.
     fn dead(&self, directory: &Path) -> Option<String> {
         dead(&self.findings, directory)

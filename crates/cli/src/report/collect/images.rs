@@ -101,7 +101,7 @@ fn row(facts: &Facts<'_>, path: &str, count: &Count) -> Image {
         hits: count.commands,
         jobs: number(count.jobs()),
         users: number(count.users()),
-        last_served: count.last,
+        last_served: facts.not_later(count.last),
         saved: Saved {
             bytes: size.unwrap_or(0).saturating_mul(commands),
             unknown: if size.is_some() { 0 } else { commands },

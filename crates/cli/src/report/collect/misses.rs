@@ -90,7 +90,7 @@ fn row(facts: &Facts<'_>, name: &str, count: &Count) -> Miss {
         misses: count.commands,
         jobs: number(count.jobs()),
         users: number(count.users()),
-        last: count.last,
+        last: facts.not_later(count.last),
         command: fix(facts, name, &reasons),
         reasons,
     }

@@ -41,9 +41,9 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Vec<Node>> {
             node: name.clone(),
             hits: host.outcomes.hits,
             misses: host.outcomes.misses,
-            last,
-            covered_from: covered.map(|span| span.from),
-            covered_to: covered.map(|span| span.to),
+            last: last.map(|time| facts.not_later(time)),
+            covered_from: covered.map(|span| facts.not_later(span.from)),
+            covered_to: covered.map(|span| facts.not_later(span.to)),
             partitions: partitions.into_iter().flatten().cloned().collect(),
         })
     };

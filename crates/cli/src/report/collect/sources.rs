@@ -61,6 +61,8 @@ fn logs(facts: &Facts<'_>) -> Source {
     match &facts.logs {
         Ok(logs) => {
             let (from, to) = logs.range();
+            // The clock of a node can be ahead.
+            let to = to.map(|to| facts.not_later(to));
             let failed = logs.read.failed.iter().map(Failed::message);
             let notes = failed.chain(logs.read.remarks()).collect();
             Source { names: logs.sources.clone(), from, to, notes, ..source }

@@ -134,7 +134,7 @@ fn bad_lines_are_problems() {
 
 /// At most `--top` findings of a kind are listed, and the rest is counted.
 #[test]
-fn many_findings_are_one_row() {
+fn no_time_is_in_the_future() {
     let Some(tree) = with_log() else { return };
     for number in 0..7 {
         tree.file(format!("root/o/empty:{number}"), b"");
