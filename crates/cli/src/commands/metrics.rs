@@ -59,10 +59,12 @@ pub(crate) struct Metrics {
     /// Read no log, and print no counters
     #[arg(long)]
     no_counters: bool,
-    /// Number of references with counters of their own; the others share the label `other`
+    /// Number of references with counters of their own; the others share the label `other`. With 0,
+    /// all of them do
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
-    /// Number of nodes with counters of their own; the others share the label `other`
+    /// Number of nodes with counters of their own; the others share the label `other`. With 0, all
+    /// of them do
     #[arg(long, value_name = "N", default_value_t = 1000)]
     nodes: usize,
     /// Count an image as unused if it served no job for this long

@@ -37,7 +37,8 @@ pub(crate) struct Report {
     /// Print JSON, with the same data as the page
     #[arg(long)]
     json: bool,
-    /// List at most this many images, references and problems of one kind
+    /// List at most this many images, references and problems of one kind; all of them are counted.
+    /// With 0, only the numbers are there
     #[arg(long, value_name = "N", default_value_t = 100)]
     top: usize,
     /// Report images that served no command for this long as unused: 60d, 8w, 1y

@@ -178,6 +178,7 @@ impl Facts<'_> {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             release: env!("CARGO_PKG_VERSION"),
             time_zone: days::time_zone(self.now),
+            lines: self.lines.clone(),
             since: self.wanted.period.since,
             until: self.wanted.period.until,
             sources: sources::all(self),

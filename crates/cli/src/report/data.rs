@@ -13,6 +13,7 @@ pub(crate) mod usage;
 #[cfg(test)]
 pub(crate) mod example;
 
+use super::command_line::CommandLines;
 use cache::{Cache, Unused};
 use jiff::Timestamp;
 use problem::Problem;
@@ -31,6 +32,9 @@ pub(crate) struct Report {
     pub(crate) release: &'static str,
     /// The time zone of the days: `Europe/Berlin`, or an offset such as `+01`.
     pub(crate) time_zone: String,
+    /// Makes command lines with the settings and logs of this report.
+    #[serde(skip)]
+    pub(crate) lines: CommandLines,
     /// `--since` and `--until`; `None` without the option.
     pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,

@@ -22,12 +22,32 @@ mod unused;
 
 use super::data::Report;
 use maud::html;
+use std::ffi::{OsStr, OsString};
 use text::Clock;
 
 /// What all sections need.
 struct Page<'a> {
     report: &'a Report,
     clock: Clock,
+}
+
+impl Page<'_> {
+    /// The command line that prints the data of this page, with `--top` if it is given.
+    fn json(&self, top: Option<u64>) -> String {
+        let report = self.report;
+        let mut words: Vec<OsString> = Vec::new();
+        for (option, time) in [("--since", report.since), ("--until", report.until)] {
+            if let Some(time) = time {
+                words.extend([option.into(), time.to_string().into()]);
+            }
+        }
+        words.push("--json".into());
+        if let Some(top) = top {
+            words.extend(["--top".into(), top.to_string().into()]);
+        }
+        let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
+        report.lines.with_logs("report", &words)
+    }
 }
 
 /// The report as one HTML file.

@@ -1,6 +1,6 @@
 //! A report in a few lines of text.
 
-use super::data::problem::{Problem, Severity};
+use super::data::problem::{Problem, Severity, total};
 use super::data::usage::Saved;
 use super::data::{Report, Section};
 use crate::events::count::Commands;
@@ -86,21 +86,30 @@ fn saved(saved: Saved, once_per_user: u64) -> String {
 
 fn problems(report: &Report) -> String {
     let all = &report.problems.data;
-    let (bad, notes): (Vec<_>, Vec<_>) =
-        all.iter().partition(|problem| problem.severity == Severity::Problem);
-    let mut text = format!("problems: {}, and notes: {}\n", bad.len(), notes.len());
-    for problem in bad.iter().take(PROBLEMS) {
-        let (subject, what) = (&problem.subject, &problem.what);
+    let bad = total(all, Severity::Problem);
+    let mut text = format!("problems: {bad}, and notes: {}\n", total(all, Severity::Note));
+    let is_bad = |problem: &&Problem| problem.severity == Severity::Problem;
+    let mut shown = 0;
+    for problem in all.iter().filter(is_bad).take(PROBLEMS) {
+        shown += problem.number();
+        let (subject, what) = (subject(problem), &problem.what);
         let [subject, what, fix] =
-            [subject, what, fix(problem)].map(|text| escape_for_terminal(text.as_ref()));
+            [&subject, what, fix(problem)].map(|text| escape_for_terminal(text.as_ref()));
         let said = [subject, what, fix].into_iter().filter(|text| !text.is_empty());
         text.push_str(&format!("  {}\n", said.collect::<Vec<_>>().join(": ")));
     }
-    match bad.len().saturating_sub(PROBLEMS) {
+    match bad.saturating_sub(shown) {
         0 => {}
         more => text.push_str(&format!("  and {more} more (--html, --json)\n")),
     }
     text
+}
+
+fn subject(problem: &Problem) -> String {
+    match problem.number() {
+        1 => problem.subject.clone(),
+        number => format!("{} and {} more", problem.subject, number.saturating_sub(1)),
+    }
 }
 
 fn fix(problem: &Problem) -> &String {

@@ -77,7 +77,7 @@ fn logs(tree: &Tree) -> Vec<String> {
 }
 
 fn object(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn launches(rows: &Value) -> u64 {

@@ -4,6 +4,7 @@
 mod figures;
 mod fixes;
 mod outputs;
+mod top;
 
 use crate::tree::{Tree, mode};
 use jiff::{SignedDuration, Timestamp};

@@ -25,47 +25,36 @@ fn own_root(tree: &Tree) {
     std::os::unix::fs::chown(tree.path("root"), Some(user), Some(user)).unwrap();
 }
 
+const THERE: &str = "; run this as a user that may write there";
+const STATE: &str =
+    "; name another file with --state FILE, or leave out the counters with --no-counters";
+const METRICS: &str = "metrics --root TOP/root --log TOP/log --state";
+const GAUGES: &str = "metrics --root TOP/root --no-counters --textfile";
+const VIEW: &str = "view --root TOP/root --untrusted accept --for nextflow";
+
 #[test]
 fn the_message_names_the_path_at_fault() {
     let Some(tree) = Tree::new() else { return };
     tree.file("log", b"");
-    tree.file("state.json", b"{}");
-    mode(&tree.path("state.json"), 0o600);
     tree.directory("closed");
     own_root(&tree);
-    let metrics = "metrics --root TOP/root --log TOP/log --state";
-    let gauges = "metrics --root TOP/root --no-counters --textfile";
-    let create = |path: &str| format!("; create the directory {} first", tree.text(path));
-    let other = "; run this as a user that may write there".to_owned();
-    let state = "; name another file with --state FILE, or leave out the counters with \
-                 --no-counters"
-        .to_owned();
-    for (words, status, begin, end) in [
-        (format!("{gauges} TOP/none"), 73, "cannot write TOP/none/sifcache.prom: ", create("none")),
+    for (words, path, status, begin, end) in [
         (
-            format!("{gauges} TOP/closed"),
-            77,
-            "cannot write TOP/closed/sifcache.prom: ",
-            other.clone(),
-        ),
-        (
-            format!("{metrics} TOP/none/a/b"),
+            GAUGES,
+            "none",
             73,
-            "--state: cannot write TOP/none/a/b: ",
-            state.clone(),
+            "cannot write none/sifcache.prom: ",
+            "; create the directory none first",
         ),
-        (format!("{metrics} TOP/closed/b"), 77, "--state: cannot write TOP/closed/b: ", state),
-        (
-            "view --root TOP/root --untrusted accept --for nextflow TOP/closed/view".to_owned(),
-            77,
-            "cannot write TOP/closed/view",
-            other,
-        ),
+        (GAUGES, "closed", 77, "cannot write closed/sifcache.prom: ", THERE),
+        (METRICS, "none/a/b", 73, "--state: cannot write none/a/b: ", STATE),
+        (METRICS, "closed/b", 77, "--state: cannot write closed/b: ", STATE),
+        (VIEW, "closed/view", 77, "cannot write closed/view", THERE),
     ] {
-        let (found, message) = run(&tree, &words);
+        let (found, message) = run(&tree, &format!("{words} TOP/{path}"));
+        let message = message.replace(&tree.text(""), "");
         assert_eq!(found, Some(status), "{words}: {message}");
-        let begin = format!("sifcache: {begin}").replace("TOP/", &tree.text(""));
-        assert!(message.starts_with(&begin), "{words}: {message}");
+        assert!(message.starts_with(&format!("sifcache: {begin}")), "{words}: {message}");
         assert!(message.ends_with(&format!("{end}\n")), "{words}: {message}");
         assert!(!message.contains("image root"), "{words}: {message}");
     }

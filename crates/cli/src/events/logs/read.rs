@@ -1,5 +1,6 @@
 //! Reads logs, and collects their events and the lines that could not be parsed.
 
+use super::chunks::Chunks;
 use super::coverage::{Span, Spans};
 use super::days::Days;
 use super::evidence::Evidence;
@@ -102,17 +103,7 @@ pub(crate) fn read(sources: &[Source], progress: &Progress, tally: &Tally<'_>) -
             all.skipped.push(source.skipped(why.to_owned()));
             continue;
         }
-        let mut chunks = match source.open(progress) {
-            Ok(Ok(chunks)) => chunks,
-            Ok(Err(skipped)) => {
-                all.skipped.push(skipped);
-                continue;
-            }
-            Err(error) => {
-                all.failed.push(source.failed(&error));
-                continue;
-            }
-        };
+        let Some(mut chunks) = open(source, progress, &mut all) else { continue };
         let mut log = Log::new(source, now);
         let mut scan = Scan::new(now);
         let mut add = |part: &Part| {
@@ -132,6 +123,16 @@ pub(crate) fn read(sources: &[Source], progress: &Progress, tally: &Tally<'_>) -
         all.evidence.forget_times();
     }
     all
+}
+
+/// Opens a log, or records why it is not read.
+fn open(source: &Source, progress: &Progress, all: &mut Read) -> Option<Chunks> {
+    match source.open(progress) {
+        Ok(Ok(chunks)) => return Some(chunks),
+        Ok(Err(skipped)) => all.skipped.push(skipped),
+        Err(error) => all.failed.push(source.failed(&error)),
+    }
+    None
 }
 
 /// One log that is being read.

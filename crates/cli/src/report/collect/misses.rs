@@ -102,7 +102,7 @@ fn fix(facts: &Facts<'_>, name: &str, reasons: &[Reason]) -> String {
     let of_root = |reason: &Reason| [NO_ROOT, NO_ANSWER].contains(&reason.why.as_str());
     match () {
         () if refused().any(|reason| !of_root(reason)) => facts.lines.of("verify", &words([name])),
-        () if refused().any(of_root) => "sifcache doctor".to_owned(),
+        () if refused().any(of_root) => facts.lines.of("doctor", &[]),
         () => facts.lines.of("add", &words([name])),
     }
 }

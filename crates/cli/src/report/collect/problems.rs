@@ -7,10 +7,10 @@ mod logs;
 mod space;
 
 use super::Facts;
-use crate::report::data::Section;
 use crate::report::data::cache::{Cache, Unused};
 use crate::report::data::problem::{Problem, Severity};
 use crate::report::data::source::SourceId;
+use crate::report::data::{Section, number};
 
 /// The section about problems.
 pub(super) fn section(facts: &Facts<'_>, cache: &Cache, unused: &Unused) -> Section<Vec<Problem>> {
@@ -46,6 +46,7 @@ fn problem(
         kind,
         source,
         count: 1,
+        rest: false,
         subject: subject.to_owned(),
         what: what.into(),
         advice: String::new(),
@@ -56,6 +57,31 @@ fn problem(
 /// A note without advice and command.
 fn note(kind: &'static str, source: SourceId, subject: &str, what: impl Into<String>) -> Problem {
     Problem { severity: Severity::Note, ..problem(kind, source, subject, what) }
+}
+
+/// At most `--top` problems of one kind, and one for the rest of them, with a command that shows all.
+fn at_most<T>(
+    facts: &Facts<'_>,
+    all: &[T],
+    row: &dyn Fn(&T) -> Problem,
+    command: &dyn Fn() -> String,
+) -> Vec<Problem> {
+    let (shown, rest) = all.split_at(all.len().min(facts.wanted.top));
+    let mut problems: Vec<Problem> = shown.iter().map(row).collect();
+    if let Some(first) = rest.first() {
+        let first = row(first);
+        problems.push(match rest.len() {
+            1 => Problem { count: 1, rest: true, ..first },
+            more => Problem {
+                count: number(more),
+                rest: true,
+                what: format!("{}; and others", first.what),
+                command: command(),
+                ..first
+            },
+        });
+    }
+    problems
 }
 
 impl Problem {

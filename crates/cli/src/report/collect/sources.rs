@@ -1,6 +1,7 @@
 //! The sources of the figures.
 
 use super::Facts;
+use crate::events::logs::source::Failed;
 use crate::report::command_line;
 use crate::report::data::source::{Source, SourceId};
 use crate::system::nodes::ARGUMENTS;

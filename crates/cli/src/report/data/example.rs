@@ -6,6 +6,7 @@ use super::source::{Source, SourceId};
 use super::usage::{Day, Image, Miss, Node, Partition, Reason, Saved, Totals};
 use super::{List, Misses, Report, Section};
 use crate::events::count::Commands;
+use crate::report::command_line::CommandLines;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,6 +29,7 @@ pub(crate) fn report() -> Report {
         host: "admin1".to_owned(),
         release: env!("CARGO_PKG_VERSION"),
         time_zone: "Europe/Berlin".to_owned(),
+        lines: CommandLines::default(),
         since: Some(created - SignedDuration::from_hours(24 * DAYS)),
         until: None,
         sources: sources(created),
@@ -272,6 +274,7 @@ fn problems() -> Vec<Problem> {
         kind,
         source,
         count: 1,
+        rest: false,
         subject: subject.to_owned(),
         what: what.to_owned(),
         advice: String::new(),
@@ -308,7 +311,7 @@ fn forged(note: &Problem) -> Problem {
         kind: "forged-lines",
         source: SourceId::Logs,
         subject: "/var/log/central/nodes.log".to_owned(),
-        what: "lines with the plugin's name are not from the plugin".to_owned(),
+        what: "12 lines with the plugin's name are not from the plugin".to_owned(),
         ..note.clone()
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
                     p.empty {
                         "The cache holds no image yet. This command adds the first one:"
                     }
-                    (super::section::command("sifcache add ubuntu:24.04"))
+                    (super::section::command(&page.report.lines.of("add", &["ubuntu:24.04".as_ref()])))
                 }
                 (growth(page, cache))
             }
@@ -39,7 +39,7 @@ fn roots(page: &Page<'_>, cache: &Cache) -> Markup {
     ];
     let caption = html! { "Image roots, in the order in which jobs look them up" };
     let rows = cache.roots.iter().map(|root| row(page, root)).collect();
-    Table { id: "roots-table", caption, columns, rows, left_out: 0, fixed: false }.render()
+    Table { id: "roots-table", caption, columns, rows, left_out: 0, fixed: false }.render(page)
 }
 
 fn row(page: &Page<'_>, root: &Root) -> Vec<Cell> {
@@ -107,11 +107,11 @@ fn growth(page: &Page<'_>, cache: &Cache) -> Markup {
     html! {
         h3 { (title) }
         (chart.render())
-        (details("The figures of this chart as a table", table(&cache.growth)))
+        (details("The figures of this chart as a table", table(page, &cache.growth)))
     }
 }
 
-fn table(growth: &[Growth]) -> Markup {
+fn table(page: &Page<'_>, growth: &[Growth]) -> Markup {
     let columns = vec![
         figures("Day").descending(),
         figures("Added images"),
@@ -130,5 +130,5 @@ fn table(growth: &[Growth]) -> Markup {
     };
     let caption = html! { "Images of today by the day on which they were added, newest first" };
     let rows: Vec<_> = growth.iter().rev().map(row).collect();
-    Table { id: "growth-table", caption, columns, rows, left_out: 0, fixed: false }.render()
+    Table { id: "growth-table", caption, columns, rows, left_out: 0, fixed: false }.render(page)
 }

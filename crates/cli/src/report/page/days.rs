@@ -19,7 +19,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
                 p.empty { "No command asked for an image in this time." }
             } @else {
                 (chart(days))
-                (details("The figures of this chart as a table", table(days)))
+                (details("The figures of this chart as a table", table(page, days)))
             }
         }
     })
@@ -104,7 +104,7 @@ fn description(days: &[Day]) -> String {
     text
 }
 
-fn table(days: &[Day]) -> Markup {
+fn table(page: &Page<'_>, days: &[Day]) -> Markup {
     let columns = vec![
         figures("Day").descending(),
         figures("Hits"),
@@ -115,7 +115,7 @@ fn table(days: &[Day]) -> Markup {
     ];
     let caption = html! { "Hits and misses by day, newest first" };
     let rows = days.iter().rev().map(row).collect();
-    Table { id: "days-table", caption, columns, rows, left_out: 0, fixed: false }.render()
+    Table { id: "days-table", caption, columns, rows, left_out: 0, fixed: false }.render(page)
 }
 
 fn row(day: &Day) -> Vec<Cell> {

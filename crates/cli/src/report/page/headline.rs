@@ -3,7 +3,7 @@
 use super::Page;
 use super::section::sources;
 use super::text::{self, count, number};
-use crate::report::data::problem::Severity;
+use crate::report::data::problem::{Severity, total};
 use crate::report::data::source::SourceId;
 use crate::report::data::{Report, Section};
 use maud::{Markup, html};
@@ -127,10 +127,9 @@ fn unused(report: &Report) -> Figure<'_> {
 }
 
 fn problems(report: &Report) -> Figure<'_> {
-    let with = |severity| report.problems.data.iter().filter(move |it| it.severity == severity);
-    let found = with(Severity::Problem).count() as u64;
+    let found = total(&report.problems.data, Severity::Problem);
     let mut figure = figure(("Problems", "#problems"), &report.problems, |_| {
-        let notes = with(Severity::Note).count() as u64;
+        let notes = total(&report.problems.data, Severity::Note);
         (number(found), format!("and {}", count(notes, "note", "notes")))
     });
     if found > 0 {

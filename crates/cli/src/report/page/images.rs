@@ -11,7 +11,7 @@ use maud::{Markup, html};
 pub(super) fn render(page: &Page<'_>) -> Markup {
     section(page, ("images", "The most used images"), &page.report.images, |images| {
         html! {
-            @if images.rows.is_empty() {
+            @if images.total == 0 {
                 p.empty { "No image served a command in this time." }
             } @else {
                 (table(page, images))
@@ -38,7 +38,7 @@ fn table(page: &Page<'_>, images: &List<Image>) -> Markup {
         left_out: left_out(images),
         fixed: false,
     }
-    .render()
+    .render(page)
 }
 
 fn row(page: &Page<'_>, image: &Image) -> Vec<Cell> {

@@ -17,7 +17,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
                     " missing at first and in the cache now. The list is about the others."
                 }
             }
-            @if misses.list.rows.is_empty() {
+            @if misses.list.total == 0 {
                 p.empty { "Every image that was asked for is in the cache." }
             } @else {
                 @if !misses.command.is_empty() {
@@ -47,7 +47,7 @@ fn table(page: &Page<'_>, misses: &Misses) -> Markup {
         left_out: left_out(&misses.list),
         fixed: false,
     }
-    .render()
+    .render(page)
 }
 
 fn row(page: &Page<'_>, miss: &Miss) -> Vec<Cell> {

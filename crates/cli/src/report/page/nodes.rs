@@ -14,7 +14,7 @@ pub(super) fn partitions(page: &Page<'_>) -> Markup {
             @if partitions.is_empty() {
                 p.empty { "No partition has a node in the logs." }
             } @else {
-                (table_of_partitions(partitions))
+                (table_of_partitions(page, partitions))
             }
         }
     })
@@ -39,7 +39,7 @@ fn cells(hits: Commands, misses: Commands) -> [Cell; 3] {
     [Cell::number(hits), Cell::number(misses), share]
 }
 
-fn table_of_partitions(partitions: &[Partition]) -> Markup {
+fn table_of_partitions(page: &Page<'_>, partitions: &[Partition]) -> Markup {
     let columns = vec![
         words("Partition").ascending(),
         figures("Nodes in the logs"),
@@ -60,7 +60,7 @@ fn table_of_partitions(partitions: &[Partition]) -> Markup {
     };
     let caption = html! { "Partitions: the figures of all their nodes" };
     let rows = partitions.iter().map(row).collect();
-    Table { id: "partitions-table", caption, columns, rows, left_out: 0, fixed: false }.render()
+    Table { id: "partitions-table", caption, columns, rows, left_out: 0, fixed: false }.render(page)
 }
 
 fn table_of_nodes(page: &Page<'_>, nodes: &[Node]) -> Markup {
@@ -75,7 +75,7 @@ fn table_of_nodes(page: &Page<'_>, nodes: &[Node]) -> Markup {
     ];
     let caption = html! { "Nodes in the logs" };
     let rows = nodes.iter().map(|node| row(page, node)).collect();
-    Table { id: "nodes-table", caption, columns, rows, left_out: 0, fixed: false }.render()
+    Table { id: "nodes-table", caption, columns, rows, left_out: 0, fixed: false }.render(page)
 }
 
 fn row(page: &Page<'_>, node: &Node) -> Vec<Cell> {

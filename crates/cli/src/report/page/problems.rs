@@ -20,7 +20,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
             @if all.len() > MOST {
                 p.rest {
                     "The first " (number(MOST as u64)) " of " (number(all.len() as u64)) ". "
-                    code { "sifcache report --json" } " prints all of them."
+                    code { (text::printable(&page.json(None))) } " prints all of them."
                 }
             }
         }
@@ -37,8 +37,8 @@ fn item(page: &Page<'_>, problem: &Problem) -> Markup {
             p.what {
                 strong.badge { (word) } " "
                 span.subject { (text::name(&problem.subject)) }
-                @if problem.count > 1 {
-                    span.count { " and " (number(problem.count - 1)) " more" }
+                @if problem.number() > 1 {
+                    span.count { " and " (number(problem.number() - 1)) " more" }
                 }
                 ": " (text::name(&problem.what))
             }

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 pub(super) fn render(page: &Page<'_>) -> Markup {
     section(page, ("saved", "Launches and bytes saved"), &page.report.totals, |totals| {
         html! {
-            (kinds(totals))
+            (kinds(page, totals))
             p { (served(totals)) }
             @if totals.saved.bytes > 0 && page.report.days.missing.is_none() {
                 (chart(&page.report.days.data))
@@ -21,7 +21,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
     })
 }
 
-fn kinds(totals: &Totals) -> Markup {
+fn kinds(page: &Page<'_>, totals: &Totals) -> Markup {
     let (hits, misses) = (totals.hits, totals.misses);
     let rows = [
         ("Launches of containers", hits.launches, misses.launches),
@@ -45,7 +45,7 @@ fn kinds(totals: &Totals) -> Markup {
     ];
     let caption = html! { "Commands that asked for an image" };
     let rows = rows.into_iter().map(row).collect();
-    Table { id: "kinds-table", caption, columns, rows, left_out: 0, fixed: true }.render()
+    Table { id: "kinds-table", caption, columns, rows, left_out: 0, fixed: true }.render(page)
 }
 
 fn served(totals: &Totals) -> String {

@@ -15,7 +15,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
             h2 id="sources-heading" { "Where the figures come from" }
             p {
                 "Times are in the time zone " (text::printable(&page.report.time_zone)) ". "
-                code { "sifcache report --json" } " prints the data of this page."
+                code { (text::printable(&page.json(None))) } " prints the data of this page."
             }
             dl.list-of-sources { @for source in &page.report.sources { (item(page, source)) } }
         }

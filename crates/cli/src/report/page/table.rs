@@ -3,6 +3,7 @@
 //! Without JavaScript, they are in the order of the report. Narrow pages show each row as a card,
 //! whose cells repeat the heading of their column.
 
+use super::Page;
 use super::text::{self, Clock};
 use crate::report::data::List;
 use jiff::Timestamp;
@@ -127,8 +128,11 @@ pub(super) fn left_out<T>(list: &List<T>) -> u64 {
 }
 
 impl Table {
-    pub(super) fn render(&self) -> Markup {
+    pub(super) fn render(&self, page: &Page<'_>) -> Markup {
         let shown = self.rows.len().min(MOST_ROWS);
+        if shown == 0 {
+            return self.rest(page, shown);
+        }
         html! {
             div.table data-table[!self.fixed] {
                 @if shown >= FILTERED_ROWS { (self.filter()) }
@@ -137,7 +141,7 @@ impl Table {
                     thead { tr { @for column in &self.columns { (column.render()) } } }
                     tbody { @for row in self.rows.iter().take(shown) { (self.row(row)) } }
                 }
-                (self.rest(shown))
+                (self.rest(page, shown))
             }
         }
     }
@@ -173,19 +177,17 @@ impl Table {
     }
 
     /// What the table leaves out, and how to get it.
-    fn rest(&self, shown: usize) -> Markup {
+    fn rest(&self, page: &Page<'_>, shown: usize) -> Markup {
         let all = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
         let whole = all.saturating_add(self.left_out);
+        let command = page.json((self.left_out > 0).then_some(whole));
         html! {
             @if self.left_out > 0 || shown < self.rows.len() {
                 p.rest {
-                    "The first " (text::number(shown as u64)) " of " (text::number(whole)) " rows. "
-                    @if self.left_out > 0 {
-                        code { "sifcache report --json --top " (whole) }
-                    } @else {
-                        code { "sifcache report --json" }
-                    }
-                    " prints all of them."
+                    @if shown > 0 { "The first " (text::number(shown as u64)) " of " }
+                    @else { "None of " }
+                    (text::number(whole)) " rows. "
+                    code { (text::printable(&command)) } " prints all of them."
                 }
             }
         }

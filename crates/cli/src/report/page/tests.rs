@@ -188,15 +188,30 @@ fn huge() -> Report {
 fn a_large_report_is_a_page_of_bounded_size() {
     let page = render(&huge());
     assert!(page.len() < 2_000_000, "{}", page.len());
-    let left_out = "The first 500 of 10,000 rows. <code>sifcache report --json</code> prints all";
-    assert_eq!(page.matches(left_out).count(), 2);
-    assert!(page.contains("The first 200 of 10,000. <code>sifcache report --json</code>"));
+    let json = "<code>sifcache report --since 2026-10-30T12:00:00Z --json";
+    let left_out = format!("The first 500 of 10,000 rows. {json}</code> prints all");
+    assert_eq!(page.matches(&left_out).count(), 2);
+    assert!(page.contains(&format!("The first 200 of 10,000. {json}</code>")));
     assert!(page.contains("</code> and 988 more"));
     assert_eq!(page.matches("one-of-many").count(), 12);
     assert!(page.contains("Hits and misses in 49 days</title>"));
     // What `--top` has left out.
     let page = render(&example::report());
-    assert!(page.contains("The first 41 of 87 rows. <code>sifcache report --json --top 87</code>"));
+    assert!(page.contains(&format!("The first 41 of 87 rows. {json} --top 87</code>")));
+}
+
+/// With `--top 0`, a list has no rows, but is not empty.
+#[test]
+fn lists_without_rows_say_how_many_there_are() {
+    let mut report = example::report();
+    report.images.data.rows.clear();
+    report.misses.data.list.rows.clear();
+    report.unused.data.list.rows.clear();
+    let page = render(&report);
+    for (table, total) in [("images", 87), ("misses", 9), ("unused", 15)] {
+        assert!(!page.contains(&format!("{table}-table")), "{table}");
+        assert!(page.contains(&format!("None of {total} rows. <code>")), "{table}");
+    }
 }
 
 #[test]

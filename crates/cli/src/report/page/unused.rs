@@ -45,7 +45,7 @@ fn table(page: &Page<'_>, unused: &Unused) -> Markup {
         left_out: left_out(&unused.list),
         fixed: false,
     }
-    .render()
+    .render(page)
 }
 
 fn row(page: &Page<'_>, image: &UnusedImage) -> Vec<Cell> {

@@ -343,13 +343,13 @@ fn misses_have_reasons_and_commands() {
         .iter()
         .map(|row| (text(&row["reference"]), text(&row["command"])))
         .collect();
-    let (add, verify) = (
+    let (add, verify, doctor) = (
         format!("sifcache add --root {root} o/wanted:1"),
         format!("sifcache verify --root {root} o/cut:1"),
+        format!("sifcache doctor --root {root}"),
     );
-    let expected =
-        [("o/wanted:1", add.as_str()), ("o/cut:1", &verify), ("o/far:1", "sifcache doctor")];
-    assert_eq!(found, expected);
+    let expected = [("o/wanted:1", &add), ("o/cut:1", &verify), ("o/far:1", &doctor)];
+    assert_eq!(found, expected.map(|(name, command)| (name, command.as_str())));
     assert_eq!(misses["added_since"], 1);
     let reasons = &misses["list"]["rows"][1]["reasons"];
     assert_eq!(*reasons, json!([{"kind": "refused", "path": cut, "why": "truncated"}]));

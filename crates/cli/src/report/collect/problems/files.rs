@@ -1,13 +1,12 @@
 //! Findings about the files of the image roots, as `verify` has them.
 
-use super::{note, problem};
+use super::{at_most, note, problem};
 use crate::cache::image_name;
 use crate::inspect::finding::{self, Finding};
 use crate::inspect::fix::Fix;
 use crate::report::collect::Facts;
 use crate::report::command_line;
 use crate::report::data::cache::Cache;
-use crate::report::data::number;
 use crate::report::data::problem::Problem;
 use crate::report::data::source::SourceId;
 use sifcache_core::image::State;
@@ -38,21 +37,15 @@ pub(super) fn problems(facts: &Facts<'_>, cache: &Cache) -> Vec<Problem> {
     }
     let mut all = Vec::new();
     for findings in by_kind.into_values() {
-        let (shown, rest) = findings.split_at(findings.len().min(facts.wanted.top));
-        all.extend(shown.iter().map(|finding| row(facts, finding)));
-        if let Some(first) = rest.first() {
-            let what = format!("{}; and others", first.message());
-            let more = Problem { what, ..row(facts, first) };
-            let command = facts.lines.of("verify", &[]);
-            all.push(more.count(number(rest.len())).command(command));
-        }
+        let verify = || facts.lines.of("verify", &[]);
+        all.extend(at_most(facts, &findings, &|finding| row(facts, finding), &verify));
     }
     // A root that cannot be read, if no finding says so.
     let is_new = |path: &str| !facts.findings.iter().any(|one| one.path == Path::new(path));
     for root in cache.roots.iter().filter(|root| is_new(&root.path)) {
         if let Some(error) = &root.error {
             let problem = problem("root-not-read", SourceId::Roots, &root.path, error.as_str());
-            all.push(problem.command("sifcache doctor"));
+            all.push(problem.command(facts.lines.of("doctor", &[])));
         }
     }
     all

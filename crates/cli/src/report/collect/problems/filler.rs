@@ -1,9 +1,8 @@
 //! Images that the filler did not add, and a filler that has ended.
 
-use super::{note, problem};
+use super::{at_most, note, problem};
 use crate::report::collect::Facts;
 use crate::report::collect::filler::{Filler, Known};
-use crate::report::data::number;
 use crate::report::data::problem::Problem;
 use crate::report::data::source::SourceId;
 use crate::ui::format;
@@ -21,15 +20,11 @@ pub(super) fn problems(facts: &Facts<'_>) -> Vec<Problem> {
         let what = format!("the state of the filler cannot be read: {error}");
         all.push(note("filler-not-read", SourceId::Filler, &root, what));
     }
-    let is_bad = |known: &Known| ["failed", "refused-by-policy"].contains(&known.reason.kind);
-    let bad = filler.items.iter().filter(|(_, known)| is_bad(known));
-    let rows: Vec<Problem> = bad.map(|(name, known)| row(facts, name, known)).collect();
-    let more = rows.len().saturating_sub(facts.wanted.top);
-    all.extend(rows.into_iter().take(facts.wanted.top));
-    if more > 0 {
-        let what = "more images that the filler did not add";
-        let more = note("fill-failed", SourceId::Filler, &root, what).count(number(more));
-        all.push(more.command(facts.lines.of("queue", &[])));
+    for kind in ["failed", "refused-by-policy"] {
+        let of_kind = filler.items.iter().filter(|(_, known)| known.reason.kind == kind);
+        let queue = || facts.lines.of("queue", &[]);
+        let row = |(name, known): &(&String, &Known)| row(facts, name, known);
+        all.extend(at_most(facts, &of_kind.collect::<Vec<_>>(), &row, &queue));
     }
     all.extend(silent(facts, filler));
     all
