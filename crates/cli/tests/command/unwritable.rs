@@ -50,6 +50,7 @@ fn the_message_names_the_path_at_fault() {
         (METRICS, "none/a/b", 73, "--state: cannot write none/a/b: ", STATE),
         (METRICS, "closed/b", 77, "--state: cannot write closed/b: ", STATE),
         (VIEW, "closed/view", 77, "cannot write closed/view", THERE),
+        (VIEW, "closed", 77, "cannot write closed/", THERE),
     ] {
         let (found, message) = run(&tree, &format!("{words} TOP/{path}"));
         let message = message.replace(&tree.text(""), "");
