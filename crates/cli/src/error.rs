@@ -358,14 +358,6 @@ impl Failure {
         Self::Output { path: path.to_owned(), error }
     }
 
-    /// The same failure, if the path is not in an image root: the advice differs.
-    pub(crate) fn outside_roots(self) -> Self {
-        match self {
-            Self::Store { path, error } => Self::Output { path, error },
-            other => other,
-        }
-    }
-
     /// A path that is not in an image root that sifcache may change. `option` is empty, or the
     /// option with which the path was given and a blank.
     pub(crate) fn not_in_own_root(

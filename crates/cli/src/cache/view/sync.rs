@@ -166,7 +166,7 @@ pub(crate) fn apply(
     waiting: &dyn Fn(),
 ) -> Result<Status, Failure> {
     path_trust::refuse(&view.directory)?;
-    let _lock = Lock::wait(&view.lock_file(), waiting).map_err(Failure::outside_roots)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting)?;
     for layout in view.layouts() {
         let path = view.path(layout);
         directory::make(view.home(), &path).map_err(|error| Failure::output(&path, error))?;
@@ -188,7 +188,7 @@ pub(crate) fn clear(
     waiting: &dyn Fn(),
 ) -> Result<Status, Failure> {
     path_trust::refuse(&view.directory)?;
-    let _lock = Lock::wait(&view.lock_file(), waiting).map_err(Failure::outside_roots)?;
+    let _lock = Lock::wait(&view.lock_file(), waiting)?;
     let empty = without_engines(view);
     let status = compare(&empty, untrusted, &|| ())?;
     links::change(&empty, &status.layouts)?;
